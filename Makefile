@@ -1,0 +1,58 @@
+# `make` alone lists what there is. Everything installs into .venv from hashed requirement files.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+
+.PHONY: help demo test check format bench lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+# uv serves if it is on the machine; else pip brings it into the environment.
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v < (3, 14) else f"etltctl needs Python 3.11, 3.12 or 3.13; {sys.executable} is {v.major}.{v.minor}. Name another: make PYTHON=/path/to/python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+$(VENV)/.local: requirements/local.txt pyproject.toml $(VENV)/.python
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/local.txt
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.local
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: $(VENV)/.local  ## run both pipelines for real on this machine and query gold
+	@$(BIN)/python -m etltctl.cli.demo
+
+test: $(VENV)/.dev  ## run every test
+	$(BIN)/coverage erase
+	$(BIN)/python -m pytest --cov --cov-report=term tests
+
+check: $(VENV)/.dev  ## lint, types, import layers, lock files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev  ## rewrite the code in the project's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev  ## run the benchmarks and print their ratios
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+lock: $(VENV)/.python  ## renew the hashed requirement files
+	$(LOCK) requirements/uv.in -o requirements/uv.txt
+	$(LOCK) pyproject.toml --extra local -o requirements/local.txt
+	$(LOCK) pyproject.toml --extra dev -c requirements/local.txt -o requirements/dev.txt
+
+clean:  ## remove the environment and the embedded lake
+	rm -rf $(VENV) .etltctl

@@ -1,0 +1,104 @@
+"""The only maker of boto3 clients: one session, one retry policy, and every SDK error in our words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from etltctl.errors import AccessError, ConfigurationError, EtltctlError, ServiceError, UnreachableError
+from etltctl.retrying import RetryPolicy
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+ACCESS_CODES = frozenset(
+    {
+        "AccessDenied", "AccessDeniedException", "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId",
+        "InvalidAccessKeyId", "SignatureDoesNotMatch", "UnrecognizedClientException", "UnauthorizedException",
+    }
+)  # fmt: skip
+
+
+@dataclass
+class Aws:
+    """Clients of one account and region; `AWS_ENDPOINT_URL` and its kin are honoured by botocore itself."""
+
+    profile: str | None = None
+    region: str | None = None
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+    _clients: dict[tuple[str, bool], Any] = field(default_factory=dict, repr=False)
+    _lock: Lock = field(default_factory=Lock, repr=False)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Aws:
+        """The account and region that the settings name."""
+        return cls(profile=settings.aws.profile, region=settings.aws.region)
+
+    def client(self, service: str) -> Any:
+        """A client whose calls may be repeated: reads, and writes that are the same when done twice."""
+        return self._client(service, starts=False)
+
+    def start_client(self, service: str) -> Any:
+        """A client that sends every call once, for calls that start paid work."""
+        return self._client(service, starts=True)
+
+    def _client(self, service: str, *, starts: bool) -> Any:
+        from botocore.config import Config
+
+        retries = self.policy.botocore_starts() if starts else self.policy.botocore_reads()
+        config = Config(retries=retries, connect_timeout=10, read_timeout=60)
+        with self._lock, translated(service):
+            if (service, starts) not in self._clients:
+                self._clients[service, starts] = self._session.client(service, config=config)
+            return self._clients[service, starts]
+
+    @cached_property
+    def _session(self) -> Any:
+        import boto3
+
+        return boto3.Session(profile_name=self.profile, region_name=self.region)
+
+
+@contextmanager
+def translated(service: str, **facts: object) -> Iterator[None]:
+    """Turns whatever the SDK raises inside into our errors, with the SDK's as its cause."""
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        HTTPClientError,
+        NoCredentialsError,
+        NoRegionError,
+        PartialCredentialsError,
+        ProfileNotFound,
+    )
+
+    try:
+        yield
+    except ClientError as error:
+        raise _client_error(service, error, facts) from error
+    except (NoCredentialsError, PartialCredentialsError) as error:
+        hint = "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run with --env local"
+        raise AccessError(f"no AWS credentials to call {service}", hint=hint, **facts) from error
+    except (NoRegionError, ProfileNotFound) as error:
+        hint = "set aws.profile and aws.region in etltctl.toml, or AWS_PROFILE and AWS_REGION"
+        raise ConfigurationError(f"AWS client for {service}: {error}", hint=hint, **facts) from error
+    except HTTPClientError as error:
+        raise UnreachableError(
+            f"{service} did not answer: {error}", code=type(error).__name__, **facts
+        ) from error
+    except BotoCoreError as error:
+        raise ServiceError(f"{service}: {error}", code=type(error).__name__, **facts) from error
+
+
+def _client_error(service: str, error: Any, facts: dict[str, object]) -> EtltctlError:
+    code = error.response.get("Error", {}).get("Code", "")
+    text = error.response.get("Error", {}).get("Message", "") or str(error)
+    message = f"{service} {error.operation_name}: {text} ({code})"
+    if code in ACCESS_CODES:
+        hint = f"the calling principal needs the permission for {service}:{error.operation_name}"
+        return AccessError(message, hint=hint, **facts)
+    return ServiceError(message, code=code, **facts)

@@ -1,0 +1,119 @@
+"""Words for what went wrong, each with the exit code a shell sees.
+
+EtltctlError                      1   a step failed
+├── UsageError                    2   the command line asks for something that does not exist
+├── ConfigurationError            3   a setting is missing, unknown or of the wrong kind
+├── AccessError                   4   a service refused the credentials or the permission
+├── BlockedError                  5   a check stopped the work before it was published
+├── UnverifiedError               6   the service said success, the data does not
+├── AlreadyRunningError           7   somebody else's run holds what this one needs
+├── WaitTimeoutError              8   waited long enough; the remote run is still running
+├── ServiceError                  1   a service answered with an error
+│   └── UnreachableError          1   a service did not answer at all
+├── OutcomeUnknownError           1   a start was sent once and its answer never came
+└── RunFailedError                1   the remote run ended and it was not a success
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process returns; `docs/reference` shows the same table."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    CONFIGURATION = 3
+    ACCESS = 4
+    BLOCKED = 5
+    UNVERIFIED = 6
+    ALREADY_RUNNING = 7
+    TIMED_OUT = 8
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class EtltctlError(Exception):
+    """A step failed.
+
+    `message` says what happened and to which run, `hint` what to do next, `facts` hold the particulars
+    (ids, names, places) by name, in the order they should be read.
+    """
+
+    exit_code = ExitCode.FAILED
+
+    def __init__(self, message: str, *, hint: str = "", **facts: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.facts = {name: value for name, value in facts.items() if value not in (None, "")}
+
+
+class UsageError(EtltctlError):
+    """The command line asks for something that does not exist."""
+
+    exit_code = ExitCode.USAGE
+
+
+class ConfigurationError(EtltctlError):
+    """A setting is missing, unknown or of the wrong kind; `problems` lists every one with its place."""
+
+    exit_code = ExitCode.CONFIGURATION
+
+    def __init__(
+        self, message: str, *, hint: str = "", problems: tuple[str, ...] = (), **facts: object
+    ) -> None:
+        super().__init__(message, hint=hint, **facts)
+        self.problems = problems
+
+
+class AccessError(EtltctlError):
+    """A service refused the credentials or the permission."""
+
+    exit_code = ExitCode.ACCESS
+
+
+class BlockedError(EtltctlError):
+    """A check stopped the work before it was published; what was current stays current."""
+
+    exit_code = ExitCode.BLOCKED
+
+
+class UnverifiedError(EtltctlError):
+    """The service said success, the data does not."""
+
+    exit_code = ExitCode.UNVERIFIED
+
+
+class AlreadyRunningError(EtltctlError):
+    """Somebody else's run holds what this one needs."""
+
+    exit_code = ExitCode.ALREADY_RUNNING
+
+
+class WaitTimeoutError(EtltctlError):
+    """Waited long enough; the remote run is still running."""
+
+    exit_code = ExitCode.TIMED_OUT
+
+
+class ServiceError(EtltctlError):
+    """A service answered with an error; `code` is the service's own word for it."""
+
+    def __init__(self, message: str, *, code: str = "", hint: str = "", **facts: object) -> None:
+        super().__init__(message, hint=hint, **facts)
+        self.code = code
+
+
+class UnreachableError(ServiceError):
+    """A service did not answer at all: no route, no name, or no time left."""
+
+
+class OutcomeUnknownError(EtltctlError):
+    """A start was sent once and its answer never came: the run may or may not exist."""
+
+
+class RunFailedError(EtltctlError):
+    """The remote run ended and it was not a success."""

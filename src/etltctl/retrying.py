@@ -1,0 +1,45 @@
+"""One retry policy: reads may be repeated, starts are sent once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often and how patiently a read is repeated; waits are in seconds, doubled each time, with jitter."""
+
+    attempts: int = 5
+    first_wait: float = 0.5
+    longest_wait: float = 20.0
+    sleep: Callable[[float], None] | None = None
+
+    def call(self, read: Callable[[], T], *, is_transient: Callable[[BaseException], bool]) -> T:
+        """The answer of `read`, repeated while its error is transient; the last error is raised as it was."""
+        import tenacity
+
+        retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(self.attempts),
+            wait=tenacity.wait_random_exponential(multiplier=self.first_wait, max=self.longest_wait),
+            retry=tenacity.retry_if_exception(is_transient),
+            reraise=True,
+            **self._sleeping(),
+        )
+        return retrying(read)
+
+    def _sleeping(self) -> dict[str, Any]:
+        return {} if self.sleep is None else {"sleep": self.sleep}
+
+    def botocore_reads(self) -> dict[str, Any]:
+        """The same policy in botocore's terms, for clients that only read or write idempotently."""
+        return {"mode": "adaptive", "total_max_attempts": self.attempts}
+
+    @staticmethod
+    def botocore_starts() -> dict[str, Any]:
+        """One attempt: botocore would resend StartJobRun after a lost answer and so start it twice."""
+        return {"mode": "standard", "total_max_attempts": 1}

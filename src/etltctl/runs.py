@@ -1,0 +1,108 @@
+"""Remote runs as facts: what a service calls their state, and what that means to us."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import ClassVar
+
+
+class State(StrEnum):
+    """What a service's word means: the run goes on, ended well, or ended otherwise."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+class Verb(StrEnum):
+    """What a start did: sent the work, found it running, or found it done."""
+
+    STARTED = "started"
+    ADOPTED = "adopted"
+    REUSED = "reused"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One remote run as last looked at; `word` is the service's own state, `reason` its explanation."""
+
+    states: ClassVar[Mapping[str, State]] = {}
+    service: ClassVar[str] = ""
+
+    id: str
+    name: str
+    word: str
+    reason: str = ""
+
+    @property
+    def state(self) -> State:
+        """The meaning of `word`; a word nobody mapped counts as running, bounded by the wait's deadline."""
+        return self.states.get(self.word, State.RUNNING)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether `word` is one of the service's documented states."""
+        return self.word in self.states
+
+
+@dataclass(frozen=True)
+class SyncJob(Run):
+    """An Airbyte job of one connection."""
+
+    service: ClassVar[str] = "Airbyte"
+    states: ClassVar[Mapping[str, State]] = {
+        "pending": State.RUNNING,
+        "queued": State.RUNNING,
+        "running": State.RUNNING,
+        "incomplete": State.RUNNING,  # between two attempts of the same job
+        "succeeded": State.SUCCEEDED,
+        "failed": State.FAILED,
+        "cancelled": State.FAILED,
+    }
+
+    rows: int | None = None
+    bytes: int | None = None
+    duration_s: float | None = None
+
+
+@dataclass(frozen=True)
+class JobRun(Run):
+    """A run of one Glue job."""
+
+    service: ClassVar[str] = "Glue"
+    states: ClassVar[Mapping[str, State]] = {
+        "STARTING": State.RUNNING,
+        "RUNNING": State.RUNNING,
+        "STOPPING": State.RUNNING,
+        "WAITING": State.RUNNING,
+        "SUCCEEDED": State.SUCCEEDED,
+        "FAILED": State.FAILED,
+        "STOPPED": State.FAILED,
+        "TIMEOUT": State.FAILED,
+        "ERROR": State.FAILED,
+        "EXPIRED": State.FAILED,
+    }
+
+    execution_s: int = 0
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    log_group: str = "/aws-glue/jobs"
+
+
+@dataclass(frozen=True)
+class QueryExecution(Run):
+    """One Athena query execution."""
+
+    service: ClassVar[str] = "Athena"
+    states: ClassVar[Mapping[str, State]] = {
+        "QUEUED": State.RUNNING,
+        "RUNNING": State.RUNNING,
+        "SUCCEEDED": State.SUCCEEDED,
+        "FAILED": State.FAILED,
+        "CANCELLED": State.FAILED,
+    }
+
+    scanned_bytes: int = 0
+    duration_ms: int = 0
+    output_location: str = ""
