@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -46,6 +47,24 @@ class Aws:
         """A client that sends every call once, for calls that start paid work."""
         return self._client(service, starts=True)
 
+    def fetch_secret(self, reference: str) -> str:
+        """The value behind `ssm:/path` or `secretsmanager:id#key`; without `#key` the whole secret."""
+        kind, _, place = reference.partition(":")
+        if kind == "ssm":
+            with translated("ssm", secret=reference):
+                answer = self.client("ssm").get_parameter(Name=place, WithDecryption=True)
+            return str(answer["Parameter"]["Value"])
+        name, _, key = place.partition("#")
+        with translated("secretsmanager", secret=reference):
+            text = self.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
+        if not key:
+            return str(text)
+        try:
+            return str(json.loads(text)[key])
+        except (KeyError, TypeError, ValueError) as error:
+            hint = "the part after # names a key of the secret's JSON object"
+            raise ConfigurationError(f"secret {name} has no key {key}", hint=hint) from error
+
     def _client(self, service: str, *, starts: bool) -> Any:
         from botocore.config import Config
 
@@ -64,7 +83,7 @@ class Aws:
 
 
 @contextmanager
-def translated(service: str, **facts: object) -> Iterator[None]:
+def translated(service: str, **facts: Any) -> Iterator[None]:
     """Turns whatever the SDK raises inside into our errors, with the SDK's as its cause."""
     from botocore.exceptions import (
         BotoCoreError,
@@ -94,7 +113,7 @@ def translated(service: str, **facts: object) -> Iterator[None]:
         raise ServiceError(f"{service}: {error}", code=type(error).__name__, **facts) from error
 
 
-def _client_error(service: str, error: Any, facts: dict[str, object]) -> EtltctlError:
+def _client_error(service: str, error: Any, facts: dict[str, Any]) -> EtltctlError:
     code = error.response.get("Error", {}).get("Code", "")
     text = error.response.get("Error", {}).get("Message", "") or str(error)
     message = f"{service} {error.operation_name}: {text} ({code})"

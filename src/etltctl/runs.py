@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
@@ -65,6 +66,7 @@ class SyncJob(Run):
     rows: int | None = None
     bytes: int | None = None
     duration_s: float | None = None
+    created: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,82 @@
+"""A bearer token got with client id and secret, renewed before it runs out and once more after a 401."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import time
+from collections.abc import Callable, Generator
+
+import httpx
+
+from etltctl.errors import AccessError, ServiceError
+
+SKEW_S = 30.0
+
+
+class TokenAuth(httpx.Auth):
+    """Adds `Authorization: Bearer …` to every request.
+
+    The token comes from `POST {url}/applications/token`. Its lifetime is the smaller of `expires_in` and the
+    JWT's own `exp`, because servers have been seen to report more than they grant.
+    """
+
+    requires_response_body = True
+
+    def __init__(
+        self, url: str, client_id: str, client_secret: str, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._url = f"{url}/applications/token"
+        self._body = {
+            "client_id": client_id,
+            "client_secret": client_secret,
+            "grant-type": "client_credentials",
+        }
+        self._clock = clock
+        self._token = ""
+        self._good_until = 0.0
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Sends the request with a fresh token; after a 401, once more with a new one."""
+        if self._clock() >= self._good_until:
+            self._keep((yield self._token_request()))
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        response = yield request
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            self._keep((yield self._token_request()))
+            request.headers["Authorization"] = f"Bearer {self._token}"
+            yield request
+
+    def _token_request(self) -> httpx.Request:
+        return httpx.Request("POST", self._url, json=self._body, headers={"Accept": "application/json"})
+
+    def _keep(self, response: httpx.Response) -> None:
+        if response.status_code in {400, 401, 403}:
+            raise AccessError(
+                f"Airbyte refused the client id and secret (HTTP {response.status_code})",
+                hint="check airbyte.client_id and airbyte.client_secret: they belong to an application in Airbyte",
+                url=self._url,
+            )
+        if not response.is_success:
+            raise ServiceError(
+                f"Airbyte gave no token (HTTP {response.status_code})",
+                code=str(response.status_code),
+                hint="check airbyte.url: https://api.airbyte.com/v1, or https://HOST/api/public/v1 when self-hosted",
+                url=self._url,
+            )
+        answer = response.json()
+        self._token = answer["access_token"]
+        lifetime = float(answer.get("expires_in") or 180.0)
+        expiry = min(self._clock() + lifetime, jwt_expiry(self._token))
+        self._good_until = max(expiry - SKEW_S, self._clock() + lifetime / 10)
+
+
+def jwt_expiry(token: str) -> float:
+    """The `exp` claim in seconds since 1970 (RFC 7519), or infinity if the token is not a JWT that has one."""
+    try:
+        payload = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return float(claims["exp"])
+    except (IndexError, KeyError, TypeError, ValueError, binascii.Error):
+        return float("inf")

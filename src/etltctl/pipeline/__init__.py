@@ -1,0 +1,25 @@
+"""Pipelines: the order of the steps, written once, and the functions that run them.
+
+The command line and the Airflow DAGs both walk `steps(...)` through `run_step(...)`, so neither can differ in order or
+behaviour from the other; only strings cross the border between them.
+"""
+
+from etltctl.pipeline.model import PipelineResult, Step, StepResult, known, new_run_id, run_key, steps
+from etltctl.pipeline.running import refresh, run_alone, run_pipeline, run_step, start_job
+from etltctl.pipeline.services import Services
+
+__all__ = [
+    "PipelineResult",
+    "Services",
+    "Step",
+    "StepResult",
+    "known",
+    "new_run_id",
+    "refresh",
+    "run_alone",
+    "run_key",
+    "run_pipeline",
+    "run_step",
+    "start_job",
+    "steps",
+]

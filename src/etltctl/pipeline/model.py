@@ -1,0 +1,106 @@
+"""What a pipeline is made of: steps, what each did, and the names by which a run is found again."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from etltctl.errors import EtltctlError, UnverifiedError, UsageError
+from etltctl.runs import Verb
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a pipeline, written `kind:name`: `sync:SOURCE`, `glue:JOB` or `athena:refresh`."""
+
+    kind: str
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> Step:
+        """The step that `kind:name` means."""
+        kind, _, name = text.partition(":")
+        return cls(kind, name)
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}"
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What a step did: the verb of its start, the remote run's id, and its facts, ready for JSON."""
+
+    step: str
+    verb: str = ""
+    remote_id: str = ""
+    seconds: float = 0.0
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, as printed by `-o json` and handed on by Airflow."""
+        told = {
+            "step": self.step,
+            "verb": str(self.verb),
+            "remote_id": self.remote_id,
+            "seconds": self.seconds,
+        }
+        return told | self.facts
+
+
+@dataclass(frozen=True)
+class PipelineResult:
+    """What a whole run did."""
+
+    pipeline: str
+    run_id: str
+    seconds: float
+    steps: list[StepResult]
+
+    @property
+    def is_reused(self) -> bool:
+        """Whether the run had already succeeded, so that nothing was started."""
+        return all(step.verb == Verb.REUSED for step in self.steps)
+
+
+def steps(pipeline: str, settings: Settings) -> list[Step]:
+    """The steps of the pipeline, in their order."""
+    return [Step.parse(text) for text in known(settings.pipelines, pipeline, "pipeline").steps]
+
+
+def new_run_id(pipeline: str) -> str:
+    """A run id that sorts by time and can be said aloud: `20261123-0305-mongodb-k7qf`."""
+    tail = "".join(random.SystemRandom().choices("abcdefghjkmnpqrstuvwxyz23456789", k=4))
+    return f"{datetime.now(UTC):%Y%m%d-%H%M}-{pipeline.replace('_', '-')}-{tail}"
+
+
+def run_key(env: str, pipeline: str, step: Step, run_id: str) -> str:
+    """The name under which a step's remote run is found again: the same for every try of the same run."""
+    return hashlib.sha256("\0".join((env, pipeline, str(step), run_id)).encode()).hexdigest()[:40]
+
+
+def outcome_of(error: BaseException) -> str:
+    """The one word the ledger keeps for how a step or run ended."""
+    if isinstance(error, UnverifiedError):
+        return "unverified"
+    return "failed" if isinstance(error, EtltctlError) else "interrupted"
+
+
+def known(things: Mapping[str, T], name: str, kind: str) -> T:
+    """The thing of that name; raises UsageError with the nearest name there is."""
+    if name in things:
+        return things[name]
+    near = difflib.get_close_matches(name, list(things), n=1)
+    guess = f"did you mean {near[0]}? " if near else ""
+    raise UsageError(
+        f"no {kind} is called {name}", hint=f"{guess}known: {', '.join(sorted(things)) or 'none'}"
+    )

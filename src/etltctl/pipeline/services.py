@@ -1,0 +1,72 @@
+"""The services of one environment, each made when first needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from etltctl.airbyte import Airbyte
+from etltctl.athena import Athena
+from etltctl.aws import Aws
+from etltctl.catalog import Catalog
+from etltctl.glue import Glue
+from etltctl.ledger import Store, open_store
+from etltctl.publishing import Lake
+from etltctl.s3 import S3
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+
+@dataclass(frozen=True)
+class Services:
+    """The services of one environment, each made when first needed."""
+
+    settings: Settings
+
+    @cached_property
+    def aws(self) -> Aws:
+        """The account and region that the settings name."""
+        return Aws.from_settings(self.settings)
+
+    @cached_property
+    def airbyte(self) -> Airbyte:
+        """Airbyte, with its client id and secret resolved now and kept nowhere else."""
+        settings = self.settings.airbyte
+        return Airbyte(
+            settings.url,
+            self.reveal(settings.client_id, "airbyte.client_id"),
+            self.reveal(settings.client_secret, "airbyte.client_secret"),
+        )
+
+    @cached_property
+    def glue(self) -> Glue:
+        """Glue job runs."""
+        return Glue(self.aws)
+
+    @cached_property
+    def athena(self) -> Athena:
+        """Athena through the project's workgroup."""
+        return Athena(self.aws, self.settings.athena.workgroup, self.settings.athena.output_location)
+
+    @cached_property
+    def s3(self) -> S3:
+        """The buckets of the lake."""
+        return S3(self.aws)
+
+    @cached_property
+    def lake(self) -> Lake:
+        """Tables and their versions."""
+        return Lake(self.settings, self.s3, Catalog(self.aws))
+
+    @cached_property
+    def store(self) -> Store:
+        """Where the runs' events are kept."""
+        return open_store(self.settings.state, self.aws)
+
+    def reveal(self, reference: str, setting: str) -> str:
+        """The value behind a secret's reference; `setting` is named if there is none."""
+        from etltctl.settings import resolve_secret
+
+        return resolve_secret(reference, setting=setting, fetch=self.aws.fetch_secret)

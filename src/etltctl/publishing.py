@@ -1,0 +1,184 @@
+"""Versions of a table: where a job writes the next one, and how the catalog comes to point at it.
+
+A job writes `LAYER/TABLE/v=RUN_ID/` and nothing published is touched; publishing is one catalog call.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from etltctl.catalog import Catalog, Table, hive_columns, projection
+from etltctl.errors import BlockedError, ConfigurationError, UnverifiedError
+from etltctl.s3 import S3, Footer, S3Object, is_data
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from etltctl.settings import Settings
+
+VERSION_PARAMETER = "etltctl_version"
+ROWS_PARAMETER = "etltctl_rows"
+
+
+@dataclass(frozen=True)
+class Published:
+    """A table the catalog now holds: what changed (`created`, `updated`, `unchanged`), its rows and its place."""
+
+    table: str
+    change: str
+    rows: int
+    location: str
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The layers of the lake: their buckets on S3 and their databases in the catalog."""
+
+    settings: Settings
+    s3: S3
+    catalog: Catalog
+
+    def version_location(self, table: str, version: str) -> str:
+        """Where a job writes this version of `layer.table`."""
+        return f"{self._table_root(table)}v={version}/"
+
+    def current_location(self, table: str) -> str:
+        """Where the version of `layer.table` that readers see now lies; a bronze stream has one place only.
+
+        Raises ConfigurationError if the table was never published.
+        """
+        if table in self._streams():
+            return self._streams()[table]
+        found = self.catalog.table(*self._in_catalog(table))
+        if found is None:
+            raise ConfigurationError(
+                f"table {table} has no published version yet",
+                hint="run the job that writes it first: etltctl run PIPELINE does both",
+                table=table,
+            )
+        return str(found["StorageDescriptor"]["Location"])
+
+    def publish(self, versions: Mapping[str, str]) -> list[Published]:
+        """Makes these versions (`layer.table` → location) current, one catalog call each, after all are inspected.
+
+        Raises UnverifiedError if a version holds no Parquet file: the job said success, the data does not.
+        """
+        inspected = [self._inspect(table, location) for table, location in versions.items()]
+        for layer in sorted({table.partition(".")[0] for table in versions}):
+            self.catalog.ensure_database(self.settings.athena.databases[layer])
+        return [self._put(table, rows) for table, rows in inspected]
+
+    def refresh(self, tables: Iterable[str]) -> list[Published]:
+        """Brings the catalog in line with the files of these tables; what has no file yet is left out."""
+        published = []
+        for database in self.settings.athena.databases.values():
+            self.catalog.ensure_database(database)
+        for name in tables:
+            location = self._location_to_refresh(name)
+            if location is None or not self._data_files(location):
+                continue
+            table, rows = self._inspect(name, location)
+            published.append(self._put(table, rows))
+        return published
+
+    def tables(self) -> list[str]:
+        """Every table the settings speak of, as `layer.table`: bronze streams, then what the jobs write."""
+        written = [table for job in self.settings.glue.jobs.values() for table in job.writes]
+        return [*self._streams(), *dict.fromkeys(written)]
+
+    def _put(self, table: Table, rows: int) -> Published:
+        return Published(table.full_name, self.catalog.put(table), rows, table.location)
+
+    def _location_to_refresh(self, table: str) -> str | None:
+        """The published version, or the newest finished one when the catalog knows none."""
+        if table in self._streams():
+            return self._streams()[table]
+        found = self.catalog.table(*self._in_catalog(table))
+        if found is not None:
+            return str(found["StorageDescriptor"]["Location"])
+        root = self._table_root(table)
+        versions = [name for name in self.s3.folders(root) if name.startswith("v=")]
+        finished = (
+            f"{root}{name}/" for name in reversed(versions) if self.s3.objects(f"{root}{name}/_SUCCESS")
+        )
+        return next(finished, None)
+
+    def _inspect(self, name: str, location: str) -> tuple[Table, int]:
+        files = self._data_files(location)
+        if not files:
+            raise UnverifiedError(
+                f"the run succeeded but wrote no file for {name}",
+                hint="read the job's log; the version that was current stays current",
+                location=location,
+            )
+        footers = list(self.s3.footers(files))
+        rows = sum(footer.rows for footer in footers)
+        partitions = partition_values(location, files)
+        types = {column: partition_type(values) for column, values in partitions.items()}
+        parameters = {ROWS_PARAMETER: str(rows)}
+        if version := version_of(location):
+            parameters[VERSION_PARAMETER] = version
+        if partitions:
+            parameters |= projection(location, partitions, types)
+        columns = hive_columns(one_schema(name, footers), name)
+        return Table(*self._in_catalog(name), location, columns, types, parameters), rows
+
+    def _data_files(self, location: str) -> list[S3Object]:
+        return [
+            found
+            for found in self.s3.objects(location)
+            if found.key.endswith(".parquet") and is_data(location, found.key)
+        ]
+
+    def _table_root(self, table: str) -> str:
+        layer, _, name = table.partition(".")
+        return f"{getattr(self.settings.lake, layer)}/{name}/"
+
+    def _in_catalog(self, table: str) -> tuple[str, str]:
+        layer, _, name = table.partition(".")
+        return self.settings.athena.databases[layer], name
+
+    def _streams(self) -> dict[str, str]:
+        return {
+            f"bronze.{table}": location
+            for source in self.settings.sources
+            for table, location in self.settings.stream_locations(source).items()
+        }
+
+
+def version_of(location: str) -> str:
+    """The version in a location; empty for a place that has no versions."""
+    match = re.search(r"/v=([^/]+)/$", location)
+    return match[1] if match else ""
+
+
+def one_schema(table: str, footers: Sequence[Footer]) -> pa.Schema:
+    """The schema all files of a table share; a column of nulls in one file takes the type of the others."""
+    import pyarrow as pa
+
+    try:
+        return pa.unify_schemas([footer.schema.remove_metadata() for footer in footers])
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise BlockedError(
+            f"the files of {table} disagree about their columns: {error}",
+            hint="an older file has another schema; move it away, or sync the stream anew",
+        ) from error
+
+
+def partition_values(location: str, files: Iterable[S3Object]) -> dict[str, list[str]]:
+    """The partition columns in the paths below the location, in order, with the values seen."""
+    values: dict[str, dict[str, None]] = {}
+    for found in files:
+        below = found.location.removeprefix(location).split("/")[:-1]
+        for part in below:
+            name, _, value = part.partition("=")
+            values.setdefault(name, {})[value] = None
+    return {name: list(seen) for name, seen in values.items()}
+
+
+def partition_type(values: Iterable[str]) -> str:
+    """`int` if every value is a whole number, else `string`."""
+    return "int" if all(re.fullmatch(r"-?\d+", value) for value in values) else "string"
