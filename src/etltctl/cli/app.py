@@ -1,0 +1,127 @@
+"""The command tree, the global flags, and the one boundary where errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import click
+import typer
+
+from etltctl.cli import athena, config, local, run, runs
+from etltctl.cli.session import LOCAL, Session
+from etltctl.console import Console, Output, is_terminal
+from etltctl.errors import EtltctlError, ExitCode
+
+# Flags that mean the same everywhere; they are accepted before and after the command.
+VALUE_FLAGS = frozenset({"-c", "--config", "-e", "--env", "-o", "--output"})
+SWITCHES = frozenset({"--local", "--aws", "-q", "--quiet", "-v", "-vv", "--verbose", "--no-color"})
+
+app = typer.Typer(
+    name="etltctl",
+    help="Run an Airbyte → S3 → Glue → Athena lake from one command: on a laptop first, on AWS unchanged.",
+    epilog="These options may also stand after the command. With no settings file everything runs on this machine.",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # rich help would triple the time to show it
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+run.add_to(app)
+app.add_typer(athena.app, name="athena")
+app.add_typer(runs.app, name="runs")
+app.add_typer(config.app, name="config")
+app.add_typer(local.app, name="local")
+
+
+@app.callback()
+def set_up(
+    context: typer.Context,
+    config_file: Annotated[
+        Path | None, typer.Option("--config", "-c", help="Settings file.  [default: nearest etltctl.toml]")
+    ] = None,
+    env: Annotated[
+        str | None, typer.Option("--env", "-e", help="Environment of the settings: local, aws, …")
+    ] = None,
+    use_local: Annotated[bool, typer.Option("--local", help="The same as --env local.")] = False,
+    use_aws: Annotated[bool, typer.Option("--aws", help="The same as --env aws.")] = False,
+    output: Annotated[
+        Output | None, typer.Option("--output", "-o", help="How the result is written.  [default: table]")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
+    verbose: Annotated[
+        int,
+        typer.Option(
+            "--verbose", "-v", count=True, show_default=False, help="Say more; -vv adds tracebacks."
+        ),
+    ] = 0,
+    no_color: Annotated[bool, typer.Option("--no-color", help="Plain lines, no live progress.")] = False,
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """Keep the global flags for the command."""
+    if show_version:
+        from importlib.metadata import version
+
+        typer.echo(f"etltctl {version('etltctl')}")
+        raise typer.Exit
+    if use_local and use_aws:
+        raise click.UsageError("--local and --aws exclude each other")
+    session: Session = context.obj
+    session.config = config_file
+    session.env = LOCAL if use_local else "aws" if use_aws else env
+    console = session.console
+    console.output = output or Output(os.environ.get("ETLTCTL_OUTPUT", Output.TABLE))
+    console.quiet = quiet
+    console.verbosity = verbose
+    console.plain = no_color or not is_terminal(sys.stderr, os.environ)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command and exit with its code."""
+    session = Session(Console())
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(_run(hoisted(sys.argv[1:] if arguments is None else arguments), session))
+
+
+def _run(arguments: list[str], session: Session) -> int:
+    try:
+        result = app(arguments, obj=session, standalone_mode=False)
+    except EtltctlError as error:
+        session.console.error(error)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.USAGE
+    except (KeyboardInterrupt, click.Abort):
+        session.console.say("interrupted")
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has gone
+        return ExitCode.OK
+    except Exception as error:  # noqa: BLE001  the last boundary: a bug must not reach the user as a traceback
+        session.console.fault(error)
+        return ExitCode.FAILED
+    return result if isinstance(result, int) else ExitCode.OK
+
+
+def hoisted(arguments: list[str]) -> list[str]:
+    """The arguments with the global flags in front, wherever they stood; what follows `--` is left alone."""
+    front, rest = [], []
+    waiting = iter(arguments)
+    for argument in waiting:
+        if argument == "--":
+            rest += [argument, *waiting]
+        elif argument in SWITCHES or argument.startswith(("--config=", "--env=", "--output=")):
+            front.append(argument)
+        elif argument in VALUE_FLAGS:
+            front += [argument, *([value] if (value := next(waiting, None)) is not None else [])]
+        else:
+            rest.append(argument)
+    return front + rest
+
+
+def _terminate(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    raise SystemExit(ExitCode.TERMINATED)

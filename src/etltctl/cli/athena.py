@@ -1,0 +1,65 @@
+"""Data: the catalog's tables and questions to them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from etltctl.cli.session import Session
+
+app = typer.Typer(
+    help="Query the lake and keep its catalog up to date.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@app.command("refresh")
+def refresh_catalog(
+    context: typer.Context,
+    tables: Annotated[
+        list[str] | None, typer.Argument(help="layer.table; all of them if none is named")
+    ] = None,
+) -> None:
+    """Bring the catalog's tables up to date with the data (no MSCK REPAIR)."""
+    from etltctl.pipeline import refresh
+
+    session: Session = context.obj
+    with session.connected() as settings, session.console.working("athena refresh"):
+        result = refresh(tables or [], settings)
+    changes = [(name, facts["change"], facts["rows"]) for name, facts in result.facts["tables"].items()]
+    session.console.rows("etltctl.athena-refresh/1", ("table", "change", "rows"), changes)
+
+
+@app.command("query")
+def query(
+    context: typer.Context,
+    sql: Annotated[str, typer.Argument(help="the SQL, or - to read it from standard input")] = "",
+    file: Annotated[Path | None, typer.Option("--file", "-f", help="Read the SQL from this file.")] = None,
+    database: Annotated[str, typer.Option("--database", "-d", help="For names without a database.")] = "gold",
+) -> None:
+    """Run SQL on Athena and print its rows; cost and bytes go to stderr."""
+    from etltctl.querying import read_sql, run_query
+
+    session: Session = context.obj
+    text = read_sql(sql, file, sys.stdin)
+    with session.connected() as settings, session.console.working("query") as describe:
+        answer = run_query(
+            text, settings, database=database, on_look=lambda run: describe(f"query {run.word}")
+        )
+        rows = list(answer.rows())
+    session.console.rows("etltctl.query/1", answer.names, rows, **answer.facts())
+    session.console.say(answer.summary())
+
+
+@app.command("tables")
+def tables(context: typer.Context) -> None:
+    """Tables of the lake with layer, rows, version and the time they were last published."""
+    from etltctl.querying import list_tables
+
+    session: Session = context.obj
+    with session.connected() as settings:
+        listed = list_tables(settings)
+    columns = ("layer", "table", "rows", "version", "published")
+    session.console.rows("etltctl.tables/1", columns, listed)

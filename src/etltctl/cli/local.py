@@ -1,0 +1,58 @@
+"""Set up: keep the embedded endpoints running between commands."""
+
+from __future__ import annotations
+
+import os
+
+import typer
+
+from etltctl.cli.session import LOCAL, Session
+
+app = typer.Typer(
+    help="Keep the embedded endpoints running between commands.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@app.command("up")
+def up(context: typer.Context) -> None:
+    """Start the embedded server and let it run; later commands use it."""
+    from etltctl.local import keep_server
+
+    session: Session = context.obj
+    session.env = LOCAL
+    server = keep_server(session.load(), os.environ).server
+    document = {"schema": "etltctl.local/1", "running": True, "url": server.url, "pid": server.pid}
+    session.console.result(document, f"The embedded server runs at {server.url} (pid {server.pid}).")
+
+
+@app.command("down")
+def down(context: typer.Context) -> None:
+    """Stop the embedded server; the data stays."""
+    from etltctl.local import stop_server
+
+    session: Session = context.obj
+    session.env = LOCAL
+    server = stop_server(session.load())
+    text = f"Stopped the embedded server at {server.url}." if server else "No embedded server was running."
+    session.console.result({"schema": "etltctl.local/1", "running": False}, text)
+
+
+@app.command("status")
+def status(context: typer.Context) -> None:
+    """Say whether the embedded server runs, and where."""
+    from etltctl.local import find_server
+
+    session: Session = context.obj
+    session.env = LOCAL
+    settings = session.load()
+    server = find_server(settings)
+    if server is None:
+        document = {"schema": "etltctl.local/1", "running": False, "state": settings.state}
+        session.console.result(document, f"No embedded server runs; its data is in {settings.state}.")
+        return
+    document = {
+        "schema": "etltctl.local/1", "running": True, "url": server.url, "pid": server.pid, "kept": server.kept,
+        "state": settings.state,
+    }  # fmt: skip
+    text = f"The embedded server runs at {server.url} (pid {server.pid}); its data is in {settings.state}."
+    session.console.result(document, text)

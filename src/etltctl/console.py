@@ -1,0 +1,210 @@
+"""Every word, colour and progress line the user sees: results on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, TextIO
+
+from etltctl.errors import ConfigurationError, EtltctlError
+
+Cells = Sequence[object]
+
+
+class Output(StrEnum):
+    """How a result is written to stdout."""
+
+    TABLE = "table"
+    JSON = "json"
+    NDJSON = "ndjson"
+
+
+@dataclass
+class Console:
+    """Where a command says what it does; plain lines unless stderr is a terminal."""
+
+    output: Output = Output.TABLE
+    quiet: bool = False
+    verbosity: int = 0
+    plain: bool = False
+    stdout: TextIO = field(default_factory=lambda: sys.stdout)
+    stderr: TextIO = field(default_factory=lambda: sys.stderr)
+    _status: Any = field(default=None, repr=False)
+    _named: str = ""
+
+    # results
+
+    def result(self, document: Mapping[str, Any], text: str) -> None:
+        """One result: as a JSON document, or as this text."""
+        if self.output is Output.TABLE:
+            self._write(text)
+        else:
+            self._write(_as_json(document, indent=2 if self.output is Output.JSON else None))
+
+    def rows(self, schema: str, columns: Sequence[str], rows: Iterable[Cells], **facts: Any) -> None:
+        """A result of rows: a table, one JSON document, or one JSON object a line."""
+        if self.output is Output.NDJSON:
+            for row in rows:
+                self._write(_as_json(dict(zip(columns, row, strict=True))))
+        elif self.output is Output.JSON:
+            listed = [dict(zip(columns, row, strict=True)) for row in rows]
+            self._write(_as_json({"schema": schema, **facts, "rows": listed}, indent=2))
+        else:
+            self._write(table(columns, rows))
+
+    def _write(self, text: str) -> None:
+        self.stdout.write(text.rstrip("\n") + "\n")
+        self.stdout.flush()
+
+    # progress
+
+    def say(self, text: str) -> None:
+        """A line of progress or advice."""
+        if self.quiet:
+            return
+        if self._status is not None:
+            self._status.console.print(text, markup=False, highlight=False)
+        else:
+            self.stderr.write(text + "\n")
+            self.stderr.flush()
+
+    @contextmanager
+    def working(self, text: str) -> Iterator[Callable[[str], None]]:
+        """A spinner with a running clock while something takes its time; nothing where nobody watches."""
+        if self.quiet or self.plain or self._status is not None:
+            yield _ignore
+            return
+        from rich.console import Console as RichConsole
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+        with Progress(*columns, console=RichConsole(file=self.stderr), transient=True) as progress:
+            task = progress.add_task(text, total=None)
+            self._status = progress
+            try:
+                yield lambda text: progress.update(task, description=text)
+            finally:
+                self._status = None
+
+    @contextmanager
+    def following(self, name: str) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+        """Shows a run's events as they happen: a line a step, and what is going on now."""
+        with self.working(name) as describe:
+            yield lambda event: self._show_event(name, event, describe)
+
+    def _show_event(self, name: str, event: Mapping[str, Any], describe: Callable[[str], None]) -> None:
+        step = event["step"].partition(":")[2] if event["step"].startswith("glue:") else event["step"]
+        if event["type"] == "step.planned":
+            describe(f"{step} …")
+        elif event["type"] in {"remote.started", "remote.adopted", "step.progress"}:
+            describe(f"{step} {event['remote_id']} {event['state']}")
+            if self.verbosity:
+                self.say(f"  {step}: {event['type']} {event['remote_id']} {event['state']}")
+        elif event["type"] == "remote.stopped":
+            self.say(f"stopped {event['remote_id']} of {step}")
+        elif event["type"] == "warning.degraded":
+            self.say(f"warning: {event['message']}")
+        elif event["type"] == "step.finished" and event["outcome"] == "succeeded":
+            self.say(self._step_line(name, event))
+
+    def _step_line(self, name: str, event: Mapping[str, Any]) -> str:
+        shown = "" if self._named == name else name
+        self._named = name
+        kind, _, what = event["step"].partition(":")
+        label = {"sync": "sync", "athena": "athena refresh"}.get(kind, what)
+        tables = event.get("tables", {})
+        amount = f"{event['rows']:,} rows" if kind != "athena" else f"{len(tables)} tables up to date"
+        done = {"sync": f"proven {event['rows']:,} of {_count(event.get('reported_rows'))}"}.get(kind, "")
+        if kind == "glue":
+            done = f"published {len(tables)} {'table' if len(tables) == 1 else 'tables'}"
+        cells = (
+            f"{shown:<9} {label:<21} {event['verb']:<8} {amount:<20} "
+            f"{event.get('layer', ''):<7} {event['seconds']:>5.1f} s  {done}"
+        )
+        return cells.rstrip()
+
+    # errors
+
+    def error(self, error: EtltctlError) -> None:
+        """What happened, to what, and what to do next; the traceback only when asked for twice."""
+        lines = [f"error: {error.message}"]
+        if isinstance(error, ConfigurationError):
+            lines += [f"  {problem}" for problem in error.problems]
+        for name, value in error.facts.items():
+            text = str(value)
+            lines += (
+                [f"  {name}:", *(f"    {line}" for line in text.splitlines())]
+                if "\n" in text
+                else [f"  {name}: {text}"]
+            )
+        if error.hint:
+            lines.append(f"  next: {error.hint}")
+        self._complain("\n".join(lines))
+        if self.verbosity > 1:
+            self._complain("".join(traceback.format_exception(error)).rstrip())
+
+    def fault(self, error: BaseException) -> None:
+        """An error nobody foresaw."""
+        self._complain(f"error: unexpected {type(error).__name__}: {error}")
+        if self.verbosity > 1:
+            self._complain("".join(traceback.format_exception(error)).rstrip())
+        else:
+            self._complain("  next: this is a bug in etltctl; run again with -vv for the traceback")
+
+    def _complain(self, text: str) -> None:
+        self.stderr.write(text + "\n")
+        self.stderr.flush()
+
+
+def is_terminal(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """Whether live progress can be shown: a terminal that can move its cursor, and nobody asked for plain."""
+    wanted = environ.get("TERM") != "dumb" and not environ.get("CI") and not environ.get("NO_COLOR")
+    return stream.isatty() and wanted
+
+
+def table(columns: Sequence[str], rows: Iterable[Cells]) -> str:
+    """Rows under their column names, aligned: numbers to the right, everything else to the left."""
+    listed = [list(row) for row in rows]
+    texts = [[_cell(value) for value in row] for row in listed]
+    widths = [max(len(name), *(len(row[i]) for row in texts), 0) for i, name in enumerate(columns)]
+    right = [
+        bool(listed) and all(isinstance(row[i], int | float) or row[i] is None for row in listed)
+        for i in range(len(columns))
+    ]
+
+    def line(cells: Sequence[str]) -> str:
+        aligned = (
+            cell.rjust(width) if number else cell.ljust(width)
+            for cell, width, number in zip(cells, widths, right, strict=True)
+        )
+        return "  ".join(aligned).rstrip()
+
+    return "\n".join([line(columns), line(["─" * width for width in widths]), *map(line, texts)])
+
+
+def local_time(timestamp: str) -> str:
+    """A UTC timestamp as local time with its zone, to the second."""
+    from datetime import datetime
+
+    return datetime.fromisoformat(timestamp).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _count(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else "?"
+
+
+def _as_json(document: Any, indent: int | None = None) -> str:
+    return json.dumps(document, indent=indent, default=str, ensure_ascii=False)
+
+
+def _ignore(text: str) -> None:
+    """Nobody watches."""

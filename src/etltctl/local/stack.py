@@ -1,0 +1,80 @@
+"""What the settings need to exist before a pipeline can run, described for the embedded server to make.
+
+On AWS the same things come from the project's infrastructure; nothing here starts any work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from etltctl.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+
+def describe_stack(settings: Settings, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Buckets, databases, workgroup, Glue jobs and Airbyte connections as plain data.
+
+    Raises ConfigurationError if a Glue script is missing or a source's secret is not set.
+    """
+    lake = settings.lake
+    places = (lake.bronze, lake.silver, lake.gold, lake.scripts, settings.athena.output_location)
+    return {
+        "buckets": sorted({place.removeprefix("s3://").split("/")[0] for place in places}),
+        "databases": list(settings.athena.databases.values()),
+        "workgroup": {
+            "name": settings.athena.workgroup,
+            "output_location": settings.athena.output_location,
+        },
+        "jobs": [_job(name, settings) for name in settings.glue.jobs],
+        "connections": [_connection(name, settings, environ) for name in settings.sources],
+        "data_pack": environ.get("ETLTCTL_DATA_PACK") or None,
+    }
+
+
+def _job(name: str, settings: Settings) -> dict[str, Any]:
+    job = settings.glue.jobs[name]
+    script = settings.script_path(name)
+    if not script.is_file():
+        raise ConfigurationError(
+            f"the script of Glue job {name} is missing: {script}", hint=f"check glue.jobs.{name}.script"
+        )
+    return {
+        "name": name,
+        "script": str(script),
+        "extra_py_files": [str(file) for file in settings.extra_py_files(name)],
+        "script_location": f"{settings.lake.scripts}/glue_jobs/{script.name}",
+        "role": job.role,
+        "glue_version": job.glue_version,
+        "worker_type": job.worker_type,
+        "workers": job.workers,
+        "timeout_minutes": job.timeout_minutes,
+    }
+
+
+def _connection(name: str, settings: Settings, environ: Mapping[str, str]) -> dict[str, Any]:
+    bucket, _, path = settings.lake.bronze.removeprefix("s3://").partition("/")
+    source = settings.sources[name]
+    prefix = "/".join(part for part in (path, source.prefix or name) if part)
+    return {"name": name, "bucket": bucket, "path": prefix, "source": _source(name, source, environ)}
+
+
+def _source(name: str, source: Any, environ: Mapping[str, str]) -> dict[str, Any]:
+    if source.kind == "http":
+        return {
+            "kind": "http",
+            "base_url": source.base_url,
+            "seasons": source.seasons,
+            "rate": source.rate,
+            "streams": list(source.streams),
+        }
+    from etltctl.settings import resolve_secret
+
+    return {
+        "kind": "mongodb",
+        "uri": resolve_secret(source.uri, environ, setting=f"sources.{name}.uri"),
+        "database": source.database,
+        "collections": list(source.collections),
+    }

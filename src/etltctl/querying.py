@@ -1,0 +1,125 @@
+"""Questions to the lake: run SQL on Athena and read its answer, list the tables."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from etltctl.athena import Athena, Column, cost_usd
+from etltctl.aws import Aws
+from etltctl.catalog import Catalog
+from etltctl.errors import RunFailedError, UsageError
+from etltctl.publishing import ROWS_PARAMETER, VERSION_PARAMETER
+from etltctl.runs import QueryExecution, State
+from etltctl.waiting import Waiter
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+EXACT_DIGITS = 15  # a double holds every decimal of so many digits exactly
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A finished query: its execution, its columns, and its rows, read when asked for."""
+
+    athena: Athena
+    execution: QueryExecution
+    columns: list[Column]
+
+    @property
+    def names(self) -> list[str]:
+        """The columns' names, in order."""
+        return [column.name for column in self.columns]
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """The rows, each value as the Python type of its column."""
+        for row in self.athena.rows(self.execution.id, self.columns):
+            yield tuple(typed(text, column.type) for text, column in zip(row, self.columns, strict=True))
+
+    def facts(self) -> dict[str, Any]:
+        """What the query was and cost, ready for JSON."""
+        return {
+            "query_id": self.execution.id,
+            "columns": [{"name": column.name, "type": column.type} for column in self.columns],
+            "scanned_bytes": self.execution.scanned_bytes,
+            "duration_ms": self.execution.duration_ms,
+            "cost_usd": cost_usd(self.execution.scanned_bytes),
+        }
+
+    def summary(self) -> str:
+        """The same on one line."""
+        scanned, seconds = self.execution.scanned_bytes, self.execution.duration_ms / 1000
+        return f"{scanned:,} bytes scanned in {seconds:.2f} s, {cost_usd(scanned):.6f} USD at Athena's price"
+
+
+def run_query(
+    sql: str, settings: Settings, *, database: str, on_look: Callable[[QueryExecution], None] | None = None
+) -> Answer:
+    """Runs the SQL and waits; raises RunFailedError with Athena's own reason. An interrupt cancels the query."""
+    athena = Athena(Aws.from_settings(settings), settings.athena.workgroup, settings.athena.output_location)
+    execution = athena.start(sql, uuid.uuid4().hex, database=database)
+    waiter = Waiter(first_look=0.05, longest=5.0)
+    try:
+        execution = waiter.wait(execution, partial(athena.look_at, execution.id), on_look=on_look)
+    except (KeyboardInterrupt, SystemExit):
+        athena.cancel(execution.id)
+        raise
+    if execution.state is not State.SUCCEEDED:
+        reason = execution.reason or "no reason given"
+        raise RunFailedError(
+            f"query {execution.word}: {reason}", hint="etltctl athena tables lists what there is"
+        )
+    return Answer(athena, execution, athena.columns(execution.id))
+
+
+def list_tables(settings: Settings) -> list[tuple[str, str, int | None, str, str]]:
+    """Layer, name, rows, version and time of publication of every table in the catalog."""
+    catalog = Catalog(Aws.from_settings(settings))
+    return [
+        _listed(layer, table)
+        for layer, database in settings.athena.databases.items()
+        for table in catalog.tables(database)
+    ]
+
+
+def read_sql(sql: str, file: Path | None, stdin: TextIO) -> str:
+    """The SQL from wherever it is given; raises UsageError if it is nowhere or in two places."""
+    if bool(sql) == bool(file):
+        raise UsageError(
+            "give the SQL either as an argument or with -f FILE", hint="etltctl athena query 'select 1'"
+        )
+    try:
+        text = file.read_text() if file else stdin.read() if sql == "-" else sql
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read the SQL from {file}: {error}") from error
+    if not text.strip():
+        raise UsageError("the SQL is empty")
+    return text
+
+
+def typed(text: str | None, kind: str) -> Any:
+    """Athena's text as the value it stands for; a decimal that a double cannot hold stays text."""
+    if text is None:
+        return None
+    if kind in {"tinyint", "smallint", "integer", "int", "bigint"}:
+        return int(text)
+    if kind == "boolean":
+        return text == "true"
+    if kind in {"double", "float", "real"} or (
+        kind.startswith("decimal") and len(text.strip("-.")) <= EXACT_DIGITS
+    ):
+        return float(text)
+    return text
+
+
+def _listed(layer: str, table: dict[str, Any]) -> tuple[str, str, int | None, str, str]:
+    parameters = table.get("Parameters", {})
+    rows = parameters.get(ROWS_PARAMETER)
+    published = table.get("UpdateTime")
+    when = published.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z") if published else ""
+    return layer, table["Name"], int(rows) if rows else None, parameters.get(VERSION_PARAMETER, ""), when
