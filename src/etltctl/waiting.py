@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from etltctl.errors import ServiceError, WaitTimeoutError
 from etltctl.runs import Run, State
@@ -39,26 +39,26 @@ class Waiter:
         failed for longer than `patience`.
         """
         steps = self._decide(run, on_look)
-        pause = next(steps)
-        while True:
-            self.sleep(pause)
-            try:
-                pause = steps.send(self._looked(look))
-            except StopIteration as done:
-                return done.value  # type: ignore[no-any-return]
+        seen: R | ServiceError | None = None
+        try:
+            while True:
+                self.sleep(steps.send(seen))
+                seen = self._looked(look)
+        except StopIteration as done:
+            return done.value
 
     async def wait_async(
         self, run: R, look: Callable[[], R], *, on_look: Callable[[R], None] | None = None
     ) -> R:
         """The same as `wait` for an event loop: sleeps without blocking it, looks in a thread."""
         steps = self._decide(run, on_look)
-        pause = next(steps)
-        while True:
-            await self.sleep_async(pause)
-            try:
-                pause = steps.send(await asyncio.to_thread(self._looked, look))
-            except StopIteration as done:
-                return done.value  # type: ignore[no-any-return]
+        seen: R | ServiceError | None = None
+        try:
+            while True:
+                await self.sleep_async(steps.send(seen))
+                seen = await asyncio.to_thread(self._looked, look)
+        except StopIteration as done:
+            return done.value
 
     @staticmethod
     def _looked(look: Callable[[], R]) -> R | ServiceError:
@@ -67,7 +67,7 @@ class Waiter:
         except ServiceError as error:
             return error
 
-    def _decide(self, run: R, on_look: Callable[[R], None] | None) -> Generator[float, R | ServiceError, R]:
+    def _decide(self, run: R, on_look: Callable[[R], None] | None) -> Generator[float, Any, R]:
         """Yields how long to sleep, receives what the look saw, returns the run once it ended."""
         started = last_seen = self.clock()
         pause = self.first_look
@@ -75,7 +75,7 @@ class Waiter:
             left = started + self.timeout - self.clock()
             if left <= 0:
                 raise self._timed_out(run)
-            seen = yield min(pause, left)
+            seen: R | ServiceError = yield min(pause, left)
             pause = min(pause * self.growth, self.longest)
             if isinstance(seen, ServiceError):
                 if self.clock() - last_seen > self.patience:

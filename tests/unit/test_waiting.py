@@ -1,0 +1,114 @@
+"""The waiter looks often enough, never past its deadline, and is not thrown by a look that fails."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from etltctl.errors import ServiceError, WaitTimeoutError
+from etltctl.runs import JobRun, Run
+from etltctl.waiting import Waiter
+
+
+@dataclass
+class VirtualTime:
+    """A clock that only sleeping moves."""
+
+    now: float = 0.0
+    slept: list[float] = field(default_factory=list)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+    async def sleep_async(self, seconds: float) -> None:
+        self.sleep(seconds)
+
+    def waiter(self, **settings: float) -> Waiter:
+        return Waiter(clock=lambda: self.now, sleep=self.sleep, sleep_async=self.sleep_async, **settings)
+
+
+def run(word: str) -> JobRun:
+    return JobRun(id="jr_1", name="job", word=word)
+
+
+def looks(*words: str | ServiceError):
+    answers = iter(words)
+
+    def look() -> Run:
+        answer = next(answers)
+        if isinstance(answer, ServiceError):
+            raise answer
+        return run(answer)
+
+    return look
+
+
+def test_returns_the_run_in_its_final_state() -> None:
+    time = VirtualTime()
+    done = time.waiter().wait(run("STARTING"), looks("STARTING", "RUNNING", "SUCCEEDED"))
+    assert done.word == "SUCCEEDED"
+    assert len(time.slept) == 3
+
+
+def test_a_run_that_has_ended_is_not_looked_at() -> None:
+    time = VirtualTime()
+    assert time.waiter().wait(run("FAILED"), looks()).word == "FAILED"
+    assert time.slept == []
+
+
+def test_looks_grow_apart_up_to_the_longest_pause() -> None:
+    time = VirtualTime()
+    words = ["RUNNING"] * 10 + ["SUCCEEDED"]
+    time.waiter(first_look=1.0, growth=2.0, longest=10.0).wait(run("STARTING"), looks(*words))
+    assert time.slept[:5] == [1.0, 2.0, 4.0, 8.0, 10.0]
+    assert set(time.slept[4:]) == {10.0}
+
+
+def test_never_sleeps_past_the_deadline_and_names_the_run() -> None:
+    time = VirtualTime()
+    with pytest.raises(WaitTimeoutError, match="jr_1 of job is still RUNNING after 25 s"):
+        time.waiter(timeout=25.0, first_look=10.0, longest=10.0, growth=1.0).wait(
+            run("STARTING"), looks(*["RUNNING"] * 9)
+        )
+    assert time.now == 25.0
+
+
+def test_failed_looks_do_not_fail_a_healthy_run() -> None:
+    time = VirtualTime()
+    throttled = ServiceError("Rate exceeded", code="ThrottlingException")
+    done = time.waiter().wait(run("STARTING"), looks(throttled, "RUNNING", throttled, throttled, "SUCCEEDED"))
+    assert done.word == "SUCCEEDED"
+
+
+def test_looks_that_fail_for_longer_than_patience_raise_their_error() -> None:
+    time = VirtualTime()
+    throttled = ServiceError("Rate exceeded", code="ThrottlingException")
+    with pytest.raises(ServiceError, match="Rate exceeded"):
+        time.waiter(first_look=30.0, longest=30.0, patience=100.0).wait(
+            run("STARTING"), looks(*[throttled] * 50)
+        )
+    assert 100.0 < time.now <= 160.0
+
+
+def test_an_unknown_word_counts_as_running_until_the_deadline() -> None:
+    time = VirtualTime()
+    with pytest.raises(WaitTimeoutError, match="still HIBERNATING"):
+        time.waiter(timeout=60.0).wait(run("STARTING"), looks(*["HIBERNATING"] * 99))
+
+
+def test_every_look_is_reported() -> None:
+    seen: list[str] = []
+    VirtualTime().waiter().wait(
+        run("STARTING"), looks("RUNNING", "SUCCEEDED"), on_look=lambda found: seen.append(found.word)
+    )
+    assert seen == ["RUNNING", "SUCCEEDED"]
+
+
+def test_the_async_driver_decides_the_same() -> None:
+    time = VirtualTime()
+    done = asyncio.run(time.waiter().wait_async(run("STARTING"), looks("RUNNING", "SUCCEEDED")))
+    assert done.word == "SUCCEEDED"
+    assert len(time.slept) == 2
