@@ -28,8 +28,19 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.local
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@touch $@
 
+define DEMO
+etltctl local up
+etltctl run mongodb
+etltctl run api
+etltctl athena query "select city_name, local_date, wind_speed_mean_ms, wpd10_mean_wm2 from weather_daily order by 4 desc limit 3"
+etltctl athena query "select position, driver_id, points, wins from f1_driver_championship order by season desc, position limit 3"
+endef
+export DEMO
+
 demo: $(VENV)/.local  ## run both pipelines for real on this machine and query gold
-	@$(BIN)/python -m etltctl.cli.demo
+	@export PATH="$(CURDIR)/$(BIN):$$PATH"; \
+	trap 'etltctl --quiet local down > /dev/null' EXIT; \
+	while IFS= read -r line; do echo "$$ $$line"; eval "$$line" < /dev/null; echo; done <<< "$$DEMO"
 
 test: $(VENV)/.dev  ## run every test
 	$(BIN)/coverage erase

@@ -43,11 +43,16 @@ class DiskStore:
     folder: Path
 
     def append(self, run_id: str, text: str) -> None:
-        """Adds the text with one write, so that a reader never sees half a line."""
+        """Adds the text with one write, so that a reader never sees half a line of a living writer.
+
+        Half a line that a crash left behind is ended first, so that it spoils no other.
+        """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with self._file(run_id).open("ab", buffering=0) as stream:
-                stream.write(text.encode())
+            with self._file(run_id).open("ab+", buffering=0) as stream:
+                stream.seek(max(stream.tell() - 1, 0))
+                cut_off = stream.read() not in (b"", b"\n")
+                stream.write((("\n" if cut_off else "") + text).encode())
         except OSError as error:
             raise ConfigurationError(
                 f"cannot write the run's events to {self.folder}: {error.strerror}",

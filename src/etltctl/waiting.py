@@ -45,7 +45,7 @@ class Waiter:
                 self.sleep(steps.send(seen))
                 seen = self._looked(look)
         except StopIteration as done:
-            return done.value
+            return done.value  # type: ignore[no-any-return]
 
     async def wait_async(
         self, run: R, look: Callable[[], R], *, on_look: Callable[[R], None] | None = None
@@ -58,7 +58,7 @@ class Waiter:
                 await self.sleep_async(steps.send(seen))
                 seen = await asyncio.to_thread(self._looked, look)
         except StopIteration as done:
-            return done.value
+            return done.value  # type: ignore[no-any-return]
 
     @staticmethod
     def _looked(look: Callable[[], R]) -> R | ServiceError:

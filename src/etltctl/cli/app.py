@@ -11,6 +11,7 @@ from typing import Annotated
 
 import click
 import typer
+import typer.core
 
 from etltctl.cli import athena, config, local, run, runs
 from etltctl.cli.session import LOCAL, Session
@@ -21,12 +22,13 @@ from etltctl.errors import EtltctlError, ExitCode
 VALUE_FLAGS = frozenset({"-c", "--config", "-e", "--env", "-o", "--output"})
 SWITCHES = frozenset({"--local", "--aws", "-q", "--quiet", "-v", "-vv", "--verbose", "--no-color"})
 
+typer.core.HAS_RICH = False  # plain help: importing rich would triple the time to show it
+
 app = typer.Typer(
     name="etltctl",
     help="Run an Airbyte → S3 → Glue → Athena lake from one command: on a laptop first, on AWS unchanged.",
     epilog="These options may also stand after the command. With no settings file everything runs on this machine.",
     no_args_is_help=True,
-    rich_markup_mode=None,  # rich help would triple the time to show it
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -35,6 +37,14 @@ app.add_typer(athena.app, name="athena")
 app.add_typer(runs.app, name="runs")
 app.add_typer(config.app, name="config")
 app.add_typer(local.app, name="local")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"etltctl {version('etltctl')}")
+        raise typer.Exit
 
 
 @app.callback()
@@ -59,24 +69,28 @@ def set_up(
         ),
     ] = 0,
     no_color: Annotated[bool, typer.Option("--no-color", help="Plain lines, no live progress.")] = False,
-    show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    _show_version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
+    ] = False,
 ) -> None:
     """Keep the global flags for the command."""
-    if show_version:
-        from importlib.metadata import version
-
-        typer.echo(f"etltctl {version('etltctl')}")
-        raise typer.Exit
     if use_local and use_aws:
         raise click.UsageError("--local and --aws exclude each other")
     session: Session = context.obj
     session.config = config_file
     session.env = LOCAL if use_local else "aws" if use_aws else env
     console = session.console
-    console.output = output or Output(os.environ.get("ETLTCTL_OUTPUT", Output.TABLE))
+    console.output = output or _output_of_environment()
     console.quiet = quiet
     console.verbosity = verbose
     console.plain = no_color or not is_terminal(sys.stderr, os.environ)
+
+
+def _output_of_environment() -> Output:
+    wanted = os.environ.get("ETLTCTL_OUTPUT", Output.TABLE)
+    if wanted not in list(Output):
+        raise click.UsageError(f"ETLTCTL_OUTPUT={wanted} is not one of {', '.join(Output)}")
+    return Output(wanted)
 
 
 def main(arguments: list[str] | None = None) -> None:

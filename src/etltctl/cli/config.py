@@ -6,7 +6,7 @@ import typer
 
 from etltctl.cli.session import Session
 
-app = typer.Typer(help="Look at the settings.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Look at the settings.", no_args_is_help=True)
 
 
 @app.command("show")

@@ -9,7 +9,7 @@ import typer
 from etltctl.cli.session import Session
 from etltctl.console import local_time
 
-app = typer.Typer(help="Look at earlier runs.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Look at earlier runs.", no_args_is_help=True)
 
 
 @app.command("list")

@@ -1,0 +1,104 @@
+"""The command line: global flags anywhere, light start-up, exit codes, results on stdout only."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from etltctl import errors
+from etltctl.cli.app import hoisted
+from etltctl.errors import ExitCode
+
+HEAVY = (
+    "boto3",
+    "botocore",
+    "httpx",
+    "pydantic",
+    "pyspark",
+    "pyarrow",
+    "duckdb",
+    "moto",
+    "rich",
+    "tenacity",
+    "airflow",
+)
+
+
+def etltctl(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "etltctl", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=60, check=False)
+
+
+@pytest.mark.parametrize(
+    ("given", "in_order"),
+    [
+        (["run", "api", "-o", "json"], ["-o", "json", "run", "api"]),
+        (["run", "-e", "aws", "api", "-q"], ["-e", "aws", "-q", "run", "api"]),
+        (["athena", "query", "--output=json", "--", "-q"], ["--output=json", "athena", "query", "--", "-q"]),
+        (["run", "api", "--env"], ["--env", "run", "api"]),
+    ],
+)
+def test_global_flags_are_accepted_after_the_command(given: list[str], in_order: list[str]) -> None:
+    assert hoisted(given) == in_order
+
+
+@pytest.mark.parametrize("arguments", ["'--help'", "'--version'", "'run', '--help'"])
+def test_help_and_version_import_no_sdk(arguments: str) -> None:
+    code = (
+        "import sys\n"
+        "from etltctl.cli import main\n"
+        f"try: main([{arguments}])\n"
+        "except SystemExit as done: assert not done.code, done.code\n"
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("module", ["etltctl", "etltctl.pipeline", "etltctl.settings", "etltctl.console"])
+def test_the_library_imports_no_sdk(module: str) -> None:
+    code = f"import sys, {module}; print([name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_error_class_stands_in_the_tree_with_its_exit_code() -> None:
+    tree = errors.__doc__ or ""
+    classes = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.EtltctlError)]
+    shown = {
+        line.strip("│├└─ ").split()[0]: int(line.strip("│├└─ ").split()[1])
+        for line in tree.splitlines()
+        if "Error " in line
+    }
+    assert shown == {c.__name__: int(c.exit_code) for c in classes}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("frobnicate",), "No such command"),
+        (("run",), "Missing argument"),
+        (("--local", "--aws", "config", "show"), "exclude each other"),
+        (("-o", "xml", "config", "show"), "xml"),
+    ],
+)
+def test_a_usage_error_exits_2_and_leaves_stdout_empty(
+    tmp_path: Path, arguments: tuple[str, ...], says: str
+) -> None:
+    done = etltctl(*arguments, cwd=tmp_path)
+    assert done.returncode == ExitCode.USAGE
+    assert says in done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+def test_a_bad_output_in_the_environment_is_a_usage_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ETLTCTL_OUTPUT", "xml")
+    done = etltctl("config", "show", cwd=tmp_path)
+    assert done.returncode == ExitCode.USAGE
+    assert "ETLTCTL_OUTPUT" in done.stderr

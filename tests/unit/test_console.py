@@ -1,0 +1,119 @@
+"""What the user sees: results on stdout as asked for, the rest on stderr, plain where nobody watches."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from etltctl.console import Console, Output, is_terminal, table
+from etltctl.errors import ConfigurationError, RunFailedError
+
+
+def console(output: Output = Output.TABLE, **settings: object) -> tuple[Console, io.StringIO, io.StringIO]:
+    out, err = io.StringIO(), io.StringIO()
+    return Console(output, plain=True, stdout=out, stderr=err, **settings), out, err
+
+
+def test_a_table_aligns_numbers_right_and_words_left() -> None:
+    lines = table(("driver", "points"), [("ver", 437), ("norris", 74)]).splitlines()
+    assert lines == ["driver  points", "──────  ──────", "ver        437", "norris      74"]
+
+
+def test_json_is_one_document_with_its_schema() -> None:
+    shown, out, _ = console(Output.JSON)
+    shown.rows("etltctl.query/1", ("a", "b"), [(1, None)], query_id="q")
+    assert json.loads(out.getvalue()) == {
+        "schema": "etltctl.query/1",
+        "query_id": "q",
+        "rows": [{"a": 1, "b": None}],
+    }
+
+
+def test_ndjson_is_one_object_a_line() -> None:
+    shown, out, _ = console(Output.NDJSON)
+    shown.rows("etltctl.query/1", ("a",), [(1,), (2,)])
+    assert [json.loads(line) for line in out.getvalue().splitlines()] == [{"a": 1}, {"a": 2}]
+
+
+def test_progress_goes_to_stderr_and_quiet_silences_it() -> None:
+    shown, out, err = console()
+    shown.say("working")
+    assert (out.getvalue(), err.getvalue()) == ("", "working\n")
+    shown, _, err = console(quiet=True)
+    shown.say("working")
+    assert err.getvalue() == ""
+
+
+def test_a_finished_step_is_one_line_with_verb_rows_and_proof() -> None:
+    shown, _, err = console()
+    event = {
+        "type": "step.finished", "step": "sync:mongodb", "outcome": "succeeded", "verb": "started", "rows": 8710,
+        "reported_rows": 8710, "layer": "bronze", "seconds": 1.1,
+    }  # fmt: skip
+    with shown.following("mongodb") as on_event:
+        on_event(event)
+    assert err.getvalue().split() == (
+        [
+            "mongodb",
+            "sync",
+            "started",
+            "8,710",
+            "rows",
+            "bronze",
+            "1.1",
+            "s",
+            "proven",
+            "8,710",
+            "of",
+            "8,710",
+        ]
+    )
+
+
+def test_an_error_says_what_where_and_what_next_without_a_traceback() -> None:
+    shown, out, err = console()
+    shown.error(
+        RunFailedError("Glue run jr_1 ended FAILED", hint="run again", run="jr_1", log="line 1\nline 2")
+    )
+    assert out.getvalue() == ""
+    assert err.getvalue().splitlines() == [
+        "error: Glue run jr_1 ended FAILED",
+        "  run: jr_1",
+        "  log:",
+        "    line 1",
+        "    line 2",
+        "  next: run again",
+    ]
+
+
+def test_every_problem_of_the_settings_is_listed() -> None:
+    shown, _, err = console()
+    shown.error(ConfigurationError("2 problems", problems=("etltctl.toml:1:1: a", "etltctl.toml:2:1: b")))
+    assert "  etltctl.toml:1:1: a\n  etltctl.toml:2:1: b" in err.getvalue()
+
+
+def test_a_traceback_is_shown_when_asked_for_twice() -> None:
+    shown, _, err = console(verbosity=2)
+    try:
+        raise RunFailedError("gone")
+    except RunFailedError as error:
+        shown.error(error)
+    assert "Traceback" in err.getvalue()
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("environ", "live"),
+    [({}, True), ({"NO_COLOR": "1"}, False), ({"CI": "true"}, False), ({"TERM": "dumb"}, False)],
+)
+def test_live_progress_needs_a_terminal_that_nobody_asked_to_be_plain(
+    environ: dict[str, str], live: bool
+) -> None:
+    assert is_terminal(Terminal(), environ) is live
+    assert is_terminal(io.StringIO(), environ) is False

@@ -1,0 +1,67 @@
+"""The ledger is append-only, readable after a crash, and versioned."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from etltctl.errors import ConfigurationError, UsageError
+from etltctl.ledger import DiskStore, Ledger, read_events
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> DiskStore:
+    return DiskStore(tmp_path / "runs")
+
+
+def test_the_first_line_tells_the_schema_and_every_event_its_run(store: DiskStore) -> None:
+    Ledger(store, "r1", "local").append("run.started", pipeline="mongodb")
+    lines = [json.loads(line) for line in store.read("r1").splitlines()]
+    assert lines[0] == {"type": "version", "schema": "etltctl.events/1.0"}
+    assert lines[1]["run_id"] == "r1"
+    assert lines[1]["env"] == "local"
+    assert lines[1]["ts"].endswith("+00:00")
+
+
+def test_a_later_try_goes_on_counting(store: DiskStore) -> None:
+    Ledger(store, "r1", "local").append("run.started")
+    Ledger(store, "r1", "local").append("run.started")
+    assert [event["seq"] for event in read_events(store, "r1")] == [1, 2]
+    assert store.read("r1").count('"version"') == 1
+
+
+def test_a_line_cut_off_by_a_crash_is_left_out(store: DiskStore) -> None:
+    Ledger(store, "r1", "local").append("run.started")
+    store.append("r1", '{"seq": 2, "type": "step.pl')
+    assert [event["type"] for event in read_events(store, "r1")] == ["run.started"]
+
+
+def test_an_event_after_a_cut_off_line_is_not_lost(store: DiskStore) -> None:
+    Ledger(store, "r1", "local").append("run.started")
+    store.append("r1", '{"seq": 2, "type": "step.pl')
+    Ledger(store, "r1", "local").append("run.started", pipeline="again")
+    assert read_events(store, "r1")[-1].get("pipeline") == "again"
+
+
+def test_a_stream_of_a_later_major_version_is_refused(store: DiskStore) -> None:
+    store.append("r1", '{"type": "version", "schema": "etltctl.events/2.0"}\n')
+    with pytest.raises(UsageError, match=r"etltctl\.events/2\.0"):
+        read_events(store, "r1")
+
+
+def test_the_newest_event_of_a_step_is_found_by_its_type(store: DiskStore) -> None:
+    ledger = Ledger(store, "r1", "local")
+    ledger.append("remote.started", "sync:api", remote_id="1")
+    ledger.append("remote.started", "sync:api", remote_id="2")
+    ledger.append("remote.started", "glue:job", remote_id="3")
+    found = ledger.last("sync:api", "remote.started")
+    assert found is not None
+    assert found["remote_id"] == "2"
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigurationError, match="cannot write the run's events"):
+        Ledger(DiskStore(tmp_path / "file"), "r1", "local").append("run.started")
