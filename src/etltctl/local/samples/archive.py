@@ -1,0 +1,62 @@
+"""Whole seasons to replay: the invented one, or the real ones of a data pack."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+
+from etltctl.local.samples.entries import SEASON
+from etltctl.local.samples.season import invented_season
+
+Record = dict[str, Any]
+
+
+class Archive(Protocol):
+    """Where whole, unpaged lists come from."""
+
+    def seasons(self) -> list[str]:
+        """The seasons there are, oldest first."""
+
+    def whole(self, season: str, endpoint: str) -> list[Record]:
+        """The endpoint's list for one season; empty if there is none."""
+
+
+class InventedArchive:
+    """The one invented season."""
+
+    def seasons(self) -> list[str]:
+        """The invented season's number."""
+        return [SEASON]
+
+    def whole(self, season: str, endpoint: str) -> list[Record]:
+        """A list of the invented season."""
+        return invented_season().get(endpoint, []) if season == SEASON else []
+
+
+class PackArchive:
+    """The seasons in the folder `f1` of a data pack: `SEASON/ENDPOINT.json.gz`, one whole document each."""
+
+    def __init__(self, data_pack: Path) -> None:
+        self._folder = data_pack / "f1"
+
+    def seasons(self) -> list[str]:
+        """The season folders of the pack."""
+        return sorted(path.name for path in self._folder.iterdir() if path.name.isdigit())
+
+    def whole(self, season: str, endpoint: str) -> list[Record]:
+        """A list of the pack, read once."""
+        return _read_list(self._folder / season / f"{endpoint}.json.gz")
+
+
+@cache
+def _read_list(file: Path) -> list[Record]:
+    if not file.is_file():
+        return []
+    with gzip.open(file, "rb") as stream:
+        data = json.load(stream)["MRData"]
+    table = next(value for name, value in data.items() if name.endswith("Table"))
+    found: list[Record] = next(value for value in table.values() if isinstance(value, list))
+    return found
