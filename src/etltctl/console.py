@@ -195,6 +195,8 @@ def local_time(timestamp: str) -> str:
 
 
 def _cell(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_cell, value))
     return "" if value is None else str(value)
 
 

@@ -70,7 +70,8 @@ def set_up(
     ] = 0,
     no_color: Annotated[bool, typer.Option("--no-color", help="Plain lines, no live progress.")] = False,
     _show_version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
+        bool,
+        typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit."),
     ] = False,
 ) -> None:
     """Keep the global flags for the command."""

@@ -13,8 +13,8 @@ app = typer.Typer(help="Look at the settings.", no_args_is_help=True)
 def show(context: typer.Context) -> None:
     """Print every value with its origin; secrets are masked."""
     session: Session = context.obj
-    rows = [(value.key, value.value, value.origin) for value in session.load().values()]
-    session.console.rows("etltctl.config/1", ("setting", "value", "origin"), rows)
+    rows = [(value.key, value.origin, value.value) for value in session.load().values()]
+    session.console.rows("etltctl.config/1", ("setting", "origin", "value"), rows)
 
 
 @app.command("validate")

@@ -1,0 +1,47 @@
+"""Settings: what `etltctl.toml`, the environment and the flags say, checked and with the origin of every value.
+
+Importing this loads nothing heavy; the first `load_settings` does.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from etltctl.settings.secrets import resolve_secret
+
+if TYPE_CHECKING:
+    from etltctl.settings.model import Settings
+
+__all__ = ["Settings", "load_settings", "resolve_secret"]
+
+
+def load_settings(
+    *,
+    config: Path | None = None,
+    env: str | None = None,
+    flags: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+) -> Settings:
+    """The settings of one environment.
+
+    A value is the first of: flag (`flags`, dotted keys), environment variable (`ETLTCTL__SECTION__KEY`), `[env.NAME]`,
+    the file's base, and the same two of the settings the package ships. The file is `config`, ETLTCTL_CONFIG, or
+    the nearest `etltctl.toml` at or above `directory`. Raises ConfigurationError with every problem and its place.
+    """
+    from etltctl.settings.loading import Loader
+
+    return Loader(os.environ if environ is None else environ, directory or Path.cwd()).load(
+        config, env, flags or {}
+    )
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Settings":
+        from etltctl.settings.model import Settings
+
+        return Settings
+    raise AttributeError(name)

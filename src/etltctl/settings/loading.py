@@ -1,0 +1,267 @@
+"""Reads the settings from their places, lays them over each other, and tells every problem at once."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from etltctl.errors import ConfigurationError
+from etltctl.settings.model import Settings, SettingValue, every_key, is_secret
+from etltctl.settings.places import Path as KeyPath
+from etltctl.settings.places import key_places, place_of
+from etltctl.settings.secrets import masked
+from etltctl.settings.shipped import project_file
+
+FILE = "etltctl.toml"
+PREFIX = "ETLTCTL__"
+# Variables with a name of their own, for what everybody sets in the shell.
+NAMED_VARIABLES = {
+    "ETLTCTL_STATE_DIR": "state",
+    "AWS_PROFILE": "aws.profile",
+    "AWS_REGION": "aws.region",
+    "AWS_DEFAULT_REGION": "aws.region",
+}
+PLAIN_WORDS = {
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "list_type": "must be a list",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "missing": "is missing",
+}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Settings from one place: what they say and how the place of a key is told."""
+
+    data: Mapping[str, Any]
+    name: str
+    section: KeyPath = ()
+    places: Mapping[KeyPath, Any] = field(default_factory=dict)
+
+    def origin(self, path: KeyPath) -> str:
+        """Where the value of the key comes from."""
+        place = place_of((*self.section, *path), self.places)
+        within = f" [{'.'.join(self.section)}]" if self.section else ""
+        return f"{self.name}:{place.line}{within}" if place else self.name
+
+    def complaint_place(self, path: KeyPath) -> str:
+        """The same with the column, as editors understand it."""
+        place = place_of((*self.section, *path), self.places)
+        return f"{self.name}:{place.line}:{place.column}" if place else self.name
+
+
+@dataclass(frozen=True)
+class Loader:
+    """Loads settings for one environment of variables and one directory."""
+
+    environ: Mapping[str, str]
+    directory: Path
+
+    def load(self, config: Path | None, asked: str | None, flags: Mapping[str, Any]) -> Settings:
+        """The checked settings; raises ConfigurationError with every problem and its place."""
+        file = self._find(config)
+        own = read_toml(file) if file else None
+        shipped = read_toml(project_file(FILE))
+        env = (
+            env
+            or self.environ.get("ETLTCTL_ENV")
+            or (own.data.get("default_env") if own else None)
+            or "local"
+        )
+        layers = [
+            *([Layer(nested(flags), "flag")] if flags else []),
+            *self._variables(),
+            *(_of_environment(own, env) if own else []),
+            *(Layer(layer.data, "default") for layer in _of_environment(shipped, env)),
+        ]
+        _check_env(env, own, shipped)
+        merged = merge([layer.data for layer in layers])
+        settings = _validated({**merged, "env": env}, layers)
+        problems = [
+            f"{_first(layers, path).complaint_place(path)}: {text}" for path, text in cross_checks(settings)
+        ]
+        if problems:
+            raise _complaint(problems)
+        shown = tuple(self._shown(path, value, layers, env) for path, value in leaves(settings.model_dump()))
+        settings.keep(file.parent if file else self.directory, shown)
+        return settings
+
+    def _find(self, config: Path | None) -> Path | None:
+        named = config or (Path(text) if (text := self.environ.get("ETLTCTL_CONFIG")) else None)
+        if named is not None:
+            if not named.is_file():
+                hint = "name an existing file with -c or ETLTCTL_CONFIG, or none at all"
+                raise ConfigurationError(f"there is no settings file {named}", hint=hint)
+            return named.resolve()
+        here = self.directory.resolve()
+        return next((file for folder in (here, *here.parents) if (file := folder / FILE).is_file()), None)
+
+    def _variables(self) -> Iterator[Layer]:
+        """A layer for every environment variable that sets something, the general form first."""
+        for name, text in sorted(self.environ.items()):
+            if name.startswith(PREFIX):
+                dotted = name.removeprefix(PREFIX).lower().replace("__", ".")
+                yield Layer(nested({dotted: toml_value(text)}), f"env {name}")
+        for name, dotted in NAMED_VARIABLES.items():
+            if text := self.environ.get(name):
+                yield Layer(nested({dotted: text}), f"env {name}")
+
+    def _shown(self, path: KeyPath, value: Any, layers: list[Layer], env: str) -> SettingValue:
+        key = ".".join(path)
+        if key == "env":
+            return SettingValue(
+                key, env, "env ETLTCTL_ENV" if self.environ.get("ETLTCTL_ENV") == env else "chosen"
+            )
+        shown = masked(str(value), self.environ) if is_secret(key) else value
+        return SettingValue(key, shown, _first(layers, path).origin(path))
+
+
+def read_toml(file: Path) -> Layer:
+    """The file's tables with the places of their keys; raises ConfigurationError if it is not TOML."""
+    try:
+        text = file.read_text()
+        return Layer(tomllib.loads(text), file.name, places=key_places(text))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"cannot read {file}: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        words, _, place = str(error).partition(" (at ")
+        numbers = "".join(c if c.isdigit() else " " for c in place).split()
+        where = ":".join([str(file.name), *(numbers or [str(len(text.splitlines()))])])
+        raise ConfigurationError(f"{file} is not valid TOML", problems=(f"{where}: {words}",)) from error
+
+
+def _of_environment(file: Layer, env: str) -> list[Layer]:
+    """The file's `[env.NAME]` and below it its base."""
+    base = {name: value for name, value in file.data.items() if name != "env"}
+    chosen = file.data.get("env", {}).get(env, {})
+    return [Layer(chosen, file.name, ("env", env), file.places), Layer(base, file.name, (), file.places)]
+
+
+def _check_env(env: str, *files: Layer | None) -> None:
+    known = {"local", *(name for file in files if file for name in file.data.get("env", {}))}
+    if env not in known:
+        near = difflib.get_close_matches(env, known, n=1)
+        guess = f"did you mean {near[0]}? " if near else ""
+        raise ConfigurationError(
+            f"no environment is called {env}",
+            hint=f"{guess}known: {', '.join(sorted(known))}; add [env.{env}] to {FILE}",
+        )
+
+
+def merge(stacked: list[Mapping[str, Any]]) -> dict[str, Any]:
+    """The tables laid over each other, the first on top; lists and values are replaced whole."""
+    merged: dict[str, Any] = {}
+    for data in reversed(stacked):
+        _lay_over(merged, data)
+    return merged
+
+
+def _lay_over(below: dict[str, Any], above: Mapping[str, Any]) -> None:
+    for name, value in above.items():
+        if isinstance(value, Mapping):
+            nested_below = below.get(name)
+            below[name] = dict(nested_below) if isinstance(nested_below, Mapping) else {}
+            _lay_over(below[name], value)
+        else:
+            below[name] = value
+
+
+def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted keys as tables within tables."""
+    made: dict[str, Any] = {}
+    for dotted, value in flat.items():
+        *tables, key = dotted.split(".")
+        place = made
+        for table in tables:
+            place = place.setdefault(table, {})
+        place[key] = value
+    return made
+
+
+def toml_value(text: str) -> Any:
+    """The text as a TOML value (number, list, true, …), or as it is."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def leaves(data: Mapping[str, Any], path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+    """Every value with its path."""
+    for name, value in data.items():
+        if isinstance(value, Mapping) and value:
+            yield from leaves(value, (*path, name))
+        else:
+            yield (*path, name), value
+
+
+def _first(layers: list[Layer], path: KeyPath) -> Layer:
+    """The topmost layer that sets the key; the lowest if none does, for its value is the model's default."""
+    for layer in layers:
+        data: Any = layer.data
+        for name in path:
+            data = data.get(name) if isinstance(data, Mapping) else None
+        if data is not None:
+            return layer
+    return Layer({}, "default")
+
+
+def _validated(data: Mapping[str, Any], layers: list[Layer]) -> Settings:
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as error:
+        raise _complaint([_problem(found, layers) for found in error.errors()]) from error
+
+
+def _complaint(problems: list[str]) -> ConfigurationError:
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    return ConfigurationError(f"{count} in the settings", problems=tuple(dict.fromkeys(problems)))
+
+
+def _problem(found: Any, layers: list[Layer]) -> str:
+    kinds = ("mongodb", "http", "list[int]", "literal['all']")  # steps of the checker that are no keys
+    path = tuple(
+        str(part) for part in found["loc"] if str(part) not in kinds or found["loc"].index(part) == 1
+    )
+    keys = tuple(part for part in path if not part.isdigit())
+    place = _first(layers, keys).complaint_place(keys)
+    if found["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(keys[-1], every_key(), n=1)
+        guess = f", did you mean {near[0]}?" if near else ""
+        return f"{place}: unknown setting {'.'.join(keys)}{guess}"
+    said = PLAIN_WORDS.get(found["type"]) or found["msg"].removeprefix("Value error, ")
+    got = f", got {found['input']!r}" if found["type"] in PLAIN_WORDS and found["type"] != "missing" else ""
+    return f"{place}: {'.'.join(keys)} {said[0].lower()}{said[1:]}{got}"
+
+
+def cross_checks(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
+    """What no single value can tell: steps that name nothing, and seasons without end."""
+    things = {"sync": list(settings.sources), "glue": list(settings.glue.jobs), "athena": ["refresh"]}
+    for name, pipeline in settings.pipelines.items():
+        for step in pipeline.steps:
+            kind, _, thing = step.partition(":")
+            if thing not in things.get(kind, []):
+                every = [f"{kind}:{known}" for kind, names in things.items() for known in names]
+                near = difflib.get_close_matches(step, every, n=1)
+                guess = f"did you mean {near[0]}?" if near else f"known: {', '.join(every)}"
+                yield ("pipelines", name, "steps"), f"pipeline {name} has the unknown step {step}, {guess}"
+    for name, source in settings.sources.items():
+        if source.kind == "http" and source.seasons == "all" and source.base_url != "sample:":
+            text = (
+                f'sources.{name}.seasons = "all" is for the sample only: name the seasons, like [2023, 2024]'
+            )
+            yield ("sources", name, "seasons"), text

@@ -1,0 +1,254 @@
+"""The settings as types: what each key means, what it may be, and what it is when nobody says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, field_validator
+
+from etltctl.settings.shipped import project_file
+
+STREAMS = (
+    "races", "results", "sprint", "qualifying", "pit_stops", "drivers", "constructors", "circuits",
+    "driver_standings", "constructor_standings",
+)  # fmt: skip
+OPTIONAL_STREAMS = ("laps",)
+LAYERS = ("bronze", "silver", "gold")
+SIZE_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+def _bucket_url(text: str) -> str:
+    if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/\S*)?", text):
+        raise ValueError(f"must be an S3 location like s3://bucket/prefix, got {text!r}")
+    return text.rstrip("/")
+
+
+def _folder_url(text: str) -> str:
+    return f"{_bucket_url(text)}/"
+
+
+def _rate(text: str) -> str:
+    if not re.fullmatch(r"[1-9]\d*(\.\d+)?/s", text):
+        raise ValueError(f"must be requests a second like '3/s', got {text!r}")
+    return text
+
+
+def _size(text: str) -> str:
+    if not re.fullmatch(rf"\d+(\.\d+)?\s*({'|'.join(SIZE_UNITS)})", text):
+        raise ValueError(f"must be a size like '20GB', got {text!r}")
+    return text
+
+
+def _table(text: str) -> str:
+    layer, _, name = text.partition(".")
+    if layer not in LAYERS or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise ValueError(f"must be layer.table with a layer of {', '.join(LAYERS)}, got {text!r}")
+    return text
+
+
+def _stream(text: str) -> str:
+    if text not in STREAMS + OPTIONAL_STREAMS:
+        raise ValueError(f"no stream is called {text!r}; known: {', '.join(STREAMS + OPTIONAL_STREAMS)}")
+    return text
+
+
+Bucket = Annotated[str, AfterValidator(_bucket_url)]
+Folder = Annotated[str, AfterValidator(_folder_url)]
+TableName = Annotated[str, AfterValidator(_table)]
+
+
+class Section(BaseModel):
+    """A table of the file: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+
+
+class Lake(Section):
+    """Where the layers lie, and how many versions of a table are kept."""
+
+    bronze: Bucket
+    silver: Bucket
+    gold: Bucket
+    scripts: Bucket
+    keep_versions: int = Field(3, ge=1)
+
+
+class Source(Section):
+    """What every source has: its Airbyte connection, its prefix in bronze, the fewest rows a sync may bring."""
+
+    connection_id: str
+    prefix: str | None = None
+    min_rows: int = Field(1, ge=0)
+
+
+class MongodbSource(Source):
+    """Collections of a MongoDB database; `uri` is a secret reference, or `sample:` on the embedded endpoints."""
+
+    kind: Literal["mongodb"]
+    uri: str
+    database: str
+    collections: list[str] = Field(min_length=1)
+
+
+class HttpSource(Source):
+    """An Ergast-compatible Formula 1 API; `base_url` is `sample:` for the invented season."""
+
+    kind: Literal["http"]
+    base_url: str
+    seasons: list[int] | Literal["all"]
+    rate: Annotated[str, AfterValidator(_rate)] = "3/s"
+    streams: list[Annotated[str, AfterValidator(_stream)]] = Field(list(STREAMS), min_length=1)
+
+
+class Airbyte(Section):
+    """Airbyte's public API and how long a sync may take."""
+
+    url: str
+    client_id: str
+    client_secret: str
+    timeout_minutes: int = Field(180, ge=1)
+
+
+class Aws(Section):
+    """Profile and region; botocore's own rules apply where they are not set."""
+
+    profile: str | None = None
+    region: str | None = None
+
+
+class GlueJob(Section):
+    """One Glue job: its script, its size, the tables it reads and writes (`layer.table`), its own config."""
+
+    script: str
+    role: str = "GlueJobRole"
+    glue_version: str = "5.1"
+    worker_type: Literal["G.1X", "G.2X", "G.4X", "G.8X"] = "G.1X"
+    workers: int = Field(2, ge=2)
+    timeout_minutes: int = Field(45, ge=1, lt=10080)
+    max_usd: float | None = Field(None, gt=0)
+    reads: list[TableName] = []
+    writes: list[TableName] = []
+    config: dict[str, Any] = {}
+
+
+class Glue(Section):
+    """The Glue jobs by name."""
+
+    jobs: dict[str, GlueJob] = {}
+
+
+class Athena(Section):
+    """The workgroup, the database of each layer, where results go, and the most a query may scan."""
+
+    workgroup: str
+    databases: dict[str, str]
+    output_location: Folder
+    max_scan: Annotated[str, AfterValidator(_size)] = "20GB"
+
+    @field_validator("databases")
+    @classmethod
+    def _one_for_each_layer(cls, databases: dict[str, str]) -> dict[str, str]:
+        if set(databases) != set(LAYERS):
+            raise ValueError(f"must name a database for each of {', '.join(LAYERS)}")
+        return databases
+
+    @property
+    def max_scan_bytes(self) -> int:
+        """`max_scan` in bytes."""
+        number, unit = re.fullmatch(r"([\d.]+)\s*(\w+)", self.max_scan).groups()  # type: ignore[union-attr]
+        return int(float(number) * SIZE_UNITS[unit])
+
+
+class Pipeline(Section):
+    """The steps of a pipeline, in order, each `kind:name`."""
+
+    steps: list[str] = Field(min_length=1)
+
+
+class Local(Section):
+    """The embedded server; port 0 takes any free one."""
+
+    port: int = Field(default=0, ge=0, le=65535)
+
+
+@dataclass(frozen=True)
+class SettingValue:
+    """One setting as it may be shown, and where it comes from."""
+
+    key: str
+    value: Any
+    origin: str
+
+
+class Settings(Section):
+    """Everything one environment's commands need to know."""
+
+    version: Literal[1] = 1
+    project: str
+    default_env: str = "local"
+    env: str
+    protected: bool = False
+    state: str = ".etltctl"
+    lake: Lake
+    sources: dict[str, Annotated[MongodbSource | HttpSource, Field(discriminator="kind")]] = {}
+    airbyte: Airbyte
+    aws: Aws = Aws()
+    glue: Glue = Glue()
+    athena: Athena
+    pipelines: dict[str, Pipeline] = {}
+    local: Local = Local()
+
+    _folder: Path = PrivateAttr(default_factory=Path.cwd)
+    _shown: tuple[SettingValue, ...] = PrivateAttr(default=())
+
+    def values(self) -> tuple[SettingValue, ...]:
+        """Every setting with its origin, secrets masked."""
+        return self._shown
+
+    def stream_locations(self, source: str) -> dict[str, str]:
+        """Where the source's streams lie in bronze, by table name."""
+        found = self.sources[source]
+        root = f"{self.lake.bronze}/{found.prefix or source}"
+        if isinstance(found, MongodbSource):
+            return {f"{source}_{name}": f"{root}/{found.database}/{name}/" for name in found.collections}
+        return {f"{source}_{name}": f"{root}/{name}/" for name in found.streams}
+
+    def script_path(self, job: str) -> Path:
+        """The job's script: beside the settings file, or the one the package ships."""
+        script = self.glue.jobs[job].script
+        own = self._folder / script
+        return own if own.is_file() else project_file(script)
+
+    def extra_py_files(self, job: str) -> list[Path]:
+        """The modules and data files that stand beside the script and are no job's script themselves."""
+        script = self.script_path(job)
+        scripts = {self.script_path(name) for name in self.glue.jobs}
+        beside = (*script.parent.glob("*.py"), *script.parent.glob("*.json"))
+        return sorted(file for file in beside if file not in scripts and file.name != "__init__.py")
+
+    def keep(self, folder: Path, shown: tuple[SettingValue, ...]) -> None:
+        """Notes where the settings came from; called once, by the loader."""
+        self._folder, self._shown = folder, shown
+
+
+SECRET_KEYS: Mapping[str, str] = {
+    r"airbyte\.client_(id|secret)": "client id or secret",
+    r"sources\.[^.]+\.uri": "address with a password in it",
+}
+
+
+def is_secret(key: str) -> bool:
+    """Whether the value of this setting may hold a secret."""
+    return any(re.fullmatch(pattern, key) for pattern in SECRET_KEYS)
+
+
+def every_key() -> set[str]:
+    """The name of every setting there is, for guessing what an unknown one means."""
+    sections = [Section]
+    for section in sections:
+        sections += section.__subclasses__()
+    return {name for section in sections for name in section.model_fields}

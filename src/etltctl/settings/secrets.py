@@ -1,0 +1,57 @@
+"""Secrets are references; their values are looked up late and kept nowhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from etltctl.errors import ConfigurationError
+
+FETCHED = ("ssm:", "secretsmanager:")
+REFERENCES = ("env:", "file:", *FETCHED)
+
+
+def resolve_secret(
+    reference: str,
+    environ: Mapping[str, str] | None = None,
+    *,
+    setting: str,
+    fetch: Callable[[str], str] | None = None,
+) -> str:
+    """The value behind `env:NAME`, `file:PATH`, `ssm:/path` or `secretsmanager:id#key`; any other text is the value.
+
+    `fetch` gets the last two from AWS. Raises ConfigurationError naming the setting if there is no value.
+    """
+    kind, _, place = reference.partition(":")
+    if kind == "env":
+        value = (os.environ if environ is None else environ).get(place, "")
+        if not value:
+            raise ConfigurationError(
+                f"{setting} is {reference}, but {place} is not set", hint=f"export {place}=…"
+            )
+        return value
+    if kind == "file":
+        try:
+            return Path(place).expanduser().read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(
+                f"{setting} is {reference}, but the file cannot be read: {error}"
+            ) from error
+    if reference.startswith(FETCHED):
+        if fetch is None:
+            raise ConfigurationError(f"{setting} is {reference}, which needs an environment on AWS")
+        return fetch(reference)
+    return reference
+
+
+def is_reference(text: str) -> bool:
+    """Whether the text says where a secret is instead of being one."""
+    return text.startswith(REFERENCES)
+
+
+def masked(text: str, environ: Mapping[str, str]) -> str:
+    """A secret as it may be shown: its reference and whether that has a value, or stars."""
+    if text.startswith("env:"):
+        return f"{text} ({'set' if environ.get(text[4:]) else 'not set'})"
+    return text if is_reference(text) or text in ("", "sample:") else "***"

@@ -1,0 +1,155 @@
+"""Whatever goes wrong gives one clear message, the right exit code, and leaves earlier data readable."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ETLTCTL, Workplace
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("run", "mongodbb"), ("mongodbb", "did you mean mongodb?")),
+        (("sync", "apo"), ("apo", "did you mean api?")),
+        (("run-glue", "bronze_to_sliver"), ("bronze_to_sliver", "did you mean bronze_to_silver?")),
+        (
+            ("athena", "refresh", "gold.weather_dayly"),
+            ("gold.weather_dayly", "did you mean gold.weather_daily?"),
+        ),
+        (("--env", "prod", "config", "show"), ("prod", "known")),
+    ],
+)
+def test_an_unknown_name_is_named_with_the_nearest_one(
+    workplace: Workplace, arguments: tuple[str, ...], says: tuple[str, ...]
+) -> None:
+    code = 3 if "--env" in arguments else 2
+    done = workplace.run(*arguments, code=code)
+    assert all(text in done.stderr for text in says), done.stderr
+    assert done.stdout == ""
+
+
+def test_a_broken_settings_file_is_told_with_line_and_column(workplace: Workplace) -> None:
+    (workplace.folder / "etltctl.toml").write_text('version = 1\n[lake\nbronze = "s3://b"\n')
+    done = workplace.run("config", "validate", code=3)
+    assert "etltctl.toml:2" in done.stderr
+
+
+def test_every_wrong_setting_is_told_at_once(workplace: Workplace) -> None:
+    (workplace.folder / "etltctl.toml").write_text(
+        '[glue.jobs.bronze_to_silver]\nworkers = "two"\nworker_typ = "G.1X"\n[lakes]\nbronze = "s3://b"\n'
+    )
+    done = workplace.run("config", "validate", code=3)
+    for place in ("etltctl.toml:2", "etltctl.toml:3", "etltctl.toml:4"):
+        assert place in done.stderr
+    assert "worker_type" in done.stderr
+
+
+def test_a_taken_port_is_named(workplace: Workplace) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = workplace.run("local", "up", code=3, ETLTCTL__LOCAL__PORT=port)
+    assert port in done.stderr
+
+
+def test_an_unreachable_mongodb_fails_the_sync_and_names_the_setting_s_server(workplace: Workplace) -> None:
+    uri = "mongodb://user:tops3cret@127.0.0.1:1/"
+    done = workplace.run("sync", "mongodb", code=1, ETLTCTL__SOURCES__MONGODB__URI=uri)
+    assert "127.0.0.1:1" in done.stderr
+    assert "tops3cret" not in done.stderr
+
+
+def test_an_empty_collection_is_unverified(workplace: Workplace) -> None:
+    done = workplace.run("run", "mongodb", code=6, ETLTCTL__SOURCES__MONGODB__COLLECTIONS='["nothing_here"]')
+    assert "0 rows landed" in done.stderr
+    assert "min_rows" in done.stderr
+    assert "bronze_to_silver" not in done.stderr
+
+
+def test_a_script_that_raises_shows_its_last_words_and_leaves_gold_readable(sample_lake: Workplace) -> None:
+    before = sample_lake.query("select count(*) as n from weather_daily")
+    script = sample_lake.folder / "raises.py"
+    script.write_text('raise ValueError("the wind has turned")\n')
+    broken = {"ETLTCTL__GLUE__JOBS__SILVER_TO_GOLD__SCRIPT": str(script)}
+    done = sample_lake.run("run-glue", "silver_to_gold", "--wait", code=1, **broken)
+    assert "the wind has turned" in done.stderr
+    assert "FAILED" in done.stderr
+    assert sample_lake.query("select count(*) as n from weather_daily") == before
+
+
+def test_a_query_that_cannot_run_is_told_in_athena_s_words(sample_lake: Workplace) -> None:
+    done = sample_lake.run("athena", "query", "select * from gold.nothing", code=1)
+    assert "TABLE_NOT_FOUND" in done.stderr
+
+
+def test_a_state_folder_that_cannot_be_written_is_named(workplace: Workplace) -> None:
+    (workplace.folder / "file").write_text("")
+    done = workplace.run("run", "mongodb", code=3, ETLTCTL_STATE_DIR=str(workplace.folder / "file"))
+    assert str(workplace.folder / "file") in done.stderr
+
+
+def test_a_killed_server_is_no_obstacle(workplace: Workplace) -> None:
+    pid = workplace.json("local", "up")["pid"]
+    os.kill(pid, signal.SIGKILL)
+    again = workplace.json("local", "up")
+    assert again["running"]
+    assert again["pid"] != pid
+
+
+@pytest.mark.parametrize("after_s", [0.5, 2.0, 4.0, 7.0])
+def test_an_interrupt_at_any_moment_leaves_no_process(workplace: Workplace, after_s: float) -> None:
+    before = _processes(workplace.folder)
+    command = subprocess.Popen(
+        [ETLTCTL, "run", "mongodb"],
+        cwd=workplace.folder,
+        env=workplace.full_environ,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(after_s)
+    command.send_signal(signal.SIGINT)
+    _, told = command.communicate(timeout=60)
+    assert "Traceback" not in told
+    assert command.returncode in {0, 130}
+    deadline = time.monotonic() + 10
+    while _processes(workplace.folder) - before and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert _processes(workplace.folder) == before
+
+
+def _processes(folder: Path) -> set[int]:
+    """Every live process that names the folder in its command line or environment."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            text = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
+            state = (entry / "stat").read_text().rsplit(")", 1)[1].split()[0]
+        except OSError:
+            continue
+        if str(folder).encode() in text and state != "Z":
+            found.add(int(entry.name))
+    return found
+
+
+def test_json_output_of_a_failure_is_not_a_result(workplace: Workplace) -> None:
+    done = workplace.run("run", "nothing", "-o", "json", code=2)
+    assert done.stdout == ""
+
+
+def test_config_show_masks_secrets_and_tells_origins(workplace: Workplace) -> None:
+    done = workplace.run("config", "show", "-o", "json", ETLTCTL__AIRBYTE__CLIENT_SECRET="tops3cret")
+    assert "tops3cret" not in done.stdout
+    rows = {row["setting"]: row for row in json.loads(done.stdout)["rows"]}
+    assert rows["airbyte.client_secret"]["origin"] == "env ETLTCTL__AIRBYTE__CLIENT_SECRET"
+    assert rows["athena.workgroup"]["origin"] == "default"
