@@ -1,0 +1,63 @@
+"""What a source hands to a destination: streams with typed columns, records, and the words for what went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+Record = Mapping[str, Any]
+Pause = Callable[[float], None]  # sleeps seconds; raises SyncCancelledError as soon as the sync is cancelled
+
+
+class Kind(StrEnum):
+    """The Airbyte type of a column; JSON is an object without properties or an array without items."""
+
+    STRING = "string"
+    NUMBER = "number"
+    INTEGER = "integer"
+    JSON = "json"
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A stream as configured: its name, its namespace (may be empty) and its columns in order."""
+
+    name: str
+    columns: Mapping[str, Kind]
+    namespace: str = ""
+
+
+class FailureKind(StrEnum):
+    """Airbyte's own classes of failure: who has to act."""
+
+    CONFIG = "config_error"
+    TRANSIENT = "transient_error"
+    SYSTEM = "system_error"
+
+
+class SyncError(Exception):
+    """A sync cannot go on; the message is for the user and holds no secret."""
+
+    def __init__(self, message: str, kind: FailureKind) -> None:
+        super().__init__(message)
+        self.message = message
+        self.kind = kind
+
+
+class SyncCancelledError(Exception):
+    """Somebody cancelled the sync."""
+
+
+class Source(Protocol):
+    """Reads one configured source."""
+
+    def streams(self) -> Sequence[Stream]:
+        """The streams with their columns; may look at the data. Raises SyncError."""
+
+    def read(self, stream: Stream) -> Iterator[Record]:
+        """The stream's records. Raises SyncError and SyncCancelledError."""
+
+    def close(self) -> None:
+        """Ends connections."""

@@ -1,0 +1,110 @@
+"""Runs syncs in threads, one per connection at a time: extract, write, retire what the new files replace."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from etltctl.local.airbyte.columns import Sync
+from etltctl.local.airbyte.connections import Connection
+from etltctl.local.airbyte.destination import S3Destination
+from etltctl.local.airbyte.jobs import Job, Jobs, Status
+from etltctl.local.airbyte.records import FailureKind, Pause, Source, SyncCancelledError, SyncError
+
+if TYPE_CHECKING:
+    from etltctl.local.s3 import S3Directory
+
+STOP_TIMEOUT_S = 30.0
+LOG = logging.getLogger(__name__)
+
+MakeSource = Callable[[Connection, Pause], Source]
+
+
+class Cancellation:
+    """A sync's ear for being cancelled."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def cancel(self) -> None:
+        """Asks the sync to stop."""
+        self._event.set()
+
+    def pause(self, seconds: float) -> None:
+        """Sleeps; raises SyncCancelledError as soon as somebody cancels."""
+        if self._event.wait(seconds):
+            raise SyncCancelledError
+
+
+class Syncs:
+    """The running syncs."""
+
+    def __init__(self, jobs: Jobs, directory: S3Directory, make_source: MakeSource) -> None:
+        self._jobs = jobs
+        self._directory = directory
+        self._make_source = make_source
+        self._running: dict[str, tuple[threading.Thread, Cancellation]] = {}
+
+    def start(self, connection: Connection) -> Job:
+        """A new job of the connection, already under way; raises AlreadyRunningError."""
+        job = self._jobs.create(connection.id)
+        cancellation = Cancellation()
+        thread = threading.Thread(
+            target=self._run, args=(job, connection, cancellation), name=f"sync-{job.id}", daemon=True
+        )
+        self._running[connection.id] = (thread, cancellation)
+        thread.start()
+        return job
+
+    def cancel(self, connection_id: str) -> None:
+        """Stops the connection's sync, if one runs, and waits until it has stopped."""
+        if connection_id in self._running:
+            thread, cancellation = self._running[connection_id]
+            cancellation.cancel()
+            thread.join(STOP_TIMEOUT_S)
+
+    def close(self) -> None:
+        """Cancels every sync."""
+        for _, cancellation in self._running.values():
+            cancellation.cancel()
+        for connection_id in list(self._running):
+            self.cancel(connection_id)
+
+    def _run(self, job: Job, connection: Connection, cancellation: Cancellation) -> None:
+        """Whatever happens, the job ends: an error nobody foresaw is in the server's log."""
+        self._jobs.run(job.id)
+        try:
+            self._extract(job, connection, cancellation.pause)
+            self._jobs.end(job.id, Status.SUCCEEDED)
+        except SyncCancelledError:
+            self._jobs.end(job.id, Status.CANCELLED)
+        except SyncError as error:
+            LOG.warning("sync job %d of %s failed: %s", job.id, connection.name, error.message)
+            self._jobs.end(job.id, Status.FAILED, error.message, error.kind)
+        except OSError as error:
+            LOG.warning("sync job %d of %s failed: %s", job.id, connection.name, error)
+            message = f"the files could not be written: {error.strerror or error}"
+            self._jobs.end(job.id, Status.FAILED, message, FailureKind.SYSTEM)
+        finally:
+            message = "the sync ended with an unforeseen error: see the server's log"
+            self._jobs.end(job.id, Status.FAILED, message, FailureKind.SYSTEM)
+
+    def _extract(self, job: Job, connection: Connection, pause: Pause) -> None:
+        destination = S3Destination(self._directory, connection.bucket, connection.path)
+        source = self._make_source(connection, pause)
+        try:
+            streams = source.streams()
+            newest = destination.newest_generation(streams)
+            generation = self._jobs.next_generation(connection.id, newest)
+            sync = Sync(job.id, int(job.created * 1000), generation)
+            for stream in streams:
+                pause(0)
+                destination.write(
+                    stream, source.read(stream), sync, lambda rows, size: self._jobs.count(job.id, rows, size)
+                )
+        finally:
+            source.close()
+        pause(0)
+        destination.retire_other_generations(streams, generation)
