@@ -1,0 +1,41 @@
+"""AWS's JSON protocol: an operation named by a header, a JSON body in, a JSON body or an error out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from werkzeug.wrappers import Request, Response
+
+Operation = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+class AwsError(Exception):
+    """An error as AWS answers it: its code, its message, and the HTTP status."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+def answer(operation: Operation, request: Request) -> Response:
+    """The operation's answer to the request, errors included."""
+    try:
+        body = operation(json.loads(request.get_data() or b"{}"))
+    except AwsError as error:
+        return _response(
+            {"__type": error.code, "message": error.message, "Message": error.message}, error.status
+        )
+    return _response(body, 200)
+
+
+def operation_name(request: Request) -> str:
+    """The operation a request asks for, such as `AWSGlue.StartJobRun`; empty if it does not say."""
+    return request.headers.get("X-Amz-Target", "")
+
+
+def _response(body: Mapping[str, Any], status: int) -> Response:
+    return Response(json.dumps(body), status, content_type="application/x-amz-json-1.1")
