@@ -1,4 +1,4 @@
-"""What S3 requests carry: user metadata, and bodies, plain, or in AWS's signed chunks with trailers, streamed to a file."""
+"""What S3 requests carry: user metadata and bodies, plain or in signed chunks with trailers, streamed to a file."""
 
 from __future__ import annotations
 
