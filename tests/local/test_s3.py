@@ -29,7 +29,7 @@ def directory(tmp_path: Path) -> S3Directory:
 @pytest.fixture
 def s3(directory: S3Directory) -> Iterator[Any]:
     server = make_server("127.0.0.1", 0, S3Api(directory), threaded=True)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield boto3.client(
         "s3",
         endpoint_url=f"http://127.0.0.1:{server.server_port}",

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Request, Response
 
 from etltctl.local.s3.bodies import METADATA, body_chunks, user_metadata
 from etltctl.local.s3.directory import ObjectInfo, S3Directory
-from etltctl.local.s3.listing import PAGE_KEYS, listing_xml, page, timestamp, token_to_key, xml
+from etltctl.local.s3.listing import PAGE_KEYS, error_xml, listing_xml, page, timestamp, token_to_key, xml
 from etltctl.local.s3.multipart import MultipartUploads
 from etltctl.local.wire import AwsError
 
@@ -38,9 +38,7 @@ class S3Api:
         try:
             response = self._answer(request, bucket, key)
         except AwsError as error:
-            body = xml(
-                "Error", [("Code", error.code), ("Message", error.message), ("Resource", request.path)]
-            )
+            body = error_xml(error.code, error.message, request.path)
             response = Response(body, error.status, content_type="application/xml")
         return response(environ, start_response)
 
