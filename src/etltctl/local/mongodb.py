@@ -8,10 +8,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -33,15 +35,33 @@ class MongoProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._uri = ""
 
-    def uri(self) -> str:
-        """The server's `mongodb://` address; starts the process if it does not run.
+    def begin(self) -> bool:
+        """Starts the process if it does not run, without waiting until it serves.
 
-        Raises MongoStartError if no server is up after START_TIMEOUT_S seconds.
+        Returns whether there is no data yet: no server has ever run on this folder.
         """
         with self._lock:
+            is_new = not self._storage.is_dir()
             if self._process is None or self._process.poll() is not None:
-                self._uri = self._start()
-            return self._uri
+                self._uri = ""
+                self._process = self._spawn()
+            return is_new
+
+    def uri(self) -> str:
+        """The server's `mongodb://` address, as soon as it serves.
+
+        Starts again until the timeout, because the server of a process that was just killed may still hold the
+        folder. Raises MongoStartError if no server is up after START_TIMEOUT_S seconds.
+        """
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while True:
+            self.begin()
+            with self._lock:
+                if self._uri or self._hear_address():
+                    return self._uri
+            if time.monotonic() > deadline:
+                raise MongoStartError(f"the local MongoDB server did not start: {self._last_words()}")
+            time.sleep(PAUSE_BETWEEN_STARTS_S)
 
     def pid(self) -> int | None:
         """The process id while the server runs."""
@@ -62,24 +82,20 @@ class MongoProcess:
             process.wait()
         _close(process.stdout)
 
-    def _start(self) -> str:
-        """Tries again until the timeout: the server of a process that was just killed may still hold the folder."""
-        self._storage.mkdir(parents=True, exist_ok=True)
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while True:
-            process = self._spawn()
-            told = process.stdout.readline() if process.stdout else b""
-            if told:
-                self._process = process
-                return f"mongodb://127.0.0.1:{json.loads(told)['port']}/"
-            process.wait()
+    def _hear_address(self) -> bool:
+        """Reads where the new process serves; False if it ended without a word."""
+        process = self._process
+        told = process.stdout.readline() if process and process.stdout else b""
+        if told:
+            self._uri = f"mongodb://127.0.0.1:{json.loads(told)['port']}/"
+        elif process:
             _close(process.stdin)
             _close(process.stdout)
-            if time.monotonic() > deadline:
-                raise MongoStartError(f"the local MongoDB server did not start: {self._last_words()}")
-            time.sleep(PAUSE_BETWEEN_STARTS_S)
+            process.wait()
+        return bool(told)
 
     def _spawn(self) -> subprocess.Popen[bytes]:
+        self._storage.mkdir(parents=True, exist_ok=True)
         with self._log().open("wb") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "etltctl.local.mongodb", "--storage", str(self._storage)],
@@ -113,7 +129,14 @@ def main(arguments: list[str] | None = None) -> None:
     sys.stdout.write(json.dumps({"port": server.port, "pid": os.getpid()}) + "\n")
     sys.stdout.flush()
     sys.stdin.buffer.read()
+    # The server waits up to 2 s for its accept call, which one more connection ends at once.
+    threading.Timer(0.02, _knock, (server.port,)).start()
     server.stop()
+
+
+def _knock(port: int) -> None:
+    with suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
 
 
 def _close(stream: IO[bytes] | None) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import unicodedata
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.json
 
 from etltctl.local.airbyte.records import Kind, Record, Stream
 
@@ -33,6 +36,7 @@ AIRBYTE_FIELDS = (
     pa.field("_airbyte_meta", META, nullable=False),
     pa.field("_airbyte_generation_id", pa.int64(), nullable=False),
 )
+ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 INT64 = range(-(2**63), 2**63)
 
 
@@ -51,53 +55,58 @@ def parquet_schema(stream: Stream) -> pa.Schema:
     return pa.schema([*AIRBYTE_FIELDS, *fields])
 
 
+@cache
 def column_name(name: str) -> str:
     """NFKD, then `_` for what is not a letter, digit or `_`, and before a leading digit."""
     plain = re.sub(r"[^A-Za-z0-9_]", "_", unicodedata.normalize("NFKD", name))
     return f"_{plain}" if plain[:1].isdigit() else plain
 
 
-def to_batch(records: Sequence[Record], stream: Stream, sync: Sync, extracted_ms: int) -> pa.RecordBatch:
-    """The records as columns; a value its column cannot hold becomes null and is named in `_airbyte_meta`."""
-    changes: list[list[dict[str, str]]] = [[] for _ in records]
-    columns = [_values(name, kind, records, changes) for name, kind in stream.columns.items()]
-    airbyte = [
-        [str(uuid.uuid4()) for _ in records],
-        [extracted_ms] * len(records),
-        [{"sync_id": sync.job_id, "changes": change} for change in changes],
-        [sync.generation] * len(records),
-    ]
-    schema = parquet_schema(stream)
-    arrays = [
-        pa.array(values, field.type) for values, field in zip([*airbyte, *columns], schema, strict=True)
-    ]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-
-def _values(
-    name: str, kind: Kind, records: Sequence[Record], changes: list[list[dict[str, str]]]
-) -> list[Any]:
-    convert = CONVERTERS[kind]
-    values: list[Any] = []
-    for row, record in enumerate(records):
+def to_line(record: Record, stream: Stream, sync: Sync, extracted_ms: int) -> bytes:
+    """The row as a line of JSON; a value its column cannot hold becomes null and is named in `_airbyte_meta`."""
+    changes: list[dict[str, str]] = []
+    row: dict[str, Any] = {
+        "_airbyte_raw_id": str(uuid.uuid4()),
+        "_airbyte_extracted_at": extracted_ms,
+        "_airbyte_meta": {"sync_id": sync.job_id, "changes": changes},
+        "_airbyte_generation_id": sync.generation,
+    }
+    for name, kind in stream.columns.items():
         value = record.get(name)
         try:
-            values.append(None if value is None else convert(value))
+            row[column_name(name)] = None if value is None else CONVERTERS[kind](value)
         except (TypeError, ValueError, OverflowError):
-            values.append(None)
             reason = "DESTINATION_SERIALIZATION_ERROR"
-            changes[row].append({"field": column_name(name), "change": "NULLED", "reason": reason})
-    return values
+            changes.append({"field": column_name(name), "change": "NULLED", "reason": reason})
+    return ENCODER.encode(row).encode()
+
+
+def to_table(lines: Sequence[bytes], schema: pa.Schema) -> pa.Table:
+    """The lines as columns of the schema.
+
+    Arrow reads them as JSON: built from Python lists, the first column of a process would import pandas.
+    """
+    body = b"\n".join(lines)
+    table = pa.json.read_json(
+        io.BytesIO(body),
+        read_options=pa.json.ReadOptions(use_threads=False, block_size=len(body) + 1),
+        parse_options=pa.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error"),
+    )
+    return table.cast(schema)
 
 
 def to_json(value: Any) -> str:
     """Compact, in the order of the keys, not escaped; raises ValueError for NaN and infinities."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _encodable(ENCODER.encode(value))
 
 
 def _to_string(value: Any) -> str:
-    text = value if isinstance(value, str) else to_json(value)
-    text.encode()  # a lone surrogate is no text: UnicodeEncodeError is a ValueError
+    return _encodable(value) if isinstance(value, str) else to_json(value)
+
+
+def _encodable(text: str) -> str:
+    """The text; a lone surrogate in it raises UnicodeEncodeError, which is a ValueError."""
+    text.encode()
     return text
 
 

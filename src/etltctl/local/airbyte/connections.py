@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from etltctl.local.airbyte.source_http import DEFAULT_STREAMS
+from etltctl.local.airbyte.endpoints import DEFAULT_STREAMS
 
 MASK = "**********"
 SOURCE_TYPES = {"mongodb": "mongodb-v2", "http": "declarative"}

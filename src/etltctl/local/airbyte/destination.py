@@ -12,13 +12,12 @@ import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etltctl.local.airbyte.columns import Sync, parquet_schema, to_batch
+from etltctl.local.airbyte.columns import Sync, parquet_schema, to_line, to_table
 from etltctl.local.airbyte.records import Record, Stream
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
 GENERATION = "ab-generation-id"
 BATCH_ROWS = 5_000
+BATCH_BYTES = 32 * 2**20
 ROW_GROUP_BYTES = 64 * 2**20
 PART_BYTES = 200 * 2**20
 FILE_NAME = r"\d{4}_\d{2}_\d{2}_\d+_\d+\.parquet"
@@ -66,7 +66,7 @@ class S3Destination:
                 if self._generation(key) != generation:
                     self._directory.delete_object(self._bucket, key)
 
-    def _fill_part(self, stream: Stream, first: pa.RecordBatch, others: Iterator[pa.RecordBatch]) -> bytes:
+    def _fill_part(self, stream: Stream, first: pa.Table, others: Iterator[pa.Table]) -> bytes:
         sink = io.BytesIO()
         schema = parquet_schema(stream)
         with pq.ParquetWriter(sink, schema, compression="none", store_schema=False) as writer:
@@ -75,12 +75,12 @@ class S3Destination:
                 group.append(batch)
                 size += batch.nbytes
                 if size >= min(ROW_GROUP_BYTES, self._part_bytes):
-                    writer.write_table(pa.Table.from_batches(group, schema))
+                    writer.write_table(pa.concat_tables(group))
                     group, size = [], 0
                     if sink.tell() >= self._part_bytes:
                         break
             if group:
-                writer.write_table(pa.Table.from_batches(group, schema))
+                writer.write_table(pa.concat_tables(group))
         return sink.getvalue()
 
     def _prefix(self, stream: Stream) -> str:
@@ -97,13 +97,21 @@ class S3Destination:
         return int(text) if text.isdigit() else 0
 
 
-def _batches(
-    records: Iterable[Record], stream: Stream, sync: Sync, on_rows: OnRows
-) -> Iterator[pa.RecordBatch]:
-    left = iter(records)
-    while chunk := list(islice(left, BATCH_ROWS)):
-        yield to_batch(chunk, stream, sync, int(time.time() * 1000))
-        on_rows(len(chunk), 0)
+def _batches(records: Iterable[Record], stream: Stream, sync: Sync, on_rows: OnRows) -> Iterator[pa.Table]:
+    """The records as tables of bounded size."""
+    schema = parquet_schema(stream)
+    lines: list[bytes] = []
+    size = 0
+    for record in records:
+        lines.append(to_line(record, stream, sync, int(time.time() * 1000)))
+        size += len(lines[-1])
+        if len(lines) == BATCH_ROWS or size >= BATCH_BYTES:
+            yield to_table(lines, schema)
+            on_rows(len(lines), 0)
+            lines, size = [], 0
+    if lines:
+        yield to_table(lines, schema)
+        on_rows(len(lines), 0)
 
 
 def _stamp(started_ms: int) -> str:

@@ -7,9 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from etltctl.local.airbyte.columns import Sync
 from etltctl.local.airbyte.connections import Connection
-from etltctl.local.airbyte.destination import S3Destination
 from etltctl.local.airbyte.jobs import Job, Jobs, Status
 from etltctl.local.airbyte.records import FailureKind, Pause, Source, SyncCancelledError, SyncError
 
@@ -92,8 +90,12 @@ class Syncs:
             self._jobs.end(job.id, Status.FAILED, message, FailureKind.SYSTEM)
 
     def _extract(self, job: Job, connection: Connection, pause: Pause) -> None:
-        destination = S3Destination(self._directory, connection.bucket, connection.path)
         source = self._make_source(connection, pause)
+        # Arrow is loaded by the first sync, not by the server's start.
+        from etltctl.local.airbyte.columns import Sync
+        from etltctl.local.airbyte.destination import S3Destination
+
+        destination = S3Destination(self._directory, connection.bucket, connection.path)
         try:
             streams = source.streams()
             newest = destination.newest_generation(streams)
