@@ -1,0 +1,101 @@
+"""What every Spark script of the lake shares: its arguments, its session, reading a stream and writing a table."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
+
+GENERATION = "_airbyte_generation_id"
+ROW_ORDER = ("source_file", "source_row")
+
+_SESSION_OPTIONS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "false",
+    "spark.sql.adaptive.enabled": "true",
+    # This rule drops the observations below an empty shuffle: their reader would wait for ever.
+    "spark.sql.adaptive.optimizer.excludedRules": (
+        "org.apache.spark.sql.execution.adaptive.AQEPropagateEmptyRelation"
+    ),
+    "spark.sql.parquet.compression.codec": "snappy",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.sources.partitionOverwriteMode": "static",
+}
+
+
+@dataclass(frozen=True)
+class JobArguments:
+    """The arguments of one job run; `inputs` and `outputs` map table names to locations."""
+
+    run_id: str
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    config: Mapping[str, Any]
+
+
+def arguments(argv: Sequence[str]) -> JobArguments:
+    """Parse the `--name value` arguments Glue passes; `--config` (JSON overrides) may be absent."""
+    from awsglue.utils import getResolvedOptions  # only on Glue and in the embedded endpoint's runs
+
+    names = ["run_id", "inputs", "outputs"]
+    if "--config" in argv:
+        names.append("config")
+    options = getResolvedOptions(list(argv), names)
+    return JobArguments(
+        run_id=options["run_id"],
+        inputs=json.loads(options["inputs"]),
+        outputs=json.loads(options["outputs"]),
+        config=json.loads(options.get("config") or "{}"),
+    )
+
+
+def spark_session(name: str) -> SparkSession:
+    """The session of a job: UTC, ANSI off, adaptive execution, Snappy Parquet with microseconds."""
+    session = SparkSession.builder.appName(name).getOrCreate()
+    for option, value in _SESSION_OPTIONS.items():
+        session.conf.set(option, value)
+    return session
+
+
+def read_stream(spark: SparkSession, location: str, schema: StructType) -> DataFrame:
+    """Read the newest generation of a bronze stream, with exactly the columns of `schema` and its row order.
+
+    An overwrite leaves files of older generations in place until it has succeeded, so rows below the highest
+    `_airbyte_generation_id` are not data. Columns the files lack become null; others are cast. `source_file` and
+    `source_row` (position in the file) are added.
+    """
+    files = spark.read.option("mergeSchema", "true").parquet(location)
+    present = set(files.columns)
+    columns = [_column(field.name, field.dataType, present) for field in schema.fields]
+    lineage = [
+        F.col("_metadata.file_path").alias("source_file"),
+        F.col("_metadata.row_index").alias("source_row"),
+    ]
+    return _newest_generation(files).select(*columns, *lineage)
+
+
+def _column(name: str, data_type: Any, present: set[str]) -> Column:
+    value = F.col(f"`{name}`") if name in present else F.lit(None)
+    return value.cast(data_type).alias(name)
+
+
+def _newest_generation(files: DataFrame) -> DataFrame:
+    if GENERATION not in files.columns:
+        return files
+    newest = files.agg(F.max(GENERATION).alias("_newest_generation"))
+    return files.join(F.broadcast(newest), files[GENERATION] == newest["_newest_generation"], "left_semi")
+
+
+def write_table(df: DataFrame, location: str, partitions: Iterable[str] = ()) -> None:
+    """Write a table once to a location that must not exist yet, as Snappy Parquet."""
+    df.write.mode("error").option("compression", "snappy").partitionBy(*partitions).parquet(location)
+
+
+def write_audit(spark: SparkSession, location: str, audit: Mapping[str, Any]) -> None:
+    """Keep a table's row counts as one JSON line under `<location>/_audit/`, which table readers skip."""
+    line = json.dumps(audit, sort_keys=True)
+    row = spark.range(1, numPartitions=1).select(F.lit(line).alias("value"))
+    row.write.mode("error").text(location.rstrip("/") + "/_audit")
