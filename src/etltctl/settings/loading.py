@@ -77,7 +77,7 @@ class Loader:
         own = read_toml(file) if file else None
         shipped = read_toml(project_file(FILE))
         env = (
-            env
+            asked
             or self.environ.get("ETLTCTL_ENV")
             or (own.data.get("default_env") if own else None)
             or "local"
