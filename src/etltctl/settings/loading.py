@@ -27,6 +27,12 @@ NAMED_VARIABLES = {
     "AWS_REGION": "aws.region",
     "AWS_DEFAULT_REGION": "aws.region",
 }
+LIMITS = {
+    "greater_than": "more than",
+    "greater_than_equal": "at least",
+    "less_than": "less than",
+    "less_than_equal": "at most",
+}
 PLAIN_WORDS = {
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",
@@ -40,6 +46,7 @@ PLAIN_WORDS = {
     "dict_type": "must be a table",
     "model_type": "must be a table",
     "missing": "is missing",
+    "too_short": "must not be empty",
 }
 
 
@@ -89,8 +96,9 @@ class Loader:
             *(Layer(layer.data, "default") for layer in _of_environment(shipped, env)),
         ]
         _check_env(env, own, shipped)
-        merged = merge([layer.data for layer in layers])
-        settings = _validated({**merged, "env": env}, layers)
+        settings = _validated({**merge([layer.data for layer in layers]), "env": env}, layers)
+        if own:
+            _check_other_environments(own, shipped)
         problems = [
             f"{_first(layers, path).complaint_place(path)}: {text}" for path, text in cross_checks(settings)
         ]
@@ -113,12 +121,12 @@ class Loader:
     def _variables(self) -> Iterator[Layer]:
         """A layer for every environment variable that sets something, the general form first."""
         for name, text in sorted(self.environ.items()):
-            if name.startswith(PREFIX):
-                dotted = name.removeprefix(PREFIX).lower().replace("__", ".")
+            if name.upper().startswith(PREFIX):
+                dotted = name[len(PREFIX) :].lower().replace("__", ".")
                 yield Layer(nested({dotted: toml_value(text)}), f"env {name}")
         for name, dotted in NAMED_VARIABLES.items():
-            if text := self.environ.get(name):
-                yield Layer(nested({dotted: text}), f"env {name}")
+            if named := self.environ.get(name):
+                yield Layer(nested({dotted: named}), f"env {name}")
 
     def _shown(self, path: KeyPath, value: Any, layers: list[Layer], env: str) -> SettingValue:
         key = ".".join(path)
@@ -144,15 +152,27 @@ def read_toml(file: Path) -> Layer:
         raise ConfigurationError(f"{file} is not valid TOML", problems=(f"{where}: {words}",)) from error
 
 
+def _environments(file: Layer) -> Mapping[str, Mapping[str, Any]]:
+    """The file's `[env.NAME]` tables; raises ConfigurationError for one that is no table."""
+    tables = file.data.get("env", {})
+    named = {("env", name): table for name, table in tables.items()} if isinstance(tables, Mapping) else {}
+    wrong = [path for path, table in {("env",): tables, **named}.items() if not isinstance(table, Mapping)]
+    if wrong:
+        raise _complaint(
+            [f"{file.complaint_place(path)}: {'.'.join(path)} must be a table" for path in wrong]
+        )
+    return dict(tables)
+
+
 def _of_environment(file: Layer, env: str) -> list[Layer]:
     """The file's `[env.NAME]` and below it its base."""
     base = {name: value for name, value in file.data.items() if name != "env"}
-    chosen = file.data.get("env", {}).get(env, {})
+    chosen = _environments(file).get(env, {})
     return [Layer(chosen, file.name, ("env", env), file.places), Layer(base, file.name, (), file.places)]
 
 
 def _check_env(env: str, *files: Layer | None) -> None:
-    known = {"local", *(name for file in files if file for name in file.data.get("env", {}))}
+    known = {"local", *(name for file in files if file for name in _environments(file))}
     if env not in known:
         near = difflib.get_close_matches(env, known, n=1)
         guess = f"did you mean {near[0]}? " if near else ""
@@ -160,6 +180,13 @@ def _check_env(env: str, *files: Layer | None) -> None:
             f"no environment is called {env}",
             hint=f"{guess}known: {', '.join(sorted(known))}; add [env.{env}] to {FILE}",
         )
+
+
+def _check_other_environments(own: Layer, shipped: Layer) -> None:
+    """A mistake in `[env.aws]` is told while one works locally, not on the day it is used."""
+    for env in _environments(own):
+        layers = _of_environment(own, env) + _of_environment(shipped, env)
+        _validated({**merge([layer.data for layer in layers]), "env": env}, layers)
 
 
 def merge(stacked: list[Mapping[str, Any]]) -> dict[str, Any]:
@@ -195,9 +222,10 @@ def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
 def toml_value(text: str) -> Any:
     """The text as a TOML value (number, list, true, …), or as it is."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        read = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
         return text
+    return read["value"] if len(read) == 1 else text
 
 
 def leaves(data: Mapping[str, Any], path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
@@ -233,19 +261,39 @@ def _complaint(problems: list[str]) -> ConfigurationError:
 
 
 def _problem(found: Any, layers: list[Layer]) -> str:
-    kinds = ("mongodb", "http", "list[int]", "literal['all']")  # steps of the checker that are no keys
-    path = tuple(
-        str(part) for part in found["loc"] if str(part) not in kinds or found["loc"].index(part) == 1
-    )
-    keys = tuple(part for part in path if not part.isdigit())
+    keys = _keys(found["loc"])
+    if found["type"].startswith("union_tag"):
+        keys = (*keys, "kind")
     place = _first(layers, keys).complaint_place(keys)
     if found["type"] == "extra_forbidden":
         near = difflib.get_close_matches(keys[-1], every_key(), n=1)
         guess = f", did you mean {near[0]}?" if near else ""
         return f"{place}: unknown setting {'.'.join(keys)}{guess}"
-    said = PLAIN_WORDS.get(found["type"]) or found["msg"].removeprefix("Value error, ")
-    got = f", got {found['input']!r}" if found["type"] in PLAIN_WORDS and found["type"] != "missing" else ""
-    return f"{place}: {'.'.join(keys)} {said[0].lower()}{said[1:]}{got}"
+    return f"{place}: {'.'.join(keys)} {_plain_words(found)}"
+
+
+def _keys(steps: tuple[Any, ...]) -> KeyPath:
+    """The checker's path without what is no key: list positions, and which kind of source or union it tried."""
+    path = [str(step) for step in steps if not isinstance(step, int)]
+    if path[:1] == ["sources"] and len(path) > 2:
+        del path[2]
+    if path[-1].startswith(("list[", "literal[")):
+        del path[-1]
+    return tuple(path)
+
+
+def _plain_words(found: Any) -> str:
+    kind, limits = found["type"], found.get("ctx", {})
+    if kind.startswith("union_tag"):
+        return f"must be one of {limits.get('expected_tags', 'mongodb, http')}"
+    if "literal" in kind or kind == "literal_error":
+        return f"must be {limits['expected']}, got {found['input']!r}"
+    if kind in LIMITS:
+        return f"must be {LIMITS[kind]} {next(iter(limits.values()))}, got {found['input']!r}"
+    if kind == "value_error":
+        return str(found["msg"]).removeprefix("Value error, ")
+    said = PLAIN_WORDS.get(kind, str(found["msg"]))
+    return said if kind == "missing" else f"{said}, got {found['input']!r}"
 
 
 def cross_checks(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
@@ -264,4 +312,4 @@ def cross_checks(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
             text = (
                 f'sources.{name}.seasons = "all" is for the sample only: name the seasons, like [2023, 2024]'
             )
-            yield ("sources", name, "seasons"), text
+            yield ("sources", name, "base_url"), text

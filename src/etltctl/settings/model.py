@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    field_validator,
+)
 
+from etltctl.settings.secrets import is_reference
 from etltctl.settings.shipped import project_file
 
 STREAMS = (
@@ -19,6 +28,12 @@ STREAMS = (
 OPTIONAL_STREAMS = ("laps",)
 LAYERS = ("bronze", "silver", "gold")
 SIZE_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+def _as_text(value: object) -> object:
+    return (
+        str(value) if isinstance(value, int) else value
+    )  # an id of digits only, from an environment variable
 
 
 def _bucket_url(text: str) -> str:
@@ -52,19 +67,30 @@ def _table(text: str) -> str:
 
 def _stream(text: str) -> str:
     if text not in STREAMS + OPTIONAL_STREAMS:
-        raise ValueError(f"no stream is called {text!r}; known: {', '.join(STREAMS + OPTIONAL_STREAMS)}")
+        near = difflib.get_close_matches(text, STREAMS + OPTIONAL_STREAMS, n=1)
+        guess = f"did you mean {near[0]}?" if near else f"known: {', '.join(STREAMS + OPTIONAL_STREAMS)}"
+        raise ValueError(f"has the unknown stream {text!r}, {guess}")
     return text
+
+
+class Reference(str):
+    """A secret's reference, or the secret itself: never shown whole."""
+
+    def __repr__(self) -> str:
+        """Stars unless it is a mere reference."""
+        return repr(str(self)) if is_reference(self) else "'***'"
 
 
 Bucket = Annotated[str, AfterValidator(_bucket_url)]
 Folder = Annotated[str, AfterValidator(_folder_url)]
 TableName = Annotated[str, AfterValidator(_table)]
+Secret = Annotated[str, AfterValidator(Reference)]
 
 
 class Section(BaseModel):
     """A table of the file: unknown keys are errors, values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Lake(Section):
@@ -80,7 +106,7 @@ class Lake(Section):
 class Source(Section):
     """What every source has: its Airbyte connection, its prefix in bronze, the fewest rows a sync may bring."""
 
-    connection_id: str
+    connection_id: Annotated[str, BeforeValidator(_as_text)]
     prefix: str | None = None
     min_rows: int = Field(1, ge=0)
 
@@ -89,7 +115,7 @@ class MongodbSource(Source):
     """Collections of a MongoDB database; `uri` is a secret reference, or `sample:` on the embedded endpoints."""
 
     kind: Literal["mongodb"]
-    uri: str
+    uri: Secret
     database: str
     collections: list[str] = Field(min_length=1)
 
@@ -108,8 +134,8 @@ class Airbyte(Section):
     """Airbyte's public API and how long a sync may take."""
 
     url: str
-    client_id: str
-    client_secret: str
+    client_id: Annotated[Secret, BeforeValidator(_as_text)]
+    client_secret: Annotated[Secret, BeforeValidator(_as_text)]
     timeout_minutes: int = Field(180, ge=1)
 
 
@@ -235,10 +261,7 @@ class Settings(Section):
         self._folder, self._shown = folder, shown
 
 
-SECRET_KEYS: Mapping[str, str] = {
-    r"airbyte\.client_(id|secret)": "client id or secret",
-    r"sources\.[^.]+\.uri": "address with a password in it",
-}
+SECRET_KEYS = (r"airbyte\.client_(id|secret)", r"sources\.[^.]+\.uri")
 
 
 def is_secret(key: str) -> bool:

@@ -27,7 +27,7 @@ def key_places(text: str) -> Mapping[Path, Place]:
     """The first place of every table and key, by path; keys of inline tables included."""
     places: dict[Path, Place] = {}
     table: Path = ()
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(_without_long_strings(text).splitlines(), start=1):
         if header := _HEADER.match(line):
             table = _split(header[1])
             _note(places, table, Place(number, header.start(1) + 1))
@@ -37,6 +37,11 @@ def key_places(text: str) -> Mapping[Path, Place]:
             for inner in _INLINE.finditer(line, assignment.start(2)) if assignment[2].startswith("{") else ():
                 _note(places, (*path, *_split(inner[1])), Place(number, inner.start(1) + 1))
     return places
+
+
+def _without_long_strings(text: str) -> str:
+    """The text with the insides of strings of several lines blanked, line by line."""
+    return re.sub(r'"""[\s\S]*?"""|\'\'\'[\s\S]*?\'\'\'', lambda found: "\n" * found[0].count("\n"), text)
 
 
 def place_of(path: Path, places: Mapping[Path, Place]) -> Place | None:

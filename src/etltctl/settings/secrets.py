@@ -47,11 +47,11 @@ def resolve_secret(
 
 def is_reference(text: str) -> bool:
     """Whether the text says where a secret is instead of being one."""
-    return text.startswith(REFERENCES)
+    return text.startswith(REFERENCES) or text in ("", "sample:")
 
 
 def masked(text: str, environ: Mapping[str, str]) -> str:
     """A secret as it may be shown: its reference and whether that has a value, or stars."""
     if text.startswith("env:"):
         return f"{text} ({'set' if environ.get(text[4:]) else 'not set'})"
-    return text if is_reference(text) or text in ("", "sample:") else "***"
+    return text if is_reference(text) else "***"
