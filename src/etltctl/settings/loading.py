@@ -155,7 +155,9 @@ def read_toml(file: Path) -> Layer:
 def _environments(file: Layer) -> Mapping[str, Mapping[str, Any]]:
     """The file's `[env.NAME]` tables; raises ConfigurationError for one that is no table."""
     tables = file.data.get("env", {})
-    named = {("env", name): table for name, table in tables.items()} if isinstance(tables, Mapping) else {}
+    named: dict[KeyPath, Any] = {}
+    if isinstance(tables, Mapping):
+        named = {("env", name): table for name, table in tables.items()}
     wrong = [path for path, table in {("env",): tables, **named}.items() if not isinstance(table, Mapping)]
     if wrong:
         raise _complaint(
