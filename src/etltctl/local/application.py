@@ -1,0 +1,133 @@
+"""Every embedded service behind one WSGI application, and who of them answers a request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.wrappers import Request, Response
+
+from etltctl.local.control_plane import Catalog, ControlPlane
+from etltctl.local.glue import GlueRuns
+from etltctl.local.logs import GROUPS, GlueLogs
+from etltctl.local.provisioning import provision
+from etltctl.local.s3 import S3Api, S3Directory
+from etltctl.local.spark import SparkPool
+from etltctl.local.wire import Operation, answer, operation_name
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+SCOPE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/")
+
+
+class Application:
+    """AWS, Airbyte and the samples of one state folder, reachable at `url`."""
+
+    def __init__(self, state: Path, url: str) -> None:
+        from etltctl.local.airbyte import AirbyteService
+        from etltctl.local.samples import sample_app
+
+        self._plane = ControlPlane(state / "server" / "moto.pickle")
+        catalog = Catalog(self._plane)
+        self._directory = S3Directory(state / "s3", state / "s3-meta")
+        self._s3 = S3Api(self._directory)
+        self._spark = SparkPool(state / "glue" / "spark", state / "s3", self._directory.buckets, url)
+        self._glue = GlueRuns(state / "glue" / "runs", self._directory, self._find_job, self._spark)
+        self._athena = _make_athena(state, self._directory, catalog)
+        self._airbyte = AirbyteService(state, self._directory, lambda: url, self._spark.warm)
+        logs = GlueLogs(self._glue.log_file, self._glue.run_ids)
+        self._log_operations = logs.operations()
+        self._operations: dict[str, Operation] = {
+            "AWSGlue.UpdateTable": self._plane.update_table,
+            **self._glue.operations(),
+            **self._athena.operations(),
+        }
+        self._mounted: dict[str, WSGIApplication] = {
+            "/airbyte/v1": self._airbyte.wsgi_app,
+            "/sample": sample_app(lambda: self._airbyte.data_pack),
+        }
+
+    @property
+    def airbyte_credentials(self) -> dict[str, str]:
+        """What a client of the embedded Airbyte signs in with."""
+        return {"client_id": self._airbyte.client_id, "client_secret": self._airbyte.client_secret}
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Hands the request to the service it is for."""
+        return self._responder(environ)(environ, start_response)
+
+    def set_up(self, stack: Mapping[str, Any]) -> dict[str, Any]:
+        """Makes the stack exist; returns the connections' ids. Raises AwsError, OSError, KeyError or ValueError."""
+        provision(stack, self._directory, self._call)
+        ids = self._airbyte.configure(stack.get("connections", []), stack.get("data_pack"))
+        if stack.get("warm"):
+            self._spark.warm()
+        return {"connections": ids, "airbyte": self.airbyte_credentials}
+
+    def close(self) -> None:
+        """Ends everything the services started."""
+        self._glue.close()
+        self._spark.close()
+        self._airbyte.close()
+        self._athena.close()
+
+    def _responder(self, environ: WSGIEnvironment) -> Callable[..., Iterable[bytes]]:
+        path: str = environ["PATH_INFO"]
+        for mount, app in self._mounted.items():
+            if path == mount or path.startswith(f"{mount}/"):
+                environ["PATH_INFO"] = path.removeprefix(mount)
+                environ["SCRIPT_NAME"] = mount
+                return app
+        if _is_s3(environ):
+            return self._s3
+        request = Request(environ)
+        operation = self._find_operation(request)
+        return partial(_perform, operation, request) if operation else self._plane
+
+    def _find_operation(self, request: Request) -> Operation | None:
+        name = operation_name(request)
+        if name in self._log_operations and any(group.encode() in _peek(request) for group in GROUPS):
+            return self._log_operations[name]
+        return self._operations.get(name)
+
+    def _find_job(self, name: str) -> Mapping[str, Any]:
+        job: dict[str, Any] = self._plane.call("AWSGlue.GetJob", {"JobName": name})["Job"]
+        return job
+
+    def _call(self, target: str, body: dict[str, Any]) -> dict[str, Any]:
+        operation = self._operations.get(target)
+        return operation(body) if operation else self._plane.call(target, body)
+
+
+def _make_athena(state: Path, directory: S3Directory, catalog: Catalog) -> Any:
+    from etltctl.local.athena import AthenaService
+
+    return AthenaService(state, directory, catalog)
+
+
+def _perform(
+    operation: Operation, request: Request, environ: WSGIEnvironment, start_response: StartResponse
+) -> Iterable[bytes]:
+    response: Response = answer(operation, request)
+    return response(environ, start_response)
+
+
+def _is_s3(environ: WSGIEnvironment) -> bool:
+    """Signed for S3, presigned, or not signed at all, as public objects are read."""
+    authorization = environ.get("HTTP_AUTHORIZATION", "")
+    if scope := SCOPE.search(authorization):
+        return scope[1] == "s3"
+    return not authorization and "HTTP_X_AMZ_TARGET" not in environ
+
+
+def _peek(request: Request) -> bytes:
+    """The body, left for whoever answers."""
+    import io
+
+    body = request.get_data(cache=True)
+    request.environ["wsgi.input"] = io.BytesIO(body)
+    return body

@@ -1,0 +1,213 @@
+"""The AWS services that only keep records (catalog, job definitions, workgroups, grants, secrets), played by moto."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import re
+import tempfile
+from collections.abc import Iterable
+from importlib.metadata import version
+from logging import getLogger
+from pathlib import Path
+from threading import RLock, Thread
+from typing import TYPE_CHECKING, Any
+
+from etltctl.local.wire import AwsError
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+ACCOUNT = "123456789012"
+MOTO_VERSION = "5.2.5"  # its backends are private API and are pickled: another version must not guess at them
+SNAPSHOT_FORMAT = 1
+KEPT_SERVICES = ("athena", "glue", "iam", "lakeformation", "logs", "secretsmanager", "ssm")
+LOOKING = re.compile(r"(Get|List|Describe|BatchGet|Filter|Search|Lookup|Check)")
+SERVICES = {"AWSGlue": "glue", "AmazonAthena": "athena"}
+
+log = getLogger(__name__)
+
+
+class ControlPlane:
+    """moto as a WSGI application whose records outlive the process.
+
+    Loading moto takes most of a second, so it happens beside the rest of the start; the first request waits for it.
+    """
+
+    def __init__(self, snapshot: Path) -> None:
+        check_moto()
+        self._snapshot = snapshot
+        self._pickled: dict[str, bytes] = {}
+        self._lock = RLock()
+        self._app: WSGIApplication | None = None
+        Thread(target=self._loaded, daemon=True).start()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answers one request; what it changed is on disk before the answer is."""
+        with self._lock:
+            answer = b"".join(self._loaded()(environ, start_response))
+            if not LOOKING.match(_operation(environ)):
+                self._keep(_service(environ))
+        return [answer]
+
+    def call(self, target: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Performs an operation such as `AWSGlue.GetTable` without a connection; raises AwsError."""
+        from werkzeug.test import Client
+
+        service = SERVICES[target.split(".")[0]]
+        response = Client(self).post(
+            "/",
+            headers={
+                "Host": f"{service}.us-east-1.amazonaws.com",
+                "X-Amz-Target": target,
+                "Content-Type": "application/x-amz-json-1.1",
+                "Authorization": f"AWS4-HMAC-SHA256 Credential=etltctl/20000101/us-east-1/{service}/aws4_request",
+            },
+            data=json.dumps(body),
+        )
+        answer: dict[str, Any] = json.loads(response.get_data() or b"{}")
+        if response.status_code >= 400:
+            message = answer.get("message") or answer.get("Message") or ""
+            raise AwsError(
+                answer.get("__type", "InternalFailure").split("#")[-1], message, response.status_code
+            )
+        return answer
+
+    def update_table(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Glue's UpdateTable with its compare-and-swap, which moto leaves out."""
+        expected = body.get("VersionId")
+        name = {"DatabaseName": body.get("DatabaseName"), "Name": body.get("TableInput", {}).get("Name")}
+        with self._lock:
+            if expected is not None:
+                current = self.call("AWSGlue.GetTable", name)["Table"].get("VersionId")
+                if str(current) != str(expected):
+                    raise AwsError(
+                        "ConcurrentModificationException",
+                        f"Update table failed: version {expected} was replaced by version {current}.",
+                    )
+            return self.call("AWSGlue.UpdateTable", body)
+
+    def _loaded(self) -> WSGIApplication:
+        with self._lock:
+            if self._app is None:
+                from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+                self._restore()
+                self._app = DomainDispatcherApplication(create_backend_app)
+            return self._app
+
+    def _keep(self, service: str) -> None:
+        if service not in KEPT_SERVICES:
+            return
+        try:
+            self._pickled[service] = pickle.dumps(dict(_backends(service).items()))
+        except (pickle.PicklingError, TypeError, AttributeError) as error:
+            log.warning("the records of %s are not kept: %s", service, error)
+            return
+        content = {"format": SNAPSHOT_FORMAT, "moto": MOTO_VERSION, "services": self._pickled}
+        write_atomically(self._snapshot, pickle.dumps(content))
+
+    def _restore(self) -> None:
+        if not self._snapshot.exists():
+            return
+        try:
+            content = pickle.loads(self._snapshot.read_bytes())
+            if (content["format"], content["moto"]) != (SNAPSHOT_FORMAT, MOTO_VERSION):
+                raise ValueError(f"written by moto {content['moto']}")
+            restored = {name: pickle.loads(data) for name, data in content["services"].items()}
+        except (
+            OSError,
+            pickle.UnpicklingError,
+            EOFError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            ImportError,
+        ) as error:
+            aside = self._snapshot.with_suffix(f".unreadable-{os.getpid()}")
+            self._snapshot.rename(aside)
+            log.warning("the records of the last server cannot be read (%s); set aside as %s", error, aside)
+            return
+        self._pickled = dict(content["services"])
+        for service, regions in restored.items():
+            dict.update(_backends(service), regions)
+
+
+class Catalog:
+    """The Glue Data Catalog for the services beside it, in the shapes of Glue's API."""
+
+    def __init__(self, plane: ControlPlane) -> None:
+        self._plane = plane
+
+    def call(self, target: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Performs any operation, such as `AWSGlue.CreateTable`; raises AwsError."""
+        return (
+            self._plane.update_table(body)
+            if target == "AWSGlue.UpdateTable"
+            else self._plane.call(target, body)
+        )
+
+    def get_table(self, database: str, name: str) -> dict[str, Any] | None:
+        """The table, or None."""
+        return self._found("AWSGlue.GetTable", {"DatabaseName": database, "Name": name}, "Table")
+
+    def get_tables(self, database: str) -> list[dict[str, Any]]:
+        """Every table of the database; none if there is no such database."""
+        return self._found("AWSGlue.GetTables", {"DatabaseName": database}, "TableList") or []
+
+    def get_databases(self) -> list[str]:
+        """The names of the databases."""
+        return [database["Name"] for database in self.call("AWSGlue.GetDatabases", {})["DatabaseList"]]
+
+    def get_partitions(self, database: str, table: str) -> list[dict[str, Any]]:
+        """Every registered partition of the table."""
+        asked = {"DatabaseName": database, "TableName": table}
+        return self._found("AWSGlue.GetPartitions", asked, "Partitions") or []
+
+    def get_workgroup(self, name: str) -> dict[str, Any] | None:
+        """Athena's workgroup, or None."""
+        return self._found("AmazonAthena.GetWorkGroup", {"WorkGroup": name}, "WorkGroup")
+
+    def _found(self, target: str, body: dict[str, Any], member: str) -> Any:
+        try:
+            return self.call(target, body).get(member)
+        except AwsError as error:
+            if error.code in {"EntityNotFoundException", "InvalidRequestException"}:
+                return None
+            raise
+
+
+def check_moto() -> None:
+    """Raises RuntimeError unless the one version of moto is installed whose insides are known here."""
+    installed = version("moto")
+    if installed != MOTO_VERSION:
+        raise RuntimeError(f"the embedded server needs moto {MOTO_VERSION}, not {installed}")
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replaces the file as a whole; only the user can read it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content)
+    Path(name).replace(path)
+
+
+def _backends(service: str) -> dict[str, Any]:
+    from moto.backends import get_backend
+
+    found: dict[str, Any] = get_backend(service)[ACCOUNT]
+    return found
+
+
+def _service(environ: WSGIEnvironment) -> str:
+    scope = re.search(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
+    return scope[1] if scope else ""
+
+
+def _operation(environ: WSGIEnvironment) -> str:
+    """The operation's name: from the header, or the path of a service that speaks REST."""
+    target: str = environ.get("HTTP_X_AMZ_TARGET", "")
+    return target.rpartition(".")[2] or environ.get("PATH_INFO", "").lstrip("/")

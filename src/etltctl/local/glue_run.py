@@ -1,0 +1,191 @@
+"""One Glue job run: its script in a process of its own, its lines in log files, its end as Glue would tell it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from threading import Lock, Thread
+from typing import IO, TYPE_CHECKING, Any
+
+from etltctl.local.spark import Jvm, JvmFailedError, SparkPool, assign, kill_group, parse_conf
+from etltctl.local.wire import AwsError
+
+if TYPE_CHECKING:
+    from etltctl.local.s3 import S3Directory
+
+FOR_GLUE_ITSELF = frozenset({"--conf", "--extra-py-files"})
+PUMP_TIMEOUT_S = 2.0
+BUCKET = re.compile(r"s3a?://([a-z0-9][a-z0-9.-]*)")
+
+
+class GlueRun:
+    """A run from STARTING to its end. Whoever ends it first says how it ended."""
+
+    def __init__(
+        self,
+        record: dict[str, Any],
+        job: Mapping[str, Any],
+        folder: Path,
+        directory: S3Directory,
+        pool: SparkPool,
+        save: Callable[[dict[str, Any]], None],
+        minute_s: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self._record = record
+        self._job = job
+        self._folder = folder
+        self._directory = directory
+        self._pool = pool
+        self._save = save
+        self._minute_s = minute_s
+        self._clock = clock
+        self._lock = Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._ending: tuple[str, str] | None = None
+        self._thread = Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        """Begins in the background."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """STOPPING now, STOPPED as soon as its processes are gone."""
+        self._end_as("STOPPED", "", meanwhile="STOPPING")
+
+    def abandon(self, reason: str) -> None:
+        """Ends it as failed and waits until it is recorded."""
+        self._end_as("FAILED", reason)
+        self._thread.join(PUMP_TIMEOUT_S * 2)
+
+    def _end_as(self, state: str, message: str, meanwhile: str = "RUNNING") -> None:
+        with self._lock:
+            self._ending = self._ending or (state, message)
+            process = self._process
+        self._change(JobRunState=meanwhile)
+        if process is not None:
+            kill_group(process)
+
+    def _run(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._check_buckets()
+            script, python_path = self._fetch_code()
+            jvm = self._pool.take(parse_conf(self._record["Arguments"].get("--conf", "")))
+        except (AwsError, JvmFailedError, OSError) as error:
+            self._finish("FAILED", f"LAUNCH ERROR | {error}")
+            return
+        state, message = "FAILED", "the run broke off"
+        try:
+            state, message = self._execute(jvm, script, python_path)
+        finally:
+            if state == "SUCCEEDED":
+                self._pool.give_back(jvm)
+                self._pool.prepare_python()
+            else:
+                self._pool.discard(jvm)
+            self._finish(state, message)
+
+    def _execute(self, jvm: Jvm, script: Path, python_path: list[str]) -> tuple[str, str]:
+        outcome = self._folder / "outcome.json"
+        logged = jvm.log.stat().st_size
+        with self._lock:
+            if self._ending:
+                return self._ending
+            process = self._process = self._pool.python()
+        with (
+            (self._folder / "output.log").open("ab") as output,
+            (self._folder / "error.log").open("ab") as error,
+        ):
+            pumps = [self._pump(process.stdout, output), self._pump(process.stderr, error)]
+            assign(process, jvm, script, self._argv(), outcome=outcome, python_path=python_path)
+            if not self._ending:
+                self._change(JobRunState="RUNNING")
+            self._await(process)
+            kill_group(process)  # what the script may have left running
+            for pump in pumps:
+                pump.join(PUMP_TIMEOUT_S)
+            with jvm.log.open("rb") as lines:
+                lines.seek(logged)
+                _stamp(lines, error, self._clock)
+        return self._ending or _result(process.returncode, outcome)
+
+    def _await(self, process: subprocess.Popen[bytes]) -> None:
+        minutes = self._record["Timeout"]
+        try:
+            process.wait(minutes * self._minute_s)
+        except subprocess.TimeoutExpired:
+            self._end_as("TIMEOUT", f"The run exceeded its timeout of {minutes} minutes")
+
+    def _pump(self, stream: IO[bytes] | None, file: IO[bytes]) -> Thread:
+        pump = Thread(target=_stamp, args=(stream, file, self._clock), daemon=True)
+        pump.start()
+        return pump
+
+    def _check_buckets(self) -> None:
+        """Spark would take a bucket without a folder for the root of this machine's file system."""
+        for bucket in BUCKET.findall(" ".join(self._record["Arguments"].values())):
+            if not self._directory.has_bucket(bucket):
+                raise AwsError("NoSuchBucket", f"The specified bucket does not exist: {bucket}")
+
+    def _fetch_code(self) -> tuple[Path, list[str]]:
+        """Copies of the script and its modules, so that a later upload does not reach into the run."""
+        code = self._folder / "code"
+        code.mkdir(exist_ok=True)
+        script = self._fetch(self._job["Command"]["ScriptLocation"], code)
+        extra = self._record["Arguments"].get("--extra-py-files", "").split(",")
+        files = [self._fetch(place.strip(), code) for place in extra if place.strip()]
+        return script, [str(code), *(str(file) for file in files if file.suffix != ".py")]
+
+    def _fetch(self, place: str, folder: Path) -> Path:
+        if place.startswith("s3://"):
+            bucket, _, key = place.removeprefix("s3://").partition("/")
+            self._directory.head_object(bucket, key)
+            source = self._directory.path(bucket, key)
+        else:
+            source = Path(place)
+        return Path(shutil.copy(source, folder))
+
+    def _argv(self) -> list[str]:
+        named = {"--JOB_NAME": self._record["JobName"], "--JOB_RUN_ID": self._record["Id"]}
+        given = {
+            name: value for name, value in self._record["Arguments"].items() if name not in FOR_GLUE_ITSELF
+        }
+        return [word for pair in {**named, **given}.items() for word in pair]
+
+    def _finish(self, state: str, message: str) -> None:
+        now = self._clock()
+        changes: dict[str, Any] = {"CompletedOn": now, "ExecutionTime": int(now - self._record["StartedOn"])}
+        if message:
+            changes["ErrorMessage"] = message
+        self._change(JobRunState=state, **changes)
+
+    def _change(self, **changes: Any) -> None:
+        with self._lock:
+            is_stopping = self._record["JobRunState"] == "STOPPING" and "CompletedOn" not in changes
+            if "CompletedOn" in self._record or is_stopping:
+                return  # a run that is over, or about to be, does not come back
+            self._record |= changes | {"LastModifiedOn": self._clock()}
+            self._save(self._record)
+
+
+def _stamp(lines: IO[bytes], file: IO[bytes], clock: Callable[[], float]) -> None:
+    """Copies lines, each with the milliseconds since 1970 at which it came."""
+    for line in lines:
+        if file.closed:
+            return
+        file.write(b"%d\t%s\n" % (int(clock() * 1000), line.rstrip(b"\r\n")))
+        file.flush()
+
+
+def _result(status: int, outcome: Path) -> tuple[str, str]:
+    if status == 0:
+        return "SUCCEEDED", ""
+    try:
+        return "FAILED", json.loads(outcome.read_text())["error"]
+    except (OSError, ValueError):
+        return "FAILED", f"Command failed with exit code {status}"

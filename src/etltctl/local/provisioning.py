@@ -1,0 +1,90 @@
+"""Makes a described stack exist: buckets, scripts, Glue jobs, databases and the workgroup, however often asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from etltctl.local.wire import AwsError
+
+if TYPE_CHECKING:
+    from etltctl.local.s3 import S3Directory
+
+Call = Callable[[str, dict[str, Any]], dict[str, Any]]
+
+
+def provision(stack: Mapping[str, Any], directory: S3Directory, call: Call) -> None:
+    """Everything of the stack but its connections; `call` performs an AWS operation. Raises AwsError, OSError."""
+    for bucket in stack.get("buckets", ()):
+        directory.create_bucket(bucket)
+    for database in stack.get("databases", ()):
+        _create(
+            call, "AWSGlue.CreateDatabase", {"DatabaseInput": {"Name": database}}, "AlreadyExistsException"
+        )
+    if workgroup := stack.get("workgroup"):
+        _provide_workgroup(workgroup, call)
+    for job in stack.get("jobs", ()):
+        _provide_job(job, directory, call)
+
+
+def _provide_workgroup(workgroup: Mapping[str, Any], call: Call) -> None:
+    place = workgroup["output_location"]
+    configuration = {"ResultConfiguration": {"OutputLocation": place}, "EnforceWorkGroupConfiguration": True}
+    asked = {"Name": workgroup["name"], "Configuration": configuration}
+    _create(call, "AmazonAthena.CreateWorkGroup", asked, "InvalidRequestException")
+
+
+def _provide_job(job: Mapping[str, Any], directory: S3Directory, call: Call) -> None:
+    location = job["script_location"]
+    folder = location.rpartition("/")[0]
+    _upload(Path(job["script"]), location, directory)
+    extra = [Path(file) for file in job.get("extra_py_files", ())]
+    for file in extra:
+        _upload(file, f"{folder}/{file.name}", directory)
+    wanted = _definition(job, [f"{folder}/{file.name}" for file in extra])
+    if not _is_there(wanted, call):
+        call("AWSGlue.DeleteJob", {"JobName": job["name"]})
+        call("AWSGlue.CreateJob", wanted)
+
+
+def _definition(job: Mapping[str, Any], extra_py_files: list[str]) -> dict[str, Any]:
+    arguments = {"--job-language": "python"}
+    if extra_py_files:
+        arguments["--extra-py-files"] = ",".join(extra_py_files)
+    return {
+        "Name": job["name"],
+        "Role": job.get("role") or "etltctl",
+        "Command": {"Name": "glueetl", "ScriptLocation": job["script_location"], "PythonVersion": "3"},
+        "DefaultArguments": arguments,
+        "ExecutionProperty": {"MaxConcurrentRuns": 1},
+        "MaxRetries": 0,
+        "Timeout": job.get("timeout_minutes") or 45,
+        "GlueVersion": job.get("glue_version") or "5.1",
+        "WorkerType": job.get("worker_type") or "G.1X",
+        "NumberOfWorkers": job.get("workers") or 2,
+    }
+
+
+def _is_there(wanted: Mapping[str, Any], call: Call) -> bool:
+    try:
+        found = call("AWSGlue.GetJob", {"JobName": wanted["Name"]})["Job"]
+    except AwsError as error:
+        if error.code == "EntityNotFoundException":
+            return False
+        raise
+    return all(found.get(name) == value for name, value in wanted.items())
+
+
+def _upload(file: Path, location: str, directory: S3Directory) -> None:
+    bucket, _, key = location.removeprefix("s3://").partition("/")
+    directory.create_bucket(bucket)
+    directory.put_object(bucket, key, file.read_bytes(), content_type="text/x-python")
+
+
+def _create(call: Call, target: str, asked: dict[str, Any], when_there: str) -> None:
+    try:
+        call(target, asked)
+    except AwsError as error:
+        if error.code != when_there:
+            raise

@@ -1,0 +1,218 @@
+"""The embedded server: one process on 127.0.0.1 that lives as long as commands hold a lease on it, or is kept."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from importlib.metadata import version
+from logging import FileHandler, Formatter, getLogger
+from pathlib import Path
+from threading import Event, Lock, Thread, Timer
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.wrappers import Request, Response
+
+from etltctl.local.application import Application
+from etltctl.local.control_plane import write_atomically
+from etltctl.local.wire import AwsError
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+FIRST_LEASE_S = 15.0
+LEASE_LOOK_S = 0.2
+CANNOT_START = 2
+
+log = getLogger("etltctl.local")
+
+
+class Lifetime:
+    """Decides when the server ends: with its last lease, on request, or never while it is kept."""
+
+    def __init__(self, kept: bool) -> None:
+        self.kept = kept
+        self.ending = Event()
+        self._leases = 0
+        self._lock = Lock()
+        self._first = Timer(FIRST_LEASE_S, self._end_if_unused)
+        self._first.daemon = True
+        self._first.start()
+
+    def hold(self, connection: socket.socket) -> Iterator[bytes]:
+        """A lease: lasts until the other side closes the connection."""
+        with self._lock:
+            self._leases += 1
+        try:
+            yield b"held\n"
+            while not self.ending.is_set() and not _is_closed(connection):
+                pass
+        finally:
+            with self._lock:
+                self._leases -= 1
+            self._end_if_unused()
+
+    def keep(self, kept: bool) -> None:
+        """Whether the server outlives its leases."""
+        self.kept = kept
+        self._end_if_unused()
+
+    def _end_if_unused(self) -> None:
+        with self._lock:
+            if not self._leases and not self.kept:
+                self.ending.set()
+
+
+class Server:
+    """The application with its own requests (`/_etltctl/…`) before it."""
+
+    def __init__(self, state: Path, listener: socket.socket, kept: bool) -> None:
+        self.port: int = listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.lifetime = Lifetime(kept)
+        self._file = state / "server" / "endpoint.json"
+        self._application = Application(state, self.url)
+        self._setting_up = Lock()
+        self._wsgi = make_server(
+            "127.0.0.1",
+            self.port,
+            self,
+            threaded=True,
+            request_handler=Handler,
+            fd=listener.fileno(),
+        )
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answers a request that is addressed to this machine by its own name, and no other."""
+        if environ.get("HTTP_HOST", "").partition(":")[0] not in {"127.0.0.1", "localhost"}:
+            return _json({"message": "only requests to 127.0.0.1 are served"}, 403)(environ, start_response)
+        if environ["PATH_INFO"].startswith("/_etltctl/"):
+            return self._own(Request(environ))(environ, start_response)
+        return self._application(environ, start_response)
+
+    def serve(self) -> None:
+        """Serves until its lifetime ends, then ends what it started."""
+        Thread(target=self._wsgi.serve_forever, args=(0.05,), daemon=True).start()
+        self._describe()
+        self.lifetime.ending.wait()
+        self._file.unlink(missing_ok=True)
+        self._wsgi.shutdown()
+        self._application.close()
+
+    def _describe(self) -> None:
+        told = {**self._health(), "url": self.url, "port": self.port, **self._application.airbyte_credentials}
+        write_atomically(self._file, json.dumps(told).encode())
+
+    def _health(self) -> dict[str, Any]:
+        return {
+            "status": "ok",
+            "version": version("etltctl"),
+            "pid": os.getpid(),
+            "kept": self.lifetime.kept,
+        }
+
+    def _own(self, request: Request) -> Response:
+        match request.method, request.path.removeprefix("/_etltctl/"):
+            case "GET", "health":
+                return _json(self._health())
+            case "GET", "lease":
+                return Response(
+                    self.lifetime.hold(request.environ["werkzeug.socket"]), direct_passthrough=True
+                )
+            case "POST", "keep":
+                self.lifetime.keep(bool(request.get_json(force=True)["keep"]))
+                self._describe()
+                return _json(self._health())
+            case "POST", "shutdown":
+                Timer(0.05, self.lifetime.ending.set).start()  # after the answer is out
+                return _json({"status": "ending"})
+            case "POST", "stack":
+                return self._set_up(request)
+        return _json({"message": f"nothing at {request.path}"}, 404)
+
+    def _set_up(self, request: Request) -> Response:
+        try:
+            with self._setting_up:
+                return _json(self._application.set_up(request.get_json(force=True)))
+        except (AwsError, OSError, ValueError) as error:
+            return _json({"message": str(error)}, 400)
+        except KeyError as error:
+            return _json({"message": f"the stack's description lacks {error}"}, 400)
+
+
+class Handler(WSGIRequestHandler):
+    """Writes one line per request to the server's log, and does not wait to fill packets."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002 - werkzeug's own signature
+        """One line; the query may carry signatures and is left out."""
+        target = self.headers.get("X-Amz-Target", "")
+        log.info("%s %s %s %s", self.command, self.path.partition("?")[0], target, code)
+
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002, ARG002 - werkzeug's own
+        """What werkzeug has to say."""
+        log.warning(message, *args)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Serves until it is told to end; returns the exit status."""
+    asked = _parse(argv)
+    state = asked.state.resolve()
+    (state / "server").mkdir(parents=True, exist_ok=True)
+    _log_to(state / "server" / "server.log")
+    try:
+        listener = socket.create_server(("127.0.0.1", asked.port))
+    except OSError as error:
+        sys.stderr.write(f"port {asked.port} of 127.0.0.1 cannot be used: {error.strerror}\n")
+        return CANNOT_START
+    try:
+        server = Server(state, listener, asked.keep)
+    except RuntimeError as error:
+        sys.stderr.write(f"{error}\n")
+        return CANNOT_START
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: server.lifetime.ending.set())
+    server.serve()
+    return 0
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m etltctl.local.server", description=__doc__)
+    parser.add_argument("--state", type=Path, required=True, help="folder of everything the server keeps")
+    parser.add_argument("--port", type=int, default=0, help="0 takes any free one")
+    parser.add_argument("--keep", action="store_true", help="run on without a lease")
+    return parser.parse_args(argv)
+
+
+def _log_to(path: Path) -> None:
+    handler = FileHandler(path)
+    handler.setFormatter(Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    log.setLevel("INFO")
+    log.propagate = False
+
+
+def _is_closed(connection: socket.socket) -> bool:
+    readable, _, _ = select.select([connection], [], [], LEASE_LOOK_S)
+    if not readable:
+        return False
+    with suppress(ConnectionError):
+        return connection.recv(1024) == b""
+    return True
+
+
+def _json(body: Any, status: int = 200) -> Response:
+    return Response(json.dumps(body), status, content_type="application/json")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
