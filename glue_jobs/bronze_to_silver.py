@@ -1,0 +1,221 @@
+"""Make silver.weather_observation: one cleaned row per place and time from the weather documents in bronze."""
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from pyspark.sql import Column, DataFrame, Observation, SparkSession, Window
+from pyspark.sql import functions as F
+
+from lake import JobArguments, arguments, read_stream, spark_session, write_audit, write_table
+from weather_config import read_config
+from weather_documents import BRONZE, MEASURES, flatten_documents
+from weather_formulas import (
+    CALM_MS,
+    KELVIN,
+    STANDARD_PRESSURE_HPA,
+    air_density,
+    city_key,
+    standard_factor,
+)
+from weather_quality import CODES, flags, null_impossible, rejection_reason
+
+TABLE = "silver.weather_observation"
+REJECTS = "silver_rejects.weather_observation"
+SOURCE = "bronze.mongodb_observations"
+KEY = ("city_key", "year", "observed_at")
+
+_TEMPERATURES = ("temp_c", "feels_like_c", "temp_min_c", "temp_max_c", "dew_point_c")
+_COLUMNS = (
+    "city_key", "city_name", "observed_at", "utc_offset_s", "local_date", "local_hour", "lat", "lon",
+    *_TEMPERATURES, "pressure_msl_hpa", "pressure_station_hpa", "pressure_source", "humidity_pct",
+    "wind_speed_ms", "wind_gust_ms", "wind_dir_deg", "clouds_pct", "rain_1h_mm", "snow_1h_mm", "precip_from_3h",
+    "visibility_m", "weather_id", "weather_main", "weather_description", "weather_ids", "air_density_kgm3",
+    "source_rows", "dq_flags", "ingested_at", "run_id", "source_file", "year",
+)  # fmt: skip
+
+
+class QualityError(RuntimeError):
+    """The input is not fit for the table, or rows were lost on the way; the run's output must not be published."""
+
+
+def screen_documents(bronze: DataFrame, config: Mapping[str, Any]) -> DataFrame:
+    """Flat documents with their key, and the `reason` of those that must be rejected."""
+    documents = flatten_documents(bronze)
+    named = documents.withColumns(
+        {
+            "city_is_default": F.col("city_name").isNull() & F.lit(config["default_city"] is not None),
+            "city_name": F.coalesce("city_name", F.lit(config["default_city"]).cast("string")),
+        }
+    ).withColumn("city_key", city_key(F.col("city_name")))
+    return named.withColumn("reason", rejection_reason())
+
+
+def observe_weather(screened: DataFrame, config: Mapping[str, Any], run_id: str) -> DataFrame:
+    """Kept documents as rows of silver.weather_observation, sorted by the key within each file."""
+    kept = screened.where(F.col("reason").isNull()).withColumn("observed_at", F.timestamp_seconds("dt"))
+    merged = _merge_documents(kept.withColumn("year", F.year("observed_at")))
+    cleaned = _clean(merged, config)
+    return _derive(cleaned, run_id).select(*_COLUMNS).sortWithinPartitions(*KEY)
+
+
+def _merge_documents(kept: DataFrame) -> DataFrame:
+    """One row per place and time: the last ingested document, with the weather of all that equal it otherwise."""
+    kept = kept.withColumn("measures", F.struct(*MEASURES))
+    same = Window.partitionBy(*KEY)
+    latest = F.row_number().over(same.orderBy(_ingestion_order().desc()))
+    documents = F.collect_list(F.struct("measures", "weather")).over(same)
+    last = (
+        kept.repartition("city_key", "year")
+        .withColumns({"recency": latest, "documents": documents})
+        .where("recency = 1")
+    )
+    return last.withColumns(
+        {
+            "source_rows": F.size("documents"),
+            "in_conflict": F.expr("exists(documents, d -> not (d.measures <=> measures))"),
+            "weather": F.expr(
+                "array_sort(flatten(transform(filter(documents, d -> d.measures <=> measures), "
+                "d -> coalesce(d.weather, array()))))"
+            ),
+        }
+    )
+
+
+def _ingestion_order() -> Column:
+    """ObjectIds begin with their second of creation; other ids say nothing and leave the order to the file."""
+    created = F.when(F.col("_id").rlike("^[0-9a-f]{24}$"), F.substring("_id", 1, 8))
+    return F.struct(created, "_airbyte_extracted_at", "source_file", "source_row")
+
+
+def _clean(merged: DataFrame, config: Mapping[str, Any]) -> DataFrame:
+    """Metric units, impossible values nulled, all flags set."""
+    metric = merged.withColumns({name: _celsius(name, config["units"]) for name in _TEMPERATURES})
+    placed = metric.withColumns(
+        {
+            "place": _places(config)[F.col("city_key")],
+            "iso_at": F.substring("dt_iso", 1, 19).cast("timestamp"),
+        }
+    )
+    return null_impossible(placed).withColumn("dq_flags", flags())
+
+
+def _celsius(name: str, units: str) -> Column:
+    if units == "metric":
+        return F.col(name)
+    if units == "standard":
+        return F.col(name) - KELVIN
+    raise ValueError(f"units must be metric or standard (Kelvin), not {units!r}")
+
+
+def _places(config: Mapping[str, Any]) -> Column:
+    """The places of the config as a map from city key to position and elevation."""
+    entries: list[Column] = []
+    for key, place in sorted(config["places"].items()):
+        fields = (F.lit(place.get(name)).cast("double").alias(name) for name in ("lat", "lon", "elevation_m"))
+        entries += [F.lit(key), F.struct(*fields)]
+    empty = F.from_json(F.lit("{}"), "map<string, struct<lat: double, lon: double, elevation_m: double>>")
+    return F.create_map(*entries) if entries else empty
+
+
+def _derive(cleaned: DataFrame, run_id: str) -> DataFrame:
+    local = F.timestamp_seconds(F.col("dt") + F.coalesce("timezone", F.lit(0)))
+    severest = F.get(F.col("weather"), F.size("weather") - 1)
+    blowing = F.when(F.col("wind_speed_ms") < CALM_MS, None).otherwise(F.col("wind_dir_deg"))
+    derived = cleaned.withColumns(
+        {
+            "utc_offset_s": F.coalesce("timezone", F.lit(0)),
+            "local_date": F.to_date(local),
+            "local_hour": F.hour(local),
+            "lat": F.coalesce("lat", "place.lat"),
+            "lon": F.coalesce("lon", "place.lon"),
+            "wind_dir_deg": F.when(blowing == 360, 0.0).otherwise(blowing),
+            **_station_pressure(),
+            "weather_id": severest["id"],
+            "weather_main": severest["main"],
+            "weather_description": severest["description"],
+            "weather_ids": F.array_sort(F.array_compact(F.col("weather.id"))),
+            "ingested_at": F.timestamp_millis(F.col("_airbyte_extracted_at")),
+            "run_id": F.lit(run_id),
+        }
+    )
+    density = air_density(F.col("temp_c"), F.col("pressure_station_hpa"), F.col("humidity_pct"))
+    return derived.withColumn("air_density_kgm3", density)
+
+
+def _station_pressure() -> dict[str, Column]:
+    """Pressure at the ground and where it comes from: measured, reduced from sea level, or the standard's."""
+    elevation = F.col("place.elevation_m")
+    reduced = F.col("pressure_msl_hpa") * standard_factor(elevation)
+    standard = STANDARD_PRESSURE_HPA * standard_factor(F.coalesce(elevation, F.lit(0.0)))
+    source = (
+        F.when(F.col("pressure_station_hpa").isNotNull(), "measured")
+        .when(reduced.isNotNull(), "reduced")
+        .otherwise("standard")
+    )
+    return {
+        "pressure_station_hpa": F.coalesce("pressure_station_hpa", reduced, standard),
+        "pressure_source": source,
+    }
+
+
+def count_screened(screened: DataFrame) -> tuple[DataFrame, Observation]:
+    """Count documents and rejections while they are read, at no extra pass."""
+    counts = Observation("screened")
+    rejected = F.count("reason").alias("rejected")
+    return screened.observe(counts, F.count(F.lit(1)).alias("rows_in"), rejected), counts
+
+
+def count_observations(silver: DataFrame) -> tuple[DataFrame, Observation]:
+    """Count rows, merged documents and every flag while the table is written."""
+    counts = Observation("observations")
+    found = [
+        F.coalesce(F.sum(F.array_contains("dq_flags", code).cast("int")), F.lit(0)).alias(code)
+        for code in CODES
+    ]
+    merged = F.coalesce(F.sum(F.col("source_rows") - 1), F.lit(0)).alias("merged")
+    return silver.observe(counts, F.count(F.lit(1)).alias("rows_out"), merged, *found), counts
+
+
+def check_counts(audit: Mapping[str, Any], max_reject_share: float) -> None:
+    """Raise QualityError when rows were lost or too many documents were rejected."""
+    if audit["rows_in"] != audit["rows_out"] + audit["merged"] + audit["rejected"]:
+        raise QualityError(f"rows in are not rows out, merged and rejected: {json.dumps(audit)}")
+    if audit["rejected"] > max_reject_share * audit["rows_in"]:
+        raise QualityError(
+            f"{audit['rejected']} of {audit['rows_in']} documents rejected, more than {max_reject_share:.1%}"
+        )
+
+
+def run(spark: SparkSession, job: JobArguments) -> None:
+    """Write the tables the run asks for; raise QualityError when the result must not be published."""
+    config = read_config(job.config)
+    bronze = read_stream(spark, job.inputs[SOURCE], BRONZE)
+    screened, screened_counts = count_screened(screen_documents(bronze, config))
+    if REJECTS in job.outputs:
+        write_table(_rejects(screen_documents(bronze, config), job.run_id), job.outputs[REJECTS])
+    if TABLE not in job.outputs:
+        return
+    silver, silver_counts = count_observations(observe_weather(screened, config, job.run_id))
+    write_table(silver, job.outputs[TABLE], ("city_key", "year"))
+    audit = make_audit(screened_counts.get, silver_counts.get)
+    write_audit(spark, job.outputs[TABLE], audit)
+    check_counts(audit, config["max_reject_share"])
+
+
+def _rejects(screened: DataFrame, run_id: str) -> DataFrame:
+    rejected = screened.where(F.col("reason").isNotNull())
+    lineage = ("_id", "source_file", "source_row", "city_name", "dt", "dt_iso")
+    return rejected.select("reason", *lineage, F.lit(run_id).alias("run_id"))
+
+
+def make_audit(screened: Mapping[str, int], observations: Mapping[str, int]) -> dict[str, Any]:
+    """The row counts of the table, with the flags that occurred."""
+    found = {code: observations[code] for code in CODES if observations[code]}
+    totals = {name: observations[name] for name in ("rows_out", "merged")}
+    return {"table": TABLE, **screened, **totals, "flags": found}
+
+
+if __name__ == "__main__":
+    run(spark_session("bronze_to_silver"), arguments(sys.argv))
