@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from etltctl.local.airbyte.connections import Connection
 from etltctl.local.airbyte.jobs import Job, Jobs, Status
 from etltctl.local.airbyte.records import FailureKind, Pause, Source, SyncCancelledError, SyncError
+from etltctl.local.wire import AwsError
 
 if TYPE_CHECKING:
     from etltctl.local.s3 import S3Directory
@@ -81,6 +82,10 @@ class Syncs:
         except SyncError as error:
             LOG.warning("sync job %d of %s failed: %s", job.id, connection.name, error.message)
             self._jobs.end(job.id, Status.FAILED, error.message, error.kind)
+        except AwsError as error:
+            LOG.warning("sync job %d of %s failed: %s", job.id, connection.name, error)
+            message = f"s3://{connection.bucket}/{connection.path}: {error}"
+            self._jobs.end(job.id, Status.FAILED, message, FailureKind.CONFIG)
         except OSError as error:
             LOG.warning("sync job %d of %s failed: %s", job.id, connection.name, error)
             message = f"the files could not be written: {error.strerror or error}"
