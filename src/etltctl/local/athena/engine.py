@@ -1,0 +1,126 @@
+"""One statement on one DuckDB connection that can see the lake and nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import duckdb
+import sqlglot
+from sqlglot import exp
+
+from etltctl.local.athena.dialect import QueryError, TableName, tables_of, translate
+from etltctl.local.athena.tables import Catalog, find_table, literal, make_view
+from etltctl.local.athena.types import as_text, athena_type
+from etltctl.local.s3 import S3Directory
+
+MEMORY = "1GB"
+Column = tuple[str, str, int, int]  # name, type, precision, scale
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Columns and rows as text, and the bytes of the files behind them."""
+
+    columns: list[Column]
+    rows: list[list[str | None]]
+    scanned: int = 0
+    statement: str = "DML"
+
+
+def run(
+    query: exp.Expr,
+    parameters: Sequence[str],
+    database: str,
+    engine: duckdb.DuckDBPyConnection,
+    catalog: Catalog,
+    directory: S3Directory,
+) -> Answer:
+    """Answers the statement; raises QueryError in Athena's words, or DuckDB's own error."""
+    if isinstance(query, exp.Command | exp.Show | exp.Describe):
+        return _describe(query, database, catalog)
+    if not isinstance(query, exp.Query):
+        raise QueryError("NOT_SUPPORTED", f"the embedded Athena does not model {query.key.upper()}")
+    query = _with_parameters(query, parameters)
+    tables = [find_table(name, catalog, directory) for name in tables_of(query, database)]
+    engine.execute(f"SET memory_limit = '{MEMORY}'; SET threads = 2; SET TimeZone = 'UTC'")
+    columns: dict[str, dict[str, dict[str, str]]] = {}
+    for table in tables:
+        make_view(table, engine)
+        columns.setdefault(table.name.database, {})[table.name.name] = table.columns
+    sql = translate(query, database, columns)
+    _confine(engine, directory)
+    try:
+        done = engine.execute(sql)
+        described = done.description or []
+        rows = [[as_text(value) for value in row] for row in done.fetchall()]
+    except duckdb.InterruptException:
+        raise
+    except duckdb.Error as error:
+        raise _in_athena_s_words(error) from error
+    return Answer(
+        [_column(str(name), str(kind)) for name, kind, *_ in described],
+        rows,
+        sum(file.size for table in tables for file in table.files),
+    )
+
+
+def _confine(engine: duckdb.DuckDBPyConnection, directory: S3Directory) -> None:
+    """From here on the engine can read the lake's files, and neither this machine's others nor the network's."""
+    engine.execute(f"SET allowed_directories = [{literal(str(directory.path('x').parent))}]")
+    engine.execute("SET enable_external_access = false; SET lock_configuration = true")
+
+
+def _with_parameters(query: exp.Expr, parameters: Sequence[str]) -> exp.Expr:
+    """The query with each `?` replaced by its literal."""
+    wanted = list(query.find_all(exp.Placeholder))
+    if len(wanted) != len(parameters):
+        raise QueryError(
+            "INVALID_PARAMETER", f"the query has {len(wanted)} parameters, {len(parameters)} were given"
+        )
+    query = query.copy()
+    for place, text in zip(list(query.find_all(exp.Placeholder)), parameters, strict=True):
+        place.replace(sqlglot.parse_one(text, read="athena"))
+    return query
+
+
+def _describe(query: exp.Expr, database: str, catalog: Catalog) -> Answer:
+    words = query.sql(dialect="athena").rstrip(";").split()
+    text = " ".join(words)
+    if re.fullmatch(r"(?i)show (databases|schemas)", text):
+        return Answer(
+            [("database_name", "varchar", 0, 0)], [[name] for name in catalog.get_databases()], 0, "UTILITY"
+        )
+    if found := re.fullmatch(r"(?i)show tables(?: (?:in|from) (\S+))?", text):
+        listed = catalog.get_tables((found[1] or database).strip('`"'))
+        return Answer([("tab_name", "varchar", 0, 0)], [[table["Name"]] for table in listed], 0, "UTILITY")
+    if found := re.fullmatch(r"(?i)(?:describe|desc|show columns (?:in|from)) (\S+)", text):
+        table = found[1].replace("`", "").replace('"', "").lower()
+        name = TableName(*table.split(".")) if "." in table else TableName(database, table)
+        described = catalog.get_table(name.database, name.name)
+        if described is None:
+            raise QueryError("TABLE_NOT_FOUND", f"Table {name.database}.{name.name} does not exist")
+        listed = [*described["StorageDescriptor"]["Columns"], *(described.get("PartitionKeys") or [])]
+        columns: list[Column] = [("col_name", "varchar", 0, 0), ("data_type", "varchar", 0, 0)]
+        return Answer(columns, [[column["Name"], column["Type"]] for column in listed], 0, "UTILITY")
+    raise QueryError("NOT_SUPPORTED", f"the embedded Athena does not model {' '.join(words[:2]).upper()}")
+
+
+def _column(name: str, kind: str) -> Column:
+    if found := re.fullmatch(r"DECIMAL\((\d+),\s*(\d+)\)", kind):
+        return name, "decimal", int(found[1]), int(found[2])
+    return name, athena_type(kind), 0, 0
+
+
+def _in_athena_s_words(error: duckdb.Error) -> QueryError:
+    text = str(error).splitlines()[0]
+    if found := re.search(r'Referenced (?:column|table) "([^"]+)" not found', text):
+        return QueryError("COLUMN_NOT_FOUND", f"line 1:1: Column '{found[1]}' cannot be resolved")
+    if "ivision by zero" in text:
+        return QueryError("DIVISION_BY_ZERO", "/ by zero")
+    if found := re.search(r"Function with name (\S+) does not exist", text):
+        return QueryError("FUNCTION_NOT_FOUND", f"line 1:1: Function '{found[1].lower()}' not registered")
+    if isinstance(error, duckdb.ConversionException):
+        return QueryError("INVALID_CAST_ARGUMENT", text.partition(": ")[2] or text)
+    return QueryError("GENERIC_USER_ERROR", text.partition(": ")[2] or text)

@@ -1,0 +1,305 @@
+"""Query executions: their states, their records, their results."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from threading import RLock
+from typing import Any
+from uuid import uuid4
+
+import duckdb
+
+from etltctl.local.athena.dialect import QueryError, parse
+from etltctl.local.athena.engine import Answer, run
+from etltctl.local.athena.tables import Catalog
+from etltctl.local.s3 import S3Directory
+from etltctl.local.wire import AwsError, Operation
+
+LIVE = frozenset({"QUEUED", "RUNNING"})
+AT_ONCE = 4
+PAGE_ROWS = 1000
+
+
+@dataclass
+class Record:
+    """An execution as it is kept; times are seconds since 1970."""
+
+    id: str
+    sql: str
+    database: str
+    workgroup: str
+    output: str
+    token: str
+    parameters: list[str]
+    state: str = "QUEUED"
+    reason: str = ""
+    submitted: float = field(default_factory=time.time)
+    completed: float | None = None
+    scanned: int = 0
+    engine_ms: int = 0
+    columns: list[list[Any]] = field(default_factory=list)
+    statement: str = "DML"
+
+    def told(self) -> dict[str, Any]:
+        """The execution in Athena's own shape."""
+        status: dict[str, Any] = {"State": self.state, "SubmissionDateTime": self.submitted}
+        if self.completed:
+            status["CompletionDateTime"] = self.completed
+        if self.reason:
+            status["StateChangeReason"] = self.reason
+        if self.state == "FAILED":
+            status["AthenaError"] = {
+                "ErrorCategory": 2,
+                "ErrorType": 1301,
+                "Retryable": False,
+                "ErrorMessage": self.reason,
+            }
+        total = int(((self.completed or time.time()) - self.submitted) * 1000)
+        return {
+            "QueryExecutionId": self.id,
+            "Query": self.sql,
+            "StatementType": self.statement,
+            "ResultConfiguration": {"OutputLocation": self.output},
+            "QueryExecutionContext": {"Database": self.database},
+            "Status": status,
+            "Statistics": {
+                "DataScannedInBytes": self.scanned,
+                "EngineExecutionTimeInMillis": self.engine_ms,
+                "TotalExecutionTimeInMillis": total,
+                "QueryQueueTimeInMillis": max(total - self.engine_ms, 0),
+            },
+            "WorkGroup": self.workgroup,
+            "EngineVersion": {
+                "SelectedEngineVersion": "AUTO",
+                "EffectiveEngineVersion": "Athena engine version 3",
+            },
+        }
+
+
+class AthenaService:
+    """The query executions of one state folder.
+
+    Bytes scanned are the sizes of all files of the tables a query reads, after its partitions are known.
+    """
+
+    def __init__(self, state: Path, directory: S3Directory, catalog: Catalog) -> None:
+        self._folder = state / "athena"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._directory, self._catalog = directory, catalog
+        self._lock = RLock()
+        self._workers = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="athena")
+        self._engines: dict[str, duckdb.DuckDBPyConnection] = {}
+        self._records = {record.id: record for record in self._read_records()}
+
+    def operations(self) -> Mapping[str, Operation]:
+        """The operations that are ours; workgroups and the rest are the control plane's."""
+        return {
+            "AmazonAthena.StartQueryExecution": self.start,
+            "AmazonAthena.GetQueryExecution": self.get,
+            "AmazonAthena.BatchGetQueryExecution": self.batch_get,
+            "AmazonAthena.ListQueryExecutions": self.list_ids,
+            "AmazonAthena.StopQueryExecution": self.stop,
+            "AmazonAthena.GetQueryResults": self.results,
+        }
+
+    def start(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Starts a query; the same token and query give the same execution."""
+        sql, token = body["QueryString"], body.get("ClientRequestToken", "")
+        workgroup = body.get("WorkGroup", "primary")
+        output = self._output_location(body, workgroup)
+        with self._lock:
+            before = next((r for r in self._records.values() if token and r.token == token), None)
+            if before is not None:
+                if before.sql != sql:
+                    raise AwsError("InvalidRequestException", "Idempotent parameters do not match")
+                return {"QueryExecutionId": before.id}
+            query_id = str(uuid4())
+            database = body.get("QueryExecutionContext", {}).get("Database", "default")
+            record = Record(
+                query_id,
+                sql,
+                database,
+                workgroup,
+                f"{output.rstrip('/')}/{query_id}.csv",
+                token,
+                body.get("ExecutionParameters") or [],
+            )
+            self._records[query_id] = record
+            self._keep(record)
+        self._workers.submit(self._run, record)
+        return {"QueryExecutionId": query_id}
+
+    def get(self, body: dict[str, Any]) -> dict[str, Any]:
+        """One execution."""
+        return {"QueryExecution": self._record(body["QueryExecutionId"]).told()}
+
+    def batch_get(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Up to 50 executions; unknown ids are told apart."""
+        found = [self._records[name] for name in body["QueryExecutionIds"] if name in self._records]
+        missing = [
+            {"QueryExecutionId": name, "ErrorCode": "INVALID_INPUT", "ErrorMessage": "not found"}
+            for name in body["QueryExecutionIds"]
+            if name not in self._records
+        ]
+        return {
+            "QueryExecutions": [record.told() for record in found],
+            "UnprocessedQueryExecutionIds": missing,
+        }
+
+    def list_ids(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The ids of a workgroup's executions, newest first."""
+        workgroup = body.get("WorkGroup", "primary")
+        records = sorted(self._records.values(), key=lambda record: -record.submitted)
+        return {
+            "QueryExecutionIds": [r.id for r in records if r.workgroup == workgroup][
+                : body.get("MaxResults", 50)
+            ]
+        }
+
+    def stop(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Cancels an execution that has not ended."""
+        record = self._record(body["QueryExecutionId"])
+        with self._lock:
+            if record.state in LIVE:
+                self._end(record, "CANCELLED", "Query was cancelled by the user")
+                if engine := self._engines.get(record.id):
+                    engine.interrupt()
+        return {}
+
+    def results(self, body: dict[str, Any]) -> dict[str, Any]:
+        """A page of rows; the first row of the first page is the header of a SELECT."""
+        record = self._record(body["QueryExecutionId"])
+        if record.state != "SUCCEEDED":
+            raise AwsError(
+                "InvalidRequestException", f"Query has not yet finished. Current state: {record.state}"
+            )
+        first, limit = int(body.get("NextToken") or 0), min(body.get("MaxResults") or PAGE_ROWS, PAGE_ROWS)
+        rows = json.loads((self._folder / f"{record.id}.rows").read_text())
+        chosen = rows[first : first + limit]
+        answer: dict[str, Any] = {
+            "UpdateCount": 0,
+            "ResultSet": {
+                "Rows": [{"Data": [{} if v is None else {"VarCharValue": v} for v in row]} for row in chosen],
+                "ResultSetMetadata": {"ColumnInfo": [_column_info(*column) for column in record.columns]},
+            },
+        }
+        if first + limit < len(rows):
+            answer["NextToken"] = str(first + limit)
+        return answer
+
+    def close(self) -> None:
+        """Cancels what runs; the server is going."""
+        for engine in list(self._engines.values()):
+            engine.interrupt()
+        self._workers.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self, record: Record) -> None:
+        with self._lock:
+            if record.state not in LIVE:
+                return
+            record.state = "RUNNING"
+            engine = self._engines[record.id] = duckdb.connect()
+        started = time.monotonic()
+        try:
+            answer = run(
+                parse(record.sql), record.parameters, record.database, engine, self._catalog, self._directory
+            )
+            self._write(record, answer)
+            record.scanned, record.engine_ms = answer.scanned, int((time.monotonic() - started) * 1000)
+            record.columns, record.statement = [list(column) for column in answer.columns], answer.statement
+            self._end(record, "SUCCEEDED")
+        except QueryError as error:
+            self._end(record, "FAILED", str(error))
+        except AwsError as error:
+            self._end(record, "FAILED", f"{error.code}: {error.message}")
+        except (duckdb.Error, OSError, ValueError) as error:
+            self._end(record, "FAILED", f"GENERIC_USER_ERROR: {str(error).splitlines()[0]}")
+        finally:
+            with self._lock:
+                del self._engines[record.id]
+            engine.close()
+
+    def _write(self, record: Record, answer: Answer) -> None:
+        """The rows for GetQueryResults and the CSV on S3, as Athena writes it: all quoted, null as nothing."""
+        header = [[name for name, *_ in answer.columns]] if answer.statement == "DML" else []
+        rows = header + answer.rows
+        (self._folder / f"{record.id}.rows").write_text(json.dumps(rows))
+        bucket, _, key = record.output.removeprefix("s3://").partition("/")
+        text = "".join(",".join(map(_csv_cell, row)) + "\n" for row in rows)
+        self._directory.put_object(bucket, key, text.encode(), content_type="text/csv")
+
+    def _output_location(self, body: Mapping[str, Any], workgroup: str) -> str:
+        described = self._catalog.get_workgroup(workgroup)
+        if described is None:
+            raise AwsError("InvalidRequestException", f"WorkGroup {workgroup} is not found.")
+        configuration = described.get("Configuration") or {}
+        of_group = (configuration.get("ResultConfiguration") or {}).get("OutputLocation", "")
+        asked = (body.get("ResultConfiguration") or {}).get("OutputLocation", "")
+        location = (
+            of_group if configuration.get("EnforceWorkGroupConfiguration") and of_group else asked or of_group
+        )
+        if not re.match(r"s3://[^/]+", location):
+            raise AwsError(
+                "InvalidRequestException",
+                "No output location provided. An output location is required either through the Workgroup result "
+                "configuration setting or as an API input.",
+            )
+        return str(location)
+
+    def _record(self, query_id: str) -> Record:
+        try:
+            return self._records[query_id]
+        except KeyError as error:
+            raise AwsError("InvalidRequestException", f"QueryExecution {query_id} was not found") from error
+
+    def _end(self, record: Record, state: str, reason: str = "") -> None:
+        with self._lock:
+            if record.state in LIVE:
+                record.state, record.reason, record.completed = state, reason, time.time()
+                self._keep(record)
+
+    def _keep(self, record: Record) -> None:
+        path = self._folder / f"{record.id}.json"
+        written = path.with_suffix(".new")
+        written.write_text(json.dumps(asdict(record)))
+        written.replace(path)
+
+    def _read_records(self) -> list[Record]:
+        records = []
+        for path in self._folder.glob("*.json"):
+            try:
+                record = Record(**json.loads(path.read_text()))
+            except (OSError, ValueError, TypeError):
+                continue  # half written by a server that was killed
+            if record.state in LIVE:
+                record.state, record.reason = (
+                    "FAILED",
+                    "INTERNAL_ERROR: the embedded server ended during the query",
+                )
+            records.append(record)
+        return records
+
+
+def _csv_cell(value: str | None) -> str:
+    return "" if value is None else '"' + value.replace('"', '""') + '"'
+
+
+def _column_info(name: str, kind: str, precision: int, scale: int) -> dict[str, Any]:
+    return {
+        "CatalogName": "hive",
+        "SchemaName": "",
+        "TableName": "",
+        "Name": name,
+        "Label": name,
+        "Type": kind,
+        "Precision": precision,
+        "Scale": scale,
+        "Nullable": "UNKNOWN",
+        "CaseSensitive": kind == "varchar",
+    }

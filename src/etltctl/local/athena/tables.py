@@ -1,0 +1,173 @@
+"""The catalog's tables as views of DuckDB over the Parquet files of the lake."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import duckdb
+
+from etltctl.local.athena.dialect import QueryError, TableName
+from etltctl.local.athena.types import duckdb_type
+from etltctl.local.s3 import S3Directory
+
+
+class Catalog(Protocol):
+    """What Athena asks of the Data Catalog and of its own workgroups."""
+
+    def get_table(self, database: str, name: str) -> dict[str, Any] | None:
+        """The table in Glue's own shape, or None."""
+
+    def get_tables(self, database: str) -> list[dict[str, Any]]:
+        """Every table of the database."""
+
+    def get_databases(self) -> list[str]:
+        """The names of the databases."""
+
+    def get_partitions(self, database: str, table: str) -> list[dict[str, Any]]:
+        """The registered partitions."""
+
+    def get_workgroup(self, name: str) -> dict[str, Any] | None:
+        """The workgroup in Athena's own shape, or None."""
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A file of a table: its path on disk, its size in bytes, the partition it belongs to."""
+
+    path: str
+    size: int
+    partition: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CatalogTable:
+    """A table as the catalog describes it, with the files behind it."""
+
+    name: TableName
+    described: Mapping[str, Any]
+    files: list[DataFile]
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """DuckDB types of the columns, partition columns last."""
+        listed = [
+            *self.described["StorageDescriptor"]["Columns"],
+            *(self.described.get("PartitionKeys") or []),
+        ]
+        return {column["Name"].lower(): duckdb_type(column["Type"]) for column in listed}
+
+    @property
+    def partition_columns(self) -> list[str]:
+        """The names of the partition columns, in order."""
+        return [column["Name"].lower() for column in self.described.get("PartitionKeys") or []]
+
+
+def find_table(name: TableName, catalog: Catalog, directory: S3Directory) -> CatalogTable:
+    """The table and its files; raises QueryError in Athena's words if the catalog has none."""
+    described = catalog.get_table(name.database, name.name)
+    if described is None:
+        raise QueryError(
+            "TABLE_NOT_FOUND",
+            f"line {name.line}:{name.column}: Table 'awsdatacatalog.{name.database}.{name.name}' does not exist",
+        )
+    location = described["StorageDescriptor"]["Location"]
+    parameters = described.get("Parameters") or {}
+    keys = [column["Name"] for column in described.get("PartitionKeys") or []]
+    if not keys:
+        return CatalogTable(name, described, _files(location, directory))
+    if parameters.get("projection.enabled") == "true":
+        template = (
+            parameters.get("storage.location.template")
+            or f"{location}{''.join(f'{k}=${{{k}}}/' for k in keys)}"
+        )
+        return CatalogTable(name, described, _projected(location, template, keys, parameters, directory))
+    files = [
+        DataFile(file.path, file.size, tuple(partition["Values"]))
+        for partition in catalog.get_partitions(name.database, name.name)
+        for file in _files(partition["StorageDescriptor"]["Location"], directory)
+    ]
+    return CatalogTable(name, described, files)
+
+
+def make_view(table: CatalogTable, engine: duckdb.DuckDBPyConnection) -> None:
+    """Makes the table readable under its name: the catalog's columns and types, whatever the files call them."""
+    database, name = quoted(table.name.database), quoted(table.name.name)
+    engine.execute(f"CREATE SCHEMA IF NOT EXISTS {database}")
+    selects = [
+        _select(table, partition, engine) for partition in dict.fromkeys(f.partition for f in table.files)
+    ]
+    if not selects:
+        empty = ", ".join(
+            f"CAST(NULL AS {kind}) AS {quoted(column)}" for column, kind in table.columns.items()
+        )
+        selects = [f"SELECT {empty} WHERE false"]
+    engine.execute(f"CREATE VIEW {database}.{name} AS {' UNION ALL '.join(selects)}")
+
+
+def _select(table: CatalogTable, partition: tuple[str, ...], engine: duckdb.DuckDBPyConnection) -> str:
+    paths = [file.path for file in table.files if file.partition == partition]
+    listed = ", ".join(literal(path) for path in paths)
+    source = f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+    there = {row[0].lower(): row[0] for row in engine.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
+    values = dict(zip(table.partition_columns, partition, strict=True)) if partition else {}
+    parts = []
+    for column, kind in table.columns.items():
+        if column in values:
+            text = values[column]
+            value = "NULL" if text == "__HIVE_DEFAULT_PARTITION__" else literal(text)
+        else:
+            value = quoted(there[column]) if column in there else "NULL"
+        parts.append(f"CAST({value} AS {kind}) AS {quoted(column)}")
+    return f"SELECT {', '.join(parts)} FROM {source}"
+
+
+def _files(location: str, directory: S3Directory) -> list[DataFile]:
+    """The files below the location that Athena would read: no part of their path is hidden."""
+    bucket, _, prefix = location.removeprefix("s3://").partition("/")
+    prefix = prefix if prefix.endswith("/") or not prefix else f"{prefix}/"
+    return [
+        DataFile(str(directory.path(bucket, info.key)), info.size)
+        for info in directory.list_objects(bucket, prefix)
+        if info.size
+        and not any(part.startswith(("_", ".")) for part in info.key.removeprefix(prefix).split("/"))
+    ]
+
+
+def _projected(
+    location: str, template: str, keys: list[str], parameters: Mapping[str, str], directory: S3Directory
+) -> list[DataFile]:
+    """The files under the template whose values the projection allows."""
+    bucket, _, _ = location.removeprefix("s3://").partition("/")
+    root = str(directory.path(bucket))
+    pattern = re.escape(template.removeprefix(f"s3://{bucket}"))
+    for key in keys:
+        pattern = pattern.replace(re.escape(f"${{{key}}}"), f"(?P<{key}>[^/]+)")
+    found = []
+    for file in _files(location, directory):
+        match = re.match(pattern, file.path.removeprefix(root))
+        if match and all(_is_projected(match[key], key, parameters) for key in keys):
+            found.append(DataFile(file.path, file.size, tuple(match[key] for key in keys)))
+    return found
+
+
+def _is_projected(value: str, key: str, parameters: Mapping[str, str]) -> bool:
+    match parameters.get(f"projection.{key}.type"):
+        case "enum":
+            return value in parameters[f"projection.{key}.values"].split(",")
+        case "integer":
+            low, high = (int(bound) for bound in parameters[f"projection.{key}.range"].split(","))
+            return value.lstrip("-").isdigit() and low <= int(value) <= high
+    return True
+
+
+def quoted(name: str) -> str:
+    """An identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A string literal."""
+    return "'" + text.replace("'", "''") + "'"
