@@ -8,7 +8,7 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, Observation, SparkSession, Window
 from pyspark.sql import functions as F
 
-from lake import JobArguments, arguments, read_stream, spark_session, write_audit, write_table
+from lake import JobArguments, QualityError, arguments, read_stream, spark_session, write_audit, write_table
 from weather_config import read_config
 from weather_documents import BRONZE, MEASURES, flatten_documents
 from weather_formulas import (
@@ -34,10 +34,6 @@ _COLUMNS = (
     "visibility_m", "weather_id", "weather_main", "weather_description", "weather_ids", "air_density_kgm3",
     "source_rows", "dq_flags", "ingested_at", "run_id", "source_file", "year",
 )  # fmt: skip
-
-
-class QualityError(RuntimeError):
-    """The input is not fit for the table, or rows were lost on the way; the run's output must not be published."""
 
 
 def screen_documents(bronze: DataFrame, config: Mapping[str, Any]) -> DataFrame:

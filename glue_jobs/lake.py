@@ -26,6 +26,10 @@ _SESSION_OPTIONS = {
 }
 
 
+class QualityError(RuntimeError):
+    """The rows do not pass a check of the job; what the run wrote must not be published."""
+
+
 @dataclass(frozen=True)
 class JobArguments:
     """The arguments of one job run; `inputs` and `outputs` map table names to locations."""

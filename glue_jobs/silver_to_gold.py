@@ -1,0 +1,168 @@
+"""Make the gold tables of weather: wind and sun by day and by month, from silver.weather_observation."""
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pyspark.sql import Column, DataFrame, Observation, SparkSession, Window
+from pyspark.sql import functions as F
+
+from lake import JobArguments, QualityError, arguments, spark_session, write_audit, write_table
+from weather_config import config_hash, read_config
+from weather_formulas import direction_of, weibull_c, weibull_k, wind_class, wind_power_density
+from weather_hours import hours_of, read_observations
+
+SOURCE = "silver.weather_observation"
+_DAY = ("city_key", "local_month", "local_date")
+_MONTH = ("city_key", "local_month")
+_ROUNDING = 1e-9
+_CHECKS = ("observations", "is_sound")  # looked at while the table is written, not part of it
+
+_SHARED_COLUMNS = (
+    "temp_mean_c", "temp_min_c", "temp_max_c", "humidity_mean_pct", "pressure_station_mean_hpa",
+    "air_density_mean_kgm3", "wind_speed_mean_ms", "wind_speed_max_ms", "wind_gust_max_ms", "wind_dir_mean_deg",
+    "wind_dir_steadiness", "wpd10_mean_wm2", "wpd_hub_mean_wm2", "cf_proxy", "clouds_mean_pct", "ghi_proxy_kwh_m2",
+    "clear_sky_kwh_m2", "clearness_proxy", "pv_proxy_kwh_m2", "rain_mm", "snow_mm",
+)  # fmt: skip
+_DISTRIBUTION_COLUMNS = (
+    "weibull_k", "weibull_c_ms", "wpd10_p50", "wpd10_p90", "hours_below_cut_in_pct", "hours_rated_pct", "wind_class",
+)  # fmt: skip
+
+
+def days_of(hours: DataFrame, config: Mapping[str, Any]) -> DataFrame:
+    """gold.weather_daily: one row per place and local date; energy only where the day is complete."""
+    energy = (F.sum("wpd10") / 1000).alias("energy")
+    days = _summarise(hours.groupBy(*_DAY).agg(*_shared_aggregates(), energy))
+    complete = F.col("hours_observed") >= config["min_hours_per_day"]
+    finished = days.withColumns(
+        {"is_complete": complete, "wind_energy_kwh_m2": F.when(complete, F.col("energy"))}
+    )
+    head = ("city_key", "local_date", "hours_observed", "is_complete")
+    return finished.select(*head, *_SHARED_COLUMNS, "wind_energy_kwh_m2", *_CHECKS)
+
+
+def months_of(hours: DataFrame, config: Mapping[str, Any]) -> DataFrame:
+    """gold.weather_monthly: one row per place and local month, with the distribution of the hourly wind."""
+    in_day = F.count(F.lit(1)).over(Window.partitionBy(*_DAY))
+    months = hours.withColumn("is_complete", in_day >= config["min_hours_per_day"]).groupBy(*_MONTH)
+    summarised = _summarise(months.agg(*_shared_aggregates(), *_distribution_aggregates(config)))
+    mean_ms, deviation_ms = F.col("wind_speed_mean_ms"), F.col("deviation_ms")
+    hours_in_month = 24 * F.dayofmonth(F.last_day("local_month"))
+    finished = summarised.withColumns(
+        {
+            "year": F.year("local_month"),
+            "month": F.month("local_month"),
+            "coverage_pct": 100 * F.col("hours_observed") / hours_in_month,
+            "weibull_k": weibull_k(mean_ms, deviation_ms),
+            "weibull_c_ms": weibull_c(mean_ms, weibull_k(mean_ms, deviation_ms)),
+            "wpd10_p50": F.col("percentiles")[0],
+            "wpd10_p90": F.col("percentiles")[1],
+            "wind_class": wind_class(F.col("wpd10_mean_wm2")),
+        }
+    )
+    head = ("city_key", "year", "month", "hours_observed", "days_observed", "days_complete", "coverage_pct")
+    return finished.select(*head, *_SHARED_COLUMNS, *_DISTRIBUTION_COLUMNS, *_CHECKS)
+
+
+TABLES: Mapping[str, Callable[[DataFrame, Mapping[str, Any]], DataFrame]] = {
+    "gold.weather_daily": days_of,
+    "gold.weather_monthly": months_of,
+}
+
+
+def _shared_aggregates() -> list[Column]:
+    """What a day and a month are told by alike, from their hours."""
+    powered = F.when(F.col("wpd10").isNotNull(), F.col("wind_speed_ms"))
+    return [
+        F.count(F.lit(1)).cast("int").alias("hours_observed"),
+        F.sum("observations").alias("observations"),
+        F.avg("temp_c").alias("temp_mean_c"),
+        F.min("temp_min_c").alias("temp_min_c"),
+        F.max("temp_max_c").alias("temp_max_c"),
+        F.avg("humidity_pct").alias("humidity_mean_pct"),
+        F.avg("pressure_station_hpa").alias("pressure_station_mean_hpa"),
+        F.avg("air_density_kgm3").alias("air_density_mean_kgm3"),
+        F.avg("wind_speed_ms").alias("wind_speed_mean_ms"),
+        F.max("wind_speed_max_ms").alias("wind_speed_max_ms"),
+        F.max("wind_gust_max_ms").alias("wind_gust_max_ms"),
+        F.avg("dir_sin").alias("east"),
+        F.avg("dir_cos").alias("north"),
+        F.avg("wpd10").alias("wpd10_mean_wm2"),
+        F.avg("wpd_hub").alias("wpd_hub_mean_wm2"),
+        F.avg("cf").alias("cf_proxy"),
+        F.avg("clouds_pct").alias("clouds_mean_pct"),
+        (F.sum("ghi_wm2") / 1000).alias("ghi_proxy_kwh_m2"),
+        (F.sum("clear_sky_wm2") / 1000).alias("clear_sky_kwh_m2"),
+        (F.sum("pv_wh_m2") / 1000).alias("pv_proxy_kwh_m2"),
+        F.sum("rain_1h_mm").alias("rain_mm"),
+        F.sum("snow_1h_mm").alias("snow_mm"),
+        F.min("density_min").alias("density_min"),
+        F.avg(powered).alias("powered_speed_ms"),
+    ]
+
+
+def _distribution_aggregates(config: Mapping[str, Any]) -> list[Column]:
+    at_hub = F.col("hub_speed_ms")
+    rated = (at_hub >= config["rated_ms"]) & (at_hub < config["cut_out_ms"])
+    complete = F.when(F.col("is_complete"), F.col("local_date"))
+    return [
+        F.size(F.collect_set("local_date")).alias("days_observed"),
+        F.size(F.collect_set(complete)).alias("days_complete"),
+        F.stddev_pop("wind_speed_ms").alias("deviation_ms"),
+        F.percentile("wpd10", F.array(F.lit(0.5), F.lit(0.9))).alias("percentiles"),
+        (100 * F.avg((at_hub < config["cut_in_ms"]).cast("int"))).alias("hours_below_cut_in_pct"),
+        (100 * F.avg(rated.cast("int"))).alias("hours_rated_pct"),
+    ]
+
+
+def _summarise(grouped: DataFrame) -> DataFrame:
+    """Directions and ratios from the aggregates, and whether the row obeys the laws it must obey."""
+    east, north = F.col("east"), F.col("north")
+    clear, shaded = F.col("clear_sky_kwh_m2"), F.col("ghi_proxy_kwh_m2")
+    summarised = grouped.withColumns(
+        {
+            "wind_dir_mean_deg": direction_of(east, north),
+            "wind_dir_steadiness": F.least(F.hypot(east, north), F.lit(1.0)),
+            "clearness_proxy": F.when(clear > 0, F.least(shaded / clear, F.lit(1.0))),
+        }
+    )
+    return summarised.withColumn("is_sound", _is_sound())
+
+
+def _is_sound() -> Column:
+    """Shares lie in 0..1, and the mean of cubes is at least the cube of the mean (Jensen's inequality)."""
+    cube_of_mean = wind_power_density(F.col("density_min"), F.col("powered_speed_ms"))
+    laws = (
+        F.col("cf_proxy").between(0, 1 + _ROUNDING),
+        F.col("clearness_proxy").between(0, 1 + _ROUNDING),
+        F.col("wpd10_mean_wm2") >= cube_of_mean * (1 - _ROUNDING),
+    )
+    unknown_or_true = [F.coalesce(law, F.lit(True)) for law in laws]
+    return unknown_or_true[0] & unknown_or_true[1] & unknown_or_true[2]
+
+
+def run(spark: SparkSession, job: JobArguments) -> None:
+    """Write the gold tables the run asks for; raise QualityError when a row breaks a law of its table."""
+    config = read_config(job.config)
+    hours = hours_of(read_observations(spark, job.inputs[SOURCE]), config)
+    for table, location in job.outputs.items():
+        rows = TABLES[table](hours, config).withColumn("config_hash", F.lit(config_hash(config)))
+        _write_checked(spark, rows, table, location)
+
+
+def _write_checked(spark: SparkSession, rows: DataFrame, table: str, location: str) -> None:
+    counts = Observation(table)
+    unsound = F.count_if(~F.col("is_sound")).alias("unsound")
+    observed = rows.observe(
+        counts, F.count(F.lit(1)).alias("rows_out"), F.sum("observations").alias("rows_in"), unsound
+    )
+    write_table(observed.drop("is_sound", "observations"), location)
+    found = counts.get
+    audit = {"table": table, "rows_in": found["rows_in"] or 0, "rows_out": found["rows_out"]}
+    write_audit(spark, location, {**audit, "merged": 0, "rejected": 0, "flags": {}})
+    if found["unsound"]:
+        raise QualityError(f"{found['unsound']} rows of {table} break a law of physics")
+
+
+if __name__ == "__main__":
+    run(spark_session("silver_to_gold"), arguments(sys.argv))
