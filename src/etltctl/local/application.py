@@ -29,6 +29,7 @@ class Application:
 
     def __init__(self, state: Path, url: str) -> None:
         from etltctl.local.airbyte import AirbyteService
+        from etltctl.local.athena import AthenaService
         from etltctl.local.samples import sample_app
 
         self._plane = ControlPlane(state / "server" / "moto.pickle")
@@ -37,7 +38,7 @@ class Application:
         self._s3 = S3Api(self._directory)
         self._spark = SparkPool(state / "glue" / "spark", state / "s3", self._directory.buckets, url)
         self._glue = GlueRuns(state / "glue" / "runs", self._directory, self._find_job, self._spark)
-        self._athena = _make_athena(state, self._directory, catalog)
+        self._athena = AthenaService(state, self._directory, catalog)
         self._airbyte = AirbyteService(state, self._directory, lambda: url, self._spark.warm)
         logs = GlueLogs(self._glue.log_file, self._glue.run_ids)
         self._log_operations = logs.operations()
@@ -101,12 +102,6 @@ class Application:
     def _call(self, target: str, body: dict[str, Any]) -> dict[str, Any]:
         operation = self._operations.get(target)
         return operation(body) if operation else self._plane.call(target, body)
-
-
-def _make_athena(state: Path, directory: S3Directory, catalog: Catalog) -> Any:
-    from etltctl.local.athena import AthenaService
-
-    return AthenaService(state, directory, catalog)
 
 
 def _perform(

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from logging import getLogger
 from pathlib import Path
 from threading import RLock, Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from etltctl.local.wire import AwsError
 
@@ -151,7 +151,10 @@ class Catalog:
 
     def get_table(self, database: str, name: str) -> dict[str, Any] | None:
         """The table, or None."""
-        return self._found("AWSGlue.GetTable", {"DatabaseName": database, "Name": name}, "Table")
+        table: dict[str, Any] | None = self._found(
+            "AWSGlue.GetTable", {"DatabaseName": database, "Name": name}, "Table"
+        )
+        return table
 
     def get_tables(self, database: str) -> list[dict[str, Any]]:
         """Every table of the database; none if there is no such database."""
@@ -168,7 +171,9 @@ class Catalog:
 
     def get_workgroup(self, name: str) -> dict[str, Any] | None:
         """Athena's workgroup, or None."""
-        return self._found("AmazonAthena.GetWorkGroup", {"WorkGroup": name}, "WorkGroup")
+        asked = {"WorkGroup": name}
+        workgroup: dict[str, Any] | None = self._found("AmazonAthena.GetWorkGroup", asked, "WorkGroup")
+        return workgroup
 
     def _found(self, target: str, body: dict[str, Any], member: str) -> Any:
         try:
@@ -196,9 +201,9 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def _backends(service: str) -> dict[str, Any]:
-    from moto.backends import get_backend
+    from moto import backends
 
-    found: dict[str, Any] = get_backend(service)[ACCOUNT]
+    found: dict[str, Any] = cast(Any, backends).get_backend(service)[ACCOUNT]  # typed by literal names only
     return found
 
 

@@ -172,7 +172,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         listener = socket.create_server(("127.0.0.1", asked.port))
     except OSError as error:
-        sys.stderr.write(f"port {asked.port} of 127.0.0.1 cannot be used: {error.strerror}\n")
+        sys.stderr.write(f"port {asked.port} of 127.0.0.1 cannot be used: {os.strerror(error.errno or 0)}\n")
         return CANNOT_START
     try:
         server = Server(state, listener, asked.keep)

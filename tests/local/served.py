@@ -1,0 +1,94 @@
+"""The embedded server as a process of its own, for the tests of this folder."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+START_S = 15.0
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that is ready."""
+
+    process: subprocess.Popen[bytes]
+    state: Path
+    port: int
+
+    def client(self, service: str) -> Any:
+        """Unmodified boto3, pointed here."""
+        return boto3.client(
+            service,
+            endpoint_url=f"http://127.0.0.1:{self.port}",
+            region_name="us-east-1",
+            aws_access_key_id="a",
+            aws_secret_access_key="b",
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+
+    def request(self, method: str, path: str, body: Any = None, host: str = "127.0.0.1") -> tuple[int, Any]:
+        """Status and JSON of one of the server's own requests."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request(
+            method, f"/_etltctl/{path}", None if body is None else json.dumps(body), headers={"Host": host}
+        )
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+
+    def lease(self) -> socket.socket:
+        """A connection that holds the server."""
+        holder = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        holder.sendall(b"GET /_etltctl/lease HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert holder.recv(12) == b"HTTP/1.1 200"
+        return holder
+
+    def family(self) -> set[int]:
+        """Every live process whose command line or working folder names the state folder."""
+        return {
+            int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _belongs(entry, str(self.state))
+        } - {os.getpid()}
+
+
+@contextmanager
+def serve(state: Path, *arguments: str) -> Iterator[Served]:
+    """Starts the server and ends it by force if the test has not."""
+    described = state / "server" / "endpoint.json"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "etltctl.local.server", "--state", str(state), *arguments]
+    )
+    try:
+        wait_until(lambda: described.exists() and json.loads(described.read_text())["pid"] == process.pid)
+        yield Served(process, state, json.loads(described.read_text())["port"])
+    finally:
+        process.terminate()
+        process.wait(START_S)
+
+
+def wait_until(is_so: Any, seconds: float = START_S) -> None:
+    """Waits for a condition that becomes true in another process."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def _belongs(entry: Path, folder: str) -> bool:
+    try:
+        command = (entry / "cmdline").read_bytes().decode(errors="replace")
+        return folder in command or str((entry / "cwd").readlink()).startswith(folder)
+    except OSError:
+        return False

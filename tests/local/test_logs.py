@@ -1,0 +1,73 @@
+"""The lines of Glue runs as CloudWatch Logs serves them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from etltctl.local.logs import GlueLogs
+from etltctl.local.wire import AwsError
+
+OUTPUT = "/aws-glue/jobs/output"
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> GlueLogs:
+    (tmp_path / "jr_1").mkdir()
+    (tmp_path / "jr_2").mkdir()
+    (tmp_path / "jr_1" / "output.log").write_text("1000\tone\n2000\ttwo\twith a tab\n3000\tunfinished")
+    (tmp_path / "jr_2" / "output.log").write_text("1500\tother\n")
+    return GlueLogs(lambda run, name: tmp_path / run / f"{name}.log", lambda: ["jr_2", "jr_1"])
+
+
+def messages(answer: dict[str, list[dict[str, str]]]) -> list[str]:
+    return [event["message"] for event in answer["events"]]
+
+
+def test_lines_of_all_runs_come_in_order_of_time_and_only_whole(logs: GlueLogs) -> None:
+    assert messages(logs.filter({"logGroupName": OUTPUT})) == ["one", "other", "two\twith a tab"]
+
+
+def test_a_prefix_chooses_the_run_and_times_the_lines(logs: GlueLogs) -> None:
+    asked = {"logGroupName": OUTPUT, "logStreamNamePrefix": "jr_1", "startTime": 1001}
+    assert messages(logs.filter(asked)) == ["two\twith a tab"]
+
+
+def test_pages_cover_every_line_once_with_ids_that_stay(logs: GlueLogs) -> None:
+    whole = logs.filter({"logGroupName": OUTPUT})["events"]
+    first = logs.filter({"logGroupName": OUTPUT, "limit": 2})
+    second = logs.filter({"logGroupName": OUTPUT, "limit": 2, "nextToken": first["nextToken"]})
+    assert first["events"] + second["events"] == whole
+    assert "nextToken" not in second
+    assert len({event["eventId"] for event in whole}) == 3
+
+
+def test_one_stream_is_read_forward_from_its_head_until_the_token_stays(logs: GlueLogs) -> None:
+    asked = {"logGroupName": OUTPUT, "logStreamName": "jr_1", "startFromHead": True, "limit": 1}
+    first = logs.get(asked)
+    second = logs.get(asked | {"nextToken": first["nextForwardToken"]})
+    third = logs.get(asked | {"nextToken": second["nextForwardToken"]})
+    assert messages(first) + messages(second) + messages(third) == ["one", "two\twith a tab"]
+    assert third["nextForwardToken"] == second["nextForwardToken"]
+
+
+def test_without_a_direction_the_newest_lines_come(logs: GlueLogs) -> None:
+    newest = logs.get({"logGroupName": OUTPUT, "logStreamName": "jr_1", "limit": 1})
+    assert messages(newest) == ["two\twith a tab"]
+
+
+def test_streams_are_the_runs_that_wrote(logs: GlueLogs) -> None:
+    answer = logs.streams({"logGroupName": OUTPUT, "logStreamNamePrefix": "jr_"})
+    assert [stream["logStreamName"] for stream in answer["logStreams"]] == ["jr_2", "jr_1"]
+    assert answer["logStreams"][1]["lastEventTimestamp"] == 2000
+    assert logs.streams({"logGroupName": "/aws-glue/jobs/error"})["logStreams"] == []
+
+
+@pytest.mark.parametrize(
+    "asked", [{"logGroupName": "/elsewhere"}, {"logGroupName": OUTPUT, "logStreamName": "jr_9"}]
+)
+def test_what_is_not_there_is_told_in_the_service_s_words(logs: GlueLogs, asked: dict[str, str]) -> None:
+    with pytest.raises(AwsError, match="does not exist") as caught:
+        logs.get({"logStreamName": "jr_1"} | asked)
+    assert caught.value.code == "ResourceNotFoundException"
