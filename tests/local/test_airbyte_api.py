@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -286,12 +287,26 @@ def test_a_bucket_that_is_gone_fails_the_job(server: Server) -> None:
     }
 
 
-def test_an_unwritable_lake_fails_the_job(server: Server) -> None:
-    (server.state / "s3-meta").mkdir(exist_ok=True)
-    (server.state / "s3-meta" / "bronze").write_text("in the way")
+def test_a_full_disk_fails_the_job(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object, **kwargs: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(S3Directory, "put_object", full)
+    assert server.sync("api")["etltctl_failure"] == {
+        "message": "the files could not be written: No space left on device",
+        "kind": "system_error",
+    }
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_even_an_unforeseen_error_ends_the_job(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: object, **kwargs: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(S3Directory, "put_object", broken)
     job = server.sync("api")
     assert job["status"] == "failed"
-    assert job["etltctl_failure"]["kind"] == "system_error"
+    assert "unforeseen" in job["etltctl_failure"]["message"]
 
 
 @pytest.mark.parametrize(
