@@ -32,7 +32,7 @@ define DEMO
 etltctl local up
 etltctl run mongodb
 etltctl run api
-etltctl athena query "select city_name, local_date, wind_speed_mean_ms, wpd10_mean_wm2 from weather_daily order by 4 desc limit 3"
+etltctl athena query "select city_key, local_date, wind_speed_mean_ms, wpd10_mean_wm2 from weather_daily order by 4 desc limit 3"
 etltctl athena query "select position, driver_id, points, wins from f1_driver_championship order by season desc, position limit 3"
 endef
 export DEMO

@@ -46,7 +46,7 @@ class Console:
         else:
             self._write(_as_json(document, indent=2 if self.output is Output.JSON else None))
 
-    def rows(self, schema: str, columns: Sequence[str], rows: Iterable[Cells], **facts: Any) -> None:
+    def rows(self, schema: str, columns: Sequence[str], rows: Iterable[Cells], /, **facts: Any) -> None:
         """A result of rows: a table, one JSON document, or one JSON object a line."""
         if self.output is Output.NDJSON:
             for row in rows:

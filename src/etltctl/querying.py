@@ -120,6 +120,6 @@ def typed(text: str | None, kind: str) -> Any:
 def _listed(layer: str, table: dict[str, Any]) -> tuple[str, str, int | None, str, str]:
     parameters = table.get("Parameters", {})
     rows = parameters.get(ROWS_PARAMETER)
-    published = table.get("UpdateTime")
+    published = table.get("UpdateTime") or table.get("CreateTime")
     when = published.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z") if published else ""
     return layer, table["Name"], int(rows) if rows else None, parameters.get(VERSION_PARAMETER, ""), when

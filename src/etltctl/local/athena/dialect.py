@@ -83,7 +83,7 @@ def translate(
     for table in query.find_all(exp.Table):
         table.set("catalog", None)  # awsdatacatalog, the only one there is
     typed = _typed(query, default_database, columns)
-    return typed.transform(_divide_integers).sql(dialect="duckdb")
+    return typed.transform(_mended).sql(dialect="duckdb")
 
 
 def _typed(
@@ -100,8 +100,10 @@ def _typed(
     return annotate_types(qualified, schema=schema, dialect="athena")
 
 
-def _divide_integers(node: exp.Expr) -> exp.Expr:
-    """Athena divides integers into an integer, towards zero; DuckDB's `//` does the same for integers."""
-    if not isinstance(node, exp.Div) or not (node.left.is_type(*INTEGERS) and node.right.is_type(*INTEGERS)):
-        return node
-    return exp.IntDiv(this=node.left, expression=node.right)
+def _mended(node: exp.Expr) -> exp.Expr:
+    """What DuckDB would answer otherwise: integers divide into an integer, a date truncated stays a date."""
+    if isinstance(node, exp.Div) and node.left.is_type(*INTEGERS) and node.right.is_type(*INTEGERS):
+        return exp.IntDiv(this=node.left, expression=node.right)
+    if isinstance(node, exp.TimestampTrunc | exp.DateTrunc) and node.this.is_type("date"):
+        return exp.Cast(this=node, to=exp.DataType.build("date"), _type=exp.DataType.build("date"))
+    return node

@@ -1,0 +1,370 @@
+"""The embedded Athena: real answers over hand-written Parquet, errors in Athena's words, only the lake readable."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from etltctl.local.athena import AthenaService
+from etltctl.local.athena.types import as_text, duckdb_type
+from etltctl.local.s3 import S3Directory
+from etltctl.local.wire import AwsError
+
+RESULTS = "s3://results/"
+
+
+class OneCatalog:
+    """A catalog in memory, in Glue's own shape."""
+
+    def __init__(self) -> None:
+        self.tables: dict[tuple[str, str], dict[str, Any]] = {}
+        self.partitions: list[dict[str, Any]] = []
+
+    def get_table(self, database: str, name: str) -> dict[str, Any] | None:
+        return self.tables.get((database, name))
+
+    def get_tables(self, database: str) -> list[dict[str, Any]]:
+        return [table for (db, _), table in self.tables.items() if db == database]
+
+    def get_databases(self) -> list[str]:
+        return sorted({db for db, _ in self.tables})
+
+    def get_partitions(self, *name: str) -> list[dict[str, Any]]:
+        return self.partitions
+
+    def get_workgroup(self, name: str) -> dict[str, Any] | None:
+        configuration = {
+            "ResultConfiguration": {"OutputLocation": RESULTS},
+            "EnforceWorkGroupConfiguration": True,
+        }
+        return {"pi-m3": {"Name": name, "Configuration": configuration}, "bare": {"Name": name}}.get(name)
+
+    def add(
+        self,
+        name: str,
+        location: str,
+        columns: dict[str, str],
+        keys: dict[str, str] | None = None,
+        **parameters: str,
+    ) -> None:
+        self.tables["gold", name] = {
+            "Name": name,
+            "StorageDescriptor": {
+                "Location": location,
+                "Columns": [{"Name": k, "Type": v} for k, v in columns.items()],
+            },
+            "PartitionKeys": [{"Name": k, "Type": v} for k, v in (keys or {}).items()],
+            "Parameters": parameters,
+        }
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> S3Directory:
+    made = S3Directory(tmp_path / "s3", tmp_path / "s3-meta")
+    for bucket in ("lake", "results"):
+        made.create_bucket(bucket)
+    return made
+
+
+def put(directory: S3Directory, key: str, **columns: Any) -> None:
+    body = io.BytesIO()
+    pq.write_table(pa.table(columns), body)
+    directory.put_object("lake", key, body.getvalue())
+
+
+@pytest.fixture
+def catalog(directory: S3Directory) -> OneCatalog:
+    made = OneCatalog()
+    put(
+        directory,
+        "days/v=1/part-0.parquet",
+        city=pa.array(["a", "b", None]),
+        n=pa.array([7, 2, None], pa.int32()),
+        x=pa.array([1.5, 2.0, None]),
+        day=pa.array([date(2026, 1, 2), None, None]),
+        at=pa.array([datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), None, None], pa.timestamp("us", "UTC")),
+        points=pa.array([Decimal("12.50"), None, None], pa.decimal128(6, 2)),
+        tags=pa.array([["A", "B"], [], None]),
+        ok=pa.array([True, False, None]),
+    )
+    directory.put_object("lake", "days/v=1/_SUCCESS", b"")
+    columns = {
+        "city": "string", "n": "bigint", "x": "double", "day": "date", "at": "timestamp",
+        "points": "decimal(6,2)", "tags": "array<string>", "ok": "boolean", "absent": "string",
+    }  # fmt: skip
+    made.add("days", "s3://lake/days/v=1/", columns)
+    return made
+
+
+@pytest.fixture
+def athena(tmp_path: Path, directory: S3Directory, catalog: OneCatalog) -> Iterator[AthenaService]:
+    service = AthenaService(tmp_path, directory, catalog)
+    yield service
+    service.close()
+
+
+def start(athena: AthenaService, sql: str, **request: Any) -> str:
+    body = {
+        "QueryString": sql,
+        "WorkGroup": "pi-m3",
+        "QueryExecutionContext": {"Database": "gold"},
+        **request,
+    }
+    return str(athena.operations()["AmazonAthena.StartQueryExecution"](body)["QueryExecutionId"])
+
+
+def ended(athena: AthenaService, query_id: str) -> dict[str, Any]:
+    for _ in range(1000):
+        told = athena.get({"QueryExecutionId": query_id})["QueryExecution"]
+        if told["Status"]["State"] not in ("QUEUED", "RUNNING"):
+            return dict(told)
+        time.sleep(0.01)
+    raise AssertionError("the query did not end")
+
+
+def rows(athena: AthenaService, sql: str, **request: Any) -> list[tuple[str | None, ...]]:
+    query_id = start(athena, sql, **request)
+    told = ended(athena, query_id)
+    assert told["Status"]["State"] == "SUCCEEDED", told["Status"]
+    found = athena.results({"QueryExecutionId": query_id})["ResultSet"]["Rows"]
+    return [tuple(cell.get("VarCharValue") for cell in row["Data"]) for row in found][1:]
+
+
+def reason(athena: AthenaService, sql: str) -> str:
+    told = ended(athena, start(athena, sql))
+    assert told["Status"]["State"] == "FAILED", told
+    return str(told["Status"]["StateChangeReason"])
+
+
+def test_every_type_is_written_as_athena_writes_it(athena: AthenaService) -> None:
+    assert rows(athena, "select * from days where city = 'a'") == [
+        ("a", "7", "1.5", "2026-01-02", "2026-01-02 03:04:05.000", "12.50", "[A, B]", "true", None)
+    ]
+
+
+def test_columns_carry_athena_s_type_names(athena: AthenaService) -> None:
+    query_id = start(athena, "select * from days")
+    ended(athena, query_id)
+    infos = athena.results({"QueryExecutionId": query_id})["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
+    assert [info["Type"] for info in infos] == [
+        "varchar", "bigint", "double", "date", "timestamp", "decimal", "array", "boolean", "varchar",
+    ]  # fmt: skip
+    assert (infos[5]["Precision"], infos[5]["Scale"]) == (6, 2)
+
+
+@pytest.mark.parametrize(
+    ("sql", "answer"),
+    [
+        ("select 1/2, -7/2, 7/2.0", ("0", "-3", "3.5")),
+        ("select n/2 from days where city='a'", ("3",)),
+        ("select sum(n)/count(n) from days", ("4",)),
+        ("select try(1/0)", (None,)),
+        ("select date_format(at, '%Y-%m') from days where n=7", ("2026-01",)),
+        ("select date_trunc('month', day) from days where n=7", ("2026-01-01",)),
+        (
+            "select cardinality(tags), contains(tags, 'B'), element_at(tags, 1) from days where n=7",
+            ("2", "true", "A"),
+        ),
+        ("select count_if(n > 1), arbitrary(city) from days where city is not null and n > 2", ("1", "a")),
+        ("select max_by(city, n), min_by(city, n) from days", ("a", "b")),
+        ("select try_cast('x' as integer), cast('7' as integer) + 1", (None, "8")),
+        ("select json_extract_scalar('{\"a\": {\"b\": 3}}', '$.a.b')", ("3",)),
+        ("select approx_distinct(city) from days", ("2",)),
+        ("select 'a' || 'b', concat('a', 'b'), coalesce(null, 'c'), nullif(1, 1)", ("ab", "ab", "c", None)),
+        ("select year(day), month(day), day_of_week(day) from days where n=7", ("2026", "1", "5")),
+        ("with d as (select * from days) select count(*) from d", ("3",)),
+        ("select t from days cross join unnest(tags) as u(t) where n=7 order by 1 desc limit 1", ("B",)),
+        ("select count(*) from awsdatacatalog.gold.days", ("3",)),
+        ("select sum(x) over (order by n) from days where n=7", ("1.5",)),
+    ],
+)
+def test_typical_queries(athena: AthenaService, sql: str, answer: tuple[str | None, ...]) -> None:
+    assert rows(athena, sql) == [answer]
+
+
+def test_nulls_sort_last_both_ways(athena: AthenaService) -> None:
+    assert [row[0] for row in rows(athena, "select n from days order by n")] == ["2", "7", None]
+    assert [row[0] for row in rows(athena, "select n from days order by n desc")] == ["7", "2", None]
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("select * from gold.nothing", "TABLE_NOT_FOUND: line 1:"),
+        ("select nope from days", "COLUMN_NOT_FOUND: line 1:1: Column 'nope' cannot be resolved"),
+        ("select d.nope from days d", "COLUMN_NOT_FOUND"),
+        ("selec 1", "SYNTAX_ERROR"),
+        ("select 1; select 2", "Only one sql statement is allowed"),
+        ("select cast('x' as integer)", "INVALID_CAST_ARGUMENT"),
+        ("select nofunction(1)", "FUNCTION_NOT_FOUND"),
+        ("select format('%d', 1)", "NOT_SUPPORTED: function format"),
+        ("select map_agg(city, n) from days", "NOT_SUPPORTED: function map_agg"),
+        ("msck repair table days", "NOT_SUPPORTED"),
+        ("drop table days", "NOT_SUPPORTED"),
+    ],
+)
+def test_what_cannot_run_is_told_in_athena_s_words(athena: AthenaService, sql: str, words: str) -> None:
+    assert words in reason(athena, sql)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select * from read_csv('/etc/passwd')",
+        "select * from read_text('/etc/hostname')",
+        "select * from '/etc/passwd'",
+        "copy days to '/tmp/x.csv'",
+        "install httpfs",
+        "attach '/tmp/x.db'",
+    ],
+)
+def test_nothing_but_the_lake_can_be_read_or_written(athena: AthenaService, sql: str) -> None:
+    assert reason(athena, sql)
+
+
+def test_a_partitioned_table_with_projection_reads_what_the_projection_allows(
+    athena: AthenaService, catalog: OneCatalog, directory: S3Directory
+) -> None:
+    for city, year in (("a", 2023), ("a", 2024), ("b", 2024), ("c", 2024)):
+        put(directory, f"obs/v=1/city={city}/year={year}/part.parquet", n=pa.array([year]))
+    put(directory, "obs/v=0/city=a/year=2024/part.parquet", n=pa.array([0]))
+    catalog.add(
+        "obs",
+        "s3://lake/obs/v=1/",
+        {"n": "bigint"},
+        {"city": "string", "year": "int"},
+        **{
+            "projection.enabled": "true",
+            "projection.city.type": "enum",
+            "projection.city.values": "a,b",
+            "projection.year.type": "integer",
+            "projection.year.range": "2023,2024",
+            "storage.location.template": "s3://lake/obs/v=1/city=${city}/year=${year}/",
+        },
+    )
+    found = rows(athena, "select city, year, sum(n) from obs group by 1, 2 order by 1, 2")
+    assert found == [("a", "2023", "2023"), ("a", "2024", "2024"), ("b", "2024", "2024")]
+
+
+def test_a_partitioned_table_reads_its_registered_partitions_only(
+    athena: AthenaService, catalog: OneCatalog, directory: S3Directory
+) -> None:
+    put(directory, "p/one/part.parquet", n=pa.array([1]))
+    put(directory, "p/two/part.parquet", n=pa.array([2]))
+    catalog.add("p", "s3://lake/p/", {"n": "bigint"}, {"k": "string"})
+    catalog.partitions = [{"Values": ["x"], "StorageDescriptor": {"Location": "s3://lake/p/two/"}}]
+    assert rows(athena, "select k, n from p") == [("x", "2")]
+
+
+def test_a_location_without_files_gives_no_rows(athena: AthenaService, catalog: OneCatalog) -> None:
+    catalog.add("empty", "s3://lake/nothing/", {"n": "bigint"})
+    assert rows(athena, "select * from empty") == []
+
+
+def test_files_that_disagree_in_order_and_width_are_read_by_name(
+    athena: AthenaService, catalog: OneCatalog, directory: S3Directory
+) -> None:
+    put(directory, "mixed/1.parquet", a=pa.array([1], pa.int32()), B=pa.array(["x"]))
+    put(directory, "mixed/2.parquet", B=pa.array(["y"]), a=pa.array([2], pa.int64()))
+    catalog.add("mixed", "s3://lake/mixed/", {"a": "bigint", "b": "string"})
+    assert rows(athena, "select a, b from mixed order by a") == [("1", "x"), ("2", "y")]
+
+
+def test_the_result_is_a_csv_on_s3_with_everything_quoted(
+    athena: AthenaService, directory: S3Directory
+) -> None:
+    query_id = start(athena, "select city, x from days order by city nulls last")
+    told = ended(athena, query_id)
+    assert told["ResultConfiguration"]["OutputLocation"] == f"{RESULTS}{query_id}.csv"
+    body = directory.get_object("results", f"{query_id}.csv")
+    assert body == b'"city","x"\n"a","1.5"\n"b","2.0"\n,\n'
+    assert told["Statistics"]["DataScannedInBytes"] > 0
+
+
+def test_results_come_in_pages(athena: AthenaService) -> None:
+    query_id = start(athena, "select n from days order by n")
+    ended(athena, query_id)
+    first = athena.results({"QueryExecutionId": query_id, "MaxResults": 2})
+    second = athena.results({"QueryExecutionId": query_id, "MaxResults": 2, "NextToken": first["NextToken"]})
+    assert [len(page["ResultSet"]["Rows"]) for page in (first, second)] == [2, 2]
+    assert "NextToken" not in second
+
+
+def test_the_same_token_gives_the_same_execution(athena: AthenaService) -> None:
+    token = "t" * 32
+    assert start(athena, "select 1", ClientRequestToken=token) == start(
+        athena, "select 1", ClientRequestToken=token
+    )
+    with pytest.raises(AwsError, match="Idempotent parameters do not match"):
+        start(athena, "select 2", ClientRequestToken=token)
+
+
+def test_parameters_are_literals(athena: AthenaService) -> None:
+    assert rows(
+        athena, "select city from days where n = ? and city = ?", ExecutionParameters=["7", "'a'"]
+    ) == [("a",)]
+    assert "INVALID_PARAMETER" in ended(athena, start(athena, "select ?"))["Status"]["StateChangeReason"]
+
+
+def test_a_long_query_can_be_cancelled(athena: AthenaService) -> None:
+    sql = "select count(*) from unnest(sequence(1, 100000)) a(x) cross join unnest(sequence(1, 100000)) b(y) where x*y = 7"
+    query_id = start(athena, sql)
+    time.sleep(0.3)
+    athena.stop({"QueryExecutionId": query_id})
+    assert ended(athena, query_id)["Status"]["State"] == "CANCELLED"
+
+
+def test_an_unknown_workgroup_or_no_output_location_is_refused(athena: AthenaService) -> None:
+    with pytest.raises(AwsError, match="WorkGroup nowhere is not found"):
+        start(athena, "select 1", WorkGroup="nowhere")
+    with pytest.raises(AwsError, match="No output location provided"):
+        start(athena, "select 1", WorkGroup="bare")
+
+
+def test_show_and_describe(athena: AthenaService) -> None:
+    assert [row[0] for row in _utility(athena, "show tables")] == ["days"]
+    assert [row[0] for row in _utility(athena, "show databases")] == ["gold"]
+    assert _utility(athena, "describe gold.days")[1] == ("n", "bigint")
+
+
+def _utility(athena: AthenaService, sql: str) -> list[tuple[str | None, ...]]:
+    query_id = start(athena, sql)
+    assert ended(athena, query_id)["Status"]["State"] == "SUCCEEDED"
+    found = athena.results({"QueryExecutionId": query_id})["ResultSet"]["Rows"]
+    return [tuple(cell.get("VarCharValue") for cell in row["Data"]) for row in found]
+
+
+def test_executions_survive_the_server_and_unfinished_ones_failed(
+    tmp_path: Path, directory: S3Directory, catalog: OneCatalog, athena: AthenaService
+) -> None:
+    query_id = start(athena, "select 1")
+    ended(athena, query_id)
+    again = AthenaService(tmp_path, directory, catalog)
+    assert again.get({"QueryExecutionId": query_id})["QueryExecution"]["Status"]["State"] == "SUCCEEDED"
+    again.close()
+
+
+@pytest.mark.parametrize(
+    ("hive", "duckdb"),
+    [
+        ("string", "VARCHAR"),
+        ("decimal(6,2)", "DECIMAL(6,2)"),
+        ("array<struct<a:int,b:array<string>>>", "STRUCT(a INTEGER, b VARCHAR[])[]"),
+        ("map<string,decimal(6,2)>", "MAP(VARCHAR, DECIMAL(6,2))"),
+    ],
+)
+def test_hive_types_nest(hive: str, duckdb: str) -> None:
+    assert duckdb_type(hive) == duckdb
+
+
+def test_nested_values_are_written_as_athena_writes_them() -> None:
+    assert as_text({"a": 1, "b": [None, "x"]}) == "{a=1, b=[null, x]}"
