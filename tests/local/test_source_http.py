@@ -11,7 +11,7 @@ import pytest
 import respx
 from werkzeug.serving import make_server
 
-from etltctl.local.airbyte.http_pages import HttpPages
+from etltctl.local.airbyte.http_pages import HttpPages, check_address
 from etltctl.local.airbyte.pacing import Pace, parse_rate
 from etltctl.local.airbyte.records import FailureKind, Stream, SyncCancelledError, SyncError
 from etltctl.local.airbyte.source_http import HttpSource
@@ -238,6 +238,14 @@ def test_an_answer_that_cannot_be_right_fails_at_once_and_names_the_place(
 def test_a_stream_that_does_not_exist_is_refused_by_name(clock: Clock) -> None:
     with pytest.raises(SyncError, match="no stream is called lapz; there are races"):
         source(clock, streams=["lapz"]).streams()
+
+
+@pytest.mark.parametrize(
+    "url", ["api.test/ergast", "ftp://api.test/", "http://", "http://api.test:port/", ""]
+)
+def test_a_base_url_that_is_no_address_is_refused(url: str) -> None:
+    with pytest.raises(SyncError, match="is not an"):
+        check_address(url)
 
 
 def test_a_cancelled_crawl_stops_between_pages() -> None:

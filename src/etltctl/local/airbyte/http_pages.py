@@ -61,6 +61,16 @@ class HttpPages:
         self._pause(jittered(seconds))
 
 
+def check_address(url: str) -> None:
+    """Raises SyncError unless this is an http or https URL with a host."""
+    try:
+        parts = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise SyncError(f"base_url {url!r} is not an address: {error}", FailureKind.CONFIG) from error
+    if parts.scheme not in ("http", "https") or not parts.host:
+        raise SyncError(f"base_url {url!r} is not an http or https address", FailureKind.CONFIG)
+
+
 def is_loopback(url: str) -> bool:
     """Whether the URL leads to this machine."""
     return httpx.URL(url).host in ("127.0.0.1", "localhost", "::1")

@@ -52,13 +52,14 @@ class Sources:
         return read_from(configuration["uri"])
 
     def _http_source(self, configuration: Mapping[str, Any], pause: Pause) -> Source:
-        from etltctl.local.airbyte.http_pages import HttpPages, is_loopback
+        from etltctl.local.airbyte.http_pages import HttpPages, check_address, is_loopback
         from etltctl.local.airbyte.source_http import HttpSource
 
         base_url = configuration["base_url"]
         if base_url.startswith(SAMPLE):
             base_url, pace = self._base_url() + SAMPLE_API, Pace(None)
         else:
+            check_address(base_url)
             budget = None if is_loopback(base_url) else REQUESTS_PER_HOUR
             pace = self._pace(base_url, str(configuration.get("rate") or ""), budget)
         pages = HttpPages(f"{base_url.rstrip('/')}/", pace, pause)
