@@ -40,11 +40,11 @@ class Served:
             config=Config(retries={"total_max_attempts": 1}),
         )
 
-    def request(self, method: str, path: str, body: Any = None, host: str = "127.0.0.1") -> tuple[int, Any]:
+    def request(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         """Status and JSON of one of the server's own requests."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         connection.request(
-            method, f"/_etltctl/{path}", None if body is None else json.dumps(body), headers={"Host": host}
+            method, f"/_etltctl/{path}", None if body is None else json.dumps(body), headers=headers
         )
         response = connection.getresponse()
         return response.status, json.loads(response.read())

@@ -32,8 +32,28 @@ def test_it_describes_itself_to_its_user_only(server: Served) -> None:
 
 
 def test_it_answers_to_its_own_name_only(server: Served) -> None:
-    assert server.request("GET", "health", host="evil.example")[0] == 403
-    assert server.request("GET", "health", host=f"localhost:{server.port}")[0] == 200
+    assert server.request("GET", "health", Host="evil.example")[0] == 403
+    assert server.request("GET", "health", Host=f"localhost:{server.port}")[0] == 200
+
+
+def test_a_web_page_cannot_reach_it(server: Served) -> None:
+    assert server.request("POST", "keep", {"keep": False}, Origin="https://evil.example")[0] == 403
+
+
+def test_two_servers_never_share_a_state_folder(tmp_path: Path) -> None:
+    """The second waits for the first to end, which may still be putting its things away."""
+    with serve(tmp_path / "state", "--keep") as first:
+        second = subprocess.Popen(
+            [sys.executable, "-m", "etltctl.local.server", "--state", tmp_path / "state", "--keep"]
+        )
+        time.sleep(1.5)
+        assert first.request("GET", "health")[1]["pid"] == first.process.pid
+        described = first.state / "server" / "endpoint.json"
+        assert str(first.port) in described.read_text()
+        first.request("POST", "shutdown")
+        wait_until(lambda: described.exists() and str(second.pid) in described.read_text())
+        second.terminate()
+        assert second.wait(10) == 0
 
 
 def test_an_unknown_request_of_its_own_is_told_as_such(server: Served) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from etltctl.local.s3 import S3Directory
 
 FOR_GLUE_ITSELF = frozenset({"--conf", "--extra-py-files"})
+ARCHIVES = frozenset({".zip", ".whl", ".egg"})
 PUMP_TIMEOUT_S = 2.0
 BUCKET = re.compile(r"s3a?://([a-z0-9][a-z0-9.-]*)")
 
@@ -139,7 +140,7 @@ class GlueRun:
         script = self._fetch(self._job["Command"]["ScriptLocation"], code)
         extra = self._record["Arguments"].get("--extra-py-files", "").split(",")
         files = [self._fetch(place.strip(), code) for place in extra if place.strip()]
-        return script, [str(code), *(str(file) for file in files if file.suffix != ".py")]
+        return script, [str(code), *(str(file) for file in files if file.suffix in ARCHIVES)]
 
     def _fetch(self, place: str, folder: Path) -> Path:
         if place.startswith("s3://"):

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import select
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from importlib.metadata import version
 from logging import FileHandler, Formatter, getLogger
 from pathlib import Path
 from threading import Event, Lock, Thread, Timer
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 FIRST_LEASE_S = 15.0
+CLAIM_S = 10.0
 LEASE_LOOK_S = 0.2
 CANNOT_START = 2
 
@@ -90,9 +93,12 @@ class Server:
         )
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answers a request that is addressed to this machine by its own name, and no other."""
-        if environ.get("HTTP_HOST", "").partition(":")[0] not in {"127.0.0.1", "localhost"}:
-            return _json({"message": "only requests to 127.0.0.1 are served"}, 403)(environ, start_response)
+        """Answers programs that address this machine by its own name; no web page, whatever it names."""
+        is_local = environ.get("HTTP_HOST", "").partition(":")[0] in {"127.0.0.1", "localhost"}
+        if not is_local or "HTTP_ORIGIN" in environ:
+            return _json({"message": "only programs on this machine are served"}, 403)(
+                environ, start_response
+            )
         if environ["PATH_INFO"].startswith("/_etltctl/"):
             return self._own(Request(environ))(environ, start_response)
         return self._application(environ, start_response)
@@ -169,6 +175,14 @@ def main(argv: list[str] | None = None) -> int:
     state = asked.state.resolve()
     (state / "server").mkdir(parents=True, exist_ok=True)
     _log_to(state / "server" / "server.log")
+    with (state / "server" / "serving").open("w") as claim:
+        if not _claim(claim):
+            sys.stderr.write(f"another server is using {state}\n")
+            return CANNOT_START
+        return _serve(state, asked)
+
+
+def _serve(state: Path, asked: argparse.Namespace) -> int:
     try:
         listener = socket.create_server(("127.0.0.1", asked.port))
     except OSError as error:
@@ -183,6 +197,19 @@ def main(argv: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: server.lifetime.ending.set())
     server.serve()
     return 0
+
+
+def _claim(file: IO[str]) -> bool:
+    """Takes the state folder; a server that is just ending is waited for. A dead one holds nothing."""
+    deadline = time.monotonic() + CLAIM_S
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import signal
 import struct
 import subprocess
@@ -123,7 +124,8 @@ class SparkPool:
         self._spare_python: subprocess.Popen[bytes] | None = None
         self._is_warming = False
         self._is_closed = False
-        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)  # what killed processes left
+        folder.mkdir(parents=True)
         (folder / "log4j2.properties").write_text(LOG4J)
 
     def needs(self, settings: Mapping[str, str] | None = None) -> Needs:
@@ -191,6 +193,7 @@ class SparkPool:
             self.discard(jvm)
         if python is not None:
             kill_group(python)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _make_spare(self) -> None:
         jvm = None
