@@ -11,7 +11,8 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import IO, TYPE_CHECKING, Any
 
-from etltctl.local.spark import Jvm, JvmFailedError, SparkPool, assign, kill_group, parse_conf
+from etltctl.local.jvm import Jvm, JvmFailedError, kill_group
+from etltctl.local.spark import SparkPool, assign, parse_conf
 from etltctl.local.wire import AwsError
 
 if TYPE_CHECKING:

