@@ -43,21 +43,25 @@ def spark() -> Iterator["pyspark.sql.SparkSession"]:
     session.stop()
 
 
-@pytest.fixture
-def write_weather_bronze(tmp_path: Path) -> WriteBronze:
+@pytest.fixture(scope="session")
+def write_weather_bronze(tmp_path_factory: pytest.TempPathFactory) -> WriteBronze:
     """Write weather documents as one Parquet file the way Airbyte does; returns the stream's location."""
-    location = tmp_path / "observations"
 
     def write(
-        documents: Iterable[Mapping[str, Any]], *, generation: int = 1, file: str = "2026_01_02_1_0"
+        documents: Iterable[Mapping[str, Any]],
+        *,
+        location: str | None = None,
+        generation: int = 1,
+        file: str = "2026_01_02_1_0",
     ) -> str:
-        return write_documents(location, list(documents), generation, file)
+        folder = Path(location) if location else tmp_path_factory.mktemp("observations")
+        return _write_documents(folder, list(documents), generation, file)
 
     return write
 
 
 @pytest.fixture(scope="session")
-def weather_pack(tmp_path_factory: pytest.TempPathFactory) -> str:
+def weather_pack(write_weather_bronze: WriteBronze) -> str:
     """Bronze of every weather document of the data pack; skips where there is no pack."""
     folder = os.environ.get("ETLTCTL_DATA_PACK")
     if not folder:
@@ -69,10 +73,10 @@ def weather_pack(tmp_path_factory: pytest.TempPathFactory) -> str:
     identified = [
         {"_id": f"{0x67748580 + index:08x}0000000000000000", **d} for index, d in enumerate(documents)
     ]
-    return write_documents(tmp_path_factory.mktemp("pack") / "observations", identified, 1, "2026_01_02_1_0")
+    return write_weather_bronze(identified)
 
 
-def write_documents(location: Path, documents: list[Mapping[str, Any]], generation: int, file: str) -> str:
+def _write_documents(location: Path, documents: list[Mapping[str, Any]], generation: int, file: str) -> str:
     """Columns as discovered from the documents: numbers double, the rest text, nested values JSON text."""
     import pyarrow as pa
     import pyarrow.parquet as pq

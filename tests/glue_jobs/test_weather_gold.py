@@ -1,0 +1,351 @@
+"""The gold tables of weather: hours, days and months of wind, air and sun."""
+
+import json
+import math
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import Column, DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
+
+from lake import JobArguments, QualityError
+
+pytestmark = pytest.mark.spark
+
+MIDNIGHT = datetime(2024, 3, 1, tzinfo=UTC)
+DENSITY = 1.2
+
+# Of the data pack, computed apart from Spark: rows, mean speed, mean density, power density, k, c, calm rows.
+KNOWN = {
+    "riohacha": (17_544, 4.038, 1.1577, 72.78, 0.1710, 1.966, 4.554, 129),
+    "puerto_madryn": (1_759, 5.649, 1.2576, 159.00, 0.3628, 2.955, 6.330, 6),
+    "el_calafate": (1_759, 3.478, 1.2383, 68.98, 0.1373, 1.560, 3.870, 37),
+    "san_carlos_de_bariloche": (1_759, 3.046, 1.1541, 33.30, 0.0740, 1.818, 3.427, 102),
+    "newark_liberty_intl": (8_700, 4.176, 1.2339, 94.86, 0.1948, 1.841, 4.701, 586),
+}
+COMPLETE_DAYS = {
+    "riohacha": (732, 731),
+    "newark_liberty_intl": (364, 364),
+    "puerto_madryn": (63, 25),
+    "el_calafate": (63, 25),
+    "san_carlos_de_bariloche": (63, 25),
+}
+
+
+def observation(minutes: int, speed: float | None = 5.0, **fields: Any) -> dict[str, Any]:
+    """An observation of silver so many minutes after midnight, at a place on UTC."""
+    at = MIDNIGHT + timedelta(minutes=minutes)
+    whole = {
+        "observed_at": at,
+        "local_date": at.date(),
+        "local_hour": at.hour,
+        "lat": 0.0,
+        "lon": 0.0,
+        "temp_c": 15.0,
+        "pressure_station_hpa": 1000.0,
+        "humidity_pct": 50.0,
+        "wind_speed_ms": speed,
+        "wind_gust_ms": None,
+        "wind_dir_deg": 90.0,
+        "clouds_pct": None,
+        "rain_1h_mm": None,
+        "snow_1h_mm": None,
+        "weather_main": None,
+        "air_density_kgm3": DENSITY,
+        "city_key": "here",
+        "year": at.year,
+    }
+    return {**whole, **fields}
+
+
+@pytest.fixture(scope="module")
+def silver(spark: SparkSession) -> Callable[..., DataFrame]:
+    """Turns observations into rows of silver."""
+    from weather_hours import OBSERVATIONS
+
+    names = [column.split()[0] for column in OBSERVATIONS.strip().split(",")]
+
+    def make(*rows: dict[str, Any]) -> DataFrame:
+        return spark.createDataFrame([tuple(row[name] for name in names) for row in rows], OBSERVATIONS)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def gold(silver: Callable[..., DataFrame]) -> Callable[..., list[Row]]:
+    """Turns observations into the rows of one gold table, in order."""
+    from silver_to_gold import TABLES
+    from weather_config import read_config
+    from weather_hours import hours_of
+
+    def make(table: str, *rows: dict[str, Any], **config: Any) -> list[Row]:
+        settings = read_config(config)
+        found = TABLES[table](hours_of(silver(*rows), settings), settings).collect()
+        return sorted(found, key=lambda row: row[:3])
+
+    return make
+
+
+def test_power_is_the_mean_of_cubes_of_hours_not_of_observations(gold: Callable[..., list[Row]]) -> None:
+    (day,) = gold("gold.weather_daily", observation(0, 2.0), observation(30, 4.0), observation(60, 10.0))
+    first_hour = 0.5 * DENSITY * (2**3 + 4**3) / 2
+    assert day.hours_observed == 2
+    assert day.wpd10_mean_wm2 == pytest.approx((first_hour + 0.5 * DENSITY * 10**3) / 2)
+    assert (day.wind_speed_mean_ms, day.wind_speed_max_ms) == (pytest.approx((3 + 10) / 2), 10.0)
+
+
+def test_energy_is_told_of_complete_days_only(gold: Callable[..., list[Row]]) -> None:
+    seventeen = [observation(60 * hour) for hour in range(17)]
+    eighteen = [observation(1440 + 60 * hour) for hour in range(18)]
+    short, full = gold("gold.weather_daily", *seventeen, *eighteen)
+    assert (short.is_complete, short.wind_energy_kwh_m2) == (False, None)
+    assert (full.is_complete, full.wind_energy_kwh_m2) == (
+        True,
+        pytest.approx(18 * 0.5 * DENSITY * 125 / 1000),
+    )
+
+
+def test_directions_are_averaged_as_vectors_without_the_calm(gold: Callable[..., list[Row]]) -> None:
+    north = [observation(0, wind_dir_deg=350.0), observation(60, wind_dir_deg=10.0)]
+    (day,) = gold("gold.weather_daily", *north, observation(120, 0.1, wind_dir_deg=None))
+    assert min(day.wind_dir_mean_deg, 360 - day.wind_dir_mean_deg) == pytest.approx(0, abs=1e-9)
+    assert day.wind_dir_steadiness == pytest.approx(math.cos(math.radians(10)))
+
+
+def test_the_sun_is_unknown_where_clouds_are(gold: Callable[..., list[Row]]) -> None:
+    unknown = [observation(60 * hour) for hour in range(24)]
+    known = [observation(60 * hour, clouds_pct=100.0, city_key="there") for hour in range(24)]
+    here, there = gold("gold.weather_daily", *unknown, *known)
+    assert (here.ghi_proxy_kwh_m2, here.clear_sky_kwh_m2, here.clearness_proxy, here.pv_proxy_kwh_m2) == (
+        None,
+    ) * 4
+    assert there.clearness_proxy == pytest.approx(0.25)
+    assert 7 < there.clear_sky_kwh_m2 < 8.5, "the equator at an equinox"
+    assert there.pv_proxy_kwh_m2 == pytest.approx(there.ghi_proxy_kwh_m2 * 0.2 * 0.8)
+
+
+def test_a_month_counts_its_days_and_hours(gold: Callable[..., list[Row]]) -> None:
+    days = [observation(1440 * day + 60 * hour, 2.0 + hour % 3) for day in range(2) for hour in range(24)]
+    (month,) = gold("gold.weather_monthly", *days, observation(1440 * 5, 12.0))
+    assert (month.city_key, month.year, month.month) == ("here", 2024, 3)
+    assert (month.hours_observed, month.days_observed, month.days_complete) == (49, 3, 2)
+    assert month.coverage_pct == pytest.approx(100 * 49 / (31 * 24))
+    assert month.wpd10_p50 == pytest.approx(0.5 * DENSITY * 27)
+    assert month.hours_rated_pct == pytest.approx(100 / 49)
+    assert month.hours_below_cut_in_pct == pytest.approx(100 * 16 / 49)
+
+
+def test_the_hash_of_the_settings_changes_with_them() -> None:
+    from weather_config import config_hash, read_config
+
+    assert len(config_hash(read_config({}))) == 12
+    assert config_hash(read_config({})) != config_hash(read_config({"hub_height_m": 80}))
+
+
+def values(spark: SparkSession, *columns: Column) -> list[Any]:
+    """The values of constant columns."""
+    return list(spark.range(1).select(*columns).collect()[0])
+
+
+def test_the_power_curve_has_three_parts(spark: SparkSession) -> None:
+    from weather_formulas import capacity_factor
+
+    speeds = (2.999, 3.0, 7.5, 11.999, 12.0, 24.999, 25.0)
+    half = (7.5**3 - 27) / (12**3 - 27)
+    almost = (11.999**3 - 27) / (12**3 - 27)
+    found = values(spark, *(capacity_factor(F.lit(speed), 3, 12, 25) for speed in speeds))
+    assert found == pytest.approx([0, 0, half, almost, 1, 1, 0])
+
+
+def test_gamma_and_weibull_have_their_known_values(spark: SparkSession) -> None:
+    from weather_formulas import gamma, weibull_c, weibull_k
+
+    points = (1.0, 1.1, 1.5, 1.886, 2.0, 3.5)
+    assert values(spark, *(gamma(F.lit(x)) for x in points)) == pytest.approx(
+        list(map(math.gamma, points)), rel=1e-9
+    )
+    k, c = values(spark, weibull_k(F.lit(6.0), F.lit(3.0)), weibull_c(F.lit(6.0), F.lit(2.0)))
+    assert k == pytest.approx(2**1.086)
+    assert c == pytest.approx(6 / math.gamma(1.5))
+
+
+def test_sectors_are_centred_on_their_direction(spark: SparkSession) -> None:
+    from weather_formulas import sector
+
+    found = values(spark, *(sector(F.lit(degrees)) for degrees in (348.75, 0.0, 11.24, 11.25, 90.0, 348.74)))
+    assert found == [0, 0, 0, 1, 4, 15]
+
+
+def test_wind_classes_follow_their_limits(spark: SparkSession) -> None:
+    from weather_formulas import wind_class
+
+    powers = (0.0, 99.9, 100.0, 150.0, 200.0, 250.0, 300.0, 399.9, 400.0)
+    assert values(spark, *(wind_class(F.lit(power)) for power in powers)) == [1, 1, 2, 3, 4, 5, 6, 6, 7]
+
+
+def test_hub_wind_follows_the_power_law_and_density(spark: SparkSession) -> None:
+    from weather_formulas import hub_speed, normalised_speed
+
+    found = values(spark, hub_speed(F.lit(5.0), 100, 0.143), normalised_speed(F.lit(5.0), F.lit(1.225 / 8)))
+    assert found == pytest.approx([5 * 10**0.143, 2.5])
+
+
+def test_the_sun_stands_where_the_almanac_says(spark: SparkSession) -> None:
+    from weather_solar import clear_sky, sine_of_elevation
+
+    noon = datetime(2024, 6, 20, 12, 1, 45, tzinfo=UTC).timestamp()
+    night = datetime(2024, 6, 20, 0, tzinfo=UTC).timestamp()
+    at = [sine_of_elevation(F.lit(moment), F.lit(0.0), F.lit(0.0)) for moment in (noon, night)]
+    high, low = values(spark, *at)
+    assert math.degrees(math.asin(high)) == pytest.approx(90 - 23.436, abs=0.02)
+    assert low < -0.9
+    clear = values(spark, clear_sky(F.lit(1.0), "haurwitz"), clear_sky(F.lit(-0.1), "haurwitz"))
+    assert clear == pytest.approx([1098 * math.exp(-0.059), 0.0])
+
+
+def test_a_row_against_physics_fails_the_run(spark: SparkSession, tmp_path: Path) -> None:
+    from silver_to_gold import _write_checked
+
+    rows = spark.range(2).select(
+        F.col("id"), F.lit(1).alias("observations"), (F.col("id") > 0).alias("is_sound")
+    )
+    with pytest.raises(QualityError, match="1 rows of gold"):
+        _write_checked(spark, rows, "gold.thing", str(tmp_path / "thing"))
+
+
+@pytest.fixture(scope="module")
+def pack_lake(
+    spark: SparkSession, weather_pack: str, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """Locations of silver and gold made from the data pack."""
+    import bronze_to_silver
+    import silver_to_gold
+
+    folder = tmp_path_factory.mktemp("lake")
+    lake = {table: str(folder / table) for table in (silver_to_gold.SOURCE, *silver_to_gold.TABLES)}
+    silver = {silver_to_gold.SOURCE: lake[silver_to_gold.SOURCE]}
+    gold = {table: lake[table] for table in silver_to_gold.TABLES}
+    bronze = {bronze_to_silver.SOURCE: weather_pack}
+    bronze_to_silver.run(spark, JobArguments("run-1", bronze, silver, {}))
+    silver_to_gold.run(spark, JobArguments("run-1", silver, gold, {}))
+    return lake
+
+
+@pytest.mark.pack
+def test_the_pack_has_its_known_wind(spark: SparkSession, pack_lake: dict[str, str]) -> None:
+    from weather_formulas import (
+        capacity_factor,
+        hub_speed,
+        normalised_speed,
+        weibull_c,
+        weibull_k,
+        wind_power_density,
+    )
+
+    speed, density = F.col("wind_speed_ms"), F.col("air_density_kgm3")
+    at_hub = normalised_speed(hub_speed(speed, 100, 1 / 7), density)
+    k = weibull_k(F.avg(speed), F.stddev_pop(speed))
+    used = spark.read.parquet(pack_lake["silver.weather_observation"]).where(
+        speed.isNotNull() & density.isNotNull()
+    )
+    rows = used.groupBy("city_key").agg(
+        F.count(speed),
+        F.avg(speed),
+        F.avg(density),
+        F.avg(wind_power_density(density, speed)),
+        F.avg(capacity_factor(at_hub, 3, 12, 25)),
+        k,
+        weibull_c(F.avg(speed), k),
+        F.count_if(speed < 0.5),
+    )
+    found = {row.city_key: tuple(row)[1:] for row in rows.collect()}
+    assert set(found) == set(KNOWN)
+    for city, expected in KNOWN.items():
+        assert found[city] == pytest.approx(expected, rel=5e-4), city
+
+
+@pytest.mark.pack
+def test_the_pack_has_its_known_complete_days(spark: SparkSession, pack_lake: dict[str, str]) -> None:
+    days = spark.read.parquet(pack_lake["gold.weather_daily"])
+    counts = days.groupBy("city_key").agg(
+        F.count("*").alias("days"), F.count_if("is_complete").alias("complete")
+    )
+    assert {row.city_key: (row.days, row.complete) for row in counts.collect()} == COMPLETE_DAYS
+
+
+@pytest.mark.pack
+def test_months_agree_with_days_and_both_with_their_keys(
+    spark: SparkSession, pack_lake: dict[str, str]
+) -> None:
+    days = spark.read.parquet(pack_lake["gold.weather_daily"])
+    months = spark.read.parquet(pack_lake["gold.weather_monthly"])
+    powered = F.col("hours_observed") * F.col("wpd10_mean_wm2")
+    summed = days.groupBy(
+        "city_key", F.year("local_date").alias("year"), F.month("local_date").alias("month")
+    ).agg(
+        F.sum("hours_observed").alias("hours"),
+        (F.sum(powered) / F.sum("hours_observed")).alias("power"),
+        F.count("*").alias("days"),
+    )
+    rows = months.join(summed, ["city_key", "year", "month"]).collect()
+    assert len(rows) == months.count() == summed.count()
+    assert days.select("city_key", "local_date").distinct().count() == days.count()
+    gapless = [row for row in rows if row.city_key != "newark_liberty_intl"]  # it has hours without wind
+    assert [row.hours for row in rows] == [row.hours_observed for row in rows]
+    assert [row.days for row in rows] == [row.days_observed for row in rows]
+    assert [row.power for row in gapless] == pytest.approx([row.wpd10_mean_wm2 for row in gapless], rel=1e-9)
+
+
+@pytest.mark.pack
+def test_a_second_run_gives_the_same_rows(
+    spark: SparkSession, pack_lake: dict[str, str], tmp_path: Path
+) -> None:
+    import silver_to_gold
+
+    table = "gold.weather_monthly"
+    inputs = {silver_to_gold.SOURCE: pack_lake[silver_to_gold.SOURCE]}
+    silver_to_gold.run(spark, JobArguments("run-2", inputs, {table: str(tmp_path / "again")}, {}))
+    first, again = (
+        spark.read.parquet(where).collect() for where in (pack_lake[table], str(tmp_path / "again"))
+    )
+    assert first == again
+
+
+@pytest.mark.pack
+@pytest.mark.parametrize("place", ["puerto_madryn", "el_calafate", "bariloche"])
+def test_the_solar_proxy_follows_the_reference(
+    spark: SparkSession, pack_lake: dict[str, str], place: str
+) -> None:
+    from weather_solar import below_clouds, clear_sky, sine_of_elevation
+
+    file = Path(os.environ["ETLTCTL_DATA_PACK"], "weather", "reference", f"{place}_2026_radiation.csv.gz")
+    reference = spark.read.csv(str(file), header=True, schema="dt long, truth double")
+    seconds = F.unix_timestamp("observed_at")
+    sine = sine_of_elevation(seconds - 450, F.col("lat"), F.col("lon"))  # the middle of the quarter hour
+    proxy = below_clouds(clear_sky(sine, "haurwitz"), F.col("clouds_pct")).alias("proxy")
+    observed = spark.read.parquet(pack_lake["silver.weather_observation"]).where(
+        F.col("city_key").endswith(place)
+    )
+    pairs = (
+        observed.select(seconds.alias("dt"), proxy)
+        .join(reference, "dt")
+        .where("truth > 0 and proxy is not null")
+    )
+    correlation, bias = pairs.agg(F.corr("proxy", "truth"), F.avg(F.col("proxy") - F.col("truth"))).collect()[
+        0
+    ]
+    assert correlation >= 0.85
+    assert abs(bias) <= 20
+
+
+@pytest.mark.pack
+def test_gold_counts_what_it_was_made_of(pack_lake: dict[str, str]) -> None:
+    for table in ("gold.weather_daily", "gold.weather_monthly"):
+        (line,) = "".join(
+            path.read_text() for path in Path(pack_lake[table], "_audit").glob("part-*")
+        ).splitlines()
+        assert json.loads(line)["rows_in"] == 31_524
