@@ -76,7 +76,7 @@ def reconcile(computed: DataFrame, official: DataFrame, known: DataFrame, kind: 
             "kind": F.lit(kind),
             "computed_points": points.cast(POINTS),
             "delta": (points - F.col("official_points")).cast(POINTS),
-            "computed_position": F.row_number().over(order),
+            "computed_position": F.rank().over(order),
             "status": _status(),
         }
     )
