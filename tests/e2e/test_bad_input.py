@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ETLTCTL, Workplace
+from workplace import ETLTCTL, Workplace
 
 pytestmark = pytest.mark.e2e
 
@@ -68,11 +68,18 @@ def test_an_unreachable_mongodb_fails_the_sync_and_names_the_setting_s_server(wo
     assert "tops3cret" not in done.stderr
 
 
-def test_an_empty_collection_is_unverified(workplace: Workplace) -> None:
-    done = workplace.run("run", "mongodb", code=6, ETLTCTL__SOURCES__MONGODB__COLLECTIONS='["nothing_here"]')
-    assert "0 rows landed" in done.stderr
-    assert "min_rows" in done.stderr
-    assert "bronze_to_silver" not in done.stderr
+def test_a_collection_that_is_not_there_is_named_with_those_that_are(workplace: Workplace) -> None:
+    done = workplace.run("run", "mongodb", code=1, ETLTCTL__SOURCES__MONGODB__COLLECTIONS='["nothing_here"]')
+    assert "nothing_here" in done.stderr
+    assert "it has: observations" in done.stderr
+
+
+def test_a_sync_that_brings_too_few_rows_is_unverified_and_stops_the_run(workplace: Workplace) -> None:
+    done = workplace.run("run", "api", code=6, ETLTCTL__SOURCES__API__MIN_ROWS="1000000")
+    assert "at least 1000000 are expected" in done.stderr
+    assert "sources.api.min_rows" in done.stderr
+    steps = [event["step"] for event in workplace.json("runs", "show")["rows"]]
+    assert not any(step.startswith("glue:") for step in steps)
 
 
 def test_a_script_that_raises_shows_its_last_words_and_leaves_gold_readable(sample_lake: Workplace) -> None:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Workplace
+from workplace import Workplace
 
 pytestmark = pytest.mark.e2e
 PROJECT = Path(__file__).parents[2]
@@ -124,7 +124,7 @@ def test_the_pack_gives_the_champions_of_2024(pack_lake: Workplace) -> None:
 def test_every_official_standing_of_the_pack_reconciles(pack_lake: Workplace) -> None:
     rows = pack_lake.query(
         "select kind, status, count(*) as n, count_if(delta <> 0) as off from gold.f1_standings_reconciliation "
-        "group by 1, 2 order by 1, 2"
+        "where status <> 'missing_official' group by 1, 2 order by 1, 2"
     )
     by_kind = {kind: sum(r["n"] for r in rows if r["kind"] == kind) for kind in ("driver", "constructor")}
     assert by_kind == {"driver": 3098, "constructor": 1495}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -29,10 +30,13 @@ def run(
     run_id: RunId = "",
 ) -> None:
     """Run a pipeline end to end: sync, Glue jobs, catalog."""
-    from etltctl.pipeline import run_pipeline
+    from etltctl.pipeline import run_pipeline, steps
 
     session: Session = context.obj
-    with session.connected() as settings, session.console.following(pipeline) as on_event:
+    with (
+        session.connected(partial(steps, pipeline)) as settings,
+        session.console.following(pipeline) as on_event,
+    ):
         result = run_pipeline(pipeline, settings, run_id=run_id, on_event=on_event)
     done = (
         "had succeeded before: nothing to do" if result.is_reused else f"succeeded in {result.seconds:.0f} s"
@@ -55,11 +59,15 @@ def sync(
     run_id: RunId = "",
 ) -> None:
     """Sync one source into bronze, wait, and prove that the rows landed."""
-    from etltctl.pipeline import Step, run_alone
+    from etltctl.pipeline import Step, check_exists, run_alone
 
     session: Session = context.obj
-    with session.connected() as settings, session.console.following(source) as on_event:
-        result = run_alone(Step("sync", source), settings, run_id=run_id, on_event=on_event)
+    step = Step("sync", source)
+    with (
+        session.connected(partial(check_exists, step)) as settings,
+        session.console.following(source) as on_event,
+    ):
+        result = run_alone(step, settings, run_id=run_id, on_event=on_event)
     text = (
         f"Sync of {source} {result.verb} as job {result.remote_id}: {result.facts['rows']:,} rows in bronze"
     )
@@ -75,14 +83,16 @@ def run_glue(
     run_id: RunId = "",
 ) -> None:
     """Start one Glue job, or adopt its run; with --wait see it through and publish."""
-    from etltctl.pipeline import Step, run_alone, start_job
+    from etltctl.pipeline import Step, check_exists, run_alone, start_job
 
     session: Session = context.obj
-    with session.connected() as settings, session.console.following(job) as on_event:
-        if wait:
-            result = run_alone(Step("glue", job), settings, run_id=run_id, on_event=on_event)
-        else:
-            result = start_job(job, settings, run_id=run_id, on_event=on_event)
+    step = Step("glue", job)
+    go = run_alone if wait else start_job
+    with (
+        session.connected(partial(check_exists, step)) as settings,
+        session.console.following(job) as on_event,
+    ):
+        result = go(step, settings, run_id=run_id, on_event=on_event)
     told = (
         "and published"
         if wait

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,13 +32,15 @@ class Session:
         return load_settings(config=self.config, env=self.env)
 
     @contextmanager
-    def connected(self) -> Iterator[Settings]:
-        """The settings with their services within reach.
+    def connected(self, check: Callable[[Settings], object] | None = None) -> Iterator[Settings]:
+        """The settings with their services within reach; `check` looks at the settings before anything starts.
 
         In the local environment the embedded server is found or started and this process's environment leads to it;
         from here on nothing knows the difference.
         """
         settings = self.load()
+        if check is not None:
+            check(settings)
         if settings.env != LOCAL:
             yield settings
             return

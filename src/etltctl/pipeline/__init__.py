@@ -5,7 +5,7 @@ behaviour from the other; only strings cross the border between them.
 """
 
 from etltctl.pipeline.model import PipelineResult, Step, StepResult, known, new_run_id, run_key, steps
-from etltctl.pipeline.running import refresh, run_alone, run_pipeline, run_step, start_job
+from etltctl.pipeline.running import check_exists, refresh, run_alone, run_pipeline, run_step, start_job
 from etltctl.pipeline.services import Services
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Services",
     "Step",
     "StepResult",
+    "check_exists",
     "known",
     "new_run_id",
     "refresh",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import random
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -81,6 +82,11 @@ def new_run_id(pipeline: str) -> str:
     """A run id that sorts by time and can be said aloud: `20261123-0305-mongodb-k7qf`."""
     tail = "".join(random.SystemRandom().choices("abcdefghjkmnpqrstuvwxyz23456789", k=4))
     return f"{datetime.now(UTC):%Y%m%d-%H%M}-{pipeline.replace('_', '-')}-{tail}"
+
+
+def safe_run_id(run_id: str) -> str:
+    """The run id with a `-` for whatever may not stand in a path, such as the colons of Airflow's run ids."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", run_id).strip("-.")
 
 
 def run_key(env: str, pipeline: str, step: Step, run_id: str) -> str:

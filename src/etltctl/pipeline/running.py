@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 from etltctl.errors import EtltctlError, UsageError
 from etltctl.ledger import Event, Ledger
 from etltctl.pipeline.kinds import STEP_KINDS, refresh_tables, start_glue
-from etltctl.pipeline.model import PipelineResult, Step, StepResult, known, new_run_id, outcome_of, steps
+from etltctl.pipeline.model import (
+    PipelineResult,
+    Step,
+    StepResult,
+    known,
+    new_run_id,
+    outcome_of,
+    safe_run_id,
+    steps,
+)
 from etltctl.pipeline.services import Services
 
 if TYPE_CHECKING:
@@ -54,7 +63,7 @@ def run_step(
     if step not in walk:
         raise UsageError(f"pipeline {pipeline} has no step {step}", hint=f"its steps are {', '.join(walk)}")
     services = Services(settings)
-    ledger = Ledger(services.store, run_id, settings.env, on_event)
+    ledger = Ledger(services.store, safe_run_id(run_id), settings.env, on_event)
     return _run_recorded(pipeline, Step.parse(step), services, ledger).as_dict()
 
 
@@ -62,21 +71,28 @@ def run_alone(
     step: Step, settings: Settings, *, run_id: str = "", on_event: Listener | None = None
 ) -> StepResult:
     """Runs a step outside any pipeline, as a run of its own: `etltctl sync`, `etltctl run-glue --wait`."""
-    known(settings.sources if step.kind == "sync" else settings.glue.jobs, step.name, _noun(step))
+    check_exists(step, settings)
     with _recorded_run(step.name, [step], settings, run_id, on_event) as (services, ledger):
         return _run_recorded(step.name, step, services, ledger)
 
 
 def start_job(
-    job: str, settings: Settings, *, run_id: str = "", on_event: Listener | None = None
+    step: Step, settings: Settings, *, run_id: str = "", on_event: Listener | None = None
 ) -> StepResult:
     """Starts a Glue job and returns at once; running it again with the same run id waits and publishes."""
-    step = Step("glue", job)
-    known(settings.glue.jobs, job, _noun(step))
+    check_exists(step, settings)
     services = Services(settings)
-    ledger = Ledger(services.store, run_id or new_run_id(job), settings.env, on_event)
-    verb, run = start_glue(job, step, services, ledger)
+    ledger = Ledger(services.store, safe_run_id(run_id) or new_run_id(step.name), settings.env, on_event)
+    verb, run = start_glue(step.name, step, services, ledger)
     return StepResult(str(step), verb, run.id, facts={"run_id": ledger.run_id, "state": run.word})
+
+
+def check_exists(step: Step, settings: Settings) -> None:
+    """Raises UsageError with the nearest name if the settings have no such source or Glue job."""
+    if step.kind == "sync":
+        known(settings.sources, step.name, "source")
+    else:
+        known(settings.glue.jobs, step.name, "Glue job")
 
 
 def refresh(tables: list[str], settings: Settings, *, on_event: Listener | None = None) -> StepResult:
@@ -95,7 +111,7 @@ def _recorded_run(
 ) -> Iterator[tuple[Services, Ledger]]:
     """A run in the ledger from its first event to its last, however it ends."""
     services = Services(settings)
-    ledger = Ledger(services.store, run_id or new_run_id(name), settings.env, on_event)
+    ledger = Ledger(services.store, safe_run_id(run_id) or new_run_id(name), settings.env, on_event)
     started = time.monotonic()
     ledger.append("run.started", pipeline=name, steps=[str(step) for step in walk])
     try:
@@ -120,10 +136,6 @@ def _run_recorded(pipeline: str, step: Step, services: Services, ledger: Ledger)
     facts = {name: value for name, value in result.as_dict().items() if name != "step"}
     ledger.append("step.finished", str(step), outcome="succeeded", **facts)
     return result
-
-
-def _noun(step: Step) -> str:
-    return {"sync": "source", "glue": "Glue job"}[step.kind]
 
 
 def _since(started: float) -> float:

@@ -115,7 +115,9 @@ def _column(name: str, kind: str) -> Column:
 
 def _in_athena_s_words(error: duckdb.Error) -> QueryError:
     text = str(error).splitlines()[0]
-    if found := re.search(r'(?:Referenced (?:column|table)|Column) "([^"]+)" (?:not found|referenced that)', text):
+    if found := re.search(
+        r'(?:Referenced (?:column|table)|Column) "([^"]+)" (?:not found|referenced that)', text
+    ):
         return QueryError("COLUMN_NOT_FOUND", f"line 1:1: Column '{found[1]}' cannot be resolved")
     if "ivision by zero" in text:
         return QueryError("DIVISION_BY_ZERO", "/ by zero")
