@@ -1,0 +1,67 @@
+"""What the Spark scripts share: arguments, the newest generation of a stream, tables written once."""
+
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from pyspark.errors import AnalysisException
+from pyspark.sql import SparkSession
+from pyspark.sql.types import StructType
+
+from lake import arguments, read_stream, write_audit, write_table
+
+
+@pytest.fixture
+def _glue_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stands in for the module Glue provides: `--name value` pairs, of which the named ones must be there."""
+
+    def get_resolved_options(argv: list[str], names: list[str]) -> dict[str, str]:
+        pairs = dict(zip(argv[1::2], argv[2::2], strict=True))
+        return {name: pairs[f"--{name}"] for name in names}
+
+    utils: Any = ModuleType("awsglue.utils")
+    utils.getResolvedOptions = get_resolved_options
+    monkeypatch.setitem(sys.modules, "awsglue", ModuleType("awsglue"))
+    monkeypatch.setitem(sys.modules, "awsglue.utils", utils)
+
+
+ARGV = ["job.py", "--run_id", "r1", "--inputs", '{"a.b": "s3://x/"}', "--outputs", '{"c.d": "s3://y/"}']
+
+
+@pytest.mark.usefixtures("_glue_arguments")
+def test_the_config_argument_may_be_absent() -> None:
+    job = arguments(ARGV)
+    assert (job.run_id, job.inputs, job.outputs) == ("r1", {"a.b": "s3://x/"}, {"c.d": "s3://y/"})
+    assert job.config == {}
+    assert arguments([*ARGV, "--config", '{"hub_height_m": 80}']).config == {"hub_height_m": 80}
+
+
+@pytest.mark.spark
+def test_absent_columns_are_null_and_others_cast(spark: SparkSession, tmp_path: Path) -> None:
+    spark.sql("select 1.5 as dt, 'x' as extra").write.parquet(str(tmp_path / "stream"))
+    schema = StructType().add("dt", "string").add("lat", "double")
+    (row,) = read_stream(spark, str(tmp_path / "stream"), schema).collect()
+    assert (row.dt, row.lat, row.source_row) == ("1.5", None, 0)
+    assert row.source_file.startswith("file:")
+
+
+@pytest.mark.spark
+def test_a_table_is_never_written_twice(spark: SparkSession, tmp_path: Path) -> None:
+    rows = spark.sql("select 1 as id, 'x' as part")
+    write_table(rows, str(tmp_path / "table"), ("part",))
+    assert list((tmp_path / "table" / "part=x").glob("*.snappy.parquet"))
+    with pytest.raises(AnalysisException, match="PATH_ALREADY_EXISTS"):
+        write_table(rows, str(tmp_path / "table"))
+
+
+@pytest.mark.spark
+def test_the_audit_is_one_line_no_table_reader_sees(spark: SparkSession, tmp_path: Path) -> None:
+    location = str(tmp_path / "table")
+    write_table(spark.sql("select 1 as id"), location)
+    write_audit(spark, location, {"table": 'it\'s "quoted"', "rows_out": 1})
+    (line,) = "".join(path.read_text() for path in Path(location, "_audit").glob("part-*")).splitlines()
+    assert json.loads(line) == {"table": 'it\'s "quoted"', "rows_out": 1}
+    assert [row.id for row in spark.read.parquet(location).collect()] == [1]
