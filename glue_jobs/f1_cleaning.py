@@ -12,7 +12,6 @@ from f1_records import EXTRACTED_AT, LINEAGE, READERS, moment, text, unpack_list
 from f1_tables import OBJECTS, TABLES, Source, Table
 
 LONG_STOP_MS = 60_000
-_FIRST_OF_SESSION = Window.partitionBy("season", "round", "session")
 _NOT_COLUMNS = (
     "variants", "is_unreadable", "teams", "race_time", "quali_day", "quali_time", "sprint_day", "sprint_time",
 )  # fmt: skip
@@ -113,31 +112,35 @@ def clean_rows(name: str, screened: DataFrame, records: Records, run_id: str) ->
     """
     table = TABLES[name]
     kept = keep_one(screened.where(F.col("reason").isNull()).coalesce(1), table)
-    derived = _DERIVED[name](kept, records) if name in _DERIVED else kept
+    known = mark_sprints(kept, records["sprint"]) if name == "silver.f1_race" else kept
+    derived = _DERIVED[name](known) if name in _DERIVED else known
     flagged = derived.withColumn("dq_flags", flags(name)).drop(*_NOT_COLUMNS)
     last = ("source_rows", "dq_flags", "ingested_at")
     columns = [column for column in flagged.columns if column not in last]
     return flagged.select(*columns, *last, F.lit(run_id).alias("run_id")).sortWithinPartitions(*table.key)
 
 
-def _race(rows: DataFrame, records: Records) -> DataFrame:
-    """A race has a sprint if its calendar says so, or if one was run: not every source announces them."""
-    run = records["sprint"].select(
-        F.col("season").cast("int"), F.col("round").cast("int"), F.lit(True).alias("ran")
-    )
-    known = rows.join(F.broadcast(run.dropDuplicates(["season", "round"])), ["season", "round"], "left")
-    return known.withColumns(
+def mark_sprints(races: DataFrame, sprints: DataFrame) -> DataFrame:
+    """Set `has_sprint` where the calendar says so, or where one was run: not every source announces them."""
+    run = sprints.select(F.col("season").cast("int"), F.col("round").cast("int"), F.lit(True).alias("ran"))
+    known = races.join(F.broadcast(run.dropDuplicates(["season", "round"])), ["season", "round"], "left")
+    has_sprint = F.col("sprint_day").isNotNull() | F.coalesce("ran", F.lit(False))
+    return known.withColumn("has_sprint", has_sprint).drop("ran")
+
+
+def _race(rows: DataFrame) -> DataFrame:
+    return rows.withColumns(
         {
             "race_start": moment(F.col("race_date").cast("string"), F.col("race_time")),
-            "has_sprint": F.col("sprint_day").isNotNull() | F.coalesce("ran", F.lit(False)),
             "quali_start": moment(F.col("quali_day"), F.col("quali_time")),
             "sprint_start": moment(F.col("sprint_day"), F.col("sprint_time")),
         }
-    ).drop("ran")
+    )
 
 
-def _result(rows: DataFrame, records: Records) -> DataFrame:
-    winner = F.max(F.when(F.col("position") == 1, F.col("race_time_ms"))).over(_FIRST_OF_SESSION)
+def _result(rows: DataFrame) -> DataFrame:
+    session = Window.partitionBy("season", "round", "session")
+    winner = F.max(F.when(F.col("position") == 1, F.col("race_time_ms"))).over(session)
     return rows.withColumns(
         {
             "is_classified": F.coalesce(F.col("position_text").rlike(r"^\d+$"), F.lit(False)),
@@ -160,7 +163,7 @@ def status_group(status: Column, position_text: Column) -> Column:
     )
 
 
-def _qualifying(rows: DataFrame, records: Records) -> DataFrame:
+def _qualifying(rows: DataFrame) -> DataFrame:
     reached = F.when(F.col("q3_ms").isNotNull(), 3).when(F.col("q2_ms").isNotNull(), 2)
     return rows.withColumns(
         {
@@ -170,16 +173,16 @@ def _qualifying(rows: DataFrame, records: Records) -> DataFrame:
     )
 
 
-def _pit_stop(rows: DataFrame, records: Records) -> DataFrame:
+def _pit_stop(rows: DataFrame) -> DataFrame:
     return rows.withColumn("is_long", F.col("duration_ms") >= LONG_STOP_MS)
 
 
-def _driver_standing(rows: DataFrame, records: Records) -> DataFrame:
+def _driver_standing(rows: DataFrame) -> DataFrame:
     teams = F.when(F.col("teams").isNull(), F.array().cast("array<string>")).otherwise(F.split("teams", " "))
     return rows.withColumn("constructor_ids", teams)
 
 
-_DERIVED: Mapping[str, Callable[[DataFrame, Records], DataFrame]] = {
+_DERIVED: Mapping[str, Callable[[DataFrame], DataFrame]] = {
     "silver.f1_race": _race,
     "silver.f1_result": _result,
     "silver.f1_qualifying": _qualifying,

@@ -6,7 +6,6 @@ from pyspark.sql import functions as F
 from f1_seasons import Seasons
 
 _DRIVER_IN_RACE = ["season", "round", "driver_id"]
-_IN_TEAM = Window.partitionBy("season", "round", "constructor_id")
 
 
 def quali_vs_race(seasons: Seasons) -> DataFrame:
@@ -14,8 +13,9 @@ def quali_vs_race(seasons: Seasons) -> DataFrame:
     race = _race_results(seasons).select(
         *_DRIVER_IN_RACE, "grid", F.when(F.col("is_classified"), F.col("position")).alias("finish_position")
     )
+    in_team = Window.partitionBy("season", "round", "constructor_id")
     pole = F.min(F.when(F.col("position") == 1, F.col("best_ms"))).over(Window.partitionBy("season", "round"))
-    mate = F.when(F.count("best_ms").over(_IN_TEAM) == 2, F.sum("best_ms").over(_IN_TEAM) - F.col("best_ms"))
+    mate = F.when(F.count("best_ms").over(in_team) == 2, F.sum("best_ms").over(in_team) - F.col("best_ms"))
     quali = seasons.qualifying.select(
         *_DRIVER_IN_RACE,
         F.col("position").alias("quali_position"),

@@ -12,7 +12,6 @@ ENTITY = {"driver": "driver_id", "constructor": "constructor_id"}
 LAST_PLACE = 9_999
 _SCHEME = "from_season int, to_season int, race array<int>, sprint array<int>, fastest_lap int, last_round_factor int"
 _ADJUSTMENT = "season int, kind string, entity_id string, from_round int, points double, reason string"
-_AFTER_ROUND = Window.partitionBy("season", "round")
 
 
 def rows_of(spark: SparkSession, values: str, schema: str) -> DataFrame:
@@ -54,19 +53,20 @@ def reconcile(computed: DataFrame, official: DataFrame, known: DataFrame, kind: 
     sides = computed.join(stated, ["season", "round", "entity_id"], "full")
     ruled = _rule(sides, known.where(F.col("kind") == kind))
     points = F.coalesce("points", F.lit(0).cast(POINTS))
+    after_round = Window.partitionBy("season", "round")
     counted = ruled.withColumns(
         {
             "is_computed": F.col("points").isNotNull(),
             "points": points,
             "counted": (points + F.coalesce("adjustment", F.lit(0).cast(POINTS))).cast(POINTS),
-            "has_official": F.count("official_points").over(_AFTER_ROUND) > 0,
+            "has_official": F.count("official_points").over(after_round) > 0,
             "kind": F.lit(kind),
         }
     )
-    order = _AFTER_ROUND.orderBy(
+    order = after_round.orderBy(
         F.desc("counted"), F.asc_nulls_last("finishes"), F.asc_nulls_last("official_position"), "entity_id"
     )
-    tied = _AFTER_ROUND.orderBy(
+    tied = after_round.orderBy(
         F.desc("counted"), F.asc_nulls_last("finishes"), F.asc_nulls_last("official_position")
     )
     ranked = counted.withColumns({"position": F.rank().over(tied), "order": F.row_number().over(order)})
