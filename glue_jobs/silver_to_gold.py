@@ -1,4 +1,4 @@
-"""Make the gold tables of weather: wind and sun by day and by month, from silver.weather_observation."""
+"""Make the gold tables of weather: wind and sun by day, month, hour and condition, from silver.weather_observation."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -11,8 +11,10 @@ from lake import JobArguments, QualityError, arguments, spark_session, write_aud
 from weather_config import config_hash, read_config
 from weather_formulas import direction_of, weibull_c, weibull_k, wind_class, wind_power_density
 from weather_hours import hours_of, read_observations
+from weather_patterns import conditions, hours_of_day, rank_days, wind_rose
 
 SOURCE = "silver.weather_observation"
+FEW_TABLES = 2  # for more than these, keeping the hours in memory costs less than making them again
 _DAY = ("city_key", "local_month", "local_date")
 _MONTH = ("city_key", "local_month")
 _ROUNDING = 1e-9
@@ -67,6 +69,10 @@ def months_of(hours: DataFrame, config: Mapping[str, Any]) -> DataFrame:
 TABLES: Mapping[str, Callable[[DataFrame, Mapping[str, Any]], DataFrame]] = {
     "gold.weather_daily": days_of,
     "gold.weather_monthly": months_of,
+    "gold.wind_rose_monthly": wind_rose,
+    "gold.potential_hour_month": hours_of_day,
+    "gold.potential_by_condition": conditions,
+    "gold.day_ranking": lambda hours, config: rank_days(days_of(hours, config), config),
 }
 
 
@@ -145,6 +151,8 @@ def run(spark: SparkSession, job: JobArguments) -> None:
     """Write the gold tables the run asks for; raise QualityError when a row breaks a law of its table."""
     config = read_config(job.config)
     hours = hours_of(read_observations(spark, job.inputs[SOURCE]), config)
+    if len(job.outputs) > FEW_TABLES:
+        hours.persist()
     for table, location in job.outputs.items():
         rows = TABLES[table](hours, config).withColumn("config_hash", F.lit(config_hash(config)))
         _write_checked(spark, rows, table, location)

@@ -197,6 +197,8 @@ def local_time(timestamp: str) -> str:
 def _cell(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(_cell, value))
+    if isinstance(value, float):
+        return repr(value) if len(repr(value)) <= 10 else f"{value:.8g}"
     return "" if value is None else str(value)
 
 

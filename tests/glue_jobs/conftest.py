@@ -76,6 +76,25 @@ def weather_pack(write_weather_bronze: WriteBronze) -> str:
     return write_weather_bronze(identified)
 
 
+@pytest.fixture(scope="session")
+def pack_lake(
+    spark: "pyspark.sql.SparkSession", weather_pack: str, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """Locations of silver and gold made from the data pack."""
+    import bronze_to_silver
+    import silver_to_gold
+    from lake import JobArguments
+
+    folder = tmp_path_factory.mktemp("lake")
+    lake = {table: str(folder / table) for table in (silver_to_gold.SOURCE, *silver_to_gold.TABLES)}
+    silver = {silver_to_gold.SOURCE: lake[silver_to_gold.SOURCE]}
+    gold = {table: lake[table] for table in silver_to_gold.TABLES}
+    bronze = {bronze_to_silver.SOURCE: weather_pack}
+    bronze_to_silver.run(spark, JobArguments("run-1", bronze, silver, {}))
+    silver_to_gold.run(spark, JobArguments("run-1", silver, gold, {}))
+    return lake
+
+
 def _write_documents(location: Path, documents: list[Mapping[str, Any]], generation: int, file: str) -> str:
     """Columns as discovered from the documents: numbers double, the rest text, nested values JSON text."""
     import pyarrow as pa

@@ -217,24 +217,6 @@ def test_a_row_against_physics_fails_the_run(spark: SparkSession, tmp_path: Path
         _write_checked(spark, rows, "gold.thing", str(tmp_path / "thing"))
 
 
-@pytest.fixture(scope="module")
-def pack_lake(
-    spark: SparkSession, weather_pack: str, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, str]:
-    """Locations of silver and gold made from the data pack."""
-    import bronze_to_silver
-    import silver_to_gold
-
-    folder = tmp_path_factory.mktemp("lake")
-    lake = {table: str(folder / table) for table in (silver_to_gold.SOURCE, *silver_to_gold.TABLES)}
-    silver = {silver_to_gold.SOURCE: lake[silver_to_gold.SOURCE]}
-    gold = {table: lake[table] for table in silver_to_gold.TABLES}
-    bronze = {bronze_to_silver.SOURCE: weather_pack}
-    bronze_to_silver.run(spark, JobArguments("run-1", bronze, silver, {}))
-    silver_to_gold.run(spark, JobArguments("run-1", silver, gold, {}))
-    return lake
-
-
 @pytest.mark.pack
 def test_the_pack_has_its_known_wind(spark: SparkSession, pack_lake: dict[str, str]) -> None:
     from weather_formulas import (

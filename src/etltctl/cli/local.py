@@ -15,13 +15,17 @@ app = typer.Typer(
 
 @app.command("up")
 def up(context: typer.Context) -> None:
-    """Start the embedded server and let it run; later commands use it."""
+    """Start the embedded server and let it run; -o json tells the variables that lead to it."""
     from etltctl.local import keep_server
 
     session: Session = context.obj
     session.env = LOCAL
-    server = keep_server(session.load(), os.environ).server
-    document = {"schema": "etltctl.local/1", "running": True, "url": server.url, "pid": server.pid}
+    found = keep_server(session.load(), os.environ)
+    server = found.server
+    document = {
+        "schema": "etltctl.local/1", "running": True, "url": server.url, "pid": server.pid,
+        "environ": dict(found.environ),
+    }  # fmt: skip
     session.console.result(document, f"The embedded server runs at {server.url} (pid {server.pid}).")
 
 
