@@ -135,7 +135,7 @@ class Lake:
 
     def _table_root(self, table: str) -> str:
         layer, _, name = table.partition(".")
-        return f"{getattr(self.settings.lake, layer)}/{name}/"
+        return f"{self.settings.lake.root(layer)}/{name}/"
 
     def _in_catalog(self, table: str) -> tuple[str, str]:
         layer, _, name = table.partition(".")

@@ -26,7 +26,7 @@ STREAMS = (
     "driver_standings", "constructor_standings",
 )  # fmt: skip
 OPTIONAL_STREAMS = ("laps",)
-LAYERS = ("bronze", "silver", "gold")
+LAYERS = ("bronze", "silver", "silver_rejects", "gold")
 SIZE_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
@@ -101,6 +101,10 @@ class Lake(Section):
     gold: Bucket
     scripts: Bucket
     keep_versions: int = Field(3, ge=1)
+
+    def root(self, layer: str) -> str:
+        """Where the layer's tables lie; rows that silver refused have a folder of their own beside its tables."""
+        return f"{self.silver}/rejects" if layer == "silver_rejects" else str(getattr(self, layer))
 
 
 class Source(Section):
