@@ -121,7 +121,7 @@ class Console:
         amount = f"{event['rows']:,} rows" if kind != "athena" else f"{len(tables)} tables up to date"
         done = {"sync": f"proven {event['rows']:,} of {_count(event.get('reported_rows'))}"}.get(kind, "")
         if kind == "glue":
-            done = f"published {len(tables)} {'table' if len(tables) == 1 else 'tables'}"
+            done = f"published {len(tables)} {'table' if len(tables) == 1 else 'tables'}{_audited(tables)}"
         cells = (
             f"{shown:<9} {label:<21} {event['verb']:<8} {amount:<20} "
             f"{event.get('layer', ''):<7} {event['seconds']:>5.1f} s  {done}"
@@ -200,6 +200,19 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         return repr(value) if len(repr(value)) <= 10 else f"{value:.8g}"
     return "" if value is None else str(value)
+
+
+def _audited(tables: Mapping[str, Any]) -> str:
+    """What the jobs' own audits add up to, as far as rows were merged, rejected or flagged."""
+    audits = [table["audit"] for table in tables.values() if "audit" in table]
+    counts = {name: sum(audit.get(name, 0) for audit in audits) for name in ("merged", "rejected")}
+    flags: dict[str, int] = {}
+    for audit in audits:
+        for flag, count in audit.get("flags", {}).items():
+            flags[flag] = flags.get(flag, 0) + count
+    told = [f"{count:,} {name}" for name, count in counts.items() if count]
+    told += [f"{flag} {count:,}" for flag, count in flags.items()]
+    return f" · {', '.join(told)}" if told else ""
 
 
 def _count(value: object) -> str:

@@ -5,10 +5,11 @@ A job writes `LAYER/TABLE/v=RUN_ID/` and nothing published is touched; publishin
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from etltctl.catalog import Catalog, Table, hive_columns, projection
 from etltctl.errors import BlockedError, ConfigurationError, UnverifiedError
@@ -25,12 +26,12 @@ ROWS_PARAMETER = "etltctl_rows"
 
 @dataclass(frozen=True)
 class Published:
-    """A table the catalog now holds: what changed (`created`, `updated`, `unchanged`), its rows and its place."""
+    """A table the catalog now holds: what changed (`created`, `updated`, `unchanged`), its rows, its job's audit."""
 
     table: str
     change: str
     rows: int
-    location: str
+    audit: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,10 @@ class Lake:
         inspected = [self._inspect(table, location) for table, location in versions.items()]
         for layer in sorted({table.partition(".")[0] for table in versions}):
             self.catalog.ensure_database(self.settings.athena.databases[layer])
-        return [self._put(table, rows) for table, rows in inspected]
+        return [
+            Published(table.full_name, self.catalog.put(table), rows, self._audit(table.location))
+            for table, rows in inspected
+        ]
 
     def refresh(self, tables: Iterable[str]) -> list[Published]:
         """Brings the catalog in line with the files of these tables; what has no file yet is left out."""
@@ -81,7 +85,7 @@ class Lake:
             if location is None or not self._data_files(location):
                 continue
             table, rows = self._inspect(name, location)
-            published.append(self._put(table, rows))
+            published.append(Published(table.full_name, self.catalog.put(table), rows, {}))
         return published
 
     def tables(self) -> list[str]:
@@ -89,8 +93,13 @@ class Lake:
         written = [table for job in self.settings.glue.jobs.values() for table in job.writes]
         return [*self._streams(), *dict.fromkeys(written)]
 
-    def _put(self, table: Table, rows: int) -> Published:
-        return Published(table.full_name, self.catalog.put(table), rows, table.location)
+    def _audit(self, location: str) -> Mapping[str, Any]:
+        """What the job wrote about the version: rows in, out, merged, rejected, flags; empty if it wrote nothing."""
+        for found in self.s3.objects(f"{location}_audit/part-"):
+            line = self.s3.read(found.location).decode().strip()
+            if line:
+                return dict(json.loads(line))
+        return {}
 
     def _location_to_refresh(self, table: str) -> str | None:
         """The published version, or the newest finished one when the catalog knows none."""

@@ -90,7 +90,7 @@ def run_glue(
     go = run_alone if wait else start_job
     with (
         session.connected(partial(check_exists, step)) as settings,
-        session.console.following(job) as on_event,
+        session.console.following("run-glue") as on_event,
     ):
         result = go(step, settings, run_id=run_id, on_event=on_event)
     told = (

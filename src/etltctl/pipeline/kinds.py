@@ -159,10 +159,12 @@ STEP_KINDS = {"sync": run_sync, "glue": run_glue, "athena": refresh_pipeline}
 
 
 def _table_facts(published: list[Published]) -> dict[str, Any]:
-    return {
-        "rows": sum(table.rows for table in published),
-        "tables": {table.table: {"change": table.change, "rows": table.rows} for table in published},
+    tables = {
+        found.table: {"change": found.change, "rows": found.rows}
+        | ({"audit": found.audit} if found.audit else {})
+        for found in published
     }
+    return {"rows": sum(found.rows for found in published), "tables": tables}
 
 
 def _record_start(ledger: Ledger, step: Step, verb: Verb, run: Run) -> None:
