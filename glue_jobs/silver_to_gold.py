@@ -69,9 +69,9 @@ def months_of(hours: DataFrame, config: Mapping[str, Any]) -> DataFrame:
 TABLES: Mapping[str, Callable[[DataFrame, Mapping[str, Any]], DataFrame]] = {
     "gold.weather_daily": days_of,
     "gold.weather_monthly": months_of,
-    "gold.wind_rose_monthly": wind_rose,
-    "gold.potential_hour_month": hours_of_day,
-    "gold.potential_by_condition": conditions,
+    "gold.wind_rose_monthly": lambda hours, _: wind_rose(hours),
+    "gold.potential_hour_month": lambda hours, _: hours_of_day(hours),
+    "gold.potential_by_condition": lambda hours, _: conditions(hours),
     "gold.day_ranking": lambda hours, config: rank_days(days_of(hours, config), config),
 }
 

@@ -1,0 +1,130 @@
+"""The gold tables that ask when, from where and under which sky there is potential, and on which days."""
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from weather_formulas import CALM_MS, direction_of, sector
+
+CALM = -1
+SECTORS = ("N", "NNE", "NE", "ENE", "E", "ESE", "SE", "SSE", "S", "SSW", "SW", "WSW", "W", "WNW", "NW", "NNW")
+_SPEED_LIMITS_MS = (2, 4, 6, 8, 10)
+_CLOUD_LIMITS_PCT = (25, 50, 75)
+_ROUNDING = 1e-9
+
+
+def wind_rose(hours: DataFrame) -> DataFrame:
+    """gold.wind_rose_monthly: hours by sector and speed; calm hours are sector -1.
+
+    Hours without speed, or with wind from an unknown direction, are in no sector: shares are of all others.
+    """
+    is_calm = F.col("wind_speed_ms") < CALM_MS
+    direction = F.when(~is_calm, sector(direction_of(F.col("dir_sin"), F.col("dir_cos"))))
+    blown = hours.withColumns(
+        {
+            "sector": F.when(is_calm, CALM).otherwise(direction),
+            "speed_bin": F.when(is_calm, "calm").otherwise(_speed_bin(F.col("wind_speed_ms"))),
+        }
+    ).where("sector is not null")
+    counted = blown.groupBy("city_key", "local_month", "sector", "speed_bin").agg(
+        F.count(F.lit(1)).cast("int").alias("hours"),
+        F.sum("observations").alias("observations"),
+        F.avg("wpd10").alias("wpd10_mean_wm2"),
+    )
+    share = 100 * F.col("hours") / F.sum("hours").over(Window.partitionBy("city_key", "local_month"))
+    names = F.array(*map(F.lit, SECTORS))
+    named = counted.withColumns(
+        {
+            "year": F.year("local_month"),
+            "month": F.month("local_month"),
+            "freq_pct": share,
+            "sector_name": F.when(F.col("sector") == CALM, "calm").otherwise(F.get(names, F.col("sector"))),
+            "is_sound": share.between(0, 100 + _ROUNDING),
+        }
+    )
+    key = ("city_key", "year", "month", "sector", "speed_bin")
+    values = ("sector_name", "hours", "freq_pct", "wpd10_mean_wm2", "observations", "is_sound")
+    return named.select(*key, *values).sortWithinPartitions(*key)
+
+
+def hours_of_day(hours: DataFrame) -> DataFrame:
+    """gold.potential_hour_month: how sun and wind vary over the local day, month by month, all years together."""
+    by_hour = hours.groupBy("city_key", F.month("local_month").alias("month"), "local_hour")
+    means = by_hour.agg(
+        F.count(F.lit(1)).cast("int").alias("hours"),
+        F.avg("ghi_wm2").alias("ghi_proxy_mean_wm2"),
+        F.avg("wpd10").alias("wpd10_mean_wm2"),
+        F.avg("cf").alias("cf_proxy"),
+        F.sum("observations").alias("observations"),
+    )
+    return means.withColumn("is_sound", _is_share("cf_proxy"))
+
+
+def conditions(hours: DataFrame) -> DataFrame:
+    """gold.potential_by_condition: potential by weather and cloud cover, against all hours of the place."""
+    described = hours.withColumns(
+        {
+            "weather_main": F.coalesce("weather_main", F.lit("unknown")),
+            "clouds_band": _clouds_band(F.col("clouds_pct")),
+            "ghi_ratio": F.when(F.col("clear_sky_wm2") > 0, F.col("ghi_wm2") / F.col("clear_sky_wm2")),
+        }
+    )
+    found = described.groupBy("city_key", "weather_main", "clouds_band").agg(
+        F.count(F.lit(1)).cast("int").alias("hours"),
+        F.avg("cf").alias("cf_proxy"),
+        F.avg("ghi_ratio").alias("ghi_ratio_mean"),
+        F.sum("observations").alias("observations"),
+        F.sum("cf").alias("cf_sum"),
+        F.count("cf").alias("cf_hours"),
+    )
+    place = Window.partitionBy("city_key")
+    overall = F.sum("cf_sum").over(place) / F.sum("cf_hours").over(place)
+    delta = F.when(overall > 0, 100 * (F.col("cf_proxy") / overall - 1))
+    sound = _is_share("cf_proxy") & _is_share("ghi_ratio_mean")
+    compared = found.withColumns({"delta_vs_all_pct": delta, "is_sound": sound})
+    return compared.drop("cf_sum", "cf_hours")
+
+
+def rank_days(days: DataFrame, config: Mapping[str, Any]) -> DataFrame:
+    """gold.day_ranking from the rows of gold.weather_daily: the complete days of most and of least potential."""
+    values = F.array(
+        F.struct(F.lit("wind").alias("kind"), F.col("wind_energy_kwh_m2").alias("value")),
+        F.struct(F.lit("solar").alias("kind"), F.col("ghi_proxy_kwh_m2").alias("value")),
+    )
+    valued = days.where("is_complete").select("city_key", "local_date", "observations", F.inline(values))
+    known = valued.where("value is not null")
+    tops = _ranked(known, "top", F.desc("value"))
+    ranked = tops.unionByName(_ranked(known, "bottom", F.asc("value")))
+    key = ("city_key", "kind", "direction", "rank")
+    return (
+        ranked.where(F.col("rank") <= config["ranked_days"])
+        .select(*key, "local_date", "value", F.lit("kWh/m2").alias("unit"), "observations")
+        .withColumn("is_sound", F.col("value") >= 0)
+    )
+
+
+def _ranked(days: DataFrame, direction: str, order: Column) -> DataFrame:
+    rank = F.row_number().over(Window.partitionBy("city_key", "kind").orderBy(order, "local_date"))
+    return days.withColumns({"direction": F.lit(direction), "rank": rank})
+
+
+def _speed_bin(speed_ms: Column) -> Column:
+    bins = F.when(speed_ms < _SPEED_LIMITS_MS[0], f"{CALM_MS}-{_SPEED_LIMITS_MS[0]}")
+    for low, high in itertools.pairwise(_SPEED_LIMITS_MS):
+        bins = bins.when(speed_ms < high, f"{low}-{high}")
+    return bins.when(speed_ms.isNotNull(), f"{_SPEED_LIMITS_MS[-1]}+")
+
+
+def _clouds_band(clouds_pct: Column) -> Column:
+    limits = (0, *_CLOUD_LIMITS_PCT)
+    bands = F.when(clouds_pct.isNull(), "unknown")
+    for low, high in itertools.pairwise(limits):
+        bands = bands.when(clouds_pct < high, f"{low}-{high}")
+    return bands.otherwise(f"{limits[-1]}-100")
+
+
+def _is_share(name: str) -> Column:
+    return F.coalesce(F.col(name).between(0, 1 + _ROUNDING), F.lit(True))
