@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, Observation, SparkSession, Window
@@ -174,14 +174,26 @@ def count_observations(silver: DataFrame) -> tuple[DataFrame, Observation]:
     return silver.observe(counts, F.count(F.lit(1)).alias("rows_out"), merged, *found), counts
 
 
-def check_counts(audit: Mapping[str, Any], max_reject_share: float) -> None:
-    """Raise QualityError when rows were lost or too many documents were rejected."""
+def check_counts(
+    audit: Mapping[str, Any], max_reject_share: float, tell: Callable[[], str] = lambda: ""
+) -> None:
+    """Raise QualityError when rows were lost or too many documents were rejected; `tell` says which."""
     if audit["rows_in"] != audit["rows_out"] + audit["merged"] + audit["rejected"]:
         raise QualityError(f"rows in are not rows out, merged and rejected: {json.dumps(audit)}")
     if audit["rejected"] > max_reject_share * audit["rows_in"]:
         raise QualityError(
-            f"{audit['rejected']} of {audit['rows_in']} documents rejected, more than {max_reject_share:.1%}"
+            f"{audit['rejected']} of {audit['rows_in']} documents rejected, more than {max_reject_share:.1%} {tell()}"
         )
+
+
+def tell_rejections(screened: DataFrame) -> str:
+    """The commonest reasons, each with its number of documents and an example."""
+    example = F.min(F.struct("source_file", "source_row", "_id", "dt", "city_name")).alias("example")
+    reasons = (
+        screened.where("reason is not null").groupBy("reason").agg(F.count(F.lit(1)).alias("n"), example)
+    )
+    commonest = reasons.orderBy(F.desc("n"), "reason").limit(5).collect()
+    return "; ".join(f"{row.reason} {row.n} times, as in {row.example.asDict()}" for row in commonest)
 
 
 def run(spark: SparkSession, job: JobArguments) -> None:
@@ -197,7 +209,7 @@ def run(spark: SparkSession, job: JobArguments) -> None:
     write_table(silver, job.outputs[TABLE], ("city_key", "year"))
     audit = make_audit(screened_counts.get, silver_counts.get)
     write_audit(spark, job.outputs[TABLE], audit)
-    check_counts(audit, config["max_reject_share"])
+    check_counts(audit, config["max_reject_share"], lambda: tell_rejections(screen_documents(bronze, config)))
 
 
 def _rejects(screened: DataFrame, run_id: str) -> DataFrame:

@@ -292,7 +292,7 @@ def test_a_run_without_a_single_kept_row_ends_and_fails(
     from bronze_to_silver import SOURCE, TABLE, run
 
     location = write_weather_bronze([document(dt=None)])
-    with pytest.raises(QualityError):
+    with pytest.raises(QualityError, match="DT_MISSING 1 times, as in"):
         run(spark, JobArguments("run-1", {SOURCE: location}, {TABLE: str(tmp_path / "silver")}, {}))
     (line,) = "".join(
         path.read_text() for path in (tmp_path / "silver" / "_audit").glob("part-*")
