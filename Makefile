@@ -5,18 +5,22 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-UV := $(BIN)/uv
+UV := $(or $(shell command -v uv),.uv/bin/uv)
 
 .PHONY: help demo test check format bench lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-# uv serves if it is on the machine; else pip brings it into the environment.
-$(VENV)/.python:
+# uv serves if it is on the machine; else pip brings it into an environment of its own.
+.uv/bin/uv: requirements/uv.txt
+	$(PYTHON) -m venv .uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+$(VENV)/.python: | $(filter .uv/%,$(UV))
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v < (3, 14) else f"etltctl needs Python 3.11, 3.12 or 3.13; {sys.executable} is {v.major}.{v.minor}. Name another: make PYTHON=/path/to/python3.12")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	$(UV) venv --quiet --clear --no-python-downloads --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV)
 	@touch $@
 
 $(VENV)/.local: requirements/local.txt pyproject.toml $(VENV)/.python
@@ -60,10 +64,10 @@ bench: $(VENV)/.dev  ## run the benchmarks and print their ratios
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
 LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
-lock: $(VENV)/.python  ## renew the hashed requirement files
+lock: $(filter .uv/%,$(UV))  ## renew the hashed requirement files
 	$(LOCK) requirements/uv.in -o requirements/uv.txt
 	$(LOCK) pyproject.toml --extra local -o requirements/local.txt
 	$(LOCK) pyproject.toml --extra dev -c requirements/local.txt -o requirements/dev.txt
 
 clean:  ## remove the environment and the embedded lake
-	rm -rf $(VENV) .etltctl
+	rm -rf $(VENV) .uv .etltctl
