@@ -96,7 +96,8 @@ def read_sql(sql: str, file: Path | None, stdin: TextIO) -> str:
     try:
         text = file.read_text() if file else stdin.read() if sql == "-" else sql
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read the SQL from {file}: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise UsageError(f"cannot read the SQL from {file}: {reason}") from error
     if not text.strip():
         raise UsageError("the SQL is empty")
     return text

@@ -5,16 +5,18 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from etltctl.errors import ConfigurationError
-from etltctl.settings.model import Settings, SettingValue, every_key, is_secret
+from etltctl.settings.complaints import complaint, problem
+from etltctl.settings.layers import Layer, first_layer
+from etltctl.settings.model import Settings, SettingValue, is_secret
 from etltctl.settings.places import Path as KeyPath
-from etltctl.settings.places import key_places, place_of
+from etltctl.settings.places import key_places
 from etltctl.settings.secrets import masked
 from etltctl.settings.shipped import project_file
 
@@ -27,48 +29,6 @@ NAMED_VARIABLES = {
     "AWS_REGION": "aws.region",
     "AWS_DEFAULT_REGION": "aws.region",
 }
-LIMITS = {
-    "greater_than": "more than",
-    "greater_than_equal": "at least",
-    "less_than": "less than",
-    "less_than_equal": "at most",
-}
-PLAIN_WORDS = {
-    "int_type": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "float_type": "must be a number",
-    "float_parsing": "must be a number",
-    "string_type": "must be text",
-    "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
-    "list_type": "must be a list",
-    "dict_type": "must be a table",
-    "model_type": "must be a table",
-    "missing": "is missing",
-    "too_short": "must not be empty",
-}
-
-
-@dataclass(frozen=True)
-class Layer:
-    """Settings from one place: what they say and how the place of a key is told."""
-
-    data: Mapping[str, Any]
-    name: str
-    section: KeyPath = ()
-    places: Mapping[KeyPath, Any] = field(default_factory=dict)
-
-    def origin(self, path: KeyPath) -> str:
-        """Where the value of the key comes from."""
-        place = place_of((*self.section, *path), self.places)
-        within = f" [{'.'.join(self.section)}]" if self.section else ""
-        return f"{self.name}:{place.line}{within}" if place else self.name
-
-    def complaint_place(self, path: KeyPath) -> str:
-        """The same with the column, as editors understand it."""
-        place = place_of((*self.section, *path), self.places)
-        return f"{self.name}:{place.line}:{place.column}" if place else self.name
 
 
 @dataclass(frozen=True)
@@ -100,10 +60,11 @@ class Loader:
         if own:
             _check_other_environments(own, shipped)
         problems = [
-            f"{_first(layers, path).complaint_place(path)}: {text}" for path, text in cross_checks(settings)
+            f"{first_layer(layers, path).complaint_place(path)}: {text}"
+            for path, text in cross_checks(settings)
         ]
         if problems:
-            raise _complaint(problems)
+            raise complaint(problems)
         shown = tuple(self._shown(path, value, layers, env) for path, value in leaves(settings.model_dump()))
         settings.keep(file.parent if file else self.directory, shown)
         return settings
@@ -135,7 +96,7 @@ class Loader:
                 key, env, "env ETLTCTL_ENV" if self.environ.get("ETLTCTL_ENV") == env else "chosen"
             )
         shown = masked(str(value), self.environ) if is_secret(key) else value
-        return SettingValue(key, shown, _first(layers, path).origin(path))
+        return SettingValue(key, shown, first_layer(layers, path).origin(path))
 
 
 def read_toml(file: Path) -> Layer:
@@ -160,9 +121,7 @@ def _environments(file: Layer) -> Mapping[str, Mapping[str, Any]]:
         named = {("env", name): table for name, table in tables.items()}
     wrong = [path for path, table in {("env",): tables, **named}.items() if not isinstance(table, Mapping)]
     if wrong:
-        raise _complaint(
-            [f"{file.complaint_place(path)}: {'.'.join(path)} must be a table" for path in wrong]
-        )
+        raise complaint([f"{file.complaint_place(path)}: {'.'.join(path)} must be a table" for path in wrong])
     return dict(tables)
 
 
@@ -239,63 +198,11 @@ def leaves(data: Mapping[str, Any], path: KeyPath = ()) -> Iterator[tuple[KeyPat
             yield (*path, name), value
 
 
-def _first(layers: list[Layer], path: KeyPath) -> Layer:
-    """The topmost layer that sets the key; the lowest if none does, for its value is the model's default."""
-    for layer in layers:
-        data: Any = layer.data
-        for name in path:
-            data = data.get(name) if isinstance(data, Mapping) else None
-        if data is not None:
-            return layer
-    return Layer({}, "default")
-
-
 def _validated(data: Mapping[str, Any], layers: list[Layer]) -> Settings:
     try:
         return Settings.model_validate(data)
     except ValidationError as error:
-        raise _complaint([_problem(found, layers) for found in error.errors()]) from error
-
-
-def _complaint(problems: list[str]) -> ConfigurationError:
-    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    return ConfigurationError(f"{count} in the settings", problems=tuple(dict.fromkeys(problems)))
-
-
-def _problem(found: Any, layers: list[Layer]) -> str:
-    keys = _keys(found["loc"])
-    if found["type"].startswith("union_tag"):
-        keys = (*keys, "kind")
-    place = _first(layers, keys).complaint_place(keys)
-    if found["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(keys[-1], every_key(), n=1)
-        guess = f", did you mean {near[0]}?" if near else ""
-        return f"{place}: unknown setting {'.'.join(keys)}{guess}"
-    return f"{place}: {'.'.join(keys)} {_plain_words(found)}"
-
-
-def _keys(steps: tuple[Any, ...]) -> KeyPath:
-    """The checker's path without what is no key: list positions, and which kind of source or union it tried."""
-    path = [str(step) for step in steps if not isinstance(step, int)]
-    if path[:1] == ["sources"] and len(path) > 2:
-        del path[2]
-    if path[-1].startswith(("list[", "literal[")):
-        del path[-1]
-    return tuple(path)
-
-
-def _plain_words(found: Any) -> str:
-    kind, limits = found["type"], found.get("ctx", {})
-    if kind.startswith("union_tag"):
-        return f"must be one of {limits.get('expected_tags', 'mongodb, http')}"
-    if "literal" in kind or kind == "literal_error":
-        return f"must be {limits['expected']}, got {found['input']!r}"
-    if kind in LIMITS:
-        return f"must be {LIMITS[kind]} {next(iter(limits.values()))}, got {found['input']!r}"
-    if kind == "value_error":
-        return str(found["msg"]).removeprefix("Value error, ")
-    said = PLAIN_WORDS.get(kind, str(found["msg"]))
-    return said if kind == "missing" else f"{said}, got {found['input']!r}"
+        raise complaint([problem(found, layers) for found in error.errors()]) from error
 
 
 def cross_checks(settings: Settings) -> Iterator[tuple[KeyPath, str]]:

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -17,69 +17,13 @@ import duckdb
 
 from etltctl.local.athena.dialect import QueryError, parse
 from etltctl.local.athena.engine import Answer, run
+from etltctl.local.athena.records import LIVE, Record
 from etltctl.local.athena.tables import Catalog
 from etltctl.local.s3 import S3Directory
 from etltctl.local.wire import AwsError, Operation
 
-LIVE = frozenset({"QUEUED", "RUNNING"})
 AT_ONCE = 4
 PAGE_ROWS = 1000
-
-
-@dataclass
-class Record:
-    """An execution as it is kept; times are seconds since 1970."""
-
-    id: str
-    sql: str
-    database: str
-    workgroup: str
-    output: str
-    token: str
-    parameters: list[str]
-    state: str = "QUEUED"
-    reason: str = ""
-    submitted: float = field(default_factory=time.time)
-    completed: float | None = None
-    scanned: int = 0
-    engine_ms: int = 0
-    columns: list[list[Any]] = field(default_factory=list)
-    statement: str = "DML"
-
-    def told(self) -> dict[str, Any]:
-        """The execution in Athena's own shape."""
-        status: dict[str, Any] = {"State": self.state, "SubmissionDateTime": self.submitted}
-        if self.completed:
-            status["CompletionDateTime"] = self.completed
-        if self.reason:
-            status["StateChangeReason"] = self.reason
-        if self.state == "FAILED":
-            status["AthenaError"] = {
-                "ErrorCategory": 2,
-                "ErrorType": 1301,
-                "Retryable": False,
-                "ErrorMessage": self.reason,
-            }
-        total = int(((self.completed or time.time()) - self.submitted) * 1000)
-        return {
-            "QueryExecutionId": self.id,
-            "Query": self.sql,
-            "StatementType": self.statement,
-            "ResultConfiguration": {"OutputLocation": self.output},
-            "QueryExecutionContext": {"Database": self.database},
-            "Status": status,
-            "Statistics": {
-                "DataScannedInBytes": self.scanned,
-                "EngineExecutionTimeInMillis": self.engine_ms,
-                "TotalExecutionTimeInMillis": total,
-                "QueryQueueTimeInMillis": max(total - self.engine_ms, 0),
-            },
-            "WorkGroup": self.workgroup,
-            "EngineVersion": {
-                "SelectedEngineVersion": "AUTO",
-                "EffectiveEngineVersion": "Athena engine version 3",
-            },
-        }
 
 
 class AthenaService:

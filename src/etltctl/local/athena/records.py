@@ -1,0 +1,65 @@
+"""A query execution as it is kept on disk, and in Athena's own shape."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+LIVE = frozenset({"QUEUED", "RUNNING"})
+
+
+@dataclass
+class Record:
+    """An execution as it is kept; times are seconds since 1970."""
+
+    id: str
+    sql: str
+    database: str
+    workgroup: str
+    output: str
+    token: str
+    parameters: list[str]
+    state: str = "QUEUED"
+    reason: str = ""
+    submitted: float = field(default_factory=time.time)
+    completed: float | None = None
+    scanned: int = 0
+    engine_ms: int = 0
+    columns: list[list[Any]] = field(default_factory=list)
+    statement: str = "DML"
+
+    def told(self) -> dict[str, Any]:
+        """The execution in Athena's own shape."""
+        status: dict[str, Any] = {"State": self.state, "SubmissionDateTime": self.submitted}
+        if self.completed:
+            status["CompletionDateTime"] = self.completed
+        if self.reason:
+            status["StateChangeReason"] = self.reason
+        if self.state == "FAILED":
+            status["AthenaError"] = {
+                "ErrorCategory": 2,
+                "ErrorType": 1301,
+                "Retryable": False,
+                "ErrorMessage": self.reason,
+            }
+        total = int(((self.completed or time.time()) - self.submitted) * 1000)
+        return {
+            "QueryExecutionId": self.id,
+            "Query": self.sql,
+            "StatementType": self.statement,
+            "ResultConfiguration": {"OutputLocation": self.output},
+            "QueryExecutionContext": {"Database": self.database},
+            "Status": status,
+            "Statistics": {
+                "DataScannedInBytes": self.scanned,
+                "EngineExecutionTimeInMillis": self.engine_ms,
+                "TotalExecutionTimeInMillis": total,
+                "QueryQueueTimeInMillis": max(total - self.engine_ms, 0),
+            },
+            "WorkGroup": self.workgroup,
+            "EngineVersion": {
+                "SelectedEngineVersion": "AUTO",
+                "EffectiveEngineVersion": "Athena engine version 3",
+            },
+        }

@@ -1,0 +1,74 @@
+"""What is wrong with the settings, in plain words and with the place of every mistake."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from etltctl.errors import ConfigurationError
+from etltctl.settings.layers import Layer, first_layer
+from etltctl.settings.model import every_key
+from etltctl.settings.places import Path as KeyPath
+
+LIMITS = {
+    "greater_than": "more than",
+    "greater_than_equal": "at least",
+    "less_than": "less than",
+    "less_than_equal": "at most",
+}
+PLAIN_WORDS = {
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "list_type": "must be a list",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "missing": "is missing",
+    "too_short": "must not be empty",
+}
+
+
+def complaint(problems: list[str]) -> ConfigurationError:
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    return ConfigurationError(f"{count} in the settings", problems=tuple(dict.fromkeys(problems)))
+
+
+def problem(found: Any, layers: list[Layer]) -> str:
+    keys = _keys(found["loc"])
+    if found["type"].startswith("union_tag"):
+        keys = (*keys, "kind")
+    place = first_layer(layers, keys).complaint_place(keys)
+    if found["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(keys[-1], every_key(), n=1)
+        guess = f", did you mean {near[0]}?" if near else ""
+        return f"{place}: unknown setting {'.'.join(keys)}{guess}"
+    return f"{place}: {'.'.join(keys)} {_plain_words(found)}"
+
+
+def _keys(steps: tuple[Any, ...]) -> KeyPath:
+    """The checker's path without what is no key: list positions, and which kind of source or union it tried."""
+    path = [str(step) for step in steps if not isinstance(step, int)]
+    if path[:1] == ["sources"] and len(path) > 2:
+        del path[2]
+    if path[-1].startswith(("list[", "literal[")):
+        del path[-1]
+    return tuple(path)
+
+
+def _plain_words(found: Any) -> str:
+    kind, limits = found["type"], found.get("ctx", {})
+    if kind.startswith("union_tag"):
+        return f"must be one of {limits.get('expected_tags', 'mongodb, http')}"
+    if "literal" in kind or kind == "literal_error":
+        return f"must be {limits['expected']}, got {found['input']!r}"
+    if kind in LIMITS:
+        return f"must be {LIMITS[kind]} {next(iter(limits.values()))}, got {found['input']!r}"
+    if kind == "value_error":
+        return str(found["msg"]).removeprefix("Value error, ")
+    said = PLAIN_WORDS.get(kind, str(found["msg"]))
+    return said if kind == "missing" else f"{said}, got {found['input']!r}"
