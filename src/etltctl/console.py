@@ -6,7 +6,7 @@ import json
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TextIO
@@ -67,11 +67,12 @@ class Console:
         """A line of progress or advice."""
         if self.quiet:
             return
-        if self._status is not None:
-            self._status.console.print(text, markup=False, highlight=False)
-        else:
-            self.stderr.write(text + "\n")
-            self.stderr.flush()
+        with suppress(BrokenPipeError):  # whoever read the progress has gone; the work goes on
+            if self._status is not None:
+                self._status.console.print(text, markup=False, highlight=False)
+            else:
+                self.stderr.write(text + "\n")
+                self.stderr.flush()
 
     @contextmanager
     def working(self, text: str) -> Iterator[Callable[[str], None]]:
@@ -99,7 +100,9 @@ class Console:
 
     def _show_event(self, name: str, event: Mapping[str, Any], describe: Callable[[str], None]) -> None:
         step = event["step"].partition(":")[2] if event["step"].startswith("glue:") else event["step"]
-        if event["type"] == "step.planned":
+        if event["type"] == "run.started":
+            self.say(f"run {event['run_id']}")
+        elif event["type"] == "step.planned":
             describe(f"{step} …")
         elif event["type"] in {"remote.started", "remote.adopted", "step.progress"}:
             describe(f"{step} {event['remote_id']} {event['state']}")
@@ -157,8 +160,9 @@ class Console:
             self._complain("  next: this is a bug in etltctl; run again with -vv for the traceback")
 
     def _complain(self, text: str) -> None:
-        self.stderr.write(text + "\n")
-        self.stderr.flush()
+        with suppress(BrokenPipeError):
+            self.stderr.write(text + "\n")
+            self.stderr.flush()
 
 
 def is_terminal(stream: TextIO, environ: Mapping[str, str]) -> bool:

@@ -10,6 +10,7 @@ from etltctl.aws import Aws, translated
 from etltctl.errors import (
     AlreadyRunningError,
     ConfigurationError,
+    EtltctlError,
     OutcomeUnknownError,
     ServiceError,
     UnreachableError,
@@ -88,12 +89,15 @@ class Glue:
         """The newest lines of the run's error log; empty if the log cannot be read, which is no failure."""
         try:
             with translated("logs"):
-                answer = self.aws.client("logs").filter_log_events(
-                    logGroupName=f"{run.log_group}/error", logStreamNamePrefix=run.id, limit=1000
+                answer = self.aws.client("logs").get_log_events(
+                    logGroupName=f"{run.log_group}/error",
+                    logStreamName=run.id,
+                    startFromHead=False,
+                    limit=count,
                 )
-        except (ServiceError, ConfigurationError):
+        except EtltctlError:
             return []
-        return [str(event["message"]).rstrip() for event in answer["events"]][-count:]
+        return [str(event["message"]).rstrip() for event in answer["events"]]
 
     def _after_lost_answer(
         self, job: str, run_key: str, known: set[str], error: ServiceError

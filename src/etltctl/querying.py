@@ -62,6 +62,7 @@ def run_query(
 ) -> Answer:
     """Runs the SQL and waits; raises RunFailedError with Athena's own reason. An interrupt cancels the query."""
     athena = Athena(Aws.from_settings(settings), settings.athena.workgroup, settings.athena.output_location)
+    database = database or settings.athena.databases["gold"]
     execution = athena.start(sql, uuid.uuid4().hex, database=database)
     waiter = Waiter(first_look=0.05, longest=5.0)
     try:

@@ -44,7 +44,8 @@ def test_every_table_of_the_settings_is_in_the_catalog(sample_lake: Workplace) -
     assert wanted <= tables
 
 
-def test_taking_up_a_finished_run_starts_nothing(sample_lake: Workplace) -> None:
+def test_taking_up_a_finished_run_starts_nothing_even_after_a_newer_sync(sample_lake: Workplace) -> None:
+    sample_lake.run("sync", "mongodb")
     again = sample_lake.json("run", "mongodb", "--run-id", "first-mongodb")
     assert [step["verb"] for step in again["steps"][:3]] == ["reused"] * 3
     jobs = [
@@ -58,7 +59,7 @@ def test_a_new_run_writes_a_new_version_and_keeps_the_old(sample_lake: Workplace
     sample_lake.run("run", "mongodb", "--run-id", "second-mongodb")
     assert sample_lake.query("select count(*) as n from weather_daily") == before
     versions = sorted(p.name for p in (sample_lake.folder / ".etltctl/s3/pi-m3-gold/weather_daily").iterdir())
-    assert versions == ["v=first-mongodb", "v=second-mongodb"]
+    assert {"v=first-mongodb", "v=second-mongodb"} <= set(versions)
     listed = {t["table"]: t["version"] for t in sample_lake.json("athena", "tables")["rows"]}
     assert listed["weather_daily"] == "second-mongodb"
 

@@ -312,7 +312,9 @@ def test_parameters_are_literals(athena: AthenaService) -> None:
     assert rows(
         athena, "select city from days where n = ? and city = ?", ExecutionParameters=["7", "'a'"]
     ) == [("a",)]
-    assert "INVALID_PARAMETER" in ended(athena, start(athena, "select ?"))["Status"]["StateChangeReason"]
+    assert "INVALID_PARAMETER" in reason(athena, "select ?")
+    query_id = start(athena, "select ?", ExecutionParameters=["it's"])
+    assert "INVALID_PARAMETER" in ended(athena, query_id)["Status"]["StateChangeReason"]
 
 
 def test_a_long_query_can_be_cancelled(athena: AthenaService) -> None:

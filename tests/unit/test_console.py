@@ -117,3 +117,11 @@ def test_live_progress_needs_a_terminal_that_nobody_asked_to_be_plain(
 ) -> None:
     assert is_terminal(Terminal(), environ) is live
     assert is_terminal(io.StringIO(), environ) is False
+
+
+def test_progress_that_nobody_reads_does_not_stop_the_work() -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    Console(plain=True, stderr=Gone()).say("working")

@@ -65,8 +65,15 @@ class TokenAuth(httpx.Auth):
                 hint="check airbyte.url: https://api.airbyte.com/v1, or https://HOST/api/public/v1 when self-hosted",
                 url=self._url,
             )
-        answer = response.json()
-        self._token = answer["access_token"]
+        try:
+            answer = response.json()
+            self._token = answer["access_token"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ServiceError(
+                "Airbyte answered the request for a token with something else",
+                hint="check airbyte.url: https://api.airbyte.com/v1, or https://HOST/api/public/v1 when self-hosted",
+                url=self._url,
+            ) from error
         lifetime = float(answer.get("expires_in") or 180.0)
         expiry = min(self._clock() + lifetime, jwt_expiry(self._token))
         self._good_until = max(expiry - SKEW_S, self._clock() + lifetime / 10)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 START_TIMEOUT_S = 150.0  # the server may take 60 s to create a job before it answers
 TRANSIENT_CODES = frozenset({"408", "429", "500", "502", "503", "504"})
 TRY_AGAIN_LATER = "try-again-later"
+BAD_ANSWER = "bad-answer"
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Airbyte:
             before_start(str(newest))
         try:
             return Verb.STARTED, self.start(connection_id, name)
-        except (UnreachableError, ServiceError) as error:
+        except ServiceError as error:
             found = self._find_started(connection_id, name, newest, error)
             if found is None:
                 raise
@@ -94,7 +95,7 @@ class Airbyte:
         if error.code == TRY_AGAIN_LATER:
             jobs = self.jobs(connection_id, name)
             return next((job for job in jobs if job.state is State.RUNNING), None)
-        if not _is_transient(error):
+        if not _is_transient(error) and error.code != BAD_ANSWER:
             return None
         job = next((job for job in self.jobs(connection_id, name) if int(job.id) > newest), None)
         if job is None:
@@ -138,7 +139,7 @@ class Airbyte:
                 code=type(error).__name__,
             ) from error
         if response.is_success:
-            return response.json()
+            return _answer(response, self.url)
         raise problem(response.status_code, _body(response), f"{method} {path}")
 
 
@@ -168,6 +169,17 @@ def problem(
     if status == 404:
         return ConfigurationError(message, hint="check the connection_id of the source and airbyte.url")
     return ServiceError(message, code=TRY_AGAIN_LATER if TRY_AGAIN_LATER in kind else str(status))
+
+
+def _answer(response: httpx.Response, url: str) -> Any:
+    try:
+        return response.json()
+    except ValueError as error:
+        raise ServiceError(
+            f"Airbyte at {url} answered with something that is not JSON",
+            code=BAD_ANSWER,
+            hint="check airbyte.url: https://api.airbyte.com/v1, or https://HOST/api/public/v1 when self-hosted",
+        ) from error
 
 
 def _body(response: httpx.Response) -> Mapping[str, Any]:

@@ -37,7 +37,9 @@ def query(
     context: typer.Context,
     sql: Annotated[str, typer.Argument(help="the SQL, or - to read it from standard input")] = "",
     file: Annotated[Path | None, typer.Option("--file", "-f", help="Read the SQL from this file.")] = None,
-    database: Annotated[str, typer.Option("--database", "-d", help="For names without a database.")] = "gold",
+    database: Annotated[
+        str, typer.Option("--database", "-d", help="For names without a database; gold's if none is named.")
+    ] = "",
 ) -> None:
     """Run SQL on Athena and print its rows; cost and bytes go to stderr."""
     from etltctl.querying import read_sql, run_query

@@ -84,8 +84,8 @@ def endpoints(settings: Settings, environ: Mapping[str, str]) -> Iterator[Endpoi
     check_installed()
     stack = describe_stack(settings, environ)
     state = state_folder(settings)
-    server, started = _find_or_start(state, settings.local.port)
-    with _lease(server):
+    server, started, lease = _find_or_start(state, settings.local.port)
+    with lease:
         answer = server.request("POST", "/_etltctl/stack", stack)
         yield Endpoints(server, _environ(server, answer), started)
 
@@ -133,8 +133,11 @@ def check_installed() -> None:
         )
 
 
-def _find_or_start(state: Path, port: int) -> tuple[Server, bool]:
-    """A lock held by a process that died is free again, so no stale one can be in the way."""
+def _find_or_start(state: Path, port: int) -> tuple[Server, bool, socket.socket]:
+    """A server with a lease on it, taken before anybody else may look.
+
+    The lock of a process that died is free again, so no stale one can be in the way.
+    """
     try:
         (state / "server").mkdir(parents=True, exist_ok=True)
         lock = (state / "server" / "lock").open("w")
@@ -146,7 +149,15 @@ def _find_or_start(state: Path, port: int) -> tuple[Server, bool]:
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         server = _find(state)
-        return (server, False) if server else (_start(state, port), True)
+        lease = _take_lease(server) if server else None
+        if server is not None and lease is not None:
+            return server, False, lease
+        server = _start(state, port)
+        lease = _take_lease(server)
+    if lease is None:
+        hint = f"read {state / 'server' / 'server.log'}"
+        raise ConfigurationError("the embedded server ended as soon as it had started", hint=hint)
+    return server, True, lease
 
 
 def _find(state: Path) -> Server | None:
@@ -203,13 +214,14 @@ def _await_start(process: subprocess.Popen[bytes], state: Path, log_path: Path) 
     )
 
 
-@contextmanager
-def _lease(server: Server) -> Iterator[None]:
-    """Holds a connection open: the server ends when its last one closes, however the holder ends."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10.0) as holder:
+def _take_lease(server: Server) -> socket.socket | None:
+    """A connection held open: the server ends when its last one closes. None if it is ending just now."""
+    try:
+        holder = socket.create_connection(("127.0.0.1", server.port), timeout=10.0)
         holder.sendall(f"GET /_etltctl/lease HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode())
-        holder.recv(64)  # the lease counts from the first byte of the answer
-        yield
+        return holder if holder.recv(64) else None
+    except OSError:
+        return None
 
 
 def _environ(server: Server, stack: Mapping[str, Any]) -> dict[str, str]:

@@ -69,7 +69,7 @@ class GlueRun:
             self._ending = self._ending or (state, message)
             process = self._process
         self._change(JobRunState=meanwhile)
-        if process is not None:
+        if process is not None and process.poll() is None:
             kill_group(process)
 
     def _run(self) -> None:
@@ -78,7 +78,7 @@ class GlueRun:
             self._check_buckets()
             script, python_path = self._fetch_code()
             jvm = self._pool.take(parse_conf(self._record["Arguments"].get("--conf", "")))
-        except (AwsError, JvmFailedError, OSError) as error:
+        except (AwsError, JvmFailedError, OSError, ValueError, LookupError) as error:
             self._finish("FAILED", f"LAUNCH ERROR | {error}")
             return
         state, message = "FAILED", "the run broke off"

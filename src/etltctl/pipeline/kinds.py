@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from etltctl.airbyte import wrote
-from etltctl.errors import RunFailedError, ServiceError, UnverifiedError
+from etltctl.errors import EtltctlError, RunFailedError, UnverifiedError
 from etltctl.ledger import Ledger
 from etltctl.pipeline.model import Step, StepResult, run_key, steps
 from etltctl.pipeline.services import Services
@@ -34,16 +34,26 @@ def run_sync(pipeline: str, step: Step, services: Services, ledger: Ledger) -> S
         before_start=lambda newest: ledger.append("remote.intended", str(step), newest_before=newest),
     )
     _record_start(ledger, step, verb, job)
-    with _stopped_if_interrupted(ledger, step, job, lambda: airbyte.cancel(job)):
+    is_ours = verb is Verb.STARTED or before is not None
+    with _stopped_if_interrupted(ledger, step, job, (lambda: airbyte.cancel(job)) if is_ours else None):
         waiter = Waiter(timeout=settings.airbyte.timeout_minutes * 60)
         job = waiter.wait(job, lambda: airbyte.look_at(job.id, step.name), on_look=_progress(ledger, step))
     if job.state is not State.SUCCEEDED:
         raise _failed(
             job, hint=f"bronze keeps the last good sync; mend the cause, then: etltctl sync {step.name}"
         )
-    landed = _prove_landing(step.name, job, services, ledger)
+    landed = _proven_before(step, job, ledger)
+    if landed is None:
+        landed = _prove_landing(step.name, job, services, ledger)
     facts = {"layer": "bronze", "rows": landed, "reported_rows": job.rows}
     return StepResult(str(step), verb, job.id, facts=facts)
+
+
+def _proven_before(step: Step, job: SyncJob, ledger: Ledger) -> int | None:
+    """The rows this very run already proved for the job: a newer sync may have replaced its files since."""
+    verdict = ledger.last(str(step), "verify.result")
+    is_same = verdict is not None and verdict["proven"] and verdict.get("job") == job.id
+    return int(verdict["landed"]) if verdict is not None and is_same else None
 
 
 def _prove_landing(source: str, job: SyncJob, services: Services, ledger: Ledger) -> int:
@@ -53,7 +63,9 @@ def _prove_landing(source: str, job: SyncJob, services: Services, ledger: Ledger
     )
     wanted = services.settings.sources[source].min_rows
     is_proven = landed >= wanted and job.rows in (None, landed)
-    ledger.append("verify.result", f"sync:{source}", proven=is_proven, landed=landed, reported=job.rows)
+    ledger.append(
+        "verify.result", f"sync:{source}", job=job.id, proven=is_proven, landed=landed, reported=job.rows
+    )
     if landed < wanted:
         raise UnverifiedError(
             f"sync of {source} succeeded, but {landed} rows landed in bronze and at least {wanted} are expected",
@@ -189,16 +201,24 @@ def _progress(ledger: Ledger, step: Step) -> Callable[[Run], None]:
 
 @contextmanager
 def _stopped_if_interrupted(
-    ledger: Ledger, step: Step, run: Run, stop: Callable[[], object]
+    ledger: Ledger, step: Step, run: Run, stop: Callable[[], object] | None
 ) -> Iterator[None]:
-    """Stops the remote run when the wait for it is interrupted, and records who stopped it."""
+    """Stops the remote run when the wait for it is interrupted, and records who stopped it.
+
+    A run that somebody else started goes on: there is no `stop` for it.
+    """
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
         try:
-            stop()
-            ledger.append("remote.stopped", str(step), remote_id=run.id, stopped_by="interrupt")
-        except ServiceError as error:
+            if stop is None:
+                ledger.append(
+                    "warning.degraded", str(step), message=f"{run.id} goes on: it is not of this run"
+                )
+            else:
+                stop()
+                ledger.append("remote.stopped", str(step), remote_id=run.id, stopped_by="interrupt")
+        except EtltctlError as error:
             ledger.append("warning.degraded", str(step), message=f"{run.id} may go on: {error.message}")
         raise
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from etltctl.errors import EtltctlError, UnverifiedError, UsageError
+from etltctl.errors import UnverifiedError, UsageError
 from etltctl.runs import Verb
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ class PipelineResult:
     @property
     def is_reused(self) -> bool:
         """Whether the run had already succeeded, so that nothing was started."""
-        return all(step.verb == Verb.REUSED for step in self.steps)
+        verbs = [step.verb for step in self.steps if step.verb]
+        return bool(verbs) and all(verb == Verb.REUSED for verb in verbs)
 
 
 def steps(pipeline: str, settings: Settings) -> list[Step]:
@@ -86,7 +87,12 @@ def new_run_id(pipeline: str) -> str:
 
 def safe_run_id(run_id: str) -> str:
     """The run id with a `-` for whatever may not stand in a path, such as the colons of Airflow's run ids."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", run_id).strip("-.")
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", run_id).strip("-.")
+    if run_id and not safe:
+        raise UsageError(
+            f"the run id {run_id!r} has no letter or digit in it", hint="leave it out to get a new one"
+        )
+    return safe
 
 
 def run_key(env: str, pipeline: str, step: Step, run_id: str) -> str:
@@ -98,7 +104,7 @@ def outcome_of(error: BaseException) -> str:
     """The one word the ledger keeps for how a step or run ended."""
     if isinstance(error, UnverifiedError):
         return "unverified"
-    return "failed" if isinstance(error, EtltctlError) else "interrupted"
+    return "interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed"
 
 
 def known(things: Mapping[str, T], name: str, kind: str) -> T:

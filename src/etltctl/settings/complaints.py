@@ -7,7 +7,7 @@ from typing import Any
 
 from etltctl.errors import ConfigurationError
 from etltctl.settings.layers import Layer, first_layer
-from etltctl.settings.model import every_key
+from etltctl.settings.model import every_key, is_secret
 from etltctl.settings.places import Path as KeyPath
 
 LIMITS = {
@@ -47,7 +47,10 @@ def problem(found: Any, layers: list[Layer]) -> str:
         near = difflib.get_close_matches(keys[-1], every_key(), n=1)
         guess = f", did you mean {near[0]}?" if near else ""
         return f"{place}: unknown setting {'.'.join(keys)}{guess}"
-    return f"{place}: {'.'.join(keys)} {_plain_words(found)}"
+    said = _plain_words(found)
+    if is_secret(".".join(keys)):
+        said = said.partition(", got ")[0]
+    return f"{place}: {'.'.join(keys)} {said}"
 
 
 def _keys(steps: tuple[Any, ...]) -> KeyPath:

@@ -178,3 +178,9 @@ def test_streams_lie_below_the_source_s_prefix(tmp_path: Path) -> None:
     assert settings.stream_locations("mongodb") == {
         "mongodb_observations": "s3://pi-m3-bronze/mongodb/weather/observations/"
     }
+
+
+def test_a_wrong_secret_is_not_repeated_in_its_complaint(tmp_path: Path) -> None:
+    told = problems(tmp_path, "", ETLTCTL__AIRBYTE__CLIENT_SECRET='["tops3cret"]')
+    assert "tops3cret" not in str(told)
+    assert "airbyte.client_secret must be text" in str(told)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import duckdb
 import sqlglot
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from etltctl.local.athena.dialect import QueryError, TableName, tables_of, translate
 from etltctl.local.athena.tables import Catalog, find_table, literal, make_view
@@ -81,8 +82,15 @@ def _with_parameters(query: exp.Expr, parameters: Sequence[str]) -> exp.Expr:
         )
     query = query.copy()
     for place, text in zip(list(query.find_all(exp.Placeholder)), parameters, strict=True):
-        place.replace(sqlglot.parse_one(text, read="athena"))
+        place.replace(_literal(text))
     return query
+
+
+def _literal(text: str) -> exp.Expr:
+    try:
+        return sqlglot.parse_one(text, read="athena")
+    except SqlglotError as error:
+        raise QueryError("INVALID_PARAMETER", f"{text} is not a literal of SQL") from error
 
 
 def _describe(query: exp.Expr, database: str, catalog: Catalog) -> Answer:

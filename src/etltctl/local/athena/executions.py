@@ -165,6 +165,7 @@ class AthenaService:
         except (duckdb.Error, OSError, ValueError) as error:
             self._end(record, "FAILED", f"GENERIC_USER_ERROR: {str(error).splitlines()[0]}")
         finally:
+            self._end(record, "FAILED", "INTERNAL_ERROR: the embedded Athena could not run the query")
             with self._lock:
                 del self._engines[record.id]
             engine.close()

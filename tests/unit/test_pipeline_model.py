@@ -1,0 +1,59 @@
+"""Runs and steps: safe names, honest outcomes."""
+
+from __future__ import annotations
+
+import pytest
+
+from etltctl.errors import RunFailedError, UnverifiedError, UsageError
+from etltctl.pipeline import PipelineResult, Step, StepResult, new_run_id, run_key
+from etltctl.pipeline.model import outcome_of, safe_run_id
+
+
+def test_a_run_whose_every_start_was_reused_had_nothing_to_do() -> None:
+    done = [StepResult("sync:api", "reused"), StepResult("athena:refresh")]
+    assert PipelineResult("api", "r", 1.0, done).is_reused
+    assert not PipelineResult("api", "r", 1.0, [*done, StepResult("glue:j", "started")]).is_reused
+    assert not PipelineResult("api", "r", 1.0, [StepResult("athena:refresh")]).is_reused
+
+
+@pytest.mark.parametrize(
+    ("error", "word"),
+    [
+        (KeyboardInterrupt(), "interrupted"),
+        (SystemExit(143), "interrupted"),
+        (UnverifiedError("x"), "unverified"),
+        (RunFailedError("x"), "failed"),
+        (KeyError("bug"), "failed"),
+    ],
+)
+def test_how_a_run_ended_is_one_word(error: BaseException, word: str) -> None:
+    assert outcome_of(error) == word
+
+
+def test_airflow_s_run_ids_become_safe_in_paths() -> None:
+    assert (
+        safe_run_id("dag_api-manual__2026-01-02T03:04:05+00:00")
+        == "dag_api-manual__2026-01-02T03-04-05-00-00"
+    )
+    assert safe_run_id("../../etc") == "etc"
+
+
+def test_a_run_id_of_nothing_usable_is_refused() -> None:
+    with pytest.raises(UsageError, match="no letter or digit"):
+        safe_run_id("::")
+
+
+def test_the_run_key_is_the_same_for_every_try_and_for_nothing_else() -> None:
+    step = Step.parse("glue:job")
+    key = run_key("local", "api", step, "r1")
+    assert key == run_key("local", "api", step, "r1")
+    others = {
+        run_key("aws", "api", step, "r1"),
+        run_key("local", "api", step, "r2"),
+        run_key("local", "m", step, "r1"),
+    }
+    assert key not in others
+
+
+def test_run_ids_sort_by_time_and_name_their_pipeline() -> None:
+    assert new_run_id("bronze_to_silver").split("-", 2)[2].startswith("bronze-to-silver-")
