@@ -50,7 +50,7 @@ test: $(VENV)/.dev  ## run every test
 	$(BIN)/coverage erase
 	$(BIN)/python -m pytest --cov --cov-report=term tests
 
-check: $(VENV)/.dev  ## lint, types, import layers, lock files
+check: $(VENV)/.dev  ## lint, types, import layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

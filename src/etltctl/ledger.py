@@ -91,11 +91,12 @@ class S3Store:
         try:
             with translated("s3", bucket=self.bucket):
                 answer = self.aws.client("s3").get_object(Bucket=self.bucket, Key=self._key(run_id))
+                text = answer["Body"].read()
         except ServiceError as error:
             if error.code == "NoSuchKey":
                 return ""
             raise
-        return str(answer["Body"].read().decode())
+        return str(text.decode())
 
     def run_ids(self) -> list[str]:
         """Every run that has an object, sorted."""

@@ -189,5 +189,5 @@ def partition_values(location: str, files: Iterable[S3Object]) -> dict[str, list
 
 
 def partition_type(values: Iterable[str]) -> str:
-    """`int` if every value is a whole number, else `string`."""
-    return "int" if all(re.fullmatch(r"-?\d+", value) for value in values) else "string"
+    """`int` if every value is a whole number written as Athena would write it, else `string`."""
+    return "int" if all(re.fullmatch(r"0|-?[1-9]\d*", value) for value in values) else "string"
