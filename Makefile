@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 
-.PHONY: help demo test check format bench lock clean
+.PHONY: help demo test check format lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -59,9 +59,6 @@ check: $(VENV)/.dev  ## lint, types, import layers
 format: $(VENV)/.dev  ## rewrite the code in the project's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-
-bench: $(VENV)/.dev  ## run the benchmarks and print their ratios
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
 LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 lock: $(filter .uv/%,$(UV))  ## renew the hashed requirement files
