@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from etltctl.catalog import Catalog, Table, hive_columns, projection
-from etltctl.errors import BlockedError, ConfigurationError, UnverifiedError
+from etltctl.errors import BlockedError, UnverifiedError
 from etltctl.s3 import S3, Footer, S3Object, is_data
 
 if TYPE_CHECKING:
@@ -49,13 +49,13 @@ class Lake:
     def current_location(self, table: str) -> str:
         """Where the version of `layer.table` that readers see now lies; a bronze stream has one place only.
 
-        Raises ConfigurationError if the table was never published.
+        Raises BlockedError if the table was never published.
         """
         if table in self._streams():
             return self._streams()[table]
         found = self.catalog.table(*self._in_catalog(table))
         if found is None:
-            raise ConfigurationError(
+            raise BlockedError(
                 f"table {table} has no published version yet",
                 hint="run the job that writes it first: etltctl run PIPELINE does both",
                 table=table,

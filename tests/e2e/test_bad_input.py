@@ -160,3 +160,12 @@ def test_config_show_masks_secrets_and_tells_origins(workplace: Workplace) -> No
     rows = {row["setting"]: row for row in json.loads(done.stdout)["rows"]}
     assert rows["airbyte.client_secret"]["origin"] == "env ETLTCTL__AIRBYTE__CLIENT_SECRET"
     assert rows["athena.workgroup"]["origin"] == "default"
+
+
+def test_a_job_that_is_not_waited_for_outlives_the_command(workplace: Workplace) -> None:
+    workplace.run("sync", "mongodb")
+    started = workplace.json("run-glue", "bronze_to_silver", "--no-wait")
+    assert workplace.json("local", "status")["running"]
+    again = workplace.json("run-glue", "bronze_to_silver", "--wait", "--run-id", started["run_id"])
+    assert again["verb"] in {"adopted", "reused"}
+    assert again["remote_id"] == started["remote_id"]

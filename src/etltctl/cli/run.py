@@ -88,10 +88,8 @@ def run_glue(
     session: Session = context.obj
     step = Step("glue", job)
     go = run_alone if wait else start_job
-    with (
-        session.connected(partial(check_exists, step)) as settings,
-        session.console.following("run-glue") as on_event,
-    ):
+    reach = session.connected(partial(check_exists, step), outlives=not wait)
+    with reach as settings, session.console.following("run-glue") as on_event:
         result = go(step, settings, run_id=run_id, on_event=on_event)
     told = (
         "and published"

@@ -32,9 +32,12 @@ class Session:
         return load_settings(config=self.config, env=self.env)
 
     @contextmanager
-    def connected(self, check: Callable[[Settings], object] | None = None) -> Iterator[Settings]:
+    def connected(
+        self, check: Callable[[Settings], object] | None = None, *, outlives: bool = False
+    ) -> Iterator[Settings]:
         """The settings with their services within reach; `check` looks at the settings before anything starts.
 
+        What the command starts may go on after it (`outlives`): then the embedded server is kept as well.
         In the local environment the embedded server is found or started and this process's environment leads to it;
         from here on nothing knows the difference.
         """
@@ -47,6 +50,9 @@ class Session:
         from etltctl.local import endpoints
 
         with endpoints(settings, os.environ) as found:
+            if outlives and found.started:
+                found.keep()
+                self.console.say("the embedded server stays up for it; etltctl local down ends it")
             os.environ.update(found.environ)
             for name in set(os.environ) - set(found.apply_to(os.environ)):
                 del os.environ[name]

@@ -69,6 +69,10 @@ class Endpoints:
     environ: Mapping[str, str] = field(repr=False)
     started: bool = False
 
+    def keep(self) -> None:
+        """Lets the server run on after the command has ended."""
+        self.server.request("POST", "/_etltctl/keep", {"keep": True})
+
     def apply_to(self, environ: Mapping[str, str]) -> dict[str, str]:
         """The environment with these endpoints in it and nothing of any real AWS account."""
         kept = {name: value for name, value in environ.items() if not _leads_elsewhere(name)}
@@ -98,7 +102,7 @@ def find_server(settings: Settings) -> Server | None:
 def keep_server(settings: Settings, environ: Mapping[str, str]) -> Endpoints:
     """Starts the server, or finds it, and lets it run on after the command has ended."""
     with endpoints(settings, environ) as found:
-        found.server.request("POST", "/_etltctl/keep", {"keep": True})
+        found.keep()
         return found
 
 

@@ -116,6 +116,7 @@ def _describe(query: exp.Expr, database: str, catalog: Catalog) -> Answer:
 
 
 def _column(name: str, kind: str) -> Column:
+    name = re.sub(r"^_col_(\d+)$", r"_col\1", name)  # Athena's own name for a column that was given none
     if found := re.fullmatch(r"DECIMAL\((\d+),\s*(\d+)\)", kind):
         return name, "decimal", int(found[1]), int(found[2])
     return name, athena_type(kind), 0, 0
