@@ -25,7 +25,7 @@ class Waiter:
 
     timeout: float = 3600.0
     first_look: float = 0.2
-    growth: float = 1.3
+    growth: float = 1.1  # a run is noticed at most a tenth of its own length late
     longest: float = 20.0
     patience: float = 300.0
     clock: Callable[[], float] = time.monotonic
