@@ -1,15 +1,24 @@
 """Make silver.weather_observation: one cleaned row per place and time from the weather documents in bronze."""
 
-import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, Observation, SparkSession, Window
+from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from lake import JobArguments, QualityError, arguments, read_stream, spark_session, write_audit, write_table
-from weather_config import read_config
+from job_config import WEATHER, config_hash, read_config
+from lake import JobArguments, arguments, read_stream, spark_session, write_audit, write_table
+from weather_counts import (
+    TABLE,
+    check_counts,
+    check_places,
+    check_units,
+    count_observations,
+    count_screened,
+    make_audit,
+    tell_rejections,
+)
 from weather_documents import BRONZE, MEASURES, flatten_documents
 from weather_formulas import (
     CALM_MS,
@@ -19,9 +28,8 @@ from weather_formulas import (
     city_key,
     standard_factor,
 )
-from weather_quality import CODES, flags, null_impossible, rejection_reason
+from weather_quality import flags, null_impossible, rejection_reason
 
-TABLE = "silver.weather_observation"
 REJECTS = "silver_rejects.weather_observation"
 SOURCE = "bronze.mongodb_observations"
 KEY = ("city_key", "year", "observed_at")
@@ -32,7 +40,7 @@ _COLUMNS = (
     *_TEMPERATURES, "pressure_msl_hpa", "pressure_station_hpa", "pressure_source", "humidity_pct",
     "wind_speed_ms", "wind_gust_ms", "wind_dir_deg", "clouds_pct", "rain_1h_mm", "snow_1h_mm", "precip_from_3h",
     "visibility_m", "weather_id", "weather_main", "weather_description", "weather_ids", "air_density_kgm3",
-    "source_rows", "dq_flags", "ingested_at", "run_id", "source_file", "year",
+    "source_rows", "dq_flags", "ingested_at", "run_id", "config_hash", "source_file", "year",
 )  # fmt: skip
 
 
@@ -48,12 +56,14 @@ def screen_documents(bronze: DataFrame, config: Mapping[str, Any]) -> DataFrame:
     return named.withColumn("reason", rejection_reason())
 
 
-def observe_weather(screened: DataFrame, config: Mapping[str, Any], run_id: str) -> DataFrame:
+def observe_weather(
+    screened: DataFrame, config: Mapping[str, Any], lineage: Mapping[str, Column]
+) -> DataFrame:
     """Kept documents as rows of silver.weather_observation, sorted by the key within each file."""
     kept = screened.where(F.col("reason").isNull()).withColumn("observed_at", F.timestamp_seconds("dt"))
     merged = _merge_documents(kept.withColumn("year", F.year("observed_at")))
     cleaned = _clean(merged, config)
-    return _derive(cleaned, run_id).select(*_COLUMNS).sortWithinPartitions(*KEY)
+    return _derive(cleaned).withColumns(dict(lineage)).select(*_COLUMNS).sortWithinPartitions(*KEY)
 
 
 def _merge_documents(kept: DataFrame) -> DataFrame:
@@ -115,7 +125,7 @@ def _places(config: Mapping[str, Any]) -> Column:
     return F.create_map(*entries) if entries else empty
 
 
-def _derive(cleaned: DataFrame, run_id: str) -> DataFrame:
+def _derive(cleaned: DataFrame) -> DataFrame:
     local = F.timestamp_seconds(F.col("dt") + F.coalesce("timezone", F.lit(0)))
     severest = F.get(F.col("weather"), F.size("weather") - 1)
     blowing = F.when(F.col("wind_speed_ms") < CALM_MS, None).otherwise(F.col("wind_dir_deg"))
@@ -133,7 +143,6 @@ def _derive(cleaned: DataFrame, run_id: str) -> DataFrame:
             "weather_description": severest["description"],
             "weather_ids": F.array_sort(F.array_compact(F.col("weather.id"))),
             "ingested_at": F.timestamp_millis(F.col("_airbyte_extracted_at")),
-            "run_id": F.lit(run_id),
         }
     )
     density = air_density(F.col("temp_c"), F.col("pressure_station_hpa"), F.col("humidity_pct"))
@@ -156,73 +165,30 @@ def _station_pressure() -> dict[str, Column]:
     }
 
 
-def count_screened(screened: DataFrame) -> tuple[DataFrame, Observation]:
-    """Count documents and rejections while they are read, at no extra pass."""
-    counts = Observation("screened")
-    rejected = F.count("reason").alias("rejected")
-    return screened.observe(counts, F.count(F.lit(1)).alias("rows_in"), rejected), counts
-
-
-def count_observations(silver: DataFrame) -> tuple[DataFrame, Observation]:
-    """Count rows, merged documents and every flag while the table is written."""
-    counts = Observation("observations")
-    found = [
-        F.coalesce(F.sum(F.array_contains("dq_flags", code).cast("int")), F.lit(0)).alias(code)
-        for code in CODES
-    ]
-    merged = F.coalesce(F.sum(F.col("source_rows") - 1), F.lit(0)).alias("merged")
-    return silver.observe(counts, F.count(F.lit(1)).alias("rows_out"), merged, *found), counts
-
-
-def check_counts(
-    audit: Mapping[str, Any], max_reject_share: float, tell: Callable[[], str] = lambda: ""
-) -> None:
-    """Raise QualityError when rows were lost or too many documents were rejected; `tell` says which."""
-    if audit["rows_in"] != audit["rows_out"] + audit["merged"] + audit["rejected"]:
-        raise QualityError(f"rows in are not rows out, merged and rejected: {json.dumps(audit)}")
-    if audit["rejected"] > max_reject_share * audit["rows_in"]:
-        raise QualityError(
-            f"{audit['rejected']} of {audit['rows_in']} documents rejected, more than {max_reject_share:.1%} {tell()}"
-        )
-
-
-def tell_rejections(screened: DataFrame) -> str:
-    """The commonest reasons, each with its number of documents and an example."""
-    example = F.min(F.struct("source_file", "source_row", "_id", "dt", "city_name")).alias("example")
-    reasons = (
-        screened.where("reason is not null").groupBy("reason").agg(F.count(F.lit(1)).alias("n"), example)
-    )
-    commonest = reasons.orderBy(F.desc("n"), "reason").limit(5).collect()
-    return "; ".join(f"{row.reason} {row.n} times, as in {row.example.asDict()}" for row in commonest)
-
-
 def run(spark: SparkSession, job: JobArguments) -> None:
-    """Write the tables the run asks for; raise QualityError when the result must not be published."""
-    config = read_config(job.config)
-    bronze = read_stream(spark, job.inputs[SOURCE], BRONZE)
-    screened, screened_counts = count_screened(screen_documents(bronze, config))
-    if REJECTS in job.outputs:
-        write_table(_rejects(screen_documents(bronze, config), job.run_id), job.outputs[REJECTS])
-    if TABLE not in job.outputs:
-        return
-    silver, silver_counts = count_observations(observe_weather(screened, config, job.run_id))
+    """Write the table and, where asked for, what was rejected; raise QualityError if neither must be published."""
+    config = read_config(WEATHER, job.config)
+    lineage = {"run_id": F.lit(job.run_id), "config_hash": F.lit(config_hash(config))}
+    documents = screen_documents(read_stream(spark, job.inputs[SOURCE], BRONZE), config)
+    screened, screened_counts = count_screened(documents)
+    silver, silver_counts = count_observations(observe_weather(screened, config, lineage))
     write_table(silver, job.outputs[TABLE], ("city_key", "year"))
     audit = make_audit(screened_counts.get, silver_counts.get)
     write_audit(spark, job.outputs[TABLE], audit)
-    check_counts(audit, config["max_reject_share"], lambda: tell_rejections(screen_documents(bronze, config)))
+    if REJECTS in job.outputs:
+        rejected = rejects(documents, lineage)
+        # No second look at every document for nothing.
+        write_table(rejected if audit["rejected"] else rejected.limit(0), job.outputs[REJECTS])
+    check_counts(audit, config["max_reject_share"], lambda: tell_rejections(documents))
+    check_places(screened_counts.get["places"], silver_counts.get["places"])
+    check_units(screened_counts.get, config["units"])
 
 
-def _rejects(screened: DataFrame, run_id: str) -> DataFrame:
+def rejects(screened: DataFrame, lineage: Mapping[str, Column]) -> DataFrame:
+    """silver_rejects.weather_observation: the documents that cannot be kept, each with its reason and its source."""
     rejected = screened.where(F.col("reason").isNotNull())
-    lineage = ("_id", "source_file", "source_row", "city_name", "dt", "dt_iso")
-    return rejected.select("reason", *lineage, F.lit(run_id).alias("run_id"))
-
-
-def make_audit(screened: Mapping[str, int], observations: Mapping[str, int]) -> dict[str, Any]:
-    """The row counts of the table, with the flags that occurred."""
-    found = {code: observations[code] for code in CODES if observations[code]}
-    totals = {name: observations[name] for name in ("rows_out", "merged")}
-    return {"table": TABLE, **screened, **totals, "flags": found}
+    source = ("_id", "source_file", "source_row", "city_name", "dt", "dt_iso")
+    return rejected.select("reason", *source, *(value.alias(name) for name, value in lineage.items()))
 
 
 if __name__ == "__main__":

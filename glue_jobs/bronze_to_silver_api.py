@@ -6,34 +6,42 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from typing import Any
 
-from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from f1_cleaning import Records, clean_rows, screen_rows
-from f1_config import read_config
 from f1_quality import REFERENCES, Reference, failing_codes, rules_of
 from f1_records import COLUMNS, no_records, read_records
-from f1_tables import TABLES
+from job_config import F1, config_hash, read_config
 from lake import JobArguments, QualityError, arguments, spark_session, write_audit, write_table
 
-REJECTS = "silver_rejects."
+REJECTS = "silver_rejects.f1_row"
 INPUT = "bronze.api_"
 WRITERS = 4  # each table is one small task: several at a time fill the cores
 EXAMPLES = 5
 
+Lineage = Mapping[str, Column]
+
+_REJECT_COLUMNS = {
+    "table_name": "string", "reason": "string", "row": "string", "source_file": "string", "source_row": "long",
+}  # fmt: skip
+
 
 def run(spark: SparkSession, job: JobArguments) -> None:
     """Write every table that is asked for; raise QualityError when the result must not be published."""
-    config = read_config(job.config)
+    config = read_config(F1, job.config)
     failing = failing_codes(config["rule_actions"])
+    lineage = {"run_id": F.lit(job.run_id), "config_hash": F.lit(config_hash(config))}
     with ThreadPoolExecutor(WRITERS) as threads:
         records = _read(spark, job.inputs, threads)
 
         def write(table: str) -> dict[str, Any]:
-            return _write(spark, job, table, records)
+            return _write(spark, table, job.outputs[table], records, lineage)
 
-        audits = list(threads.map(write, [table for table in job.outputs if table in TABLES]))
-        list(threads.map(lambda table: _write_rejects(job, table, records), _reject_tables(job)))
+        audits = list(threads.map(write, [table for table in job.outputs if table != REJECTS]))
+    if REJECTS in job.outputs:
+        tables = [audit["table"] for audit in audits if audit["rejected"]]
+        write_table(reject_rows(spark, tables, records, lineage), job.outputs[REJECTS])
     for audit in audits:
         check_audit(audit, failing, config["max_reject_share"], records)
     check_references(spark, job.outputs)
@@ -51,15 +59,17 @@ def _read(spark: SparkSession, inputs: Mapping[str, str], threads: ThreadPoolExe
     return dict(zip(COLUMNS, threads.map(read, COLUMNS), strict=True))
 
 
-def _write(spark: SparkSession, job: JobArguments, table: str, records: Records) -> dict[str, Any]:
+def _write(
+    spark: SparkSession, table: str, location: str, records: Records, lineage: Lineage
+) -> dict[str, Any]:
     screened, before = count_screened(table, screen_rows(table, records))
-    rows, after = count_rows(table, clean_rows(table, screened, records, job.run_id))
-    write_table(rows, job.outputs[table])
+    rows, after = count_rows(table, clean_rows(table, screened, records, lineage))
+    write_table(rows, location)
     found = after.get
     codes = {rule.code: found[rule.code] for rule in rules_of(table) if found[rule.code]}
     counts = {"rows_out": found["rows_out"], "merged": found["merged"]}
     audit = {"table": table, **before.get, **counts, "flags": codes}
-    write_audit(spark, job.outputs[table], audit)
+    write_audit(spark, location, audit)
     return audit
 
 
@@ -78,13 +88,13 @@ def count_rows(table: str, rows: DataFrame) -> tuple[DataFrame, Observation]:
     return rows.observe(counts, F.count(F.lit(1)).alias("rows_out"), merged, *found), counts
 
 
-def _reject_tables(job: JobArguments) -> list[str]:
-    return [table for table in job.outputs if table.startswith(REJECTS)]
-
-
-def _write_rejects(job: JobArguments, table: str, records: Records) -> None:
-    rejected = rejects(table.replace(REJECTS, "silver."), records)
-    write_table(rejected.withColumn("run_id", F.lit(job.run_id)).coalesce(1), job.outputs[table])
+def reject_rows(spark: SparkSession, tables: Iterable[str], records: Records, lineage: Lineage) -> DataFrame:
+    """silver_rejects.f1_row: what cannot be kept in any of the tables, each row with its reason and its source."""
+    none = spark.range(0).select(
+        *(F.lit(None).cast(kind).alias(name) for name, kind in _REJECT_COLUMNS.items())
+    )
+    parts = (rejects(table, records).withColumn("table_name", F.lit(table)) for table in tables)
+    return reduce(DataFrame.unionByName, parts, none).withColumns(dict(lineage)).coalesce(1)
 
 
 def rejects(table: str, records: Records) -> DataFrame:

@@ -105,7 +105,7 @@ def keep_one(rows: DataFrame, table: Table) -> DataFrame:
     )
 
 
-def clean_rows(name: str, screened: DataFrame, records: Records, run_id: str) -> DataFrame:
+def clean_rows(name: str, screened: DataFrame, records: Records, lineage: Mapping[str, Column]) -> DataFrame:
     """The silver table `name` from its screened rows, in order of its key.
 
     One task does it all: the whole history of the sport is some ten thousand rows a table, less than a shuffle costs.
@@ -117,7 +117,7 @@ def clean_rows(name: str, screened: DataFrame, records: Records, run_id: str) ->
     flagged = derived.withColumn("dq_flags", flags(name)).drop(*_NOT_COLUMNS)
     last = ("source_rows", "dq_flags", "ingested_at")
     columns = [column for column in flagged.columns if column not in last]
-    return flagged.select(*columns, *last, F.lit(run_id).alias("run_id")).sortWithinPartitions(*table.key)
+    return flagged.select(*columns, *last).withColumns(dict(lineage)).sortWithinPartitions(*table.key)
 
 
 def mark_sprints(races: DataFrame, sprints: DataFrame) -> DataFrame:

@@ -7,8 +7,8 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, Observation, SparkSession, Window
 from pyspark.sql import functions as F
 
+from job_config import WEATHER, config_hash, read_config
 from lake import JobArguments, QualityError, arguments, spark_session, write_audit, write_table
-from weather_config import config_hash, read_config
 from weather_formulas import direction_of, weibull_c, weibull_k, wind_class, wind_power_density
 from weather_hours import hours_of, read_observations
 from weather_patterns import conditions, hours_of_day, rank_days, wind_rose
@@ -149,7 +149,7 @@ def _is_sound() -> Column:
 
 def run(spark: SparkSession, job: JobArguments) -> None:
     """Write the gold tables the run asks for; raise QualityError when a row breaks a law of its table."""
-    config = read_config(job.config)
+    config = read_config(WEATHER, job.config)
     hours = hours_of(read_observations(spark, job.inputs[SOURCE]), config)
     if len(job.outputs) > FEW_TABLES:
         hours.persist()

@@ -3,11 +3,12 @@
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import reduce
 
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from f1_config import config_hash, read_config
 from f1_races import circuit_stats, circuit_wins, pit_stats, quali_vs_race, teammate_h2h
 from f1_seasons import (
     Seasons,
@@ -17,61 +18,83 @@ from f1_seasons import (
     driver_progression,
     reconciliation,
 )
+from job_config import F1, config_hash, read_config
 from lake import JobArguments, QualityError, arguments, spark_session, write_audit, write_table
 
 RECONCILIATION = "gold.f1_standings_reconciliation"
 WRITERS = 4  # each table is one small task: several at a time fill the cores
 EXAMPLES = 5
 
-TABLES: Mapping[str, tuple[Callable[[Seasons], DataFrame], tuple[str, ...]]] = {
-    "gold.f1_driver_championship": (driver_championship, ("season", "driver_id")),
-    "gold.f1_constructor_championship": (constructor_championship, ("season", "constructor_id")),
-    RECONCILIATION: (reconciliation, ("season", "round", "kind", "entity_id")),
-    "gold.f1_driver_points_progression": (driver_progression, ("season", "round", "driver_id")),
-    "gold.f1_constructor_points_progression": (
-        constructor_progression,
-        ("season", "round", "constructor_id"),
+RESULT, QUALIFYING, PIT_STOP = "silver.f1_result", "silver.f1_qualifying", "silver.f1_pit_stop"
+STANDINGS = ("silver.f1_driver_standing", "silver.f1_constructor_standing")
+
+
+@dataclass(frozen=True)
+class GoldTable:
+    """How a table is made, its key, and the silver tables whose rows it tells of."""
+
+    make: Callable[[Seasons], DataFrame]
+    key: tuple[str, ...]
+    tells_of: tuple[str, ...]
+
+
+TABLES: Mapping[str, GoldTable] = {
+    "gold.f1_driver_championship": GoldTable(driver_championship, ("season", "driver_id"), (RESULT,)),
+    "gold.f1_constructor_championship": GoldTable(
+        constructor_championship, ("season", "constructor_id"), (RESULT,)
     ),
-    "gold.f1_quali_vs_race": (quali_vs_race, ("season", "round", "driver_id")),
-    "gold.f1_pit_stats": (pit_stats, ("season", "round", "constructor_id")),
-    "gold.f1_teammate_h2h": (teammate_h2h, ("season", "constructor_id", "driver_a", "driver_b")),
-    "gold.f1_circuit_stats": (circuit_stats, ("circuit_id",)),
-    "gold.f1_circuit_wins": (circuit_wins, ("circuit_id", "driver_id")),
+    RECONCILIATION: GoldTable(reconciliation, ("season", "round", "kind", "entity_id"), STANDINGS),
+    "gold.f1_driver_points_progression": GoldTable(
+        driver_progression, ("season", "round", "driver_id"), (RESULT,)
+    ),
+    "gold.f1_constructor_points_progression": GoldTable(
+        constructor_progression, ("season", "round", "constructor_id"), (RESULT,)
+    ),
+    "gold.f1_quali_vs_race": GoldTable(quali_vs_race, ("season", "round", "driver_id"), (QUALIFYING, RESULT)),
+    "gold.f1_pit_stats": GoldTable(pit_stats, ("season", "round", "constructor_id"), (PIT_STOP,)),
+    "gold.f1_teammate_h2h": GoldTable(
+        teammate_h2h, ("season", "constructor_id", "driver_a", "driver_b"), (RESULT, QUALIFYING)
+    ),
+    "gold.f1_circuit_stats": GoldTable(circuit_stats, ("circuit_id",), (RESULT,)),
+    "gold.f1_circuit_wins": GoldTable(circuit_wins, ("circuit_id", "driver_id"), (RESULT,)),
 }
 
 
 def run(spark: SparkSession, job: JobArguments) -> None:
     """Write every table that is asked for; raise QualityError if the standings do not reconcile."""
-    config = read_config(job.config)
+    config = read_config(F1, job.config)
     version = F.lit(config_hash(config))
     with ThreadPoolExecutor(WRITERS) as threads:
         # One task for all of a table: seasons are some hundred rows, less than a shuffle costs.
         tables = threads.map(lambda location: spark.read.parquet(location).coalesce(1), job.inputs.values())
         seasons = Seasons(spark, dict(zip(job.inputs, tables, strict=True)), config)
+        read = count_rows(seasons.tables)
 
         def write(table: str) -> None:
-            make, key = TABLES[table]
-            rows = make(seasons).withColumns({"run_id": F.lit(job.run_id), "config_hash": version})
-            _write(spark, rows.coalesce(1).sortWithinPartitions(*key), table, job.outputs[table])
+            gold = TABLES[table]
+            rows = gold.make(seasons).withColumns({"run_id": F.lit(job.run_id), "config_hash": version})
+            ordered = rows.coalesce(1).sortWithinPartitions(*gold.key)
+            rows_in = sum(read[silver] for silver in gold.tells_of)
+            _write(spark, ordered, table, job.outputs[table], rows_in)
 
         list(threads.map(write, job.outputs))
     if RECONCILIATION in job.outputs:
         check_reconciliation(spark.read.parquet(job.outputs[RECONCILIATION]))
 
 
-def _write(spark: SparkSession, rows: DataFrame, table: str, location: str) -> None:
+def count_rows(tables: Mapping[str, DataFrame]) -> dict[str, int]:
+    """The rows of each table, which Parquet's footers know."""
+    counts = (
+        rows.agg(F.lit(name).alias("name"), F.count(F.lit(1)).alias("n")) for name, rows in tables.items()
+    )
+    return {row["name"]: row["n"] for row in reduce(DataFrame.unionByName, counts).collect()}
+
+
+def _write(spark: SparkSession, rows: DataFrame, table: str, location: str, rows_in: int) -> None:
     counts = Observation(table)
     write_table(rows.observe(counts, F.count(F.lit(1)).alias("rows_out")), location)
-    rows_out = counts.get["rows_out"]
-    audit = {
-        "table": table,
-        "rows_in": rows_out,
-        "rows_out": rows_out,
-        "merged": 0,
-        "rejected": 0,
-        "flags": {},
-    }
-    write_audit(spark, location, audit)
+    audit = {"table": table, "rows_in": rows_in, "rows_out": counts.get["rows_out"]}
+    write_audit(spark, location, {**audit, "merged": 0, "rejected": 0, "flags": {}})
 
 
 def check_reconciliation(rows: DataFrame) -> None:

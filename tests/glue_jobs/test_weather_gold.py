@@ -78,12 +78,12 @@ def silver(spark: SparkSession) -> Callable[..., DataFrame]:
 @pytest.fixture(scope="module")
 def gold(silver: Callable[..., DataFrame]) -> Callable[..., list[Row]]:
     """Turns observations into the rows of one gold table, in order."""
+    from job_config import WEATHER, read_config
     from silver_to_gold import TABLES
-    from weather_config import read_config
     from weather_hours import hours_of
 
     def make(table: str, *rows: dict[str, Any], **config: Any) -> list[Row]:
-        settings = read_config(config)
+        settings = read_config(WEATHER, config)
         found = TABLES[table](hours_of(silver(*rows), settings), settings).collect()
         return sorted(found, key=lambda row: row[:3])
 
@@ -140,10 +140,10 @@ def test_a_month_counts_its_days_and_hours(gold: Callable[..., list[Row]]) -> No
 
 
 def test_the_hash_of_the_settings_changes_with_them() -> None:
-    from weather_config import config_hash, read_config
+    from job_config import WEATHER, config_hash, read_config
 
-    assert len(config_hash(read_config({}))) == 12
-    assert config_hash(read_config({})) != config_hash(read_config({"hub_height_m": 80}))
+    assert len(config_hash(read_config(WEATHER, {}))) == 12
+    assert config_hash(read_config(WEATHER, {})) != config_hash(read_config(WEATHER, {"hub_height_m": 80}))
 
 
 def values(spark: SparkSession, *columns: Column) -> list[Any]:

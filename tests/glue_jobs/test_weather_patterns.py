@@ -31,14 +31,14 @@ def hour(**fields: Any) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def gold(spark: SparkSession) -> Callable[..., list[Row]]:
     """Turns hours into the rows of one gold table."""
+    from job_config import WEATHER, read_config
     from silver_to_gold import TABLES
-    from weather_config import read_config
 
     names = [column.split()[0] for column in HOURS.strip().split(",")]
 
     def make(table: str, *hours: dict[str, Any]) -> list[Row]:
         rows = spark.createDataFrame([tuple(row[name] for name in names) for row in hours], HOURS)
-        return TABLES[f"gold.{table}"](rows, read_config({})).collect()
+        return TABLES[f"gold.{table}"](rows, read_config(WEATHER, {})).collect()
 
     return make
 

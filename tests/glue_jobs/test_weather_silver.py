@@ -44,12 +44,13 @@ def document(**fields: Any) -> dict[str, Any]:
 def observe(spark: SparkSession, location: str, **config: Any) -> list[Row]:
     """The rows of silver made from a bronze stream, in order of place and time."""
     from bronze_to_silver import observe_weather, screen_documents
-    from weather_config import read_config
+    from job_config import WEATHER, config_hash, read_config
     from weather_documents import BRONZE
 
-    settings = read_config(config)
+    settings = read_config(WEATHER, config)
     screened = screen_documents(read_stream(spark, location, BRONZE), settings)
-    rows = observe_weather(screened, settings, "run-1").collect()
+    lineage = {"run_id": F.lit("run-1"), "config_hash": F.lit(config_hash(settings))}
+    rows = observe_weather(screened, settings, lineage).collect()
     return sorted(rows, key=lambda row: (row.city_key, row.observed_at))
 
 
@@ -134,7 +135,7 @@ def test_documents_without_time_or_place_are_rejected(
     spark: SparkSession, write_weather_bronze: WriteBronze
 ) -> None:
     from bronze_to_silver import screen_documents
-    from weather_config import read_config
+    from job_config import WEATHER, read_config
     from weather_documents import BRONZE
 
     timeless = [{"dt": None}, {"dt": "noon"}, {"dt": str(EARLIEST_DT - 1)}, {"dt": "4102444800"}]
@@ -142,7 +143,7 @@ def test_documents_without_time_or_place_are_rejected(
     kept = [{"dt": str(EARLIEST_DT)}]
     documents = [document(**{"dt": str(NOON), **change}) for change in (*timeless, *nameless, *kept)]
     bronze = read_stream(spark, write_weather_bronze(documents), BRONZE)
-    reasons = [row.reason for row in screen_documents(bronze, read_config({})).collect()]
+    reasons = [row.reason for row in screen_documents(bronze, read_config(WEATHER, {})).collect()]
     assert reasons == ["DT_MISSING"] * 4 + ["CITY_MISSING"] * 2 + [None]
 
 
@@ -300,11 +301,49 @@ def test_a_run_without_a_single_kept_row_ends_and_fails(
     assert json.loads(line)["rows_out"] == 0
 
 
+@pytest.mark.parametrize(("units", "temp"), [("metric", 288.15), ("standard", 15.0)])
+def test_temperatures_of_other_units_fail_the_run(
+    spark: SparkSession, write_weather_bronze: WriteBronze, tmp_path: Path, units: str, temp: float
+) -> None:
+    from bronze_to_silver import SOURCE, TABLE, run
+
+    documents = [document(dt=NOON + index * HOUR, main={"temp": temp}) for index in range(3)]
+    inputs, outputs = {SOURCE: write_weather_bronze(documents)}, {TABLE: str(tmp_path / "silver")}
+    with pytest.raises(QualityError, match=rf'units.*"{units}"'):
+        run(spark, JobArguments("run-1", inputs, outputs, {"units": units}))
+
+
+def test_a_single_wrong_reading_does_not_make_the_rest_kelvin(
+    spark: SparkSession, write_weather_bronze: WriteBronze, tmp_path: Path
+) -> None:
+    from bronze_to_silver import SOURCE, TABLE, run
+
+    documents = [
+        document(dt=NOON + index * HOUR, dt_iso=None, main={"temp": temp})
+        for index, temp in enumerate([15.0, 14.0, 288.15])
+    ]
+    outputs = {TABLE: str(tmp_path / "silver")}
+    run(spark, JobArguments("run-1", {SOURCE: write_weather_bronze(documents)}, outputs, {}))
+    rows = spark.read.parquet(outputs[TABLE]).orderBy("observed_at").collect()
+    assert [row.temp_c for row in rows] == [15.0, 14.0, None]
+
+
+def test_a_place_whose_every_document_is_rejected_fails_the_run(
+    spark: SparkSession, write_weather_bronze: WriteBronze, tmp_path: Path
+) -> None:
+    from bronze_to_silver import SOURCE, TABLE, run
+
+    location = write_weather_bronze([document(), document(city_name="Riohacha", dt=None)])
+    job = JobArguments("r", {SOURCE: location}, {TABLE: str(tmp_path / "silver")}, {"max_reject_share": 0.5})
+    with pytest.raises(QualityError, match="rejected of: riohacha"):
+        run(spark, job)
+
+
 def test_an_unknown_setting_is_named() -> None:
-    from weather_config import read_config
+    from job_config import WEATHER, read_config
 
     with pytest.raises(KeyError, match="hub_hight_m"):
-        read_config({"hub_hight_m": 90})
+        read_config(WEATHER, {"hub_hight_m": 90})
 
 
 @pytest.mark.pack

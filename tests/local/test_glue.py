@@ -50,7 +50,7 @@ def stack(scripts: Path) -> dict[str, Any]:
     job = {
         "name": "job",
         "script": str(scripts / "job.py"),
-        "extra_py_files": [str(scripts / "shared_words.py")],
+        "extra_files": [str(scripts / "shared_words.py")],
         "script_location": "s3://lake-scripts/glue_jobs/job.py",
         "role": "glue",
         "glue_version": "5.1",

@@ -18,7 +18,8 @@ from etltctl.local.wire import AwsError
 if TYPE_CHECKING:
     from etltctl.local.s3 import S3Directory
 
-FOR_GLUE_ITSELF = frozenset({"--conf", "--extra-py-files"})
+EXTRA_FILES = ("--extra-py-files", "--extra-files")
+FOR_GLUE_ITSELF = frozenset({"--conf", *EXTRA_FILES})
 ARCHIVES = frozenset({".zip", ".whl", ".egg"})
 PUMP_TIMEOUT_S = 2.0
 BUCKET = re.compile(r"s3a?://([a-z0-9][a-z0-9.-]*)")
@@ -139,8 +140,8 @@ class GlueRun:
         code = self._folder / "code"
         code.mkdir(exist_ok=True)
         script = self._fetch(self._job["Command"]["ScriptLocation"], code)
-        extra = self._record["Arguments"].get("--extra-py-files", "").split(",")
-        files = [self._fetch(place.strip(), code) for place in extra if place.strip()]
+        extra = ",".join(self._record["Arguments"].get(name, "") for name in EXTRA_FILES)
+        files = [self._fetch(place.strip(), code) for place in extra.split(",") if place.strip()]
         return script, [str(code), *(str(file) for file in files if file.suffix in ARCHIVES)]
 
     def _fetch(self, place: str, folder: Path) -> Path:

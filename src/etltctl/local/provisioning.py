@@ -11,6 +11,8 @@ from etltctl.local.wire import AwsError
 if TYPE_CHECKING:
     from etltctl.local.s3 import S3Directory
 
+MODULE_SUFFIXES = (".py", ".zip", ".egg", ".whl")
+
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 
@@ -39,7 +41,7 @@ def _provide_job(job: Mapping[str, Any], directory: S3Directory, call: Call) -> 
     location = job["script_location"]
     folder = location.rpartition("/")[0]
     _upload(Path(job["script"]), location, directory)
-    extra = [Path(file) for file in job.get("extra_py_files", ())]
+    extra = [Path(file) for file in job.get("extra_files", ())]
     for file in extra:
         _upload(file, f"{folder}/{file.name}", directory)
     wanted = _definition(job, [f"{folder}/{file.name}" for file in extra])
@@ -48,10 +50,13 @@ def _provide_job(job: Mapping[str, Any], directory: S3Directory, call: Call) -> 
         call("AWSGlue.CreateJob", wanted)
 
 
-def _definition(job: Mapping[str, Any], extra_py_files: list[str]) -> dict[str, Any]:
-    arguments = {"--job-language": "python"}
-    if extra_py_files:
-        arguments["--extra-py-files"] = ",".join(extra_py_files)
+def _definition(job: Mapping[str, Any], extra: list[str]) -> dict[str, Any]:
+    """Glue puts modules on the import path and everything else into the working directory."""
+    modules = [place for place in extra if place.endswith(MODULE_SUFFIXES)]
+    files = {"--extra-py-files": modules, "--extra-files": [place for place in extra if place not in modules]}
+    arguments = {"--job-language": "python"} | {
+        name: ",".join(places) for name, places in files.items() if places
+    }
     return {
         "Name": job["name"],
         "Role": job.get("role") or "etltctl",

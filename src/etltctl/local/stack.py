@@ -44,7 +44,7 @@ def _job(name: str, settings: Settings) -> dict[str, Any]:
     return {
         "name": name,
         "script": str(script),
-        "extra_py_files": [str(file) for file in settings.extra_py_files(name)],
+        "extra_files": [str(file) for file in settings.extra_files(name)],
         "script_location": f"{settings.lake.scripts}/glue_jobs/{script.name}",
         "role": job.role,
         "glue_version": job.glue_version,

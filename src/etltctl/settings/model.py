@@ -253,7 +253,7 @@ class Settings(Section):
         own = self._folder / script
         return own if own.is_file() else project_file(script)
 
-    def extra_py_files(self, job: str) -> list[Path]:
+    def extra_files(self, job: str) -> list[Path]:
         """The modules and data files that stand beside the script and are no job's script themselves."""
         script = self.script_path(job)
         scripts = {self.script_path(name) for name in self.glue.jobs}

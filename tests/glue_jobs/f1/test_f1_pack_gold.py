@@ -97,8 +97,8 @@ def test_sprint_weekends_leave_more_to_win(rows: dict[str, list[Row]]) -> None:
 def test_keys_are_unique(rows: dict[str, list[Row]]) -> None:
     from silver_to_gold_api import TABLES
 
-    for table, (_, key) in TABLES.items():
-        found = Counter(tuple(row[name] for name in key) for row in rows[table.removeprefix("gold.f1_")])
+    for table, gold in TABLES.items():
+        found = Counter(tuple(row[name] for name in gold.key) for row in rows[table.removeprefix("gold.f1_")])
         assert max(found.values()) == 1, table
 
 

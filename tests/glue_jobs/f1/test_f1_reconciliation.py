@@ -23,10 +23,10 @@ def reconciled(spark: SparkSession) -> Callable[..., dict[str, Row]]:
     def make(
         computed: list[tuple[str, int, list[int]]], official: list[tuple[str, int, int]]
     ) -> dict[str, Row]:
-        from f1_config import read_config
         from f1_standings import adjustments, reconcile
+        from job_config import F1, read_config
 
-        config = read_config({})
+        config = read_config(F1, {})
         ours = spark.sql(_values([(2018, 14, i, p, 0, 0, [*f, 9999]) for i, p, f in computed], COMPUTED))
         theirs = spark.sql(_values([(2018, 14, i, p, n) for i, p, n in official], OFFICIAL))
         rows = reconcile(ours, theirs, adjustments(spark, config), "constructor").collect()

@@ -55,7 +55,7 @@ def silver(spark: SparkSession, write_stream: Write) -> Silver:
             stream: read_records(spark, location, stream)
         }
         name = f"silver.f1_{table}"
-        return clean_rows(name, screen_rows(name, streams), streams, "run-1").collect()
+        return clean_rows(name, screen_rows(name, streams), streams, {"run_id": F.lit("run-1")}).collect()
 
     return make
 
@@ -288,12 +288,13 @@ def test_a_run_counts_what_it_read_kept_merged_and_rejected(
 ) -> None:
     nameless = {**result(3, "x"), "Driver": {}}
     records = [race(result(1, "senna"), result(2, "prost"), nameless), race(result(2, "prost"))]
-    rejects = "silver_rejects.f1_result"
+    rejects = "silver_rejects.f1_row"
     written = run_job(season(results=records), rejects, max_reject_share=0.5)
     counts = {"rows_in": 4, "rows_out": 2, "merged": 1, "rejected": 1, "flags": {}}
     assert audit_of(written["silver.f1_result"]) == {"table": "silver.f1_result", **counts}
     (rejected,) = spark.read.parquet(written[rejects]).collect()
-    assert (rejected.reason, json.loads(rejected.row)["position"]) == ("KEY_MISSING", "3")
+    assert (rejected.table_name, rejected.reason) == ("silver.f1_result", "KEY_MISSING")
+    assert json.loads(rejected.row)["position"] == "3"
 
 
 def test_too_many_rejections_fail_the_run_and_are_told(run_job: Callable[..., dict[str, str]]) -> None:
@@ -324,9 +325,12 @@ def test_a_rule_can_be_told_to_fail_the_run(run_job: Callable[..., dict[str, str
         run_job(gap, rule_actions={"POSITION_GAP": "fail"})
 
 
-def test_streams_that_were_never_written_are_empty_tables(run_job: Callable[..., dict[str, str]]) -> None:
-    written = run_job(season(), "silver.f1_pit_stop", "silver.f1_lap", "silver_rejects.f1_lap")
+def test_streams_that_were_never_written_are_empty_tables(
+    run_job: Callable[..., dict[str, str]], spark: SparkSession
+) -> None:
+    written = run_job(season(), "silver.f1_pit_stop", "silver.f1_lap", "silver_rejects.f1_row")
     assert audit_of(written["silver.f1_pit_stop"])["rows_out"] == 0
+    assert spark.read.parquet(written["silver_rejects.f1_row"]).count() == 0
 
 
 @pytest.mark.parametrize(
