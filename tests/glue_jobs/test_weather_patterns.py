@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from pyspark.sql import Row, SparkSession
+from pyspark.sql import functions as F
 
 pytestmark = pytest.mark.spark
 
@@ -101,6 +102,31 @@ def test_days_are_ranked_by_value_then_date_and_only_complete_ones(spark: SparkS
         ("wind", "top", 1): (2, 7.0), ("wind", "top", 2): (1, 5.0), ("wind", "bottom", 1): (1, 5.0),
         ("wind", "bottom", 2): (3, 5.0),
     }  # fmt: skip
+
+
+# Rows of the data pack in each place's commonest sectors, computed apart from Spark.
+TOP_SECTORS = {
+    "riohacha": {"E": 7_736, "ESE": 1_708, "ENE": 1_661},
+    "puerto_madryn": {"SW": 392, "WSW": 376, "W": 249},
+    "el_calafate": {"E": 287, "WSW": 248, "ESE": 206},
+    "san_carlos_de_bariloche": {"WNW": 615, "W": 289, "SE": 152},
+    "newark_liberty_intl": {"W": 1_032, "SW": 856, "WSW": 725},
+}
+
+
+@pytest.mark.pack
+def test_the_wind_of_the_pack_comes_from_where_it_does(
+    spark: SparkSession, pack_lake: dict[str, str]
+) -> None:
+    from weather_formulas import sector
+    from weather_patterns import SECTORS
+
+    silver = spark.read.parquet(pack_lake["silver.weather_observation"])
+    blowing = silver.where("wind_speed_ms >= 0.5 and wind_dir_deg is not null")
+    counted = blowing.groupBy("city_key", sector(F.col("wind_dir_deg")).alias("sector")).count().collect()
+    for city, expected in TOP_SECTORS.items():
+        ranked = sorted((-row["count"], SECTORS[row.sector]) for row in counted if row.city_key == city)
+        assert {name: -count for count, name in ranked[:3]} == expected, city
 
 
 @pytest.mark.pack

@@ -1,0 +1,114 @@
+"""What holds for any weather documents at all: rows are conserved, and their order and files do not matter."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from lake import JobArguments, read_stream
+
+pytestmark = pytest.mark.spark
+
+NOON = 1_704_110_400
+HOUR = 3600
+LINEAGE = {"source_file", "run_id", "ingested_at"}
+
+WriteBronze = Callable[..., str]
+
+_number = st.one_of(st.none(), st.floats(-500, 2000), st.integers(-500, 2000), st.just("7.5"), st.just("n/a"))
+_entry = st.fixed_dictionaries(
+    {"id": st.sampled_from([200, 502, 601, 741, 800, 804])}, optional={"main": st.text(max_size=3)}
+)
+
+
+def _some(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.none() | st.fixed_dictionaries({}, optional=fields)
+
+
+_documents = st.lists(
+    st.fixed_dictionaries(
+        {
+            "dt": st.sampled_from([None, -1, *(NOON + hour * HOUR for hour in range(4))]),
+            "city_name": st.sampled_from([None, "", "Riohacha", "El Calafate"]),
+        },
+        optional={
+            "main": _some(temp=_number, humidity=_number, pressure=_number, dew_point=_number),
+            "wind": _some(speed=_number, deg=_number, gust=_number),
+            "clouds": _some(all=_number),
+            "rain": _some(**{"1h": _number, "3h": _number}),
+            "weather": st.none() | st.lists(_entry, max_size=3),
+        },
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+@pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")
+@settings(
+    max_examples=6,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(documents=_documents, order=st.randoms(use_true_random=False), cut=st.integers(0, 40))
+def test_documents_are_conserved_in_any_order_and_over_any_files(
+    spark: SparkSession,
+    write_weather_bronze: WriteBronze,
+    documents: list[dict[str, Any]],
+    order: Any,
+    cut: int,
+) -> None:
+    from bronze_to_silver import observe_weather, screen_documents
+    from job_config import WEATHER, read_config
+    from weather_documents import BRONZE
+
+    config = read_config(WEATHER, {})
+    identified = [{"_id": f"{index:08x}{0:016x}", **d} for index, d in enumerate(documents)]
+    shuffled = order.sample(identified, len(identified))
+
+    def silver(*files: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
+        location = None
+        for index, file in enumerate(files):
+            location = write_weather_bronze(file, location=location, file=f"2026_01_02_{index}_0")
+        screened = screen_documents(read_stream(spark, location, BRONZE), config).cache()
+        nothing = {"run_id": F.lit("r"), "config_hash": F.lit("c")}
+        rows = [row.asDict(recursive=True) for row in observe_weather(screened, config, nothing).collect()]
+        kept = [{name: value for name, value in row.items() if name not in LINEAGE} for row in rows]
+        rejected = screened.where("reason is not null").count()
+        screened.unpersist()
+        return sorted(kept, key=lambda row: (row["city_key"], row["observed_at"])), rejected
+
+    rows, rejected = silver(identified)
+    assert sum(row["source_rows"] for row in rows) + rejected == len(documents)
+    assert len({(row["city_key"], row["observed_at"]) for row in rows}) == len(rows)
+    parts = [part for part in (shuffled[:cut], shuffled[cut:]) if part]
+    assert repr(silver(*parts)) == repr((rows, rejected))
+
+
+@pytest.mark.pack
+def test_the_same_bronze_gives_the_same_bytes(spark: SparkSession, weather_pack: str, tmp_path: Path) -> None:
+    import bronze_to_silver
+    import silver_to_gold
+
+    def digests(folder: Path) -> list[tuple[str, str]]:
+        silver = {bronze_to_silver.TABLE: str(folder / "silver")}
+        gold = {table: str(folder / table) for table in silver_to_gold.TABLES}
+        bronze_to_silver.run(spark, JobArguments("run", {bronze_to_silver.SOURCE: weather_pack}, silver, {}))
+        silver_to_gold.run(spark, JobArguments("run", silver, gold, {}))
+        files = folder.rglob("*.parquet")
+        return sorted(
+            (str(file.parent.relative_to(folder)), hashlib.sha256(file.read_bytes()).hexdigest())
+            for file in files
+        )
+
+    first = digests(tmp_path / "first")
+    assert first == digests(tmp_path / "again")
+    assert {table for table, _ in first if table.startswith("gold")} == set(silver_to_gold.TABLES)
