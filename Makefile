@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 
-.PHONY: help demo test check format lock clean
+.PHONY: help demo test bench check format lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -32,6 +32,10 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.local
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@touch $@
 
+$(VENV)/.bench: requirements/bench.txt $(VENV)/.local
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/bench.txt
+	@touch $@
+
 define DEMO
 etltctl local up
 etltctl run mongodb
@@ -50,6 +54,9 @@ test: $(VENV)/.dev  ## run every test
 	$(BIN)/coverage erase
 	$(BIN)/python -m pytest --cov --cov-report=term tests
 
+bench: $(VENV)/.bench  ## measure what the README claims (needs ETLTCTL_DATA_PACK, takes minutes)
+	$(BIN)/python benchmarks/jobs.py
+
 check: $(VENV)/.dev  ## lint, types, import layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -65,6 +72,7 @@ lock: $(filter .uv/%,$(UV))  ## renew the hashed requirement files
 	$(LOCK) requirements/uv.in -o requirements/uv.txt
 	$(LOCK) pyproject.toml --extra local -o requirements/local.txt
 	$(LOCK) pyproject.toml --extra dev -c requirements/local.txt -o requirements/dev.txt
+	$(LOCK) pyproject.toml --extra bench -c requirements/local.txt -o requirements/bench.txt
 
 clean:  ## remove the environment and the embedded lake
 	rm -rf $(VENV) .uv .etltctl

@@ -68,24 +68,28 @@ def observe_weather(
 
 def _merge_documents(kept: DataFrame) -> DataFrame:
     """One row per place and time: the last ingested document, with the weather of all that equal it otherwise."""
-    kept = kept.withColumn("measures", F.struct(*MEASURES))
-    same = Window.partitionBy(*KEY)
-    latest = F.row_number().over(same.orderBy(_ingestion_order().desc()))
-    documents = F.collect_list(F.struct("measures", "weather")).over(same)
-    last = (
-        kept.repartition("city_key", "year")
-        .withColumns({"recency": latest, "documents": documents})
-        .where("recency = 1")
+    same = Window.partitionBy(*KEY).orderBy(_ingestion_order())
+    so_far = same.rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    # Nulls leave a digest as it is, so it is told where they are.
+    measures = (*MEASURES, *(F.col(name).isNull() for name in MEASURES))
+    in_order = (
+        kept.withColumn("digest", F.xxhash64(*measures))
+        .repartition("city_key", "year")
+        .withColumns(
+            {
+                "is_last": F.lead(F.lit(False), 1, True).over(same),
+                "source_rows": F.row_number().over(same),
+                "in_conflict": F.min("digest").over(so_far) != F.max("digest").over(so_far),
+                "documents": F.collect_list(F.struct("digest", "weather")).over(so_far),
+            }
+        )
     )
-    return last.withColumns(
-        {
-            "source_rows": F.size("documents"),
-            "in_conflict": F.expr("exists(documents, d -> not (d.measures <=> measures))"),
-            "weather": F.expr(
-                "array_sort(flatten(transform(filter(documents, d -> d.measures <=> measures), "
-                "d -> coalesce(d.weather, array()))))"
-            ),
-        }
+    return in_order.where("is_last").withColumn(
+        "weather",
+        F.expr(
+            "array_sort(flatten(transform(filter(documents, d -> d.digest = digest), "
+            "d -> coalesce(d.weather, array()))))"
+        ),
     )
 
 

@@ -11,6 +11,8 @@ from pyspark.sql.types import StructType
 
 GENERATION = "_airbyte_generation_id"
 ROW_ORDER = ("source_file", "source_row")
+PARTITIONS_A_CORE = 8
+_PARTITIONS = "spark.sql.shuffle.partitions"
 
 _SESSION_OPTIONS = {
     "spark.sql.session.timeZone": "UTC",
@@ -57,8 +59,15 @@ def arguments(argv: Sequence[str]) -> JobArguments:
 
 
 def spark_session(name: str) -> SparkSession:
-    """The session of a job: UTC, ANSI off, adaptive execution, Snappy Parquet with microseconds."""
+    """The session of a job: UTC, ANSI off, adaptive execution, Snappy Parquet with microseconds.
+
+    Spark's 200 partitions are for larger clusters. Adaptive execution joins small ones, but not those of a table
+    that is kept in memory, so their number follows the cores unless it is set.
+    """
     session = SparkSession.builder.appName(name).getOrCreate()
+    context = session.sparkContext
+    if not context.getConf().contains(_PARTITIONS):
+        session.conf.set(_PARTITIONS, PARTITIONS_A_CORE * context.defaultParallelism)
     for option, value in _SESSION_OPTIONS.items():
         session.conf.set(option, value)
     return session
