@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from http import HTTPStatus
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ from etltctl.retrying import RetryPolicy
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
+THROTTLED = frozenset(
+    {"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
+)
 ACCESS_CODES = frozenset(
     {
         "AccessDenied", "AccessDeniedException", "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId",
@@ -120,4 +124,5 @@ def _client_error(service: str, error: Any, facts: dict[str, Any]) -> EtltctlErr
     if code in ACCESS_CODES:
         hint = f"the calling principal needs the permission for {service}:{error.operation_name}"
         return AccessError(message, hint=hint, **facts)
-    return ServiceError(message, code=code, **facts)
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return ServiceError(message, code=code, is_open=status >= HTTPStatus.INTERNAL_SERVER_ERROR, **facts)

@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from etltctl.errors import ConfigurationError, EtltctlError
+
+if TYPE_CHECKING:
+    from etltctl.logs import LogLine
 
 Cells = Sequence[object]
 
@@ -57,6 +60,16 @@ class Console:
         else:
             self._write(table(columns, rows))
 
+    def log_line(self, line: LogLine, groups: Sequence[str]) -> None:
+        """A line of a log of one of these groups, as a result."""
+        if line.group not in groups:
+            return
+        told = {"ts": line.at.isoformat(timespec="milliseconds"), "group": line.group, "stream": line.stream}
+        if self.output is Output.TABLE:
+            self._write(f"{line.at.astimezone():%H:%M:%S} {line.group:<6} {line.text}")
+        else:
+            self._write(_as_json({**told, "text": line.text}))
+
     def _write(self, text: str) -> None:
         self.stdout.write(text.rstrip("\n") + "\n")
         self.stdout.flush()
@@ -73,6 +86,18 @@ class Console:
             else:
                 self.stderr.write(text + "\n")
                 self.stderr.flush()
+
+    def ask(self, question: str) -> str:
+        """The answer of whoever sits at the terminal; empty where nobody does."""
+        if self.plain or not sys.stdin.isatty():
+            return ""
+        if self._status is not None:
+            self._status.stop()
+        self.stderr.write(f"\n{question} ")
+        self.stderr.flush()
+        with suppress(KeyboardInterrupt, OSError):
+            return sys.stdin.readline().strip()
+        return ""
 
     @contextmanager
     def working(self, text: str) -> Iterator[Callable[[str], None]]:

@@ -8,6 +8,8 @@ EtltctlError                      1   a step failed
 ├── UnverifiedError               6   the service said success, the data does not
 ├── AlreadyRunningError           7   somebody else's run holds what this one needs
 ├── WaitTimeoutError              8   waited long enough; the remote run is still running
+├── BudgetError                   9   the work costs more than the settings allow
+├── DetachedError               130   interrupted; the remote run goes on, as was asked
 ├── ServiceError                  1   a service answered with an error
 │   └── UnreachableError          1   a service did not answer at all
 ├── OutcomeUnknownError           1   a start was sent once and its answer never came
@@ -31,6 +33,7 @@ class ExitCode(IntEnum):
     UNVERIFIED = 6
     ALREADY_RUNNING = 7
     TIMED_OUT = 8
+    BUDGET = 9
     INTERRUPTED = 130
     TERMINATED = 143
 
@@ -99,16 +102,38 @@ class WaitTimeoutError(EtltctlError):
     exit_code = ExitCode.TIMED_OUT
 
 
-class ServiceError(EtltctlError):
-    """A service answered with an error; `code` is the service's own word for it."""
+class BudgetError(EtltctlError):
+    """The work costs more than the settings allow: it was not started, or stopped."""
 
-    def __init__(self, message: str, *, code: str = "", hint: str = "", **facts: object) -> None:
+    exit_code = ExitCode.BUDGET
+
+
+class DetachedError(EtltctlError):
+    """The wait was interrupted and the remote run goes on, as was asked."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
+class ServiceError(EtltctlError):
+    """A service answered with an error; `code` is the service's own word for it.
+
+    `is_open` tells that the answer leaves it open whether the call took effect, so that it must not be sent again
+    before somebody has looked.
+    """
+
+    def __init__(
+        self, message: str, *, code: str = "", hint: str = "", is_open: bool = False, **facts: object
+    ) -> None:
         super().__init__(message, hint=hint, **facts)
         self.code = code
+        self.is_open = is_open
 
 
 class UnreachableError(ServiceError):
     """A service did not answer at all: no route, no name, or no time left."""
+
+    def __init__(self, message: str, *, code: str = "", hint: str = "", **facts: object) -> None:
+        super().__init__(message, code=code, hint=hint, is_open=True, **facts)
 
 
 class OutcomeUnknownError(EtltctlError):

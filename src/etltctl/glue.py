@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from etltctl.aws import Aws, translated
+from etltctl.aws import THROTTLED, Aws, translated
 from etltctl.errors import (
     AlreadyRunningError,
     ConfigurationError,
     EtltctlError,
     OutcomeUnknownError,
     ServiceError,
-    UnreachableError,
 )
 from etltctl.runs import JobRun, State, Verb
 from etltctl.waiting import Waiter
 
 RUN_KEY = "--etltctl_run_key"
+NO_SLOT = "ConcurrentRunsExceededException"
+MINIMUM_BILLED_S = 60
+DPU_A_WORKER = {"G.025X": 0.25, "G.1X": 1.0, "G.2X": 2.0, "G.4X": 4.0, "G.8X": 8.0, "R.1X": 1.0, "R.2X": 2.0}
 Arguments = Callable[[int], Mapping[str, str]]  # how many tries failed before → what this one is told
-OUTCOME_OPEN = frozenset(
-    {"InternalServiceException", "OperationTimeoutException", "ConcurrentRunsExceededException"}
-)
+OUTCOME_OPEN = frozenset({"InternalServiceException", "OperationTimeoutException"})
+SLOT_LAG_S = 60.0  # a slot is free some seconds after the run that held it has ended
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Glue:
     """The Glue jobs of one account and region."""
 
     aws: Aws
-    search: Waiter = field(default_factory=lambda: Waiter(timeout=30.0, longest=2.0))
+    search: Waiter = field(default_factory=lambda: Waiter(timeout=SLOT_LAG_S, longest=2.0))
 
     def start_or_adopt(self, job: str, run_key: str, arguments: Arguments) -> tuple[Verb, JobRun]:
         """The run of this job that carries `run_key`: found, or started once.
@@ -40,21 +42,46 @@ class Glue:
         whenever the start's answer leaves its outcome open. Raises AlreadyRunningError if another run holds the
         job's only slot, OutcomeUnknownError if the answer was lost and no run with the key shows up.
         """
-        ours = self.find_all(job, run_key)
-        if ours and ours[0].state is not State.FAILED:
-            return (Verb.ADOPTED if ours[0].state is State.RUNNING else Verb.REUSED), ours[0]
-        sent = {**arguments(len(ours)), RUN_KEY: run_key}
-        try:
-            with translated("glue", job=job):
-                client = self.aws.start_client("glue")
-                answer = client.start_job_run(JobName=job, Arguments=sent)
-        except ServiceError as error:
-            return self._after_lost_answer(job, run_key, {run.id for run in ours}, error)
-        return Verb.STARTED, JobRun(id=answer["JobRunId"], name=job, word="STARTING", arguments=sent)
+        deadline = self.search.clock() + self.search.timeout
+        while True:
+            ours = self.find_all(job, run_key)
+            if ours and ours[0].state is not State.FAILED:
+                return (Verb.ADOPTED if ours[0].state is State.RUNNING else Verb.REUSED), ours[0]
+            sent = {**arguments(len(ours)), RUN_KEY: run_key}
+            try:
+                with translated("glue", job=job):
+                    answer = self.aws.start_client("glue").start_job_run(JobName=job, Arguments=sent)
+            except ServiceError as error:
+                found = self._after_refusal(job, run_key, {run.id for run in ours}, error)
+                if found is not None:
+                    return Verb.ADOPTED, found
+                if self.search.clock() >= deadline:
+                    raise
+                self.search.sleep(self.search.longest)
+            else:
+                return Verb.STARTED, JobRun(id=answer["JobRunId"], name=job, word="STARTING", arguments=sent)
 
     def find_all(self, job: str, run_key: str) -> list[JobRun]:
         """The runs of the job that carry the key, newest first."""
         return [run for run in self.job_runs(job) if run.arguments.get(RUN_KEY) == run_key]
+
+    def durations(self, job: str, *, limit: int = 20) -> list[float]:
+        """How long the job's latest successful runs took, in seconds; empty if Glue does not tell."""
+        return [run.duration_s for run in self._succeeded(job, limit) if run.duration_s]
+
+    def dpu_seconds(self, job: str, *, limit: int = 20) -> list[float]:
+        """What the job's latest successful runs were billed for, in DPU seconds; empty if Glue does not tell."""
+        return [run.dpu_seconds for run in self._succeeded(job, limit)]
+
+    def _succeeded(self, job: str, limit: int) -> list[JobRun]:
+        try:
+            return [run for run in self.job_runs(job, limit=limit) if run.state is State.SUCCEEDED]
+        except EtltctlError:
+            return []
+
+    def retry_of(self, run: JobRun) -> JobRun | None:
+        """The run Glue itself started after this one failed, where the job's MaxRetries says so."""
+        return next((later for later in self.job_runs(run.name) if later.previous_id == run.id), None)
 
     def look_at(self, job: str, run_id: str) -> JobRun:
         """The run as Glue sees it now."""
@@ -85,51 +112,41 @@ class Glue:
                 code=detail.get("ErrorCode", ""),
             )
 
-    def last_lines(self, run: JobRun, count: int = 30) -> list[str]:
-        """The newest lines of the run's error log; empty if the log cannot be read, which is no failure."""
-        try:
-            with translated("logs"):
-                answer = self.aws.client("logs").get_log_events(
-                    logGroupName=f"{run.log_group}/error",
-                    logStreamName=run.id,
-                    startFromHead=False,
-                    limit=count,
-                )
-        except EtltctlError:
-            return []
-        return [str(event["message"]).rstrip() for event in answer["events"]]
-
-    def _after_lost_answer(
-        self, job: str, run_key: str, known: set[str], error: ServiceError
-    ) -> tuple[Verb, JobRun]:
-        """A start whose answer says nothing about the run: the new run with our key, if there is one."""
-        is_taken = error.code == "ConcurrentRunsExceededException"
-        if error.code not in OUTCOME_OPEN and not isinstance(error, UnreachableError):
+    def _after_refusal(self, job: str, run_key: str, known: set[str], error: ServiceError) -> JobRun | None:
+        """Our run if the start made one although its answer was lost; None if the start may be sent again."""
+        if error.is_open or error.code in OUTCOME_OPEN:
+            return self._find_started(job, run_key, known, error)
+        if error.code in THROTTLED:
+            return None
+        if error.code != NO_SLOT:
             raise error
-        found = self._search(job, run_key, known, patience=0.0 if is_taken else self.search.timeout)
-        if found is not None:
-            return Verb.ADOPTED, found
-        look = f"aws glue get-job-runs --job-name {job}"
-        if is_taken:
+        live = [run for run in self.job_runs(job) if run.state is State.RUNNING]
+        ours = next((run for run in live if run.arguments.get(RUN_KEY) == run_key), None)
+        if ours is None and live:
             raise AlreadyRunningError(
                 f"another run of Glue job {job} holds its only slot",
-                hint=f"wait for it, or look: {look}",
+                hint=f"wait for it, or look: aws glue get-job-runs --job-name {job}",
                 job=job,
+                run=live[0].id,
+                state=live[0].word,
             ) from error
-        raise OutcomeUnknownError(
-            f"the answer to starting Glue job {job} was lost and no run with our key is listed",
-            hint=f"look before you start again: {look}",
-            job=job,
-            run_key=run_key,
-        ) from error
+        return ours
 
-    def _search(self, job: str, run_key: str, known: set[str], *, patience: float) -> JobRun | None:
-        """Looks for a run that the listing may show late."""
-        deadline = self.search.clock() + patience
+    def _find_started(self, job: str, run_key: str, known: set[str], error: ServiceError) -> JobRun:
+        """The run with our key, which the listing may show late."""
+        deadline = self.search.clock() + self.search.timeout
         while True:
-            found = next((run for run in self.find_all(job, run_key) if run.id not in known), None)
-            if found is not None or self.search.clock() >= deadline:
-                return found
+            with suppress(ServiceError):  # an answer that is lost as well says nothing about the start
+                for run in self.find_all(job, run_key):
+                    if run.id not in known:
+                        return run
+            if self.search.clock() >= deadline:
+                raise OutcomeUnknownError(
+                    f"the answer to starting Glue job {job} was lost and no run with our key is listed",
+                    hint=f"look before you start again: aws glue get-job-runs --job-name {job}",
+                    job=job,
+                    run_key=run_key,
+                ) from error
             self.search.sleep(self.search.longest)
 
 
@@ -141,5 +158,18 @@ def _job_run(answer: Mapping[str, Any]) -> JobRun:
         reason=answer.get("ErrorMessage") or answer.get("StateDetail") or "",
         execution_s=answer.get("ExecutionTime", 0),
         arguments=answer.get("Arguments", {}),
+        previous_id=answer.get("PreviousRunId", ""),
+        dpu_seconds=_dpu_seconds(answer),
+        started=answer.get("StartedOn"),
+        ended=answer.get("CompletedOn"),
         log_group=answer.get("LogGroupName") or "/aws-glue/jobs",
     )
+
+
+def _dpu_seconds(answer: Mapping[str, Any]) -> float:
+    """What Glue bills: given for flexible and auto-scaling runs, else time by workers by the size of one."""
+    if "DPUSeconds" in answer:
+        return float(answer["DPUSeconds"])
+    workers = answer.get("NumberOfWorkers", 0)
+    billed_s = max(answer.get("ExecutionTime", 0), MINIMUM_BILLED_S) if answer.get("ExecutionTime") else 0
+    return float(billed_s * workers * DPU_A_WORKER.get(answer.get("WorkerType", ""), 1.0))

@@ -56,6 +56,21 @@ def find_run(settings: Settings, run_id: str) -> list[dict[str, Any]]:
     return [dict(event) for event in read_events(store, found[0])]
 
 
+def costs(settings: Settings, by: str) -> list[tuple[str, int, float]]:
+    """What runs cost: pipeline, step or day (`by`), the number of remote runs billed, US dollars; dearest first."""
+    store = _store(settings)
+    sums: dict[str, tuple[int, float]] = {}
+    for run_id in store.run_ids():
+        events = read_events(store, run_id)
+        for event in (event for event in events if event["type"] == "cost.actual"):
+            key = {"pipeline": events[0].get("pipeline", ""), "step": event["step"], "day": event["ts"][:10]}[
+                by
+            ]
+            number, usd = sums.get(key, (0, 0.0))
+            sums[key] = (number + 1, usd + event["usd"])
+    return sorted(((key, n, round(usd, 4)) for key, (n, usd) in sums.items()), key=lambda row: -row[2])
+
+
 def _store(settings: Settings) -> Store:
     return open_store(settings.state, Aws.from_settings(settings))
 

@@ -65,13 +65,17 @@ class Lake:
     def publish(self, versions: Mapping[str, str]) -> list[Published]:
         """Makes these versions (`layer.table` → location) current, one catalog call each, after all are inspected.
 
-        Raises UnverifiedError if a version holds no Parquet file: the job said success, the data does not.
+        Raises UnverifiedError if a version holds no Parquet file, or other rows than its job says it wrote: the job
+        said success, the data does not.
         """
         inspected = [self._inspect(table, location) for table, location in versions.items()]
+        audits = {table.full_name: self._audit(table.location) for table, _ in inspected}
+        for table, rows in inspected:
+            _require_audited(table, rows, audits[table.full_name])
         for layer in sorted({table.partition(".")[0] for table in versions}):
             self.catalog.ensure_database(self.settings.athena.databases[layer])
         return [
-            Published(table.full_name, self.catalog.put(table), rows, self._audit(table.location))
+            Published(table.full_name, self.catalog.put(table), rows, audits[table.full_name])
             for table, rows in inspected
         ]
 
@@ -87,6 +91,11 @@ class Lake:
             table, rows = self._inspect(name, location)
             published.append(Published(table.full_name, self.catalog.put(table), rows, {}))
         return published
+
+    def published_rows(self, table: str) -> int:
+        """The rows of `layer.table` when it was last published; 0 if it never was."""
+        found = self.catalog.table(*self._in_catalog(table)) or {}
+        return int(found.get("Parameters", {}).get(ROWS_PARAMETER, 0))
 
     def tables(self) -> list[str]:
         """Every table the settings speak of, as `layer.table`: bronze streams, then what the jobs write."""
@@ -156,6 +165,16 @@ class Lake:
             for source in self.settings.sources
             for table, location in self.settings.stream_locations(source).items()
         }
+
+
+def _require_audited(table: Table, rows: int, audit: Mapping[str, Any]) -> None:
+    written = audit.get("rows_out", rows)
+    if written != rows:
+        raise UnverifiedError(
+            f"the job says that it wrote {written} rows of {table.full_name}, but its files hold {rows}",
+            hint="nothing was published; look at the version's files and run the job again",
+            location=table.location,
+        )
 
 
 def version_of(location: str) -> str:

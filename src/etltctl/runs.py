@@ -88,8 +88,17 @@ class JobRun(Run):
     }
 
     execution_s: int = 0
+    dpu_seconds: float = 0.0
     arguments: Mapping[str, str] = field(default_factory=dict)
+    previous_id: str = ""  # the run that this one is Glue's own retry of
+    started: datetime | None = None
+    ended: datetime | None = None
     log_group: str = "/aws-glue/jobs"
+
+    @property
+    def duration_s(self) -> float | None:
+        """From start to end, waiting for capacity included; None while it runs."""
+        return (self.ended - self.started).total_seconds() if self.started and self.ended else None
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from etltctl.errors import (
 )
 from etltctl.retrying import RetryPolicy
 from etltctl.runs import SyncJob, Verb
+from etltctl.waiting import Waiter
 
 URL = "https://airbyte.test/v1"
 CONNECTION = "11111111-1111-1111-1111-111111111111"
@@ -40,7 +41,13 @@ def job(number: int, status: str) -> dict[str, object]:
 
 @pytest.fixture
 def airbyte() -> Airbyte:
-    return Airbyte(URL, "id", "secret", RetryPolicy(attempts=3, sleep=[].append))
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    search = Waiter(timeout=60.0, longest=2.0, clock=lambda: now[0], sleep=sleep)
+    return Airbyte(URL, "id", "secret", RetryPolicy(attempts=3, sleep=[].append), search)
 
 
 @pytest.fixture
@@ -108,14 +115,53 @@ def test_the_known_job_of_an_earlier_try_decides(
     assert airbyte.start_or_adopt(CONNECTION, "mongodb", known_job="4")[0] is verb
 
 
+@pytest.mark.parametrize(
+    ("status", "verb"), [("running", Verb.ADOPTED), ("succeeded", Verb.REUSED), ("failed", Verb.STARTED)]
+)
+def test_a_job_begun_by_a_try_that_never_told_is_found(
+    airbyte: Airbyte, server: respx.Router, status: str, verb: Verb
+) -> None:
+    server.get("/jobs").respond(json={"data": [job(5, status), job(4, "succeeded")]})
+    server.post("/jobs").respond(json=job(6, "pending"))
+    assert airbyte.start_or_adopt(CONNECTION, "mongodb", newest_before=4)[0] is verb
+    assert airbyte.start_or_adopt(CONNECTION, "mongodb", newest_before=5)[0] is Verb.STARTED
+
+
+def test_a_conflict_whose_job_has_just_ended_is_started_again(airbyte: Airbyte, server: respx.Router) -> None:
+    server.get("/jobs").respond(json={"data": [job(5, "succeeded")]})
+    start = server.post("/jobs")
+    start.side_effect = [httpx.Response(409, json=TRY_AGAIN), httpx.Response(200, json=job(6, "pending"))]
+    assert airbyte.start_or_adopt(CONNECTION, "mongodb")[0] is Verb.STARTED
+
+
+def test_an_overloaded_server_is_let_be_before_a_start_is_sent_again(
+    airbyte: Airbyte, server: respx.Router
+) -> None:
+    server.get("/jobs").respond(json={"data": []})
+    start = server.post("/jobs")
+    start.side_effect = [httpx.Response(429), httpx.Response(200, json=job(6, "pending"))]
+    assert airbyte.start_or_adopt(CONNECTION, "mongodb")[0] is Verb.STARTED
+    assert airbyte.search.clock() == 30.0
+
+
+def test_a_new_job_that_is_listed_late_is_adopted(airbyte: Airbyte, server: respx.Router) -> None:
+    nothing, late = (
+        httpx.Response(200, json={"data": []}),
+        httpx.Response(200, json={"data": [job(1, "running")]}),
+    )
+    server.get("/jobs").side_effect = [nothing, nothing, httpx.ConnectError("refused"), nothing, late]
+    server.post("/jobs").respond(502)
+    assert airbyte.start_or_adopt(CONNECTION, "mongodb")[0] is Verb.ADOPTED
+
+
 def test_the_newest_job_is_told_before_the_start(airbyte: Airbyte, server: respx.Router) -> None:
     server.get("/jobs").respond(json={"data": [job(41, "succeeded")]})
     start = server.post("/jobs").respond(json=job(42, "pending"))
-    told: list[tuple[str, int]] = []
+    told: list[tuple[int, int]] = []
     airbyte.start_or_adopt(
         CONNECTION, "mongodb", before_start=lambda newest: told.append((newest, start.call_count))
     )
-    assert told == [("41", 0)]
+    assert told == [(41, 0)]
 
 
 def test_reads_are_repeated_while_the_server_is_overloaded(airbyte: Airbyte, server: respx.Router) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from etltctl.errors import ConfigurationError, UsageError
-from etltctl.ledger import DiskStore, Ledger, read_events
+from etltctl.errors import AlreadyRunningError, ConfigurationError, UsageError
+from etltctl.ledger import DiskStore, Event, Ledger, read_events
 
 
 @pytest.fixture
@@ -65,3 +66,41 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError, match="cannot write the run's events"):
         Ledger(DiskStore(tmp_path / "file"), "r1", "local").append("run.started")
+
+
+def test_a_step_begun_afresh_forgets_what_came_before(store: DiskStore) -> None:
+    ledger = Ledger(store, "r1", "local")
+    ledger.append("step.planned", "glue:job")
+    ledger.append("remote.started", "glue:job", remote_id="1")
+    ledger.append("step.planned", "glue:job", fresh=True)
+    assert ledger.last("glue:job", "remote.started") is None
+    assert ledger.generation("glue:job") == 1
+    ledger.append("remote.started", "glue:job", remote_id="2")
+    assert (ledger.last("glue:job", "remote.started") or {})["remote_id"] == "2"
+
+
+def test_a_listener_that_fails_is_not_asked_again_and_fails_nothing(store: DiskStore) -> None:
+    heard: list[str] = []
+
+    def listen(event: Event) -> None:
+        heard.append(event["type"])
+        raise BrokenPipeError
+
+    ledger = Ledger(store, "r1", "local", listen)
+    ledger.append("run.started")
+    ledger.append("run.finished")
+    assert heard == ["run.started"]
+    assert len(read_events(store, "r1")) == 2
+
+
+def test_a_note_that_cannot_be_kept_is_let_go(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    Ledger(DiskStore(tmp_path / "file"), "r1", "local").note("step.progress")
+
+
+def test_a_run_has_one_driver(store: DiskStore) -> None:
+    taken = pytest.raises(AlreadyRunningError, match=f"process {os.getpid()}")
+    with store.lease("r1"), store.lease("r2"), taken, store.lease("r1"):
+        pass
+    with store.lease("r1"):
+        pass

@@ -112,3 +112,57 @@ def test_the_async_driver_decides_the_same() -> None:
     done = asyncio.run(time.waiter().wait_async(run("STARTING"), looks("RUNNING", "SUCCEEDED")))
     assert done.word == "SUCCEEDED"
     assert len(time.slept) == 2
+
+
+def test_a_job_whose_duration_is_known_is_looked_at_when_it_is_likely_to_end() -> None:
+    time = VirtualTime()
+    looked: list[float] = []
+
+    def look() -> Run:
+        looked.append(time.now)
+        return run("SUCCEEDED" if time.now >= 600 else "RUNNING")
+
+    time.waiter(expected=(590.0, 595.0, 600.0, 605.0, 610.0)).wait(run("STARTING"), look)  # type: ignore[call-arg]
+    assert looked[0] == 60.0, "once early, for what breaks off"
+    assert 590 < looked[1] < 600
+    assert len(looked) <= 5
+    assert time.now - 600 < 5
+
+
+def test_a_job_that_takes_longer_than_ever_is_looked_at_all_the_same() -> None:
+    time = VirtualTime()
+
+    def look() -> Run:
+        return run("SUCCEEDED" if time.now >= 2000 else "RUNNING")
+
+    time.waiter(expected=(100.0, 101.0, 102.0), longest=20.0).wait(run("STARTING"), look)  # type: ignore[call-arg]
+    assert 2000 <= time.now <= 2020
+
+
+def test_many_runs_share_their_looks() -> None:
+    time = VirtualTime()
+    ends = {f"r{i}": 10.0 + i for i in range(100)}
+    calls: list[int] = []
+
+    def look(keys: list[str]) -> dict[str, JobRun]:
+        calls.append(len(keys))
+        return {key: run("SUCCEEDED" if time.now >= ends[key] else "RUNNING") for key in keys}
+
+    ended = time.waiter(first_look=5.0, longest=5.0).wait_many(dict.fromkeys(ends, run("RUNNING")), look)
+    assert {key for key, found in ended.items() if getattr(found, "word", "") == "SUCCEEDED"} == set(ends)
+    assert len(calls) < 30
+    assert max(calls) == 100
+
+
+def test_of_many_runs_one_that_never_ends_costs_the_others_nothing() -> None:
+    time = VirtualTime()
+    runs = {"quick": run("RUNNING"), "stuck": run("RUNNING")}
+
+    def look(keys: list[str]) -> dict[str, JobRun]:
+        if time.now < 3:
+            raise ServiceError("Rate exceeded", code="ThrottlingException")
+        return {key: run("SUCCEEDED" if key == "quick" else "RUNNING") for key in keys}
+
+    ended = time.waiter(timeout=60.0).wait_many(runs, look)
+    assert getattr(ended["quick"], "word", "") == "SUCCEEDED"
+    assert isinstance(ended["stuck"], WaitTimeoutError)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from etltctl.airbyte.problems import PAUSES_S, TRY_AGAIN_LATER, answer_of, body_of, is_transient, problem
 from etltctl.errors import (
-    AccessError,
     ConfigurationError,
     OutcomeUnknownError,
     ServiceError,
@@ -18,14 +19,12 @@ from etltctl.errors import (
 )
 from etltctl.retrying import RetryPolicy
 from etltctl.runs import State, SyncJob, Verb
+from etltctl.waiting import Waiter
 
 if TYPE_CHECKING:
     import httpx
 
 START_TIMEOUT_S = 150.0  # the server may take 60 s to create a job before it answers
-TRANSIENT_CODES = frozenset({"408", "429", "500", "502", "503", "504"})
-TRY_AGAIN_LATER = "try-again-later"
-BAD_ANSWER = "bad-answer"
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,7 @@ class Airbyte:
     client_id: str = field(repr=False)
     client_secret: str = field(repr=False)
     policy: RetryPolicy = field(default_factory=RetryPolicy)
+    search: Waiter = field(default_factory=lambda: Waiter(timeout=60.0, longest=2.0))
 
     def start_or_adopt(
         self,
@@ -43,29 +43,34 @@ class Airbyte:
         name: str,
         *,
         known_job: str = "",
-        before_start: Callable[[str], None] | None = None,
+        newest_before: int | None = None,
+        before_start: Callable[[int], None] | None = None,
     ) -> tuple[Verb, SyncJob]:
         """The sync of this connection that belongs to the caller: found, or started once.
 
-        `known_job` is the job an earlier try of the same run started: still running it is adopted, succeeded it
-        is reused, failed a new one starts. `before_start` is told the newest job id seen before the POST, so
-        that a caller that dies can find what it started. A sync that somebody else already runs is adopted.
-        Raises OutcomeUnknownError if the answer to the start was lost and no new job shows up.
+        `known_job` is the job an earlier try of the same run started; `newest_before` what was the newest job when
+        an earlier try was about to start one and never told. Such a job still running is adopted, succeeded it is
+        reused, failed a new one starts. `before_start` is told the newest job id before the POST. A sync that
+        somebody else already runs is adopted. Raises OutcomeUnknownError if the answer to the start was lost and
+        no new job shows up.
         """
-        if known_job:
-            job = self.look_at(known_job, name)
-            if job.state is not State.FAILED:
-                return (Verb.ADOPTED if job.state is State.RUNNING else Verb.REUSED), job
-        newest = max((int(job.id) for job in self.jobs(connection_id, name, limit=1)), default=0)
-        if before_start:
-            before_start(str(newest))
-        try:
-            return Verb.STARTED, self.start(connection_id, name)
-        except ServiceError as error:
-            found = self._find_started(connection_id, name, newest, error)
-            if found is None:
-                raise
-            return Verb.ADOPTED, found
+        ours = self._ours(connection_id, name, known_job, newest_before)
+        if ours is not None and ours.state is not State.FAILED:
+            return (Verb.ADOPTED if ours.state is State.RUNNING else Verb.REUSED), ours
+        deadline = self.search.clock() + self.search.timeout
+        while True:
+            newest = max((int(job.id) for job in self.jobs(connection_id, name, limit=1)), default=0)
+            if before_start:
+                before_start(newest)
+            try:
+                return Verb.STARTED, self.start(connection_id, name)
+            except ServiceError as error:
+                found = self._after_refusal(connection_id, name, newest, error)
+                if found is not None:
+                    return Verb.ADOPTED, found
+                if self.search.clock() >= deadline:
+                    raise
+                self.search.sleep(PAUSES_S[error.code])
 
     def start(self, connection_id: str, name: str) -> SyncJob:
         """Starts a sync; the POST is sent once, whatever happens to its answer."""
@@ -81,6 +86,14 @@ class Airbyte:
         query = {"connectionId": connection_id, "limit": limit, "orderBy": "createdAt|DESC"}
         return [_job(job, name) for job in self._read("/jobs", **query)["data"]]
 
+    def durations(self, connection_id: str, name: str) -> list[float]:
+        """How long the connection's latest successful syncs took, in seconds; empty if Airbyte does not tell."""
+        try:
+            jobs = self.jobs(connection_id, name)
+        except ServiceError:
+            return []
+        return [job.duration_s for job in jobs if job.state is State.SUCCEEDED and job.duration_s]
+
     def cancel(self, job: SyncJob) -> SyncJob:
         """Cancels the job if it still runs; the server blocks until it has stopped."""
         now = self.look_at(job.id, job.name)
@@ -88,24 +101,50 @@ class Airbyte:
             return now
         return _job(self._send("DELETE", f"/jobs/{job.id}", timeout=START_TIMEOUT_S), job.name)
 
-    def _find_started(
+    def _ours(
+        self, connection_id: str, name: str, known_job: str, newest_before: int | None
+    ) -> SyncJob | None:
+        """What an earlier try of the same run started, as far as anybody can tell."""
+        if known_job:
+            try:
+                return self.look_at(known_job, name)
+            except ConfigurationError as error:
+                raise ConfigurationError(
+                    f"Airbyte no longer knows job {known_job}, which an earlier try of this run started",
+                    hint="start a new run: leave out --run-id",
+                ) from error
+        if newest_before is None:
+            return None
+        newer = [job for job in self.jobs(connection_id, name) if int(job.id) > newest_before]
+        return next((job for job in newer if job.state is not State.FAILED), None)
+
+    def _after_refusal(
         self, connection_id: str, name: str, newest: int, error: ServiceError
     ) -> SyncJob | None:
-        """After a start whose outcome is open: the job it made, or the one that is in its way."""
-        if error.code == TRY_AGAIN_LATER:
-            jobs = self.jobs(connection_id, name)
-            return next((job for job in jobs if job.state is State.RUNNING), None)
-        if not _is_transient(error) and error.code != BAD_ANSWER:
-            return None
-        job = next((job for job in self.jobs(connection_id, name) if int(job.id) > newest), None)
-        if job is None:
-            raise OutcomeUnknownError(
-                f"the answer to starting the sync of {name} was lost and no new job is listed",
-                hint="look at the connection in Airbyte before you start again: the sync may begin late",
-                connection=connection_id,
-                newest_job_before=newest,
-            ) from error
-        return job
+        """The job a start made although its answer was lost, or the one in its way; None if it may be sent again."""
+        if error.is_open:
+            return self._find_started(connection_id, name, newest, error)
+        if error.code not in PAUSES_S:
+            raise error
+        jobs = self.jobs(connection_id, name) if error.code == TRY_AGAIN_LATER else []
+        return next((job for job in jobs if job.state is State.RUNNING), None)
+
+    def _find_started(self, connection_id: str, name: str, newest: int, error: ServiceError) -> SyncJob:
+        """The job newer than `newest`, which the listing may show late."""
+        deadline = self.search.clock() + self.search.timeout
+        while True:
+            with suppress(ServiceError):  # an answer that is lost as well says nothing about the start
+                for job in self.jobs(connection_id, name):
+                    if int(job.id) > newest:
+                        return job
+            if self.search.clock() >= deadline:
+                raise OutcomeUnknownError(
+                    f"the answer to starting the sync of {name} was lost and no new job is listed",
+                    hint="look at the connection in Airbyte before you start again: the sync may begin late",
+                    connection=connection_id,
+                    newest_job_before=newest,
+                ) from error
+            self.search.sleep(self.search.longest)
 
     @cached_property
     def _client(self) -> httpx.Client:
@@ -125,7 +164,7 @@ class Airbyte:
         def read() -> Any:
             return self._send("GET", path, params=query)
 
-        return self.policy.call(read, is_transient=_is_transient)
+        return self.policy.call(read, is_transient=is_transient)
 
     def _send(self, method: str, path: str, **request: Any) -> Any:
         import httpx
@@ -139,61 +178,14 @@ class Airbyte:
                 code=type(error).__name__,
             ) from error
         if response.is_success:
-            return _answer(response, self.url)
-        raise problem(response.status_code, _body(response), f"{method} {path}")
+            return answer_of(response, self.url)
+        raise problem(response.status_code, body_of(response), f"{method} {path}")
 
 
 def public_api_url(url: str) -> str:
     """The base of the public API, however the setting spells it: one `/v1`, no slash at the end."""
     url = re.sub(r"(/v1)+/*$", "", url.rstrip("/"))
     return f"{url}/v1"
-
-
-def problem(
-    status: int, body: Mapping[str, Any], call: str
-) -> ServiceError | AccessError | ConfigurationError:
-    """The error a problem answer means; Airbyte words it in five different shapes."""
-    data = body.get("data") or {}
-    embedded = (body.get("_embedded") or {}).get("errors") or [{}]
-    detail = (
-        body.get("detail") or data.get("message") or embedded[0].get("message") or body.get("message") or ""
-    )
-    if status == 409 and data.get("message"):
-        detail = data["message"]
-    message = (
-        f"Airbyte {call}: HTTP {status} {detail or body.get('title') or body.get('errorId', '')}".rstrip()
-    )
-    kind = str(body.get("title") or body.get("type") or status)
-    if status in {401, 403}:
-        return AccessError(message, hint="check airbyte.client_id, airbyte.client_secret and the workspace")
-    if status == 404:
-        return ConfigurationError(message, hint="check the connection_id of the source and airbyte.url")
-    return ServiceError(message, code=TRY_AGAIN_LATER if TRY_AGAIN_LATER in kind else str(status))
-
-
-def _answer(response: httpx.Response, url: str) -> Any:
-    try:
-        return response.json()
-    except ValueError as error:
-        raise ServiceError(
-            f"Airbyte at {url} answered with something that is not JSON",
-            code=BAD_ANSWER,
-            hint="check airbyte.url: https://api.airbyte.com/v1, or https://HOST/api/public/v1 when self-hosted",
-        ) from error
-
-
-def _body(response: httpx.Response) -> Mapping[str, Any]:
-    try:
-        body = response.json()
-    except ValueError:
-        return {"message": response.text[:200]}
-    return body if isinstance(body, dict) else {"message": str(body)[:200]}
-
-
-def _is_transient(error: BaseException) -> bool:
-    return isinstance(error, UnreachableError) or (
-        isinstance(error, ServiceError) and error.code in TRANSIENT_CODES
-    )
 
 
 def _job(answer: Mapping[str, Any], name: str) -> SyncJob:

@@ -33,6 +33,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 run.add_to(app)
+app.command("retry")(runs.retry)
+app.command("cost")(runs.cost)
 app.add_typer(athena.app, name="athena")
 app.add_typer(runs.app, name="runs")
 app.add_typer(config.app, name="config")

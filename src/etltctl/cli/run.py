@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etltctl.cli.session import Session
+from etltctl.cli.session import Interruption, Session
+
+if TYPE_CHECKING:
+    from etltctl.pipeline import PipelineResult
+    from etltctl.settings import Settings
 
 RunId = Annotated[
     str,
@@ -15,6 +19,18 @@ RunId = Annotated[
         "--run-id", help="Take up this run: adopt what lives, reuse what succeeded, redo what failed."
     ),
 ]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="With --run-id: start its work anew, whatever came of it.")
+]
+OnInterrupt = Annotated[
+    Interruption,
+    typer.Option("--on-interrupt", help="What Ctrl-C does to remote work; ask falls back to stop."),
+]
+First = Annotated[
+    str, typer.Option("--from", metavar="STEP", help="Begin with this step: kind:name, or the name.")
+]
+Last = Annotated[str, typer.Option("--to", metavar="STEP", help="End with this step.")]
+Only = Annotated[str, typer.Option("--only", metavar="STEP", help="Run this step alone.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -28,23 +44,31 @@ def run(
     context: typer.Context,
     pipeline: Annotated[str, typer.Argument(help="mongodb, api, or one of your own")],
     run_id: RunId = "",
+    first: First = "",
+    last: Last = "",
+    only: Only = "",
+    fresh: Fresh = False,
+    on_interrupt: OnInterrupt = Interruption.ASK,
 ) -> None:
     """Run a pipeline end to end: sync, Glue jobs, catalog."""
-    from etltctl.pipeline import run_pipeline, steps
+    from etltctl.pipeline import Wish, run_pipeline, steps
 
     session: Session = context.obj
-    with (
-        session.connected(partial(steps, pipeline)) as settings,
-        session.console.following(pipeline) as on_event,
-    ):
-        result = run_pipeline(pipeline, settings, run_id=run_id, on_event=on_event)
+    wish = Wish(run_id, fresh, first, last, only)
+    with session.following(pipeline, wish, on_interrupt, partial(steps, pipeline)) as (settings, wish):
+        result = run_pipeline(pipeline, settings, wish)
+    show_run(session, settings, result)
+
+
+def show_run(session: Session, settings: Settings, result: PipelineResult) -> None:
+    """What a run did, as a document or in a sentence."""
     done = (
         "had succeeded before: nothing to do" if result.is_reused else f"succeeded in {result.seconds:.0f} s"
     )
     document = {
         "schema": "etltctl.run/1",
         "run_id": result.run_id,
-        "pipeline": pipeline,
+        "pipeline": result.pipeline,
         "env": settings.env,
         "outcome": "succeeded",
         "seconds": result.seconds,
@@ -57,17 +81,17 @@ def sync(
     context: typer.Context,
     source: Annotated[str, typer.Argument(help="mongodb, api, or one of your own")],
     run_id: RunId = "",
+    fresh: Fresh = False,
+    on_interrupt: OnInterrupt = Interruption.ASK,
 ) -> None:
     """Sync one source into bronze, wait, and prove that the rows landed."""
-    from etltctl.pipeline import Step, check_exists, run_alone
+    from etltctl.pipeline import Step, Wish, check_exists, run_alone
 
     session: Session = context.obj
     step = Step("sync", source)
-    with (
-        session.connected(partial(check_exists, step)) as settings,
-        session.console.following(source) as on_event,
-    ):
-        result = run_alone(step, settings, run_id=run_id, on_event=on_event)
+    wish = Wish(run_id, fresh)
+    with session.following(source, wish, on_interrupt, partial(check_exists, step)) as (settings, wish):
+        result = run_alone(step, settings, wish)
     text = (
         f"Sync of {source} {result.verb} as job {result.remote_id}: {result.facts['rows']:,} rows in bronze"
     )
@@ -81,16 +105,19 @@ def run_glue(
         bool, typer.Option("--wait/--no-wait", help="Wait for its end and publish its tables.")
     ] = False,
     run_id: RunId = "",
+    fresh: Fresh = False,
+    on_interrupt: OnInterrupt = Interruption.ASK,
 ) -> None:
     """Start one Glue job, or adopt its run; with --wait see it through and publish."""
-    from etltctl.pipeline import Step, check_exists, run_alone, start_job
+    from etltctl.pipeline import Step, Wish, check_exists, run_alone, start_job
 
     session: Session = context.obj
     step = Step("glue", job)
     go = run_alone if wait else start_job
-    reach = session.connected(partial(check_exists, step), outlives=not wait)
-    with reach as settings, session.console.following("run-glue") as on_event:
-        result = go(step, settings, run_id=run_id, on_event=on_event)
+    wish = Wish(run_id, fresh)
+    reach = session.following("run-glue", wish, on_interrupt, partial(check_exists, step), outlives=not wait)
+    with reach as (settings, wish):
+        result = go(step, settings, wish)
     told = (
         "and published"
         if wait

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from functools import partial
 from typing import Annotated
 
 import typer
 
-from etltctl.cli.session import Session
+from etltctl.cli.run import Fresh, OnInterrupt
+from etltctl.cli.run import show_run as show_result
+from etltctl.cli.session import Interruption, Session
 from etltctl.console import local_time
+
+RunName = Annotated[str, typer.Argument(help="the run, or the end of its id; the newest if none is named")]
+
+
+class Sum(StrEnum):
+    """What costs are summed by."""
+
+    PIPELINE = "pipeline"
+    STEP = "step"
+    DAY = "day"
+
 
 app = typer.Typer(help="Look at earlier runs.", no_args_is_help=True)
 
@@ -32,9 +47,7 @@ def list_runs(
 @app.command("show")
 def show_run(
     context: typer.Context,
-    run_id: Annotated[
-        str, typer.Argument(help="the run, or the end of its id; the newest if none is named")
-    ] = "",
+    run_id: RunName = "",
 ) -> None:
     """Show one run: every event, in order."""
     from etltctl.history import find_run
@@ -52,6 +65,79 @@ def show_run(
     session.console.rows(
         "etltctl.events/1", columns, [[event.get(name) for name in columns] for event in run]
     )
+
+
+@app.command("watch")
+def watch_run(
+    context: typer.Context, run_id: RunName = "", on_interrupt: OnInterrupt = Interruption.ASK
+) -> None:
+    """Come back to a run: wait for what lives, and go on with the steps after it."""
+    retry(context, run_id, on_interrupt=on_interrupt)
+
+
+@app.command("cancel")
+def cancel(context: typer.Context, run_id: RunName = "") -> None:
+    """Stop what the run still has running remotely."""
+    from etltctl.history import find_run
+    from etltctl.pipeline import cancel_run
+
+    session: Session = context.obj
+    with session.connected() as settings:
+        found = cancel_run(find_run(settings, run_id), settings)
+    rows = [
+        (run.service, run.name, run.id, run.word, "stopped" if run.state == "running" else "")
+        for run in found
+    ]
+    session.console.rows("etltctl.runs-cancel/1", ("service", "name", "remote run", "found", "done"), rows)
+
+
+@app.command("logs")
+def logs(
+    context: typer.Context,
+    run_id: RunName = "",
+    step: Annotated[str, typer.Argument(help="the Glue step; the newest if none is named")] = "",
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on until the job run has ended.")
+    ] = False,
+    errors: Annotated[bool, typer.Option("--errors", help="The error log alone.")] = False,
+) -> None:
+    """Show what the run's Glue job wrote: driver and executors, output and errors."""
+    from etltctl.history import find_run
+    from etltctl.pipeline import read_logs
+
+    session: Session = context.obj
+    with session.connected() as settings:
+        emit = partial(session.console.log_line, groups=("error",) if errors else ("error", "output"))
+        read_logs(find_run(settings, run_id), settings, emit, step=step, follow=follow)
+
+
+def cost(
+    context: typer.Context,
+    by: Annotated[Sum, typer.Option("--by", help="What to sum by.")] = Sum.PIPELINE,
+) -> None:
+    """Sum what the runs cost, as the services reported it."""
+    from etltctl.history import costs
+
+    session: Session = context.obj
+    session.console.rows("etltctl.cost/1", (str(by), "remote runs", "usd"), costs(session.load(), by))
+
+
+def retry(
+    context: typer.Context,
+    run_id: RunName = "",
+    fresh: Fresh = False,
+    on_interrupt: OnInterrupt = Interruption.ASK,
+) -> None:
+    """Run again what failed of a run: adopt what still lives, reuse what succeeded."""
+    from etltctl.history import find_run
+    from etltctl.pipeline import Wish, take_up
+
+    session: Session = context.obj
+    events = find_run(session.load(), run_id)
+    name = str(events[0].get("pipeline", ""))
+    with session.following(name, Wish(fresh=fresh), on_interrupt) as (settings, wish):
+        result = take_up(events, settings, wish)
+    show_result(session, settings, result)
 
 
 def told(event: dict[str, object]) -> str:

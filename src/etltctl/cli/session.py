@@ -5,16 +5,30 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etltctl.console import Console
+from etltctl.errors import DetachedError
 
 if TYPE_CHECKING:
+    from etltctl.local import Endpoints
+    from etltctl.pipeline import Wish
+    from etltctl.runs import Run
     from etltctl.settings import Settings
 
 LOCAL = "local"
+
+
+class Interruption(StrEnum):
+    """What an interrupt does to the remote work that is waited for."""
+
+    ASK = "ask"
+    STOP = "stop"
+    DETACH = "detach"
 
 
 @dataclass
@@ -39,7 +53,7 @@ class Session:
 
         What the command starts may go on after it (`outlives`): then the embedded server is kept as well.
         In the local environment the embedded server is found or started and this process's environment leads to it;
-        from here on nothing knows the difference.
+        from here on nothing knows the difference. A server whose run goes on after an interrupt is kept as well.
         """
         settings = self.load()
         if check is not None:
@@ -51,9 +65,37 @@ class Session:
 
         with endpoints(settings, os.environ) as found:
             if outlives and found.started:
-                found.keep()
-                self.console.say("the embedded server stays up for it; etltctl local down ends it")
+                self._keep(found)
             os.environ.update(found.environ)
             for name in set(os.environ) - set(found.apply_to(os.environ)):
                 del os.environ[name]
-            yield self.load()
+            try:
+                yield self.load()
+            except DetachedError:
+                self._keep(found)
+                raise
+
+    def _keep(self, found: Endpoints) -> None:
+        found.keep()
+        self.console.say("the embedded server stays up for it; etltctl local down ends it")
+
+    @contextmanager
+    def following(
+        self,
+        name: str,
+        wish: Wish,
+        on_interrupt: Interruption,
+        check: Callable[[Settings], object] | None = None,
+        *,
+        outlives: bool = False,
+    ) -> Iterator[tuple[Settings, Wish]]:
+        """The settings within reach, and the wish with the console listening and asked what Ctrl-C means."""
+        with self.connected(check, outlives=outlives) as settings, self.console.following(name) as on_event:
+            decide = partial(self._decide, on_interrupt)
+            yield settings, replace(wish, on_event=on_event, on_interrupt=decide)
+
+    def _decide(self, on_interrupt: Interruption, run: Run) -> str:
+        if on_interrupt is not Interruption.ASK:
+            return on_interrupt
+        is_asked = self.console.ask(f"{run.service} run {run.id} goes on. Detach from it, or stop it? [d/s]")
+        return Interruption.DETACH if is_asked.lower().startswith("d") else Interruption.STOP

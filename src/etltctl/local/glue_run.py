@@ -162,7 +162,11 @@ class GlueRun:
 
     def _finish(self, state: str, message: str) -> None:
         now = self._clock()
-        changes: dict[str, Any] = {"CompletedOn": now, "ExecutionTime": int(now - self._record["StartedOn"])}
+        changes: dict[str, Any] = {
+            "CompletedOn": now,
+            "ExecutionTime": int(now - self._record["StartedOn"]),
+            "DPUSeconds": 0.0,  # this machine is nobody's bill
+        }
         if message:
             changes["ErrorMessage"] = message
         self._change(JobRunState=state, **changes)

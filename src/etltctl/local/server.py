@@ -24,6 +24,7 @@ from werkzeug.wrappers import Request, Response
 
 from etltctl.local.application import Application
 from etltctl.local.control_plane import write_atomically
+from etltctl.local.faults import Faults
 from etltctl.local.wire import AwsError
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class Server:
         self.lifetime = Lifetime(kept)
         self._file = state / "server" / "endpoint.json"
         self._application = Application(state, self.url)
+        self._faults = Faults(self._application)
         self._setting_up = Lock()
         self._wsgi = make_server(
             "127.0.0.1",
@@ -101,7 +103,7 @@ class Server:
             )
         if environ["PATH_INFO"].startswith("/_etltctl/"):
             return self._own(Request(environ))(environ, start_response)
-        return self._application(environ, start_response)
+        return self._faults(environ, start_response)
 
     def serve(self) -> None:
         """Serves until its lifetime ends, then ends what it started."""
@@ -109,6 +111,7 @@ class Server:
         self._describe()
         self.lifetime.ending.wait()
         self._file.unlink(missing_ok=True)
+        self._faults.replace([])
         self._wsgi.shutdown()
         self._application.close()
 
@@ -139,9 +142,20 @@ class Server:
             case "POST", "shutdown":
                 Timer(0.05, self.lifetime.ending.set).start()  # after the answer is out
                 return _json({"status": "ending"})
+            case "GET", "faults":
+                return _json(self._faults.told())
+            case "POST", "faults":
+                return self._set_faults(request)
             case "POST", "stack":
                 return self._set_up(request)
         return _json({"message": f"nothing at {request.path}"}, 404)
+
+    def _set_faults(self, request: Request) -> Response:
+        try:
+            self._faults.replace(request.get_json(force=True))
+        except (ValueError, TypeError) as error:
+            return _json({"message": str(error)}, 400)
+        return _json(self._faults.told())
 
     def _set_up(self, request: Request) -> Response:
         try:

@@ -5,17 +5,31 @@ behaviour from the other; only strings cross the border between them.
 """
 
 from etltctl.pipeline.model import PipelineResult, Step, StepResult, known, new_run_id, run_key, steps
-from etltctl.pipeline.running import check_exists, refresh, run_alone, run_pipeline, run_step, start_job
+from etltctl.pipeline.reading import read_logs
+from etltctl.pipeline.running import (
+    Wish,
+    check_exists,
+    refresh,
+    run_alone,
+    run_pipeline,
+    run_step,
+    start_job,
+    take_up,
+)
 from etltctl.pipeline.services import Services
+from etltctl.pipeline.stopping import cancel_run
 
 __all__ = [
     "PipelineResult",
     "Services",
     "Step",
     "StepResult",
+    "Wish",
+    "cancel_run",
     "check_exists",
     "known",
     "new_run_id",
+    "read_logs",
     "refresh",
     "run_alone",
     "run_key",
@@ -23,4 +37,5 @@ __all__ = [
     "run_step",
     "start_job",
     "steps",
+    "take_up",
 ]

@@ -6,12 +6,12 @@ import difflib
 import hashlib
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from etltctl.errors import UnverifiedError, UsageError
+from etltctl.errors import DetachedError, UnverifiedError, UsageError
 from etltctl.runs import Verb
 
 if TYPE_CHECKING:
@@ -100,10 +100,22 @@ def run_key(env: str, pipeline: str, step: Step, run_id: str) -> str:
     return hashlib.sha256("\0".join((env, pipeline, str(step), run_id)).encode()).hexdigest()[:40]
 
 
+def remote_runs(events: Iterable[Mapping[str, Any]]) -> list[tuple[Step, str]]:
+    """The newest remote run of every step that these events tell of, in the order they began."""
+    started = {
+        event["step"]: event["remote_id"]
+        for event in events
+        if event["type"] in {"remote.started", "remote.adopted", "remote.reused"}
+    }
+    return [(Step.parse(step), remote_id) for step, remote_id in started.items()]
+
+
 def outcome_of(error: BaseException) -> str:
     """The one word the ledger keeps for how a step or run ended."""
     if isinstance(error, UnverifiedError):
         return "unverified"
+    if isinstance(error, DetachedError):
+        return "detached"
     return "interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed"
 
 

@@ -7,11 +7,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from etltctl.airbyte import Airbyte
-from etltctl.athena import Athena
 from etltctl.aws import Aws
 from etltctl.catalog import Catalog
 from etltctl.glue import Glue
 from etltctl.ledger import Store, open_store
+from etltctl.logs import Logs
 from etltctl.publishing import Lake
 from etltctl.s3 import S3
 
@@ -46,9 +46,9 @@ class Services:
         return Glue(self.aws)
 
     @cached_property
-    def athena(self) -> Athena:
-        """Athena through the project's workgroup."""
-        return Athena(self.aws, self.settings.athena.workgroup, self.settings.athena.output_location)
+    def logs(self) -> Logs:
+        """What Glue runs write."""
+        return Logs(self.aws)
 
     @cached_property
     def s3(self) -> S3:

@@ -108,11 +108,21 @@ class Lake(Section):
 
 
 class Source(Section):
-    """What every source has: its Airbyte connection, its prefix in bronze, the fewest rows a sync may bring."""
+    """What every source has: its Airbyte connection, its prefix in bronze, and what its syncs must bring.
+
+    A sync that brings fewer than `min_rows`, or `max_drop_pct` per cent less than the one before, is not believed.
+    """
 
     connection_id: Annotated[str, BeforeValidator(_as_text)]
     prefix: str | None = None
     min_rows: int = Field(1, ge=0)
+    max_drop_pct: float | None = Field(None, ge=0, le=100)
+    allow_empty: bool = False
+
+    @property
+    def least_rows(self) -> int:
+        """The fewest rows a sync may bring."""
+        return 0 if self.allow_empty else self.min_rows
 
 
 class MongodbSource(Source):
@@ -148,6 +158,13 @@ class Aws(Section):
 
     profile: str | None = None
     region: str | None = None
+
+
+class Prices(Section):
+    """What the services charge in your region, for estimates and sums, in US dollars."""
+
+    glue_dpu_hour_usd: Annotated[float, Field(ge=0)] = 0.44
+    athena_tb_usd: Annotated[float, Field(ge=0)] = 5.0
 
 
 class GlueJob(Section):
@@ -229,6 +246,7 @@ class Settings(Section):
     aws: Aws = Aws()
     glue: Glue = Glue()
     athena: Athena
+    prices: Prices = Prices()
     pipelines: dict[str, Pipeline] = {}
     local: Local = Local()
 

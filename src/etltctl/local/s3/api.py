@@ -152,6 +152,7 @@ class S3Api:
                 metadata=user_metadata(request),
                 content_type=request.headers.get("Content-Type") or "binary/octet-stream",
                 if_none_match=request.headers.get("If-None-Match") == "*",
+                if_match=request.headers.get("If-Match", "").strip('"'),
             )
         return Response(headers={"ETag": f'"{info.etag}"'})
 

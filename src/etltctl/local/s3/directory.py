@@ -134,14 +134,22 @@ class S3Directory:
         metadata: Mapping[str, str] | None = None,
         content_type: str = "binary/octet-stream",
         if_none_match: bool = False,
+        if_match: str = "",
     ) -> ObjectInfo:
-        """Makes the written file the object, in one rename; `etag` is its MD5 unless given."""
+        """Makes the written file the object, in one rename; `etag` is its MD5 unless given.
+
+        `if_none_match` refuses to replace an object, `if_match` to replace any but the one with this ETag.
+        """
         self._check_bucket(bucket)
         target = self.path(bucket, key)
         if key.endswith("/"):
             return self._make_folder(key, target)
         etag = etag or file_md5(written)
         with self._conditional:
+            if if_match and self.head_object(bucket, key).etag != if_match:
+                raise AwsError(
+                    "PreconditionFailed", "At least one of the pre-conditions you specified did not hold", 412
+                )
             if if_none_match and target.is_file():
                 raise AwsError(
                     "PreconditionFailed", "At least one of the pre-conditions you specified did not hold", 412

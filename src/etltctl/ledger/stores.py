@@ -1,26 +1,15 @@
-"""The append-only event stream of every run (NDJSON), on disk or in S3: what the console shows, kept.
-
-A run's file begins with `{"type": "version", "schema": "etltctl.events/1.0"}`; every further line is one event with
-`ts` (UTC), `seq`, `run_id`, `step`, `env`, `type` and its own facts. A minor version adds fields or types, so readers
-ignore what they do not know.
-"""
+"""Where the event streams of runs are kept: a folder, or objects in S3."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from etltctl.aws import Aws, translated
-from etltctl.errors import ConfigurationError, ServiceError, UsageError
-
-SCHEMA = "etltctl.events/1.0"
-VERSION_LINE = json.dumps({"type": "version", "schema": SCHEMA}) + "\n"
-
-Event = Mapping[str, Any]
+from etltctl.errors import ConfigurationError, ServiceError
+from etltctl.ledger.leases import LeaseObject, lock_file
 
 
 class Store(Protocol):
@@ -34,6 +23,9 @@ class Store(Protocol):
 
     def run_ids(self) -> list[str]:
         """Every run that has a stream, sorted."""
+
+    def lease(self, run_id: str) -> AbstractContextManager[None]:
+        """The right to drive the run, held while inside; raises AlreadyRunningError if somebody else has it."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +59,10 @@ class DiskStore:
     def run_ids(self) -> list[str]:
         """Every run that has a file, sorted."""
         return sorted(file.stem for file in self.folder.glob("*.ndjson"))
+
+    def lease(self, run_id: str) -> AbstractContextManager[None]:
+        """The right to drive the run; the system takes it back from a process that dies."""
+        return lock_file(self.folder / f"{run_id}.lock", run_id)
 
     def _file(self, run_id: str) -> Path:
         return self.folder / f"{run_id}.ndjson"
@@ -108,6 +104,10 @@ class S3Store:
             key.rsplit("/", 1)[1].removesuffix(".ndjson") for key in keys if key.endswith(".ndjson")
         )
 
+    def lease(self, run_id: str) -> AbstractContextManager[None]:
+        """The right to drive the run; it lapses when its owner no longer renews it."""
+        return LeaseObject(self.aws, self.bucket, f"{self.prefix}/{run_id}.lock", run_id).held()
+
     def _key(self, run_id: str) -> str:
         return f"{self.prefix}/{run_id}.ndjson"
 
@@ -118,67 +118,3 @@ def open_store(state: str, aws: Aws) -> Store:
         return DiskStore(Path(state) / "runs")
     bucket, _, prefix = state.removeprefix("s3://").partition("/")
     return S3Store(aws, bucket, f"{prefix}/runs".lstrip("/"))
-
-
-@dataclass
-class Ledger:
-    """The event stream of one run; `listen` hears every event as it is written."""
-
-    store: Store
-    run_id: str
-    env: str
-    listen: Callable[[Event], None] | None = None
-    _events: list[Event] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        """Reads what earlier tries of the run wrote."""
-        self._events = read_events(self.store, self.run_id)
-
-    @property
-    def events(self) -> list[Event]:
-        """Every event of the run so far, oldest first."""
-        return list(self._events)
-
-    def append(self, type_: str, step: str = "", **facts: Any) -> None:
-        """Writes one event, then tells the listener."""
-        event = {
-            "ts": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "seq": len(self._events) + 1,
-            "run_id": self.run_id,
-            "step": step,
-            "env": self.env,
-            "type": type_,
-            **facts,
-        }
-        line = json.dumps(event, default=str) + "\n"
-        self.store.append(self.run_id, line if self._events else VERSION_LINE + line)
-        self._events.append(event)
-        if self.listen:
-            self.listen(event)
-
-    def last(self, step: str, *types: str) -> Event | None:
-        """The step's newest event of one of these types."""
-        return next((e for e in reversed(self._events) if e["step"] == step and e["type"] in types), None)
-
-
-def read_events(store: Store, run_id: str) -> list[Event]:
-    """The run's events, oldest first; a last line cut off by a crash is left out."""
-    events = []
-    for line in store.read(run_id).splitlines():
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue
-        if event.get("type") == "version":
-            _refuse_newer(event.get("schema", ""), run_id)
-        else:
-            events.append(event)
-    return events
-
-
-def _refuse_newer(schema: str, run_id: str) -> None:
-    if not schema.startswith("etltctl.events/1."):
-        raise UsageError(
-            f"run {run_id} was written with schema {schema}; this etltctl reads {SCHEMA}",
-            hint="update etltctl to read it",
-        )

@@ -1,0 +1,16 @@
+"""The append-only event stream of every run, on disk or in S3, and the right to drive a run."""
+
+from etltctl.ledger.events import SCHEMA, VERSION_LINE, Event, Ledger, read_events
+from etltctl.ledger.stores import DiskStore, S3Store, Store, open_store
+
+__all__ = [
+    "SCHEMA",
+    "VERSION_LINE",
+    "DiskStore",
+    "Event",
+    "Ledger",
+    "S3Store",
+    "Store",
+    "open_store",
+    "read_events",
+]

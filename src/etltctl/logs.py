@@ -1,0 +1,73 @@
+"""What Glue runs write: both CloudWatch groups, driver and executors, in order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from etltctl.aws import Aws, translated
+from etltctl.errors import EtltctlError, ServiceError
+from etltctl.runs import JobRun
+
+GROUPS = ("error", "output")
+OVERLAP_MS = 30_000  # lines may arrive that late
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line: when it was written, to which group and stream, and what it says."""
+
+    at: datetime
+    group: str
+    stream: str
+    text: str
+
+
+@dataclass
+class Logs:
+    """The logs of Glue runs; reading on, it gives each line once."""
+
+    aws: Aws
+    _seen: set[str] = field(default_factory=set, repr=False)
+    _newest_ms: int = 0
+
+    def new_lines(self, run: JobRun) -> list[LogLine]:
+        """What the run has written since the last call, oldest first; a group that is not there yet is empty."""
+        lines = [line for group in GROUPS for line in self._new_of(run, group)]
+        return sorted(lines, key=lambda line: line.at)
+
+    def last_lines(self, run: JobRun, count: int = 30) -> list[str]:
+        """The newest lines of the run's error log; empty if the log cannot be read, which is no failure."""
+        try:
+            with translated("logs"):
+                answer = self.aws.client("logs").get_log_events(
+                    logGroupName=f"{run.log_group}/error",
+                    logStreamName=run.id,
+                    startFromHead=False,
+                    limit=count,
+                )
+        except EtltctlError:
+            return []
+        return [str(event["message"]).rstrip() for event in answer["events"]]
+
+    def _new_of(self, run: JobRun, group: str) -> Iterator[LogLine]:
+        asked = {
+            "logGroupName": f"{run.log_group}/{group}",
+            "logStreamNamePrefix": run.id,
+            "startTime": max(self._newest_ms - OVERLAP_MS, 0),
+        }
+        try:
+            with translated("logs"):
+                pages = list(self.aws.client("logs").get_paginator("filter_log_events").paginate(**asked))
+        except ServiceError as error:
+            if error.code == "ResourceNotFoundException":
+                return
+            raise
+        for event in (event for page in pages for event in page["events"]):
+            if event["eventId"] in self._seen:
+                continue
+            self._seen.add(event["eventId"])
+            self._newest_ms = max(self._newest_ms, event["timestamp"])
+            at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
+            yield LogLine(at, group, event["logStreamName"], str(event["message"]).rstrip())

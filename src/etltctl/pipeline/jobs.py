@@ -1,0 +1,108 @@
+"""The step that runs a Glue job once, sees it through, and publishes the versions it wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from etltctl.errors import BudgetError
+from etltctl.pipeline.model import StepResult
+from etltctl.pipeline.refreshing import table_facts
+from etltctl.pipeline.work import Work, require_success
+from etltctl.runs import JobRun, State, Verb
+from etltctl.waiting import Waiter
+
+# Glue itself ends a run at its timeout; waiting longer than that means that Glue does not answer.
+GLUE_GRACE_S = 900
+
+
+def run_glue(work: Work) -> StepResult:
+    """Runs the Glue job and publishes the versions it wrote."""
+    glue, job = work.services.glue, work.step.name
+    verb, run = start_glue(work)
+    waiter = Waiter(
+        timeout=work.services.settings.glue.jobs[job].timeout_minutes * 60 + GLUE_GRACE_S,
+        expected=tuple(glue.durations(job)) if verb is not Verb.REUSED else (),
+    )
+    seen_as = verb
+    while True:
+        current = run
+        run = work.see_through(
+            seen_as,
+            current,
+            lambda: glue.look_at(job, current.id),  # noqa: B023 - used before the next turn
+            waiter=waiter,
+            stop=lambda: glue.stop(current),  # noqa: B023 - used before the next turn
+        )
+        retry = glue.retry_of(run) if run.state is State.FAILED else None
+        if retry is None:
+            break
+        seen_as, run = Verb.ADOPTED, retry
+    cost = _note_cost(work, run) if verb is not Verb.REUSED else {}
+    require_success(
+        run,
+        hint=f"published tables stay as they were; mend the cause, then: etltctl retry {work.ledger.run_id}",
+        log="\n".join(work.services.logs.last_lines(run)) if run.state is not State.SUCCEEDED else "",
+    )
+    facts = _published_once(work, json.loads(run.arguments["--outputs"]))
+    return StepResult(str(work.step), verb, run.id, facts={**facts, **cost})
+
+
+def start_glue(work: Work) -> tuple[Verb, JobRun]:
+    """Starts the job once, or finds the run of it that belongs to this run id."""
+    settings = work.services.settings
+    job = settings.glue.jobs[work.step.name]
+    lake = work.services.lake
+
+    def arguments(failed_before: int) -> Mapping[str, str]:
+        _require_budget(work)
+        version = work.version(failed_before)
+        return {
+            "--run_id": work.ledger.run_id,
+            "--inputs": json.dumps({table: lake.current_location(table) for table in job.reads}),
+            "--outputs": json.dumps({table: lake.version_location(table, version) for table in job.writes}),
+            "--config": json.dumps(job.config),
+        }
+
+    work.ledger.append("remote.intended", str(work.step), run_key=work.run_key)
+    return work.services.glue.start_or_adopt(work.step.name, work.run_key, arguments)
+
+
+def _require_budget(work: Work) -> None:
+    """Raises BudgetError before a start that, by the job's own history, costs more than the settings allow."""
+    settings = work.services.settings
+    limit = settings.glue.jobs[work.step.name].max_usd
+    if limit is None:
+        return
+    estimate = max(work.services.glue.dpu_seconds(work.step.name), default=0.0)
+    usd = _usd(estimate, settings.prices.glue_dpu_hour_usd)
+    if usd > limit:
+        raise BudgetError(
+            f"a run of Glue job {work.step.name} cost up to {usd:.2f} USD lately, more than {limit:.2f} USD",
+            hint=f"raise glue.jobs.{work.step.name}.max_usd, or make the job smaller",
+        )
+
+
+def _note_cost(work: Work, run: JobRun) -> dict[str, float]:
+    """What the run cost, on record; nothing where Glue bills nothing."""
+    usd = _usd(run.dpu_seconds, work.services.settings.prices.glue_dpu_hour_usd)
+    if not usd:
+        return {}
+    work.ledger.note("cost.actual", str(work.step), usd=usd, dpu_seconds=run.dpu_seconds, remote_id=run.id)
+    return {"usd": usd}
+
+
+def _usd(dpu_seconds: float, dpu_hour_usd: float) -> float:
+    return round(dpu_seconds / 3600 * dpu_hour_usd, 4)
+
+
+def _published_once(work: Work, outputs: Mapping[str, str]) -> dict[str, Any]:
+    """Publishes the versions, unless this very run did so before: a newer run may have published since."""
+    layer = next(iter(outputs), "").partition(".")[0]
+    before = work.ledger.last(str(work.step), "publish.switched")
+    if before is not None:
+        return {"layer": layer, "rows": before["rows"], "tables": before["tables"]}
+    published = table_facts(work.services.lake.publish(outputs))
+    work.ledger.append("publish.switched", str(work.step), **published)
+    return {"layer": layer, **published}

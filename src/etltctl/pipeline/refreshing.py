@@ -1,0 +1,46 @@
+"""The step that brings the catalog in line with the files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from etltctl.ledger import Ledger
+from etltctl.pipeline.model import Step, StepResult, steps
+from etltctl.pipeline.services import Services
+from etltctl.pipeline.work import Work
+from etltctl.publishing import Published
+
+
+def refresh_pipeline(work: Work) -> StepResult:
+    """Brings the catalog in line with the files of every table that the pipeline reads or writes."""
+    return refresh_tables(_tables_of(work.pipeline, work.services), work.services, work.ledger)
+
+
+def refresh_tables(tables: list[str], services: Services, ledger: Ledger) -> StepResult:
+    """Brings the catalog in line with the files of these tables."""
+    step = Step("athena", "refresh")
+    facts = table_facts(services.lake.refresh(tables))
+    if any(table["change"] != "unchanged" for table in facts["tables"].values()):
+        ledger.append("publish.switched", str(step), **facts)
+    return StepResult(str(step), facts=facts)
+
+
+def table_facts(published: list[Published]) -> dict[str, Any]:
+    """What was published, as plain data."""
+    tables = {
+        found.table: {"change": found.change, "rows": found.rows}
+        | ({"audit": found.audit} if found.audit else {})
+        for found in published
+    }
+    return {"rows": sum(found.rows for found in published), "tables": tables}
+
+
+def _tables_of(pipeline: str, services: Services) -> list[str]:
+    settings = services.settings
+    found: dict[str, None] = {}
+    for step in steps(pipeline, settings):
+        if step.kind == "sync":
+            found |= dict.fromkeys(f"bronze.{name}" for name in settings.stream_locations(step.name))
+        elif step.kind == "glue":
+            found |= dict.fromkeys(settings.glue.jobs[step.name].writes)
+    return list(found)

@@ -1,0 +1,104 @@
+"""The step that syncs a source into bronze, and proves that the reported rows landed."""
+
+from __future__ import annotations
+
+from etltctl.airbyte import wrote
+from etltctl.errors import UnverifiedError
+from etltctl.pipeline.model import StepResult
+from etltctl.pipeline.services import Services
+from etltctl.pipeline.work import Work, require_success
+from etltctl.runs import SyncJob, Verb
+from etltctl.s3 import is_data
+from etltctl.waiting import Waiter
+
+
+def run_sync(work: Work) -> StepResult:
+    """Syncs the source into bronze and proves that the reported rows landed."""
+    settings, name = work.services.settings, work.step.name
+    airbyte = work.services.airbyte
+    source = settings.sources[name]
+    connection = work.services.reveal(source.connection_id, f"sources.{name}.connection_id")
+    before = work.ledger.last(str(work.step), "remote.started", "remote.adopted", "remote.intended")
+    is_started = before is not None and "remote_id" in before
+    verb, job = airbyte.start_or_adopt(
+        connection,
+        name,
+        known_job=before["remote_id"] if before and is_started else "",
+        newest_before=before["newest_before"] if before and not is_started else None,
+        before_start=lambda newest: work.ledger.append(
+            "remote.intended", str(work.step), newest_before=newest
+        ),
+    )
+    is_ours = verb is Verb.STARTED or before is not None
+    waiter = Waiter(
+        timeout=settings.airbyte.timeout_minutes * 60,
+        expected=tuple(airbyte.durations(connection, name)) if verb is not Verb.REUSED else (),
+    )
+    job = work.see_through(
+        verb,
+        job,
+        lambda: airbyte.look_at(job.id, name),
+        waiter=waiter,
+        stop=(lambda: airbyte.cancel(job)) if is_ours else None,
+    )
+    require_success(job, hint=f"bronze keeps the last good sync; mend the cause, then: etltctl sync {name}")
+    landed = _proven_before(work, job)
+    if landed is None:
+        landed = _prove_landing(work, job)
+    facts = {"layer": "bronze", "rows": landed, "reported_rows": job.rows}
+    return StepResult(str(work.step), verb, job.id, facts=facts)
+
+
+def _proven_before(work: Work, job: SyncJob) -> int | None:
+    """The rows this very run already proved for the job: a newer sync may have replaced its files since."""
+    verdict = work.ledger.last(str(work.step), "verify.result")
+    is_same = verdict is not None and verdict["proven"] and verdict.get("job") == job.id
+    return int(verdict["landed"]) if verdict is not None and is_same else None
+
+
+def _prove_landing(work: Work, job: SyncJob) -> int:
+    """Counts the rows in the Parquet files this sync wrote; raises UnverifiedError if they are not believed."""
+    name = work.step.name
+    source = work.services.settings.sources[name]
+    locations = work.services.settings.stream_locations(name)
+    landed = sum(_landed(location, job, work.services) for location in locations.values())
+    before = sum(work.services.lake.published_rows(f"bronze.{table}") for table in locations)
+    doubt = _doubt(name, landed, job.rows, before, source.least_rows, source.max_drop_pct)
+    work.ledger.append(
+        "verify.result", str(work.step), job=job.id, proven=doubt is None, landed=landed, reported=job.rows
+    )
+    if doubt is not None:
+        message, hint = doubt
+        raise UnverifiedError(message, hint=hint, job=job.id)
+    return landed
+
+
+def _doubt(
+    name: str, landed: int, reported: int | None, before: int, least: int, max_drop_pct: float | None
+) -> tuple[str, str] | None:
+    """Why a sync that says success is not believed, and what to do; None if it is."""
+    if landed < least:
+        return (
+            f"sync of {name} succeeded, but {landed} rows landed in bronze and at least {least} are expected",
+            f"is that right? lower sources.{name}.min_rows; for a source that may be empty set "
+            f"sources.{name}.allow_empty = true",
+        )
+    if reported not in (None, landed):
+        return (
+            f"Airbyte reports {reported} rows for {name}, but {landed} landed in bronze",
+            "nothing was started downstream; look at the connection's destination and streams, then sync again",
+        )
+    if max_drop_pct is not None and landed < before * (1 - max_drop_pct / 100):
+        return (
+            f"{landed} rows landed for {name}, {100 * (1 - landed / before):.0f} % less than the {before} before",
+            f"if the source did shrink, raise sources.{name}.max_drop_pct ({max_drop_pct:g})",
+        )
+    return None
+
+
+def _landed(location: str, job: SyncJob, services: Services) -> int:
+    objects = services.s3.objects(location)
+    written = [
+        found for found in objects if is_data(location, found.key) and wrote(job, found.key, found.modified)
+    ]
+    return sum(footer.rows for footer in services.s3.footers(written))

@@ -1,0 +1,27 @@
+"""A lake with a small pipeline on a server that is kept, whose answers can be spoilt on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from spoilt import SpoiltLake
+
+
+@pytest.fixture(scope="session")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SpoiltLake]:
+    """A lake in which the pipeline `small` ran once, undisturbed."""
+    made = SpoiltLake.make(tmp_path_factory.mktemp("spoilt"))
+    made.run("local", "up")
+    try:
+        made.run("run", "small", "--run-id", "undisturbed")
+        yield made
+    finally:
+        made.run("local", "down")
+
+
+@pytest.fixture(autouse=True)
+def _no_faults_left(lake: SpoiltLake) -> Iterator[None]:
+    yield
+    lake.spoil()
+    lake.settle()

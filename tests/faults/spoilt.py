@@ -1,0 +1,126 @@
+"""A workplace whose server answers late, not at all, or untruly, as a test wishes."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workplace import ETLTCTL, Workplace
+
+PROJECT = Path(__file__).parents[2]
+ROWS = 5
+MET_WITHIN_S = 60.0
+SCRIPT = """
+import io, json, sys
+import boto3
+import pyarrow as pa
+import pyarrow.parquet as pq
+from awsglue.utils import getResolvedOptions
+
+options = getResolvedOptions(sys.argv, ["run_id", "outputs"])
+for location in json.loads(options["outputs"]).values():
+    bucket, _, folder = location.removeprefix("s3://").partition("/")
+    file = io.BytesIO()
+    pq.write_table(pa.table({"n": list(range(5))}), file)
+    audit = json.dumps({"rows_in": 5, "rows_out": 5})
+    s3 = boto3.client("s3")
+    s3.put_object(Bucket=bucket, Key=folder + "part-0.parquet", Body=file.getvalue())
+    s3.put_object(Bucket=bucket, Key=folder + "_audit/part-0.txt", Body=audit.encode())
+"""
+SETTINGS = """
+[glue.jobs.small]
+script = "small.py"
+writes = ["gold.small"]
+
+[pipelines.small]
+steps = ["sync:api", "glue:small", "athena:refresh"]
+"""
+
+
+@dataclass(frozen=True)
+class SpoiltLake(Workplace):
+    """A folder with the pipeline `small`: sync the invented season, run a job that writes five rows, refresh."""
+
+    @classmethod
+    def make(cls, folder: Path) -> SpoiltLake:
+        """The folder with its settings and script."""
+        (folder / "small.py").write_text(SCRIPT)
+        (folder / "etltctl.toml").write_text((PROJECT / "etltctl.toml").read_text() + SETTINGS)
+        return cls(folder)
+
+    def spoil(self, *rules: dict[str, Any]) -> None:
+        """Puts these faults in force, in place of those before; none ends them all."""
+        self._ask("POST", list(rules))
+
+    def met(self) -> int:
+        """How often the faults in force were met."""
+        return sum(rule["met"] for rule in self._ask("GET"))
+
+    def begin(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Starts the command and does not wait."""
+        return subprocess.Popen(
+            [ETLTCTL, *arguments],
+            cwd=self.folder,
+            env=self.full_environ,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def kill_where(self, rule: dict[str, Any], *arguments: str) -> bool:
+        """Runs the command until it meets the fault and kills it there; False if it ended without meeting it."""
+        self.spoil(rule)
+        process = self.begin(*arguments)
+        deadline = time.monotonic() + MET_WITHIN_S
+        while not self.met():
+            assert time.monotonic() < deadline, f"{rule} was never met"
+            if process.poll() is not None:
+                return False
+            time.sleep(0.01)
+        process.kill()
+        process.wait()
+        self.spoil()
+        return True
+
+    def starts(self, run_id: str) -> dict[str, int]:
+        """How many Glue runs and Airbyte jobs the run id has, by what the services say."""
+        runs = [record for record in self.glue_runs() if record["Arguments"].get("--run_id") == run_id]
+        return {"glue": len(runs), "airbyte": self.syncs()}
+
+    def glue_runs(self) -> list[dict[str, Any]]:
+        """Every Glue run, as its service keeps it."""
+        runs = self.folder / ".etltctl" / "glue" / "runs"
+        return [json.loads(file.read_text()) for file in runs.glob("jr_*.json")]
+
+    def settle(self) -> None:
+        """Waits until no Glue run is live, whatever the answers said of it."""
+        deadline = time.monotonic() + MET_WITHIN_S
+        while any(
+            record["JobRunState"] in {"STARTING", "RUNNING", "STOPPING"} for record in self.glue_runs()
+        ):
+            assert time.monotonic() < deadline, "a Glue run does not end"
+            time.sleep(0.05)
+
+    def syncs(self) -> int:
+        """How many jobs Airbyte has made so far."""
+        file = self.folder / ".etltctl" / "airbyte" / "jobs.json"
+        return file.read_text().count('"connection_id"') if file.exists() else 0
+
+    def events(self, run_id: str) -> list[dict[str, Any]]:
+        """What the ledger tells of the run."""
+        file = self.folder / ".etltctl" / "runs" / f"{run_id}.ndjson"
+        lines = file.read_text().splitlines() if file.exists() else []
+        return [event for event in map(json.loads, lines) if event["type"] != "version"]
+
+    def _ask(self, method: str, body: Any = None) -> Any:
+        told = json.loads((self.folder / ".etltctl" / "server" / "endpoint.json").read_text())
+        connection = http.client.HTTPConnection("127.0.0.1", told["port"], timeout=30)
+        connection.request(method, "/_etltctl/faults", None if body is None else json.dumps(body))
+        response = connection.getresponse()
+        answer = json.loads(response.read())
+        assert response.status == 200, answer
+        return answer

@@ -1,0 +1,65 @@
+"""A run that is killed at any moment and taken up again: every service sees one start a step, and the data is right."""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import Any
+
+import pytest
+from spoilt import ROWS, SpoiltLake
+
+pytestmark = pytest.mark.faults
+
+BOUNDARIES = [
+    {"call": "POST /jobs", "hold": "before"},
+    {"call": "POST /jobs", "hold": "after"},
+    {"call": "GET /jobs/*", "hold": "after"},
+    {"call": "GetJobRuns", "hold": "after"},
+    {"call": "StartJobRun", "hold": "before"},
+    {"call": "StartJobRun", "hold": "after"},
+    {"call": "GetJobRun", "hold": "after"},
+    {"call": "UpdateTable", "hold": "before"},
+    {"call": "UpdateTable", "hold": "after"},
+]
+SEED = int(os.environ.get("ETLTCTL_FAULT_SEED", random.SystemRandom().randrange(10**6)))
+
+
+def take_up_and_check(lake: SpoiltLake, run_id: str, syncs_before: int) -> None:
+    """Goes on with the run and holds it against one that nothing disturbed."""
+    lake.run("run", "small", "--run-id", run_id)
+    starts = lake.starts(run_id)
+    assert (starts["glue"], starts["airbyte"] - syncs_before) == (1, 1), starts
+    assert lake.query("select count(*) as n, sum(n) as total from gold.small") == [{"n": ROWS, "total": 10}]
+    (table,) = [t for t in lake.json("athena", "tables")["rows"] if t["table"] == "small"]
+    assert table["version"] == run_id
+    events = lake.events(run_id)
+    assert events[-1]["type"] == "run.finished"
+    assert events[-1]["outcome"] == "succeeded"
+    done = {event["step"] for event in events if event["type"] == "step.finished"}
+    assert done == {"sync:api", "glue:small", "athena:refresh"}
+
+
+@pytest.mark.parametrize(
+    "number", range(len(BOUNDARIES)), ids=[f"{b['hold']} {b['call']}" for b in BOUNDARIES]
+)
+def test_a_run_killed_at_a_call_starts_nothing_twice(lake: SpoiltLake, number: int) -> None:
+    run_id, before = f"killed-{number}", lake.syncs()
+    assert lake.kill_where({**BOUNDARIES[number], "times": 1}, "run", "small", "--run-id", run_id)
+    take_up_and_check(lake, run_id, before)
+
+
+@pytest.mark.parametrize("turn", range(3))
+def test_a_run_killed_anywhere_starts_nothing_twice(lake: SpoiltLake, turn: int) -> None:
+    chance = random.Random(f"{SEED}-{turn}")
+    run_id, before = f"random-{SEED}-{turn}", lake.syncs()
+    told = f"ETLTCTL_FAULT_SEED={SEED}"
+    for _ in range(2):
+        rule: dict[str, Any] = {
+            "call": "*", "skip": chance.randrange(40), "hold": chance.choice(["before", "after"]),
+        }  # fmt: skip
+        told += f" {rule}"
+        print(told)
+        if not lake.kill_where(rule, "run", "small", "--run-id", run_id):
+            break
+    take_up_and_check(lake, run_id, before)
