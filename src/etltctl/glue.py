@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -87,6 +87,11 @@ class Glue:
         """The run as Glue sees it now."""
         with translated("glue", job=job, run=run_id):
             return _job_run(self.aws.client("glue").get_job_run(JobName=job, RunId=run_id)["JobRun"])
+
+    def look_at_many(self, job: str, run_ids: Collection[str]) -> dict[str, JobRun]:
+        """Runs of one job as Glue sees them now, by id: a page of the listing, and one by one what is older."""
+        found = {run.id: run for run in self.job_runs(job) if run.id in run_ids}
+        return found | {run_id: self.look_at(job, run_id) for run_id in run_ids if run_id not in found}
 
     def job_runs(self, job: str, *, limit: int = 200) -> Iterator[JobRun]:
         """The job's runs, newest first."""

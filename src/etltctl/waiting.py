@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from etltctl.errors import ServiceError, WaitTimeoutError
+from etltctl.errors import AccessError, ServiceError, WaitTimeoutError
 from etltctl.runs import Run, State
 
 R = TypeVar("R", bound=Run)
 T = TypeVar("T")
+Trouble = ServiceError | AccessError  # of the looking, not of the run: credentials expire and are renewed
 
 LEARNS_FROM = 3  # earlier runs
 EARLY_SHARE = 0.1  # of the usual duration: what cannot start breaks off early
@@ -31,8 +32,8 @@ class Waiter:
     Where it is known how long such runs took before (`expected`), the first look comes shortly before the end is
     likely, and more follow close together until it is overdue. Where nothing is known, looks begin `first_look`
     apart and grow by `growth` up to `longest`, so short runs are noticed at once and long ones cost few calls.
-    Looks that fail do not fail the run: they are tolerated for `patience`, because a throttled or unreachable API
-    says nothing about the work.
+    Looks that fail do not fail the run: they are tolerated for `patience`, because a throttled or unreachable API, or
+    a token that has expired, says nothing about the work.
     """
 
     timeout: float = 3600.0
@@ -49,11 +50,11 @@ class Waiter:
     def wait(self, run: R, look: Callable[[], R], *, on_look: Callable[[R], None] | None = None) -> R:
         """The run in its final state.
 
-        Raises WaitTimeoutError past the deadline (the run goes on) and the last ServiceError when looks have
+        Raises WaitTimeoutError past the deadline (the run goes on) and the last error of looking when looks have
         failed for longer than `patience`.
         """
         steps = self._decide(run, on_look)
-        seen: R | ServiceError | None = None
+        seen: R | Trouble | None = None
         try:
             while True:
                 self.sleep(steps.send(seen))
@@ -63,23 +64,23 @@ class Waiter:
 
     def wait_many(
         self, runs: Mapping[str, R], look: Callable[[list[str]], Mapping[str, R]]
-    ) -> dict[str, R | WaitTimeoutError | ServiceError]:
+    ) -> dict[str, R | WaitTimeoutError | Trouble]:
         """Every run in its final state, or the error its wait ended with, by its key.
 
         One look serves all runs that are due within `together` seconds: where the service answers for many at once,
         a thousand runs cost hardly more calls than one.
         """
         waits = {key: self._decide(run, None) for key, run in runs.items()}
-        ended: dict[str, R | WaitTimeoutError | ServiceError] = {}
+        ended: dict[str, R | WaitTimeoutError | Trouble] = {}
         due: list[tuple[float, str]] = []
-        seen: dict[str, R | ServiceError | None] = dict.fromkeys(waits)
+        seen: dict[str, R | Trouble | None] = dict.fromkeys(waits)
         while seen or due:
             for key, answer in seen.items():
                 try:
                     heapq.heappush(due, (self.clock() + waits[key].send(answer), key))
                 except StopIteration as done:
                     ended[key] = done.value
-                except (WaitTimeoutError, ServiceError) as error:
+                except (WaitTimeoutError, ServiceError, AccessError) as error:
                     ended[key] = error
             seen = {}
             if due:
@@ -87,7 +88,7 @@ class Waiter:
                 now = self.clock() + self.together
                 keys = [heapq.heappop(due)[1] for _ in range(sum(at <= now for at, _ in due))]
                 found = self._looked(partial(look, keys))
-                seen = {key: found if isinstance(found, ServiceError) else found[key] for key in keys}
+                seen = {key: found if isinstance(found, Trouble) else found[key] for key in keys}
         return ended
 
     async def wait_async(
@@ -95,7 +96,7 @@ class Waiter:
     ) -> R:
         """The same as `wait` for an event loop: sleeps without blocking it, looks in a thread."""
         steps = self._decide(run, on_look)
-        seen: R | ServiceError | None = None
+        seen: R | Trouble | None = None
         try:
             while True:
                 await self.sleep_async(steps.send(seen))
@@ -104,10 +105,10 @@ class Waiter:
             return done.value  # type: ignore[no-any-return]
 
     @staticmethod
-    def _looked(look: Callable[[], T]) -> T | ServiceError:
+    def _looked(look: Callable[[], T]) -> T | Trouble:
         try:
             return look()
-        except ServiceError as error:
+        except (ServiceError, AccessError) as error:
             return error
 
     def _decide(self, run: R, on_look: Callable[[R], None] | None) -> Generator[float, Any, R]:
@@ -118,9 +119,10 @@ class Waiter:
             left = started + self.timeout - self.clock()
             if left <= 0:
                 raise self._timed_out(run)
-            seen: R | ServiceError = yield min(next(pauses), left)
-            if isinstance(seen, ServiceError):
-                if self.clock() - last_seen > self.patience:
+            seen: R | Trouble = yield min(next(pauses), left)
+            if isinstance(seen, Trouble):
+                never_allowed = isinstance(seen, AccessError) and last_seen == started
+                if never_allowed or self.clock() - last_seen > self.patience:
                     raise seen
                 continue
             run, last_seen = seen, self.clock()

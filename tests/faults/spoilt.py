@@ -6,6 +6,8 @@ import http.client
 import json
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,6 +111,29 @@ class SpoiltLake(Workplace):
         """How many jobs Airbyte has made so far."""
         file = self.folder / ".etltctl" / "airbyte" / "jobs.json"
         return file.read_text().count('"connection_id"') if file.exists() else 0
+
+    @contextmanager
+    def slow_script(self, seconds: float, also: str = "") -> Iterator[None]:
+        """The script takes so long, and does this before; the honest one is put back."""
+        script = self.folder / "small.py"
+        script.write_text(f"import time\n{also}\ntime.sleep({seconds})\n{SCRIPT}")
+        try:
+            yield
+        finally:
+            script.write_text(SCRIPT)
+
+    def wait_for_state(self, run_id: str, word: str, *, in_ledger: bool = True) -> None:
+        """Waits until the run's Glue job run is in this state, and until the ledger knows."""
+        deadline = time.monotonic() + MET_WITHIN_S
+        while not self._is_in(run_id, word, in_ledger=in_ledger):
+            assert time.monotonic() < deadline, f"{run_id} is never {word}"
+            time.sleep(0.05)
+
+    def _is_in(self, run_id: str, word: str, *, in_ledger: bool) -> bool:
+        if in_ledger:
+            return any(e["type"] == "step.progress" and e["state"] == word for e in self.events(run_id))
+        runs = [record for record in self.glue_runs() if record["Arguments"].get("--run_id") == run_id]
+        return any(record["JobRunState"] == word for record in runs)
 
     def events(self, run_id: str) -> list[dict[str, Any]]:
         """What the ledger tells of the run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 
@@ -113,20 +114,85 @@ def test_two_processes_never_drive_one_run(lake: SpoiltLake) -> None:
 def test_an_interrupt_stops_or_leaves_remote_work_as_asked(
     lake: SpoiltLake, policy: str, state: str, code: int
 ) -> None:
-    script = lake.folder / "small.py"
-    honest = script.read_text()
-    script.write_text(honest.replace("options = get", "import time; time.sleep(4)\noptions = get"))
     run_id = f"interrupted-{policy}"
-    try:
+    with lake.slow_script(4):
         process = lake.begin("run-glue", "small", "--wait", "--run-id", run_id, "--on-interrupt", policy)
-        while not any(e["type"] == "step.progress" and e["state"] == "RUNNING" for e in lake.events(run_id)):
-            time.sleep(0.1)
+        lake.wait_for_state(run_id, "RUNNING")
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == code
-        done = lake.run("runs", "watch", run_id, code=0)
-    finally:
-        script.write_text(honest)
+        done = lake.run("runs", "watch", run_id)
     runs = [run for run in lake.glue_runs() if run["Arguments"].get("--run_id") == run_id]
     assert state in {run["JobRunState"] for run in runs}
     assert len(runs) == (1 if policy == "detach" else 2)
     assert ("started" in done.stderr) is (policy == "stop")
+
+
+def test_what_a_run_cost_is_kept_and_a_dear_job_is_not_started(lake: SpoiltLake) -> None:
+    lake.spoil({"call": "GetJobRun*", "change": {"DPUSeconds": 7200.0}, "times": 0})
+    lake.run("run-glue", "small", "--wait", "--run-id", "billed")
+    (told,) = [row for row in lake.json("cost", "--by", "step")["rows"] if row["step"] == "glue:small"]
+    assert (told["remote runs"], told["usd"]) == (1, 0.88)
+    dear = {"ETLTCTL__GLUE__JOBS__SMALL__MAX_USD": "0.5"}
+    done = lake.run("run-glue", "small", "--wait", "--run-id", "dear", code=9, **dear)
+    assert "cost up to 0.88 USD lately, more than 0.50 USD" in done.stderr
+    assert lake.starts("dear")["glue"] == 0
+
+
+def test_a_fresh_start_writes_another_version_and_starts_again(lake: SpoiltLake) -> None:
+    verbs(lake, "fresh")
+    again = lake.json("run", "small", "--run-id", "fresh", "--fresh")
+    assert [step["verb"] for step in again["steps"]] == ["started", "started", ""]
+    assert lake.starts("fresh")["glue"] == 2
+    listed = {t["table"]: t["version"] for t in lake.json("athena", "tables")["rows"]}
+    assert listed["small"] == "fresh.g1"
+    assert verbs(lake, "fresh") == ["reused", "reused", ""]
+
+
+def test_a_failed_run_is_retried_from_where_it_failed(lake: SpoiltLake) -> None:
+    refused = {"status": 400, "body": {"__type": "InvalidInputException", "message": "as wished"}}
+    lake.spoil({"call": "StartJobRun", "refuse": refused})
+    lake.run("run", "small", "--run-id", "failed-once", code=1)
+    done = lake.json("retry", "failed-once")
+    assert [step["verb"] for step in done["steps"]] == ["reused", "started", ""]
+
+
+def test_one_step_alone_shares_the_run_it_belongs_to(lake: SpoiltLake) -> None:
+    assert verbs(lake, "shared")[1] == "started"
+    assert lake.json("run-glue", "small", "--wait", "--run-id", "shared")["verb"] == "reused"
+    only = lake.json("run", "small", "--run-id", "shared", "--only", "small")
+    assert [(step["step"], step["verb"]) for step in only["steps"]] == [("glue:small", "reused")]
+    done = lake.run("run", "small", "--from", "athena:refresh", "--to", "sync:api", code=2)
+    assert "comes after" in done.stderr
+
+
+def test_a_run_is_cancelled_from_elsewhere(lake: SpoiltLake) -> None:
+    with lake.slow_script(30):
+        process = lake.begin("run-glue", "small", "--wait", "--run-id", "cancelled")
+        lake.wait_for_state("cancelled", "RUNNING")
+        (row,) = lake.json("runs", "cancel", "cancelled")["rows"]
+        assert (row["service"], row["done"]) == ("Glue", "stopped")
+        assert process.wait(60) == 1
+    stopped = [e for e in lake.events("cancelled") if e["type"] == "remote.stopped"]
+    assert [event["stopped_by"] for event in stopped] == ["runs cancel"]
+
+
+def test_logs_are_shown_and_followed(lake: SpoiltLake) -> None:
+    with lake.slow_script(2, "print('first words', flush=True)"):
+        lake.run("run-glue", "small", "--run-id", "logged")
+        lake.wait_for_state("logged", "RUNNING", in_ledger=False)
+        done = lake.run("runs", "logs", "logged", "--follow")
+    assert done.stdout.count("first words") == 1
+    assert "first words" in lake.run("runs", "logs", "logged", "small").stdout
+    assert "first words" not in lake.run("runs", "logs", "logged", "--errors").stdout
+    assert "glue:small" in lake.run("runs", "logs", "logged", "nothing", code=2).stderr
+
+
+def test_no_secret_is_written_anywhere(lake: SpoiltLake) -> None:
+    state = lake.folder / ".etltctl"
+    secret = json.loads((state / "server" / "endpoint.json").read_text())["client_secret"]
+    done = lake.run("-vv", "run", "small", "--run-id", "secretive")
+    assert secret not in done.stdout + done.stderr
+    keepers = {"endpoint.json", "credentials.json"}
+    files = [file for file in state.rglob("*") if file.is_file() and file.name not in keepers]
+    told = [file for file in files if secret.encode() in file.read_bytes()]
+    assert (len(files) > 20, told) == (True, [])

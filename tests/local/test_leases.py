@@ -32,12 +32,9 @@ class Place:
 
 
 @pytest.fixture
-def place(server: Served, monkeypatch: pytest.MonkeyPatch) -> Place:
+def place(server: Served, aws: Aws) -> Place:
     assert server.request("POST", "stack", {"buckets": ["leases"]})[0] == 200
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.port}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
-    return Place(Aws(region="us-east-1"))
+    return Place(aws)
 
 
 def test_a_lease_ends_with_its_block(place: Place) -> None:

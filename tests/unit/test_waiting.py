@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from etltctl.errors import ServiceError, WaitTimeoutError
+from etltctl.errors import AccessError, ServiceError, WaitTimeoutError
 from etltctl.runs import JobRun, Run
 from etltctl.waiting import Waiter
 
@@ -34,12 +34,12 @@ def run(word: str) -> JobRun:
     return JobRun(id="jr_1", name="job", word=word)
 
 
-def looks(*words: str | ServiceError):
+def looks(*words: str | ServiceError | AccessError):
     answers = iter(words)
 
     def look() -> Run:
         answer = next(answers)
-        if isinstance(answer, ServiceError):
+        if isinstance(answer, ServiceError | AccessError):
             raise answer
         return run(answer)
 
@@ -166,3 +166,11 @@ def test_of_many_runs_one_that_never_ends_costs_the_others_nothing() -> None:
     ended = time.waiter(timeout=60.0).wait_many(runs, look)
     assert getattr(ended["quick"], "word", "") == "SUCCEEDED"
     assert isinstance(ended["stuck"], WaitTimeoutError)
+
+
+def test_credentials_that_expire_on_the_way_are_waited_for_and_ones_that_never_worked_are_not() -> None:
+    expired = AccessError("the token has expired")
+    done = VirtualTime().waiter().wait(run("STARTING"), looks("RUNNING", expired, expired, "SUCCEEDED"))
+    assert done.word == "SUCCEEDED"
+    with pytest.raises(AccessError):
+        VirtualTime().waiter().wait(run("STARTING"), looks(expired))

@@ -94,8 +94,10 @@ class Session:
             decide = partial(self._decide, on_interrupt)
             yield settings, replace(wish, on_event=on_event, on_interrupt=decide)
 
-    def _decide(self, on_interrupt: Interruption, run: Run) -> str:
+    def _decide(self, on_interrupt: Interruption, run: Run, may_ask: bool) -> str:
         if on_interrupt is not Interruption.ASK:
             return on_interrupt
+        if not may_ask:
+            return Interruption.STOP
         is_asked = self.console.ask(f"{run.service} run {run.id} goes on. Detach from it, or stop it? [d/s]")
         return Interruption.DETACH if is_asked.lower().startswith("d") else Interruption.STOP

@@ -17,10 +17,12 @@ from etltctl.waiting import Waiter
 R = TypeVar("R", bound=Run)
 
 STOP, DETACH = "stop", "detach"
-OnInterrupt = Callable[[Run], str]  # the run that goes on → `stop` or `detach`
+OnInterrupt = Callable[
+    [Run, bool], str
+]  # the run that goes on, whether somebody may be asked → `stop` or `detach`
 
 
-def always_stop(run: Run) -> str:  # noqa: ARG001 - the same shape as one that asks
+def always_stop(run: Run, may_ask: bool) -> str:  # noqa: ARG001 - the same shape as one that asks
     """What becomes of remote work where nobody can be asked."""
     return STOP
 
@@ -86,7 +88,7 @@ class Work:
                 text = f"{run.id} goes on: it is not of this run"
                 self.ledger.note("warning.degraded", step, message=text)
                 raise
-            if self.on_interrupt(run) == DETACH:
+            if self.on_interrupt(run, isinstance(interrupt, KeyboardInterrupt)) == DETACH:
                 self.ledger.note("remote.detached", step, remote_id=run.id, detached_by="interrupt")
                 raise DetachedError(
                     f"detached: {run.service} run {run.id} of {run.name} goes on",

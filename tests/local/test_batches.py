@@ -1,0 +1,49 @@
+"""Many runs looked at in one call, by the library's own clients."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from served import Served, wait_until
+
+from etltctl.athena import Athena
+from etltctl.aws import Aws
+from etltctl.glue import Glue
+from etltctl.runs import State
+from etltctl.waiting import Waiter
+
+
+@pytest.fixture
+def glue(server: Served, aws: Aws, tmp_path: Path) -> Glue:
+    script = tmp_path / "job.py"
+    script.write_text("pass")
+    job = {"name": "quick", "script": str(script), "script_location": "s3://lake-scripts/job.py"}
+    stack = {"buckets": ["lake-scripts", "results"], "jobs": [job]}
+    stack["workgroup"] = {"name": "pi-m3", "output_location": "s3://results/"}
+    assert server.request("POST", "stack", stack)[0] == 200
+    return Glue(aws)
+
+
+def test_glue_runs_are_looked_at_together_and_their_history_is_known(glue: Glue) -> None:
+    ids = []
+    for number in range(3):
+        _, run = glue.start_or_adopt("quick", f"key-{number}", lambda _: {})
+        ids.append(run.id)
+        wait_until(lambda run=run: glue.look_at("quick", run.id).state is not State.RUNNING, 60)
+    found = glue.look_at_many("quick", ids[:2])
+    assert {run_id: run.word for run_id, run in found.items()} == dict.fromkeys(ids[:2], "SUCCEEDED")
+    assert len(glue.durations("quick")) == 3
+    assert glue.dpu_seconds("quick") == [0.0] * 3, "this machine is nobody's bill"
+
+
+def test_query_executions_are_waited_for_together(glue: Glue, aws: Aws) -> None:
+    athena = Athena(aws, "pi-m3")
+    runs = {run.id: run for run in (athena.start(f"select {n}", f"key-{n}") for n in range(3))}
+    ended = Waiter(timeout=60.0).wait_many(runs, athena.look_at_many)
+    assert {getattr(run, "word", run) for run in ended.values()} == {"SUCCEEDED"}
+
+
+def test_the_same_key_finds_the_same_query_again(glue: Glue, aws: Aws) -> None:
+    athena = Athena(aws, "pi-m3")
+    assert athena.start("select 7", "key").id == athena.start("select 7", "key").id
