@@ -150,6 +150,10 @@ class Console:
         done = {"sync": f"proven {event['rows']:,} of {_count(event.get('reported_rows'))}"}.get(kind, "")
         if kind == "glue":
             done = f"published {len(tables)} {'table' if len(tables) == 1 else 'tables'}{_audited(tables)}"
+        if event["verb"] == "reused":
+            done = "as before"
+        if event.get("usd"):
+            done += f" · {event['usd']:.2f} USD"
         cells = (
             f"{shown:<9} {label:<21} {event['verb']:<8} {amount:<20} "
             f"{event.get('layer', ''):<7} {event['seconds']:>5.1f} s  {done}"

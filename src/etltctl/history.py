@@ -29,9 +29,9 @@ class RunSummary:
 def summaries(settings: Settings, limit: int) -> list[RunSummary]:
     """The newest runs, newest first."""
     store = _store(settings)
-    streams = [events for run_id in store.run_ids() if (events := read_events(store, run_id))]
-    streams.sort(key=lambda events: str(events[0]["ts"]), reverse=True)
-    return [_summary(events) for events in streams[:limit]]
+    found = [_summarised(store, run_id) for run_id in store.run_ids()]
+    known = [summary for summary in found if summary is not None]
+    return sorted(known, key=lambda summary: summary.started, reverse=True)[:limit]
 
 
 def find_run(settings: Settings, run_id: str) -> list[dict[str, Any]]:
@@ -73,6 +73,15 @@ def costs(settings: Settings, by: str) -> list[tuple[str, int, float]]:
 
 def _store(settings: Settings) -> Store:
     return open_store(settings.state, Aws.from_settings(settings))
+
+
+def _summarised(store: Store, run_id: str) -> RunSummary | None:
+    """The run in one line; None where it has no event yet. One that cannot be read hides no other."""
+    try:
+        events = read_events(store, run_id)
+    except UsageError:
+        return RunSummary(run_id, "", "", "written by a later etltctl", None, "")
+    return _summary(events) if events else None
 
 
 def _summary(events: Sequence[Event]) -> RunSummary:

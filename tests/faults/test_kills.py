@@ -63,3 +63,22 @@ def test_a_run_killed_anywhere_starts_nothing_twice(lake: SpoiltLake, turn: int)
         if not lake.kill_where(rule, "run", "small", "--run-id", run_id):
             break
     take_up_and_check(lake, run_id, before)
+
+
+def test_a_run_whose_ledger_is_lost_starts_no_second_job(lake: SpoiltLake) -> None:
+    lake.run("run", "small", "--run-id", "forgotten")
+    (lake.folder / ".etltctl" / "runs" / "forgotten.ndjson").unlink()
+    steps = lake.json("run", "small", "--run-id", "forgotten")["steps"]
+    assert [step["verb"] for step in steps] == ["started", "reused", ""]
+    assert lake.starts("forgotten")["glue"] == 1
+
+
+@pytest.mark.parametrize("pipeline", ["mongodb", "api"])
+def test_a_whole_pipeline_killed_in_its_second_job_goes_on_there(lake: SpoiltLake, pipeline: str) -> None:
+    run_id = f"whole-{pipeline}"
+    rule = {"call": "StartJobRun", "skip": 1, "hold": "after"}
+    assert lake.kill_where(rule, "run", pipeline, "--run-id", run_id)
+    steps = lake.json("run", pipeline, "--run-id", run_id)["steps"]
+    assert [step["verb"] for step in steps[:2]] == ["reused", "reused"]
+    assert steps[2]["verb"] in {"adopted", "reused"}
+    assert lake.starts(run_id)["glue"] == 2

@@ -10,7 +10,7 @@ from served import Served, wait_until
 from etltctl.athena import Athena
 from etltctl.aws import Aws
 from etltctl.glue import Glue
-from etltctl.runs import State
+from etltctl.runs import State, Verb
 from etltctl.waiting import Waiter
 
 
@@ -47,3 +47,21 @@ def test_query_executions_are_waited_for_together(glue: Glue, aws: Aws) -> None:
 def test_the_same_key_finds_the_same_query_again(glue: Glue, aws: Aws) -> None:
     athena = Athena(aws, "pi-m3")
     assert athena.start("select 7", "key").id == athena.start("select 7", "key").id
+
+
+def test_glue_s_own_retry_of_a_failed_run_is_found(
+    server: Served, glue: Glue, aws: Aws, tmp_path: Path
+) -> None:
+    marker = tmp_path / "tried"
+    once = f"p = Path({str(marker)!r})\nif not p.exists():\n    p.touch()\n    raise ValueError"
+    script = f"from pathlib import Path\n{once}"
+    aws.client("s3").put_object(Bucket="lake-scripts", Key="twice.py", Body=script.encode())
+    command = {"Name": "glueetl", "ScriptLocation": "s3://lake-scripts/twice.py"}
+    aws.client("glue").create_job(Name="twice", Role="r", Command=command, MaxRetries=1)
+    _, first = glue.start_or_adopt("twice", "key", lambda _: {})
+    wait_until(lambda: glue.look_at("twice", first.id).state is State.FAILED, 60)
+    retry = glue.retry_of(first)
+    assert retry is not None
+    wait_until(lambda: glue.look_at("twice", retry.id).state is not State.RUNNING, 60)
+    verb, run = glue.start_or_adopt("twice", "key", lambda _: {})
+    assert (verb, run.id, run.word) == (Verb.REUSED, retry.id, "SUCCEEDED")

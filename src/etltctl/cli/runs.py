@@ -37,7 +37,14 @@ def list_runs(
 
     session: Session = context.obj
     rows = [
-        (run.run_id, run.pipeline, local_time(run.started), run.outcome, run.seconds, run.stopped_at)
+        (
+            run.run_id,
+            run.pipeline,
+            local_time(run.started) if run.started else "",
+            run.outcome,
+            run.seconds,
+            run.stopped_at,
+        )
         for run in summaries(session.load(), limit)
     ]
     columns = ("run", "pipeline", "started", "outcome", "seconds", "failed at")

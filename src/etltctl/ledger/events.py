@@ -83,6 +83,12 @@ class Ledger:
         )
 
     @property
+    def seconds(self) -> float:
+        """How long ago the run first began, by its own events."""
+        first = datetime.fromisoformat(self._events[0]["ts"]) if self._events else datetime.now(UTC)
+        return round((datetime.now(UTC) - first).total_seconds(), 2)
+
+    @property
     def pipeline(self) -> str:
         """What the run was first started as; empty for a new one."""
         return next((e["pipeline"] for e in self._events if e["type"] == "run.started"), "")

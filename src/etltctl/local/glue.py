@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,7 @@ class GlueRuns:
         self._records = RunRecords(folder, clock)
         self._live: dict[str, GlueRun] = {}
         self._starting = Lock()
+        self._is_closing = False
 
     def operations(self) -> Mapping[str, Operation]:
         """What is answered here instead of by the control plane."""
@@ -62,19 +64,32 @@ class GlueRuns:
                 raise AwsError("ConcurrentRunsExceededException", f"Concurrent runs exceeded for {name}", 400)
             record = self._new_record(job, asked)
             self._records.save(record)
+        self._begin(record, job)
+        return {"JobRunId": record["Id"]}
+
+    def _begin(self, record: dict[str, Any], job: Mapping[str, Any]) -> None:
         run = GlueRun(
             record,
             job,
             self._folder / record["Id"],
             self._directory,
             self._pool,
-            self._records.save,
+            partial(self._save, job),
             self._minute_s,
             self._clock,
         )
         self._live[record["Id"]] = run
         run.start()
-        return {"JobRunId": record["Id"]}
+
+    def _save(self, job: Mapping[str, Any], record: dict[str, Any]) -> None:
+        """Keeps the record; a run that failed is run again where the job's MaxRetries says so."""
+        self._records.save(record)
+        is_left = record["Attempt"] < (job.get("MaxRetries") or 0)
+        if record["JobRunState"] == "FAILED" and is_left and not self._is_closing:
+            again = self._new_record(job, {"Arguments": record["Arguments"]})
+            again |= {"Attempt": record["Attempt"] + 1, "PreviousRunId": record["Id"]}
+            self._records.save(again)
+            self._begin(again, job)
 
     def get(self, asked: dict[str, Any]) -> dict[str, Any]:
         """GetJobRun."""
@@ -113,6 +128,7 @@ class GlueRuns:
 
     def close(self) -> None:
         """Kills what runs; those runs are recorded as failed."""
+        self._is_closing = True
         for run in list(self._live.values()):
             run.abandon("the embedded server was shut down while the run was going on")
 

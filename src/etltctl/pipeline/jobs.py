@@ -73,11 +73,11 @@ def _require_budget(work: Work) -> None:
     """Raises BudgetError before a start that, by the job's own history, costs more than the settings allow."""
     settings = work.services.settings
     limit = settings.glue.jobs[work.step.name].max_usd
-    if limit is None:
-        return
     estimate = max(work.services.glue.dpu_seconds(work.step.name), default=0.0)
     usd = _usd(estimate, settings.prices.glue_dpu_hour_usd)
-    if usd > limit:
+    if usd:
+        work.ledger.note("cost.estimate", str(work.step), usd=usd)
+    if limit is not None and usd > limit:
         raise BudgetError(
             f"a run of Glue job {work.step.name} cost up to {usd:.2f} USD lately, more than {limit:.2f} USD",
             hint=f"raise glue.jobs.{work.step.name}.max_usd, or make the job smaller",

@@ -104,9 +104,17 @@ def run_step(
     services = Services(settings)
     ledger = _open(services, wish, pipeline)
     with services.store.lease(ledger.run_id):
+        walk = steps(pipeline, settings)
         if not ledger.pipeline:
-            _record_begin(ledger, pipeline, steps(pipeline, settings))
-        return _run_recorded(Work(pipeline, wanted, services, ledger), wish).as_dict()
+            _record_begin(ledger, pipeline, walk)
+        try:
+            result = _run_recorded(Work(pipeline, wanted, services, ledger), wish)
+        except BaseException as error:
+            ledger.note("run.finished", outcome=outcome_of(error), seconds=ledger.seconds)
+            raise
+        if wanted == walk[-1]:
+            ledger.note("run.finished", outcome="succeeded", seconds=ledger.seconds)
+        return result.as_dict()
 
 
 def run_alone(step: Step, settings: Settings, wish: Wish | None = None) -> StepResult:

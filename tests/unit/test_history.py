@@ -1,0 +1,68 @@
+"""Earlier runs, read back from the ledger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from etltctl.errors import UsageError
+from etltctl.history import costs, find_run, summaries
+from etltctl.ledger import DiskStore, Ledger
+from etltctl.settings import Settings, load_settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings(env="local", environ={"ETLTCTL_STATE_DIR": str(tmp_path)})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> DiskStore:
+    return DiskStore(tmp_path / "runs")
+
+
+def begun(store: DiskStore, run_id: str, pipeline: str = "mongodb") -> Ledger:
+    ledger = Ledger(store, run_id, "local")
+    ledger.append("run.started", pipeline=pipeline, steps=["glue:job"])
+    return ledger
+
+
+def test_a_run_is_told_by_its_first_and_last_word(settings: Settings, store: DiskStore) -> None:
+    begun(store, "r1").append("run.finished", outcome="succeeded", seconds=1.5)
+    failed = begun(store, "r2")
+    failed.append("step.finished", "glue:job", outcome="failed")
+    failed.append("run.finished", outcome="failed", seconds=2.0)
+    begun(store, "r3")
+    told = {run.run_id: (run.outcome, run.seconds, run.stopped_at) for run in summaries(settings, 9)}
+    assert told == {
+        "r1": ("succeeded", 1.5, ""), "r2": ("failed", 2.0, "glue:job"), "r3": ("unfinished", None, ""),
+    }  # fmt: skip
+    assert [run.run_id for run in summaries(settings, 1)] == ["r3"]
+
+
+def test_a_run_of_a_later_etltctl_hides_no_other(settings: Settings, store: DiskStore) -> None:
+    begun(store, "r1")
+    store.append("r2", '{"type": "version", "schema": "etltctl.events/2.0"}\n')
+    told = {run.run_id: run.outcome for run in summaries(settings, 9)}
+    assert told == {"r1": "unfinished", "r2": "written by a later etltctl"}
+    with pytest.raises(UsageError, match=r"etltctl\.events/2\.0"):
+        find_run(settings, "r2")
+
+
+def test_the_end_of_an_id_is_enough_if_it_is_one_run_s(settings: Settings, store: DiskStore) -> None:
+    begun(store, "a-x1")
+    begun(store, "b-x1")
+    assert find_run(settings, "a-x1")[0]["run_id"] == "a-x1"
+    with pytest.raises(UsageError, match="2 runs end with x1"):
+        find_run(settings, "x1")
+    with pytest.raises(UsageError, match="no run is called y"):
+        find_run(settings, "y")
+
+
+def test_costs_are_summed_as_asked(settings: Settings, store: DiskStore) -> None:
+    for run_id, pipeline, usd in (("r1", "api", 0.1), ("r2", "mongodb", 0.3), ("r3", "mongodb", 0.2)):
+        begun(store, run_id, pipeline).append("cost.actual", f"glue:{pipeline}_job", usd=usd)
+    assert costs(settings, "pipeline") == [("mongodb", 2, 0.5), ("api", 1, 0.1)]
+    assert costs(settings, "step")[0] == ("glue:mongodb_job", 2, 0.5)
+    assert [(number, usd) for _, number, usd in costs(settings, "day")] == [(3, 0.6)]
