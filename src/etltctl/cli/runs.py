@@ -115,7 +115,9 @@ def logs(
     session: Session = context.obj
     with session.connected() as settings:
         emit = partial(session.console.log_line, groups=("error",) if errors else ("error", "output"))
-        read_logs(find_run(settings, run_id), settings, emit, step=step, follow=follow)
+        lines = read_logs(find_run(settings, run_id), settings, emit, step=step, follow=follow)
+    if not lines:
+        session.console.say("the job run has written no line")
 
 
 def cost(

@@ -26,11 +26,11 @@ def read_logs(
     *,
     step: str = "",
     follow: bool = False,
-) -> None:
+) -> int:
     """Emits the log of the run's newest Glue job run, or of the one that `step` names, oldest line first.
 
-    `follow` goes on until the job run has ended. Raises UsageError if there is no such job run: Airbyte's public API
-    and Athena give no logs, only the reason that `runs show` tells.
+    `follow` goes on until the job run has ended. Returns the number of lines. Raises UsageError if there is no such
+    job run: Airbyte's public API and Athena give no logs, only the reason that `runs show` tells.
     """
     found = [
         (known, remote_id)
@@ -41,15 +41,19 @@ def read_logs(
         names = ", ".join(str(known) for known, _ in remote_runs(events) if known.kind == "glue") or "none"
         raise UsageError("there is no Glue job run to read", hint=f"job runs of this run: {names}")
     known, remote_id = found[-1]
-    _read(Services(settings), known, remote_id, emit, follow=follow)
+    return _read(Services(settings), known, remote_id, emit, follow=follow)
 
 
 def _read(
     services: Services, step: Step, remote_id: str, emit: Callable[[LogLine], None], *, follow: bool
-) -> None:
+) -> int:
+    told = 0
+
     def tell(run: JobRun) -> None:
+        nonlocal told
         for line in services.logs.new_lines(run):
             emit(line)
+            told += 1
 
     run = services.glue.look_at(step.name, remote_id)
     tell(run)
@@ -58,3 +62,4 @@ def _read(
             timeout=services.settings.glue.jobs[step.name].timeout_minutes * 60, longest=FOLLOW_EVERY_S
         )
         waiter.wait(run, lambda: services.glue.look_at(step.name, remote_id), on_look=tell)
+    return told

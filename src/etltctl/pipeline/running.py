@@ -39,7 +39,8 @@ class Wish:
     """What the caller wants of a run, beyond what the settings say.
 
     `run_id` takes up an earlier run; `fresh` starts its work anew, whatever came of it; `first`, `last` and `only`
-    name steps (`kind:name` or the name alone); `on_interrupt` decides what becomes of remote work.
+    name steps (`kind:name`, the name, or a kind there is one step of); `on_interrupt` decides what becomes of remote
+    work.
     """
 
     run_id: str = ""
@@ -174,10 +175,12 @@ def refresh(tables: list[str], settings: Settings, wish: Wish | None = None) -> 
 
 
 def _named(name: str, walk: Sequence[Step]) -> Step:
-    found = next((step for step in walk if name in (str(step), step.name)), None)
-    if found is None:
-        raise UsageError(f"there is no step {name}", hint=_told(walk))
-    return found
+    named = [step for step in walk if name in (str(step), step.name)]
+    found = named or [step for step in walk if name == step.kind]
+    if len(found) != 1:
+        what = f"step {name} could be any of {len(found)}" if found else f"there is no step {name}"
+        raise UsageError(what, hint=_told(walk))
+    return found[0]
 
 
 def _told(walk: Sequence[Step]) -> str:
