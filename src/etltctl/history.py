@@ -31,7 +31,7 @@ def summaries(settings: Settings, limit: int) -> list[RunSummary]:
     store = _store(settings)
     found = [_summarised(store, run_id) for run_id in store.run_ids()]
     known = [summary for summary in found if summary is not None]
-    return sorted(known, key=lambda summary: summary.started, reverse=True)[:limit]
+    return sorted(known, key=lambda summary: (summary.started, summary.run_id), reverse=True)[:limit]
 
 
 def find_run(settings: Settings, run_id: str) -> list[dict[str, Any]]:

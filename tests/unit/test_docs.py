@@ -45,3 +45,10 @@ def test_every_link_inside_the_project_leads_somewhere() -> None:
     for page in (PROJECT / "README.md", *(PROJECT / "docs").glob("*.md")):
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_event_is_told_of() -> None:
+    kinds = r'"((?:run|step|remote|verify|publish|cost|warning)\.[a-z]+)"'
+    sources = "".join(file.read_text("utf-8") for file in (PROJECT / "src" / "etltctl").rglob("*.py"))
+    page = (PROJECT / "docs" / "events.md").read_text("utf-8")
+    assert set(re.findall(kinds, sources)) == set(re.findall(r"`(\w+\.\w+)`", page))

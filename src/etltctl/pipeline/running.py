@@ -103,8 +103,7 @@ def run_step(
         raise UsageError(f"pipeline {pipeline} has no step {step}", hint=_told(walk))
     wish = Wish(run_id=run_id, fresh=fresh, on_event=on_event)
     services = Services(settings)
-    ledger = _open(services, wish, pipeline)
-    with services.store.lease(ledger.run_id):
+    with _driven(services, wish, pipeline) as ledger:
         walk = steps(pipeline, settings)
         if not ledger.pipeline:
             _record_begin(ledger, pipeline, walk)
@@ -132,8 +131,7 @@ def start_job(step: Step, settings: Settings, wish: Wish | None = None) -> StepR
     check_exists(step, settings)
     wish = wish or Wish()
     services = Services(settings)
-    ledger = _open(services, wish, step.name)
-    with services.store.lease(ledger.run_id):
+    with _driven(services, wish, step.name) as ledger:
         if not ledger.pipeline:
             _record_begin(ledger, step.name, [step])
         work = Work(ledger.pipeline, step, services, ledger)
@@ -187,9 +185,12 @@ def _told(walk: Sequence[Step]) -> str:
     return f"the steps are {', '.join(map(str, walk))}"
 
 
-def _open(services: Services, wish: Wish, name: str) -> Ledger:
+@contextmanager
+def _driven(services: Services, wish: Wish, name: str) -> Iterator[Ledger]:
+    """The run's ledger, read once nobody else drives the run."""
     run_id = safe_run_id(wish.run_id) or new_run_id(name)
-    return Ledger(services.store, run_id, services.settings.env, wish.on_event)
+    with services.store.lease(run_id):
+        yield Ledger(services.store, run_id, services.settings.env, wish.on_event)
 
 
 def _record_begin(ledger: Ledger, name: str, walk: Sequence[Step]) -> None:
@@ -202,9 +203,8 @@ def _recorded_run(
 ) -> Iterator[tuple[Services, Ledger]]:
     """A run in the ledger from its first event to its last, however it ends, driven by nobody else."""
     services = Services(settings)
-    ledger = _open(services, wish, name)
     started = time.monotonic()
-    with services.store.lease(ledger.run_id):
+    with _driven(services, wish, name) as ledger:
         _record_begin(ledger, name, walk)
         try:
             yield services, ledger
