@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from etltctl.catalog import Catalog, Table, hive_columns, projection
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 VERSION_PARAMETER = "etltctl_version"
+VERSIONS_PARAMETER = "etltctl_versions"  # every version that was published, the newest first
 ROWS_PARAMETER = "etltctl_rows"
+REMEMBERED = 100
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Published:
     change: str
     rows: int
     audit: Mapping[str, Any]
+    version: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,9 +78,34 @@ class Lake:
         for layer in sorted({table.partition(".")[0] for table in versions}):
             self.catalog.ensure_database(self.settings.athena.databases[layer])
         return [
-            Published(table.full_name, self.catalog.put(table), rows, audits[table.full_name])
+            Published(
+                table.full_name, self.catalog.put(self._with_history(table)), rows, audits[table.full_name]
+            )
             for table, rows in inspected
         ]
+
+    def versions(self, table: str) -> list[str]:
+        """Every version of `layer.table` that was published, the newest first."""
+        found = self.catalog.table(*self._in_catalog(table)) or {}
+        listed = found.get("Parameters", {}).get(VERSIONS_PARAMETER, "")
+        return [version for version in listed.split(",") if version]
+
+    def rollback(self, table: str, to: str = "") -> Published:
+        """Makes an earlier published version of `layer.table` current again: `to`, or the one before the current.
+
+        One catalog call; no file is touched. Raises BlockedError if there is no such version or its files are gone.
+        """
+        versions = self.versions(table)
+        current = version_of(self.current_location(table))
+        earlier = versions[versions.index(current) + 1 :] if current in versions else versions
+        target = to or next(iter(earlier), "")
+        if target not in versions:
+            what = f"has no published version {to}" if to else "has no version before the current one"
+            raise BlockedError(
+                f"table {table} {what}", hint=f"published: {', '.join(versions) or 'none'}", current=current
+            )
+        found, rows = self._inspect(table, self.version_location(table, target))
+        return Published(found.full_name, self.catalog.put(found), rows, {}, target)
 
     def refresh(self, tables: Iterable[str]) -> list[Published]:
         """Brings the catalog in line with the files of these tables; what has no file yet is left out."""
@@ -101,6 +129,15 @@ class Lake:
         """Every table the settings speak of, as `layer.table`: bronze streams, then what the jobs write."""
         written = [table for job in self.settings.glue.jobs.values() for table in job.writes]
         return [*self._streams(), *dict.fromkeys(written)]
+
+    def _with_history(self, table: Table) -> Table:
+        """The table with this version put before those that were published earlier."""
+        version = version_of(table.location)
+        known = self.catalog.table(table.database, table.name) or {}
+        earlier = known.get("Parameters", {}).get(VERSIONS_PARAMETER, "").split(",")
+        listed = dict.fromkeys([version, *(found for found in earlier if found)])
+        history = {VERSIONS_PARAMETER: ",".join(list(listed)[:REMEMBERED])}
+        return replace(table, parameters={**table.parameters, **history})
 
     def _audit(self, location: str) -> Mapping[str, Any]:
         """What the job wrote about the version: rows in, out, merged, rejected, flags; empty if it wrote nothing."""

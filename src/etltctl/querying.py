@@ -13,7 +13,7 @@ from etltctl.athena import Athena, Column, cost_usd
 from etltctl.aws import Aws
 from etltctl.catalog import Catalog
 from etltctl.errors import RunFailedError, UsageError
-from etltctl.publishing import ROWS_PARAMETER, VERSION_PARAMETER
+from etltctl.publishing import ROWS_PARAMETER, VERSION_PARAMETER, VERSIONS_PARAMETER
 from etltctl.runs import QueryExecution, State
 from etltctl.waiting import Waiter
 
@@ -85,6 +85,25 @@ def list_tables(settings: Settings) -> list[tuple[str, str, int | None, str, str
         _listed(layer, table)
         for layer, database in settings.athena.databases.items()
         for table in catalog.tables(database)
+    ]
+
+
+def describe_table(table: str, settings: Settings) -> list[tuple[str, str, str]]:
+    """Part (column, partition, version), name and type or standing of what `layer.table` is made of."""
+    layer, _, name = table.partition(".")
+    database = settings.athena.databases.get(layer)
+    found = Catalog(Aws.from_settings(settings)).table(database, name) if database else None
+    if found is None:
+        raise UsageError(
+            f"the catalog has no table {table}", hint="etltctl athena tables lists them: layer.table"
+        )
+    parameters = found.get("Parameters", {})
+    current = parameters.get(VERSION_PARAMETER, "")
+    versions = [version for version in parameters.get(VERSIONS_PARAMETER, "").split(",") if version]
+    return [
+        *(("column", column["Name"], column["Type"]) for column in found["StorageDescriptor"]["Columns"]),
+        *(("partition", column["Name"], column["Type"]) for column in found.get("PartitionKeys", [])),
+        *(("version", version, "current" if version == current else "") for version in versions),
     ]
 
 

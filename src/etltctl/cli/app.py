@@ -35,6 +35,7 @@ app = typer.Typer(
 run.add_to(app)
 app.command("retry")(runs.retry)
 app.command("cost")(runs.cost)
+app.command("rollback")(athena.rollback_table)
 app.add_typer(athena.app, name="athena")
 app.add_typer(runs.app, name="runs")
 app.add_typer(config.app, name="config")

@@ -65,3 +65,39 @@ def tables(context: typer.Context) -> None:
         listed = list_tables(settings)
     columns = ("layer", "table", "rows", "version", "published")
     session.console.rows("etltctl.tables/1", columns, listed)
+
+
+@app.command("describe")
+def describe(
+    context: typer.Context,
+    table: Annotated[str, typer.Argument(help="layer.table, such as gold.weather_daily")],
+) -> None:
+    """Columns, partitions and published versions of a table."""
+    from etltctl.querying import describe_table
+
+    session: Session = context.obj
+    with session.connected() as settings:
+        rows = describe_table(table, settings)
+    session.console.rows("etltctl.describe/1", ("part", "name", "type"), rows)
+
+
+def rollback_table(
+    context: typer.Context,
+    table: Annotated[str, typer.Argument(help="layer.table, such as gold.weather_daily")],
+    to: Annotated[
+        str, typer.Option("--to", metavar="VERSION", help="The one before the current, unless named.")
+    ] = "",
+) -> None:
+    """Make an earlier published version of a table current again."""
+    from etltctl.pipeline import rollback
+
+    session: Session = context.obj
+    with session.connected() as settings:
+        published = rollback(table, settings, to)
+    document = {
+        "schema": "etltctl.rollback/1",
+        "table": table,
+        "version": published.version,
+        "rows": published.rows,
+    }
+    session.console.result(document, f"{table} is version {published.version} again: {published.rows:,} rows")

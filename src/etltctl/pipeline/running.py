@@ -21,12 +21,13 @@ from etltctl.pipeline.model import (
     safe_run_id,
     steps,
 )
-from etltctl.pipeline.refreshing import refresh_pipeline, refresh_tables
+from etltctl.pipeline.refreshing import refresh_pipeline, refresh_tables, table_facts
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.syncing import run_sync
 from etltctl.pipeline.work import OnInterrupt, Work, always_stop
 
 if TYPE_CHECKING:
+    from etltctl.publishing import Published
     from etltctl.settings import Settings
 
 Listener = Callable[[Event], None]
@@ -170,6 +171,17 @@ def refresh(tables: list[str], settings: Settings, wish: Wish | None = None) -> 
         known(dict.fromkeys(every), table, "table")
     with _recorded_run("refresh", [], settings, wish or Wish()) as (services, ledger):
         return refresh_tables(tables or every, services, ledger)
+
+
+def rollback(table: str, settings: Settings, to: str = "", wish: Wish | None = None) -> Published:
+    """Makes an earlier published version of `layer.table` current again, on record as a run of its own."""
+    lake = Services(settings).lake
+    written = {name: name for job in settings.glue.jobs.values() for name in job.writes}
+    known(written, table, "table with versions")
+    with _recorded_run("rollback", [], settings, wish or Wish()) as (_, ledger):
+        published = lake.rollback(table, to)
+        ledger.append("publish.switched", **table_facts([published]), version=published.version)
+        return published
 
 
 def _named(name: str, walk: Sequence[Step]) -> Step:

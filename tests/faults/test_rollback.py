@@ -1,0 +1,43 @@
+"""Back to an earlier version: one catalog call, the same bytes, and only to what was published."""
+
+from __future__ import annotations
+
+import pytest
+from spoilt import SCRIPT, SpoiltLake
+
+pytestmark = pytest.mark.faults
+
+
+def version_and_rows(lake: SpoiltLake) -> tuple[str, int]:
+    (table,) = [t for t in lake.json("athena", "tables")["rows"] if t["table"] == "small"]
+    (row,) = lake.query("select count(*) as n from gold.small")
+    return table["version"], row["n"]
+
+
+def test_a_rollback_serves_the_earlier_version_and_the_next_run_a_new_one(lake: SpoiltLake) -> None:
+    lake.run("run-glue", "small", "--wait", "--run-id", "good")
+    script = lake.folder / "small.py"
+    script.write_text(SCRIPT.replace("range(5)", "range(3)").replace(": 5", ": 3"))
+    try:
+        lake.run("run-glue", "small", "--wait", "--run-id", "bad")
+    finally:
+        script.write_text(SCRIPT)
+    assert version_and_rows(lake) == ("bad", 3)
+    done = lake.run("rollback", "gold.small")
+    assert "gold.small is version good again: 5 rows" in done.stdout
+    assert version_and_rows(lake) == ("good", 5)
+    lake.run("rollback", "gold.small", "--to", "bad")
+    assert version_and_rows(lake) == ("bad", 3)
+    lake.run("run-glue", "small", "--wait", "--run-id", "next")
+    assert version_and_rows(lake) == ("next", 5)
+    described = lake.json("athena", "describe", "gold.small")["rows"]
+    assert [row["name"] for row in described if row["part"] == "version"][:3] == ["next", "bad", "good"]
+    assert {"part": "column", "name": "n", "type": "bigint"} in described
+
+
+def test_only_what_was_published_can_be_gone_back_to(lake: SpoiltLake) -> None:
+    done = lake.run("rollback", "gold.small", "--to", "never", code=5)
+    assert "has no published version never" in done.stderr
+    assert "undisturbed" in done.stderr
+    assert "did you mean gold.small?" in lake.run("rollback", "gold.smal", code=2).stderr
+    assert "layer.table" in lake.run("athena", "describe", "small", code=2).stderr
