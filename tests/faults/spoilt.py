@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -64,13 +65,14 @@ class SpoiltLake(Workplace):
         return sum(rule["met"] for rule in self._ask("GET"))
 
     def begin(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Starts the command and does not wait."""
+        """Starts the command and does not wait; it hears Ctrl-C even where the tests run in the background."""
         return subprocess.Popen(
             [ETLTCTL, *arguments],
             cwd=self.folder,
             env=self.full_environ,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def kill_where(self, rule: dict[str, Any], *arguments: str) -> bool:
