@@ -68,7 +68,7 @@ def make_bronze(documents: int, folder: Path) -> str:
     pack = pa.Table.from_pylist(list(_pack()), schema=_bronze_schema())
     left, copy, number = documents, 0, 0
     while left:
-        parts = []
+        parts: list[Any] = []
         while left and sum(part.num_rows for part in parts) < ROWS_A_FILE:
             part = _under_new_names(pack.slice(0, left), copy)
             left, copy = left - part.num_rows, copy + 1
@@ -115,7 +115,8 @@ def _pack() -> Iterator[dict[str, Any]]:
                 index += 1
                 yield {
                     **document, **dict.fromkeys(NESTED), **nested, "_id": f"{0x67748580 + index:08x}{0:016x}",
-                    "_airbyte_raw_id": str(index), "_airbyte_extracted_at": 1_767_323_045_000, "_airbyte_generation_id": 1,
+                    "_airbyte_raw_id": str(index), "_airbyte_extracted_at": 1_767_323_045_000,
+                    "_airbyte_generation_id": 1,
                 }  # fmt: skip
 
 
@@ -145,12 +146,13 @@ def run_spark(bronze: str, out: Path) -> dict[str, float]:
     import bronze_to_silver
     import silver_to_gold
     from lake import JobArguments, spark_session
+    from weather_counts import TABLE
 
     spark = spark_session("benchmark")
     spark.sparkContext.setLogLevel("ERROR")
     spark.range(1).count()
     ready = time.perf_counter()
-    silver = {bronze_to_silver.TABLE: f"{out}/silver", bronze_to_silver.REJECTS: f"{out}/rejects"}
+    silver = {TABLE: f"{out}/silver", bronze_to_silver.REJECTS: f"{out}/rejects"}
     bronze_to_silver.run(spark, JobArguments("bench", {bronze_to_silver.SOURCE: bronze}, silver, {}))
     silvered = time.perf_counter()
     gold = {table: f"{out}/{table}" for table in silver_to_gold.TABLES}
@@ -345,7 +347,8 @@ def compare(sizes: list[int], engines: list[str], folder: Path, temporary: Path)
     """Print a line for every engine and size, then how the jobs' time grows."""
     taken: dict[tuple[str, int], dict[str, Any]] = {}
     print(
-        f"{'engine':<8}{'documents':>11}{'silver s':>10}{'docs/s':>10}{'x DuckDB':>10}{'gold s':>8}{'start s':>9}{'peak GB':>9}"
+        f"{'engine':<8}{'documents':>11}{'silver s':>10}{'docs/s':>10}{'x DuckDB':>10}{'gold s':>8}"
+        f"{'start s':>9}{'peak GB':>9}"
     )
     for documents in sizes:
         bronze = make_bronze(documents, folder)

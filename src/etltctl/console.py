@@ -236,14 +236,20 @@ def _cell(value: object) -> str:
 
 
 def _audited(tables: Mapping[str, Any]) -> str:
-    """What the jobs' own audits add up to, as far as rows were merged, rejected or flagged."""
+    """What the jobs' own audits add up to: rows in where each is accounted for, and merged, rejected, flagged ones."""
     audits = [table["audit"] for table in tables.values() if "audit" in table]
-    counts = {name: sum(audit.get(name, 0) for audit in audits) for name in ("merged", "rejected")}
+    counts = {
+        name: sum(audit.get(name, 0) for audit in audits)
+        for name in ("rows_in", "rows_out", "merged", "rejected")
+    }
+    read, written = counts.pop("rows_in"), counts.pop("rows_out")
     flags: dict[str, int] = {}
     for audit in audits:
         for flag, count in audit.get("flags", {}).items():
             flags[flag] = flags.get(flag, 0) + count
-    told = [f"{count:,} {name}" for name, count in counts.items() if count]
+    is_conserved = read and read == written + sum(counts.values())
+    told = [f"{read:,} in"] if is_conserved else []
+    told += [f"{count:,} {name}" for name, count in counts.items() if count]
     told += [f"{flag} {count:,}" for flag, count in flags.items()]
     return f" · {', '.join(told)}" if told else ""
 

@@ -125,3 +125,19 @@ def test_progress_that_nobody_reads_does_not_stop_the_work() -> None:
             raise BrokenPipeError
 
     Console(plain=True, stderr=Gone()).say("working")
+
+
+def test_a_job_s_line_accounts_for_every_row() -> None:
+    shown, _, err = console()
+    audit = {"rows_in": 1_010, "rows_out": 1_000, "merged": 7, "rejected": 3, "flags": {"NO_WIND": 2}}
+    tables = {"silver.thing": {"change": "updated", "rows": 1_000, "audit": audit}}
+    event = {
+        "type": "step.finished", "step": "glue:job", "outcome": "succeeded", "verb": "started", "rows": 1_000,
+        "layer": "silver", "seconds": 1.0, "tables": tables, "usd": 0.147,
+    }  # fmt: skip
+    with shown.following("mongodb") as on_event:
+        on_event(event)
+        on_event({**event, "verb": "reused", "usd": 0.0})
+    first, second = err.getvalue().splitlines()
+    assert first.endswith("published 1 table · 1,010 in, 7 merged, 3 rejected, NO_WIND 2 · 0.15 USD")
+    assert second.endswith("as before")
