@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -368,10 +369,10 @@ def compare(sizes: list[int], engines: list[str], folder: Path, temporary: Path)
                 f"{ratio:>10}{gold:>8}{start:>9}{found['peak_gb']:>9.2f}",
                 flush=True,
             )
-    least, most = min(sizes), max(sizes)
-    for stage in ("silver", "gold") if "spark" in engines and most > least else ():
-        growth = taken["spark", most][stage] / taken["spark", least][stage]
-        print(f"{stage}: {most / least:.0f} times the documents took {growth:.1f} times the time")
+    for least, most in pairwise(sorted(sizes)) if "spark" in engines else ():
+        for stage in ("silver", "gold"):
+            growth = taken["spark", most][stage] / taken["spark", least][stage]
+            print(f"{stage}: {most / least:.0f} times the documents took {growth:.1f} times the time")
     print(GOALS)
 
 

@@ -19,7 +19,7 @@ from weather_counts import (
     make_audit,
     tell_rejections,
 )
-from weather_documents import BRONZE, MEASURES, flatten_documents
+from weather_documents import BRONZE, MEASURES, NUMBERS, flatten_documents
 from weather_formulas import (
     CALM_MS,
     KELVIN,
@@ -84,13 +84,12 @@ def _merge_documents(kept: DataFrame) -> DataFrame:
             }
         )
     )
-    return in_order.where("is_last").withColumn(
-        "weather",
-        F.expr(
-            "array_sort(flatten(transform(filter(documents, d -> d.digest = digest), "
-            "d -> coalesce(d.weather, array()))))"
-        ),
+    of_equals = F.expr(
+        "flatten(transform(filter(documents, d -> d.digest = digest), d -> coalesce(d.weather, array())))"
     )
+    # Most documents are alone: nothing is to be looked for among others.
+    entries = F.when(F.col("source_rows") == 1, F.coalesce("weather", F.array())).otherwise(of_equals)
+    return in_order.where("is_last").withColumn("weather", F.sort_array(entries))
 
 
 def _ingestion_order() -> Column:
@@ -145,7 +144,7 @@ def _derive(cleaned: DataFrame) -> DataFrame:
             "weather_id": severest["id"],
             "weather_main": severest["main"],
             "weather_description": severest["description"],
-            "weather_ids": F.array_sort(F.array_compact(F.col("weather.id"))),
+            "weather_ids": F.sort_array(F.array_compact(F.col("weather.id"))),
             "ingested_at": F.timestamp_millis(F.col("_airbyte_extracted_at")),
         }
     )
@@ -173,7 +172,7 @@ def run(spark: SparkSession, job: JobArguments) -> None:
     """Write the table and, where asked for, what was rejected; raise QualityError if neither must be published."""
     config = read_config(WEATHER, job.config)
     lineage = {"run_id": F.lit(job.run_id), "config_hash": F.lit(config_hash(config))}
-    documents = screen_documents(read_stream(spark, job.inputs[SOURCE], BRONZE), config)
+    documents = screen_documents(read_stream(spark, job.inputs[SOURCE], BRONZE, NUMBERS), config)
     screened, screened_counts = count_screened(documents)
     silver, silver_counts = count_observations(observe_weather(screened, config, lineage))
     write_table(silver, job.outputs[TABLE], ("city_key", "year"))

@@ -73,16 +73,22 @@ def spark_session(name: str) -> SparkSession:
     return session
 
 
-def read_stream(spark: SparkSession, location: str, schema: StructType) -> DataFrame:
+def read_stream(
+    spark: SparkSession, location: str, schema: StructType, numbers: Iterable[str] = ()
+) -> DataFrame:
     """Read the newest generation of a bronze stream, with exactly the columns of `schema` and its row order.
 
     An overwrite leaves files of older generations in place until it has succeeded, so rows below the highest
     `_airbyte_generation_id` are not data. Columns the files lack become null; others are cast. `source_file` and
-    `source_row` (position in the file) are added.
+    `source_row` (position in the file) are added. Of the columns `numbers`, those the files hold as double stay so.
     """
     files = spark.read.option("mergeSchema", "true").parquet(location)
     present = set(files.columns)
-    columns = [_column(field.name, field.dataType, present) for field in schema.fields]
+    kept = {name for name, kind in files.dtypes if kind == "double"} & set(numbers)
+    columns = [
+        F.col(field.name) if field.name in kept else _column(field.name, field.dataType, present)
+        for field in schema.fields
+    ]
     lineage = [
         F.col("_metadata.file_path").alias("source_file"),
         F.col("_metadata.row_index").alias("source_row"),

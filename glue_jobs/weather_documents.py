@@ -26,6 +26,9 @@ _DOCUMENT = _strings(
 )
 BRONZE = StructType([*_DOCUMENT.fields, *_strings("_id", "data").fields]).add("_airbyte_extracted_at", "long")
 
+# Airbyte finds these to be double where every document holds a plain number: text would only be read back.
+NUMBERS = ("dt", "timezone", "lat", "lon", "visibility")
+
 # Leaves are text: one reader takes 5, 5.0, "5" and {"$numberDouble": "5.0"} alike.
 _NESTED: dict[str, DataType] = {
     "main": _strings(
@@ -60,11 +63,7 @@ MEASURES = (
 
 def number(text: Column) -> Column:
     """A number from its text, in MongoDB's extended JSON or plain; null when it is none."""
-    return (
-        F.when(text.startswith("{"), F.regexp_extract(text, _WRAPPED_NUMBER, 1))
-        .otherwise(text)
-        .cast("double")
-    )
+    return F.coalesce(text.cast("double"), F.regexp_extract(text, _WRAPPED_NUMBER, 1).cast("double"))
 
 
 def flatten_documents(bronze: DataFrame) -> DataFrame:
@@ -75,7 +74,13 @@ def flatten_documents(bronze: DataFrame) -> DataFrame:
 def _unpack(bronze: DataFrame) -> DataFrame:
     """Take each field from its column, else from `data`, where a schemaless stream keeps the whole document."""
     unpacked = bronze.withColumn("document", F.from_json("data", _DOCUMENT))
-    fields = {name: F.coalesce(F.col(name), F.col("document")[name]) for name in _DOCUMENT.names}
+    kinds = dict(bronze.dtypes)
+    fields = {
+        name: F.coalesce(name, number(F.col("document")[name]))
+        if kinds[name] == "double"
+        else F.coalesce(F.col(name), F.col("document")[name])
+        for name in _DOCUMENT.names
+    }
     return unpacked.withColumns(fields).drop("document", "data")
 
 
@@ -84,8 +89,10 @@ def _parse(documents: DataFrame) -> DataFrame:
 
 
 def _measure(parsed: DataFrame) -> DataFrame:
+    doubles = {name for name, kind in parsed.dtypes if kind == "double"}
+
     def value(path: str) -> Column:
-        return number(F.col(path))
+        return F.col(path) if path in doubles else number(F.col(path))
 
     rain_3h, snow_3h = value("rain.`3h`"), value("snow.`3h`")
     rain_1h, snow_1h = value("rain.`1h`"), value("snow.`1h`")

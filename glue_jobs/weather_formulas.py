@@ -49,7 +49,9 @@ def city_key(name: Column) -> Column:
     plain = F.lower(F.translate(F.trim(name), "".join(_ACCENTED), "".join(_ACCENTED.values())))
     words = F.trim(F.regexp_replace(plain, "[^a-z0-9]+", " "))
     digest = F.concat(F.lit("city_"), F.substring(F.sha2(F.trim(name), 256), 1, 10))
-    return F.when(words != "", F.replace(words, F.lit(" "), F.lit("_"))).when(F.trim(name) != "", digest)
+    # Taken from an array, words are made once; as the condition and the value of a case they would be made twice.
+    latin = F.get(F.array_remove(F.array(words), ""), 0)
+    return F.coalesce(F.replace(latin, F.lit(" "), F.lit("_")), F.when(F.trim(name) != "", digest))
 
 
 def saturation_pressure(temp_c: Column) -> Column:
