@@ -80,8 +80,11 @@ class Glue:
             return []
 
     def retry_of(self, run: JobRun) -> JobRun | None:
-        """The run Glue itself started after this one failed, where the job's MaxRetries says so."""
-        return next((later for later in self.job_runs(run.name) if later.previous_id == run.id), None)
+        """The run Glue itself started after this one failed, where the job's MaxRetries says so and Glue tells."""
+        try:
+            return next((later for later in self.job_runs(run.name) if later.previous_id == run.id), None)
+        except EtltctlError:
+            return None
 
     def look_at(self, job: str, run_id: str) -> JobRun:
         """The run as Glue sees it now."""

@@ -25,20 +25,7 @@ def run_glue(work: Work) -> StepResult:
         timeout=work.services.settings.glue.jobs[job].timeout_minutes * 60 + GLUE_GRACE_S,
         expected=tuple(glue.durations(job)) if verb is not Verb.REUSED else (),
     )
-    seen_as = verb
-    while True:
-        current = run
-        run = work.see_through(
-            seen_as,
-            current,
-            lambda: glue.look_at(job, current.id),  # noqa: B023 - used before the next turn
-            waiter=waiter,
-            stop=lambda: glue.stop(current),  # noqa: B023 - used before the next turn
-        )
-        retry = glue.retry_of(run) if run.state is State.FAILED else None
-        if retry is None:
-            break
-        seen_as, run = Verb.ADOPTED, retry
+    run = _follow(work, verb, run, waiter)
     cost = _note_cost(work, run) if verb is not Verb.REUSED else {}
     require_success(
         run,
@@ -47,6 +34,20 @@ def run_glue(work: Work) -> StepResult:
     )
     facts = _published_once(work, json.loads(run.arguments["--outputs"]))
     return StepResult(str(work.step), verb, run.id, facts={**facts, **cost})
+
+
+def _follow(work: Work, verb: Verb, run: JobRun, waiter: Waiter) -> JobRun:
+    """The run in its final state, or the last of the retries that Glue itself made of it."""
+    glue = work.services.glue
+    ended = work.see_through(
+        verb,
+        run,
+        lambda: glue.look_at(run.name, run.id),
+        waiter=waiter,
+        stop=lambda: glue.stop(run),
+    )
+    retry = glue.retry_of(ended) if ended.state is State.FAILED else None
+    return ended if retry is None else _follow(work, Verb.ADOPTED, retry, waiter)
 
 
 def start_glue(work: Work) -> tuple[Verb, JobRun]:

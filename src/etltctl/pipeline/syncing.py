@@ -62,8 +62,10 @@ def _prove_landing(work: Work, job: SyncJob) -> int:
     source = work.services.settings.sources[name]
     locations = work.services.settings.stream_locations(name)
     landed = sum(_landed(location, job, work.services) for location in locations.values())
-    before = sum(work.services.lake.published_rows(f"bronze.{table}") for table in locations)
-    doubt = _doubt(name, landed, job.rows, before, source.least_rows, source.max_drop_pct)
+    doubt = _doubt(name, landed, job.rows, source.least_rows)
+    if doubt is None and source.max_drop_pct is not None:
+        before = sum(work.services.lake.published_rows(f"bronze.{table}") for table in locations)
+        doubt = _drop(name, landed, before, source.max_drop_pct)
     work.ledger.append(
         "verify.result", str(work.step), job=job.id, proven=doubt is None, landed=landed, reported=job.rows
     )
@@ -73,9 +75,7 @@ def _prove_landing(work: Work, job: SyncJob) -> int:
     return landed
 
 
-def _doubt(
-    name: str, landed: int, reported: int | None, before: int, least: int, max_drop_pct: float | None
-) -> tuple[str, str] | None:
+def _doubt(name: str, landed: int, reported: int | None, least: int) -> tuple[str, str] | None:
     """Why a sync that says success is not believed, and what to do; None if it is."""
     if landed < least:
         return (
@@ -88,12 +88,17 @@ def _doubt(
             f"Airbyte reports {reported} rows for {name}, but {landed} landed in bronze",
             "nothing was started downstream; look at the connection's destination and streams, then sync again",
         )
-    if max_drop_pct is not None and landed < before * (1 - max_drop_pct / 100):
-        return (
-            f"{landed} rows landed for {name}, {100 * (1 - landed / before):.0f} % less than the {before} before",
-            f"if the source did shrink, raise sources.{name}.max_drop_pct ({max_drop_pct:g})",
-        )
     return None
+
+
+def _drop(name: str, landed: int, before: int, max_drop_pct: float) -> tuple[str, str] | None:
+    """Why a sync that brings so much less than the one before is not believed; None if it does not."""
+    if landed >= before * (1 - max_drop_pct / 100):
+        return None
+    return (
+        f"{landed} rows landed for {name}, {100 * (1 - landed / before):.0f} % less than the {before} before",
+        f"if the source did shrink, raise sources.{name}.max_drop_pct ({max_drop_pct:g})",
+    )
 
 
 def _landed(location: str, job: SyncJob, services: Services) -> int:

@@ -1,0 +1,34 @@
+"""When a sync that says success is believed."""
+
+from __future__ import annotations
+
+import pytest
+
+from etltctl.pipeline.syncing import _doubt, _drop
+
+
+@pytest.mark.parametrize(
+    ("landed", "reported", "least", "says"),
+    [
+        (10, 10, 1, None),
+        (10, None, 1, None),  # Airbyte may not tell
+        (0, 0, 1, "at least 1 are expected"),
+        (0, 0, 0, None),
+        (10, 11, 1, "reports 11 rows for api, but 10 landed"),
+    ],
+)
+def test_rows_must_be_enough_and_those_reported(
+    landed: int, reported: int | None, least: int, says: str | None
+) -> None:
+    doubt = _doubt("api", landed, reported, least)
+    assert (doubt is None) is (says is None)
+    assert says is None or says in (doubt or ("", ""))[0]
+
+
+@pytest.mark.parametrize(
+    ("landed", "before", "is_believed"), [(90, 100, True), (89, 100, False), (5, 0, True)]
+)
+def test_a_source_may_not_shrink_by_more_than_is_allowed(landed: int, before: int, is_believed: bool) -> None:
+    doubt = _drop("api", landed, before, 10.0)
+    assert (doubt is None) is is_believed
+    assert is_believed or "11 % less than the 100 before" in (doubt or ("", ""))[0]
