@@ -10,15 +10,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PrivateAttr,
     field_validator,
 )
 
-from etltctl.settings.secrets import is_reference
+from etltctl.settings.section import LAYERS, SIZE_UNITS, Bucket, Folder, Secret, Section, Size, TableName
 from etltctl.settings.shipped import project_file
 
 STREAMS = (
@@ -26,8 +24,6 @@ STREAMS = (
     "driver_standings", "constructor_standings",
 )  # fmt: skip
 OPTIONAL_STREAMS = ("laps",)
-LAYERS = ("bronze", "silver", "silver_rejects", "gold")
-SIZE_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
 def _as_text(value: object) -> object:
@@ -36,32 +32,9 @@ def _as_text(value: object) -> object:
     )  # an id of digits only, from an environment variable
 
 
-def _bucket_url(text: str) -> str:
-    if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/\S*)?", text):
-        raise ValueError(f"must be an S3 location like s3://bucket/prefix, got {text!r}")
-    return text.rstrip("/")
-
-
-def _folder_url(text: str) -> str:
-    return f"{_bucket_url(text)}/"
-
-
 def _rate(text: str) -> str:
     if not re.fullmatch(r"[1-9]\d*(\.\d+)?/s", text):
         raise ValueError(f"must be requests a second like '3/s', got {text!r}")
-    return text
-
-
-def _size(text: str) -> str:
-    if not re.fullmatch(rf"\d+(\.\d+)?\s*({'|'.join(SIZE_UNITS)})", text):
-        raise ValueError(f"must be a size like '20GB', got {text!r}")
-    return text
-
-
-def _table(text: str) -> str:
-    layer, _, name = text.partition(".")
-    if layer not in LAYERS or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise ValueError(f"must be layer.table with a layer of {', '.join(LAYERS)}, got {text!r}")
     return text
 
 
@@ -71,26 +44,6 @@ def _stream(text: str) -> str:
         guess = f"did you mean {near[0]}?" if near else f"known: {', '.join(STREAMS + OPTIONAL_STREAMS)}"
         raise ValueError(f"has the unknown stream {text!r}, {guess}")
     return text
-
-
-class Reference(str):
-    """A secret's reference, or the secret itself: never shown whole."""
-
-    def __repr__(self) -> str:
-        """Stars unless it is a mere reference."""
-        return repr(str(self)) if is_reference(self) else "'***'"
-
-
-Bucket = Annotated[str, AfterValidator(_bucket_url)]
-Folder = Annotated[str, AfterValidator(_folder_url)]
-TableName = Annotated[str, AfterValidator(_table)]
-Secret = Annotated[str, AfterValidator(Reference)]
-
-
-class Section(BaseModel):
-    """A table of the file: unknown keys are errors, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Lake(Section):
@@ -194,7 +147,7 @@ class Athena(Section):
     workgroup: str
     databases: dict[str, str]
     output_location: Folder
-    max_scan: Annotated[str, AfterValidator(_size)] = "20GB"
+    max_scan: Size = "20GB"
 
     @field_validator("databases")
     @classmethod

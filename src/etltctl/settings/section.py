@@ -1,0 +1,57 @@
+"""What every section of the settings is made of: the strict base model and the kinds of values they share."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from etltctl.settings.secrets import is_reference
+
+LAYERS = ("bronze", "silver", "silver_rejects", "gold")
+SIZE_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+def _bucket_url(text: str) -> str:
+    if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/\S*)?", text):
+        raise ValueError(f"must be an S3 location like s3://bucket/prefix, got {text!r}")
+    return text.rstrip("/")
+
+
+def _folder_url(text: str) -> str:
+    return f"{_bucket_url(text)}/"
+
+
+def _size(text: str) -> str:
+    if not re.fullmatch(rf"\d+(\.\d+)?\s*({'|'.join(SIZE_UNITS)})", text):
+        raise ValueError(f"must be a size like '20GB', got {text!r}")
+    return text
+
+
+def _table(text: str) -> str:
+    layer, _, name = text.partition(".")
+    if layer not in LAYERS or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise ValueError(f"must be layer.table with a layer of {', '.join(LAYERS)}, got {text!r}")
+    return text
+
+
+class Reference(str):
+    """A secret's reference, or the secret itself: never shown whole."""
+
+    def __repr__(self) -> str:
+        """Stars unless it is a mere reference."""
+        return repr(str(self)) if is_reference(self) else "'***'"
+
+
+Bucket = Annotated[str, AfterValidator(_bucket_url)]
+Folder = Annotated[str, AfterValidator(_folder_url)]
+Size = Annotated[str, AfterValidator(_size)]
+TableName = Annotated[str, AfterValidator(_table)]
+Secret = Annotated[str, AfterValidator(Reference)]
+
+
+class Section(BaseModel):
+    """A table of the file: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
