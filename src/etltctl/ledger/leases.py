@@ -1,4 +1,4 @@
-"""Leases: two processes never drive one run. A lease names its owner, and ends with it."""
+"""Leases: two processes never drive one run, nor publish one table. A lease names its owner, and ends with it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ class LeaseObject:
     """A lease as an object in S3, made and renewed by conditional puts.
 
     Its owner renews it. Who finds it watches: renewed, the run is driven; unchanged for `LAPSES_AFTER_S`, its owner is
-    dead and the lease is taken over. Nobody's clock is compared with another's.
+    dead and the lease is taken over, at once if its owner was a process of this machine that is gone. Nobody's clock
+    is compared with another's. `held_for` says what the owner does, where that is not to drive the run.
     """
 
     aws: Aws
@@ -59,51 +60,59 @@ class LeaseObject:
     key: str
     run_id: str
     watch: Waiter = field(default_factory=lambda: Waiter(timeout=LAPSES_AFTER_S, longest=LOOK_S))
+    held_for: str = ""
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """The lease, renewed in the background while inside."""
-        etag = self._take()
+        etags = [self._take()]
         ended = Event()
-        renewing = Thread(target=self._renew, args=(etag, ended), daemon=True)
+        renewing = Thread(target=self._renew, args=(etags, ended), daemon=True)
         renewing.start()
         try:
             yield
         finally:
             ended.set()
             renewing.join()
-            with suppress(EtltctlError), translated("s3", bucket=self.bucket):
-                self.aws.client("s3").delete_object(Bucket=self.bucket, Key=self.key)
+            with suppress(EtltctlError), translated("s3", bucket=self.bucket):  # not one that was taken over
+                client = self.aws.client("s3")
+                client.delete_object(Bucket=self.bucket, Key=self.key, IfMatch=etags[-1])
 
     def _take(self) -> str:
-        if etag := self._put(IfNoneMatch="*"):
+        mine = _owner()
+        if etag := self._put(mine, IfNoneMatch="*"):
             return etag
         found, owner = self._read()
+        if owner == mine:  # the first answer was lost, and the put was sent again
+            return found
+        if found and is_gone(owner) and (etag := self._put(mine, IfMatch=found)):
+            return etag
         deadline = self.watch.clock() + self.watch.timeout
         while self.watch.clock() < deadline:
             self.watch.sleep(self.watch.longest)
             now, owner = self._read()
             if now and now != found:
-                raise _driven_by(self.run_id, owner)
+                raise _driven_by(self.run_id, owner, self.held_for)
             if not now:
                 break
-        etag = self._put(IfMatch=found) if now else self._put(IfNoneMatch="*")
+        etag = self._put(mine, IfMatch=found) if now else self._put(mine, IfNoneMatch="*")
         if not etag:
-            raise _driven_by(self.run_id, owner)
+            raise _driven_by(self.run_id, owner, self.held_for)
         return etag
 
-    def _renew(self, etag: str, ended: Event) -> None:
+    def _renew(self, etags: list[str], ended: Event) -> None:
         while not ended.wait(RENEWED_EVERY_S):
             with suppress(EtltctlError):
-                etag = self._put(IfMatch=etag) or etag
+                etags.append(self._put(_owner(), IfMatch=etags[-1]) or etags[-1])
 
-    def _put(self, **condition: str) -> str:
+    def _put(self, owner: str, **condition: str) -> str:
         """The object's new ETag; empty if the condition does not hold."""
         try:
             with translated("s3", bucket=self.bucket):
                 client = self.aws.client("s3")
-                body = _owner().encode()
-                answer = client.put_object(Bucket=self.bucket, Key=self.key, Body=body, **condition)
+                answer = client.put_object(
+                    Bucket=self.bucket, Key=self.key, Body=owner.encode(), **condition
+                )
         except ServiceError as error:
             if error.code in CONFLICTS:
                 return ""
@@ -124,15 +133,43 @@ class LeaseObject:
 
 def _owner() -> str:
     now = datetime.now(UTC).isoformat(timespec="microseconds")
-    return json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "since": now})
+    return json.dumps({**_process(), "since": now})
 
 
-def _driven_by(run_id: str, text: str) -> AlreadyRunningError:
+def _process() -> dict[str, object]:
+    """This process, told so that only those who see the same processes take it for one of theirs."""
+    try:
+        space = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        space = ""
+    return {"host": socket.gethostname(), "pid": os.getpid(), "space": space}
+
+
+def is_gone(owner: str) -> bool:
+    """Whether the owner was a process that this one would see, and it is there no more."""
+    try:
+        told = json.loads(owner)
+        mine = _process()
+        if not mine["space"] or (told["host"], told["space"]) != (mine["host"], mine["space"]):
+            return False
+        os.kill(int(told["pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except (ValueError, KeyError, TypeError, OSError):
+        return False
+    return False
+
+
+def _driven_by(run_id: str, text: str, held_for: str = "") -> AlreadyRunningError:
     try:
         owner = json.loads(text)
         told = f"process {owner['pid']} on {owner['host']}"
     except (ValueError, KeyError, TypeError):
         told = "another process"
+    if held_for:
+        return AlreadyRunningError(
+            f"{held_for} by {told}", hint="let it finish, then: etltctl retry", run=run_id
+        )
     return AlreadyRunningError(
         f"run {run_id} is being driven by {told}",
         hint="let it finish, or leave out --run-id to start a new run",
