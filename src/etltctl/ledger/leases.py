@@ -110,9 +110,7 @@ class LeaseObject:
         try:
             with translated("s3", bucket=self.bucket):
                 client = self.aws.client("s3")
-                answer = client.put_object(
-                    Bucket=self.bucket, Key=self.key, Body=owner.encode(), **condition
-                )
+                answer = client.put_object(Bucket=self.bucket, Key=self.key, Body=owner.encode(), **condition)
         except ServiceError as error:
             if error.code in CONFLICTS:
                 return ""
