@@ -56,6 +56,7 @@ test: $(VENV)/.dev  ## run every test
 
 bench: $(VENV)/.bench  ## measure what the README claims (needs ETLTCTL_DATA_PACK, takes minutes)
 	$(BIN)/python benchmarks/waiting.py
+	$(BIN)/python benchmarks/refresh.py
 	$(BIN)/python benchmarks/jobs.py
 
 check: $(VENV)/.dev  ## lint, types, import layers
