@@ -98,6 +98,7 @@ def translated(service: str, **facts: Any) -> Iterator[None]:
         PartialCredentialsError,
         ProfileNotFound,
     )
+    from botocore.parsers import ResponseParserError
 
     try:
         yield
@@ -112,6 +113,11 @@ def translated(service: str, **facts: Any) -> Iterator[None]:
     except HTTPClientError as error:
         raise UnreachableError(
             f"{service} did not answer: {error}", code=type(error).__name__, **facts
+        ) from error
+    except ResponseParserError as error:
+        hint = "something else answers in the service's place: check AWS_ENDPOINT_URL and the proxy"
+        raise ServiceError(
+            f"{service} answered with something that is not its own", hint=hint, is_open=True, **facts
         ) from error
     except BotoCoreError as error:
         raise ServiceError(f"{service}: {error}", code=type(error).__name__, **facts) from error

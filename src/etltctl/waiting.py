@@ -7,9 +7,10 @@ import heapq
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from etltctl.errors import AccessError, ServiceError, WaitTimeoutError
 from etltctl.runs import Run, State
@@ -23,6 +24,35 @@ EARLY_SHARE = 0.1  # of the usual duration: what cannot start breaks off early
 LEAST_SPREAD = 0.01
 # When to look, in standard deviations from the median: the fewest calls for the least delay (benchmarks/waiting.py).
 LOOKS_AT = (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5)
+
+
+class Timekeeper(Protocol):
+    """Whose time waits pass in: this machine's, or in a test a clock that only sleeping moves."""
+
+    def clock(self) -> float:
+        """Seconds since some moment."""
+
+    def sleep(self, seconds: float) -> None:
+        """Returns when so many seconds have passed."""
+
+    async def sleep_async(self, seconds: float) -> None:
+        """The same for an event loop."""
+
+
+class RealTime:
+    """This machine's time."""
+
+    clock = staticmethod(time.monotonic)
+    sleep = staticmethod(time.sleep)
+    sleep_async = staticmethod(asyncio.sleep)
+
+
+REAL_TIME = RealTime()
+timekeeper: ContextVar[Timekeeper | None] = ContextVar("timekeeper", default=None)  # None: the real one
+
+
+def _time() -> Timekeeper:
+    return timekeeper.get() or REAL_TIME
 
 
 @dataclass(frozen=True)
@@ -43,9 +73,9 @@ class Waiter:
     longest: float = 20.0
     patience: float = 300.0
     together: float = 1.0
-    clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
-    sleep_async: Callable[[float], Awaitable[None]] = asyncio.sleep
+    clock: Callable[[], float] = field(default_factory=lambda: _time().clock)
+    sleep: Callable[[float], None] = field(default_factory=lambda: _time().sleep)
+    sleep_async: Callable[[float], Awaitable[None]] = field(default_factory=lambda: _time().sleep_async)
 
     def wait(self, run: R, look: Callable[[], R], *, on_look: Callable[[R], None] | None = None) -> R:
         """The run in its final state.
