@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 
-.PHONY: help demo test bench check format lock clean
+.PHONY: help demo test bench docs check format lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -36,6 +36,10 @@ $(VENV)/.bench: requirements/bench.txt $(VENV)/.local
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/bench.txt
 	@touch $@
 
+$(VENV)/.docs: requirements/docs.txt $(VENV)/.local
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/docs.txt
+	@touch $@
+
 define DEMO
 etltctl local up
 etltctl run mongodb
@@ -58,6 +62,11 @@ bench: $(VENV)/.bench  ## measure what the README claims (needs ETLTCTL_DATA_PAC
 	$(BIN)/python benchmarks/waiting.py
 	$(BIN)/python benchmarks/jobs.py
 
+docs: $(VENV)/.docs  ## write the reference pages from the code, build the site into site/
+	$(BIN)/python docs/generate
+	$(BIN)/sphinx-build --quiet --nitpicky --fail-on-warning --keep-going docs site
+	@echo "site/index.html"
+
 check: $(VENV)/.dev  ## lint, types, import layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -74,6 +83,7 @@ lock: $(filter .uv/%,$(UV))  ## renew the hashed requirement files
 	$(LOCK) pyproject.toml --extra local -o requirements/local.txt
 	$(LOCK) pyproject.toml --extra dev -c requirements/local.txt -o requirements/dev.txt
 	$(LOCK) pyproject.toml --extra bench -c requirements/local.txt -o requirements/bench.txt
+	$(LOCK) pyproject.toml --extra docs -c requirements/dev.txt -o requirements/docs.txt
 
 clean:  ## remove the environment and the embedded lake
-	rm -rf $(VENV) .uv .etltctl
+	rm -rf $(VENV) .uv .etltctl site

@@ -27,7 +27,7 @@ def test_a_job_that_waits_for_an_hour_and_fails_says_why(embedded_lake, virtual_
     embedded_lake.script(glue_run("bronze_to_silver", *states, "FAILED", reason="no capacity"))
     with pytest.raises(etltctl.RunFailedError, match="no capacity"):
         etltctl.run_step("mongodb", "glue:bronze_to_silver", run_id="waits", settings=embedded_lake.settings)
-    assert virtual_clock.now > 3000
+    assert virtual_clock.now > 2000
 
 
 @pytest.mark.parametrize("pipeline", ["mongodb", "api"])
