@@ -201,8 +201,8 @@ def _told(walk: Sequence[Step]) -> str:
 def _driven(services: Services, wish: Wish, name: str) -> Iterator[Ledger]:
     """The run's ledger, read once nobody else drives the run."""
     run_id = safe_run_id(wish.run_id) or new_run_id(name)
-    with services.store.lease(run_id):
-        yield Ledger(services.store, run_id, services.settings.env, wish.on_event)
+    with services.store.lease(run_id) as is_lost:
+        yield Ledger(services.store, run_id, services.settings.env, wish.on_event, is_lost)
 
 
 def _record_begin(ledger: Ledger, name: str, walk: Sequence[Step]) -> None:
