@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import random
 import subprocess
@@ -20,8 +19,7 @@ from lakes import SmallLake
 from served import Served
 
 from etltctl.aws import Aws
-from etltctl.errors import AlreadyRunningError, BlockedError, EtltctlError, UnreachableError
-from etltctl.publishing.history import History, utc_now
+from etltctl.errors import AlreadyRunningError, BlockedError, EtltctlError
 
 PUBLISHES = int(os.environ.get("ETLTCTL_PUBLISHES", "60"))  # 500 is what the documents promise
 KILLS = 10
