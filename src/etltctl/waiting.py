@@ -22,8 +22,28 @@ Trouble = ServiceError | AccessError  # of the looking, not of the run: credenti
 LEARNS_FROM = 3  # earlier runs
 EARLY_SHARE = 0.1  # of the usual duration: what cannot start breaks off early
 LEAST_SPREAD = 0.01
+NAP_S = 10.0  # a machine that slept notices so soon after it woke
 # When to look, in standard deviations from the median: the fewest calls for the least delay (benchmarks/waiting.py).
 LOOKS_AT = (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5)
+
+
+def since_boot() -> float:
+    """Seconds that have passed, those included in which the machine slept."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+def doze(seconds: float) -> None:
+    """Sleeps so long, or until the machine wakes from a sleep of its own that took longer."""
+    due = since_boot() + seconds
+    while (left := due - since_boot()) > 0:
+        time.sleep(min(left, NAP_S))
+
+
+async def doze_async(seconds: float) -> None:
+    """The same for an event loop."""
+    due = since_boot() + seconds
+    while (left := due - since_boot()) > 0:
+        await asyncio.sleep(min(left, NAP_S))
 
 
 class Timekeeper(Protocol):
@@ -42,9 +62,9 @@ class Timekeeper(Protocol):
 class RealTime:
     """This machine's time."""
 
-    clock = staticmethod(time.monotonic)
-    sleep = staticmethod(time.sleep)
-    sleep_async = staticmethod(asyncio.sleep)
+    clock = staticmethod(since_boot)
+    sleep = staticmethod(doze)
+    sleep_async = staticmethod(doze_async)
 
 
 REAL_TIME = RealTime()
@@ -143,7 +163,9 @@ class Waiter:
 
     def _decide(self, run: R, on_look: Callable[[R], None] | None) -> Generator[float, Any, R]:
         """Yields how long to sleep, receives what the look saw, returns the run once it ended."""
-        started = last_seen = self.clock()
+        started = self.clock()
+        failing_since: float | None = None
+        was_seen = False
         pauses = self._pauses()
         while run.state is State.RUNNING:
             left = started + self.timeout - self.clock()
@@ -151,11 +173,12 @@ class Waiter:
                 raise self._timed_out(run)
             seen: R | Trouble = yield min(next(pauses), left)
             if isinstance(seen, Trouble):
-                never_allowed = isinstance(seen, AccessError) and last_seen == started
-                if never_allowed or self.clock() - last_seen > self.patience:
+                failing_since = self.clock() if failing_since is None else failing_since
+                never_allowed = isinstance(seen, AccessError) and not was_seen
+                if never_allowed or self.clock() - failing_since > self.patience:
                     raise seen
                 continue
-            run, last_seen = seen, self.clock()
+            run, was_seen, failing_since = seen, True, None
             if on_look:
                 on_look(run)
         return run

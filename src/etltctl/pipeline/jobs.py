@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from etltctl.errors import BudgetError
-from etltctl.pipeline.model import StepResult
+from etltctl.pipeline.model import StepResult, begun_after
 from etltctl.pipeline.refreshing import table_facts
 from etltctl.pipeline.work import Work, require_success
 from etltctl.runs import JobRun, State, Verb
@@ -67,7 +67,8 @@ def start_glue(work: Work) -> tuple[Verb, JobRun]:
         }
 
     work.ledger.append("remote.intended", str(work.step), run_key=work.run_key)
-    return work.services.glue.start_or_adopt(work.step.name, work.run_key, arguments)
+    since = begun_after(work.ledger.run_id)
+    return work.services.glue.start_or_adopt(work.step.name, work.run_key, arguments, since=since)
 
 
 def _require_budget(work: Work) -> None:
@@ -104,6 +105,6 @@ def _published_once(work: Work, outputs: Mapping[str, str]) -> dict[str, Any]:
     before = work.ledger.last(str(work.step), "publish.switched")
     if before is not None:
         return {"layer": layer, "rows": before["rows"], "tables": before["tables"]}
-    published = table_facts(work.services.lake.publish(outputs))
+    published = table_facts(work.services.lake.publish(outputs, work.ledger.run_id))
     work.ledger.append("publish.switched", str(work.step), **published)
     return {"layer": layer, **published}
