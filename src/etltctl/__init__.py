@@ -2,7 +2,7 @@
 
     import etltctl
 
-    with etltctl.connect() as settings:                 # finds or starts the embedded endpoints where env is local
+    with etltctl.connect() as settings:  # finds or starts the embedded endpoints where env is local
         etltctl.run_pipeline("mongodb", settings)
         days = etltctl.query("select count(*) as n from weather_daily", settings).dicts()
 
