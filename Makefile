@@ -61,6 +61,7 @@ test: $(VENV)/.dev  ## run every test
 
 bench: $(VENV)/.bench  ## measure what the README claims (needs ETLTCTL_DATA_PACK, takes minutes)
 	$(BIN)/python benchmarks/waiting.py
+	$(BIN)/python benchmarks/front.py
 	$(BIN)/python benchmarks/jobs.py
 
 docs: $(VENV)/.docs  ## write the reference pages from the code, build the site into site/
@@ -72,6 +73,7 @@ check: $(VENV)/.dev  ## lint, types, import layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy tests/typing/public_api.py
 	$(BIN)/lint-imports
 
 format: $(VENV)/.dev  ## rewrite the code in the project's format

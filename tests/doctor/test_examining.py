@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -103,6 +103,24 @@ def test_a_job_that_is_as_the_settings_say_has_not_drifted() -> None:
         ("MaxRetries", 1, 0),
         ("MaxConcurrentRuns", 3, 1),
     ]
+
+
+def test_without_credentials_one_failure_says_so_and_the_rest_is_not_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    settings = load_settings(env="aws", environ={}, directory=Path("/"))
+    found = examine(lambda: settings, lambda: nullcontext(settings), Area.GLUE)
+    assert [(finding.subject, finding.status) for _, finding in found] == [
+        ("caller", Status.FAIL),
+        ("jobs", Status.SKIP),
+        ("databases", Status.SKIP),
+    ]
+    assert "pi-m3" in found[0][1].evidence
+    assert exit_code(finding for _, finding in found) == ExitCode.CONFIGURATION
 
 
 def test_the_command_line_knows_every_area() -> None:

@@ -9,7 +9,14 @@ from typing import Any
 
 from etltctl.doctor.findings import Finding, fail, failed, ok, shortened, skip, warn
 from etltctl.doctor.patient import Patient
-from etltctl.errors import AccessError, EtltctlError, ExitCode, ServiceError, UnreachableError
+from etltctl.errors import (
+    AccessError,
+    ConfigurationError,
+    EtltctlError,
+    ExitCode,
+    ServiceError,
+    UnreachableError,
+)
 from etltctl.inspection import GREETINGS
 from etltctl.s3 import split_location
 
@@ -56,7 +63,11 @@ def check_clock(patient: Patient) -> Iterator[Finding]:
 def check_reach(patient: Patient) -> Iterator[Finding]:
     """Whether each service answers, with the URL that was used."""
     for service in GREETINGS:
-        url = patient.inspection.url(service)
+        try:
+            url = patient.inspection.url(service)
+        except ConfigurationError as error:  # no profile, no region: no address either
+            yield skip("services", f"no address to call: {shortened(error.message)}")
+            return
         started = time.perf_counter()
         try:
             patient.inspection.greet(service)

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 from etltctl.doctor import account, config, jobs, machine, sources
 from etltctl.doctor.findings import Area, Finding, fail, failed, ok, shortened, skip
 from etltctl.doctor.patient import Patient
-from etltctl.errors import EtltctlError, ExitCode
+from etltctl.errors import AccessError, ConfigurationError, EtltctlError, ExitCode
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 Check = Callable[[Patient], Iterable[Finding]]
 LOCAL = "local"
+BEHIND_AWS = frozenset({Area.PERMISSIONS, Area.BUCKETS, Area.GLUE, Area.ATHENA})
 
 
 @dataclass(frozen=True)
@@ -118,12 +119,34 @@ def _examine_services(
             if tell_server:
                 told = f"ready in {time.monotonic() - started:.1f} s"
                 found.append((Area.LOCAL, ok("embedded server", told)))
-            found += _looked(services, None, Patient(settings, now))
+            found += _look_at_services(services, Patient(settings, now))
     except EtltctlError as error:
         found.append((Area.LOCAL if tell_server else Area.SETTINGS, failed("embedded server", error)))
         if not reached:
             found += _skipped(services, None, "the services are not within reach")
     return found
+
+
+def _look_at_services(services: list[Look], patient: Patient) -> list[tuple[Area, Finding]]:
+    """What the looks find; without credentials one failure says so, in place of one for every call."""
+    behind = [look for look in services if look.area in BEHIND_AWS]
+    barred = _barred(patient) if behind else None
+    if barred is None:
+        return _looked(services, None, patient)
+    found = _looked([look for look in services if look not in behind], None, patient)
+    told = [] if any(look.area is Area.AWS for look in services) else [(Area.AWS, failed("caller", barred))]
+    return [*told, *found, *_skipped(behind, None, "nobody is signed in to AWS")]
+
+
+def _barred(patient: Patient) -> EtltctlError | None:
+    """Why AWS knows no caller, if it is for want of credentials; a service that is out of reach bars only itself."""
+    try:
+        patient.caller  # noqa: B018  asked for, and kept
+    except (AccessError, ConfigurationError) as error:
+        return error
+    except EtltctlError:
+        return None
+    return None
 
 
 def _looked(looks: Iterable[Look], area: Area | None, patient: Patient) -> list[tuple[Area, Finding]]:
