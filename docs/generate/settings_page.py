@@ -23,6 +23,17 @@ def keys() -> dict[str, list[Key]]:
     return found
 
 
+def sections() -> dict[str, str]:
+    """What each section says of itself, for those that have no words of their own in the reference."""
+    schema = Settings.model_json_schema()
+    found = {"": ""}
+    pending = [("", schema)]
+    for section, inner in pending:
+        found[section] = inner.get("description", "") if section else ""
+        pending += _below(section, inner, schema["$defs"])
+    return found
+
+
 def settings_page() -> str:
     """The page."""
     parts = [
@@ -35,8 +46,8 @@ def settings_page() -> str:
     ]
     for section, rows in keys().items():
         parts.append(f"## {f'[{section}]' if section else 'At the top'}\n")
-        if section in SECTIONS:
-            parts.append(f"{SECTIONS[section]}\n")
+        if text := SECTIONS.get(section) or sections().get(section):
+            parts.append(f"{text}\n")
         parts += ["| key | value | default | meaning |", "| --- | --- | --- | --- |"]
         for name, told, default in rows:
             dotted = f"{section}.{name}" if section else name
@@ -49,21 +60,29 @@ def _walk(
     section: str, schema: Mapping[str, Any], definitions: Mapping[str, Any], shipped: Any
 ) -> Iterator[tuple[str, str, str, str]]:
     """The section's own keys first, then the sections below it."""
-    below = []
+    below = dict(_below(section, schema, definitions))
+    for name, raw in schema.get("properties", {}).items():
+        inner = _resolved(raw, definitions)
+        if "properties" in inner or _is_table_of_sections(inner) or name == "env":
+            continue
+        value = shipped[name] if name in shipped else inner.get("default")
+        yield section, name, _what(inner, definitions), _shown(value)
+    for path, inner in below.items():
+        yield from _walk(path, inner, definitions, shipped.get(path.rpartition(".")[2], {}))
+
+
+def _below(
+    section: str, schema: Mapping[str, Any], definitions: Mapping[str, Any]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The sections directly below this one, by their whole name."""
     for name, raw in schema.get("properties", {}).items():
         inner = _resolved(raw, definitions)
         path = f"{section}.{name}" if section else name
-        shipped_below = shipped.get(name, {}) if isinstance(shipped, Mapping) else {}
         if "properties" in inner:
-            below.append((path, inner, shipped_below))
+            yield path, inner
         elif _is_table_of_sections(inner):
             for kind, each in _kinds(inner["additionalProperties"], definitions):
-                below.append((f"{path}.{kind or 'NAME'}", each, {}))
-        elif name != "env":
-            value = shipped_below if name in (shipped or {}) else inner.get("default")
-            yield section, name, _what(inner, definitions), _shown(value)
-    for path, inner, shipped_below in below:
-        yield from _walk(path, inner, definitions, shipped_below)
+                yield f"{path}.{kind or 'NAME'}", each
 
 
 def _resolved(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
