@@ -43,6 +43,7 @@ class Waiter:
     longest: float = 20.0
     patience: float = 300.0
     together: float = 1.0
+    waited: float = 0.0  # by another process before, as part of the same wait
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     sleep_async: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -113,7 +114,8 @@ class Waiter:
 
     def _decide(self, run: R, on_look: Callable[[R], None] | None) -> Generator[float, Any, R]:
         """Yields how long to sleep, receives what the look saw, returns the run once it ended."""
-        started = last_seen = self.clock()
+        last_seen = self.clock()
+        started, never_seen = last_seen - self.waited, last_seen
         pauses = self._pauses()
         while run.state is State.RUNNING:
             left = started + self.timeout - self.clock()
@@ -121,7 +123,7 @@ class Waiter:
                 raise self._timed_out(run)
             seen: R | Trouble = yield min(next(pauses), left)
             if isinstance(seen, Trouble):
-                never_allowed = isinstance(seen, AccessError) and last_seen == started
+                never_allowed = isinstance(seen, AccessError) and last_seen == never_seen
                 if never_allowed or self.clock() - last_seen > self.patience:
                     raise seen
                 continue
@@ -143,8 +145,9 @@ class Waiter:
         """One look early, for runs that broke off, then looks where the ends of earlier runs lie thick."""
         middle = statistics.median(self.expected)
         spread = max(statistics.pstdev(self.expected), middle * LEAST_SPREAD)
-        at = 0.0
-        for look in (middle * EARLY_SHARE, *(middle + spread * offset for offset in LOOKS_AT)):
+        at = self.waited
+        looks = (middle * EARLY_SHARE, *(middle + spread * offset for offset in LOOKS_AT))
+        for look in (look for look in looks if look >= self.waited):
             pause = max(look - at, self.first_look)
             yield pause
             at += pause

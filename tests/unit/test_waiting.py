@@ -174,3 +174,13 @@ def test_credentials_that_expire_on_the_way_are_waited_for_and_ones_that_never_w
     assert done.word == "SUCCEEDED"
     with pytest.raises(AccessError):
         VirtualTime().waiter().wait(run("STARTING"), looks(expired))
+
+
+def test_what_another_process_waited_counts_towards_the_deadline_and_the_expected_end() -> None:
+    time = VirtualTime()
+    with pytest.raises(WaitTimeoutError, match="after 100 s"):
+        time.waiter(timeout=100.0, waited=90.0).wait(run("RUNNING"), looks(*["RUNNING"] * 99))
+    assert time.now == 10.0
+    time = VirtualTime()
+    time.waiter(expected=(100.0, 100.0, 100.0), waited=98.0).wait(run("RUNNING"), looks("SUCCEEDED"))
+    assert time.slept == [1.0]
