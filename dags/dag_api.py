@@ -27,6 +27,8 @@ with DAG(
 ):  # fmt: skip
     sync = StepOperator(task_id="trigger_airbyte_sync", pipeline="api", step="sync:api")
     bronze = StepOperator(task_id="run_glue_job_bronze", pipeline="api", step="glue:bronze_to_silver_api")
-    silver = StepOperator(task_id="run_glue_job_silver", pipeline="api", step="glue:silver_to_gold_api", outlets=GOLD)  # fmt: skip
+    silver = StepOperator(
+        task_id="run_glue_job_silver", pipeline="api", step="glue:silver_to_gold_api", outlets=GOLD
+    )  # fmt: skip
     athena = StepOperator(task_id="refresh_athena", pipeline="api", step="athena:refresh")
     sync >> bronze >> silver >> athena

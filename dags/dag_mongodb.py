@@ -26,6 +26,8 @@ with DAG(
 ):  # fmt: skip
     sync = StepOperator(task_id="trigger_airbyte_sync", pipeline="mongodb", step="sync:mongodb")
     bronze = StepOperator(task_id="run_glue_job_bronze", pipeline="mongodb", step="glue:bronze_to_silver")
-    silver = StepOperator(task_id="run_glue_job_silver", pipeline="mongodb", step="glue:silver_to_gold", outlets=GOLD)  # fmt: skip
+    silver = StepOperator(
+        task_id="run_glue_job_silver", pipeline="mongodb", step="glue:silver_to_gold", outlets=GOLD
+    )  # fmt: skip
     athena = StepOperator(task_id="refresh_athena", pipeline="mongodb", step="athena:refresh")
     sync >> bronze >> silver >> athena

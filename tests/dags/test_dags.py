@@ -62,7 +62,9 @@ def test_the_assets_are_the_gold_tables_that_the_pipeline_writes(pipeline: str, 
 def test_one_run_at_a_time_can_be_begun_afresh_and_is_explained(pipeline: str) -> None:
     (dag,) = calls(pipeline, "DAG")
     assert ast.literal_eval(dag.args[0]) == f"dag_{pipeline}"
-    assert literals(dag).items() >= {"max_active_runs": 1, "params": {"fresh": False}, "catchup": False}.items()
+    assert (
+        literals(dag).items() >= {"max_active_runs": 1, "params": {"fresh": False}, "catchup": False}.items()
+    )
     assert {keyword.arg for keyword in dag.keywords} >= {"doc_md", "tags", "dagrun_timeout", "default_args"}
 
 
@@ -75,13 +77,18 @@ def test_a_dag_file_is_short_and_has_no_logic(pipeline: str) -> None:
 def test_a_dag_file_imports_no_sdk(pipeline: str) -> None:
     body = ast.parse(text_of(pipeline)).body
     assert not [node for node in body if isinstance(node, ast.Import)]
-    assert {node.module for node in body if isinstance(node, ast.ImportFrom)} == {"datetime", "etltctl.airflow"}
+    assert {node.module for node in body if isinstance(node, ast.ImportFrom)} == {
+        "datetime",
+        "etltctl.airflow",
+    }
 
 
 def test_what_a_dag_file_imports_of_etltctl_imports_no_sdk_at_its_top() -> None:
     """Airflow brings some of them itself, so the sources are read instead of `sys.modules`."""
     allowed = {"airflow", "__future__", "asyncio", "collections", "contextlib", "typing", "logging"}
-    files = [PROJECT / "src/etltctl/airflow" / f"{name}.py" for name in ("__init__", "lake", "operator", "telling")]
+    files = [
+        PROJECT / "src/etltctl/airflow" / f"{name}.py" for name in ("__init__", "lake", "operator", "telling")
+    ]
     for file in files:
         tops = [node for node in ast.parse(file.read_text("utf-8")).body if isinstance(node, ast.ImportFrom)]
         named = {node.module for node in tops if node.module}

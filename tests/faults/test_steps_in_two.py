@@ -53,7 +53,9 @@ def test_the_command_line_and_tasks_in_one_piece_or_two_leave_the_same_events(he
         run_step("small", step, run_id="in-one")
         in_two(step, "in-two")
     assert story(here, "in-two") == story(here, "in-one") == story(here, "by-command")
-    results = [{k: v for k, v in e.items() if k in ("verb", "rows", "outcome")} for e in here.events("in-two")]
+    results = [
+        {k: v for k, v in e.items() if k in ("verb", "rows", "outcome")} for e in here.events("in-two")
+    ]
     assert results[-1] == {"outcome": "succeeded"}
     assert {"verb": "started", "rows": 5, "outcome": "succeeded"} in results
 
