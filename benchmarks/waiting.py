@@ -2,10 +2,11 @@
 
 `python benchmarks/waiting.py` waits in simulated time for 2-minute and 10-minute jobs whose durations are drawn at
 random (so many per cent of spread, two kinds of runs, a few that take far longer) and not known to the Waiter, who
-knows the last twenty. Beside it: the intervals at which Airflow's Glue operator (6 s), its deferrable form and Prefect's block (60 s)
-and Dagster's Pipes client (5 s) look, and the least that is possible: no policy that knows the distribution of a job's
-durations and nothing else costs less than half the square of the integral of √(density × chance to go on), and a fixed
-interval, whatever it is, costs half the duration. Then it waits for 1,000 runs in one process.
+knows the last twenty. Beside it stand the intervals at which Airflow's Glue operator (6 s), its deferrable form and
+Prefect's block (60 s) and Dagster's Pipes client (5 s) look, and the least that is possible: no policy that knows the
+distribution of a job's durations and nothing else costs less than half the square of the integral of
+√(density × chance to go on); a fixed interval, whatever it is, costs half the duration. Then it waits for 1,000 runs
+in one process.
 """
 
 import bisect
