@@ -95,6 +95,6 @@ def _published_once(work: Work, outputs: Mapping[str, str]) -> dict[str, Any]:
     before = work.ledger.last(str(work.step), "publish.switched")
     if before is not None:
         return {"layer": layer, "rows": before["rows"], "tables": before["tables"]}
-    published = table_facts(work.services.lake.publish(outputs))
+    published = table_facts(work.services.lake.publish(outputs, work.ledger.run_id))
     work.ledger.append("publish.switched", str(work.step), **published)
     return {"layer": layer, **published}

@@ -111,7 +111,7 @@ def rollback(table: str, settings: Settings, to: str = "", wish: Wish | None = N
     written = {name: name for job in settings.glue.jobs.values() for name in job.writes}
     known(written, table, "table with versions")
     with _recorded_run("rollback", [], settings, wish or Wish()) as (_, ledger):
-        published = lake.rollback(table, to)
+        published = lake.rollback(table, to, ledger.run_id)
         ledger.append("publish.switched", **table_facts([published]), version=published.version)
         return published
 
