@@ -16,6 +16,7 @@ from pydantic import (
     field_validator,
 )
 
+from etltctl.settings.airflow import Airflow
 from etltctl.settings.checks import Contracts, TableRules
 from etltctl.settings.section import LAYERS, SIZE_UNITS, Bucket, Folder, Secret, Section, Size, TableName
 from etltctl.settings.shipped import project_file
@@ -212,6 +213,7 @@ class Settings(Section):
     contracts: Contracts = Contracts()
     pipelines: dict[str, Pipeline] = {}
     local: Local = Local()
+    airflow: Airflow = Airflow()
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
     _shown: tuple[SettingValue, ...] = PrivateAttr(default=())
