@@ -17,7 +17,7 @@ from pathlib import Path
 
 DAGS = Path(__file__).parents[1] / "dags"
 TURNS = 7
-OFFICIAL = '''
+OFFICIAL = """
 from airflow.sdk import DAG
 from airflow.providers.airbyte.operators.airbyte import AirbyteTriggerSyncOperator
 from airflow.providers.amazon.aws.operators.athena import AthenaOperator
@@ -30,11 +30,12 @@ with DAG("{name}", schedule=None, catchup=False, max_active_runs=1):
     bronze = GlueJobOperator(task_id="run_glue_job_bronze", job_name="bronze_to_silver{tail}", deferrable=True)
     silver = GlueJobOperator(task_id="run_glue_job_silver", job_name="silver_to_gold{tail}", deferrable=True)
     athena = AthenaOperator(
-        task_id="refresh_athena", query="MSCK REPAIR TABLE t", database="gold", output_location="s3://b/", deferrable=True
+        task_id="refresh_athena", query="MSCK REPAIR TABLE t", database="gold", output_location="s3://b/",
+        deferrable=True,
     )
     sync >> bronze >> silver >> athena
-'''
-EMPTY = '''
+"""
+EMPTY = """
 from airflow.sdk import DAG
 from airflow.providers.standard.operators.python import PythonOperator
 
@@ -47,7 +48,7 @@ with DAG("{name}", schedule=None, catchup=False, max_active_runs=1):
     silver = PythonOperator(task_id="run_glue_job_silver", python_callable=nothing)
     athena = PythonOperator(task_id="refresh_athena", python_callable=nothing)
     sync >> bronze >> silver >> athena
-'''
+"""
 MEASURE = """
 import json, sys, time
 import airflow
@@ -101,7 +102,9 @@ def main() -> None:
     for kind, (first, again, modules, memory) in told.items():
         print(f"{kind:<10} {first:>9.1f} ms {again:>9.1f} ms {modules:>+9.0f} {memory:>+7.1f} MB")
     ours, theirs, least = told["etltctl"], told["official"], told["empty"]
-    print(f"official : etltctl  first parse {theirs[0] / ours[0]:.1f} : 1, modules {theirs[2] / ours[2]:.1f} : 1")
+    print(
+        f"official : etltctl  first parse {theirs[0] / ours[0]:.1f} : 1, modules {theirs[2] / ours[2]:.1f} : 1"
+    )
     print(f"etltctl − empty     first parse {ours[0] - least[0]:+.1f} ms, next {ours[1] - least[1]:+.1f} ms")
 
 
