@@ -58,11 +58,13 @@ bench: $(VENV)/.bench  ## measure what the README claims (needs ETLTCTL_DATA_PAC
 	$(BIN)/python benchmarks/waiting.py
 	$(BIN)/python benchmarks/jobs.py
 
-check: $(VENV)/.dev  ## lint, types, import layers
+check: $(VENV)/.dev  ## lint, types, import layers, template and policies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/cfn-lint deploy/aws/template.yaml
+	$(BIN)/python deploy/aws/check.py
 
 format: $(VENV)/.dev  ## rewrite the code in the project's format
 	$(BIN)/ruff check --fix .

@@ -83,7 +83,7 @@ class Aws:
     def _session(self) -> Any:
         import boto3
 
-        return boto3.Session(profile_name=self.profile, region_name=self.region)
+        return boto3.Session(profile_name=self.profile or None, region_name=self.region)
 
 
 @contextmanager

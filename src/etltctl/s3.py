@@ -80,6 +80,12 @@ class S3:
             answer = self.aws.client("s3").get_object(Bucket=bucket, Key=key, **part)
             return bytes(answer["Body"].read())
 
+    def write(self, location: str, body: bytes) -> None:
+        """Writes the object; the same bytes twice are the same object."""
+        bucket, key = split_location(location)
+        with translated("s3", location=location):
+            self.aws.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+
     def footers(self, objects: Sequence[S3Object]) -> Iterator[Footer]:
         """The footers of these Parquet files, in their order, read a few at a time."""
         with ThreadPoolExecutor(max_workers=FOOTER_READERS) as readers:
