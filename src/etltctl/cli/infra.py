@@ -94,7 +94,7 @@ def export_template(context: typer.Context) -> None:
     from etltctl.infrastructure import export
 
     session: Session = context.obj
-    text = export(session.load())
+    text = export(_on_aws(session))
     session.console.result({"schema": "etltctl.infra-export/1", "template": text}, text)
 
 
@@ -103,7 +103,7 @@ def _on_aws(session: Session) -> Settings:
     if settings.env == LOCAL:
         raise ConfigurationError(
             "the environment local has no AWS account to deploy to; its server makes everything it needs by itself",
-            hint="etltctl infra plan --env aws, with AWS credentials; etltctl infra export shows the template without",
+            hint="etltctl infra plan --env aws, with AWS credentials; etltctl infra export --env aws needs none",
         )
     return settings
 

@@ -40,7 +40,6 @@ SETTING_OF = {
     "MonthlyBudgetUsd": "infra.monthly_budget_usd",
     "AlarmEmail": "infra.alarm_email",
 }
-PARAMETER_WORDS = re.compile(r"[Pp]arameter (?:name |value )?'?(\w+)'?|parameter name (\w+)")
 GONE_WRONG = {
     "ROLLBACK_COMPLETE": "its first creation failed and was rolled back, and such a stack takes no update; "
     "etltctl infra destroy --yes removes what is left of it, then deploy again",
@@ -225,10 +224,8 @@ def _await(service: CloudFormation, stack: str, name: str, waiter: Waiter) -> Ch
 
 def _refused(message: str, parameters: Mapping[str, str]) -> ConfigurationError | None:
     """The refusal of a parameter in the words of the settings; None if it is about something else."""
-    named = [
-        name for found in PARAMETER_WORDS.finditer(message) for name in found.groups() if name in parameters
-    ]
-    if not named:
+    named = [word for word in re.findall(r"\w+", message) if word in parameters]
+    if not named or "parameter" not in message.lower():
         return None
     name = named[0]
     setting = SETTING_OF.get(name, name)
