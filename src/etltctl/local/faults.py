@@ -20,8 +20,10 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from io import BytesIO
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import parse_qs
 
 from werkzeug.wrappers import Response
 
@@ -126,6 +128,10 @@ def call_name(environ: WSGIEnvironment) -> str:
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     if target:
         return str(target).rpartition(".")[2]
+    if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+        form = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = BytesIO(form)  # left for whoever answers
+        return parse_qs(form.decode()).get("Action", [""])[0]
     return f"{environ['REQUEST_METHOD']} {environ['PATH_INFO'].removeprefix('/airbyte/v1')}"
 
 

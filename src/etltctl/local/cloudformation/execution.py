@@ -105,6 +105,10 @@ class Execution:
             self._stack.tell(f"{word}_FAILED", self._token, new, reason)
             raise ResourceFailedError(new.logical_id) from error
         self._stack.resources[new.logical_id] = new
+        if word == "IMPORT":
+            if kind.update is not None:
+                kind.update(self._clients, new.physical_id, wanted)
+            new.was_there = True
         self._undo.append((new, current))
         self._stack.tell(f"{word}_COMPLETE", self._token, new)
 
@@ -131,7 +135,8 @@ class Execution:
 
     def _remove(self, resource: Resource, *, is_undone: bool) -> bool:
         """Removes it unless its policy keeps it; what fails is noted and stays."""
-        is_kept = resource.policy in KEPT and not (is_undone and resource.policy == "RetainExceptOnCreate")
+        is_new = is_undone and not resource.was_there
+        is_kept = resource.policy in KEPT and not (is_new and resource.policy == "RetainExceptOnCreate")
         if is_kept and resource.policy != "Snapshot":
             self._stack.tell("DELETE_SKIPPED", self._token, resource)
         else:

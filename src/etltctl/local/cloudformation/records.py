@@ -30,6 +30,7 @@ class Resource:
     physical_id: str = ""
     attributes: Mapping[str, Any] = field(default_factory=dict)
     status: str = ""
+    was_there: bool = False  # taken in, not made
 
 
 @dataclass
