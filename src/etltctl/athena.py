@@ -19,6 +19,7 @@ TRIES = 3  # of a query that fails for a reason of Athena's own
 SYSTEM_ERROR = 1  # AthenaError.ErrorCategory: 1 is the system's, 2 the user's, 3 another
 USD_PER_BYTE = 5.0 / 1e12
 MINIMUM_BILLED_BYTES = 10_000_000
+EXACT_DIGITS = 15  # a double holds every decimal of so many digits exactly
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,21 @@ class Athena:
 def cost_usd(scanned_bytes: int) -> float:
     """US dollars of a query at 5 $/TB with the 10 MB minimum; nothing scanned costs nothing."""
     return max(scanned_bytes, MINIMUM_BILLED_BYTES) * USD_PER_BYTE if scanned_bytes else 0.0
+
+
+def typed(text: str | None, kind: str) -> Any:
+    """Athena's text as the value it stands for; a decimal that a double cannot hold stays text."""
+    if text is None:
+        return None
+    if kind in {"tinyint", "smallint", "integer", "int", "bigint"}:
+        return int(text)
+    if kind == "boolean":
+        return text == "true"
+    if kind in {"double", "float", "real"} or (
+        kind.startswith("decimal") and len(text.strip("-.")) <= EXACT_DIGITS
+    ):
+        return float(text)
+    return text
 
 
 def _values(row: Mapping[str, Any]) -> tuple[str | None, ...]:

@@ -87,7 +87,7 @@ class Aws:
         import boto3
 
         keep_quiet(*TALKATIVE)
-        return boto3.Session(profile_name=self.profile, region_name=self.region)
+        return boto3.Session(profile_name=self.profile or None, region_name=self.region)
 
 
 def keep_quiet(*loggers: str, least: int = logging.INFO) -> None:

@@ -21,6 +21,7 @@ def test_a_run_whose_every_start_was_reused_had_nothing_to_do() -> None:
     [
         (KeyboardInterrupt(), "interrupted"),
         (SystemExit(143), "interrupted"),
+        (type("OutOfTime", (BaseException,), {})(), "interrupted"),
         (UnverifiedError("x"), "unverified"),
         (RunFailedError("x"), "failed"),
         (KeyError("bug"), "failed"),

@@ -107,6 +107,10 @@ class Ledger:
             e["type"] == "step.planned" and bool(e.get("fresh")) for e in self._events if e["step"] == step
         )
 
+    def was_fresh_for(self, step: str, name: str) -> bool:
+        """Whether the step was begun afresh for what the name stands for; never for no name."""
+        return bool(name) and any(e["step"] == step and e.get("fresh_for") == name for e in self._events)
+
     @property
     def seconds(self) -> float:
         """How long ago the run first began, by its own events."""

@@ -30,7 +30,11 @@ GLUE_TRUST = {
         {"Effect": "Allow", "Principal": {"Service": "glue.amazonaws.com"}, "Action": "sts:AssumeRole"}
     ],
 }
-SERVICES = {"AWSGlue": "glue", "AmazonAthena": "athena"}
+SERVICES = {"AWSGlue": "glue", "AmazonAthena": "athena", "AmazonSSM": "ssm"}
+UBUNTU = (
+    "/aws/service/canonical/ubuntu/",
+    "ami-1e749f67",
+)  # of Canonical's parameters, moto has the images alone
 
 log = getLogger(__name__)
 
@@ -109,6 +113,14 @@ class ControlPlane:
                         f"Update table failed: version {expected} was replaced by version {current}.",
                     )
             return self.call("AWSGlue.UpdateTable", body)
+
+    def get_parameter(self, body: dict[str, Any]) -> dict[str, Any]:
+        """SSM's GetParameter with the images that Canonical names."""
+        prefix, image = UBUNTU
+        name = str(body.get("Name", ""))
+        if name.startswith(prefix):
+            return {"Parameter": {"Name": name, "Type": "String", "Value": image, "Version": 1}}
+        return self.call("AmazonSSM.GetParameter", body)
 
     def _loaded(self) -> WSGIApplication:
         with self._lock:

@@ -7,7 +7,7 @@ import hashlib
 import random
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -36,6 +36,33 @@ class Step:
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.name}"
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A step that was begun: what of it runs remotely, as plain data with which another process can go on.
+
+    `began` is in seconds since 1970. A step that runs nothing remotely has no `remote_id`; what somebody else started
+    is not `is_ours` to stop.
+    """
+
+    pipeline: str
+    step: str
+    run_id: str
+    began: float
+    verb: str = ""
+    remote_id: str = ""
+    is_ours: bool = True
+    is_running: bool = False
+
+    @property
+    def waited(self) -> float:
+        """How long ago the step was begun, in seconds."""
+        return max(now() - self.began, 0.0)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data: `Begun(**begun.as_dict())` is the same again."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -73,6 +100,11 @@ class PipelineResult:
         """Whether the run had already succeeded, so that nothing was started."""
         verbs = [step.verb for step in self.steps if step.verb]
         return bool(verbs) and all(verb == Verb.REUSED for verb in verbs)
+
+
+def now() -> float:
+    """Seconds since 1970, which mean the same in every process."""
+    return datetime.now(UTC).timestamp()
 
 
 def steps(pipeline: str, settings: Settings) -> list[Step]:
@@ -127,7 +159,9 @@ def outcome_of(error: BaseException) -> str:
         return "unverified"
     if isinstance(error, DetachedError):
         return "detached"
-    return "interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed"
+    return (
+        "failed" if isinstance(error, Exception) else "interrupted"
+    )  # signals and time limits are no Exception
 
 
 def known(things: Mapping[str, T], name: str, kind: str) -> T:
