@@ -45,7 +45,7 @@ class EtltctlError(Exception):
     (ids, names, places) by name, in the order they should be read.
     """
 
-    exit_code = ExitCode.FAILED
+    exit_code: ExitCode = ExitCode.FAILED
 
     def __init__(self, message: str, *, hint: str = "", **facts: object) -> None:
         super().__init__(message)

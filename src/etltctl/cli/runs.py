@@ -83,14 +83,18 @@ def watch_run(
 
 
 @app.command("cancel")
-def cancel(context: typer.Context, run_id: RunName = "") -> None:
+def cancel(
+    context: typer.Context,
+    run_id: RunName = "",
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the record.")] = "",
+) -> None:
     """Stop what the run still has running remotely."""
     from etltctl.history import find_run
     from etltctl.pipeline import cancel_run
 
     session: Session = context.obj
     with session.connected() as settings:
-        found = cancel_run(find_run(settings, run_id), settings)
+        found = cancel_run(find_run(settings, run_id), settings, reason)
     rows = [
         (run.service, run.name, run.id, run.word, "stopped" if run.state == "running" else "")
         for run in found
