@@ -1,4 +1,4 @@
-"""What is on record of a run, who may read it, and how it is made again: over the wire, through the installed command."""
+"""What is on record of a run, who may read it, and how it is made again, through the installed command."""
 
 from __future__ import annotations
 
