@@ -2,8 +2,8 @@
 
 A kill before a call, and one after the call took effect whose answer was never read, are all there is: between two
 calls nothing changes but the ledger, and after the events of the ledger runs are killed too. With
-`ETLTCTL_EVERY_BOUNDARY=1` at every one, which takes a quarter of an hour; else at every start and some others, chosen by
-a seed that a failure prints.
+`ETLTCTL_EVERY_BOUNDARY=1` at every one, which takes a quarter of an hour; else at every start and some others, chosen
+by a seed that a failure prints.
 """
 
 from __future__ import annotations
