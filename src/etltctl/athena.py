@@ -22,6 +22,7 @@ FOUND_FAILED = 20  # executions that earlier tries of the same run left behind
 ANSWERED_WITHIN = timedelta(seconds=2)  # Athena tells its own time to the second
 SYSTEM_ERROR = 1  # AthenaError.ErrorCategory: 1 is the system's, 2 the user's, 3 another
 MINIMUM_BILLED_BYTES = 10_000_000
+EXACT_DIGITS = 15  # a double holds every decimal of so many digits exactly
 
 
 @dataclass(frozen=True)
@@ -216,6 +217,21 @@ def _answered(answer: Mapping[str, Any]) -> datetime:
         return parsedate_to_datetime(told)
     except ValueError:
         return datetime.now(UTC)
+
+
+def typed(text: str | None, kind: str) -> Any:
+    """Athena's text as the value it stands for; a decimal that a double cannot hold stays text."""
+    if text is None:
+        return None
+    if kind in {"tinyint", "smallint", "integer", "int", "bigint"}:
+        return int(text)
+    if kind == "boolean":
+        return text == "true"
+    if kind in {"double", "float", "real"} or (
+        kind.startswith("decimal") and len(text.strip("-.")) <= EXACT_DIGITS
+    ):
+        return float(text)
+    return text
 
 
 def _values(row: Mapping[str, Any]) -> tuple[str | None, ...]:

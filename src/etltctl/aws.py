@@ -92,7 +92,7 @@ class Aws:
         import boto3
 
         keep_quiet(*TALKATIVE)
-        return boto3.Session(profile_name=self.profile, region_name=self.region)
+        return boto3.Session(profile_name=self.profile or None, region_name=self.region)
 
 
 def keep_quiet(*loggers: str, least: int = logging.INFO) -> None:
@@ -115,6 +115,7 @@ def translated(service: str, **facts: Any) -> Iterator[None]:
         ProfileNotFound,
     )
     from botocore.exceptions import ConnectionError as NoConnectionError
+    from botocore.parsers import ResponseParserError
 
     try:
         yield
@@ -130,6 +131,11 @@ def translated(service: str, **facts: Any) -> Iterator[None]:
         is_open = isinstance(error, HTTPClientError)
         text = f"{service} did not answer: {error}"
         raise UnreachableError(text, code=type(error).__name__, is_open=is_open, **facts) from error
+    except ResponseParserError as error:
+        hint = "something else answers in the service's place: check AWS_ENDPOINT_URL and the proxy"
+        raise ServiceError(
+            f"{service} answered with something that is not its own", hint=hint, is_open=True, **facts
+        ) from error
     except BotoCoreError as error:
         raise ServiceError(f"{service}: {error}", code=type(error).__name__, **facts) from error
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from etltctl.athena import Athena, Column, cost_usd
+from etltctl.athena import Athena, Column, cost_usd, typed
 from etltctl.aws import Aws
 from etltctl.catalog import Catalog
 from etltctl.errors import UsageError
@@ -17,8 +17,6 @@ from etltctl.runs import QueryExecution, Verb
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
-
-EXACT_DIGITS = 15  # a double holds every decimal of so many digits exactly
 
 
 @dataclass(frozen=True)
@@ -134,21 +132,6 @@ def read_sql(sql: str, file: Path | None, stdin: TextIO) -> str:
         raise UsageError(f"cannot read the SQL from {file}: {reason}") from error
     if not text.strip():
         raise UsageError("the SQL is empty")
-    return text
-
-
-def typed(text: str | None, kind: str) -> Any:
-    """Athena's text as the value it stands for; a decimal that a double cannot hold stays text."""
-    if text is None:
-        return None
-    if kind in {"tinyint", "smallint", "integer", "int", "bigint"}:
-        return int(text)
-    if kind == "boolean":
-        return text == "true"
-    if kind in {"double", "float", "real"} or (
-        kind.startswith("decimal") and len(text.strip("-.")) <= EXACT_DIGITS
-    ):
-        return float(text)
     return text
 
 

@@ -6,10 +6,11 @@ import asyncio
 import heapq
 import time
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import repeat
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from etltctl.errors import AccessError, ServiceError, WaitTimeoutError
 from etltctl.runs import Run, State
@@ -42,6 +43,35 @@ async def doze_async(seconds: float) -> None:
         await asyncio.sleep(min(left, NAP_S))
 
 
+class Timekeeper(Protocol):
+    """Whose time waits pass in: this machine's, or in a test a clock that only sleeping moves."""
+
+    def clock(self) -> float:
+        """Seconds since some moment."""
+
+    def sleep(self, seconds: float) -> None:
+        """Returns when so many seconds have passed."""
+
+    async def sleep_async(self, seconds: float) -> None:
+        """The same for an event loop."""
+
+
+class RealTime:
+    """This machine's time."""
+
+    clock = staticmethod(since_boot)
+    sleep = staticmethod(doze)
+    sleep_async = staticmethod(doze_async)
+
+
+REAL_TIME = RealTime()
+timekeeper: ContextVar[Timekeeper | None] = ContextVar("timekeeper", default=None)  # None: the real one
+
+
+def _time() -> Timekeeper:
+    return timekeeper.get() or REAL_TIME
+
+
 @dataclass(frozen=True)
 class Waiter:
     """How to wait; all times in seconds.
@@ -63,9 +93,9 @@ class Waiter:
     together: float = 1.0
     waited: float = 0.0
     look_within: Callable[[Any], float] | None = None
-    clock: Callable[[], float] = since_boot
-    sleep: Callable[[float], None] = doze
-    sleep_async: Callable[[float], Awaitable[None]] = doze_async
+    clock: Callable[[], float] = field(default_factory=lambda: _time().clock)
+    sleep: Callable[[float], None] = field(default_factory=lambda: _time().sleep)
+    sleep_async: Callable[[float], Awaitable[None]] = field(default_factory=lambda: _time().sleep_async)
 
     def wait(self, run: R, look: Callable[[], R], *, on_look: Callable[[R], None] | None = None) -> R:
         """The run in its final state.

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import random
+import signal
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +30,39 @@ SETTINGS = """
 script = "none.py"
 writes = ["gold.one", "gold.two"]
 """
+
+
+def publish_with_kills(
+    place: tuple[int, str, str, str], publishes: int, kills: int, seed: int, done: Any
+) -> None:
+    """Publishes versions 1 to `publishes` of a small lake in children that are killed at random and begun again.
+
+    Run it in a process of its own: it forks, so that a child need not load what it needs. `done` is the last version.
+    """
+    port, state, folder, more = place
+    os.environ.update(
+        AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}", AWS_ACCESS_KEY_ID="a", AWS_SECRET_ACCESS_KEY="b"
+    )
+    server = Served(None, Path(state), port)  # type: ignore[arg-type]
+    small = SmallLake(server, Aws(region="us-east-1"), Path(folder), more)
+    small.publish(f"{0:06}", rows=4)
+    for client in small.aws._clients.values():
+        client.close()  # no two processes may share a connection
+    chance = random.Random(seed)
+    while done.value < publishes:
+        if (child := os.fork()) == 0:
+            for number in range(done.value + 1, publishes + 1):
+                small.publish(f"{number:06}", rows=4)
+                done.value = number
+            os._exit(0)
+        until = done.value + chance.randint(1, 2 * publishes // kills)
+        while os.waitpid(child, os.WNOHANG) == (0, 0):
+            if done.value >= until:
+                time.sleep(chance.random() * 0.1)
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+                break
+            time.sleep(0.002)
 
 
 @dataclass(frozen=True)

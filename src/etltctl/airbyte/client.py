@@ -118,6 +118,18 @@ class Airbyte:
             return []
         return [job.duration_s for job in jobs if job.state is State.SUCCEEDED and job.duration_s]
 
+    def connection(self, connection_id: str) -> dict[str, Any]:
+        """The connection as the server has it: name, status, schedule, its destination's id."""
+        return dict(self._read(f"/connections/{connection_id}"))
+
+    def destination(self, destination_id: str) -> dict[str, Any]:
+        """The destination as the server has it, its secrets masked."""
+        return dict(self._read(f"/destinations/{destination_id}"))
+
+    def workspaces(self) -> list[dict[str, Any]]:
+        """The workspaces this application may see, a hundred at most."""
+        return list(self._read("/workspaces", limit=100)["data"])
+
     def cancel(self, job: SyncJob) -> SyncJob:
         """Cancels the job if it still runs; the server blocks until it has stopped."""
         now = self.look_at(job.id, job.name)

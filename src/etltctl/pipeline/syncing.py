@@ -42,6 +42,7 @@ def finish_sync(work: Work, begun: Begun, job: SyncJob) -> StepResult:
     landed = _proven_before(work, job)
     if landed is None:
         landed = _prove_landing(work, job)
+    _admit(work)
     facts = {"layer": "bronze", "rows": landed, "reported_rows": job.rows}
     return StepResult(str(work.step), begun.verb, job.id, facts=facts)
 
@@ -96,6 +97,14 @@ def _drop(name: str, landed: int, before: int, max_drop_pct: float) -> tuple[str
         f"{landed} rows landed for {name}, {100 * (1 - landed / before):.0f} % less than the {before} before",
         f"if the source did shrink, raise sources.{name}.max_drop_pct ({max_drop_pct:g})",
     )
+
+
+def _admit(work: Work) -> None:
+    """Holds what landed to the contracts of the streams, before a job is paid to read it; tells what was borne."""
+    for table in work.services.settings.stream_locations(work.step.name):
+        for change in work.services.lake.promises.admit(f"bronze.{table}"):
+            text = f"bronze.{table}: {change}"
+            work.ledger.note("warning.degraded", str(work.step), message=text, table=f"bronze.{table}")
 
 
 def _landed(table: str, location: str, job: SyncJob, services: Services) -> int:

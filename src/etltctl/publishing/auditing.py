@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from etltctl.athena import Athena
+from etltctl.athena import Athena, typed
 from etltctl.catalog import STAGING, Catalog, Described, Table
 from etltctl.errors import BlockedError, EtltctlError, RunFailedError, UnverifiedError
 from etltctl.publishing.history import History
 from etltctl.publishing.places import Places
 from etltctl.publishing.rules import Rule, counting_sql, quoted, sql_rules, tables_named
+from etltctl.s3 import Footer
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -33,6 +34,7 @@ class Staged:
     name: str
     table: Table
     rows: int
+    footers: Sequence[Footer]
     audit: Mapping[str, Any]
     base: Described | None
 
@@ -140,7 +142,7 @@ class Auditor:
 
         rules = sql_rules(table, declared, name_of)
         (counts,) = self._rows(table, counting_sql(names[table], rules)) or [{}]
-        broken = [(rule, int(counts[f"n{number}"] or 0)) for number, rule in enumerate(rules)]
+        broken = [(rule, counts[f"n{number}"] or 0) for number, rule in enumerate(rules)]
         reaction = declared.rows or self.settings.contracts.rows
         return [
             Finding(table, rule.name, count, self._examples(table, rule, names[table]), reaction)
@@ -162,8 +164,10 @@ class Auditor:
                 sql=sql,
             ) from error
         columns = self.athena.columns(execution.id)
-        names = [column.name for column in columns]
-        return [dict(zip(names, row, strict=True)) for row in self.athena.rows(execution.id, columns)]
+        return [
+            {column.name: typed(text, column.type) for column, text in zip(columns, row, strict=True)}
+            for row in self.athena.rows(execution.id, columns)
+        ]
 
 
 def staging_name(version: Staged) -> str:
@@ -195,7 +199,7 @@ def _blocked(findings: Sequence[Finding]) -> BlockedError:
     }
     return BlockedError(
         f"the new version of {first.table} fails its checks: {first.rule}"
-        + (f" in {first.count:,} places" if first.count else "")
+        + (f" ({first.count:,})" if first.count else "")
         + more,
         hint="nothing was published, the current versions stay; mend the data or the job, or change "
         f'[tables."{first.table}"]',

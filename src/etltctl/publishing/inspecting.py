@@ -17,11 +17,12 @@ from etltctl.s3 import S3, Footer, Footers, S3Object, is_data
 
 @dataclass(frozen=True)
 class Found:
-    """A table as its files say that it is, its rows, and every partition's location by its values."""
+    """A table as its files say that it is, its rows, every partition's location by its values, its files' footers."""
 
     table: Table
     rows: int
     partitions: Mapping[tuple[str, ...], str]
+    footers: Sequence[Footer]
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Inspector:
         if values and is_projected:
             parameters |= projection(location, values, types)
         table = Table(*place, location, columns, types, parameters)
-        return Found(table, rows, partition_locations(location, files))
+        return Found(table, rows, partition_locations(location, files), footers)
 
 
 def merged_columns(name: str, footers: Sequence[Footer], *, allow_widening: bool = False) -> dict[str, str]:

@@ -15,6 +15,7 @@ from etltctl.publishing.auditing import Auditor, Staged
 from etltctl.publishing.history import VERSION, History
 from etltctl.publishing.inspecting import Found, Inspector
 from etltctl.publishing.places import Places
+from etltctl.publishing.promises import Promises
 from etltctl.publishing.refreshing import Refresh
 from etltctl.publishing.retiring import Retired, Retirement
 from etltctl.publishing.switching import Switch, Switched
@@ -88,8 +89,10 @@ class Lake:
         of tables that was left half switched: publishing it again completes it.
         """
         staged = [self._stage(table, location) for table, location in versions.items()]
+        judged = self.promises.require_kept(staged)
         borne = self.auditor.audit(staged)
         switched = self.switch.publish(staged, run_id)
+        self.promises.renew(staged, judged)
         return [
             self._published(
                 version, switched[version.name], [str(f) for f in borne if f.table == version.name]
@@ -153,6 +156,11 @@ class Lake:
         return Switch(self.settings, self.s3, self.catalog, self.places)
 
     @cached_property
+    def promises(self) -> Promises:
+        """What holds tables to their contracts."""
+        return Promises(self.settings, self.s3, self.places, self.inspector)
+
+    @cached_property
     def auditor(self) -> Auditor:
         """What looks at versions before anybody else does."""
         athena = self.settings.athena
@@ -170,7 +178,7 @@ class Lake:
     def _stage(self, table: str, location: str) -> Staged:
         base = self.catalog.table(*self.places.in_catalog(table))
         found = self._inspect(table, location)
-        return Staged(table, found.table, found.rows, self._audit(location), base)
+        return Staged(table, found.table, found.rows, found.footers, self._audit(location), base)
 
     def _published(self, version: Staged, switched: Switched, borne: list[str]) -> Published:
         gone = Retired()

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ FOOTER_GUESS = 65_536  # bytes; covers the footer of nearly every file
 READERS = 8
 FORMAT = "etltctl.footers/1"
 SPARE = 1000  # footers of files that are no longer there, kept before they are forgotten
+WORTH_KEEPING = 8  # files; fewer are read again as fast as what was kept of them
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,12 @@ class Footers:
 
     s3: S3
     place: str
+    _known: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
 
     def of(self, table: str, files: Sequence[S3Object]) -> list[Footer]:
         """The footers of these files of a table, in their order."""
-        known = self._recall(table)
+        known = self._known.get(table) or (self._recall(table) if len(files) >= WORTH_KEEPING else _nothing())
+        self._known[table] = known
         entries: dict[str, Any] = known["files"]
         missing = [file for file in files if entries.get(file.location, [""])[0] != file.etag]
         schemas: list[str] = known["schemas"]
@@ -54,22 +57,21 @@ class Footers:
             if text not in schemas:
                 schemas.append(text)
             entries[footer.object.location] = [footer.object.etag, footer.rows, schemas.index(text)]
-        if missing:
+        if missing and len(files) >= WORTH_KEEPING:
             self._remember(table, files, entries, schemas)
         parsed = _Parsed(schemas)
         return [_footer(file, entries[file.location], parsed) for file in files]
 
     def _recall(self, table: str) -> dict[str, Any]:
-        nothing: dict[str, Any] = {"files": {}, "schemas": []}
         try:
             if self.place.startswith("s3://"):
                 text = self.s3.read(self._file(table)).decode()
             else:
                 text = Path(self._file(table)).read_text()
             known = json.loads(text)
-            return known if known.get("format") == FORMAT else nothing
+            return known if known.get("format") == FORMAT else _nothing()
         except (EtltctlError, OSError, ValueError, AttributeError):
-            return nothing
+            return _nothing()
 
     def _remember(
         self, table: str, files: Sequence[S3Object], entries: Mapping[str, Any], schemas: list[str]
@@ -89,6 +91,10 @@ class Footers:
 
     def _file(self, table: str) -> str:
         return f"{self.place.rstrip('/')}/footers/{table}.json"
+
+
+def _nothing() -> dict[str, Any]:
+    return {"files": {}, "schemas": []}
 
 
 class _Parsed:

@@ -18,6 +18,7 @@ from pydantic import (
 
 from etltctl.settings.airflow import Airflow
 from etltctl.settings.checks import Contracts, TableRules
+from etltctl.settings.infra import Infra
 from etltctl.settings.prices import Prices
 from etltctl.settings.section import LAYERS, SIZE_UNITS, Bucket, Folder, Secret, Section, Size, TableName
 from etltctl.settings.shipped import project_file
@@ -208,6 +209,7 @@ class Settings(Section):
     pipelines: dict[str, Pipeline] = {}
     local: Local = Local()
     airflow: Airflow = Airflow()
+    infra: Infra = Infra()
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
     _shown: tuple[SettingValue, ...] = PrivateAttr(default=())
@@ -215,6 +217,11 @@ class Settings(Section):
     def values(self) -> tuple[SettingValue, ...]:
         """Every setting with its origin, secrets masked."""
         return self._shown
+
+    @property
+    def folder(self) -> Path:
+        """Where the settings file lies, or the working folder."""
+        return self._folder
 
     def stream_locations(self, source: str) -> dict[str, str]:
         """Where the source's streams lie in bronze, by table name."""
