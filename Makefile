@@ -3,11 +3,12 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+PROCESSES ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 
-.PHONY: help demo test bench check format lock clean airflow-e2e airflow-bench airflow-check
+.PHONY: help demo test bench docs check format lock clean airflow-e2e airflow-bench airflow-check
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -36,6 +37,10 @@ $(VENV)/.bench: requirements/bench.txt $(VENV)/.local
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/bench.txt
 	@touch $@
 
+$(VENV)/.docs: requirements/docs.txt $(VENV)/.local
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/docs.txt
+	@touch $@
+
 define DEMO
 etltctl local up
 etltctl run mongodb
@@ -52,16 +57,23 @@ demo: $(VENV)/.local  ## run both pipelines for real on this machine and query g
 
 test: $(VENV)/.dev  ## run every test
 	$(BIN)/coverage erase
-	$(BIN)/python -m pytest --cov --cov-report=term tests
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadgroup --cov --cov-report=term tests
 
 bench: $(VENV)/.bench  ## measure what the README claims (needs ETLTCTL_DATA_PACK, takes minutes)
 	$(BIN)/python benchmarks/waiting.py
+	$(BIN)/python benchmarks/front.py
 	$(BIN)/python benchmarks/jobs.py
+
+docs: $(VENV)/.docs  ## write the reference pages from the code, build the site into site/
+	$(BIN)/python docs/generate
+	$(BIN)/sphinx-build --quiet --nitpicky --fail-on-warning --keep-going docs site
+	@echo "site/index.html"
 
 check: $(VENV)/.dev  ## lint, types, import layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy tests/typing/public_api.py
 	$(BIN)/lint-imports
 
 format: $(VENV)/.dev  ## rewrite the code in the project's format
@@ -106,10 +118,11 @@ lock: $(filter .uv/%,$(UV))  ## renew the hashed requirement files
 	$(LOCK) pyproject.toml --extra local -o requirements/local.txt
 	$(LOCK) pyproject.toml --extra dev -c requirements/local.txt -o requirements/dev.txt
 	$(LOCK) pyproject.toml --extra bench -c requirements/local.txt -o requirements/bench.txt
+	$(LOCK) pyproject.toml --extra docs -c requirements/dev.txt -o requirements/docs.txt
 	$(LOCK) pyproject.toml requirements/airflow3.in -o requirements/airflow3.txt
 	$(LOCK) pyproject.toml requirements/airflow2.in -o requirements/airflow2.txt
 	$(LOCK) requirements/airflow-peers.in -c requirements/airflow3.txt -o requirements/airflow-peers.txt
 	$(LOCK) requirements/airflow-check.in -o requirements/airflow-check.txt
 
 clean:  ## remove the environment and the embedded lake
-	rm -rf $(VENV) .uv .etltctl .airflow3 .airflow2 .airflow-peers .airflow-check
+	rm -rf $(VENV) .uv .etltctl site .airflow3 .airflow2 .airflow-peers .airflow-check

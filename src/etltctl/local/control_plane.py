@@ -24,6 +24,12 @@ MOTO_VERSION = "5.2.5"  # its backends are private API and are pickled: another 
 SNAPSHOT_FORMAT = 1
 KEPT_SERVICES = ("athena", "glue", "iam", "lakeformation", "logs", "secretsmanager", "ssm")
 LOOKING = re.compile(r"(Get|List|Describe|BatchGet|Filter|Search|Lookup|Check)")
+GLUE_TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "glue.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ],
+}
 SERVICES = {"AWSGlue": "glue", "AmazonAthena": "athena"}
 
 log = getLogger(__name__)
@@ -73,6 +79,22 @@ class ControlPlane:
                 answer.get("__type", "InternalFailure").split("#")[-1], message, response.status_code
             )
         return answer
+
+    def make_role(self, name: str) -> None:
+        """An IAM role that Glue may take, unless it is there."""
+        from werkzeug.test import Client
+
+        scope = "Credential=etltctl/20000101/us-east-1/iam/aws4_request"
+        Client(self).post(
+            "/",
+            headers={"Host": "iam.amazonaws.com", "Authorization": f"AWS4-HMAC-SHA256 {scope}"},
+            data={
+                "Action": "CreateRole",
+                "Version": "2010-05-08",
+                "RoleName": name,
+                "AssumeRolePolicyDocument": json.dumps(GLUE_TRUST),
+            },
+        )
 
     def update_table(self, body: dict[str, Any]) -> dict[str, Any]:
         """Glue's UpdateTable with its compare-and-swap, which moto leaves out."""

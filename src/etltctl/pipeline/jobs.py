@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from etltctl.errors import BudgetError
-from etltctl.pipeline.model import Begun, StepResult
+from etltctl.pipeline.model import Begun, StepResult, begun_after
 from etltctl.pipeline.refreshing import table_facts
 from etltctl.pipeline.remotes import GlueRemote
 from etltctl.pipeline.work import Found, Work, require_success
@@ -56,7 +56,9 @@ def start_glue(work: Work) -> Found:
         }
 
     work.ledger.append("remote.intended", str(work.step), run_key=work.run_key)
-    return Found(*work.services.glue.start_or_adopt(work.step.name, work.run_key, arguments))
+    since = begun_after(work.ledger.run_id)
+    glue = work.services.glue
+    return Found(*glue.start_or_adopt(work.step.name, work.run_key, arguments, since=since))
 
 
 def _require_budget(work: Work) -> None:
@@ -93,6 +95,6 @@ def _published_once(work: Work, outputs: Mapping[str, str]) -> dict[str, Any]:
     before = work.ledger.last(str(work.step), "publish.switched")
     if before is not None:
         return {"layer": layer, "rows": before["rows"], "tables": before["tables"]}
-    published = table_facts(work.services.lake.publish(outputs))
+    published = table_facts(work.services.lake.publish(outputs, work.ledger.run_id))
     work.ledger.append("publish.switched", str(work.step), **published)
     return {"layer": layer, **published}

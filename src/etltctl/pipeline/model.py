@@ -8,7 +8,7 @@ import random
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from etltctl.errors import DetachedError, UnverifiedError, UsageError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 T = TypeVar("T")
+CLOCKS_DIFFER = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,16 @@ def new_run_id(pipeline: str) -> str:
     """A run id that sorts by time and can be said aloud: `20261123-0305-mongodb-k7qf`."""
     tail = "".join(random.SystemRandom().choices("abcdefghjkmnpqrstuvwxyz23456789", k=4))
     return f"{datetime.now(UTC):%Y%m%d-%H%M}-{pipeline.replace('_', '-')}-{tail}"
+
+
+def begun_after(run_id: str) -> datetime | None:
+    """A moment before anything of the run began, where its id tells; None for an id of somebody else's making."""
+    match = re.fullmatch(r"(\d{8}-\d{4})-.+-[a-z2-9]{4}", run_id)
+    try:
+        begun = datetime.strptime(match[1], "%Y%m%d-%H%M").replace(tzinfo=UTC) if match else None
+    except ValueError:
+        return None
+    return begun - CLOCKS_DIFFER if begun and begun <= datetime.now(UTC) else None
 
 
 def safe_run_id(run_id: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from etltctl.ledger import Ledger
@@ -27,12 +28,20 @@ def refresh_tables(tables: list[str], services: Services, ledger: Ledger) -> Ste
 
 def table_facts(published: list[Published]) -> dict[str, Any]:
     """What was published, as plain data."""
-    tables = {
-        found.table: {"change": found.change, "rows": found.rows}
-        | ({"audit": found.audit} if found.audit else {})
-        for found in published
-    }
+    tables = {found.table: {"change": found.change, "rows": found.rows} | _more(found) for found in published}
     return {"rows": sum(found.rows for found in published), "tables": tables}
+
+
+def _more(found: Published) -> dict[str, Any]:
+    """What there is to say of the table beyond its rows."""
+    partitions = {name: count for name, count in asdict(found.partitions).items() if count}
+    told = {
+        "audit": found.audit,
+        "partitions": partitions,
+        "retired": list(found.retired),
+        "warnings": list(found.warnings),
+    }
+    return {name: value for name, value in told.items() if value}
 
 
 def _tables_of(pipeline: str, services: Services) -> list[str]:

@@ -111,7 +111,7 @@ def rollback(table: str, settings: Settings, to: str = "", wish: Wish | None = N
     written = {name: name for job in settings.glue.jobs.values() for name in job.writes}
     known(written, table, "table with versions")
     with _recorded_run("rollback", [], settings, wish or Wish()) as (_, ledger):
-        published = lake.rollback(table, to)
+        published = lake.rollback(table, to, ledger.run_id)
         ledger.append("publish.switched", **table_facts([published]), version=published.version)
         return published
 
@@ -120,8 +120,8 @@ def rollback(table: str, settings: Settings, to: str = "", wish: Wish | None = N
 def driven(services: Services, wish: Wish, name: str) -> Iterator[Ledger]:
     """The run's ledger, read once nobody else drives the run."""
     run_id = safe_run_id(wish.run_id) or new_run_id(name)
-    with services.store.lease(run_id):
-        yield Ledger(services.store, run_id, services.settings.env, wish.on_event)
+    with services.store.lease(run_id) as is_lost:
+        yield Ledger(services.store, run_id, services.settings.env, wish.on_event, is_lost)
 
 
 def record_begin(ledger: Ledger, name: str, walk: Sequence[Step]) -> None:

@@ -38,6 +38,7 @@ def finish_sync(work: Work, begun: Begun, job: SyncJob) -> StepResult:
     landed = _proven_before(work, job)
     if landed is None:
         landed = _prove_landing(work, job)
+    _admit(work)
     facts = {"layer": "bronze", "rows": landed, "reported_rows": job.rows}
     return StepResult(str(work.step), begun.verb, job.id, facts=facts)
 
@@ -54,7 +55,7 @@ def _prove_landing(work: Work, job: SyncJob) -> int:
     name = work.step.name
     source = work.services.settings.sources[name]
     locations = work.services.settings.stream_locations(name)
-    landed = sum(_landed(location, job, work.services) for location in locations.values())
+    landed = sum(_landed(table, location, job, work.services) for table, location in locations.items())
     doubt = _doubt(name, landed, job.rows, source.least_rows)
     if doubt is None and source.max_drop_pct is not None:
         before = sum(work.services.lake.published_rows(f"bronze.{table}") for table in locations)
@@ -94,9 +95,17 @@ def _drop(name: str, landed: int, before: int, max_drop_pct: float) -> tuple[str
     )
 
 
-def _landed(location: str, job: SyncJob, services: Services) -> int:
+def _admit(work: Work) -> None:
+    """Holds what landed to the contracts of the streams, before a job is paid to read it; tells what was borne."""
+    for table in work.services.settings.stream_locations(work.step.name):
+        for change in work.services.lake.promises.admit(f"bronze.{table}"):
+            text = f"bronze.{table}: {change}"
+            work.ledger.note("warning.degraded", str(work.step), message=text, table=f"bronze.{table}")
+
+
+def _landed(table: str, location: str, job: SyncJob, services: Services) -> int:
     objects = services.s3.objects(location)
     written = [
         found for found in objects if is_data(location, found.key) and wrote(job, found.key, found.modified)
     ]
-    return sum(footer.rows for footer in services.s3.footers(written))
+    return sum(footer.rows for footer in services.lake.footers(f"bronze.{table}", written))

@@ -111,7 +111,9 @@ class S3Api:
             case "PUT":
                 return self._put(request, bucket, key)
             case "DELETE":
-                self._directory.delete_object(bucket, key)
+                self._directory.delete_object(
+                    bucket, key, if_match=request.headers.get("If-Match", "").strip('"')
+                )
                 return Response(status=204)
         raise AwsError("MethodNotAllowed", "The specified method is not allowed against this resource", 405)
 

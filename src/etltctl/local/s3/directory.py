@@ -200,9 +200,23 @@ class S3Directory:
                         found.append(self._info(bucket, key, path))
         return sorted(found, key=lambda info: info.key.encode())
 
-    def delete_object(self, bucket: str, key: str) -> None:
-        """Removes the object; one that is not there is no error. Folders left empty go too."""
+    def delete_object(self, bucket: str, key: str, *, if_match: str = "") -> None:
+        """Removes the object, only with this ETag if one is given; one that is not there is no error.
+
+        Folders left empty go too.
+        """
         self._check_bucket(bucket)
+        if not if_match:
+            self._delete(bucket, key)
+            return
+        with self._conditional:
+            if self.path(bucket, key).is_file() and self.head_object(bucket, key).etag != if_match:
+                raise AwsError(
+                    "PreconditionFailed", "At least one of the pre-conditions you specified did not hold", 412
+                )
+            self._delete(bucket, key)
+
+    def _delete(self, bucket: str, key: str) -> None:
         path = self.path(bucket, key)
         with suppress(FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError):
             path.unlink()
