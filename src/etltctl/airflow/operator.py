@@ -39,11 +39,13 @@ FINAL = (
 )  # another try ends the same
 
 
-def run_step(**arguments: Any) -> dict[str, Any]:
+def run_step(
+    pipeline: str, step: str, run_id: str, fresh: bool = False, fresh_for: str = ""
+) -> dict[str, Any]:
     """Runs the step in one piece; `etltctl.pipeline` is imported in the worker, not by the DAG file."""
-    from etltctl.pipeline import run_step
+    from etltctl import pipeline as library
 
-    return run_step(**arguments)
+    return library.run_step(pipeline, step, run_id=run_id, fresh=fresh, fresh_for=fresh_for)
 
 
 class StepOperator(PythonOperator):
