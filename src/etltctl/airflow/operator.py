@@ -6,16 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-try:
-    from airflow.sdk import DAG
-except ImportError:  # Airflow 2
-    from airflow import DAG
-try:
-    from airflow.providers.standard.operators.python import PythonOperator
-except ImportError:  # Airflow 2 without the standard provider
-    from airflow.operators.python import PythonOperator
-
 from etltctl.airflow.lake import note_published
+from etltctl.airflow.versions import TRIGGER_ERRORS, AirflowFailException, PythonOperator
 from etltctl.errors import (
     BlockedError,
     BudgetError,
@@ -28,15 +20,8 @@ from etltctl.errors import (
 if TYPE_CHECKING:
     from etltctl.pipeline import Begun
 
-__all__ = ["DAG", "StepOperator"]
-
-FINAL = (
-    UsageError,
-    ConfigurationError,
-    BlockedError,
-    UnverifiedError,
-    BudgetError,
-)  # another try ends the same
+# Another try would end the same.
+FINAL = (UsageError, ConfigurationError, BlockedError, UnverifiedError, BudgetError)
 
 
 def run_step(
@@ -85,8 +70,6 @@ class StepOperator(PythonOperator):
 
     def resume_execution(self, next_method: str, next_kwargs: Any, context: Any) -> Any:
         """Goes on after the trigger; one that was out of time follows the stop policy, one that broke is waited for."""
-        from etltctl.airflow.trigger import TRIGGER_ERRORS
-
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except TRIGGER_ERRORS as error:
@@ -142,8 +125,6 @@ def _not_tried_again_in_vain() -> Iterator[None]:
     try:
         yield
     except FINAL as error:
-        from airflow.exceptions import AirflowFailException
-
         raise AirflowFailException(_sentence(error)) from error
 
 

@@ -11,15 +11,6 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from etltctl.errors import EtltctlError
 
-try:
-    from airflow.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout
-
-    TRIGGER_ERRORS: tuple[type[Exception], ...] = (TaskDeferralError, TaskDeferralTimeout)
-except ImportError:  # Airflow 2
-    from airflow.exceptions import TaskDeferralError
-
-    TRIGGER_ERRORS = (TaskDeferralError,)
-
 
 class StepTrigger(BaseTrigger):
     """Fires when what was begun has ended, or cannot be watched: the task then looks for itself.
