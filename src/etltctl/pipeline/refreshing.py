@@ -6,13 +6,13 @@ from dataclasses import asdict
 from typing import Any
 
 from etltctl.ledger import Ledger
-from etltctl.pipeline.model import Step, StepResult, steps
+from etltctl.pipeline.model import Begun, Step, StepResult, steps
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.work import Work
 from etltctl.publishing import Published
 
 
-def refresh_pipeline(work: Work) -> StepResult:
+def refresh_pipeline(work: Work, begun: Begun, run: None) -> StepResult:  # noqa: ARG001 - the same shape for every kind
     """Brings the catalog in line with the files of every table that the pipeline reads or writes."""
     return refresh_tables(_tables_of(work.pipeline, work.services), work.services, work.ledger)
 

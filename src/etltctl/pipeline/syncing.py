@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from etltctl.airbyte import wrote
 from etltctl.errors import UnverifiedError
-from etltctl.pipeline.model import StepResult
+from etltctl.pipeline.model import Begun, StepResult
+from etltctl.pipeline.remotes import SyncRemote
 from etltctl.pipeline.services import Services
-from etltctl.pipeline.work import Work, require_success
+from etltctl.pipeline.work import Found, Work, require_success
 from etltctl.runs import SyncJob, Verb
 from etltctl.s3 import is_data
-from etltctl.waiting import Waiter
 
 
-def run_sync(work: Work) -> StepResult:
-    """Syncs the source into bronze and proves that the reported rows landed."""
-    settings, name = work.services.settings, work.step.name
-    airbyte = work.services.airbyte
-    source = settings.sources[name]
-    connection = work.services.reveal(source.connection_id, f"sources.{name}.connection_id")
+def start_sync(work: Work) -> Found:
+    """Starts the source's sync once, or finds the one that belongs to this run id."""
+    name, airbyte = work.step.name, work.services.airbyte
     before = work.ledger.last(str(work.step), "remote.started", "remote.adopted", "remote.intended")
     is_started = before is not None and "remote_id" in before
     verb, job = airbyte.start_or_adopt(
-        connection,
+        SyncRemote(work.services, name, "").connection,
         name,
         known_job=before["remote_id"] if before and is_started else "",
         newest_before=before["newest_before"] if before and not is_started else None,
@@ -29,25 +26,25 @@ def run_sync(work: Work) -> StepResult:
             "remote.intended", str(work.step), newest_before=newest
         ),
     )
-    is_ours = verb is Verb.STARTED or before is not None
-    waiter = Waiter(
-        timeout=settings.airbyte.timeout_minutes * 60,
-        expected=tuple(airbyte.durations(connection, name)) if verb is not Verb.REUSED else (),
-    )
-    job = work.see_through(
-        verb,
+    is_ours = before.get("ours", True) if before else verb is Verb.STARTED
+    return Found(verb, job, is_ours or verb is Verb.STARTED)
+
+
+def finish_sync(work: Work, begun: Begun, job: SyncJob) -> StepResult:
+    """Sees the sync through and proves that the reported rows landed."""
+    name = work.step.name
+    job = work.see_through(job, SyncRemote(work.services, name, job.id), is_ours=begun.is_ours)
+    require_success(
         job,
-        lambda: airbyte.look_at(job.id, name),
-        waiter=waiter,
-        stop=(lambda: airbyte.cancel(job)) if is_ours else None,
+        hint=f"bronze keeps the last good sync; mend the cause, then: etltctl sync {name}",
+        stopped=work.who_stopped(job),
     )
-    require_success(job, hint=f"bronze keeps the last good sync; mend the cause, then: etltctl sync {name}")
     landed = _proven_before(work, job)
     if landed is None:
         landed = _prove_landing(work, job)
     _admit(work)
     facts = {"layer": "bronze", "rows": landed, "reported_rows": job.rows}
-    return StepResult(str(work.step), verb, job.id, facts=facts)
+    return StepResult(str(work.step), begun.verb, job.id, facts=facts)
 
 
 def _proven_before(work: Work, job: SyncJob) -> int | None:

@@ -70,6 +70,7 @@ class S3Directory:
         if self.list_objects(bucket):
             raise AwsError("BucketNotEmpty", "The bucket you tried to delete is not empty", 409)
         shutil.rmtree(self.path(bucket))
+        shutil.rmtree(self.configuration_file(bucket, ""), ignore_errors=True)
 
     def buckets(self) -> list[str]:
         """Every bucket, sorted."""
@@ -78,6 +79,11 @@ class S3Directory:
     def has_bucket(self, bucket: str) -> bool:
         """Whether the bucket exists."""
         return self.path(bucket).is_dir()
+
+    def configuration_file(self, bucket: str, name: str) -> Path:
+        """Where a configuration of the bucket is kept."""
+        self.path(bucket)  # refuses a name that leads elsewhere
+        return self._meta / ".configurations" / bucket / name
 
     # objects
 
