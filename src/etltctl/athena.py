@@ -113,6 +113,7 @@ class Athena:
                 )
 
         try:
+            look(execution)  # it may have ended already
             ended = self.waiter.wait(execution, partial(self.look_at, execution.id), on_look=look)
         except (KeyboardInterrupt, SystemExit, BudgetError):
             self.cancel(execution.id)
