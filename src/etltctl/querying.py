@@ -13,8 +13,9 @@ from etltctl.athena import Athena, Column, cost_usd, typed
 from etltctl.aws import Aws
 from etltctl.catalog import STAGING, Catalog
 from etltctl.errors import UsageError
-from etltctl.publishing import ROWS, VERSION, VERSIONS
+from etltctl.publishing import ROWS, VERSION, History, Lake
 from etltctl.runs import QueryExecution, Verb
+from etltctl.s3 import S3
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -109,21 +110,33 @@ def list_tables(settings: Settings) -> list[tuple[str, str, int | None, str, str
 
 
 def describe_table(table: str, settings: Settings) -> list[tuple[str, str, str]]:
-    """Part (column, partition, version), name and type or standing of what `layer.table` is made of."""
-    layer, _, name = table.partition(".")
-    database = settings.athena.databases.get(layer)
-    found = Catalog(Aws.from_settings(settings)).table(database, name) if database else None
+    """Part (column, partition, version, publish), name and type or standing of what `layer.table` is made of.
+
+    A publish is told of where one of the table's set was left half way.
+    """
+    aws = Aws.from_settings(settings)
+    lake = Lake(settings, S3(aws), Catalog(aws))
+    is_ours = table.partition(".")[0] in settings.athena.databases
+    found = lake.catalog.table(*lake.places.in_catalog(table)) if is_ours else None
     if found is None:
         raise UsageError(
             f"the catalog has no table {table}", hint="etltctl athena tables lists them: layer.table"
         )
-    parameters = found.get("Parameters", {})
-    current = parameters.get(VERSION, "")
-    versions = [version for version in parameters.get(VERSIONS, "").split(",") if version]
+    history = History.of(found)
+    since = {name: f"out of use since {at}" for name, at in history.out_of_use.items()}
+    half_done = lake.unfinished(table) if history.versions else None
     return [
         *(("column", column["Name"], column["Type"]) for column in found["StorageDescriptor"]["Columns"]),
         *(("partition", column["Name"], column["Type"]) for column in found.get("PartitionKeys", [])),
-        *(("version", version, "current" if version == current else "") for version in versions),
+        *(
+            ("version", version, "current" if version == history.current else since.get(version, ""))
+            for version in history.versions
+        ),
+        *(
+            [("publish", half_done["run"], f"half done since {half_done.get('since', '')}: etltctl retry")]
+            if half_done
+            else []
+        ),
     ]
 
 
