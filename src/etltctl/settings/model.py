@@ -19,6 +19,7 @@ from pydantic import (
 from etltctl.settings.airflow import Airflow
 from etltctl.settings.checks import Contracts, TableRules
 from etltctl.settings.infra import Infra
+from etltctl.settings.prices import Prices
 from etltctl.settings.section import LAYERS, SIZE_UNITS, Bucket, Folder, Secret, Section, Size, TableName
 from etltctl.settings.shipped import project_file
 
@@ -121,13 +122,6 @@ class Aws(Section):
 
     profile: str | None = None
     region: str | None = None
-
-
-class Prices(Section):
-    """What the services charge in your region, for estimates and sums, in US dollars."""
-
-    glue_dpu_hour_usd: Annotated[float, Field(ge=0)] = 0.44
-    athena_tb_usd: Annotated[float, Field(ge=0)] = 5.0
 
 
 class GlueJob(Section):
