@@ -86,6 +86,8 @@ MEANINGS = {
     "contracts.rows": "what rows that break the contract do",
     "contracts.folder": "where contracts are kept, relative to the settings file",
     "prices.glue_dpu_hour_usd": "an hour of one DPU",
+    "prices.regions.NAME.glue_dpu_hour_usd": "an hour of one DPU in that region",
+    "prices.regions.NAME.athena_tb_usd": "a TB that a query reads there",
     "prices.athena_tb_usd": "a TB that a query reads",
     "pipelines.NAME.steps": "`sync:SOURCE`, `glue:JOB`, `athena:refresh`",
     "airflow.deferrable": "whether the wait is handed to a triggerer, which holds no worker slot; `auto` if one serves",
