@@ -62,6 +62,7 @@ test: $(VENV)/.dev  ## run every test
 bench: $(VENV)/.bench  ## measure what the README claims (needs ETLTCTL_DATA_PACK, takes minutes)
 	$(BIN)/python benchmarks/waiting.py
 	$(BIN)/python benchmarks/front.py
+	$(BIN)/python benchmarks/refresh.py
 	$(BIN)/python benchmarks/jobs.py
 
 docs: $(VENV)/.docs  ## write the reference pages from the code, build the site into site/
