@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from spoilt import SpoiltLake
 
-from etltctl.errors import ConfigurationError, UnreachableError, UsageError, WaitTimeoutError
+from etltctl.errors import BudgetError, ConfigurationError, UnreachableError, UsageError, WaitTimeoutError
 from etltctl.pipeline import (
     Begun,
     describe_failure,
@@ -58,6 +58,22 @@ def test_the_command_line_and_tasks_in_one_piece_or_two_leave_the_same_events(he
     ]
     assert results[-1] == {"outcome": "succeeded"}
     assert {"verb": "started", "rows": 5, "outcome": "succeeded"} in results
+
+
+def test_a_job_over_budget_ends_the_wait_and_is_stopped_by_who_finishes(
+    here: SpoiltLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ETLTCTL__GLUE__JOBS__SMALL__MAX_USD", "1.5")
+    with here.slow_script(60):
+        begun = start_step("small", "glue:small", run_id="dear-in-two")
+        here.spoil({"call": "GetJobRun", "change": {"DPUSeconds": 36_000.0}, "times": 0})
+        asyncio.run(wait_for_step(begun))
+        with pytest.raises(BudgetError, match=r"was stopped: 4\.40 USD so far"):
+            finish_step(begun)
+        here.spoil()
+        here.settle()
+    (run,) = [run for run in here.glue_runs() if run["Arguments"].get("--run_id") == "dear-in-two"]
+    assert run["JobRunState"] == "STOPPED"
 
 
 def test_a_step_whose_first_process_died_is_adopted_and_finished_by_the_next(here: SpoiltLake) -> None:
