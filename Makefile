@@ -62,6 +62,7 @@ test: $(VENV)/.dev  ## run every test
 bench: $(VENV)/.bench  ## measure what the README claims (needs ETLTCTL_DATA_PACK, takes minutes)
 	$(BIN)/python benchmarks/waiting.py
 	$(BIN)/python benchmarks/front.py
+	$(BIN)/python benchmarks/refresh.py
 	$(BIN)/python benchmarks/jobs.py
 
 docs: $(VENV)/.docs  ## write the reference pages from the code, build the site into site/
@@ -69,12 +70,14 @@ docs: $(VENV)/.docs  ## write the reference pages from the code, build the site 
 	$(BIN)/sphinx-build --quiet --nitpicky --fail-on-warning --keep-going docs site
 	@echo "site/index.html"
 
-check: $(VENV)/.dev  ## lint, types, import layers
+check: $(VENV)/.dev  ## lint, types, import layers, template and policies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy tests/typing/public_api.py
 	$(BIN)/lint-imports
+	$(BIN)/cfn-lint deploy/aws/template.yaml
+	$(BIN)/python deploy/aws/check.py
 
 format: $(VENV)/.dev  ## rewrite the code in the project's format
 	$(BIN)/ruff check --fix .

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Request, Response
 
+from etltctl.local.cloudformation import CloudFormationApi
 from etltctl.local.control_plane import Catalog, ControlPlane
 from etltctl.local.glue import GlueRuns
 from etltctl.local.logs import GROUPS, GlueLogs
@@ -40,10 +41,12 @@ class Application:
         self._glue = GlueRuns(state / "glue" / "runs", self._directory, self._find_job, self._spark)
         self._athena = AthenaService(state, self._directory, catalog)
         self._airbyte = AirbyteService(state, self._directory, lambda: url, self._spark.warm)
+        self._stacks = CloudFormationApi(url)
         logs = GlueLogs(self._glue.log_file, self._glue.run_ids)
         self._log_operations = logs.operations()
         self._operations: dict[str, Operation] = {
             "AWSGlue.UpdateTable": self._plane.update_table,
+            "AmazonSSM.GetParameter": self._plane.get_parameter,
             **self._glue.operations(),
             **self._athena.operations(),
         }
@@ -77,6 +80,7 @@ class Application:
         self._spark.close()
         self._airbyte.close()
         self._athena.close()
+        self._plane.close()
 
     def _responder(self, environ: WSGIEnvironment) -> Callable[..., Iterable[bytes]]:
         path: str = environ["PATH_INFO"]
@@ -85,8 +89,11 @@ class Application:
                 environ["PATH_INFO"] = path.removeprefix(mount)
                 environ["SCRIPT_NAME"] = mount
                 return app
-        if _is_s3(environ):
+        service = _service(environ)
+        if service == "s3":
             return self._s3
+        if service == "cloudformation":
+            return self._stacks
         request = Request(environ)
         scope = SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
         if scope and scope[1] == "iam":
@@ -121,12 +128,12 @@ def _perform(
     return response(environ, start_response)
 
 
-def _is_s3(environ: WSGIEnvironment) -> bool:
-    """Signed for S3, presigned, or not signed at all, as public objects are read."""
+def _service(environ: WSGIEnvironment) -> str:
+    """The service a request is signed for; S3 if it is presigned or not signed, as public objects are read."""
     authorization = environ.get("HTTP_AUTHORIZATION", "")
     if scope := SCOPE.search(authorization):
-        return scope[1] == "s3"
-    return not authorization and "HTTP_X_AMZ_TARGET" not in environ
+        return scope[1]
+    return "" if authorization or "HTTP_X_AMZ_TARGET" in environ else "s3"
 
 
 def _peek(request: Request) -> bytes:

@@ -7,6 +7,7 @@ behaviour from the other; only strings cross the border between them.
 from etltctl.pipeline.failing import describe_failure
 from etltctl.pipeline.model import Begun, PipelineResult, Step, StepResult, known, new_run_id, run_key, steps
 from etltctl.pipeline.reading import read_logs
+from etltctl.pipeline.rebuilding import rebuild
 from etltctl.pipeline.running import (
     check_exists,
     refresh,
@@ -19,6 +20,7 @@ from etltctl.pipeline.running import (
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.stopping import cancel_run
 from etltctl.pipeline.tasks import finish_step, run_step, start_step, stop_step, wait_for_step
+from etltctl.pipeline.watching import watch
 from etltctl.pipeline.wishes import Wish
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "known",
     "new_run_id",
     "read_logs",
+    "rebuild",
     "refresh",
     "rollback",
     "run_alone",
@@ -47,4 +50,5 @@ __all__ = [
     "stop_step",
     "take_up",
     "wait_for_step",
+    "watch",
 ]
