@@ -131,7 +131,7 @@ def call_name(environ: WSGIEnvironment) -> str:
     if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
         form = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = BytesIO(form)  # left for whoever answers
-        return parse_qs(form.decode()).get("Action", [""])[0]
+        return str(parse_qs(form.decode()).get("Action", [""])[0])
     return f"{environ['REQUEST_METHOD']} {environ['PATH_INFO'].removeprefix('/airbyte/v1')}"
 
 
