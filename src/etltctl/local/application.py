@@ -50,6 +50,7 @@ class Application:
             **self._glue.operations(),
             **self._athena.operations(),
         }
+        self._roles: set[str] = set()
         self._mounted: dict[str, WSGIApplication] = {
             "/airbyte/v1": self._airbyte.wsgi_app,
             "/sample": sample_app(lambda: self._airbyte.data_pack),
@@ -67,6 +68,7 @@ class Application:
     def set_up(self, stack: Mapping[str, Any]) -> dict[str, Any]:
         """Makes the stack exist; returns the connections' ids. Raises AwsError, OSError, KeyError or ValueError."""
         provision(stack, self._directory, self._call)
+        self._roles |= {job["role"] for job in stack.get("jobs", ()) if job.get("role")}
         ids = self._airbyte.configure(stack.get("connections", []), stack.get("data_pack"))
         if stack.get("warm"):
             self._spark.warm()
@@ -78,6 +80,7 @@ class Application:
         self._spark.close()
         self._airbyte.close()
         self._athena.close()
+        self._plane.close()
 
     def _responder(self, environ: WSGIEnvironment) -> Callable[..., Iterable[bytes]]:
         path: str = environ["PATH_INFO"]
@@ -92,6 +95,9 @@ class Application:
         if service == "cloudformation":
             return self._stacks
         request = Request(environ)
+        scope = SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
+        if scope and scope[1] == "iam":
+            self._make_roles()
         operation = self._find_operation(request)
         return partial(_perform, operation, request) if operation else self._plane
 
@@ -100,6 +106,11 @@ class Application:
         if name in self._log_operations and any(group.encode() in _peek(request) for group in GROUPS):
             return self._log_operations[name]
         return self._operations.get(name)
+
+    def _make_roles(self) -> None:
+        """The jobs' roles, made when somebody asks: loading IAM takes a quarter of a second that no run needs."""
+        while self._roles:
+            self._plane.make_role(self._roles.pop())
 
     def _find_job(self, name: str) -> Mapping[str, Any]:
         job: dict[str, Any] = self._plane.call("AWSGlue.GetJob", {"JobName": name})["Job"]

@@ -16,7 +16,10 @@ from pydantic import (
     field_validator,
 )
 
+from etltctl.settings.airflow import Airflow
+from etltctl.settings.checks import Contracts, TableRules
 from etltctl.settings.infra import Infra
+from etltctl.settings.prices import Prices
 from etltctl.settings.section import LAYERS, SIZE_UNITS, Bucket, Folder, Secret, Section, Size, TableName
 from etltctl.settings.shipped import project_file
 
@@ -48,13 +51,20 @@ def _stream(text: str) -> str:
 
 
 class Lake(Section):
-    """Where the layers lie, and how many versions of a table are kept."""
+    """Where the layers lie, and how long versions of a table are kept.
+
+    A version that is not current is deleted when `keep_versions` newer ones exist and it has been out of use for
+    `grace_minutes`, which must be longer than the longest query; one that was never published after
+    `keep_unpublished_days`.
+    """
 
     bronze: Bucket
     silver: Bucket
     gold: Bucket
     scripts: Bucket
     keep_versions: int = Field(3, ge=1)
+    grace_minutes: int = Field(300, ge=0)
+    keep_unpublished_days: int = Field(14, ge=1)
 
     def root(self, layer: str) -> str:
         """Where the layer's tables lie; rows that silver refused have a folder of their own beside its tables."""
@@ -112,13 +122,6 @@ class Aws(Section):
 
     profile: str | None = None
     region: str | None = None
-
-
-class Prices(Section):
-    """What the services charge in your region, for estimates and sums, in US dollars."""
-
-    glue_dpu_hour_usd: Annotated[float, Field(ge=0)] = 0.44
-    athena_tb_usd: Annotated[float, Field(ge=0)] = 5.0
 
 
 class GlueJob(Section):
@@ -201,8 +204,11 @@ class Settings(Section):
     glue: Glue = Glue()
     athena: Athena
     prices: Prices = Prices()
+    tables: dict[TableName, TableRules] = {}
+    contracts: Contracts = Contracts()
     pipelines: dict[str, Pipeline] = {}
     local: Local = Local()
+    airflow: Airflow = Airflow()
     infra: Infra = Infra()
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
@@ -224,6 +230,18 @@ class Settings(Section):
         if isinstance(found, MongodbSource):
             return {f"{source}_{name}": f"{root}/{found.database}/{name}/" for name in found.collections}
         return {f"{source}_{name}": f"{root}/{name}/" for name in found.streams}
+
+    def rules(self, table: str) -> TableRules:
+        """What is promised of `layer.table`; nothing where nobody says."""
+        return self.tables.get(table) or TableRules.model_validate({})
+
+    @property
+    def contracts_folder(self) -> Path:
+        """Where the contracts of the tables are kept."""
+        if self.contracts.folder is not None:
+            return self._folder / self.contracts.folder
+        is_remote = self.state.startswith("s3://")
+        return self._folder / "contracts" if is_remote else Path(self.state) / "contracts"
 
     def script_path(self, job: str) -> Path:
         """The job's script: beside the settings file, or the one the package ships."""
