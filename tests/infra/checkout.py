@@ -46,7 +46,7 @@ class Checkout(Workplace):
         (folder / "etltctl.toml").write_text(text.replace("pi-m3", project))
         airflow = folder / "deploy" / "airflow"
         airflow.mkdir(parents=True)
-        for name in ("compose.yaml", "Dockerfile", "airflow.env.example"):
+        for name in ("compose.yaml", "Dockerfile", "airflow.env.example", "new-env.sh"):
             (airflow / name).write_text(f"# {name}\n")
         environ = {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{account.port}",
