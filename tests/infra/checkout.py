@@ -20,10 +20,8 @@ from etltctl.infrastructure import (
     Removal,
     Watcher,
     deploy,
-    deploying,
     destroy,
     plan,
-    planning,
 )
 from etltctl.settings import Settings, load_settings
 from etltctl.waiting import Waiter
@@ -100,15 +98,14 @@ class Checkout(Workplace):
 def recorded() -> Iterator[set[str]]:
     """Every AWS call that the library makes meanwhile, as `service:Operation`; the tests' own boto3 is left out."""
     made: set[str] = set()
+    client_of = Aws._client
 
-    class Recording(Aws):
-        def _client(self, service: str, *, starts: bool) -> Any:
-            client = super()._client(service, starts=starts)
-            note = f"before-call.{client.meta.service_model.service_id.hyphenize()}"
-            client.meta.events.register(note, lambda model, **_: made.add(f"{service}:{model.name}"), note)
-            return client
+    def recording(self: Aws, service: str, *, starts: bool) -> Any:
+        client = client_of(self, service, starts=starts)
+        note = f"before-call.{client.meta.service_model.service_id.hyphenize()}"
+        client.meta.events.register(note, lambda model, **_: made.add(f"{service}:{model.name}"), note)
+        return client
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (planning, deploying):
-            patch.setattr(module, "Aws", Recording)
+        patch.setattr(Aws, "_client", recording)
         yield made

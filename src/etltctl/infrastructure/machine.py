@@ -52,7 +52,7 @@ def machine(names: Names) -> Resources:
             "UpdateReplacePolicy": "Retain",
             "Properties": {
                 "Name": names.airbyte_secret,
-                "Description": "What the DAGs tell Airbyte: client_id, client_secret, SOURCE_connection_id; put in by hand",
+                "Description": "For Airbyte: client_id, client_secret, SOURCE_connection_id; put in by hand",
                 "KmsKeyId": key_arn(names),
             },
         },
