@@ -26,7 +26,7 @@ SERVICES = (
         ),
         ("objects are files you can open; any credentials are good",),
         (
-            "versioning, policies and encryption are recorded, not acted on; ACLs, storage classes, a key that is both object and folder",
+            "versioning, policies, encryption beyond their records; ACLs, classes, a key that is both object and folder",
         ),
     ),
     Fidelity(
@@ -76,7 +76,7 @@ SERVICES = (
         "CloudFormation",
         "change sets that really make their resources, through the services above and moto",
         (
-            "parameters and their checks, `Ref`, `Fn::GetAtt`, `Fn::Sub`, client tokens, replacements and their reasons",
+            "parameters and their checks, `Ref`, `Fn::GetAtt`, `Fn::Sub`, client tokens, replacements with reasons",
             "events, rollbacks, deletion policies, resources taken in by their names",
         ),
         (
