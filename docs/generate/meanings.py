@@ -13,6 +13,7 @@ SECTIONS = {
     "prices": "What the services charge in your region, for estimates and sums, in US dollars.",
     "pipelines.NAME": "The steps of a pipeline, in their order.",
     "local": "The embedded server.",
+    "infra": "The CloudFormation stack that `etltctl infra` plans and deploys.",
 }
 
 _SOURCE = {
@@ -104,4 +105,15 @@ MEANINGS = {
     "infra.monthly_budget_usd": "a month that costs more is told; 0 for no budget",
     "infra.alarm_email": "who is told",
     "local.port": "0 takes any free one",
+    "infra.stack": "the stack's name; the project's if empty",
+    "infra.key_alias": "the key's alias; `alias/PROJECT` if empty",
+    "infra.key_arn": "a key that exists, such as one an earlier stack left; the stack makes its own if empty",
+    "infra.instance_type": "of the Airflow machine; smaller than 8 GiB is too small",
+    "infra.image": "Ubuntu 24.04; the newest at the first deployment, and that one ever after, if empty",
+    "infra.volume_gb": "what Airflow's database, logs and images may take",
+    "infra.log_days": "how long Glue's logs are kept",
+    "infra.result_days": "how long results of queries are kept",
+    "infra.old_version_days": "how long a replaced or deleted object can be brought back",
+    "infra.monthly_budget_usd": "US dollars a month, beyond which the alarms' topic is told; 0 for none",
+    "infra.alarm_email": "who reads the alarms; nobody if empty",
 }
