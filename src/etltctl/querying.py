@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from etltctl.athena import Athena, Column, cost_usd
 from etltctl.aws import Aws
 from etltctl.catalog import Catalog
-from etltctl.errors import RunFailedError, UsageError
+from etltctl.errors import AccessError, RunFailedError, UsageError
 from etltctl.publishing import ROWS_PARAMETER, VERSION_PARAMETER, VERSIONS_PARAMETER
 from etltctl.runs import QueryExecution, State
 from etltctl.waiting import Waiter
@@ -20,6 +20,9 @@ from etltctl.waiting import Waiter
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
+REFUSED = (
+    "Lake Formation permission"  # in the reason of a query that Lake Formation does not let at its tables
+)
 EXACT_DIGITS = 15  # a double holds every decimal of so many digits exactly
 
 
@@ -58,10 +61,19 @@ class Answer:
 
 
 def run_query(
-    sql: str, settings: Settings, *, database: str, on_look: Callable[[QueryExecution], None] | None = None
+    sql: str,
+    settings: Settings,
+    *,
+    database: str,
+    principal: str = "",
+    on_look: Callable[[QueryExecution], None] | None = None,
 ) -> Answer:
-    """Runs the SQL and waits; raises RunFailedError with Athena's own reason. An interrupt cancels the query."""
-    athena = Athena(Aws.from_settings(settings), settings.athena.workgroup, settings.athena.output_location)
+    """Runs the SQL and waits, as `role:NAME` if a principal is named. An interrupt cancels the query.
+
+    Raises RunFailedError with Athena's own reason, AccessError if Lake Formation or STS refuses.
+    """
+    aws = _calling_as(principal, Aws.from_settings(settings))
+    athena = Athena(aws, settings.athena.workgroup, settings.athena.output_location)
     database = database or settings.athena.databases["gold"]
     execution = athena.start(sql, uuid.uuid4().hex, database=database)
     waiter = Waiter(first_look=0.05, longest=5.0)
@@ -72,10 +84,24 @@ def run_query(
         raise
     if execution.state is not State.SUCCEEDED:
         reason = execution.reason or "no reason given"
+        if REFUSED in reason:
+            hint = "etltctl govern who TABLE tells who sees it; etltctl govern plan what the settings want"
+            raise AccessError(f"query {execution.word}: {reason}", hint=hint)
         raise RunFailedError(
             f"query {execution.word}: {reason}", hint="etltctl athena tables lists what there is"
         )
     return Answer(athena, execution, athena.columns(execution.id))
+
+
+def _calling_as(principal: str, aws: Aws) -> Aws:
+    """The account as the caller sees it, or as a role that the caller may assume."""
+    if not principal:
+        return aws
+    if not principal.startswith(("role:", "arn:")) or ":user/" in principal:
+        raise UsageError(
+            f"nobody can query as {principal!r}", hint="name a role: --as role:analyst, or its ARN"
+        )
+    return aws.assuming(principal if principal.startswith("arn:") else aws.identity().arn_of(principal))
 
 
 def list_tables(settings: Settings) -> list[tuple[str, str, int | None, str, str]]:

@@ -7,16 +7,20 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from werkzeug.wrappers import Request, Response
 
 from etltctl.local.control_plane import Catalog, ControlPlane
+from etltctl.local.events import EventHistory
 from etltctl.local.glue import GlueRuns
+from etltctl.local.identities import Identities
+from etltctl.local.lakeformation import Guard, LakeFormationService
 from etltctl.local.logs import GROUPS, GlueLogs
-from etltctl.local.provisioning import provision
+from etltctl.local.provisioning import PROVIDE_ROLE, provision
 from etltctl.local.s3 import S3Api, S3Directory
 from etltctl.local.spark import SparkPool
-from etltctl.local.wire import Operation, answer, operation_name
+from etltctl.local.wire import CallerOperation, Operation, answer, operation_name
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -38,14 +42,26 @@ class Application:
         self._s3 = S3Api(self._directory)
         self._spark = SparkPool(state / "glue" / "spark", state / "s3", self._directory.buckets, url)
         self._glue = GlueRuns(state / "glue" / "runs", self._directory, self._find_job, self._spark)
-        self._athena = AthenaService(state, self._directory, catalog)
+        self._identities = Identities(self._plane.find_principal)
+        history = EventHistory(state / "cloudtrail" / "events.ndjson")
+        self._governance = LakeFormationService(
+            state, catalog, self._identities.is_principal, lambda: self._plane.catalog_changes
+        )
+        self._athena = AthenaService(state, self._directory, catalog, Guard(self._governance, history.record))
         self._airbyte = AirbyteService(state, self._directory, lambda: url, self._spark.warm)
         logs = GlueLogs(self._glue.log_file, self._glue.run_ids)
         self._log_operations = logs.operations()
         self._operations: dict[str, Operation] = {
             "AWSGlue.UpdateTable": self._plane.update_table,
+            "AWSGlue.CreateDatabase": self._create_database,
+            PROVIDE_ROLE: self._provide_role,
             **self._glue.operations(),
             **self._athena.operations(),
+            **history.operations(),
+        }
+        self._of_caller: dict[str, CallerOperation] = {
+            "AmazonAthena.StartQueryExecution": self._athena.start,
+            **{f"/{name}": do for name, do in self._governance.operations().items()},
         }
         self._mounted: dict[str, WSGIApplication] = {
             "/airbyte/v1": self._airbyte.wsgi_app,
@@ -86,14 +102,26 @@ class Application:
         if _is_s3(environ):
             return self._s3
         request = Request(environ)
+        if _scope(environ) == "sts" and (told := self._identities.answer(request, _form(request))):
+            return told
         operation = self._find_operation(request)
         return partial(_perform, operation, request) if operation else self._plane
 
     def _find_operation(self, request: Request) -> Operation | None:
-        name = operation_name(request)
+        name = operation_name(request) or (request.path if _scope(request.environ) == "lakeformation" else "")
+        if name in self._of_caller:
+            return partial(self._of_caller[name], caller=self._identities.caller(request))
         if name in self._log_operations and any(group.encode() in _peek(request) for group in GROUPS):
             return self._log_operations[name]
         return self._operations.get(name)
+
+    def _create_database(self, body: dict[str, Any]) -> dict[str, Any]:
+        governed = {**body, "DatabaseInput": self._governance.open_new_tables(body.get("DatabaseInput", {}))}
+        return self._plane.call("AWSGlue.CreateDatabase", governed)
+
+    def _provide_role(self, body: dict[str, Any]) -> dict[str, Any]:
+        self._plane.provide_role(body["Name"])
+        return {}
 
     def _find_job(self, name: str) -> Mapping[str, Any]:
         job: dict[str, Any] = self._plane.call("AWSGlue.GetJob", {"JobName": name})["Job"]
@@ -114,9 +142,20 @@ def _perform(
 def _is_s3(environ: WSGIEnvironment) -> bool:
     """Signed for S3, presigned, or not signed at all, as public objects are read."""
     authorization = environ.get("HTTP_AUTHORIZATION", "")
-    if scope := SCOPE.search(authorization):
-        return scope[1] == "s3"
+    if scope := _scope(environ):
+        return scope == "s3"
     return not authorization and "HTTP_X_AMZ_TARGET" not in environ
+
+
+def _scope(environ: WSGIEnvironment) -> str:
+    """The service the request is signed for; empty if it is not."""
+    found = SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
+    return found[1] if found else ""
+
+
+def _form(request: Request) -> dict[str, str]:
+    """The fields of a form, left for whoever answers."""
+    return dict(parse_qsl(_peek(request).decode()))
 
 
 def _peek(request: Request) -> bytes:

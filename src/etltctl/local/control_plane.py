@@ -40,6 +40,7 @@ class ControlPlane:
         self._snapshot = snapshot
         self._pickled: dict[str, bytes] = {}
         self._lock = RLock()
+        self.catalog_changes = 0  # counted, so that nobody need look through the catalog in vain
         self._app: WSGIApplication | None = None
         Thread(target=self._loaded, daemon=True).start()
 
@@ -48,6 +49,7 @@ class ControlPlane:
         with self._lock:
             answer = b"".join(self._loaded()(environ, start_response))
             if not LOOKING.match(_operation(environ)):
+                self.catalog_changes += _service(environ) == "glue"
                 self._keep(_service(environ))
         return [answer]
 
@@ -73,6 +75,33 @@ class ControlPlane:
                 answer.get("__type", "InternalFailure").split("#")[-1], message, response.status_code
             )
         return answer
+
+    def find_principal(self, kind: str, name: str) -> str:
+        """The ARN of IAM's `role` or `user` of this name; empty if there is none."""
+        text = self._ask_iam(f"Get{kind.capitalize()}", **{f"{kind.capitalize()}Name": name})
+        found = re.search(r"<Arn>([^<]+)</Arn>", text)
+        return found[1] if found else ""
+
+    def provide_role(self, name: str) -> None:
+        """Makes IAM have the role (a name with its path), unless it has."""
+        path, _, bare = name.rpartition("/")
+        if not self.find_principal("role", bare):
+            trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+            self._ask_iam(
+                "CreateRole", RoleName=bare, Path=f"/{path}/" if path else "/", AssumeRolePolicyDocument=trust
+            )
+
+    def _ask_iam(self, action: str, **parameters: str) -> str:
+        """IAM's answer, which is XML; empty for an error."""
+        from werkzeug.test import Client
+
+        scope = "AWS4-HMAC-SHA256 Credential=etltctl/20000101/us-east-1/iam/aws4_request"
+        response = Client(self).post(
+            "/",
+            headers={"Host": "iam.amazonaws.com", "Authorization": scope},
+            data={"Action": action, "Version": "2010-05-08", **parameters},
+        )
+        return response.get_data(as_text=True) if response.status_code < 400 else ""
 
     def update_table(self, body: dict[str, Any]) -> dict[str, Any]:
         """Glue's UpdateTable with its compare-and-swap, which moto leaves out."""
@@ -159,6 +188,11 @@ class Catalog:
     def get_tables(self, database: str) -> list[dict[str, Any]]:
         """Every table of the database; none if there is no such database."""
         return self._found("AWSGlue.GetTables", {"DatabaseName": database}, "TableList") or []
+
+    def get_database(self, name: str) -> dict[str, Any] | None:
+        """The database, or None."""
+        database: dict[str, Any] | None = self._found("AWSGlue.GetDatabase", {"Name": name}, "Database")
+        return database
 
     def get_databases(self) -> list[str]:
         """The names of the databases."""

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from etltctl.errors import ConfigurationError
 from etltctl.settings.complaints import complaint, problem
+from etltctl.settings.governance import governance_problems
 from etltctl.settings.layers import Layer, first_layer
 from etltctl.settings.model import Settings, SettingValue, is_secret
 from etltctl.settings.places import Path as KeyPath
@@ -66,7 +67,11 @@ class Loader:
         if problems:
             raise complaint(problems)
         shown = tuple(self._shown(path, value, layers, env) for path, value in leaves(settings.model_dump()))
-        settings.keep(file.parent if file else self.directory, shown)
+        settings.keep(
+            file.parent if file else self.directory,
+            shown,
+            lambda path: first_layer(layers, path).complaint_place(path),
+        )
         return settings
 
     def _find(self, config: Path | None) -> Path | None:
@@ -206,7 +211,7 @@ def _validated(data: Mapping[str, Any], layers: list[Layer]) -> Settings:
 
 
 def cross_checks(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
-    """What no single value can tell: steps that name nothing, and seasons without end."""
+    """What no single value can tell: steps that name nothing, seasons without end, grants of what is not defined."""
     things = {"sync": list(settings.sources), "glue": list(settings.glue.jobs), "athena": ["refresh"]}
     for name, pipeline in settings.pipelines.items():
         for step in pipeline.steps:
@@ -222,3 +227,4 @@ def cross_checks(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
                 f'sources.{name}.seasons = "all" is for the sample only: name the seasons, like [2023, 2024]'
             )
             yield ("sources", name, "base_url"), text
+    yield from governance_problems(settings)
