@@ -12,7 +12,7 @@ from etltctl.errors import AccessError, ServiceError
 SERVICE = "lakeformation"
 BATCH = 20  # entries of a batch of grants or revokes
 VALUES_A_CALL = 50  # values of an LF-tag
-PAGE = 100
+PAGE = 1000
 
 Shape = dict[str, Any]
 
@@ -23,6 +23,7 @@ class LakeFormation:
 
     aws: Aws
     account: str
+    page: int = PAGE
 
     # reads
 
@@ -147,7 +148,7 @@ class LakeFormation:
         """Every item of a list; botocore knows pages of few of these operations, so the tokens are followed here."""
         token: Shape = {}
         while True:
-            answer = self._call(operation, MaxResults=PAGE, **request, **token)
+            answer = self._call(operation, MaxResults=self.page, **request, **token)
             yield from answer.get(member, [])
             if not answer.get("NextToken"):
                 return

@@ -65,20 +65,17 @@ def table_view(database: str, table: Mapping[str, Any]) -> TableView:
     return TableView(database, table["Name"], tuple(types), is_view, creator, types)
 
 
-def read_state(
-    service: LakeFormation, catalog: CatalogView, scope: Scope, others: frozenset[str] = frozenset()
-) -> Reading:
-    """Everything that is managed, what of it must be left alone, and the grants of `others`."""
+def read_state(service: LakeFormation, catalog: CatalogView, scope: Scope) -> Reading:
+    """Everything that is managed, what of it must be left alone, and the grants of principals that are not."""
     settings = service.settings()
     tags = service.tags()
     filters = read_filters(service, scope.databases)
-    listed = [row for name in sorted(scope.principals | others) for row in permissions_of(service, name)]
     on_filters = [
         row
         for table in sorted({found.key[:2] for found in filters})
         for row in permissions_on(service, table)
     ]
-    grants = grants_of([*listed, *on_filters])
+    grants = grants_of([*service.permissions(), *on_filters])
     admins = administrators(settings)
     state = State(
         admins=admins,

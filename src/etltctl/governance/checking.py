@@ -97,6 +97,7 @@ def warnings(settings: Settings, reading: Reading, desired: State, identity: Ide
     """What is allowed and probably not meant."""
     if waiting := waiting_tables(settings, reading.catalog):
         yield f"not in the catalog yet, so left out: {', '.join(waiting)}; plan again when the pipeline has made them"
+    yield from _unmanaged(reading, desired)
     yield from _void_filters(desired, reading.catalog.tables.values())
     if desired.filters and not settings.governance.location_role:
         yield "governance.location_role is not set: filters count only for locations that are registered"
@@ -108,6 +109,32 @@ def warnings(settings: Settings, reading: Reading, desired: State, identity: Ide
     named = [identity.arn_of(name) for name in asked or ()]
     if asked is not None and not any(is_same_principal(name, identity.principal) for name in named):
         yield f"governance.admins leaves out {identity.principal}, who is asking: if it is one now, it stays one"
+
+
+def _unmanaged(reading: Reading, desired: State) -> Iterator[str]:
+    """What opens governed tables and is left alone, because its principal or its LF-tag is not in the settings."""
+    tables, scope = reading.catalog.tables.values(), reading.scope
+    beside = [
+        grant
+        for grant in reading.beside
+        if grant.permission in READS and grant.principal not in scope.protected
+    ]
+    strangers = {
+        grant.principal
+        for grant in beside
+        if scope.covers(grant.resource) and (grant.principal, grant.resource) not in scope.protected
+    }
+    if strangers:
+        listed = ", ".join(sorted(strangers))
+        yield f"not managed, and granted data of governed databases: {listed}; governance.principals takes them in"
+    for grant in sorted(reading.state.grants - desired.grants):
+        opens = [table for table in tables if tagged_columns(grant.resource, reading.state, table)]
+        if grant.resource.kind == "tables" and not scope.covers(grant.resource) and opens:
+            keys = ", ".join(
+                f"{key} = []" for key, _ in grant.resource.expression if key not in scope.tag_keys
+            )
+            opened = f"{opens[0].database}.{opens[0].name}"
+            yield f"{grant.principal} sees {opened} through {grant.resource}; governance.tags with {keys} ends that"
 
 
 def _void_filters(desired: State, tables: Iterable[TableView]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from etltctl.governance.changes import Change, changes
 from etltctl.governance.checking import problems, warnings
 from etltctl.governance.desired import desired_state, scope_of
 from etltctl.governance.model import State
-from etltctl.governance.needs import Finding, all_needs, lacking
+from etltctl.governance.needs import Finding, lacking
 from etltctl.lakeformation import LakeFormation
 
 if TYPE_CHECKING:
@@ -86,8 +86,7 @@ class Governor:
         if found := tuple(dict.fromkeys(problems(self.settings, view))):
             count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
             raise ConfigurationError(f"{count} in the governance settings", problems=found)
-        others = frozenset(need.principal for need in all_needs(self.settings, self.identity))
-        reading = read_state(self.service, view, scope_of(self.settings, self.identity), others)
+        reading = read_state(self.service, view, scope_of(self.settings, self.identity))
         admins = reading.state.admins or frozenset()
         desired = desired_state(self.settings, self.identity, view, admins)
         return desired, with_tags_in_use(reading, desired, self.service)

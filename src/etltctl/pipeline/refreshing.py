@@ -13,7 +13,7 @@ from etltctl.publishing import Published
 
 def refresh_pipeline(work: Work) -> StepResult:
     """Brings the catalog in line with the files of every table that the pipeline reads or writes."""
-    return refresh_tables(_tables_of(work.pipeline, work.services), work.services, work.ledger)
+    return refresh_tables(tables_of(work.pipeline, work.services), work.services, work.ledger)
 
 
 def refresh_tables(tables: list[str], services: Services, ledger: Ledger) -> StepResult:
@@ -35,7 +35,8 @@ def table_facts(published: list[Published]) -> dict[str, Any]:
     return {"rows": sum(found.rows for found in published), "tables": tables}
 
 
-def _tables_of(pipeline: str, services: Services) -> list[str]:
+def tables_of(pipeline: str, services: Services) -> list[str]:
+    """Every table that the pipeline reads from its sources or writes."""
     settings = services.settings
     found: dict[str, None] = {}
     for step in steps(pipeline, settings):

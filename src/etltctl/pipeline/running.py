@@ -21,7 +21,7 @@ from etltctl.pipeline.model import (
     safe_run_id,
     steps,
 )
-from etltctl.pipeline.refreshing import refresh_pipeline, refresh_tables, table_facts
+from etltctl.pipeline.refreshing import refresh_pipeline, refresh_tables, table_facts, tables_of
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.syncing import run_sync
 from etltctl.pipeline.work import OnInterrupt, Work, always_stop
@@ -137,6 +137,7 @@ def start_job(step: Step, settings: Settings, wish: Wish | None = None) -> StepR
             _record_begin(ledger, step.name, [step])
         work = Work(ledger.pipeline, step, services, ledger)
         _plan(work, wish)
+        _require_access(work)
         verb, run = start_glue(work)
         ledger.append(f"remote.{verb}", str(step), service=run.service, remote_id=run.id, state=run.word)
     return StepResult(str(step), verb, run.id, facts={"run_id": ledger.run_id, "state": run.word})
@@ -236,6 +237,7 @@ def _run_recorded(work: Work, wish: Wish) -> StepResult:
     step = str(work.step)
     _plan(work, wish)
     try:
+        _require_access(work)
         result = STEP_KINDS[work.step.kind](work)
     except BaseException as error:
         message = error.message if isinstance(error, EtltctlError) else type(error).__name__
@@ -246,6 +248,17 @@ def _run_recorded(work: Work, wish: Wish) -> StepResult:
     facts = {name: value for name, value in result.as_dict().items() if name != "step"}
     work.ledger.append("step.finished", step, outcome="succeeded", **facts)
     return result
+
+
+def _require_access(work: Work) -> None:
+    """Raises AccessError before the step starts if Lake Formation governs what it needs and somebody lacks it."""
+    settings = work.services.settings
+    if not settings.governance.is_configured:
+        return
+    from etltctl.governance import require_access
+
+    tables = tables_of(work.pipeline, work.services) if work.step.kind == "athena" else ()
+    require_access(settings, str(work.step), tables)
 
 
 def _since(started: float) -> float:
