@@ -417,11 +417,7 @@ def test_preflight_names_principal_permission_and_resource(lake: GovernedLake) -
         "! arn:aws:iam::123456789012:role/GlueJobRole lacks SELECT on silver.weather_observation (E203)"
         in told
     )
-    for about in (
-        'tags = { zone = ["trusted"] }',
-        'table = "silver.weather_observation"',
-        'layer = "silver"\non = "tables"',
-    ):
+    for about in ('tags = { zone = ["trusted"] }', 'layer = "silver"\non = "tables"'):
         lake.apply(grant("role:GlueJobRole", about, "SELECT", "DESCRIBE"))
         assert preflight(lake.settings("")) == []
 
