@@ -5,25 +5,20 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from etltctl.athena import Athena, Column, cost_usd
+from etltctl.athena import Athena, Column, cost_usd, typed
 from etltctl.aws import Aws
 from etltctl.catalog import Catalog
 from etltctl.errors import AccessError, RunFailedError, UsageError
-from etltctl.publishing import ROWS_PARAMETER, VERSION_PARAMETER, VERSIONS_PARAMETER
-from etltctl.runs import QueryExecution, State
-from etltctl.waiting import Waiter
+from etltctl.publishing import ROWS, VERSION, VERSIONS
+from etltctl.runs import QueryExecution, Verb
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
-REFUSED = (
-    "Lake Formation permission"  # in the reason of a query that Lake Formation does not let at its tables
-)
-EXACT_DIGITS = 15  # a double holds every decimal of so many digits exactly
+REFUSED = "Lake Formation permission"  # in the reason of a query that is not let at its tables
 
 
 @dataclass(frozen=True)
@@ -33,6 +28,7 @@ class Answer:
     athena: Athena
     execution: QueryExecution
     columns: list[Column]
+    verb: Verb = Verb.STARTED
 
     @property
     def names(self) -> list[str]:
@@ -48,16 +44,23 @@ class Answer:
         """What the query was and cost, ready for JSON."""
         return {
             "query_id": self.execution.id,
+            "verb": str(self.verb),
             "columns": [{"name": column.name, "type": column.type} for column in self.columns],
             "scanned_bytes": self.execution.scanned_bytes,
             "duration_ms": self.execution.duration_ms,
-            "cost_usd": cost_usd(self.execution.scanned_bytes),
+            "cost_usd": self.cost_usd,
         }
+
+    @property
+    def cost_usd(self) -> float:
+        """What the query costs at the region's price; one that was found at its end was paid before."""
+        return cost_usd(self.execution.scanned_bytes, self.athena.tb_usd)
 
     def summary(self) -> str:
         """The same on one line."""
         scanned, seconds = self.execution.scanned_bytes, self.execution.duration_ms / 1000
-        return f"{scanned:,} bytes scanned in {seconds:.2f} s, {cost_usd(scanned):.6f} USD at Athena's price"
+        told = f"{scanned:,} bytes scanned in {seconds:.2f} s, {self.cost_usd:.6f} USD at Athena's price"
+        return told if self.verb is Verb.STARTED else f"{self.verb}: {told}, once"
 
 
 def run_query(
@@ -66,31 +69,35 @@ def run_query(
     *,
     database: str,
     principal: str = "",
+    run_id: str = "",
     on_look: Callable[[QueryExecution], None] | None = None,
 ) -> Answer:
     """Runs the SQL and waits, as `role:NAME` if a principal is named. An interrupt cancels the query.
 
+    The same query under the same `run_id` is started once: found running it is adopted, found done it is reused.
     Raises RunFailedError with Athena's own reason, AccessError if Lake Formation or STS refuses.
     """
-    aws = _calling_as(principal, Aws.from_settings(settings))
-    athena = Athena(aws, settings.athena.workgroup, settings.athena.output_location)
-    database = database or settings.athena.databases["gold"]
-    execution = athena.start(sql, uuid.uuid4().hex, database=database)
-    waiter = Waiter(first_look=0.05, longest=5.0)
+    aws, verbs = _calling_as(principal, Aws.from_settings(settings)), [Verb.STARTED]
+    athena = Athena(
+        aws,
+        settings.athena.workgroup,
+        settings.athena.output_location,
+        on_run=lambda verb, _: verbs.append(verb),
+        tb_usd=settings.prices.of(aws.region_name).athena_tb_usd,
+    )
     try:
-        execution = waiter.wait(execution, partial(athena.look_at, execution.id), on_look=on_look)
-    except (KeyboardInterrupt, SystemExit):
-        athena.cancel(execution.id)
-        raise
-    if execution.state is not State.SUCCEEDED:
-        reason = execution.reason or "no reason given"
-        if REFUSED in reason:
-            hint = "etltctl govern who TABLE tells who sees it; etltctl govern plan what the settings want"
-            raise AccessError(f"query {execution.word}: {reason}", hint=hint)
-        raise RunFailedError(
-            f"query {execution.word}: {reason}", hint="etltctl athena tables lists what there is"
+        execution = athena.run(
+            sql,
+            run_id or uuid.uuid4().hex,
+            database=database or settings.athena.databases["gold"],
+            on_look=on_look,
         )
-    return Answer(athena, execution, athena.columns(execution.id))
+    except RunFailedError as error:
+        if REFUSED not in error.message:
+            raise
+        hint = "etltctl govern who TABLE tells who sees it; etltctl govern plan what the settings want"
+        raise AccessError(error.message, hint=hint) from error
+    return Answer(athena, execution, athena.columns(execution.id), verbs[-1])
 
 
 def _calling_as(principal: str, aws: Aws) -> Aws:
@@ -124,8 +131,8 @@ def describe_table(table: str, settings: Settings) -> list[tuple[str, str, str]]
             f"the catalog has no table {table}", hint="etltctl athena tables lists them: layer.table"
         )
     parameters = found.get("Parameters", {})
-    current = parameters.get(VERSION_PARAMETER, "")
-    versions = [version for version in parameters.get(VERSIONS_PARAMETER, "").split(",") if version]
+    current = parameters.get(VERSION, "")
+    versions = [version for version in parameters.get(VERSIONS, "").split(",") if version]
     return [
         *(("column", column["Name"], column["Type"]) for column in found["StorageDescriptor"]["Columns"]),
         *(("partition", column["Name"], column["Type"]) for column in found.get("PartitionKeys", [])),
@@ -149,24 +156,9 @@ def read_sql(sql: str, file: Path | None, stdin: TextIO) -> str:
     return text
 
 
-def typed(text: str | None, kind: str) -> Any:
-    """Athena's text as the value it stands for; a decimal that a double cannot hold stays text."""
-    if text is None:
-        return None
-    if kind in {"tinyint", "smallint", "integer", "int", "bigint"}:
-        return int(text)
-    if kind == "boolean":
-        return text == "true"
-    if kind in {"double", "float", "real"} or (
-        kind.startswith("decimal") and len(text.strip("-.")) <= EXACT_DIGITS
-    ):
-        return float(text)
-    return text
-
-
 def _listed(layer: str, table: dict[str, Any]) -> tuple[str, str, int | None, str, str]:
     parameters = table.get("Parameters", {})
-    rows = parameters.get(ROWS_PARAMETER)
+    rows = parameters.get(ROWS)
     published = table.get("UpdateTime") or table.get("CreateTime")
     when = published.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z") if published else ""
-    return layer, table["Name"], int(rows) if rows else None, parameters.get(VERSION_PARAMETER, ""), when
+    return layer, table["Name"], int(rows) if rows else None, parameters.get(VERSION, ""), when

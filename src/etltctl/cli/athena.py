@@ -43,6 +43,9 @@ def query(
     principal: Annotated[
         str, typer.Option("--as", metavar="ROLE", help="Ask as this role: role:NAME, or its ARN.")
     ] = "",
+    run_id: Annotated[
+        str, typer.Option("--run-id", help="Start this query once under this id; again, it is found.")
+    ] = "",
 ) -> None:
     """Run SQL on Athena and print its rows; cost and bytes go to stderr."""
     from etltctl.querying import read_sql, run_query
@@ -55,6 +58,7 @@ def query(
             settings,
             database=database,
             principal=principal,
+            run_id=run_id,
             on_look=lambda run: describe(f"query {run.word}"),
         )
         rows = list(answer.rows())

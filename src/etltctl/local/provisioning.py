@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from etltctl.local.s3 import S3Directory
 
 MODULE_SUFFIXES = (".py", ".zip", ".egg", ".whl")
-PROVIDE_ROLE = "etltctl.ProvideRole"  # no operation of AWS: a role of IAM, whose API is no JSON
-
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 
@@ -27,15 +25,18 @@ def provision(stack: Mapping[str, Any], directory: S3Directory, call: Call) -> N
         )
     if workgroup := stack.get("workgroup"):
         _provide_workgroup(workgroup, call)
-    for role in stack.get("roles", ()):
-        call(PROVIDE_ROLE, {"Name": role})
     for job in stack.get("jobs", ()):
         _provide_job(job, directory, call)
 
 
 def _provide_workgroup(workgroup: Mapping[str, Any], call: Call) -> None:
     place = workgroup["output_location"]
-    configuration = {"ResultConfiguration": {"OutputLocation": place}, "EnforceWorkGroupConfiguration": True}
+    cutoff = workgroup.get("max_scan_bytes")
+    configuration = {
+        "ResultConfiguration": {"OutputLocation": place},
+        "EnforceWorkGroupConfiguration": True,
+        **({"BytesScannedCutoffPerQuery": cutoff} if cutoff else {}),
+    }
     asked = {"Name": workgroup["name"], "Configuration": configuration}
     _create(call, "AmazonAthena.CreateWorkGroup", asked, "InvalidRequestException")
 

@@ -27,20 +27,12 @@ def describe_stack(settings: Settings, environ: Mapping[str, str]) -> dict[str, 
         "workgroup": {
             "name": settings.athena.workgroup,
             "output_location": settings.athena.output_location,
+            "max_scan_bytes": settings.athena.max_scan_bytes,
         },
         "jobs": [_job(name, settings) for name in settings.glue.jobs],
-        "roles": sorted(_roles(settings)),
+        "roles": sorted(settings.governance.roles),
         "connections": [_connection(name, settings, environ) for name in settings.sources],
         "data_pack": environ.get("ETLTCTL_DATA_PACK") or None,
-    }
-
-
-def _roles(settings: Settings) -> set[str]:
-    """The roles that governance speaks of, and the Glue jobs' own beside them; none where nothing is governed."""
-    if not settings.governance.is_configured:
-        return set()
-    return settings.governance.roles | {
-        job.role for job in settings.glue.jobs.values() if ":" not in job.role
     }
 
 

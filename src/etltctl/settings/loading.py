@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from etltctl.errors import ConfigurationError
+from etltctl.settings.apart import overlaps, unknown_tables
 from etltctl.settings.complaints import complaint, problem
 from etltctl.settings.governance import governance_problems
 from etltctl.settings.layers import Layer, first_layer
@@ -211,7 +212,9 @@ def _validated(data: Mapping[str, Any], layers: list[Layer]) -> Settings:
 
 
 def cross_checks(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
-    """What no single value can tell: steps that name nothing, seasons without end, grants of what is not defined."""
+    """What no single value can tell: things that name nothing, places within places, seasons without end."""
+    yield from overlaps(settings)
+    yield from unknown_tables(settings)
     things = {"sync": list(settings.sources), "glue": list(settings.glue.jobs), "athena": ["refresh"]}
     for name, pipeline in settings.pipelines.items():
         for step in pipeline.steps:

@@ -17,7 +17,11 @@ from pydantic import (
     field_validator,
 )
 
+from etltctl.settings.airflow import Airflow
+from etltctl.settings.checks import Contracts, TableRules
 from etltctl.settings.governance import Governance
+from etltctl.settings.infra import Infra
+from etltctl.settings.prices import Prices
 from etltctl.settings.section import LAYERS, SIZE_UNITS, Bucket, Folder, Secret, Section, Size, TableName
 from etltctl.settings.shipped import project_file
 
@@ -49,13 +53,20 @@ def _stream(text: str) -> str:
 
 
 class Lake(Section):
-    """Where the layers lie, and how many versions of a table are kept."""
+    """Where the layers lie, and how long versions of a table are kept.
+
+    A version that is not current is deleted when `keep_versions` newer ones exist and it has been out of use for
+    `grace_minutes`, which must be longer than the longest query; one that was never published after
+    `keep_unpublished_days`.
+    """
 
     bronze: Bucket
     silver: Bucket
     gold: Bucket
     scripts: Bucket
     keep_versions: int = Field(3, ge=1)
+    grace_minutes: int = Field(300, ge=0)
+    keep_unpublished_days: int = Field(14, ge=1)
 
     def root(self, layer: str) -> str:
         """Where the layer's tables lie; rows that silver refused have a folder of their own beside its tables."""
@@ -113,13 +124,6 @@ class Aws(Section):
 
     profile: str | None = None
     region: str | None = None
-
-
-class Prices(Section):
-    """What the services charge in your region, for estimates and sums, in US dollars."""
-
-    glue_dpu_hour_usd: Annotated[float, Field(ge=0)] = 0.44
-    athena_tb_usd: Annotated[float, Field(ge=0)] = 5.0
 
 
 class GlueJob(Section):
@@ -202,9 +206,13 @@ class Settings(Section):
     glue: Glue = Glue()
     athena: Athena
     prices: Prices = Prices()
+    tables: dict[TableName, TableRules] = {}
+    contracts: Contracts = Contracts()
     pipelines: dict[str, Pipeline] = {}
     local: Local = Local()
     governance: Governance = Governance()
+    airflow: Airflow = Airflow()
+    infra: Infra = Infra()
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
     _shown: tuple[SettingValue, ...] = PrivateAttr(default=())
@@ -218,6 +226,11 @@ class Settings(Section):
         """Where the setting stands, as `file:line:column`; a list's items are numbered from 0."""
         return self._place(path)
 
+    @property
+    def folder(self) -> Path:
+        """Where the settings file lies, or the working folder."""
+        return self._folder
+
     def stream_locations(self, source: str) -> dict[str, str]:
         """Where the source's streams lie in bronze, by table name."""
         found = self.sources[source]
@@ -225,6 +238,18 @@ class Settings(Section):
         if isinstance(found, MongodbSource):
             return {f"{source}_{name}": f"{root}/{found.database}/{name}/" for name in found.collections}
         return {f"{source}_{name}": f"{root}/{name}/" for name in found.streams}
+
+    def rules(self, table: str) -> TableRules:
+        """What is promised of `layer.table`; nothing where nobody says."""
+        return self.tables.get(table) or TableRules.model_validate({})
+
+    @property
+    def contracts_folder(self) -> Path:
+        """Where the contracts of the tables are kept."""
+        if self.contracts.folder is not None:
+            return self._folder / self.contracts.folder
+        is_remote = self.state.startswith("s3://")
+        return self._folder / "contracts" if is_remote else Path(self.state) / "contracts"
 
     def script_path(self, job: str) -> Path:
         """The job's script: beside the settings file, or the one the package ships."""
