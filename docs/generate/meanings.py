@@ -13,6 +13,8 @@ SECTIONS = {
     "prices": "What the services charge in your region, for estimates and sums, in US dollars.",
     "pipelines.NAME": "The steps of a pipeline, in their order.",
     "local": "The embedded server.",
+    "governance": "Who may see what, as Lake Formation grants it: [how to govern the lake](../governance.md).",
+    "governance.zones.NAME": "Layers that are governed alike; without a zone nothing is governed.",
 }
 
 _SOURCE = {
@@ -89,4 +91,17 @@ MEANINGS = {
     "prices.athena_tb_usd": "a TB that a query reads",
     "pipelines.NAME.steps": "`sync:SOURCE`, `glue:JOB`, `athena:refresh`",
     "local.port": "0 takes any free one",
+    "governance.zone_tag": "the LF-tag whose values are the zones, set on their databases",
+    "governance.location_role": "the role that reads registered locations; none are registered unless it is set",
+    "governance.principals": "further principals whose grants are managed, as `role:NAME`, `user:NAME` or an ARN",
+    "governance.admins": "the data lake administrators; the caller stays one; left alone unless set",
+    "governance.iam_defaults": "whether new databases and tables of the account are open to IAM; left alone unless set",
+    "governance.source_identity": "whether S3 data events name the querying role; left alone unless set",
+    "governance.tags": "LF-tags with their values; a key with none is deleted",
+    "governance.assign": "tags of a `layer`, `layer.table` or `layer.table.column`",
+    "governance.filters": "data cells filters of a `layer.table`, by name",
+    "governance.grants": "who may do what, on one of `table`, `tags`, `layer`, `location`",
+    "governance.opt_ins": "for whom Lake Formation counts in a hybrid zone",
+    "governance.zones.NAME.layers": "the layers; each is in one zone",
+    "governance.zones.NAME.hybrid": "access by IAM stays, Lake Formation counts for those who opted in",
 }

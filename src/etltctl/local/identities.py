@@ -18,6 +18,7 @@ from etltctl.local.lakeformation.store import EVERYBODY, OWNER
 
 NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 KEY = re.compile(r"Credential=([^/]+)/")
+ACTIONS = ("AssumeRole", "GetCallerIdentity")  # what of STS is answered here
 NEVER_CHECKED = r"arn:aws:(identitystore|quicksight|organizations|iam::\d{12}:saml-provider/).*|\d{12}"
 
 
