@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +12,9 @@ import pytest
 from botocore.exceptions import ClientError
 from governed import ACCOUNT, PLACES, ZONES, GovernedLake, arn, governed_lake
 
+from etltctl.doctor.findings import Status
+from etltctl.doctor.governing import check_access
+from etltctl.doctor.patient import Patient
 from etltctl.errors import AccessError, BlockedError, ConfigurationError, ServiceError, UsageError
 from etltctl.governance import apply, audit, plan, preflight, require_access, who
 from etltctl.governance.auditing import since_when
@@ -412,6 +416,8 @@ def test_preflight_names_principal_permission_and_resource(lake: GovernedLake) -
         "code": "E203", "principal": role, "needs": "SELECT", "resource": "silver.weather_observation",
     }  # fmt: skip
     require_access(lake.settings(""), "sync:mongodb")
+    (looked,) = check_access(Patient(lake.settings(""), time.time))
+    assert (looked.subject, looked.status, looked.code) == ("silver.weather_observation", Status.FAIL, 4)
     told = plan(lake.settings("")).text()
     assert (
         "! arn:aws:iam::123456789012:role/GlueJobRole lacks SELECT on silver.weather_observation (E203)"
