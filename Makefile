@@ -7,10 +7,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 
-.PHONY: help demo test bench check format lock clean
+.PHONY: help demo test connector-test tableau-test bench check format lock clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 # uv serves if it is on the machine; else pip brings it into an environment of its own.
 .uv/bin/uv: requirements/uv.txt
@@ -36,6 +36,15 @@ $(VENV)/.bench: requirements/bench.txt $(VENV)/.local
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/bench.txt
 	@touch $@
 
+.venv-cdk/.done: requirements/cdk.txt | $(filter .uv/%,$(UV))
+	$(UV) venv --quiet --clear --no-python-downloads --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv-cdk
+	$(UV) pip install --quiet --python .venv-cdk/bin/python --require-hashes -r requirements/cdk.txt
+	@touch $@
+
+$(VENV)/.tableau: requirements/tableau.txt $(VENV)/.dev
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/tableau.txt
+	@touch $@
+
 define DEMO
 etltctl local up
 etltctl run mongodb
@@ -53,6 +62,12 @@ demo: $(VENV)/.local  ## run both pipelines for real on this machine and query g
 test: $(VENV)/.dev  ## run every test
 	$(BIN)/coverage erase
 	$(BIN)/python -m pytest --cov --cov-report=term tests
+
+connector-test: $(VENV)/.dev .venv-cdk/.done  ## run the low-code Formula 1 connector in Airbyte's own framework (420 MB more)
+	$(BIN)/python -m pytest tests/connectors
+
+tableau-test: $(VENV)/.tableau  ## write Hyper extracts with Tableau's own engine (300 MB more)
+	$(BIN)/python -m pytest tests/tableau
 
 bench: $(VENV)/.bench  ## measure what the README claims (needs ETLTCTL_DATA_PACK, takes minutes)
 	$(BIN)/python benchmarks/waiting.py
@@ -74,6 +89,8 @@ lock: $(filter .uv/%,$(UV))  ## renew the hashed requirement files
 	$(LOCK) pyproject.toml --extra local -o requirements/local.txt
 	$(LOCK) pyproject.toml --extra dev -c requirements/local.txt -o requirements/dev.txt
 	$(LOCK) pyproject.toml --extra bench -c requirements/local.txt -o requirements/bench.txt
+	$(LOCK) pyproject.toml --extra tableau -c requirements/dev.txt -o requirements/tableau.txt
+	$(LOCK) pyproject.toml --extra cdk -o requirements/cdk.txt
 
 clean:  ## remove the environment and the embedded lake
-	rm -rf $(VENV) .uv .etltctl
+	rm -rf $(VENV) .venv-cdk .uv .etltctl
