@@ -98,9 +98,7 @@ def read_by_connector(folder: Path, config: dict[str, Any], names: list[str]) ->
 
 
 def read_by_extractor(base_url: str, seasons: list[int] | str, names: list[str]) -> Records:
-    source = HttpSource(
-        HttpPages(f"{base_url}/", Pace(None), lambda _: None), seasons, names, lambda _: None
-    )
+    source = HttpSource(HttpPages(f"{base_url}/", Pace(None), lambda _: None), seasons, names, lambda _: None)
     return {stream.name: [dict(record) for record in source.read(stream)] for stream in source.streams()}
 
 
