@@ -34,6 +34,7 @@ class ExitCode(IntEnum):
     ALREADY_RUNNING = 7
     TIMED_OUT = 8
     BUDGET = 9
+    PLAN_HAS_CHANGES = 10
     INTERRUPTED = 130
     TERMINATED = 143
 

@@ -10,19 +10,16 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from etltctl.airbyte.problems import PAUSES_S, TRY_AGAIN_LATER, answer_of, body_of, is_transient, problem
-from etltctl.errors import (
-    ConfigurationError,
-    OutcomeUnknownError,
-    ServiceError,
-    UnreachableError,
-)
+from etltctl.airbyte.problems import PAUSES_S, TRY_AGAIN_LATER
+from etltctl.airbyte.resources import Resources
+from etltctl.airbyte.transport import Transport
+from etltctl.errors import ConfigurationError, OutcomeUnknownError, ServiceError
 from etltctl.retrying import RetryPolicy
 from etltctl.runs import State, SyncJob, Verb
 from etltctl.waiting import Waiter
 
 if TYPE_CHECKING:
-    import httpx
+    from etltctl.settings import Settings
 
 START_TIMEOUT_S = 150.0  # the server may take 60 s to create a job before it answers
 
@@ -36,6 +33,16 @@ class Airbyte:
     client_secret: str = field(repr=False)
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     search: Waiter = field(default_factory=lambda: Waiter(timeout=60.0, longest=2.0))
+
+    @classmethod
+    def from_settings(cls, settings: Settings, reveal: Callable[[str, str], str]) -> Airbyte:
+        """Airbyte as the settings name it; `reveal` gives the value behind a secret's reference."""
+        named = settings.airbyte
+        return cls(
+            named.url,
+            reveal(named.client_id, "airbyte.client_id"),
+            reveal(named.client_secret, "airbyte.client_secret"),
+        )
 
     def start_or_adopt(
         self,
@@ -75,11 +82,11 @@ class Airbyte:
     def start(self, connection_id: str, name: str) -> SyncJob:
         """Starts a sync; the POST is sent once, whatever happens to its answer."""
         body = {"connectionId": connection_id, "jobType": "sync"}
-        return _job(self._send("POST", "/jobs", json=body, timeout=START_TIMEOUT_S), name)
+        return _job(self._transport.send("POST", "/jobs", json=body, timeout=START_TIMEOUT_S), name)
 
     def look_at(self, job_id: str, name: str) -> SyncJob:
         """The job as the server sees it now."""
-        return _job(self._read(f"/jobs/{job_id}"), name)
+        return _job(self._transport.read(f"/jobs/{job_id}"), name)
 
     def look_at_many(self, connection_id: str, name: str, job_ids: Collection[str]) -> dict[str, SyncJob]:
         """Jobs of one connection as the server sees them now, by id: a page of the listing; the older one by one."""
@@ -89,7 +96,7 @@ class Airbyte:
     def jobs(self, connection_id: str, name: str, *, limit: int = 20) -> list[SyncJob]:
         """The newest jobs of the connection, newest first."""
         query = {"connectionId": connection_id, "limit": limit, "orderBy": "createdAt|DESC"}
-        return [_job(job, name) for job in self._read("/jobs", **query)["data"]]
+        return [_job(job, name) for job in self._transport.read("/jobs", **query)["data"]]
 
     def durations(self, connection_id: str, name: str) -> list[float]:
         """How long the connection's latest successful syncs took, in seconds; empty if Airbyte does not tell."""
@@ -104,7 +111,7 @@ class Airbyte:
         now = self.look_at(job.id, job.name)
         if now.state is not State.RUNNING:
             return now
-        return _job(self._send("DELETE", f"/jobs/{job.id}", timeout=START_TIMEOUT_S), job.name)
+        return _job(self._transport.send("DELETE", f"/jobs/{job.id}", timeout=START_TIMEOUT_S), job.name)
 
     def _ours(
         self, connection_id: str, name: str, known_job: str, newest_before: int | None
@@ -152,45 +159,13 @@ class Airbyte:
             self.search.sleep(self.search.longest)
 
     @cached_property
-    def _client(self) -> httpx.Client:
-        import httpx
+    def resources(self) -> Resources:
+        """What connections are made of: sources, destinations, definitions, and the connections themselves."""
+        return Resources(self._transport)
 
-        from etltctl.airbyte.auth import TokenAuth
-
-        url = public_api_url(self.url)
-        return httpx.Client(
-            base_url=url,
-            auth=TokenAuth(url, self.client_id, self.client_secret),
-            timeout=httpx.Timeout(60.0, connect=10.0),
-            headers={"Accept": "application/json"},
-        )
-
-    def _read(self, path: str, **query: Any) -> Any:
-        def read() -> Any:
-            return self._send("GET", path, params=query)
-
-        return self.policy.call(read, is_transient=is_transient)
-
-    def _send(self, method: str, path: str, **request: Any) -> Any:
-        import httpx
-
-        try:
-            response = self._client.request(method, path, **request)
-        except httpx.HTTPError as error:
-            raise UnreachableError(
-                f"Airbyte at {self.url} did not answer: {error or type(error).__name__}",
-                hint="check airbyte.url and the network",
-                code=type(error).__name__,
-            ) from error
-        if response.is_success:
-            return answer_of(response, self.url)
-        raise problem(response.status_code, body_of(response), f"{method} {path}")
-
-
-def public_api_url(url: str) -> str:
-    """The base of the public API, however the setting spells it: one `/v1`, no slash at the end."""
-    url = re.sub(r"(/v1)+/*$", "", url.rstrip("/"))
-    return f"{url}/v1"
+    @cached_property
+    def _transport(self) -> Transport:
+        return Transport(self.url, self.client_id, self.client_secret, self.policy)
 
 
 def _job(answer: Mapping[str, Any], name: str) -> SyncJob:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from etltctl.airbyte import wrote
+from etltctl.connections import connection_id
 from etltctl.errors import UnverifiedError
 from etltctl.pipeline.model import StepResult
 from etltctl.pipeline.services import Services
@@ -16,8 +17,7 @@ def run_sync(work: Work) -> StepResult:
     """Syncs the source into bronze and proves that the reported rows landed."""
     settings, name = work.services.settings, work.step.name
     airbyte = work.services.airbyte
-    source = settings.sources[name]
-    connection = work.services.reveal(source.connection_id, f"sources.{name}.connection_id")
+    connection = connection_id(name, settings, work.services.aws)
     before = work.ledger.last(str(work.step), "remote.started", "remote.adopted", "remote.intended")
     is_started = before is not None and "remote_id" in before
     verb, job = airbyte.start_or_adopt(
