@@ -172,7 +172,7 @@ def _leads_to(identifier: Any, found: Resource | None) -> bool:
 
 
 def _differences(wanted: Wanted, actual: Resource, recorded: Recorded) -> Iterator[Difference]:
-    if wanted.name != actual.name:
+    if wanted.name != actual.name and wanted.kind is not Kind.DEFINITION:  # nobody can rename a definition
         yield Difference("name", actual.name, wanted.name)
     shown = _flat(actual)
     streams = {path for path in shown if path[0] == "streams"}
