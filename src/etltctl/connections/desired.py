@@ -156,7 +156,7 @@ def read_manifest(file: Path, setting: str) -> dict[str, Any]:
 
     try:
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # many times faster, where libyaml is there
-        manifest = yaml.load(file.read_text("utf-8"), loader)  # noqa: S506 - both are the safe ones
+        manifest = yaml.load(file.read_text("utf-8"), loader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(f"{setting}: cannot read {file}: {error}") from error
     if not isinstance(manifest, dict) or manifest.get("type") != "DeclarativeSource":
