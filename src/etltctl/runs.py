@@ -117,3 +117,18 @@ class QueryExecution(Run):
     scanned_bytes: int = 0
     duration_ms: int = 0
     output_location: str = ""
+
+
+@dataclass(frozen=True)
+class RefreshJob(Run):
+    """A background job of Tableau's that refreshes the extract of a data source; `id` is empty for one not listed."""
+
+    service: ClassVar[str] = "Tableau"
+    states: ClassVar[Mapping[str, State]] = {
+        "Pending": State.RUNNING,
+        "InProgress": State.RUNNING,
+        "Success": State.SUCCEEDED,
+        "Completed": State.SUCCEEDED,
+        "Failed": State.FAILED,
+        "Cancelled": State.FAILED,
+    }

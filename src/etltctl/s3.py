@@ -80,6 +80,12 @@ class S3:
             answer = self.aws.client("s3").get_object(Bucket=bucket, Key=key, **part)
             return bytes(answer["Body"].read())
 
+    def delete(self, objects: Sequence[S3Object]) -> None:
+        """Deletes these objects."""
+        for found in objects:
+            with translated("s3", location=found.location):
+                self.aws.client("s3").delete_object(Bucket=found.bucket, Key=found.key)
+
     def footers(self, objects: Sequence[S3Object]) -> Iterator[Footer]:
         """The footers of these Parquet files, in their order, read a few at a time."""
         with ThreadPoolExecutor(max_workers=FOOTER_READERS) as readers:

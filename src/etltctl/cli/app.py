@@ -13,7 +13,7 @@ import click
 import typer
 import typer.core
 
-from etltctl.cli import athena, config, connections, local, run, runs
+from etltctl.cli import athena, config, connections, local, run, runs, tableau
 from etltctl.cli.session import LOCAL, Session
 from etltctl.console import Console, Output, is_terminal
 from etltctl.errors import EtltctlError, ExitCode
@@ -38,6 +38,7 @@ app.command("cost")(runs.cost)
 app.command("rollback")(athena.rollback_table)
 app.add_typer(athena.app, name="athena")
 app.add_typer(runs.app, name="runs")
+app.add_typer(tableau.app, name="tableau")
 app.add_typer(connections.app, name="connections")
 app.add_typer(config.app, name="config")
 app.add_typer(local.app, name="local")

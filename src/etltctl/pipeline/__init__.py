@@ -4,6 +4,7 @@ The command line and the Airflow DAGs both walk `steps(...)` through `run_step(.
 behaviour from the other; only strings cross the border between them.
 """
 
+from etltctl.pipeline.dashboards import publish_file, refresh_datasource
 from etltctl.pipeline.model import PipelineResult, Step, StepResult, known, new_run_id, run_key, steps
 from etltctl.pipeline.reading import read_logs
 from etltctl.pipeline.running import (
@@ -30,8 +31,10 @@ __all__ = [
     "check_exists",
     "known",
     "new_run_id",
+    "publish_file",
     "read_logs",
     "refresh",
+    "refresh_datasource",
     "rollback",
     "run_alone",
     "run_key",

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a pipeline, written `kind:name`: `sync:SOURCE`, `glue:JOB` or `athena:refresh`."""
+    """One step of a pipeline, written `kind:name`: `sync:SOURCE`, `glue:JOB`, `athena:refresh`, `tableau:NAME`."""
 
     kind: str
     name: str

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl.errors import EtltctlError, UsageError
 from etltctl.ledger import Event, Ledger
+from etltctl.pipeline.dashboards import run_tableau
 from etltctl.pipeline.jobs import run_glue, start_glue
 from etltctl.pipeline.model import (
     PipelineResult,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 Listener = Callable[[Event], None]
 
-STEP_KINDS = {"sync": run_sync, "glue": run_glue, "athena": refresh_pipeline}
+STEP_KINDS = {"sync": run_sync, "glue": run_glue, "athena": refresh_pipeline, "tableau": run_tableau}
 
 
 @dataclass(frozen=True)

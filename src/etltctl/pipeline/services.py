@@ -14,6 +14,7 @@ from etltctl.ledger import Store, open_store
 from etltctl.logs import Logs
 from etltctl.publishing import Lake
 from etltctl.s3 import S3
+from etltctl.tableau import Tableau
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -59,3 +60,8 @@ class Services:
     def store(self) -> Store:
         """Where the runs' events are kept."""
         return open_store(self.settings.state, self.aws)
+
+    @cached_property
+    def tableau(self) -> Tableau:
+        """The site of Tableau's, with its token resolved now and kept nowhere else."""
+        return Tableau.from_settings(self.settings, self.aws.reveal)

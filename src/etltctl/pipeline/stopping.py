@@ -29,6 +29,8 @@ def cancel_run(events: Sequence[Event], settings: Settings) -> list[Run]:
             continue
         if step.kind == "sync":
             services.airbyte.cancel(services.airbyte.look_at(remote_id, step.name))
+        elif step.kind == "tableau":
+            services.tableau.cancel(remote_id)
         else:
             services.glue.stop(services.glue.look_at(step.name, remote_id))
         ledger.append("remote.stopped", str(step), remote_id=remote_id, stopped_by="runs cancel")
@@ -38,4 +40,6 @@ def cancel_run(events: Sequence[Event], settings: Settings) -> list[Run]:
 def _look(services: Services, step: Step, remote_id: str) -> Run:
     if step.kind == "sync":
         return services.airbyte.look_at(remote_id, step.name)
+    if step.kind == "tableau":
+        return services.tableau.look_at(remote_id, step.name)
     return services.glue.look_at(step.name, remote_id)

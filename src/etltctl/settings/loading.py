@@ -207,7 +207,12 @@ def _validated(data: Mapping[str, Any], layers: list[Layer]) -> Settings:
 
 def cross_checks(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
     """What no single value can tell: steps that name nothing, and seasons without end."""
-    things = {"sync": list(settings.sources), "glue": list(settings.glue.jobs), "athena": ["refresh"]}
+    things = {
+        "sync": list(settings.sources),
+        "glue": list(settings.glue.jobs),
+        "athena": ["refresh"],
+        "tableau": list(settings.tableau.datasources),
+    }
     for name, pipeline in settings.pipelines.items():
         for step in pipeline.steps:
             kind, _, thing = step.partition(":")

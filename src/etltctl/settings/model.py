@@ -19,6 +19,7 @@ from pydantic import (
 from etltctl.settings.connections import Connected, Destination
 from etltctl.settings.section import LAYERS, SIZE_UNITS, Bucket, Folder, Secret, Section, Size, TableName
 from etltctl.settings.shipped import project_file
+from etltctl.settings.tableau import Tableau
 
 STREAMS = (
     "races", "results", "sprint", "qualifying", "pit_stops", "drivers", "constructors", "circuits",
@@ -211,6 +212,7 @@ class Settings(Section):
     athena: Athena
     prices: Prices = Prices()
     pipelines: dict[str, Pipeline] = {}
+    tableau: Tableau = Tableau()
     local: Local = Local()
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
@@ -256,6 +258,7 @@ SECRET_KEYS = (
     r"airbyte\.client_(id|secret)",
     r"airbyte\.destination\.(access_key_id|secret_access_key)",
     r"sources\.[^.]+\.uri",
+    r"tableau\.token_(name|secret)",
 )
 
 

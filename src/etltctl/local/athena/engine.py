@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import duckdb
@@ -41,6 +42,22 @@ def run(
     """Answers the statement; raises QueryError in Athena's words, or DuckDB's own error."""
     if isinstance(query, exp.Command | exp.Show | exp.Describe):
         return _describe(query, database, catalog)
+    with answered(query, parameters, database, engine, catalog, directory) as (done, scanned):
+        described = done.description or []
+        rows = [[as_text(value) for value in row] for row in done.fetchall()]
+    return Answer([_column(str(name), str(kind)) for name, kind, *_ in described], rows, scanned)
+
+
+@contextmanager
+def answered(
+    query: exp.Expr,
+    parameters: Sequence[str],
+    database: str,
+    engine: duckdb.DuckDBPyConnection,
+    catalog: Catalog,
+    directory: S3Directory,
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, int]]:
+    """The executed query, its result still to be fetched inside, and the bytes of the files behind it."""
     if not isinstance(query, exp.Query):
         raise QueryError("NOT_SUPPORTED", f"the embedded Athena does not model {query.key.upper()}")
     query = _with_parameters(query, parameters)
@@ -53,18 +70,11 @@ def run(
     sql = translate(query, database, columns)
     _confine(engine, directory)
     try:
-        done = engine.execute(sql)
-        described = done.description or []
-        rows = [[as_text(value) for value in row] for row in done.fetchall()]
+        yield engine.execute(sql), sum(file.size for table in tables for file in table.files)
     except duckdb.InterruptException:
         raise
     except duckdb.Error as error:
         raise _in_athena_s_words(error) from error
-    return Answer(
-        [_column(str(name), str(kind)) for name, kind, *_ in described],
-        rows,
-        sum(file.size for table in tables for file in table.files),
-    )
 
 
 def _confine(engine: duckdb.DuckDBPyConnection, directory: S3Directory) -> None:

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import duckdb
 
+from etltctl.local.athena import unload
 from etltctl.local.athena.dialect import QueryError, parse
 from etltctl.local.athena.engine import Answer, run
 from etltctl.local.athena.records import LIVE, Record
@@ -151,9 +152,9 @@ class AthenaService:
             engine = self._engines[record.id] = duckdb.connect()
         started = time.monotonic()
         try:
-            answer = run(
-                parse(record.sql), record.parameters, record.database, engine, self._catalog, self._directory
-            )
+            place = (record.parameters, record.database, engine, self._catalog, self._directory)
+            is_unload = unload.is_unload(record.sql)
+            answer = unload.unload(record.sql, *place) if is_unload else run(parse(record.sql), *place)
             self._write(record, answer)
             record.scanned, record.engine_ms = answer.scanned, int((time.monotonic() - started) * 1000)
             record.columns, record.statement = [list(column) for column in answer.columns], answer.statement
@@ -172,7 +173,9 @@ class AthenaService:
 
     def _write(self, record: Record, answer: Answer) -> None:
         """The rows for GetQueryResults and the CSV on S3, as Athena writes it: all quoted, null as nothing."""
-        header = [[name for name, *_ in answer.columns]] if answer.statement == "DML" else []
+        header = (
+            [[name for name, *_ in answer.columns]] if answer.columns and answer.statement == "DML" else []
+        )
         rows = header + answer.rows
         (self._folder / f"{record.id}.rows").write_text(json.dumps(rows))
         bucket, _, key = record.output.removeprefix("s3://").partition("/")

@@ -1,0 +1,203 @@
+"""Extracts of published tables for Tableau: unloaded by Athena, so under the same grants as any query, then typed."""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from etltctl.athena import Athena
+from etltctl.aws import Aws
+from etltctl.catalog import Catalog
+from etltctl.errors import BlockedError, EtltctlError, RunFailedError, UnverifiedError, UsageError
+from etltctl.runs import QueryExecution, State
+from etltctl.s3 import S3, S3Object
+from etltctl.tableau import Target, hyper_types, repoint, write_extract
+from etltctl.waiting import Waiter
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+VERSION_PARAMETER, ROWS_PARAMETER = "etltctl_version", "etltctl_rows"
+OnLook = Callable[[QueryExecution], None]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Which rows and columns of `layer.table`; `where` is Athena's SQL, no columns are all of them."""
+
+    table: str
+    where: str = ""
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Extract:
+    """A Hyper file that was written and counted."""
+
+    file: Path
+    table: str
+    version: str
+    rows: int
+    columns: Mapping[str, str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "file": str(self.file),
+            "table": self.table,
+            "version": self.version,
+            "rows": self.rows,
+            "bytes": self.file.stat().st_size,
+            "columns": dict(self.columns),
+        }
+
+
+def write_table(
+    wish: Wish, file: Path, settings: Settings, aws: Aws | None = None, on_look: OnLook | None = None
+) -> Extract:
+    """Writes the published version of a table as a Hyper file, its rows counted at every station.
+
+    Raises UsageError for a table or column that does not exist, BlockedError if the table has no published version or
+    a column Hyper cannot hold, RunFailedError with Athena's own reason, and UnverifiedError if rows were lost.
+    """
+    aws = aws or Aws.from_settings(settings)
+    if not file.parent.is_dir():
+        raise UsageError(f"there is no folder {file.parent} to write {file.name} to")
+    found = published_table(wish.table, settings, Catalog(aws))
+    columns = hyper_types(wish.table, chosen_columns(wish, found))
+    with tempfile.TemporaryDirectory(prefix="etltctl-") as folder:
+        parquet, unloaded = _unload(wish, columns, settings, aws, Path(folder), on_look)
+        rows = write_extract(file, columns, parquet)
+    parameters = found.get("Parameters", {})
+    _require_equal(wish.table, "Athena unloaded", unloaded, "the Hyper file holds", rows)
+    if not wish.where and _is_unchanged(wish.table, found, settings, aws) and ROWS_PARAMETER in parameters:
+        published = int(parameters[ROWS_PARAMETER])
+        _require_equal(wish.table, "the published version has", published, "the Hyper file holds", rows)
+    return Extract(file, wish.table, parameters.get(VERSION_PARAMETER, ""), rows, columns)
+
+
+def published_table(table: str, settings: Settings, catalog: Catalog) -> dict[str, Any]:
+    """The table as the catalog has it; raises BlockedError if it was never published, UsageError for no layer."""
+    layer, _, name = table.partition(".")
+    database = settings.athena.databases.get(layer)
+    if database is None or not name:
+        raise _no_table(table, settings)
+    found = catalog.table(database, name)
+    if found is None:
+        raise BlockedError(
+            f"table {table} has no published version yet",
+            hint="etltctl athena tables lists what there is; run the pipeline that writes it first",
+            table=table,
+        )
+    return found
+
+
+def chosen_columns(wish: Wish, found: Mapping[str, Any]) -> dict[str, str]:
+    """The Hive types of the wanted columns, in the order they are wanted in."""
+    listed = [*found["StorageDescriptor"]["Columns"], *found.get("PartitionKeys", [])]
+    there = {column["Name"]: column["Type"] for column in listed}
+    unknown = [name for name in wish.columns if name not in there]
+    if unknown:
+        raise UsageError(
+            f"{wish.table} has no column {', '.join(unknown)}", hint=f"it has {', '.join(there)}"
+        )
+    return {name: there[name] for name in wish.columns or there}
+
+
+def _unload(
+    wish: Wish, columns: Mapping[str, str], settings: Settings, aws: Aws, folder: Path, on_look: OnLook | None
+) -> tuple[list[Path], int]:
+    """Athena's answer as Parquet files in the folder, and how many rows they hold; nothing stays on S3."""
+    s3 = S3(aws)
+    place = f"{settings.athena.output_location}tableau/{uuid.uuid4().hex}/"
+    try:
+        _run(_statement(wish, columns, place, settings), settings, aws, on_look)
+        objects = s3.objects(place)
+        rows = sum(footer.rows for footer in s3.footers(objects))
+        return [_fetch(s3, each, folder / f"{n}.parquet") for n, each in enumerate(objects)], rows
+    finally:
+        with suppress(EtltctlError):  # what is left behind there expires with the query results
+            s3.delete(s3.objects(place))
+
+
+def _statement(wish: Wish, columns: Mapping[str, str], place: str, settings: Settings) -> str:
+    layer, _, name = wish.table.partition(".")
+    listed = ", ".join(_quoted(column) for column in columns)
+    condition = (
+        f"WHERE\n{wish.where}\n" if wish.where else ""
+    )  # on lines of its own, for it may end in a comment
+    query = f"SELECT {listed} FROM {_quoted(settings.athena.databases[layer])}.{_quoted(name)} {condition}"
+    return f"UNLOAD ({query}) TO '{place}' WITH (format = 'PARQUET', compression = 'SNAPPY')"
+
+
+def _run(sql: str, settings: Settings, aws: Aws, on_look: OnLook | None) -> None:
+    athena = Athena(aws, settings.athena.workgroup, settings.athena.output_location)
+    execution = athena.start(sql, uuid.uuid4().hex, database=settings.athena.databases["gold"])
+    waiter = Waiter(first_look=0.05, longest=5.0)
+    try:
+        execution = waiter.wait(execution, partial(athena.look_at, execution.id), on_look=on_look)
+    except (KeyboardInterrupt, SystemExit):
+        athena.cancel(execution.id)
+        raise
+    if execution.state is not State.SUCCEEDED:
+        raise RunFailedError(
+            f"Athena could not unload the table: {execution.word}: {execution.reason or 'no reason given'}",
+            hint="etltctl athena describe TABLE lists the columns; --where is Athena's SQL",
+            query=execution.id,
+        )
+
+
+def _fetch(s3: S3, found: S3Object, file: Path) -> Path:
+    file.write_bytes(s3.read(found.location))
+    return file
+
+
+def _is_unchanged(table: str, found: Mapping[str, Any], settings: Settings, aws: Aws) -> bool:
+    """Whether nothing was published while Athena read."""
+    now = published_table(table, settings, Catalog(aws))
+    return bool(now["StorageDescriptor"]["Location"] == found["StorageDescriptor"]["Location"])
+
+
+def _require_equal(table: str, one: str, rows: int, other: str, counted: int) -> None:
+    if rows != counted:
+        raise UnverifiedError(
+            f"{one} {rows} rows of {table}, but {other} {counted}",
+            hint="nothing was published; export it again",
+        )
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def repoint_template(
+    file: Path, table: str, settings: Settings, to: Path | None = None
+) -> tuple[Path, list[str]]:
+    """Re-points a data source that Desktop saved to this workgroup, database and table; says where and what changed.
+
+    Raises UsageError for no table of the settings' databases, or a file that is no live Athena data source.
+    """
+    layer, _, name = table.partition(".")
+    database = settings.athena.databases.get(layer)
+    if database is None or not name:
+        raise _no_table(table, settings)
+    target = Target(
+        settings.aws.region or "us-east-1",
+        settings.athena.workgroup,
+        settings.athena.output_location,
+        database,
+        name,
+    )
+    written = to or file.with_name(f"{name}{file.suffix}")
+    return written, repoint(file, target, written)
+
+
+def _no_table(table: str, settings: Settings) -> UsageError:
+    layers = ", ".join(settings.athena.databases)
+    return UsageError(f"{table!r} is no table", hint=f"write it as LAYER.TABLE with a layer of {layers}")
