@@ -1,8 +1,8 @@
 """How long a table of 200,000 rows takes to become a Hyper extract, beside Tableau's own engine reading its file.
 
-The engine alone reads one local Parquet file and casts nothing: the least there is to do. Ours unloads the table through
+The engine alone reads one local Parquet file and casts nothing: the least there is to do. Ours unloads the table by
 Athena (the embedded one, over the wire), fetches the files, gives every column its type and counts the rows at every
-station. Needs the extra `tableau`: `make tableau-bench`.
+station. Needs the extra `tableau`: `make tableau-test`.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def hyper_alone(parquet: Path, file: Path) -> int:
     ):
         connection.execute_command('CREATE SCHEMA "Extract"')
         source = f"external('{parquet}', FORMAT => 'parquet')"
-        return int(connection.execute_command(f'CREATE TABLE "Extract"."Extract" AS SELECT * FROM {source}') or 0)
+        return int(
+            connection.execute_command(f'CREATE TABLE "Extract"."Extract" AS SELECT * FROM {source}') or 0
+        )
 
 
 def timed(run: Callable[[], object]) -> float:
@@ -77,7 +79,9 @@ def main() -> None:
     """Measures both and prints a line each and the ratio."""
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
-        settings = load_settings(flags={"state": str(folder / "state")}, env="local", environ={}, directory=folder)
+        settings = load_settings(
+            flags={"state": str(folder / "state")}, env="local", environ={}, directory=folder
+        )
         with endpoints(settings, {}) as found:
             environ = found.apply_to(os.environ)
             os.environ.clear()
@@ -94,7 +98,9 @@ def main() -> None:
             ours = timed(lambda: write_table(Wish("gold.bench"), folder / "ours.hyper", settings))
     print(f"{ROWS:,} rows, {len(sample().column_names)} columns, median of {REPEATS}")
     print(f"  Hyper alone, local file     {alone:6.2f} s")
-    print(f"  tableau export              {ours:6.2f} s   {ours / alone:.1f} times as long   limit {LIMIT_S:.0f} s")
+    print(
+        f"  tableau export              {ours:6.2f} s   {ours / alone:.1f} times as long   limit {LIMIT_S:.0f} s"
+    )
 
 
 if __name__ == "__main__":

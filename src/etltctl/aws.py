@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from etltctl.retrying import RetryPolicy
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
+# At DEBUG they print session tokens, the bodies of secrets, arguments of jobs and signed addresses.
+TALKATIVE = ("boto3", "botocore", "s3transfer", "urllib3")
 THROTTLED = frozenset(
     {"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
 )
@@ -89,7 +92,15 @@ class Aws:
     def _session(self) -> Any:
         import boto3
 
-        return boto3.Session(profile_name=self.profile, region_name=self.region)
+        keep_quiet(*TALKATIVE)
+        return boto3.Session(profile_name=self.profile or None, region_name=self.region)
+
+
+def keep_quiet(*loggers: str, least: int = logging.INFO) -> None:
+    """Lets these say nothing below `least`, whatever the process logs otherwise: they would tell secrets."""
+    for name in loggers:
+        logger = logging.getLogger(name)
+        logger.setLevel(max(logger.getEffectiveLevel(), least))
 
 
 @contextmanager
@@ -104,6 +115,8 @@ def translated(service: str, **facts: Any) -> Iterator[None]:
         PartialCredentialsError,
         ProfileNotFound,
     )
+    from botocore.exceptions import ConnectionError as NoConnectionError
+    from botocore.parsers import ResponseParserError
 
     try:
         yield
@@ -115,9 +128,14 @@ def translated(service: str, **facts: Any) -> Iterator[None]:
     except (NoRegionError, ProfileNotFound) as error:
         hint = "set aws.profile and aws.region in etltctl.toml, or AWS_PROFILE and AWS_REGION"
         raise ConfigurationError(f"AWS client for {service}: {error}", hint=hint, **facts) from error
-    except HTTPClientError as error:
-        raise UnreachableError(
-            f"{service} did not answer: {error}", code=type(error).__name__, **facts
+    except (NoConnectionError, HTTPClientError) as error:  # no name, no route, no time; or no answer
+        is_open = isinstance(error, HTTPClientError)
+        text = f"{service} did not answer: {error}"
+        raise UnreachableError(text, code=type(error).__name__, is_open=is_open, **facts) from error
+    except ResponseParserError as error:
+        hint = "something else answers in the service's place: check AWS_ENDPOINT_URL and the proxy"
+        raise ServiceError(
+            f"{service} answered with something that is not its own", hint=hint, is_open=True, **facts
         ) from error
     except BotoCoreError as error:
         raise ServiceError(f"{service}: {error}", code=type(error).__name__, **facts) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -59,6 +60,19 @@ class Console:
             self._write(_as_json({"schema": schema, **facts, "rows": listed}, indent=2))
         else:
             self._write(table(columns, rows))
+
+    def findings(self, schema: str, found: Sequence[tuple[str, str, str, str, str]]) -> None:
+        """What was looked at: area, subject, status, evidence, fix; in a table the fix stands below its finding."""
+        columns = ("area", "subject", "status", "evidence", "fix")
+        if self.output is not Output.TABLE:
+            self.rows(schema, columns, found)
+            return
+        for area, subject, status, evidence, fix in found:
+            self._write(f"{status:<4}  {area:<11} {subject:<28} {evidence}")
+            if fix and status != "ok":
+                self._write(f"{'':<4}  {'':<11} fix: {fix}")
+        counts = Counter(status for _, _, status, _, _ in found)
+        self._write(", ".join(f"{count} {status}" for status, count in counts.items()))
 
     def log_line(self, line: LogLine, groups: Sequence[str]) -> None:
         """A line of a log of one of these groups, as a result."""

@@ -34,7 +34,7 @@ class ExitCode(IntEnum):
     ALREADY_RUNNING = 7
     TIMED_OUT = 8
     BUDGET = 9
-    PLAN_HAS_CHANGES = 10
+    CHANGES = 10
     INTERRUPTED = 130
     TERMINATED = 143
 
@@ -131,10 +131,20 @@ class ServiceError(EtltctlError):
 
 
 class UnreachableError(ServiceError):
-    """A service did not answer at all: no route, no name, or no time left."""
+    """A service did not answer at all: no route, no name, or no time left.
 
-    def __init__(self, message: str, *, code: str = "", hint: str = "", **facts: object) -> None:
-        super().__init__(message, code=code, hint=hint, is_open=True, **facts)
+    Where no connection came about (`is_open` is false), the call was never sent.
+    """
+
+    def __init__(
+        self, message: str, *, code: str = "", hint: str = "", is_open: bool = True, **facts: object
+    ) -> None:
+        super().__init__(message, code=code, hint=hint, is_open=is_open, **facts)
+
+    @property
+    def was_never_sent(self) -> bool:
+        """Whether the call did not leave this machine, so that it may be sent again."""
+        return not self.is_open
 
 
 class OutcomeUnknownError(EtltctlError):

@@ -17,6 +17,7 @@ from etltctl.catalog import Catalog
 from etltctl.errors import BlockedError, EtltctlError, RunFailedError, UnverifiedError, UsageError
 from etltctl.runs import QueryExecution, State
 from etltctl.s3 import S3, S3Object
+from etltctl.s3.footers import read_footers
 from etltctl.tableau import Target, hyper_types, repoint, write_extract
 from etltctl.waiting import Waiter
 
@@ -119,11 +120,11 @@ def _unload(
     try:
         _run(_statement(wish, columns, place, settings), settings, aws, on_look)
         objects = s3.objects(place)
-        rows = sum(footer.rows for footer in s3.footers(objects))
+        rows = sum(footer.rows for footer in read_footers(s3, objects))
         return [_fetch(s3, each, folder / f"{n}.parquet") for n, each in enumerate(objects)], rows
     finally:
         with suppress(EtltctlError):  # what is left behind there expires with the query results
-            s3.delete(s3.objects(place))
+            s3.delete_folder(place)
 
 
 def _statement(wish: Wish, columns: Mapping[str, str], place: str, settings: Settings) -> str:

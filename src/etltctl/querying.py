@@ -5,22 +5,18 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from etltctl.athena import Athena, Column, cost_usd
+from etltctl.athena import Athena, Column, cost_usd, typed
 from etltctl.aws import Aws
 from etltctl.catalog import Catalog
-from etltctl.errors import RunFailedError, UsageError
-from etltctl.publishing import ROWS_PARAMETER, VERSION_PARAMETER, VERSIONS_PARAMETER
-from etltctl.runs import QueryExecution, State
-from etltctl.waiting import Waiter
+from etltctl.errors import UsageError
+from etltctl.publishing import ROWS, VERSION, VERSIONS
+from etltctl.runs import QueryExecution
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
-
-EXACT_DIGITS = 15  # a double holds every decimal of so many digits exactly
 
 
 @dataclass(frozen=True)
@@ -62,19 +58,12 @@ def run_query(
 ) -> Answer:
     """Runs the SQL and waits; raises RunFailedError with Athena's own reason. An interrupt cancels the query."""
     athena = Athena(Aws.from_settings(settings), settings.athena.workgroup, settings.athena.output_location)
-    database = database or settings.athena.databases["gold"]
-    execution = athena.start(sql, uuid.uuid4().hex, database=database)
-    waiter = Waiter(first_look=0.05, longest=5.0)
-    try:
-        execution = waiter.wait(execution, partial(athena.look_at, execution.id), on_look=on_look)
-    except (KeyboardInterrupt, SystemExit):
-        athena.cancel(execution.id)
-        raise
-    if execution.state is not State.SUCCEEDED:
-        reason = execution.reason or "no reason given"
-        raise RunFailedError(
-            f"query {execution.word}: {reason}", hint="etltctl athena tables lists what there is"
-        )
+    execution = athena.run(
+        sql,
+        uuid.uuid4().hex,
+        database=database or settings.athena.databases["gold"],
+        on_look=on_look,
+    )
     return Answer(athena, execution, athena.columns(execution.id))
 
 
@@ -98,8 +87,8 @@ def describe_table(table: str, settings: Settings) -> list[tuple[str, str, str]]
             f"the catalog has no table {table}", hint="etltctl athena tables lists them: layer.table"
         )
     parameters = found.get("Parameters", {})
-    current = parameters.get(VERSION_PARAMETER, "")
-    versions = [version for version in parameters.get(VERSIONS_PARAMETER, "").split(",") if version]
+    current = parameters.get(VERSION, "")
+    versions = [version for version in parameters.get(VERSIONS, "").split(",") if version]
     return [
         *(("column", column["Name"], column["Type"]) for column in found["StorageDescriptor"]["Columns"]),
         *(("partition", column["Name"], column["Type"]) for column in found.get("PartitionKeys", [])),
@@ -123,24 +112,9 @@ def read_sql(sql: str, file: Path | None, stdin: TextIO) -> str:
     return text
 
 
-def typed(text: str | None, kind: str) -> Any:
-    """Athena's text as the value it stands for; a decimal that a double cannot hold stays text."""
-    if text is None:
-        return None
-    if kind in {"tinyint", "smallint", "integer", "int", "bigint"}:
-        return int(text)
-    if kind == "boolean":
-        return text == "true"
-    if kind in {"double", "float", "real"} or (
-        kind.startswith("decimal") and len(text.strip("-.")) <= EXACT_DIGITS
-    ):
-        return float(text)
-    return text
-
-
 def _listed(layer: str, table: dict[str, Any]) -> tuple[str, str, int | None, str, str]:
     parameters = table.get("Parameters", {})
-    rows = parameters.get(ROWS_PARAMETER)
+    rows = parameters.get(ROWS)
     published = table.get("UpdateTime") or table.get("CreateTime")
     when = published.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z") if published else ""
-    return layer, table["Name"], int(rows) if rows else None, parameters.get(VERSION_PARAMETER, ""), when
+    return layer, table["Name"], int(rows) if rows else None, parameters.get(VERSION, ""), when

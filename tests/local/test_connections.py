@@ -24,7 +24,8 @@ from etltctl.errors import (
     UnreachableError,
     UnverifiedError,
 )
-from etltctl.pipeline import Step, run_alone
+from etltctl.pipeline.remotes import SyncRemote
+from etltctl.pipeline.services import Services
 from etltctl.settings import Settings, load_settings
 
 SECRET = "s3cret-of-mongodb"
@@ -96,17 +97,14 @@ def test_planning_touches_nothing(place: Place) -> None:
     assert not (place.folder / "state").exists()
 
 
-def test_a_connection_that_was_applied_is_synced_without_naming_its_id(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_connection_that_was_applied_is_synced_without_naming_its_id(place: Place) -> None:
     settings = place.settings()
     with pytest.raises(ConfigurationError, match="no connection was made from here") as raised:
         connection_id("api", settings, Aws())
     assert "etltctl connections apply" in raised.value.hint
     place.apply()
-    monkeypatch.setattr("etltctl.pipeline.syncing._prove_landing", lambda work, job: job.rows)
-    result = run_alone(Step("sync", "api"), settings)
-    assert result.facts["rows"] == 97
+    place.server.ids["made"] = SyncRemote(Services(settings), "api", "").connection
+    assert place.server.sync("made")["rowsSynced"] == 97
     assert place.server.rows("api/") == 97
 
 

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from etltctl.airbyte.problems import PAUSES_S, TRY_AGAIN_LATER
+from etltctl.airbyte.problems import LOCKED, PAUSES_S, STATE_CONFLICT, TRY_AGAIN_LATER
 from etltctl.airbyte.resources import Resources
 from etltctl.airbyte.transport import Transport
-from etltctl.errors import ConfigurationError, OutcomeUnknownError, ServiceError
+from etltctl.errors import ConfigurationError, EtltctlError, OutcomeUnknownError, ServiceError
 from etltctl.retrying import RetryPolicy
 from etltctl.runs import State, SyncJob, Verb
 from etltctl.waiting import Waiter
@@ -33,15 +33,19 @@ class Airbyte:
     client_secret: str = field(repr=False)
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     search: Waiter = field(default_factory=lambda: Waiter(timeout=60.0, longest=2.0))
+    start_timeout: float = START_TIMEOUT_S
 
     @classmethod
-    def from_settings(cls, settings: Settings, reveal: Callable[[str, str], str]) -> Airbyte:
+    def from_settings(
+        cls, settings: Settings, reveal: Callable[[str, str], str], policy: RetryPolicy | None = None
+    ) -> Airbyte:
         """Airbyte as the settings name it; `reveal` gives the value behind a secret's reference."""
         named = settings.airbyte
         return cls(
             named.url,
             reveal(named.client_id, "airbyte.client_id"),
             reveal(named.client_secret, "airbyte.client_secret"),
+            policy or RetryPolicy(),
         )
 
     def start_or_adopt(
@@ -82,7 +86,7 @@ class Airbyte:
     def start(self, connection_id: str, name: str) -> SyncJob:
         """Starts a sync; the POST is sent once, whatever happens to its answer."""
         body = {"connectionId": connection_id, "jobType": "sync"}
-        return _job(self._transport.send("POST", "/jobs", json=body, timeout=START_TIMEOUT_S), name)
+        return _job(self._transport.send("POST", "/jobs", json=body, timeout=self.start_timeout), name)
 
     def look_at(self, job_id: str, name: str) -> SyncJob:
         """The job as the server sees it now."""
@@ -94,24 +98,44 @@ class Airbyte:
         return found | {job_id: self.look_at(job_id, name) for job_id in job_ids if job_id not in found}
 
     def jobs(self, connection_id: str, name: str, *, limit: int = 20) -> list[SyncJob]:
-        """The newest jobs of the connection, newest first."""
-        query = {"connectionId": connection_id, "limit": limit, "orderBy": "createdAt|DESC"}
+        """The newest syncs of the connection, newest first; to reset or clear it is other work."""
+        query = {
+            "connectionId": connection_id,
+            "jobType": "sync",
+            "limit": limit,
+            "orderBy": "createdAt|DESC",
+        }
         return [_job(job, name) for job in self._transport.read("/jobs", **query)["data"]]
 
     def durations(self, connection_id: str, name: str) -> list[float]:
         """How long the connection's latest successful syncs took, in seconds; empty if Airbyte does not tell."""
         try:
             jobs = self.jobs(connection_id, name)
-        except ServiceError:
+        except EtltctlError:
             return []
         return [job.duration_s for job in jobs if job.state is State.SUCCEEDED and job.duration_s]
+
+    def connection(self, connection_id: str) -> dict[str, Any]:
+        """The connection as the server has it: name, status, schedule, its destination's id."""
+        return dict(self._transport.read(f"/connections/{connection_id}"))
+
+    def destination(self, destination_id: str) -> dict[str, Any]:
+        """The destination as the server has it, its secrets masked."""
+        return dict(self._transport.read(f"/destinations/{destination_id}"))
 
     def cancel(self, job: SyncJob) -> SyncJob:
         """Cancels the job if it still runs; the server blocks until it has stopped."""
         now = self.look_at(job.id, job.name)
         if now.state is not State.RUNNING:
             return now
-        return _job(self._transport.send("DELETE", f"/jobs/{job.id}", timeout=START_TIMEOUT_S), job.name)
+        try:
+            return _job(
+                self._transport.send("DELETE", f"/jobs/{job.id}", timeout=self.start_timeout), job.name
+            )
+        except ServiceError as error:
+            if error.code != STATE_CONFLICT:
+                raise
+            return self.look_at(job.id, job.name)  # it ended just before
 
     def _ours(
         self, connection_id: str, name: str, known_job: str, newest_before: int | None
@@ -136,10 +160,27 @@ class Airbyte:
         """The job a start made although its answer was lost, or the one in its way; None if it may be sent again."""
         if error.is_open:
             return self._find_started(connection_id, name, newest, error)
+        if error.code in {STATE_CONFLICT, LOCKED}:
+            raise self._why_refused(connection_id, name, error) from error
         if error.code not in PAUSES_S:
             raise error
         jobs = self.jobs(connection_id, name) if error.code == TRY_AGAIN_LATER else []
         return next((job for job in jobs if job.state is State.RUNNING), None)
+
+    def _why_refused(self, connection_id: str, name: str, error: ServiceError) -> EtltctlError:
+        """The state the connection is in, which the refusal itself does not tell."""
+        try:
+            told = self._transport.read(f"/connections/{connection_id}")
+        except EtltctlError:
+            return error
+        if told.get("status", "active") == "active":
+            return error
+        return ConfigurationError(
+            f"Airbyte starts no sync of {name}: its connection is {told['status']}",
+            hint="look at the connection in Airbyte and make it active, then run again",
+            connection=connection_id,
+            reason=told.get("statusReason"),
+        )
 
     def _find_started(self, connection_id: str, name: str, newest: int, error: ServiceError) -> SyncJob:
         """The job newer than `newest`, which the listing may show late."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from etltctl.airbyte.problems import answer_of, body_of, is_transient, problem
+from etltctl.airbyte.problems import NEVER_SENT, answer_of, body_of, is_transient, problem
+from etltctl.aws import keep_quiet
 from etltctl.errors import UnreachableError
 from etltctl.retrying import RetryPolicy
 
@@ -39,10 +41,12 @@ class Transport:
         try:
             response = self._client.request(method, path, **request)
         except httpx.HTTPError as error:
+            is_sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
             raise UnreachableError(
                 f"Airbyte at {self.url} did not answer: {error or type(error).__name__}",
                 hint="check airbyte.url and the network",
-                code=type(error).__name__,
+                code=type(error).__name__ if is_sent else NEVER_SENT,
+                is_open=is_sent,
             ) from error
         if response.status_code == httpx.codes.NO_CONTENT:
             return None
@@ -56,6 +60,8 @@ class Transport:
 
         from etltctl.airbyte.auth import TokenAuth
 
+        # They print addresses with queries, and headers.
+        keep_quiet("httpx", "httpcore", least=logging.WARNING)
         url = public_api_url(self.url)
         return httpx.Client(
             base_url=url,

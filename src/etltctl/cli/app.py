@@ -13,7 +13,9 @@ import click
 import typer
 import typer.core
 
-from etltctl.cli import athena, config, connections, local, run, runs, tableau
+from etltctl.cli import athena, config, connections, contract, infra, local, run, runs, tableau
+from etltctl.cli.doctor import doctor
+from etltctl.cli.init import init
 from etltctl.cli.session import LOCAL, Session
 from etltctl.console import Console, Output, is_terminal
 from etltctl.errors import EtltctlError, ExitCode
@@ -36,10 +38,14 @@ run.add_to(app)
 app.command("retry")(runs.retry)
 app.command("cost")(runs.cost)
 app.command("rollback")(athena.rollback_table)
+app.command("doctor")(doctor)
+app.command("init")(init)
 app.add_typer(athena.app, name="athena")
+app.add_typer(contract.app, name="contract")
 app.add_typer(runs.app, name="runs")
 app.add_typer(tableau.app, name="tableau")
 app.add_typer(connections.app, name="connections")
+app.add_typer(infra.app, name="infra")
 app.add_typer(config.app, name="config")
 app.add_typer(local.app, name="local")
 

@@ -30,7 +30,7 @@ def plan(
     session.console.result(
         *found.told("etltctl.connections-plan/1", "Nothing to change: Airbyte is as the settings want it.")
     )
-    return ExitCode.PLAN_HAS_CHANGES if detailed_exitcode and found.changes else ExitCode.OK
+    return ExitCode.CHANGES if detailed_exitcode and found.changes else ExitCode.OK
 
 
 @app.command("apply")

@@ -66,11 +66,9 @@ class Session:
         with endpoints(settings, os.environ) as found:
             if outlives and found.started:
                 self._keep(found)
-            os.environ.update(found.environ)
-            for name in set(os.environ) - set(found.apply_to(os.environ)):
-                del os.environ[name]
             try:
-                yield self.load()
+                with found.lead(os.environ):
+                    yield self.load()
             except DetachedError:
                 self._keep(found)
                 raise

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -58,8 +59,8 @@ def apply_plan(
     workspace = open_workspace(settings)
     wanted = wanted_resources(settings, workspace.aws.reveal)
     try:
-        with workspace.state.store.lease(settings.env):
-            return _apply(workspace, wanted, may_break, on_change or _nobody_listens)
+        with workspace.state.store.lease(settings.env) as is_lost:
+            return _apply(workspace, wanted, may_break, on_change or _nobody_listens, is_lost)
     except AlreadyRunningError as error:
         raise AlreadyRunningError(
             f"somebody else applies connections: {error.message}", hint="let it finish, then plan again"
@@ -67,7 +68,11 @@ def apply_plan(
 
 
 def _apply(
-    workspace: Workspace, wanted: list[Wanted], may_break: bool, on_change: Callable[[Change], None]
+    workspace: Workspace,
+    wanted: list[Wanted],
+    may_break: bool,
+    on_change: Callable[[Change], None],
+    is_lost: Callable[[], bool],
 ) -> Plan:
     recorded = workspace.state.read()
     plan = compare(wanted, workspace.listed(), recorded)
@@ -77,29 +82,40 @@ def _apply(
             hint="if they are meant: etltctl connections apply --yes",
             breaking="\n".join(plan.breaking) + "\n",
         )
-    ids = dict(recorded.ids)
-    ids |= {change.key: change.actual.id for change in plan.changes if change.actual}
+    ids = {**recorded.ids} | {change.key: change.actual.id for change in plan.changes if change.actual}
     done: list[str] = []
     for change in plan.changes:
-        try:
+        with _told_what_is_done(change, done):
+            if is_lost():
+                raise AlreadyRunningError(
+                    "another process has taken over, while this one slept or was cut off"
+                )
             _make(workspace, change, ids, recorded)
-        except EtltctlError as error:
-            error.facts |= {
-                "failed": f"{change.action} {change.kind} {change.name}",
-                "done": ", ".join(done) or "nothing",
-            }
-            error.hint = error.hint or "mend the cause and apply again: what is done is recorded and stays"
-            raise
-        done.append(f"{change.action} {change.kind} {change.name}")
         on_change(change)
-    left = compare(wanted, workspace.listed(), workspace.state.read())
+    _require_nothing_left(compare(wanted, workspace.listed(), workspace.state.read()))
+    return plan
+
+
+@contextmanager
+def _told_what_is_done(change: Change, done: list[str]) -> Iterator[None]:
+    """A failure in the middle tells what was done before it; all of that is recorded."""
+    told = f"{change.action} {change.kind} {change.name}"
+    try:
+        yield
+    except EtltctlError as error:
+        error.facts |= {"failed": told, "done": ", ".join(done) or "nothing"}
+        error.hint = error.hint or "mend the cause and apply again: what is done is recorded and stays"
+        raise
+    done.append(told)
+
+
+def _require_nothing_left(left: Plan) -> None:
     if left.changes:
         raise UnverifiedError(
             "Airbyte accepted the changes but does not show them",
             hint="etltctl connections plan tells what is left",
             left="\n".join(line for change in left.changes for line in change.lines()) + "\n",
         )
-    return plan
 
 
 def _make(workspace: Workspace, change: Change, ids: dict[str, str], recorded: Recorded) -> None:

@@ -74,7 +74,7 @@ class ConnectionState:
     def record(self, known: Recorded, key: str, identifier: str, hashed: str = "") -> None:
         """Notes the id and the hash of what was sent; an empty id forgets it."""
         told = {"salt": known.salt, "key": key, "id": identifier, "hash": hashed}
-        self.store.append(self.env, json.dumps(told) + "\n")
+        self.store.add(self.env, lambda _: json.dumps(told) + "\n")
 
 
 def connection_id(source: str, settings: Settings, aws: Aws) -> str:

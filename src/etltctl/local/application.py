@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Request, Response
 
+from etltctl.local.cloudformation import CloudFormationApi
 from etltctl.local.control_plane import Catalog, ControlPlane
 from etltctl.local.glue import GlueRuns
 from etltctl.local.logs import GROUPS, GlueLogs
@@ -40,13 +41,16 @@ class Application:
         self._glue = GlueRuns(state / "glue" / "runs", self._directory, self._find_job, self._spark)
         self._athena = AthenaService(state, self._directory, catalog)
         self._airbyte = AirbyteService(state, self._directory, lambda: url, self._spark.warm)
+        self._stacks = CloudFormationApi(url)
         logs = GlueLogs(self._glue.log_file, self._glue.run_ids)
         self._log_operations = logs.operations()
         self._operations: dict[str, Operation] = {
             "AWSGlue.UpdateTable": self._plane.update_table,
+            "AmazonSSM.GetParameter": self._plane.get_parameter,
             **self._glue.operations(),
             **self._athena.operations(),
         }
+        self._roles: set[str] = set()
         self._mounted: dict[str, WSGIApplication] = {
             "/airbyte/v1": self._airbyte.wsgi_app,
             "/sample": sample_app(lambda: self._airbyte.data_pack),
@@ -64,6 +68,7 @@ class Application:
     def set_up(self, stack: Mapping[str, Any]) -> dict[str, Any]:
         """Makes the stack exist; returns the connections' ids. Raises AwsError, OSError, KeyError or ValueError."""
         provision(stack, self._directory, self._call)
+        self._roles |= {job["role"] for job in stack.get("jobs", ()) if job.get("role")}
         ids = self._airbyte.configure(stack.get("connections", []), stack.get("data_pack"))
         if stack.get("warm"):
             self._spark.warm()
@@ -83,9 +88,15 @@ class Application:
                 environ["PATH_INFO"] = path.removeprefix(mount)
                 environ["SCRIPT_NAME"] = mount
                 return app
-        if _is_s3(environ):
+        service = _service(environ)
+        if service == "s3":
             return self._s3
+        if service == "cloudformation":
+            return self._stacks
         request = Request(environ)
+        scope = SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
+        if scope and scope[1] == "iam":
+            self._make_roles()
         operation = self._find_operation(request)
         return partial(_perform, operation, request) if operation else self._plane
 
@@ -94,6 +105,11 @@ class Application:
         if name in self._log_operations and any(group.encode() in _peek(request) for group in GROUPS):
             return self._log_operations[name]
         return self._operations.get(name)
+
+    def _make_roles(self) -> None:
+        """The jobs' roles, made when somebody asks: loading IAM takes a quarter of a second that no run needs."""
+        while self._roles:
+            self._plane.make_role(self._roles.pop())
 
     def _find_job(self, name: str) -> Mapping[str, Any]:
         job: dict[str, Any] = self._plane.call("AWSGlue.GetJob", {"JobName": name})["Job"]
@@ -111,12 +127,12 @@ def _perform(
     return response(environ, start_response)
 
 
-def _is_s3(environ: WSGIEnvironment) -> bool:
-    """Signed for S3, presigned, or not signed at all, as public objects are read."""
+def _service(environ: WSGIEnvironment) -> str:
+    """The service a request is signed for; S3 if it is presigned or not signed, as public objects are read."""
     authorization = environ.get("HTTP_AUTHORIZATION", "")
     if scope := SCOPE.search(authorization):
-        return scope[1] == "s3"
-    return not authorization and "HTTP_X_AMZ_TARGET" not in environ
+        return scope[1]
+    return "" if authorization or "HTTP_X_AMZ_TARGET" in environ else "s3"
 
 
 def _peek(request: Request) -> bytes:

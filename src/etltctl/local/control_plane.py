@@ -24,7 +24,17 @@ MOTO_VERSION = "5.2.5"  # its backends are private API and are pickled: another 
 SNAPSHOT_FORMAT = 1
 KEPT_SERVICES = ("athena", "glue", "iam", "lakeformation", "logs", "secretsmanager", "ssm")
 LOOKING = re.compile(r"(Get|List|Describe|BatchGet|Filter|Search|Lookup|Check)")
-SERVICES = {"AWSGlue": "glue", "AmazonAthena": "athena"}
+GLUE_TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "glue.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ],
+}
+SERVICES = {"AWSGlue": "glue", "AmazonAthena": "athena", "AmazonSSM": "ssm"}
+UBUNTU = (
+    "/aws/service/canonical/ubuntu/",
+    "ami-1e749f67",
+)  # of Canonical's parameters, moto has the images alone
 
 log = getLogger(__name__)
 
@@ -74,6 +84,22 @@ class ControlPlane:
             )
         return answer
 
+    def make_role(self, name: str) -> None:
+        """An IAM role that Glue may take, unless it is there."""
+        from werkzeug.test import Client
+
+        scope = "Credential=etltctl/20000101/us-east-1/iam/aws4_request"
+        Client(self).post(
+            "/",
+            headers={"Host": "iam.amazonaws.com", "Authorization": f"AWS4-HMAC-SHA256 {scope}"},
+            data={
+                "Action": "CreateRole",
+                "Version": "2010-05-08",
+                "RoleName": name,
+                "AssumeRolePolicyDocument": json.dumps(GLUE_TRUST),
+            },
+        )
+
     def update_table(self, body: dict[str, Any]) -> dict[str, Any]:
         """Glue's UpdateTable with its compare-and-swap, which moto leaves out."""
         expected = body.get("VersionId")
@@ -87,6 +113,14 @@ class ControlPlane:
                         f"Update table failed: version {expected} was replaced by version {current}.",
                     )
             return self.call("AWSGlue.UpdateTable", body)
+
+    def get_parameter(self, body: dict[str, Any]) -> dict[str, Any]:
+        """SSM's GetParameter with the images that Canonical names."""
+        prefix, image = UBUNTU
+        name = str(body.get("Name", ""))
+        if name.startswith(prefix):
+            return {"Parameter": {"Name": name, "Type": "String", "Value": image, "Version": 1}}
+        return self.call("AmazonSSM.GetParameter", body)
 
     def _loaded(self) -> WSGIApplication:
         with self._lock:

@@ -32,7 +32,12 @@ def provision(stack: Mapping[str, Any], directory: S3Directory, call: Call) -> N
 
 def _provide_workgroup(workgroup: Mapping[str, Any], call: Call) -> None:
     place = workgroup["output_location"]
-    configuration = {"ResultConfiguration": {"OutputLocation": place}, "EnforceWorkGroupConfiguration": True}
+    cutoff = workgroup.get("max_scan_bytes")
+    configuration = {
+        "ResultConfiguration": {"OutputLocation": place},
+        "EnforceWorkGroupConfiguration": True,
+        **({"BytesScannedCutoffPerQuery": cutoff} if cutoff else {}),
+    }
     asked = {"Name": workgroup["name"], "Configuration": configuration}
     _create(call, "AmazonAthena.CreateWorkGroup", asked, "InvalidRequestException")
 

@@ -27,6 +27,7 @@ def describe_stack(settings: Settings, environ: Mapping[str, str]) -> dict[str, 
         "workgroup": {
             "name": settings.athena.workgroup,
             "output_location": settings.athena.output_location,
+            "max_scan_bytes": settings.athena.max_scan_bytes,
         },
         "jobs": [_job(name, settings) for name in settings.glue.jobs],
         "connections": [_connection(name, settings, environ) for name in settings.sources],

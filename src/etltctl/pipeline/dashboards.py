@@ -7,21 +7,55 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from etltctl.extracting import Wish, write_table
-from etltctl.pipeline.model import StepResult
+from etltctl.pipeline.model import Begun, StepResult
+from etltctl.pipeline.remotes import RefreshRemote
 from etltctl.pipeline.services import Services
-from etltctl.pipeline.work import Work, require_success
+from etltctl.pipeline.work import Found, Work, require_success
 from etltctl.runs import RefreshJob, State, Verb
-from etltctl.tableau import Datasource, Tableau
+from etltctl.tableau import Datasource
 from etltctl.waiting import Waiter
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 
-def run_tableau(work: Work) -> StepResult:
-    """Publishes an extract of the data source's table, or has the server refresh its extract."""
+def start_refresh(work: Work) -> Found | None:
+    """The refresh that an earlier try of this run started, if it lives or succeeded; else one more.
+
+    None for a data source that gets an extract published, and for a refresh that was queued already and is not listed.
+    """
+    if work.services.settings.tableau.datasources[work.step.name].table:
+        return None
+    tableau, step = work.services.tableau, str(work.step)
+    found = tableau.find(*named(work.step.name, work.services.settings))
+    before = work.ledger.last(step, "remote.started", "remote.adopted")
+    if before is not None:
+        job = tableau.look_at(before["remote_id"], found.name)
+        if job.state is not State.FAILED:
+            verb = Verb.ADOPTED if job.state is State.RUNNING else Verb.REUSED
+            return Found(verb, job, before.get("ours", True))
+    verb, job = tableau.refresh(found)
+    if job.id:
+        return Found(verb, job, verb is Verb.STARTED)
+    text = f"a refresh of {job.name} was queued already and the server does not list it; not waited for"
+    work.ledger.note("warning.degraded", step, message=text)
+    return None
+
+
+def finish_tableau(work: Work, begun: Begun, job: RefreshJob | None) -> StepResult:
+    """Publishes an extract of the data source's table, or waits for the refresh that was started."""
     wanted = work.services.settings.tableau.datasources[work.step.name]
-    return _publish_once(work) if wanted.table else _refresh(work)
+    if wanted.table:
+        return _publish_once(work)
+    facts = {"layer": "tableau", "datasource": named(work.step.name, work.services.settings)[0]}
+    if job is None:
+        return StepResult(str(work.step), Verb.ADOPTED, facts=facts)
+    remote = RefreshRemote(work.services, work.step.name, job.id)
+    ended = work.see_through(job, remote, is_ours=begun.is_ours)
+    require_success(
+        ended, hint=f"the lake is up to date, Tableau is not; then: etltctl retry {work.ledger.run_id}"
+    )
+    return StepResult(str(work.step), begun.verb, ended.id, facts={**facts, "state": ended.word})
 
 
 def publish_file(file: Path, settings: Settings, name: str = "", project: str = "") -> Datasource:
@@ -75,40 +109,6 @@ def _publish_once(work: Work) -> StepResult:
 def _published(work: Work, verb: Verb, told: Any) -> StepResult:
     facts = {"layer": "tableau", **{name: told[name] for name in ("rows", "tables", "datasource")}}
     return StepResult(str(work.step), verb, told["remote_id"], facts=facts)
-
-
-def _refresh(work: Work) -> StepResult:
-    """The refresh that an earlier try of this run started, if it lives or succeeded; else one more."""
-    tableau, step = work.services.tableau, str(work.step)
-    found = tableau.find(*named(work.step.name, work.services.settings))
-    before = work.ledger.last(step, "remote.started", "remote.adopted")
-    job = tableau.look_at(before["remote_id"], found.name) if before and before["remote_id"] else None
-    if job is not None and job.state is not State.FAILED:
-        verb = Verb.ADOPTED if job.state is State.RUNNING else Verb.REUSED
-    else:
-        verb, job = tableau.refresh(found)
-    job = _seen_through(work, tableau, verb, job)
-    return StepResult(
-        step, verb, job.id, facts={"layer": "tableau", "datasource": found.name, "state": job.word}
-    )
-
-
-def _seen_through(work: Work, tableau: Tableau, verb: Verb, job: RefreshJob) -> RefreshJob:
-    if not job.id:
-        text = f"a refresh of {job.name} was queued already and the server does not list it; not waited for"
-        work.ledger.note("warning.degraded", str(work.step), message=text)
-        return job
-    ended = work.see_through(
-        verb,
-        job,
-        lambda: tableau.look_at(job.id, job.name),
-        waiter=_waiter(work.services.settings),
-        stop=(lambda: tableau.cancel(job.id)) if verb is Verb.STARTED else None,
-    )
-    require_success(
-        ended, hint=f"the lake is up to date, Tableau is not; then: etltctl retry {work.ledger.run_id}"
-    )
-    return ended
 
 
 def _waiter(settings: Settings) -> Waiter:

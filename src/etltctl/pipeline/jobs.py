@@ -4,53 +4,42 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from etltctl.errors import BudgetError
-from etltctl.pipeline.model import StepResult
+from etltctl.pipeline.model import Begun, StepResult, begun_after
 from etltctl.pipeline.refreshing import table_facts
-from etltctl.pipeline.work import Work, require_success
+from etltctl.pipeline.remotes import GlueRemote
+from etltctl.pipeline.work import Found, Work, require_success
 from etltctl.runs import JobRun, State, Verb
-from etltctl.waiting import Waiter
-
-# Glue itself ends a run at its timeout; waiting longer than that means that Glue does not answer.
-GLUE_GRACE_S = 900
 
 
-def run_glue(work: Work) -> StepResult:
-    """Runs the Glue job and publishes the versions it wrote."""
-    glue, job = work.services.glue, work.step.name
-    verb, run = start_glue(work)
-    waiter = Waiter(
-        timeout=work.services.settings.glue.jobs[job].timeout_minutes * 60 + GLUE_GRACE_S,
-        expected=tuple(glue.durations(job)) if verb is not Verb.REUSED else (),
-    )
-    run = _follow(work, verb, run, waiter)
-    cost = _note_cost(work, run) if verb is not Verb.REUSED else {}
+def finish_glue(work: Work, begun: Begun, run: JobRun) -> StepResult:
+    """Sees the run through and publishes the versions it wrote."""
+    run = _followed(work, run)
+    cost = _note_cost(work, run) if begun.verb != Verb.REUSED else {}
     require_success(
         run,
         hint=f"published tables stay as they were; mend the cause, then: etltctl retry {work.ledger.run_id}",
         log="\n".join(work.services.logs.last_lines(run)) if run.state is not State.SUCCEEDED else "",
     )
     facts = _published_once(work, json.loads(run.arguments["--outputs"]))
-    return StepResult(str(work.step), verb, run.id, facts={**facts, **cost})
+    return StepResult(str(work.step), begun.verb, run.id, facts={**facts, **cost})
 
 
-def _follow(work: Work, verb: Verb, run: JobRun, waiter: Waiter) -> JobRun:
+def _followed(work: Work, run: JobRun) -> JobRun:
     """The run in its final state, or the last of the retries that Glue itself made of it."""
-    glue = work.services.glue
-    ended = work.see_through(
-        verb,
-        run,
-        lambda: glue.look_at(run.name, run.id),
-        waiter=waiter,
-        stop=lambda: glue.stop(run),
-    )
-    retry = glue.retry_of(ended) if ended.state is State.FAILED else None
-    return ended if retry is None else _follow(work, Verb.ADOPTED, retry, waiter)
+    remote = GlueRemote(work.services, run.name, run.id)
+    ended = work.see_through(run, remote, is_ours=True)
+    retry = remote.successor(ended)
+    if retry is None:
+        return ended
+    work.record_start(Found(Verb.ADOPTED, retry), GlueRemote(work.services, retry.name, retry.id))
+    return _followed(replace(work, waited=0.0), retry)
 
 
-def start_glue(work: Work) -> tuple[Verb, JobRun]:
+def start_glue(work: Work) -> Found:
     """Starts the job once, or finds the run of it that belongs to this run id."""
     settings = work.services.settings
     job = settings.glue.jobs[work.step.name]
@@ -67,7 +56,9 @@ def start_glue(work: Work) -> tuple[Verb, JobRun]:
         }
 
     work.ledger.append("remote.intended", str(work.step), run_key=work.run_key)
-    return work.services.glue.start_or_adopt(work.step.name, work.run_key, arguments)
+    since = begun_after(work.ledger.run_id)
+    glue = work.services.glue
+    return Found(*glue.start_or_adopt(work.step.name, work.run_key, arguments, since=since))
 
 
 def _require_budget(work: Work) -> None:
@@ -104,6 +95,6 @@ def _published_once(work: Work, outputs: Mapping[str, str]) -> dict[str, Any]:
     before = work.ledger.last(str(work.step), "publish.switched")
     if before is not None:
         return {"layer": layer, "rows": before["rows"], "tables": before["tables"]}
-    published = table_facts(work.services.lake.publish(outputs))
+    published = table_facts(work.services.lake.publish(outputs, work.ledger.run_id))
     work.ledger.append("publish.switched", str(work.step), **published)
     return {"layer": layer, **published}

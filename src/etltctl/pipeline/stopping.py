@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from etltctl.ledger import Event, Ledger
-from etltctl.pipeline.model import Step, remote_runs
+from etltctl.pipeline.model import remote_runs
+from etltctl.pipeline.remotes import remote_of
 from etltctl.pipeline.services import Services
 from etltctl.runs import Run, State
 
@@ -21,25 +22,12 @@ def cancel_run(events: Sequence[Event], settings: Settings) -> list[Run]:
     """
     services = Services(settings)
     ledger = Ledger(services.store, str(events[0]["run_id"]), settings.env)
-    found = []
+    found: list[Run] = []
     for step, remote_id in remote_runs(events):
-        run = _look(services, step, remote_id)
+        remote = remote_of(step, services, remote_id)
+        run = remote.look()
         found.append(run)
-        if run.state is not State.RUNNING:
-            continue
-        if step.kind == "sync":
-            services.airbyte.cancel(services.airbyte.look_at(remote_id, step.name))
-        elif step.kind == "tableau":
-            services.tableau.cancel(remote_id)
-        else:
-            services.glue.stop(services.glue.look_at(step.name, remote_id))
-        ledger.append("remote.stopped", str(step), remote_id=remote_id, stopped_by="runs cancel")
+        if run.state is State.RUNNING:
+            remote.stop()
+            ledger.append("remote.stopped", str(step), remote_id=remote_id, stopped_by="runs cancel")
     return found
-
-
-def _look(services: Services, step: Step, remote_id: str) -> Run:
-    if step.kind == "sync":
-        return services.airbyte.look_at(remote_id, step.name)
-    if step.kind == "tableau":
-        return services.tableau.look_at(remote_id, step.name)
-    return services.glue.look_at(step.name, remote_id)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from typing import TypeVar, cast
 
 from etltctl.errors import DetachedError, EtltctlError, RunFailedError
 from etltctl.ledger import Ledger
 from etltctl.pipeline.model import Step, run_key
+from etltctl.pipeline.remotes import Remote
 from etltctl.pipeline.services import Services
 from etltctl.runs import Run, State, Verb
-from etltctl.waiting import Waiter
 
 R = TypeVar("R", bound=Run)
 
@@ -28,14 +28,24 @@ def always_stop(run: Run, may_ask: bool) -> str:  # noqa: ARG001 - the same shap
 
 
 @dataclass(frozen=True)
+class Found:
+    """The remote run of a step, and what its start did; what somebody else started is not ours to stop."""
+
+    verb: Verb
+    run: Run
+    is_ours: bool = True
+
+
+@dataclass(frozen=True)
 class Work:
-    """One step of one run, and all it needs."""
+    """One step of one run, and all it needs; `waited` is how long another process waited for it, in seconds."""
 
     pipeline: str
     step: Step
     services: Services
     ledger: Ledger
     on_interrupt: OnInterrupt = always_stop
+    waited: float = 0.0
 
     @property
     def run_key(self) -> str:
@@ -50,17 +60,24 @@ class Work:
         again = f".g{generation}" if generation else ""
         return f"{self.ledger.run_id}{again}" + (f".{failed_before + 1}" if failed_before else "")
 
-    def see_through(
-        self, verb: Verb, run: R, look: Callable[[], R], *, waiter: Waiter, stop: Callable[[], object] | None
-    ) -> R:
-        """The run in its final state, its start and progress on record.
+    def record_start(self, found: Found, remote: Remote) -> None:
+        """Puts on record what the start did; an interrupt stops the run or leaves it."""
+        run = found.run
+        others = {} if found.is_ours else {"ours": False}
+        with self._decided_if_interrupted(run, remote if found.is_ours else None):
+            facts = {"service": run.service, "remote_id": run.id, "state": run.word}
+            self.ledger.append(f"remote.{found.verb}", str(self.step), **facts, **others)
 
-        An interrupt stops it or leaves it, as `on_interrupt` says; what somebody else started goes on (no `stop`).
+    def see_through(self, run: R, remote: Remote, *, is_ours: bool) -> R:
+        """The run in its final state, its progress on record.
+
+        An interrupt stops it or leaves it, as `on_interrupt` says; what somebody else started goes on.
         """
-        with self._decided_if_interrupted(run, stop):
-            self.ledger.append(
-                f"remote.{verb}", str(self.step), service=run.service, remote_id=run.id, state=run.word
-            )
+        if run.state is not State.RUNNING:
+            return run
+        look = cast(Callable[[], R], remote.look)
+        with self._decided_if_interrupted(run, remote if is_ours else None):
+            waiter = replace(remote.waiter(), waited=self.waited)
             return waiter.wait(run, look, on_look=self._progress())
 
     def _progress(self) -> Callable[[Run], None]:
@@ -79,12 +96,12 @@ class Work:
         return on_look
 
     @contextmanager
-    def _decided_if_interrupted(self, run: Run, stop: Callable[[], object] | None) -> Iterator[None]:
+    def _decided_if_interrupted(self, run: Run, remote: Remote | None) -> Iterator[None]:
         try:
             yield
         except (KeyboardInterrupt, SystemExit) as interrupt:
             step = str(self.step)
-            if stop is None:
+            if remote is None:
                 text = f"{run.id} goes on: it is not of this run"
                 self.ledger.note("warning.degraded", step, message=text)
                 raise
@@ -95,7 +112,7 @@ class Work:
                     hint=f"come back to it: etltctl runs watch {self.ledger.run_id}",
                 ) from interrupt
             try:
-                stop()
+                remote.stop()
                 self.ledger.note("remote.stopped", step, remote_id=run.id, stopped_by="interrupt")
             except EtltctlError as error:
                 text = f"{run.id} may go on: {error.message}"

@@ -12,12 +12,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from etltctl.errors import ConfigurationError
+from etltctl.settings.apart import overlaps, unknown_tables
 from etltctl.settings.complaints import complaint, problem
 from etltctl.settings.layers import Layer, first_layer
-from etltctl.settings.model import Settings, SettingValue, is_secret
+from etltctl.settings.model import Settings, SettingValue
 from etltctl.settings.places import Path as KeyPath
 from etltctl.settings.places import key_places
-from etltctl.settings.secrets import masked
+from etltctl.settings.secrets import is_secret, masked
 from etltctl.settings.shipped import project_file
 
 FILE = "etltctl.toml"
@@ -206,7 +207,9 @@ def _validated(data: Mapping[str, Any], layers: list[Layer]) -> Settings:
 
 
 def cross_checks(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
-    """What no single value can tell: steps that name nothing, and seasons without end."""
+    """What no single value can tell: steps and tables that name nothing, places within places, seasons without end."""
+    yield from overlaps(settings)
+    yield from unknown_tables(settings)
     things = {
         "sync": list(settings.sources),
         "glue": list(settings.glue.jobs),

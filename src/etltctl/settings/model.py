@@ -16,7 +16,10 @@ from pydantic import (
     field_validator,
 )
 
+from etltctl.settings.airflow import Airflow
+from etltctl.settings.checks import Contracts, TableRules
 from etltctl.settings.connections import Connected, Destination
+from etltctl.settings.infra import Infra
 from etltctl.settings.section import LAYERS, SIZE_UNITS, Bucket, Folder, Secret, Section, Size, TableName
 from etltctl.settings.shipped import project_file
 from etltctl.settings.tableau import Tableau
@@ -49,13 +52,20 @@ def _stream(text: str) -> str:
 
 
 class Lake(Section):
-    """Where the layers lie, and how many versions of a table are kept."""
+    """Where the layers lie, and how long versions of a table are kept.
+
+    A version that is not current is deleted when `keep_versions` newer ones exist and it has been out of use for
+    `grace_minutes`, which must be longer than the longest query; one that was never published after
+    `keep_unpublished_days`.
+    """
 
     bronze: Bucket
     silver: Bucket
     gold: Bucket
     scripts: Bucket
     keep_versions: int = Field(3, ge=1)
+    grace_minutes: int = Field(300, ge=0)
+    keep_unpublished_days: int = Field(14, ge=1)
 
     def root(self, layer: str) -> str:
         """Where the layer's tables lie; rows that silver refused have a folder of their own beside its tables."""
@@ -107,13 +117,16 @@ class HttpSource(Source):
 
 
 class Airbyte(Section):
-    """Airbyte's public API, how long a sync may take, the workspace and the destination of connections as code."""
+    """Airbyte's public API, how long a sync may take, the workspace and the destination of connections as code.
+
+    `workspace_id` may be left unset where the application sees one workspace only.
+    """
 
     url: str
     client_id: Annotated[Secret, BeforeValidator(_as_text)]
     client_secret: Annotated[Secret, BeforeValidator(_as_text)]
     timeout_minutes: int = Field(180, ge=1)
-    workspace_id: Annotated[str, BeforeValidator(_as_text)] = ""  # the only one there is, unless named
+    workspace_id: Annotated[str, BeforeValidator(_as_text)] = ""
     destination: Destination = Destination()
 
 
@@ -211,9 +224,13 @@ class Settings(Section):
     glue: Glue = Glue()
     athena: Athena
     prices: Prices = Prices()
+    tables: dict[TableName, TableRules] = {}
+    contracts: Contracts = Contracts()
     pipelines: dict[str, Pipeline] = {}
     tableau: Tableau = Tableau()
     local: Local = Local()
+    airflow: Airflow = Airflow()
+    infra: Infra = Infra()
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
     _shown: tuple[SettingValue, ...] = PrivateAttr(default=())
@@ -222,6 +239,11 @@ class Settings(Section):
         """Every setting with its origin, secrets masked."""
         return self._shown
 
+    @property
+    def folder(self) -> Path:
+        """Where the settings file lies, or the working folder."""
+        return self._folder
+
     def stream_locations(self, source: str) -> dict[str, str]:
         """Where the source's streams lie in bronze, by table name."""
         found = self.sources[source]
@@ -229,6 +251,18 @@ class Settings(Section):
         if isinstance(found, MongodbSource):
             return {f"{source}_{name}": f"{root}/{found.database}/{name}/" for name in found.collections}
         return {f"{source}_{name}": f"{root}/{name}/" for name in found.streams}
+
+    def rules(self, table: str) -> TableRules:
+        """What is promised of `layer.table`; nothing where nobody says."""
+        return self.tables.get(table) or TableRules.model_validate({})
+
+    @property
+    def contracts_folder(self) -> Path:
+        """Where the contracts of the tables are kept."""
+        if self.contracts.folder is not None:
+            return self._folder / self.contracts.folder
+        is_remote = self.state.startswith("s3://")
+        return self._folder / "contracts" if is_remote else Path(self.state) / "contracts"
 
     def script_path(self, job: str) -> Path:
         """The job's script: beside the settings file, or the one the package ships."""
@@ -252,19 +286,6 @@ class Settings(Section):
     def keep(self, folder: Path, shown: tuple[SettingValue, ...]) -> None:
         """Notes where the settings came from; called once, by the loader."""
         self._folder, self._shown = folder, shown
-
-
-SECRET_KEYS = (
-    r"airbyte\.client_(id|secret)",
-    r"airbyte\.destination\.(access_key_id|secret_access_key)",
-    r"sources\.[^.]+\.uri",
-    r"tableau\.token_(name|secret)",
-)
-
-
-def is_secret(key: str) -> bool:
-    """Whether the value of this setting may hold a secret."""
-    return any(re.fullmatch(pattern, key) for pattern in SECRET_KEYS)
 
 
 def every_key() -> set[str]:

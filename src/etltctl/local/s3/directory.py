@@ -70,6 +70,7 @@ class S3Directory:
         if self.list_objects(bucket):
             raise AwsError("BucketNotEmpty", "The bucket you tried to delete is not empty", 409)
         shutil.rmtree(self.path(bucket))
+        shutil.rmtree(self.configuration_file(bucket, ""), ignore_errors=True)
 
     def buckets(self) -> list[str]:
         """Every bucket, sorted."""
@@ -78,6 +79,11 @@ class S3Directory:
     def has_bucket(self, bucket: str) -> bool:
         """Whether the bucket exists."""
         return self.path(bucket).is_dir()
+
+    def configuration_file(self, bucket: str, name: str) -> Path:
+        """Where a configuration of the bucket is kept."""
+        self.path(bucket)  # refuses a name that leads elsewhere
+        return self._meta / ".configurations" / bucket / name
 
     # objects
 
@@ -200,9 +206,23 @@ class S3Directory:
                         found.append(self._info(bucket, key, path))
         return sorted(found, key=lambda info: info.key.encode())
 
-    def delete_object(self, bucket: str, key: str) -> None:
-        """Removes the object; one that is not there is no error. Folders left empty go too."""
+    def delete_object(self, bucket: str, key: str, *, if_match: str = "") -> None:
+        """Removes the object, only with this ETag if one is given; one that is not there is no error.
+
+        Folders left empty go too.
+        """
         self._check_bucket(bucket)
+        if not if_match:
+            self._delete(bucket, key)
+            return
+        with self._conditional:
+            if self.path(bucket, key).is_file() and self.head_object(bucket, key).etag != if_match:
+                raise AwsError(
+                    "PreconditionFailed", "At least one of the pre-conditions you specified did not hold", 412
+                )
+            self._delete(bucket, key)
+
+    def _delete(self, bucket: str, key: str) -> None:
         path = self.path(bucket, key)
         with suppress(FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError):
             path.unlink()

@@ -1,0 +1,67 @@
+"""The embedded endpoints: what they answer, from the code that answers, and how true they are to the real ones."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from etltctl.local import fidelity
+
+SOURCES = Path(fidelity.__file__).parent
+SERVICE_NAMES = {"AWSGlue": "Glue", "AmazonAthena": "Athena", "Logs_20140328": "CloudWatch Logs"}
+
+
+def endpoints_table() -> str:
+    """The README's table."""
+    rows = [f"| {each.service} | {each.embedded} | {'; '.join(each.missing)} |" for each in fidelity.SERVICES]
+    return "\n".join(["| | embedded | not modelled |", "| --- | --- | --- |", *rows, ""])
+
+
+def endpoints_page() -> str:
+    """The page."""
+    parts = [
+        "# The embedded endpoints\n",
+        "etltctl only ever talks to Airbyte's public API and to AWS's API; locally it talks to a small server on "
+        "127.0.0.1 that speaks both. This is how true that server is to the real services.\n",
+    ]
+    for each in fidelity.SERVICES:
+        parts.append(f"## {each.service}\n\n{each.embedded[0].upper()}{each.embedded[1:]}.\n")
+        parts += ["| same | differs | not modelled |", "| --- | --- | --- |"]
+        cells = ("; ".join(texts) for texts in (each.same, each.differs, each.missing))
+        parts.append(f"| {' | '.join(cells)} |\n")
+    parts.append("## What is answered\n")
+    parts.append(
+        "By etltctl's own server; every other operation of Glue, Athena, IAM, Lake Formation, Secrets Manager and "
+        "SSM is answered by moto.\n"
+    )
+    for service, operations in aws_operations().items():
+        parts.append(f"- {service}: {', '.join(f'`{name}`' for name in operations)}")
+    parts.append(f"- Airbyte: {', '.join(f'`{call}`' for call in airbyte_calls())}\n")
+    return "\n".join(parts)
+
+
+def aws_operations() -> dict[str, list[str]]:
+    """The operations the server itself answers, by service."""
+    found: dict[str, set[str]] = {name: set() for name in SERVICE_NAMES.values()}
+    for file in SOURCES.rglob("*.py"):
+        for target, name in re.findall(
+            r'"(AWSGlue|AmazonAthena|Logs_20140328)\.([A-Z]\w+)": ', file.read_text("utf-8")
+        ):
+            found[SERVICE_NAMES[target]].add(name)
+    return {service: sorted(names) for service, names in found.items()}
+
+
+def airbyte_calls() -> list[str]:
+    """The calls of Airbyte's public API that are answered, as method and path."""
+    text = "".join(file.read_text("utf-8") for file in sorted((SOURCES / "airbyte").glob("*.py")))
+    calls = re.findall(r'\(\s*"(GET|POST|PUT|PATCH|DELETE)", (r?)"(/[^"]*)"', text)
+    return sorted({f"{method} {_readable(path) if raw else path}" for method, raw, path in calls})
+
+
+def _readable(pattern: str) -> str:
+    return (
+        re.sub(r"\(\[\^/\]\+\)|\(\\d\+\)", "{id}", pattern)
+        .replace("(", "{")
+        .replace(")", "}")
+        .replace("\\", "")
+    )

@@ -1,0 +1,80 @@
+"""How true the embedded services are to the real ones: what is the same, what differs, what is not modelled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """One service: in a word what it is, then what holds, what is otherwise, and what is not there at all."""
+
+    service: str
+    embedded: str
+    same: tuple[str, ...]
+    differs: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+SERVICES = (
+    Fidelity(
+        "S3",
+        "a plain directory, `.etltctl/s3/BUCKET/KEY`",
+        (
+            "put, get, ranges, lists with delimiter and pages, multipart, copy, delete",
+            "conditional put and get, ETags, user metadata, presigned URLs",
+        ),
+        ("objects are files you can open; any credentials are good",),
+        ("versioning, policies and ACLs, encryption, storage classes, a key that is both object and folder",),
+    ),
+    Fidelity(
+        "Airbyte",
+        "the public API with tokens, jobs, states and 409s; extracts for real",
+        (
+            "tokens that expire, job states and their order, `try-again-later`, problems as JSON, pages of lists",
+            "the S3 destination's Parquet: file names, `_airbyte_` columns, generations, types",
+        ),
+        (
+            "one attempt a job; connections come from the settings",
+            "MongoDB is read by `find`, not by change streams",
+        ),
+        ("CDC, schedules, refreshes and clears, destinations other than S3",),
+    ),
+    Fidelity(
+        "Glue",
+        "runs your script on Spark 3.5.6 and Java 17, those of Glue 5.1, as a process",
+        (
+            "job definitions, arguments, run states and their order, concurrent-run limits, timeouts, stops",
+            "logs in both CloudWatch groups; `--extra-py-files` and `--extra-files`",
+        ),
+        ("two threads of this machine whatever the worker type; nothing is billed",),
+        ("DynamicFrames, bookmarks, queues and WAITING, auto-scaling, several machines",),
+    ),
+    Fidelity(
+        "Athena",
+        "your SQL, translated to DuckDB over the catalog's tables",
+        (
+            "query states, results as CSV on S3 and by page, column types, errors in Athena's words",
+            "client request tokens, workgroups with their output location",
+        ),
+        ("DuckDB has functions and implicit casts that Athena refuses; bytes scanned are the files' sizes",),
+        ("EXPLAIN, SHOW CREATE TABLE, DDL, `information_schema`, federated queries",),
+    ),
+    Fidelity(
+        "Catalog, IAM, Lake Formation and the rest",
+        "moto",
+        (
+            "databases, tables, partitions, compare-and-swap of table versions",
+            "roles, grants and secrets as records",
+        ),
+        ("records outlive the server",),
+        ("IAM and Lake Formation are recorded, not enforced; policies are not simulated",),
+    ),
+    Fidelity(
+        "MongoDB",
+        "SecantusDB, a wire server on WiredTiger, in a process of its own",
+        ("the wire protocol, BSON types, indexes",),
+        ("it serves the sample only: set `sources.mongodb.uri` to read a real one",),
+        ("replica sets, change streams",),
+    ),
+)
