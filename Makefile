@@ -78,6 +78,7 @@ tableau-test: $(VENV)/.tableau  ## write Hyper extracts with Tableau's own engin
 bench: $(VENV)/.bench  ## measure what the README claims (needs ETLTCTL_DATA_PACK, takes minutes)
 	$(BIN)/python benchmarks/waiting.py
 	$(BIN)/python benchmarks/front.py
+	$(BIN)/python benchmarks/refresh.py
 	$(BIN)/python benchmarks/jobs.py
 
 docs: $(VENV)/.docs  ## write the reference pages from the code, build the site into site/

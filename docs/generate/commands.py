@@ -10,6 +10,7 @@ import typer
 from etltctl.cli.app import app
 
 WIDTH = 100
+COLUMN = 45
 
 
 def commands() -> Iterator[tuple[str, click.Command]]:
@@ -23,6 +24,33 @@ def _below(name: str, command: click.Command) -> Iterator[tuple[str, click.Comma
         return
     for word, inner in command.commands.items():
         yield from _below(f"{name} {word}", inner)
+
+
+def commands_block() -> str:
+    """The README's list: a line a command, a group of commands on one."""
+    told = [
+        (f"etltctl {name} {_inside(command)}".rstrip(), _sentence(command))
+        for name, command in typer.main.get_command(app).commands.items()  # type: ignore[attr-defined]
+    ]
+    lines = [
+        f"{name:<{COLUMN}} {text}" if len(name) < COLUMN else f"{name}\n{'':<{COLUMN}} {text}"
+        for name, text in told
+    ]
+    return "\n".join(["```", *lines, "```", ""])
+
+
+def _inside(command: click.Command) -> str:
+    """A group's commands, or a command's arguments."""
+    if isinstance(command, click.Group):
+        return "|".join(command.commands)
+    context = click.Context(command)
+    arguments = (each for each in command.params if isinstance(each, click.Argument))
+    return " ".join(argument.make_metavar(context).partition(":")[0] for argument in arguments)
+
+
+def _sentence(command: click.Command) -> str:
+    text = " ".join((command.help or "").partition("\n\n")[0].split()).partition("; ")[0].rstrip(".")
+    return text[:1].lower() + text[1:]
 
 
 def commands_page() -> str:

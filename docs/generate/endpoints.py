@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from pathlib import Path
 
 from etltctl.local import fidelity
@@ -41,14 +42,21 @@ def endpoints_page() -> str:
 
 
 def aws_operations() -> dict[str, list[str]]:
-    """The operations the server itself answers, by service."""
-    found: dict[str, set[str]] = {name: set() for name in SERVICE_NAMES.values()}
-    for file in SOURCES.rglob("*.py"):
-        for target, name in re.findall(
-            r'"(AWSGlue|AmazonAthena|Logs_20140328)\.([A-Z]\w+)": ', file.read_text("utf-8")
-        ):
-            found[SERVICE_NAMES[target]].add(name)
-    return {service: sorted(names) for service, names in found.items()}
+    """The operations the server itself answers, by service: those it was made with, in a folder of its own."""
+    from etltctl.local.application import Application
+
+    with tempfile.TemporaryDirectory() as folder:
+        application = Application(Path(folder), "http://127.0.0.1:1")
+        try:
+            names = {*application._operations, *application._log_operations}
+        finally:
+            application.close()
+    found: dict[str, list[str]] = {}
+    for name in sorted(names):
+        target, _, operation = name.rpartition(".")
+        if target and not target.startswith("etltctl"):
+            found.setdefault(SERVICE_NAMES.get(target, target.removeprefix("Amazon")), []).append(operation)
+    return found
 
 
 def airbyte_calls() -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from generate.commands import commands_page
+from generate.commands import commands_block, commands_page
 from generate.endpoints import endpoints_page, endpoints_table
 from generate.python_api import python_page
 from generate.settings_page import settings_page
@@ -25,6 +25,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
 }
 # Parts of the README between `<!-- NAME -->` and `<!-- /NAME -->`.
 BLOCKS: Mapping[str, Callable[[], str]] = {
+    "commands": commands_block,
     "endpoints": endpoints_table,
     "dag": lambda: f"```python\n{(PROJECT / 'dags' / 'dag_mongodb.py').read_text('utf-8')}```\n",
 }

@@ -46,6 +46,11 @@ class Aws:
         """The account and region that the settings name."""
         return cls(profile=settings.aws.profile, region=settings.aws.region)
 
+    @property
+    def region_name(self) -> str | None:
+        """The region that is meant, wherever it is set."""
+        return self.region or self._session.region_name
+
     def client(self, service: str) -> Any:
         """A client whose calls may be repeated: reads, and writes that are the same when done twice."""
         return self._client(service, starts=False)

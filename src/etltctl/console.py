@@ -38,14 +38,17 @@ class Console:
     plain: bool = False
     stdout: TextIO = field(default_factory=lambda: sys.stdout)
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
+    is_streaming: bool = False
     _status: Any = field(default=None, repr=False)
     _named: str = ""
 
     # results
 
     def result(self, document: Mapping[str, Any], text: str) -> None:
-        """One result: as a JSON document, or as this text."""
-        if self.output is Output.TABLE:
+        """One result: as a JSON document, or as this text; said aside where stdout is a stream of events."""
+        if self.is_streaming:
+            self.say(text)
+        elif self.output is Output.TABLE:
             self._write(text)
         else:
             self._write(_as_json(document, indent=2 if self.output is Output.JSON else None))
@@ -60,6 +63,14 @@ class Console:
             self._write(_as_json({"schema": schema, **facts, "rows": listed}, indent=2))
         else:
             self._write(table(columns, rows))
+
+    def stream(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """Events as their stream has them: a line each, behind one that names the schema."""
+        from etltctl.ledger import VERSION_LINE
+
+        self._write(VERSION_LINE)
+        for event in events:
+            self._write(_as_json(event))
 
     def findings(self, schema: str, found: Sequence[tuple[str, str, str, str, str]]) -> None:
         """What was looked at: area, subject, status, evidence, fix; in a table the fix stands below its finding."""

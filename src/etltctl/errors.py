@@ -7,6 +7,7 @@ EtltctlError                      1   a step failed
 ├── BlockedError                  5   a check stopped the work before it was published
 ├── UnverifiedError               6   the service said success, the data does not
 ├── AlreadyRunningError           7   somebody else's run holds what this one needs
+│   └── DrivenElsewhereError      7   another process drives this very run
 ├── WaitTimeoutError              8   waited long enough; the remote run is still running
 ├── BudgetError                   9   the work costs more than the settings allow
 ├── DetachedError               130   interrupted; the remote run goes on, as was asked
@@ -46,7 +47,7 @@ class EtltctlError(Exception):
     (ids, names, places) by name, in the order they should be read.
     """
 
-    exit_code = ExitCode.FAILED
+    exit_code: ExitCode = ExitCode.FAILED
 
     def __init__(self, message: str, *, hint: str = "", **facts: object) -> None:
         super().__init__(message)
@@ -95,6 +96,10 @@ class AlreadyRunningError(EtltctlError):
     """Somebody else's run holds what this one needs."""
 
     exit_code = ExitCode.ALREADY_RUNNING
+
+
+class DrivenElsewhereError(AlreadyRunningError):
+    """Another process drives this very run."""
 
 
 class WaitTimeoutError(EtltctlError):

@@ -204,5 +204,8 @@ def _dpu_seconds(answer: Mapping[str, Any]) -> float:
     if "DPUSeconds" in answer:
         return float(answer["DPUSeconds"])
     workers = answer.get("NumberOfWorkers", 0)
-    billed_s = max(answer.get("ExecutionTime", 0), MINIMUM_BILLED_S) if answer.get("ExecutionTime") else 0
+    spent_s = answer.get("ExecutionTime", 0)
+    if not spent_s and answer["JobRunState"] == "RUNNING" and "StartedOn" in answer:
+        spent_s = (datetime.now(UTC) - answer["StartedOn"]).total_seconds()
+    billed_s = max(spent_s, MINIMUM_BILLED_S) if spent_s > 0 else 0
     return float(billed_s * workers * DPU_A_WORKER.get(answer.get("WorkerType", ""), 1.0))

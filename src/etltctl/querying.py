@@ -13,7 +13,7 @@ from etltctl.aws import Aws
 from etltctl.catalog import Catalog
 from etltctl.errors import UsageError
 from etltctl.publishing import ROWS, VERSION, VERSIONS
-from etltctl.runs import QueryExecution
+from etltctl.runs import QueryExecution, Verb
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -26,6 +26,7 @@ class Answer:
     athena: Athena
     execution: QueryExecution
     columns: list[Column]
+    verb: Verb = Verb.STARTED
 
     @property
     def names(self) -> list[str]:
@@ -41,30 +42,52 @@ class Answer:
         """What the query was and cost, ready for JSON."""
         return {
             "query_id": self.execution.id,
+            "verb": str(self.verb),
             "columns": [{"name": column.name, "type": column.type} for column in self.columns],
             "scanned_bytes": self.execution.scanned_bytes,
             "duration_ms": self.execution.duration_ms,
-            "cost_usd": cost_usd(self.execution.scanned_bytes),
+            "cost_usd": self.cost_usd,
         }
+
+    @property
+    def cost_usd(self) -> float:
+        """What the query costs at the region's price; one that was found at its end was paid before."""
+        return cost_usd(self.execution.scanned_bytes, self.athena.tb_usd)
 
     def summary(self) -> str:
         """The same on one line."""
         scanned, seconds = self.execution.scanned_bytes, self.execution.duration_ms / 1000
-        return f"{scanned:,} bytes scanned in {seconds:.2f} s, {cost_usd(scanned):.6f} USD at Athena's price"
+        told = f"{scanned:,} bytes scanned in {seconds:.2f} s, {self.cost_usd:.6f} USD at Athena's price"
+        return told if self.verb is Verb.STARTED else f"{self.verb}: {told}, once"
 
 
 def run_query(
-    sql: str, settings: Settings, *, database: str, on_look: Callable[[QueryExecution], None] | None = None
+    sql: str,
+    settings: Settings,
+    *,
+    database: str,
+    run_id: str = "",
+    on_look: Callable[[QueryExecution], None] | None = None,
 ) -> Answer:
-    """Runs the SQL and waits; raises RunFailedError with Athena's own reason. An interrupt cancels the query."""
-    athena = Athena(Aws.from_settings(settings), settings.athena.workgroup, settings.athena.output_location)
+    """Runs the SQL and waits; raises RunFailedError with Athena's own reason. An interrupt cancels the query.
+
+    The same query under the same `run_id` is started once: found running it is adopted, found done it is reused.
+    """
+    aws, verbs = Aws.from_settings(settings), [Verb.STARTED]
+    athena = Athena(
+        aws,
+        settings.athena.workgroup,
+        settings.athena.output_location,
+        on_run=lambda verb, _: verbs.append(verb),
+        tb_usd=settings.prices.of(aws.region_name).athena_tb_usd,
+    )
     execution = athena.run(
         sql,
-        uuid.uuid4().hex,
+        run_id or uuid.uuid4().hex,
         database=database or settings.athena.databases["gold"],
         on_look=on_look,
     )
-    return Answer(athena, execution, athena.columns(execution.id))
+    return Answer(athena, execution, athena.columns(execution.id), verbs[-1])
 
 
 def list_tables(settings: Settings) -> list[tuple[str, str, int | None, str, str]]:

@@ -117,6 +117,7 @@ class QueryExecution(Run):
     scanned_bytes: int = 0
     duration_ms: int = 0
     output_location: str = ""
+    submitted: datetime | None = None
     is_retryable: bool = False  # failed for a reason of Athena's own: the same query may succeed
 
 

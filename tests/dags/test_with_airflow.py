@@ -25,7 +25,7 @@ try:
     from airflow.dag_processing.dagbag import DagBag
 except ImportError:
     from airflow.models.dagbag import DagBag
-bag = DagBag(include_examples=False)
+bag = DagBag()
 assert not bag.import_errors, bag.import_errors
 told = {
     name: {

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from spoilt import SpoiltLake
 
-from etltctl.errors import UsageError, WaitTimeoutError
+from etltctl.errors import ConfigurationError, UnreachableError, UsageError, WaitTimeoutError
 from etltctl.pipeline import (
     Begun,
     describe_failure,
@@ -127,6 +127,29 @@ def test_what_does_not_exist_is_named_before_anything_starts(
     with pytest.raises(UsageError, match=says):
         start_step(pipeline, step, run_id="nothing")
     assert here.events("nothing") == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "error", "says"),
+    [
+        ("CLIENT_ID", "env:NOBODY_SET_THIS", ConfigurationError, "NOBODY_SET_THIS"),
+        ("URL", "http://127.0.0.1:1/v1", UnreachableError, "http://127.0.0.1:1/v1 did not answer"),
+    ],
+)
+def test_a_task_that_cannot_reach_airbyte_says_what_is_wrong_and_starts_nothing(
+    here: SpoiltLake,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    value: str,
+    error: type[Exception],
+    says: str,
+) -> None:
+    before = here.syncs()
+    monkeypatch.setenv(f"ETLTCTL__AIRBYTE__{variable}", value)
+    with pytest.raises(error, match=says):
+        start_step("small", "sync:api", run_id=f"wrong-{variable}")
+    assert here.syncs() == before
+    assert here.events(f"wrong-{variable}")[-1]["outcome"] == "failed"
 
 
 def test_a_failed_task_is_told_with_its_cause_the_run_s_steps_and_what_to_do(here: SpoiltLake) -> None:

@@ -14,7 +14,10 @@ from etltctl.errors import ConfigurationError, ExitCode, UsageError
 from etltctl.scaffold import TEMPLATES, lay_out
 from etltctl.settings import load_settings
 
-FILES = ["etltctl.toml", "dags/dag_mongodb.py", "dags/dag_api.py", "tests/test_lake.py", ".gitignore"]
+FILES = [
+    "etltctl.toml", "dags/dag_mongodb.py", "dags/dag_api.py", "contracts/bronze.api_circuits.toml",
+    "tests/test_lake.py", ".gitignore",
+]  # fmt: skip
 
 
 def test_the_files_are_written_and_named(tmp_path: Path) -> None:
@@ -73,4 +76,5 @@ def test_the_tests_of_a_new_project_pass_at_once(tmp_path: Path) -> None:
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error::pytest.PytestWarning"],
         cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
-    assert "5 passed" in done.stdout, done.stdout + done.stderr
+    assert "6 passed" in done.stdout, done.stdout + done.stderr
+    assert [file.name for file in (tmp_path / "contracts").iterdir()] == ["bronze.api_circuits.toml"]

@@ -5,7 +5,8 @@ settings: a DAG file is parsed again and again.
 """
 
 from etltctl.airflow.lake import tables
-from etltctl.airflow.operator import DAG, StepOperator
+from etltctl.airflow.operator import StepOperator
 from etltctl.airflow.telling import tell_failure
+from etltctl.airflow.versions import DAG
 
 __all__ = ["DAG", "StepOperator", "tables", "tell_failure"]

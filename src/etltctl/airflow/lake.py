@@ -5,15 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-try:
-    from airflow.sdk import Asset
-except ImportError:  # Airflow 2 calls them datasets, and they have no name
-    from airflow.datasets import Dataset
-
-    def Asset(*, name: str, uri: str) -> Any:  # noqa: ARG001, N802 - the same shape as Airflow 3's
-        """A dataset of that URI."""
-        return Dataset(uri)
-
+from etltctl.airflow.versions import Asset
 
 SCHEME = "x-etltctl://"
 

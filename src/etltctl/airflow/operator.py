@@ -6,16 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-try:
-    from airflow.sdk import DAG
-except ImportError:  # Airflow 2
-    from airflow import DAG
-try:
-    from airflow.providers.standard.operators.python import PythonOperator
-except ImportError:  # Airflow 2 without the standard provider
-    from airflow.operators.python import PythonOperator
-
 from etltctl.airflow.lake import note_published
+from etltctl.airflow.versions import TRIGGER_ERRORS, AirflowFailException, PythonOperator
 from etltctl.errors import (
     BlockedError,
     BudgetError,
@@ -28,22 +20,17 @@ from etltctl.errors import (
 if TYPE_CHECKING:
     from etltctl.pipeline import Begun
 
-__all__ = ["DAG", "StepOperator"]
-
-FINAL = (
-    UsageError,
-    ConfigurationError,
-    BlockedError,
-    UnverifiedError,
-    BudgetError,
-)  # another try ends the same
+# Another try would end the same.
+FINAL = (UsageError, ConfigurationError, BlockedError, UnverifiedError, BudgetError)
 
 
-def run_step(**arguments: Any) -> dict[str, Any]:
+def run_step(
+    pipeline: str, step: str, run_id: str, fresh: bool = False, fresh_for: str = ""
+) -> dict[str, Any]:
     """Runs the step in one piece; `etltctl.pipeline` is imported in the worker, not by the DAG file."""
-    from etltctl.pipeline import run_step
+    from etltctl import pipeline as library
 
-    return run_step(**arguments)
+    return library.run_step(pipeline, step, run_id=run_id, fresh=fresh, fresh_for=fresh_for)
 
 
 class StepOperator(PythonOperator):
@@ -83,8 +70,6 @@ class StepOperator(PythonOperator):
 
     def resume_execution(self, next_method: str, next_kwargs: Any, context: Any) -> Any:
         """Goes on after the trigger; one that was out of time follows the stop policy, one that broke is waited for."""
-        from etltctl.airflow.trigger import TRIGGER_ERRORS
-
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except TRIGGER_ERRORS as error:
@@ -140,8 +125,6 @@ def _not_tried_again_in_vain() -> Iterator[None]:
     try:
         yield
     except FINAL as error:
-        from airflow.exceptions import AirflowFailException
-
         raise AirflowFailException(_sentence(error)) from error
 
 

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from importlib import import_module
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from etltctl.errors import EtltctlError
-
-try:
-    from airflow.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout
-
-    TRIGGER_ERRORS: tuple[type[Exception], ...] = (TaskDeferralError, TaskDeferralTimeout)
-except ImportError:  # Airflow 2
-    from airflow.exceptions import TaskDeferralError
-
-    TRIGGER_ERRORS = (TaskDeferralError,)
 
 
 class StepTrigger(BaseTrigger):
@@ -36,10 +28,9 @@ class StepTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """One event, in the end."""
-        from etltctl.pipeline import Begun, wait_for_step
-
+        pipeline = await asyncio.to_thread(import_module, "etltctl.pipeline")
         try:
-            await wait_for_step(Begun(**self.begun))
+            await pipeline.wait_for_step(pipeline.Begun(**self.begun))
         except EtltctlError as error:
             self.log.warning("the task looks for itself: %s", error.message)
         except asyncio.CancelledError:

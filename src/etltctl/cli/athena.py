@@ -40,6 +40,9 @@ def query(
     database: Annotated[
         str, typer.Option("--database", "-d", help="For names without a database; gold's if none is named.")
     ] = "",
+    run_id: Annotated[
+        str, typer.Option("--run-id", help="Start this query once under this id; again, it is found.")
+    ] = "",
 ) -> None:
     """Run SQL on Athena and print its rows; cost and bytes go to stderr."""
     from etltctl.querying import read_sql, run_query
@@ -48,7 +51,11 @@ def query(
     text = read_sql(sql, file, sys.stdin)
     with session.connected() as settings, session.console.working("query") as describe:
         answer = run_query(
-            text, settings, database=database, on_look=lambda run: describe(f"query {run.word}")
+            text,
+            settings,
+            database=database,
+            run_id=run_id,
+            on_look=lambda run: describe(f"query {run.word}"),
         )
         rows = list(answer.rows())
     session.console.rows("etltctl.query/1", answer.names, rows, **answer.facts())

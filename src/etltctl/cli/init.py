@@ -14,7 +14,7 @@ def init(
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="made if it is not there")] = Path(),
 ) -> None:
-    """Write settings with comments, the two DAG files and a test that passes at once; overwrites nothing."""
+    """Write settings with comments, two DAGs, a contract and tests that pass at once; overwrites nothing."""
     from etltctl.scaffold import lay_out
 
     session: Session = context.obj

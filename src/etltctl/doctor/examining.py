@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from etltctl.doctor import account, config, jobs, machine, sources
-from etltctl.doctor.findings import Area, Finding, fail, failed, ok, shortened, skip
+from etltctl.doctor.findings import Area, Finding, Status, fail, failed, ok, shortened, skip
 from etltctl.doctor.patient import Patient
 from etltctl.errors import AccessError, ConfigurationError, EtltctlError, ExitCode
 
@@ -99,7 +99,9 @@ def examine(
     found += _looked(here, area, patient)
     services = [look for look in SERVICES if _wants(area, look.area)]
     if services or area is Area.LOCAL:
-        found += _examine_services(connect, services, now, tell_server=settings.env == LOCAL)
+        place = Area.LOCAL if settings.env == LOCAL else Area.SETTINGS
+        found += _examine_services(connect, services, now, place)
+    found = [pair for pair in found if pair[1].status is Status.FAIL or _wants(area, pair[0])]
     return sorted(found, key=lambda pair: list(Area).index(pair[0]))
 
 
@@ -107,21 +109,21 @@ def _examine_services(
     connect: Callable[[], AbstractContextManager[Settings]],
     services: list[Look],
     now: Callable[[], float],
-    *,
-    tell_server: bool,
+    place: Area,
 ) -> list[tuple[Area, Finding]]:
+    """What the services look like once they are within reach; `place` is the area that reaching them belongs to."""
     found: list[tuple[Area, Finding]] = []
     started = time.monotonic()
     reached = False
     try:
         with connect() as settings:
             reached = True
-            if tell_server:
+            if place is Area.LOCAL:
                 told = f"ready in {time.monotonic() - started:.1f} s"
-                found.append((Area.LOCAL, ok("embedded server", told)))
+                found.append((place, ok("embedded server", told)))
             found += _look_at_services(services, Patient(settings, now))
     except EtltctlError as error:
-        found.append((Area.LOCAL if tell_server else Area.SETTINGS, failed("embedded server", error)))
+        found.append((place, failed("embedded server" if place is Area.LOCAL else "services", error)))
         if not reached:
             found += _skipped(services, None, "the services are not within reach")
     return found

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import Lock
 from typing import Any
 
 from etltctl.errors import AlreadyRunningError, EtltctlError, UsageError
@@ -38,6 +39,7 @@ class Ledger:
     is_lost: IsLost = lambda: False
     _events: list[Event] = field(default_factory=list)
     _read: int = -1
+    _lock: Lock = field(default_factory=Lock, repr=False)
 
     def __post_init__(self) -> None:
         """Reads what earlier tries of the run wrote."""
@@ -68,8 +70,9 @@ class Ledger:
             line = json.dumps(event, default=str) + "\n"
             return line if before else VERSION_LINE + line
 
-        self.store.add(self.run_id, compose)
-        self._events.append(event)
+        with self._lock:
+            self.store.add(self.run_id, compose)
+            self._events.append(event)
         self._tell(event)
 
     def _follow(self, text: str) -> None:
@@ -106,6 +109,24 @@ class Ledger:
         return sum(
             e["type"] == "step.planned" and bool(e.get("fresh")) for e in self._events if e["step"] == step
         )
+
+    def usd(self, step: str = "") -> float:
+        """What the step's remote runs, or the whole run's, have cost so far, in US dollars."""
+        billed = [e for e in self._events if e["type"] == "cost.actual" and step in ("", e["step"])]
+        return float(sum(e["usd"] for e in billed))
+
+    def unbilled(self, step: str) -> list[str]:
+        """The step's remote runs whose cost is not on record, in the order they were started."""
+        ours = [e for e in self._events if e["step"] == step and "remote_id" in e]
+        known = dict.fromkeys(
+            e["remote_id"] for e in ours if e["type"] in {"remote.started", "remote.adopted"}
+        )
+        return [remote_id for remote_id in known if not self.is_billed(step, remote_id)]
+
+    def is_billed(self, step: str, remote_id: str) -> bool:
+        """Whether the cost of this remote run is on record."""
+        billed = (e for e in self._events if e["type"] == "cost.actual" and e["step"] == step)
+        return any(e.get("remote_id") == remote_id for e in billed)
 
     def was_fresh_for(self, step: str, name: str) -> bool:
         """Whether the step was begun afresh for what the name stands for; never for no name."""

@@ -14,7 +14,13 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 
 from etltctl.aws import Aws, translated
-from etltctl.errors import AlreadyRunningError, ConfigurationError, EtltctlError, ServiceError
+from etltctl.errors import (
+    AlreadyRunningError,
+    ConfigurationError,
+    DrivenElsewhereError,
+    EtltctlError,
+    ServiceError,
+)
 from etltctl.waiting import Waiter
 
 LAPSES_AFTER_S = 60.0
@@ -205,7 +211,7 @@ def _driven_by(run_id: str, text: str, held_for: str = "") -> AlreadyRunningErro
         return AlreadyRunningError(
             f"{held_for} by {told}", hint="let it finish, then: etltctl retry", run=run_id
         )
-    return AlreadyRunningError(
+    return DrivenElsewhereError(
         f"run {run_id} is being driven by {told}",
         hint="let it finish, or leave out --run-id to start a new run",
         run=run_id,

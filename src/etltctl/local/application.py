@@ -80,6 +80,7 @@ class Application:
         self._spark.close()
         self._airbyte.close()
         self._athena.close()
+        self._plane.close()
 
     def _responder(self, environ: WSGIEnvironment) -> Callable[..., Iterable[bytes]]:
         path: str = environ["PATH_INFO"]

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from logging import getLogger
 from pathlib import Path
-from threading import RLock, Thread
+from threading import RLock, Thread, Timer
 from typing import TYPE_CHECKING, Any, cast
 
 from etltctl.local.wire import AwsError
@@ -35,6 +35,9 @@ UBUNTU = (
     "/aws/service/canonical/ubuntu/",
     "ami-1e749f67",
 )  # of Canonical's parameters, moto has the images alone
+# Batches come by the hundred, and a table's record is written after its partitions: these may be kept a little later.
+BATCHES = frozenset({"BatchCreatePartition", "BatchUpdatePartition", "BatchDeletePartition"})
+KEPT_WITHIN_S = 2.0
 
 log = getLogger(__name__)
 
@@ -51,15 +54,29 @@ class ControlPlane:
         self._pickled: dict[str, bytes] = {}
         self._lock = RLock()
         self._app: WSGIApplication | None = None
+        self._later: Timer | None = None
         Thread(target=self._loaded, daemon=True).start()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answers one request; what it changed is on disk before the answer is."""
+        """Answers one request; what it changed is on disk before the answer is, a batch's within two seconds."""
+        operation = _operation(environ)
         with self._lock:
             answer = b"".join(self._loaded()(environ, start_response))
-            if not LOOKING.match(_operation(environ)):
+            if operation in BATCHES and self._later is None:
+                self._later = Timer(KEPT_WITHIN_S, self.close)
+                self._later.daemon = True
+                self._later.start()
+            elif operation not in BATCHES and not LOOKING.match(operation):
                 self._keep(_service(environ))
         return [answer]
+
+    def close(self) -> None:
+        """Keeps what was to be kept a little later."""
+        with self._lock:
+            if self._later is not None:
+                self._later.cancel()
+                self._later = None
+                self._keep("glue")
 
     def call(self, target: str, body: dict[str, Any]) -> dict[str, Any]:
         """Performs an operation such as `AWSGlue.GetTable` without a connection; raises AwsError."""
@@ -134,6 +151,9 @@ class ControlPlane:
     def _keep(self, service: str) -> None:
         if service not in KEPT_SERVICES:
             return
+        if service == "glue" and self._later is not None:
+            self._later.cancel()
+            self._later = None
         try:
             self._pickled[service] = pickle.dumps(dict(_backends(service).items()))
         except (pickle.PicklingError, TypeError, AttributeError) as error:

@@ -8,6 +8,7 @@ from etltctl.pipeline.dashboards import publish_file, refresh_datasource
 from etltctl.pipeline.failing import describe_failure
 from etltctl.pipeline.model import Begun, PipelineResult, Step, StepResult, known, new_run_id, run_key, steps
 from etltctl.pipeline.reading import read_logs
+from etltctl.pipeline.rebuilding import rebuild
 from etltctl.pipeline.running import (
     check_exists,
     refresh,
@@ -20,6 +21,7 @@ from etltctl.pipeline.running import (
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.stopping import cancel_run
 from etltctl.pipeline.tasks import finish_step, run_step, start_step, stop_step, wait_for_step
+from etltctl.pipeline.watching import watch
 from etltctl.pipeline.wishes import Wish
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "new_run_id",
     "publish_file",
     "read_logs",
+    "rebuild",
     "refresh",
     "refresh_datasource",
     "rollback",
@@ -50,4 +53,5 @@ __all__ = [
     "stop_step",
     "take_up",
     "wait_for_step",
+    "watch",
 ]

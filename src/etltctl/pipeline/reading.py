@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from etltctl.errors import UsageError
@@ -10,7 +11,7 @@ from etltctl.ledger import Event
 from etltctl.logs import LogLine
 from etltctl.pipeline.model import Step, remote_runs
 from etltctl.pipeline.services import Services
-from etltctl.runs import JobRun, State
+from etltctl.runs import JobRun, State, SyncJob
 from etltctl.waiting import Waiter
 
 if TYPE_CHECKING:
@@ -29,19 +30,34 @@ def read_logs(
 ) -> int:
     """Emits the log of the run's newest Glue job run, or of the one that `step` names, oldest line first.
 
-    `follow` goes on until the job run has ended. Returns the number of lines. Raises UsageError if there is no such
-    job run: Airbyte's public API and Athena give no logs, only the reason that `runs show` tells.
+    `follow` goes on until the job run has ended. Of a sync it is what Airbyte's public API gives: the job's state, rows
+    and times, no log. Returns the number of lines. Raises UsageError if the run has no such remote run.
     """
-    found = [
-        (known, remote_id)
-        for known, remote_id in remote_runs(events)
-        if known.kind == "glue" and step in ("", str(known), known.name)
-    ]
+    remote = remote_runs(events)
+    found = [(known, remote_id) for known, remote_id in remote if step in ("", str(known), known.name)]
+    jobs = [(known, remote_id) for known, remote_id in found if known.kind == "glue"]
     if not found:
-        names = ", ".join(str(known) for known, _ in remote_runs(events) if known.kind == "glue") or "none"
-        raise UsageError("there is no Glue job run to read", hint=f"job runs of this run: {names}")
-    known, remote_id = found[-1]
+        names = ", ".join(str(known) for known, _ in remote) or "none"
+        raise UsageError("there is no such remote run to read", hint=f"remote runs of this run: {names}")
+    known, remote_id = (jobs or found)[-1]
+    if known.kind == "sync":
+        return _tell_sync(Services(settings).airbyte.look_at(remote_id, known.name), emit)
     return _read(Services(settings), known, remote_id, emit, follow=follow)
+
+
+def _tell_sync(job: SyncJob, emit: Callable[[LogLine], None]) -> int:
+    at = job.created or datetime.now(UTC)
+    told = {
+        "state": job.word,
+        "rows": job.rows,
+        "bytes": job.bytes,
+        "seconds": job.duration_s,
+        "reason": job.reason,
+    }
+    lines = [f"{name} {value}" for name, value in told.items() if value not in (None, "")]
+    for line in lines:
+        emit(LogLine(at, "output", f"job {job.id}", line))
+    return len(lines)
 
 
 def _read(

@@ -43,9 +43,7 @@ def run_pipeline(pipeline: str, settings: Settings, wish: Wish | None = None) ->
     walk = wish.of(steps(pipeline, settings))
     with _recorded_run(pipeline, walk, settings, wish) as (services, ledger):
         started = time.monotonic()
-        results = [
-            run_recorded(Work(pipeline, step, services, ledger, wish.on_interrupt), wish) for step in walk
-        ]
+        results = [run_recorded(_work(pipeline, step, services, ledger, wish), wish) for step in walk]
         return PipelineResult(pipeline, ledger.run_id, _since(started), results)
 
 
@@ -55,7 +53,7 @@ def run_alone(step: Step, settings: Settings, wish: Wish | None = None) -> StepR
     wish = wish or Wish()
     with _recorded_run(step.name, [step], settings, wish) as (services, ledger):
         pipeline = ledger.pipeline or step.name
-        return run_recorded(Work(pipeline, step, services, ledger, wish.on_interrupt), wish)
+        return run_recorded(_work(pipeline, step, services, ledger, wish), wish)
 
 
 def start_job(step: Step, settings: Settings, wish: Wish | None = None) -> StepResult:
@@ -66,7 +64,7 @@ def start_job(step: Step, settings: Settings, wish: Wish | None = None) -> StepR
     with driven(services, wish, step.name) as ledger:
         if not ledger.pipeline:
             record_begin(ledger, step.name, [step])
-        work = Work(ledger.pipeline, step, services, ledger)
+        work = _work(ledger.pipeline, step, services, ledger, wish)
         plan(work, wish)
         found = start_glue(work)
         run = found.run
@@ -116,6 +114,10 @@ def rollback(table: str, settings: Settings, to: str = "", wish: Wish | None = N
         published = lake.rollback(table, to, ledger.run_id)
         ledger.append("publish.switched", **table_facts([published]), version=published.version)
         return published
+
+
+def _work(pipeline: str, step: Step, services: Services, ledger: Ledger, wish: Wish) -> Work:
+    return Work(pipeline, step, services, ledger, wish.on_interrupt, max_usd=wish.max_usd)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from etltctl.tableau import Tableau
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
+    from etltctl.settings.prices import Prices
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,11 @@ class Services:
     def aws(self) -> Aws:
         """The account and region that the settings name."""
         return Aws.from_settings(self.settings)
+
+    @cached_property
+    def prices(self) -> Prices:
+        """What the services charge in the region."""
+        return self.settings.prices.of(self.settings.aws.region or self.aws.region_name)
 
     @cached_property
     def airbyte(self) -> Airbyte:

@@ -9,13 +9,14 @@ from etltctl.ledger import Event, Ledger
 from etltctl.pipeline.model import remote_runs
 from etltctl.pipeline.remotes import remote_of
 from etltctl.pipeline.services import Services
+from etltctl.pipeline.work import stop_on_record
 from etltctl.runs import Run, State
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 
-def cancel_run(events: Sequence[Event], settings: Settings) -> list[Run]:
+def cancel_run(events: Sequence[Event], settings: Settings, reason: str = "") -> list[Run]:
     """Stops what the run these events tell of still has running; returns each remote run as it was found.
 
     The process that drives the run, if there is one, sees its remote run end and fails.
@@ -28,6 +29,5 @@ def cancel_run(events: Sequence[Event], settings: Settings) -> list[Run]:
         run = remote.look()
         found.append(run)
         if run.state is State.RUNNING:
-            remote.stop()
-            ledger.append("remote.stopped", str(step), remote_id=remote_id, stopped_by="runs cancel")
+            stop_on_record(ledger, str(step), remote, run, by="runs cancel", reason=reason)
     return found

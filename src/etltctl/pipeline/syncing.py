@@ -34,7 +34,11 @@ def finish_sync(work: Work, begun: Begun, job: SyncJob) -> StepResult:
     """Sees the sync through and proves that the reported rows landed."""
     name = work.step.name
     job = work.see_through(job, SyncRemote(work.services, name, job.id), is_ours=begun.is_ours)
-    require_success(job, hint=f"bronze keeps the last good sync; mend the cause, then: etltctl sync {name}")
+    require_success(
+        job,
+        hint=f"bronze keeps the last good sync; mend the cause, then: etltctl sync {name}",
+        stopped=work.who_stopped(job),
+    )
     landed = _proven_before(work, job)
     if landed is None:
         landed = _prove_landing(work, job)

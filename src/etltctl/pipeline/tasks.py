@@ -20,7 +20,7 @@ from etltctl.pipeline.running import driven, record_begin
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.stepping import begin, finish, run_recorded
 from etltctl.pipeline.wishes import Listener, Wish, told
-from etltctl.pipeline.work import Work
+from etltctl.pipeline.work import Work, stop_on_record, who
 from etltctl.runs import Run, State
 
 if TYPE_CHECKING:
@@ -111,10 +111,10 @@ def stop_step(
     run = remote.look()
     if run.state is not State.RUNNING:
         return None
-    if not detach:
-        remote.stop()
-    what = ("remote.detached", "detached_by") if detach else ("remote.stopped", "stopped_by")
-    ledger.note(what[0], step, remote_id=run.id, **{what[1]: by})
+    if detach:
+        ledger.note("remote.detached", step, remote_id=run.id, detached_by=by, who=who())
+    else:
+        stop_on_record(ledger, step, remote, run, by=by)
     ledger.note("step.finished", step, outcome="detached" if detach else "interrupted", error=by)
     ledger.note("run.finished", outcome="detached" if detach else "interrupted", seconds=ledger.seconds)
     return run

@@ -19,7 +19,7 @@ class Wish:
 
     `run_id` takes up an earlier run; `fresh` starts its work anew, whatever came of it, and with `fresh_for` only once
     for whatever that names; `first`, `last` and `only` name steps (`kind:name`, the name, or a kind there is one step
-    of); `on_interrupt` decides what becomes of remote work.
+    of); `max_usd` is the most the whole run may cost; `on_interrupt` decides what becomes of remote work.
     """
 
     run_id: str = ""
@@ -28,6 +28,7 @@ class Wish:
     last: str = ""
     only: str = ""
     fresh_for: str = ""
+    max_usd: float | None = None
     on_interrupt: OnInterrupt = field(default=always_stop, repr=False)
     on_event: Listener | None = field(default=None, repr=False)
 

@@ -61,6 +61,7 @@ class Auditor:
     catalog: Catalog
     places: Places
     athena: Athena
+    run_key: str = ""
 
     def audit(self, staged: Sequence[Staged]) -> list[Finding]:
         """What is wrong with these versions and may be borne; empty if they are all good.
@@ -155,7 +156,7 @@ class Auditor:
     def _rows(self, table: str, sql: str) -> list[Mapping[str, Any]]:
         database, _ = self.places.in_catalog(table)
         try:
-            execution = self.athena.run(sql, uuid.uuid4().hex, database=database)
+            execution = self.athena.run(sql, self.run_key or uuid.uuid4().hex, database=database)
         except RunFailedError as error:
             raise BlockedError(
                 f"the checks of {table} cannot be run: {error.message}",

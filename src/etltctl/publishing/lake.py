@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,10 +19,14 @@ from etltctl.publishing.promises import Promises
 from etltctl.publishing.refreshing import Refresh
 from etltctl.publishing.retiring import Retired, Retirement
 from etltctl.publishing.switching import Switch, Switched
+from etltctl.runs import QueryExecution, Verb
 from etltctl.s3 import S3, Footer, Footers, S3Object
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
+
+
+OnQuery = Callable[[Verb, QueryExecution], None]
 
 
 @dataclass(frozen=True)
@@ -45,11 +49,16 @@ class Published:
 
 @dataclass(frozen=True)
 class Lake:
-    """The layers of the lake: their buckets on S3 and their databases in the catalog."""
+    """The layers of the lake: their buckets on S3 and their databases in the catalog.
+
+    Queries that look at new versions are started once for `run_key`; `on_query` hears what each did and scanned.
+    """
 
     settings: Settings
     s3: S3
     catalog: Catalog
+    run_key: str = ""
+    on_query: OnQuery | None = None
 
     def version_location(self, table: str, version: str) -> str:
         """Where a job writes this version of `layer.table`."""
@@ -155,8 +164,8 @@ class Lake:
     def auditor(self) -> Auditor:
         """What looks at versions before anybody else does."""
         athena = self.settings.athena
-        runner = Athena(self.catalog.aws, athena.workgroup, athena.output_location)
-        return Auditor(self.settings, self.catalog, self.places, runner)
+        runner = Athena(self.catalog.aws, athena.workgroup, athena.output_location, on_run=self.on_query)
+        return Auditor(self.settings, self.catalog, self.places, runner, self.run_key)
 
     @cached_property
     def refreshing(self) -> Refresh:

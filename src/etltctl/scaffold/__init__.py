@@ -1,4 +1,4 @@
-"""A new project's files: settings, DAGs and tests that pass at once, written together or not at all."""
+"""A new project's files: settings, DAGs, a contract and tests that pass at once, written together or not at all."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from etltctl.errors import ConfigurationError, UsageError
 from etltctl.settings.shipped import project_file
 
 TEMPLATES = Path(__file__).parent / "files"
+CONTRACT = "bronze.api_circuits.toml"
 PROJECT_NAME = "my-lake"  # as the template calls it
 
 
@@ -45,6 +46,7 @@ def _files(project: str) -> Mapping[str, str]:
         "etltctl.toml": settings.replace(f'"{PROJECT_NAME}"', f'"{_safe(project)}"', 1),
         "dags/dag_mongodb.py": project_file("dags/dag_mongodb.py").read_text("utf-8"),
         "dags/dag_api.py": project_file("dags/dag_api.py").read_text("utf-8"),
+        f"contracts/{CONTRACT}": (TEMPLATES / CONTRACT).read_text("utf-8"),
         "tests/test_lake.py": (TEMPLATES / "test_lake.py").read_text("utf-8"),
         ".gitignore": (TEMPLATES / "gitignore").read_text("utf-8"),
     }

@@ -20,6 +20,7 @@ from etltctl.settings.airflow import Airflow
 from etltctl.settings.checks import Contracts, TableRules
 from etltctl.settings.connections import Connected, Destination
 from etltctl.settings.infra import Infra
+from etltctl.settings.prices import Prices
 from etltctl.settings.section import LAYERS, SIZE_UNITS, Bucket, Folder, Secret, Section, Size, TableName
 from etltctl.settings.shipped import project_file
 from etltctl.settings.tableau import Tableau
@@ -135,13 +136,6 @@ class Aws(Section):
 
     profile: str | None = None
     region: str | None = None
-
-
-class Prices(Section):
-    """What the services charge in your region, for estimates and sums, in US dollars."""
-
-    glue_dpu_hour_usd: Annotated[float, Field(ge=0)] = 0.44
-    athena_tb_usd: Annotated[float, Field(ge=0)] = 5.0
 
 
 class GlueJob(Section):

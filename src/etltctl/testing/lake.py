@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -74,10 +75,20 @@ def serve_lake(
     from etltctl.local import endpoints
     from etltctl.settings import load_settings
 
-    def load() -> Settings:
-        return load_settings(env="local", directory=project, flags={**(flags or {}), "state": str(folder)})
+    told = {**(flags or {}), "state": str(folder), "contracts.folder": str(folder / "contracts")}
 
+    def load() -> Settings:
+        return load_settings(env="local", directory=project, flags=told)
+
+    _copy_contracts(load_settings(env="local", directory=project, flags=flags).contracts_folder, folder)
     with endpoints(load(), os.environ) as found:
         with found.lead(os.environ):
             settings = load()
         yield EmbeddedLake(settings, folder, found)
+
+
+def _copy_contracts(theirs: Path, folder: Path) -> None:
+    """The project's contracts hold in the lake, and what a test changes of them stays there."""
+    (folder / "contracts").mkdir(parents=True, exist_ok=True)
+    for contract in theirs.glob("*.toml"):
+        shutil.copy(contract, folder / "contracts")

@@ -95,9 +95,10 @@ class S3Api:
                 after = token_to_key(token)
             except ValueError as error:
                 raise AwsError("InvalidArgument", "The continuation token provided is incorrect") from error
-        objects = self._directory.list_objects(bucket, prefix)
-        listed = page(objects, prefix=prefix, delimiter=asked.get("delimiter", ""), after=after, limit=limit)
-        return _xml(listing_xml(bucket, asked, listed, limit))
+        keys = self._directory.list_keys(bucket, prefix, after)
+        listed = page(keys, prefix=prefix, delimiter=asked.get("delimiter", ""), after=after, limit=limit)
+        objects = self._directory.look_at(bucket, listed.keys)
+        return _xml(listing_xml(bucket, asked, listed, objects, limit))
 
     def _delete_objects(self, request: Request, bucket: str) -> Response:
         keys = [

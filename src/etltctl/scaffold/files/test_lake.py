@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import etltctl
+from etltctl.drift import differences
 from etltctl.testing import changed, glue_run
 
 HERE = Path(__file__).parents[1]
@@ -14,6 +15,11 @@ HERE = Path(__file__).parents[1]
 def test_a_sync_brings_rows_and_proves_that_they_landed(embedded_lake):
     result = etltctl.sync("api", embedded_lake.settings)
     assert result.facts["rows"] == result.facts["reported_rows"] > 0
+
+
+def test_what_landed_keeps_its_contract(embedded_lake):
+    etltctl.sync("api", embedded_lake.settings)
+    assert differences(embedded_lake.settings, ["bronze.api_circuits"]) == ([], False)
 
 
 def test_a_sync_that_reports_rows_nobody_finds_stops_the_run(embedded_lake):
