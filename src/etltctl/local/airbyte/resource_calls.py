@@ -20,7 +20,6 @@ from etltctl.local.airbyte.wire import Request, forbidden, not_found, state_conf
 Answer = dict[str, Any]
 MONGODB, S3 = "mongodb-v2", "s3"
 ENDS = {"sources": ("sourceType", MONGODB), "destinations": ("destinationType", S3)}
-DEFINITIONS = r"/workspaces/([^/]+)/definitions/declarative_sources"
 PATCHABLE = (
     "name", "schedule", "status", "namespaceDefinition", "prefix", "nonBreakingSchemaUpdatesBehavior",
 )  # fmt: skip
@@ -35,22 +34,24 @@ class ResourceCalls:
 
     def routes(self) -> list[tuple[str, str, Callable[..., Any]]]:
         """Method, path and handler of every call."""
-        every = r"/(workspaces|connections|sources|destinations)"
-        ends = r"/(sources|destinations)"
         return [
-            ("GET", every, self._list),
-            ("GET", f"{every}/([^/]+)", self._get),
-            ("POST", ends, self._create_end),
-            ("PATCH", f"{ends}/([^/]+)", self._patch_end),
-            ("PUT", f"{ends}/([^/]+)", self._put_end),
+            ("GET", r"/(workspaces|connections|sources|destinations)", self._list),
+            ("GET", r"/(workspaces|connections|sources|destinations)/([^/]+)", self._get),
+            ("POST", r"/(sources|destinations)", self._create_end),
+            ("PATCH", r"/(sources|destinations)/([^/]+)", self._patch_end),
+            ("PUT", r"/(sources|destinations)/([^/]+)", self._put_end),
             ("POST", r"/connections", self._create_connection),
             ("PATCH", r"/connections/([^/]+)", self._patch_connection),
             ("DELETE", r"/(connections|sources|destinations)/([^/]+)", self._delete),
-            ("GET", DEFINITIONS, self._list_definitions),
-            ("POST", DEFINITIONS, self._create_definition),
-            ("GET", f"{DEFINITIONS}/([^/]+)", self._get_definition),
-            ("PUT", f"{DEFINITIONS}/([^/]+)", self._put_definition),
-            ("DELETE", f"{DEFINITIONS}/([^/]+)", self._delete_definition),
+            ("GET", r"/workspaces/([^/]+)/definitions/declarative_sources", self._list_definitions),
+            ("POST", r"/workspaces/([^/]+)/definitions/declarative_sources", self._create_definition),
+            ("GET", r"/workspaces/([^/]+)/definitions/declarative_sources/([^/]+)", self._get_definition),
+            ("PUT", r"/workspaces/([^/]+)/definitions/declarative_sources/([^/]+)", self._put_definition),
+            (
+                "DELETE",
+                r"/workspaces/([^/]+)/definitions/declarative_sources/([^/]+)",
+                self._delete_definition,
+            ),
         ]
 
     def runnable(self, identifier: str) -> Connection:
