@@ -7,24 +7,22 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from etltctl.athena import Athena
 from etltctl.aws import Aws
 from etltctl.catalog import Catalog
-from etltctl.errors import BlockedError, EtltctlError, RunFailedError, UnverifiedError, UsageError
-from etltctl.runs import QueryExecution, State
+from etltctl.errors import BlockedError, EtltctlError, UnverifiedError, UsageError
+from etltctl.publishing import ROWS, VERSION
+from etltctl.runs import QueryExecution
 from etltctl.s3 import S3, S3Object
 from etltctl.s3.footers import read_footers
 from etltctl.tableau import Target, hyper_types, repoint, write_extract
-from etltctl.waiting import Waiter
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
-VERSION_PARAMETER, ROWS_PARAMETER = "etltctl_version", "etltctl_rows"
 OnLook = Callable[[QueryExecution], None]
 
 
@@ -77,10 +75,10 @@ def write_table(
         rows = write_extract(file, columns, parquet)
     parameters = found.get("Parameters", {})
     _require_equal(wish.table, "Athena unloaded", unloaded, "the Hyper file holds", rows)
-    if not wish.where and _is_unchanged(wish.table, found, settings, aws) and ROWS_PARAMETER in parameters:
-        published = int(parameters[ROWS_PARAMETER])
+    if not wish.where and _is_unchanged(wish.table, found, settings, aws) and ROWS in parameters:
+        published = int(parameters[ROWS])
         _require_equal(wish.table, "the published version has", published, "the Hyper file holds", rows)
-    return Extract(file, wish.table, parameters.get(VERSION_PARAMETER, ""), rows, columns)
+    return Extract(file, wish.table, parameters.get(VERSION, ""), rows, columns)
 
 
 def published_table(table: str, settings: Settings, catalog: Catalog) -> dict[str, Any]:
@@ -118,7 +116,9 @@ def _unload(
     s3 = S3(aws)
     place = f"{settings.athena.output_location}tableau/{uuid.uuid4().hex}/"
     try:
-        _run(_statement(wish, columns, place, settings), settings, aws, on_look)
+        athena = Athena(aws, settings.athena.workgroup, settings.athena.output_location)
+        statement = _statement(wish, columns, place, settings)
+        athena.run(statement, uuid.uuid4().hex, database=settings.athena.databases["gold"], on_look=on_look)
         objects = s3.objects(place)
         rows = sum(footer.rows for footer in read_footers(s3, objects))
         return [_fetch(s3, each, folder / f"{n}.parquet") for n, each in enumerate(objects)], rows
@@ -135,23 +135,6 @@ def _statement(wish: Wish, columns: Mapping[str, str], place: str, settings: Set
     )  # on lines of its own, for it may end in a comment
     query = f"SELECT {listed} FROM {_quoted(settings.athena.databases[layer])}.{_quoted(name)} {condition}"
     return f"UNLOAD ({query}) TO '{place}' WITH (format = 'PARQUET', compression = 'SNAPPY')"
-
-
-def _run(sql: str, settings: Settings, aws: Aws, on_look: OnLook | None) -> None:
-    athena = Athena(aws, settings.athena.workgroup, settings.athena.output_location)
-    execution = athena.start(sql, uuid.uuid4().hex, database=settings.athena.databases["gold"])
-    waiter = Waiter(first_look=0.05, longest=5.0)
-    try:
-        execution = waiter.wait(execution, partial(athena.look_at, execution.id), on_look=on_look)
-    except (KeyboardInterrupt, SystemExit):
-        athena.cancel(execution.id)
-        raise
-    if execution.state is not State.SUCCEEDED:
-        raise RunFailedError(
-            f"Athena could not unload the table: {execution.word}: {execution.reason or 'no reason given'}",
-            hint="etltctl athena describe TABLE lists the columns; --where is Athena's SQL",
-            query=execution.id,
-        )
 
 
 def _fetch(s3: S3, found: S3Object, file: Path) -> Path:

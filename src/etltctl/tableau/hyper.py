@@ -76,7 +76,9 @@ def _write(file: Path, columns: Mapping[str, str], parquet: Sequence[Path], logs
     declared = ", ".join(f"{escape_name(name)} {kind}" for name, kind in columns.items())
     parameters = {"log_dir": str(logs)}
     if any(WIDE.fullmatch(kind) for kind in columns.values()):
-        parameters["default_database_version"] = "3"  # the default, which every Tableau reads, holds 18 digits
+        parameters["default_database_version"] = (
+            "3"  # the default, which every Tableau reads, holds 18 digits
+        )
     with (
         HyperProcess(Telemetry.DO_NOT_SEND_USAGE_DATA_TO_TABLEAU, parameters=parameters) as hyper,
         Connection(hyper.endpoint, str(file), CreateMode.CREATE_AND_REPLACE) as connection,
