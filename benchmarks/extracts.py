@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etltctl.extracting import Wish, write_table
+from etltctl.extracting import Selection, write_table
 from etltctl.local import endpoints
 from etltctl.pipeline.services import Services
 from etltctl.settings import load_settings
@@ -95,7 +95,7 @@ def main() -> None:
             services.aws.client("s3").put_object(Bucket=bucket, Key=key, Body=body.getvalue())
             services.lake.publish({"gold.bench": location})
             alone = timed(lambda: hyper_alone(folder / "sample.parquet", folder / "alone.hyper"))
-            ours = timed(lambda: write_table(Wish("gold.bench"), folder / "ours.hyper", settings))
+            ours = timed(lambda: write_table(Selection("gold.bench"), folder / "ours.hyper", settings))
     print(f"{ROWS:,} rows, {len(sample().column_names)} columns, median of {REPEATS}")
     print(f"  Hyper alone, local file     {alone:6.2f} s")
     print(

@@ -27,7 +27,7 @@ OnLook = Callable[[QueryExecution], None]
 
 
 @dataclass(frozen=True)
-class Wish:
+class Selection:
     """Which rows and columns of `layer.table`; `where` is Athena's SQL, no columns are all of them."""
 
     table: str
@@ -58,7 +58,11 @@ class Extract:
 
 
 def write_table(
-    wish: Wish, file: Path, settings: Settings, aws: Aws | None = None, on_look: OnLook | None = None
+    selection: Selection,
+    file: Path,
+    settings: Settings,
+    aws: Aws | None = None,
+    on_look: OnLook | None = None,
 ) -> Extract:
     """Writes the published version of a table as a Hyper file, its rows counted at every station.
 
@@ -68,17 +72,17 @@ def write_table(
     aws = aws or Aws.from_settings(settings)
     if not file.parent.is_dir():
         raise UsageError(f"there is no folder {file.parent} to write {file.name} to")
-    found = published_table(wish.table, settings, Catalog(aws))
-    columns = hyper_types(wish.table, chosen_columns(wish, found))
+    found = published_table(selection.table, settings, Catalog(aws))
+    columns = hyper_types(selection.table, chosen_columns(selection, found))
     with tempfile.TemporaryDirectory(prefix="etltctl-") as folder:
-        parquet, unloaded = _unload(wish, columns, settings, aws, Path(folder), on_look)
+        parquet, unloaded = _unload(selection, columns, settings, aws, Path(folder), on_look)
         rows = write_extract(file, columns, parquet)
     parameters = found.get("Parameters", {})
-    _require_equal(wish.table, "Athena unloaded", unloaded, "the Hyper file holds", rows)
-    if not wish.where and _is_unchanged(wish.table, found, settings, aws) and ROWS in parameters:
+    _require_equal(selection.table, "Athena unloaded", unloaded, "the Hyper file holds", rows)
+    if not selection.where and _is_unchanged(selection.table, found, settings, aws) and ROWS in parameters:
         published = int(parameters[ROWS])
-        _require_equal(wish.table, "the published version has", published, "the Hyper file holds", rows)
-    return Extract(file, wish.table, parameters.get(VERSION, ""), rows, columns)
+        _require_equal(selection.table, "the published version has", published, "the Hyper file holds", rows)
+    return Extract(file, selection.table, parameters.get(VERSION, ""), rows, columns)
 
 
 def published_table(table: str, settings: Settings, catalog: Catalog) -> dict[str, Any]:
@@ -97,27 +101,32 @@ def published_table(table: str, settings: Settings, catalog: Catalog) -> dict[st
     return found
 
 
-def chosen_columns(wish: Wish, found: Mapping[str, Any]) -> dict[str, str]:
+def chosen_columns(selection: Selection, found: Mapping[str, Any]) -> dict[str, str]:
     """The Hive types of the wanted columns, in the order they are wanted in."""
     listed = [*found["StorageDescriptor"]["Columns"], *found.get("PartitionKeys", [])]
     there = {column["Name"]: column["Type"] for column in listed}
-    unknown = [name for name in wish.columns if name not in there]
+    unknown = [name for name in selection.columns if name not in there]
     if unknown:
         raise UsageError(
-            f"{wish.table} has no column {', '.join(unknown)}", hint=f"it has {', '.join(there)}"
+            f"{selection.table} has no column {', '.join(unknown)}", hint=f"it has {', '.join(there)}"
         )
-    return {name: there[name] for name in wish.columns or there}
+    return {name: there[name] for name in selection.columns or there}
 
 
 def _unload(
-    wish: Wish, columns: Mapping[str, str], settings: Settings, aws: Aws, folder: Path, on_look: OnLook | None
+    selection: Selection,
+    columns: Mapping[str, str],
+    settings: Settings,
+    aws: Aws,
+    folder: Path,
+    on_look: OnLook | None,
 ) -> tuple[list[Path], int]:
     """Athena's answer as Parquet files in the folder, and how many rows they hold; nothing stays on S3."""
     s3 = S3(aws)
     place = f"{settings.athena.output_location}tableau/{uuid.uuid4().hex}/"
     try:
         athena = Athena(aws, settings.athena.workgroup, settings.athena.output_location)
-        statement = _statement(wish, columns, place, settings)
+        statement = _statement(selection, columns, place, settings)
         athena.run(statement, uuid.uuid4().hex, database=settings.athena.databases["gold"], on_look=on_look)
         objects = s3.objects(place)
         rows = sum(footer.rows for footer in read_footers(s3, objects))
@@ -127,11 +136,11 @@ def _unload(
             s3.delete_folder(place)
 
 
-def _statement(wish: Wish, columns: Mapping[str, str], place: str, settings: Settings) -> str:
-    layer, _, name = wish.table.partition(".")
+def _statement(selection: Selection, columns: Mapping[str, str], place: str, settings: Settings) -> str:
+    layer, _, name = selection.table.partition(".")
     listed = ", ".join(_quoted(column) for column in columns)
     condition = (
-        f"WHERE\n{wish.where}\n" if wish.where else ""
+        f"WHERE\n{selection.where}\n" if selection.where else ""
     )  # on lines of its own, for it may end in a comment
     query = f"SELECT {listed} FROM {_quoted(settings.athena.databases[layer])}.{_quoted(name)} {condition}"
     return f"UNLOAD ({query}) TO '{place}' WITH (format = 'PARQUET', compression = 'SNAPPY')"

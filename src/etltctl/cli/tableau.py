@@ -29,13 +29,15 @@ def export(
     ] = None,
 ) -> None:
     """Write the published version of a table as a typed Hyper extract."""
-    from etltctl.extracting import Wish, write_table
+    from etltctl.extracting import Selection, write_table
 
     session: Session = context.obj
-    wish = Wish(table, where, tuple(name.strip() for name in columns.split(",") if name.strip()))
+    selection = Selection(table, where, tuple(name.strip() for name in columns.split(",") if name.strip()))
     file = hyper or Path(f"{table.partition('.')[2] or table}.hyper")
     with session.connected() as settings, session.console.working(f"export {table}") as describe:
-        made = write_table(wish, file, settings, on_look=lambda run: describe(f"export {table} {run.word}"))
+        made = write_table(
+            selection, file, settings, on_look=lambda run: describe(f"export {table} {run.word}")
+        )
     text = f"{made.file}: {made.rows:,} rows of {table}" + (
         f", version {made.version}" if made.version else ""
     )

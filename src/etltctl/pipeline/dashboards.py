@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from etltctl.extracting import Wish, write_table
+from etltctl.extracting import Selection, write_table
 from etltctl.pipeline.model import Begun, StepResult
 from etltctl.pipeline.remotes import RefreshRemote
 from etltctl.pipeline.services import Services
@@ -96,11 +96,13 @@ def _publish_once(work: Work) -> StepResult:
         return _published(work, Verb.REUSED, before)
     wanted = settings.tableau.datasources[work.step.name]
     name, project = named(work.step.name, settings)
-    wish = Wish(str(wanted.table), wanted.where, tuple(wanted.columns))
+    selection = Selection(str(wanted.table), wanted.where, tuple(wanted.columns))
     with tempfile.TemporaryDirectory(prefix="etltctl-") as folder:
-        extract = write_table(wish, Path(folder) / f"{work.step.name}.hyper", settings, work.services.aws)
+        extract = write_table(
+            selection, Path(folder) / f"{work.step.name}.hyper", settings, work.services.aws
+        )
         done = work.services.tableau.publish(extract.file, name, project)
-    tables = {wish.table: {"change": "extracted", "rows": extract.rows}}
+    tables = {selection.table: {"change": "extracted", "rows": extract.rows}}
     facts = {"rows": extract.rows, "tables": tables, "datasource": done.name, "remote_id": done.id}
     work.ledger.append("publish.switched", step, **facts)
     return _published(work, Verb.STARTED, facts)
