@@ -3,14 +3,15 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+PROCESSES ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 
-.PHONY: help demo test bench check format lock clean
+.PHONY: help demo test connector-test tableau-test bench docs check format lock clean airflow-e2e airflow-bench airflow-check
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 # uv serves if it is on the machine; else pip brings it into an environment of its own.
 .uv/bin/uv: requirements/uv.txt
@@ -36,6 +37,19 @@ $(VENV)/.bench: requirements/bench.txt $(VENV)/.local
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/bench.txt
 	@touch $@
 
+$(VENV)/.docs: requirements/docs.txt $(VENV)/.local
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/docs.txt
+	@touch $@
+
+.venv-cdk/.done: requirements/cdk.txt | $(filter .uv/%,$(UV))
+	$(UV) venv --quiet --clear --no-python-downloads --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv-cdk
+	$(UV) pip install --quiet --python .venv-cdk/bin/python --require-hashes -r requirements/cdk.txt
+	@touch $@
+
+$(VENV)/.tableau: requirements/tableau.txt $(VENV)/.dev
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/tableau.txt
+	@touch $@
+
 define DEMO
 etltctl local up
 etltctl run mongodb
@@ -52,21 +66,70 @@ demo: $(VENV)/.local  ## run both pipelines for real on this machine and query g
 
 test: $(VENV)/.dev  ## run every test
 	$(BIN)/coverage erase
-	$(BIN)/python -m pytest --cov --cov-report=term tests
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadgroup --cov --cov-report=term tests
+
+connector-test: $(VENV)/.dev .venv-cdk/.done  ## run the low-code Formula 1 connector in Airbyte's own framework (420 MB more)
+	$(BIN)/python -m pytest tests/connectors
+
+tableau-test: $(VENV)/.tableau  ## write Hyper extracts with Tableau's own engine (300 MB more), and measure one
+	$(BIN)/python -m pytest tests/tableau
+	$(BIN)/python benchmarks/extracts.py
 
 bench: $(VENV)/.bench  ## measure what the README claims (needs ETLTCTL_DATA_PACK, takes minutes)
 	$(BIN)/python benchmarks/waiting.py
+	$(BIN)/python benchmarks/front.py
+	$(BIN)/python benchmarks/refresh.py
 	$(BIN)/python benchmarks/jobs.py
 
-check: $(VENV)/.dev  ## lint, types, import layers
+docs: $(VENV)/.docs  ## write the reference pages from the code, build the site into site/
+	$(BIN)/python docs/generate
+	$(BIN)/sphinx-build --quiet --nitpicky --fail-on-warning --keep-going docs site
+	@echo "site/index.html"
+
+check: $(VENV)/.dev  ## lint, types, import layers, template and policies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy tests/typing/public_api.py
 	$(BIN)/lint-imports
+	$(BIN)/cfn-lint deploy/aws/template.yaml
+	$(BIN)/python deploy/aws/check.py
 
 format: $(VENV)/.dev  ## rewrite the code in the project's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Airflow 3 and 2.11 live in environments of their own, of the Python that PYTHON names (2.11 knows none after 3.12).
+.airflow%/.done: requirements/airflow%.txt pyproject.toml $(VENV)/.python
+	$(UV) venv --quiet --clear --no-python-downloads --python $(BIN)/python .airflow$*
+	$(UV) pip install --quiet --python .airflow$*/bin/python --require-hashes -r requirements/airflow$*.txt
+	$(UV) pip install --quiet --python .airflow$*/bin/python --no-deps -e .
+	@touch $@
+
+.airflow-peers/.done: requirements/airflow-peers.txt requirements/airflow3.txt pyproject.toml $(VENV)/.python
+	$(UV) venv --quiet --clear --no-python-downloads --python $(BIN)/python .airflow-peers
+	$(UV) pip install --quiet --python .airflow-peers/bin/python --require-hashes -r requirements/airflow3.txt
+	$(UV) pip install --quiet --python .airflow-peers/bin/python --require-hashes -r requirements/airflow-peers.txt
+	$(UV) pip install --quiet --python .airflow-peers/bin/python --no-deps -e .
+	@touch $@
+
+.airflow-check/.done: requirements/airflow-check.txt $(VENV)/.python
+	$(UV) venv --quiet --clear --no-python-downloads --python $(BIN)/python .airflow-check
+	$(UV) pip install --quiet --python .airflow-check/bin/python --require-hashes -r requirements/airflow-check.txt
+	@touch $@
+
+airflow-e2e: $(VENV)/.dev .airflow3/.done .airflow2/.done  ## both DAGs on a real Airflow 3 and 2.11 (takes a quarter of an hour)
+	ETLTCTL_AIRFLOW_E2E=1 $(BIN)/python -m pytest -v tests/dags tests/airflow_e2e
+
+airflow-bench: .airflow-peers/.done  ## what parsing our DAG files costs, beside Airflow's own operators
+	.airflow-peers/bin/python benchmarks/dag_parse.py
+
+airflow-check: .airflow-check/.done  ## what can be known of deploy/airflow with no Docker engine
+	.airflow-check/bin/hadolint deploy/airflow/Dockerfile
+	.airflow-check/bin/shellcheck deploy/airflow/new-env.sh .ci/run
+	@place=$$(mktemp -d) && trap 'rm -rf "$$place"' EXIT && mkdir -p "$$place/deploy" && cp -r deploy/airflow "$$place/deploy" && \
+	cd "$$place/deploy/airflow" && ./new-env.sh > airflow.env && \
+	"$(CURDIR)/.airflow-check/bin/docker-compose" --env-file airflow.env config --quiet && echo "compose.yaml is right"
 
 LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 lock: $(filter .uv/%,$(UV))  ## renew the hashed requirement files
@@ -74,6 +137,13 @@ lock: $(filter .uv/%,$(UV))  ## renew the hashed requirement files
 	$(LOCK) pyproject.toml --extra local -o requirements/local.txt
 	$(LOCK) pyproject.toml --extra dev -c requirements/local.txt -o requirements/dev.txt
 	$(LOCK) pyproject.toml --extra bench -c requirements/local.txt -o requirements/bench.txt
+	$(LOCK) pyproject.toml --extra tableau -c requirements/dev.txt -o requirements/tableau.txt
+	$(LOCK) pyproject.toml --extra cdk -o requirements/cdk.txt
+	$(LOCK) pyproject.toml --extra docs -c requirements/dev.txt -o requirements/docs.txt
+	$(LOCK) pyproject.toml requirements/airflow3.in -o requirements/airflow3.txt
+	$(LOCK) pyproject.toml requirements/airflow2.in -o requirements/airflow2.txt
+	$(LOCK) requirements/airflow-peers.in -c requirements/airflow3.txt -o requirements/airflow-peers.txt
+	$(LOCK) requirements/airflow-check.in -o requirements/airflow-check.txt
 
 clean:  ## remove the environment and the embedded lake
-	rm -rf $(VENV) .uv .etltctl
+	rm -rf $(VENV) .venv-cdk .uv .etltctl site .airflow3 .airflow2 .airflow-peers .airflow-check

@@ -1,42 +1,34 @@
-"""Formula 1: the API → bronze → silver → gold → Athena. What each task does is etltctl's; this file names the order."""
+"""Formula 1: its API → Airbyte → bronze → Glue → silver → Glue → gold → Athena, step by step as `etltctl run api`.
+
+A retry adopts or reuses what an earlier try started. Trigger with `fresh` to begin every step anew.
+"""
 
 from datetime import timedelta
 
-try:
-    from airflow.sdk import DAG
-except ImportError:  # Airflow 2
-    from airflow import DAG
-try:
-    from airflow.providers.standard.operators.python import PythonOperator
-except ImportError:  # Airflow 2 without the standard provider
-    from airflow.operators.python import PythonOperator
+from etltctl.airflow import DAG, StepOperator, tables, tell_failure
 
-PIPELINE = "api"
-STEPS = {
-    "trigger_airbyte_sync": "sync:api",
-    "run_glue_job_bronze": "glue:bronze_to_silver_api",
-    "run_glue_job_silver": "glue:silver_to_gold_api",
-    "refresh_athena": "athena:refresh",
+GOLD = tables(
+    "gold.f1_driver_championship", "gold.f1_constructor_championship", "gold.f1_standings_reconciliation",
+    "gold.f1_driver_points_progression", "gold.f1_constructor_points_progression", "gold.f1_quali_vs_race",
+    "gold.f1_pit_stats", "gold.f1_teammate_h2h", "gold.f1_circuit_stats", "gold.f1_circuit_wins",
+)  # fmt: skip
+TRIES = {
+    "retries": 3,
+    "retry_delay": timedelta(minutes=1),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=15),
+    "execution_timeout": timedelta(hours=4),
+    "on_failure_callback": tell_failure,
 }
 
-
-def run_step(step: str, run_id: str) -> dict[str, object]:
-    """Run the step as part of this DAG run; a retry adopts or reuses what the first try started."""
-    from etltctl.pipeline import run_step
-
-    return run_step(PIPELINE, step, run_id=run_id)
-
-
-with DAG("dag_api", schedule=None, catchup=False, max_active_runs=1, tags=["etltctl"], doc_md=__doc__):
-    before = None
-    for task_id, step in STEPS.items():
-        task = PythonOperator(
-            task_id=task_id,
-            python_callable=run_step,
-            op_kwargs={"step": step, "run_id": "{{ dag.dag_id }}-{{ run_id }}"},
-            retries=2,
-            retry_delay=timedelta(minutes=1),
-        )
-        if before:
-            before >> task
-        before = task
+with DAG(
+    "dag_api", schedule=None, catchup=False, max_active_runs=1, dagrun_timeout=timedelta(hours=8),
+    default_args=TRIES, params={"fresh": False}, tags=["etltctl", "formula-1"], doc_md=__doc__,
+):  # fmt: skip
+    sync = StepOperator(task_id="trigger_airbyte_sync", pipeline="api", step="sync:api")
+    bronze = StepOperator(task_id="run_glue_job_bronze", pipeline="api", step="glue:bronze_to_silver_api")
+    silver = StepOperator(
+        task_id="run_glue_job_silver", pipeline="api", step="glue:silver_to_gold_api", outlets=GOLD
+    )  # fmt: skip
+    athena = StepOperator(task_id="refresh_athena", pipeline="api", step="athena:refresh")
+    sync >> bronze >> silver >> athena

@@ -1,19 +1,28 @@
-"""Athena query executions: start one or find it again, look at it, cancel it, read its rows."""
+"""Athena query executions: start one or find it again, see it through, cancel it, read its rows."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import cached_property, partial
 from typing import Any
 
 from etltctl.aws import Aws, translated
-from etltctl.runs import QueryExecution
+from etltctl.errors import AccessError, BudgetError, RunFailedError, ServiceError
+from etltctl.runs import QueryExecution, State, Verb
+from etltctl.waiting import Waiter
 
 PAGE_ROWS = 1000
 BATCH = 50
-USD_PER_BYTE = 5.0 / 1e12
+TRIES = 3  # of a query that fails for a reason of Athena's own
+FOUND_FAILED = 20  # executions that earlier tries of the same run left behind
+ANSWERED_WITHIN = timedelta(seconds=2)  # Athena tells its own time to the second
+SYSTEM_ERROR = 1  # AthenaError.ErrorCategory: 1 is the system's, 2 the user's, 3 another
 MINIMUM_BILLED_BYTES = 10_000_000
+EXACT_DIGITS = 15  # a double holds every decimal of so many digits exactly
 
 
 @dataclass(frozen=True)
@@ -26,30 +35,135 @@ class Column:
 
 @dataclass(frozen=True)
 class Athena:
-    """Athena in one account and region, through one workgroup."""
+    """Athena in one account and region, through one workgroup.
+
+    `on_run` hears of every execution that has ended: what its start did, and what it scanned.
+    """
 
     aws: Aws
     workgroup: str
     output_location: str = ""
+    on_run: Callable[[Verb, QueryExecution], None] | None = None
+    tb_usd: float = 5.0
+    waiter: Waiter = field(default_factory=lambda: Waiter(first_look=0.05, longest=5.0))
+
+    def run(
+        self,
+        sql: str,
+        run_key: str,
+        *,
+        database: str = "default",
+        parameters: Sequence[str] = (),
+        max_scan: int | None = None,
+        on_look: Callable[[QueryExecution], None] | None = None,
+    ) -> QueryExecution:
+        """Runs the query to its success; an interrupt cancels it.
+
+        What failed for a reason of Athena's own is run again, three times at most. Raises RunFailedError with Athena's
+        reason, BudgetError once more than `max_scan` bytes were scanned: the query is cancelled then.
+        """
+        tries = 0
+        for number in range(FOUND_FAILED + TRIES):
+            key = f"{run_key}#{number}" if number else run_key
+            verb, begun = self.start_or_adopt(sql, key, database=database, parameters=parameters)
+            if verb is not Verb.STARTED and begun.state is State.FAILED:
+                continue  # what an earlier try left behind
+            execution, tries = self._seen_through(verb, begun, max_scan, on_look), tries + 1
+            if execution.state is State.SUCCEEDED:
+                return execution
+            if not execution.is_retryable or tries == TRIES:
+                break
+        reason = execution.reason or "no reason given"
+        raise RunFailedError(
+            f"query {execution.word}: {reason}",
+            hint="etltctl athena tables lists what there is",
+            query=execution.id,
+        )
+
+    def start_or_adopt(
+        self, sql: str, run_key: str, *, database: str = "default", parameters: Sequence[str] = ()
+    ) -> tuple[Verb, QueryExecution]:
+        """The execution that belongs to the run key: started now, found running, or found at its end.
+
+        Athena gives the same execution for the same token; that it was there before shows in when it was submitted,
+        by Athena's own clock.
+        """
+        asked, started = self._start(sql, run_key, database, parameters)
+        execution = self.look_at(started)
+        if execution.submitted is None or execution.submitted > asked - ANSWERED_WITHIN:
+            return Verb.STARTED, execution
+        return (Verb.ADOPTED if execution.state is State.RUNNING else Verb.REUSED), execution
+
+    def _seen_through(
+        self,
+        verb: Verb,
+        execution: QueryExecution,
+        max_scan: int | None,
+        on_look: Callable[[QueryExecution], None] | None,
+    ) -> QueryExecution:
+        def look(seen: QueryExecution) -> None:
+            if on_look:
+                on_look(seen)
+            if max_scan is not None and seen.scanned_bytes > max_scan:
+                raise BudgetError(
+                    f"the query scanned {seen.scanned_bytes:,} bytes, more than the {max_scan:,} it may",
+                    hint="narrow it with a partition column, or allow more with --max-scan",
+                    query=seen.id,
+                    spent=f"{cost_usd(seen.scanned_bytes, self.tb_usd):.6f} USD",
+                )
+
+        try:
+            look(execution)  # it may have ended already
+            ended = self.waiter.wait(execution, partial(self.look_at, execution.id), on_look=look)
+        except (KeyboardInterrupt, SystemExit, BudgetError):
+            self.cancel(execution.id)
+            raise
+        if self.on_run:
+            self.on_run(verb, ended)
+        return ended
 
     def start(
         self, sql: str, run_key: str, *, database: str = "default", parameters: Sequence[str] = ()
     ) -> QueryExecution:
         """Starts the query, or finds it again: Athena returns the same execution for the same run key."""
-        token = hashlib.sha256(f"{run_key}\0{self.workgroup}\0{sql}".encode()).hexdigest()
+        _, query_id = self._start(sql, run_key, database, parameters)
+        return QueryExecution(id=query_id, name=self.workgroup, word="QUEUED")
+
+    def _start(
+        self, sql: str, run_key: str, database: str, parameters: Sequence[str]
+    ) -> tuple[datetime, str]:
+        """When Athena answered, by its own clock, and the execution's id."""
+        parts = (run_key, self.workgroup, sql, *parameters)
+        token = hashlib.sha256("\0".join(parts).encode()).hexdigest()
         request: dict[str, Any] = {
             "QueryString": sql,
             "ClientRequestToken": token,
             "WorkGroup": self.workgroup,
             "QueryExecutionContext": {"Database": database},
         }
-        if self.output_location:
+        if self.output_location and not self._decides_where_results_go:
             request["ResultConfiguration"] = {"OutputLocation": self.output_location}
         if parameters:
             request["ExecutionParameters"] = list(parameters)
         with translated("athena", workgroup=self.workgroup):
             answer = self.aws.client("athena").start_query_execution(**request)
-        return QueryExecution(id=answer["QueryExecutionId"], name=self.workgroup, word="QUEUED")
+        return _answered(answer), str(answer["QueryExecutionId"])
+
+    @cached_property
+    def _decides_where_results_go(self) -> bool:
+        """Whether the workgroup does: it enforces its own settings, or Athena keeps its results (and refuses a place).
+
+        Who may not look at the workgroup sends the place that the settings name.
+        """
+        try:
+            with translated("athena", workgroup=self.workgroup):
+                answer = self.aws.client("athena").get_work_group(WorkGroup=self.workgroup)
+        except (AccessError, ServiceError):
+            return False
+        described = answer["WorkGroup"].get("Configuration", {})
+        is_managed = described.get("ManagedQueryResultsConfiguration", {}).get("Enabled", False)
+        own_place = described.get("ResultConfiguration", {}).get("OutputLocation")
+        return bool(is_managed or (described.get("EnforceWorkGroupConfiguration") and own_place))
 
     def look_at(self, query_id: str) -> QueryExecution:
         """The execution as Athena sees it now."""
@@ -93,9 +207,33 @@ class Athena:
                 yield from rows[1:] if number == 0 and rows[:1] == [header] else rows
 
 
-def cost_usd(scanned_bytes: int) -> float:
-    """US dollars of a query at 5 $/TB with the 10 MB minimum; nothing scanned costs nothing."""
-    return max(scanned_bytes, MINIMUM_BILLED_BYTES) * USD_PER_BYTE if scanned_bytes else 0.0
+def cost_usd(scanned_bytes: int, tb_usd: float) -> float:
+    """US dollars of a query at so many dollars a TB, with the 10 MB minimum; nothing scanned costs nothing."""
+    return max(scanned_bytes, MINIMUM_BILLED_BYTES) * tb_usd / 1e12 if scanned_bytes else 0.0
+
+
+def _answered(answer: Mapping[str, Any]) -> datetime:
+    """When the service answered, by its own clock; by ours where it does not tell."""
+    told = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+    try:
+        return parsedate_to_datetime(told)
+    except ValueError:
+        return datetime.now(UTC)
+
+
+def typed(text: str | None, kind: str) -> Any:
+    """Athena's text as the value it stands for; a decimal that a double cannot hold stays text."""
+    if text is None:
+        return None
+    if kind in {"tinyint", "smallint", "integer", "int", "bigint"}:
+        return int(text)
+    if kind == "boolean":
+        return text == "true"
+    if kind in {"double", "float", "real"} or (
+        kind.startswith("decimal") and len(text.strip("-.")) <= EXACT_DIGITS
+    ):
+        return float(text)
+    return text
 
 
 def _values(row: Mapping[str, Any]) -> tuple[str | None, ...]:
@@ -104,12 +242,15 @@ def _values(row: Mapping[str, Any]) -> tuple[str | None, ...]:
 
 def _query_execution(answer: Mapping[str, Any], workgroup: str) -> QueryExecution:
     status, statistics = answer["Status"], answer.get("Statistics", {})
+    error = status.get("AthenaError", {})
     return QueryExecution(
         id=answer["QueryExecutionId"],
         name=answer.get("WorkGroup", workgroup),
         word=status["State"],
-        reason=status.get("StateChangeReason") or status.get("AthenaError", {}).get("ErrorMessage", ""),
+        reason=status.get("StateChangeReason") or error.get("ErrorMessage", ""),
+        is_retryable=bool(error.get("Retryable")) or error.get("ErrorCategory") == SYSTEM_ERROR,
         scanned_bytes=statistics.get("DataScannedInBytes", 0),
         duration_ms=statistics.get("TotalExecutionTimeInMillis", 0),
+        submitted=status.get("SubmissionDateTime"),
         output_location=answer.get("ResultConfiguration", {}).get("OutputLocation", ""),
     )

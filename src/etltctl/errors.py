@@ -7,6 +7,7 @@ EtltctlError                      1   a step failed
 ├── BlockedError                  5   a check stopped the work before it was published
 ├── UnverifiedError               6   the service said success, the data does not
 ├── AlreadyRunningError           7   somebody else's run holds what this one needs
+│   └── DrivenElsewhereError      7   another process drives this very run
 ├── WaitTimeoutError              8   waited long enough; the remote run is still running
 ├── BudgetError                   9   the work costs more than the settings allow
 ├── DetachedError               130   interrupted; the remote run goes on, as was asked
@@ -34,6 +35,7 @@ class ExitCode(IntEnum):
     ALREADY_RUNNING = 7
     TIMED_OUT = 8
     BUDGET = 9
+    CHANGES = 10
     INTERRUPTED = 130
     TERMINATED = 143
 
@@ -45,7 +47,7 @@ class EtltctlError(Exception):
     (ids, names, places) by name, in the order they should be read.
     """
 
-    exit_code = ExitCode.FAILED
+    exit_code: ExitCode = ExitCode.FAILED
 
     def __init__(self, message: str, *, hint: str = "", **facts: object) -> None:
         super().__init__(message)
@@ -96,6 +98,10 @@ class AlreadyRunningError(EtltctlError):
     exit_code = ExitCode.ALREADY_RUNNING
 
 
+class DrivenElsewhereError(AlreadyRunningError):
+    """Another process drives this very run."""
+
+
 class WaitTimeoutError(EtltctlError):
     """Waited long enough; the remote run is still running."""
 
@@ -130,10 +136,20 @@ class ServiceError(EtltctlError):
 
 
 class UnreachableError(ServiceError):
-    """A service did not answer at all: no route, no name, or no time left."""
+    """A service did not answer at all: no route, no name, or no time left.
 
-    def __init__(self, message: str, *, code: str = "", hint: str = "", **facts: object) -> None:
-        super().__init__(message, code=code, hint=hint, is_open=True, **facts)
+    Where no connection came about (`is_open` is false), the call was never sent.
+    """
+
+    def __init__(
+        self, message: str, *, code: str = "", hint: str = "", is_open: bool = True, **facts: object
+    ) -> None:
+        super().__init__(message, code=code, hint=hint, is_open=is_open, **facts)
+
+    @property
+    def was_never_sent(self) -> bool:
+        """Whether the call did not leave this machine, so that it may be sent again."""
+        return not self.is_open
 
 
 class OutcomeUnknownError(EtltctlError):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from etltctl.aws import THROTTLED, Aws, translated
@@ -14,6 +16,7 @@ from etltctl.errors import (
     EtltctlError,
     OutcomeUnknownError,
     ServiceError,
+    UnreachableError,
 )
 from etltctl.runs import JobRun, State, Verb
 from etltctl.waiting import Waiter
@@ -25,6 +28,8 @@ DPU_A_WORKER = {"G.025X": 0.25, "G.1X": 1.0, "G.2X": 2.0, "G.4X": 4.0, "G.8X": 8
 Arguments = Callable[[int], Mapping[str, str]]  # how many tries failed before → what this one is told
 OUTCOME_OPEN = frozenset({"InternalServiceException", "OperationTimeoutException"})
 SLOT_LAG_S = 60.0  # a slot is free some seconds after the run that held it has ended
+PAGE_RUNS = 200  # the most that GetJobRuns gives at once
+CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -34,17 +39,20 @@ class Glue:
     aws: Aws
     search: Waiter = field(default_factory=lambda: Waiter(timeout=SLOT_LAG_S, longest=2.0))
 
-    def start_or_adopt(self, job: str, run_key: str, arguments: Arguments) -> tuple[Verb, JobRun]:
+    def start_or_adopt(
+        self, job: str, run_key: str, arguments: Arguments, *, since: datetime | None = None
+    ) -> tuple[Verb, JobRun]:
         """The run of this job that carries `run_key`: found, or started once.
 
         A live run is adopted, a succeeded one reused; after a failed one a new run starts. Glue has no
-        idempotency token, so the key travels as an argument and is searched for before the start, and again
-        whenever the start's answer leaves its outcome open. Raises AlreadyRunningError if another run holds the
-        job's only slot, OutcomeUnknownError if the answer was lost and no run with the key shows up.
+        idempotency token, so the key travels as an argument and is searched for before the start (in all that Glue
+        remembers, or from `since` on), and again whenever the start's answer leaves its outcome open. Raises
+        AlreadyRunningError if another run holds the job's only slot, OutcomeUnknownError if the answer was lost and
+        no run with the key shows up.
         """
         deadline = self.search.clock() + self.search.timeout
         while True:
-            ours = self.find_all(job, run_key)
+            ours = self.find_all(job, run_key, since=since)
             if ours and ours[0].state is not State.FAILED:
                 return (Verb.ADOPTED if ours[0].state is State.RUNNING else Verb.REUSED), ours[0]
             sent = {**arguments(len(ours)), RUN_KEY: run_key}
@@ -61,9 +69,9 @@ class Glue:
             else:
                 return Verb.STARTED, JobRun(id=answer["JobRunId"], name=job, word="STARTING", arguments=sent)
 
-    def find_all(self, job: str, run_key: str) -> list[JobRun]:
-        """The runs of the job that carry the key, newest first."""
-        return [run for run in self.job_runs(job) if run.arguments.get(RUN_KEY) == run_key]
+    def find_all(self, job: str, run_key: str, *, since: datetime | None = None) -> list[JobRun]:
+        """The runs of the job that carry the key and began after `since`, newest first."""
+        return [run for run in self.job_runs(job, since=since) if run.arguments.get(RUN_KEY) == run_key]
 
     def durations(self, job: str, *, limit: int = 20) -> list[float]:
         """How long the job's latest successful runs took, in seconds; empty if Glue does not tell."""
@@ -75,14 +83,16 @@ class Glue:
 
     def _succeeded(self, job: str, limit: int) -> list[JobRun]:
         try:
-            return [run for run in self.job_runs(job, limit=limit) if run.state is State.SUCCEEDED]
+            latest = islice(self.job_runs(job, page=limit), limit)
+            return [run for run in latest if run.state is State.SUCCEEDED]
         except EtltctlError:
             return []
 
     def retry_of(self, run: JobRun) -> JobRun | None:
         """The run Glue itself started after this one failed, where the job's MaxRetries says so and Glue tells."""
         try:
-            return next((later for later in self.job_runs(run.name) if later.previous_id == run.id), None)
+            later = self.job_runs(run.name, since=run.started)
+            return next((other for other in later if other.previous_id == run.id), None)
         except EtltctlError:
             return None
 
@@ -92,22 +102,40 @@ class Glue:
             return _job_run(self.aws.client("glue").get_job_run(JobName=job, RunId=run_id)["JobRun"])
 
     def look_at_many(self, job: str, run_ids: Collection[str]) -> dict[str, JobRun]:
-        """Runs of one job as Glue sees them now, by id: a page of the listing, and one by one what is older."""
-        found = {run.id: run for run in self.job_runs(job) if run.id in run_ids}
+        """Runs of one job as Glue sees them now, by id: pages of the listing, and one by one what is far older."""
+        wanted, found = set(run_ids), {}
+        for run in islice(self.job_runs(job), PAGE_RUNS + 2 * len(wanted)):
+            if run.id in wanted:
+                found[run.id] = run
+                if len(found) == len(wanted):
+                    break
         return found | {run_id: self.look_at(job, run_id) for run_id in run_ids if run_id not in found}
 
-    def job_runs(self, job: str, *, limit: int = 200) -> Iterator[JobRun]:
-        """The job's runs, newest first."""
+    def job_runs(self, job: str, *, page: int = PAGE_RUNS, since: datetime | None = None) -> Iterator[JobRun]:
+        """The job's runs, newest first, read page by page as they are asked for, back to `since`."""
+        token: dict[str, str] = {}
+        while True:
+            answer = self._page(job, MaxResults=page, **token)
+            for told in answer["JobRuns"]:
+                run = _job_run(told)
+                if since is not None and run.started is not None and run.started < since - CLOCKS_DIFFER:
+                    return
+                yield run
+            if not answer.get("NextToken"):
+                return
+            token = {"NextToken": answer["NextToken"]}
+
+    def _page(self, job: str, **asked: Any) -> Mapping[str, Any]:
         try:
             with translated("glue", job=job):
-                answer = self.aws.client("glue").get_job_runs(JobName=job, MaxResults=limit)
+                answer: Mapping[str, Any] = self.aws.client("glue").get_job_runs(JobName=job, **asked)
         except ServiceError as error:
             if error.code == "EntityNotFoundException":
                 raise ConfigurationError(
                     f"Glue has no job {job}", hint="create the job on AWS, or run with --env local", job=job
                 ) from error
             raise
-        return (_job_run(run) for run in answer["JobRuns"])
+        return answer
 
     def stop(self, run: JobRun) -> None:
         """Asks Glue to stop the run; it passes through STOPPING to STOPPED."""
@@ -124,11 +152,11 @@ class Glue:
         """Our run if the start made one although its answer was lost; None if the start may be sent again."""
         if error.is_open or error.code in OUTCOME_OPEN:
             return self._find_started(job, run_key, known, error)
-        if error.code in THROTTLED:
+        if error.code in THROTTLED or (isinstance(error, UnreachableError) and error.was_never_sent):
             return None
         if error.code != NO_SLOT:
             raise error
-        live = [run for run in self.job_runs(job) if run.state is State.RUNNING]
+        live = [run for run in islice(self.job_runs(job), PAGE_RUNS) if run.state is State.RUNNING]
         ours = next((run for run in live if run.arguments.get(RUN_KEY) == run_key), None)
         if ours is None and live:
             raise AlreadyRunningError(
@@ -143,9 +171,10 @@ class Glue:
     def _find_started(self, job: str, run_key: str, known: set[str], error: ServiceError) -> JobRun:
         """The run with our key, which the listing may show late."""
         deadline = self.search.clock() + self.search.timeout
+        lately = datetime.now(UTC) - timedelta(seconds=2 * self.search.timeout)
         while True:
             with suppress(ServiceError):  # an answer that is lost as well says nothing about the start
-                for run in self.find_all(job, run_key):
+                for run in self.find_all(job, run_key, since=lately):
                     if run.id not in known:
                         return run
             if self.search.clock() >= deadline:
@@ -179,5 +208,8 @@ def _dpu_seconds(answer: Mapping[str, Any]) -> float:
     if "DPUSeconds" in answer:
         return float(answer["DPUSeconds"])
     workers = answer.get("NumberOfWorkers", 0)
-    billed_s = max(answer.get("ExecutionTime", 0), MINIMUM_BILLED_S) if answer.get("ExecutionTime") else 0
+    spent_s = answer.get("ExecutionTime", 0)
+    if not spent_s and answer["JobRunState"] == "RUNNING" and "StartedOn" in answer:
+        spent_s = (datetime.now(UTC) - answer["StartedOn"]).total_seconds()
+    billed_s = max(spent_s, MINIMUM_BILLED_S) if spent_s > 0 else 0
     return float(billed_s * workers * DPU_A_WORKER.get(answer.get("WorkerType", ""), 1.0))

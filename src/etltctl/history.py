@@ -27,9 +27,9 @@ class RunSummary:
 
 
 def summaries(settings: Settings, limit: int) -> list[RunSummary]:
-    """The newest runs, newest first."""
+    """The runs written to last, newest first."""
     store = _store(settings)
-    found = [_summarised(store, run_id) for run_id in store.run_ids()]
+    found = [_summarised(store, run_id) for run_id in store.run_ids()[-limit:]]
     known = [summary for summary in found if summary is not None]
     return sorted(known, key=lambda summary: (summary.started, summary.run_id), reverse=True)[:limit]
 

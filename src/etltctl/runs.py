@@ -117,3 +117,52 @@ class QueryExecution(Run):
     scanned_bytes: int = 0
     duration_ms: int = 0
     output_location: str = ""
+    submitted: datetime | None = None
+    is_retryable: bool = False  # failed for a reason of Athena's own: the same query may succeed
+
+
+@dataclass(frozen=True)
+class StackOperation(Run):
+    """What CloudFormation does to one stack: its creation, an update, its deletion."""
+
+    service: ClassVar[str] = "CloudFormation"
+    states: ClassVar[Mapping[str, State]] = {
+        "REVIEW_IN_PROGRESS": State.RUNNING,
+        "CREATE_IN_PROGRESS": State.RUNNING,
+        "CREATE_COMPLETE": State.SUCCEEDED,
+        "CREATE_FAILED": State.FAILED,
+        "ROLLBACK_IN_PROGRESS": State.RUNNING,
+        "ROLLBACK_COMPLETE": State.FAILED,
+        "ROLLBACK_FAILED": State.FAILED,
+        "UPDATE_IN_PROGRESS": State.RUNNING,
+        "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": State.RUNNING,
+        "UPDATE_COMPLETE": State.SUCCEEDED,
+        "UPDATE_FAILED": State.FAILED,
+        "UPDATE_ROLLBACK_IN_PROGRESS": State.RUNNING,
+        "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": State.RUNNING,
+        "UPDATE_ROLLBACK_COMPLETE": State.FAILED,
+        "UPDATE_ROLLBACK_FAILED": State.FAILED,
+        "DELETE_IN_PROGRESS": State.RUNNING,
+        "DELETE_COMPLETE": State.SUCCEEDED,
+        "DELETE_FAILED": State.FAILED,
+        "IMPORT_IN_PROGRESS": State.RUNNING,
+        "IMPORT_COMPLETE": State.SUCCEEDED,
+        "IMPORT_ROLLBACK_IN_PROGRESS": State.RUNNING,
+        "IMPORT_ROLLBACK_COMPLETE": State.FAILED,
+        "IMPORT_ROLLBACK_FAILED": State.FAILED,
+    }
+
+
+@dataclass(frozen=True)
+class RefreshJob(Run):
+    """A background job of Tableau's that refreshes the extract of a data source; `id` is empty for one not listed."""
+
+    service: ClassVar[str] = "Tableau"
+    states: ClassVar[Mapping[str, State]] = {
+        "Pending": State.RUNNING,
+        "InProgress": State.RUNNING,
+        "Success": State.SUCCEEDED,
+        "Completed": State.SUCCEEDED,
+        "Failed": State.FAILED,
+        "Cancelled": State.FAILED,
+    }

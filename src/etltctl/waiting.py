@@ -4,34 +4,82 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-import statistics
 import time
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from itertools import repeat
+from typing import Any, Protocol, TypeVar
 
 from etltctl.errors import AccessError, ServiceError, WaitTimeoutError
 from etltctl.runs import Run, State
+from etltctl.schedule import schedule
 
 R = TypeVar("R", bound=Run)
 T = TypeVar("T")
 Trouble = ServiceError | AccessError  # of the looking, not of the run: credentials expire and are renewed
 
 LEARNS_FROM = 3  # earlier runs
-EARLY_SHARE = 0.1  # of the usual duration: what cannot start breaks off early
-LEAST_SPREAD = 0.01
-# When to look, in standard deviations from the median: the fewest calls for the least delay (benchmarks/waiting.py).
-LOOKS_AT = (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5)
+NAP_S = 10.0  # a machine that slept notices so soon after it woke
+
+
+def since_boot() -> float:
+    """Seconds that have passed, those included in which the machine slept."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+def doze(seconds: float) -> None:
+    """Sleeps so long, or until the machine wakes from a sleep of its own that took longer."""
+    due = since_boot() + seconds
+    while (left := due - since_boot()) > 0:
+        time.sleep(min(left, NAP_S))
+
+
+async def doze_async(seconds: float) -> None:
+    """The same for an event loop."""
+    due = since_boot() + seconds
+    while (left := due - since_boot()) > 0:
+        await asyncio.sleep(min(left, NAP_S))
+
+
+class Timekeeper(Protocol):
+    """Whose time waits pass in: this machine's, or in a test a clock that only sleeping moves."""
+
+    def clock(self) -> float:
+        """Seconds since some moment."""
+
+    def sleep(self, seconds: float) -> None:
+        """Returns when so many seconds have passed."""
+
+    async def sleep_async(self, seconds: float) -> None:
+        """The same for an event loop."""
+
+
+class RealTime:
+    """This machine's time."""
+
+    clock = staticmethod(since_boot)
+    sleep = staticmethod(doze)
+    sleep_async = staticmethod(doze_async)
+
+
+REAL_TIME = RealTime()
+timekeeper: ContextVar[Timekeeper | None] = ContextVar("timekeeper", default=None)  # None: the real one
+
+
+def _time() -> Timekeeper:
+    return timekeeper.get() or REAL_TIME
 
 
 @dataclass(frozen=True)
 class Waiter:
     """How to wait; all times in seconds.
 
-    Where it is known how long such runs took before (`expected`), the first look comes shortly before the end is
-    likely, and more follow close together until it is overdue. Where nothing is known, looks begin `first_look`
-    apart and grow by `growth` up to `longest`, so short runs are noticed at once and long ones cost few calls.
+    Where it is known how long such runs took before (`expected`), looks come where the end is likely
+    (`etltctl.schedule`). Where nothing is known, looks begin `first_look` apart and grow by `growth` up to `longest`,
+    so short runs are noticed at once and long ones cost few calls. `look_within` shortens the pause after what was
+    seen, for who must not be late; `waited` is how long another process waited before, as part of the same wait.
     Looks that fail do not fail the run: they are tolerated for `patience`, because a throttled or unreachable API, or
     a token that has expired, says nothing about the work.
     """
@@ -43,9 +91,11 @@ class Waiter:
     longest: float = 20.0
     patience: float = 300.0
     together: float = 1.0
-    clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
-    sleep_async: Callable[[float], Awaitable[None]] = asyncio.sleep
+    waited: float = 0.0
+    look_within: Callable[[Any], float] | None = None
+    clock: Callable[[], float] = field(default_factory=lambda: _time().clock)
+    sleep: Callable[[float], None] = field(default_factory=lambda: _time().sleep)
+    sleep_async: Callable[[float], Awaitable[None]] = field(default_factory=lambda: _time().sleep_async)
 
     def wait(self, run: R, look: Callable[[], R], *, on_look: Callable[[R], None] | None = None) -> R:
         """The run in its final state.
@@ -70,6 +120,34 @@ class Waiter:
         One look serves all runs that are due within `together` seconds: where the service answers for many at once,
         a thousand runs cost hardly more calls than one.
         """
+        steps = self._decide_many(runs)
+        found: Any = None
+        try:
+            while True:
+                pause, keys = steps.send(found)
+                self.sleep(pause)
+                found = self._looked(partial(look, keys))
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]
+
+    async def wait_many_async(
+        self, runs: Mapping[str, R], look: Callable[[list[str]], Mapping[str, R]]
+    ) -> dict[str, R | WaitTimeoutError | Trouble]:
+        """The same as `wait_many` for an event loop: sleeps without blocking it, looks in a thread."""
+        steps = self._decide_many(runs)
+        found: Any = None
+        try:
+            while True:
+                pause, keys = steps.send(found)
+                await self.sleep_async(pause)
+                found = await asyncio.to_thread(self._looked, partial(look, keys))
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]
+
+    def _decide_many(
+        self, runs: Mapping[str, R]
+    ) -> Generator[tuple[float, list[str]], Any, dict[str, R | WaitTimeoutError | Trouble]]:
+        """Yields how long to sleep and what to look at then, receives what was seen, returns how every wait ended."""
         waits = {key: self._decide(run, None) for key, run in runs.items()}
         ended: dict[str, R | WaitTimeoutError | Trouble] = {}
         due: list[tuple[float, str]] = []
@@ -84,11 +162,10 @@ class Waiter:
                     ended[key] = error
             seen = {}
             if due:
-                self.sleep(max(due[0][0] - self.clock(), 0.0))
-                now = self.clock() + self.together
-                keys = [heapq.heappop(due)[1] for _ in range(sum(at <= now for at, _ in due))]
-                found = self._looked(partial(look, keys))
-                seen = {key: found if isinstance(found, Trouble) else found[key] for key in keys}
+                at = max(due[0][0], self.clock())
+                keys = [heapq.heappop(due)[1] for _ in range(sum(t <= at + self.together for t, _ in due))]
+                found = yield at - self.clock(), keys
+                seen = {key: _of(found, key) for key in keys}
         return ended
 
     async def wait_async(
@@ -113,41 +190,41 @@ class Waiter:
 
     def _decide(self, run: R, on_look: Callable[[R], None] | None) -> Generator[float, Any, R]:
         """Yields how long to sleep, receives what the look saw, returns the run once it ended."""
-        started = last_seen = self.clock()
-        pauses = self._pauses()
+        started = self.clock() - self.waited
+        failing_since: float | None = None
+        was_seen = False
+        pauses = self._pauses(lambda: self.clock() - started)
         while run.state is State.RUNNING:
             left = started + self.timeout - self.clock()
             if left <= 0:
                 raise self._timed_out(run)
-            seen: R | Trouble = yield min(next(pauses), left)
+            pause = min(next(pauses), left)
+            if self.look_within is not None:
+                pause = min(pause, max(self.look_within(run), self.first_look))
+            seen: R | Trouble = yield pause
             if isinstance(seen, Trouble):
-                never_allowed = isinstance(seen, AccessError) and last_seen == started
-                if never_allowed or self.clock() - last_seen > self.patience:
+                failing_since = self.clock() if failing_since is None else failing_since
+                never_allowed = isinstance(seen, AccessError) and not was_seen
+                if never_allowed or self.clock() - failing_since > self.patience:
                     raise seen
                 continue
-            run, last_seen = seen, self.clock()
+            run, was_seen, failing_since = seen, True, None
             if on_look:
                 on_look(run)
         return run
 
-    def _pauses(self) -> Generator[float, None, None]:
+    def _pauses(self, elapsed: Callable[[], float]) -> Generator[float, None, None]:
         """How long to sleep before each look."""
         if len(self.expected) >= LEARNS_FROM:
-            yield from self._around_the_expected_end()
+            planned = schedule(tuple(self.expected))
+            for at in planned.looks:
+                if at > elapsed():
+                    yield max(at - elapsed(), self.first_look)
+            yield from repeat(min(max(planned.then_every, self.first_look), self.longest))
         pause = self.first_look
         while True:
             yield pause
             pause = min(pause * self.growth, self.longest)
-
-    def _around_the_expected_end(self) -> Generator[float, None, None]:
-        """One look early, for runs that broke off, then looks where the ends of earlier runs lie thick."""
-        middle = statistics.median(self.expected)
-        spread = max(statistics.pstdev(self.expected), middle * LEAST_SPREAD)
-        at = 0.0
-        for look in (middle * EARLY_SHARE, *(middle + spread * offset for offset in LOOKS_AT)):
-            pause = max(look - at, self.first_look)
-            yield pause
-            at += pause
 
     def _timed_out(self, run: Run) -> WaitTimeoutError:
         return WaitTimeoutError(
@@ -156,3 +233,26 @@ class Waiter:
             run=run.id,
             state=run.word,
         )
+
+
+@dataclass
+class Pace:
+    """Keeps calls apart so that there are at most so many a second; sleeps are in seconds."""
+
+    per_second: float
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    _next: float = 0.0
+
+    def take(self) -> None:
+        """Waits until the next call is due."""
+        now = self.clock()
+        if now < self._next:
+            self.sleep(self._next - now)
+        self._next = max(now, self._next) + 1 / self.per_second
+
+
+def _of(found: Mapping[str, R] | Trouble, key: str) -> R | Trouble:
+    if isinstance(found, Trouble):
+        return found
+    return found[key] if key in found else ServiceError(f"nothing was told of {key}", code="Untold")

@@ -12,8 +12,10 @@ from workplace import Workplace
 
 @pytest.fixture(scope="session")
 def sample_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
-    """A lake in which both pipelines ran once on the sample sources, with no settings file."""
-    place = Workplace(tmp_path_factory.mktemp("sample"))
+    """A lake in which both pipelines ran once on the sample sources, in a new project as `etltctl init` makes it."""
+    above = Workplace(tmp_path_factory.mktemp("sample"))
+    above.run("init", "my-lake")
+    place = Workplace(above.folder / "my-lake", told=above.told)
     yield from _kept_lake(place)
 
 

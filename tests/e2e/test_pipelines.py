@@ -218,6 +218,12 @@ def test_the_installed_package_brings_its_jobs_and_settings(tmp_path: Path) -> N
     )
     scripts = json.loads(done.stdout.replace("'", '"'))
     assert len(scripts) == 4
+    assert (tmp_path / "site" / "etltctl" / "py.typed").is_file()
+    subprocess.run(
+        [sys.executable, "-m", "etltctl", "init", "lake"],
+        cwd=tmp_path, env=environ, capture_output=True, check=True,
+    )  # fmt: skip
+    assert (tmp_path / "lake" / "dags" / "dag_api.py").is_file()
     assert all(Path(script).is_file() and str(tmp_path) in script for script in scripts)
 
 

@@ -22,6 +22,7 @@ class Workplace:
 
     folder: Path
     environ: Mapping[str, str] = field(default_factory=dict)
+    told: dict[str, subprocess.CompletedProcess[str]] = field(default_factory=dict, repr=False)
 
     @property
     def full_environ(self) -> dict[str, str]:
@@ -46,6 +47,7 @@ class Workplace:
         )
         assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert not re.search(r"^Traceback", done.stderr, re.MULTILINE), done.stderr
+        self.told.setdefault(" ".join(arguments), done)  # what a command told when it was first run here
         return done
 
     def json(self, *arguments: str) -> Any:

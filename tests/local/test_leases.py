@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +13,7 @@ from served import Served
 
 from etltctl.aws import Aws
 from etltctl.errors import AlreadyRunningError
-from etltctl.ledger.leases import LeaseObject
+from etltctl.ledger.leases import LeaseObject, _owner
 from etltctl.waiting import Waiter
 
 
@@ -34,6 +37,7 @@ class Place:
 @pytest.fixture
 def place(server: Served, aws: Aws) -> Place:
     assert server.request("POST", "stack", {"buckets": ["leases"]})[0] == 200
+    aws.client("s3").delete_object(Bucket="leases", Key="runs/r1.lock")  # what the test before left
     return Place(aws)
 
 
@@ -48,7 +52,7 @@ def test_a_lease_that_is_renewed_belongs_to_somebody_else(place: Place) -> None:
     owner = place.lease()
     etag = owner._take()
     with pytest.raises(AlreadyRunningError, match="driven by process"):
-        place.lease(meanwhile=lambda: owner._put(IfMatch=etag))._take()
+        place.lease(meanwhile=lambda: owner._put(_owner(), IfMatch=etag))._take()
     assert place.now < 60.0
 
 
@@ -63,4 +67,27 @@ def test_of_two_who_take_over_one_wins(place: Place) -> None:
     late = place.lease()
     found, _ = late._read()
     assert place.lease()._take()
-    assert late._put(IfMatch=found) == ""
+    assert late._put(_owner(), IfMatch=found) == ""
+
+
+def test_the_lease_of_a_process_that_is_gone_is_taken_over_at_once(place: Place) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    left = {**json.loads(_owner()), "pid": gone.pid}
+    assert place.lease()._put(json.dumps(left), IfNoneMatch="*")
+    with place.lease().held():
+        assert place.now == 0.0
+
+
+def test_a_lease_that_was_taken_over_is_not_ended_by_its_first_owner(place: Place) -> None:
+    with place.lease().held():
+        found, _ = place.lease()._read()
+        taken_over = place.lease()._put(_owner(), IfMatch=found)
+    assert place.lease()._read()[0] == taken_over
+
+
+def test_a_lost_answer_is_no_conflict_with_oneself(place: Place, server: Served) -> None:
+    assert server.request("POST", "faults", [{"call": "PUT *", "lose": True}])[0] == 200
+    with place.lease().held():
+        assert place.now == 0.0
+    assert server.request("GET", "faults")[1][0]["met"] == 1

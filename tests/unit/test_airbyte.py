@@ -12,7 +12,8 @@ import respx
 
 from etltctl.airbyte import Airbyte, wrote
 from etltctl.airbyte.auth import TokenAuth
-from etltctl.airbyte.client import duration_seconds, public_api_url
+from etltctl.airbyte.client import duration_seconds
+from etltctl.airbyte.transport import public_api_url
 from etltctl.errors import (
     AccessError,
     ConfigurationError,
@@ -99,6 +100,7 @@ def test_another_conflict_is_not_mistaken_for_a_running_sync(airbyte: Airbyte, s
     server.get("/jobs").respond(json={"data": [job(5, "running")]})
     problem = {"status": 409, "title": "state-conflict", "data": {"message": "Could not fulfill request"}}
     server.post("/jobs").respond(409, json=problem)
+    server.get(f"/connections/{CONNECTION}").respond(json={"status": "active"})
     with pytest.raises(ServiceError, match="Could not fulfill request"):
         airbyte.start_or_adopt(CONNECTION, "mongodb")
 

@@ -43,7 +43,7 @@ def test_a_run_is_told_by_its_first_and_last_word(settings: Settings, store: Dis
 
 def test_a_run_of_a_later_etltctl_hides_no_other(settings: Settings, store: DiskStore) -> None:
     begun(store, "r1")
-    store.append("r2", '{"type": "version", "schema": "etltctl.events/2.0"}\n')
+    store.add("r2", lambda _: '{"type": "version", "schema": "etltctl.events/2.0"}\n')
     told = {run.run_id: run.outcome for run in summaries(settings, 9)}
     assert told == {"r1": "unfinished", "r2": "written by a later etltctl"}
     with pytest.raises(UsageError, match=r"etltctl\.events/2\.0"):

@@ -35,19 +35,19 @@ def test_a_later_try_goes_on_counting(store: DiskStore) -> None:
 
 def test_a_line_cut_off_by_a_crash_is_left_out(store: DiskStore) -> None:
     Ledger(store, "r1", "local").append("run.started")
-    store.append("r1", '{"seq": 2, "type": "step.pl')
+    store.add("r1", lambda _: '{"seq": 2, "type": "step.pl')
     assert [event["type"] for event in read_events(store, "r1")] == ["run.started"]
 
 
 def test_an_event_after_a_cut_off_line_is_not_lost(store: DiskStore) -> None:
     Ledger(store, "r1", "local").append("run.started")
-    store.append("r1", '{"seq": 2, "type": "step.pl')
+    store.add("r1", lambda _: '{"seq": 2, "type": "step.pl')
     Ledger(store, "r1", "local").append("run.started", pipeline="again")
     assert read_events(store, "r1")[-1].get("pipeline") == "again"
 
 
 def test_a_stream_of_a_later_major_version_is_refused(store: DiskStore) -> None:
-    store.append("r1", '{"type": "version", "schema": "etltctl.events/2.0"}\n')
+    store.add("r1", lambda _: '{"type": "version", "schema": "etltctl.events/2.0"}\n')
     with pytest.raises(UsageError, match=r"etltctl\.events/2\.0"):
         read_events(store, "r1")
 

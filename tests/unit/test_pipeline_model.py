@@ -6,7 +6,7 @@ import pytest
 
 from etltctl.errors import RunFailedError, UnverifiedError, UsageError
 from etltctl.pipeline import PipelineResult, Step, StepResult, new_run_id, run_key
-from etltctl.pipeline.model import outcome_of, safe_run_id
+from etltctl.pipeline.model import begun_after, outcome_of, safe_run_id
 
 
 def test_a_run_whose_every_start_was_reused_had_nothing_to_do() -> None:
@@ -21,6 +21,7 @@ def test_a_run_whose_every_start_was_reused_had_nothing_to_do() -> None:
     [
         (KeyboardInterrupt(), "interrupted"),
         (SystemExit(143), "interrupted"),
+        (type("OutOfTime", (BaseException,), {})(), "interrupted"),
         (UnverifiedError("x"), "unverified"),
         (RunFailedError("x"), "failed"),
         (KeyError("bug"), "failed"),
@@ -57,3 +58,18 @@ def test_the_run_key_is_the_same_for_every_try_and_for_nothing_else() -> None:
 
 def test_run_ids_sort_by_time_and_name_their_pipeline() -> None:
     assert new_run_id("bronze_to_silver").split("-", 2)[2].startswith("bronze-to-silver-")
+
+
+@pytest.mark.parametrize(
+    ("run_id", "hour"),
+    [
+        ("20260102-0304-mongodb-k7qf", 2),
+        ("29990102-0304-mongodb-k7qf", None),  # a clock that is wrong limits no search
+        ("20260102-0304-mine", None),
+        ("20261302-0304-api-k7qf", None),
+        ("manual__2026-01-02T03:04:05+00:00", None),
+    ],
+)
+def test_only_an_id_of_our_own_making_tells_when_its_run_began(run_id: str, hour: int | None) -> None:
+    begun = begun_after(run_id)
+    assert (begun and begun.hour) == hour

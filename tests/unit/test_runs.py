@@ -5,7 +5,7 @@ from __future__ import annotations
 import botocore.session
 import pytest
 
-from etltctl.runs import JobRun, QueryExecution, Run, State, SyncJob
+from etltctl.runs import JobRun, QueryExecution, Run, StackOperation, State, SyncJob
 
 
 def enum_of(service: str, shape: str) -> set[str]:
@@ -15,7 +15,11 @@ def enum_of(service: str, shape: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("kind", "service", "shape"),
-    [(JobRun, "glue", "JobRunState"), (QueryExecution, "athena", "QueryExecutionState")],
+    [
+        (JobRun, "glue", "JobRunState"),
+        (QueryExecution, "athena", "QueryExecutionState"),
+        (StackOperation, "cloudformation", "StackStatus"),
+    ],
 )
 def test_the_map_holds_exactly_the_words_of_the_sdk(kind: type[Run], service: str, shape: str) -> None:
     assert set(kind.states) == enum_of(service, shape)

@@ -11,10 +11,13 @@ if TYPE_CHECKING:
     import httpx
 
 TRY_AGAIN_LATER = "try-again-later"
+STATE_CONFLICT = "state-conflict"
+LOCKED = "connection/locked"
+NEVER_SENT = "never-sent"
 OVERLOADED = "429"
 BAD_ANSWER = "bad-answer"
 # How long to let be a connection that refuses a start for now, in seconds; the overloaded server asks for no less.
-PAUSES_S = {TRY_AGAIN_LATER: 2.0, OVERLOADED: 30.0}
+PAUSES_S = {TRY_AGAIN_LATER: 2.0, NEVER_SENT: 2.0, OVERLOADED: 30.0}
 TRANSIENT_CODES = frozenset({"408", OVERLOADED, "500", "502", "503", "504"})
 
 
@@ -27,20 +30,19 @@ def problem(
     detail = (
         body.get("detail") or data.get("message") or embedded[0].get("message") or body.get("message") or ""
     )
-    if status == 409 and data.get("message"):
+    if status in {400, 409, 422} and data.get("message"):
         detail = data["message"]
     message = (
         f"Airbyte {call}: HTTP {status} {detail or body.get('title') or body.get('errorId', '')}".rstrip()
     )
-    kind = str(body.get("title") or body.get("type") or status)
+    kind = f"{body.get('type', '')} {body.get('title', '')}"
     if status in {401, 403}:
         return AccessError(message, hint="check airbyte.client_id, airbyte.client_secret and the workspace")
     if status == 404:
         return ConfigurationError(message, hint="check the connection_id of the source and airbyte.url")
     is_open = status >= 500 or status == 408
-    return ServiceError(
-        message, code=TRY_AGAIN_LATER if TRY_AGAIN_LATER in kind else str(status), is_open=is_open
-    )
+    known = next((word for word in (TRY_AGAIN_LATER, STATE_CONFLICT, LOCKED) if word in kind), "")
+    return ServiceError(message, code=known or str(status), is_open=is_open)
 
 
 def answer_of(response: httpx.Response, url: str) -> Any:

@@ -13,13 +13,16 @@ import click
 import typer
 import typer.core
 
-from etltctl.cli import athena, config, local, run, runs
+from etltctl.cli import athena, config, connections, contract, govern, infra, local, run, runs, tableau
+from etltctl.cli.doctor import doctor
+from etltctl.cli.events import STDOUT
+from etltctl.cli.init import init
 from etltctl.cli.session import LOCAL, Session
 from etltctl.console import Console, Output, is_terminal
 from etltctl.errors import EtltctlError, ExitCode
 
 # Flags that mean the same everywhere; they are accepted before and after the command.
-VALUE_FLAGS = frozenset({"-c", "--config", "-e", "--env", "-o", "--output"})
+VALUE_FLAGS = frozenset({"-c", "--config", "-e", "--env", "-o", "--output", "--events"})
 SWITCHES = frozenset({"--local", "--aws", "-q", "--quiet", "-v", "-vv", "--verbose", "--no-color"})
 
 typer.core.HAS_RICH = False  # plain help: importing rich would triple the time to show it
@@ -36,8 +39,15 @@ run.add_to(app)
 app.command("retry")(runs.retry)
 app.command("cost")(runs.cost)
 app.command("rollback")(athena.rollback_table)
+app.command("doctor")(doctor)
+app.command("init")(init)
 app.add_typer(athena.app, name="athena")
+app.add_typer(contract.app, name="contract")
 app.add_typer(runs.app, name="runs")
+app.add_typer(govern.app, name="govern")
+app.add_typer(tableau.app, name="tableau")
+app.add_typer(connections.app, name="connections")
+app.add_typer(infra.app, name="infra")
 app.add_typer(config.app, name="config")
 app.add_typer(local.app, name="local")
 
@@ -64,6 +74,12 @@ def set_up(
     output: Annotated[
         Output | None, typer.Option("--output", "-o", help="How the result is written.  [default: table]")
     ] = None,
+    events: Annotated[
+        str,
+        typer.Option(
+            "--events", metavar="FILE", help="Write the run's events there as they happen; - is stdout."
+        ),
+    ] = "",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
     verbose: Annotated[
         int,
@@ -83,8 +99,11 @@ def set_up(
     session: Session = context.obj
     session.config = config_file
     session.env = LOCAL if use_local else "aws" if use_aws else env
+    session.events = events
     console = session.console
     console.output = output or _output_of_environment()
+    if events == STDOUT and console.output is Output.JSON:
+        raise click.UsageError("--events - and --output json both want standard output")
     console.quiet = quiet
     console.verbosity = verbose
     console.plain = no_color or not is_terminal(sys.stderr, os.environ)
@@ -132,7 +151,7 @@ def hoisted(arguments: list[str]) -> list[str]:
     for argument in waiting:
         if argument == "--":
             rest += [argument, *waiting]
-        elif argument in SWITCHES or argument.startswith(("--config=", "--env=", "--output=")):
+        elif argument in SWITCHES or argument.startswith(("--config=", "--env=", "--output=", "--events=")):
             front.append(argument)
         elif argument in VALUE_FLAGS:
             front += [argument, *([value] if (value := next(waiting, None)) is not None else [])]

@@ -26,6 +26,10 @@ OnInterrupt = Annotated[
     Interruption,
     typer.Option("--on-interrupt", help="What Ctrl-C does to remote work; ask falls back to stop."),
 ]
+MaxUsd = Annotated[
+    float | None,
+    typer.Option("--max-usd", metavar="USD", min=0.0, help="Stop when the run has cost so much."),
+]
 First = Annotated[
     str, typer.Option("--from", metavar="STEP", help="Begin with this step: kind:name, or the name.")
 ]
@@ -48,13 +52,14 @@ def run(
     last: Last = "",
     only: Only = "",
     fresh: Fresh = False,
+    max_usd: MaxUsd = None,
     on_interrupt: OnInterrupt = Interruption.ASK,
 ) -> None:
     """Run a pipeline end to end: sync, Glue jobs, catalog."""
     from etltctl.pipeline import Wish, run_pipeline, steps
 
     session: Session = context.obj
-    wish = Wish(run_id, fresh, first, last, only)
+    wish = Wish(run_id, fresh, first, last, only, max_usd=max_usd)
     with session.following(pipeline, wish, on_interrupt, partial(steps, pipeline)) as (settings, wish):
         result = run_pipeline(pipeline, settings, wish)
     show_run(session, settings, result)
@@ -106,6 +111,7 @@ def run_glue(
     ] = False,
     run_id: RunId = "",
     fresh: Fresh = False,
+    max_usd: MaxUsd = None,
     on_interrupt: OnInterrupt = Interruption.ASK,
 ) -> None:
     """Start one Glue job, or adopt its run; with --wait see it through and publish."""
@@ -114,7 +120,7 @@ def run_glue(
     session: Session = context.obj
     step = Step("glue", job)
     go = run_alone if wait else start_job
-    wish = Wish(run_id, fresh)
+    wish = Wish(run_id, fresh, max_usd=max_usd)
     reach = session.following("run-glue", wish, on_interrupt, partial(check_exists, step), outlives=not wait)
     with reach as (settings, wish):
         result = go(step, settings, wish)

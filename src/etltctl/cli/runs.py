@@ -68,6 +68,9 @@ def show_run(
         ]
         session.console.rows("etltctl.events/1", ("seq", "time", "step", "event", "facts"), rows)
         return
+    if session.console.output == "ndjson":
+        session.console.stream(run)
+        return
     columns = tuple(dict.fromkeys(name for event in run for name in event))
     session.console.rows(
         "etltctl.events/1", columns, [[event.get(name) for name in columns] for event in run]
@@ -78,19 +81,31 @@ def show_run(
 def watch_run(
     context: typer.Context, run_id: RunName = "", on_interrupt: OnInterrupt = Interruption.ASK
 ) -> None:
-    """Come back to a run: wait for what lives, and go on with the steps after it."""
-    retry(context, run_id, on_interrupt=on_interrupt)
+    """Come back to a run: wait for what lives and go on with the steps after it, or look on while another does."""
+    from etltctl.history import find_run
+    from etltctl.pipeline import Wish, watch
+
+    session: Session = context.obj
+    events = find_run(session.load(), run_id)
+    name = str(events[0].get("pipeline", ""))
+    with session.following(name, Wish(), on_interrupt) as (settings, wish):
+        result = watch(events, settings, wish)
+    show_result(session, settings, result)
 
 
 @app.command("cancel")
-def cancel(context: typer.Context, run_id: RunName = "") -> None:
+def cancel(
+    context: typer.Context,
+    run_id: RunName = "",
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the record.")] = "",
+) -> None:
     """Stop what the run still has running remotely."""
     from etltctl.history import find_run
     from etltctl.pipeline import cancel_run
 
     session: Session = context.obj
     with session.connected() as settings:
-        found = cancel_run(find_run(settings, run_id), settings)
+        found = cancel_run(find_run(settings, run_id), settings, reason)
     rows = [
         (run.service, run.name, run.id, run.word, "stopped" if run.state == "running" else "")
         for run in found
@@ -98,11 +113,23 @@ def cancel(context: typer.Context, run_id: RunName = "") -> None:
     session.console.rows("etltctl.runs-cancel/1", ("service", "name", "remote run", "found", "done"), rows)
 
 
+@app.command("rebuild")
+def rebuild_runs(context: typer.Context, run_id: RunName = "") -> None:
+    """Make lost events again from what Glue, Airbyte and the catalog remember; of one run, or of every lost one."""
+    from etltctl.pipeline import rebuild
+
+    session: Session = context.obj
+    with session.connected() as settings:
+        rebuilt = rebuild(settings, run_id)
+    rows = [(run.run_id, run.pipeline, run.remote_runs) for run in rebuilt]
+    session.console.rows("etltctl.runs-rebuild/1", ("run", "pipeline", "remote runs"), rows)
+
+
 @app.command("logs")
 def logs(
     context: typer.Context,
     run_id: RunName = "",
-    step: Annotated[str, typer.Argument(help="the Glue step; the newest if none is named")] = "",
+    step: Annotated[str, typer.Argument(help="the step; the newest Glue job if none is named")] = "",
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on until the job run has ended.")
     ] = False,

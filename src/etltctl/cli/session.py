@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from etltctl.console import Console
+from etltctl.cli.events import STDOUT, event_stream
+from etltctl.console import Console, Output
 from etltctl.errors import DetachedError
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Session:
     console: Console = field(default_factory=Console)
     config: Path | None = None
     env: str | None = None
+    events: str = ""
 
     def load(self) -> Settings:
         """The settings, as the flags, the environment and the files say."""
@@ -66,11 +68,9 @@ class Session:
         with endpoints(settings, os.environ) as found:
             if outlives and found.started:
                 self._keep(found)
-            os.environ.update(found.environ)
-            for name in set(os.environ) - set(found.apply_to(os.environ)):
-                del os.environ[name]
             try:
-                yield self.load()
+                with found.lead(os.environ):
+                    yield self.load()
             except DetachedError:
                 self._keep(found)
                 raise
@@ -89,10 +89,23 @@ class Session:
         *,
         outlives: bool = False,
     ) -> Iterator[tuple[Settings, Wish]]:
-        """The settings within reach, and the wish with the console listening and asked what Ctrl-C means."""
-        with self.connected(check, outlives=outlives) as settings, self.console.following(name) as on_event:
-            decide = partial(self._decide, on_interrupt)
-            yield settings, replace(wish, on_event=on_event, on_interrupt=decide)
+        """The settings within reach, and the wish with the console listening and asked what Ctrl-C means.
+
+        With `--output ndjson` the stream of the events is the result.
+        """
+        target = self.events or (STDOUT if self.console.output is Output.NDJSON else "")
+        self.console.is_streaming = target == STDOUT
+        with (
+            event_stream(target, self.console.stdout, self.console.say) as write,
+            self.connected(check, outlives=outlives) as settings,
+            self.console.following(name) as show,
+        ):
+
+            def on_event(event: Mapping[str, Any]) -> None:
+                write(event)
+                show(event)
+
+            yield settings, replace(wish, on_event=on_event, on_interrupt=partial(self._decide, on_interrupt))
 
     def _decide(self, on_interrupt: Interruption, run: Run, may_ask: bool) -> str:
         if on_interrupt is not Interruption.ASK:

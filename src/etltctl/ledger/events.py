@@ -12,9 +12,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import Lock
 from typing import Any
 
-from etltctl.errors import EtltctlError, UsageError
+from etltctl.errors import AlreadyRunningError, EtltctlError, UsageError
+from etltctl.ledger.leases import IsLost
 from etltctl.ledger.stores import Store
 
 SCHEMA = "etltctl.events/1.0"
@@ -25,40 +27,66 @@ Event = Mapping[str, Any]
 
 @dataclass
 class Ledger:
-    """The event stream of one run; `listen` hears every event as it is written."""
+    """The event stream of one run; `listen` hears every event as it is written.
+
+    `is_lost` tells that somebody else drives the run; from then on nothing is written, and so nothing done.
+    """
 
     store: Store
     run_id: str
     env: str
     listen: Callable[[Event], None] | None = None
+    is_lost: IsLost = lambda: False
     _events: list[Event] = field(default_factory=list)
+    _read: int = -1
+    _lock: Lock = field(default_factory=Lock, repr=False)
 
     def __post_init__(self) -> None:
         """Reads what earlier tries of the run wrote."""
-        self._events = read_events(self.store, self.run_id)
+        self._follow(self.store.read(self.run_id))
 
     def append(self, type_: str, step: str = "", **facts: Any) -> None:
-        """Writes one event, then tells the listener."""
-        event = {
-            "ts": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "seq": len(self._events) + 1,
-            "run_id": self.run_id,
-            "step": step,
-            "env": self.env,
-            "type": type_,
-            **facts,
-        }
-        line = json.dumps(event, default=str) + "\n"
-        self.store.append(self.run_id, line if self._events else VERSION_LINE + line)
-        self._events.append(event)
-        if self.listen:
-            try:
-                self.listen(event)
-            except (
-                OSError,
-                ValueError,
-            ):  # a closed terminal, an encoding without the letter: no reason to fail
-                self.listen = None
+        """Writes one event, then tells the listener; raises AlreadyRunningError once the run is somebody else's."""
+        if self.is_lost():
+            raise AlreadyRunningError(
+                f"run {self.run_id} was taken over by another process while this one slept or was cut off",
+                hint=f"look how it goes there: etltctl runs watch {self.run_id}",
+                run=self.run_id,
+            )
+        event: Event = {}
+
+        def compose(before: str) -> str:
+            nonlocal event
+            self._follow(before)
+            event = {
+                "ts": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                "seq": int(self._events[-1]["seq"]) + 1 if self._events else 1,
+                "run_id": self.run_id,
+                "step": step,
+                "env": self.env,
+                "type": type_,
+                **facts,
+            }
+            line = json.dumps(event, default=str) + "\n"
+            return line if before else VERSION_LINE + line
+
+        with self._lock:
+            self.store.add(self.run_id, compose)
+            self._events.append(event)
+        self._tell(event)
+
+    def _follow(self, text: str) -> None:
+        """Knows what others have written since: who cancels a run does so from another process."""
+        if len(text) != self._read:
+            self._events, self._read = _events_in(text, self.run_id), len(text)
+
+    def _tell(self, event: Event) -> None:
+        if self.listen is None:
+            return
+        try:
+            self.listen(event)
+        except (OSError, ValueError):  # a closed terminal, an encoding without the letter: no reason to fail
+            self.listen = None
 
     def note(self, type_: str, step: str = "", **facts: Any) -> None:
         """Writes an event nothing depends on: where it cannot be kept, the run goes on without it."""
@@ -82,6 +110,28 @@ class Ledger:
             e["type"] == "step.planned" and bool(e.get("fresh")) for e in self._events if e["step"] == step
         )
 
+    def usd(self, step: str = "") -> float:
+        """What the step's remote runs, or the whole run's, have cost so far, in US dollars."""
+        billed = [e for e in self._events if e["type"] == "cost.actual" and step in ("", e["step"])]
+        return float(sum(e["usd"] for e in billed))
+
+    def unbilled(self, step: str) -> list[str]:
+        """The step's remote runs whose cost is not on record, in the order they were started."""
+        ours = [e for e in self._events if e["step"] == step and "remote_id" in e]
+        known = dict.fromkeys(
+            e["remote_id"] for e in ours if e["type"] in {"remote.started", "remote.adopted"}
+        )
+        return [remote_id for remote_id in known if not self.is_billed(step, remote_id)]
+
+    def is_billed(self, step: str, remote_id: str) -> bool:
+        """Whether the cost of this remote run is on record."""
+        billed = (e for e in self._events if e["type"] == "cost.actual" and e["step"] == step)
+        return any(e.get("remote_id") == remote_id for e in billed)
+
+    def was_fresh_for(self, step: str, name: str) -> bool:
+        """Whether the step was begun afresh for what the name stands for; never for no name."""
+        return bool(name) and any(e["step"] == step and e.get("fresh_for") == name for e in self._events)
+
     @property
     def seconds(self) -> float:
         """How long ago the run first began, by its own events."""
@@ -96,8 +146,12 @@ class Ledger:
 
 def read_events(store: Store, run_id: str) -> list[Event]:
     """The run's events, oldest first; a last line cut off by a crash is left out."""
+    return _events_in(store.read(run_id), run_id)
+
+
+def _events_in(text: str, run_id: str) -> list[Event]:
     events = []
-    for line in store.read(run_id).splitlines():
+    for line in text.splitlines():
         try:
             event = json.loads(line)
         except ValueError:

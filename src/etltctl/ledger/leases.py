@@ -1,4 +1,4 @@
-"""Leases: two processes never drive one run. A lease names its owner, and ends with it."""
+"""Leases: two processes never drive one run, nor publish one table. A lease names its owner, and ends with it."""
 
 from __future__ import annotations
 
@@ -6,25 +6,33 @@ import fcntl
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 
 from etltctl.aws import Aws, translated
-from etltctl.errors import AlreadyRunningError, ConfigurationError, EtltctlError, ServiceError
+from etltctl.errors import (
+    AlreadyRunningError,
+    ConfigurationError,
+    DrivenElsewhereError,
+    EtltctlError,
+    ServiceError,
+)
 from etltctl.waiting import Waiter
 
 LAPSES_AFTER_S = 60.0
 RENEWED_EVERY_S = 15.0
 LOOK_S = 5.0
 CONFLICTS = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
+GONE = "NoSuchKey"
+IsLost = Callable[[], bool]
 
 
 @contextmanager
-def lock_file(path: Path, run_id: str) -> Iterator[None]:
+def lock_file(path: Path, run_id: str) -> Iterator[IsLost]:
     """Holds a lock on the file, which tells who holds it; the system frees it when the process ends, however."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +51,7 @@ def lock_file(path: Path, run_id: str) -> Iterator[None]:
         file.truncate(0)
         file.write(_owner())
         file.flush()
-        yield
+        yield lambda: False  # while the process lives, nobody can take the lock from it
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,8 @@ class LeaseObject:
     """A lease as an object in S3, made and renewed by conditional puts.
 
     Its owner renews it. Who finds it watches: renewed, the run is driven; unchanged for `LAPSES_AFTER_S`, its owner is
-    dead and the lease is taken over. Nobody's clock is compared with another's.
+    dead and the lease is taken over, at once if its owner was a process of this machine that is gone. Nobody's clock
+    is compared with another's. `held_for` says what the owner does, where that is not to drive the run.
     """
 
     aws: Aws
@@ -59,53 +68,55 @@ class LeaseObject:
     key: str
     run_id: str
     watch: Waiter = field(default_factory=lambda: Waiter(timeout=LAPSES_AFTER_S, longest=LOOK_S))
+    held_for: str = ""
+    renewed_every: float = RENEWED_EVERY_S
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """The lease, renewed in the background while inside."""
-        etag = self._take()
+    def held(self) -> Iterator[IsLost]:
+        """The lease, renewed in the background while inside; tells whether somebody else has it now."""
+        hold = _Hold(self, self._take())
         ended = Event()
-        renewing = Thread(target=self._renew, args=(etag, ended), daemon=True)
+        renewing = Thread(target=hold.renew_until, args=(ended,), daemon=True)
         renewing.start()
         try:
-            yield
+            yield hold.is_lost
         finally:
             ended.set()
             renewing.join()
-            with suppress(EtltctlError), translated("s3", bucket=self.bucket):
-                self.aws.client("s3").delete_object(Bucket=self.bucket, Key=self.key)
+            with suppress(EtltctlError), translated("s3", bucket=self.bucket):  # not one that was taken over
+                client = self.aws.client("s3")
+                client.delete_object(Bucket=self.bucket, Key=self.key, IfMatch=hold.etag)
 
     def _take(self) -> str:
-        if etag := self._put(IfNoneMatch="*"):
+        mine = _owner()
+        if etag := self._put(mine, IfNoneMatch="*"):
             return etag
         found, owner = self._read()
+        if owner == mine:  # the first answer was lost, and the put was sent again
+            return found
+        if found and is_gone(owner) and (etag := self._put(mine, IfMatch=found)):
+            return etag
         deadline = self.watch.clock() + self.watch.timeout
         while self.watch.clock() < deadline:
             self.watch.sleep(self.watch.longest)
             now, owner = self._read()
             if now and now != found:
-                raise _driven_by(self.run_id, owner)
+                raise _driven_by(self.run_id, owner, self.held_for)
             if not now:
                 break
-        etag = self._put(IfMatch=found) if now else self._put(IfNoneMatch="*")
+        etag = self._put(mine, IfMatch=found) if now else self._put(mine, IfNoneMatch="*")
         if not etag:
-            raise _driven_by(self.run_id, owner)
+            raise _driven_by(self.run_id, owner, self.held_for)
         return etag
 
-    def _renew(self, etag: str, ended: Event) -> None:
-        while not ended.wait(RENEWED_EVERY_S):
-            with suppress(EtltctlError):
-                etag = self._put(IfMatch=etag) or etag
-
-    def _put(self, **condition: str) -> str:
+    def _put(self, owner: str, **condition: str) -> str:
         """The object's new ETag; empty if the condition does not hold."""
         try:
             with translated("s3", bucket=self.bucket):
                 client = self.aws.client("s3")
-                body = _owner().encode()
-                answer = client.put_object(Bucket=self.bucket, Key=self.key, Body=body, **condition)
+                answer = client.put_object(Bucket=self.bucket, Key=self.key, Body=owner.encode(), **condition)
         except ServiceError as error:
-            if error.code in CONFLICTS:
+            if error.code in CONFLICTS or error.code == GONE:
                 return ""
             raise
         return str(answer["ETag"])
@@ -117,23 +128,90 @@ class LeaseObject:
                 answer = self.aws.client("s3").get_object(Bucket=self.bucket, Key=self.key)
                 return str(answer["ETag"]), answer["Body"].read().decode()
         except ServiceError as error:
-            if error.code == "NoSuchKey":
+            if error.code == GONE:
                 return "", ""
             raise
 
 
+@dataclass
+class _Hold:
+    """A lease that was taken: renewed now and then, and at once when this machine has slept through its time."""
+
+    lease: LeaseObject
+    etag: str
+    _sent: tuple[str, ...] = ()
+    _lost: bool = False
+    _renewed: float = 0.0
+    _lock: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        self._renewed = self.lease.watch.clock()
+
+    def renew_until(self, ended: Event) -> None:
+        """Renews the lease until it is given back, or somebody else has it."""
+        while not ended.wait(self.lease.renewed_every) and not self._lost:
+            self._renew()
+
+    def is_lost(self) -> bool:
+        """Whether somebody else has the lease; looks there if it may have lapsed meanwhile."""
+        if self.lease.watch.clock() - self._renewed > LAPSES_AFTER_S / 2:
+            self._renew()
+        return self._lost
+
+    def _renew(self) -> None:
+        with self._lock, suppress(EtltctlError):
+            mine = _owner()
+            self._sent = (*self._sent[-1:], mine)
+            asked = self.lease.watch.clock()
+            etag = self.lease._put(mine, IfMatch=self.etag)
+            if not etag:
+                etag, owner = self.lease._read()
+                if owner not in self._sent:  # else a put whose answer was lost has renewed it all the same
+                    self._lost = True
+                    return
+            self.etag, self._renewed = etag, asked
+
+
 def _owner() -> str:
     now = datetime.now(UTC).isoformat(timespec="microseconds")
-    return json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "since": now})
+    return json.dumps({**_process(), "since": now})
 
 
-def _driven_by(run_id: str, text: str) -> AlreadyRunningError:
+def _process() -> dict[str, object]:
+    """This process, told so that only those who see the same processes take it for one of theirs."""
+    try:
+        space = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        space = ""
+    return {"host": socket.gethostname(), "pid": os.getpid(), "space": space}
+
+
+def is_gone(owner: str) -> bool:
+    """Whether the owner was a process that this one would see, and it is there no more."""
+    try:
+        told = json.loads(owner)
+        mine = _process()
+        if not mine["space"] or (told["host"], told["space"]) != (mine["host"], mine["space"]):
+            return False
+        os.kill(int(told["pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except (ValueError, KeyError, TypeError, OSError):
+        return False
+    return False
+
+
+def _driven_by(run_id: str, text: str, held_for: str = "") -> AlreadyRunningError:
     try:
         owner = json.loads(text)
         told = f"process {owner['pid']} on {owner['host']}"
     except (ValueError, KeyError, TypeError):
         told = "another process"
-    return AlreadyRunningError(
+    if held_for:
+        return AlreadyRunningError(
+            f"{held_for} by {told}", hint="let it finish, then: etltctl retry", run=run_id
+        )
+    return DrivenElsewhereError(
         f"run {run_id} is being driven by {told}",
         hint="let it finish, or leave out --run-id to start a new run",
         run=run_id,

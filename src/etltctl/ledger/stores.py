@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,23 +11,29 @@ from typing import Protocol
 
 from etltctl.aws import Aws, translated
 from etltctl.errors import ConfigurationError, ServiceError
-from etltctl.ledger.leases import LeaseObject, lock_file
+from etltctl.ledger.leases import CONFLICTS, GONE, IsLost, LeaseObject, lock_file
+
+Compose = Callable[[str], str]  # the stream as it is → what is to be added to it
+TRIES = 20
 
 
 class Store(Protocol):
     """Where the event streams of the runs are kept, one text a run."""
 
-    def append(self, run_id: str, text: str) -> None:
-        """Adds the text to the run's stream."""
+    def add(self, run_id: str, compose: Compose) -> None:
+        """Adds to the run's stream what `compose` makes of it; nobody writes in between."""
 
     def read(self, run_id: str) -> str:
         """The run's whole stream; empty if there is none."""
 
     def run_ids(self) -> list[str]:
-        """Every run that has a stream, sorted."""
+        """Every run that has a stream, the one written to last at the end."""
 
-    def lease(self, run_id: str) -> AbstractContextManager[None]:
-        """The right to drive the run, held while inside; raises AlreadyRunningError if somebody else has it."""
+    def lease(self, run_id: str) -> AbstractContextManager[IsLost]:
+        """The right to drive the run, held while inside; raises AlreadyRunningError if somebody else has it.
+
+        What it gives tells whether the right was lost meanwhile to somebody who took this process for dead.
+        """
 
 
 @dataclass(frozen=True)
@@ -34,17 +42,19 @@ class DiskStore:
 
     folder: Path
 
-    def append(self, run_id: str, text: str) -> None:
-        """Adds the text with one write, so that a reader never sees half a line of a living writer.
+    def add(self, run_id: str, compose: Compose) -> None:
+        """Adds with one write, so that a reader never sees half a line of a living writer.
 
         Half a line that a crash left behind is ended first, so that it spoils no other.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with self._file(run_id).open("ab+", buffering=0) as stream:
-                stream.seek(max(stream.tell() - 1, 0))
-                cut_off = stream.read() not in (b"", b"\n")
-                stream.write((("\n" if cut_off else "") + text).encode())
+                fcntl.flock(stream, fcntl.LOCK_EX)
+                stream.seek(0)
+                before = stream.readall()
+                ended = "" if before[-1:] in (b"", b"\n") else "\n"
+                stream.write((ended + compose(before.decode())).encode())
         except OSError as error:
             raise ConfigurationError(
                 f"cannot write the run's events to {self.folder}: {error.strerror}",
@@ -57,10 +67,11 @@ class DiskStore:
         return file.read_text() if file.exists() else ""
 
     def run_ids(self) -> list[str]:
-        """Every run that has a file, sorted."""
-        return sorted(file.stem for file in self.folder.glob("*.ndjson"))
+        """Every run that has a file, the one written to last at the end."""
+        files = sorted(self.folder.glob("*.ndjson"), key=lambda file: (file.stat().st_mtime_ns, file.stem))
+        return [file.stem for file in files]
 
-    def lease(self, run_id: str) -> AbstractContextManager[None]:
+    def lease(self, run_id: str) -> AbstractContextManager[IsLost]:
         """The right to drive the run; the system takes it back from a process that dies."""
         return lock_file(self.folder / f"{run_id}.lock", run_id)
 
@@ -76,45 +87,64 @@ class S3Store:
     bucket: str
     prefix: str
 
-    def append(self, run_id: str, text: str) -> None:
-        """Puts the run's object anew with the text at its end."""
-        body = (self.read(run_id) + text).encode()
-        with translated("s3", bucket=self.bucket):
-            self.aws.client("s3").put_object(Bucket=self.bucket, Key=self._key(run_id), Body=body)
+    def add(self, run_id: str, compose: Compose) -> None:
+        """Puts the run's object anew with more at its end, unless somebody else wrote since it was read: then again."""
+        for _ in range(TRIES):
+            before, etag = self._read(run_id)
+            condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
+            body = (before + compose(before)).encode()
+            try:
+                with translated("s3", bucket=self.bucket):
+                    client = self.aws.client("s3")
+                    client.put_object(Bucket=self.bucket, Key=self._key(run_id), Body=body, **condition)
+                return
+            except ServiceError as error:
+                if error.code not in CONFLICTS:
+                    raise
+                if (
+                    self._read(run_id)[0].encode() == body
+                ):  # the first answer was lost, and the put was sent again
+                    return
+        raise ServiceError(
+            f"others kept writing to the events of run {run_id}", hint="look who: etltctl runs show"
+        )
 
     def read(self, run_id: str) -> str:
         """The run's whole stream; empty if there is none."""
-        try:
-            with translated("s3", bucket=self.bucket):
-                answer = self.aws.client("s3").get_object(Bucket=self.bucket, Key=self._key(run_id))
-                text = answer["Body"].read()
-        except ServiceError as error:
-            if error.code == "NoSuchKey":
-                return ""
-            raise
-        return str(text.decode())
+        return self._read(run_id)[0]
 
     def run_ids(self) -> list[str]:
-        """Every run that has an object, sorted."""
+        """Every run that has an object, the one written to last at the end."""
         with translated("s3", bucket=self.bucket):
             paginator = self.aws.client("s3").get_paginator("list_objects_v2")
             pages = list(paginator.paginate(Bucket=self.bucket, Prefix=f"{self.prefix}/"))
-        keys = [found["Key"] for page in pages for found in page.get("Contents", [])]
-        return sorted(
-            key.rsplit("/", 1)[1].removesuffix(".ndjson") for key in keys if key.endswith(".ndjson")
-        )
+        listed = [found for page in pages for found in page.get("Contents", [])]
+        listed.sort(key=lambda found: (found["LastModified"], found["Key"]))
+        names = [found["Key"].rsplit("/", 1)[1] for found in listed]
+        return [name.removesuffix(".ndjson") for name in names if name.endswith(".ndjson")]
 
-    def lease(self, run_id: str) -> AbstractContextManager[None]:
+    def lease(self, run_id: str) -> AbstractContextManager[IsLost]:
         """The right to drive the run; it lapses when its owner no longer renews it."""
         return LeaseObject(self.aws, self.bucket, f"{self.prefix}/{run_id}.lock", run_id).held()
+
+    def _read(self, run_id: str) -> tuple[str, str]:
+        """The stream and its ETag; both empty if there is none."""
+        try:
+            with translated("s3", bucket=self.bucket):
+                answer = self.aws.client("s3").get_object(Bucket=self.bucket, Key=self._key(run_id))
+                return answer["Body"].read().decode(), str(answer["ETag"])
+        except ServiceError as error:
+            if error.code == GONE:
+                return "", ""
+            raise
 
     def _key(self, run_id: str) -> str:
         return f"{self.prefix}/{run_id}.ndjson"
 
 
-def open_store(state: str, aws: Aws) -> Store:
-    """The store that the setting `state` names: a folder, or an s3:// location."""
+def open_store(state: str, aws: Aws, folder: str = "runs") -> Store:
+    """The store in a folder of what the setting `state` names: a folder, or an s3:// location."""
     if not state.startswith("s3://"):
-        return DiskStore(Path(state) / "runs")
+        return DiskStore(Path(state) / folder)
     bucket, _, prefix = state.removeprefix("s3://").partition("/")
-    return S3Store(aws, bucket, f"{prefix}/runs".lstrip("/"))
+    return S3Store(aws, bucket, f"{prefix}/{folder}".lstrip("/"))

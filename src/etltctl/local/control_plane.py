@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from logging import getLogger
 from pathlib import Path
-from threading import RLock, Thread
+from threading import RLock, Thread, Timer
 from typing import TYPE_CHECKING, Any, cast
 
 from etltctl.local.wire import AwsError
@@ -24,7 +24,20 @@ MOTO_VERSION = "5.2.5"  # its backends are private API and are pickled: another 
 SNAPSHOT_FORMAT = 1
 KEPT_SERVICES = ("athena", "glue", "iam", "lakeformation", "logs", "secretsmanager", "ssm")
 LOOKING = re.compile(r"(Get|List|Describe|BatchGet|Filter|Search|Lookup|Check)")
-SERVICES = {"AWSGlue": "glue", "AmazonAthena": "athena"}
+GLUE_TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "glue.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ],
+}
+SERVICES = {"AWSGlue": "glue", "AmazonAthena": "athena", "AmazonSSM": "ssm"}
+UBUNTU = (
+    "/aws/service/canonical/ubuntu/",
+    "ami-1e749f67",
+)  # of Canonical's parameters, moto has the images alone
+# Batches come by the hundred, and a table's record is written after its partitions: these may be kept a little later.
+BATCHES = frozenset({"BatchCreatePartition", "BatchUpdatePartition", "BatchDeletePartition"})
+KEPT_WITHIN_S = 2.0
 
 log = getLogger(__name__)
 
@@ -40,16 +53,33 @@ class ControlPlane:
         self._snapshot = snapshot
         self._pickled: dict[str, bytes] = {}
         self._lock = RLock()
+        self.catalog_changes = 0  # counted, so that nobody need look through the catalog in vain
         self._app: WSGIApplication | None = None
+        self._later: Timer | None = None
         Thread(target=self._loaded, daemon=True).start()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answers one request; what it changed is on disk before the answer is."""
+        """Answers one request; what it changed is on disk before the answer is, a batch's within two seconds."""
+        operation = _operation(environ)
         with self._lock:
             answer = b"".join(self._loaded()(environ, start_response))
-            if not LOOKING.match(_operation(environ)):
+            if not LOOKING.match(operation):
+                self.catalog_changes += _service(environ) == "glue"
+            if operation in BATCHES and self._later is None:
+                self._later = Timer(KEPT_WITHIN_S, self.close)
+                self._later.daemon = True
+                self._later.start()
+            elif operation not in BATCHES and not LOOKING.match(operation):
                 self._keep(_service(environ))
         return [answer]
+
+    def close(self) -> None:
+        """Keeps what was to be kept a little later."""
+        with self._lock:
+            if self._later is not None:
+                self._later.cancel()
+                self._later = None
+                self._keep("glue")
 
     def call(self, target: str, body: dict[str, Any]) -> dict[str, Any]:
         """Performs an operation such as `AWSGlue.GetTable` without a connection; raises AwsError."""
@@ -74,6 +104,30 @@ class ControlPlane:
             )
         return answer
 
+    def find_principal(self, kind: str, name: str) -> str:
+        """The ARN of IAM's `role` or `user` of this name; empty if there is none."""
+        text = self._ask_iam(f"Get{kind.capitalize()}", **{f"{kind.capitalize()}Name": name})
+        found = re.search(r"<Arn>([^<]+)</Arn>", text)
+        return found[1] if found else ""
+
+    def make_role(self, name: str) -> None:
+        """An IAM role that Glue may take (a name, with its path if it has one), unless it is there."""
+        path, _, bare = name.rpartition("/")
+        where = {"Path": f"/{path}/"} if path else {}
+        self._ask_iam("CreateRole", RoleName=bare, AssumeRolePolicyDocument=json.dumps(GLUE_TRUST), **where)
+
+    def _ask_iam(self, action: str, **parameters: str) -> str:
+        """IAM's answer, which is XML; empty for an error."""
+        from werkzeug.test import Client
+
+        scope = "Credential=etltctl/20000101/us-east-1/iam/aws4_request"
+        response = Client(self).post(
+            "/",
+            headers={"Host": "iam.amazonaws.com", "Authorization": f"AWS4-HMAC-SHA256 {scope}"},
+            data={"Action": action, "Version": "2010-05-08", **parameters},
+        )
+        return response.get_data(as_text=True) if response.status_code < 400 else ""
+
     def update_table(self, body: dict[str, Any]) -> dict[str, Any]:
         """Glue's UpdateTable with its compare-and-swap, which moto leaves out."""
         expected = body.get("VersionId")
@@ -88,6 +142,14 @@ class ControlPlane:
                     )
             return self.call("AWSGlue.UpdateTable", body)
 
+    def get_parameter(self, body: dict[str, Any]) -> dict[str, Any]:
+        """SSM's GetParameter with the images that Canonical names."""
+        prefix, image = UBUNTU
+        name = str(body.get("Name", ""))
+        if name.startswith(prefix):
+            return {"Parameter": {"Name": name, "Type": "String", "Value": image, "Version": 1}}
+        return self.call("AmazonSSM.GetParameter", body)
+
     def _loaded(self) -> WSGIApplication:
         with self._lock:
             if self._app is None:
@@ -100,6 +162,9 @@ class ControlPlane:
     def _keep(self, service: str) -> None:
         if service not in KEPT_SERVICES:
             return
+        if service == "glue" and self._later is not None:
+            self._later.cancel()
+            self._later = None
         try:
             self._pickled[service] = pickle.dumps(dict(_backends(service).items()))
         except (pickle.PicklingError, TypeError, AttributeError) as error:
@@ -159,6 +224,11 @@ class Catalog:
     def get_tables(self, database: str) -> list[dict[str, Any]]:
         """Every table of the database; none if there is no such database."""
         return self._found("AWSGlue.GetTables", {"DatabaseName": database}, "TableList") or []
+
+    def get_database(self, name: str) -> dict[str, Any] | None:
+        """The database, or None."""
+        database: dict[str, Any] | None = self._found("AWSGlue.GetDatabase", {"Name": name}, "Database")
+        return database
 
     def get_databases(self) -> list[str]:
         """The names of the databases."""

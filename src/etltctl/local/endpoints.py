@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,6 +77,16 @@ class Endpoints:
         """The environment with these endpoints in it and nothing of any real AWS account."""
         kept = {name: value for name, value in environ.items() if not _leads_elsewhere(name)}
         return {**kept, **self.environ}
+
+    @contextmanager
+    def lead(self, environ: MutableMapping[str, str]) -> Iterator[None]:
+        """The environment leads here within the block; after it, it is as it was."""
+        before = dict(environ)
+        _become(environ, self.apply_to(environ))
+        try:
+            yield
+        finally:
+            _become(environ, before)
 
 
 @contextmanager
@@ -248,6 +258,12 @@ def _environ(server: Server, stack: Mapping[str, Any]) -> dict[str, str]:
         "ETLTCTL__AIRBYTE__CLIENT_SECRET": stack["airbyte"]["client_secret"],
         **connections,
     }
+
+
+def _become(environ: MutableMapping[str, str], wanted: Mapping[str, str]) -> None:
+    environ.update(wanted)
+    for name in set(environ) - set(wanted):
+        del environ[name]
 
 
 def _leads_elsewhere(name: str) -> bool:

@@ -4,7 +4,7 @@
 names the `call` it is for (`StartJobRun`, `POST /jobs`, `PUT`: AWS operations by name, others by method and path;
 `*` matches anything), lets `skip` such calls pass, is met `times` times (0: always) and does one thing:
 
-- `refuse`: `{"status": 400, "body": {...}}` is answered and nothing done.
+- `refuse`: `{"status": 400, "body": {...}}` is answered and nothing done; a body that is text is sent as XML.
 - `lose`: the call takes effect, and the connection is closed without an answer.
 - `delay`: the call takes effect after so many seconds.
 - `hold`: `before` or `after` its effect the call hangs until the rules are replaced.
@@ -14,6 +14,7 @@ names the `call` it is for (`StartJobRun`, `POST /jobs`, `PUT`: AWS operations b
 from __future__ import annotations
 
 import fnmatch
+import io
 import json
 import socket
 import time
@@ -22,6 +23,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
 
 from werkzeug.wrappers import Response
 
@@ -90,10 +93,7 @@ class Faults:
             return self._application(environ, start_response)
         asked = rule.asked
         if "refuse" in asked:
-            refused = asked["refuse"]
-            body = json.dumps(refused.get("body", {}))
-            answer = Response(body, refused["status"], content_type="application/json")
-            return answer(environ, start_response)
+            return _refusal(asked["refuse"], environ)(environ, start_response)
         if "delay" in asked:
             time.sleep(asked["delay"])
             return self._application(environ, start_response)
@@ -126,7 +126,31 @@ def call_name(environ: WSGIEnvironment) -> str:
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     if target:
         return str(target).rpartition(".")[2]
+    if action := _form_action(environ):
+        return action
     return f"{environ['REQUEST_METHOD']} {environ['PATH_INFO'].removeprefix('/airbyte/v1')}"
+
+
+def _refusal(asked: Mapping[str, Any], environ: WSGIEnvironment) -> Response:
+    """The answer as the rule words it; an AWS error (`__type`, `message`) in the protocol of the service."""
+    body = asked.get("body", {})
+    is_json = bool(environ.get("HTTP_X_AMZ_TARGET")) or environ["PATH_INFO"].startswith("/airbyte/")
+    if not isinstance(body, str) and (is_json or "__type" not in body):
+        return Response(json.dumps(body), asked["status"], content_type="application/json")
+    if isinstance(body, str):
+        return Response(body, asked["status"], content_type="text/xml")
+    error = f"<Error><Code>{escape(body['__type'])}</Code><Message>{escape(body.get('message', ''))}</Message></Error>"
+    text = f"<ErrorResponse>{error}</ErrorResponse>" if _form_action(environ) else error
+    return Response(text, asked["status"], content_type="text/xml")
+
+
+def _form_action(environ: WSGIEnvironment) -> str:
+    """The operation of services that speak AWS's query protocol, such as IAM; the body is left to be read again."""
+    if not environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+        return ""
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = io.BytesIO(body)
+    return str(parse_qs(body.decode(errors="replace")).get("Action", [""])[0])
 
 
 def _changed(value: Any, changes: Mapping[str, Any]) -> Any:

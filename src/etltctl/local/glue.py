@@ -149,7 +149,8 @@ class GlueRuns:
     def _public(self, record: dict[str, Any]) -> dict[str, Any]:
         if record["JobRunState"] not in LIVE:
             return record
-        return {**record, "ExecutionTime": int(self._clock() - record["StartedOn"])}
+        spent = {"ExecutionTime": int(self._clock() - record["StartedOn"]), "DPUSeconds": 0.0}
+        return {**record, **spent}
 
     def _new_record(self, job: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
         now = self._clock()

@@ -27,7 +27,6 @@ class GlueLogs:
             "Logs_20140328.FilterLogEvents": self.filter,
             "Logs_20140328.GetLogEvents": self.get,
             "Logs_20140328.DescribeLogStreams": self.streams,
-            "Logs_20140328.DescribeLogGroups": self.groups,
         }
 
     def filter(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -72,11 +71,6 @@ class GlueLogs:
         last = first + int(asked.get("limit") or 50)
         answer: dict[str, Any] = {"logStreams": [self._stream(group, name) for name in names[first:last]]}
         return answer | ({"nextToken": str(last)} if last < len(names) else {})
-
-    def groups(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """DescribeLogGroups: Glue's two."""
-        prefix = asked.get("logGroupNamePrefix", "")
-        return {"logGroups": [{"logGroupName": name} for name in GROUPS if name.startswith(prefix)]}
 
     def _stream(self, group: str, name: str) -> dict[str, Any]:
         stamps = [event["timestamp"] for event in self._events(group, name, {})]

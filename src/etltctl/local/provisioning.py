@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from etltctl.local.s3 import S3Directory
 
 MODULE_SUFFIXES = (".py", ".zip", ".egg", ".whl")
-
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 
@@ -32,7 +31,14 @@ def provision(stack: Mapping[str, Any], directory: S3Directory, call: Call) -> N
 
 def _provide_workgroup(workgroup: Mapping[str, Any], call: Call) -> None:
     place = workgroup["output_location"]
-    configuration = {"ResultConfiguration": {"OutputLocation": place}, "EnforceWorkGroupConfiguration": True}
+    cutoff = workgroup.get("max_scan_bytes")
+    configuration = {
+        "ResultConfiguration": {"OutputLocation": place},
+        "EnforceWorkGroupConfiguration": True,
+        **({"BytesScannedCutoffPerQuery": cutoff} if cutoff else {}),
+    }
+    if limit := workgroup.get("max_scan_bytes"):
+        configuration["BytesScannedCutoffPerQuery"] = limit
     asked = {"Name": workgroup["name"], "Configuration": configuration}
     _create(call, "AmazonAthena.CreateWorkGroup", asked, "InvalidRequestException")
 

@@ -4,23 +4,28 @@ The command line and the Airflow DAGs both walk `steps(...)` through `run_step(.
 behaviour from the other; only strings cross the border between them.
 """
 
-from etltctl.pipeline.model import PipelineResult, Step, StepResult, known, new_run_id, run_key, steps
+from etltctl.pipeline.dashboards import publish_file, refresh_datasource
+from etltctl.pipeline.failing import describe_failure
+from etltctl.pipeline.model import Begun, PipelineResult, Step, StepResult, known, new_run_id, run_key, steps
 from etltctl.pipeline.reading import read_logs
+from etltctl.pipeline.rebuilding import rebuild
 from etltctl.pipeline.running import (
-    Wish,
     check_exists,
     refresh,
     rollback,
     run_alone,
     run_pipeline,
-    run_step,
     start_job,
     take_up,
 )
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.stopping import cancel_run
+from etltctl.pipeline.tasks import finish_step, run_step, start_step, stop_step, wait_for_step
+from etltctl.pipeline.watching import watch
+from etltctl.pipeline.wishes import Wish
 
 __all__ = [
+    "Begun",
     "PipelineResult",
     "Services",
     "Step",
@@ -28,16 +33,25 @@ __all__ = [
     "Wish",
     "cancel_run",
     "check_exists",
+    "describe_failure",
+    "finish_step",
     "known",
     "new_run_id",
+    "publish_file",
     "read_logs",
+    "rebuild",
     "refresh",
+    "refresh_datasource",
     "rollback",
     "run_alone",
     "run_key",
     "run_pipeline",
     "run_step",
     "start_job",
+    "start_step",
     "steps",
+    "stop_step",
     "take_up",
+    "wait_for_step",
+    "watch",
 ]

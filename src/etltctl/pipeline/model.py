@@ -7,8 +7,8 @@ import hashlib
 import random
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from etltctl.errors import DetachedError, UnverifiedError, UsageError
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 T = TypeVar("T")
+CLOCKS_DIFFER = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a pipeline, written `kind:name`: `sync:SOURCE`, `glue:JOB` or `athena:refresh`."""
+    """One step of a pipeline, written `kind:name`: `sync:SOURCE`, `glue:JOB`, `athena:refresh`, `tableau:NAME`."""
 
     kind: str
     name: str
@@ -35,6 +36,33 @@ class Step:
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.name}"
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A step that was begun: what of it runs remotely, as plain data with which another process can go on.
+
+    `began` is in seconds since 1970. A step that runs nothing remotely has no `remote_id`; what somebody else started
+    is not `is_ours` to stop.
+    """
+
+    pipeline: str
+    step: str
+    run_id: str
+    began: float
+    verb: str = ""
+    remote_id: str = ""
+    is_ours: bool = True
+    is_running: bool = False
+
+    @property
+    def waited(self) -> float:
+        """How long ago the step was begun, in seconds."""
+        return max(now() - self.began, 0.0)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data: `Begun(**begun.as_dict())` is the same again."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -74,6 +102,11 @@ class PipelineResult:
         return bool(verbs) and all(verb == Verb.REUSED for verb in verbs)
 
 
+def now() -> float:
+    """Seconds since 1970, which mean the same in every process."""
+    return datetime.now(UTC).timestamp()
+
+
 def steps(pipeline: str, settings: Settings) -> list[Step]:
     """The steps of the pipeline, in their order."""
     return [Step.parse(text) for text in known(settings.pipelines, pipeline, "pipeline").steps]
@@ -83,6 +116,16 @@ def new_run_id(pipeline: str) -> str:
     """A run id that sorts by time and can be said aloud: `20261123-0305-mongodb-k7qf`."""
     tail = "".join(random.SystemRandom().choices("abcdefghjkmnpqrstuvwxyz23456789", k=4))
     return f"{datetime.now(UTC):%Y%m%d-%H%M}-{pipeline.replace('_', '-')}-{tail}"
+
+
+def begun_after(run_id: str) -> datetime | None:
+    """A moment before anything of the run began, where its id tells; None for an id of somebody else's making."""
+    match = re.fullmatch(r"(\d{8}-\d{4})-.+-[a-z2-9]{4}", run_id)
+    try:
+        begun = datetime.strptime(match[1], "%Y%m%d-%H%M").replace(tzinfo=UTC) if match else None
+    except ValueError:
+        return None
+    return begun - CLOCKS_DIFFER if begun and begun <= datetime.now(UTC) else None
 
 
 def safe_run_id(run_id: str) -> str:
@@ -116,7 +159,9 @@ def outcome_of(error: BaseException) -> str:
         return "unverified"
     if isinstance(error, DetachedError):
         return "detached"
-    return "interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed"
+    return (
+        "failed" if isinstance(error, Exception) else "interrupted"
+    )  # signals and time limits are no Exception
 
 
 def known(things: Mapping[str, T], name: str, kind: str) -> T:

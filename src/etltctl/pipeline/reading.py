@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from etltctl.errors import UsageError
+from etltctl.errors import ServiceError, UsageError
 from etltctl.ledger import Event
 from etltctl.logs import LogLine
 from etltctl.pipeline.model import Step, remote_runs
 from etltctl.pipeline.services import Services
-from etltctl.runs import JobRun, State
+from etltctl.runs import JobRun, State, SyncJob
 from etltctl.waiting import Waiter
 
 if TYPE_CHECKING:
@@ -29,19 +31,39 @@ def read_logs(
 ) -> int:
     """Emits the log of the run's newest Glue job run, or of the one that `step` names, oldest line first.
 
-    `follow` goes on until the job run has ended. Returns the number of lines. Raises UsageError if there is no such
-    job run: Airbyte's public API and Athena give no logs, only the reason that `runs show` tells.
+    `follow` goes on until the job run has ended. Of a sync or a refresh it is what Airbyte's and Tableau's APIs give:
+    the job's state, rows and times, no log. Returns the number of lines. Raises UsageError if the run has no such
+    remote run.
     """
-    found = [
-        (known, remote_id)
-        for known, remote_id in remote_runs(events)
-        if known.kind == "glue" and step in ("", str(known), known.name)
-    ]
+    remote = remote_runs(events)
+    found = [(known, remote_id) for known, remote_id in remote if step in ("", str(known), known.name)]
+    jobs = [(known, remote_id) for known, remote_id in found if known.kind == "glue"]
     if not found:
-        names = ", ".join(str(known) for known, _ in remote_runs(events) if known.kind == "glue") or "none"
-        raise UsageError("there is no Glue job run to read", hint=f"job runs of this run: {names}")
-    known, remote_id = found[-1]
+        names = ", ".join(str(known) for known, _ in remote) or "none"
+        raise UsageError("there is no such remote run to read", hint=f"remote runs of this run: {names}")
+    known, remote_id = (jobs or found)[-1]
+    if known.kind == "sync":
+        return _tell_sync(Services(settings).airbyte.look_at(remote_id, known.name), emit)
+    if known.kind == "tableau":
+        job = Services(settings).tableau.look_at(remote_id, known.name)
+        emit(LogLine(datetime.now(UTC), "output", f"job {job.id}", f"state {job.word} {job.reason}".rstrip()))
+        return 1
     return _read(Services(settings), known, remote_id, emit, follow=follow)
+
+
+def _tell_sync(job: SyncJob, emit: Callable[[LogLine], None]) -> int:
+    at = job.created or datetime.now(UTC)
+    told = {
+        "state": job.word,
+        "rows": job.rows,
+        "bytes": job.bytes,
+        "seconds": job.duration_s,
+        "reason": job.reason,
+    }
+    lines = [f"{name} {value}" for name, value in told.items() if value not in (None, "")]
+    for line in lines:
+        emit(LogLine(at, "output", f"job {job.id}", line))
+    return len(lines)
 
 
 def _read(
@@ -55,11 +77,18 @@ def _read(
             emit(line)
             told += 1
 
+    def follow_on(run: JobRun) -> None:
+        if run.state is not State.RUNNING:
+            tell(run)
+            return
+        with suppress(ServiceError):  # the next look reads what this one could not
+            tell(run)
+
     run = services.glue.look_at(step.name, remote_id)
     tell(run)
     if follow and run.state is State.RUNNING:
         waiter = Waiter(
             timeout=services.settings.glue.jobs[step.name].timeout_minutes * 60, longest=FOLLOW_EVERY_S
         )
-        waiter.wait(run, lambda: services.glue.look_at(step.name, remote_id), on_look=tell)
+        waiter.wait(run, lambda: services.glue.look_at(step.name, remote_id), on_look=follow_on)
     return told

@@ -14,9 +14,11 @@ from etltctl.ledger import Store, open_store
 from etltctl.logs import Logs
 from etltctl.publishing import Lake
 from etltctl.s3 import S3
+from etltctl.tableau import Tableau
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
+    from etltctl.settings.prices import Prices
 
 
 @dataclass(frozen=True)
@@ -31,14 +33,14 @@ class Services:
         return Aws.from_settings(self.settings)
 
     @cached_property
+    def prices(self) -> Prices:
+        """What the services charge in the region."""
+        return self.settings.prices.of(self.settings.aws.region or self.aws.region_name)
+
+    @cached_property
     def airbyte(self) -> Airbyte:
         """Airbyte, with its client id and secret resolved now and kept nowhere else."""
-        settings = self.settings.airbyte
-        return Airbyte(
-            settings.url,
-            self.reveal(settings.client_id, "airbyte.client_id"),
-            self.reveal(settings.client_secret, "airbyte.client_secret"),
-        )
+        return Airbyte.from_settings(self.settings, self.aws.reveal)
 
     @cached_property
     def glue(self) -> Glue:
@@ -65,8 +67,7 @@ class Services:
         """Where the runs' events are kept."""
         return open_store(self.settings.state, self.aws)
 
-    def reveal(self, reference: str, setting: str) -> str:
-        """The value behind a secret's reference; `setting` is named if there is none."""
-        from etltctl.settings import resolve_secret
-
-        return resolve_secret(reference, setting=setting, fetch=self.aws.fetch_secret)
+    @cached_property
+    def tableau(self) -> Tableau:
+        """The site of Tableau's, with its token resolved now and kept nowhere else."""
+        return Tableau.from_settings(self.settings, self.aws.reveal)

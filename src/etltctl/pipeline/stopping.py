@@ -6,36 +6,28 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from etltctl.ledger import Event, Ledger
-from etltctl.pipeline.model import Step, remote_runs
+from etltctl.pipeline.model import remote_runs
+from etltctl.pipeline.remotes import remote_of
 from etltctl.pipeline.services import Services
+from etltctl.pipeline.work import stop_on_record
 from etltctl.runs import Run, State
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 
-def cancel_run(events: Sequence[Event], settings: Settings) -> list[Run]:
+def cancel_run(events: Sequence[Event], settings: Settings, reason: str = "") -> list[Run]:
     """Stops what the run these events tell of still has running; returns each remote run as it was found.
 
     The process that drives the run, if there is one, sees its remote run end and fails.
     """
     services = Services(settings)
     ledger = Ledger(services.store, str(events[0]["run_id"]), settings.env)
-    found = []
+    found: list[Run] = []
     for step, remote_id in remote_runs(events):
-        run = _look(services, step, remote_id)
+        remote = remote_of(step, services, remote_id)
+        run = remote.look()
         found.append(run)
-        if run.state is not State.RUNNING:
-            continue
-        if step.kind == "sync":
-            services.airbyte.cancel(services.airbyte.look_at(remote_id, step.name))
-        else:
-            services.glue.stop(services.glue.look_at(step.name, remote_id))
-        ledger.append("remote.stopped", str(step), remote_id=remote_id, stopped_by="runs cancel")
+        if run.state is State.RUNNING:
+            stop_on_record(ledger, str(step), remote, run, by="runs cancel", reason=reason)
     return found
-
-
-def _look(services: Services, step: Step, remote_id: str) -> Run:
-    if step.kind == "sync":
-        return services.airbyte.look_at(remote_id, step.name)
-    return services.glue.look_at(step.name, remote_id)

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from etltctl.airbyte import wrote
 from etltctl.errors import UnverifiedError
-from etltctl.pipeline.model import StepResult
+from etltctl.pipeline.model import Begun, StepResult
+from etltctl.pipeline.remotes import SyncRemote
 from etltctl.pipeline.services import Services
-from etltctl.pipeline.work import Work, require_success
+from etltctl.pipeline.work import Found, Work, require_success
 from etltctl.runs import SyncJob, Verb
 from etltctl.s3 import is_data
-from etltctl.waiting import Waiter
 
 
-def run_sync(work: Work) -> StepResult:
-    """Syncs the source into bronze and proves that the reported rows landed."""
-    settings, name = work.services.settings, work.step.name
-    airbyte = work.services.airbyte
-    source = settings.sources[name]
-    connection = work.services.reveal(source.connection_id, f"sources.{name}.connection_id")
+def start_sync(work: Work) -> Found:
+    """Starts the source's sync once, or finds the one that belongs to this run id."""
+    name, airbyte = work.step.name, work.services.airbyte
     before = work.ledger.last(str(work.step), "remote.started", "remote.adopted", "remote.intended")
     is_started = before is not None and "remote_id" in before
     verb, job = airbyte.start_or_adopt(
-        connection,
+        SyncRemote(work.services, name, "").connection,
         name,
         known_job=before["remote_id"] if before and is_started else "",
         newest_before=before["newest_before"] if before and not is_started else None,
@@ -29,24 +26,25 @@ def run_sync(work: Work) -> StepResult:
             "remote.intended", str(work.step), newest_before=newest
         ),
     )
-    is_ours = verb is Verb.STARTED or before is not None
-    waiter = Waiter(
-        timeout=settings.airbyte.timeout_minutes * 60,
-        expected=tuple(airbyte.durations(connection, name)) if verb is not Verb.REUSED else (),
-    )
-    job = work.see_through(
-        verb,
+    is_ours = before.get("ours", True) if before else verb is Verb.STARTED
+    return Found(verb, job, is_ours or verb is Verb.STARTED)
+
+
+def finish_sync(work: Work, begun: Begun, job: SyncJob) -> StepResult:
+    """Sees the sync through and proves that the reported rows landed."""
+    name = work.step.name
+    job = work.see_through(job, SyncRemote(work.services, name, job.id), is_ours=begun.is_ours)
+    require_success(
         job,
-        lambda: airbyte.look_at(job.id, name),
-        waiter=waiter,
-        stop=(lambda: airbyte.cancel(job)) if is_ours else None,
+        hint=f"bronze keeps the last good sync; mend the cause, then: etltctl sync {name}",
+        stopped=work.who_stopped(job),
     )
-    require_success(job, hint=f"bronze keeps the last good sync; mend the cause, then: etltctl sync {name}")
     landed = _proven_before(work, job)
     if landed is None:
         landed = _prove_landing(work, job)
+    _admit(work)
     facts = {"layer": "bronze", "rows": landed, "reported_rows": job.rows}
-    return StepResult(str(work.step), verb, job.id, facts=facts)
+    return StepResult(str(work.step), begun.verb, job.id, facts=facts)
 
 
 def _proven_before(work: Work, job: SyncJob) -> int | None:
@@ -61,7 +59,7 @@ def _prove_landing(work: Work, job: SyncJob) -> int:
     name = work.step.name
     source = work.services.settings.sources[name]
     locations = work.services.settings.stream_locations(name)
-    landed = sum(_landed(location, job, work.services) for location in locations.values())
+    landed = sum(_landed(table, location, job, work.services) for table, location in locations.items())
     doubt = _doubt(name, landed, job.rows, source.least_rows)
     if doubt is None and source.max_drop_pct is not None:
         before = sum(work.services.lake.published_rows(f"bronze.{table}") for table in locations)
@@ -101,9 +99,17 @@ def _drop(name: str, landed: int, before: int, max_drop_pct: float) -> tuple[str
     )
 
 
-def _landed(location: str, job: SyncJob, services: Services) -> int:
+def _admit(work: Work) -> None:
+    """Holds what landed to the contracts of the streams, before a job is paid to read it; tells what was borne."""
+    for table in work.services.settings.stream_locations(work.step.name):
+        for change in work.services.lake.promises.admit(f"bronze.{table}"):
+            text = f"bronze.{table}: {change}"
+            work.ledger.note("warning.degraded", str(work.step), message=text, table=f"bronze.{table}")
+
+
+def _landed(table: str, location: str, job: SyncJob, services: Services) -> int:
     objects = services.s3.objects(location)
     written = [
         found for found in objects if is_data(location, found.key) and wrote(job, found.key, found.modified)
     ]
-    return sum(footer.rows for footer in services.s3.footers(written))
+    return sum(footer.rows for footer in services.lake.footers(f"bronze.{table}", written))

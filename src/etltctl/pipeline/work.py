@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import pwd
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar, cast
 
-from etltctl.errors import DetachedError, EtltctlError, RunFailedError
+from etltctl.errors import BudgetError, DetachedError, EtltctlError, ExitCode, RunFailedError
 from etltctl.ledger import Ledger
 from etltctl.pipeline.model import Step, run_key
+from etltctl.pipeline.remotes import Remote
 from etltctl.pipeline.services import Services
 from etltctl.runs import Run, State, Verb
-from etltctl.waiting import Waiter
 
 R = TypeVar("R", bound=Run)
 
 STOP, DETACH = "stop", "detach"
+STOPPED = frozenset({"STOPPED", "STOPPING", "cancelled"})
 OnInterrupt = Callable[
     [Run, bool], str
 ]  # the run that goes on, whether somebody may be asked → `stop` or `detach`
@@ -27,15 +31,47 @@ def always_stop(run: Run, may_ask: bool) -> str:  # noqa: ARG001 - the same shap
     return STOP
 
 
+class Limit(Protocol):
+    """What a run may cost, in US dollars: by whose name, and how long it may still go on."""
+
+    @property
+    def usd(self) -> float:
+        """The most it may cost."""
+
+    @property
+    def named(self) -> str:
+        """The setting or flag that says so."""
+
+    def seconds_left(self, run: Run) -> float:
+        """How long the run may go on."""
+
+    def usd_of(self, run: Run) -> float:
+        """What the run has cost so far."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The remote run of a step, and what its start did; what somebody else started is not ours to stop."""
+
+    verb: Verb
+    run: Run
+    is_ours: bool = True
+
+
 @dataclass(frozen=True)
 class Work:
-    """One step of one run, and all it needs."""
+    """One step of one run, and all it needs.
+
+    `waited` is how long another process waited for it, in seconds; `max_usd` is the most the whole run may cost.
+    """
 
     pipeline: str
     step: Step
     services: Services
     ledger: Ledger
     on_interrupt: OnInterrupt = always_stop
+    waited: float = 0.0
+    max_usd: float | None = None
 
     @property
     def run_key(self) -> str:
@@ -50,24 +86,45 @@ class Work:
         again = f".g{generation}" if generation else ""
         return f"{self.ledger.run_id}{again}" + (f".{failed_before + 1}" if failed_before else "")
 
-    def see_through(
-        self, verb: Verb, run: R, look: Callable[[], R], *, waiter: Waiter, stop: Callable[[], object] | None
-    ) -> R:
-        """The run in its final state, its start and progress on record.
+    def record_start(self, found: Found, remote: Remote) -> None:
+        """Puts on record what the start did; an interrupt stops the run or leaves it."""
+        run = found.run
+        others = {} if found.is_ours else {"ours": False}
+        with self._decided_if_interrupted(run, remote if found.is_ours else None):
+            facts = {"service": run.service, "remote_id": run.id, "state": run.word}
+            self.ledger.append(f"remote.{found.verb}", str(self.step), **facts, **others)
 
-        An interrupt stops it or leaves it, as `on_interrupt` says; what somebody else started goes on (no `stop`).
+    def see_through(self, run: R, remote: Remote, *, is_ours: bool, budget: Limit | None = None) -> R:
+        """The run in its final state, its progress on record.
+
+        An interrupt stops it or leaves it, as `on_interrupt` says; what somebody else started goes on. Raises
+        BudgetError once it has cost more than `budget` allows; it is stopped then.
         """
-        with self._decided_if_interrupted(run, stop):
-            self.ledger.append(
-                f"remote.{verb}", str(self.step), service=run.service, remote_id=run.id, state=run.word
-            )
-            return waiter.wait(run, look, on_look=self._progress())
+        if run.state is not State.RUNNING:
+            return run
+        look = cast(Callable[[], R], remote.look)
+        with self._decided_if_interrupted(run, remote if is_ours else None):
+            within = budget.seconds_left if budget else None
+            waiter = replace(remote.waiter(), waited=self.waited, look_within=within)
+            return waiter.wait(run, look, on_look=self._progress(remote, budget))
 
-    def _progress(self) -> Callable[[Run], None]:
+    def who_stopped(self, run: Run) -> str:
+        """Who is on record for stopping the run, and why; where it was stopped by somebody else, how to find out."""
+        if run.state is not State.FAILED or run.word not in STOPPED:
+            return ""
+        found = self.ledger.last(str(self.step), "remote.stopping")
+        if found is None or found["remote_id"] != run.id:
+            return f"not by etltctl: {run.service} or somebody else did; CloudTrail or Airbyte's log tell who"
+        reason = f": {found['reason']}" if found.get("reason") else ""
+        return f"by {found['stopped_by']} ({found['who']}){reason}"
+
+    def _progress(self, remote: Remote, budget: Limit | None) -> Callable[[Run], None]:
         """Records a look only when the service's word changed; a word nobody knows is warned about once."""
         seen: set[str] = set()
 
         def on_look(run: Run) -> None:
+            if budget is not None and run.state is State.RUNNING and not budget.seconds_left(run):
+                self._stop_for(budget, run, remote)
             if run.word in seen:
                 return
             seen.add(run.word)
@@ -78,29 +135,69 @@ class Work:
 
         return on_look
 
+    def _stop_for(self, budget: Limit, run: Run, remote: Remote) -> None:
+        reason = f"{budget.usd_of(run):.2f} USD so far, and {budget.named} leaves {budget.usd:.2f} USD"
+        stop_on_record(self.ledger, str(self.step), remote, run, by="max_usd", reason=reason)
+        raise BudgetError(
+            f"{run.service} run {run.id} of {run.name} was stopped: {reason}",
+            hint=f"raise {budget.named}, or make the job smaller; then: etltctl retry {self.ledger.run_id}",
+        )
+
     @contextmanager
-    def _decided_if_interrupted(self, run: Run, stop: Callable[[], object] | None) -> Iterator[None]:
+    def _decided_if_interrupted(self, run: Run, remote: Remote | None) -> Iterator[None]:
         try:
             yield
-        except (KeyboardInterrupt, SystemExit) as interrupt:
+        except BaseException as interrupt:
+            if isinstance(interrupt, Exception | GeneratorExit):
+                raise  # an error; what ends a wait from outside (signals, a scheduler's time limit) is none
             step = str(self.step)
-            if stop is None:
+            if remote is None:
                 text = f"{run.id} goes on: it is not of this run"
                 self.ledger.note("warning.degraded", step, message=text)
                 raise
+            by = _named(interrupt)
             if self.on_interrupt(run, isinstance(interrupt, KeyboardInterrupt)) == DETACH:
-                self.ledger.note("remote.detached", step, remote_id=run.id, detached_by="interrupt")
-                raise DetachedError(
-                    f"detached: {run.service} run {run.id} of {run.name} goes on",
-                    hint=f"come back to it: etltctl runs watch {self.ledger.run_id}",
-                ) from interrupt
+                self.ledger.note("remote.detached", step, remote_id=run.id, detached_by=by, who=who())
+                raise self._detached(run, interrupt) from interrupt
             try:
-                stop()
-                self.ledger.note("remote.stopped", step, remote_id=run.id, stopped_by="interrupt")
+                stop_on_record(self.ledger, step, remote, run, by=by)
             except EtltctlError as error:
                 text = f"{run.id} may go on: {error.message}"
                 self.ledger.note("warning.degraded", step, message=text)
             raise
+
+    def _detached(self, run: Run, interrupt: BaseException) -> DetachedError:
+        error = DetachedError(
+            f"detached: {run.service} run {run.id} of {run.name} goes on",
+            hint=f"come back to it: etltctl runs watch {self.ledger.run_id}",
+        )
+        if isinstance(interrupt, SystemExit):
+            error.exit_code = ExitCode.TERMINATED
+        return error
+
+
+def stop_on_record(ledger: Ledger, step: str, remote: Remote, run: Run, *, by: str, reason: str = "") -> None:
+    """Stops the run; who wants it and why is on record before the service is asked."""
+    facts = {"remote_id": run.id, "stopped_by": by, "who": who(), "reason": reason}
+    facts = {name: value for name, value in facts.items() if value}
+    ledger.note("remote.stopping", step, **facts)
+    remote.stop()
+    ledger.note("remote.stopped", step, **facts)
+
+
+def who() -> str:
+    """The user and the machine of this process."""
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+def _named(interrupt: BaseException) -> str:
+    if isinstance(interrupt, KeyboardInterrupt):
+        return "interrupt"
+    return "SIGTERM" if isinstance(interrupt, SystemExit) else type(interrupt).__name__
 
 
 def failed(run: Run, *, hint: str, **facts: object) -> RunFailedError:

@@ -22,6 +22,15 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 SEND_BYTES = 1 << 20
+# What a bucket can be told, and what S3 answers if it was not; versioning is told as never switched on.
+CONFIGURATIONS = {
+    "policy": "NoSuchBucketPolicy",
+    "encryption": "ServerSideEncryptionConfigurationNotFoundError",
+    "lifecycle": "NoSuchLifecycleConfiguration",
+    "ownershipControls": "OwnershipControlsNotFoundError",
+    "publicAccessBlock": "NoSuchPublicAccessBlockConfiguration",
+    "versioning": "",
+}
 
 
 class S3Api:
@@ -54,6 +63,8 @@ class S3Api:
         return _xml(xml("ListAllMyBucketsResult", [("Buckets", entries)]))
 
     def _on_bucket(self, request: Request, bucket: str) -> Response:
+        if name := CONFIGURATIONS.keys() & set(request.args):
+            return self._on_configuration(request, bucket, name.pop())
         match request.method:
             case "PUT":
                 if self._directory.has_bucket(bucket):
@@ -84,9 +95,10 @@ class S3Api:
                 after = token_to_key(token)
             except ValueError as error:
                 raise AwsError("InvalidArgument", "The continuation token provided is incorrect") from error
-        objects = self._directory.list_objects(bucket, prefix)
-        listed = page(objects, prefix=prefix, delimiter=asked.get("delimiter", ""), after=after, limit=limit)
-        return _xml(listing_xml(bucket, asked, listed, limit))
+        keys = self._directory.list_keys(bucket, prefix, after)
+        listed = page(keys, prefix=prefix, delimiter=asked.get("delimiter", ""), after=after, limit=limit)
+        objects = self._directory.look_at(bucket, listed.keys)
+        return _xml(listing_xml(bucket, asked, listed, objects, limit))
 
     def _delete_objects(self, request: Request, bucket: str) -> Response:
         keys = [
@@ -97,6 +109,25 @@ class S3Api:
         for key in keys:
             self._directory.delete_object(bucket, key)
         return _xml(xml("DeleteResult", [("Deleted", [("Key", key)]) for key in keys]))
+
+    def _on_configuration(self, request: Request, bucket: str, name: str) -> Response:
+        """A bucket's policy, encryption and the like: kept as it was written, and not acted on."""
+        if not self._directory.has_bucket(bucket):
+            raise AwsError("NoSuchBucket", "The specified bucket does not exist", 404)
+        file = self._directory.configuration_file(bucket, name)
+        match request.method:
+            case "PUT":
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(_body(request))
+                return Response(status=200)
+            case "DELETE":
+                file.unlink(missing_ok=True)
+                return Response(status=204)
+        if not file.exists() and CONFIGURATIONS[name]:
+            raise AwsError(CONFIGURATIONS[name], f"The bucket has no {name}", 404)
+        content = file.read_bytes() if file.exists() else xml("VersioningConfiguration", [])
+        kind = "application/json" if name == "policy" else "application/xml"
+        return Response(content, content_type=kind)
 
     # objects
 
@@ -111,7 +142,9 @@ class S3Api:
             case "PUT":
                 return self._put(request, bucket, key)
             case "DELETE":
-                self._directory.delete_object(bucket, key)
+                self._directory.delete_object(
+                    bucket, key, if_match=request.headers.get("If-Match", "").strip('"')
+                )
                 return Response(status=204)
         raise AwsError("MethodNotAllowed", "The specified method is not allowed against this resource", 405)
 

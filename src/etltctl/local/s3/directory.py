@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -70,6 +70,7 @@ class S3Directory:
         if self.list_objects(bucket):
             raise AwsError("BucketNotEmpty", "The bucket you tried to delete is not empty", 409)
         shutil.rmtree(self.path(bucket))
+        shutil.rmtree(self.configuration_file(bucket, ""), ignore_errors=True)
 
     def buckets(self) -> list[str]:
         """Every bucket, sorted."""
@@ -78,6 +79,11 @@ class S3Directory:
     def has_bucket(self, bucket: str) -> bool:
         """Whether the bucket exists."""
         return self.path(bucket).is_dir()
+
+    def configuration_file(self, bucket: str, name: str) -> Path:
+        """Where a configuration of the bucket is kept."""
+        self.path(bucket)  # refuses a name that leads elsewhere
+        return self._meta / ".configurations" / bucket / name
 
     # objects
 
@@ -187,22 +193,40 @@ class S3Directory:
 
     def list_objects(self, bucket: str, prefix: str = "") -> list[ObjectInfo]:
         """Every object whose key begins with the prefix, sorted by key."""
-        self._check_bucket(bucket)
-        root = self.path(bucket)
-        folder = self.path(bucket, prefix.rpartition("/")[0]) if "/" in prefix else root
-        found = []
-        for parent, _, names in os.walk(folder):
-            for name in names:
-                path = Path(parent, name)
-                key = path.relative_to(root).as_posix()
-                if key.startswith(prefix):
-                    with suppress(FileNotFoundError):  # gone since it was listed
-                        found.append(self._info(bucket, key, path))
-        return sorted(found, key=lambda info: info.key.encode())
+        return self.look_at(bucket, self.list_keys(bucket, prefix))
 
-    def delete_object(self, bucket: str, key: str) -> None:
-        """Removes the object; one that is not there is no error. Folders left empty go too."""
+    def look_at(self, bucket: str, keys: Iterable[str]) -> list[ObjectInfo]:
+        """These objects, without those that are gone since they were listed."""
+        found = []
+        for key in keys:
+            with suppress(FileNotFoundError):
+                found.append(self._info(bucket, key, self.path(bucket, key)))
+        return found
+
+    def list_keys(self, bucket: str, prefix: str = "", after: str = "") -> Iterator[str]:
+        """The key of every object that begins with the prefix, in order, from the first beyond `after` on."""
         self._check_bucket(bucket)
+        below = prefix.rpartition("/")[0]
+        folder = self.path(bucket, below) if below else self.path(bucket)
+        return (key for key in _keys(folder, f"{below}/" if below else "", after) if key.startswith(prefix))
+
+    def delete_object(self, bucket: str, key: str, *, if_match: str = "") -> None:
+        """Removes the object, only with this ETag if one is given; one that is not there is no error.
+
+        Folders left empty go too.
+        """
+        self._check_bucket(bucket)
+        if not if_match:
+            self._delete(bucket, key)
+            return
+        with self._conditional:
+            if self.path(bucket, key).is_file() and self.head_object(bucket, key).etag != if_match:
+                raise AwsError(
+                    "PreconditionFailed", "At least one of the pre-conditions you specified did not hold", 412
+                )
+            self._delete(bucket, key)
+
+    def _delete(self, bucket: str, key: str) -> None:
         path = self.path(bucket, key)
         with suppress(FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError):
             path.unlink()
@@ -244,6 +268,22 @@ class S3Directory:
         path = self._meta_path(bucket, key)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(asdict(kept)))
+
+
+def _keys(folder: Path, below: str, after: str) -> Iterator[str]:
+    """The keys of the files in the folder, in the order of S3; folders that lie before `after` are not opened."""
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted(((e.name + "/" if e.is_dir() else e.name) for e in entries), key=str.encode)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for name in found:
+        key = below + name
+        if not name.endswith("/"):
+            if key > after:
+                yield key
+        elif key > after or after.startswith(key):
+            yield from _keys(folder / name, key, after)
 
 
 def file_md5(path: Path) -> str:

@@ -18,24 +18,24 @@ Node = str | Sequence[tuple[str, "Node"]]
 
 @dataclass(frozen=True)
 class Page:
-    """One page of a listing: objects, folders, and where the next page begins."""
+    """One page of a listing: keys of objects, folders, and where the next page begins."""
 
-    objects: list[ObjectInfo]
+    keys: list[str]
     folders: list[str]
     next_after: str
 
 
-def page(objects: Iterable[ObjectInfo], *, prefix: str, delimiter: str, after: str, limit: int) -> Page:
+def page(keys: Iterable[str], *, prefix: str, delimiter: str, after: str, limit: int) -> Page:
     """The first `limit` objects and folders whose names come after `after`."""
-    found: list[ObjectInfo] = []
+    found: list[str] = []
     folders: list[str] = []
     last = ""
-    for info in objects:
-        rest = info.key[len(prefix) :]
+    for key in keys:
+        rest = key[len(prefix) :]
         folder = (
             prefix + rest[: rest.index(delimiter) + len(delimiter)] if delimiter and delimiter in rest else ""
         )
-        name = folder or info.key
+        name = folder or key
         if name <= after or (folder and folders[-1:] == [folder]):
             continue
         if len(found) + len(folders) == limit:
@@ -43,12 +43,14 @@ def page(objects: Iterable[ObjectInfo], *, prefix: str, delimiter: str, after: s
         if folder:
             folders.append(folder)
         else:
-            found.append(info)
+            found.append(key)
         last = name
     return Page(found, folders, "")
 
 
-def listing_xml(bucket: str, asked: Mapping[str, str], listed: Page, limit: int) -> str:
+def listing_xml(
+    bucket: str, asked: Mapping[str, str], listed: Page, objects: Sequence[ObjectInfo], limit: int
+) -> str:
     """The answer to ListObjectsV2, or to the first version of it."""
     is_v2 = asked.get("list-type") == "2"
     coded = asked.get("encoding-type") == "url"
@@ -67,12 +69,12 @@ def listing_xml(bucket: str, asked: Mapping[str, str], listed: Page, limit: int)
     if delimiter := asked.get("delimiter"):
         nodes.append(("Delimiter", name(delimiter)))
     if is_v2:
-        nodes.append(("KeyCount", str(len(listed.objects) + len(listed.folders))))
+        nodes.append(("KeyCount", str(len(objects) + len(listed.folders))))
     if listed.next_after:
         nodes.append(
             ("NextContinuationToken" if is_v2 else "NextMarker", _token(listed.next_after, is_v2, name))
         )
-    nodes += [("Contents", _contents(info, name(info.key))) for info in listed.objects]
+    nodes += [("Contents", _contents(info, name(info.key))) for info in objects]
     nodes += [("CommonPrefixes", [("Prefix", name(folder))]) for folder in listed.folders]
     return xml("ListBucketResult", nodes)
 

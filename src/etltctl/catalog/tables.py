@@ -1,16 +1,13 @@
-"""Glue Data Catalog: databases and tables, written only where they differ from what is wanted."""
+"""Databases and tables of the catalog, written only where they differ from what is wanted."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from etltctl.aws import Aws, translated
 from etltctl.errors import BlockedError, ServiceError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 PARQUET = {
     "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
@@ -19,6 +16,11 @@ PARQUET = {
 }
 # What of GetTable's answer UpdateTable takes back; it refuses the rest, such as the times.
 TABLE_INPUT = ("Name", "Description", "Owner", "Retention", "StorageDescriptor", "PartitionKeys", "TableType")
+DATABASE_INPUT = ("Description", "LocationUri", "Parameters", "TargetDatabase", "FederatedDatabase")
+STAGING = "etltctl_audit_"  # begins the name of every table that stands for a version that is being looked at
+LOST = frozenset({"ConcurrentModificationException", "AlreadyExistsException"})
+
+Described = Mapping[str, Any]  # a table in Glue's own words
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,25 @@ class Catalog:
             if error.code != "AlreadyExistsException":
                 raise
 
+    def database(self, name: str) -> dict[str, Any] | None:
+        """The database as Glue describes it, or None."""
+        try:
+            with translated("glue", database=name):
+                answer = self.aws.client("glue").get_database(Name=name)
+        except ServiceError as error:
+            if error.code == "EntityNotFoundException":
+                return None
+            raise
+        return dict(answer["Database"])
+
+    def govern_new_tables(self, name: str) -> None:
+        """Gives nobody anything on tables that are made in the database from now on."""
+        current = self.database(name) or {}
+        kept = {key: current[key] for key in DATABASE_INPUT if current.get(key) is not None}
+        wanted = {**kept, "Name": name, "CreateTableDefaultPermissions": []}
+        with translated("glue", database=name):
+            self.aws.client("glue").update_database(Name=name, DatabaseInput=wanted)
+
     def table(self, database: str, name: str) -> dict[str, Any] | None:
         """The table as Glue describes it, or None."""
         try:
@@ -76,31 +97,74 @@ class Catalog:
             raise
         return sorted(found, key=lambda table: str(table["Name"]))
 
-    def put(self, table: Table) -> str:
+    def put(self, table: Table, current: Described | None) -> str:
         """Makes the catalog hold this table with one call; says `created`, `updated` or `unchanged`.
 
-        An update is a compare-and-swap on the version that was read, so two writers cannot both win; parameters
-        that somebody else set are kept.
+        `current` is the table as it was read: an update is a compare-and-swap on its version, so of two writers one
+        wins. Parameters that somebody else set are kept. A call that was sent again because its answer was lost is no
+        conflict: the table is read once more and compared. Raises BlockedError if somebody else was faster.
         """
-        current = self.table(table.database, table.name)
-        if current is None:
-            with translated("glue", table=table.full_name):
-                self.aws.client("glue").create_table(
-                    DatabaseName=table.database, TableInput=_table_input(table, {})
-                )
-            return "created"
-        wanted = _table_input(table, current)
-        if wanted == {name: current[name] for name in wanted if name in current}:
+        wanted = table_input(table, current or {})
+        if current is not None and _holds(current, wanted):
             return "unchanged"
-        version = {"VersionId": current["VersionId"]} if "VersionId" in current else {}
-        with translated("glue", table=table.full_name):
-            self.aws.client("glue").update_table(
-                DatabaseName=table.database, TableInput=wanted, SkipArchive=True, **version
-            )
-        return "updated"
+        try:
+            self._write(table.database, wanted, current)
+        except ServiceError as error:
+            if current is None and error.code == "EntityNotFoundException":
+                self.ensure_database(table.database)
+                return self.put(table, current)
+            if error.code not in LOST:
+                raise
+            now = self.table(table.database, table.name)
+            if now is None or not _holds(now, wanted):
+                raise _overtaken(table, now or {}) from error
+        return "created" if current is None else "updated"
+
+    def _write(self, database: str, wanted: Mapping[str, Any], current: Described | None) -> None:
+        glue = self.aws.client("glue")
+        with translated("glue", table=f"{database}.{wanted['Name']}"):
+            if current is None:
+                glue.create_table(DatabaseName=database, TableInput=wanted)
+                return
+            version = {"VersionId": current["VersionId"]} if "VersionId" in current else {}
+            glue.update_table(DatabaseName=database, TableInput=wanted, SkipArchive=True, **version)
+
+    def stage(self, table: Table) -> None:
+        """Makes a table that stands for a version nobody shall see yet; its name begins with `STAGING`."""
+        _require_staging(table.name)
+        self.put(table, self.table(table.database, table.name))
+
+    def unstage(self, database: str, name: str) -> None:
+        """Removes such a table again, and refuses to remove any other."""
+        _require_staging(name)
+        try:
+            with translated("glue", table=f"{database}.{name}"):
+                self.aws.client("glue").delete_table(DatabaseName=database, Name=name)
+        except ServiceError as error:
+            if error.code != "EntityNotFoundException":
+                raise
 
 
-def _table_input(table: Table, current: Mapping[str, Any]) -> dict[str, Any]:
+def _holds(current: Described, wanted: Mapping[str, Any]) -> bool:
+    return dict(wanted) == {name: current[name] for name in wanted if name in current}
+
+
+def _require_staging(name: str) -> None:
+    if not name.startswith(STAGING):
+        raise ValueError(f"{name} is not a table that stands for a version")
+
+
+def _overtaken(table: Table, now: Described) -> BlockedError:
+    by = now.get("Parameters", {}).get("etltctl_run_id") or "somebody else"
+    return BlockedError(
+        f"{table.full_name} was changed by {by} in the same moment; it stays as they left it",
+        hint="look at it with etltctl athena describe, then try again",
+        location=now.get("StorageDescriptor", {}).get("Location", ""),
+    )
+
+
+def table_input(table: Table, current: Described) -> dict[str, Any]:
+    """The table in Glue's own words, with what `current` holds beyond it."""
     kept = {name: current[name] for name in TABLE_INPUT if name in current}
     foreign = {
         name: value
@@ -124,68 +188,6 @@ def _table_input(table: Table, current: Mapping[str, Any]) -> dict[str, Any]:
 
 def _columns(columns: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Name": name, "Type": kind} for name, kind in columns.items()]
-
-
-def hive_columns(schema: pa.Schema, table: str) -> dict[str, str]:
-    """Column names, lower-cased as Glue keeps them, and their Hive types.
-
-    Raises BlockedError for a type Athena cannot read and for names that differ only in case.
-    """
-    columns: dict[str, str] = {}
-    for column in schema:
-        name = column.name.lower()
-        if name in columns:
-            raise BlockedError(
-                f"{table} has two columns called {name} in different case",
-                hint="rename one of them in the job: the catalog keeps names in lower case",
-            )
-        columns[name] = hive_type(column.type, f"{table}.{name}")
-    return columns
-
-
-def hive_type(kind: pa.DataType, column: str) -> str:
-    """The Hive type Athena reads this Parquet type as."""
-    import pyarrow.types as pt
-
-    if pt.is_dictionary(kind):
-        return hive_type(kind.value_type, column)
-    if pt.is_decimal(kind):
-        return f"decimal({kind.precision},{kind.scale})"
-    if pt.is_list(kind) or pt.is_large_list(kind):
-        return f"array<{hive_type(kind.value_type, column)}>"
-    if pt.is_map(kind):
-        return f"map<{hive_type(kind.key_type, column)},{hive_type(kind.item_type, column)}>"
-    if pt.is_struct(kind):
-        fields = (f"{child.name.lower()}:{hive_type(child.type, column)}" for child in kind)
-        return f"struct<{','.join(fields)}>"
-    if pt.is_timestamp(kind):
-        return "timestamp"
-    try:
-        return SCALARS[str(kind)]
-    except KeyError as error:
-        raise BlockedError(
-            f"{column} has the Parquet type {kind}, which Athena cannot read",
-            hint="cast it in the job, for example to bigint or string",
-        ) from error
-
-
-SCALARS = {
-    "int8": "tinyint",
-    "int16": "smallint",
-    "uint8": "smallint",
-    "int32": "int",
-    "uint16": "int",
-    "int64": "bigint",
-    "uint32": "bigint",
-    "float": "float",
-    "double": "double",
-    "bool": "boolean",
-    "string": "string",
-    "large_string": "string",
-    "binary": "binary",
-    "large_binary": "binary",
-    "date32[day]": "date",
-}
 
 
 def projection(

@@ -1,22 +1,16 @@
-"""Objects of the lake: listing, reading, and what a Parquet file says about itself in its footer."""
+"""Objects: listing, reading, writing, and deleting a folder of them with every answer checked."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from etltctl.aws import Aws, translated
 from etltctl.errors import ConfigurationError, ServiceError
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-FOOTER_GUESS = 65_536  # bytes; one suffix-range GET covers the footer of nearly every file
-FOOTER_READERS = 8
+DELETED_AT_ONCE = 1000
+FOLDER_DEPTH = 3  # slashes in s3://bucket/folder
 
 
 @dataclass(frozen=True)
@@ -33,15 +27,6 @@ class S3Object:
     def location(self) -> str:
         """The object's s3:// URL."""
         return f"s3://{self.bucket}/{self.key}"
-
-
-@dataclass(frozen=True)
-class Footer:
-    """What a Parquet file's footer tells: its schema and its number of rows."""
-
-    object: S3Object
-    schema: pa.Schema
-    rows: int
 
 
 @dataclass(frozen=True)
@@ -80,26 +65,49 @@ class S3:
             answer = self.aws.client("s3").get_object(Bucket=bucket, Key=key, **part)
             return bytes(answer["Body"].read())
 
-    def footers(self, objects: Sequence[S3Object]) -> Iterator[Footer]:
-        """The footers of these Parquet files, in their order, read a few at a time."""
-        with ThreadPoolExecutor(max_workers=FOOTER_READERS) as readers:
-            yield from readers.map(self._footer, objects)
+    def write(self, location: str, body: bytes) -> None:
+        """Puts the object, in place of one that is there."""
+        bucket, key = split_location(location)
+        with translated("s3", location=location):
+            self.aws.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
 
-    def _footer(self, found: S3Object) -> Footer:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+    def move(self, found: S3Object, location: str) -> None:
+        """Copies the object within S3 and then deletes it where it was, if it is still the one that was listed."""
+        bucket, key = split_location(location)
+        source = {"Bucket": found.bucket, "Key": found.key}
+        with translated("s3", location=found.location):
+            client = self.aws.client("s3")
+            client.copy_object(Bucket=bucket, Key=key, CopySource=source, CopySourceIfMatch=found.etag)
+            client.delete_object(**source)
 
-        tail = self.read(found.location, last_bytes=min(FOOTER_GUESS, found.size))
-        if tail[-4:] != b"PAR1":
-            raise ServiceError(f"{found.location} is not a Parquet file", hint="delete it or move it away")
-        length = int.from_bytes(tail[-8:-4], "little") + 8
-        if length > len(tail):
-            tail = self.read(found.location, last_bytes=length)
-        try:
-            file = pq.ParquetFile(pa.BufferReader(tail))
-        except (pa.ArrowException, OSError) as error:
-            raise ServiceError(f"{found.location} has a broken Parquet footer: {error}") from error
-        return Footer(found, file.schema_arrow, file.metadata.num_rows)
+    def remove(self, location: str) -> None:
+        """Deletes one object; one that is not there is no error."""
+        bucket, key = split_location(location)
+        with translated("s3", location=location):
+            self.aws.client("s3").delete_object(Bucket=bucket, Key=key)
+
+    def delete_folder(self, location: str) -> int:
+        """Deletes every object below the location, which must end with `/`; returns their number.
+
+        S3 answers a batch with success and lists in its body what it did not delete: raises ServiceError for those.
+        """
+        if not location.endswith("/") or location.rstrip("/").count("/") < FOLDER_DEPTH:
+            raise ValueError(f"{location} is not a folder within a bucket")
+        found = self.objects(location)
+        for first in range(0, len(found), DELETED_AT_ONCE):
+            keys = [{"Key": one.key} for one in found[first : first + DELETED_AT_ONCE]]
+            with translated("s3", location=location):
+                wanted = {"Objects": keys, "Quiet": True}
+                answer = self.aws.client("s3").delete_objects(Bucket=found[0].bucket, Delete=wanted)
+            if refused := answer.get("Errors"):
+                one = refused[0]
+                raise ServiceError(
+                    f"S3 did not delete {len(refused)} objects of {location}, the first {one.get('Key')}: "
+                    f"{one.get('Message') or one.get('Code')}",
+                    code=str(one.get("Code", "")),
+                    hint="allow s3:DeleteObject there, or delete them by hand",
+                )
+        return len(found)
 
 
 def split_location(location: str) -> tuple[str, str]:

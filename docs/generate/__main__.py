@@ -1,0 +1,16 @@
+"""Write the reference pages from the code: `python docs/generate`; with --check only tell which are stale."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from generate.pages import stale, write
+
+if __name__ == "__main__":
+    if "--check" in sys.argv[1:]:
+        found = stale()
+        print("\n".join(f"stale: {path}" for path in found) or "every reference page is as the code says")
+        sys.exit(1 if found else 0)
+    for path in write():
+        print(f"wrote {path}")

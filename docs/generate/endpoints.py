@@ -1,0 +1,86 @@
+"""The embedded endpoints: what they answer, from the code that answers, and how true they are to the real ones."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+
+from etltctl.local import fidelity
+
+SOURCES = Path(fidelity.__file__).parent
+SERVICE_NAMES = {
+    "AWSGlue": "Glue",
+    "AmazonAthena": "Athena",
+    "Logs_20140328": "CloudWatch Logs",
+    "LakeFormation": "Lake Formation",
+    "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101": "CloudTrail",
+}
+
+
+def endpoints_table() -> str:
+    """The README's table."""
+    rows = [f"| {each.service} | {each.embedded} | {'; '.join(each.missing)} |" for each in fidelity.SERVICES]
+    return "\n".join(["| | embedded | not modelled |", "| --- | --- | --- |", *rows, ""])
+
+
+def endpoints_page() -> str:
+    """The page."""
+    parts = [
+        "# The embedded endpoints\n",
+        "etltctl only ever talks to Airbyte's public API and to AWS's API; locally it talks to a small server on "
+        "127.0.0.1 that speaks both. This is how true that server is to the real services.\n",
+    ]
+    for each in fidelity.SERVICES:
+        parts.append(f"## {each.service}\n\n{each.embedded[0].upper()}{each.embedded[1:]}.\n")
+        parts += ["| same | differs | not modelled |", "| --- | --- | --- |"]
+        cells = ("; ".join(texts) for texts in (each.same, each.differs, each.missing))
+        parts.append(f"| {' | '.join(cells)} |\n")
+    parts.append("## What is answered\n")
+    parts.append(
+        "By etltctl's own server; every other operation of Glue, Athena, IAM, Lake Formation, Secrets Manager and "
+        "SSM is answered by moto.\n"
+    )
+    for service, operations in aws_operations().items():
+        parts.append(f"- {service}: {', '.join(f'`{name}`' for name in operations)}")
+    parts.append(f"- Airbyte: {', '.join(f'`{call}`' for call in airbyte_calls())}\n")
+    return "\n".join(parts)
+
+
+def aws_operations() -> dict[str, list[str]]:
+    """The operations the server itself answers, by service: those it was made with, in a folder of its own."""
+    from etltctl.local.application import Application
+    from etltctl.local.identities import ACTIONS
+
+    with tempfile.TemporaryDirectory() as folder:
+        application = Application(Path(folder), "http://127.0.0.1:1")
+        try:
+            names = {*application._operations, *application._log_operations}
+            names |= {
+                f"LakeFormation{path.replace('/', '.')}" for path in application._of_caller if "/" in path
+            }
+            names |= {f"STS.{action}" for action in ACTIONS}
+        finally:
+            application.close()
+    found: dict[str, list[str]] = {}
+    for name in sorted(names):
+        target, _, operation = name.rpartition(".")
+        if target and not target.startswith("etltctl"):
+            found.setdefault(SERVICE_NAMES.get(target, target.removeprefix("Amazon")), []).append(operation)
+    return found
+
+
+def airbyte_calls() -> list[str]:
+    """The calls of Airbyte's public API that are answered, as method and path."""
+    text = "".join(file.read_text("utf-8") for file in sorted((SOURCES / "airbyte").glob("*.py")))
+    calls = re.findall(r'\(\s*"(GET|POST|PUT|PATCH|DELETE)", (r?)"(/[^"]*)"', text)
+    return sorted({f"{method} {_readable(path) if raw else path}" for method, raw, path in calls})
+
+
+def _readable(pattern: str) -> str:
+    return (
+        re.sub(r"\(\[\^/\]\+\)|\(\\d\+\)", "{id}", pattern)
+        .replace("(", "{")
+        .replace(")", "}")
+        .replace("\\", "")
+    )

@@ -1,0 +1,29 @@
+"""The lake's tables as Airflow's assets, so that other DAGs can follow when one is published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from etltctl.airflow.versions import Asset
+
+SCHEME = "x-etltctl://"
+
+
+def tables(*names: str) -> list[Any]:
+    """An asset (Airflow 2: a dataset) for each `layer.table`; its URI is the same in every environment."""
+    return [Asset(name=name, uri=SCHEME + name.replace(".", "/")) for name in names]
+
+
+def note_published(outlets: list[Any], result: Mapping[str, Any], context: Mapping[str, Any]) -> None:
+    """Tells with the assets' events what the step did: its verb, and each table's rows and change."""
+    for outlet in outlets:
+        name = str(outlet.uri).removeprefix(SCHEME).replace("/", ".")
+        found = result.get("tables", {}).get(name)
+        if found is not None:
+            told = {"verb": result["verb"], "remote_id": result["remote_id"]}
+            context["outlet_events"][outlet].extra = {
+                **told,
+                "rows": found["rows"],
+                "change": found["change"],
+            }

@@ -1,0 +1,36 @@
+"""What Airflow's versions keep in different places or call by different names: 3.x first, then 2.11."""
+
+from __future__ import annotations
+
+from typing import Any
+
+try:
+    from airflow.sdk import DAG, Asset
+except ImportError:
+    from airflow import DAG
+    from airflow.datasets import Dataset
+
+    def Asset(*, name: str, uri: str) -> Any:  # noqa: ARG001, N802 - Airflow 2 calls it a dataset and gives it no name
+        """A dataset of that URI."""
+        return Dataset(uri)
+
+
+try:
+    from airflow.providers.standard.operators.python import PythonOperator
+except ImportError:  # Airflow 2 without the standard provider
+    from airflow.operators.python import PythonOperator
+
+try:
+    from airflow.sdk import exceptions
+    from airflow.sdk.exceptions import AirflowFailException, TaskDeferralError
+except ImportError:
+    from airflow import exceptions
+    from airflow.exceptions import AirflowFailException, TaskDeferralError
+
+# Airflow 2 has one for a trigger that broke and for one that was out of time, Airflow 3 two.
+TRIGGER_ERRORS: tuple[type[Exception], ...] = (
+    TaskDeferralError,
+    getattr(exceptions, "TaskDeferralTimeout", TaskDeferralError),
+)
+
+__all__ = ["DAG", "TRIGGER_ERRORS", "AirflowFailException", "Asset", "PythonOperator"]

@@ -1,0 +1,40 @@
+"""Contracts: what the files say against what the tables promise."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from etltctl.cli.session import Session
+from etltctl.errors import ExitCode
+
+app = typer.Typer(help="Compare tables with what they promise.", no_args_is_help=True, rich_markup_mode=None)
+Tables = Annotated[list[str] | None, typer.Argument(help="layer.table; all of them if none is named")]
+
+
+@app.command("diff")
+def diff(context: typer.Context, tables: Tables = None) -> int:
+    """Show what the newest files say other than the contracts; exit 5 if a run would stop at it."""
+    from etltctl.drift import COLUMNS, differences
+
+    session: Session = context.obj
+    with session.connected() as settings:
+        rows, is_blocked = differences(settings, tables or [])
+    session.console.rows("etltctl.contract-diff/1", COLUMNS, rows)
+    return ExitCode.BLOCKED if is_blocked else ExitCode.OK
+
+
+@app.command("accept")
+def accept(
+    context: typer.Context,
+    tables: Annotated[list[str], typer.Argument(help="layer.table, such as bronze.api_races")],
+) -> None:
+    """Make what the newest files say the contract of these tables."""
+    from etltctl.drift import COLUMNS
+    from etltctl.drift import accept as accept_changes
+
+    session: Session = context.obj
+    with session.connected() as settings:
+        rows = accept_changes(settings, tables)
+    session.console.rows("etltctl.contract-accept/1", COLUMNS, rows)

@@ -1,0 +1,44 @@
+"""Set up: look at everything a run needs, and tell how to mend what is not well."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from etltctl.cli.session import Session
+
+
+class AreaName(StrEnum):
+    """The areas by name, without loading the doctor for `--help`; a test compares the two."""
+
+    VERSIONS = "versions"
+    SETTINGS = "settings"
+    LOCAL = "local"
+    AWS = "aws"
+    PERMISSIONS = "permissions"
+    BUCKETS = "buckets"
+    GLUE = "glue"
+    ATHENA = "athena"
+    AIRBYTE = "airbyte"
+    GOVERNANCE = "governance"
+
+
+def doctor(
+    context: typer.Context,
+    area: Annotated[
+        AreaName | None, typer.Argument(help="Look at this alone; at everything unless named.")
+    ] = None,
+) -> int:
+    """Look at settings, credentials, permissions and services; tell the fix for each fault. Changes nothing."""
+    from etltctl.doctor import Area, examine, exit_code
+
+    session: Session = context.obj
+    with session.console.working("doctor"):
+        found = examine(session.load, session.connected, Area(area) if area else None)
+    session.console.findings(
+        "etltctl.doctor/1",
+        [(of, finding.subject, finding.status, finding.evidence, finding.fix) for of, finding in found],
+    )
+    return exit_code(finding for _, finding in found)

@@ -1,0 +1,150 @@
+"""Set up: the CloudFormation stack of an environment on AWS."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from etltctl.cli.session import LOCAL, Session
+from etltctl.errors import ConfigurationError, ExitCode
+
+if TYPE_CHECKING:
+    from etltctl.cloudformation import StackEvent
+    from etltctl.infrastructure import Plan, Removal, Watcher
+    from etltctl.settings import Settings
+
+app = typer.Typer(
+    help="Plan, deploy and take down what the pipelines need on AWS.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without a plan that was looked at before.")]
+SIGNS = {"add": "+", "import": "+", "modify": "~", "replace": "±", "may replace": "±", "remove": "-"}
+
+
+@app.command("plan")
+def plan_stack(
+    context: typer.Context,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit 10 if there is something to do.")
+    ] = False,
+) -> int:
+    """Show what a deployment would add, modify, replace and remove, and refuse what would lose data."""
+    from etltctl.infrastructure import plan
+
+    session: Session = context.obj
+    settings = _on_aws(session)
+    with session.console.working("change set"):
+        made = plan(settings, on_plan=lambda made: _show_plan(session, made))
+    return ExitCode.CHANGES if detailed_exitcode and not made.is_empty else ExitCode.OK
+
+
+@app.command("deploy")
+def deploy_stack(context: typer.Context, yes: Yes = False) -> None:
+    """Make AWS what the settings say, scripts and DAGs included; come back to a deployment that goes on."""
+    from etltctl.infrastructure import deploy
+
+    session: Session = context.obj
+    settings = _on_aws(session)
+    with session.console.working("deploying"):
+        done = deploy(settings, _watcher(session), yes=yes)
+    text = f"Stack {done.stack} is {done.word}: {done.changes} changes, {done.files} files uploaded."
+    if done.is_nothing:
+        text = f"Nothing to do: stack {done.stack} is {done.word} and as the settings say."
+    document = {
+        "schema": "etltctl.infra-deploy/1",
+        "stack": done.stack,
+        "status": done.word,
+        "changes": done.changes,
+        "files": done.files,
+        "outputs": dict(done.outputs),
+    }
+    told = [text, *(f"  {name}: {value}" for name, value in done.outputs.items())]
+    session.console.result(document, "\n".join(told))
+
+
+@app.command("destroy")
+def destroy_stack(
+    context: typer.Context,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Delete it; without, only say what would go.")
+    ] = False,
+) -> None:
+    """Delete the stack; buckets, databases, the key and secrets stay."""
+    from etltctl.infrastructure import destroy
+
+    session: Session = context.obj
+    settings = _on_aws(session)
+    with session.console.working("destroying"):
+        removed = destroy(settings, _watcher(session), yes=yes)
+    document = {
+        "schema": "etltctl.infra-destroy/1",
+        "stack": removed.stack,
+        "removed": [resource.logical_id for resource in removed.goes],
+        "kept": {resource.logical_id: resource.physical_id for resource in removed.stays},
+    }
+    text = f"Stack {removed.stack} is gone; {len(removed.stays)} resources stay."
+    session.console.result(document, text)
+
+
+@app.command("export")
+def export_template(context: typer.Context) -> None:
+    """Write the template that the settings make; it needs no account."""
+    from etltctl.infrastructure import export
+
+    session: Session = context.obj
+    text = export(_on_aws(session))
+    session.console.result({"schema": "etltctl.infra-export/1", "template": text}, text)
+
+
+def _on_aws(session: Session) -> Settings:
+    settings = session.load()
+    if settings.env == LOCAL:
+        raise ConfigurationError(
+            "the environment local has no AWS account to deploy to; its server makes everything it needs by itself",
+            hint="etltctl infra plan --env aws, with AWS credentials; etltctl infra export --env aws needs none",
+        )
+    return settings
+
+
+def _watcher(session: Session) -> Watcher:
+    from etltctl.infrastructure import Watcher
+
+    return Watcher(
+        on_plan=lambda made: _tell_plan(session, made),
+        on_removal=lambda removal: _tell_removal(session, removal),
+        on_event=lambda event: _tell_event(session, event),
+    )
+
+
+def _show_plan(session: Session, made: Plan) -> None:
+    rows = [
+        (f"{SIGNS.get(c.action, '?')} {c.action}", c.resource, c.type, c.id, c.because) for c in made.changes
+    ]
+    columns = ("change", "resource", "type", "id", "because")
+    facts = {"stack": made.blueprint.names.stack, "new": made.is_new, "files": list(made.missing_files)}
+    session.console.rows("etltctl.infra-plan/1", columns, rows, **facts)
+    session.console.say(made.summary())
+
+
+def _tell_plan(session: Session, made: Plan) -> None:
+    for change in made.changes:
+        because = f"  {', '.join(change.because)}" if change.because else ""
+        session.console.say(
+            f"  {SIGNS.get(change.action, '?')} {change.action:<11} {change.resource:<28} {change.type}{because}"
+        )
+    session.console.say(made.summary())
+
+
+def _tell_removal(session: Session, removal: Removal) -> None:
+    for word, resources in (("goes", removal.goes), ("stays", removal.stays)):
+        for resource in resources:
+            session.console.say(
+                f"  {word:<5} {resource.logical_id:<28} {resource.type:<32} {resource.physical_id}"
+            )
+
+
+def _tell_event(session: Session, event: StackEvent) -> None:
+    told = f"  {event.at.astimezone():%H:%M:%S} {event.status:<20} {event.logical_id:<28} {event.type}"
+    session.console.say(f"{told}  {event.reason}".rstrip())

@@ -1,0 +1,259 @@
+"""CloudFormation stacks: change sets, what they would do, executing them, and what happens then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from etltctl.aws import Aws, translated
+from etltctl.errors import ServiceError
+from etltctl.runs import StackOperation
+
+SERVICE = "cloudformation"
+STACK_TYPE = "AWS::CloudFormation::Stack"
+STARTS = frozenset({"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS"})
+CAPABILITIES = ("CAPABILITY_NAMED_IAM",)
+NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack as described; `status` is CloudFormation's own word."""
+
+    id: str
+    name: str
+    status: str
+    reason: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ResourceChange:
+    """What a change set would do to one resource; `replacement` is True, False, Conditional or empty."""
+
+    action: str
+    logical_id: str
+    type: str
+    physical_id: str = ""
+    replacement: str = ""
+    details: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True)
+class ChangeSet:
+    """A change set as described."""
+
+    name: str
+    status: str
+    execution: str
+    reason: str = ""
+    changes: Sequence[ResourceChange] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether CloudFormation found nothing to change, which it calls a failure."""
+        return self.status == "FAILED" and any(words in self.reason for words in NO_CHANGES)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it can be executed."""
+        return self.status == "CREATE_COMPLETE" and self.execution == "AVAILABLE"
+
+
+@dataclass(frozen=True)
+class StackEvent:
+    """One line of a stack's history."""
+
+    id: str
+    at: datetime
+    logical_id: str
+    type: str
+    status: str
+    reason: str = ""
+    token: str = ""
+    physical_id: str = ""
+
+    @property
+    def is_of_stack(self) -> bool:
+        """Whether it tells of the stack as a whole."""
+        return self.type == STACK_TYPE
+
+
+@dataclass(frozen=True)
+class StackResource:
+    """A resource that a stack has."""
+
+    logical_id: str
+    physical_id: str
+    type: str
+    status: str
+
+
+@dataclass(frozen=True)
+class CloudFormation:
+    """The stacks of one account and region.
+
+    Everything that changes something carries a client token, so that a call whose answer was lost may be sent again.
+    """
+
+    aws: Aws
+
+    def find(self, name: str) -> Stack | None:
+        """The stack of this name or id, or None."""
+        try:
+            with translated(SERVICE, stack=name):
+                found = self._client.describe_stacks(StackName=name)["Stacks"][0]
+        except ServiceError as error:
+            if error.code == "ValidationError" and "does not exist" in error.message:
+                return None
+            raise
+        return Stack(
+            found["StackId"],
+            found["StackName"],
+            found["StackStatus"],
+            found.get("StackStatusReason", ""),
+            {entry["ParameterKey"]: entry.get("ParameterValue", "") for entry in found.get("Parameters", [])},
+            {entry["OutputKey"]: entry["OutputValue"] for entry in found.get("Outputs", [])},
+        )
+
+    def make_change_set(
+        self, stack: str, name: str, body: str, parameters: Mapping[str, str], *, is_new: bool
+    ) -> None:
+        """Asks for a change set; resources that exist under the names the template gives them are taken in."""
+        given = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
+        with translated(SERVICE, stack=stack):
+            self._client.create_change_set(
+                StackName=stack,
+                ChangeSetName=name,
+                ChangeSetType="CREATE" if is_new else "UPDATE",
+                TemplateBody=body,
+                Parameters=given,
+                Capabilities=list(CAPABILITIES),
+                ClientToken=name,
+                ImportExistingResources=True,
+            )
+
+    def find_change_set(self, stack: str, name: str) -> ChangeSet | None:
+        """The change set with all its changes, or None."""
+        try:
+            with translated(SERVICE, stack=stack, change_set=name):
+                pages = [self._client.describe_change_set(StackName=stack, ChangeSetName=name)]
+                while token := pages[-1].get("NextToken"):
+                    pages.append(
+                        self._client.describe_change_set(StackName=stack, ChangeSetName=name, NextToken=token)
+                    )
+        except ServiceError as error:
+            if (
+                error.code in {"ChangeSetNotFound", "ChangeSetNotFoundException"}
+                or "does not exist" in error.message
+            ):
+                return None
+            raise
+        changes = [_change(entry["ResourceChange"]) for page in pages for entry in page.get("Changes", [])]
+        last = pages[-1]
+        return ChangeSet(
+            name, last["Status"], last.get("ExecutionStatus", ""), last.get("StatusReason", ""), changes
+        )
+
+    def drop_change_set(self, stack: str, name: str) -> None:
+        """Deletes the change set; nothing else changes."""
+        with translated(SERVICE, stack=stack, change_set=name):
+            self._client.delete_change_set(StackName=stack, ChangeSetName=name)
+
+    def execute(self, stack: str, name: str, token: str) -> None:
+        """Starts what the change set says."""
+        with translated(SERVICE, stack=stack, change_set=name):
+            self._client.execute_change_set(StackName=stack, ChangeSetName=name, ClientRequestToken=token)
+
+    def delete(self, stack_id: str, token: str) -> None:
+        """Starts the stack's deletion; what the template says to keep is kept."""
+        with translated(SERVICE, stack=stack_id):
+            self._client.delete_stack(StackName=stack_id, ClientRequestToken=token)
+
+    def resources(self, stack: str) -> list[StackResource]:
+        """What the stack has now."""
+        with translated(SERVICE, stack=stack):
+            pages = self._client.get_paginator("list_stack_resources").paginate(StackName=stack)
+            found = [entry for page in pages for entry in page["StackResourceSummaries"]]
+        return [
+            StackResource(
+                entry["LogicalResourceId"],
+                entry.get("PhysicalResourceId", ""),
+                entry["ResourceType"],
+                entry["ResourceStatus"],
+            )
+            for entry in found
+            if entry["ResourceStatus"] != "DELETE_COMPLETE"
+        ]
+
+    def template(self, stack: str) -> Mapping[str, Any]:
+        """The template the stack was made from."""
+        with translated(SERVICE, stack=stack):
+            body = self._client.get_template(StackName=stack)["TemplateBody"]
+        return dict(body) if isinstance(body, Mapping) else {}
+
+    def last_operation(self, stack_id: str) -> list[StackEvent]:
+        """The events of what was last done to the stack, oldest first, the start of it included."""
+        found: list[StackEvent] = []
+        for event in self._events(stack_id):
+            found.append(event)
+            if event.is_of_stack and event.status in STARTS:
+                break
+        return found[::-1]
+
+    def _events(self, stack_id: str) -> Iterator[StackEvent]:
+        """Newest first, a page at a time, no more pages than are read."""
+        with translated(SERVICE, stack=stack_id):
+            for page in self._client.get_paginator("describe_stack_events").paginate(StackName=stack_id):
+                yield from map(_event, page["StackEvents"])
+
+    @property
+    def _client(self) -> Any:
+        return self.aws.client(SERVICE)
+
+
+def operation_of(stack: Stack, events: Sequence[StackEvent], token: str = "") -> StackOperation:
+    """How far the operation is; one that was asked for with `token` and has not begun yet is still under review."""
+    if not events or (token and events[0].token != token):
+        return StackOperation(id=stack.id, name=stack.name, word="REVIEW_IN_PROGRESS")
+    last = [event for event in events if event.is_of_stack][-1]
+    return StackOperation(id=stack.id, name=stack.name, word=last.status, reason=last.reason)
+
+
+def first_failure(events: Sequence[StackEvent]) -> StackEvent | None:
+    """The resource that failed by itself: all that CloudFormation then cancels fails because of it."""
+    return next(
+        (
+            event
+            for event in events
+            if event.status.endswith("_FAILED") and not event.is_of_stack and "cancelled" not in event.reason
+        ),
+        None,
+    )
+
+
+def _change(found: Mapping[str, Any]) -> ResourceChange:
+    return ResourceChange(
+        found["Action"],
+        found["LogicalResourceId"],
+        found["ResourceType"],
+        found.get("PhysicalResourceId", ""),
+        str(found.get("Replacement", "")),
+        found.get("Details", []),
+    )
+
+
+def _event(found: Mapping[str, Any]) -> StackEvent:
+    return StackEvent(
+        found["EventId"],
+        found["Timestamp"],
+        found["LogicalResourceId"],
+        found["ResourceType"],
+        found["ResourceStatus"],
+        found.get("ResourceStatusReason", ""),
+        found.get("ClientRequestToken", ""),
+        found.get("PhysicalResourceId", ""),
+    )

@@ -1,0 +1,210 @@
+"""The AWS account: who calls, whose clock is wrong, what answers, what is allowed, which buckets there are."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from etltctl.doctor.findings import Finding, fail, failed, ok, shortened, skip, warn
+from etltctl.doctor.patient import Patient
+from etltctl.errors import (
+    AccessError,
+    ConfigurationError,
+    EtltctlError,
+    ExitCode,
+    ServiceError,
+    UnreachableError,
+)
+from etltctl.inspection import GREETINGS
+from etltctl.s3 import split_location
+
+# AWS refuses a signature that is more than five minutes off (Signature Version 4).
+REFUSED_SKEW_S, ADVISED_SKEW_S = 300.0, 60.0
+
+CALLER_GLUE = ("glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun", "glue:GetJob")
+CALLER_CATALOG = (
+    "glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:CreateTable", "glue:UpdateTable",
+    "glue:GetPartitions", "glue:BatchCreatePartition", "glue:BatchDeletePartition", "glue:BatchUpdatePartition",
+)  # fmt: skip
+CALLER_ATHENA = (
+    "athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults", "athena:StopQueryExecution",
+)  # fmt: skip
+READ, WRITE = "s3:GetObject", "s3:PutObject"
+
+
+def check_caller(patient: Patient) -> Iterator[Finding]:
+    """Who is calling, and where."""
+    caller = patient.caller
+    yield ok("caller", f"{caller.arn}, account {caller.account}")
+    region = patient.settings.aws.region or patient.aws.client("glue").meta.region_name
+    yield ok("region", str(region))
+
+
+def check_clock(patient: Patient) -> Iterator[Finding]:
+    """How far this machine's clock is from AWS's."""
+    before = patient.now()
+    theirs = patient.inspection.their_time()
+    if theirs is None:
+        yield skip("clock", "no answer of AWS's told its time")
+        return
+    skew = (before + patient.now()) / 2 - theirs.timestamp() - 0.5  # the header has whole seconds
+    told = f"this machine's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} AWS's"
+    fix = "set the clock, or let it be kept: timedatectl set-ntp true"
+    if abs(skew) >= REFUSED_SKEW_S:
+        yield fail("clock", f"{told}; AWS refuses signatures from five minutes on", fix, ExitCode.ACCESS)
+    elif abs(skew) >= ADVISED_SKEW_S:
+        yield warn("clock", told, fix)
+    else:
+        yield ok("clock", told)
+
+
+def check_reach(patient: Patient) -> Iterator[Finding]:
+    """Whether each service answers, with the URL that was used."""
+    for service in GREETINGS:
+        try:
+            url = patient.inspection.url(service)
+        except ConfigurationError as error:  # no profile, no region: no address either
+            yield skip("services", f"no address to call: {shortened(error.message)}")
+            return
+        started = time.perf_counter()
+        try:
+            patient.inspection.greet(service)
+        except UnreachableError as error:
+            fix = "check the network, a proxy, and AWS_ENDPOINT_URL and aws.region, which make the address"
+            yield fail(service, f"{url}: {shortened(error.message)}", fix, ExitCode.FAILED)
+        except (AccessError, ServiceError) as error:
+            yield ok(service, f"{url} answers, and refuses: {shortened(error.message)}")
+        else:
+            yield ok(service, f"{url} answers in {1000 * (time.perf_counter() - started):.0f} ms")
+
+
+def check_buckets(patient: Patient) -> Iterator[Finding]:
+    """Every bucket the settings name."""
+    for bucket, setting in _buckets(patient).items():
+        try:
+            region = patient.inspection.bucket_region(bucket)
+        except EtltctlError as error:
+            yield failed(bucket, error)
+            continue
+        here = patient.aws.client("s3").meta.region_name
+        if region is None:
+            fix = f"etltctl infra deploy makes it; or name another in {setting}"
+            yield fail(bucket, f"there is no such bucket ({setting})", fix)
+        elif region and here and region != here:
+            fix = (
+                "put the lake and aws.region into one region: Glue and Athena read across regions at a price"
+            )
+            yield warn(bucket, f"is in {region}, and the work is in {here}", fix)
+        else:
+            yield ok(bucket, f"{setting}, {region or 'region not told'}")
+
+
+def check_roles(patient: Patient) -> Iterator[Finding]:
+    """The roles of the Glue jobs, and whether Glue may take them."""
+    for role in _roles(patient):
+        found = patient.inspection.role(role.rpartition("/")[2])
+        if found is None:
+            fix = "etltctl infra deploy makes it; or name the role your jobs have in glue.jobs.NAME.role"
+            yield fail(f"role {role}", "there is no such role", fix)
+        elif "glue.amazonaws.com" not in json.dumps(_trust(found)):
+            fix = "let the role's trust policy allow sts:AssumeRole to the service glue.amazonaws.com"
+            yield fail(f"role {role}", "Glue may not take this role", fix, ExitCode.ACCESS)
+        else:
+            yield ok(f"role {role}", f"{found['Arn']}; Glue may take it")
+
+
+def check_caller_permissions(patient: Patient) -> Iterator[Finding]:
+    """What the caller may do, as IAM's own simulation says."""
+    settings, account = patient.settings, patient.caller.account
+    region = settings.aws.region or patient.aws.client("glue").meta.region_name
+    at = f"{region}:{account}"
+    jobs = [f"arn:aws:glue:{at}:job/{name}" for name in settings.glue.jobs]
+    databases = settings.athena.databases.values()
+    catalog = [
+        f"arn:aws:glue:{at}:catalog",
+        *(f"arn:aws:glue:{at}:database/{name}" for name in databases),
+        *(f"arn:aws:glue:{at}:table/{name}/any" for name in databases),
+    ]
+    workgroup = [f"arn:aws:athena:{at}:workgroup/{settings.athena.workgroup}"]
+    layers = [_objects(place) for place in (settings.lake.bronze, settings.lake.silver, settings.lake.gold)]
+    needs = {
+        "jobs": (CALLER_GLUE, jobs),
+        "catalog": (CALLER_CATALOG, catalog),
+        "workgroup": (CALLER_ATHENA, workgroup),
+        "layers": ((READ,), layers),
+        "query results": ((READ, WRITE), [_objects(settings.athena.output_location)]),
+    }
+    try:
+        for what, (actions, resources) in needs.items():
+            if resources:
+                yield _allowed(patient, f"caller: {what}", patient.caller.principal, actions, resources)
+    except ServiceError as error:
+        yield _not_simulated("caller", error)
+
+
+def check_role_permissions(patient: Patient) -> Iterator[Finding]:
+    """What the Glue jobs' roles may do: read bronze, write silver and gold, write their logs."""
+    account = patient.caller.account
+    for role in _roles(patient):
+        principal = role if role.startswith("arn:") else f"arn:aws:iam::{account}:role/{role}"
+        try:
+            yield from _check_role(patient, role, principal)
+        except ServiceError as error:
+            yield _not_simulated(role, error)
+
+
+def _check_role(patient: Patient, role: str, principal: str) -> Iterator[Finding]:
+    lake, account = patient.settings.lake, patient.caller.account
+    reads = [_objects(place) for place in (lake.bronze, lake.silver, lake.scripts)]
+    writes = [_objects(place) for place in (lake.silver, lake.gold)]
+    yield _allowed(patient, f"{role}: reads", principal, (READ,), reads)
+    yield _allowed(patient, f"{role}: writes", principal, (READ, WRITE), writes)
+    group = [f"arn:aws:logs:*:{account}:log-group:/aws-glue/jobs/output:*"]
+    yield _allowed(patient, f"{role}: logs", principal, ("logs:CreateLogStream", "logs:PutLogEvents"), group)
+
+
+def _allowed(
+    patient: Patient, subject: str, principal: str, actions: tuple[str, ...], resources: list[str]
+) -> Finding:
+    try:
+        denied = patient.inspection.denied(principal, actions, resources)
+    except AccessError as error:
+        fix = "allow iam:SimulatePrincipalPolicy to the caller, or believe that it is as it should be"
+        return warn(subject, shortened(error.message), fix)
+    if denied:
+        fix = f"allow {', '.join(denied)} to {principal}"
+        return fail(subject, f"IAM policies do not allow {', '.join(denied)}", fix, ExitCode.ACCESS)
+    return ok(subject, f"{principal} may {', '.join(actions)}")
+
+
+def _not_simulated(subject: str, error: ServiceError) -> Finding:
+    return skip(subject, f"policies cannot be simulated here: {shortened(error.message)}")
+
+
+def _buckets(patient: Patient) -> dict[str, str]:
+    """Every bucket, with the setting that names it."""
+    settings = patient.settings
+    places = {
+        "lake.bronze": settings.lake.bronze,
+        "lake.silver": settings.lake.silver,
+        "lake.gold": settings.lake.gold,
+        "lake.scripts": settings.lake.scripts,
+        "athena.output_location": settings.athena.output_location,
+        **({"state": settings.state} if settings.state.startswith("s3://") else {}),
+    }
+    return {split_location(place)[0]: setting for setting, place in reversed(places.items())}
+
+
+def _roles(patient: Patient) -> list[str]:
+    return sorted({job.role for job in patient.settings.glue.jobs.values()})
+
+
+def _objects(location: str) -> str:
+    bucket, prefix = split_location(location)
+    return f"arn:aws:s3:::{bucket}/{prefix.rstrip('/')}{'/' if prefix else ''}*"
+
+
+def _trust(role: Mapping[str, Any]) -> Any:
+    return role.get("AssumeRolePolicyDocument", {})

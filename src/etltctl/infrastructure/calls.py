@@ -1,0 +1,81 @@
+"""The calls that etltctl makes, by who makes them and on what: the roles' policies are made of these tables.
+
+A test records every call over the wire and compares: none may be missing here, none may be too many. A call that
+was added to the code is added here as `service:Operation`, under the kind of resource it works on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+Calls = Mapping[str, tuple[str, ...]]
+
+# What running, watching and asking need: `etltctl run`, `runs …`, `athena …`, `retry`, `rollback`, the DAGs.
+OPERATOR: Calls = {
+    "jobs": ("glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"),
+    "catalog": (
+        "glue:CreateDatabase", "glue:CreateTable", "glue:GetTable", "glue:GetTables", "glue:UpdateTable",
+        "glue:DeleteTable", "glue:GetPartitions", "glue:BatchCreatePartition", "glue:BatchUpdatePartition",
+        "glue:BatchDeletePartition",
+    ),
+    "workgroup": (
+        "athena:StartQueryExecution", "athena:GetQueryExecution", "athena:BatchGetQueryExecution",
+        "athena:GetQueryResults", "athena:StopQueryExecution",
+        "athena:GetWorkGroup",
+    ),
+    "logs": ("logs:FilterLogEvents", "logs:GetLogEvents"),
+    "lake": ("s3:ListObjectsV2", "s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:DeleteObjects"),
+    "state": ("s3:ListObjectsV2", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
+    "secrets": ("secretsmanager:GetSecretValue",),
+    "parameters": ("ssm:GetParameter",),
+}  # fmt: skip
+
+# What `etltctl infra plan|deploy|destroy` need for themselves.
+DEPLOYER: Calls = {
+    "stack": (
+        "cloudformation:CreateChangeSet", "cloudformation:DescribeChangeSet", "cloudformation:ExecuteChangeSet",
+        "cloudformation:DeleteChangeSet", "cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents",
+        "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:DeleteStack",
+    ),
+    "scripts": ("s3:ListObjectsV2", "s3:PutObject"),
+    "images": ("ssm:GetParameter",),
+}  # fmt: skip
+
+# Operations whose permission has another name.
+PERMISSION = {
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:HeadObject": "s3:GetObject",
+    "s3:CopyObject": "s3:PutObject",
+    "s3:DeleteObjects": "s3:DeleteObject",
+    "s3:HeadBucket": "s3:ListBucket",
+    "s3:CreateMultipartUpload": "s3:PutObject",
+    "s3:UploadPart": "s3:PutObject",
+    "s3:CompleteMultipartUpload": "s3:PutObject",
+}
+ON_BUCKETS = frozenset({"s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"})
+
+# What Athena asks for in the name of whoever queries; etltctl never calls these itself.
+ATHENA_READS_CATALOG = ("glue:GetDatabase", "glue:GetDatabases", "glue:GetPartition", "glue:GetPartitions")
+ATHENA_WRITES_RESULTS = (
+    "s3:GetBucketLocation", "s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload",
+    "s3:ListMultipartUploadParts",
+)  # fmt: skip
+# What S3 asks of KMS in the name of whoever reads or writes an encrypted object.
+KEY_USE = ("kms:Decrypt", "kms:GenerateDataKey")
+# The Systems Manager agent, by which an administrator reaches the machine; the managed policy would also let the
+# machine read every parameter of the account. These know no resources.
+SESSION_MANAGER = (
+    "ssm:UpdateInstanceInformation", "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
+    "ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel",
+)  # fmt: skip
+# What Spark's file system (S3A) does to read a folder and to commit one.
+SPARK_READS = ("s3:GetObject",)
+SPARK_WRITES = ("s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
+SPARK_LISTS = ("s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads")
+GLUE_LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
+GLUE_METRICS = ("cloudwatch:PutMetricData",)
+
+
+def permissions(calls: Iterable[str]) -> list[str]:
+    """The IAM actions that allow the calls, sorted."""
+    return sorted({PERMISSION.get(call, call) for call in calls})

@@ -1,0 +1,221 @@
+"""Carry a plan out and follow it, take the stack down again; whoever comes back finds what goes on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from etltctl.aws import Aws
+from etltctl.cloudformation import (
+    CloudFormation,
+    Stack,
+    StackEvent,
+    StackResource,
+    first_failure,
+    operation_of,
+)
+from etltctl.errors import AlreadyRunningError, BlockedError, DetachedError, RunFailedError
+from etltctl.infrastructure.names import Names
+from etltctl.infrastructure.planning import Plan, make_plan
+from etltctl.runs import StackOperation, State
+from etltctl.s3 import S3
+from etltctl.waiting import Waiter
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+FOLLOWING = Waiter(timeout=3600.0, first_look=0.5, longest=5.0)
+KEPT_POLICIES = frozenset({"Retain", "RetainExceptOnCreate"})
+
+
+def _ignore(_: object) -> None:
+    """Nobody watches."""
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """Who is told of what is planned and of what happens, and how it is waited for."""
+
+    on_plan: Callable[[Plan], None] = _ignore
+    on_removal: Callable[[Removal], None] = _ignore
+    on_event: Callable[[StackEvent], None] = _ignore
+    waiter: Waiter = FOLLOWING
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What a deployment did: the stack's word, how many resources changed and files went up, and its outputs."""
+
+    stack: str
+    word: str
+    changes: int
+    files: int
+    outputs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether everything was as it should be."""
+        return not self.changes and not self.files
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What goes with the stack and what stays."""
+
+    stack: str
+    goes: tuple[StackResource, ...] = ()
+    stays: tuple[StackResource, ...] = ()
+
+
+def deploy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Deployed:
+    """Makes AWS what the settings say: scripts and DAGs go up, the change set is executed and followed to its end.
+
+    A stack that is being changed is followed first, so that whoever was interrupted comes back to it. Only a plan
+    that was made before, or any plan with `yes`, is carried out. Raises BlockedError otherwise, and for what `plan`
+    refuses; RunFailedError with the first resource that failed if CloudFormation rolls back.
+    """
+    service = CloudFormation(Aws.from_settings(settings))
+    _see_to_its_end(service, Names(settings).stack, watcher)
+    made = make_plan(settings, watcher.waiter)
+    watcher.on_plan(made)
+    made.require_harmless()
+    if made.changes and not (yes or made.was_made):
+        raise BlockedError(
+            "nobody has seen this plan before, so nothing was touched",
+            hint="etltctl infra deploy carries out exactly this plan; --yes any",
+            stack=made.blueprint.names.stack,
+        )
+    s3 = S3(service.aws)
+    if not made.is_new:  # no job may point to a script that is not there yet
+        _upload(s3, made)
+    word = _execute(service, made, watcher) if made.changes else ""
+    if made.is_new:  # the bucket is there only now
+        _upload(s3, made)
+    stack = service.find(made.blueprint.names.stack)
+    return Deployed(
+        made.blueprint.names.stack,
+        word or (stack.status if stack else ""),
+        len(made.changes),
+        len(made.missing_files),
+        stack.outputs if stack else {},
+    )
+
+
+def destroy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Removal:
+    """Deletes the stack and follows it to its end; buckets, databases, the key and secrets stay.
+
+    Raises BlockedError without `yes`, after telling what would go and what would stay.
+    """
+    service = CloudFormation(Aws.from_settings(settings))
+    stack = service.find(Names(settings).stack)
+    if stack is None:
+        return Removal(Names(settings).stack)
+    if stack.status.endswith("_IN_PROGRESS") and stack.status not in {
+        "REVIEW_IN_PROGRESS",
+        "DELETE_IN_PROGRESS",
+    }:
+        raise AlreadyRunningError(
+            f"stack {stack.name} is being changed: {stack.status}", hint="wait for it: etltctl infra deploy"
+        )
+    removal = _removal(service, stack)
+    watcher.on_removal(removal)
+    if not yes:
+        raise BlockedError(
+            f"stack {stack.name} was not touched", hint="etltctl infra destroy --yes deletes it"
+        )
+    token = ""
+    if stack.status != "DELETE_IN_PROGRESS":
+        token = _token(service, stack, "etltctl-delete")
+        service.delete(stack.id, token)
+    _require_success(_follow(service, stack, watcher, token, "destroy --yes"), service)
+    return removal
+
+
+def _see_to_its_end(service: CloudFormation, name: str, watcher: Watcher) -> None:
+    """Follows what is already going on; how it ended is the plan's to judge."""
+    stack = service.find(name)
+    if stack is not None and stack.status.endswith("_IN_PROGRESS") and stack.status != "REVIEW_IN_PROGRESS":
+        _follow(service, stack, watcher, "", "deploy")
+
+
+def _execute(service: CloudFormation, made: Plan, watcher: Watcher) -> str:
+    name = made.blueprint.names.stack
+    stack = service.find(name)
+    if stack is None:
+        raise BlockedError(f"stack {name} was deleted while the plan was made", hint="deploy again")
+    token = _token(service, stack, made.change_set)
+    service.execute(name, made.change_set, token)
+    return _require_success(_follow(service, stack, watcher, token, "deploy"), service).word
+
+
+def _token(service: CloudFormation, stack: Stack, what: str) -> str:
+    """Names this one try: the same while nothing has happened to the stack, another after it."""
+    last = "".join(event.id for event in service.last_operation(stack.id)[-1:])
+    return f"{what}-{hashlib.sha256(last.encode()).hexdigest()[:16]}"
+
+
+def _follow(
+    service: CloudFormation, stack: Stack, watcher: Watcher, token: str, command: str
+) -> StackOperation:
+    """The operation in its final state, every event told once as it happens."""
+    told: set[str] = set()
+
+    def look() -> StackOperation:
+        events = service.last_operation(stack.id)
+        operation = operation_of(stack, events, token)
+        if operation.word != "REVIEW_IN_PROGRESS":
+            for event in events:
+                if event.id not in told:
+                    told.add(event.id)
+                    watcher.on_event(event)
+        return operation
+
+    begun = StackOperation(id=stack.id, name=stack.name, word="REVIEW_IN_PROGRESS")
+    with _left_alone_if_interrupted(stack, command):
+        return watcher.waiter.wait(begun, look)
+
+
+@contextmanager
+def _left_alone_if_interrupted(stack: Stack, command: str) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        raise DetachedError(
+            f"detached: CloudFormation goes on with stack {stack.name}",
+            hint=f"come back to it: etltctl infra {command}",
+            stack=stack.id,
+        ) from interrupt
+
+
+def _require_success(operation: StackOperation, service: CloudFormation) -> StackOperation:
+    if operation.state is State.SUCCEEDED:
+        return operation
+    failed = first_failure(service.last_operation(operation.id))
+    where = f"{failed.logical_id} ({failed.type})" if failed else "no single resource"
+    raise RunFailedError(
+        f"stack {operation.name} ended {operation.word}: {where} failed",
+        hint="mend what AWS says of it, then etltctl infra deploy; everything else is as it was before",
+        reason=failed.reason if failed else operation.reason,
+        physical_id=failed.physical_id if failed else "",
+        stack=operation.id,
+    )
+
+
+def _upload(s3: S3, made: Plan) -> None:
+    for location in made.missing_files:
+        s3.write(location, made.blueprint.uploads.files[location])
+
+
+def _removal(service: CloudFormation, stack: Stack) -> Removal:
+    """By the template the stack was made from, not by the one the settings would make now."""
+    resources = service.resources(stack.id) if stack.status != "REVIEW_IN_PROGRESS" else []
+    described = service.template(stack.id).get("Resources", {}) if resources else {}
+    kept = {name for name, facts in described.items() if facts.get("DeletionPolicy") in KEPT_POLICIES}
+    return Removal(
+        stack.name,
+        tuple(found for found in resources if found.logical_id not in kept),
+        tuple(found for found in resources if found.logical_id in kept),
+    )

@@ -1,0 +1,152 @@
+"""What CloudFormation does in the deployer's name, for every type of resource in the stack.
+
+CloudFormation works with the rights of whoever executes the change set. The actions are those of the types' handlers,
+narrowed to the names of this project wherever the service's actions know resources; an asterisk stands where a role's
+10,240 characters would not hold every look and every setting of a bucket by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from etltctl.infrastructure.names import Names, arn, filled
+from etltctl.infrastructure.storage import bucket_arn
+
+# By type; every type of the template is here, and no other: a test compares.
+ACTIONS: Mapping[str, tuple[str, ...]] = {
+    "AWS::KMS::Key": (
+        "kms:CreateKey", "kms:DescribeKey", "kms:EnableKeyRotation", "kms:GetKey*", "kms:ListResourceTags",
+        "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource",
+        "kms:UpdateKeyDescription",
+    ),
+    "AWS::KMS::Alias": ("kms:CreateAlias", "kms:DeleteAlias", "kms:ListAliases", "kms:UpdateAlias"),
+    "AWS::S3::Bucket": (
+        "s3:CreateBucket", "s3:DeleteBucket", "s3:GetBucket*", "s3:GetEncryptionConfiguration",
+        "s3:GetLifecycleConfiguration", "s3:ListBucket", "s3:PutBucketOwnershipControls",
+        "s3:PutBucketPublicAccessBlock", "s3:PutBucketTagging", "s3:PutBucketVersioning",
+        "s3:PutEncryptionConfiguration", "s3:PutLifecycleConfiguration",
+    ),
+    "AWS::S3::BucketPolicy": ("s3:DeleteBucketPolicy", "s3:PutBucketPolicy"),
+    "AWS::IAM::Role": (
+        "iam:CreateRole", "iam:DeleteRole*", "iam:GetRole*", "iam:List*RolePolicies", "iam:PassRole",
+        "iam:PutRolePolicy", "iam:TagRole", "iam:UntagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole",
+    ),
+    "AWS::IAM::InstanceProfile": (
+        "iam:AddRoleToInstanceProfile", "iam:CreateInstanceProfile", "iam:DeleteInstanceProfile",
+        "iam:GetInstanceProfile", "iam:RemoveRoleFromInstanceProfile",
+    ),
+    "AWS::Glue::Job": (
+        "glue:CreateJob", "glue:DeleteJob", "glue:GetJob", "glue:GetTags", "glue:TagResource", "glue:UntagResource",
+        "glue:UpdateJob",
+    ),
+    "AWS::Glue::Database": ("glue:CreateDatabase", "glue:DeleteDatabase", "glue:GetDatabase", "glue:UpdateDatabase"),
+    "AWS::Athena::WorkGroup": (
+        "athena:CreateWorkGroup", "athena:DeleteWorkGroup", "athena:GetWorkGroup", "athena:UpdateWorkGroup",
+    ),
+    "AWS::Logs::LogGroup": (
+        "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:ListTagsForResource", "logs:PutRetentionPolicy",
+        "logs:TagResource", "logs:UntagResource",
+    ),
+    "AWS::LakeFormation::Resource": (
+        "lakeformation:DeregisterResource", "lakeformation:DescribeResource", "lakeformation:RegisterResource",
+        "lakeformation:UpdateResource",
+    ),
+    "AWS::EC2::VPC": ("ec2:CreateVpc", "ec2:DeleteVpc", "ec2:Describe*", "ec2:ModifyVpcAttribute"),
+    "AWS::EC2::Subnet": ("ec2:CreateSubnet", "ec2:DeleteSubnet", "ec2:ModifySubnetAttribute"),
+    "AWS::EC2::InternetGateway": ("ec2:CreateInternetGateway", "ec2:DeleteInternetGateway"),
+    "AWS::EC2::VPCGatewayAttachment": ("ec2:AttachInternetGateway", "ec2:DetachInternetGateway"),
+    "AWS::EC2::RouteTable": ("ec2:CreateRouteTable", "ec2:DeleteRouteTable"),
+    "AWS::EC2::Route": ("ec2:CreateRoute", "ec2:DeleteRoute", "ec2:ReplaceRoute"),
+    "AWS::EC2::SubnetRouteTableAssociation": ("ec2:AssociateRouteTable", "ec2:DisassociateRouteTable"),
+    "AWS::EC2::VPCEndpoint": ("ec2:CreateVpcEndpoint", "ec2:DeleteVpcEndpoints", "ec2:ModifyVpcEndpoint"),
+    "AWS::EC2::SecurityGroup": (
+        "ec2:AuthorizeSecurityGroupEgress", "ec2:CreateSecurityGroup", "ec2:DeleteSecurityGroup",
+        "ec2:RevokeSecurityGroupEgress",
+    ),
+    "AWS::EC2::Instance": (
+        "ec2:CreateTags", "ec2:DeleteTags", "ec2:AssociateIamInstanceProfile", "ec2:ModifyInstanceAttribute",
+        "ec2:ModifyInstanceMetadataOptions", "ec2:RunInstances", "ec2:StartInstances", "ec2:StopInstances",
+        "ec2:TerminateInstances",
+    ),
+    "AWS::EC2::Volume": ("ec2:CreateSnapshot", "ec2:CreateVolume", "ec2:DeleteVolume", "ec2:ModifyVolume"),
+    "AWS::EC2::VolumeAttachment": ("ec2:AttachVolume", "ec2:DetachVolume"),
+    "AWS::SNS::Topic": (
+        "sns:CreateTopic", "sns:DeleteTopic", "sns:GetTopicAttributes", "sns:ListTagsForResource",
+        "sns:SetTopicAttributes", "sns:TagResource",
+    ),
+    "AWS::SNS::TopicPolicy": (),
+    "AWS::SNS::Subscription": ("sns:ListSubscriptionsByTopic", "sns:Subscribe", "sns:Unsubscribe"),
+    "AWS::Events::Rule": (
+        "events:DeleteRule", "events:DescribeRule", "events:ListTargetsByRule", "events:PutRule", "events:PutTargets",
+        "events:RemoveTargets",
+    ),
+    "AWS::CloudWatch::Alarm": ("cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms", "cloudwatch:PutMetricAlarm"),
+    "AWS::Budgets::Budget": ("budgets:ModifyBudget", "budgets:ViewBudget"),
+    "AWS::SSM::Parameter": (
+        "ssm:DeleteParameter", "ssm:GetParameters", "ssm:PutParameter", "ssm:AddTagsToResource",
+        "ssm:ListTagsForResource",
+    ),
+    "AWS::SecretsManager::Secret": (
+        "secretsmanager:CreateSecret", "secretsmanager:DeleteSecret", "secretsmanager:DescribeSecret",
+        "secretsmanager:TagResource", "secretsmanager:UpdateSecret",
+    ),
+}  # fmt: skip
+
+
+# What knows no resources; a key has no name before it exists, and EC2's parts have none at all.
+NOWHERE_IN_PARTICULAR = {"kms:CreateKey", "kms:ListAliases", "sns:Unsubscribe"}
+
+
+def handler_statements(names: Names) -> list[dict[str, Any]]:
+    """The actions of every type, one statement a service and kind of name."""
+    project = names.settings.project
+    databases = names.settings.athena.databases.values()
+    role_names = (names.operator, names.deployer, names.registrar, *names.job_roles)
+    roles = [filled(f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/{name}") for name in role_names]
+    profile = filled(f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:instance-profile/{names.operator}")
+    places: dict[str, list[Any]] = {
+        "KMS": [arn("kms", "key/*"), arn("kms", names.key_alias)],
+        "S3": [bucket_arn(bucket) for bucket in names.buckets.values()],
+        "IAM::Role": roles,
+        "IAM::InstanceProfile": [profile],
+        "Glue::Job": [arn("glue", f"job/{job}") for job in names.settings.glue.jobs],
+        "Glue::Database": [
+            arn("glue", "catalog"),
+            *(arn("glue", f"database/{name}") for name in databases),
+            *(arn("glue", f"table/{name}/*") for name in databases),
+            arn("glue", "userDefinedFunction/*/*"),
+        ],
+        "Athena": [arn("athena", f"workgroup/{names.settings.athena.workgroup}")],
+        "Logs": [arn("logs", "log-group:/aws-glue/jobs/*")],
+        "SNS": [arn("sns", names.topic)],
+        "Events": [arn("events", f"rule/{project}-*")],
+        "CloudWatch": [arn("cloudwatch", f"alarm:{project}-*")],
+        "Budgets": [filled(f"arn:${{AWS::Partition}}:budgets::${{AWS::AccountId}}:budget/{project}")],
+        "SSM": [arn("ssm", f"parameter/{project}/*")],
+        "SecretsManager": [arn("secretsmanager", f"secret:{names.airbyte_secret}-*")],
+    }
+    statements = []
+    for part, resources in places.items():
+        actions = sorted(_actions(part) - NOWHERE_IN_PARTICULAR)
+        sid = f"CloudFormation{part.replace('::', '')}"
+        statements.append({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources})
+    anywhere = _actions("EC2") | _actions("LakeFormation") | NOWHERE_IN_PARTICULAR
+    region = {"StringEquals": {"aws:RequestedRegion": {"Ref": "AWS::Region"}}}
+    return [
+        *statements,
+        {
+            "Sid": "CloudFormationAnywhereInTheRegion",
+            "Effect": "Allow",
+            "Action": sorted(anywhere),
+            "Resource": "*",
+            "Condition": region,
+        },
+    ]
+
+
+def _actions(part: str) -> set[str]:
+    prefix = f"AWS::{part}"
+    return {
+        name for kind, found in ACTIONS.items() if f"{kind}::".startswith(f"{prefix}::") for name in found
+    }

@@ -1,0 +1,151 @@
+"""The machine Airflow runs on: a network without a way in, a volume that outlives it, a start that needs nobody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from etltctl.infrastructure.names import Names, Resources, attribute, filled, ref
+from etltctl.infrastructure.storage import key_arn
+from etltctl.settings.shipped import project_file
+
+CLOUD_CONFIG = "deploy/aws/cloud-config.yaml"
+ANYWHERE = "0.0.0.0/0"
+ROOT_GB = 16
+
+
+def machine(names: Names) -> Resources:
+    """The network, the instance with its volume, the bundle it runs and the secret its DAGs need."""
+    return {
+        **_network(names),
+        "AirflowVolume": {
+            "Type": "AWS::EC2::Volume",
+            "DeletionPolicy": "Snapshot",
+            "UpdateReplacePolicy": "Snapshot",
+            "Properties": {
+                "AvailabilityZone": attribute("Subnet", "AvailabilityZone"),
+                "Size": ref("VolumeGb"),
+                "VolumeType": "gp3",
+                "Encrypted": True,
+                "Tags": _tags(names),
+            },
+        },
+        "AirflowMachine": {
+            "Type": "AWS::EC2::Instance",
+            "DependsOn": "DefaultRoute",
+            "Properties": _instance(names),
+        },
+        "AirflowVolumeAttachment": {
+            "Type": "AWS::EC2::VolumeAttachment",
+            "Properties": {
+                "Device": "/dev/sdf",
+                "InstanceId": ref("AirflowMachine"),
+                "VolumeId": ref("AirflowVolume"),
+            },
+        },
+        "AirflowBundleName": {
+            "Type": "AWS::SSM::Parameter",
+            "Properties": {"Name": names.bundle_parameter, "Type": "String", "Value": ref("AirflowBundle")},
+        },
+        "AirbyteSecret": {
+            "Type": "AWS::SecretsManager::Secret",
+            "DeletionPolicy": "RetainExceptOnCreate",
+            "UpdateReplacePolicy": "Retain",
+            "Properties": {
+                "Name": names.airbyte_secret,
+                "Description": "For Airbyte: client_id, client_secret, SOURCE_connection_id; put in by hand",
+                "KmsKeyId": key_arn(names),
+            },
+        },
+    }
+
+
+def cloud_config(names: Names) -> Any:
+    """The machine's cloud-init file, with the stack's names filled in by CloudFormation."""
+    secret = f"secretsmanager:{names.airbyte_secret}"
+    connections = [
+        f"ETLTCTL__SOURCES__{source.upper()}__CONNECTION_ID={secret}#{source}_connection_id"
+        for source in names.settings.sources
+    ]
+    named = {
+        "Connections": "\n      ".join(connections),  # as deep as the block they stand in
+        "DataVolume": ref("AirflowVolume"),
+        "BundleParameter": names.bundle_parameter,
+        "ScriptsBucketName": names.settings.lake.scripts.removeprefix("s3://"),
+        "AirbyteSecretName": names.airbyte_secret,
+        "EnvironmentName": names.settings.env,
+    }
+    return {"Fn::Sub": [project_file(CLOUD_CONFIG).read_text("utf-8"), named]}
+
+
+def _instance(names: Names) -> dict[str, Any]:
+    return {
+        "ImageId": ref("ImageId"),
+        "InstanceType": ref("InstanceType"),
+        "IamInstanceProfile": ref("OperatorProfile"),
+        "SubnetId": ref("Subnet"),
+        "SecurityGroupIds": [attribute("AirflowSecurityGroup", "GroupId")],
+        # Two hops: the containers are one further away from the machine's credentials than the machine.
+        "MetadataOptions": {
+            "HttpEndpoint": "enabled",
+            "HttpTokens": "required",
+            "HttpPutResponseHopLimit": 2,
+        },
+        "BlockDeviceMappings": [
+            {
+                "DeviceName": "/dev/sda1",
+                "Ebs": {"VolumeSize": ROOT_GB, "VolumeType": "gp3", "Encrypted": True},
+            }
+        ],
+        "Monitoring": False,
+        "PropagateTagsToVolumeOnCreation": True,
+        "Tags": _tags(names),
+        "UserData": {"Fn::Base64": cloud_config(names)},
+    }
+
+
+def _network(names: Names) -> Resources:
+    """A public subnet, because a NAT gateway would cost more than the machine; nothing is let in."""
+    vpc, table = ref("Vpc"), ref("RouteTable")
+    group = {
+        "GroupDescription": "Airflow: nothing in, everything out; people come through Session Manager",
+        "VpcId": vpc,
+        "SecurityGroupEgress": [
+            {"IpProtocol": "-1", "CidrIp": ANYWHERE, "Description": "AWS, Airbyte, packages"}
+        ],
+        "SecurityGroupIngress": [],
+    }
+    s3 = {
+        "VpcId": vpc,
+        "VpcEndpointType": "Gateway",  # free, and keeps the lake's traffic inside AWS
+        "ServiceName": filled("com.amazonaws.${AWS::Region}.s3"),
+        "RouteTableIds": [table],
+    }
+    vpc_facts = {
+        "CidrBlock": "10.20.0.0/24",
+        "EnableDnsHostnames": True,
+        "EnableDnsSupport": True,
+        "Tags": _tags(names),
+    }
+    subnet = {"VpcId": vpc, "CidrBlock": "10.20.0.0/26", "MapPublicIpOnLaunch": True, "Tags": _tags(names)}
+    route = {"RouteTableId": table, "DestinationCidrBlock": ANYWHERE, "GatewayId": ref("InternetGateway")}
+    return {
+        "Vpc": {"Type": "AWS::EC2::VPC", "Properties": vpc_facts},
+        "InternetGateway": {"Type": "AWS::EC2::InternetGateway", "Properties": {"Tags": _tags(names)}},
+        "InternetAttachment": {
+            "Type": "AWS::EC2::VPCGatewayAttachment",
+            "Properties": {"VpcId": vpc, "InternetGatewayId": ref("InternetGateway")},
+        },
+        "Subnet": {"Type": "AWS::EC2::Subnet", "Properties": subnet},
+        "RouteTable": {"Type": "AWS::EC2::RouteTable", "Properties": {"VpcId": vpc, "Tags": _tags(names)}},
+        "DefaultRoute": {"Type": "AWS::EC2::Route", "DependsOn": "InternetAttachment", "Properties": route},
+        "SubnetRoutes": {
+            "Type": "AWS::EC2::SubnetRouteTableAssociation",
+            "Properties": {"SubnetId": ref("Subnet"), "RouteTableId": table},
+        },
+        "S3Endpoint": {"Type": "AWS::EC2::VPCEndpoint", "Properties": s3},
+        "AirflowSecurityGroup": {"Type": "AWS::EC2::SecurityGroup", "Properties": group},
+    }
+
+
+def _tags(names: Names) -> list[dict[str, str]]:
+    return [{"Key": "Name", "Value": f"{names.settings.project}-airflow"}]

@@ -1,0 +1,120 @@
+"""What the stack's parts are called: physical names follow the settings, logical ids follow what a part is for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+Resource = dict[str, Any]
+Resources = dict[str, Resource]
+
+DATA = ("bronze", "silver", "gold")
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names of one environment's stack."""
+
+    settings: Settings
+
+    @property
+    def stack(self) -> str:
+        """The stack itself."""
+        return self.settings.infra.stack or self.settings.project
+
+    @property
+    def key_alias(self) -> str:
+        """The alias of the key."""
+        return self.settings.infra.key_alias or f"alias/{self.settings.project}"
+
+    @property
+    def operator(self) -> str:
+        """The role that runs pipelines."""
+        return f"{self.settings.project}-operator"
+
+    @property
+    def deployer(self) -> str:
+        """The role that changes the stack."""
+        return f"{self.settings.project}-deployer"
+
+    @property
+    def registrar(self) -> str:
+        """The role with which Lake Formation reads and writes the lake."""
+        return f"{self.settings.project}-lake-formation"
+
+    @property
+    def airbyte_secret(self) -> str:
+        """The secret with Airbyte's client id and secret."""
+        return f"{self.settings.project}/airbyte"
+
+    @property
+    def bundle_parameter(self) -> str:
+        """The parameter that tells the Airflow machine which bundle to run."""
+        return f"/{self.settings.project}/airflow/bundle"
+
+    @property
+    def topic(self) -> str:
+        """The topic alarms go to."""
+        return f"{self.settings.project}-alarms"
+
+    @cached_property
+    def buckets(self) -> Mapping[str, str]:
+        """The buckets by what they are for; a bucket that serves two purposes has the first one's name."""
+        lake = self.settings.lake
+        places = {name: getattr(lake, name) for name in DATA} | {
+            "scripts": lake.scripts,
+            "results": self.settings.athena.output_location,
+        }
+        if self.settings.state.startswith("s3://"):
+            places["state"] = self.settings.state
+        found: dict[str, str] = {}
+        for purpose, place in places.items():
+            bucket = bucket_of(place)
+            if bucket not in found.values():
+                found[purpose] = bucket
+        return found
+
+    @cached_property
+    def job_roles(self) -> Mapping[str, list[str]]:
+        """The Glue jobs of every role that the stack makes; a role given by its ARN is somebody else's."""
+        found: dict[str, list[str]] = {}
+        for job, facts in self.settings.glue.jobs.items():
+            if not facts.role.startswith("arn:"):
+                found.setdefault(facts.role, []).append(job)
+        return found
+
+
+def bucket_of(place: str) -> str:
+    """The bucket of an s3:// location."""
+    return place.removeprefix("s3://").split("/")[0]
+
+
+def logical(*parts: str) -> str:
+    """A logical id from words: `bronze_to_silver`, `Job` → `BronzeToSilverJob`."""
+    words = "_".join(parts).replace("-", "_").replace(".", "_").replace("/", "_").split("_")
+    return "".join(word[:1].upper() + word[1:] for word in words)
+
+
+def ref(name: str) -> dict[str, str]:
+    """Another resource's name, or a parameter's value."""
+    return {"Ref": name}
+
+
+def attribute(name: str, member: str) -> dict[str, list[str]]:
+    """An attribute of another resource."""
+    return {"Fn::GetAtt": [name, member]}
+
+
+def filled(text: str) -> dict[str, str]:
+    """A text with `${…}` in it."""
+    return {"Fn::Sub": text}
+
+
+def arn(service: str, rest: str) -> dict[str, str]:
+    """An ARN in this account and region."""
+    return filled(f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{rest}")

@@ -1,0 +1,137 @@
+"""What works on the lake: Glue jobs, the catalog's databases, the workgroup, logs, and Lake Formation's locations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from etltctl.infrastructure.names import (
+    DATA,
+    Names,
+    Resource,
+    Resources,
+    attribute,
+    bucket_of,
+    filled,
+    logical,
+    ref,
+)
+from etltctl.infrastructure.storage import KEPT, bucket_arn, key_arn
+from etltctl.infrastructure.uploads import job_files, script_folder
+
+GLUE_LOGS = ("/aws-glue/jobs/output", "/aws-glue/jobs/error")  # where Glue 5 writes, whatever the job
+MODULE_SUFFIXES = (".py", ".zip", ".egg", ".whl")
+
+
+def processing(names: Names) -> Resources:
+    """The jobs with their scripts, the databases, the workgroup, logs and locations."""
+    settings = names.settings
+    jobs = {logical(name, "job"): _job(names, name) for name in settings.glue.jobs}
+    databases = {
+        logical(layer, "database"): _database(database)
+        for layer, database in settings.athena.databases.items()
+    }
+    logs = {logical("glue", group.rpartition("/")[2], "logs"): _log_group(group) for group in GLUE_LOGS}
+    locations = {
+        logical(layer, "location"): _location(getattr(settings.lake, layer), layer)
+        for layer in DATA
+        if layer in names.buckets
+    }
+    return {**jobs, **databases, "Workgroup": _workgroup(names), **logs, **locations}
+
+
+def scripts_parameter(job: str) -> str:
+    """The parameter with the hash of the job's files."""
+    return logical(job, "scripts")
+
+
+def _job(names: Names, name: str) -> Resource:
+    facts = names.settings.glue.jobs[name]
+    folder = script_folder(names.settings, name, f"${{{scripts_parameter(name)}}}")
+    files = [f"{folder}/{file}" for file in job_files(names.settings, name)]
+    role = facts.role if facts.role.startswith("arn:") else attribute(logical(facts.role), "Arn")
+    return {
+        "Type": "AWS::Glue::Job",
+        "Properties": {
+            "Name": name,
+            "Role": role,
+            "Command": {"Name": "glueetl", "PythonVersion": "3", "ScriptLocation": filled(files[0])},
+            "DefaultArguments": _arguments(files[1:]),
+            "GlueVersion": facts.glue_version,
+            "WorkerType": facts.worker_type,
+            "NumberOfWorkers": facts.workers,
+            "Timeout": facts.timeout_minutes,
+            # A second run, or one that Glue starts again by itself, would be paid for and watched by nobody.
+            "ExecutionProperty": {"MaxConcurrentRuns": 1},
+            "MaxRetries": 0,
+            "JobRunQueuingEnabled": False,
+        },
+    }
+
+
+def _arguments(beside: list[str]) -> dict[str, Any]:
+    """Glue puts modules on the import path and everything else into the working directory."""
+    modules = [place for place in beside if place.endswith(MODULE_SUFFIXES)]
+    files = [place for place in beside if place not in modules]
+    shipped = {"--extra-py-files": ",".join(modules), "--extra-files": ",".join(files)}
+    return {
+        "--job-language": "python",
+        "--job-bookmark-option": "job-bookmark-disable",
+        "--enable-metrics": "true",
+        "--enable-observability-metrics": "true",
+        "--enable-job-insights": "true",
+    } | {name: filled(places) for name, places in shipped.items() if places}
+
+
+def _database(name: str) -> Resource:
+    properties = {"CatalogId": ref("AWS::AccountId"), "DatabaseName": name, "DatabaseInput": {"Name": name}}
+    return {"Type": "AWS::Glue::Database", **KEPT, "Properties": properties}
+
+
+def _workgroup(names: Names) -> Resource:
+    athena = names.settings.athena
+    result = {
+        "OutputLocation": athena.output_location,
+        "EncryptionConfiguration": {"EncryptionOption": "SSE_KMS", "KmsKey": key_arn(names)},
+        "ExpectedBucketOwner": ref("AWS::AccountId"),
+    }
+    configuration: dict[str, Any] = {
+        "EnforceWorkGroupConfiguration": True,
+        "PublishCloudWatchMetricsEnabled": True,
+        "BytesScannedCutoffPerQuery": athena.max_scan_bytes,
+        "EngineVersion": {"SelectedEngineVersion": "Athena engine version 3"},
+        "ResultConfiguration": result,
+    }
+    return {
+        "Type": "AWS::Athena::WorkGroup",
+        "Properties": {
+            "Name": athena.workgroup,
+            "RecursiveDeleteOption": True,  # the history of queries goes with it, no data does
+            "WorkGroupConfiguration": configuration,
+        },
+    }
+
+
+def _log_group(name: str) -> Resource:
+    return {
+        "Type": "AWS::Logs::LogGroup",
+        **KEPT,
+        "Properties": {"LogGroupName": name, "RetentionInDays": ref("LogDays")},
+    }
+
+
+def _location(place: str, layer: str) -> Resource:
+    """Hybrid: until somebody is opted in to Lake Formation, IAM alone decides, and pipelines run on."""
+    rest = place.removeprefix(f"s3://{bucket_of(place)}")
+    location = bucket_arn(place)
+    if rest:
+        location = {"Fn::Sub": f"{location['Fn::Sub']}{rest}"}
+    return {
+        "Type": "AWS::LakeFormation::Resource",
+        "DependsOn": logical(layer, "bucket"),
+        "Properties": {
+            "ResourceArn": location,
+            "RoleArn": attribute("LakeFormationRole", "Arn"),
+            "UseServiceLinkedRole": False,
+            "HybridAccessEnabled": True,
+        },
+    }

@@ -1,0 +1,169 @@
+"""Who may do what: the operator, the deployer, the Glue jobs, and Lake Formation itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from etltctl.infrastructure import calls
+from etltctl.infrastructure.handlers import handler_statements
+from etltctl.infrastructure.names import (
+    DATA,
+    Names,
+    Resource,
+    Resources,
+    arn,
+    filled,
+    logical,
+    ref,
+)
+from etltctl.infrastructure.processing import GLUE_LOGS
+from etltctl.infrastructure.storage import bucket_arn, key_arn, objects_arn
+
+Statement = dict[str, Any]
+Places = Sequence[str]
+
+
+def roles(names: Names) -> Resources:
+    """Every role of the stack, and the profile that hands the operator's to the Airflow machine."""
+    account = {"AWS": filled("arn:${AWS::Partition}:iam::${AWS::AccountId}:root")}
+    machine = {"Service": "ec2.amazonaws.com"}
+    found = {
+        "OperatorRole": _role(names.operator, [account, machine], operator_statements(names)),
+        "OperatorProfile": {
+            "Type": "AWS::IAM::InstanceProfile",
+            "Properties": {"InstanceProfileName": names.operator, "Roles": [ref("OperatorRole")]},
+        },
+        "DeployerRole": _role(names.deployer, [account], deployer_statements(names)),
+        "LakeFormationRole": _role(
+            names.registrar, [{"Service": "lakeformation.amazonaws.com"}], _registrar_statements(names)
+        ),
+    }
+    for name, jobs in names.job_roles.items():
+        found[logical(name)] = _role(name, [{"Service": "glue.amazonaws.com"}], job_statements(names, jobs))
+    return found
+
+
+def operator_statements(names: Names) -> list[Statement]:
+    """What the operator's calls need, what Athena and S3 do in its name, and what its machine needs."""
+    settings = names.settings
+    made = calls.OPERATOR
+    lake = [getattr(settings.lake, layer) for layer in DATA]
+    results = settings.athena.output_location
+    kept = [settings.state] if settings.state.startswith("s3://") else []
+    catalog = _catalog(names)
+    return [
+        _allow("Jobs", made["jobs"], [arn("glue", f"job/{job}") for job in settings.glue.jobs]),
+        _allow("Catalog", made["catalog"], catalog),
+        _allow("Queries", made["workgroup"], [arn("athena", f"workgroup/{settings.athena.workgroup}")]),
+        _allow("Logs", made["logs"], _log_arns()),
+        *_on_objects("Lake", made["lake"], lake),
+        *_on_objects("State", made["state"], kept),
+        _allow("Secrets", made["secrets"], [arn("secretsmanager", f"secret:{names.airbyte_secret}-*")]),
+        _allow("Parameters", made["parameters"], [arn("ssm", f"parameter/{settings.project}/*")]),
+        _allow("Bundle", ["s3:GetObject"], [objects_arn(f"{settings.lake.scripts}/airflow")]),
+        _allow("AthenaReadsCatalog", calls.ATHENA_READS_CATALOG, catalog),
+        *_on_objects("AthenaWritesResults", calls.ATHENA_WRITES_RESULTS, [results]),
+        _allow("AthenaReadsGovernedTables", ["lakeformation:GetDataAccess"], ["*"]),
+        _allow("Key", calls.KEY_USE, [key_arn(names)]),
+        _allow("SessionManager", calls.SESSION_MANAGER, ["*"]),
+    ]
+
+
+def deployer_statements(names: Names) -> list[Statement]:
+    """What `etltctl infra` calls, and what CloudFormation does in the deployer's name for every type of the stack."""
+    made, scripts = calls.DEPLOYER, names.settings.lake.scripts
+    image = (
+        "arn:${AWS::Partition}:ssm:*:*:parameter/aws/service/canonical/*"  # Canonical's, not the account's
+    )
+    return [
+        _allow("Stack", made["stack"], [arn("cloudformation", f"stack/{names.stack}/*")]),
+        *_on_objects("Scripts", made["scripts"], [scripts]),
+        _allow("Images", made["images"], [filled(image)]),
+        _allow("Key", calls.KEY_USE, [key_arn(names)]),
+        *handler_statements(names),
+    ]
+
+
+def job_statements(names: Names, jobs: Iterable[str]) -> list[Statement]:
+    """What the jobs read and write, their scripts, their logs and metrics; no catalog, no other bucket."""
+    settings = names.settings
+    facts = [settings.glue.jobs[job] for job in jobs]
+    reads = _roots(names, (table for job in facts for table in job.reads))
+    writes = _roots(names, (table for job in facts for table in job.writes))
+    both = sorted({*reads, *writes})
+    metrics = _allow("Metrics", calls.GLUE_METRICS, ["*"])
+    metrics["Condition"] = {"StringLike": {"cloudwatch:namespace": ["Glue", "/aws-glue/*"]}}
+    return [
+        _allow("Scripts", ["s3:GetObject"], [objects_arn(f"{settings.lake.scripts}/glue_jobs")]),
+        _allow("List", calls.SPARK_LISTS, [bucket_arn(place) for place in both]),
+        _allow("Read", calls.SPARK_READS, [objects_arn(place) for place in both]),
+        _allow("Write", calls.SPARK_WRITES, [objects_arn(place) for place in writes]),
+        _allow("Key", calls.KEY_USE, [key_arn(names)]),
+        _allow("Logs", calls.GLUE_LOGS, _log_arns()),
+        metrics,
+    ]
+
+
+def _registrar_statements(names: Names) -> list[Statement]:
+    lake = [getattr(names.settings.lake, layer) for layer in DATA]
+    return [
+        _allow("List", ["s3:ListBucket"], _unique(bucket_arn(place) for place in lake)),
+        _allow(
+            "Objects", ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], [objects_arn(p) for p in lake]
+        ),
+        _allow("Key", calls.KEY_USE, [key_arn(names)]),
+    ]
+
+
+def _roots(names: Names, tables: Iterable[str]) -> list[str]:
+    lake = names.settings.lake
+    layers = {table.partition(".")[0] for table in tables}
+    return sorted({getattr(lake, layer.removesuffix("_rejects")) for layer in layers})
+
+
+def _catalog(names: Names) -> list[Any]:
+    databases = names.settings.athena.databases.values()
+    return [
+        arn("glue", "catalog"),
+        *(arn("glue", f"database/{name}") for name in databases),
+        *(arn("glue", f"table/{name}/*") for name in databases),
+    ]
+
+
+def _log_arns() -> list[Any]:
+    return [arn("logs", f"log-group:{group}:*") for group in GLUE_LOGS]
+
+
+def _on_objects(sid: str, made: Iterable[str], places: Places) -> list[Statement]:
+    """One statement for the buckets and one for what is in them, because S3 keeps their actions apart."""
+    wanted = calls.permissions(made)
+    on_buckets = [action for action in wanted if action in calls.ON_BUCKETS]
+    on_objects = [action for action in wanted if action not in calls.ON_BUCKETS]
+    if not places:
+        return []
+    return [
+        _allow(f"{sid}Buckets", on_buckets, _unique(bucket_arn(place) for place in places)),
+        _allow(f"{sid}Objects", on_objects, [objects_arn(place) for place in places]),
+    ]
+
+
+def _allow(sid: str, made: Iterable[str], resources: Sequence[Any]) -> Statement:
+    return {"Sid": sid, "Effect": "Allow", "Action": calls.permissions(made), "Resource": list(resources)}
+
+
+def _unique(values: Iterable[dict[str, str]]) -> list[Any]:
+    return list({str(value): value for value in values}.values())
+
+
+def _role(name: str, trusted: Sequence[dict[str, Any]], statements: list[Statement]) -> Resource:
+    trust = [{"Effect": "Allow", "Principal": who, "Action": "sts:AssumeRole"} for who in trusted]
+    policy = {"Version": "2012-10-17", "Statement": statements}
+    return {
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "RoleName": name,
+            "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": trust},
+            "Policies": [{"PolicyName": name, "PolicyDocument": policy}],
+        },
+    }

@@ -1,0 +1,127 @@
+"""The key and the buckets: nothing public, nothing unencrypted, nothing lost by mistake."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from etltctl.infrastructure.names import (
+    Names,
+    Resource,
+    Resources,
+    attribute,
+    bucket_of,
+    filled,
+    logical,
+    ref,
+)
+
+# A bucket outlives its stack; it goes only with a first deployment that fails, while it is still empty.
+KEPT = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
+NOTIFIERS = ("budgets.amazonaws.com", "cloudwatch.amazonaws.com", "events.amazonaws.com")
+ABORT_UPLOADS_DAYS = 7
+
+
+def key_arn(names: Names) -> Any:
+    """The key that encrypts everything: the stack's own, or the one that the settings name."""
+    return names.settings.infra.key_arn or attribute("Key", "Arn")
+
+
+def storage(names: Names) -> Resources:
+    """The key with its alias, and every bucket with its policy."""
+    found = {} if names.settings.infra.key_arn else _key()
+    for purpose, bucket in names.buckets.items():
+        name = logical(purpose, "bucket")
+        found[name] = _bucket(names, purpose, bucket)
+        found[f"{name}Policy"] = _policy(name)
+    return found
+
+
+def bucket_arn(place: str) -> dict[str, str]:
+    """The bucket of an s3:// location, as policies name it."""
+    return filled(f"arn:${{AWS::Partition}}:s3:::{bucket_of(place)}")
+
+
+def objects_arn(place: str) -> dict[str, str]:
+    """Every object below an s3:// location, as policies name them."""
+    return filled(f"arn:${{AWS::Partition}}:s3:::{place.removeprefix('s3://').rstrip('/')}/*")
+
+
+def _key() -> Resources:
+    account = {"AWS": filled("arn:${AWS::Partition}:iam::${AWS::AccountId}:root")}
+    statements = [
+        {
+            "Sid": "TheAccountDecidesThroughItsRoles",
+            "Effect": "Allow",
+            "Principal": account,
+            "Action": "kms:*",
+            "Resource": "*",
+        },
+        {
+            "Sid": "AlarmsGoToAnEncryptedTopic",
+            "Effect": "Allow",
+            "Principal": {"Service": list(NOTIFIERS)},
+            "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+            "Resource": "*",
+            "Condition": {"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}},
+        },
+    ]
+    key = {
+        "Description": filled("Encrypts the lake of stack ${AWS::StackName}"),
+        "EnableKeyRotation": True,
+        "KeyPolicy": {"Version": "2012-10-17", "Statement": statements},
+    }
+    return {
+        "Key": {"Type": "AWS::KMS::Key", **KEPT, "Properties": key},
+        "KeyAlias": {
+            "Type": "AWS::KMS::Alias",
+            "Properties": {"AliasName": ref("KeyAliasName"), "TargetKeyId": ref("Key")},
+        },
+    }
+
+
+def _bucket(names: Names, purpose: str, bucket: str) -> Resource:
+    encryption = {
+        "BucketKeyEnabled": True,  # one call to KMS for many objects
+        "ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key_arn(names)},
+    }
+    return {
+        "Type": "AWS::S3::Bucket",
+        **KEPT,
+        "Properties": {
+            "BucketName": bucket,
+            "BucketEncryption": {"ServerSideEncryptionConfiguration": [encryption]},
+            "LifecycleConfiguration": {"Rules": _rules(purpose)},
+            "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
+            "PublicAccessBlockConfiguration": {
+                "BlockPublicAcls": True,
+                "BlockPublicPolicy": True,
+                "IgnorePublicAcls": True,
+                "RestrictPublicBuckets": True,
+            },
+            "VersioningConfiguration": {"Status": "Enabled"},
+        },
+    }
+
+
+def _rules(purpose: str) -> list[dict[str, Any]]:
+    tidy = {
+        "Id": "tidy",
+        "Status": "Enabled",
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": ABORT_UPLOADS_DAYS},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": ref("OldVersionDays")},
+    }
+    if purpose != "results":
+        return [tidy]
+    return [tidy, {"Id": "results", "Status": "Enabled", "ExpirationInDays": ref("ResultDays")}]
+
+
+def _policy(bucket: str) -> Resource:
+    everything = [attribute(bucket, "Arn"), filled(f"${{{bucket}.Arn}}/*")]
+    refused = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": everything}
+    statements = [
+        {**refused, "Sid": "TlsOnly", "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
+        {**refused, "Sid": "NoOldTls", "Condition": {"NumericLessThan": {"s3:TlsVersion": "1.2"}}},
+    ]
+    document = {"Version": "2012-10-17", "Statement": statements}
+    properties = {"Bucket": ref(bucket), "PolicyDocument": document}
+    return {"Type": "AWS::S3::BucketPolicy", "Properties": properties}

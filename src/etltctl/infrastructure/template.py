@@ -1,0 +1,137 @@
+"""The CloudFormation template of one environment, made from its settings, and the parameters it is deployed with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from etltctl.infrastructure.alarms import alarms
+from etltctl.infrastructure.machine import machine
+from etltctl.infrastructure.names import Names
+from etltctl.infrastructure.processing import processing, scripts_parameter
+from etltctl.infrastructure.roles import roles
+from etltctl.infrastructure.storage import storage
+from etltctl.infrastructure.uploads import Uploads, uploads_of
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+NEWEST_IMAGE = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """What would be deployed: the template, its parameters, and the files that the resources point to.
+
+    `parameters` lacks `ImageId` where the settings name no image.
+    """
+
+    names: Names
+    template: Mapping[str, Any]
+    parameters: Mapping[str, str]
+    uploads: Uploads
+
+    @property
+    def body(self) -> str:
+        """The template as it is sent: CloudFormation takes no more than 51,200 bytes in a call."""
+        return json.dumps(self.template, separators=(",", ":"), ensure_ascii=False)
+
+
+def blueprint(settings: Settings) -> Blueprint:
+    """What these settings describe. Raises ConfigurationError if a script or a file of the bundle is missing."""
+    names = Names(settings)
+    uploads = uploads_of(settings)
+    hashes = {scripts_parameter(job): version for job, version in uploads.hashes.items()}
+    defaults = {
+        name: str(facts["Default"]) for name, facts in _parameters(names).items() if "Default" in facts
+    }
+    image = {"ImageId": settings.infra.image} if settings.infra.image else {}
+    parameters = defaults | hashes | {"AirflowBundle": uploads.bundle_key} | image
+    return Blueprint(names, template_of(names), parameters, uploads)
+
+
+def template_of(names: Names) -> dict[str, Any]:
+    """The template: the same for the same settings, whatever the scripts say."""
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": f"The lake {names.settings.project}: storage, Glue, catalog, Athena, Airflow, and who may what",
+        "Parameters": _parameters(names),
+        "Resources": {
+            **storage(names),
+            **processing(names),
+            **roles(names),
+            **machine(names),
+            **alarms(names),
+        },
+        "Outputs": _outputs(names),
+    }
+
+
+def export(settings: Settings) -> str:
+    """The template that these settings make, as people read it; it needs no account."""
+    return as_yaml(template_of(Names(settings)))
+
+
+def as_yaml(template: Mapping[str, Any]) -> str:
+    """The template as people read it: block texts, no aliases, keys in the order they were made."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's own signature
+            return True
+
+    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+        style = "|" if "\n" in value else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Dumper.add_representer(str, text)
+    told = "# Written by `etltctl infra export` from etltctl.toml; a change made here is lost.\n"
+    return told + str(yaml.dump(template, Dumper=Dumper, sort_keys=False, width=110, allow_unicode=True))
+
+
+def _parameters(names: Names) -> dict[str, dict[str, Any]]:
+    """What differs between two deployments of one template; the settings' values are the defaults."""
+    infra = names.settings.infra
+    found: dict[str, dict[str, Any]] = {
+        "InstanceType": _text(r"[a-z0-9-]+\.[a-z0-9]+", infra.instance_type),
+        "ImageId": {
+            "Type": "AWS::EC2::Image::Id",
+            "Description": f"Ubuntu 24.04, such as {NEWEST_IMAGE} names",
+        },
+        "VolumeGb": _number(infra.volume_gb, least=20),
+        "LogDays": _number(infra.log_days),
+        "ResultDays": _number(infra.result_days),
+        "OldVersionDays": _number(infra.old_version_days),
+        "AirflowBundle": _text(r"airflow/[0-9a-f]+\.tar\.gz"),
+        **{scripts_parameter(job): _text("[0-9a-f]+") for job in names.settings.glue.jobs},
+    }
+    if not infra.key_arn:
+        found["KeyAliasName"] = _text("alias/[A-Za-z0-9/_-]+", names.key_alias)
+    if infra.monthly_budget_usd:
+        found["MonthlyBudgetUsd"] = _number(infra.monthly_budget_usd)
+    if infra.alarm_email:
+        found["AlarmEmail"] = _text(r"[^@\s]+@[^@\s]+", infra.alarm_email)
+    return found
+
+
+def _text(pattern: str, value: str = "") -> dict[str, Any]:
+    return {"Type": "String", "AllowedPattern": pattern} | ({"Default": value} if value else {})
+
+
+def _number(value: float, least: int = 1) -> dict[str, Any]:
+    return {"Type": "Number", "MinValue": least, "Default": f"{value:g}"}
+
+
+def _outputs(names: Names) -> dict[str, Any]:
+    return {
+        "OperatorRoleArn": {"Value": {"Fn::GetAtt": ["OperatorRole", "Arn"]}},
+        "DeployerRoleArn": {"Value": {"Fn::GetAtt": ["DeployerRole", "Arn"]}},
+        "AirflowMachineId": {
+            "Description": "aws ssm start-session --target THIS --document-name AWS-StartPortForwardingSession "
+            "--parameters portNumber=8080,localPortNumber=8080",
+            "Value": {"Ref": "AirflowMachine"},
+        },
+        "AirbyteSecretName": {"Value": names.airbyte_secret},
+    }

@@ -1,0 +1,113 @@
+"""What stands in an AWS account and how it is configured, as the doctor reads it: definitions, never runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from etltctl.aws import Aws, Identity, translated
+from etltctl.errors import EtltctlError, ServiceError, UnreachableError
+
+NOT_THERE = frozenset(
+    {"EntityNotFoundException", "NoSuchEntity", "NoSuchBucket", "NoSuchKey", "404", "InvalidRequestException"}
+)
+# One cheap look for each service, to see whether it answers at all.
+GREETINGS: dict[str, Callable[[Any], Any]] = {
+    "sts": lambda client: client.get_caller_identity(),
+    "s3": lambda client: client.list_buckets(),
+    "glue": lambda client: client.get_databases(MaxResults=1),
+    "athena": lambda client: client.list_work_groups(MaxResults=1),
+    "logs": lambda client: client.describe_log_groups(limit=1),
+}
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Reads of one account and region; what is not there is None, what is refused raises AccessError."""
+
+    aws: Aws
+
+    def url(self, service: str) -> str:
+        """Where calls of the service go."""
+        return str(self.aws.client(service).meta.endpoint_url)
+
+    def greet(self, service: str) -> None:
+        """Raises UnreachableError if the service does not answer as itself, another error if it answers and refuses."""
+        from botocore.exceptions import ClientError
+
+        try:
+            with translated(service):
+                GREETINGS[service](self.aws.client(service))
+        except ServiceError as error:
+            if isinstance(error.__cause__, ClientError):
+                raise
+            raise UnreachableError(error.message, code=error.code, hint=error.hint) from error
+
+    def caller(self) -> Identity:
+        """Who is calling, as AWS sees it."""
+        return self.aws.identity()
+
+    def their_time(self) -> datetime | None:
+        """What AWS's clock says, from the Date header of an answer, even of one that refuses."""
+        try:
+            with translated("sts"):
+                answer = self.aws.client("sts").get_caller_identity()
+        except EtltctlError as error:
+            answer = getattr(error.__cause__, "response", {})
+        text = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+        return parsedate_to_datetime(text) if text else None
+
+    def bucket_region(self, bucket: str) -> str | None:
+        """Where the bucket is; an empty text if S3 does not say."""
+        answer = self._found("s3", lambda client: client.head_bucket(Bucket=bucket), bucket=bucket)
+        return (
+            None
+            if answer is None
+            else str(answer["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", ""))
+        )
+
+    def object_bytes(self, bucket: str, key: str) -> bytes | None:
+        """The object's bytes."""
+        answer = self._found("s3", lambda client: client.get_object(Bucket=bucket, Key=key), bucket=bucket)
+        return None if answer is None else bytes(answer["Body"].read())
+
+    def role(self, name: str) -> dict[str, Any] | None:
+        """The role with its trust policy (`AssumeRolePolicyDocument`)."""
+        answer = self._found("iam", lambda client: client.get_role(RoleName=name), role=name)
+        return None if answer is None else dict(answer["Role"])
+
+    def denied(self, principal: str, actions: Sequence[str], resources: Sequence[str]) -> list[str]:
+        """Which of the actions the principal's own IAM policies do not allow on every one of the resources."""
+        with translated("iam", principal=principal):
+            client = self.aws.client("iam")
+            pages = client.get_paginator("simulate_principal_policy").paginate(
+                PolicySourceArn=principal, ActionNames=list(actions), ResourceArns=list(resources)
+            )
+            told = [result for page in pages for result in page["EvaluationResults"]]
+        return sorted({each["EvalActionName"] for each in told if each["EvalDecision"] != "allowed"})
+
+    def job(self, name: str) -> dict[str, Any] | None:
+        """The Glue job's definition."""
+        answer = self._found("glue", lambda client: client.get_job(JobName=name), job=name)
+        return None if answer is None else dict(answer["Job"])
+
+    def has_database(self, name: str) -> bool:
+        """Whether the catalog has the database."""
+        return self._found("glue", lambda client: client.get_database(Name=name), database=name) is not None
+
+    def workgroup(self, name: str) -> dict[str, Any] | None:
+        """Athena's workgroup with its configuration."""
+        answer = self._found("athena", lambda client: client.get_work_group(WorkGroup=name), workgroup=name)
+        return dict(answer["WorkGroup"]) if answer and answer.get("WorkGroup") else None
+
+    def _found(self, service: str, read: Callable[[Any], Any], **facts: str) -> Any:
+        try:
+            with translated(service, **facts):
+                return read(self.aws.client(service))
+        except ServiceError as error:
+            if error.code in NOT_THERE:
+                return None
+            raise

@@ -1,0 +1,157 @@
+"""A ledger that was lost, made again from what the services remember."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from etltctl.connections import connection_id
+from etltctl.errors import ConfigurationError, EtltctlError
+from etltctl.glue import RUN_KEY
+from etltctl.ledger import Ledger
+from etltctl.pipeline.budget import dollars
+from etltctl.pipeline.model import Step, run_key, steps
+from etltctl.pipeline.services import Services
+from etltctl.runs import JobRun, State, SyncJob
+from etltctl.s3 import is_data
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+FRESH_STARTS = 10  # of one step, at most, that are recognised
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """A run whose events were made again: its pipeline, and the remote runs that were found."""
+
+    run_id: str
+    pipeline: str
+    remote_runs: int
+
+
+@dataclass(frozen=True)
+class _Trace:
+    """A Glue run that carries a run key of ours: of which pipeline, and of which fresh start of its step."""
+
+    run: JobRun
+    pipeline: str
+    step: Step
+    generation: int
+
+    @property
+    def run_id(self) -> str:
+        """The run that started it."""
+        return self.run.arguments["--run_id"]
+
+
+def rebuild(settings: Settings, run_id: str = "") -> list[Rebuilt]:
+    """Writes the events of every run that Glue remembers and the ledger does not; of one run if it is named.
+
+    Glue runs tell their run by the key they carry. The sync of such a run is the newest that had succeeded when its
+    first Glue run began: that one would not have been started on anything less. Nothing that is on record is touched.
+    """
+    services = Services(settings)
+    known = set(services.store.run_ids())
+    found: dict[str, list[_Trace]] = defaultdict(list)
+    for trace in _traces(services):
+        if trace.run_id not in known and run_id in ("", trace.run_id):
+            found[trace.run_id].append(trace)
+    return [_written(services, name, traces) for name, traces in sorted(found.items())]
+
+
+def _traces(services: Services) -> Iterator[_Trace]:
+    for job in services.settings.glue.jobs:
+        with suppress(ConfigurationError):  # a job that Glue does not have has no runs
+            for run in services.glue.job_runs(job):
+                if trace := _recognised(services.settings, run):
+                    yield trace
+
+
+def _recognised(settings: Settings, run: JobRun) -> _Trace | None:
+    """What the run's key stands for; None for a key of another environment, or of nobody's."""
+    run_id, key, step = run.arguments.get("--run_id", ""), run.arguments.get(RUN_KEY), Step("glue", run.name)
+    names = [name for name in settings.pipelines if step in steps(name, settings)]
+    for pipeline in (*names, run.name):
+        for generation in range(FRESH_STARTS):
+            named = f"{run_id}#{generation}" if generation else run_id
+            if key == run_key(settings.env, pipeline, step, named):
+                return _Trace(run, pipeline, step, generation)
+    return None
+
+
+def _written(services: Services, run_id: str, traces: Sequence[_Trace]) -> Rebuilt:
+    settings, pipeline = services.settings, traces[0].pipeline
+    in_order = sorted(traces, key=lambda trace: trace.run.started or datetime.now(UTC))
+    walk = steps(pipeline, settings) if pipeline in settings.pipelines else [traces[0].step]
+    began = in_order[0].run.started
+    with services.store.lease(run_id) as is_lost:
+        ledger = Ledger(services.store, run_id, settings.env, is_lost=is_lost)
+        ledger.append(
+            "run.started", pipeline=pipeline, steps=[str(step) for step in walk], rebuilt=True, **_at(began)
+        )
+        syncs = [step for step in walk if step.kind == "sync"]
+        found = [sync for step in syncs if (sync := _write_sync(services, ledger, step, began))]
+        for trace in in_order:
+            _write_job_run(services, ledger, trace)
+    return Rebuilt(run_id, pipeline, len(found) + len(traces))
+
+
+def _write_sync(services: Services, ledger: Ledger, step: Step, before: datetime | None) -> SyncJob | None:
+    connection = connection_id(step.name, services.settings, services.aws)
+    jobs = services.airbyte.jobs(connection, step.name, limit=100)
+    done = [job for job in jobs if job.state is State.SUCCEEDED and job.created and before]
+    job = next((job for job in done if job.created and before and job.created < before), None)
+    if job is None:
+        return None
+    facts: dict[str, Any] = {"service": job.service, "remote_id": job.id, "state": job.word}
+    ledger.append("step.planned", str(step), **_at(job.created))
+    ledger.append("remote.adopted", str(step), **facts, ours=False, **_at(job.created))
+    if job.rows is not None:
+        proof = {"job": job.id, "proven": True, "landed": job.rows, "reported": job.rows}
+        ledger.append("verify.result", str(step), **proof, **_at(before))
+    return job
+
+
+def _write_job_run(services: Services, ledger: Ledger, trace: _Trace) -> None:
+    run, step = trace.run, str(trace.step)
+    while ledger.generation(step) < trace.generation:
+        ledger.append("step.planned", step, fresh=True, **_at(run.started))
+    ledger.append("step.planned", step, **_at(run.started))
+    facts: dict[str, Any] = {"service": run.service, "remote_id": run.id, "state": run.word}
+    ledger.append("remote.started", step, **facts, **_at(run.started))
+    if usd := dollars(run.dpu_seconds, services.prices.glue_dpu_hour_usd):
+        spent = {"usd": usd, "dpu_seconds": run.dpu_seconds, "remote_id": run.id}
+        ledger.append("cost.actual", step, **spent, **_at(run.ended))
+    outputs: dict[str, str] = json.loads(run.arguments.get("--outputs", "{}"))
+    if (
+        run.state is State.SUCCEEDED
+        and outputs
+        and all(_is_published(services, *one) for one in outputs.items())
+    ):
+        rows = {table: _rows(services, table, location) for table, location in outputs.items()}
+        tables = {table: {"change": "published", "rows": number} for table, number in rows.items()}
+        ledger.append("publish.switched", step, rows=sum(rows.values()), tables=tables, **_at(run.ended))
+
+
+def _is_published(services: Services, table: str, location: str) -> bool:
+    """Whether the version at this place is or was current."""
+    with suppress(EtltctlError):
+        return any(
+            services.lake.version_location(table, v) == location for v in services.lake.versions(table)
+        )
+    return False
+
+
+def _rows(services: Services, table: str, location: str) -> int:
+    files = [found for found in services.s3.objects(location) if is_data(location, found.key)]
+    return sum(footer.rows for footer in services.lake.footers(table, files))
+
+
+def _at(moment: datetime | None) -> dict[str, str]:
+    return {"ts": moment.astimezone(UTC).isoformat(timespec="milliseconds")} if moment else {}

@@ -1,0 +1,176 @@
+"""What a scheduler's tasks call: one step of a run, in one piece or begun and finished by different processes.
+
+Strings and plain data cross the border, nothing else. Whoever waits in between needs no right to drive the run and
+writes nothing: `finish_step` looks for itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from etltctl.errors import BudgetError, UsageError
+from etltctl.ledger import Ledger
+from etltctl.pipeline.budget import Budget, budget_of
+from etltctl.pipeline.model import Begun, Step, outcome_of, safe_run_id, steps
+from etltctl.pipeline.remotes import remote_of
+from etltctl.pipeline.running import driven, record_begin
+from etltctl.pipeline.services import Services
+from etltctl.pipeline.stepping import begin, finish, run_recorded
+from etltctl.pipeline.wishes import Listener, Wish, told
+from etltctl.pipeline.work import Work, stop_on_record, who
+from etltctl.runs import Run, State
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+
+def run_step(
+    pipeline: str,
+    step: str,
+    *,
+    run_id: str,
+    fresh: bool = False,
+    fresh_for: str = "",
+    settings: Settings | None = None,
+    on_event: Listener | None = None,
+) -> dict[str, Any]:
+    """Runs one step of the pipeline as part of the run `run_id` and returns its result as plain data.
+
+    A retry of the same run adopts or reuses what the first try started. `fresh` starts it anew, but only once for
+    whatever `fresh_for` names: tries that repeat one another pass the same.
+    """
+    wish = Wish(run_id, fresh, fresh_for=fresh_for, on_event=on_event)
+    with _step_of_run(pipeline, step, wish, settings) as (work, is_last):
+        result = run_recorded(work, wish)
+        _end(work.ledger, is_last)
+        return result.as_dict()
+
+
+def start_step(
+    pipeline: str,
+    step: str,
+    *,
+    run_id: str,
+    fresh: bool = False,
+    fresh_for: str = "",
+    settings: Settings | None = None,
+    on_event: Listener | None = None,
+) -> Begun:
+    """Starts what the step runs remotely, or finds it, and returns at once; `finish_step` goes on from there."""
+    wish = Wish(run_id, fresh, fresh_for=fresh_for, on_event=on_event)
+    with _step_of_run(pipeline, step, wish, settings) as (work, _):
+        return begin(work, wish)[0]
+
+
+async def wait_for_step(begun: Begun, settings: Settings | None = None) -> None:
+    """Waits until what was begun has ended, without blocking the event loop.
+
+    Raises what looking raises, and WaitTimeoutError; `finish_step` would tell the same.
+    """
+    services = Services(await asyncio.to_thread(_load) if settings is None else settings)
+    step, remote_id, waited = Step.parse(begun.step), begun.remote_id, begun.waited
+    while remote_id:
+        remote = remote_of(step, services, remote_id)
+        run: Run = await asyncio.to_thread(remote.look)
+        if run.state is State.RUNNING:
+            budget = await asyncio.to_thread(_budget_of, begun, step, services)
+            within = budget.seconds_left if budget else None
+            waiter = replace(await asyncio.to_thread(remote.waiter), waited=waited, look_within=within)
+            try:
+                run = await waiter.wait_async(run, remote.look, on_look=partial(_require_within, budget))
+            except BudgetError:
+                return  # `finish_step` stops it, and says why
+        successor = await asyncio.to_thread(remote.successor, run)
+        remote_id, waited = (successor.id if successor else ""), 0.0
+
+
+def _budget_of(begun: Begun, step: Step, services: Services) -> Budget | None:
+    if step.kind != "glue":
+        return None
+    ledger = Ledger(services.store, safe_run_id(begun.run_id), services.settings.env)
+    return budget_of(Work(begun.pipeline, step, services, ledger))
+
+
+def _require_within(budget: Budget | None, run: Run) -> None:
+    if budget is not None and run.state is State.RUNNING and not budget.seconds_left(run):
+        raise BudgetError(f"run {run.id} costs more than {budget.named}")
+
+
+def finish_step(
+    begun: Begun, settings: Settings | None = None, on_event: Listener | None = None
+) -> dict[str, Any]:
+    """Sees through what was begun, proves or publishes it, and returns the step's result as plain data."""
+    wish = Wish(begun.run_id, on_event=on_event)
+    with _step_of_run(begun.pipeline, begun.step, wish, settings) as (work, is_last):
+        result = finish(replace(work, waited=begun.waited), begun)
+        _end(work.ledger, is_last)
+        return result.as_dict()
+
+
+def stop_step(
+    step: str, *, run_id: str, by: str, detach: bool = False, settings: Settings | None = None
+) -> Run | None:
+    """Stops what the step still has running remotely, or lets it go on (`detach`); puts on record who wanted it.
+
+    For whoever ends the process that waits: it takes no lease, for that process may still hold it. Returns the run
+    as found; None if nothing of ours runs.
+    """
+    settings = settings or _load()
+    services = Services(settings)
+    ledger = Ledger(services.store, safe_run_id(run_id), settings.env)
+    started = ledger.last(step, "remote.started", "remote.adopted")
+    if started is None or not started.get("ours", True):
+        return None
+    remote = remote_of(Step.parse(step), services, started["remote_id"])
+    run = remote.look()
+    if run.state is not State.RUNNING:
+        return None
+    if detach:
+        ledger.note("remote.detached", step, remote_id=run.id, detached_by=by, who=who())
+    else:
+        stop_on_record(ledger, step, remote, run, by=by)
+    ledger.note("step.finished", step, outcome="detached" if detach else "interrupted", error=by)
+    ledger.note("run.finished", outcome="detached" if detach else "interrupted", seconds=ledger.seconds)
+    return run
+
+
+@contextmanager
+def _step_of_run(
+    pipeline: str, step: str, wish: Wish, settings: Settings | None
+) -> Iterator[tuple[Work, bool]]:
+    """The step at work as part of its run, driven by nobody else, and whether it is the last of its pipeline."""
+    settings = settings or _load()
+    walk = steps(pipeline, settings)
+    wanted = next((found for found in walk if str(found) == step), None)
+    if wanted is None:
+        raise UsageError(f"pipeline {pipeline} has no step {step}", hint=told(walk))
+    services = Services(settings)
+    with driven(services, wish, pipeline) as ledger:
+        if not ledger.pipeline:
+            record_begin(ledger, pipeline, walk)
+        try:
+            work = Work(pipeline, wanted, services, ledger, partial(_decide, settings.airflow.on_kill))
+            yield work, wanted == walk[-1]
+        except BaseException as error:
+            ledger.note("run.finished", outcome=outcome_of(error), seconds=ledger.seconds)
+            raise
+
+
+def _decide(on_kill: str, run: Run, may_ask: bool) -> str:  # noqa: ARG001 - nobody sits there to be asked
+    return on_kill
+
+
+def _end(ledger: Ledger, is_last: bool) -> None:
+    if is_last:
+        ledger.note("run.finished", outcome="succeeded", seconds=ledger.seconds)
+
+
+def _load() -> Settings:
+    from etltctl.settings import load_settings
+
+    return load_settings()

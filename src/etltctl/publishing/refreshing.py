@@ -1,0 +1,101 @@
+"""The catalog in line with the files: columns from footers, only those partitions that differ, else nothing written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from etltctl.catalog import NO_CHANGES, Catalog, Described, PartitionChanges, Partitions, Table
+from etltctl.publishing.history import FILES, History
+from etltctl.publishing.inspecting import Inspector, files_hash
+from etltctl.publishing.places import Places, version_of
+from etltctl.s3 import S3, S3Object
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """A table brought in line: what changed, its rows, its partitions' changes."""
+
+    table: str
+    change: str
+    rows: int
+    partitions: PartitionChanges = NO_CHANGES
+
+
+@dataclass(frozen=True)
+class Refresh:
+    """Brings tables of the catalog in line with their files.
+
+    Where no file came, went or changed since, that is one listing and one look at the table.
+    """
+
+    settings: Settings
+    s3: S3
+    catalog: Catalog
+    places: Places
+    inspector: Inspector
+
+    def refresh(self, name: str) -> Refreshed | None:
+        """The table brought in line; None where there is no file yet."""
+        place = self.places.in_catalog(name)
+        current = self.catalog.table(*place)
+        location = self._location(name, current)
+        files = self.inspector.files(location) if location else []
+        if location is None or not files:
+            return None
+        if current is not None and _is_in_line(current, location, files):
+            return Refreshed(f"{place[0]}.{place[1]}", "unchanged", History.of(current).rows)
+        return self._bring_in_line(name, location, files, current)
+
+    def _bring_in_line(
+        self, name: str, location: str, files: Sequence[S3Object], current: Described | None
+    ) -> Refreshed:
+        rules = self.settings.rules(name)
+        is_projected = bool(version_of(location)) or rules.partitions == "projection"
+        found = self.inspector.inspect(
+            name,
+            self.places.in_catalog(name),
+            location,
+            files,
+            is_projected=is_projected,
+            allow_widening=rules.allow_widening,
+            current=current,
+        )
+        changes, is_new = NO_CHANGES, current is None
+        table = found.table
+        if found.partitions and not is_projected:
+            current = self._columns_first(table, current)
+            changes = Partitions(self.catalog.aws, table).put(found.partitions)
+        change = self.catalog.put(table, current)
+        return Refreshed(table.full_name, "created" if is_new else change, found.rows, changes)
+
+    def _columns_first(self, table: Table, current: Described | None) -> Described | None:
+        """The table with its new columns but not yet the mark that its files are registered.
+
+        Killed between the two, the next refresh sees that partitions may be missing.
+        """
+        columns = [{"Name": name, "Type": kind} for name, kind in table.columns.items()]
+        if current is not None and current["StorageDescriptor"]["Columns"] == columns:
+            return current
+        unmarked = {name: text for name, text in table.parameters.items() if name != FILES}
+        self.catalog.put(replace(table, parameters={**unmarked, FILES: ""}), current)
+        return self.catalog.table(table.database, table.name)
+
+    def _location(self, name: str, current: Described | None) -> str | None:
+        """The table's place: its own, the published version's, or the newest finished one's if the catalog has none."""
+        if fixed := self.places.fixed(name):
+            return fixed
+        if current is not None:
+            return str(current["StorageDescriptor"]["Location"])
+        root = self.places.root(name)
+        versions = [f"{root}{folder}/" for folder in self.s3.folders(root) if folder.startswith("v=")]
+        return next((v for v in reversed(versions) if self.s3.objects(f"{v}_SUCCESS")), None)
+
+
+def _is_in_line(current: Described, location: str, files: Sequence[S3Object]) -> bool:
+    described = current["StorageDescriptor"]["Location"]
+    return bool(described == location and current.get("Parameters", {}).get(FILES) == files_hash(files))

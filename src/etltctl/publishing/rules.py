@@ -1,0 +1,100 @@
+"""The checks of a table as SQL: one query that counts what offends every rule, and one more for each that is broken."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from etltctl.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from etltctl.settings.checks import TableRules
+
+EXAMPLES = 5
+NAMES = re.compile(r"\{([\w.]+)\}")
+
+NameOf = Callable[[str], str]  # `this` or `layer.table` → the name that a query reads it by
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule: its name, and either the condition of an offending row or a query for what offends."""
+
+    name: str
+    condition: str = ""
+    query: str = ""
+
+    def examples(self, table: str) -> str:
+        """A query for some of what offends."""
+        source = f"{table} where {self.condition}" if self.condition else f"({self.query}) as offending"
+        return f"select * from {source} limit {EXAMPLES}"
+
+
+def sql_rules(table: str, rules: TableRules, name_of: NameOf) -> list[Rule]:
+    """The rules of the table that need its rows; raises ConfigurationError for a query that names an unknown table."""
+    keys = ", ".join(map(quoted, rules.keys))
+    made = [
+        Rule(f"{name} is null", f"{quoted(name)} is null")
+        for name in dict.fromkeys([*rules.keys, *rules.not_null])
+    ]
+    for name, allowed in rules.ranges.items():
+        if allowed.min is not None:
+            made.append(Rule(f"{name} < {allowed.min:g}", f"{quoted(name)} < {_number(allowed.min)}"))
+        if allowed.max is not None:
+            made.append(Rule(f"{name} > {allowed.max:g}", f"{quoted(name)} > {_number(allowed.max)}"))
+    if keys:
+        times = f"select {keys}, count(*) as times from {name_of('this')} group by {keys} having count(*) > 1"
+        made.append(Rule(f"{', '.join(rules.keys)} not unique", query=times))
+    for name, query in rules.sql.items():
+        made.append(Rule(name, query=_with_names(table, name, query, name_of)))
+    return made
+
+
+def counting_sql(table: str, rules: Sequence[Rule]) -> str:
+    """One query whose one row says how much offends each rule, in their order: one look at the table, and the queries'.
+
+    Sums over no row are null, which counts as nothing.
+    """
+    sums = [
+        f"sum(case when {rule.condition} then 1 else 0 end) as n{number}"
+        for number, rule in enumerate(rules)
+        if rule.condition
+    ]
+    parts = [f"(select {', '.join(sums)} from {table}) as counted"] if sums else []
+    parts += [
+        f"(select count(*) as n{number} from ({rule.query}) as q{number}) as c{number}"
+        for number, rule in enumerate(rules)
+        if rule.query
+    ]
+    return (
+        f"select {', '.join(f'n{number}' for number in range(len(rules)))} from {' cross join '.join(parts)}"
+    )
+
+
+def tables_named(rules: TableRules) -> set[str]:
+    """Every `layer.table` that the rules' queries name."""
+    return {name for query in rules.sql.values() for name in NAMES.findall(query)} - {"this"}
+
+
+def quoted(name: str) -> str:
+    """An identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else f"{value!r}e0"
+
+
+def _with_names(table: str, rule: str, query: str, name_of: NameOf) -> str:
+    def name(found: re.Match[str]) -> str:
+        try:
+            return name_of(found[1])
+        except KeyError as error:
+            raise ConfigurationError(
+                f'tables."{table}".sql.{rule} names the table {found[1]}, which nobody knows',
+                hint="write {this} for the new version, or {layer.table}",
+            ) from error
+
+    return NAMES.sub(name, query.strip().rstrip(";"))

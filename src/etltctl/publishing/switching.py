@@ -1,0 +1,158 @@
+"""Making audited versions current: one catalog call a table, under a lock, with a journal for a set of tables.
+
+Tables of the catalog are switched one by one: readers of two tables of a set may for a moment see one new and one old.
+What a reader sees of one table is always one whole version. A set that was left half switched is known by its journal
+until a run publishes the set again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from etltctl.catalog import Catalog, Described, Table
+from etltctl.errors import BlockedError, ServiceError
+from etltctl.ledger.leases import LeaseObject
+from etltctl.publishing.auditing import Staged
+from etltctl.publishing.history import RUN, WRITTEN, History, utc_now
+from etltctl.publishing.places import Places, version_of
+from etltctl.s3 import S3, split_location
+from etltctl.waiting import Waiter
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+LOOK_S = 1.0  # a publish takes seconds: whoever waits for one looks often
+LAPSES_AFTER_S = 60.0
+
+
+@dataclass(frozen=True)
+class Switched:
+    """A table after the switch: what changed, its history, and the versions that are to be deleted now."""
+
+    change: str
+    history: History
+    retired: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Switch:
+    """Switches tables to other versions; `watch` says how long a lock may be silent before its owner counts as dead."""
+
+    settings: Settings
+    s3: S3
+    catalog: Catalog
+    places: Places
+    watch: Waiter = field(default_factory=lambda: Waiter(timeout=LAPSES_AFTER_S, longest=LOOK_S))
+
+    @contextmanager
+    def locked(self, tables: Sequence[str]) -> Iterator[None]:
+        """Nobody else publishes these tables while inside; raises AlreadyRunningError if somebody does."""
+        with ExitStack() as held:
+            for place in sorted({self.places.lock(table) for table in tables}):
+                bucket, key = split_location(place)
+                what = f"{', '.join(tables[:3])}{' …' if len(tables) > 3 else ''}: being published"
+                held.enter_context(LeaseObject(self.s3.aws, bucket, key, "", self.watch, what).held())
+            yield
+
+    def publish(self, staged: Sequence[Staged], run_id: str) -> dict[str, Switched]:
+        """Makes the versions current; what is current already is left alone, so that a publish can be taken up again.
+
+        Raises BlockedError, before anything is switched, if somebody published one of the tables since the audit, or
+        one that was written later is current.
+        """
+        with self.locked([version.name for version in staged]):
+            current = {version.name: self.catalog.table(*self._place(version)) for version in staged}
+            for version in staged:
+                _require_untouched(version, current[version.name])
+                _require_newer(version, current[version.name])
+            open_ones = [v for v in staged if _location(current[v.name]) != v.table.location]
+            journal = self.places.journal(staged[0].name) if len(open_ones) > 1 else ""
+            if journal:
+                self.s3.write(journal, _journal(open_ones, current, run_id))
+            switched = {
+                version.name: self._switch(version.table, current[version.name], version.name, run_id)
+                for version in staged
+            }
+            if journal or (len(staged) > 1 and len(open_ones) < len(staged)):
+                self.s3.remove(self.places.journal(staged[0].name))
+            return switched
+
+    def back(self, name: str, table: Table, run_id: str) -> Switched:
+        """Makes an earlier version current again; the caller holds the lock."""
+        current = self.catalog.table(table.database, table.name)
+        return self._switch(table, current, name, run_id)
+
+    def unfinished(self, table: str) -> Mapping[str, Any] | None:
+        """A publish of the table's set that did not come to its end: its run, time and tables, if there is one."""
+        try:
+            told = json.loads(self.s3.read(self.places.journal(table)))
+        except ServiceError as error:
+            if error.code == "NoSuchKey":
+                return None
+            raise
+        except ValueError:
+            return {"run": "unknown", "tables": {}}
+        return told if isinstance(told, dict) else None
+
+    def _switch(self, table: Table, current: Described | None, name: str, run_id: str) -> Switched:
+        if _location(current) == table.location:
+            kept = {key: value for key, value in (current or {}).get("Parameters", {}).items() if key == RUN}
+            same = replace(table, parameters={**table.parameters, **kept})
+            return Switched(self.catalog.put(same, current), History.of(current))
+        now = utc_now()
+        history = History.of(current).switched(version_of(table.location), now)
+        retired = history.retirable(self._keep(name), self._grace, now)
+        history = history.without(retired)
+        parameters = {**table.parameters, **history.parameters(), **({RUN: run_id} if run_id else {})}
+        return Switched(self.catalog.put(replace(table, parameters=parameters), current), history, retired)
+
+    def _keep(self, table: str) -> int:
+        return self.settings.rules(table).keep_versions or self.settings.lake.keep_versions
+
+    @property
+    def _grace(self) -> timedelta:
+        return timedelta(minutes=self.settings.lake.grace_minutes)
+
+    def _place(self, version: Staged) -> tuple[str, str]:
+        return self.places.in_catalog(version.name)
+
+
+def _location(described: Described | None) -> str:
+    return str(described["StorageDescriptor"]["Location"]) if described else ""
+
+
+def _require_untouched(version: Staged, now: Described | None) -> None:
+    """What the audit compared with is still current, or the version itself is: a publish that is taken up again."""
+    if _location(now) in (_location(version.base), version.table.location):
+        return
+    by = (now or {}).get("Parameters", {}).get(RUN) or "somebody else"
+    raise BlockedError(
+        f"{version.name} was published by {by} while this run's version of it was audited; theirs stays current",
+        hint="if this run's is the one to have, take it up again: etltctl retry audits it against theirs",
+        current=_location(now),
+        refused=version.table.location,
+    )
+
+
+def _require_newer(version: Staged, now: Described | None) -> None:
+    """A run that is taken up late does not go back behind one whose files were written later."""
+    current = History.of(now)
+    written = version.table.parameters.get(WRITTEN, "")
+    if current.current == version_of(version.table.location) or not current.written or not written:
+        return
+    if datetime.fromisoformat(written) < datetime.fromisoformat(current.written):
+        raise BlockedError(
+            f"{version.name} is version {current.current} now, which was written after this run's; it stays current",
+            hint="start a new run, or publish this one anew with etltctl retry --fresh",
+            refused=version.table.location,
+        )
+
+
+def _journal(staged: Sequence[Staged], current: Mapping[str, Described | None], run_id: str) -> bytes:
+    tables = {v.name: {"from": _location(current[v.name]), "to": v.table.location} for v in staged}
+    return json.dumps({"run": run_id, "since": utc_now().isoformat(), "tables": tables}, indent=1).encode()

@@ -1,0 +1,65 @@
+"""What is promised of a table: the checks its next version must pass, and what a change of its columns does."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from etltctl.settings.section import Folder, Section
+
+Reaction = Literal["evolve", "freeze", "quarantine"]
+
+
+class Range(Section):
+    """The least and the greatest value a column may have, both allowed; null passes."""
+
+    min: float | None = None
+    max: float | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Range:
+        if self.min is None and self.max is None:
+            raise ValueError("must have a min, a max, or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"must have a min of at most its max, got {self.min:g} and {self.max:g}")
+        return self
+
+
+class Contracts(Section):
+    """What a change against a table's contract does, unless the table says otherwise, and where contracts are kept.
+
+    `evolve` takes the change into the contract, `freeze` stops before anything is built on it, `quarantine` sets the
+    files aside that bring it. Changes that no reader would survive are never taken in. `folder` is relative to the
+    settings file; where it is not set, contracts lie with the state, or in `contracts/` if that is in S3.
+    """
+
+    columns: Reaction = "evolve"
+    types: Reaction = "evolve"
+    rows: Reaction = "freeze"
+    folder: str | None = None
+
+
+class TableRules(Section):
+    """The checks of one table, `[tables."layer.table"]`.
+
+    `keys` are together unique and never null; `ranges` bound columns; `max_drop_pct` is against the version that is
+    current; `conserve_rows`: the job must account for every row it read; `sql` names queries that must return no row,
+    where `{this}` is the new version and `{layer.table}` any other table. `location` and `partitions` describe a table
+    that somebody else writes.
+    """
+
+    keys: list[str] = []
+    not_null: list[str] = []
+    ranges: dict[str, Range] = {}
+    min_rows: int = Field(0, ge=0)
+    max_drop_pct: float | None = Field(None, ge=0, le=100)
+    conserve_rows: bool = False
+    sql: dict[str, str] = {}
+    columns: Reaction | None = None
+    types: Reaction | None = None
+    rows: Reaction | None = None
+    allow_widening: bool = False
+    keep_versions: Annotated[int, Field(ge=1)] | None = None
+    location: Folder | None = None
+    partitions: Literal["registered", "projection"] = "registered"

@@ -1,0 +1,35 @@
+"""For the tests of people who build on etltctl: a virtual clock, services that follow a script, embedded endpoints.
+
+With pytest, the fixtures `embedded_lake` and `virtual_clock` are there as soon as etltctl is installed; without it,
+use `open_lake` and `VirtualClock` as context managers. What succeeds here really succeeded: the embedded services do
+the work. Scripts are for what a test cannot wait for: failures, slowness, answers that are lost or untrue.
+"""
+
+from etltctl.testing.clock import VirtualClock
+from etltctl.testing.lake import EmbeddedLake, open_lake
+from etltctl.testing.scripts import (
+    Rule,
+    answered,
+    changed,
+    delayed,
+    glue_run,
+    lost,
+    refused,
+    sync_job,
+    throttled,
+)
+
+__all__ = [
+    "EmbeddedLake",
+    "Rule",
+    "VirtualClock",
+    "answered",
+    "changed",
+    "delayed",
+    "glue_run",
+    "lost",
+    "open_lake",
+    "refused",
+    "sync_job",
+    "throttled",
+]

@@ -1,0 +1,94 @@
+"""A lake on embedded endpoints for tests: real services in a folder of their own, whose answers can be scripted."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from etltctl.testing.scripts import Rule
+
+if TYPE_CHECKING:
+    from etltctl.local import Endpoints
+    from etltctl.settings import Settings
+
+
+@dataclass(frozen=True)
+class EmbeddedLake:
+    """Settings whose services are embedded ones; while it is open this process's environment leads to them."""
+
+    settings: Settings
+    folder: Path
+    _endpoints: Endpoints = field(repr=False)
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The variables that lead another process, such as Airflow's, to the same services."""
+        return self._endpoints.environ
+
+    def leading(self) -> AbstractContextManager[None]:
+        """This process's environment leads to the services within the block, as it does while the lake is opened."""
+        return self._endpoints.lead(os.environ)
+
+    def script(self, *rules: Sequence[Rule]) -> None:
+        """From now on calls meet these rules, in place of any before; without rules nothing is scripted any more."""
+        self._endpoints.server.request(
+            "POST", "/_etltctl/faults", [dict(rule) for some in rules for rule in some]
+        )
+
+    def met(self) -> dict[str, int]:
+        """How often each scripted call was met so far."""
+        counts: dict[str, int] = {}
+        for rule in self._endpoints.server.request("GET", "/_etltctl/faults"):
+            counts[rule["call"]] = counts.get(rule["call"], 0) + rule["met"]
+        return counts
+
+    def query(self, sql: str) -> list[dict[str, Any]]:
+        """The rows that Athena answers, by column name."""
+        from etltctl.api import query
+
+        return query(sql, self.settings).dicts()
+
+
+@contextmanager
+def open_lake(
+    folder: Path, *, project: Path | None = None, flags: Mapping[str, Any] | None = None
+) -> Iterator[EmbeddedLake]:
+    """A lake that keeps everything in `folder` and ends with the block.
+
+    Its settings are those of the environment `local` of the project (the nearest `etltctl.toml` at or above
+    `project`, else the shipped ones); `flags` sets single values by dotted key. Raises ConfigurationError.
+    """
+    with serve_lake(folder, project=project, flags=flags) as lake, lake.leading():
+        yield lake
+
+
+@contextmanager
+def serve_lake(
+    folder: Path, *, project: Path | None = None, flags: Mapping[str, Any] | None = None
+) -> Iterator[EmbeddedLake]:
+    """The same, with nothing leading there yet but `EmbeddedLake.leading`."""
+    from etltctl.local import endpoints
+    from etltctl.settings import load_settings
+
+    told = {**(flags or {}), "state": str(folder), "contracts.folder": str(folder / "contracts")}
+
+    def load() -> Settings:
+        return load_settings(env="local", directory=project, flags=told)
+
+    _copy_contracts(load_settings(env="local", directory=project, flags=flags).contracts_folder, folder)
+    with endpoints(load(), os.environ) as found:
+        with found.lead(os.environ):
+            settings = load()
+        yield EmbeddedLake(settings, folder, found)
+
+
+def _copy_contracts(theirs: Path, folder: Path) -> None:
+    """The project's contracts hold in the lake, and what a test changes of them stays there."""
+    (folder / "contracts").mkdir(parents=True, exist_ok=True)
+    for contract in theirs.glob("*.toml"):
+        shutil.copy(contract, folder / "contracts")

@@ -1,0 +1,42 @@
+"""The pytest fixtures, there wherever etltctl is installed beside pytest; they cost nothing until a test asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from etltctl.testing import EmbeddedLake, VirtualClock
+
+
+@pytest.fixture(scope="session")
+def _embedded_lake_of_session(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[EmbeddedLake]:
+    from etltctl.testing.lake import serve_lake
+
+    with serve_lake(tmp_path_factory.mktemp("etltctl"), project=request.config.rootpath) as lake:
+        yield lake
+
+
+@pytest.fixture
+def embedded_lake(_embedded_lake_of_session: EmbeddedLake) -> Iterator[EmbeddedLake]:
+    """Real embedded services for one test, with the project's settings; what a test scripted ends with it.
+
+    The server and its data are shared by the tests of a session: give each run an id of its own.
+    """
+    lake = _embedded_lake_of_session
+    with lake.leading():
+        yield lake
+    lake.script()
+
+
+@pytest.fixture
+def virtual_clock() -> Iterator[VirtualClock]:
+    """Waits of etltctl take no time in this test; the clock tells how long they would have been."""
+    from etltctl.testing import VirtualClock
+
+    with VirtualClock() as clock:
+        yield clock

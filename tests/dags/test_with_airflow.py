@@ -1,0 +1,118 @@
+"""The DAGs in Airflow itself, with no service of Airflow's running: parsed, and run by `dag.test()`.
+
+Airflow lives in environments of its own, which `make airflow-e2e` installs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from workplace import Workplace
+
+pytestmark = pytest.mark.airflow
+
+PROJECT = Path(__file__).parents[2]
+TASKS = ["trigger_airbyte_sync", "run_glue_job_bronze", "run_glue_job_silver", "refresh_athena"]
+PARSE = """
+import json
+try:
+    from airflow.dag_processing.dagbag import DagBag
+except ImportError:
+    from airflow.models.dagbag import DagBag
+bag = DagBag()
+assert not bag.import_errors, bag.import_errors
+told = {
+    name: {
+        "tasks": dag.task_ids,
+        "max_active_runs": dag.max_active_runs,
+        "after": {task.task_id: sorted(task.upstream_task_ids) for task in dag.tasks},
+        "outlets": {task.task_id: [outlet.uri for outlet in task.outlets] for task in dag.tasks},
+        "timeouts": [task.execution_timeout is not None for task in dag.tasks],
+        "retries": [task.retries for task in dag.tasks],
+        "has_docs": bool(dag.doc_md),
+        "params": dict(dag.params),
+    }
+    for name, dag in bag.dags.items()
+}
+print("TOLD", json.dumps(told))
+"""
+PASSING = {"step.progress", "cost.estimate"}  # how often one looked, what one knew of the price
+
+
+@dataclass(frozen=True)
+class Installed:
+    """An environment with Airflow in it, whose home is a folder of the test's."""
+
+    programs: Path
+    home: Path
+
+    def run(self, program: str, *arguments: str, **environ: str) -> str:
+        """What the program prints."""
+        mine = ("AIRFLOW", "AWS_", "ETLTCTL", "AIRBYTE_", "MONGODB_")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(mine)}
+        done = subprocess.run(
+            [self.programs / program, *arguments],
+            env={
+                **kept, "AIRFLOW_HOME": str(self.home), "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
+                "AIRFLOW__CORE__LOAD_EXAMPLES": "False", "PYTHONWARNINGS": "ignore", **environ,
+            },
+            cwd=self.home, check=False, capture_output=True, text=True, timeout=400,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+@pytest.fixture(scope="session", params=[3, 2], ids=["Airflow 3", "Airflow 2.11"])
+def airflow(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    programs = PROJECT / f".airflow{request.param}" / "bin"
+    if not (programs / "airflow").exists():
+        pytest.skip(f"{programs.parent.name} is not here: make airflow-e2e installs it")
+    found = Installed(programs, tmp_path_factory.mktemp(f"airflow{request.param}"))
+    found.run("airflow", "db", "migrate")
+    return found
+
+
+def test_airflow_reads_both_dags_as_they_are_meant(airflow: Installed) -> None:
+    line = next(x for x in airflow.run("python", "-c", PARSE).splitlines() if x.startswith("TOLD "))
+    told = json.loads(line.removeprefix("TOLD "))
+    assert set(told) == {"dag_mongodb", "dag_api"}
+    for dag in told.values():
+        assert dag["tasks"] == TASKS
+        assert [dag["after"][task] for task in TASKS] == [[], TASKS[:1], TASKS[1:2], TASKS[2:3]]
+        assert (dag["max_active_runs"], dag["params"], dag["has_docs"]) == (1, {"fresh": False}, True)
+        assert set(dag["timeouts"]) == {True}
+        assert min(dag["retries"]) > 0
+    assert "x-etltctl://gold/weather_daily" in told["dag_mongodb"]["outlets"]["run_glue_job_silver"]
+
+
+@pytest.mark.parametrize("deferrable", ["false", "true"])
+def test_a_dag_run_leaves_the_same_events_as_the_command(
+    airflow: Installed, tmp_path: Path, deferrable: str
+) -> None:
+    place = Workplace(tmp_path)
+    environ = place.json("local", "up")["environ"] | {"ETLTCTL_STATE_DIR": str(tmp_path / ".etltctl")}
+    try:
+        airflow.run("airflow", "dags", "test", "dag_api", **environ, ETLTCTL__AIRFLOW__DEFERRABLE=deferrable)
+        by_dag = story(tmp_path)
+        place.run("run", "api", "--run-id", "by-command")
+        assert by_dag == story(tmp_path, "by-command")
+        assert by_dag[-1] == ("run.finished", "", "succeeded", None)
+        assert place.query("select count(*) as n from gold.f1_driver_championship where position = 1") == [
+            {"n": 1}
+        ]
+    finally:
+        place.run("local", "down")
+
+
+def story(folder: Path, run_id: str = "*") -> list[tuple[Any, ...]]:
+    """What the ledger tells of the run: event, step, outcome, verb."""
+    (file,) = (folder / ".etltctl" / "runs").glob(f"{run_id}.ndjson")
+    events = [json.loads(line) for line in file.read_text().splitlines()]
+    told = [event for event in events if event["type"] not in {*PASSING, "version"}]
+    return [(event["type"], event["step"], event.get("outcome"), event.get("verb")) for event in told]

@@ -1,0 +1,206 @@
+"""A step begun by one process and finished by another, as a scheduler's deferred task is: the same as in one piece."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from spoilt import SpoiltLake
+
+from etltctl.errors import (
+    BudgetError,
+    ConfigurationError,
+    DetachedError,
+    UnreachableError,
+    UsageError,
+    WaitTimeoutError,
+)
+from etltctl.pipeline import (
+    Begun,
+    describe_failure,
+    finish_step,
+    run_step,
+    start_step,
+    stop_step,
+    wait_for_step,
+)
+
+pytestmark = pytest.mark.faults
+
+WALK = ["sync:api", "glue:small", "athena:refresh"]
+
+
+@pytest.fixture
+def here(lake: SpoiltLake, monkeypatch: pytest.MonkeyPatch) -> SpoiltLake:
+    """The lake, which this very process reaches."""
+    monkeypatch.chdir(lake.folder)
+    for name, value in lake.json("local", "up")["environ"].items():
+        monkeypatch.setenv(name, value)
+    return lake
+
+
+def in_two(step: str, run_id: str, **wish: Any) -> dict[str, Any]:
+    """The step begun, waited for and finished as if by three processes: only JSON goes from one to the next."""
+    told = json.dumps(start_step("small", step, run_id=run_id, **wish).as_dict())
+    asyncio.run(wait_for_step(Begun(**json.loads(told))))
+    return finish_step(Begun(**json.loads(told)))
+
+
+def story(lake: SpoiltLake, run_id: str) -> list[tuple[str, str]]:
+    """What the ledger tells of a run, without the looks in between and the estimates, which depend on the hour."""
+    passing = {"step.progress", "cost.estimate"}
+    return [(e["type"], e["step"]) for e in lake.events(run_id) if e["type"] not in passing]
+
+
+def test_the_command_line_and_tasks_in_one_piece_or_two_leave_the_same_events(here: SpoiltLake) -> None:
+    here.run("run", "small", "--run-id", "by-command")
+    for step in WALK:
+        run_step("small", step, run_id="in-one")
+        in_two(step, "in-two")
+    assert story(here, "in-two") == story(here, "in-one") == story(here, "by-command")
+    results = [
+        {k: v for k, v in e.items() if k in ("verb", "rows", "outcome")} for e in here.events("in-two")
+    ]
+    assert results[-1] == {"outcome": "succeeded"}
+    assert {"verb": "started", "rows": 5, "outcome": "succeeded"} in results
+
+
+def test_a_job_over_budget_ends_the_wait_and_is_stopped_by_who_finishes(
+    here: SpoiltLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ETLTCTL__GLUE__JOBS__SMALL__MAX_USD", "1.5")
+    with here.slow_script(60):
+        begun = start_step("small", "glue:small", run_id="dear-in-two")
+        here.spoil({"call": "GetJobRun", "change": {"DPUSeconds": 36_000.0}, "times": 0})
+        asyncio.run(wait_for_step(begun))
+        with pytest.raises(BudgetError, match=r"was stopped: 4\.40 USD so far"):
+            finish_step(begun)
+        here.spoil()
+        here.settle()
+    (run,) = [run for run in here.glue_runs() if run["Arguments"].get("--run_id") == "dear-in-two"]
+    assert run["JobRunState"] == "STOPPED"
+
+
+def test_a_step_whose_first_process_died_is_adopted_and_finished_by_the_next(here: SpoiltLake) -> None:
+    with here.slow_script(2.0):
+        start_step("small", "glue:small", run_id="died")
+        assert in_two("glue:small", "died")["verb"] == "adopted"
+    assert in_two("glue:small", "died")["verb"] == "reused"
+    assert here.starts("died")["glue"] == 1
+
+
+def test_work_begins_anew_once_for_each_name_it_is_wished_under(here: SpoiltLake) -> None:
+    verbs = [
+        in_two("glue:small", "afresh", fresh=True, fresh_for=name)["verb"]
+        for name in ("clear 0", "clear 0", "clear 4", "clear 4")
+    ]
+    assert verbs == ["started", "reused", "started", "reused"]
+
+
+@pytest.mark.parametrize(("detach", "word"), [(False, "STOPPED"), (True, "RUNNING")])
+def test_work_whose_waiting_task_is_ended_follows_the_stop_policy(
+    here: SpoiltLake, detach: bool, word: str
+) -> None:
+    run_id = f"ended-{word}".lower()
+    with here.slow_script(5.0):
+        start_step("small", "glue:small", run_id=run_id)
+        here.wait_for_state(run_id, "RUNNING", in_ledger=False)
+        found = stop_step("glue:small", run_id=run_id, by="a test", detach=detach)
+        assert found is not None
+        here.wait_for_state(run_id, word, in_ledger=False)
+    (told,) = [e for e in here.events(run_id) if e["type"] in {"remote.stopped", "remote.detached"}]
+    assert told.get("stopped_by", told.get("detached_by")) == "a test"
+    assert here.events(run_id)[-1]["outcome"] == ("detached" if detach else "interrupted")
+
+
+class OutOfTimeError(BaseException):
+    """As a scheduler's time limit raises it."""
+
+
+@pytest.mark.parametrize(("policy", "told"), [("stop", "remote.stopped"), ("detach", "remote.detached")])
+def test_a_time_limit_in_mid_wait_follows_the_stop_policy(
+    here: SpoiltLake, monkeypatch: pytest.MonkeyPatch, policy: str, told: str
+) -> None:
+    def time_is_up(event: Any) -> None:
+        if event["type"] == "step.progress":
+            raise OutOfTimeError
+
+    monkeypatch.setenv("ETLTCTL__AIRFLOW__ON_KILL", policy)
+    with here.slow_script(4.0), pytest.raises((OutOfTimeError, DetachedError)):
+        run_step("small", "glue:small", run_id=f"limit-{policy}", on_event=time_is_up)
+    assert told in [event["type"] for event in here.events(f"limit-{policy}")]
+
+
+def test_nothing_is_stopped_where_nothing_of_ours_runs(here: SpoiltLake) -> None:
+    assert stop_step("glue:small", run_id="never-began", by="a test") is None
+    in_two("glue:small", "over")
+    assert stop_step("glue:small", run_id="over", by="a test") is None
+
+
+def test_a_sync_that_somebody_else_started_is_not_stopped_by_any_try(here: SpoiltLake) -> None:
+    owner = start_step("small", "sync:api", run_id="owner")
+    for _ in range(2):
+        guest = start_step("small", "sync:api", run_id="guest")
+        assert (guest.verb, guest.remote_id, guest.is_ours) == ("adopted", owner.remote_id, False)
+        assert stop_step("sync:api", run_id="guest", by="a test") is None
+    assert finish_step(owner)["rows"] > 0
+
+
+def test_a_wait_that_took_too_long_elsewhere_is_over_here(here: SpoiltLake) -> None:
+    with here.slow_script(3.0):
+        begun = start_step("small", "glue:small", run_id="too-long")
+        late = Begun(**{**begun.as_dict(), "began": begun.began - 86400})
+        with pytest.raises(WaitTimeoutError, match="still"):
+            asyncio.run(wait_for_step(late))
+        with pytest.raises(WaitTimeoutError, match="still"):
+            finish_step(late)
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "step", "says"),
+    [("smal", "glue:small", "no pipeline is called smal"), ("small", "glue:big", "has no step glue:big")],
+)
+def test_what_does_not_exist_is_named_before_anything_starts(
+    here: SpoiltLake, pipeline: str, step: str, says: str
+) -> None:
+    with pytest.raises(UsageError, match=says):
+        start_step(pipeline, step, run_id="nothing")
+    assert here.events("nothing") == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "error", "says"),
+    [
+        ("CLIENT_ID", "env:NOBODY_SET_THIS", ConfigurationError, "NOBODY_SET_THIS"),
+        ("URL", "http://127.0.0.1:1/v1", UnreachableError, "http://127.0.0.1:1/v1 did not answer"),
+    ],
+)
+def test_a_task_that_cannot_reach_airbyte_says_what_is_wrong_and_starts_nothing(
+    here: SpoiltLake,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    value: str,
+    error: type[Exception],
+    says: str,
+) -> None:
+    before = here.syncs()
+    monkeypatch.setenv(f"ETLTCTL__AIRBYTE__{variable}", value)
+    with pytest.raises(error, match=says):
+        start_step("small", "sync:api", run_id=f"wrong-{variable}")
+    assert here.syncs() == before
+    assert here.events(f"wrong-{variable}")[-1]["outcome"] == "failed"
+
+
+def test_a_failed_task_is_told_with_its_cause_the_run_s_steps_and_what_to_do(here: SpoiltLake) -> None:
+    in_two("sync:api", "told")
+    here.spoil({"call": "GetJobRun", "change": {"JobRunState": "TIMEOUT"}, "times": 0})
+    with pytest.raises(Exception, match="ended TIMEOUT") as caught:
+        run_step("small", "glue:small", run_id="told")
+    wrapped = RuntimeError("what a scheduler makes of it")
+    wrapped.__cause__ = caught.value
+    text = describe_failure(wrapped, "told")
+    for part in ("ended TIMEOUT", "sync:api: succeeded", "glue:small: failed jr_", "etltctl retry told"):
+        assert part in text
+    assert describe_failure("gone", "nothing-of-it").startswith("run nothing-of-it failed: gone")

@@ -1,0 +1,270 @@
+"""Plan, deploy and destroy on the embedded account, through the installed command and the library."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from account import LOOK
+from botocore.exceptions import ClientError
+from checkout import Checkout, recorded
+from served import wait_until
+from workplace import ETLTCTL
+
+from etltctl.errors import BlockedError, ConfigurationError, RunFailedError
+from etltctl.infrastructure.calls import DEPLOYER
+from etltctl.infrastructure.names import Names
+from etltctl.infrastructure.template import template_of
+
+
+@pytest.fixture(autouse=True)
+def _no_faults_left(deployed: Checkout) -> Iterator[None]:
+    yield
+    deployed.spoil()
+
+
+def resources(checkout: Checkout) -> dict[str, tuple[str, str]]:
+    """Type and physical id of what the stack says it has."""
+    pages = (
+        checkout.client("cloudformation")
+        .get_paginator("list_stack_resources")
+        .paginate(StackName=checkout.project)
+    )
+    return {
+        one["LogicalResourceId"]: (one["ResourceType"], one["PhysicalResourceId"])
+        for page in pages
+        for one in page["StackResourceSummaries"]
+    }
+
+
+def status(checkout: Checkout) -> str:
+    """The word CloudFormation has for the stack."""
+    found = checkout.client("cloudformation").describe_stacks(StackName=checkout.project)
+    return str(found["Stacks"][0]["StackStatus"])
+
+
+def is_there(checkout: Checkout, kind: str, name: str) -> bool:
+    try:
+        return bool(LOOK[kind](checkout.client, name))
+    except (ClientError, LookupError, TypeError):  # None where there should be a record
+        return False
+
+
+def test_every_logical_id_is_really_there_as_its_own_service_says(deployed: Checkout) -> None:
+    wanted = template_of(Names(deployed.settings()))["Resources"]
+    made = resources(deployed)
+    assert set(made) == set(wanted)
+    missing = [name for name, (kind, physical) in made.items() if not is_there(deployed, kind, physical)]
+    assert missing == []
+
+
+def test_scripts_and_the_bundle_lie_where_the_stack_points(deployed: Checkout) -> None:
+    s3, glue = deployed.client("s3"), deployed.client("glue")
+    job = glue.get_job(JobName="silver_to_gold")["Job"]
+    arguments = job["DefaultArguments"]
+    named = [
+        job["Command"]["ScriptLocation"],
+        arguments["--extra-py-files"],
+        *arguments["--extra-files"].split(","),
+    ]
+    for location in named:
+        bucket, _, key = location.removeprefix("s3://").partition("/")
+        assert s3.head_object(Bucket=bucket, Key=key)["ContentLength"] > 100
+    bundle = deployed.client("ssm").get_parameter(Name="/lake1/airflow/bundle")["Parameter"]["Value"]
+    assert s3.head_object(Bucket="lake1-scripts", Key=bundle)["ContentLength"] > 100
+
+
+def test_what_is_as_the_settings_say_is_left_alone(deployed: Checkout) -> None:
+    assert "Nothing to do" in deployed.run("infra", "plan", "--detailed-exitcode").stderr
+    done = deployed.run("infra", "deploy", "-o", "json")
+    assert '"changes": 0' in done.stdout
+
+
+def test_a_changed_setting_is_a_plan_that_says_why_and_is_carried_out_as_it_was_seen(
+    deployed: Checkout,
+) -> None:
+    deployed.change(
+        'script = "glue_jobs/silver_to_gold.py"', 'script = "glue_jobs/silver_to_gold.py"\nworkers = 3'
+    )
+    refused = deployed.run("infra", "deploy", code=5)
+    assert "nobody has seen this plan" in refused.stderr
+    assert deployed.client("glue").get_job(JobName="silver_to_gold")["Job"]["NumberOfWorkers"] == 2
+    done = deployed.run("infra", "plan", "--detailed-exitcode", "-o", "ndjson", code=10)
+    assert '"change": "~ modify", "resource": "SilverToGoldJob"' in done.stdout
+    assert "NumberOfWorkers" in done.stdout
+    assert "UPDATE_COMPLETE" in deployed.run("infra", "deploy").stdout
+    assert deployed.client("glue").get_job(JobName="silver_to_gold")["Job"]["NumberOfWorkers"] == 3
+
+
+def test_another_dag_is_another_bundle_and_the_only_change(deployed: Checkout) -> None:
+    (deployed.folder / "dags").mkdir()
+    (deployed.folder / "dags" / "dag.py").write_text("pass\n")
+    made = deployed.plan()
+    assert [(c.action, c.resource) for c in made.changes] == [("modify", "AirflowBundleName")]
+    assert made.changes[0].because == ("Value through AirflowBundle",)
+    done = deployed.deploy()
+    assert (done.changes, done.files) == (1, 1)
+    bundle = deployed.client("ssm").get_parameter(Name="/lake1/airflow/bundle")["Parameter"]["Value"]
+    assert deployed.client("s3").head_object(Bucket="lake1-scripts", Key=bundle)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "change"),
+    [
+        ("athena.output_location", "s3://lake1-elsewhere/", "replace ResultsBucket"),
+        ("lake.gold", "s3://lake1-other-gold", "replace GoldBucket"),
+        ("state", ".etltctl", "remove StateBucket"),
+        ("infra.key_arn", "arn:aws:kms:us-east-1:123456789012:key/0", "remove Key"),
+    ],
+)
+def test_a_plan_that_would_lose_data_from_sight_is_refused(
+    deployed: Checkout, setting: str, value: str, change: str
+) -> None:
+    before = resources(deployed)
+    with pytest.raises(BlockedError, match="data would be lost from sight") as caught:
+        deployed.deploy(**{setting.replace(".", "__"): value})
+    assert change in str(caught.value)
+    assert resources(deployed) == before
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("infra.image", "ami-0123456789abcdef0"), ("infra.instance_type", "huge")]
+)
+def test_a_parameter_that_aws_refuses_is_named_by_its_setting(
+    deployed: Checkout, setting: str, value: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"AWS refuses {setting} = '{value}'"):
+        deployed.plan(**{setting.replace(".", "__"): value})
+
+
+def test_the_machine_keeps_its_image_although_a_newer_one_is_out(deployed: Checkout) -> None:
+    deployed.spoil({"call": "GetParameter", "change": {"Value": "ami-785db401"}, "times": 0})
+    assert deployed.plan().changes == ()
+
+
+def test_a_creation_that_fails_names_the_first_resource_and_is_rolled_back(newcomer: Checkout) -> None:
+    """The jobs and the Glue role of the other stack are in the way, as they are in an account."""
+    failed = newcomer.run("infra", "deploy", "--yes", code=1)
+    assert "GlueJobRole (AWS::IAM::Role) failed" in failed.stderr
+    assert "already exists" in failed.stderr
+    blocked = newcomer.run("infra", "plan", code=5)
+    assert "ROLLBACK_COMPLETE" in blocked.stderr
+    assert "failed first: GlueJobRole" in blocked.stderr
+    assert "etltctl infra destroy --yes" in blocked.stderr
+    assert "lake2-gold" not in [one["Name"] for one in newcomer.client("s3").list_buckets()["Buckets"]]
+    newcomer.run("infra", "destroy", "--yes")
+    assert newcomer.plan().is_new
+
+
+def test_an_update_that_fails_leaves_everything_as_it_was_and_can_be_tried_again(deployed: Checkout) -> None:
+    before = deployed.client("glue").get_job(JobName="bronze_to_silver")["Job"]["Timeout"]
+    deployed.change(
+        'script = "glue_jobs/bronze_to_silver.py"',
+        'script = "glue_jobs/bronze_to_silver.py"\ntimeout_minutes = 90',
+    )
+    refusal = {"__type": "InvalidInputException", "Message": "no, on purpose"}
+    deployed.spoil({"call": "CreateJob", "refuse": {"status": 400, "body": refusal}})
+    with pytest.raises(RunFailedError, match=r"BronzeToSilverJob \(AWS::Glue::Job\) failed") as caught:
+        deployed.deploy()
+    assert "no, on purpose" in str(caught.value.facts["reason"])
+    deployed.spoil()
+    deployed.deploy()
+    assert deployed.client("glue").get_job(JobName="bronze_to_silver")["Job"]["Timeout"] == 90 != before
+
+
+def test_a_lost_answer_starts_no_second_update(deployed: Checkout) -> None:
+    deployed.change('max_scan = "20GB"', 'max_scan = "10GB"')
+    deployed.spoil({"call": "ExecuteChangeSet", "lose": True}, {"call": "CreateChangeSet", "lose": True})
+    assert deployed.deploy().word == "UPDATE_COMPLETE"
+    events = deployed.client("cloudformation").describe_stack_events(StackName="lake1")["StackEvents"]
+    token = events[0]["ClientRequestToken"]
+    assert (
+        sum(
+            e["ResourceStatus"] == "UPDATE_IN_PROGRESS"
+            and e["LogicalResourceId"] == "lake1"
+            and e["ClientRequestToken"] == token
+            for e in events
+        )
+        == 1
+    )
+
+
+def test_whoever_was_killed_comes_back_to_what_goes_on(deployed: Checkout) -> None:
+    deployed.change("workers = 3", "workers = 4")
+    deployed.spoil({"call": "CreateJob", "hold": "after"})
+    process = subprocess.Popen(
+        [ETLTCTL, "infra", "deploy", "--yes"],
+        cwd=deployed.folder,
+        env=deployed.full_environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until(lambda: status(deployed) == "UPDATE_IN_PROGRESS", 60)
+    process.send_signal(signal.SIGKILL)
+    process.wait(10)
+    blocked = deployed.run("infra", "plan", code=7)
+    assert "is being changed: UPDATE_IN_PROGRESS" in blocked.stderr
+    deployed.spoil({"call": "CreateJob", "delay": 0.3, "times": 0})
+    done = deployed.run("infra", "deploy", "--yes")
+    assert "SilverToGoldJob" in done.stderr
+    assert deployed.client("glue").get_job(JobName="silver_to_gold")["Job"]["NumberOfWorkers"] == 4
+
+
+def test_the_environment_local_is_told_that_it_has_no_account(deployed: Checkout) -> None:
+    told = deployed.run("infra", "plan", "--local", code=3).stderr
+    assert "has no AWS account" in told
+    assert "etltctl infra plan --env aws" in told
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """What was seen while the stack was destroyed and deployed again."""
+
+    told: str
+    key: str
+    gone: set[str]
+    kept: set[str]
+    taken_in: set[str]
+    calls: frozenset[str]
+
+
+@pytest.fixture(scope="module")
+def rebuilt(deployed: Checkout) -> Rebuilt:
+    """The stack destroyed and deployed again, with every call that etltctl made for it."""
+    deployed.client("s3").put_object(Bucket="lake1-gold", Key="t/v=1/part-0.parquet", Body=b"data")
+    (deployed.folder / "README.md").write_text("another bundle\n")
+    told = deployed.run("infra", "destroy", code=5).stderr
+    before = resources(deployed)
+    with recorded() as calls:
+        deployed.destroy()
+        there = {name for name, (kind, physical) in before.items() if is_there(deployed, kind, physical)}
+        assert deployed.destroy().goes == ()
+        made = deployed.plan()
+        deployed.deploy()
+        assert deployed.plan().is_empty
+    taken_in = {change.resource for change in made.changes if change.action == "import"}
+    return Rebuilt(told, before["Key"][1], set(before) - there, there, taken_in, frozenset(calls))
+
+
+def test_destroying_says_what_goes_and_what_stays_before_it_is_told_yes(rebuilt: Rebuilt) -> None:
+    assert "stays GoldBucket" in rebuilt.told
+    assert "goes  SilverToGoldJob" in rebuilt.told
+    assert "lake1 was not touched" in rebuilt.told
+
+
+def test_destroying_keeps_the_data_and_what_reads_it(rebuilt: Rebuilt) -> None:
+    assert {"GoldBucket", "StateBucket", "Key", "GoldDatabase", "AirbyteSecret"} <= rebuilt.kept
+    assert {"SilverToGoldJob", "OperatorRole", "Workgroup", "AirflowBundleName"} <= rebuilt.gone
+
+
+def test_deploying_again_takes_in_what_stayed(deployed: Checkout, rebuilt: Rebuilt) -> None:
+    assert {"GoldBucket", "GoldDatabase", "GlueErrorLogs", "AirbyteSecret"} <= rebuilt.taken_in
+    found = deployed.client("s3").get_object(Bucket="lake1-gold", Key="t/v=1/part-0.parquet")
+    assert found["Body"].read() == b"data"
+
+
+def test_no_call_is_missing_from_the_deployer_s_policy_and_none_is_extra(rebuilt: Rebuilt) -> None:
+    assert rebuilt.calls == {name for names in DEPLOYER.values() for name in names}

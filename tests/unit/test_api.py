@@ -1,0 +1,48 @@
+"""`import etltctl`: a small typed surface that loads nothing until it is used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import etltctl
+from etltctl import errors
+
+
+def test_every_public_name_is_there() -> None:
+    assert [name for name in etltctl.__all__ if not hasattr(etltctl, name)] == []
+    assert set(etltctl.__all__) <= set(dir(etltctl))
+
+
+def test_every_error_is_public() -> None:
+    classes = {
+        name
+        for name, found in vars(errors).items()
+        if isinstance(found, type) and issubclass(found, errors.EtltctlError)
+    }
+    assert classes <= set(etltctl.__all__)
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="run_pipelin"):
+        etltctl.run_pipelin  # noqa: B018
+
+
+def test_importing_loads_one_module_of_ours_and_no_sdk() -> None:
+    code = (
+        "import sys, etltctl; watched = {'etltctl', 'typing_extensions', 'boto3', 'httpx', 'pydantic'}; "
+        "print(sorted(name for name in sys.modules if name.partition('.')[0] in watched))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['etltctl']"
+
+
+def test_using_the_functions_names_loads_no_sdk() -> None:
+    code = (
+        "import sys, etltctl; [getattr(etltctl, n) for n in etltctl.__all__ if n != 'Settings']; "
+        "print([n for n in ('boto3', 'botocore', 'httpx', 'pydantic', 'pyarrow', 'rich') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
