@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 from spoilt import SpoiltLake
 
-from etltctl.errors import BudgetError, ConfigurationError, UnreachableError, UsageError, WaitTimeoutError
+from etltctl.errors import (
+    BudgetError,
+    ConfigurationError,
+    DetachedError,
+    UnreachableError,
+    UsageError,
+    WaitTimeoutError,
+)
 from etltctl.pipeline import (
     Begun,
     describe_failure,
@@ -106,6 +113,24 @@ def test_work_whose_waiting_task_is_ended_follows_the_stop_policy(
     (told,) = [e for e in here.events(run_id) if e["type"] in {"remote.stopped", "remote.detached"}]
     assert told.get("stopped_by", told.get("detached_by")) == "a test"
     assert here.events(run_id)[-1]["outcome"] == ("detached" if detach else "interrupted")
+
+
+class OutOfTimeError(BaseException):
+    """As a scheduler's time limit raises it."""
+
+
+@pytest.mark.parametrize(("policy", "told"), [("stop", "remote.stopped"), ("detach", "remote.detached")])
+def test_a_time_limit_in_mid_wait_follows_the_stop_policy(
+    here: SpoiltLake, monkeypatch: pytest.MonkeyPatch, policy: str, told: str
+) -> None:
+    def time_is_up(event: Any) -> None:
+        if event["type"] == "step.progress":
+            raise OutOfTimeError
+
+    monkeypatch.setenv("ETLTCTL__AIRFLOW__ON_KILL", policy)
+    with here.slow_script(4.0), pytest.raises((OutOfTimeError, DetachedError)):
+        run_step("small", "glue:small", run_id=f"limit-{policy}", on_event=time_is_up)
+    assert told in [event["type"] for event in here.events(f"limit-{policy}")]
 
 
 def test_nothing_is_stopped_where_nothing_of_ours_runs(here: SpoiltLake) -> None:

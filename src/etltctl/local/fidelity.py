@@ -25,7 +25,9 @@ SERVICES = (
             "conditional put and get, ETags, user metadata, presigned URLs",
         ),
         ("objects are files you can open; any credentials are good",),
-        ("versioning, policies and ACLs, encryption, storage classes, a key that is both object and folder",),
+        (
+            "versioning, policies and encryption beyond their records; ACLs; a key that is both object and folder",
+        ),
     ),
     Fidelity(
         "Airbyte",
@@ -61,14 +63,39 @@ SERVICES = (
         ("EXPLAIN, SHOW CREATE TABLE, DDL, `information_schema`, federated queries",),
     ),
     Fidelity(
-        "Catalog, IAM, Lake Formation and the rest",
-        "moto",
+        "Lake Formation",
+        "LF-tags, data cells filters, grants, opt-ins, enforced by the embedded Athena for roles taken on through STS",
         (
-            "databases, tables, partitions, compare-and-swap of table versions",
-            "roles, grants and secrets as records",
+            "ALL and SELECT listed expanded, failures in the body of a success, pages, limits, refusals",
+            "columns and rows a role is not granted are not there; every read of a registered table is in CloudTrail",
         ),
+        (
+            "whoever uses the machine administers and sees everything; cells of several filters are nulled one by one",
+            "filters count for locations that are not registered too",
+        ),
+        (
+            "S3, Glue jobs and the catalog's own API let every role at everything; cross-account, RLS policies",
+        ),
+    ),
+    Fidelity(
+        "Catalog, IAM and the rest",
+        "moto",
+        ("databases, tables, partitions, compare-and-swap of table versions", "roles and secrets as records"),
         ("records outlive the server",),
-        ("IAM and Lake Formation are recorded, not enforced; policies are not simulated",),
+        ("IAM is recorded, not enforced; policies are not simulated",),
+    ),
+    Fidelity(
+        "CloudFormation",
+        "change sets that really make their resources, through the services above and moto",
+        (
+            "parameters and their checks, `Ref`, `Fn::GetAtt`, `Fn::Sub`, client tokens, replacements with reasons",
+            "events, rollbacks, deletion policies, resources taken in by their names",
+        ),
+        (
+            "one resource after the other; a job or workgroup is changed by making it again",
+            "stacks, keys and machines are forgotten with the server",
+        ),
+        ("types that the project's template does not use; drift, nested stacks, other functions",),
     ),
     Fidelity(
         "MongoDB",

@@ -81,4 +81,6 @@ def _published_once(work: Work, outputs: Mapping[str, str]) -> dict[str, Any]:
     lake = replace(work.services.lake, run_key=work.run_key, on_query=partial(bill_query, work))
     published = table_facts(lake.publish(outputs, work.ledger.run_id))
     work.ledger.append("publish.switched", str(work.step), **published)
+    for text in (text for table in published["tables"].values() for text in table.get("warnings", ())):
+        work.ledger.note("warning.degraded", str(work.step), message=text)
     return {"layer": layer, **published}

@@ -154,10 +154,15 @@ def _step_of_run(
         if not ledger.pipeline:
             record_begin(ledger, pipeline, walk)
         try:
-            yield Work(pipeline, wanted, services, ledger), wanted == walk[-1]
+            work = Work(pipeline, wanted, services, ledger, partial(_decide, settings.airflow.on_kill))
+            yield work, wanted == walk[-1]
         except BaseException as error:
             ledger.note("run.finished", outcome=outcome_of(error), seconds=ledger.seconds)
             raise
+
+
+def _decide(on_kill: str, run: Run, may_ask: bool) -> str:  # noqa: ARG001 - nobody sits there to be asked
+    return on_kill
 
 
 def _end(ledger: Ledger, is_last: bool) -> None:
