@@ -20,7 +20,7 @@ pytestmark = pytest.mark.faults
 PIPELINES = ("mongodb", "api")
 SEED = int(os.environ.get("ETLTCTL_FAULT_SEED", random.SystemRandom().randrange(10**6)))
 EVERY = bool(os.environ.get("ETLTCTL_EVERY_BOUNDARY"))
-OTHERS, EVENTS = 3, 2
+OTHERS, EVENTS = 2, 1
 
 
 @dataclass(frozen=True)
