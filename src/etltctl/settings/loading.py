@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from etltctl.errors import ConfigurationError
 from etltctl.settings.apart import overlaps, unknown_tables
 from etltctl.settings.complaints import complaint, problem
-from etltctl.settings.governance import governance_problems
+from etltctl.settings.governed import governance_problems
 from etltctl.settings.layers import Layer, first_layer
 from etltctl.settings.model import Settings, SettingValue
 from etltctl.settings.places import Path as KeyPath
