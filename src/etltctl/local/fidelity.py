@@ -25,7 +25,9 @@ SERVICES = (
             "conditional put and get, ETags, user metadata, presigned URLs",
         ),
         ("objects are files you can open; any credentials are good",),
-        ("versioning, policies and ACLs, encryption, storage classes, a key that is both object and folder",),
+        (
+            "versioning, policies, encryption beyond their records; ACLs, classes, a key that is both object and folder",
+        ),
     ),
     Fidelity(
         "Airbyte",
@@ -74,6 +76,19 @@ SERVICES = (
         ),
         ("records outlive the server",),
         ("IAM and Lake Formation are recorded, not enforced; policies are not simulated",),
+    ),
+    Fidelity(
+        "CloudFormation",
+        "change sets that really make their resources, through the services above and moto",
+        (
+            "parameters and their checks, `Ref`, `Fn::GetAtt`, `Fn::Sub`, client tokens, replacements with reasons",
+            "events, rollbacks, deletion policies, resources taken in by their names",
+        ),
+        (
+            "one resource after the other; a job or workgroup is changed by making it again",
+            "stacks, keys and machines are forgotten with the server",
+        ),
+        ("types that the project's template does not use; drift, nested stacks, other functions",),
     ),
     Fidelity(
         "MongoDB",

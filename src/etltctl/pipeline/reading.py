@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from etltctl.errors import UsageError
+from etltctl.errors import ServiceError, UsageError
 from etltctl.ledger import Event
 from etltctl.logs import LogLine
 from etltctl.pipeline.model import Step, remote_runs
@@ -76,11 +77,18 @@ def _read(
             emit(line)
             told += 1
 
+    def follow_on(run: JobRun) -> None:
+        if run.state is not State.RUNNING:
+            tell(run)
+            return
+        with suppress(ServiceError):  # the next look reads what this one could not
+            tell(run)
+
     run = services.glue.look_at(step.name, remote_id)
     tell(run)
     if follow and run.state is State.RUNNING:
         waiter = Waiter(
             timeout=services.settings.glue.jobs[step.name].timeout_minutes * 60, longest=FOLLOW_EVERY_S
         )
-        waiter.wait(run, lambda: services.glue.look_at(step.name, remote_id), on_look=tell)
+        waiter.wait(run, lambda: services.glue.look_at(step.name, remote_id), on_look=follow_on)
     return told

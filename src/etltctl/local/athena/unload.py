@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import uuid4
 
 import duckdb
@@ -35,6 +35,7 @@ def unload(
     engine: duckdb.DuckDBPyConnection,
     catalog: Catalog,
     directory: S3Directory,
+    on_plan: Callable[[int], None] | None = None,
 ) -> Answer:
     """Writes the rows of the query inside and answers without rows; raises QueryError in Athena's words."""
     found = STATEMENT.fullmatch(sql)
@@ -53,7 +54,7 @@ def unload(
     if not isinstance(query, exp.Query):
         raise QueryError("NOT_SUPPORTED", "UNLOAD takes a query")
     with (
-        answered(query, parameters, database, engine, catalog, directory) as (done, scanned),
+        answered(query, parameters, database, engine, catalog, directory, on_plan) as (done, scanned),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore", UserWarning)  # of a copy that does not matter here
