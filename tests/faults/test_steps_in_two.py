@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 from spoilt import SpoiltLake
 
-<<<<<<< HEAD
-from etltctl.errors import BudgetError, ConfigurationError, UnreachableError, UsageError, WaitTimeoutError
-=======
-from etltctl.errors import ConfigurationError, DetachedError, UnreachableError, UsageError, WaitTimeoutError
->>>>>>> airflow
+from etltctl.errors import (
+    BudgetError,
+    ConfigurationError,
+    DetachedError,
+    UnreachableError,
+    UsageError,
+    WaitTimeoutError,
+)
 from etltctl.pipeline import (
     Begun,
     describe_failure,

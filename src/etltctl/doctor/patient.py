@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from etltctl.aws import Aws
-from etltctl.inspection import Caller, Inspection
+from etltctl.aws import Aws, Identity
+from etltctl.inspection import Inspection
 from etltctl.retrying import RetryPolicy
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Patient:
         return Inspection(self.aws)
 
     @cached_property
-    def caller(self) -> Caller:
+    def caller(self) -> Identity:
         """Who is calling; raises AccessError if AWS does not know."""
         return self.inspection.caller()
 

@@ -26,7 +26,7 @@ SERVICES = (
         ),
         ("objects are files you can open; any credentials are good",),
         (
-            "versioning, policies, encryption beyond their records; ACLs, classes, a key that is both object and folder",
+            "versioning, policies and encryption beyond their records; ACLs; a key that is both object and folder",
         ),
     ),
     Fidelity(
@@ -68,14 +68,26 @@ SERVICES = (
         ("EXPLAIN, SHOW CREATE TABLE, DDL, `information_schema`, federated queries",),
     ),
     Fidelity(
-        "Catalog, IAM, Lake Formation and the rest",
-        "moto",
+        "Lake Formation",
+        "LF-tags, data cells filters, grants, opt-ins, enforced by the embedded Athena for roles taken on through STS",
         (
-            "databases, tables, partitions, compare-and-swap of table versions",
-            "roles, grants and secrets as records",
+            "ALL and SELECT listed expanded, failures in the body of a success, pages, limits, refusals",
+            "columns and rows a role is not granted are not there; every read of a registered table is in CloudTrail",
         ),
+        (
+            "whoever uses the machine administers and sees everything; cells of several filters are nulled one by one",
+            "filters count for locations that are not registered too",
+        ),
+        (
+            "S3, Glue jobs and the catalog's own API let every role at everything; cross-account, RLS policies",
+        ),
+    ),
+    Fidelity(
+        "Catalog, IAM and the rest",
+        "moto",
+        ("databases, tables, partitions, compare-and-swap of table versions", "roles and secrets as records"),
         ("records outlive the server",),
-        ("IAM and Lake Formation are recorded, not enforced; policies are not simulated",),
+        ("IAM is recorded, not enforced; policies are not simulated",),
     ),
     Fidelity(
         "CloudFormation",

@@ -21,6 +21,7 @@ from etltctl.pipeline.model import (
     safe_run_id,
     steps,
 )
+from etltctl.pipeline.permitting import require_access
 from etltctl.pipeline.refreshing import refresh_tables, table_facts
 from etltctl.pipeline.remotes import remote_of
 from etltctl.pipeline.services import Services
@@ -66,6 +67,7 @@ def start_job(step: Step, settings: Settings, wish: Wish | None = None) -> StepR
             record_begin(ledger, step.name, [step])
         work = _work(ledger.pipeline, step, services, ledger, wish)
         plan(work, wish)
+        require_access(work)
         found = start_glue(work)
         run = found.run
         work.record_start(found, remote_of(step, services, run.id))

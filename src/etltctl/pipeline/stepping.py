@@ -11,6 +11,7 @@ from etltctl.errors import EtltctlError
 from etltctl.pipeline.dashboards import finish_tableau, start_refresh
 from etltctl.pipeline.jobs import finish_glue, start_glue
 from etltctl.pipeline.model import Begun, StepResult, now, outcome_of
+from etltctl.pipeline.permitting import require_access
 from etltctl.pipeline.refreshing import refresh_pipeline
 from etltctl.pipeline.remotes import remote_of
 from etltctl.pipeline.syncing import finish_sync, start_sync
@@ -47,6 +48,7 @@ def begin(work: Work, wish: Wish) -> tuple[Begun, Run | None]:
     plan(work, wish)
     start = STEP_KINDS[work.step.kind].start
     with _failure_recorded(work, begun):
+        require_access(work)
         found = start(work) if start else None
         if found is None:
             return begun, None

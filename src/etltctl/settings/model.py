@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,6 +20,7 @@ from pydantic import (
 from etltctl.settings.airflow import Airflow
 from etltctl.settings.checks import Contracts, TableRules
 from etltctl.settings.connections import Connected, Destination
+from etltctl.settings.governance import Governance
 from etltctl.settings.infra import Infra
 from etltctl.settings.prices import Prices
 from etltctl.settings.section import LAYERS, SIZE_UNITS, Bucket, Folder, Secret, Section, Size, TableName
@@ -223,15 +225,21 @@ class Settings(Section):
     pipelines: dict[str, Pipeline] = {}
     tableau: Tableau = Tableau()
     local: Local = Local()
+    governance: Governance = Governance()
     airflow: Airflow = Airflow()
     infra: Infra = Infra()
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
     _shown: tuple[SettingValue, ...] = PrivateAttr(default=())
+    _place: Callable[[tuple[str, ...]], str] = PrivateAttr(default=".".join)
 
     def values(self) -> tuple[SettingValue, ...]:
         """Every setting with its origin, secrets masked."""
         return self._shown
+
+    def place_of(self, *path: str) -> str:
+        """Where the setting stands, as `file:line:column`; a list's items are numbered from 0."""
+        return self._place(path)
 
     @property
     def folder(self) -> Path:
@@ -277,9 +285,11 @@ class Settings(Section):
         beside = (*script.parent.glob("*.py"), *script.parent.glob("*.json"))
         return sorted(file for file in beside if file not in scripts and file.name != "__init__.py")
 
-    def keep(self, folder: Path, shown: tuple[SettingValue, ...]) -> None:
+    def keep(
+        self, folder: Path, shown: tuple[SettingValue, ...], place: Callable[[tuple[str, ...]], str]
+    ) -> None:
         """Notes where the settings came from; called once, by the loader."""
-        self._folder, self._shown = folder, shown
+        self._folder, self._shown, self._place = folder, shown, place
 
 
 def every_key() -> set[str]:

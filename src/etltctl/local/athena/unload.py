@@ -15,8 +15,7 @@ from sqlglot import exp
 
 from etltctl.local.athena.dialect import QueryError, parse
 from etltctl.local.athena.engine import Answer, answered
-from etltctl.local.athena.tables import Catalog
-from etltctl.local.s3 import S3Directory
+from etltctl.local.athena.tables import Lake
 
 STATEMENT = re.compile(r"(?is)\s*unload\s*\((.*)\)\s*to\s*'s3://([^/']+)/([^']*)'\s*with\s*\((.*)\)\s*;?\s*")
 OPTION = re.compile(r"(\w+)\s*=\s*'(\w+)'")
@@ -33,8 +32,7 @@ def unload(
     parameters: Sequence[str],
     database: str,
     engine: duckdb.DuckDBPyConnection,
-    catalog: Catalog,
-    directory: S3Directory,
+    lake: Lake,
     on_plan: Callable[[int], None] | None = None,
 ) -> Answer:
     """Writes the rows of the query inside and answers without rows; raises QueryError in Athena's words."""
@@ -46,7 +44,7 @@ def unload(
     inner, bucket, key, options = found.groups()
     codec = _codec(options)
     prefix = key if key.endswith("/") or not key else f"{key}/"
-    if directory.list_objects(bucket, prefix):
+    if lake.directory.list_objects(bucket, prefix):
         raise QueryError(
             "HIVE_PATH_ALREADY_EXISTS", f"Target directory already exists: s3://{bucket}/{prefix}"
         )
@@ -54,7 +52,7 @@ def unload(
     if not isinstance(query, exp.Query):
         raise QueryError("NOT_SUPPORTED", "UNLOAD takes a query")
     with (
-        answered(query, parameters, database, engine, catalog, directory, on_plan) as (done, scanned),
+        answered(query, parameters, database, engine, lake, on_plan) as (done, scanned),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore", UserWarning)  # of a copy that does not matter here
@@ -64,7 +62,7 @@ def unload(
     if rows.num_rows:
         body = io.BytesIO()
         pq.write_table(_as_athena_s(rows), body, compression=codec)
-        directory.put_object(bucket, f"{prefix}{uuid4().hex}.parquet", body.getvalue())
+        lake.directory.put_object(bucket, f"{prefix}{uuid4().hex}.parquet", body.getvalue())
     return Answer([], [], scanned)
 
 
