@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any, TextIO
 from etltctl.athena import Athena, Column, cost_usd, typed
 from etltctl.aws import Aws
 from etltctl.catalog import STAGING, Catalog
-from etltctl.errors import UsageError
+from etltctl.errors import AccessError, RunFailedError, UsageError
 from etltctl.publishing import ROWS, VERSION, History, Lake
 from etltctl.runs import QueryExecution, Verb
 from etltctl.s3 import S3
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
+
+REFUSED = "Lake Formation permission"  # in the reason of a query that is not let at its tables
 
 
 @dataclass(frozen=True)
@@ -68,18 +70,21 @@ def run_query(
     settings: Settings,
     *,
     database: str = "",
+    principal: str = "",
     run_id: str = "",
     parameters: Sequence[str] = (),
     max_scan: str = "",
     on_look: Callable[[QueryExecution], None] | None = None,
 ) -> Answer:
-    """Runs the SQL and waits; raises RunFailedError with Athena's own reason. An interrupt cancels the query.
+    """Runs the SQL and waits, as `role:NAME` if a principal is named. An interrupt cancels the query.
 
     `parameters` take the places of the query's `?`, each as `literal` reads it; a query that scans more than `max_scan`
     (such as `1GB`) is cancelled. The same query under the same `run_id` is started once: found running it is adopted,
     found done it is reused.
+
+    Raises RunFailedError with Athena's own reason, AccessError if Lake Formation or STS refuses.
     """
-    aws, verbs = Aws.from_settings(settings), [Verb.STARTED]
+    aws, verbs = _calling_as(principal, Aws.from_settings(settings)), [Verb.STARTED]
     athena = Athena(
         aws,
         settings.athena.workgroup,
@@ -87,15 +92,32 @@ def run_query(
         on_run=lambda verb, _: verbs.append(verb),
         tb_usd=settings.prices.of(aws.region_name).athena_tb_usd,
     )
-    execution = athena.run(
-        sql,
-        run_id or uuid.uuid4().hex,
-        database=database or settings.athena.databases["gold"],
-        parameters=[literal(text) for text in parameters],
-        max_scan=_bytes(max_scan) if max_scan else None,
-        on_look=on_look,
-    )
+    try:
+        execution = athena.run(
+            sql,
+            run_id or uuid.uuid4().hex,
+            database=database or settings.athena.databases["gold"],
+            parameters=[literal(text) for text in parameters],
+            max_scan=_bytes(max_scan) if max_scan else None,
+            on_look=on_look,
+        )
+    except RunFailedError as error:
+        if REFUSED not in error.message:
+            raise
+        hint = "etltctl govern who TABLE tells who sees it; etltctl govern plan what the settings want"
+        raise AccessError(error.message, hint=hint) from error
     return Answer(athena, execution, athena.columns(execution.id), verbs[-1])
+
+
+def _calling_as(principal: str, aws: Aws) -> Aws:
+    """The account as the caller sees it, or as a role that the caller may assume."""
+    if not principal:
+        return aws
+    if not principal.startswith(("role:", "arn:")) or ":user/" in principal:
+        raise UsageError(
+            f"nobody can query as {principal!r}", hint="name a role: --as role:analyst, or its ARN"
+        )
+    return aws.assuming(principal if principal.startswith("arn:") else aws.identity().arn_of(principal))
 
 
 def list_tables(settings: Settings) -> list[tuple[str, str, int | None, str, str]]:

@@ -49,6 +49,9 @@ def query(
     max_scan: Annotated[
         str, typer.Option("--max-scan", metavar="SIZE", help="Cancel it once it scanned more, such as 1GB.")
     ] = "",
+    principal: Annotated[
+        str, typer.Option("--as", metavar="ROLE", help="Ask as this role: role:NAME, or its ARN.")
+    ] = "",
     run_id: Annotated[
         str, typer.Option("--run-id", help="Start this query once under this id; again, it is found.")
     ] = "",
@@ -64,6 +67,7 @@ def query(
                 text,
                 settings,
                 database=database,
+                principal=principal,
                 run_id=run_id,
                 parameters=parameters or [],
                 max_scan=max_scan,

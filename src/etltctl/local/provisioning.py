@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from etltctl.local.s3 import S3Directory
 
 MODULE_SUFFIXES = (".py", ".zip", ".egg", ".whl")
-
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 

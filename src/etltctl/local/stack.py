@@ -33,6 +33,7 @@ def describe_stack(settings: Settings, environ: Mapping[str, str]) -> dict[str, 
             "max_scan_bytes": max(settings.athena.max_scan_bytes, LEAST_LIMIT_BYTES),
         },
         "jobs": [_job(name, settings) for name in settings.glue.jobs],
+        "roles": sorted(settings.governance.roles),
         "connections": [_connection(name, settings, environ) for name in settings.sources],
         "data_pack": environ.get("ETLTCTL_DATA_PACK") or None,
     }

@@ -16,10 +16,11 @@ from uuid import uuid4
 
 import duckdb
 
+from etltctl.local.athena import unload
 from etltctl.local.athena.dialect import QueryError, parse
 from etltctl.local.athena.engine import Answer, run
 from etltctl.local.athena.records import LIVE, Record
-from etltctl.local.athena.tables import Catalog
+from etltctl.local.athena.tables import Catalog, Guard, Lake
 from etltctl.local.s3 import S3Directory
 from etltctl.local.wire import AwsError, Operation
 
@@ -34,13 +35,16 @@ class _TooMuchError(Exception):
 class AthenaService:
     """The query executions of one state folder.
 
-    Bytes scanned are the sizes of all files of the tables a query reads, after its partitions are known.
+    Bytes scanned are the sizes of all files of the tables a query reads, after its partitions are known. A `guard` is
+    asked before a table is read.
     """
 
-    def __init__(self, state: Path, directory: S3Directory, catalog: Catalog) -> None:
+    def __init__(
+        self, state: Path, directory: S3Directory, catalog: Catalog, guard: Guard | None = None
+    ) -> None:
         self._folder = state / "athena"
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._directory, self._catalog = directory, catalog
+        self._directory, self._catalog, self._guard = directory, catalog, guard
         self._lock = RLock()
         self._workers = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="athena")
         self._engines: dict[str, duckdb.DuckDBPyConnection] = {}
@@ -57,8 +61,8 @@ class AthenaService:
             "AmazonAthena.GetQueryResults": self.results,
         }
 
-    def start(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Starts a query; the same token and query give the same execution."""
+    def start(self, body: dict[str, Any], caller: str = "") -> dict[str, Any]:
+        """Starts a query of the caller; the same token and query give the same execution."""
         sql, token = body["QueryString"], body.get("ClientRequestToken", "")
         workgroup = body.get("WorkGroup", "primary")
         output = self._output_location(body, workgroup)
@@ -78,6 +82,7 @@ class AthenaService:
                 f"{output.rstrip('/')}/{query_id}.csv" if output else "",
                 token,
                 body.get("ExecutionParameters") or [],
+                caller=caller,
             )
             self._records[query_id] = record
             self._keep(record)
@@ -158,15 +163,10 @@ class AthenaService:
             engine = self._engines[record.id] = duckdb.connect()
         started = time.monotonic()
         try:
-            answer = run(
-                parse(record.sql),
-                record.parameters,
-                record.database,
-                engine,
-                self._catalog,
-                self._directory,
-                partial(self._plan, record),
-            )
+            lake = Lake(self._catalog, self._directory, self._guard, record.caller)
+            place = (record.parameters, record.database, engine, lake, partial(self._plan, record))
+            is_unload = unload.is_unload(record.sql)
+            answer = unload.unload(record.sql, *place) if is_unload else run(parse(record.sql), *place)
             self._write(record, answer)
             record.scanned, record.engine_ms = answer.scanned, int((time.monotonic() - started) * 1000)
             record.columns, record.statement = [list(column) for column in answer.columns], answer.statement
@@ -195,7 +195,9 @@ class AthenaService:
 
     def _write(self, record: Record, answer: Answer) -> None:
         """The rows for GetQueryResults and the CSV on S3, as Athena writes it: all quoted, null as nothing."""
-        header = [[name for name, *_ in answer.columns]] if answer.statement == "DML" else []
+        header = (
+            [[name for name, *_ in answer.columns]] if answer.columns and answer.statement == "DML" else []
+        )
         rows = header + answer.rows
         with (self._folder / f"{record.id}.rows").open("w") as file:
             file.writelines(json.dumps(row) + "\n" for row in rows)

@@ -28,6 +28,7 @@ class Record:
     engine_ms: int = 0
     columns: list[list[Any]] = field(default_factory=list)
     statement: str = "DML"
+    caller: str = ""
 
     def told(self) -> dict[str, Any]:
         """The execution in Athena's own shape."""
