@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import boto3
 import pytest
 from served import Served, serve
 
@@ -17,11 +18,26 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield served
 
 
+@pytest.fixture(scope="session")
+def lake_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One kept server for all tests whose lakes have names of their own."""
+    with serve(tmp_path_factory.mktemp("state"), "--keep") as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def boto_session() -> boto3.Session:
+    """One session: the services' descriptions are read once."""
+    return boto3.Session(region_name="us-east-1")
+
+
 @pytest.fixture
-def aws(server: Served, monkeypatch: pytest.MonkeyPatch) -> Aws:
+def aws(server: Served, monkeypatch: pytest.MonkeyPatch, boto_session: boto3.Session) -> Aws:
     """The library's own clients, led to the server."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.port}")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    return Aws(region="us-east-1")
+    made = Aws(region="us-east-1")
+    made.__dict__["_session"] = boto_session
+    return made

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,6 +19,12 @@ from etltctl.errors import BlockedError, ExitCode, UnverifiedError
 
 Make = Callable[[str], SmallLake]
 GOOD = [{"city": "a", "day": 1, "speed": 3.0}, {"city": "a", "day": 2, "speed": None}]
+
+
+@pytest.fixture(scope="module")
+def server(lake_server: Served) -> Served:
+    """The server of all small lakes."""
+    return lake_server
 
 
 @pytest.fixture
@@ -116,3 +124,18 @@ def test_one_query_a_table_when_all_is_well(make: Make) -> None:
     athena.meta.events.register("before-call.athena", lambda model, **_: calls.append(model.name))
     small.lake.publish({"gold.one": small.write("gold.one", "v1", GOOD)})
     assert calls.count("StartQueryExecution") == 1
+
+
+def test_what_an_audit_that_died_left_in_the_catalog_goes_with_a_later_one(make: Make) -> None:
+    small = make("min_rows = 1")
+    small.publish("v1")
+    catalog, database = small.lake.catalog, small.settings.athena.databases["gold"]
+    staged = small.lake._stage("gold.one", small.write("gold.one", "v2", [{"version": "v2", "n": 1}]))
+    catalog.stage(replace(staged.table, name=f"{STAGING}one_x"))
+    now = datetime.now(UTC)
+    catalog.unstage_older(database, now - timedelta(days=1))
+    assert f"{STAGING}one_x" in {table["Name"] for table in catalog.tables(database)}
+    catalog.unstage_older(database, now + timedelta(hours=1))
+    assert {table["Name"] for table in catalog.tables(database)} == {"one", "two"}
+    with pytest.raises(ValueError, match="is not a table that stands for a version"):
+        catalog.unstage(database, "one")

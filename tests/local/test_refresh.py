@@ -17,6 +17,12 @@ from etltctl.errors import BlockedError, ServiceError
 from etltctl.publishing import Lake
 
 
+@pytest.fixture(scope="module")
+def server(lake_server: Served) -> Served:
+    """The server of all small lakes."""
+    return lake_server
+
+
 @pytest.fixture
 def events(server: Served, aws: Aws, tmp_path: Path) -> Iterator[SmallLake]:
     """A lake with bronze.events, which somebody else writes, partitioned by day."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from etltctl.aws import Aws, translated
@@ -133,6 +134,16 @@ class Catalog:
         """Makes a table that stands for a version nobody shall see yet; its name begins with `STAGING`."""
         _require_staging(table.name)
         self.put(table, self.table(table.database, table.name))
+
+    def unstage_older(self, database: str, than: datetime) -> None:
+        """Removes such tables of the database that a process which died has left behind, and no other."""
+        with translated("glue", database=database):
+            pages = self.aws.client("glue").get_paginator("get_tables")
+            asked = pages.paginate(DatabaseName=database, Expression=f"{STAGING}*")
+            found = [table for page in asked for table in page["TableList"]]
+        for table in found:
+            if table["Name"].startswith(STAGING) and table.get("CreateTime", than) < than:
+                self.unstage(database, table["Name"])
 
     def unstage(self, database: str, name: str) -> None:
         """Removes such a table again, and refuses to remove any other."""

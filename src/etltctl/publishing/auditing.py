@@ -9,13 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from etltctl.athena import Athena, typed
 from etltctl.catalog import STAGING, Catalog, Described, Table
 from etltctl.errors import BlockedError, EtltctlError, RunFailedError, UnverifiedError
-from etltctl.publishing.history import History
+from etltctl.publishing.history import History, utc_now
 from etltctl.publishing.places import Places
 from etltctl.publishing.rules import Rule, counting_sql, quoted, sql_rules, tables_named
 from etltctl.s3 import Footer
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 AT_ONCE = 4
+LEFT_BEHIND = timedelta(days=1)  # no audit takes so long: what is older belongs to a process that died
 NOTED = frozenset({"evolve"})  # reactions that let rows pass that break a rule
 
 
@@ -129,6 +131,9 @@ class Auditor:
             for table in made:
                 with suppress(EtltctlError):  # the name says what it is, and no listing shows it
                     self.catalog.unstage(table.database, table.name)
+            for database in {table.database for table in made}:
+                with suppress(EtltctlError):
+                    self.catalog.unstage_older(database, utc_now() - LEFT_BEHIND)
 
     def _ask(self, names: Mapping[str, str], table: str) -> list[Finding]:
         declared = self.settings.rules(table)
