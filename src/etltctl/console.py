@@ -179,10 +179,12 @@ class Console:
         kind, _, what = event["step"].partition(":")
         label = {"sync": "sync", "athena": "athena refresh"}.get(kind, what)
         tables = event.get("tables", {})
-        amount = f"{event['rows']:,} rows" if kind != "athena" else f"{len(tables)} tables up to date"
+        amount = f"{len(tables)} tables up to date" if kind == "athena" else _amount(event.get("rows"))
         done = {"sync": f"proven {event['rows']:,} of {_count(event.get('reported_rows'))}"}.get(kind, "")
         if kind == "glue":
             done = f"published {len(tables)} {'table' if len(tables) == 1 else 'tables'}{_audited(tables)}"
+        if kind == "tableau":
+            done = f"{'extract of' if tables else 'refreshed'} {event['datasource']}"
         if event["verb"] == "reused":
             done = "as before"
         if event.get("usd"):
@@ -262,6 +264,10 @@ def _audited(tables: Mapping[str, Any]) -> str:
     told += [f"{count:,} {name}" for name, count in counts.items() if count]
     told += [f"{flag} {count:,}" for flag, count in flags.items()]
     return f" · {', '.join(told)}" if told else ""
+
+
+def _amount(rows: int | None) -> str:
+    return "" if rows is None else f"{rows:,} rows"
 
 
 def _count(value: object) -> str:

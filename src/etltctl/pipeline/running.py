@@ -89,9 +89,11 @@ def take_up(events: Sequence[Event], settings: Settings, wish: Wish | None = Non
 
 
 def check_exists(step: Step, settings: Settings) -> None:
-    """Raises UsageError with the nearest name if the settings have no such source or Glue job."""
+    """Raises UsageError with the nearest name if the settings have no such source, Glue job or data source."""
     if step.kind == "sync":
         known(settings.sources, step.name, "source")
+    elif step.kind == "tableau":
+        known(settings.tableau.datasources, step.name, "data source")
     else:
         known(settings.glue.jobs, step.name, "Glue job")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -49,6 +50,22 @@ def run(
         return Answer([], [], 0, "DDL")
     if isinstance(query, exp.Command | exp.Show | exp.Describe):
         return _describe(query, database, lake)
+    with answered(query, parameters, database, engine, lake, on_plan) as (done, scanned):
+        described = done.description or []
+        rows = [[as_text(value) for value in row] for row in done.fetchall()]
+    return Answer([_column(str(name), str(kind)) for name, kind, *_ in described], rows, scanned)
+
+
+@contextmanager
+def answered(
+    query: exp.Expr,
+    parameters: Sequence[str],
+    database: str,
+    engine: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    on_plan: Callable[[int], None] | None = None,
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, int]]:
+    """The executed query, its result still to be fetched inside, and the bytes of the files behind it."""
     if not isinstance(query, exp.Query):
         raise QueryError("NOT_SUPPORTED", f"the embedded Athena does not model {query.key.upper()}")
     query = views.expanded(_with_parameters(query, parameters), database, lake.catalog)
@@ -64,19 +81,12 @@ def run(
     sql = translate(query, database, columns)
     _confine(engine, lake.directory)
     try:
-        done = engine.execute(sql)
-        described = done.description or []
-        rows = [[as_text(value) for value in row] for row in done.fetchall()]
+        yield engine.execute(sql), scanned
     except duckdb.InterruptException:
         raise
     except duckdb.Error as error:
         is_narrowed = any(table.parts is not None for table in tables)
         raise _in_athena_s_words(error, is_narrowed=is_narrowed) from error
-    return Answer(
-        [_column(str(name), str(kind)) for name, kind, *_ in described],
-        rows,
-        scanned,
-    )
 
 
 def _columns_of(database: str, lake: Lake, query: exp.Expr) -> list[Column]:

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 import duckdb
 
+from etltctl.local.athena import unload
 from etltctl.local.athena.dialect import QueryError, parse
 from etltctl.local.athena.engine import Answer, run
 from etltctl.local.athena.records import LIVE, Record
@@ -163,14 +164,9 @@ class AthenaService:
         started = time.monotonic()
         try:
             lake = Lake(self._catalog, self._directory, self._guard, record.caller)
-            answer = run(
-                parse(record.sql),
-                record.parameters,
-                record.database,
-                engine,
-                lake,
-                partial(self._plan, record),
-            )
+            place = (record.parameters, record.database, engine, lake, partial(self._plan, record))
+            is_unload = unload.is_unload(record.sql)
+            answer = unload.unload(record.sql, *place) if is_unload else run(parse(record.sql), *place)
             self._write(record, answer)
             record.scanned, record.engine_ms = answer.scanned, int((time.monotonic() - started) * 1000)
             record.columns, record.statement = [list(column) for column in answer.columns], answer.statement
@@ -199,7 +195,9 @@ class AthenaService:
 
     def _write(self, record: Record, answer: Answer) -> None:
         """The rows for GetQueryResults and the CSV on S3, as Athena writes it: all quoted, null as nothing."""
-        header = [[name for name, *_ in answer.columns]] if answer.statement == "DML" else []
+        header = (
+            [[name for name, *_ in answer.columns]] if answer.columns and answer.statement == "DML" else []
+        )
         rows = header + answer.rows
         with (self._folder / f"{record.id}.rows").open("w") as file:
             file.writelines(json.dumps(row) + "\n" for row in rows)
