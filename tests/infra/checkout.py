@@ -56,7 +56,7 @@ class Checkout(Workplace):
             "ETLTCTL_ENV": "aws",
             "ETLTCTL__AWS__PROFILE": "",
         }
-        return cls(folder, environ, account, project)
+        return cls(folder, environ, account=account, project=project)
 
     def settings(self, **flags: Any) -> Settings:
         """The settings as the command reads them, with these on top."""

@@ -26,7 +26,7 @@ SERVICES = (
         ),
         ("objects are files you can open; any credentials are good",),
         (
-            "versioning, policies, encryption beyond their records; ACLs, classes, a key that is both object and folder",
+            "versioning, policies, encryption beyond records; ACLs, classes, a key that is both object and folder",
         ),
     ),
     Fidelity(
