@@ -9,7 +9,13 @@ from pathlib import Path
 from etltctl.local import fidelity
 
 SOURCES = Path(fidelity.__file__).parent
-SERVICE_NAMES = {"AWSGlue": "Glue", "AmazonAthena": "Athena", "Logs_20140328": "CloudWatch Logs"}
+SERVICE_NAMES = {
+    "AWSGlue": "Glue",
+    "AmazonAthena": "Athena",
+    "Logs_20140328": "CloudWatch Logs",
+    "LakeFormation": "Lake Formation",
+    "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101": "CloudTrail",
+}
 
 
 def endpoints_table() -> str:
@@ -44,11 +50,16 @@ def endpoints_page() -> str:
 def aws_operations() -> dict[str, list[str]]:
     """The operations the server itself answers, by service: those it was made with, in a folder of its own."""
     from etltctl.local.application import Application
+    from etltctl.local.identities import ACTIONS
 
     with tempfile.TemporaryDirectory() as folder:
         application = Application(Path(folder), "http://127.0.0.1:1")
         try:
             names = {*application._operations, *application._log_operations}
+            names |= {
+                f"LakeFormation{path.replace('/', '.')}" for path in application._of_caller if "/" in path
+            }
+            names |= {f"STS.{action}" for action in ACTIONS}
         finally:
             application.close()
     found: dict[str, list[str]] = {}

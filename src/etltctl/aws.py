@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,6 +32,28 @@ ACCESS_CODES = frozenset(
 )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Identity:
+    """Who calls: the account's 12 digits and the ARN of the user or the assumed role's session."""
+
+    account: str
+    arn: str
+
+    @property
+    def principal(self) -> str:
+        """The user or role behind the session, as an ARN; the path of an assumed role is not told by STS."""
+        found = re.fullmatch(r"(arn:[^:]+):sts::(\d+):assumed-role/([^/]+)/.+", self.arn)
+        return f"{found[1]}:iam::{found[2]}:role/{found[3]}" if found else self.arn
+
+    def arn_of(self, name: str) -> str:
+        """The ARN that `role:NAME` or `user:NAME` stands for in this account; anything else is told as it is."""
+        kind, _, rest = name.partition(":")
+        if kind not in {"role", "user"}:
+            return name
+        partition = ":".join(self.arn.split(":")[:2])
+        return f"{partition}:iam::{self.account}:{kind}/{rest}"
+
+
 @dataclass
 class Aws:
     """Clients of one account and region; `AWS_ENDPOINT_URL` and its kin are honoured by botocore itself."""
@@ -38,6 +61,7 @@ class Aws:
     profile: str | None = None
     region: str | None = None
     policy: RetryPolicy = field(default_factory=RetryPolicy)
+    credentials: tuple[str, str, str] | None = field(default=None, repr=False)  # key, secret, session token
     _clients: dict[tuple[str, bool], Any] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
@@ -59,6 +83,24 @@ class Aws:
         """A client that sends every call once, for calls that start paid work."""
         return self._client(service, starts=True)
 
+    def identity(self) -> Identity:
+        """Who calls: the account and the principal, as STS tells."""
+        with translated("sts"):
+            answer = self.client("sts").get_caller_identity()
+        return Identity(answer["Account"], answer["Arn"])
+
+    def assuming(self, role: str) -> Aws:
+        """The same account and region as the role (an ARN), with credentials that STS gives for an hour.
+
+        Raises AccessError if STS does not let the caller assume it.
+        """
+        with translated("sts", role=role):
+            answer = self.client("sts").assume_role(RoleArn=role, RoleSessionName="etltctl")
+        given = answer["Credentials"]
+        credentials = (given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+        region = self.region or self._session.region_name
+        return Aws(region=region, policy=self.policy, credentials=credentials)
+
     def fetch_secret(self, reference: str) -> str:
         """The value behind `ssm:/path` or `secretsmanager:id#key`; without `#key` the whole secret."""
         kind, _, place = reference.partition(":")
@@ -77,6 +119,12 @@ class Aws:
             hint = "the part after # names a key of the secret's JSON object"
             raise ConfigurationError(f"secret {name} has no key {key}", hint=hint) from error
 
+    def reveal(self, reference: str, setting: str) -> str:
+        """The value behind a secret's reference; `setting` is named if there is none."""
+        from etltctl.settings import resolve_secret
+
+        return resolve_secret(reference, setting=setting, fetch=self.fetch_secret)
+
     def _client(self, service: str, *, starts: bool) -> Any:
         from botocore.config import Config
 
@@ -92,7 +140,15 @@ class Aws:
         import boto3
 
         keep_quiet(*TALKATIVE)
-        return boto3.Session(profile_name=self.profile or None, region_name=self.region)
+        if self.credentials is None:
+            return boto3.Session(profile_name=self.profile or None, region_name=self.region)
+        key, secret, token = self.credentials
+        return boto3.Session(
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+            aws_session_token=token,
+            region_name=self.region,
+        )
 
 
 def keep_quiet(*loggers: str, least: int = logging.INFO) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from etltctl.aws import Aws, translated
+from etltctl.aws import Aws, Identity, translated
 from etltctl.errors import EtltctlError, ServiceError, UnreachableError
 
 NOT_THERE = frozenset(
@@ -23,20 +22,6 @@ GREETINGS: dict[str, Callable[[Any], Any]] = {
     "athena": lambda client: client.list_work_groups(MaxResults=1),
     "logs": lambda client: client.describe_log_groups(limit=1),
 }
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Who AWS says is calling: an ARN and its account."""
-
-    arn: str
-    account: str
-
-    @property
-    def principal(self) -> str:
-        """The ARN that policies are attached to: an assumed role's session is told by its role."""
-        role = re.fullmatch(r"arn:(aws[\w-]*):sts::(\d+):assumed-role/([^/]+)/.*", self.arn)
-        return f"arn:{role[1]}:iam::{role[2]}:role/{role[3]}" if role else self.arn
 
 
 @dataclass(frozen=True)
@@ -61,11 +46,9 @@ class Inspection:
                 raise
             raise UnreachableError(error.message, code=error.code, hint=error.hint) from error
 
-    def caller(self) -> Caller:
+    def caller(self) -> Identity:
         """Who is calling, as AWS sees it."""
-        with translated("sts"):
-            answer = self.aws.client("sts").get_caller_identity()
-        return Caller(answer["Arn"], answer["Account"])
+        return self.aws.identity()
 
     def their_time(self) -> datetime | None:
         """What AWS's clock says, from the Date header of an answer, even of one that refuses."""

@@ -235,6 +235,23 @@ class Waiter:
         )
 
 
+@dataclass
+class Pace:
+    """Keeps calls apart so that there are at most so many a second; sleeps are in seconds."""
+
+    per_second: float
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    _next: float = 0.0
+
+    def take(self) -> None:
+        """Waits until the next call is due."""
+        now = self.clock()
+        if now < self._next:
+            self.sleep(self._next - now)
+        self._next = max(now, self._next) + 1 / self.per_second
+
+
 def _of(found: Mapping[str, R] | Trouble, key: str) -> R | Trouble:
     if isinstance(found, Trouble):
         return found

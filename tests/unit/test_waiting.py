@@ -13,7 +13,7 @@ import pytest
 from etltctl.errors import AccessError, ServiceError, UnreachableError, WaitTimeoutError
 from etltctl.runs import JobRun, Run
 from etltctl.schedule import schedule
-from etltctl.waiting import Waiter, doze
+from etltctl.waiting import Pace, Waiter, doze
 
 
 @dataclass
@@ -292,3 +292,12 @@ def test_a_job_of_two_kinds_of_runs_is_looked_at_where_either_ends() -> None:
     planned = schedule((*short, *long)).looks
     assert len([at for at in planned if 90 < at < 110]) > 5
     assert len([at for at in planned if 290 < at < 310]) > 2 * len([at for at in planned if 120 < at < 280])
+
+
+def test_calls_are_kept_apart_so_that_there_are_at_most_so_many_a_second() -> None:
+    slept: list[float] = []
+    clock = iter((0.0, 0.1, 2.0))
+    pace = Pace(2.0, clock=lambda: next(clock), sleep=slept.append)
+    for _ in range(3):
+        pace.take()
+    assert slept == [pytest.approx(0.4)]

@@ -16,6 +16,7 @@ PARQUET = {
 }
 # What of GetTable's answer UpdateTable takes back; it refuses the rest, such as the times.
 TABLE_INPUT = ("Name", "Description", "Owner", "Retention", "StorageDescriptor", "PartitionKeys", "TableType")
+DATABASE_INPUT = ("Description", "LocationUri", "Parameters", "TargetDatabase", "FederatedDatabase")
 STAGING = "etltctl_audit_"  # begins the name of every table that stands for a version that is being looked at
 LOST = frozenset({"ConcurrentModificationException", "AlreadyExistsException"})
 
@@ -53,6 +54,25 @@ class Catalog:
         except ServiceError as error:
             if error.code != "AlreadyExistsException":
                 raise
+
+    def database(self, name: str) -> dict[str, Any] | None:
+        """The database as Glue describes it, or None."""
+        try:
+            with translated("glue", database=name):
+                answer = self.aws.client("glue").get_database(Name=name)
+        except ServiceError as error:
+            if error.code == "EntityNotFoundException":
+                return None
+            raise
+        return dict(answer["Database"])
+
+    def govern_new_tables(self, name: str) -> None:
+        """Gives nobody anything on tables that are made in the database from now on."""
+        current = self.database(name) or {}
+        kept = {key: current[key] for key in DATABASE_INPUT if current.get(key) is not None}
+        wanted = {**kept, "Name": name, "CreateTableDefaultPermissions": []}
+        with translated("glue", database=name):
+            self.aws.client("glue").update_database(Name=name, DatabaseInput=wanted)
 
     def table(self, database: str, name: str) -> dict[str, Any] | None:
         """The table as Glue describes it, or None."""

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from etltctl.doctor import account, config, jobs, machine, sources
+from etltctl.doctor import account, config, governing, jobs, machine, sources
 from etltctl.doctor.findings import Area, Finding, Status, fail, failed, ok, shortened, skip
 from etltctl.doctor.patient import Patient
 from etltctl.errors import AccessError, ConfigurationError, EtltctlError, ExitCode
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Check = Callable[[Patient], Iterable[Finding]]
 LOCAL = "local"
-BEHIND_AWS = frozenset({Area.PERMISSIONS, Area.BUCKETS, Area.GLUE, Area.ATHENA})
+BEHIND_AWS = frozenset({Area.PERMISSIONS, Area.BUCKETS, Area.GLUE, Area.ATHENA, Area.GOVERNANCE})
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ SERVICES = (
     Look(Area.ATHENA, "workgroup", jobs.check_workgroup),
     Look(Area.AIRBYTE, "api", sources.check_api),
     Look(Area.AIRBYTE, "connections", sources.check_connections),
+    Look(Area.GOVERNANCE, "lake formation", governing.check_access),
 )
 
 

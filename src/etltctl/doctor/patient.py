@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from etltctl.aws import Aws
-from etltctl.inspection import Caller, Inspection
+from etltctl.aws import Aws, Identity
+from etltctl.inspection import Inspection
 from etltctl.retrying import RetryPolicy
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Patient:
         return Inspection(self.aws)
 
     @cached_property
-    def caller(self) -> Caller:
+    def caller(self) -> Identity:
         """Who is calling; raises AccessError if AWS does not know."""
         return self.inspection.caller()
 
@@ -46,16 +46,8 @@ class Patient:
         """Airbyte, as the settings' application."""
         from etltctl.airbyte import Airbyte
 
-        told = self.settings.airbyte
-        return Airbyte(
-            told.url,
-            self.reveal(told.client_id, "airbyte.client_id"),
-            self.reveal(told.client_secret, "airbyte.client_secret"),
-            policy=ASK_ONCE,
-        )
+        return Airbyte.from_settings(self.settings, self.aws.reveal, ASK_ONCE)
 
     def reveal(self, reference: str, setting: str) -> str:
         """The value behind a secret's reference, never to be shown; raises ConfigurationError if there is none."""
-        from etltctl.settings import resolve_secret
-
-        return resolve_secret(reference, setting=setting, fetch=self.aws.fetch_secret)
+        return self.aws.reveal(reference, setting)

@@ -7,17 +7,21 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from werkzeug.wrappers import Request, Response
 
 from etltctl.local.cloudformation import CloudFormationApi
 from etltctl.local.control_plane import Catalog, ControlPlane
+from etltctl.local.events import EventHistory
 from etltctl.local.glue import GlueRuns
+from etltctl.local.identities import Identities
+from etltctl.local.lakeformation import Guard, LakeFormationService
 from etltctl.local.logs import GROUPS, GlueLogs
 from etltctl.local.provisioning import provision
 from etltctl.local.s3 import S3Api, S3Directory
 from etltctl.local.spark import SparkPool
-from etltctl.local.wire import Operation, answer, operation_name
+from etltctl.local.wire import CallerOperation, Operation, answer, operation_name
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -39,16 +43,27 @@ class Application:
         self._s3 = S3Api(self._directory)
         self._spark = SparkPool(state / "glue" / "spark", state / "s3", self._directory.buckets, url)
         self._glue = GlueRuns(state / "glue" / "runs", self._directory, self._find_job, self._spark)
-        self._athena = AthenaService(state, self._directory, catalog)
+        self._identities = Identities(self._find_principal)
+        history = EventHistory(state / "cloudtrail" / "events.ndjson")
+        self._governance = LakeFormationService(
+            state, catalog, self._identities.is_principal, lambda: self._plane.catalog_changes
+        )
+        self._athena = AthenaService(state, self._directory, catalog, Guard(self._governance, history.record))
         self._airbyte = AirbyteService(state, self._directory, lambda: url, self._spark.warm)
         self._stacks = CloudFormationApi(url)
         logs = GlueLogs(self._glue.log_file, self._glue.run_ids)
         self._log_operations = logs.operations()
         self._operations: dict[str, Operation] = {
             "AWSGlue.UpdateTable": self._plane.update_table,
+            "AWSGlue.CreateDatabase": self._create_database,
             "AmazonSSM.GetParameter": self._plane.get_parameter,
             **self._glue.operations(),
             **self._athena.operations(),
+            **history.operations(),
+        }
+        self._of_caller: dict[str, CallerOperation] = {
+            "AmazonAthena.StartQueryExecution": self._athena.start,
+            **{f"/{name}": do for name, do in self._governance.operations().items()},
         }
         self._roles: set[str] = set()
         self._mounted: dict[str, WSGIApplication] = {
@@ -68,7 +83,10 @@ class Application:
     def set_up(self, stack: Mapping[str, Any]) -> dict[str, Any]:
         """Makes the stack exist; returns the connections' ids. Raises AwsError, OSError, KeyError or ValueError."""
         provision(stack, self._directory, self._call)
-        self._roles |= {job["role"] for job in stack.get("jobs", ()) if job.get("role")}
+        self._roles |= {
+            *stack.get("roles", ()),
+            *(job["role"] for job in stack.get("jobs", ()) if job.get("role")),
+        }
         ids = self._airbyte.configure(stack.get("connections", []), stack.get("data_pack"))
         if stack.get("warm"):
             self._spark.warm()
@@ -95,20 +113,33 @@ class Application:
         if service == "cloudformation":
             return self._stacks
         request = Request(environ)
-        scope = SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
-        if scope and scope[1] == "iam":
+        if service == "sts" and (told := self._identities.answer(request, _form(request))):
+            return told
+        if service == "iam":
             self._make_roles()
         operation = self._find_operation(request)
         return partial(_perform, operation, request) if operation else self._plane
 
     def _find_operation(self, request: Request) -> Operation | None:
-        name = operation_name(request)
+        name = operation_name(request) or (
+            request.path if _service(request.environ) == "lakeformation" else ""
+        )
+        if name in self._of_caller:
+            return partial(self._of_caller[name], caller=self._identities.caller(request))
         if name in self._log_operations and any(group.encode() in _peek(request) for group in GROUPS):
             return self._log_operations[name]
         return self._operations.get(name)
 
+    def _create_database(self, body: dict[str, Any]) -> dict[str, Any]:
+        governed = {**body, "DatabaseInput": self._governance.open_new_tables(body.get("DatabaseInput", {}))}
+        return self._plane.call("AWSGlue.CreateDatabase", governed)
+
+    def _find_principal(self, kind: str, name: str) -> str:
+        self._make_roles()
+        return self._plane.find_principal(kind, name)
+
     def _make_roles(self) -> None:
-        """The jobs' roles, made when somebody asks: loading IAM takes a quarter of a second that no run needs."""
+        """The roles of jobs and governance, made when somebody asks: loading IAM takes a quarter of a second."""
         while self._roles:
             self._plane.make_role(self._roles.pop())
 
@@ -134,6 +165,11 @@ def _service(environ: WSGIEnvironment) -> str:
     if scope := SCOPE.search(authorization):
         return scope[1]
     return "" if authorization or "HTTP_X_AMZ_TARGET" in environ else "s3"
+
+
+def _form(request: Request) -> dict[str, str]:
+    """The fields of a form, left for whoever answers."""
+    return dict(parse_qsl(_peek(request).decode()))
 
 
 def _peek(request: Request) -> bytes:

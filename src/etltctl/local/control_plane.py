@@ -53,6 +53,7 @@ class ControlPlane:
         self._snapshot = snapshot
         self._pickled: dict[str, bytes] = {}
         self._lock = RLock()
+        self.catalog_changes = 0  # counted, so that nobody need look through the catalog in vain
         self._app: WSGIApplication | None = None
         self._later: Timer | None = None
         Thread(target=self._loaded, daemon=True).start()
@@ -62,6 +63,8 @@ class ControlPlane:
         operation = _operation(environ)
         with self._lock:
             answer = b"".join(self._loaded()(environ, start_response))
+            if not LOOKING.match(operation):
+                self.catalog_changes += _service(environ) == "glue"
             if operation in BATCHES and self._later is None:
                 self._later = Timer(KEPT_WITHIN_S, self.close)
                 self._later.daemon = True
@@ -101,21 +104,29 @@ class ControlPlane:
             )
         return answer
 
+    def find_principal(self, kind: str, name: str) -> str:
+        """The ARN of IAM's `role` or `user` of this name; empty if there is none."""
+        text = self._ask_iam(f"Get{kind.capitalize()}", **{f"{kind.capitalize()}Name": name})
+        found = re.search(r"<Arn>([^<]+)</Arn>", text)
+        return found[1] if found else ""
+
     def make_role(self, name: str) -> None:
-        """An IAM role that Glue may take, unless it is there."""
+        """An IAM role that Glue may take (a name, with its path if it has one), unless it is there."""
+        path, _, bare = name.rpartition("/")
+        where = {"Path": f"/{path}/"} if path else {}
+        self._ask_iam("CreateRole", RoleName=bare, AssumeRolePolicyDocument=json.dumps(GLUE_TRUST), **where)
+
+    def _ask_iam(self, action: str, **parameters: str) -> str:
+        """IAM's answer, which is XML; empty for an error."""
         from werkzeug.test import Client
 
         scope = "Credential=etltctl/20000101/us-east-1/iam/aws4_request"
-        Client(self).post(
+        response = Client(self).post(
             "/",
             headers={"Host": "iam.amazonaws.com", "Authorization": f"AWS4-HMAC-SHA256 {scope}"},
-            data={
-                "Action": "CreateRole",
-                "Version": "2010-05-08",
-                "RoleName": name,
-                "AssumeRolePolicyDocument": json.dumps(GLUE_TRUST),
-            },
+            data={"Action": action, "Version": "2010-05-08", **parameters},
         )
+        return response.get_data(as_text=True) if response.status_code < 400 else ""
 
     def update_table(self, body: dict[str, Any]) -> dict[str, Any]:
         """Glue's UpdateTable with its compare-and-swap, which moto leaves out."""
@@ -213,6 +224,11 @@ class Catalog:
     def get_tables(self, database: str) -> list[dict[str, Any]]:
         """Every table of the database; none if there is no such database."""
         return self._found("AWSGlue.GetTables", {"DatabaseName": database}, "TableList") or []
+
+    def get_database(self, name: str) -> dict[str, Any] | None:
+        """The database, or None."""
+        database: dict[str, Any] | None = self._found("AWSGlue.GetDatabase", {"Name": name}, "Database")
+        return database
 
     def get_databases(self) -> list[str]:
         """The names of the databases."""

@@ -26,21 +26,26 @@ SERVICES = (
         ),
         ("objects are files you can open; any credentials are good",),
         (
-            "versioning, policies, encryption beyond records; ACLs, classes, a key that is both object and folder",
+            "versioning, policies and encryption beyond their records; ACLs; a key that is both object and folder",
         ),
     ),
     Fidelity(
         "Airbyte",
-        "the public API with tokens, jobs, states and 409s; extracts for real",
+        "the public API with tokens, jobs, resources, 409s; extracts for real",
         (
             "tokens that expire, job states and their order, `try-again-later`, problems as JSON, pages of lists",
             "the S3 destination's Parquet: file names, `_airbyte_` columns, generations, types",
+            "sources, destinations, connections, low-code definitions: made, changed, deleted; secrets masked",
         ),
         (
-            "one attempt a job; connections come from the settings",
-            "MongoDB is read by `find`, not by change streams",
+            "one attempt a job; the settings' own connections are there from the start and not changed over the API",
+            "MongoDB is read by `find`, not by change streams; a low-code source by etltctl's own extractor",
+            "what is made over the API, secrets too, is in a file of its owner's",
         ),
-        ("CDC, schedules, refreshes and clears, destinations other than S3",),
+        (
+            "CDC, schedules that start syncs, refreshes and clears, discovery, incremental syncs",
+            "sources other than MongoDB and Ergast-compatible APIs, destinations other than S3, workspaces and tags",
+        ),
     ),
     Fidelity(
         "Glue",
@@ -57,20 +62,32 @@ SERVICES = (
         "your SQL, translated to DuckDB over the catalog's tables",
         (
             "query states, results as CSV on S3 and by page, column types, errors in Athena's words",
-            "client request tokens, workgroups with their output location",
+            "client request tokens, workgroups with their output location; UNLOAD to Parquet",
         ),
         ("DuckDB has functions and implicit casts that Athena refuses; bytes scanned are the files' sizes",),
         ("EXPLAIN, SHOW CREATE TABLE, DDL, `information_schema`, federated queries",),
     ),
     Fidelity(
-        "Catalog, IAM, Lake Formation and the rest",
-        "moto",
+        "Lake Formation",
+        "LF-tags, data cells filters, grants, opt-ins, enforced by the embedded Athena for roles taken on through STS",
         (
-            "databases, tables, partitions, compare-and-swap of table versions",
-            "roles, grants and secrets as records",
+            "ALL and SELECT listed expanded, failures in the body of a success, pages, limits, refusals",
+            "columns and rows a role is not granted are not there; every read of a registered table is in CloudTrail",
         ),
+        (
+            "whoever uses the machine administers and sees everything; cells of several filters are nulled one by one",
+            "filters count for locations that are not registered too",
+        ),
+        (
+            "S3, Glue jobs and the catalog's own API let every role at everything; cross-account, RLS policies",
+        ),
+    ),
+    Fidelity(
+        "Catalog, IAM and the rest",
+        "moto",
+        ("databases, tables, partitions, compare-and-swap of table versions", "roles and secrets as records"),
         ("records outlive the server",),
-        ("IAM and Lake Formation are recorded, not enforced; policies are not simulated",),
+        ("IAM is recorded, not enforced; policies are not simulated",),
     ),
     Fidelity(
         "CloudFormation",

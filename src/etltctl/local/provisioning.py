@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from etltctl.local.s3 import S3Directory
 
 MODULE_SUFFIXES = (".py", ".zip", ".egg", ".whl")
-
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 
@@ -38,6 +37,8 @@ def _provide_workgroup(workgroup: Mapping[str, Any], call: Call) -> None:
         "EnforceWorkGroupConfiguration": True,
         **({"BytesScannedCutoffPerQuery": cutoff} if cutoff else {}),
     }
+    if limit := workgroup.get("max_scan_bytes"):
+        configuration["BytesScannedCutoffPerQuery"] = limit
     asked = {"Name": workgroup["name"], "Configuration": configuration}
     _create(call, "AmazonAthena.CreateWorkGroup", asked, "InvalidRequestException")
 

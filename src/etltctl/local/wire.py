@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from werkzeug.wrappers import Request, Response
 
 Operation = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+class CallerOperation(Protocol):
+    """An operation whose answer depends on who asks."""
+
+    def __call__(self, body: dict[str, Any], caller: str) -> dict[str, Any]:
+        """The answer to `caller`, an ARN."""
 
 
 class AwsError(Exception):

@@ -14,7 +14,7 @@ from etltctl.publishing import Published
 
 def refresh_pipeline(work: Work, begun: Begun, run: None) -> StepResult:  # noqa: ARG001 - the same shape for every kind
     """Brings the catalog in line with the files of every table that the pipeline reads or writes."""
-    return refresh_tables(_tables_of(work.pipeline, work.services), work.services, work.ledger)
+    return refresh_tables(tables_of(work.pipeline, work.services), work.services, work.ledger)
 
 
 def refresh_tables(tables: list[str], services: Services, ledger: Ledger) -> StepResult:
@@ -44,7 +44,8 @@ def _more(found: Published) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value}
 
 
-def _tables_of(pipeline: str, services: Services) -> list[str]:
+def tables_of(pipeline: str, services: Services) -> list[str]:
+    """Every table that the pipeline reads from its sources or writes."""
     settings = services.settings
     found: dict[str, None] = {}
     for step in steps(pipeline, settings):

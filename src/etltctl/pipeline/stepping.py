@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from etltctl.errors import EtltctlError
+from etltctl.pipeline.dashboards import finish_tableau, start_refresh
 from etltctl.pipeline.jobs import finish_glue, start_glue
 from etltctl.pipeline.model import Begun, StepResult, now, outcome_of
+from etltctl.pipeline.permitting import require_access
 from etltctl.pipeline.refreshing import refresh_pipeline
 from etltctl.pipeline.remotes import remote_of
 from etltctl.pipeline.syncing import finish_sync, start_sync
@@ -20,9 +22,9 @@ from etltctl.runs import Run, State
 
 @dataclass(frozen=True)
 class StepKind:
-    """How a kind of step starts its remote run, if it has one, and what is done once that has ended."""
+    """How a kind of step starts its remote run, None if it has none, and what is done once that has ended."""
 
-    start: Callable[[Work], Found] | None
+    start: Callable[[Work], Found | None] | None
     finish: Callable[[Work, Begun, Any], StepResult]
 
 
@@ -30,6 +32,7 @@ STEP_KINDS = {
     "sync": StepKind(start_sync, finish_sync),
     "glue": StepKind(start_glue, finish_glue),
     "athena": StepKind(None, refresh_pipeline),
+    "tableau": StepKind(start_refresh, finish_tableau),
 }
 
 
@@ -45,9 +48,10 @@ def begin(work: Work, wish: Wish) -> tuple[Begun, Run | None]:
     plan(work, wish)
     start = STEP_KINDS[work.step.kind].start
     with _failure_recorded(work, begun):
-        if start is None:
+        require_access(work)
+        found = start(work) if start else None
+        if found is None:
             return begun, None
-        found = start(work)
         run = found.run
         work.record_start(found, remote_of(work.step, work.services, run.id))
     begun = replace(begun, verb=str(found.verb), remote_id=run.id, is_ours=found.is_ours)

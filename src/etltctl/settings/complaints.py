@@ -7,8 +7,9 @@ from typing import Any
 
 from etltctl.errors import ConfigurationError
 from etltctl.settings.layers import Layer, first_layer
-from etltctl.settings.model import every_key, is_secret
+from etltctl.settings.model import every_key
 from etltctl.settings.places import Path as KeyPath
+from etltctl.settings.secrets import is_secret
 
 LIMITS = {
     "greater_than": "more than",
@@ -39,10 +40,10 @@ def complaint(problems: list[str]) -> ConfigurationError:
 
 
 def problem(found: Any, layers: list[Layer]) -> str:
-    keys = _keys(found["loc"])
+    keys, numbered = _keys(found["loc"]), _keys(found["loc"], numbered=True)
     if found["type"].startswith("union_tag"):
-        keys = (*keys, "kind")
-    place = first_layer(layers, keys).complaint_place(keys)
+        keys, numbered = (*keys, "kind"), (*numbered, "kind")
+    place = first_layer(layers, numbered).complaint_place(numbered)
     if found["type"] == "extra_forbidden":
         near = difflib.get_close_matches(keys[-1], every_key(), n=1)
         guess = f", did you mean {near[0]}?" if near else ""
@@ -53,12 +54,12 @@ def problem(found: Any, layers: list[Layer]) -> str:
     return f"{place}: {'.'.join(keys)} {said}"
 
 
-def _keys(steps: tuple[Any, ...]) -> KeyPath:
-    """The checker's path without what is no key: list positions, and which kind of source or union it tried."""
-    path = [str(step) for step in steps if not isinstance(step, int)]
+def _keys(steps: tuple[Any, ...], *, numbered: bool = False) -> KeyPath:
+    """The checker's path without what is no key: list positions unless `numbered`, which kind of source it tried."""
+    path = [str(step) for step in steps if numbered or not isinstance(step, int)]
     if path[:1] == ["sources"] and len(path) > 2:
         del path[2]
-    if path[-1].startswith(("list[", "literal[")):
+    if path[-1].startswith(("list[", "literal[", "[key]")):
         del path[-1]
     return tuple(path)
 

@@ -36,7 +36,13 @@ def first_layer(layers: list[Layer], path: KeyPath) -> Layer:
     for layer in layers:
         data: Any = layer.data
         for name in path:
-            data = data.get(name) if isinstance(data, Mapping) else None
+            data = _within(data, name)
         if data is not None:
             return layer
     return Layer({}, "default")
+
+
+def _within(data: Any, name: str) -> Any:
+    if isinstance(data, list):
+        return data[int(name)] if name.isdigit() and int(name) < len(data) else None
+    return data.get(name) if isinstance(data, Mapping) else None

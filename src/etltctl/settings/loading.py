@@ -14,11 +14,12 @@ from pydantic import ValidationError
 from etltctl.errors import ConfigurationError
 from etltctl.settings.apart import overlaps, unknown_tables
 from etltctl.settings.complaints import complaint, problem
+from etltctl.settings.governed import governance_problems
 from etltctl.settings.layers import Layer, first_layer
-from etltctl.settings.model import Settings, SettingValue, is_secret
+from etltctl.settings.model import Settings, SettingValue
 from etltctl.settings.places import Path as KeyPath
 from etltctl.settings.places import key_places
-from etltctl.settings.secrets import masked
+from etltctl.settings.secrets import is_secret, masked
 from etltctl.settings.shipped import project_file
 
 FILE = "etltctl.toml"
@@ -67,7 +68,11 @@ class Loader:
         if problems:
             raise complaint(problems)
         shown = tuple(self._shown(path, value, layers, env) for path, value in leaves(settings.model_dump()))
-        settings.keep(file.parent if file else self.directory, shown)
+        settings.keep(
+            file.parent if file else self.directory,
+            shown,
+            lambda path: first_layer(layers, path).complaint_place(path),
+        )
         return settings
 
     def _find(self, config: Path | None) -> Path | None:
@@ -207,10 +212,15 @@ def _validated(data: Mapping[str, Any], layers: list[Layer]) -> Settings:
 
 
 def cross_checks(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
-    """What no single value can tell: steps and tables that name nothing, places within places, seasons without end."""
+    """What no single value can tell: things that name nothing, places within places, seasons without end."""
     yield from overlaps(settings)
     yield from unknown_tables(settings)
-    things = {"sync": list(settings.sources), "glue": list(settings.glue.jobs), "athena": ["refresh"]}
+    things = {
+        "sync": list(settings.sources),
+        "glue": list(settings.glue.jobs),
+        "athena": ["refresh"],
+        "tableau": list(settings.tableau.datasources),
+    }
     for name, pipeline in settings.pipelines.items():
         for step in pipeline.steps:
             kind, _, thing = step.partition(":")
@@ -225,3 +235,4 @@ def cross_checks(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
                 f'sources.{name}.seasons = "all" is for the sample only: name the seasons, like [2023, 2024]'
             )
             yield ("sources", name, "base_url"), text
+    yield from governance_problems(settings)

@@ -10,7 +10,7 @@ Path = tuple[str, ...]
 
 _KEY = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
 _DOTTED = rf"{_KEY}(?:\s*\.\s*{_KEY})*"
-_HEADER = re.compile(rf"\s*\[\[?\s*({_DOTTED})\s*\]\]?")
+_HEADER = re.compile(rf"\s*(\[\[?)\s*({_DOTTED})\s*\]\]?")
 _ASSIGNMENT = re.compile(rf"\s*({_DOTTED})\s*=\s*(.*)")
 _INLINE = re.compile(rf"[{{,]\s*({_DOTTED})\s*=")
 
@@ -24,13 +24,22 @@ class Place:
 
 
 def key_places(text: str) -> Mapping[Path, Place]:
-    """The first place of every table and key, by path; keys of inline tables included."""
+    """The first place of every table and key, by path; keys of inline tables included.
+
+    The tables of an array `[[name]]` are numbered from 0 as well: `name.0.key`.
+    """
     places: dict[Path, Place] = {}
     table: Path = ()
+    counts: dict[Path, int] = {}
     for number, line in enumerate(_without_long_strings(text).splitlines(), start=1):
         if header := _HEADER.match(line):
-            table = _split(header[1])
-            _note(places, table, Place(number, header.start(1) + 1))
+            table = _split(header[2])
+            place = Place(number, header.start(2) + 1)
+            _note(places, table, place)
+            if header[1] == "[[":
+                counts[table] = counts.get(table, -1) + 1
+                table = (*table, str(counts[table]))
+                _note(places, table, place)
         elif assignment := _ASSIGNMENT.match(line):
             path = (*table, *_split(assignment[1]))
             _note(places, path, Place(number, assignment.start(1) + 1))

@@ -86,6 +86,11 @@ def translate(
     return typed.transform(_mended).sql(dialect="duckdb")
 
 
+def duckdb_expression(text: str) -> str:
+    """A condition in Athena's SQL, such as a row filter, in DuckDB's."""
+    return sqlglot.parse_one(text, read="athena").sql(dialect="duckdb")
+
+
 def _typed(
     query: exp.Expr, default_database: str, columns: Mapping[str, Mapping[str, Mapping[str, str]]]
 ) -> exp.Expr:

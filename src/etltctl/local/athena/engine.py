@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 
 import duckdb
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from etltctl.local.athena import views
 from etltctl.local.athena.dialect import QueryError, TableName, tables_of, translate
-from etltctl.local.athena.tables import Catalog, find_table, literal, make_view
+from etltctl.local.athena.tables import CatalogTable, Lake, find_table, literal, make_view
 from etltctl.local.athena.types import as_text, athena_type
 from etltctl.local.s3 import S3Directory
 
@@ -35,36 +38,68 @@ def run(
     parameters: Sequence[str],
     database: str,
     engine: duckdb.DuckDBPyConnection,
-    catalog: Catalog,
-    directory: S3Directory,
+    lake: Lake,
+    on_plan: Callable[[int], None] | None = None,
 ) -> Answer:
-    """Answers the statement; raises QueryError in Athena's words, or DuckDB's own error."""
+    """Answers the statement; raises QueryError in Athena's words, AwsError for a refusal, or DuckDB's own error.
+
+    `on_plan` hears how many bytes will be scanned before any is.
+    """
+    if views.is_statement(query):
+        views.perform(query, database, lake.catalog, partial(_columns_of, database, lake))
+        return Answer([], [], 0, "DDL")
     if isinstance(query, exp.Command | exp.Show | exp.Describe):
-        return _describe(query, database, catalog)
+        return _describe(query, database, lake)
+    with answered(query, parameters, database, engine, lake, on_plan) as (done, scanned):
+        described = done.description or []
+        rows = [[as_text(value) for value in row] for row in done.fetchall()]
+    return Answer([_column(str(name), str(kind)) for name, kind, *_ in described], rows, scanned)
+
+
+@contextmanager
+def answered(
+    query: exp.Expr,
+    parameters: Sequence[str],
+    database: str,
+    engine: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    on_plan: Callable[[int], None] | None = None,
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, int]]:
+    """The executed query, its result still to be fetched inside, and the bytes of the files behind it."""
     if not isinstance(query, exp.Query):
         raise QueryError("NOT_SUPPORTED", f"the embedded Athena does not model {query.key.upper()}")
-    query = _with_parameters(query, parameters)
-    tables = [find_table(name, catalog, directory) for name in tables_of(query, database)]
+    query = views.expanded(_with_parameters(query, parameters), database, lake.catalog)
+    tables = [_as_seen(name, lake) for name in tables_of(query, database)]
+    scanned = sum(file.size for table in tables for file in table.files)
+    if on_plan:
+        on_plan(scanned)
     engine.execute(f"SET memory_limit = '{MEMORY}'; SET threads = 2; SET TimeZone = 'UTC'")
     columns: dict[str, dict[str, dict[str, str]]] = {}
     for table in tables:
         make_view(table, engine)
-        columns.setdefault(table.name.database, {})[table.name.name] = table.columns
+        columns.setdefault(table.name.database, {})[table.name.name] = table.visible
     sql = translate(query, database, columns)
-    _confine(engine, directory)
+    _confine(engine, lake.directory)
     try:
-        done = engine.execute(sql)
-        described = done.description or []
-        rows = [[as_text(value) for value in row] for row in done.fetchall()]
+        yield engine.execute(sql), scanned
     except duckdb.InterruptException:
         raise
     except duckdb.Error as error:
-        raise _in_athena_s_words(error) from error
-    return Answer(
-        [_column(str(name), str(kind)) for name, kind, *_ in described],
-        rows,
-        sum(file.size for table in tables for file in table.files),
-    )
+        is_narrowed = any(table.parts is not None for table in tables)
+        raise _in_athena_s_words(error, is_narrowed=is_narrowed) from error
+
+
+def _columns_of(database: str, lake: Lake, query: exp.Expr) -> list[Column]:
+    """The columns of a query's answer."""
+    nothing = exp.select("*").from_(exp.Subquery(this=query.copy(), alias=exp.to_identifier("v"))).limit(0)
+    with duckdb.connect() as engine:
+        return run(nothing, (), database, engine, lake).columns
+
+
+def _as_seen(name: TableName, lake: Lake) -> CatalogTable:
+    """The table with what the caller sees of it; raises AwsError if that is nothing."""
+    table = find_table(name, lake.catalog, lake.directory)
+    return replace(table, parts=lake.parts_of(table))
 
 
 def _confine(engine: duckdb.DuckDBPyConnection, directory: S3Directory) -> None:
@@ -93,7 +128,8 @@ def _literal(text: str) -> exp.Expr:
         raise QueryError("INVALID_PARAMETER", f"{text} is not a literal of SQL") from error
 
 
-def _describe(query: exp.Expr, database: str, catalog: Catalog) -> Answer:
+def _describe(query: exp.Expr, database: str, lake: Lake) -> Answer:
+    catalog = lake.catalog
     words = query.sql(dialect="athena").rstrip(";").split()
     text = " ".join(words)
     if re.fullmatch(r"(?i)show (databases|schemas)", text):
@@ -101,7 +137,8 @@ def _describe(query: exp.Expr, database: str, catalog: Catalog) -> Answer:
             [("database_name", "varchar", 0, 0)], [[name] for name in catalog.get_databases()], 0, "UTILITY"
         )
     if found := re.fullmatch(r"(?i)show tables(?: (?:in|from) (\S+))?", text):
-        listed = catalog.get_tables((found[1] or database).strip('`"'))
+        asked = (found[1] or database).strip('`"')
+        listed = [table for table in catalog.get_tables(asked) if lake.shows(asked, table)]
         return Answer([("tab_name", "varchar", 0, 0)], [[table["Name"]] for table in listed], 0, "UTILITY")
     if found := re.fullmatch(r"(?i)(?:describe|desc|show columns (?:in|from)) (\S+)", text):
         table = found[1].replace("`", "").replace('"', "").lower()
@@ -109,7 +146,9 @@ def _describe(query: exp.Expr, database: str, catalog: Catalog) -> Answer:
         described = catalog.get_table(name.database, name.name)
         if described is None:
             raise QueryError("TABLE_NOT_FOUND", f"Table {name.database}.{name.name} does not exist")
+        visible = replace(shown := CatalogTable(name, described, []), parts=lake.parts_of(shown)).visible
         listed = [*described["StorageDescriptor"]["Columns"], *(described.get("PartitionKeys") or [])]
+        listed = [column for column in listed if column["Name"].lower() in visible]
         columns: list[Column] = [("col_name", "varchar", 0, 0), ("data_type", "varchar", 0, 0)]
         return Answer(columns, [[column["Name"], column["Type"]] for column in listed], 0, "UTILITY")
     raise QueryError("NOT_SUPPORTED", f"the embedded Athena does not model {' '.join(words[:2]).upper()}")
@@ -122,12 +161,13 @@ def _column(name: str, kind: str) -> Column:
     return name, athena_type(kind), 0, 0
 
 
-def _in_athena_s_words(error: duckdb.Error) -> QueryError:
+def _in_athena_s_words(error: duckdb.Error, *, is_narrowed: bool) -> QueryError:
     text = str(error).splitlines()[0]
     if found := re.search(
         r'(?:Referenced (?:column|table)|Column) "([^"]+)" (?:not found|referenced that)', text
     ):
-        return QueryError("COLUMN_NOT_FOUND", f"line 1:1: Column '{found[1]}' cannot be resolved")
+        told = " or requester is not authorized to access requested resources" if is_narrowed else ""
+        return QueryError("COLUMN_NOT_FOUND", f"line 1:1: Column '{found[1]}' cannot be resolved{told}")
     if "ivision by zero" in text:
         return QueryError("DIVISION_BY_ZERO", "/ by zero")
     if found := re.search(r"Function with name (\S+) does not exist", text):

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -15,10 +16,11 @@ from uuid import uuid4
 
 import duckdb
 
+from etltctl.local.athena import unload
 from etltctl.local.athena.dialect import QueryError, parse
 from etltctl.local.athena.engine import Answer, run
 from etltctl.local.athena.records import LIVE, Record
-from etltctl.local.athena.tables import Catalog
+from etltctl.local.athena.tables import Catalog, Guard, Lake
 from etltctl.local.s3 import S3Directory
 from etltctl.local.wire import AwsError, Operation
 
@@ -26,16 +28,23 @@ AT_ONCE = 4
 PAGE_ROWS = 1000
 
 
+class _TooMuchError(Exception):
+    """The query would scan more than its workgroup allows."""
+
+
 class AthenaService:
     """The query executions of one state folder.
 
-    Bytes scanned are the sizes of all files of the tables a query reads, after its partitions are known.
+    Bytes scanned are the sizes of all files of the tables a query reads, after its partitions are known. A `guard` is
+    asked before a table is read.
     """
 
-    def __init__(self, state: Path, directory: S3Directory, catalog: Catalog) -> None:
+    def __init__(
+        self, state: Path, directory: S3Directory, catalog: Catalog, guard: Guard | None = None
+    ) -> None:
         self._folder = state / "athena"
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._directory, self._catalog = directory, catalog
+        self._directory, self._catalog, self._guard = directory, catalog, guard
         self._lock = RLock()
         self._workers = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="athena")
         self._engines: dict[str, duckdb.DuckDBPyConnection] = {}
@@ -52,15 +61,15 @@ class AthenaService:
             "AmazonAthena.GetQueryResults": self.results,
         }
 
-    def start(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Starts a query; the same token and query give the same execution."""
+    def start(self, body: dict[str, Any], caller: str = "") -> dict[str, Any]:
+        """Starts a query of the caller; the same token and query give the same execution."""
         sql, token = body["QueryString"], body.get("ClientRequestToken", "")
         workgroup = body.get("WorkGroup", "primary")
         output = self._output_location(body, workgroup)
         with self._lock:
             before = next((r for r in self._records.values() if token and r.token == token), None)
             if before is not None:
-                if before.sql != sql:
+                if (before.sql, before.parameters) != (sql, body.get("ExecutionParameters") or []):
                     raise AwsError("InvalidRequestException", "Idempotent parameters do not match")
                 return {"QueryExecutionId": before.id}
             query_id = str(uuid4())
@@ -70,9 +79,10 @@ class AthenaService:
                 sql,
                 database,
                 workgroup,
-                f"{output.rstrip('/')}/{query_id}.csv",
+                f"{output.rstrip('/')}/{query_id}.csv" if output else "",
                 token,
                 body.get("ExecutionParameters") or [],
+                caller=caller,
             )
             self._records[query_id] = record
             self._keep(record)
@@ -123,9 +133,11 @@ class AthenaService:
             raise AwsError(
                 "InvalidRequestException", f"Query has not yet finished. Current state: {record.state}"
             )
-        first, limit = int(body.get("NextToken") or 0), min(body.get("MaxResults") or PAGE_ROWS, PAGE_ROWS)
-        rows = json.loads((self._folder / f"{record.id}.rows").read_text())
-        chosen = rows[first : first + limit]
+        limit = min(body.get("MaxResults") or PAGE_ROWS, PAGE_ROWS)
+        with (self._folder / f"{record.id}.rows").open("rb") as file:
+            file.seek(int(body.get("NextToken") or 0))
+            chosen = [json.loads(file.readline()) for _ in range(limit) if file.peek(1)]
+            after = file.tell() if file.peek(1) else 0
         answer: dict[str, Any] = {
             "UpdateCount": 0,
             "ResultSet": {
@@ -133,8 +145,8 @@ class AthenaService:
                 "ResultSetMetadata": {"ColumnInfo": [_column_info(*column) for column in record.columns]},
             },
         }
-        if first + limit < len(rows):
-            answer["NextToken"] = str(first + limit)
+        if after:
+            answer["NextToken"] = str(after)
         return answer
 
     def close(self) -> None:
@@ -151,15 +163,18 @@ class AthenaService:
             engine = self._engines[record.id] = duckdb.connect()
         started = time.monotonic()
         try:
-            answer = run(
-                parse(record.sql), record.parameters, record.database, engine, self._catalog, self._directory
-            )
+            lake = Lake(self._catalog, self._directory, self._guard, record.caller)
+            place = (record.parameters, record.database, engine, lake, partial(self._plan, record))
+            is_unload = unload.is_unload(record.sql)
+            answer = unload.unload(record.sql, *place) if is_unload else run(parse(record.sql), *place)
             self._write(record, answer)
             record.scanned, record.engine_ms = answer.scanned, int((time.monotonic() - started) * 1000)
             record.columns, record.statement = [list(column) for column in answer.columns], answer.statement
             self._end(record, "SUCCEEDED")
         except QueryError as error:
             self._end(record, "FAILED", str(error))
+        except _TooMuchError:
+            self._end(record, "CANCELLED", "Query cancelled! : Bytes scanned limit was exceeded")
         except AwsError as error:
             self._end(record, "FAILED", f"{error.code}: {error.message}")
         except (duckdb.Error, OSError, ValueError) as error:
@@ -170,11 +185,24 @@ class AthenaService:
                 del self._engines[record.id]
             engine.close()
 
+    def _plan(self, record: Record, scanned: int) -> None:
+        """Notes what will be scanned; raises _TooMuchError if that is more than the workgroup allows one query."""
+        record.scanned = scanned
+        described = self._catalog.get_workgroup(record.workgroup) or {}
+        limit = (described.get("Configuration") or {}).get("BytesScannedCutoffPerQuery")
+        if limit and scanned > limit:
+            raise _TooMuchError
+
     def _write(self, record: Record, answer: Answer) -> None:
         """The rows for GetQueryResults and the CSV on S3, as Athena writes it: all quoted, null as nothing."""
-        header = [[name for name, *_ in answer.columns]] if answer.statement == "DML" else []
+        header = (
+            [[name for name, *_ in answer.columns]] if answer.columns and answer.statement == "DML" else []
+        )
         rows = header + answer.rows
-        (self._folder / f"{record.id}.rows").write_text(json.dumps(rows))
+        with (self._folder / f"{record.id}.rows").open("w") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+        if not record.output:
+            return
         bucket, _, key = record.output.removeprefix("s3://").partition("/")
         text = "".join(",".join(map(_csv_cell, row)) + "\n" for row in rows)
         self._directory.put_object(bucket, key, text.encode(), content_type="text/csv")
@@ -186,6 +214,13 @@ class AthenaService:
         configuration = described.get("Configuration") or {}
         of_group = (configuration.get("ResultConfiguration") or {}).get("OutputLocation", "")
         asked = (body.get("ResultConfiguration") or {}).get("OutputLocation", "")
+        if (configuration.get("ManagedQueryResultsConfiguration") or {}).get("Enabled"):
+            if asked:
+                raise AwsError(
+                    "InvalidRequestException",
+                    "OutputLocation cannot be set for a workgroup whose query results Athena manages",
+                )
+            return ""
         location = (
             of_group if configuration.get("EnforceWorkGroupConfiguration") and of_group else asked or of_group
         )

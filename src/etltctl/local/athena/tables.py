@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import duckdb
 
-from etltctl.local.athena.dialect import QueryError, TableName
+from etltctl.local.athena.dialect import QueryError, TableName, duckdb_expression
 from etltctl.local.athena.types import duckdb_type
 from etltctl.local.s3 import S3Directory
 
@@ -32,6 +32,51 @@ class Catalog(Protocol):
     def get_workgroup(self, name: str) -> dict[str, Any] | None:
         """The workgroup in Athena's own shape, or None."""
 
+    def call(self, target: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Any operation of the Data Catalog."""
+
+
+class Part(Protocol):
+    """Columns that are seen in the rows for which an expression is true; an empty one is true for all."""
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns' names."""
+
+    @property
+    def rows(self) -> str:
+        """The expression."""
+
+
+class Guard(Protocol):
+    """What is asked before a table is read."""
+
+    def parts_of(self, caller: str, database: str, table: Mapping[str, Any]) -> Sequence[Part] | None:
+        """What the caller sees of the table, added up; None for all of it. Raises AwsError if it sees nothing."""
+
+    def may_describe(self, caller: str, database: str, table: Mapping[str, Any]) -> bool:
+        """Whether the caller may know that the table exists."""
+
+
+@dataclass(frozen=True)
+class Lake:
+    """What a query can reach: the catalog, the files, and who is asked on whose behalf."""
+
+    catalog: Catalog
+    directory: S3Directory
+    guard: Guard | None = None
+    caller: str = ""
+
+    def parts_of(self, table: CatalogTable) -> Sequence[Part] | None:
+        """What the caller sees of the table; None for all of it."""
+        if self.guard is None:
+            return None
+        return self.guard.parts_of(self.caller, table.name.database, table.described)
+
+    def shows(self, database: str, described: Mapping[str, Any]) -> bool:
+        """Whether the caller may know of the table."""
+        return self.guard is None or self.guard.may_describe(self.caller, database, described)
+
 
 @dataclass(frozen=True)
 class DataFile:
@@ -49,6 +94,7 @@ class CatalogTable:
     name: TableName
     described: Mapping[str, Any]
     files: list[DataFile]
+    parts: Sequence[Part] | None = None
 
     @property
     def columns(self) -> dict[str, str]:
@@ -58,6 +104,14 @@ class CatalogTable:
             *(self.described.get("PartitionKeys") or []),
         ]
         return {column["Name"].lower(): duckdb_type(column["Type"]) for column in listed}
+
+    @property
+    def visible(self) -> dict[str, str]:
+        """The same, as far as the caller sees them."""
+        if self.parts is None:
+            return self.columns
+        seen = frozenset().union(*(part.columns for part in self.parts))
+        return {name: kind for name, kind in self.columns.items() if name in seen}
 
     @property
     def partition_columns(self) -> list[str]:
@@ -104,7 +158,24 @@ def make_view(table: CatalogTable, engine: duckdb.DuckDBPyConnection) -> None:
             f"CAST(NULL AS {kind}) AS {quoted(column)}" for column, kind in table.columns.items()
         )
         selects = [f"SELECT {empty} WHERE false"]
-    engine.execute(f"CREATE VIEW {database}.{name} AS {' UNION ALL '.join(selects)}")
+    everything = " UNION ALL ".join(selects)
+    shown = everything if table.parts is None else _seen(table, everything)
+    engine.execute(f"CREATE VIEW {database}.{name} AS {shown}")
+
+
+def _seen(table: CatalogTable, everything: str) -> str:
+    """What the parts add up to: rows of any of them, and in each row the columns of those that it satisfies."""
+    parts = [
+        (part, f"({duckdb_expression(part.rows)})" if part.rows else "true") for part in table.parts or ()
+    ]
+    columns = []
+    for name in table.visible:
+        of_column = [rows for part, rows in parts if name in part.columns]
+        is_always = len(of_column) == len(parts) or "true" in of_column
+        value = quoted(name) if is_always else f"CASE WHEN {' OR '.join(of_column)} THEN {quoted(name)} END"
+        columns.append(f"{value} AS {quoted(name)}")
+    rows = " OR ".join(rows for _, rows in parts)
+    return f"SELECT {', '.join(columns)} FROM ({everything}) WHERE {rows}"
 
 
 def _select(table: CatalogTable, partition: tuple[str, ...], engine: duckdb.DuckDBPyConnection) -> str:

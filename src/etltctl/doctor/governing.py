@@ -1,0 +1,24 @@
+"""Whether Lake Formation, where it governs the lake, lets the pipelines do what they are to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from etltctl.doctor.findings import Finding, fail, ok
+from etltctl.doctor.patient import Patient
+from etltctl.errors import ExitCode
+from etltctl.governance import preflight
+
+FIX = "add it to governance.grants, then: etltctl govern apply"
+
+
+def check_access(patient: Patient) -> Iterator[Finding]:
+    """A finding for every permission that a step needs and its principal lacks."""
+    if not patient.settings.governance.is_configured:
+        yield ok("lake formation", "the settings govern nothing: whoever IAM lets in reads all")
+        return
+    found = preflight(patient.settings)
+    for finding in found:
+        yield fail(finding.resource, str(finding), FIX, ExitCode.ACCESS)
+    if not found:
+        yield ok("lake formation", "every step's principals have what it needs")

@@ -1,0 +1,72 @@
+"""Who sees a table: every principal with the columns and rows it reaches, and through which grant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from etltctl.aws import Aws
+from etltctl.catalog import Catalog
+from etltctl.errors import UsageError
+from etltctl.governance.access import TableView, reaches
+from etltctl.governance.actual import administrators, permissions_on, read_filters, read_tags, table_view
+from etltctl.governance.model import ALL_TABLES, EVERYBODY, State
+from etltctl.governance.shapes import grants_of
+from etltctl.lakeformation import LakeFormation
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+EVERYTHING = "all"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a principal sees of a table, and through what."""
+
+    principal: str
+    columns: str
+    rows: str
+    through: str
+
+
+def who(table: str, settings: Settings) -> list[Seen]:
+    """Every principal that reaches data of `layer.table`, by Lake Formation's own lists.
+
+    Raises UsageError if the catalog has no such table.
+    """
+    aws = Aws.from_settings(settings)
+    view = _view(table, settings, Catalog(aws))
+    service = LakeFormation(aws, aws.identity().account)
+    listed = permissions_on(service, view.resource.key)
+    wildcard = {"Table": {"DatabaseName": view.database, "TableWildcard": {}}}
+    listed += service.permissions(Resource=wildcard)
+    policies = service.permissions(ResourceType="LF_TAG_POLICY_TABLE")
+    state = State(
+        grants=grants_of([*listed, *policies]),
+        assigned=read_tags(service, [view.database], [view]) if policies else {},
+        filters=read_filters(service, frozenset({view.database})),
+    )
+    found = [
+        _seen(reach.principal, reach.columns, reach.rows, reach.through) for reach in reaches(state, view)
+    ]
+    named = {seen.principal for seen in found}
+    admins = sorted(administrators(service.settings()) - named)
+    return found + [Seen(name, EVERYTHING, EVERYTHING, "being an administrator") for name in admins]
+
+
+def _view(table: str, settings: Settings, catalog: Catalog) -> TableView:
+    layer, _, name = table.partition(".")
+    database = settings.athena.databases.get(layer)
+    found = catalog.table(database, name) if database else None
+    if database is None or found is None:
+        raise UsageError(
+            f"the catalog has no table {table}", hint="etltctl athena tables lists them: layer.table"
+        )
+    return table_view(database, found)
+
+
+def _seen(principal: str, columns: tuple[str, ...] | None, rows: str, through: str) -> Seen:
+    who_it_is = "everybody whom IAM lets in" if principal == EVERYBODY else principal
+    through = through.replace(f".{ALL_TABLES}", ": every table")
+    return Seen(who_it_is, EVERYTHING if columns is None else ", ".join(columns), rows or EVERYTHING, through)

@@ -1,0 +1,6 @@
+"""Lake Formation on this machine: what it holds, listed as the service lists it, and who may see what of a table."""
+
+from etltctl.local.lakeformation.enforcement import Guard
+from etltctl.local.lakeformation.service import LakeFormationService
+
+__all__ = ["Guard", "LakeFormationService"]

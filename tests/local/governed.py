@@ -1,0 +1,131 @@
+"""A small lake on an embedded server, and the library's own settings and clients led to it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.session
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from etltctl.governance import Change, apply
+from etltctl.local import keep_server, stop_server
+from etltctl.pipeline import refresh
+from etltctl.querying import run_query
+from etltctl.settings import Settings, load_settings
+
+ACCOUNT = "123456789012"
+PLACES = ("bariloche", "el_calafate", "newark", "puerto_madryn", "riohacha")
+ZONES = """
+[governance]
+location_role = "role:Reader"
+principals = ["role:analyst", "role:engineer", "role:visitor", "role:GlueJobRole"]
+[governance.zones]
+raw = { layers = ["bronze"] }
+trusted = { layers = ["silver", "silver_rejects"] }
+curated = { layers = ["gold"] }
+"""
+
+
+def arn(role: str) -> str:
+    return f"arn:aws:iam::{ACCOUNT}:role/{role}"
+
+
+@dataclass(frozen=True)
+class GovernedLake:
+    """A folder with settings and a kept server; roles analyst, engineer, visitor and Reader exist."""
+
+    folder: Path
+    url: str
+    clients: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    def settings(self, text: str, *, zones: str = ZONES) -> Settings:
+        """The shipped settings with the zones and this text over them."""
+        file = self.folder / "etltctl.toml"
+        file.write_text(zones + text)
+        return load_settings(
+            config=file, env="local", environ={"ETLTCTL_STATE_DIR": str(self.folder / "state")}
+        )
+
+    def client(self, service: str) -> Any:
+        """Unmodified boto3."""
+        if service not in self.clients:
+            self.clients[service] = boto3.client(
+                service,
+                endpoint_url=self.url,
+                region_name="us-east-1",
+                aws_access_key_id="a",
+                aws_secret_access_key="b",
+            )
+        return self.clients[service]
+
+    def apply(self, text: str, *, zones: str = ZONES) -> list[Change]:
+        """Applies the settings and returns the changes that were made."""
+        made: list[Change] = []
+        apply(self.settings(text, zones=zones), confirm=lambda plan: True, on_change=made.append)
+        return made
+
+    def ask(self, sql: str, role: str = "") -> list[dict[str, Any]]:
+        """The rows of a query as the role."""
+        principal = f"role:{role}" if role else ""
+        answer = run_query(sql, self.settings(""), database="gold", principal=principal)
+        return [dict(zip(answer.names, row, strict=True)) for row in answer.rows()]
+
+    def put(self, table: str, **columns: Any) -> None:
+        """Writes a version of `layer.table` by hand and publishes it."""
+        layer, _, name = table.partition(".")
+        body = io.BytesIO()
+        pq.write_table(pa.table(columns), body)
+        for file, content in (("part-0.parquet", body.getvalue()), ("_SUCCESS", b"")):
+            self.client("s3").put_object(Bucket=f"pi-m3-{layer}", Key=f"{name}/v=1/{file}", Body=content)
+        refresh([table], self.settings(""))
+
+    def listed(self) -> set[tuple[str, str, str]]:
+        """Every permission as the service lists it: principal, resource, permission; with filters."""
+        client = self.client("lakeformation")
+        rows, token = [], {}
+        while token is not None:
+            page = client.list_permissions(MaxResults=1000, **token)
+            rows += page["PrincipalResourcePermissions"]
+            token = {"NextToken": page["NextToken"]} if page.get("NextToken") else None
+        for name in ("weather_daily", "weather_monthly"):
+            table = {"Table": {"DatabaseName": "gold", "Name": name}}
+            found = client.list_permissions(Resource=table, IncludeRelated="TRUE")[
+                "PrincipalResourcePermissions"
+            ]
+            rows += [row for row in found if "DataCellsFilter" in row["Resource"]]
+        return {
+            (row["Principal"]["DataLakePrincipalIdentifier"], str(row["Resource"]), name)
+            for row in rows
+            for name in row["Permissions"]
+        }
+
+
+@contextmanager
+def governed_lake(folder: Path, environ: dict[str, str]) -> Iterator[GovernedLake]:
+    """A lake with three small tables of five places; `environ` is set up to lead there."""
+    made = GovernedLake(folder, "")
+    settings = made.settings(
+        '[[governance.grants]]\nprincipal = "role:analyst"\nlayer = "gold"\npermissions = ["DESCRIBE"]'
+    )
+    found = keep_server(settings, {})
+    making = botocore.session.create_loader
+    botocore.session.create_loader = cache(making)  # sessions share what they read of the services' models
+    try:
+        environ.update(found.environ)
+        lake = GovernedLake(folder, found.server.url)
+        numbers = {name: pa.array([float(n) for n in range(5)]) for name in ("temp_mean_c", "lat", "lon")}
+        tags = {"notes": pa.array([["x"]] * 5)}
+        for table in ("gold.weather_daily", "gold.weather_monthly", "silver.weather_observation"):
+            lake.put(table, city_key=pa.array(PLACES), **numbers, **tags)
+        yield lake
+    finally:
+        botocore.session.create_loader = making
+        stop_server(settings)

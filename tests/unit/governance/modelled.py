@@ -1,0 +1,232 @@
+"""Lake Formation as a model in memory that takes one change at a time, and random states of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import strategies as st
+
+from etltctl.governance.changes import Change
+from etltctl.governance.model import (
+    EVERYBODY,
+    Grant,
+    Location,
+    OptIn,
+    Resource,
+    RowFilter,
+    Scope,
+    State,
+    column_of,
+    database_of,
+    effective_tags,
+    folded,
+    table_of,
+    without_inherited,
+)
+
+MANAGED = ("analyst", "engineer", EVERYBODY)
+OTHERS = ("auditor",)
+DATABASES = ("gold", "silver")
+TABLES = {"gold": ("daily", "places"), "silver": ("raw",), "foreign": ("theirs",)}
+COLUMNS = ("key", "lat", "lon")
+KEYS = {"zone": ("trusted", "curated"), "audience": ("all", "named")}
+FILTERS = [Resource("filter", ("gold", "daily", name)) for name in ("south", "north")]
+FILTERS += [Resource("filter", ("foreign", "theirs", "mine"))]
+SCOPE = Scope(
+    principals=frozenset(MANAGED),
+    databases=frozenset(DATABASES),
+    tag_keys=frozenset(KEYS),
+    locations=frozenset({"arn:gold", "arn:silver"}),
+    hybrid=frozenset({"silver"}),
+    protected=frozenset({"engineer", ("analyst", table_of("silver", "raw"))}),
+)
+
+tables = [table_of(database, name) for database, names in TABLES.items() for name in (*names, "*")]
+columns = [column_of(*table.key, column) for table in tables if table.key[1] != "*" for column in COLUMNS]
+databases = [database_of(name) for name in TABLES]
+policies = [
+    Resource(kind, (), ((key, (value,)),))
+    for kind in ("tables", "databases")
+    for key, vs in KEYS.items()
+    for value in vs
+] + [Resource("tables", (), (("foreign", ("x",)),))]
+locations = [Resource("location", (name,)) for name in ("arn:gold", "arn:silver", "arn:else")]
+PERMITS = {
+    "table": ("ALL", "SELECT", "INSERT", "DESCRIBE", "ALTER"), "tables": ("ALL", "SELECT", "DESCRIBE"),
+    "database": ("ALL", "CREATE_TABLE", "DESCRIBE"), "databases": ("DESCRIBE",), "column": ("SELECT",),
+    "except": ("SELECT",), "filter": ("SELECT",), "location": ("DATA_LOCATION_ACCESS",),
+}  # fmt: skip
+resources = [
+    *tables,
+    *columns,
+    *databases,
+    *policies,
+    *locations,
+    *FILTERS,
+    Resource("except", ("gold", "daily", "lat")),
+]
+
+
+@st.composite
+def grant(draw: st.DrawFn, principals: tuple[str, ...]) -> Grant:
+    resource = draw(st.sampled_from(resources))
+    permission = draw(st.sampled_from(PERMITS[resource.kind]))
+    return Grant(draw(st.sampled_from(principals)), resource, permission, draw(st.booleans()))
+
+
+def canonical(grants: frozenset[Grant]) -> frozenset[Grant]:
+    """ALL stands for the rest; the grant option needs the permission itself."""
+    rows = grants | {replace(found, grantable=False) for found in grants}
+    gathered: dict[tuple[str, Resource, bool], set[str]] = {}
+    for row in rows:
+        gathered.setdefault((row.principal, row.resource, row.grantable), set()).add(row.permission)
+    return frozenset(
+        Grant(principal, resource, name, grantable)
+        for (principal, resource, grantable), names in gathered.items()
+        for name in folded(names)
+    )
+
+
+def _tags(keys: dict[str, tuple[str, ...]]) -> st.SearchStrategy[dict[str, str]]:
+    return st.fixed_dictionaries({}, optional={key: st.sampled_from(values) for key, values in keys.items()})
+
+
+@st.composite
+def states(draw: st.DrawFn, *, desired: bool) -> State:
+    """Any state; a desired one speaks of managed principals and resources only."""
+    principals = MANAGED[:2] if desired else MANAGED + OTHERS
+    tagged = [*databases, *(t for t in tables if t.key[1] != "*"), *columns]
+    tagged = [found for found in tagged if not desired or found.database in DATABASES]
+    assigned = draw(st.dictionaries(st.sampled_from(tagged), _tags(KEYS), max_size=6))
+    grants = canonical(draw(st.frozensets(grant(principals), max_size=8)))
+    optional = st.none() if desired else st.booleans()
+    filters = draw(
+        st.dictionaries(
+            st.sampled_from(FILTERS[:2] if desired else FILTERS),
+            st.builds(RowFilter, st.sampled_from(["", "key = 'a'"])),
+        )
+    )
+    grants = frozenset(g for g in grants if g.resource.kind != "filter" or g.resource in filters)
+    about = [found for found in (*databases, *tables) if not desired or found.database in DATABASES]
+    opt_ins = st.builds(OptIn, st.sampled_from(principals), st.sampled_from(about))
+    return State(
+        admins=draw(st.none() if desired else st.just(frozenset({"engineer"}))),
+        iam_defaults=draw(st.booleans() | optional),
+        source_identity=draw(st.booleans() | optional),
+        open_databases=frozenset() if desired else draw(st.frozensets(st.sampled_from(DATABASES))),
+        locations=draw(
+            st.dictionaries(
+                st.sampled_from(sorted(SCOPE.locations)),
+                st.builds(Location, st.sampled_from("ab"), st.booleans()),
+            )
+        ),
+        tags={
+            key: frozenset((*values, *draw(st.sampled_from([(), ("old",), ("odd",)]))))
+            for key, values in KEYS.items()
+        }
+        if not desired
+        else {key: frozenset(values) for key, values in KEYS.items()},
+        assigned=without_inherited(assigned),
+        filters=filters,
+        grants=grants if not desired else frozenset(g for g in grants if SCOPE.covers(g.resource)),
+        opt_ins=draw(st.frozensets(opt_ins, max_size=3)),
+    )
+
+
+def scope_of(existing: State) -> Scope:
+    """The scope, with what others rely on."""
+    used = frozenset(found.resource for found in existing.grants if found.principal in OTHERS)
+    return replace(SCOPE, in_use=used | {("zone", "old")})
+
+
+class Service:
+    """The service: keeps grants as granted, lists ALL folded; keeps tags as assigned, shows them with inheritance.
+
+    `revokes_all` is a service in which revoking ALL takes the permissions away that were granted beside it.
+    """
+
+    def __init__(self, state: State, *, revokes_all: bool = False) -> None:
+        self.scope = scope_of(state)
+        self.grants = set(state.grants)
+        self.assigned = {resource: dict(tags) for resource, tags in state.assigned.items()}
+        self.filters = dict(state.filters)
+        self.opt_ins = set(state.opt_ins)
+        self.tags = dict(state.tags)
+        self.locations = dict(state.locations)
+        self.open = set(state.open_databases)
+        self.settings: dict[str, Any] = {
+            "admins": state.admins, "iam_defaults": state.iam_defaults, "source_identity": state.source_identity,
+        }  # fmt: skip
+        self.revokes_all = revokes_all
+
+    @property
+    def state(self) -> State:
+        """What a reader sees: effective tags brought into canonical form, ALL folded."""
+        everything = {*self.assigned, *columns, *tables, *databases}
+        shown = {resource: effective_tags(self.assigned, resource) for resource in everything}
+        return State(
+            **self.settings, open_databases=frozenset(self.open), locations=dict(self.locations), tags=dict(self.tags),
+            assigned=without_inherited(shown), filters=dict(self.filters), grants=canonical(frozenset(self.grants)),
+            opt_ins=frozenset(self.opt_ins),
+        )  # fmt: skip
+
+    def holds(self, row: Grant) -> bool:
+        return row in self.grants or replace(row, permission="ALL") in self.grants
+
+    def make(self, change: Change, see: Callable[[], None]) -> None:
+        """One change, looked at after it."""
+        if change.phase in {"grants", "revokes"}:
+            self._move(change)
+        elif change.phase in {"tags", "drop-tags", "assign", "unassign"}:
+            self._tag(change)
+        else:
+            self._set(change)
+        see()
+
+    def _tag(self, change: Change) -> None:
+        key, value = change.key, change.value
+        match change.phase:
+            case "tags":
+                self.tags[key[0]] = self.tags.get(key[0], frozenset()) | value
+            case "drop-tags":
+                self.tags[key[0]] = self.tags[key[0]] - value
+            case "assign":
+                assert all(name in self.tags[tag] for tag, name in value)
+                self.assigned.setdefault(key, {}).update(value)
+            case "unassign":
+                for name, _ in value:
+                    self.assigned.get(key, {}).pop(name, None)
+
+    def _set(self, change: Change) -> None:
+        key, value = change.key, change.value
+        match change.phase:
+            case "settings":
+                self.open.discard(value) if key == "open_database" else self.settings.__setitem__(key, value)
+            case "register":
+                self.locations[key] = value
+            case "filters":
+                self.filters[key] = value
+            case "drop-filters":
+                assert not any(row.resource == key for row in self.grants), "a filter that is granted"
+                del self.filters[key]
+            case "opt-ins":
+                self.opt_ins.add(key)
+            case "opt-outs":
+                self.opt_ins.remove(key)
+
+    def _move(self, change: Change) -> None:
+        principal, about = change.key
+        plain, grantable = change.value
+        rows = {Grant(principal, r, name) for r in about for name in plain}
+        rows |= {Grant(principal, r, name, True) for r in about for name in grantable}
+        if change.phase == "grants":
+            self.grants |= rows | {replace(row, grantable=False) for row in rows}
+            return
+        self.grants -= rows
+        if self.revokes_all:
+            gone = {(row.resource, row.grantable) for row in rows if row.permission == "ALL"}
+            self.grants = {
+                g for g in self.grants if g.principal != principal or (g.resource, g.grantable) not in gone
+            }

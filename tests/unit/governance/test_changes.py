@@ -1,0 +1,153 @@
+"""The difference of two states: applied, it leads to the desired one, and takes nothing away on the way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given, settings
+from modelled import SCOPE, Service, canonical, scope_of, states
+
+from etltctl.governance.changes import PHASES, changes
+from etltctl.governance.model import EVERYBODY, Grant, Resource, State, database_of, effective_tags, table_of
+
+ROUNDS = 4
+
+
+def apply(service: Service, desired: State) -> int:
+    """Plans and applies until nothing is left; the number of rounds it took."""
+    for number in range(ROUNDS):
+        found = changes(desired, service.state, service.scope)
+        if not found:
+            return number
+        for change in found:
+            service.make(change, lambda: None)
+    assert not changes(desired, service.state, service.scope), "no fixpoint"
+    return ROUNDS
+
+
+@given(states(desired=True), states(desired=False))
+@settings(max_examples=60, deadline=None)
+def test_apply_reaches_the_desired_state_and_the_plan_is_then_empty(desired: State, existing: State) -> None:
+    service = Service(existing)
+    apply(service, desired)
+    reached = service.state
+    covered = {g for g in reached.grants if SCOPE.may_revoke(g)}
+    assert all(service.holds(row) for row in desired.grants)
+    assert {g for g in covered if replace(g, permission="ALL") not in desired.grants} <= desired.grants
+    assert {r: t for r, t in reached.assigned.items() if SCOPE.covers(r)} == desired.assigned
+    assert desired.filters.items() <= reached.filters.items()
+
+
+@given(states(desired=True), states(desired=False))
+@settings(max_examples=60, deadline=None)
+def test_at_no_instant_is_a_grant_missing_that_both_states_hold(desired: State, existing: State) -> None:
+    service = Service(existing)
+    kept = {row for row in desired.grants if service.holds(row)}
+
+    def see() -> None:
+        assert all(service.holds(row) for row in kept)
+
+    for _ in range(ROUNDS):
+        for change in changes(desired, service.state, service.scope):
+            service.make(change, see)
+
+
+@given(states(desired=True), states(desired=False))
+@settings(max_examples=40, deadline=None)
+def test_at_no_instant_does_a_resource_lose_a_tag_that_both_states_give_it(
+    desired: State, existing: State
+) -> None:
+    service = Service(existing)
+    about = [r for r in (*existing.assigned, *desired.assigned) if SCOPE.covers(r)]
+    both = [
+        (resource, key, value)
+        for resource in about
+        for key, value in effective_tags(existing.assigned, resource).items()
+        if effective_tags(desired.assigned, resource).get(key) == value
+    ]
+
+    def see() -> None:
+        assert all(
+            effective_tags(service.assigned, resource).get(key) == value for resource, key, value in both
+        )
+
+    for change in changes(desired, service.state, service.scope):
+        service.make(change, see)
+
+
+@given(states(desired=True), states(desired=False))
+@settings(max_examples=40, deadline=None)
+def test_nothing_that_is_not_managed_is_touched(desired: State, existing: State) -> None:
+    service = Service(existing)
+    apply(service, desired)
+    outside = {g for g in existing.grants if not SCOPE.may_revoke(g)}
+    assert outside <= service.grants
+    assert {
+        f: r for f, r in existing.filters.items() if not SCOPE.covers(f)
+    }.items() <= service.filters.items()
+    assert "old" in service.tags["zone"] or "old" not in existing.tags["zone"]
+
+
+@given(states(desired=True), states(desired=False))
+@settings(max_examples=30, deadline=None)
+def test_a_service_that_revokes_more_than_asked_is_healed_in_the_next_round(
+    desired: State, existing: State
+) -> None:
+    service = Service(existing, revokes_all=True)
+    apply(service, desired)
+    assert not changes(desired, service.state, service.scope)
+
+
+@given(states(desired=True), states(desired=False))
+@settings(max_examples=30, deadline=None)
+def test_an_apply_that_was_cut_off_anywhere_goes_on(desired: State, existing: State) -> None:
+    found = changes(desired, Service(existing).state, scope_of(existing))
+    for cut in range(0, len(found), 3):
+        service = Service(existing)
+        for change in found[:cut]:
+            service.make(change, lambda: None)
+        apply(service, desired)
+        assert not changes(desired, service.state, service.scope)
+
+
+def test_the_order_adds_before_it_takes_away() -> None:
+    assert PHASES.index("grants") < PHASES.index("revokes") < PHASES.index("drop-filters")
+    assert PHASES.index("filters") < PHASES.index("grants") < PHASES.index("opt-ins")
+    assert PHASES.index("settings") < PHASES.index("register") < PHASES.index("tags") < PHASES.index("assign")
+
+
+def test_all_stands_for_the_rest_and_a_narrower_grant_replaces_it_after_it_is_made() -> None:
+    daily = table_of("gold", "daily")
+    wide = State(grants=frozenset({Grant("analyst", daily, "ALL")}))
+    narrow = State(grants=frozenset({Grant("analyst", daily, "SELECT")}))
+    assert [change.text for change in changes(narrow, wide, SCOPE)] == [
+        "SELECT on gold.daily to analyst", "ALL on gold.daily from analyst",
+    ]  # fmt: skip
+    assert [change.text for change in changes(wide, narrow, SCOPE)] == ["ALL on gold.daily to analyst"]
+
+
+def test_an_implicit_all_is_neither_revoked_nor_granted_beside() -> None:
+    raw = table_of("silver", "raw")
+    made = State(grants=frozenset({Grant("analyst", raw, "ALL")}))
+    assert not changes(State(), made, SCOPE)
+    assert not changes(State(grants=frozenset({Grant("analyst", raw, "SELECT")})), made, SCOPE)
+
+
+def test_everybody_is_shut_out_of_managed_databases_unless_they_are_hybrid() -> None:
+    open_to_all = canonical(
+        frozenset(
+            Grant(EVERYBODY, found, "ALL")
+            for found in (database_of("gold"), database_of("silver"), database_of("foreign"))
+        )
+    )
+    texts = [change.text for change in changes(State(), State(grants=open_to_all), SCOPE)]
+    assert texts == [f"ALL on database gold from {EVERYBODY}"]
+
+
+def test_columns_granted_one_by_one_are_one_change() -> None:
+    wanted = frozenset(
+        Grant("analyst", Resource("column", ("gold", "daily", name)), "SELECT") for name in ("key", "lat")
+    )
+    assert [c.text for c in changes(State(grants=wanted), State(), SCOPE)] == [
+        "SELECT on gold.daily columns key, lat to analyst"
+    ]
