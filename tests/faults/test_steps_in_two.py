@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -34,6 +36,17 @@ def here(lake: SpoiltLake, monkeypatch: pytest.MonkeyPatch) -> SpoiltLake:
     return lake
 
 
+@contextmanager
+def slow_job(lake: SpoiltLake, seconds: float) -> Iterator[None]:
+    """The small job takes so long; `local up` brings its script to where Glue finds it, and the honest one back."""
+    try:
+        with lake.slow_script(seconds):
+            lake.run("local", "up")
+            yield
+    finally:
+        lake.run("local", "up")
+
+
 def in_two(step: str, run_id: str, **wish: Any) -> dict[str, Any]:
     """The step begun, waited for and finished as if by three processes: only JSON goes from one to the next."""
     told = json.dumps(start_step("small", step, run_id=run_id, **wish).as_dict())
@@ -61,7 +74,7 @@ def test_the_command_line_and_tasks_in_one_piece_or_two_leave_the_same_events(he
 
 
 def test_a_step_whose_first_process_died_is_adopted_and_finished_by_the_next(here: SpoiltLake) -> None:
-    with here.slow_script(2.0):
+    with slow_job(here, 2.0):
         start_step("small", "glue:small", run_id="died")
         assert in_two("glue:small", "died")["verb"] == "adopted"
     assert in_two("glue:small", "died")["verb"] == "reused"
@@ -81,7 +94,7 @@ def test_work_whose_waiting_task_is_ended_follows_the_stop_policy(
     here: SpoiltLake, detach: bool, word: str
 ) -> None:
     run_id = f"ended-{word}".lower()
-    with here.slow_script(5.0):
+    with slow_job(here, 5.0):
         start_step("small", "glue:small", run_id=run_id)
         here.wait_for_state(run_id, "RUNNING", in_ledger=False)
         found = stop_step("glue:small", run_id=run_id, by="a test", detach=detach)
@@ -105,7 +118,7 @@ def test_a_time_limit_in_mid_wait_follows_the_stop_policy(
             raise OutOfTimeError
 
     monkeypatch.setenv("ETLTCTL__AIRFLOW__ON_KILL", policy)
-    with here.slow_script(4.0), pytest.raises((OutOfTimeError, DetachedError)):
+    with slow_job(here, 4.0), pytest.raises((OutOfTimeError, DetachedError)):
         run_step("small", "glue:small", run_id=f"limit-{policy}", on_event=time_is_up)
     assert told in [event["type"] for event in here.events(f"limit-{policy}")]
 
@@ -126,7 +139,7 @@ def test_a_sync_that_somebody_else_started_is_not_stopped_by_any_try(here: Spoil
 
 
 def test_a_wait_that_took_too_long_elsewhere_is_over_here(here: SpoiltLake) -> None:
-    with here.slow_script(3.0):
+    with slow_job(here, 3.0):
         begun = start_step("small", "glue:small", run_id="too-long")
         late = Begun(**{**begun.as_dict(), "began": begun.began - 86400})
         with pytest.raises(WaitTimeoutError, match="still"):
