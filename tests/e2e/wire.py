@@ -34,9 +34,9 @@ SPECIAL = frozenset(
 )  # fmt: skip
 
 
-def calls(state: Path, who: str, skip: int = 0) -> set[Call]:
-    """Every AWS call that was signed by `who`, from the server's log beyond its first `skip` characters."""
-    text = (state / "server" / "server.log").read_text()[skip:]
+def calls(log: Path, who: str) -> set[Call]:
+    """Every AWS call that was signed by `who`, from the server's log."""
+    text = log.read_text()
     found = (_call(*line[:4]) for line in LINE.findall(text) if line[4] == who)
     return {call for call in found if call is not None}
 

@@ -23,7 +23,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from spoilt import MET_WITHIN_S, PROJECT, SpoiltLake
 
-LOGGED = re.compile(r"INFO (\S+) (\S+) (\S*) (\d+)$")
+LOGGED = re.compile(r"INFO ([A-Z]+) (/\S*) (.*?)\d{3}(?: by \S+)?$")
+OPERATION = re.compile(r"\b\w+\.([A-Z]\w+)\b")
 LOOKING = re.compile(r"GET|HEAD|Get|List|BatchGet|Describe|POST /applications/token")
 NOT_OURS = re.compile(r"^GET /sample|^PUT .*/part-0\.(parquet|txt)$")  # Airbyte's and the scripts' own calls
 SCRIPT = """
@@ -207,8 +208,8 @@ def call_of(line: str) -> str:
     found = LOGGED.search(line)
     if found is None or found[2].startswith("/_etltctl/"):
         return ""
-    if found[3]:
-        return found[3].rpartition(".")[2]
+    if operation := OPERATION.search(found[3]):
+        return operation[1]
     path = re.sub(r"/jobs/\d+", "/jobs/*", found[2].removeprefix("/airbyte/v1"))
     path = re.sub(r"v(=|%3D)[^/]+", "*", path)
     path = re.sub(r"\d{4}_\d\d_\d\d_\d+_\d+\.parquet", "*", path)

@@ -57,6 +57,7 @@ def undisturbed(request: pytest.FixtureRequest, lake: QuickLake, runner: Runner)
     before, queries = lake.log_length(), lake.queries()
     assert runner.run(pipeline, f"{pipeline}-undisturbed") == 0
     calls = lake.calls(before)
+    assert {"POST /jobs", "StartJobRun", "UpdateTable", "StartQueryExecution"} <= set(calls)
     events = len(lake.events(f"{pipeline}-undisturbed"))
     tables = {n: t for n, t in lake.tables().items() if t[0] == f"{pipeline}-undisturbed"}
     return pipeline, Undisturbed(calls, events, lake.queries() - queries, tables)

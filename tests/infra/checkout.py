@@ -56,7 +56,7 @@ class Checkout(Workplace):
             "ETLTCTL_ENV": "aws",
             "ETLTCTL__AWS__PROFILE": "",
         }
-        return cls(folder, environ, account, project)
+        return cls(folder, environ, account=account, project=project)
 
     def settings(self, **flags: Any) -> Settings:
         """The settings as the command reads them, with these on top."""
@@ -74,9 +74,9 @@ class Checkout(Workplace):
         """The library's plan."""
         return plan(self.settings(**flags), waiter=QUICK)
 
-    def deploy(self, **flags: Any) -> Deployed:
-        """The library's deployment, of a plan nobody has seen."""
-        return deploy(self.settings(**flags), Watcher(waiter=QUICK), yes=True)
+    def deploy(self, *, yes: bool = True, **flags: Any) -> Deployed:
+        """The library's deployment; without `yes` of a plan that was seen."""
+        return deploy(self.settings(**flags), Watcher(waiter=QUICK), yes=yes)
 
     def destroy(self, **flags: Any) -> Removal:
         """The library's removal, without asking."""

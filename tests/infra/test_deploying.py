@@ -14,7 +14,7 @@ from checkout import Checkout, recorded
 from served import wait_until
 from workplace import ETLTCTL
 
-from etltctl.errors import BlockedError, ConfigurationError, RunFailedError
+from etltctl.errors import AlreadyRunningError, BlockedError, ConfigurationError, RunFailedError
 from etltctl.infrastructure.calls import DEPLOYER
 from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.template import template_of
@@ -79,8 +79,7 @@ def test_scripts_and_the_bundle_lie_where_the_stack_points(deployed: Checkout) -
 
 def test_what_is_as_the_settings_say_is_left_alone(deployed: Checkout) -> None:
     assert "Nothing to do" in deployed.run("infra", "plan", "--detailed-exitcode").stderr
-    done = deployed.run("infra", "deploy", "-o", "json")
-    assert '"changes": 0' in done.stdout
+    assert deployed.deploy().is_nothing
 
 
 def test_a_changed_setting_is_a_plan_that_says_why_and_is_carried_out_as_it_was_seen(
@@ -89,8 +88,8 @@ def test_a_changed_setting_is_a_plan_that_says_why_and_is_carried_out_as_it_was_
     deployed.change(
         'script = "glue_jobs/silver_to_gold.py"', 'script = "glue_jobs/silver_to_gold.py"\nworkers = 3'
     )
-    refused = deployed.run("infra", "deploy", code=5)
-    assert "nobody has seen this plan" in refused.stderr
+    with pytest.raises(BlockedError, match="nobody has seen this plan"):
+        deployed.deploy(yes=False)
     assert deployed.client("glue").get_job(JobName="silver_to_gold")["Job"]["NumberOfWorkers"] == 2
     done = deployed.run("infra", "plan", "--detailed-exitcode", "-o", "ndjson", code=10)
     assert '"change": "~ modify", "resource": "SilverToGoldJob"' in done.stdout
@@ -150,12 +149,12 @@ def test_a_creation_that_fails_names_the_first_resource_and_is_rolled_back(newco
     failed = newcomer.run("infra", "deploy", "--yes", code=1)
     assert "GlueJobRole (AWS::IAM::Role) failed" in failed.stderr
     assert "already exists" in failed.stderr
-    blocked = newcomer.run("infra", "plan", code=5)
-    assert "ROLLBACK_COMPLETE" in blocked.stderr
-    assert "failed first: GlueJobRole" in blocked.stderr
-    assert "etltctl infra destroy --yes" in blocked.stderr
+    with pytest.raises(BlockedError, match="lake2 is in ROLLBACK_COMPLETE") as caught:
+        newcomer.plan()
+    assert "GlueJobRole" in str(caught.value.facts["failed first"])
+    assert "etltctl infra destroy --yes" in caught.value.hint
     assert "lake2-gold" not in [one["Name"] for one in newcomer.client("s3").list_buckets()["Buckets"]]
-    newcomer.run("infra", "destroy", "--yes")
+    newcomer.destroy()
     assert newcomer.plan().is_new
 
 
@@ -205,9 +204,9 @@ def test_whoever_was_killed_comes_back_to_what_goes_on(deployed: Checkout) -> No
     wait_until(lambda: status(deployed) == "UPDATE_IN_PROGRESS", 60)
     process.send_signal(signal.SIGKILL)
     process.wait(10)
-    blocked = deployed.run("infra", "plan", code=7)
-    assert "is being changed: UPDATE_IN_PROGRESS" in blocked.stderr
-    deployed.spoil({"call": "CreateJob", "delay": 0.3, "times": 0})
+    with pytest.raises(AlreadyRunningError, match="is being changed: UPDATE_IN_PROGRESS"):
+        deployed.plan()
+    deployed.spoil()
     done = deployed.run("infra", "deploy", "--yes")
     assert "SilverToGoldJob" in done.stderr
     assert deployed.client("glue").get_job(JobName="silver_to_gold")["Job"]["NumberOfWorkers"] == 4

@@ -19,23 +19,24 @@ def is_deferrable() -> bool:
 
 
 def _has_triggerer() -> bool:
-    try:
-        from airflow.executors.base_executor import get_execution_api_server_url
-    except ImportError:  # Airflow before 3.3
-        from airflow.configuration import conf
+    from airflow import __version__
 
-        if not conf.has_option("api", "base_url"):
-            return _has_triggerer_in_database()
-        return _answers_healthy(conf.get("api", "base_url", fallback="http://localhost:8080"))
-    return _answers_healthy(
-        get_execution_api_server_url().removesuffix("execution/").removesuffix("execution")
-    )
+    return _has_triggerer_in_database() if __version__.startswith("2.") else _answers_healthy(_server())
+
+
+def _server() -> str:
+    """Where the workers find Airflow 3's API server."""
+    from airflow.configuration import conf
+
+    base = conf.get("api", "base_url", fallback="") or "http://localhost:8080"
+    execution = conf.get("core", "execution_api_server_url", fallback="") or base
+    return str(execution).rstrip("/").removesuffix("/execution")
 
 
 def _answers_healthy(url: str) -> bool:
     """Asks Airflow's own health page, which needs no login; whatever else answers is no triggerer."""
     try:
-        with urlopen(f"{url.rstrip('/')}/api/v2/monitor/health", timeout=LOOK_S) as answer:
+        with urlopen(f"{url}/api/v2/monitor/health", timeout=LOOK_S) as answer:
             return bool(json.load(answer)["triggerer"]["status"] == "healthy")
     except (URLError, OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
         return False

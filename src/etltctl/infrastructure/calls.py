@@ -30,6 +30,12 @@ OPERATOR: Calls = {
     "parameters": ("ssm:GetParameter",),
 }  # fmt: skip
 
+# What every step looks at before it starts, where Lake Formation governs anything. It knows no resources.
+GOVERNED = (
+    "lakeformation:GetDataLakeSettings", "lakeformation:GetResourceLFTags", "lakeformation:ListLakeFormationOptIns",
+    "lakeformation:ListPermissions",
+)  # fmt: skip
+
 # What `etltctl infra plan|deploy|destroy` need for themselves.
 DEPLOYER: Calls = {
     "stack": (

@@ -65,6 +65,7 @@ def operator_statements(names: Names) -> list[Statement]:
         _allow("AthenaReadsCatalog", calls.ATHENA_READS_CATALOG, catalog),
         *_on_objects("AthenaWritesResults", calls.ATHENA_WRITES_RESULTS, [results]),
         _allow("AthenaReadsGovernedTables", ["lakeformation:GetDataAccess"], ["*"]),
+        *([_allow("Governance", calls.GOVERNED, ["*"])] if settings.governance.is_configured else []),
         _allow("Key", calls.KEY_USE, [key_arn(names)]),
         _allow("SessionManager", calls.SESSION_MANAGER, ["*"]),
     ]
