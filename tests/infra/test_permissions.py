@@ -1,11 +1,21 @@
-"""The roles' policies over calls of special cases, which no run of a small pipeline meets."""
+"""The operator's policy is exactly what the commands call, each on the buckets it is meant for."""
 
 from __future__ import annotations
 
+import io
+import json
+import signal
+import subprocess
 from contextlib import suppress
+from functools import partial
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
 from checkout import Checkout, recorded
-from wire import SPECIAL
+from served import wait_until
+from wire import SPECIAL, Call, calls
+from workplace import ETLTCTL
 
 from etltctl.athena import Athena
 from etltctl.aws import Aws
@@ -17,6 +27,7 @@ from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.roles import operator_statements
 from etltctl.s3 import S3
 
+SECRET = "lake1/airbyte"
 TABLE = Table("special", "t", "s3://lake1-bronze/t/", {"n": "bigint"}, {"day": "string"})
 
 
@@ -24,7 +35,7 @@ def test_what_special_cases_call_is_in_the_operator_s_policy(deployed: Checkout)
     """Registered partitions that come, move and go; a version that is audited; one that is retired; many queries."""
     aws = Aws(region="us-east-1")
     catalog, partitions, s3 = Catalog(aws), Partitions(aws, TABLE), S3(aws)
-    with recorded() as calls:
+    with recorded() as made:
         catalog.ensure_database("special")
         catalog.put(TABLE, None)
         s3.write("s3://lake1-bronze/t/day=1/part-0", b"1")
@@ -35,19 +46,107 @@ def test_what_special_cases_call_is_in_the_operator_s_policy(deployed: Checkout)
         assert s3.delete_folder("s3://lake1-bronze/t/day=1/") == 1
         Athena(aws, "lake1").look_at_many(["00000000-0000-0000-0000-000000000000"])
     allowed = {name for names in OPERATOR.values() for name in names}
-    assert SPECIAL <= calls <= allowed
+    assert SPECIAL <= made <= allowed
 
 
 def test_where_the_lake_is_governed_the_operator_may_see_whether_a_step_can_work(deployed: Checkout) -> None:
     zones = {"trusted": {"layers": ["silver"]}, "curated": {"layers": ["gold"], "hybrid": True}}
     settings = deployed.settings(governance__zones=zones)
     step = "glue:silver_to_gold"
-    with recorded() as calls, suppress(AccessError):  # nothing is granted yet, so everything is looked at
+    with recorded() as made, suppress(AccessError):  # nothing is granted yet, so everything is looked at
         require_access(settings, step, settings.glue.jobs["silver_to_gold"].writes)
     allowed = {name for names in OPERATOR.values() for name in names}
     everybody_may = {"sts:GetCallerIdentity"}
-    governed = {call for call in calls if call.startswith("lakeformation:")}
+    governed = {call for call in made if call.startswith("lakeformation:")}
     assert {"lakeformation:ListPermissions", "lakeformation:GetDataLakeSettings"} <= governed <= set(GOVERNED)
-    assert calls - governed - everybody_may <= allowed
+    assert made - governed - everybody_may <= allowed
     statements = {s["Sid"]: s for s in operator_statements(Names(settings))}
     assert set(statements["Governance"]["Action"]) == set(GOVERNED)
+
+
+@pytest.fixture(scope="module")
+def made(deployed: Checkout) -> set[Call]:
+    """Every call of runs that succeed, fail and are cancelled, of questions and a rollback, with state in S3.
+
+    No Spark runs: the script is not there, which a run only finds out when it begins, and what it would have
+    written is there before.
+    """
+    _take_the_script_away(deployed)
+    run = partial(deployed.run, AWS_ACCESS_KEY_ID="operator")
+    deployed.spoil({"call": "GetJobRun*", "change": {"JobRunState": "SUCCEEDED"}, "times": 0})
+    for version in ("first", "second"):
+        _write(deployed, version)
+        run("run-glue", "small", "--wait", "--run-id", version)
+    run("runs", "logs", "second")
+    run("athena", "query", "select count(*) as n from gold.small")
+    run("athena", "describe", "gold.small")
+    run("athena", "tables")
+    run("rollback", "gold.small")
+    deployed.spoil()
+    run("run-glue", "small", "--wait", "--run-id", "failing", code=1)
+    deployed.spoil({"call": "GetJobRun*", "change": {"JobRunState": "RUNNING"}, "times": 0})
+    run("run-glue", "small", "--run-id", "stopped")
+    deployed.run("runs", "cancel", "stopped", AWS_ACCESS_KEY_ID="operator", code=1)  # it has ended long ago
+    deployed.spoil()
+    _look_up_secrets(deployed)
+    _interrupt_a_query(deployed)
+    assert deployed.account is not None
+    return calls(deployed.account.state / "server" / "server.log", "operator")
+
+
+def test_no_call_is_missing_from_the_operator_s_policy_and_none_is_extra(made: set[Call]) -> None:
+    allowed = {name for names in OPERATOR.values() for name in names}
+    called = {call.name for call in made}
+    assert called - allowed == set(), "add these to etltctl/infrastructure/calls.py"
+    assert allowed - called == SPECIAL - called, "take these out of etltctl/infrastructure/calls.py"
+
+
+def test_objects_of_the_lake_and_of_state_are_all_that_is_touched(made: set[Call]) -> None:
+    touched = {call.bucket for call in made if call.bucket}
+    assert {"lake1-gold", "lake1-state"} <= touched
+    assert touched <= {"lake1-bronze", "lake1-silver", "lake1-gold", "lake1-state"}
+
+
+def _take_the_script_away(checkout: Checkout) -> None:
+    location = checkout.client("glue").get_job(JobName="small")["Job"]["Command"]["ScriptLocation"]
+    bucket, _, key = location.removeprefix("s3://").partition("/")
+    checkout.client("s3").delete_object(Bucket=bucket, Key=key)
+
+
+def _write(checkout: Checkout, version: str) -> None:
+    """What the script would write: five rows and their audit."""
+    file, folder = io.BytesIO(), f"small/v={version}"
+    pq.write_table(pa.table({"n": list(range(5))}), file)
+    s3 = checkout.client("s3")
+    s3.put_object(Bucket="lake1-gold", Key=f"{folder}/part-0.parquet", Body=file.getvalue())
+    audit = json.dumps({"rows_in": 5, "rows_out": 5})
+    s3.put_object(Bucket="lake1-gold", Key=f"{folder}/_audit/part-0.txt", Body=audit.encode())
+
+
+def _look_up_secrets(checkout: Checkout) -> None:
+    """As a sync does for what it tells Airbyte."""
+    checkout.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretString='{"client_id": "me"}')
+    checkout.client("ssm").put_parameter(Name="/lake1/airbyte/secret", Type="SecureString", Value="hush")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_ACCESS_KEY_ID", "operator")
+        aws = Aws(region="us-east-1")
+        assert aws.fetch_secret(f"secretsmanager:{SECRET}#client_id") == "me"
+        assert aws.fetch_secret("ssm:/lake1/airbyte/secret") == "hush"
+
+
+def _interrupt_a_query(checkout: Checkout) -> None:
+    checkout.spoil({"call": "GetQueryExecution", "change": {"State": "RUNNING"}, "times": 0})
+    process = subprocess.Popen(
+        [ETLTCTL, "athena", "query", "select 1 as one"],
+        cwd=checkout.folder,
+        env=checkout.full_environ | {"AWS_ACCESS_KEY_ID": "operator"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert checkout.account is not None
+    account = checkout.account
+    wait_until(lambda: account.request("GET", "faults")[1][0]["met"] > 2, 60)  # it is waited for
+    process.send_signal(signal.SIGINT)
+    process.wait(60)
+    checkout.spoil()
