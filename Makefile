@@ -8,10 +8,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 
-.PHONY: help demo test bench docs check format lock clean airflow-e2e airflow-bench airflow-check
+.PHONY: help demo test connector-test tableau-test bench docs check format lock clean airflow-e2e airflow-bench airflow-check
 
 help:  ## list the targets
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 # uv serves if it is on the machine; else pip brings it into an environment of its own.
 .uv/bin/uv: requirements/uv.txt
@@ -41,6 +41,15 @@ $(VENV)/.docs: requirements/docs.txt $(VENV)/.local
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/docs.txt
 	@touch $@
 
+.venv-cdk/.done: requirements/cdk.txt | $(filter .uv/%,$(UV))
+	$(UV) venv --quiet --clear --no-python-downloads --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv-cdk
+	$(UV) pip install --quiet --python .venv-cdk/bin/python --require-hashes -r requirements/cdk.txt
+	@touch $@
+
+$(VENV)/.tableau: requirements/tableau.txt $(VENV)/.dev
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/tableau.txt
+	@touch $@
+
 define DEMO
 etltctl local up
 etltctl run mongodb
@@ -58,6 +67,13 @@ demo: $(VENV)/.local  ## run both pipelines for real on this machine and query g
 test: $(VENV)/.dev  ## run every test
 	$(BIN)/coverage erase
 	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadgroup --cov --cov-report=term tests
+
+connector-test: $(VENV)/.dev .venv-cdk/.done  ## run the low-code Formula 1 connector in Airbyte's own framework (420 MB more)
+	$(BIN)/python -m pytest tests/connectors
+
+tableau-test: $(VENV)/.tableau  ## write Hyper extracts with Tableau's own engine (300 MB more), and measure one
+	$(BIN)/python -m pytest tests/tableau
+	$(BIN)/python benchmarks/extracts.py
 
 bench: $(VENV)/.bench  ## measure what the README claims (needs ETLTCTL_DATA_PACK, takes minutes)
 	$(BIN)/python benchmarks/waiting.py
@@ -121,6 +137,8 @@ lock: $(filter .uv/%,$(UV))  ## renew the hashed requirement files
 	$(LOCK) pyproject.toml --extra local -o requirements/local.txt
 	$(LOCK) pyproject.toml --extra dev -c requirements/local.txt -o requirements/dev.txt
 	$(LOCK) pyproject.toml --extra bench -c requirements/local.txt -o requirements/bench.txt
+	$(LOCK) pyproject.toml --extra tableau -c requirements/dev.txt -o requirements/tableau.txt
+	$(LOCK) pyproject.toml --extra cdk -o requirements/cdk.txt
 	$(LOCK) pyproject.toml --extra docs -c requirements/dev.txt -o requirements/docs.txt
 	$(LOCK) pyproject.toml requirements/airflow3.in -o requirements/airflow3.txt
 	$(LOCK) pyproject.toml requirements/airflow2.in -o requirements/airflow2.txt
@@ -128,4 +146,4 @@ lock: $(filter .uv/%,$(UV))  ## renew the hashed requirement files
 	$(LOCK) requirements/airflow-check.in -o requirements/airflow-check.txt
 
 clean:  ## remove the environment and the embedded lake
-	rm -rf $(VENV) .uv .etltctl site .airflow3 .airflow2 .airflow-peers .airflow-check
+	rm -rf $(VENV) .venv-cdk .uv .etltctl site .airflow3 .airflow2 .airflow-peers .airflow-check

@@ -6,22 +6,25 @@ runs in a process of its own. DuckDB and polars do what no job can do without: p
 the impossible, merge by place and time, compute the density of air, write Parquet by place. They leave out flags,
 lineage, rejects, condition ranking and audit; so they are lower bounds. All must agree on rows, documents merged, and
 the means of air density and wind power density. The start of the JVM is told apart; compiling code is in the seconds.
+CPU seconds are of silver, all cores and processes together: on a machine that others use too, trust their ratio.
 """
 
 import argparse
-import gzip
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+from processes import cpu_seconds, peak_memory
+from weather_bronze import make_bronze
 
 JOBS = Path(__file__).parents[1] / "glue_jobs"
 THREADS = 2
@@ -32,11 +35,9 @@ SPARK_OPTIONS = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
 }
-ROWS_A_FILE = 500_000
 GOALS = (
     "goals: silver within 3 times DuckDB's time, at most 4 GB, ten times the documents in ten times the time"
 )
-NESTED = ("main", "wind", "clouds", "rain", "snow", "weather")
 NUMBERS = {
     "temp_c": "main.temp", "humidity_pct": "main.humidity", "dew_point_c": "main.dew_point",
     "sea_hpa": "main.sea_level", "any_hpa": "main.pressure", "ground_hpa": "main.grnd_level",
@@ -52,81 +53,6 @@ COMPARED = (
     "count(*), sum(source_rows), avg(air_density_kgm3), "
     "avg(0.5 * air_density_kgm3 * wind_speed_ms * wind_speed_ms * wind_speed_ms)"
 )
-
-
-# bronze
-
-
-def make_bronze(documents: int, folder: Path) -> str:
-    """Parquet files as Airbyte's S3 destination writes them: numbers double, nested values JSON text."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    bronze = folder / f"bronze_{documents}"
-    if (bronze / "_SUCCESS").exists():
-        return str(bronze)
-    bronze.mkdir(parents=True, exist_ok=True)
-    pack = pa.Table.from_pylist(list(_pack()), schema=_bronze_schema())
-    left, copy, number = documents, 0, 0
-    while left:
-        parts: list[Any] = []
-        while left and sum(part.num_rows for part in parts) < ROWS_A_FILE:
-            part = _under_new_names(pack.slice(0, left), copy)
-            left, copy = left - part.num_rows, copy + 1
-            parts.append(part)
-        pq.write_table(
-            pa.concat_tables(parts), bronze / f"2026_01_02_1_{number}.parquet", compression="snappy"
-        )
-        number += 1
-    (bronze / "_SUCCESS").touch()
-    return str(bronze)
-
-
-def _bronze_schema() -> Any:
-    import pyarrow as pa
-
-    kinds = {
-        "_id": pa.string(),
-        "dt": pa.float64(),
-        "timezone": pa.float64(),
-        "lat": pa.float64(),
-        "lon": pa.float64(),
-    }
-    texts = dict.fromkeys(("dt_iso", "city_name", *NESTED), pa.string())
-    meta = {
-        "_airbyte_raw_id": pa.string(),
-        "_airbyte_extracted_at": pa.int64(),
-        "_airbyte_generation_id": pa.int64(),
-    }
-    return pa.schema({**meta, **kinds, "visibility": pa.float64(), **texts})
-
-
-def _pack() -> Iterator[dict[str, Any]]:
-    pack = os.environ.get("ETLTCTL_DATA_PACK")
-    if not pack:
-        sys.exit("set ETLTCTL_DATA_PACK to the data pack, whose documents this benchmark repeats")
-    index = 0
-    for file in sorted(Path(pack, "weather").glob("*.jsonl.gz")):
-        with gzip.open(file, "rt", encoding="utf-8") as lines:
-            for line in lines:
-                document = json.loads(line)
-                nested = {
-                    name: json.dumps(document[name]) for name in NESTED if document.get(name) is not None
-                }
-                index += 1
-                yield {
-                    **document, **dict.fromkeys(NESTED), **nested, "_id": f"{0x67748580 + index:08x}{0:016x}",
-                    "_airbyte_raw_id": str(index), "_airbyte_extracted_at": 1_767_323_045_000,
-                    "_airbyte_generation_id": 1,
-                }  # fmt: skip
-
-
-def _under_new_names(pack: Any, copy: int) -> Any:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    names = pc.binary_join_element_wise(pack["city_name"], pa.scalar(str(copy)), " ")
-    return pack.set_column(pack.schema.get_field_index("city_name"), "city_name", names)
 
 
 # what is measured: each returns the seconds of its stages
@@ -152,20 +78,25 @@ def run_spark(bronze: str, out: Path) -> dict[str, float]:
     spark = spark_session("benchmark")
     spark.sparkContext.setLogLevel("ERROR")
     spark.range(1).count()
-    ready = time.perf_counter()
+    ready, idle = time.perf_counter(), cpu_seconds()
     silver = {TABLE: f"{out}/silver", bronze_to_silver.REJECTS: f"{out}/rejects"}
     bronze_to_silver.run(spark, JobArguments("bench", {bronze_to_silver.SOURCE: bronze}, silver, {}))
-    silvered = time.perf_counter()
+    silvered, worked = time.perf_counter(), cpu_seconds() - idle
     gold = {table: f"{out}/{table}" for table in silver_to_gold.TABLES}
     silver_to_gold.run(spark, JobArguments("bench", silver, gold, {}))
-    return {"start": ready - began, "silver": silvered - ready, "gold": time.perf_counter() - silvered}
+    return {
+        "start": ready - began,
+        "silver": silvered - ready,
+        "gold": time.perf_counter() - silvered,
+        "cpu": worked,
+    }
 
 
 def run_duckdb(bronze: str, out: Path) -> dict[str, float]:
     """The core of bronze_to_silver in one statement."""
     import duckdb
 
-    began = time.perf_counter()
+    began, idle = time.perf_counter(), cpu_seconds()
     connection = duckdb.connect(
         config={"threads": THREADS, "memory_limit": "3GB", "temp_directory": f"{out}/spill"}
     )
@@ -174,7 +105,7 @@ def run_duckdb(bronze: str, out: Path) -> dict[str, float]:
         f"copy ({_duckdb_core(bronze)}) to '{out}/silver'"
         " (format parquet, compression snappy, partition_by (city_key, year))"
     )
-    return {"silver": time.perf_counter() - began}
+    return {"silver": time.perf_counter() - began, "cpu": cpu_seconds() - idle}
 
 
 def _duckdb_core(bronze: str) -> str:
@@ -212,7 +143,7 @@ def run_polars(bronze: str, out: Path) -> dict[str, float]:
     os.environ["POLARS_MAX_THREADS"] = str(THREADS)
     import polars as pl
 
-    began = time.perf_counter()
+    began, idle = time.perf_counter(), cpu_seconds()
     fields: dict[str, list[str]] = {}
     for path in NUMBERS.values():
         column, _, name = path.partition(".")
@@ -252,7 +183,7 @@ def run_polars(bronze: str, out: Path) -> dict[str, float]:
     derived.sink_parquet(
         pl.PartitionBy(f"{out}/silver", key=["city_key", "year"]), mkdir=True, compression="snappy"
     )
-    return {"silver": time.perf_counter() - began}
+    return {"silver": time.perf_counter() - began, "cpu": cpu_seconds() - idle}
 
 
 ENGINES: Mapping[str, Callable[[str, Path], dict[str, float]]] = {
@@ -272,37 +203,11 @@ def measure(engine: str, bronze: str, out: Path) -> dict[str, Any]:
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process,
         ThreadPoolExecutor(1) as thread,
     ):
-        peak = thread.submit(_peak_memory, process)
+        peak = thread.submit(peak_memory, process)
         told, _ = process.communicate()
     if process.returncode:
         sys.exit(f"{engine} failed with exit code {process.returncode}")
     return {"peak_gb": peak.result() / 1e9, **json.loads(told.splitlines()[-1])}
-
-
-def _peak_memory(process: "subprocess.Popen[str]") -> int:
-    peak = 0
-    while process.poll() is None:
-        peak = max(peak, sum(map(_most_resident, _family(process.pid))))
-        time.sleep(0.2)
-    return peak
-
-
-def _family(pid: int) -> list[int]:
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:
-        return [pid]
-    return [pid, *(member for child in children for member in _family(int(child)))]
-
-
-def _most_resident(pid: int) -> int:
-    """The most memory a process has had so far, so that no peak falls between two looks."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return 0
-    found = [int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:")]
-    return sum(found)
 
 
 def summarise(out: Path) -> tuple[Any, ...]:
@@ -348,8 +253,8 @@ def compare(sizes: list[int], engines: list[str], folder: Path, temporary: Path)
     """Print a line for every engine and size, then how the jobs' time grows."""
     taken: dict[tuple[str, int], dict[str, Any]] = {}
     print(
-        f"{'engine':<8}{'documents':>11}{'silver s':>10}{'docs/s':>10}{'x DuckDB':>10}{'gold s':>8}"
-        f"{'start s':>9}{'peak GB':>9}"
+        f"{'engine':<8}{'documents':>11}{'silver s':>10}{'docs/s':>10}{'x DuckDB':>10}{'CPU s':>8}{'x DuckDB':>10}"
+        f"{'gold s':>8}{'start s':>9}{'peak GB':>9}"
     )
     for documents in sizes:
         bronze = make_bronze(documents, folder)
@@ -361,12 +266,12 @@ def compare(sizes: list[int], engines: list[str], folder: Path, temporary: Path)
             reference = reference or summarise(out)
             if not _agree(summarise(out), reference):
                 sys.exit(f"{engine} disagrees about the data: {summarise(out)} is not {reference}")
-            base = taken.get(("duckdb", documents), {}).get("silver")
-            ratio = f"{found['silver'] / base:.1f}" if base else "-"
+            base = taken.get(("duckdb", documents))
+            ratio, work = (f"{found[of] / base[of]:.1f}" if base else "-" for of in ("silver", "cpu"))
             gold, start = (f"{found[stage]:.1f}" if stage in found else "-" for stage in ("gold", "start"))
             print(
                 f"{engine:<8}{documents:>11,}{found['silver']:>10.1f}{documents / found['silver']:>10,.0f}"
-                f"{ratio:>10}{gold:>8}{start:>9}{found['peak_gb']:>9.2f}",
+                f"{ratio:>10}{found['cpu']:>8.0f}{work:>10}{gold:>8}{start:>9}{found['peak_gb']:>9.2f}",
                 flush=True,
             )
     for least, most in pairwise(sorted(sizes)) if "spark" in engines else ():

@@ -19,7 +19,7 @@ from weather_counts import (
     make_audit,
     tell_rejections,
 )
-from weather_documents import BRONZE, MEASURES, NUMBERS, flatten_documents
+from weather_documents import BRONZE, DRIZZLE, MEASURES, NUMBERS, SNOW, by_severity, flatten_documents
 from weather_formulas import (
     CALM_MS,
     KELVIN,
@@ -67,40 +67,57 @@ def observe_weather(
 
 
 def _merge_documents(kept: DataFrame) -> DataFrame:
-    """One row per place and time: the last ingested document, with the weather of all that equal it otherwise."""
+    """One row per place and time: the last ingested document, with the weather of all that equal it otherwise.
+
+    Of a document that was synced twice, as happens where streams are appended, only the newest state counts.
+    """
     same = Window.partitionBy(*KEY).orderBy(_ingestion_order())
     so_far = same.rowsBetween(Window.unboundedPreceding, Window.currentRow)
     # Nulls leave a digest as it is, so it is told where they are.
     measures = (*MEASURES, *(F.col(name).isNull() for name in MEASURES))
+    identity = F.when(F.col("_id").isNotNull(), F.xxhash64("_id"))
     in_order = (
-        kept.withColumn("digest", F.xxhash64(*measures))
+        kept.withColumns({"digest": F.xxhash64(*measures), "identity": identity})
         .repartition("city_key", "year")
         .withColumns(
             {
                 "is_last": F.lead(F.lit(False), 1, True).over(same),
                 "source_rows": F.row_number().over(same),
-                "in_conflict": F.min("digest").over(so_far) != F.max("digest").over(so_far),
-                "documents": F.collect_list(F.struct("digest", "weather")).over(so_far),
+                "documents": F.collect_list(F.struct("identity", "digest", "weather")).over(so_far),
             }
         )
     )
-    of_equals = F.expr(
-        "flatten(transform(filter(documents, d -> d.digest = digest), d -> coalesce(d.weather, array())))"
-    )
     # Most documents are alone: nothing is to be looked for among others.
-    entries = F.when(F.col("source_rows") == 1, F.coalesce("weather", F.array())).otherwise(of_equals)
-    return in_order.where("is_last").withColumn("weather", F.sort_array(entries))
+    is_alone = F.col("source_rows") == 1
+    newest = F.filter("documents", _is_newest_state)
+    differs = F.exists(newest, lambda document: document["digest"] != F.col("digest"))
+    of_equals = F.filter(newest, lambda document: document["digest"] == F.col("digest"))
+    entries = F.flatten(F.transform(of_equals, lambda document: F.coalesce(document["weather"], F.array())))
+    weather = F.when(is_alone, F.coalesce("weather", F.array())).otherwise(entries)
+    ranked = by_severity(weather)
+    return in_order.where("is_last").withColumns(
+        {
+            "in_conflict": ~is_alone & differs,
+            "weather": ranked,
+            "weather_ids": F.sort_array(F.array_compact(ranked["id"])),
+        }
+    )
+
+
+def _is_newest_state(document: Column, at: Column) -> Column:
+    later = F.slice("documents", at + 2, F.size("documents"))
+    return ~F.coalesce(F.exists(later, lambda other: other["identity"] == document["identity"]), F.lit(False))
 
 
 def _ingestion_order() -> Column:
     """ObjectIds begin with their second of creation; other ids say nothing and leave the order to the file."""
-    created = F.when(F.col("_id").rlike("^[0-9a-f]{24}$"), F.substring("_id", 1, 8))
-    return F.struct(created, "_airbyte_extracted_at", "source_file", "source_row")
+    by_age = F.when(F.col("_id").rlike("^[0-9a-f]{24}$"), F.col("_id"))
+    return F.struct(by_age, "_airbyte_extracted_at", "source_file", "source_row")
 
 
 def _clean(merged: DataFrame, config: Mapping[str, Any]) -> DataFrame:
     """Metric units, impossible values nulled, all flags set."""
-    metric = merged.withColumns({name: _celsius(name, config["units"]) for name in _TEMPERATURES})
+    metric = merged.withColumns({name: _celsius(name, config["units"]) for name in _TEMPERATURES} | _dry())
     placed = metric.withColumns(
         {
             "place": _places(config)[F.col("city_key")],
@@ -108,6 +125,17 @@ def _clean(merged: DataFrame, config: Mapping[str, Any]) -> DataFrame:
         }
     )
     return null_impossible(placed).withColumn("dq_flags", flags())
+
+
+def _dry() -> dict[str, Column]:
+    """No amount means no rain or snow only where the document tells the weather, and other weather than these."""
+    severities = F.col("weather.severity")  # in rising order; 0 is weather nobody knows
+    is_told = (F.get(severities, F.lit(0)) > 0) & ~F.col("is_unreadable")
+    is_dry = {
+        "rain_1h_mm": F.get(severities, F.size("weather") - 1) < DRIZZLE,
+        "snow_1h_mm": ~F.array_contains(severities, SNOW),
+    }
+    return {name: F.coalesce(name, F.when(is_told & dry, 0.0)) for name, dry in is_dry.items()}
 
 
 def _celsius(name: str, units: str) -> Column:
@@ -144,7 +172,6 @@ def _derive(cleaned: DataFrame) -> DataFrame:
             "weather_id": severest["id"],
             "weather_main": severest["main"],
             "weather_description": severest["description"],
-            "weather_ids": F.sort_array(F.array_compact(F.col("weather.id"))),
             "ingested_at": F.timestamp_millis(F.col("_airbyte_extracted_at")),
         }
     )
@@ -183,14 +210,16 @@ def run(spark: SparkSession, job: JobArguments) -> None:
         # No second look at every document for nothing.
         write_table(rejected if audit["rejected"] else rejected.limit(0), job.outputs[REJECTS])
     check_counts(audit, config["max_reject_share"], lambda: tell_rejections(documents))
-    check_places(screened_counts.get["places"], silver_counts.get["places"])
+    check_places(
+        screened_counts.get["suspects"], spark.read.schema("city_key string").parquet(job.outputs[TABLE])
+    )
     check_units(screened_counts.get, config["units"])
 
 
 def rejects(screened: DataFrame, lineage: Mapping[str, Column]) -> DataFrame:
     """silver_rejects.weather_observation: the documents that cannot be kept, each with its reason and its source."""
     rejected = screened.where(F.col("reason").isNotNull())
-    source = ("_id", "source_file", "source_row", "city_name", "dt", "dt_iso")
+    source = ("_id", "source_file", "source_row", "city_name", "dt", "dt_iso", "document")
     return rejected.select("reason", *source, *(value.alias(name) for name, value in lineage.items()))
 
 

@@ -18,6 +18,10 @@ _SESSION_OPTIONS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "false",
     "spark.sql.adaptive.enabled": "true",
+    # Java never compiles a longer method, so a stage in one such method is interpreted; in pieces it is not.
+    "spark.sql.codegen.hugeMethodLimit": "8000",
+    # What follows from every column's expression for every filter: minutes of planning with columns as many as here.
+    "spark.sql.constraintPropagation.enabled": "false",
     # This rule drops the observations below an empty shuffle: their reader would wait for ever.
     "spark.sql.adaptive.optimizer.excludedRules": (
         "org.apache.spark.sql.execution.adaptive.AQEPropagateEmptyRelation"

@@ -18,6 +18,7 @@ FEW_TABLES = 2  # for more than these, keeping the hours in memory costs less th
 _DAY = ("city_key", "local_month", "local_date")
 _MONTH = ("city_key", "local_month")
 _ROUNDING = 1e-9
+_LONGEST_DAY_H = 25  # the day clocks are put back
 _CHECKS = ("observations", "is_sound")  # looked at while the table is written, not part of it
 
 _SHARED_COLUMNS = (
@@ -37,7 +38,11 @@ def days_of(hours: DataFrame, config: Mapping[str, Any]) -> DataFrame:
     days = _summarise(hours.groupBy(*_DAY).agg(*_shared_aggregates(), energy))
     complete = F.col("hours_observed") >= config["min_hours_per_day"]
     finished = days.withColumns(
-        {"is_complete": complete, "wind_energy_kwh_m2": F.when(complete, F.col("energy"))}
+        {
+            "is_complete": complete,
+            "wind_energy_kwh_m2": F.when(complete, F.col("energy")),
+            "is_sound": F.col("is_sound") & (F.col("hours_observed") <= _LONGEST_DAY_H),
+        }
     )
     head = ("city_key", "local_date", "hours_observed", "is_complete")
     return finished.select(*head, *_SHARED_COLUMNS, "wind_energy_kwh_m2", *_CHECKS)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, Observation
+from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
 from lake import QualityError
@@ -13,22 +13,23 @@ from weather_quality import CODES
 TABLE = "silver.weather_observation"
 KELVIN_ABOVE = 150.0  # no place on Earth is as hot in Celsius or as cold in Kelvin
 EXAMPLES = 5
-
-
-def _places() -> Column:
-    """All city keys as one text, for an observation gives back no arrays."""
-    return F.concat_ws(" ", F.collect_set("city_key")).alias("places")
+EXAMPLE_LENGTH = 300  # characters
 
 
 def count_screened(screened: DataFrame) -> tuple[DataFrame, Observation]:
-    """Count documents, rejections, and what tells places and units, while they are read and at no extra pass."""
+    """Count documents, rejections, and what tells of the units, while they are read and at no extra pass.
+
+    `suspects` are the places that have rejected documents, as one text: an observation gives back no arrays.
+    """
     counts = Observation("screened")
     found = (
         F.count(F.lit(1)).alias("rows_in"),
         F.count("reason").alias("rejected"),
         F.count("temp_c").alias("temperatures"),
         F.count_if(F.col("temp_c") > KELVIN_ABOVE).alias("hot"),
-        _places(),
+        F.concat_ws(" ", F.collect_set(F.when(F.col("reason").isNotNull(), F.col("city_key")))).alias(
+            "suspects"
+        ),
     )
     return screened.observe(counts, *found), counts
 
@@ -40,7 +41,6 @@ def count_observations(silver: DataFrame) -> tuple[DataFrame, Observation]:
     totals = (
         F.count(F.lit(1)).alias("rows_out"),
         F.coalesce(F.sum(F.col("source_rows") - 1), F.lit(0)).alias("merged"),
-        _places(),
     )
     return silver.observe(counts, *totals, *found), counts
 
@@ -67,17 +67,24 @@ def check_counts(
 
 def tell_rejections(screened: DataFrame) -> str:
     """The commonest reasons, each with its number of documents and an example."""
-    example = F.min(F.struct("source_file", "source_row", "_id", "dt", "city_name")).alias("example")
+    example = F.min(F.struct("source_file", "source_row", "document")).alias("example")
     reasons = (
         screened.where("reason is not null").groupBy("reason").agg(F.count(F.lit(1)).alias("n"), example)
     )
     commonest = reasons.orderBy(F.desc("n"), "reason").limit(EXAMPLES).collect()
-    return "; ".join(f"{row.reason} {row.n} times, as in {row.example.asDict()}" for row in commonest)
+    return "; ".join(
+        f"{row.reason} {row.n} times, as in row {row.example.source_row} of {row.example.source_file}: "
+        f"{row.example.document[:EXAMPLE_LENGTH]}"
+        for row in commonest
+    )
 
 
-def check_places(read: str, written: str) -> None:
-    """Raise QualityError when a place that has documents has no row; both are city keys with blanks between."""
-    lost = sorted(set(read.split()) - set(written.split()))
+def check_places(suspects: str, silver: DataFrame) -> None:
+    """Raise QualityError when a place that had documents has no row; `suspects` are city keys with blanks between."""
+    if not suspects:
+        return
+    kept = silver.where(F.col("city_key").isin(suspects.split())).select("city_key").distinct()
+    lost = sorted(set(suspects.split()) - {row.city_key for row in kept.collect()})
     if lost:
         raise QualityError(f"every document was rejected of: {', '.join(lost[:EXAMPLES])}")
 

@@ -1,57 +1,58 @@
-"""Bronze weather documents as flat columns: JSON strings parsed with explicit schemas, numbers read in any spelling."""
+"""Bronze weather documents as flat columns: JSON parsed once with an explicit schema, numbers read in any spelling."""
+
+import operator
+from collections.abc import Iterable, Mapping
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, DataType, StringType, StructField, StructType
-
-
-def _strings(*names: str) -> StructType:
-    return StructType([StructField(name, StringType()) for name in names])
-
-
-_DOCUMENT = _strings(
-    "dt",
-    "dt_iso",
-    "timezone",
-    "city_name",
-    "lat",
-    "lon",
-    "main",
-    "wind",
-    "clouds",
-    "rain",
-    "snow",
-    "weather",
-    "visibility",
-)
-BRONZE = StructType([*_DOCUMENT.fields, *_strings("_id", "data").fields]).add("_airbyte_extracted_at", "long")
+from pyspark.sql.types import ArrayType, DataType, DoubleType, StringType, StructType
 
 # Airbyte finds these to be double where every document holds a plain number: text would only be read back.
 NUMBERS = ("dt", "timezone", "lat", "lon", "visibility")
-
-# Leaves are text: one reader takes 5, 5.0, "5" and {"$numberDouble": "5.0"} alike.
-_NESTED: dict[str, DataType] = {
-    "main": _strings(
-        "temp",
-        "feels_like",
-        "temp_min",
-        "temp_max",
-        "dew_point",
-        "pressure",
-        "sea_level",
-        "grnd_level",
-        "humidity",
+TEXTS = ("dt_iso", "city_name")
+OBJECTS: Mapping[str, tuple[str, ...]] = {
+    "main": (
+        "temp", "feels_like", "temp_min", "temp_max", "dew_point", "pressure", "sea_level", "grnd_level", "humidity",
     ),
-    "wind": _strings("speed", "gust", "deg"),
-    "clouds": _strings("all"),
-    "rain": _strings("1h", "3h"),
-    "snow": _strings("1h", "3h"),
-    "weather": ArrayType(_strings("id", "main", "description")),
-}
+    "wind": ("speed", "gust", "deg"),
+    "clouds": ("all",),
+    "rain": ("1h", "3h"),
+    "snow": ("1h", "3h"),
+}  # fmt: skip
+NESTED = (*OBJECTS, "weather")
+_PATHS = (*NUMBERS, *(f"{name}.{field}" for name, fields in OBJECTS.items() for field in fields))
+_UNREADABLE = "_corrupt_record"  # where from_json puts a document that is not to the schema
+_TEXT, _NUMBER = StringType(), DoubleType()
+
+
+def _struct(fields: Iterable[tuple[str, DataType]]) -> StructType:
+    return reduce(lambda struct, field: struct.add(*field), fields, StructType())
+
+
+def _nested(name: str, number: DataType) -> DataType:
+    if name == "weather":
+        return ArrayType(_struct([("id", number), ("main", _TEXT), ("description", _TEXT)]))
+    return _struct((field, number) for field in OBJECTS[name])
+
+
+BRONZE = _struct((name, _TEXT) for name in (*NUMBERS, *TEXTS, *NESTED, "_id", "data"))
+BRONZE.add("_airbyte_extracted_at", "long")
+_DOCUMENT = _struct(
+    [
+        *((name, _NUMBER) for name in NUMBERS),
+        *((name, _TEXT) for name in TEXTS),
+        *((name, _nested(name, _NUMBER)) for name in NESTED),
+        (_UNREADABLE, _TEXT),
+    ]
+)
 _WRAPPED_NUMBER = r'^\{\s*"\$number\w+"\s*:\s*"?([^"}]+?)"?\s*\}$'
+_WRAPPED_DATE = r'^\{\s*"\$date"\s*:\s*(?:\{\s*"\$numberLong"\s*:\s*)?"?([^"}]+?)"?\s*\}'
 
 # Severest first: thunderstorm, snow, rain, drizzle, fog and dust, clouds and clear sky.
 _GROUPS = (2, 6, 5, 3, 7, 8)
+# How severe these are; from drizzle on it is wet.
+DRIZZLE, SNOW = (len(_GROUPS) - _GROUPS.index(group) for group in (3, 6))
 
 # What two documents of the same place and time are compared by.
 MEASURES = (
@@ -66,38 +67,88 @@ def number(text: Column) -> Column:
     return F.coalesce(text.cast("double"), F.regexp_extract(text, _WRAPPED_NUMBER, 1).cast("double"))
 
 
+def unix_seconds(text: Column) -> Column:
+    """Seconds since 1970 from a number, or from MongoDB's `$date` in milliseconds or as ISO text; else null."""
+    date = F.regexp_extract(text, _WRAPPED_DATE, 1)
+    return F.coalesce(number(text), date.cast("double") / 1000, date.cast("timestamp").cast("double"))
+
+
 def flatten_documents(bronze: DataFrame) -> DataFrame:
-    """One row per document with `MEASURES`, `dt`, `weather` (array of entries) and the bronze columns of lineage."""
-    return _measure(_parse(_unpack(bronze)))
+    """One row per document with `MEASURES`, `dt`, `weather` (array of entries) and the bronze columns of lineage.
+
+    `is_unreadable` tells that something in it is no JSON, or no number where one belongs; that value is null.
+    `document` is all of it as it came.
+    """
+    return _measure(_parse(bronze))
 
 
-def _unpack(bronze: DataFrame) -> DataFrame:
-    """Take each field from its column, else from `data`, where a schemaless stream keeps the whole document."""
-    unpacked = bronze.withColumn("document", F.from_json("data", _DOCUMENT))
-    kinds = dict(bronze.dtypes)
-    fields = {
-        name: F.coalesce(name, number(F.col("document")[name]))
-        if kinds[name] == "double"
-        else F.coalesce(F.col(name), F.col("document")[name])
-        for name in _DOCUMENT.names
-    }
-    return unpacked.withColumns(fields).drop("document", "data")
+def _parse(bronze: DataFrame) -> DataFrame:
+    """Each document as one struct, `whole`, and where it is not to the schema, what its texts say, `mended`.
+
+    A schemaless stream keeps the document in `data`, another one its objects in columns. Either way it is parsed
+    once as a whole: that costs far less than once a column, and numbers need no detour through text.
+    """
+    members = [F.concat(F.lit(f'"{name}":'), name) for name in NESTED]
+    came = F.to_json(F.struct(*NUMBERS, *TEXTS, *NESTED))
+    texts = bronze.withColumns(
+        {
+            "text": F.coalesce("data", F.concat(F.lit("{"), F.concat_ws(",", *members), F.lit("}"))),
+            "document": F.coalesce("data", came),
+        }
+    )
+    # With a mode stated Spark does not prune the schema, which would parse every document again for one field.
+    whole = F.from_json("text", _DOCUMENT, {"mode": "PERMISSIVE"})
+    mended = F.when(whole[_UNREADABLE].isNotNull(), _read_one_by_one())
+    return texts.withColumns({"whole": whole, "mended": mended})
 
 
-def _parse(documents: DataFrame) -> DataFrame:
-    return documents.withColumns({name: F.from_json(name, schema) for name, schema in _NESTED.items()})
+def _text_of(name: str) -> Column:
+    return F.coalesce(F.col(name).cast("string"), F.get_json_object("data", f"$.{name}"))
+
+
+def _read_one_by_one() -> Column:
+    """Every value from its own text. In arrays: what few documents need must not be much code for all."""
+    objects = {name: F.from_json(_text_of(name), _nested(name, _TEXT)) for name in OBJECTS}
+    fields = [objects[name][field] for name, fields in OBJECTS.items() for field in fields]
+    texts = F.array(*map(_text_of, NUMBERS), *fields)
+    numbers = F.transform(texts, lambda text, at: F.when(at == 0, unix_seconds(text)).otherwise(number(text)))
+    odd = F.zip_with(texts, numbers, lambda text, value: text.isNotNull() & value.isNull())
+    broken = F.transform(F.array(*map(_text_of, OBJECTS)), _is_no_object)
+    entries = F.from_json(_text_of("weather"), _nested("weather", _TEXT))
+    return F.struct(
+        numbers.alias("numbers"),
+        *(_text_of(name).alias(name) for name in TEXTS),
+        F.transform(entries, _with_number).alias("weather"),
+        F.exists(F.concat(odd, broken), lambda is_so: is_so).alias("is_unreadable"),
+    )
+
+
+def _is_no_object(text: Column) -> Column:
+    is_json = text.rlike(r"^\s*(\{|null)") & F.get_json_object(text, "$").isNotNull()
+    return text.isNotNull() & ~is_json
+
+
+def _with_number(entry: Column) -> Column:
+    return entry.withField("id", number(entry["id"]))
 
 
 def _measure(parsed: DataFrame) -> DataFrame:
-    doubles = {name for name, kind in parsed.dtypes if kind == "double"}
+    kinds = dict(parsed.dtypes)
+    own = {name: F.col(name) for name in NUMBERS if kinds[name] == "double"}
+    own |= {name: number(F.col(name)) for name in NUMBERS if kinds[name] != "double"}
+    if kinds["dt"] != "double":
+        own["dt"] = unix_seconds(F.col("dt"))
+    odd = [F.col(name).isNotNull() & own[name].isNull() for name in NUMBERS if kinds[name] != "double"]
 
     def value(path: str) -> Column:
-        return F.col(path) if path in doubles else number(F.col(path))
+        found = (F.col(f"whole.{path}"), F.get("mended.numbers", F.lit(_PATHS.index(path))))
+        return F.coalesce(own[path], *found) if path in own else F.coalesce(*found)
 
-    rain_3h, snow_3h = value("rain.`3h`"), value("snow.`3h`")
-    rain_1h, snow_1h = value("rain.`1h`"), value("snow.`1h`")
+    rain_3h, snow_3h = value("rain.3h"), value("snow.3h")
+    rain_1h, snow_1h = value("rain.1h"), value("snow.1h")
     return parsed.select(
-        "_id", "_airbyte_extracted_at", "source_file", "source_row", "dt_iso", "city_name",
+        "_id", "_airbyte_extracted_at", "source_file", "source_row", "document",
+        *(F.coalesce(name, f"whole.{name}", f"mended.{name}").alias(name) for name in TEXTS),
         *(value(name).alias(name) for name in ("dt", "lat", "lon")),
         value("timezone").cast("int").alias("timezone"),
         value("main.temp").alias("temp_c"),
@@ -118,13 +169,18 @@ def _measure(parsed: DataFrame) -> DataFrame:
             (rain_1h.isNull() & rain_3h.isNotNull()) | (snow_1h.isNull() & snow_3h.isNotNull()), F.lit(False)
         ).alias("precip_from_3h"),
         value("visibility").alias("visibility_m"),
-        F.transform("weather", _ranked).alias("weather"),
+        F.coalesce("mended.weather", "whole.weather").alias("weather"),
+        reduce(operator.or_, odd, F.coalesce("mended.is_unreadable", F.lit(False))).alias("is_unreadable"),
     )  # fmt: skip
 
 
+def by_severity(entries: Column) -> Column:
+    """Weather entries with whole ids, by the severity of their group and then by id: the last is the severest."""
+    return F.sort_array(F.transform(entries, _ranked))
+
+
 def _ranked(entry: Column) -> Column:
-    """An entry that sorts by the severity of its group, then by its id."""
-    identifier = number(entry["id"]).cast("int")
+    identifier = entry["id"].cast("int")
     severity = F.lit(0)
     for rank, group in enumerate(reversed(_GROUPS), start=1):
         severity = F.when(F.floor(identifier / 100) == group, rank).otherwise(severity)

@@ -11,7 +11,7 @@ from weather_solar import below_clouds, clear_sky, sine_of_elevation
 
 # Stated, not inferred: no pass over the files, and a city whose key is all digits stays text.
 OBSERVATIONS = """
-    observed_at timestamp, local_date date, local_hour int, lat double, lon double, temp_c double,
+    observed_at timestamp, utc_offset_s int, lat double, lon double, temp_c double,
     pressure_station_hpa double, humidity_pct double, wind_speed_ms double, wind_gust_ms double, wind_dir_deg double,
     clouds_pct double, rain_1h_mm double, snow_1h_mm double, weather_main string, air_density_kgm3 double,
     city_key string, year int
@@ -32,11 +32,15 @@ def read_observations(spark: SparkSession, location: str) -> DataFrame:
 def hours_of(observations: DataFrame, config: Mapping[str, Any]) -> DataFrame:
     """One row per place and UTC hour with data: the means of its observations, and how many `observations` they are of.
 
-    Power is averaged, never computed from an average. The rows of a place and local month are brought together
+    Power is averaged, never computed from an average. An hour belongs to the local date it begins on, whole, also
+    where clocks are half an hour apart from UTC's. The rows of a place and local month are brought together
     once, in order of time: no table of gold needs another exchange, and sums come out the same in every run.
     """
+    hour = F.date_trunc("hour", "observed_at")
+    local = F.timestamp_seconds(F.unix_timestamp(hour) + F.col("utc_offset_s"))
     together = (
-        observations.withColumn("local_month", F.trunc("local_date", "month"))
+        observations.withColumns({"hour": hour, "local_date": F.to_date(local), "local_hour": F.hour(local)})
+        .withColumn("local_month", F.trunc("local_date", "month"))
         .repartition("city_key", "local_month")
         .sortWithinPartitions("city_key", "local_month", "observed_at")
     )
@@ -52,8 +56,7 @@ def hours_of(observations: DataFrame, config: Mapping[str, Any]) -> DataFrame:
         F.max_by("weather_main", "observed_at").alias("weather_main"),
         F.count(F.lit(1)).alias("observations"),
     ]
-    hour = F.date_trunc("hour", "observed_at").alias("hour")
-    return rates.groupBy("city_key", "local_month", "local_date", hour).agg(*means, *extremes)
+    return rates.groupBy("city_key", "local_month", "local_date", "hour").agg(*means, *extremes)
 
 
 def _with_power(observations: DataFrame, config: Mapping[str, Any]) -> DataFrame:

@@ -134,7 +134,7 @@ def _what(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
 
 
 def _shown(value: Any) -> str:
-    if value is None or value == {}:
+    if value in (None, {}, ""):
         return ""
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"

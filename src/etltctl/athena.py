@@ -113,6 +113,7 @@ class Athena:
                 )
 
         try:
+            look(execution)  # it may have ended already
             ended = self.waiter.wait(execution, partial(self.look_at, execution.id), on_look=look)
         except (KeyboardInterrupt, SystemExit, BudgetError):
             self.cancel(execution.id)
@@ -132,7 +133,8 @@ class Athena:
         self, sql: str, run_key: str, database: str, parameters: Sequence[str]
     ) -> tuple[datetime, str]:
         """When Athena answered, by its own clock, and the execution's id."""
-        token = hashlib.sha256(f"{run_key}\0{self.workgroup}\0{sql}".encode()).hexdigest()
+        parts = (run_key, self.workgroup, sql, *parameters)
+        token = hashlib.sha256("\0".join(parts).encode()).hexdigest()
         request: dict[str, Any] = {
             "QueryString": sql,
             "ClientRequestToken": token,

@@ -119,6 +119,12 @@ class Aws:
             hint = "the part after # names a key of the secret's JSON object"
             raise ConfigurationError(f"secret {name} has no key {key}", hint=hint) from error
 
+    def reveal(self, reference: str, setting: str) -> str:
+        """The value behind a secret's reference; `setting` is named if there is none."""
+        from etltctl.settings import resolve_secret
+
+        return resolve_secret(reference, setting=setting, fetch=self.fetch_secret)
+
     def _client(self, service: str, *, starts: bool) -> Any:
         from botocore.config import Config
 

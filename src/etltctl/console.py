@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import traceback
 from collections import Counter
@@ -13,11 +12,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TextIO
 
 from etltctl.errors import ConfigurationError, EtltctlError
+from etltctl.tabulating import Cells, aligned, as_json, csv_lines, json_document, json_lines
 
 if TYPE_CHECKING:
     from etltctl.logs import LogLine
-
-Cells = Sequence[object]
 
 
 class Output(StrEnum):
@@ -26,6 +24,7 @@ class Output(StrEnum):
     TABLE = "table"
     JSON = "json"
     NDJSON = "ndjson"
+    CSV = "csv"
 
 
 @dataclass
@@ -50,19 +49,23 @@ class Console:
             self.say(text)
         elif self.output is Output.TABLE:
             self._write(text)
+        elif self.output is Output.CSV:
+            self._write_all(csv_lines(list(document), [list(document.values())]))
         else:
-            self._write(_as_json(document, indent=2 if self.output is Output.JSON else None))
+            self._write(as_json(document, indent=2 if self.output is Output.JSON else None))
 
     def rows(self, schema: str, columns: Sequence[str], rows: Iterable[Cells], /, **facts: Any) -> None:
-        """A result of rows: a table, one JSON document, or one JSON object a line."""
-        if self.output is Output.NDJSON:
-            for row in rows:
-                self._write(_as_json(dict(zip(columns, row, strict=True))))
-        elif self.output is Output.JSON:
-            listed = [dict(zip(columns, row, strict=True)) for row in rows]
-            self._write(_as_json({"schema": schema, **facts, "rows": listed}, indent=2))
-        else:
-            self._write(table(columns, rows))
+        """A result of rows, written as they come: aligned, CSV, one JSON document, or one JSON object a line."""
+        head = {"schema": schema, **facts}
+        match self.output:
+            case Output.NDJSON:
+                self._write_all(json_lines(columns, rows))
+            case Output.JSON:
+                self._write_all(json_document(head, columns, rows))
+            case Output.CSV:
+                self._write_all(csv_lines(columns, rows))
+            case Output.TABLE:
+                self._write_all(aligned(columns, rows))
 
     def stream(self, events: Iterable[Mapping[str, Any]]) -> None:
         """Events as their stream has them: a line each, behind one that names the schema."""
@@ -70,7 +73,7 @@ class Console:
 
         self._write(VERSION_LINE)
         for event in events:
-            self._write(_as_json(event))
+            self._write(as_json(event))
 
     def findings(self, schema: str, found: Sequence[tuple[str, str, str, str, str]]) -> None:
         """What was looked at: area, subject, status, evidence, fix; in a table the fix stands below its finding."""
@@ -93,7 +96,12 @@ class Console:
         if self.output is Output.TABLE:
             self._write(f"{line.at.astimezone():%H:%M:%S} {line.group:<6} {line.text}")
         else:
-            self._write(_as_json({**told, "text": line.text}))
+            self._write(as_json({**told, "text": line.text}))
+
+    def _write_all(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.stdout.write(line + "\n")
+        self.stdout.flush()
 
     def _write(self, text: str) -> None:
         self.stdout.write(text.rstrip("\n") + "\n")
@@ -171,10 +179,12 @@ class Console:
         kind, _, what = event["step"].partition(":")
         label = {"sync": "sync", "athena": "athena refresh"}.get(kind, what)
         tables = event.get("tables", {})
-        amount = f"{event['rows']:,} rows" if kind != "athena" else f"{len(tables)} tables up to date"
+        amount = f"{len(tables)} tables up to date" if kind == "athena" else _amount(event.get("rows"))
         done = {"sync": f"proven {event['rows']:,} of {_count(event.get('reported_rows'))}"}.get(kind, "")
         if kind == "glue":
             done = f"published {len(tables)} {'table' if len(tables) == 1 else 'tables'}{_audited(tables)}"
+        if kind == "tableau":
+            done = f"{'extract of' if tables else 'refreshed'} {event['datasource']}"
         if event["verb"] == "reused":
             done = "as before"
         if event.get("usd"):
@@ -226,23 +236,8 @@ def is_terminal(stream: TextIO, environ: Mapping[str, str]) -> bool:
 
 
 def table(columns: Sequence[str], rows: Iterable[Cells]) -> str:
-    """Rows under their column names, aligned: numbers to the right, everything else to the left."""
-    listed = [list(row) for row in rows]
-    texts = [[_cell(value) for value in row] for row in listed]
-    widths = [max(len(name), *(len(row[i]) for row in texts), 0) for i, name in enumerate(columns)]
-    right = [
-        bool(listed) and all(isinstance(row[i], int | float) or row[i] is None for row in listed)
-        for i in range(len(columns))
-    ]
-
-    def line(cells: Sequence[str]) -> str:
-        aligned = (
-            cell.rjust(width) if number else cell.ljust(width)
-            for cell, width, number in zip(cells, widths, right, strict=True)
-        )
-        return "  ".join(aligned).rstrip()
-
-    return "\n".join([line(columns), line(["─" * width for width in widths]), *map(line, texts)])
+    """Rows under their column names, aligned."""
+    return "\n".join(aligned(columns, rows))
 
 
 def local_time(timestamp: str) -> str:
@@ -250,14 +245,6 @@ def local_time(timestamp: str) -> str:
     from datetime import datetime
 
     return datetime.fromisoformat(timestamp).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(map(_cell, value))
-    if isinstance(value, float):
-        return repr(value) if len(repr(value)) <= 10 else f"{value:.8g}"
-    return "" if value is None else str(value)
 
 
 def _audited(tables: Mapping[str, Any]) -> str:
@@ -279,12 +266,12 @@ def _audited(tables: Mapping[str, Any]) -> str:
     return f" · {', '.join(told)}" if told else ""
 
 
+def _amount(rows: int | None) -> str:
+    return "" if rows is None else f"{rows:,} rows"
+
+
 def _count(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else "?"
-
-
-def _as_json(document: Any, indent: int | None = None) -> str:
-    return json.dumps(document, indent=indent, default=str, ensure_ascii=False)
 
 
 def _ignore(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,6 +12,10 @@ from etltctl.errors import EtltctlError, ServiceError
 from etltctl.runs import JobRun
 
 GROUPS = ("error", "output")
+READ_BACK = 200  # lines, of which most say nothing
+NOISE = re.compile(
+    r"\b(INFO|DEBUG|TRACE|WARN)\b|^\s+(at |\.\.\. \d+ more)"
+)  # Spark's own talk, frames of the JVM
 OVERLAP_MS = 30_000  # lines may arrive that late
 
 
@@ -37,19 +42,20 @@ class Logs:
         lines = [line for group in GROUPS for line in self._new_of(run, group)]
         return sorted(lines, key=lambda line: line.at)
 
-    def last_lines(self, run: JobRun, count: int = 30) -> list[str]:
-        """The newest lines of the run's error log; empty if the log cannot be read, which is no failure."""
+    def last_lines(self, run: JobRun, count: int = 20) -> list[str]:
+        """The newest lines of the error log that say something; empty if it cannot be read, which is no failure."""
         try:
             with translated("logs"):
                 answer = self.aws.client("logs").get_log_events(
                     logGroupName=f"{run.log_group}/error",
                     logStreamName=run.id,
                     startFromHead=False,
-                    limit=count,
+                    limit=READ_BACK,
                 )
         except EtltctlError:
             return []
-        return [str(event["message"]).rstrip() for event in answer["events"]]
+        lines = [str(event["message"]).rstrip() for event in answer["events"]]
+        return ([line for line in lines if line and not NOISE.search(line)] or lines)[-count:]
 
     def _new_of(self, run: JobRun, group: str) -> Iterator[LogLine]:
         asked = {

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from etltctl.athena import Athena, Column, cost_usd, typed
 from etltctl.aws import Aws
-from etltctl.catalog import Catalog
+from etltctl.catalog import STAGING, Catalog
 from etltctl.errors import AccessError, RunFailedError, UsageError
-from etltctl.publishing import ROWS, VERSION, VERSIONS
+from etltctl.publishing import ROWS, VERSION, History, Lake
 from etltctl.runs import QueryExecution, Verb
+from etltctl.s3 import S3
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -67,14 +69,19 @@ def run_query(
     sql: str,
     settings: Settings,
     *,
-    database: str,
+    database: str = "",
     principal: str = "",
     run_id: str = "",
+    parameters: Sequence[str] = (),
+    max_scan: str = "",
     on_look: Callable[[QueryExecution], None] | None = None,
 ) -> Answer:
     """Runs the SQL and waits, as `role:NAME` if a principal is named. An interrupt cancels the query.
 
-    The same query under the same `run_id` is started once: found running it is adopted, found done it is reused.
+    `parameters` take the places of the query's `?`, each as `literal` reads it; a query that scans more than `max_scan`
+    (such as `1GB`) is cancelled. The same query under the same `run_id` is started once: found running it is adopted,
+    found done it is reused.
+
     Raises RunFailedError with Athena's own reason, AccessError if Lake Formation or STS refuses.
     """
     aws, verbs = _calling_as(principal, Aws.from_settings(settings)), [Verb.STARTED]
@@ -90,6 +97,8 @@ def run_query(
             sql,
             run_id or uuid.uuid4().hex,
             database=database or settings.athena.databases["gold"],
+            parameters=[literal(text) for text in parameters],
+            max_scan=_bytes(max_scan) if max_scan else None,
             on_look=on_look,
         )
     except RunFailedError as error:
@@ -118,26 +127,68 @@ def list_tables(settings: Settings) -> list[tuple[str, str, int | None, str, str
         _listed(layer, table)
         for layer, database in settings.athena.databases.items()
         for table in catalog.tables(database)
+        if not table["Name"].startswith(STAGING)
     ]
 
 
 def describe_table(table: str, settings: Settings) -> list[tuple[str, str, str]]:
-    """Part (column, partition, version), name and type or standing of what `layer.table` is made of."""
-    layer, _, name = table.partition(".")
-    database = settings.athena.databases.get(layer)
-    found = Catalog(Aws.from_settings(settings)).table(database, name) if database else None
+    """Part (column, partition, version, publish), name and type or standing of what `layer.table` is made of.
+
+    A publish is told of where one of the table's set was left half way.
+    """
+    aws = Aws.from_settings(settings)
+    lake = Lake(settings, S3(aws), Catalog(aws))
+    is_ours = table.partition(".")[0] in settings.athena.databases
+    found = lake.catalog.table(*lake.places.in_catalog(table)) if is_ours else None
     if found is None:
         raise UsageError(
             f"the catalog has no table {table}", hint="etltctl athena tables lists them: layer.table"
         )
-    parameters = found.get("Parameters", {})
-    current = parameters.get(VERSION, "")
-    versions = [version for version in parameters.get(VERSIONS, "").split(",") if version]
+    history = History.of(found)
+    since = {name: f"out of use since {at}" for name, at in history.out_of_use.items()}
+    half_done = lake.unfinished(table) if history.versions else None
     return [
         *(("column", column["Name"], column["Type"]) for column in found["StorageDescriptor"]["Columns"]),
         *(("partition", column["Name"], column["Type"]) for column in found.get("PartitionKeys", [])),
-        *(("version", version, "current" if version == current else "") for version in versions),
+        *(
+            ("version", version, "current" if version == history.current else since.get(version, ""))
+            for version in history.versions
+        ),
+        *(
+            [("publish", half_done["run"], f"half done since {half_done.get('since', '')}: etltctl retry")]
+            if half_done
+            else []
+        ),
     ]
+
+
+def literal(text: str) -> str:
+    """The text as a literal of Athena's SQL, so that nothing in it is ever taken for SQL.
+
+    A number, `true`, `false` and `null` are what they look like, `date:2026-01-31` and `timestamp:2026-01-31 12:00:00`
+    what they say; all else is text, as is whatever follows `text:`.
+    """
+    kind, is_typed, value = text.partition(":")
+    if is_typed and kind == "text":
+        return _quoted(value)
+    if is_typed and kind in ("date", "timestamp"):
+        return f"{kind.upper()} {_quoted(value)}"
+    if re.fullmatch(r"-?\d+(\.\d+)?|true|false|null", text):
+        return text
+    return _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _bytes(size: str) -> int:
+    from etltctl.settings.section import SIZE_UNITS
+
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?B)", size.strip().upper())
+    if not found:
+        raise UsageError(f"--max-scan {size} is not a size", hint="write it like 500MB or 1GB")
+    return int(float(found[1]) * SIZE_UNITS[found[2]])
 
 
 def read_sql(sql: str, file: Path | None, stdin: TextIO) -> str:

@@ -151,3 +151,18 @@ class StackOperation(Run):
         "IMPORT_ROLLBACK_COMPLETE": State.FAILED,
         "IMPORT_ROLLBACK_FAILED": State.FAILED,
     }
+
+
+@dataclass(frozen=True)
+class RefreshJob(Run):
+    """A background job of Tableau's that refreshes the extract of a data source; `id` is empty for one not listed."""
+
+    service: ClassVar[str] = "Tableau"
+    states: ClassVar[Mapping[str, State]] = {
+        "Pending": State.RUNNING,
+        "InProgress": State.RUNNING,
+        "Success": State.SUCCEEDED,
+        "Completed": State.SUCCEEDED,
+        "Failed": State.FAILED,
+        "Cancelled": State.FAILED,
+    }

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,13 +65,15 @@ class SpoiltLake(Workplace):
         """How often the faults in force were met."""
         return sum(rule["met"] for rule in self._ask("GET"))
 
-    def begin(self, *arguments: str, to: str = os.devnull) -> subprocess.Popen[bytes]:
+    def begin(
+        self, *arguments: str, to: str = os.devnull, environ: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
         """Starts the command and does not wait; it hears Ctrl-C even where the tests run in the background."""
         told = (self.folder / to).open("w")
         return subprocess.Popen(
             [ETLTCTL, *arguments],
             cwd=self.folder,
-            env=self.full_environ,
+            env=self.full_environ | dict(environ or {}),
             stdout=subprocess.DEVNULL,
             stderr=told,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),

@@ -205,6 +205,12 @@ def test_one_job_of_a_run_is_taken_up_without_waiting_too(lake: SpoiltLake) -> N
     assert lake.starts("unwaited")["glue"] == 1
 
 
+def test_a_run_of_one_thing_is_not_taken_up_as_a_run_of_another(lake: SpoiltLake) -> None:
+    done = lake.run("run", "api", "--run-id", "undisturbed", code=2)
+    assert "run undisturbed is a run of small, not of api" in done.stderr
+    assert lake.starts("undisturbed")["glue"] == 1
+
+
 def test_the_same_query_under_the_same_run_id_is_paid_once(lake: SpoiltLake) -> None:
     sql = "select count(*) as n from gold.small"
     asked = ("athena", "query", sql, "--run-id", "asked-once")

@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 from spoilt import SpoiltLake
 
-from etltctl.errors import ConfigurationError, UnreachableError, UsageError, WaitTimeoutError
+from etltctl.errors import (
+    BudgetError,
+    ConfigurationError,
+    DetachedError,
+    UnreachableError,
+    UsageError,
+    WaitTimeoutError,
+)
 from etltctl.pipeline import (
     Begun,
     describe_failure,
@@ -60,6 +67,22 @@ def test_the_command_line_and_tasks_in_one_piece_or_two_leave_the_same_events(he
     assert {"verb": "started", "rows": 5, "outcome": "succeeded"} in results
 
 
+def test_a_job_over_budget_ends_the_wait_and_is_stopped_by_who_finishes(
+    here: SpoiltLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ETLTCTL__GLUE__JOBS__SMALL__MAX_USD", "1.5")
+    with here.slow_script(60):
+        begun = start_step("small", "glue:small", run_id="dear-in-two")
+        here.spoil({"call": "GetJobRun", "change": {"DPUSeconds": 36_000.0}, "times": 0})
+        asyncio.run(wait_for_step(begun))
+        with pytest.raises(BudgetError, match=r"was stopped: 4\.40 USD so far"):
+            finish_step(begun)
+        here.spoil()
+        here.settle()
+    (run,) = [run for run in here.glue_runs() if run["Arguments"].get("--run_id") == "dear-in-two"]
+    assert run["JobRunState"] == "STOPPED"
+
+
 def test_a_step_whose_first_process_died_is_adopted_and_finished_by_the_next(here: SpoiltLake) -> None:
     with here.slow_script(2.0):
         start_step("small", "glue:small", run_id="died")
@@ -90,6 +113,24 @@ def test_work_whose_waiting_task_is_ended_follows_the_stop_policy(
     (told,) = [e for e in here.events(run_id) if e["type"] in {"remote.stopped", "remote.detached"}]
     assert told.get("stopped_by", told.get("detached_by")) == "a test"
     assert here.events(run_id)[-1]["outcome"] == ("detached" if detach else "interrupted")
+
+
+class OutOfTimeError(BaseException):
+    """As a scheduler's time limit raises it."""
+
+
+@pytest.mark.parametrize(("policy", "told"), [("stop", "remote.stopped"), ("detach", "remote.detached")])
+def test_a_time_limit_in_mid_wait_follows_the_stop_policy(
+    here: SpoiltLake, monkeypatch: pytest.MonkeyPatch, policy: str, told: str
+) -> None:
+    def time_is_up(event: Any) -> None:
+        if event["type"] == "step.progress":
+            raise OutOfTimeError
+
+    monkeypatch.setenv("ETLTCTL__AIRFLOW__ON_KILL", policy)
+    with here.slow_script(4.0), pytest.raises((OutOfTimeError, DetachedError)):
+        run_step("small", "glue:small", run_id=f"limit-{policy}", on_event=time_is_up)
+    assert told in [event["type"] for event in here.events(f"limit-{policy}")]
 
 
 def test_nothing_is_stopped_where_nothing_of_ours_runs(here: SpoiltLake) -> None:

@@ -1,8 +1,6 @@
 """The gold tables of weather: hours, days and months of wind, air and sun."""
 
-import json
 import math
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,28 +10,12 @@ import pytest
 from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from lake import JobArguments, QualityError
+from lake import QualityError
 
 pytestmark = pytest.mark.spark
 
 MIDNIGHT = datetime(2024, 3, 1, tzinfo=UTC)
 DENSITY = 1.2
-
-# Of the data pack, computed apart from Spark: rows, mean speed, mean density, power density, k, c, calm rows.
-KNOWN = {
-    "riohacha": (17_544, 4.038, 1.1577, 72.78, 0.1710, 1.966, 4.554, 129),
-    "puerto_madryn": (1_759, 5.649, 1.2576, 159.00, 0.3628, 2.955, 6.330, 6),
-    "el_calafate": (1_759, 3.478, 1.2383, 68.98, 0.1373, 1.560, 3.870, 37),
-    "san_carlos_de_bariloche": (1_759, 3.046, 1.1541, 33.30, 0.0740, 1.818, 3.427, 102),
-    "newark_liberty_intl": (8_700, 4.176, 1.2339, 94.86, 0.1948, 1.841, 4.701, 586),
-}
-COMPLETE_DAYS = {
-    "riohacha": (732, 731),
-    "newark_liberty_intl": (364, 364),
-    "puerto_madryn": (63, 25),
-    "el_calafate": (63, 25),
-    "san_carlos_de_bariloche": (63, 25),
-}
 
 
 def observation(minutes: int, speed: float | None = 5.0, **fields: Any) -> dict[str, Any]:
@@ -41,8 +23,7 @@ def observation(minutes: int, speed: float | None = 5.0, **fields: Any) -> dict[
     at = MIDNIGHT + timedelta(minutes=minutes)
     whole = {
         "observed_at": at,
-        "local_date": at.date(),
-        "local_hour": at.hour,
+        "utc_offset_s": 0,
         "lat": 0.0,
         "lon": 0.0,
         "temp_c": 15.0,
@@ -107,6 +88,26 @@ def test_energy_is_told_of_complete_days_only(gold: Callable[..., list[Row]]) ->
         True,
         pytest.approx(18 * 0.5 * DENSITY * 125 / 1000),
     )
+
+
+def test_an_hour_is_told_once_where_clocks_are_half_an_hour_apart(gold: Callable[..., list[Row]]) -> None:
+    rows = [observation(30 * half, utc_offset_s=19_800) for half in range(48 * 2)]
+    days = gold("gold.weather_daily", *rows)
+    assert [(day.local_date.day, day.hours_observed) for day in days] == [(1, 19), (2, 24), (3, 5)]
+
+
+def test_a_day_sums_what_falls_and_averages_what_is(gold: Callable[..., list[Row]]) -> None:
+    wet = observation(0, rain_1h_mm=1.0, snow_1h_mm=0.5, temp_c=10.0, humidity_pct=40.0, wind_gust_ms=9.0)
+    dry = observation(30, rain_1h_mm=0.0, snow_1h_mm=0.5, temp_c=20.0, humidity_pct=60.0)
+    later = observation(60, rain_1h_mm=2.0, temp_c=30.0, pressure_station_hpa=900.0, clouds_pct=50.0)
+    (day,) = gold("gold.weather_daily", wet, dry, later)
+    assert (day.rain_mm, day.snow_mm, day.wind_gust_max_ms, day.clouds_mean_pct) == (2.5, 0.5, 9.0, 50.0)
+    assert (day.temp_mean_c, day.temp_min_c, day.temp_max_c) == (22.5, 10.0, 30.0)
+    assert (day.humidity_mean_pct, day.pressure_station_mean_hpa) == (50.0, 950.0)
+    assert day.air_density_mean_kgm3 == pytest.approx(DENSITY)
+    assert day.wpd_hub_mean_wm2 == pytest.approx(0.5 * DENSITY * (5 * 10**0.143) ** 3)
+    power_speed = 5 * 10**0.143 * (DENSITY / 1.225) ** (1 / 3)
+    assert day.cf_proxy == pytest.approx((power_speed**3 - 27) / (12**3 - 27))
 
 
 def test_directions_are_averaged_as_vectors_without_the_calm(gold: Callable[..., list[Row]]) -> None:
@@ -207,6 +208,22 @@ def test_the_sun_stands_where_the_almanac_says(spark: SparkSession) -> None:
     assert clear == pytest.approx([1098 * math.exp(-0.059), 0.0])
 
 
+def test_clear_skies_may_be_those_of_kasten_and_czeplak(spark: SparkSession) -> None:
+    from weather_solar import clear_sky
+
+    found = values(spark, *(clear_sky(F.lit(sine), "kasten_czeplak") for sine in (1.0, 0.5, 0.02, -0.5)))
+    assert found == pytest.approx([880, 425, 0, 0])
+    with pytest.raises(ValueError, match="clear_sky must be haurwitz or kasten_czeplak"):
+        clear_sky(F.lit(1.0), "cloudless")
+
+
+def test_clouds_take_their_share_of_the_sun(spark: SparkSession) -> None:
+    from weather_solar import below_clouds
+
+    found = values(spark, *(below_clouds(F.lit(800.0), F.lit(share)) for share in (0.0, 50.0, 100.0)))
+    assert found == pytest.approx([800, 743.161, 200], abs=1e-3)  # 0.5 to the power of 3.4 is 0.094732
+
+
 def test_a_row_against_physics_fails_the_run(spark: SparkSession, tmp_path: Path) -> None:
     from silver_to_gold import _write_checked
 
@@ -215,119 +232,3 @@ def test_a_row_against_physics_fails_the_run(spark: SparkSession, tmp_path: Path
     )
     with pytest.raises(QualityError, match="1 rows of gold"):
         _write_checked(spark, rows, "gold.thing", str(tmp_path / "thing"))
-
-
-@pytest.mark.pack
-def test_the_pack_has_its_known_wind(spark: SparkSession, pack_lake: dict[str, str]) -> None:
-    from weather_formulas import (
-        capacity_factor,
-        hub_speed,
-        normalised_speed,
-        weibull_c,
-        weibull_k,
-        wind_power_density,
-    )
-
-    speed, density = F.col("wind_speed_ms"), F.col("air_density_kgm3")
-    at_hub = normalised_speed(hub_speed(speed, 100, 1 / 7), density)
-    k = weibull_k(F.avg(speed), F.stddev_pop(speed))
-    used = spark.read.parquet(pack_lake["silver.weather_observation"]).where(
-        speed.isNotNull() & density.isNotNull()
-    )
-    rows = used.groupBy("city_key").agg(
-        F.count(speed),
-        F.avg(speed),
-        F.avg(density),
-        F.avg(wind_power_density(density, speed)),
-        F.avg(capacity_factor(at_hub, 3, 12, 25)),
-        k,
-        weibull_c(F.avg(speed), k),
-        F.count_if(speed < 0.5),
-    )
-    found = {row.city_key: tuple(row)[1:] for row in rows.collect()}
-    assert set(found) == set(KNOWN)
-    for city, expected in KNOWN.items():
-        assert found[city] == pytest.approx(expected, rel=5e-4), city
-
-
-@pytest.mark.pack
-def test_the_pack_has_its_known_complete_days(spark: SparkSession, pack_lake: dict[str, str]) -> None:
-    days = spark.read.parquet(pack_lake["gold.weather_daily"])
-    counts = days.groupBy("city_key").agg(
-        F.count("*").alias("days"), F.count_if("is_complete").alias("complete")
-    )
-    assert {row.city_key: (row.days, row.complete) for row in counts.collect()} == COMPLETE_DAYS
-
-
-@pytest.mark.pack
-def test_months_agree_with_days_and_both_with_their_keys(
-    spark: SparkSession, pack_lake: dict[str, str]
-) -> None:
-    days = spark.read.parquet(pack_lake["gold.weather_daily"])
-    months = spark.read.parquet(pack_lake["gold.weather_monthly"])
-    powered = F.col("hours_observed") * F.col("wpd10_mean_wm2")
-    summed = days.groupBy(
-        "city_key", F.year("local_date").alias("year"), F.month("local_date").alias("month")
-    ).agg(
-        F.sum("hours_observed").alias("hours"),
-        (F.sum(powered) / F.sum("hours_observed")).alias("power"),
-        F.count("*").alias("days"),
-    )
-    rows = months.join(summed, ["city_key", "year", "month"]).collect()
-    assert len(rows) == months.count() == summed.count()
-    assert days.select("city_key", "local_date").distinct().count() == days.count()
-    gapless = [row for row in rows if row.city_key != "newark_liberty_intl"]  # it has hours without wind
-    assert [row.hours for row in rows] == [row.hours_observed for row in rows]
-    assert [row.days for row in rows] == [row.days_observed for row in rows]
-    assert [row.power for row in gapless] == pytest.approx([row.wpd10_mean_wm2 for row in gapless], rel=1e-9)
-
-
-@pytest.mark.pack
-def test_a_second_run_gives_the_same_rows(
-    spark: SparkSession, pack_lake: dict[str, str], tmp_path: Path
-) -> None:
-    import silver_to_gold
-
-    table = "gold.weather_monthly"
-    inputs = {silver_to_gold.SOURCE: pack_lake[silver_to_gold.SOURCE]}
-    silver_to_gold.run(spark, JobArguments("run-2", inputs, {table: str(tmp_path / "again")}, {}))
-    first, again = (
-        spark.read.parquet(where).collect() for where in (pack_lake[table], str(tmp_path / "again"))
-    )
-    assert first == again
-
-
-@pytest.mark.pack
-@pytest.mark.parametrize("place", ["puerto_madryn", "el_calafate", "bariloche"])
-def test_the_solar_proxy_follows_the_reference(
-    spark: SparkSession, pack_lake: dict[str, str], place: str
-) -> None:
-    from weather_solar import below_clouds, clear_sky, sine_of_elevation
-
-    file = Path(os.environ["ETLTCTL_DATA_PACK"], "weather", "reference", f"{place}_2026_radiation.csv.gz")
-    reference = spark.read.csv(str(file), header=True, schema="dt long, truth double")
-    seconds = F.unix_timestamp("observed_at")
-    sine = sine_of_elevation(seconds - 450, F.col("lat"), F.col("lon"))  # the middle of the quarter hour
-    proxy = below_clouds(clear_sky(sine, "haurwitz"), F.col("clouds_pct")).alias("proxy")
-    observed = spark.read.parquet(pack_lake["silver.weather_observation"]).where(
-        F.col("city_key").endswith(place)
-    )
-    pairs = (
-        observed.select(seconds.alias("dt"), proxy)
-        .join(reference, "dt")
-        .where("truth > 0 and proxy is not null")
-    )
-    correlation, bias = pairs.agg(F.corr("proxy", "truth"), F.avg(F.col("proxy") - F.col("truth"))).collect()[
-        0
-    ]
-    assert correlation >= 0.85
-    assert abs(bias) <= 20
-
-
-@pytest.mark.pack
-def test_gold_counts_what_it_was_made_of(pack_lake: dict[str, str]) -> None:
-    for table in ("gold.weather_daily", "gold.weather_monthly"):
-        (line,) = "".join(
-            path.read_text() for path in Path(pack_lake[table], "_audit").glob("part-*")
-        ).splitlines()
-        assert json.loads(line)["rows_in"] == 31_524

@@ -10,48 +10,15 @@ from typing import Any
 import pytest
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
+from weather_rows import HOUR, NOON, document, observe
 
 from lake import JobArguments, QualityError, read_stream
 from weather_quality import EARLIEST_DT
 
 pytestmark = pytest.mark.spark
 
-NOON = 1_704_110_400  # 2024-01-01 12:00 UTC
-HOUR = 3600
-PLACE = {"lat": 40.6925, "lon": -74.168667}
-
 Silver = Callable[..., list[Row]]
 WriteBronze = Callable[..., str]
-
-
-def document(**fields: Any) -> dict[str, Any]:
-    """A faultless document of Newark, with fields replaced, or removed by None."""
-    whole = {
-        "_id": "65929f400000000000000001",
-        "dt": NOON,
-        "dt_iso": "2024-01-01 12:00:00 +0000 UTC",
-        "timezone": -18000,
-        "city_name": "Newark Liberty Intl",
-        **PLACE,
-        "main": {"temp": 15, "pressure": 1013.25, "grnd_level": 1013.25, "humidity": 50, "dew_point": 4.7},
-        "wind": {"speed": 5, "gust": 8, "deg": 270},
-        "clouds": {"all": 40},
-        "visibility": 10000,
-    }
-    return {name: value for name, value in {**whole, **fields}.items() if value is not None}
-
-
-def observe(spark: SparkSession, location: str, **config: Any) -> list[Row]:
-    """The rows of silver made from a bronze stream, in order of place and time."""
-    from bronze_to_silver import observe_weather, screen_documents
-    from job_config import WEATHER, config_hash, read_config
-    from weather_documents import BRONZE
-
-    settings = read_config(WEATHER, config)
-    screened = screen_documents(read_stream(spark, location, BRONZE), settings)
-    lineage = {"run_id": F.lit("run-1"), "config_hash": F.lit(config_hash(settings))}
-    rows = observe_weather(screened, settings, lineage).collect()
-    return sorted(rows, key=lambda row: (row.city_key, row.observed_at))
 
 
 @pytest.fixture

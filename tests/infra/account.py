@@ -47,7 +47,7 @@ def _attachment(client: Client, name: str) -> Any:
 
 
 LOOK: dict[str, Callable[[Client, str], Any]] = {
-    "AWS::Athena::WorkGroup": lambda c, n: c("athena").get_work_group(WorkGroup=n),
+    "AWS::Athena::WorkGroup": lambda c, n: c("athena").get_work_group(WorkGroup=n)["WorkGroup"]["Name"],
     "AWS::Budgets::Budget": lambda c, n: c("budgets").describe_budget(AccountId=ACCOUNT, BudgetName=n),
     "AWS::CloudWatch::Alarm": lambda c, n: c("cloudwatch").describe_alarms(AlarmNames=[n])["MetricAlarms"][0],
     "AWS::EC2::Instance": lambda c, n: c("ec2").describe_instances(InstanceIds=[n])["Reservations"][0],

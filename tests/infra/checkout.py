@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from served import Served
 from workplace import Workplace
 
-from etltctl.infrastructure import Deployed, Plan, Watcher, deploy, plan
+from etltctl.aws import Aws
+from etltctl.infrastructure import (
+    Deployed,
+    Plan,
+    Removal,
+    Watcher,
+    deploy,
+    destroy,
+    plan,
+)
 from etltctl.settings import Settings, load_settings
 from etltctl.waiting import Waiter
 
@@ -33,7 +44,7 @@ class Checkout(Workplace):
         (folder / "etltctl.toml").write_text(text.replace("pi-m3", project))
         airflow = folder / "deploy" / "airflow"
         airflow.mkdir(parents=True)
-        for name in ("compose.yaml", "Dockerfile", "airflow.env.example"):
+        for name in ("compose.yaml", "Dockerfile", "airflow.env.example", "new-env.sh"):
             (airflow / name).write_text(f"# {name}\n")
         environ = {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{account.port}",
@@ -67,6 +78,10 @@ class Checkout(Workplace):
         """The library's deployment, of a plan nobody has seen."""
         return deploy(self.settings(**flags), Watcher(waiter=QUICK), yes=True)
 
+    def destroy(self, **flags: Any) -> Removal:
+        """The library's removal, without asking."""
+        return destroy(self.settings(**flags), Watcher(waiter=QUICK), yes=True)
+
     def client(self, service: str) -> Any:
         """Unmodified boto3, led to the account."""
         assert self.account is not None
@@ -77,3 +92,20 @@ class Checkout(Workplace):
         assert self.account is not None
         status, told = self.account.request("POST", "faults", list(rules))
         assert status == 200, told
+
+
+@contextmanager
+def recorded() -> Iterator[set[str]]:
+    """Every AWS call that the library makes meanwhile, as `service:Operation`; the tests' own boto3 is left out."""
+    made: set[str] = set()
+    client_of = Aws._client
+
+    def recording(self: Aws, service: str, *, starts: bool) -> Any:
+        client = client_of(self, service, starts=starts)
+        note = f"before-call.{client.meta.service_model.service_id.hyphenize()}"
+        client.meta.events.register(note, lambda model, **_: made.add(f"{service}:{model.name}"), note)
+        return client
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Aws, "_client", recording)
+        yield made

@@ -5,15 +5,17 @@ from __future__ import annotations
 import signal
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 from account import LOOK
 from botocore.exceptions import ClientError
-from checkout import Checkout
+from checkout import Checkout, recorded
 from served import wait_until
 from workplace import ETLTCTL
 
 from etltctl.errors import BlockedError, ConfigurationError, RunFailedError
+from etltctl.infrastructure.calls import DEPLOYER
 from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.template import template_of
 
@@ -47,7 +49,7 @@ def status(checkout: Checkout) -> str:
 def is_there(checkout: Checkout, kind: str, name: str) -> bool:
     try:
         return bool(LOOK[kind](checkout.client, name))
-    except (ClientError, LookupError):
+    except (ClientError, LookupError, TypeError):  # None where there should be a record
         return False
 
 
@@ -217,21 +219,52 @@ def test_the_environment_local_is_told_that_it_has_no_account(deployed: Checkout
     assert "etltctl infra plan --env aws" in told
 
 
-def test_destroying_keeps_the_data_and_deploying_again_takes_it_in(deployed: Checkout) -> None:
-    s3 = deployed.client("s3")
-    s3.put_object(Bucket="lake1-gold", Key="t/v=1/part-0.parquet", Body=b"data")
-    told = deployed.run("infra", "destroy", code=5)
-    assert "stays GoldBucket" in told.stderr
-    assert "goes  SilverToGoldJob" in told.stderr
-    assert is_there(deployed, "AWS::Glue::Job", "silver_to_gold")
-    key = resources(deployed)["Key"][1]
-    deployed.run("infra", "destroy", "--yes")
-    assert not is_there(deployed, "AWS::Glue::Job", "silver_to_gold")
-    assert not is_there(deployed, "AWS::IAM::Role", "lake1-operator")
-    assert is_there(deployed, "AWS::KMS::Key", key)
-    assert is_there(deployed, "AWS::Glue::Database", "gold")
-    assert "is gone" in deployed.run("infra", "destroy", "--yes").stdout
-    taken = {c.resource for c in deployed.plan().changes if c.action == "import"}
-    assert {"GoldBucket", "GoldDatabase", "GlueErrorLogs"} <= taken
-    assert deployed.deploy().word == "CREATE_COMPLETE"
-    assert s3.get_object(Bucket="lake1-gold", Key="t/v=1/part-0.parquet")["Body"].read() == b"data"
+@dataclass(frozen=True)
+class Rebuilt:
+    """What was seen while the stack was destroyed and deployed again."""
+
+    told: str
+    key: str
+    gone: set[str]
+    kept: set[str]
+    taken_in: set[str]
+    calls: frozenset[str]
+
+
+@pytest.fixture(scope="module")
+def rebuilt(deployed: Checkout) -> Rebuilt:
+    """The stack destroyed and deployed again, with every call that etltctl made for it."""
+    deployed.client("s3").put_object(Bucket="lake1-gold", Key="t/v=1/part-0.parquet", Body=b"data")
+    (deployed.folder / "README.md").write_text("another bundle\n")
+    told = deployed.run("infra", "destroy", code=5).stderr
+    before = resources(deployed)
+    with recorded() as calls:
+        deployed.destroy()
+        there = {name for name, (kind, physical) in before.items() if is_there(deployed, kind, physical)}
+        assert deployed.destroy().goes == ()
+        made = deployed.plan()
+        deployed.deploy()
+        assert deployed.plan().is_empty
+    taken_in = {change.resource for change in made.changes if change.action == "import"}
+    return Rebuilt(told, before["Key"][1], set(before) - there, there, taken_in, frozenset(calls))
+
+
+def test_destroying_says_what_goes_and_what_stays_before_it_is_told_yes(rebuilt: Rebuilt) -> None:
+    assert "stays GoldBucket" in rebuilt.told
+    assert "goes  SilverToGoldJob" in rebuilt.told
+    assert "lake1 was not touched" in rebuilt.told
+
+
+def test_destroying_keeps_the_data_and_what_reads_it(rebuilt: Rebuilt) -> None:
+    assert {"GoldBucket", "StateBucket", "Key", "GoldDatabase", "AirbyteSecret"} <= rebuilt.kept
+    assert {"SilverToGoldJob", "OperatorRole", "Workgroup", "AirflowBundleName"} <= rebuilt.gone
+
+
+def test_deploying_again_takes_in_what_stayed(deployed: Checkout, rebuilt: Rebuilt) -> None:
+    assert {"GoldBucket", "GoldDatabase", "GlueErrorLogs", "AirbyteSecret"} <= rebuilt.taken_in
+    found = deployed.client("s3").get_object(Bucket="lake1-gold", Key="t/v=1/part-0.parquet")
+    assert found["Body"].read() == b"data"
+
+
+def test_no_call_is_missing_from_the_deployer_s_policy_and_none_is_extra(rebuilt: Rebuilt) -> None:
+    assert rebuilt.calls == {name for names in DEPLOYER.values() for name in names}

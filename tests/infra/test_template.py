@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
         (tmp_path / "glue_jobs" / name).write_text(f"# {name}\n")
     airflow = tmp_path / "deploy" / "airflow"
     airflow.mkdir(parents=True)
-    for name in ("compose.yaml", "Dockerfile", "airflow.env.example"):
+    for name in ("compose.yaml", "Dockerfile", "airflow.env.example", "new-env.sh"):
         (airflow / name).write_text(f"# {name}\n")
     return tmp_path
 
@@ -112,6 +112,11 @@ def test_the_machine_lets_nobody_in_and_hides_its_credentials() -> None:
     assert {"docker.io", "docker-compose-v2"} <= set(config["packages"])
     scripts = {file["path"]: file["content"] for file in config["write_files"]}
     assert "docker compose" in scripts["/usr/local/sbin/etltctl-airflow"]
+    settings = scripts["/etc/etltctl/airflow.env"]
+    assert (
+        "ETLTCTL__SOURCES__MONGODB__CONNECTION_ID" not in settings
+    )  # filled in by CloudFormation, as every name
+    assert "${Connections}" in settings
     assert "deploy/airflow" in scripts["/usr/local/sbin/etltctl-airflow"]
 
 

@@ -8,120 +8,22 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pyarrow.parquet as pq
 import pytest
-from werkzeug.serving import WSGIRequestHandler, make_server
+from airbyte_server import Server, api, mongo
 
 from etltctl.airbyte import Airbyte
 from etltctl.local.airbyte import AirbyteService
 from etltctl.local.airbyte.jobs import Job, Status, java_duration, java_instant
 from etltctl.local.s3 import S3Directory
-from etltctl.local.samples import Throttle, sample_app
 
 PACK = Path(os.environ.get("ETLTCTL_DATA_PACK", "/nonexistent"))
 SECRET_URI = "mongodb://me:s3cret@127.0.0.1:1/"
-
-
-def connection(name: str, **source: Any) -> dict[str, Any]:
-    return {"name": name, "bucket": "bronze", "path": name, "source": source}
-
-
-def mongo(name: str, uri: str) -> dict[str, Any]:
-    return connection(name, kind="mongodb", uri=uri, database="weather", collections=["observations"])
-
-
-def api(name: str, base_url: str, *streams: str) -> dict[str, Any]:
-    return connection(name, kind="http", base_url=base_url, seasons=[2099], rate="", streams=list(streams))
-
-
-@dataclass
-class Server:
-    """One server as a command meets it: the Airbyte API, the samples, and an API that only throttles."""
-
-    state: Path
-    base_url: str = ""
-    now: Callable[[], float] = time.time
-    synced: list[str] = field(default_factory=list)
-    ids: dict[str, str] = field(default_factory=dict)
-
-    def start(self) -> None:
-        self.lake = S3Directory(self.state / "s3", self.state / "s3-meta")
-        self.lake.create_bucket("bronze")
-        self.service = AirbyteService(
-            self.state,
-            self.lake,
-            lambda: self.base_url,
-            on_sync_start=lambda: self.synced.append("sync"),
-            clock=lambda: self.now(),
-        )
-        routes = {
-            "/airbyte/v1": self.service.wsgi_app,
-            "/sample": sample_app(lambda: self.service.data_pack),
-            "/busy": sample_app(lambda: None, Throttle(0)),
-        }
-
-        def app(environ: Any, start_response: Any) -> Any:
-            prefix = next(each for each in routes if environ["PATH_INFO"].startswith(each))
-            inner = {
-                **environ,
-                "SCRIPT_NAME": prefix,
-                "PATH_INFO": environ["PATH_INFO"].removeprefix(prefix),
-            }
-            return routes[prefix](inner, start_response)
-
-        self._server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
-        self.base_url = f"http://127.0.0.1:{self._server.port}"
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-        self.http = httpx.Client(base_url=f"{self.base_url}/airbyte/v1", timeout=30, trust_env=False)
-
-    def configure(self, *connections: dict[str, Any], data_pack: str | None = None) -> dict[str, str]:
-        self.ids = self.service.configure(connections, data_pack)
-        return self.ids
-
-    def stop(self) -> None:
-        self.http.close()
-        self.service.close()
-        self._server.shutdown()
-        self._server.server_close()
-
-    def sign_in(self) -> None:
-        body = {"client_id": self.service.client_id, "client_secret": self.service.client_secret}
-        token = self.http.post("/applications/token", json=body).json()["access_token"]
-        self.http.headers["Authorization"] = f"Bearer {token}"
-
-    def sync(self, name: str) -> dict[str, Any]:
-        started = self.http.post("/jobs", json={"connectionId": self.ids[name], "jobType": "sync"}).json()
-        return self.wait(started["jobId"])
-
-    def wait(self, job_id: int) -> dict[str, Any]:
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            job: dict[str, Any] = self.http.get(f"/jobs/{job_id}").json()
-            if job["status"] not in ("pending", "running"):
-                return job
-            time.sleep(0.01)
-        raise AssertionError(f"job {job_id} did not end: {job}")
-
-    def files(self) -> list[str]:
-        return [each.key for each in self.lake.list_objects("bronze")]
-
-    def rows(self, prefix: str) -> int:
-        found = [key for key in self.files() if key.startswith(prefix)]
-        return sum(pq.ParquetFile(self.lake.path("bronze", key)).metadata.num_rows for key in found)
-
-
-class Quiet(WSGIRequestHandler):
-    """A request handler that keeps its log to itself."""
-
-    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002
-        """Says nothing."""
 
 
 @pytest.fixture
@@ -363,11 +265,11 @@ def test_a_query_that_makes_no_sense_is_a_bad_request(server: Server, query: dic
     assert server.http.get("/jobs", params=query).status_code == 400
 
 
-def test_an_unknown_job_or_path_is_not_found_and_resources_are_read_only(server: Server) -> None:
+def test_an_unknown_job_or_path_is_not_found_and_an_unknown_method_not_offered(server: Server) -> None:
     assert server.http.get("/jobs/999").json()["data"] == {"resourceType": "job", "resourceId": "999"}
     assert server.http.delete("/jobs/999").status_code == 404
     assert server.http.get("/streams").status_code == 404
-    assert server.http.post("/connections", json={}).status_code == 405
+    assert server.http.post("/workspaces", json={}).status_code == 405
 
 
 @pytest.mark.parametrize("kind", ["connection", "source", "destination", "workspace"])

@@ -371,3 +371,39 @@ def test_hive_types_nest(hive: str, duckdb: str) -> None:
 
 def test_nested_values_are_written_as_athena_writes_them() -> None:
     assert as_text({"a": 1, "b": [None, "x"]}) == "{a=1, b=[null, x]}"
+
+
+def test_unload_writes_the_rows_as_parquet_and_answers_none(
+    athena: AthenaService, directory: S3Directory
+) -> None:
+    inner = "SELECT city, n, points, sum(n) OVER () AS total FROM days WHERE n > 1"
+    sql = f"UNLOAD ({inner}) TO 's3://lake/out/' WITH (format='PARQUET', compression='SNAPPY')"
+    assert rows(athena, sql) == []
+    (written,) = directory.list_objects("lake", "out/")
+    table = pq.read_table(directory.path("lake", written.key))
+    assert table.to_pylist() == [
+        {"city": "a", "n": 7, "points": Decimal("12.50"), "total": 9},
+        {"city": "b", "n": 2, "points": None, "total": 9},
+    ]
+    assert str(table.schema.field("total").type) == "int64"
+
+
+@pytest.mark.parametrize(
+    ("sql", "says"),
+    [
+        ("UNLOAD (SELECT 1 AS a) TO 's3://lake/days/' WITH (format='PARQUET')", "HIVE_PATH_ALREADY_EXISTS"),
+        ("UNLOAD (SELECT 1 AS a) TO 's3://lake/out/' WITH (format='ORC')", "PARQUET only"),
+        (
+            "UNLOAD (SELECT 1 AS a) TO 's3://lake/out/' WITH (format='PARQUET', partitioned_by='a')",
+            "NOT_SUPPORTED",
+        ),
+        ("UNLOAD (SELECT nothing FROM days) TO 's3://lake/out/' WITH (format='PARQUET')", "'nothing'"),
+        ("UNLOAD SELECT 1", "SYNTAX_ERROR"),
+        ("UNLOAD (SELECT 1 AS a) TO '/tmp/out' WITH (format='PARQUET')", "SYNTAX_ERROR"),
+        ("UNLOAD (SELECT 1 AS a) TO 's3://nowhere/x/' WITH (format='PARQUET')", "NoSuchBucket"),
+    ],
+)
+def test_an_unload_that_cannot_be_is_told_in_athenas_words(
+    athena: AthenaService, sql: str, says: str
+) -> None:
+    assert says in reason(athena, sql)

@@ -18,6 +18,7 @@ from served import Served
 
 from etltctl.aws import Aws
 from etltctl.errors import AlreadyRunningError, BlockedError, EtltctlError
+from etltctl.querying import describe_table
 
 PUBLISHES = int(os.environ.get("ETLTCTL_PUBLISHES", "40"))  # 500 is what the documents promise
 KILLS = 8
@@ -86,7 +87,7 @@ def test_of_two_publishers_exactly_one_wins_and_the_other_says_so(small: SmallLa
     for lap in range(3):
         versions = [
             {
-                table: small.write(table, f"{lap}{who}", [{"version": f"{lap}{who}"}])
+                table: small.write(table, f"{lap}{who}", [{"version": f"{lap}{who}", "n": 1}])
                 for table in ("gold.one", "gold.two")
             }
             for who in "ab"
@@ -127,7 +128,7 @@ def test_a_lost_answer_to_the_switch_is_no_conflict(small: SmallLake) -> None:
 
 def test_a_change_by_somebody_else_in_the_same_moment_is_told_and_kept(small: SmallLake) -> None:
     small.publish("v1")
-    location = small.write("gold.one", "v2", [{"version": "v2"}])
+    location = small.write("gold.one", "v2", [{"version": "v2", "n": 1}])
     fresh = small.described("gold.one")
     wanted = {k: fresh[k] for k in ("Name", "StorageDescriptor", "Parameters", "TableType", "PartitionKeys")}
     stale = small.lake.catalog.table
@@ -163,6 +164,7 @@ def test_a_set_that_was_left_half_switched_is_known_and_completed_by_its_re_run(
     told = small.lake.unfinished("gold.two")
     assert told is not None
     assert told["run"] == "run-2"
+    assert describe_table("gold.one", small.settings)[-1][:2] == ("publish", "run-2")
     small.spoil()
     assert [table.change for table in small.lake.publish(versions, "run-2")] == ["unchanged", "updated"]
     assert (small.current("gold.one"), small.current("gold.two")) == ("v2", "v2")
@@ -171,7 +173,7 @@ def test_a_set_that_was_left_half_switched_is_known_and_completed_by_its_re_run(
 
 def test_a_run_that_is_taken_up_late_does_not_go_back_behind_a_newer_one(small: SmallLake) -> None:
     small.publish("v1")
-    late = small.write("gold.one", "late", [{"version": "late"}])
+    late = small.write("gold.one", "late", [{"version": "late", "n": 1}])
     time.sleep(0.01)
     small.publish("newer", tables=["gold.one"])
     with pytest.raises(BlockedError, match="written after this run's"):
@@ -181,7 +183,7 @@ def test_a_run_that_is_taken_up_late_does_not_go_back_behind_a_newer_one(small: 
 
 def test_a_foreign_change_that_moves_nothing_is_no_conflict(small: SmallLake) -> None:
     small.publish("v1")
-    staged = small.lake._stage("gold.one", small.write("gold.one", "v2", [{"version": "v2"}]))
+    staged = small.lake._stage("gold.one", small.write("gold.one", "v2", [{"version": "v2", "n": 1}]))
     described = small.described("gold.one")
     wanted = {
         k: described[k] for k in ("Name", "StorageDescriptor", "Parameters", "TableType", "PartitionKeys")

@@ -18,6 +18,7 @@ from etltctl.airbyte import Airbyte
 from etltctl.aws import Aws
 from etltctl.errors import ConfigurationError, OutcomeUnknownError, ServiceError, UnreachableError
 from etltctl.glue import RUN_KEY, Glue
+from etltctl.logs import Logs
 from etltctl.runs import State, SyncJob, Verb
 from etltctl.waiting import Waiter
 
@@ -115,6 +116,35 @@ def test_the_search_goes_no_further_back_than_the_run_itself(
     assert glue.find_all("often", "key-0", since=newest.started) == []
     (looked,) = server.request("GET", "faults")[1]
     assert looked["met"] == 1, "one page was enough"
+
+
+def test_many_runs_are_looked_at_a_page_at_a_time(
+    server: Served, glue: Glue, spoil: Callable[..., None]
+) -> None:
+    spoil({"call": "GetJobRun*", "delay": 0.0, "times": 0})
+    ids = [f"jr_{number:04}" for number in range(OLDER_RUNS)]
+    found = glue.look_at_many("often", ids)
+    assert {run.word for run in found.values()} == {"SUCCEEDED"}
+    assert len(found) == OLDER_RUNS
+    assert server.request("GET", "faults")[1][0]["met"] == 3
+
+
+def test_a_failure_is_told_with_the_lines_that_say_something(glue: Glue) -> None:
+    script = (
+        "import sys\n"
+        "print('ERROR this is why', file=sys.stderr)\n"
+        "for n in range(60): print(f'26/01/02 03:04:05 INFO Talk: {n}', file=sys.stderr)\n"
+        "raise ValueError('no such luck')\n"
+    )
+    glue.aws.client("s3").put_object(Bucket="lake-scripts", Key="noisy.py", Body=script.encode())
+    command = {"Name": "glueetl", "ScriptLocation": "s3://lake-scripts/noisy.py"}
+    glue.aws.client("glue").create_job(Name="noisy", Role="r", Command=command)
+    _, run = glue.start_or_adopt("noisy", "key", lambda _: {})
+    ended = Waiter(timeout=60.0).wait(run, partial(glue.look_at, "noisy", run.id))
+    lines = Logs(glue.aws).last_lines(ended)
+    assert lines[0] == "ERROR this is why"
+    assert lines[-1] == "ValueError: no such luck"
+    assert not [line for line in lines if "INFO" in line]
 
 
 @pytest.mark.parametrize("code", ["InternalServiceException", "OperationTimeoutException"])

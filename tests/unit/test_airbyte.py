@@ -12,7 +12,8 @@ import respx
 
 from etltctl.airbyte import Airbyte, wrote
 from etltctl.airbyte.auth import TokenAuth
-from etltctl.airbyte.client import duration_seconds, public_api_url
+from etltctl.airbyte.client import duration_seconds
+from etltctl.airbyte.transport import public_api_url
 from etltctl.errors import (
     AccessError,
     ConfigurationError,

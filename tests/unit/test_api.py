@@ -46,3 +46,12 @@ def test_using_the_functions_names_loads_no_sdk() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_pytest_plugin_loads_nothing_until_a_test_asks() -> None:
+    code = (
+        "import sys, pytest, etltctl.testing.plugin; "
+        "print(sorted(name for name in sys.modules if name.startswith('etltctl')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['etltctl', 'etltctl.testing', 'etltctl.testing.plugin']"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
 
 import pytest
 
@@ -35,6 +36,28 @@ def test_ndjson_is_one_object_a_line() -> None:
     shown, out, _ = console(Output.NDJSON)
     shown.rows("etltctl.query/1", ("a",), [(1,), (2,)])
     assert [json.loads(line) for line in out.getvalue().splitlines()] == [{"a": 1}, {"a": 2}]
+
+
+def test_csv_has_a_header_and_quotes_what_needs_it() -> None:
+    shown, out, _ = console(Output.CSV)
+    shown.rows("etltctl.query/1", ("a", "b"), [(1, 'x "y", z'), (None, True)])
+    assert out.getvalue() == 'a,b\n1,"x ""y"", z"\n,true\n'
+    shown.result({"table": "t", "rows": 3}, "said")
+    assert out.getvalue().endswith("table,rows\nt,3\n")
+
+
+@pytest.mark.parametrize("output", list(Output))
+def test_rows_are_written_as_they_come(output: Output) -> None:
+    shown, out, _ = console(output)
+    written: list[int] = []
+
+    def rows() -> Iterator[tuple[int]]:
+        for n in range(3_000):
+            written.append(len(out.getvalue()))
+            yield (n,)
+
+    shown.rows("etltctl.query/1", ("n",), rows())
+    assert written[-1] > 2_000
 
 
 def test_progress_goes_to_stderr_and_quiet_silences_it() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,15 @@ def test_the_image_has_the_airflow_the_tests_ran_with() -> None:
     assert image is not None
     assert locked is not None
     assert image[1] == locked[1]
+
+
+def test_the_image_has_everything_etltctl_needs() -> None:
+    """After a change of the dependencies: `make lock`."""
+    needed = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["dependencies"]
+    locked = set(
+        re.findall(r"^([\w.-]+)==", (PROJECT / "requirements/airflow3.txt").read_text(), re.MULTILINE)
+    )
+    assert {re.match(r"[\w.-]+", text)[0].lower() for text in needed} <= locked  # type: ignore[index]
 
 
 def test_all_services_together_fit_the_machine(services: dict[str, dict[str, Any]]) -> None:

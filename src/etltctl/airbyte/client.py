@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
@@ -11,31 +10,16 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from etltctl.airbyte.problems import (
-    LOCKED,
-    NEVER_SENT,
-    PAUSES_S,
-    STATE_CONFLICT,
-    TRY_AGAIN_LATER,
-    answer_of,
-    body_of,
-    is_transient,
-    problem,
-)
-from etltctl.aws import keep_quiet
-from etltctl.errors import (
-    ConfigurationError,
-    EtltctlError,
-    OutcomeUnknownError,
-    ServiceError,
-    UnreachableError,
-)
+from etltctl.airbyte.problems import LOCKED, PAUSES_S, STATE_CONFLICT, TRY_AGAIN_LATER
+from etltctl.airbyte.resources import Resources
+from etltctl.airbyte.transport import Transport
+from etltctl.errors import ConfigurationError, EtltctlError, OutcomeUnknownError, ServiceError
 from etltctl.retrying import RetryPolicy
 from etltctl.runs import State, SyncJob, Verb
 from etltctl.waiting import Waiter
 
 if TYPE_CHECKING:
-    import httpx
+    from etltctl.settings import Settings
 
 START_TIMEOUT_S = 150.0  # the server may take 60 s to create a job before it answers
 
@@ -50,6 +34,19 @@ class Airbyte:
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     search: Waiter = field(default_factory=lambda: Waiter(timeout=60.0, longest=2.0))
     start_timeout: float = START_TIMEOUT_S
+
+    @classmethod
+    def from_settings(
+        cls, settings: Settings, reveal: Callable[[str, str], str], policy: RetryPolicy | None = None
+    ) -> Airbyte:
+        """Airbyte as the settings name it; `reveal` gives the value behind a secret's reference."""
+        named = settings.airbyte
+        return cls(
+            named.url,
+            reveal(named.client_id, "airbyte.client_id"),
+            reveal(named.client_secret, "airbyte.client_secret"),
+            policy or RetryPolicy(),
+        )
 
     def start_or_adopt(
         self,
@@ -89,11 +86,11 @@ class Airbyte:
     def start(self, connection_id: str, name: str) -> SyncJob:
         """Starts a sync; the POST is sent once, whatever happens to its answer."""
         body = {"connectionId": connection_id, "jobType": "sync"}
-        return _job(self._send("POST", "/jobs", json=body, timeout=self.start_timeout), name)
+        return _job(self._transport.send("POST", "/jobs", json=body, timeout=self.start_timeout), name)
 
     def look_at(self, job_id: str, name: str) -> SyncJob:
         """The job as the server sees it now."""
-        return _job(self._read(f"/jobs/{job_id}"), name)
+        return _job(self._transport.read(f"/jobs/{job_id}"), name)
 
     def look_at_many(self, connection_id: str, name: str, job_ids: Collection[str]) -> dict[str, SyncJob]:
         """Jobs of one connection as the server sees them now, by id: a page of the listing; the older one by one."""
@@ -108,7 +105,7 @@ class Airbyte:
             "limit": limit,
             "orderBy": "createdAt|DESC",
         }
-        return [_job(job, name) for job in self._read("/jobs", **query)["data"]]
+        return [_job(job, name) for job in self._transport.read("/jobs", **query)["data"]]
 
     def durations(self, connection_id: str, name: str) -> list[float]:
         """How long the connection's latest successful syncs took, in seconds; empty if Airbyte does not tell."""
@@ -120,15 +117,11 @@ class Airbyte:
 
     def connection(self, connection_id: str) -> dict[str, Any]:
         """The connection as the server has it: name, status, schedule, its destination's id."""
-        return dict(self._read(f"/connections/{connection_id}"))
+        return dict(self._transport.read(f"/connections/{connection_id}"))
 
     def destination(self, destination_id: str) -> dict[str, Any]:
         """The destination as the server has it, its secrets masked."""
-        return dict(self._read(f"/destinations/{destination_id}"))
-
-    def workspaces(self) -> list[dict[str, Any]]:
-        """The workspaces this application may see, a hundred at most."""
-        return list(self._read("/workspaces", limit=100)["data"])
+        return dict(self._transport.read(f"/destinations/{destination_id}"))
 
     def cancel(self, job: SyncJob) -> SyncJob:
         """Cancels the job if it still runs; the server blocks until it has stopped."""
@@ -136,7 +129,9 @@ class Airbyte:
         if now.state is not State.RUNNING:
             return now
         try:
-            return _job(self._send("DELETE", f"/jobs/{job.id}", timeout=self.start_timeout), job.name)
+            return _job(
+                self._transport.send("DELETE", f"/jobs/{job.id}", timeout=self.start_timeout), job.name
+            )
         except ServiceError as error:
             if error.code != STATE_CONFLICT:
                 raise
@@ -175,7 +170,7 @@ class Airbyte:
     def _why_refused(self, connection_id: str, name: str, error: ServiceError) -> EtltctlError:
         """The state the connection is in, which the refusal itself does not tell."""
         try:
-            told = self._read(f"/connections/{connection_id}")
+            told = self._transport.read(f"/connections/{connection_id}")
         except EtltctlError:
             return error
         if told.get("status", "active") == "active":
@@ -205,50 +200,13 @@ class Airbyte:
             self.search.sleep(self.search.longest)
 
     @cached_property
-    def _client(self) -> httpx.Client:
-        import httpx
+    def resources(self) -> Resources:
+        """What connections are made of: sources, destinations, definitions, and the connections themselves."""
+        return Resources(self._transport)
 
-        from etltctl.airbyte.auth import TokenAuth
-
-        keep_quiet(
-            "httpx", "httpcore", least=logging.WARNING
-        )  # they print addresses with queries, and headers
-        url = public_api_url(self.url)
-        return httpx.Client(
-            base_url=url,
-            auth=TokenAuth(url, self.client_id, self.client_secret),
-            timeout=httpx.Timeout(60.0, connect=10.0),
-            headers={"Accept": "application/json"},
-        )
-
-    def _read(self, path: str, **query: Any) -> Any:
-        def read() -> Any:
-            return self._send("GET", path, params=query)
-
-        return self.policy.call(read, is_transient=is_transient)
-
-    def _send(self, method: str, path: str, **request: Any) -> Any:
-        import httpx
-
-        try:
-            response = self._client.request(method, path, **request)
-        except httpx.HTTPError as error:
-            is_sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
-            raise UnreachableError(
-                f"Airbyte at {self.url} did not answer: {error or type(error).__name__}",
-                hint="check airbyte.url and the network",
-                code=type(error).__name__ if is_sent else NEVER_SENT,
-                is_open=is_sent,
-            ) from error
-        if response.is_success:
-            return answer_of(response, self.url)
-        raise problem(response.status_code, body_of(response), f"{method} {path}")
-
-
-def public_api_url(url: str) -> str:
-    """The base of the public API, however the setting spells it: one `/v1`, no slash at the end."""
-    url = re.sub(r"(/v1)+/*$", "", url.rstrip("/"))
-    return f"{url}/v1"
+    @cached_property
+    def _transport(self) -> Transport:
+        return Transport(self.url, self.client_id, self.client_secret, self.policy)
 
 
 def _job(answer: Mapping[str, Any], name: str) -> SyncJob:

@@ -30,7 +30,7 @@ def problem(
     detail = (
         body.get("detail") or data.get("message") or embedded[0].get("message") or body.get("message") or ""
     )
-    if status == 409 and data.get("message"):
+    if status in {400, 409, 422} and data.get("message"):
         detail = data["message"]
     message = (
         f"Airbyte {call}: HTTP {status} {detail or body.get('title') or body.get('errorId', '')}".rstrip()

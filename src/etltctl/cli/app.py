@@ -13,7 +13,7 @@ import click
 import typer
 import typer.core
 
-from etltctl.cli import athena, config, contract, govern, infra, local, run, runs
+from etltctl.cli import athena, config, connections, contract, govern, infra, local, run, runs, tableau
 from etltctl.cli.doctor import doctor
 from etltctl.cli.events import STDOUT
 from etltctl.cli.init import init
@@ -45,6 +45,8 @@ app.add_typer(athena.app, name="athena")
 app.add_typer(contract.app, name="contract")
 app.add_typer(runs.app, name="runs")
 app.add_typer(govern.app, name="govern")
+app.add_typer(tableau.app, name="tableau")
+app.add_typer(connections.app, name="connections")
 app.add_typer(infra.app, name="infra")
 app.add_typer(config.app, name="config")
 app.add_typer(local.app, name="local")

@@ -40,6 +40,15 @@ def query(
     database: Annotated[
         str, typer.Option("--database", "-d", help="For names without a database; gold's if none is named.")
     ] = "",
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--param", "-p", help="For the next ? of the SQL: a number, date:…, timestamp:… or text."
+        ),
+    ] = None,
+    max_scan: Annotated[
+        str, typer.Option("--max-scan", metavar="SIZE", help="Cancel it once it scanned more, such as 1GB.")
+    ] = "",
     principal: Annotated[
         str, typer.Option("--as", metavar="ROLE", help="Ask as this role: role:NAME, or its ARN.")
     ] = "",
@@ -52,17 +61,19 @@ def query(
 
     session: Session = context.obj
     text = read_sql(sql, file, sys.stdin)
-    with session.connected() as settings, session.console.working("query") as describe:
-        answer = run_query(
-            text,
-            settings,
-            database=database,
-            principal=principal,
-            run_id=run_id,
-            on_look=lambda run: describe(f"query {run.word}"),
-        )
-        rows = list(answer.rows())
-    session.console.rows("etltctl.query/1", answer.names, rows, **answer.facts())
+    with session.connected() as settings:
+        with session.console.working("query") as describe:
+            answer = run_query(
+                text,
+                settings,
+                database=database,
+                principal=principal,
+                run_id=run_id,
+                parameters=parameters or [],
+                max_scan=max_scan,
+                on_look=lambda run: describe(f"query {run.word}, {run.scanned_bytes:,} bytes scanned"),
+            )
+        session.console.rows("etltctl.query/1", answer.names, answer.rows(), **answer.facts())
     session.console.say(answer.summary())
 
 

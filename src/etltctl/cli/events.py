@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -21,28 +21,35 @@ def event_stream(target: str, stdout: TextIO, warn: Callable[[str], None]) -> It
 
     Raises UsageError if the file cannot be opened. A reader that goes away is warned about once and fails no run.
     """
-    from etltctl.ledger import VERSION_LINE
-
     if not target:
         yield lambda _: None
         return
+    if target == STDOUT:
+        yield _writer(target, lambda line: (stdout.write(line), stdout.flush()), warn)
+        return
     try:
-        opened = nullcontext(stdout) if target == STDOUT else Path(target).open("w", encoding="utf-8")  # noqa: SIM115
+        file = Path(target).open("wb", buffering=0)  # noqa: SIM115 - closed below; its error is told apart
     except OSError as error:
         raise UsageError(f"cannot write the events to {target}: {error.strerror}") from error
-    with opened as stream:  # opened above, for the sake of its error
-        is_open = True
+    with file:
+        yield _writer(target, lambda line: file.write(line.encode()), warn)
 
-        def write(line: str) -> None:
-            nonlocal is_open
-            if not is_open:
-                return
-            try:
-                stream.write(line)
-                stream.flush()
-            except (OSError, ValueError) as error:
-                is_open = False
-                warn(f"warning: the events can no longer be written to {target}: {error}")
 
-        write(VERSION_LINE)
-        yield lambda event: write(json.dumps(event, default=str) + "\n")
+def _writer(target: str, write: Callable[[str], object], warn: Callable[[str], None]) -> Listener:
+    """Writes the line that names the schema, then every event; after a failure nothing more."""
+    from etltctl.ledger import VERSION_LINE
+
+    is_open = True
+
+    def write_line(line: str) -> None:
+        nonlocal is_open
+        if not is_open:
+            return
+        try:
+            write(line)
+        except (OSError, ValueError) as error:
+            is_open = False
+            warn(f"warning: the events can no longer be written to {target}: {error}")
+
+    write_line(VERSION_LINE)
+    return lambda event: write_line(json.dumps(event, default=str) + "\n")

@@ -19,5 +19,6 @@ def init(
 
     session: Session = context.obj
     made = [str(path) for path in lay_out(folder)]
-    told = "\n".join([*(f"wrote {path}" for path in made), f"Next: cd {folder} && etltctl run mongodb"])
+    there = "" if folder == Path() else f"cd {folder} && "
+    told = "\n".join([*(f"wrote {path}" for path in made), f"Next: {there}etltctl run mongodb"])
     session.console.result({"schema": "etltctl.init/1", "folder": str(folder), "files": made}, told)

@@ -46,16 +46,8 @@ class Patient:
         """Airbyte, as the settings' application."""
         from etltctl.airbyte import Airbyte
 
-        told = self.settings.airbyte
-        return Airbyte(
-            told.url,
-            self.reveal(told.client_id, "airbyte.client_id"),
-            self.reveal(told.client_secret, "airbyte.client_secret"),
-            policy=ASK_ONCE,
-        )
+        return Airbyte.from_settings(self.settings, self.aws.reveal, ASK_ONCE)
 
     def reveal(self, reference: str, setting: str) -> str:
         """The value behind a secret's reference, never to be shown; raises ConfigurationError if there is none."""
-        from etltctl.settings import resolve_secret
-
-        return resolve_secret(reference, setting=setting, fetch=self.aws.fetch_secret)
+        return self.aws.reveal(reference, setting)

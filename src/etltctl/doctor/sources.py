@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from etltctl.airbyte.client import public_api_url
 from etltctl.airbyte.health import greet
+from etltctl.airbyte.transport import public_api_url
+from etltctl.connections import connection_id
 from etltctl.doctor.findings import Finding, fail, failed, ok, shortened, skip, warn
 from etltctl.doctor.patient import Patient
 from etltctl.errors import ConfigurationError, EtltctlError
@@ -24,7 +25,7 @@ def check_api(patient: Patient) -> Iterator[Finding]:
         yield failed("address", error)
     else:
         yield ok("address", f"{url} answers: {shortened(told)}")
-    workspaces = patient.airbyte.workspaces()
+    workspaces = patient.airbyte.resources.workspaces()
     yield ok("credentials", f"the token is good for {len(workspaces)} workspace(s)")
 
 
@@ -35,11 +36,10 @@ def check_connections(patient: Patient) -> Iterator[Finding]:
     except EtltctlError as error:
         yield skip("connections", f"not looked at: {shortened(error.message)}")
         return
-    for name, source in patient.settings.sources.items():
+    for name in patient.settings.sources:
         subject = f"connection of {name}"
         try:
-            identifier = patient.reveal(source.connection_id, f"sources.{name}.connection_id")
-            connection = patient.airbyte.connection(identifier)
+            connection = patient.airbyte.connection(connection_id(name, patient.settings, patient.aws))
         except EtltctlError as error:
             yield failed(subject, error)
             continue

@@ -15,13 +15,16 @@ OPERATOR: Calls = {
     "jobs": ("glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"),
     "catalog": (
         "glue:CreateDatabase", "glue:CreateTable", "glue:GetTable", "glue:GetTables", "glue:UpdateTable",
+        "glue:DeleteTable", "glue:GetPartitions", "glue:BatchCreatePartition", "glue:BatchUpdatePartition",
+        "glue:BatchDeletePartition",
     ),
     "workgroup": (
         "athena:StartQueryExecution", "athena:GetQueryExecution", "athena:BatchGetQueryExecution",
         "athena:GetQueryResults", "athena:StopQueryExecution",
+        "athena:GetWorkGroup",
     ),
     "logs": ("logs:FilterLogEvents", "logs:GetLogEvents"),
-    "lake": ("s3:ListObjectsV2", "s3:GetObject"),
+    "lake": ("s3:ListObjectsV2", "s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:DeleteObjects"),
     "state": ("s3:ListObjectsV2", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
     "secrets": ("secretsmanager:GetSecretValue",),
     "parameters": ("ssm:GetParameter",),
@@ -42,6 +45,8 @@ DEPLOYER: Calls = {
 PERMISSION = {
     "s3:ListObjectsV2": "s3:ListBucket",
     "s3:HeadObject": "s3:GetObject",
+    "s3:CopyObject": "s3:PutObject",
+    "s3:DeleteObjects": "s3:DeleteObject",
     "s3:HeadBucket": "s3:ListBucket",
     "s3:CreateMultipartUpload": "s3:PutObject",
     "s3:UploadPart": "s3:PutObject",

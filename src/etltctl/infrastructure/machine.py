@@ -52,7 +52,7 @@ def machine(names: Names) -> Resources:
             "UpdateReplacePolicy": "Retain",
             "Properties": {
                 "Name": names.airbyte_secret,
-                "Description": 'Of Airbyte: {"client_id": "…", "client_secret": "…"}; its value is put in by hand',
+                "Description": "For Airbyte: client_id, client_secret, SOURCE_connection_id; put in by hand",
                 "KmsKeyId": key_arn(names),
             },
         },
@@ -61,7 +61,13 @@ def machine(names: Names) -> Resources:
 
 def cloud_config(names: Names) -> Any:
     """The machine's cloud-init file, with the stack's names filled in by CloudFormation."""
+    secret = f"secretsmanager:{names.airbyte_secret}"
+    connections = [
+        f"ETLTCTL__SOURCES__{source.upper()}__CONNECTION_ID={secret}#{source}_connection_id"
+        for source in names.settings.sources
+    ]
     named = {
+        "Connections": "\n      ".join(connections),  # as deep as the block they stand in
         "DataVolume": ref("AirflowVolume"),
         "BundleParameter": names.bundle_parameter,
         "ScriptsBucketName": names.settings.lake.scripts.removeprefix("s3://"),

@@ -28,7 +28,9 @@ BUNDLED = (
     "LICENSE", "README.md", "dags", "deploy/airflow", "etltctl.toml", "glue_jobs", "pyproject.toml", "requirements",
     "src",
 )  # fmt: skip
-NEEDED = ("deploy/airflow/compose.yaml", "deploy/airflow/Dockerfile", "deploy/airflow/airflow.env.example")
+NEEDED = tuple(
+    f"deploy/airflow/{name}" for name in ("compose.yaml", "Dockerfile", "airflow.env.example", "new-env.sh")
+)
 LEFT_OUT = ("airflow.env", "__pycache__")
 
 

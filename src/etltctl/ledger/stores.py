@@ -142,9 +142,9 @@ class S3Store:
         return f"{self.prefix}/{run_id}.ndjson"
 
 
-def open_store(state: str, aws: Aws) -> Store:
-    """The store that the setting `state` names: a folder, or an s3:// location."""
+def open_store(state: str, aws: Aws, folder: str = "runs") -> Store:
+    """The store in a folder of what the setting `state` names: a folder, or an s3:// location."""
     if not state.startswith("s3://"):
-        return DiskStore(Path(state) / "runs")
+        return DiskStore(Path(state) / folder)
     bucket, _, prefix = state.removeprefix("s3://").partition("/")
-    return S3Store(aws, bucket, f"{prefix}/runs".lstrip("/"))
+    return S3Store(aws, bucket, f"{prefix}/{folder}".lstrip("/"))

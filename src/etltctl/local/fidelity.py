@@ -25,20 +25,27 @@ SERVICES = (
             "conditional put and get, ETags, user metadata, presigned URLs",
         ),
         ("objects are files you can open; any credentials are good",),
-        ("versioning, policies and ACLs, encryption, storage classes, a key that is both object and folder",),
+        (
+            "versioning, policies and encryption beyond their records; ACLs; a key that is both object and folder",
+        ),
     ),
     Fidelity(
         "Airbyte",
-        "the public API with tokens, jobs, states and 409s; extracts for real",
+        "the public API with tokens, jobs, resources, 409s; extracts for real",
         (
             "tokens that expire, job states and their order, `try-again-later`, problems as JSON, pages of lists",
             "the S3 destination's Parquet: file names, `_airbyte_` columns, generations, types",
+            "sources, destinations, connections, low-code definitions: made, changed, deleted; secrets masked",
         ),
         (
-            "one attempt a job; connections come from the settings",
-            "MongoDB is read by `find`, not by change streams",
+            "one attempt a job; the settings' own connections are there from the start and not changed over the API",
+            "MongoDB is read by `find`, not by change streams; a low-code source by etltctl's own extractor",
+            "what is made over the API, secrets too, is in a file of its owner's",
         ),
-        ("CDC, schedules, refreshes and clears, destinations other than S3",),
+        (
+            "CDC, schedules that start syncs, refreshes and clears, discovery, incremental syncs",
+            "sources other than MongoDB and Ergast-compatible APIs, destinations other than S3, workspaces and tags",
+        ),
     ),
     Fidelity(
         "Glue",
@@ -55,7 +62,7 @@ SERVICES = (
         "your SQL, translated to DuckDB over the catalog's tables",
         (
             "query states, results as CSV on S3 and by page, column types, errors in Athena's words",
-            "client request tokens, workgroups with their output location",
+            "client request tokens, workgroups with their output location; UNLOAD to Parquet",
         ),
         ("DuckDB has functions and implicit casts that Athena refuses; bytes scanned are the files' sizes",),
         ("EXPLAIN, SHOW CREATE TABLE, DDL, `information_schema`, federated queries",),
@@ -81,6 +88,19 @@ SERVICES = (
         ("databases, tables, partitions, compare-and-swap of table versions", "roles and secrets as records"),
         ("records outlive the server",),
         ("IAM is recorded, not enforced; policies are not simulated",),
+    ),
+    Fidelity(
+        "CloudFormation",
+        "change sets that really make their resources, through the services above and moto",
+        (
+            "parameters and their checks, `Ref`, `Fn::GetAtt`, `Fn::Sub`, client tokens, replacements with reasons",
+            "events, rollbacks, deletion policies, resources taken in by their names",
+        ),
+        (
+            "one resource after the other; a job or workgroup is changed by making it again",
+            "stacks, keys and machines are forgotten with the server",
+        ),
+        ("types that the project's template does not use; drift, nested stacks, other functions",),
     ),
     Fidelity(
         "MongoDB",

@@ -6,6 +6,7 @@ import argparse
 import fcntl
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 FIRST_LEASE_S = 15.0
 CLAIM_S = 10.0
 LEASE_LOOK_S = 0.2
+CREDENTIAL = re.compile(r"Credential=([^/]+)/")
 CANNOT_START = 2
 
 log = getLogger("etltctl.local")
@@ -174,9 +176,14 @@ class Handler(WSGIRequestHandler):
     disable_nagle_algorithm = True
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002 - werkzeug's own signature
-        """One line; the query may carry signatures and is left out."""
-        target = self.headers.get("X-Amz-Target", "")
-        log.info("%s %s %s %s", self.command, self.path.partition("?")[0], target, code)
+        """One line: what was asked by whom; of the query only the names, because values may be signatures."""
+        target = self.headers.get("X-Amz-Target", "-")
+        path, _, query = self.path.partition("?")
+        names = ",".join(part.partition("=")[0] for part in query.split("&"))
+        who = CREDENTIAL.search(self.headers.get("Authorization", ""))
+        log.info(
+            "%s %s %s %s %s by %s", self.command, path, names or "-", target, code, who[1] if who else "-"
+        )
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002, ARG002 - werkzeug's own
         """What werkzeug has to say."""

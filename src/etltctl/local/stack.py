@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 
+LEAST_LIMIT_BYTES = 10_000_000  # Athena takes no lower limit for a workgroup
+
+
 def describe_stack(settings: Settings, environ: Mapping[str, str]) -> dict[str, Any]:
     """Buckets, databases, workgroup, Glue jobs and Airbyte connections as plain data.
 
@@ -27,7 +30,7 @@ def describe_stack(settings: Settings, environ: Mapping[str, str]) -> dict[str, 
         "workgroup": {
             "name": settings.athena.workgroup,
             "output_location": settings.athena.output_location,
-            "max_scan_bytes": settings.athena.max_scan_bytes,
+            "max_scan_bytes": max(settings.athena.max_scan_bytes, LEAST_LIMIT_BYTES),
         },
         "jobs": [_job(name, settings) for name in settings.glue.jobs],
         "roles": sorted(settings.governance.roles),

@@ -4,6 +4,7 @@ The command line and the Airflow DAGs both walk `steps(...)` through `run_step(.
 behaviour from the other; only strings cross the border between them.
 """
 
+from etltctl.pipeline.dashboards import publish_file, refresh_datasource
 from etltctl.pipeline.failing import describe_failure
 from etltctl.pipeline.model import Begun, PipelineResult, Step, StepResult, known, new_run_id, run_key, steps
 from etltctl.pipeline.reading import read_logs
@@ -36,9 +37,11 @@ __all__ = [
     "finish_step",
     "known",
     "new_run_id",
+    "publish_file",
     "read_logs",
     "rebuild",
     "refresh",
+    "refresh_datasource",
     "rollback",
     "run_alone",
     "run_key",

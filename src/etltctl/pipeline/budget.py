@@ -78,8 +78,8 @@ def require_budget(work: Work) -> None:
         )
 
 
-def settle(work: Work) -> float:
-    """Puts on record what every ended run of the step cost, once; returns the sum in US dollars.
+def settle(work: Work) -> None:
+    """Puts on record what every ended run of the step cost, once.
 
     A run that somebody stopped is billed as well, and so is one whose end its driver did not live to see.
     """
@@ -91,7 +91,6 @@ def settle(work: Work) -> float:
             if run.state is not State.RUNNING and usd:
                 facts = {"usd": usd, "dpu_seconds": run.dpu_seconds, "remote_id": remote_id}
                 work.ledger.note("cost.actual", step, **facts)
-    return round(work.ledger.usd(step), 4)
 
 
 def bill_query(work: Work, verb: Verb, execution: QueryExecution) -> None:

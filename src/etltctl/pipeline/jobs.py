@@ -25,8 +25,7 @@ def finish_glue(work: Work, begun: Begun, run: JobRun) -> StepResult:
         await_stop(work, run)
         settle(work)
         raise
-    usd = settle(work)
-    cost = {"usd": usd} if usd else {}
+    settle(work)
     require_success(
         run,
         hint=f"published tables stay as they were; mend the cause, then: etltctl retry {work.ledger.run_id}",
@@ -34,6 +33,8 @@ def finish_glue(work: Work, begun: Begun, run: JobRun) -> StepResult:
         log="\n".join(work.services.logs.last_lines(run)) if run.state is not State.SUCCEEDED else "",
     )
     facts = _published_once(work, json.loads(run.arguments["--outputs"]))
+    usd = round(work.ledger.usd(str(work.step)), 4)
+    cost = {"usd": usd} if usd else {}
     return StepResult(str(work.step), begun.verb, run.id, facts={**facts, **cost})
 
 
@@ -80,4 +81,6 @@ def _published_once(work: Work, outputs: Mapping[str, str]) -> dict[str, Any]:
     lake = replace(work.services.lake, run_key=work.run_key, on_query=partial(bill_query, work))
     published = table_facts(lake.publish(outputs, work.ledger.run_id))
     work.ledger.append("publish.switched", str(work.step), **published)
+    for text in (text for table in published["tables"].values() for text in table.get("warnings", ())):
+        work.ledger.note("warning.degraded", str(work.step), message=text)
     return {"layer": layer, **published}

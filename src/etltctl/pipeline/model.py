@@ -23,7 +23,7 @@ CLOCKS_DIFFER = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a pipeline, written `kind:name`: `sync:SOURCE`, `glue:JOB` or `athena:refresh`."""
+    """One step of a pipeline, written `kind:name`: `sync:SOURCE`, `glue:JOB`, `athena:refresh`, `tableau:NAME`."""
 
     kind: str
     name: str

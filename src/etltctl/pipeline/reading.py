@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from etltctl.errors import UsageError
+from etltctl.errors import ServiceError, UsageError
 from etltctl.ledger import Event
 from etltctl.logs import LogLine
 from etltctl.pipeline.model import Step, remote_runs
@@ -30,8 +31,9 @@ def read_logs(
 ) -> int:
     """Emits the log of the run's newest Glue job run, or of the one that `step` names, oldest line first.
 
-    `follow` goes on until the job run has ended. Of a sync it is what Airbyte's public API gives: the job's state, rows
-    and times, no log. Returns the number of lines. Raises UsageError if the run has no such remote run.
+    `follow` goes on until the job run has ended. Of a sync or a refresh it is what Airbyte's and Tableau's APIs give:
+    the job's state, rows and times, no log. Returns the number of lines. Raises UsageError if the run has no such
+    remote run.
     """
     remote = remote_runs(events)
     found = [(known, remote_id) for known, remote_id in remote if step in ("", str(known), known.name)]
@@ -42,6 +44,10 @@ def read_logs(
     known, remote_id = (jobs or found)[-1]
     if known.kind == "sync":
         return _tell_sync(Services(settings).airbyte.look_at(remote_id, known.name), emit)
+    if known.kind == "tableau":
+        job = Services(settings).tableau.look_at(remote_id, known.name)
+        emit(LogLine(datetime.now(UTC), "output", f"job {job.id}", f"state {job.word} {job.reason}".rstrip()))
+        return 1
     return _read(Services(settings), known, remote_id, emit, follow=follow)
 
 
@@ -71,11 +77,18 @@ def _read(
             emit(line)
             told += 1
 
+    def follow_on(run: JobRun) -> None:
+        if run.state is not State.RUNNING:
+            tell(run)
+            return
+        with suppress(ServiceError):  # the next look reads what this one could not
+            tell(run)
+
     run = services.glue.look_at(step.name, remote_id)
     tell(run)
     if follow and run.state is State.RUNNING:
         waiter = Waiter(
             timeout=services.settings.glue.jobs[step.name].timeout_minutes * 60, longest=FOLLOW_EVERY_S
         )
-        waiter.wait(run, lambda: services.glue.look_at(step.name, remote_id), on_look=tell)
+        waiter.wait(run, lambda: services.glue.look_at(step.name, remote_id), on_look=follow_on)
     return told

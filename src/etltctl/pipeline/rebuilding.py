@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from etltctl.connections import connection_id
 from etltctl.errors import ConfigurationError, EtltctlError
 from etltctl.glue import RUN_KEY
 from etltctl.ledger import Ledger
@@ -102,8 +103,7 @@ def _written(services: Services, run_id: str, traces: Sequence[_Trace]) -> Rebui
 
 
 def _write_sync(services: Services, ledger: Ledger, step: Step, before: datetime | None) -> SyncJob | None:
-    source = services.settings.sources[step.name]
-    connection = services.reveal(source.connection_id, f"sources.{step.name}.connection_id")
+    connection = connection_id(step.name, services.settings, services.aws)
     jobs = services.airbyte.jobs(connection, step.name, limit=100)
     done = [job for job in jobs if job.state is State.SUCCEEDED and job.created and before]
     job = next((job for job in done if job.created and before and job.created < before), None)

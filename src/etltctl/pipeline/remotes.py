@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+from etltctl.connections import connection_id
 from etltctl.pipeline.model import Step
 from etltctl.pipeline.services import Services
-from etltctl.runs import JobRun, Run, State, SyncJob
+from etltctl.runs import JobRun, RefreshJob, Run, State, SyncJob
 from etltctl.waiting import Waiter
 
 # Glue itself ends a run at its timeout; waiting longer than that means that Glue does not answer.
@@ -26,8 +27,7 @@ class SyncRemote:
     @cached_property
     def connection(self) -> str:
         """The id of the source's Airbyte connection."""
-        setting = f"sources.{self.source}.connection_id"
-        return self.services.reveal(self.services.settings.sources[self.source].connection_id, setting)
+        return connection_id(self.source, self.services.settings, self.services.aws)
 
     def look(self) -> SyncJob:
         """The job as Airbyte sees it now."""
@@ -74,8 +74,36 @@ class GlueRemote:
         return self.services.glue.retry_of(JobRun(ended.id, self.job, ended.word)) if failed else None
 
 
-Remote = SyncRemote | GlueRemote
-REMOTES: dict[str, Callable[[Services, str, str], Remote]] = {"sync": SyncRemote, "glue": GlueRemote}
+@dataclass(frozen=True)
+class RefreshRemote:
+    """The refresh job of a step `tableau:DATASOURCE`."""
+
+    services: Services
+    datasource: str
+    id: str
+
+    def look(self) -> RefreshJob:
+        """The job as Tableau sees it now."""
+        return self.services.tableau.look_at(self.id, self.datasource)
+
+    def waiter(self) -> Waiter:
+        """How to wait for it."""
+        return Waiter(timeout=self.services.settings.tableau.timeout_minutes * 60)
+
+    def stop(self) -> None:
+        """Asks Tableau to cancel the job."""
+        self.services.tableau.cancel(self.id)
+
+    def successor(self, ended: Run) -> None:
+        """Tableau does not repeat a refresh by itself."""
+
+
+Remote = SyncRemote | GlueRemote | RefreshRemote
+REMOTES: dict[str, Callable[[Services, str, str], Remote]] = {
+    "sync": SyncRemote,
+    "glue": GlueRemote,
+    "tableau": RefreshRemote,
+}
 
 
 def remote_of(step: Step, services: Services, remote_id: str) -> Remote:

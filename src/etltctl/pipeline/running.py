@@ -42,7 +42,7 @@ def run_pipeline(pipeline: str, settings: Settings, wish: Wish | None = None) ->
     """
     wish = wish or Wish()
     walk = wish.of(steps(pipeline, settings))
-    with _recorded_run(pipeline, walk, settings, wish) as (services, ledger):
+    with _recorded_run(pipeline, walk, settings, wish, is_pipeline=True) as (services, ledger):
         started = time.monotonic()
         results = [run_recorded(_work(pipeline, step, services, ledger, wish), wish) for step in walk]
         return PipelineResult(pipeline, ledger.run_id, _since(started), results)
@@ -89,9 +89,11 @@ def take_up(events: Sequence[Event], settings: Settings, wish: Wish | None = Non
 
 
 def check_exists(step: Step, settings: Settings) -> None:
-    """Raises UsageError with the nearest name if the settings have no such source or Glue job."""
+    """Raises UsageError with the nearest name if the settings have no such source, Glue job or data source."""
     if step.kind == "sync":
         known(settings.sources, step.name, "source")
+    elif step.kind == "tableau":
+        known(settings.tableau.datasources, step.name, "data source")
     else:
         known(settings.glue.jobs, step.name, "Glue job")
 
@@ -134,12 +136,20 @@ def record_begin(ledger: Ledger, name: str, walk: Sequence[Step]) -> None:
 
 @contextmanager
 def _recorded_run(
-    name: str, walk: list[Step], settings: Settings, wish: Wish
+    name: str, walk: list[Step], settings: Settings, wish: Wish, *, is_pipeline: bool = False
 ) -> Iterator[tuple[Services, Ledger]]:
-    """A run in the ledger from its first event to its last, however it ends, driven by nobody else."""
+    """A run in the ledger from its first event to its last, however it ends, driven by nobody else.
+
+    Raises UsageError for a whole pipeline under the id of a run of something else: its jobs would start once more.
+    """
     services = Services(settings)
     started = time.monotonic()
     with driven(services, wish, name) as ledger:
+        if is_pipeline and ledger.pipeline not in ("", name):
+            raise UsageError(
+                f"run {ledger.run_id} is a run of {ledger.pipeline}, not of {name}",
+                hint=f"leave out --run-id to start a new run, or: etltctl retry {ledger.run_id}",
+            )
         record_begin(ledger, name, walk)
         try:
             yield services, ledger

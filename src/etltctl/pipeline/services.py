@@ -14,6 +14,7 @@ from etltctl.ledger import Store, open_store
 from etltctl.logs import Logs
 from etltctl.publishing import Lake
 from etltctl.s3 import S3
+from etltctl.tableau import Tableau
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -39,12 +40,7 @@ class Services:
     @cached_property
     def airbyte(self) -> Airbyte:
         """Airbyte, with its client id and secret resolved now and kept nowhere else."""
-        settings = self.settings.airbyte
-        return Airbyte(
-            settings.url,
-            self.reveal(settings.client_id, "airbyte.client_id"),
-            self.reveal(settings.client_secret, "airbyte.client_secret"),
-        )
+        return Airbyte.from_settings(self.settings, self.aws.reveal)
 
     @cached_property
     def glue(self) -> Glue:
@@ -71,8 +67,7 @@ class Services:
         """Where the runs' events are kept."""
         return open_store(self.settings.state, self.aws)
 
-    def reveal(self, reference: str, setting: str) -> str:
-        """The value behind a secret's reference; `setting` is named if there is none."""
-        from etltctl.settings import resolve_secret
-
-        return resolve_secret(reference, setting=setting, fetch=self.aws.fetch_secret)
+    @cached_property
+    def tableau(self) -> Tableau:
+        """The site of Tableau's, with its token resolved now and kept nowhere else."""
+        return Tableau.from_settings(self.settings, self.aws.reveal)

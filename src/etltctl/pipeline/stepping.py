@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from etltctl.errors import EtltctlError
+from etltctl.pipeline.dashboards import finish_tableau, start_refresh
 from etltctl.pipeline.jobs import finish_glue, start_glue
 from etltctl.pipeline.model import Begun, StepResult, now, outcome_of
 from etltctl.pipeline.permitting import require_access
@@ -21,9 +22,9 @@ from etltctl.runs import Run, State
 
 @dataclass(frozen=True)
 class StepKind:
-    """How a kind of step starts its remote run, if it has one, and what is done once that has ended."""
+    """How a kind of step starts its remote run, None if it has none, and what is done once that has ended."""
 
-    start: Callable[[Work], Found] | None
+    start: Callable[[Work], Found | None] | None
     finish: Callable[[Work, Begun, Any], StepResult]
 
 
@@ -31,6 +32,7 @@ STEP_KINDS = {
     "sync": StepKind(start_sync, finish_sync),
     "glue": StepKind(start_glue, finish_glue),
     "athena": StepKind(None, refresh_pipeline),
+    "tableau": StepKind(start_refresh, finish_tableau),
 }
 
 
@@ -47,9 +49,9 @@ def begin(work: Work, wish: Wish) -> tuple[Begun, Run | None]:
     start = STEP_KINDS[work.step.kind].start
     with _failure_recorded(work, begun):
         require_access(work)
-        if start is None:
+        found = start(work) if start else None
+        if found is None:
             return begun, None
-        found = start(work)
         run = found.run
         work.record_start(found, remote_of(work.step, work.services, run.id))
     begun = replace(begun, verb=str(found.verb), remote_id=run.id, is_ours=found.is_ours)

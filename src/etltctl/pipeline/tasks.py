@@ -10,10 +10,12 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from etltctl.errors import UsageError
+from etltctl.errors import BudgetError, UsageError
 from etltctl.ledger import Ledger
+from etltctl.pipeline.budget import Budget, budget_of
 from etltctl.pipeline.model import Begun, Step, outcome_of, safe_run_id, steps
 from etltctl.pipeline.remotes import remote_of
 from etltctl.pipeline.running import driven, record_begin
@@ -76,10 +78,27 @@ async def wait_for_step(begun: Begun, settings: Settings | None = None) -> None:
         remote = remote_of(step, services, remote_id)
         run: Run = await asyncio.to_thread(remote.look)
         if run.state is State.RUNNING:
-            waiter = replace(await asyncio.to_thread(remote.waiter), waited=waited)
-            run = await waiter.wait_async(run, remote.look)
+            budget = await asyncio.to_thread(_budget_of, begun, step, services)
+            within = budget.seconds_left if budget else None
+            waiter = replace(await asyncio.to_thread(remote.waiter), waited=waited, look_within=within)
+            try:
+                run = await waiter.wait_async(run, remote.look, on_look=partial(_require_within, budget))
+            except BudgetError:
+                return  # `finish_step` stops it, and says why
         successor = await asyncio.to_thread(remote.successor, run)
         remote_id, waited = (successor.id if successor else ""), 0.0
+
+
+def _budget_of(begun: Begun, step: Step, services: Services) -> Budget | None:
+    if step.kind != "glue":
+        return None
+    ledger = Ledger(services.store, safe_run_id(begun.run_id), services.settings.env)
+    return budget_of(Work(begun.pipeline, step, services, ledger))
+
+
+def _require_within(budget: Budget | None, run: Run) -> None:
+    if budget is not None and run.state is State.RUNNING and not budget.seconds_left(run):
+        raise BudgetError(f"run {run.id} costs more than {budget.named}")
 
 
 def finish_step(
@@ -135,10 +154,15 @@ def _step_of_run(
         if not ledger.pipeline:
             record_begin(ledger, pipeline, walk)
         try:
-            yield Work(pipeline, wanted, services, ledger), wanted == walk[-1]
+            work = Work(pipeline, wanted, services, ledger, partial(_decide, settings.airflow.on_kill))
+            yield work, wanted == walk[-1]
         except BaseException as error:
             ledger.note("run.finished", outcome=outcome_of(error), seconds=ledger.seconds)
             raise
+
+
+def _decide(on_kill: str, run: Run, may_ask: bool) -> str:  # noqa: ARG001 - nobody sits there to be asked
+    return on_kill
 
 
 def _end(ledger: Ledger, is_last: bool) -> None:

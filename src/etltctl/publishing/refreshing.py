@@ -65,13 +65,13 @@ class Refresh:
             allow_widening=rules.allow_widening,
             current=current,
         )
-        changes = NO_CHANGES
+        changes, is_new = NO_CHANGES, current is None
         table = found.table
         if found.partitions and not is_projected:
             current = self._columns_first(table, current)
             changes = Partitions(self.catalog.aws, table).put(found.partitions)
         change = self.catalog.put(table, current)
-        return Refreshed(table.full_name, change, found.rows, changes)
+        return Refreshed(table.full_name, "created" if is_new else change, found.rows, changes)
 
     def _columns_first(self, table: Table, current: Described | None) -> Described | None:
         """The table with its new columns but not yet the mark that its files are registered.

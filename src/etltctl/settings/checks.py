@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from etltctl.settings.section import Folder, Section
 
 Reaction = Literal["evolve", "freeze", "quarantine"]
+RowReaction = Literal["evolve", "freeze"]  # a version is published whole or not at all
 
 
 class Range(Section):
@@ -30,13 +31,14 @@ class Contracts(Section):
     """What a change against a table's contract does, unless the table says otherwise, and where contracts are kept.
 
     `evolve` takes the change into the contract, `freeze` stops before anything is built on it, `quarantine` sets the
-    files aside that bring it. Changes that no reader would survive are never taken in. `folder` is relative to the
-    settings file; where it is not set, contracts lie with the state, or in `contracts/` if that is in S3.
+    files aside that bring it. Changes that no reader would survive are never taken in. `rows` is for rows that break a
+    check: `evolve` tells of them and publishes all the same. `folder` is relative to the settings file; where it is not
+    set, contracts lie with the state, or in `contracts/` if that is in S3.
     """
 
     columns: Reaction = "evolve"
     types: Reaction = "evolve"
-    rows: Reaction = "freeze"
+    rows: RowReaction = "freeze"
     folder: str | None = None
 
 
@@ -58,7 +60,7 @@ class TableRules(Section):
     sql: dict[str, str] = {}
     columns: Reaction | None = None
     types: Reaction | None = None
-    rows: Reaction | None = None
+    rows: RowReaction | None = None
     allow_widening: bool = False
     keep_versions: Annotated[int, Field(ge=1)] | None = None
     location: Folder | None = None

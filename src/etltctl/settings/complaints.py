@@ -7,8 +7,9 @@ from typing import Any
 
 from etltctl.errors import ConfigurationError
 from etltctl.settings.layers import Layer, first_layer
-from etltctl.settings.model import every_key, is_secret
+from etltctl.settings.model import every_key
 from etltctl.settings.places import Path as KeyPath
+from etltctl.settings.secrets import is_secret
 
 LIMITS = {
     "greater_than": "more than",

@@ -16,10 +16,10 @@ from etltctl.settings.apart import overlaps, unknown_tables
 from etltctl.settings.complaints import complaint, problem
 from etltctl.settings.governed import governance_problems
 from etltctl.settings.layers import Layer, first_layer
-from etltctl.settings.model import Settings, SettingValue, is_secret
+from etltctl.settings.model import Settings, SettingValue
 from etltctl.settings.places import Path as KeyPath
 from etltctl.settings.places import key_places
-from etltctl.settings.secrets import masked
+from etltctl.settings.secrets import is_secret, masked
 from etltctl.settings.shipped import project_file
 
 FILE = "etltctl.toml"
@@ -215,7 +215,12 @@ def cross_checks(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
     """What no single value can tell: things that name nothing, places within places, seasons without end."""
     yield from overlaps(settings)
     yield from unknown_tables(settings)
-    things = {"sync": list(settings.sources), "glue": list(settings.glue.jobs), "athena": ["refresh"]}
+    things = {
+        "sync": list(settings.sources),
+        "glue": list(settings.glue.jobs),
+        "athena": ["refresh"],
+        "tableau": list(settings.tableau.datasources),
+    }
     for name, pipeline in settings.pipelines.items():
         for step in pipeline.steps:
             kind, _, thing = step.partition(":")

@@ -19,11 +19,13 @@ from pydantic import (
 
 from etltctl.settings.airflow import Airflow
 from etltctl.settings.checks import Contracts, TableRules
+from etltctl.settings.connections import Connected, Destination
 from etltctl.settings.governance import Governance
 from etltctl.settings.infra import Infra
 from etltctl.settings.prices import Prices
 from etltctl.settings.section import LAYERS, SIZE_UNITS, Bucket, Folder, Secret, Section, Size, TableName
 from etltctl.settings.shipped import project_file
+from etltctl.settings.tableau import Tableau
 
 STREAMS = (
     "races", "results", "sprint", "qualifying", "pit_stops", "drivers", "constructors", "circuits",
@@ -73,13 +75,15 @@ class Lake(Section):
         return f"{self.silver}/rejects" if layer == "silver_rejects" else str(getattr(self, layer))
 
 
-class Source(Section):
+class Source(Connected):
     """What every source has: its Airbyte connection, its prefix in bronze, and what its syncs must bring.
+
+    `connection_id` may be left unset once `etltctl connections apply` has made the connection.
 
     A sync that brings fewer than `min_rows`, or `max_drop_pct` per cent less than the one before, is not believed.
     """
 
-    connection_id: Annotated[str, BeforeValidator(_as_text)]
+    connection_id: Annotated[str, BeforeValidator(_as_text)] = ""
     prefix: str | None = None
     min_rows: int = Field(1, ge=0)
     max_drop_pct: float | None = Field(None, ge=0, le=100)
@@ -98,25 +102,35 @@ class MongodbSource(Source):
     uri: Secret
     database: str
     collections: list[str] = Field(min_length=1)
+    schema_enforced: bool = True
 
 
 class HttpSource(Source):
-    """An Ergast-compatible Formula 1 API; `base_url` is `sample:` for the invented season."""
+    """An Ergast-compatible Formula 1 API; `base_url` is `sample:` for the invented season.
+
+    `manifest` is the low-code connector that Airbyte runs for it.
+    """
 
     kind: Literal["http"]
     base_url: str
     seasons: list[int] | Literal["all"]
     rate: Annotated[str, AfterValidator(_rate)] = "3/s"
     streams: list[Annotated[str, AfterValidator(_stream)]] = Field(list(STREAMS), min_length=1)
+    manifest: str = "connectors/source-f1/manifest.yaml"
 
 
 class Airbyte(Section):
-    """Airbyte's public API and how long a sync may take."""
+    """Airbyte's public API, how long a sync may take, the workspace and the destination of connections as code.
+
+    `workspace_id` may be left unset where the application sees one workspace only.
+    """
 
     url: str
     client_id: Annotated[Secret, BeforeValidator(_as_text)]
     client_secret: Annotated[Secret, BeforeValidator(_as_text)]
     timeout_minutes: int = Field(180, ge=1)
+    workspace_id: Annotated[str, BeforeValidator(_as_text)] = ""
+    destination: Destination = Destination()
 
 
 class Aws(Section):
@@ -209,6 +223,7 @@ class Settings(Section):
     tables: dict[TableName, TableRules] = {}
     contracts: Contracts = Contracts()
     pipelines: dict[str, Pipeline] = {}
+    tableau: Tableau = Tableau()
     local: Local = Local()
     governance: Governance = Governance()
     airflow: Airflow = Airflow()
@@ -257,6 +272,12 @@ class Settings(Section):
         own = self._folder / script
         return own if own.is_file() else project_file(script)
 
+    def manifest_path(self, source: str) -> Path:
+        """The manifest of the source's low-code connector: beside the settings file, or the one the package ships."""
+        manifest = self.sources[source].manifest  # type: ignore[union-attr]
+        own = self._folder / manifest
+        return own if own.is_file() else project_file(manifest)
+
     def extra_files(self, job: str) -> list[Path]:
         """The modules and data files that stand beside the script and are no job's script themselves."""
         script = self.script_path(job)
@@ -269,14 +290,6 @@ class Settings(Section):
     ) -> None:
         """Notes where the settings came from; called once, by the loader."""
         self._folder, self._shown, self._place = folder, shown, place
-
-
-SECRET_KEYS = (r"airbyte\.client_(id|secret)", r"sources\.[^.]+\.uri")
-
-
-def is_secret(key: str) -> bool:
-    """Whether the value of this setting may hold a secret."""
-    return any(re.fullmatch(pattern, key) for pattern in SECRET_KEYS)
 
 
 def every_key() -> set[str]:

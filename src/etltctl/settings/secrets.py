@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -10,6 +11,12 @@ from etltctl.errors import ConfigurationError
 
 FETCHED = ("ssm:", "secretsmanager:")
 REFERENCES = ("env:", "file:", *FETCHED)
+SECRET_KEYS = (
+    r"airbyte\.client_(id|secret)",
+    r"airbyte\.destination\.(access_key_id|secret_access_key)",
+    r"sources\.[^.]+\.uri",
+    r"tableau\.token_(name|secret)",
+)
 
 
 def resolve_secret(
@@ -43,6 +50,11 @@ def resolve_secret(
             raise ConfigurationError(f"{setting} is {reference}, which needs an environment on AWS")
         return fetch(reference)
     return reference
+
+
+def is_secret(key: str) -> bool:
+    """Whether the value of this setting may hold a secret."""
+    return any(re.fullmatch(pattern, key) for pattern in SECRET_KEYS)
 
 
 def is_reference(text: str) -> bool:

@@ -5,19 +5,24 @@ use `open_lake` and `VirtualClock` as context managers. What succeeds here reall
 the work. Scripts are for what a test cannot wait for: failures, slowness, answers that are lost or untrue.
 """
 
-from etltctl.testing.clock import VirtualClock
-from etltctl.testing.lake import EmbeddedLake, open_lake
-from etltctl.testing.scripts import (
-    Rule,
-    answered,
-    changed,
-    delayed,
-    glue_run,
-    lost,
-    refused,
-    sync_job,
-    throttled,
-)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from etltctl.testing.clock import VirtualClock
+    from etltctl.testing.lake import EmbeddedLake, open_lake
+    from etltctl.testing.scripts import (
+        Rule,
+        answered,
+        changed,
+        delayed,
+        glue_run,
+        lost,
+        refused,
+        sync_job,
+        throttled,
+    )
 
 __all__ = [
     "EmbeddedLake",
@@ -33,3 +38,15 @@ __all__ = [
     "sync_job",
     "throttled",
 ]
+
+_HOMES = {"VirtualClock": "clock", "EmbeddedLake": "lake", "open_lake": "lake"}
+
+
+def __getattr__(name: str) -> Any:
+    """Loads a name when it is first used: every pytest run imports this for the sake of the fixtures."""
+    if name not in __all__:
+        raise AttributeError(f"module 'etltctl.testing' has no attribute {name!r}")
+    from importlib import import_module
+
+    found = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'scripts')}"), name)
+    return found

@@ -1,5 +1,6 @@
 """The silver tables of Formula 1: what becomes of a record, rule by rule."""
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
@@ -166,6 +167,11 @@ def test_pit_stops_over_a_minute_are_long_and_a_missing_one_shows(silver: Silver
     assert [row.dq_flags for row in rows] == [[], [], ["STOP_GAP"]]
 
 
+def test_a_race_without_a_stop_has_no_rows(silver: Silver) -> None:
+    empty = [{"season": "2024", "round": str(n), "PitStops": stops} for n, stops in enumerate(([], None))]
+    assert silver("pit_stop", "pit_stops", empty) == []
+
+
 def test_laps_come_one_a_driver(silver: Silver) -> None:
     timings = [
         {"driverId": name, "position": str(n), "time": f"1:3{n}.5"} for n, name in enumerate("ab", start=1)
@@ -260,7 +266,9 @@ def season(**changes: Any) -> dict[str, list[dict[str, Any]]]:
 def run_job(spark: SparkSession, write_stream: Write, tmp_path: Path) -> Callable[..., dict[str, str]]:
     """Runs the job on streams; returns where the tables were written."""
 
-    def run_job(streams: Mapping[str, Any], *more: str, **config: Any) -> dict[str, str]:
+    def run_job(
+        streams: Mapping[str, Any], *more: str, folder: str = "lake", **config: Any
+    ) -> dict[str, str]:
         from bronze_to_silver_api import run
 
         inputs = {f"bronze.api_{name}": write_stream(name, records) for name, records in streams.items()}
@@ -271,7 +279,7 @@ def run_job(spark: SparkSession, write_stream: Write, tmp_path: Path) -> Callabl
             "silver.f1_constructor",
             "silver.f1_result",
         )
-        outputs = {table: str(tmp_path / table) for table in (*tables, *more)}
+        outputs = {table: str(tmp_path / folder / table) for table in (*tables, *more)}
         run(spark, JobArguments("run-1", inputs, outputs, config))
         return outputs
 
@@ -342,6 +350,33 @@ def test_an_unknown_setting_is_named(
 ) -> None:
     with pytest.raises((KeyError, ValueError), match=told):
         run_job({}, **config)
+
+
+def test_the_same_bronze_gives_the_same_bytes(
+    run_job: Callable[..., dict[str, str]], spark: SparkSession, tmp_path: Path
+) -> None:
+    """Both jobs, twice: every Parquet file of silver and gold is the same to the byte."""
+    import silver_to_gold_api
+
+    more = (
+        "silver.f1_qualifying",
+        "silver.f1_pit_stop",
+        "silver.f1_driver_standing",
+        "silver.f1_constructor_standing",
+    )
+    listed = [qualifying("senna", 1, "1:20.0"), qualifying("prost", 2, "1:20.5")]
+    streams = season(qualifying=[{"season": "2024", "round": "1", "QualifyingResults": listed}])
+
+    def digests(folder: str) -> dict[str, str]:
+        silver = run_job(streams, *more, folder=folder)
+        gold = {table: str(tmp_path / folder / table) for table in silver_to_gold_api.TABLES}
+        silver_to_gold_api.run(spark, JobArguments("run-1", silver, gold, {}))
+        files = sorted((tmp_path / folder).rglob("*.parquet"))
+        return {file.parent.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+    first = digests("first")
+    assert first == digests("again")
+    assert set(silver_to_gold_api.TABLES) | set(more) <= set(first), "one file a table"
 
 
 def test_the_same_bronze_gives_the_same_silver(

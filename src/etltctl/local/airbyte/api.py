@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlencode
 
-from etltctl.local.airbyte.connections import WORKSPACE_ID, Connection, stable_id, workspace_answer
+from etltctl.local.airbyte.connections import WORKSPACE_ID, Connection
 from etltctl.local.airbyte.jobs import AlreadyRunningError, Job, Jobs, Status
+from etltctl.local.airbyte.pages import page_of
+from etltctl.local.airbyte.resource_calls import ResourceCalls
 from etltctl.local.airbyte.tokens import LIFETIME_S, Tokens
 from etltctl.local.airbyte.wire import (
     ProblemError,
@@ -29,7 +30,6 @@ from etltctl.local.airbyte.wire import (
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-DEFAULT_LIMIT, MAX_LIMIT = 20, 100
 Handler = Callable[..., Any]
 
 
@@ -44,20 +44,20 @@ class SyncControl(Protocol):
 
 
 class PublicApi:
-    """The calls, by method and path. Resources are read-only: what there is comes from the project's settings."""
+    """The calls, by method and path."""
 
     def __init__(
         self,
         tokens: Tokens,
         jobs: Jobs,
         syncs: SyncControl,
-        connections: Mapping[str, Connection],
+        resources: ResourceCalls,
         clock: Callable[[], float],
     ) -> None:
         self._tokens = tokens
         self._jobs = jobs
         self._syncs = syncs
-        self._connections = connections
+        self._resources = resources
         self._clock = clock
         self._open: dict[tuple[str, str], Handler] = {
             ("POST", "/applications/token"): self._issue_token,
@@ -68,8 +68,7 @@ class PublicApi:
             ("GET", r"/jobs", self._list_jobs),
             ("GET", r"/jobs/(\d+)", self._get_job),
             ("DELETE", r"/jobs/(\d+)", self._cancel_job),
-            ("GET", r"/(workspaces|connections|sources|destinations)", self._list_resources),
-            ("GET", r"/(workspaces|connections|sources|destinations)/([^/]+)", self._get_resource),
+            *resources.routes(),
         ]
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -96,7 +95,7 @@ class PublicApi:
             if method == request.method:
                 return handler(request, *found.groups())
         if matches:
-            message = f"{request.method} {path} is not offered here: resources come from etltctl's settings"
+            message = f"{request.method} {path} is not offered here"
             raise problem(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", message)
         raise not_found("path", path)
 
@@ -110,9 +109,7 @@ class PublicApi:
 
     def _create_job(self, request: Request) -> dict[str, Any]:
         fields = request.fields()
-        connection = self._connections.get(str(fields.get("connectionId")))
-        if connection is None:
-            raise not_found("connection", str(fields.get("connectionId")))
+        connection = self._resources.runnable(str(fields.get("connectionId")))
         if fields.get("jobType") != "sync":
             raise unprocessable(f"job type {fields.get('jobType')!r} is not supported here; sync is")
         try:
@@ -142,25 +139,7 @@ class PublicApi:
             jobs.reverse()
         answers = [job.answer(self._clock()) for job in jobs]
         # Like Airbyte, the link to the next page keeps the connection and drops every other filter.
-        return _page(answers, request, kept=("connectionId", "workspaceIds", "jobType"))
-
-    def _list_resources(self, request: Request, kind: str) -> dict[str, Any]:
-        return _page(list(self._resources(kind).values()), request, kept=("workspaceIds", "includeDeleted"))
-
-    def _get_resource(self, request: Request, kind: str, identifier: str) -> dict[str, Any]:  # noqa: ARG002
-        found = self._resources(kind).get(identifier)
-        if found is None:
-            raise not_found(kind.removesuffix("s"), identifier)
-        return found
-
-    def _resources(self, kind: str) -> dict[str, dict[str, Any]]:
-        if kind == "workspaces":
-            return {WORKSPACE_ID: workspace_answer()}
-        singular = kind.removesuffix("s")
-        return {
-            stable_id(singular, each.name): getattr(each, f"{singular}_answer")()
-            for each in self._connections.values()
-        }
+        return page_of(answers, request, kept=("connectionId", "workspaceIds", "jobType"))
 
     def _job(self, job_id: str) -> Job:
         job = self._jobs.find(int(job_id))
@@ -179,24 +158,3 @@ def _is_asked_for(job: Job, query: Mapping[str, str]) -> bool:
         and query.get("jobType") in (None, "sync")
         and WORKSPACE_ID in query.get("workspaceIds", WORKSPACE_ID).split(",")
     )
-
-
-def _page(answers: Sequence[dict[str, Any]], request: Request, kept: Sequence[str]) -> dict[str, Any]:
-    """`next` is empty only after an empty page, as in Airbyte: one page too many is the rule."""
-    limit = _number(request.query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
-    offset = _number(request.query, "offset", 0, 0, 2**31)
-    page = answers[offset : offset + limit]
-    filters = {name: request.query[name] for name in kept if name in request.query}
-
-    def link(start: int) -> str:
-        return f"{request.path}?{urlencode({**filters, 'limit': limit, 'offset': start})}"
-
-    previous = link(max(0, offset - limit)) if offset else ""
-    return {"previous": previous, "next": link(offset + limit) if page else "", "data": page}
-
-
-def _number(query: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
-    text = query.get(name, str(default))
-    if not re.fullmatch(r"\d{1,10}", text) or not least <= int(text) <= most:
-        raise bad_request(f"{name} must be a number from {least} to {most}")
-    return int(text)

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from etltctl.local.airbyte.endpoints import DEFAULT_STREAMS
 
@@ -31,11 +32,14 @@ class Connection:
     path: str
     source: Mapping[str, Any] = field(repr=False)
     created: float = 0.0
+    given_id: str = ""  # of one made over the API
+    codec: str = "UNCOMPRESSED"
+    appended: frozenset[str] = frozenset()  # the streams whose earlier files stay
 
     @property
     def id(self) -> str:
         """The connection's UUID."""
-        return stable_id("connection", self.name)
+        return self.given_id or stable_id("connection", self.name)
 
     def connection_answer(self) -> dict[str, Any]:
         """The connection resource."""
@@ -126,3 +130,34 @@ def parse_connection(described: Mapping[str, Any], created: float) -> Connection
     if missing:
         raise ValueError(f"connection {described.get('name', '?')}: {', '.join(sorted(missing))} is missing")
     return Connection(described["name"], described["bucket"], described["path"], dict(source), created)
+
+
+def extractor_of(configuration: Mapping[str, Any], streams: list[str]) -> dict[str, Any]:
+    """What the embedded extractor needs to know of a source configured as Airbyte's connectors are."""
+    database = configuration.get("database_config")
+    if database is None:
+        return {
+            "kind": "http",
+            "base_url": str(configuration.get("base_url", "")),
+            "seasons": configuration.get("seasons") or "all",
+            "rate": f"{configuration.get('requests_per_second', 3)}/s",
+            "streams": streams,
+        }
+    return {
+        "kind": "mongodb",
+        "uri": _with_credentials(database),
+        "database": database["databases"][0],
+        "collections": streams,
+    }
+
+
+def _with_credentials(database: Mapping[str, Any]) -> str:
+    uri, user = str(database["connection_string"]), str(database.get("username") or "")
+    if not user or uri == "sample:":
+        return uri
+    parts = urlsplit(uri)
+    credentials = f"{quote(user, safe='')}:{quote(str(database.get('password') or ''), safe='')}"
+    query = parts.query
+    if database.get("auth_source") and "authSource=" not in query:
+        query = "&".join(filter(None, (query, f"authSource={database['auth_source']}")))
+    return urlunsplit((parts.scheme, f"{credentials}@{parts.netloc}", parts.path or "/", query, ""))

@@ -1,4 +1,4 @@
-"""Airbyte's S3 destination (V2) in overwrite mode: Parquet files per stream and sync, old generations retired last.
+"""Airbyte's S3 destination (V2): Parquet files per stream and sync; where they overwrite, old generations go last.
 
 During a sync old and new files stand side by side. Only after all streams succeeded are the files of other
 generations deleted, so a failed sync leaves what was readable before, and the next success cleans up after it.
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from etltctl.local.s3 import S3Directory
 
 GENERATION = "ab-generation-id"
+UNCOMPRESSED = "UNCOMPRESSED"
 BATCH_ROWS = 5_000
 BATCH_BYTES = 32 * 2**20
 ROW_GROUP_BYTES = 64 * 2**20
@@ -37,11 +38,18 @@ class S3Destination:
     """The bucket and path of one connection, for one sync."""
 
     def __init__(
-        self, directory: S3Directory, bucket: str, path: str, *, part_bytes: int = PART_BYTES
+        self,
+        directory: S3Directory,
+        bucket: str,
+        path: str,
+        *,
+        codec: str = UNCOMPRESSED,
+        part_bytes: int = PART_BYTES,
     ) -> None:
         self._directory = directory
         self._bucket = bucket
         self._path = path
+        self._codec = "none" if codec == UNCOMPRESSED else codec.lower()
         self._part_bytes = part_bytes
 
     def newest_generation(self, streams: Iterable[Stream]) -> int:
@@ -69,7 +77,7 @@ class S3Destination:
     def _fill_part(self, stream: Stream, first: pa.Table, others: Iterator[pa.Table]) -> bytes:
         sink = io.BytesIO()
         schema = parquet_schema(stream)
-        with pq.ParquetWriter(sink, schema, compression="none", store_schema=False) as writer:
+        with pq.ParquetWriter(sink, schema, compression=self._codec, store_schema=False) as writer:
             group, size = [first], first.nbytes
             for batch in others:
                 group.append(batch)

@@ -11,6 +11,8 @@ from etltctl.local.airbyte.api import PublicApi
 from etltctl.local.airbyte.connections import Connection, parse_connection
 from etltctl.local.airbyte.jobs import Job, Jobs
 from etltctl.local.airbyte.records import Pause, Source
+from etltctl.local.airbyte.resource_calls import ResourceCalls
+from etltctl.local.airbyte.resources import MadeResources
 from etltctl.local.airbyte.sources import Sources
 from etltctl.local.airbyte.syncing import Syncs
 from etltctl.local.airbyte.tokens import Tokens, keep_credentials
@@ -43,7 +45,9 @@ class AirbyteService:
         self._jobs = Jobs(state / "airbyte" / "jobs.json", clock)
         self._sources = Sources(state / "mongodb", base_url)
         self._syncs = Syncs(self._jobs, directory, self._make_source)
-        self._api = PublicApi(Tokens(self._credentials, clock), self._jobs, self, self._connections, clock)
+        made = MadeResources(state / "airbyte" / "resources.json", clock)
+        resources = ResourceCalls(made, self._connections)
+        self._api = PublicApi(Tokens(self._credentials, clock), self._jobs, self, resources, clock)
 
     @property
     def client_id(self) -> str:
@@ -61,7 +65,7 @@ class AirbyteService:
         return self._sources.data_pack
 
     def configure(self, connections: Sequence[Mapping[str, Any]], data_pack: str | None) -> dict[str, str]:
-        """Makes just these connections exist and returns name → id; jobs of earlier ones stay listed.
+        """Makes just these connections exist beside those made over the API; returns name → id. Jobs stay listed.
 
         Raises ValueError if a description is incomplete.
         """

@@ -100,7 +100,9 @@ class Syncs:
         from etltctl.local.airbyte.columns import Sync
         from etltctl.local.airbyte.destination import S3Destination
 
-        destination = S3Destination(self._directory, connection.bucket, connection.path)
+        destination = S3Destination(
+            self._directory, connection.bucket, connection.path, codec=connection.codec
+        )
         try:
             streams = source.streams()
             newest = destination.newest_generation(streams)
@@ -114,4 +116,5 @@ class Syncs:
         finally:
             source.close()
         pause(0)
-        destination.retire_other_generations(streams, generation)
+        overwritten = [stream for stream in streams if stream.name not in connection.appended]
+        destination.retire_other_generations(overwritten, generation)

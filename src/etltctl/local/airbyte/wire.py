@@ -96,6 +96,11 @@ def unauthorized() -> ProblemError:
     )
 
 
+def forbidden(message: str) -> ProblemError:
+    """403: known, and not to be touched by this caller."""
+    return problem(HTTPStatus.FORBIDDEN, "forbidden", "Forbidden", {"message": message})
+
+
 def wrong_credentials(path: str) -> ProblemError:
     """400 in the shape the community edition's framework gives it."""
     body = {
@@ -137,6 +142,9 @@ def read_request(environ: WSGIEnvironment) -> Request:
 
 def send(start_response: StartResponse, status: HTTPStatus, answer: Any) -> Iterable[bytes]:
     """Sends text as text, everything else as JSON; problems too are `application/json`, as Airbyte's are."""
+    if answer is None:
+        start_response(f"{HTTPStatus.NO_CONTENT.value} {HTTPStatus.NO_CONTENT.phrase}", [])
+        return []
     is_text = isinstance(answer, str)
     body = (answer if is_text else json.dumps(answer)).encode()
     kind = "text/plain; charset=utf-8" if is_text else "application/json"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 import duckdb
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from etltctl.local.athena import views
 from etltctl.local.athena.dialect import QueryError, TableName, tables_of, translate
 from etltctl.local.athena.tables import CatalogTable, Lake, find_table, literal, make_view
 from etltctl.local.athena.types import as_text, athena_type
@@ -36,14 +39,40 @@ def run(
     database: str,
     engine: duckdb.DuckDBPyConnection,
     lake: Lake,
+    on_plan: Callable[[int], None] | None = None,
 ) -> Answer:
-    """Answers the statement; raises QueryError in Athena's words, AwsError for a refusal, or DuckDB's own error."""
+    """Answers the statement; raises QueryError in Athena's words, AwsError for a refusal, or DuckDB's own error.
+
+    `on_plan` hears how many bytes will be scanned before any is.
+    """
+    if views.is_statement(query):
+        views.perform(query, database, lake.catalog, partial(_columns_of, database, lake))
+        return Answer([], [], 0, "DDL")
     if isinstance(query, exp.Command | exp.Show | exp.Describe):
         return _describe(query, database, lake)
+    with answered(query, parameters, database, engine, lake, on_plan) as (done, scanned):
+        described = done.description or []
+        rows = [[as_text(value) for value in row] for row in done.fetchall()]
+    return Answer([_column(str(name), str(kind)) for name, kind, *_ in described], rows, scanned)
+
+
+@contextmanager
+def answered(
+    query: exp.Expr,
+    parameters: Sequence[str],
+    database: str,
+    engine: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    on_plan: Callable[[int], None] | None = None,
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, int]]:
+    """The executed query, its result still to be fetched inside, and the bytes of the files behind it."""
     if not isinstance(query, exp.Query):
         raise QueryError("NOT_SUPPORTED", f"the embedded Athena does not model {query.key.upper()}")
-    query = _with_parameters(query, parameters)
+    query = views.expanded(_with_parameters(query, parameters), database, lake.catalog)
     tables = [_as_seen(name, lake) for name in tables_of(query, database)]
+    scanned = sum(file.size for table in tables for file in table.files)
+    if on_plan:
+        on_plan(scanned)
     engine.execute(f"SET memory_limit = '{MEMORY}'; SET threads = 2; SET TimeZone = 'UTC'")
     columns: dict[str, dict[str, dict[str, str]]] = {}
     for table in tables:
@@ -52,19 +81,19 @@ def run(
     sql = translate(query, database, columns)
     _confine(engine, lake.directory)
     try:
-        done = engine.execute(sql)
-        described = done.description or []
-        rows = [[as_text(value) for value in row] for row in done.fetchall()]
+        yield engine.execute(sql), scanned
     except duckdb.InterruptException:
         raise
     except duckdb.Error as error:
         is_narrowed = any(table.parts is not None for table in tables)
         raise _in_athena_s_words(error, is_narrowed=is_narrowed) from error
-    return Answer(
-        [_column(str(name), str(kind)) for name, kind, *_ in described],
-        rows,
-        sum(file.size for table in tables for file in table.files),
-    )
+
+
+def _columns_of(database: str, lake: Lake, query: exp.Expr) -> list[Column]:
+    """The columns of a query's answer."""
+    nothing = exp.select("*").from_(exp.Subquery(this=query.copy(), alias=exp.to_identifier("v"))).limit(0)
+    with duckdb.connect() as engine:
+        return run(nothing, (), database, engine, lake).columns
 
 
 def _as_seen(name: TableName, lake: Lake) -> CatalogTable:

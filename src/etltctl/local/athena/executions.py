@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -15,6 +16,7 @@ from uuid import uuid4
 
 import duckdb
 
+from etltctl.local.athena import unload
 from etltctl.local.athena.dialect import QueryError, parse
 from etltctl.local.athena.engine import Answer, run
 from etltctl.local.athena.records import LIVE, Record
@@ -24,6 +26,10 @@ from etltctl.local.wire import AwsError, Operation
 
 AT_ONCE = 4
 PAGE_ROWS = 1000
+
+
+class _TooMuchError(Exception):
+    """The query would scan more than its workgroup allows."""
 
 
 class AthenaService:
@@ -63,7 +69,7 @@ class AthenaService:
         with self._lock:
             before = next((r for r in self._records.values() if token and r.token == token), None)
             if before is not None:
-                if before.sql != sql:
+                if (before.sql, before.parameters) != (sql, body.get("ExecutionParameters") or []):
                     raise AwsError("InvalidRequestException", "Idempotent parameters do not match")
                 return {"QueryExecutionId": before.id}
             query_id = str(uuid4())
@@ -73,7 +79,7 @@ class AthenaService:
                 sql,
                 database,
                 workgroup,
-                f"{output.rstrip('/')}/{query_id}.csv",
+                f"{output.rstrip('/')}/{query_id}.csv" if output else "",
                 token,
                 body.get("ExecutionParameters") or [],
                 caller=caller,
@@ -127,9 +133,11 @@ class AthenaService:
             raise AwsError(
                 "InvalidRequestException", f"Query has not yet finished. Current state: {record.state}"
             )
-        first, limit = int(body.get("NextToken") or 0), min(body.get("MaxResults") or PAGE_ROWS, PAGE_ROWS)
-        rows = json.loads((self._folder / f"{record.id}.rows").read_text())
-        chosen = rows[first : first + limit]
+        limit = min(body.get("MaxResults") or PAGE_ROWS, PAGE_ROWS)
+        with (self._folder / f"{record.id}.rows").open("rb") as file:
+            file.seek(int(body.get("NextToken") or 0))
+            chosen = [json.loads(file.readline()) for _ in range(limit) if file.peek(1)]
+            after = file.tell() if file.peek(1) else 0
         answer: dict[str, Any] = {
             "UpdateCount": 0,
             "ResultSet": {
@@ -137,8 +145,8 @@ class AthenaService:
                 "ResultSetMetadata": {"ColumnInfo": [_column_info(*column) for column in record.columns]},
             },
         }
-        if first + limit < len(rows):
-            answer["NextToken"] = str(first + limit)
+        if after:
+            answer["NextToken"] = str(after)
         return answer
 
     def close(self) -> None:
@@ -156,13 +164,17 @@ class AthenaService:
         started = time.monotonic()
         try:
             lake = Lake(self._catalog, self._directory, self._guard, record.caller)
-            answer = run(parse(record.sql), record.parameters, record.database, engine, lake)
+            place = (record.parameters, record.database, engine, lake, partial(self._plan, record))
+            is_unload = unload.is_unload(record.sql)
+            answer = unload.unload(record.sql, *place) if is_unload else run(parse(record.sql), *place)
             self._write(record, answer)
             record.scanned, record.engine_ms = answer.scanned, int((time.monotonic() - started) * 1000)
             record.columns, record.statement = [list(column) for column in answer.columns], answer.statement
             self._end(record, "SUCCEEDED")
         except QueryError as error:
             self._end(record, "FAILED", str(error))
+        except _TooMuchError:
+            self._end(record, "CANCELLED", "Query cancelled! : Bytes scanned limit was exceeded")
         except AwsError as error:
             self._end(record, "FAILED", f"{error.code}: {error.message}")
         except (duckdb.Error, OSError, ValueError) as error:
@@ -173,11 +185,24 @@ class AthenaService:
                 del self._engines[record.id]
             engine.close()
 
+    def _plan(self, record: Record, scanned: int) -> None:
+        """Notes what will be scanned; raises _TooMuchError if that is more than the workgroup allows one query."""
+        record.scanned = scanned
+        described = self._catalog.get_workgroup(record.workgroup) or {}
+        limit = (described.get("Configuration") or {}).get("BytesScannedCutoffPerQuery")
+        if limit and scanned > limit:
+            raise _TooMuchError
+
     def _write(self, record: Record, answer: Answer) -> None:
         """The rows for GetQueryResults and the CSV on S3, as Athena writes it: all quoted, null as nothing."""
-        header = [[name for name, *_ in answer.columns]] if answer.statement == "DML" else []
+        header = (
+            [[name for name, *_ in answer.columns]] if answer.columns and answer.statement == "DML" else []
+        )
         rows = header + answer.rows
-        (self._folder / f"{record.id}.rows").write_text(json.dumps(rows))
+        with (self._folder / f"{record.id}.rows").open("w") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+        if not record.output:
+            return
         bucket, _, key = record.output.removeprefix("s3://").partition("/")
         text = "".join(",".join(map(_csv_cell, row)) + "\n" for row in rows)
         self._directory.put_object(bucket, key, text.encode(), content_type="text/csv")
@@ -189,6 +214,13 @@ class AthenaService:
         configuration = described.get("Configuration") or {}
         of_group = (configuration.get("ResultConfiguration") or {}).get("OutputLocation", "")
         asked = (body.get("ResultConfiguration") or {}).get("OutputLocation", "")
+        if (configuration.get("ManagedQueryResultsConfiguration") or {}).get("Enabled"):
+            if asked:
+                raise AwsError(
+                    "InvalidRequestException",
+                    "OutputLocation cannot be set for a workgroup whose query results Athena manages",
+                )
+            return ""
         location = (
             of_group if configuration.get("EnforceWorkGroupConfiguration") and of_group else asked or of_group
         )

@@ -38,10 +38,11 @@ class Record:
         if self.reason:
             status["StateChangeReason"] = self.reason
         if self.state == "FAILED":
+            is_ours = self.reason.startswith("INTERNAL_ERROR")
             status["AthenaError"] = {
-                "ErrorCategory": 2,
-                "ErrorType": 1301,
-                "Retryable": False,
+                "ErrorCategory": 1 if is_ours else 2,
+                "ErrorType": 401 if is_ours else 1301,
+                "Retryable": is_ours,
                 "ErrorMessage": self.reason,
             }
         total = int(((self.completed or time.time()) - self.submitted) * 1000)
@@ -49,7 +50,7 @@ class Record:
             "QueryExecutionId": self.id,
             "Query": self.sql,
             "StatementType": self.statement,
-            "ResultConfiguration": {"OutputLocation": self.output},
+            **self._place_of_results(),
             "QueryExecutionContext": {"Database": self.database},
             "Status": status,
             "Statistics": {
@@ -64,3 +65,8 @@ class Record:
                 "EffectiveEngineVersion": "Athena engine version 3",
             },
         }
+
+    def _place_of_results(self) -> dict[str, Any]:
+        if self.output:
+            return {"ResultConfiguration": {"OutputLocation": self.output}}
+        return {"ManagedQueryResultsConfiguration": {"Enabled": True}}

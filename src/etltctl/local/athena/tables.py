@@ -32,6 +32,9 @@ class Catalog(Protocol):
     def get_workgroup(self, name: str) -> dict[str, Any] | None:
         """The workgroup in Athena's own shape, or None."""
 
+    def call(self, target: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Any operation of the Data Catalog."""
+
 
 class Part(Protocol):
     """Columns that are seen in the rows for which an expression is true; an empty one is true for all."""

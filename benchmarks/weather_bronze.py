@@ -1,0 +1,84 @@
+"""Bronze of many weather documents: the data pack repeated under new names, in files as Airbyte writes them."""
+
+import gzip
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROWS_A_FILE = 500_000
+NESTED = ("main", "wind", "clouds", "rain", "snow", "weather")
+
+
+def make_bronze(documents: int, folder: Path) -> str:
+    """Parquet files as Airbyte's S3 destination writes them: numbers double, nested values JSON text."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    bronze = folder / f"bronze_{documents}"
+    if (bronze / "_SUCCESS").exists():
+        return str(bronze)
+    bronze.mkdir(parents=True, exist_ok=True)
+    pack = pa.Table.from_pylist(list(_pack()), schema=_bronze_schema())
+    left, copy, number = documents, 0, 0
+    while left:
+        parts: list[Any] = []
+        while left and sum(part.num_rows for part in parts) < ROWS_A_FILE:
+            part = _under_new_names(pack.slice(0, left), copy)
+            left, copy = left - part.num_rows, copy + 1
+            parts.append(part)
+        pq.write_table(
+            pa.concat_tables(parts), bronze / f"2026_01_02_1_{number}.parquet", compression="snappy"
+        )
+        number += 1
+    (bronze / "_SUCCESS").touch()
+    return str(bronze)
+
+
+def _bronze_schema() -> Any:
+    import pyarrow as pa
+
+    kinds = {
+        "_id": pa.string(),
+        "dt": pa.float64(),
+        "timezone": pa.float64(),
+        "lat": pa.float64(),
+        "lon": pa.float64(),
+    }
+    texts = dict.fromkeys(("dt_iso", "city_name", *NESTED), pa.string())
+    meta = {
+        "_airbyte_raw_id": pa.string(),
+        "_airbyte_extracted_at": pa.int64(),
+        "_airbyte_generation_id": pa.int64(),
+    }
+    return pa.schema({**meta, **kinds, "visibility": pa.float64(), **texts})
+
+
+def _pack() -> Iterator[dict[str, Any]]:
+    pack = os.environ.get("ETLTCTL_DATA_PACK")
+    if not pack:
+        sys.exit("set ETLTCTL_DATA_PACK to the data pack, whose documents this benchmark repeats")
+    index = 0
+    for file in sorted(Path(pack, "weather").glob("*.jsonl.gz")):
+        with gzip.open(file, "rt", encoding="utf-8") as lines:
+            for line in lines:
+                document = json.loads(line)
+                nested = {
+                    name: json.dumps(document[name]) for name in NESTED if document.get(name) is not None
+                }
+                index += 1
+                yield {
+                    **document, **dict.fromkeys(NESTED), **nested, "_id": f"{0x67748580 + index:08x}{0:016x}",
+                    "_airbyte_raw_id": str(index), "_airbyte_extracted_at": 1_767_323_045_000,
+                    "_airbyte_generation_id": 1,
+                }  # fmt: skip
+
+
+def _under_new_names(pack: Any, copy: int) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    names = pc.binary_join_element_wise(pack["city_name"], pa.scalar(str(copy)), " ")
+    return pack.set_column(pack.schema.get_field_index("city_name"), "city_name", names)

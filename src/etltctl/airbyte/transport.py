@@ -1,0 +1,77 @@
+"""Calls of Airbyte's public API over one kept connection: reads are repeated, everything else is sent once."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from etltctl.airbyte.problems import NEVER_SENT, answer_of, body_of, is_transient, problem
+from etltctl.aws import keep_quiet
+from etltctl.errors import UnreachableError
+from etltctl.retrying import RetryPolicy
+
+if TYPE_CHECKING:
+    import httpx
+
+
+@dataclass(frozen=True)
+class Transport:
+    """The public API at `url`, as one application (client id and secret)."""
+
+    url: str
+    client_id: str = field(repr=False)
+    client_secret: str = field(repr=False)
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+
+    def read(self, path: str, **query: Any) -> Any:
+        """The answer of a GET, repeated while the server is in trouble."""
+
+        def read() -> Any:
+            return self.send("GET", path, params=query)
+
+        return self.policy.call(read, is_transient=is_transient)
+
+    def send(self, method: str, path: str, **request: Any) -> Any:
+        """The answer of one request, sent once; None where the server answers without a body."""
+        import httpx
+
+        try:
+            response = self._client.request(method, path, **request)
+        except httpx.HTTPError as error:
+            is_sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+            raise UnreachableError(
+                f"Airbyte at {self.url} did not answer: {error or type(error).__name__}",
+                hint="check airbyte.url and the network",
+                code=type(error).__name__ if is_sent else NEVER_SENT,
+                is_open=is_sent,
+            ) from error
+        if response.status_code == httpx.codes.NO_CONTENT:
+            return None
+        if response.is_success:
+            return answer_of(response, self.url)
+        raise problem(response.status_code, body_of(response), f"{method} {path}")
+
+    @cached_property
+    def _client(self) -> httpx.Client:
+        import httpx
+
+        from etltctl.airbyte.auth import TokenAuth
+
+        # They print addresses with queries, and headers.
+        keep_quiet("httpx", "httpcore", least=logging.WARNING)
+        url = public_api_url(self.url)
+        return httpx.Client(
+            base_url=url,
+            auth=TokenAuth(url, self.client_id, self.client_secret),
+            timeout=httpx.Timeout(60.0, connect=10.0),
+            headers={"Accept": "application/json"},
+        )
+
+
+def public_api_url(url: str) -> str:
+    """The base of the public API, however the setting spells it: one `/v1`, no slash at the end."""
+    url = re.sub(r"(/v1)+/*$", "", url.rstrip("/"))
+    return f"{url}/v1"

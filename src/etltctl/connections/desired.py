@@ -1,0 +1,191 @@
+"""What the settings want to exist in Airbyte: a source, an S3 destination and a connection for each of `sources`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from etltctl.airbyte.resources import Kind
+from etltctl.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+Reveal = Callable[[str, str], str]
+Path_ = tuple[str, ...]
+DEFAULT_REGION = "us-east-1"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One resource as it should be.
+
+    `fields` are compared with what Airbyte shows. `unseen` are sent and never read back, such as a connector's type.
+    `secrets` are sent, and compared by their hash alone, for Airbyte shows stars. `links` name other wanted resources,
+    whose ids are known only once they exist.
+    """
+
+    key: str
+    kind: Kind
+    name: str
+    type: str
+    fields: Mapping[Path_, Any]
+    unseen: Mapping[Path_, Any] = field(default_factory=dict)
+    secrets: Mapping[Path_, str] = field(default_factory=dict, repr=False)
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+def wanted_resources(settings: Settings, reveal: Reveal) -> list[Wanted]:
+    """Every resource the settings want, each after those it needs.
+
+    Raises ConfigurationError if a secret has no value or a manifest cannot be read: nothing has been touched by then.
+    """
+    found: list[Wanted] = []
+    for name, source in settings.sources.items():
+        if source.kind == "http":
+            found.append(_definition(name, settings))
+        make = _mongodb_source if source.kind == "mongodb" else _http_source
+        found += [
+            make(name, settings, reveal),
+            _destination(name, settings, reveal),
+            _connection(name, settings),
+        ]
+    return sorted(found, key=lambda wanted: list(Kind).index(wanted.kind))
+
+
+def named(source: str, settings: Settings) -> str:
+    """The name in Airbyte of what belongs to the source: with the project's, for a workspace may serve several."""
+    return f"{settings.project}-{source}"
+
+
+def _definition(name: str, settings: Settings) -> Wanted:
+    manifest = read_manifest(settings.manifest_path(name), f"sources.{name}.manifest")
+    title = named(name, settings)
+    return Wanted(f"definition:{name}", Kind.DEFINITION, title, "", {("manifest",): manifest})
+
+
+def _mongodb_source(name: str, settings: Settings, reveal: Reveal) -> Wanted:
+    source = settings.sources[name]
+    setting = f"sources.{name}.uri"
+    address, user, password, auth_source = split_uri(reveal(source.uri, setting), setting)  # type: ignore[union-attr]
+    database = ("configuration", "database_config")
+    is_atlas = address.startswith("mongodb+srv:")
+    fields: dict[Path_, Any] = {
+        (*database, "cluster_type"): "ATLAS_REPLICA_SET" if is_atlas else "SELF_MANAGED_REPLICA_SET",
+        (*database, "databases"): [source.database],  # type: ignore[union-attr]
+        (*database, "schema_enforced"): source.schema_enforced,  # type: ignore[union-attr]
+    }
+    secrets = {
+        (*database, "connection_string"): address,
+        (*database, "username"): user,
+        (*database, "password"): password,
+        (*database, "auth_source"): auth_source if user else "",
+    }
+    return Wanted(
+        f"source:{name}",
+        Kind.SOURCE,
+        named(name, settings),
+        "mongodb-v2",
+        fields,
+        unseen={("configuration", "sourceType"): "mongodb-v2"},
+        secrets={path: value for path, value in secrets.items() if value},
+    )
+
+
+def _http_source(name: str, settings: Settings, reveal: Reveal) -> Wanted:  # noqa: ARG001
+    source = settings.sources[name]
+    fields: dict[Path_, Any] = {
+        ("configuration", "base_url"): source.base_url,  # type: ignore[union-attr]
+        ("configuration", "requests_per_second"): max(int(float(source.rate.partition("/")[0])), 1),  # type: ignore[union-attr]
+    }
+    # No list of seasons means all of them; sent as an empty list, so that one that was there goes.
+    seasons = source.seasons  # type: ignore[union-attr]
+    fields["configuration", "seasons"] = [] if seasons == "all" else list(seasons)
+    links = {"definitionId": f"definition:{name}"}
+    return Wanted(f"source:{name}", Kind.SOURCE, named(name, settings), "", fields, links=links)
+
+
+def _destination(name: str, settings: Settings, reveal: Reveal) -> Wanted:
+    """One for each source: the S3 destination has one path, and every source its own folder in bronze."""
+    target = settings.airbyte.destination
+    bucket, _, path = settings.lake.bronze.removeprefix("s3://").partition("/")
+    folder = "/".join(part for part in (path, settings.sources[name].prefix or name) if part)
+    fields: dict[Path_, Any] = {
+        ("configuration", "s3_bucket_name"): bucket,
+        ("configuration", "s3_bucket_path"): folder,
+        ("configuration", "s3_bucket_region"): target.region or settings.aws.region or DEFAULT_REGION,
+        ("configuration", "format", "format_type"): "Parquet",
+        ("configuration", "format", "compression_codec"): target.codec,
+    }
+    if target.role_arn:
+        fields["configuration", "role_arn"] = target.role_arn
+    secrets: dict[Path_, str] = {
+        ("configuration", key): reveal(reference, f"airbyte.destination.{key}")
+        for key in ("access_key_id", "secret_access_key")
+        if (reference := getattr(target, key))
+    }
+    unseen: dict[Path_, Any] = {("configuration", "destinationType"): "s3"}
+    title = f"{named(name, settings)}-bronze"
+    return Wanted(f"destination:{name}", Kind.DESTINATION, title, "s3", fields, unseen, secrets)
+
+
+def _connection(name: str, settings: Settings) -> Wanted:
+    source = settings.sources[name]
+    names = source.collections if source.kind == "mongodb" else source.streams
+    fields: dict[Path_, Any] = {
+        ("schedule",): source.schedule,
+        ("status",): "active",
+        ("namespaceDefinition",): "source",
+        ("prefix",): "",
+        ("nonBreakingSchemaUpdatesBehavior",): source.schema_changes,
+        **{("streams", stream): source.sync_mode for stream in names},
+    }
+    namespace: dict[Path_, Any] = {("namespace",): source.database} if source.kind == "mongodb" else {}
+    links = {"sourceId": f"source:{name}", "destinationId": f"destination:{name}"}
+    return Wanted(
+        f"connection:{name}", Kind.CONNECTION, named(name, settings), "", fields, namespace, links=links
+    )
+
+
+def read_manifest(file: Path, setting: str) -> dict[str, Any]:
+    """The manifest as an object; raises ConfigurationError naming the setting if it is none."""
+    import yaml
+
+    try:
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # many times faster, where libyaml is there
+        manifest = yaml.load(file.read_text("utf-8"), loader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"{setting}: cannot read {file}: {error}") from error
+    if not isinstance(manifest, dict) or manifest.get("type") != "DeclarativeSource":
+        raise ConfigurationError(
+            f"{setting}: {file} is not a low-code manifest: its type is not DeclarativeSource",
+            hint="write one as connectors/source-f1/manifest.yaml is written",
+        )
+    return manifest
+
+
+def split_uri(uri: str, setting: str) -> tuple[str, str, str, str]:
+    """Address, user, password and authentication database of a MongoDB URI: Airbyte wants them apart.
+
+    Raises ConfigurationError without showing the URI, which may hold a password.
+    """
+    if uri == "sample:":
+        return uri, "", "", ""
+    try:
+        parts = urlsplit(uri)
+    except ValueError as error:
+        raise ConfigurationError(f"{setting} is not a MongoDB address") from error
+    if parts.scheme not in ("mongodb", "mongodb+srv") or not parts.netloc:
+        raise ConfigurationError(
+            f"{setting} is not a MongoDB address", hint="write it as mongodb://HOST:PORT/?replicaSet=NAME"
+        )
+    credentials, _, hosts = parts.netloc.rpartition("@")
+    user, _, password = credentials.partition(":")
+    options = dict(option.partition("=")[::2] for option in parts.query.split("&") if option)
+    auth_source = options.pop("authSource", "") or parts.path.strip("/") or "admin"
+    query = "&".join(f"{name}={value}" for name, value in options.items())
+    address = urlunsplit((parts.scheme, hosts, "/", query, ""))
+    return address, unquote(user), unquote(password), auth_source

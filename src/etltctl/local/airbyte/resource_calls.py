@@ -1,0 +1,287 @@
+"""The API's calls on workspaces, definitions, sources, destinations and connections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from etltctl.local.airbyte import checks
+from etltctl.local.airbyte.connections import (
+    WORKSPACE_ID,
+    Connection,
+    extractor_of,
+    stable_id,
+    workspace_answer,
+)
+from etltctl.local.airbyte.pages import page_of
+from etltctl.local.airbyte.resources import MadeResources, Record
+from etltctl.local.airbyte.wire import Request, forbidden, not_found, state_conflict, unprocessable
+
+Answer = dict[str, Any]
+MONGODB, S3 = "mongodb-v2", "s3"
+ENDS = {"sources": ("sourceType", MONGODB), "destinations": ("destinationType", S3)}
+PATCHABLE = (
+    "name", "schedule", "status", "namespaceDefinition", "prefix", "nonBreakingSchemaUpdatesBehavior",
+)  # fmt: skip
+
+
+class ResourceCalls:
+    """Reads show the connections of the stack's description too; only those made here can be changed."""
+
+    def __init__(self, made: MadeResources, provisioned: Mapping[str, Connection]) -> None:
+        self._made = made
+        self._provisioned = provisioned
+
+    def routes(self) -> list[tuple[str, str, Callable[..., Any]]]:
+        """Method, path and handler of every call."""
+        return [
+            ("GET", r"/(workspaces|connections|sources|destinations)", self._list),
+            ("GET", r"/(workspaces|connections|sources|destinations)/([^/]+)", self._get),
+            ("POST", r"/(sources|destinations)", self._create_end),
+            ("PATCH", r"/(sources|destinations)/([^/]+)", self._patch_end),
+            ("PUT", r"/(sources|destinations)/([^/]+)", self._put_end),
+            ("POST", r"/connections", self._create_connection),
+            ("PATCH", r"/connections/([^/]+)", self._patch_connection),
+            ("DELETE", r"/(connections|sources|destinations)/([^/]+)", self._delete),
+            ("GET", r"/workspaces/([^/]+)/definitions/declarative_sources", self._list_definitions),
+            ("POST", r"/workspaces/([^/]+)/definitions/declarative_sources", self._create_definition),
+            ("GET", r"/workspaces/([^/]+)/definitions/declarative_sources/([^/]+)", self._get_definition),
+            ("PUT", r"/workspaces/([^/]+)/definitions/declarative_sources/([^/]+)", self._put_definition),
+            (
+                "DELETE",
+                r"/workspaces/([^/]+)/definitions/declarative_sources/([^/]+)",
+                self._delete_definition,
+            ),
+        ]
+
+    def runnable(self, identifier: str) -> Connection:
+        """The connection as a sync runs it. Raises ProblemError if there is none, or it is not active."""
+        if identifier in self._provisioned:
+            return self._provisioned[identifier]
+        record = self._known("connections", identifier)
+        if record["status"] != "active":
+            raise state_conflict("Could not fulfill request")
+        source = self._known("sources", record["sourceId"])
+        target = self._known("destinations", record["destinationId"])["configuration"]
+        return Connection(
+            name=record["name"],
+            bucket=target["s3_bucket_name"],
+            path=target["s3_bucket_path"],
+            source=extractor_of(source["configuration"], [stream["name"] for stream in record["streams"]]),
+            created=record["created"],
+            given_id=identifier,
+            codec=target["format"].get("compression_codec", checks.CODECS[0]),
+            appended=frozenset(
+                each["name"] for each in record["streams"] if each.get("syncMode") == "full_refresh_append"
+            ),
+        )
+
+    # reading
+
+    def _list(self, request: Request, kind: str) -> Answer:
+        wanted = request.query.get("workspaceIds", WORKSPACE_ID).split(",")
+        answers = list(self._answers(kind).values()) if WORKSPACE_ID in wanted else []
+        return page_of(answers, request, kept=("workspaceIds", "includeDeleted"))
+
+    def _get(self, request: Request, kind: str, identifier: str) -> Answer:  # noqa: ARG002
+        found = self._answers(kind).get(identifier)
+        if found is None:
+            raise not_found(kind.removesuffix("s"), identifier)
+        return found
+
+    def _answers(self, kind: str) -> dict[str, Answer]:
+        if kind == "workspaces":
+            return {WORKSPACE_ID: workspace_answer()}
+        singular = kind.removesuffix("s")
+        described = {
+            stable_id(singular, each.name): getattr(each, f"{singular}_answer")()
+            for each in self._provisioned.values()
+        }
+        tell = _connection_answer if kind == "connections" else self._end_answer
+        return described | {record["id"]: tell(record) for record in self._made.all(kind).values()}
+
+    def _end_answer(self, record: Record) -> Answer:
+        kind = record["kind"]
+        manifest = (self._made.find("definitions", record["definitionId"]) or {}).get("manifest", {})
+        return {
+            f"{kind}Id": record["id"],
+            "name": record["name"],
+            f"{kind}Type": record["type"],
+            "definitionId": record["definitionId"],
+            "workspaceId": WORKSPACE_ID,
+            "configuration": checks.masked(record["configuration"], checks.secret_names(manifest)),
+            "createdAt": record["created"],
+        }
+
+    # sources and destinations
+
+    def _create_end(self, request: Request, kind: str) -> Answer:
+        body = request.fields()
+        _require(body, "name", "workspaceId", "configuration")
+        self._check_workspace(str(body["workspaceId"]))
+        _require_object(body["configuration"])
+        key, offered = ENDS[kind]
+        kind_word = body["configuration"].get(key)
+        definition = str(body.get("definitionId") or "")
+        if kind == "sources" and self._made.find("definitions", definition):
+            kind_word = checks.DECLARATIVE
+        elif kind_word != offered:
+            raise unprocessable(
+                f"there is no {kind.removesuffix('s')} of type {kind_word!r}; there is {offered}"
+            )
+        record = {
+            "kind": kind.removesuffix("s"),
+            "name": str(body["name"]),
+            "type": kind_word,
+            "definitionId": definition or stable_id("definition", kind_word),
+            "configuration": body["configuration"],
+        }
+        self._check_end(record)
+        return self._end_answer(self._made.create(kind, record))
+
+    def _patch_end(self, request: Request, kind: str, identifier: str) -> Answer:
+        body, record = request.fields(), self._known(kind, identifier)
+        _require_object(body.get("configuration") or {})
+        changed = {
+            **record,
+            "name": str(body.get("name") or record["name"]),
+            "configuration": checks.merged(record["configuration"], body.get("configuration") or {}),
+        }
+        self._check_end(changed)
+        return self._end_answer(self._made.put(kind, changed))
+
+    def _put_end(self, request: Request, kind: str, identifier: str) -> Answer:
+        body, record = request.fields(), self._known(kind, identifier)
+        _require(body, "name", "configuration")
+        _require_object(body["configuration"])
+        kept = {name: checks.merged(record["configuration"].get(name), value)
+                for name, value in body["configuration"].items()}  # fmt: skip
+        changed = {**record, "name": str(body["name"]), "configuration": kept}
+        self._check_end(changed)
+        return self._end_answer(self._made.put(kind, changed))
+
+    def _check_end(self, record: Record) -> None:
+        if record["type"] == MONGODB:
+            checks.check_mongodb(record["configuration"])
+        elif record["type"] == S3:
+            checks.check_s3(record["configuration"])
+        else:
+            definition = self._known("definitions", record["definitionId"])
+            checks.check_declarative(record["configuration"], definition["manifest"])
+
+    # connections
+
+    def _create_connection(self, request: Request) -> Answer:
+        body = request.fields()
+        _require(body, "sourceId", "destinationId")
+        record = {
+            "name": str(body.get("name") or "Connection"),
+            "sourceId": str(body["sourceId"]),
+            "destinationId": str(body["destinationId"]),
+            "status": "active",
+            "schedule": {"scheduleType": "manual"},
+            "namespaceDefinition": "destination",
+            "prefix": "",
+            "nonBreakingSchemaUpdatesBehavior": "ignore",
+            **{name: body[name] for name in PATCHABLE if name in body},
+            "streams": _streams(body),
+        }
+        self._check_connection(record)
+        return _connection_answer(self._made.create("connections", record))
+
+    def _patch_connection(self, request: Request, identifier: str) -> Answer:
+        body, record = request.fields(), self._known("connections", identifier)
+        changed = {**record, **{name: body[name] for name in PATCHABLE if name in body}}
+        if "configurations" in body:
+            changed["streams"] = _streams(body)
+        self._check_connection(changed)
+        return _connection_answer(self._made.put("connections", changed))
+
+    def _check_connection(self, record: Record) -> None:
+        source = self._known("sources", record["sourceId"])
+        self._known("destinations", record["destinationId"])
+        definition = self._made.find("definitions", source["definitionId"])
+        known = checks.stream_names(definition["manifest"]) if definition else None
+        checks.check_streams(record["streams"], known)
+        checks.check_connection(record)
+
+    def _delete(self, request: Request, kind: str, identifier: str) -> None:  # noqa: ARG002
+        self._made.delete(kind, self._known(kind, identifier)["id"])
+
+    # definitions
+
+    def _list_definitions(self, request: Request, workspace: str) -> Answer:
+        self._check_workspace(workspace)
+        answers = [_definition_answer(record) for record in self._made.all("definitions").values()]
+        return page_of(answers, request, kept=())
+
+    def _create_definition(self, request: Request, workspace: str) -> Answer:
+        self._check_workspace(workspace)
+        body = request.fields()
+        _require(body, "name", "manifest")
+        checks.check_manifest(body["manifest"])
+        record = {"name": str(body["name"]), "manifest": body["manifest"], "version": 1}
+        return _definition_answer(self._made.create("definitions", record))
+
+    def _get_definition(self, request: Request, workspace: str, identifier: str) -> Answer:  # noqa: ARG002
+        self._check_workspace(workspace)
+        return _definition_answer(self._known("definitions", identifier))
+
+    def _put_definition(self, request: Request, workspace: str, identifier: str) -> Answer:
+        self._check_workspace(workspace)
+        record, body = self._known("definitions", identifier), request.fields()
+        checks.check_manifest(body.get("manifest"))
+        changed = {**record, "manifest": body["manifest"], "version": record["version"] + 1}
+        return _definition_answer(self._made.put("definitions", changed))
+
+    def _delete_definition(self, request: Request, workspace: str, identifier: str) -> Answer:
+        answer = self._get_definition(request, workspace, identifier)
+        if any(source["definitionId"] == identifier for source in self._made.all("sources").values()):
+            raise state_conflict("a source uses the definition")
+        self._made.delete("definitions", identifier)
+        return answer
+
+    def _known(self, kind: str, identifier: str) -> Record:
+        record = self._made.find(kind, identifier)
+        if record is not None:
+            return record
+        singular = kind.removesuffix("s")
+        if any(stable_id(singular, each.name) == identifier for each in self._provisioned.values()):
+            raise forbidden(f"this {singular} comes from etltctl's settings and is not changed over the API")
+        raise not_found(singular, identifier)
+
+    @staticmethod
+    def _check_workspace(identifier: str) -> None:
+        if identifier != WORKSPACE_ID:
+            raise not_found("workspace", identifier)
+
+
+def _require(body: Mapping[str, Any], *names: str) -> None:
+    for name in names:
+        if not body.get(name):
+            raise unprocessable(f"{name} is required")
+
+
+def _require_object(configuration: Any) -> None:
+    if not isinstance(configuration, Mapping):
+        raise unprocessable("configuration is not an object")
+
+
+def _connection_answer(record: Record) -> Answer:
+    return {
+        "connectionId": record["id"],
+        "workspaceId": WORKSPACE_ID,
+        **{name: record[name] for name in ("sourceId", "destinationId", *PATCHABLE)},
+        "configurations": {"streams": record["streams"]},
+        "tags": [],
+        "createdAt": record["created"],
+    }
+
+
+def _streams(body: Mapping[str, Any]) -> Any:
+    configured = body.get("configurations")
+    return configured.get("streams") if isinstance(configured, Mapping) else None
+
+
+def _definition_answer(record: Record) -> Answer:
+    return {name: record[name] for name in ("id", "name", "manifest", "version")}

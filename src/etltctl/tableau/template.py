@@ -1,0 +1,116 @@
+"""A data source that Desktop saved once, re-pointed to another Athena workgroup, database and table.
+
+Tableau does not document every attribute of an Athena connection, so none is invented here: the file must have a live
+Athena connection, and only what names a place is changed.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import xml.etree.ElementTree as ET
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from etltctl.errors import UsageError
+
+ATHENA = "athena"
+CATALOG = "AwsDataCatalog"
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the data source shall read."""
+
+    region: str
+    workgroup: str
+    output_location: str
+    database: str
+    table: str
+
+
+def repoint(file: Path, target: Target, to: Path) -> list[str]:
+    """Writes the data source (.tds or .tdsx), re-pointed; returns what was changed, `attribute: before → after`.
+
+    Raises UsageError if the file is no data source with one live Athena connection to one table.
+    """
+    try:
+        content = file.read_bytes()
+        if file.suffix == ".tds":
+            made, changes = _repointed(content, target, file)
+            to.write_bytes(made)
+            return changes
+        if file.suffix == ".tdsx":
+            return _repoint_archive(content, target, file, to)
+    except (OSError, ET.ParseError, zipfile.BadZipFile) as error:
+        raise UsageError(f"{file} cannot be read as a data source of Tableau's: {error}") from error
+    raise UsageError(f"{file} is no data source", hint="save one in Tableau Desktop as .tds or .tdsx")
+
+
+def _repoint_archive(content: bytes, target: Target, file: Path, to: Path) -> list[str]:
+    changes: list[str] = []
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as new:
+        for entry in old.infolist():
+            body = old.read(entry)
+            if entry.filename.endswith(".tds"):
+                body, told = _repointed(body, target, file)
+                changes += told
+            new.writestr(entry, body)
+    if not any(name.endswith(".tds") for name in zipfile.ZipFile(made).namelist()):
+        raise UsageError(f"{file} holds no .tds", hint="save it in Tableau Desktop as a data source")
+    to.write_bytes(made.getvalue())
+    return changes
+
+
+def _repointed(content: bytes, target: Target, file: Path) -> tuple[bytes, list[str]]:
+    for _, (prefix, uri) in ET.iterparse(io.BytesIO(content), events=["start-ns"]):
+        ET.register_namespace(prefix, uri)
+    root = ET.fromstring(content, ET.XMLParser(target=ET.TreeBuilder(insert_comments=True)))
+    connections = [each for each in root.iter("connection") if each.get("class") == ATHENA]
+    relations = [each for each in root.iter("relation") if each.get("type") == "table" and each.get("table")]
+    if len(connections) != 1 or len({each.get("table") for each in relations}) != 1:
+        raise UsageError(
+            f"{file} has {len(connections)} Athena connections and {len(relations)} tables; one of each is needed",
+            hint="in Tableau Desktop connect live to one table of Athena and save the data source",
+        )
+    old_table = _names(relations[0].get("table", ""))[-1]
+    changes: list[str] = []
+    for name, value in _places(connections[0], target).items():
+        _set(connections[0], name, value, changes)
+    for relation in relations:
+        _set(relation, "table", f"[{target.database}].[{target.table}]", changes)
+        if relation.get("name") == old_table:
+            _set(relation, "name", target.table, changes)
+    for parent in root.iter("parent-name"):
+        if parent.text == f"[{old_table}]":
+            parent.text = f"[{target.table}]"
+    made = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return made, list(dict.fromkeys(changes))
+
+
+def _places(connection: ET.Element, target: Target) -> dict[str, str]:
+    """The attributes that name a place; the staging directory and workgroup only where Desktop wrote them."""
+    found = {
+        "server": f"athena.{target.region}.amazonaws.com",
+        "dbname": CATALOG,
+        "schema": target.database,
+    }
+    for name, value in connection.attrib.items():
+        if value.startswith("s3://"):
+            found[name] = target.output_location
+        elif "workgroup" in name.lower():
+            found[name] = target.workgroup
+    return found
+
+
+def _set(element: ET.Element, name: str, value: str, changes: list[str]) -> None:
+    before = element.get(name)
+    if before != value:
+        element.set(name, value)
+        changes.append(f"{element.tag} {name}: {before or 'none'} → {value}")
+
+
+def _names(table: str) -> list[str]:
+    return re.findall(r"\[([^\]]+)\]", table) or [table]
