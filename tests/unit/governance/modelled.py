@@ -135,6 +135,26 @@ def states(draw: st.DrawFn, *, desired: bool) -> State:
     )
 
 
+@st.composite
+def pairs(draw: st.DrawFn) -> tuple[State, State]:
+    """A desired and an existing state that have much in common: what differs is what matters."""
+    existing, desired = draw(states(desired=False)), draw(states(desired=True))
+    grants = set(desired.grants)
+    for found in sorted(existing.grants):
+        if found.principal in MANAGED[:2] and SCOPE.covers(found.resource) and draw(st.booleans()):
+            permission = draw(st.sampled_from((found.permission, *PERMITS[found.resource.kind])))
+            grants.add(replace(found, permission=permission))
+    grants = {g for g in grants if g.resource.kind != "filter" or g.resource in desired.filters}
+    assigned = {resource: dict(tags) for resource, tags in desired.assigned.items()}
+    about = [found for found in (*databases, *tables[:2], *columns[:3]) if SCOPE.covers(found)]
+    for resource in about:
+        if draw(st.booleans()):
+            assigned.setdefault(resource, {}).update(effective_tags(existing.assigned, resource))
+    return replace(
+        desired, grants=canonical(frozenset(grants)), assigned=without_inherited(assigned)
+    ), existing
+
+
 def scope_of(existing: State) -> Scope:
     """The scope, with what others rely on."""
     used = frozenset(found.resource for found in existing.grants if found.principal in OTHERS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hypothesis import given, settings
-from modelled import SCOPE, Service, canonical, scope_of, states
+from modelled import SCOPE, Service, canonical, pairs, scope_of
 
 from etltctl.governance.changes import PHASES, changes
 from etltctl.governance.model import EVERYBODY, Grant, Resource, State, database_of, effective_tags, table_of
@@ -25,9 +25,10 @@ def apply(service: Service, desired: State) -> int:
     return ROUNDS
 
 
-@given(states(desired=True), states(desired=False))
+@given(pairs())
 @settings(max_examples=60, deadline=None)
-def test_apply_reaches_the_desired_state_and_the_plan_is_then_empty(desired: State, existing: State) -> None:
+def test_apply_reaches_the_desired_state_and_the_plan_is_then_empty(both: tuple[State, State]) -> None:
+    desired, existing = both
     service = Service(existing)
     apply(service, desired)
     reached = service.state
@@ -38,9 +39,10 @@ def test_apply_reaches_the_desired_state_and_the_plan_is_then_empty(desired: Sta
     assert desired.filters.items() <= reached.filters.items()
 
 
-@given(states(desired=True), states(desired=False))
+@given(pairs())
 @settings(max_examples=60, deadline=None)
-def test_at_no_instant_is_a_grant_missing_that_both_states_hold(desired: State, existing: State) -> None:
+def test_at_no_instant_is_a_grant_missing_that_both_states_hold(both: tuple[State, State]) -> None:
+    desired, existing = both
     service = Service(existing)
     kept = {row for row in desired.grants if service.holds(row)}
 
@@ -52,14 +54,15 @@ def test_at_no_instant_is_a_grant_missing_that_both_states_hold(desired: State, 
             service.make(change, see)
 
 
-@given(states(desired=True), states(desired=False))
+@given(pairs())
 @settings(max_examples=40, deadline=None)
 def test_at_no_instant_does_a_resource_lose_a_tag_that_both_states_give_it(
-    desired: State, existing: State
+    both: tuple[State, State],
 ) -> None:
+    desired, existing = both
     service = Service(existing)
     about = [r for r in (*existing.assigned, *desired.assigned) if SCOPE.covers(r)]
-    both = [
+    given_by_both = [
         (resource, key, value)
         for resource in about
         for key, value in effective_tags(existing.assigned, resource).items()
@@ -68,16 +71,18 @@ def test_at_no_instant_does_a_resource_lose_a_tag_that_both_states_give_it(
 
     def see() -> None:
         assert all(
-            effective_tags(service.assigned, resource).get(key) == value for resource, key, value in both
+            effective_tags(service.assigned, resource).get(key) == value
+            for resource, key, value in given_by_both
         )
 
     for change in changes(desired, service.state, service.scope):
         service.make(change, see)
 
 
-@given(states(desired=True), states(desired=False))
+@given(pairs())
 @settings(max_examples=40, deadline=None)
-def test_nothing_that_is_not_managed_is_touched(desired: State, existing: State) -> None:
+def test_nothing_that_is_not_managed_is_touched(both: tuple[State, State]) -> None:
+    desired, existing = both
     service = Service(existing)
     apply(service, desired)
     outside = {g for g in existing.grants if not SCOPE.may_revoke(g)}
@@ -88,19 +93,21 @@ def test_nothing_that_is_not_managed_is_touched(desired: State, existing: State)
     assert "old" in service.tags["zone"] or "old" not in existing.tags["zone"]
 
 
-@given(states(desired=True), states(desired=False))
+@given(pairs())
 @settings(max_examples=30, deadline=None)
 def test_a_service_that_revokes_more_than_asked_is_healed_in_the_next_round(
-    desired: State, existing: State
+    both: tuple[State, State],
 ) -> None:
+    desired, existing = both
     service = Service(existing, revokes_all=True)
     apply(service, desired)
     assert not changes(desired, service.state, service.scope)
 
 
-@given(states(desired=True), states(desired=False))
+@given(pairs())
 @settings(max_examples=30, deadline=None)
-def test_an_apply_that_was_cut_off_anywhere_goes_on(desired: State, existing: State) -> None:
+def test_an_apply_that_was_cut_off_anywhere_goes_on(both: tuple[State, State]) -> None:
+    desired, existing = both
     found = changes(desired, Service(existing).state, scope_of(existing))
     for cut in range(0, len(found), 3):
         service = Service(existing)
@@ -151,3 +158,18 @@ def test_columns_granted_one_by_one_are_one_change() -> None:
     assert [c.text for c in changes(State(grants=wanted), State(), SCOPE)] == [
         "SELECT on gold.daily columns key, lat to analyst"
     ]
+
+
+def test_a_table_keeps_the_tag_it_inherited_while_its_database_gets_another() -> None:
+    gold, daily = database_of("gold"), table_of("gold", "daily")
+    before = State(assigned={gold: {"zone": "trusted"}}, tags={"zone": frozenset({"trusted", "curated"})})
+    wanted = State(assigned={gold: {"zone": "curated"}, daily: {"zone": "trusted"}})
+    service = Service(before)
+
+    def see() -> None:
+        assert effective_tags(service.assigned, daily) == {"zone": "trusted"}
+
+    found = changes(wanted, service.state, SCOPE)
+    assert [change.key for change in found] == [daily, gold]
+    for change in found:
+        service.make(change, see)

@@ -34,6 +34,8 @@ class Guard:
 
     def parts_of(self, caller: str, database: str, table: Mapping[str, Any]) -> tuple[Part, ...] | None:
         """What the caller sees of the table, added up; None for all of it. Raises AwsError if it sees nothing."""
+        if caller == OWNER and not self.service.store.records.locations:
+            return None  # sees all, and nothing is registered that an event would be kept of
         with self.service.current() as records:
             if _sees_all(records, caller, database, table):
                 self._note(records, caller, database, table)
@@ -48,6 +50,8 @@ class Guard:
 
     def may_describe(self, caller: str, database: str, table: Mapping[str, Any]) -> bool:
         """Whether the caller may know that the table exists."""
+        if caller == OWNER:
+            return True
         with self.service.current() as records:
             if _sees_all(records, caller, database, table) or any(
                 self._granted(records, caller, database, table)
