@@ -29,7 +29,8 @@ class Call:
 SPECIAL = frozenset(
     {
         "athena:BatchGetQueryExecution", "glue:BatchCreatePartition", "glue:BatchDeletePartition",
-        "glue:BatchUpdatePartition", "glue:CreateDatabase", "glue:DeleteTable", "glue:GetPartitions", "s3:DeleteObjects",
+        "glue:BatchUpdatePartition", "glue:CreateDatabase", "glue:DeleteTable",
+        "glue:GetPartitions", "s3:DeleteObjects",
     }
 )  # fmt: skip
 
