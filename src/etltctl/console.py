@@ -187,7 +187,7 @@ class Console:
             done = f"{'extract of' if tables else 'refreshed'} {event['datasource']}"
         if event["verb"] == "reused":
             done = "as before"
-        if event.get("usd"):
+        if event.get("usd", 0.0) >= 0.005:  # what would be told as nothing is not told
             done += f" · {event['usd']:.2f} USD"
         cells = (
             f"{shown:<9} {label:<21} {event['verb']:<8} {amount:<20} "

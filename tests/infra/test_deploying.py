@@ -192,7 +192,8 @@ def test_a_lost_answer_starts_no_second_update(deployed: Checkout) -> None:
 
 
 def test_whoever_was_killed_comes_back_to_what_goes_on(deployed: Checkout) -> None:
-    deployed.change("workers = 3", "workers = 4")
+    script = 'script = "glue_jobs/silver_to_gold_api.py"'
+    deployed.change(script, f"{script}\nworkers = 4")
     deployed.spoil({"call": "CreateJob", "hold": "after"})
     process = subprocess.Popen(
         [ETLTCTL, "infra", "deploy", "--yes"],
@@ -208,8 +209,8 @@ def test_whoever_was_killed_comes_back_to_what_goes_on(deployed: Checkout) -> No
         deployed.plan()
     deployed.spoil()
     done = deployed.run("infra", "deploy", "--yes")
-    assert "SilverToGoldJob" in done.stderr
-    assert deployed.client("glue").get_job(JobName="silver_to_gold")["Job"]["NumberOfWorkers"] == 4
+    assert "SilverToGoldApiJob" in done.stderr
+    assert deployed.client("glue").get_job(JobName="silver_to_gold_api")["Job"]["NumberOfWorkers"] == 4
 
 
 def test_the_environment_local_is_told_that_it_has_no_account(deployed: Checkout) -> None:
