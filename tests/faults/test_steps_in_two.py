@@ -85,7 +85,7 @@ def test_a_job_over_budget_ends_the_wait_and_is_stopped_by_who_finishes(
     here: SpoiltLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ETLTCTL__GLUE__JOBS__SMALL__MAX_USD", "1.5")
-    with here.slow_script(60):
+    with slow_job(here, 60):
         begun = start_step("small", "glue:small", run_id="dear-in-two")
         here.spoil({"call": "GetJobRun", "change": {"DPUSeconds": 36_000.0}, "times": 0})
         asyncio.run(wait_for_step(begun))
