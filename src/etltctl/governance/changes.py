@@ -1,7 +1,8 @@
 """What must change for Lake Formation to hold what is desired: a pure function of two states and the scope.
 
 The order is such that nobody loses on the way what both states give: everything is added before anything is taken
-away, tags of columns and tables are set before those of their databases, and what hangs on a thing goes before it.
+away, tags of columns and tables are set before those of their databases and taken off after them, and what hangs on
+a thing goes before it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ PHASES = (
     "settings", "register", "tags", "assign", "filters", "grants", "opt-ins",
     "opt-outs", "revokes", "drop-filters", "unassign", "drop-tags",
 )  # fmt: skip
+DEPTH = {"database": 0, "table": 1, "column": 2}
 SIGNS = {"opt-outs": "-", "revokes": "-", "drop-filters": "-", "unassign": "-", "drop-tags": "-"}
 
 
@@ -120,8 +122,7 @@ def _dropped_tags(desired: State, actual: State, scope: Scope) -> Iterator[Chang
 
 def _assignments(desired: State, actual: State) -> Iterator[Change]:
     """Columns and tables come before databases: what they keep must be their own before the database's changes."""
-    depth = {"column": 0, "table": 1, "database": 2}
-    for resource in sorted(desired.assigned, key=lambda found: (depth[found.kind], found)):
+    for resource in sorted(desired.assigned, key=lambda found: (-DEPTH[found.kind], found)):
         now = actual.assigned.get(resource, {})
         changed = {key: value for key, value in desired.assigned[resource].items() if now.get(key) != value}
         if changed:
@@ -131,7 +132,8 @@ def _assignments(desired: State, actual: State) -> Iterator[Change]:
 
 
 def _unassigned(desired: State, actual: State, scope: Scope) -> Iterator[Change]:
-    for resource in sorted(actual.assigned):
+    """Databases come before tables and columns: what has a tag of its own keeps it until what it inherits is right."""
+    for resource in sorted(actual.assigned, key=lambda found: (DEPTH[found.kind], found)):
         wanted = desired.assigned.get(resource, {})
         extra = {
             key: value

@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from modelled import SCOPE, Service, canonical, pairs, scope_of
 
 from etltctl.governance.changes import PHASES, changes
-from etltctl.governance.model import EVERYBODY, Grant, Resource, State, database_of, effective_tags, table_of
+from etltctl.governance.model import (
+    EVERYBODY,
+    Grant,
+    Resource,
+    State,
+    column_of,
+    database_of,
+    effective_tags,
+    table_of,
+)
 
 ROUNDS = 4
+TAGS = {"zone": frozenset({"curated", "trusted"}), "audience": frozenset({"all", "named"})}
+TAGGED_DATABASE = State(tags=TAGS, assigned={database_of("gold"): {"audience": "named"}})
+TAGGED_COLUMN = State(
+    tags=TAGS,
+    assigned={
+        table_of("gold", "daily"): {"audience": "all"},
+        column_of("gold", "daily", "key"): {"audience": "named"},
+    },
+)
 
 
 def apply(service: Service, desired: State) -> int:
@@ -55,6 +73,7 @@ def test_at_no_instant_is_a_grant_missing_that_both_states_hold(both: tuple[Stat
 
 
 @given(pairs())
+@example((TAGGED_DATABASE, TAGGED_COLUMN))  # the column's own tag must outlive that of its table
 @settings(max_examples=40, deadline=None)
 def test_at_no_instant_does_a_resource_lose_a_tag_that_both_states_give_it(
     both: tuple[State, State],
