@@ -66,7 +66,7 @@ demo: $(VENV)/.local  ## run both pipelines for real on this machine and query g
 
 test: $(VENV)/.dev  ## run every test
 	$(BIN)/coverage erase
-	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadgroup --cov --cov-report=term tests
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadscope --no-loadscope-reorder --cov --cov-report=term tests
 
 connector-test: $(VENV)/.dev .venv-cdk/.done  ## run the low-code Formula 1 connector in Airbyte's own framework (420 MB more)
 	$(BIN)/python -m pytest tests/connectors

@@ -2,27 +2,50 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import pytest
 
-TESTS = Path(__file__).parent
+# In the order in which they begin, the longest first. A file or folder of `TOGETHER` is one share with all beneath it
+# that is not a share of its own; every other file is a share by itself.
 TOGETHER = (
-    "e2e",
-    "faults",
-    "glue_jobs/f1",
-    "glue_jobs",
-)  # folders with one costly fixture for all their files
+    "tests/faults/",
+    "tests/e2e/",
+    "tests/glue_jobs/f1/",
+    "tests/glue_jobs/",
+    "tests/infra/",
+)
+APART = (
+    "tests/faults/test_answers.py",
+    "tests/faults/test_boundaries.py",
+    "tests/e2e/test_interrupts.py",
+    "tests/e2e/test_governance.py",
+    "tests/e2e/test_connections.py",
+)
 
 
-APART = ("faults/test_boundaries.py",)  # with a lake of its own
+def share(nodeid: str) -> str:
+    """The share that a test belongs to."""
+    file = nodeid.partition("::")[0]
+    if file in APART:
+        return file
+    return next((folder for folder in TOGETHER if file.startswith(folder)), file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hands whole shares to the processes, in the order named above."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Shares(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return share(nodeid)
+
+    return Shares(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps a folder with a shared fixture in one process, and every other file in one."""
-    for item in items:
-        file = item.path.relative_to(TESTS).as_posix()
-        group = next(
-            (folder for folder in TOGETHER if file.startswith(f"{folder}/") and file not in APART), file
-        )
-        item.add_marker(pytest.mark.xdist_group(group))
+    """The longest shares come first, so that no process is left with one at the end."""
+    order = [*TOGETHER, *APART]
+    places = {name: place for place, name in enumerate(order)}
+    items.sort(key=lambda item: places.get(share(item.nodeid), len(order)))

@@ -154,13 +154,14 @@ def test_nothing_is_stopped_where_nothing_of_ours_runs(here: SpoiltLake) -> None
 
 
 def test_a_sync_that_somebody_else_started_is_not_stopped_by_any_try(here: SpoiltLake) -> None:
-    here.spoil({"call": "GET /jobs*", "change": {"status": "running"}, "times": 0})
+    here.spoil({"call": "GET /sample*", "delay": 10})  # the source's first page: the sync runs until then
     owner = start_step("small", "sync:api", run_id="owner")
     for _ in range(2):
         guest = start_step("small", "sync:api", run_id="guest")
         assert (guest.verb, guest.remote_id, guest.is_ours) == ("adopted", owner.remote_id, False)
         assert stop_step("sync:api", run_id="guest", by="a test") is None
-    here.spoil()
+    assert here.met() == 1
+    asyncio.run(wait_for_step(owner))
     assert finish_step(owner)["rows"] > 0
 
 

@@ -53,7 +53,7 @@ def test_two_servers_never_share_a_state_folder(tmp_path: Path) -> None:
         first.request("POST", "shutdown")
         wait_until(lambda: described.exists() and str(second.pid) in described.read_text())
         second.terminate()
-        assert second.wait(10) == 0
+        assert second.wait(60) == 0
 
 
 def test_an_unknown_request_of_its_own_is_told_as_such(server: Served) -> None:
