@@ -36,7 +36,7 @@ MEANINGS = {
     "version": "of the settings' own format",
     "project": "a name for people to read",
     "default_env": "the environment where neither `--env` nor ETLTCTL_ENV names one",
-    "protected": "whether what cannot be undone asks first",
+    "protected": "whether `govern apply` asks before it changes anything, also where nobody loses by it",
     "state": "where the runs' events are kept: a folder, or `s3://…`; the embedded lake lies there too",
     "lake.bronze": "where Airbyte writes",
     "lake.silver": "cleaned tables; rejected rows in `rejects/` below it",

@@ -15,6 +15,16 @@ def test_every_table_is_told_of() -> None:
     assert written <= set(re.findall(r"`(\w+\.\w+)`", TABLES))
 
 
+def test_every_table_that_people_read_is_checked_for_the_key_it_is_told_to_have() -> None:
+    settings = load_settings(env="local", environ={})
+    told = dict(re.findall(r"^\| `((?:silver|gold)\.\w+)` \| ([\w, ]+) \|", TABLES, re.MULTILINE))
+    written = {table for job in settings.glue.jobs.values() for table in job.writes}
+    read = {table for table in written if not table.startswith("silver_rejects.")}
+    assert {table: ", ".join(settings.tables[table].keys) for table in read} == {
+        table: told[table] for table in read
+    }
+
+
 def test_every_rule_is_told_of() -> None:
     rules = (PROJECT / "glue_jobs" / name for name in ("weather_quality.py", "f1_quality.py"))
     codes = {code for file in rules for code in re.findall(r'"([A-Z0-9]+(?:_[A-Z0-9]+)+)"', file.read_text())}

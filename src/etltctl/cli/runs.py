@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from etltctl.cli.run import Fresh, OnInterrupt
+from etltctl.cli.run import OnInterrupt
 from etltctl.cli.run import show_run as show_result
 from etltctl.cli.session import Interruption, Session
 from etltctl.console import local_time
@@ -161,7 +161,9 @@ def cost(
 def retry(
     context: typer.Context,
     run_id: RunName = "",
-    fresh: Fresh = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start all of its work anew, whatever came of it.")
+    ] = False,
     on_interrupt: OnInterrupt = Interruption.ASK,
 ) -> None:
     """Run again what failed of a run: adopt what still lives, reuse what succeeded."""
