@@ -49,8 +49,7 @@ def _inside(command: click.Command) -> str:
 
 
 def _sentence(command: click.Command) -> str:
-    text = " ".join((command.help or "").partition("\n\n")[0].split()).partition("; ")[0].rstrip(".")
-    return text[:1].lower() + text[1:]
+    return " ".join((command.help or "").partition("\n\n")[0].split()).partition("; ")[0].rstrip(".")
 
 
 def commands_page() -> str:
