@@ -25,6 +25,7 @@ $(VENV)/.python: | $(filter .uv/%,$(UV))
 	@touch $@
 
 $(VENV)/.local: requirements/local.txt pyproject.toml $(VENV)/.python
+	@echo "Installing 840 MB into $(VENV): a minute or more, once"
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/local.txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps -e .
 	@touch $@
@@ -63,6 +64,7 @@ demo: $(VENV)/.local  ## run both pipelines for real on this machine and query g
 	@export PATH="$(CURDIR)/$(BIN):$$PATH"; \
 	trap 'etltctl --quiet local down > /dev/null' EXIT; \
 	while IFS= read -r line; do echo "$$ $$line"; eval "$$line" < /dev/null; echo; done <<< "$$DEMO"
+	@echo "Go on by yourself: . $(VENV)/bin/activate && etltctl athena tables"
 
 test: $(VENV)/.dev  ## run every test
 	$(BIN)/coverage erase

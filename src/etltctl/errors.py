@@ -158,3 +158,8 @@ class OutcomeUnknownError(EtltctlError):
 
 class RunFailedError(EtltctlError):
     """The remote run ended and it was not a success."""
+
+
+def install(extra: str) -> str:
+    """How to get what the extra brings; etltctl is installed from its checkout."""
+    return f"in the checkout of etltctl: pip install '.[{extra}]'"

@@ -57,7 +57,7 @@ def find_run(settings: Settings, run_id: str) -> list[dict[str, Any]]:
 
 
 def costs(settings: Settings, by: str) -> list[tuple[str, int, float]]:
-    """What runs cost: pipeline, step or day (`by`), the number of remote runs billed, US dollars; dearest first."""
+    """What runs cost: pipeline, step or day (`by`), the runs and queries billed, US dollars; dearest first."""
     store = _store(settings)
     sums: dict[str, tuple[int, float]] = {}
     for run_id in store.run_ids():

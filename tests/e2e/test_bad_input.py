@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
+from pathlib import Path
 
 import pytest
 from workplace import Workplace
 
 pytestmark = pytest.mark.e2e
+PROJECT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -61,6 +63,28 @@ def test_an_unreachable_mongodb_fails_the_sync_and_names_the_setting_s_server(wo
     done = workplace.run("sync", "mongodb", code=1, ETLTCTL__SOURCES__MONGODB__URI=uri)
     assert "127.0.0.1:1" in done.stderr
     assert "tops3cret" not in done.stderr
+
+
+def test_a_secret_that_is_not_set_is_missed_by_its_own_source_alone(workplace: Workplace) -> None:
+    given = {"ETLTCTL__SOURCES__MONGODB__URI": "env:NOBODY_SET_IT"}
+    workplace.run("athena", "query", "select 1", **given)
+    done = workplace.run("sync", "mongodb", code=1, **given)
+    assert "sources.mongodb.uri is env:NOBODY_SET_IT, but NOBODY_SET_IT is not set" in done.stderr
+
+
+def test_a_job_s_missing_script_is_looked_for_beside_the_settings(workplace: Workplace) -> None:
+    settings = (PROJECT / "etltctl.toml").read_text().replace("glue_jobs/silver_to_gold.py", "jobs/ships.py")
+    (workplace.folder / "etltctl.toml").write_text(settings)
+    done = workplace.run("athena", "tables", code=3)
+    assert f"{workplace.folder}/jobs/ships.py" in done.stderr
+
+
+def test_a_table_that_is_written_twice_is_told_with_the_way_out(workplace: Workplace) -> None:
+    settings = (PROJECT / "etltctl.toml").read_text() + '[env.local.sources.mongodb]\nuri = "env:URI"\n'
+    (workplace.folder / "etltctl.toml").write_text(settings)
+    done = workplace.run("config", "show", code=3)
+    assert "twice" in done.stderr
+    assert "the table that is there already" in done.stderr
 
 
 def test_a_collection_that_is_not_there_is_named_with_those_that_are(workplace: Workplace) -> None:

@@ -75,7 +75,7 @@ def test_a_command_prints_what_is_shown(
 
 
 def test_the_tutorial_s_own_source_is_read(tmp_path: Path) -> None:
-    """Part 3, word for word: the settings it shows, a MongoDB of one's own, and the sync it shows."""
+    """Part 3 as it is told: the table made to read as shown, a MongoDB of one's own, and the sync it shows."""
     text = (PROJECT / "docs/tutorial/index.md").read_text("utf-8")
     part = text.partition("## 3.")[2]
     settings = re.findall(r"```toml\n(.*?)```", part, re.DOTALL)[0]

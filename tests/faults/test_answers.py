@@ -131,7 +131,7 @@ def test_what_a_run_cost_is_kept_and_a_dear_job_is_not_started(lake: SpoiltLake)
     lake.spoil({"call": "GetJobRun*", "change": {"DPUSeconds": 7200.0}, "times": 0})
     lake.run("run-glue", "small", "--wait", "--run-id", "billed")
     (told,) = [row for row in lake.json("cost", "--by", "step")["rows"] if row["step"] == "glue:small"]
-    assert (told["remote runs"], told["usd"]) == (1, 0.88)
+    assert (told["billed"], told["usd"]) == (1, 0.88)
     dear = {"ETLTCTL__GLUE__JOBS__SMALL__MAX_USD": "0.5"}
     done = lake.run("run-glue", "small", "--wait", "--run-id", "dear", code=9, **dear)
     assert "cost up to 0.88 USD lately, more than 0.50 USD" in done.stderr

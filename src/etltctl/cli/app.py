@@ -32,6 +32,7 @@ app = typer.Typer(
     help="Run an Airbyte → S3 → Glue → Athena lake from one command: on a laptop first, on AWS unchanged.",
     epilog="These options may also stand after the command. With no settings file everything runs on this machine.",
     no_args_is_help=True,
+    suggest_commands=False,  # click suggests by itself
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

@@ -8,11 +8,10 @@ from typing import Annotated
 
 import typer
 
+from etltctl.cli.groups import group
 from etltctl.cli.session import Session
 
-app = typer.Typer(
-    help="Query the lake and keep its catalog up to date.", no_args_is_help=True, rich_markup_mode=None
-)
+app = group("Query the lake and keep its catalog up to date.")
 
 
 @app.command("refresh")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import typer
 
+from etltctl.cli.groups import group
 from etltctl.cli.session import Session
 
-app = typer.Typer(help="Look at the settings.", no_args_is_help=True)
+app = group("Look at the settings.")
 
 
 @app.command("show")

@@ -6,12 +6,11 @@ from typing import Annotated
 
 import typer
 
+from etltctl.cli.groups import group
 from etltctl.cli.session import Session
 from etltctl.errors import ExitCode
 
-app = typer.Typer(
-    help="Airbyte sources, destinations, connections as code.", no_args_is_help=True, rich_markup_mode=None
-)
+app = group("Airbyte sources, destinations, connections as code.")
 
 
 @app.command("plan")

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
+from etltctl.cli.groups import group
 from etltctl.cli.session import Session
 from etltctl.errors import ExitCode
 
-app = typer.Typer(help="Compare tables with what they promise.", no_args_is_help=True, rich_markup_mode=None)
+app = group("Compare tables with what they promise.")
 Tables = Annotated[list[str] | None, typer.Argument(help="layer.table; all of them if none is named")]
 
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from etltctl.cli.groups import group
 from etltctl.cli.session import Session
 from etltctl.errors import ExitCode
 
 if TYPE_CHECKING:
     from etltctl.governance import Plan
 
-app = typer.Typer(help="Lake Formation: desired against actual.", no_args_is_help=True, rich_markup_mode=None)
+app = group("Lake Formation: desired against actual.")
 
 
 @app.command("plan")

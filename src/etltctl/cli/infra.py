@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from etltctl.cli.groups import group
 from etltctl.cli.session import LOCAL, Session
 from etltctl.errors import ConfigurationError, ExitCode
 
@@ -14,11 +15,7 @@ if TYPE_CHECKING:
     from etltctl.infrastructure import Plan, Removal, Watcher
     from etltctl.settings import Settings
 
-app = typer.Typer(
-    help="Plan, deploy and take down what the pipelines need on AWS.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+app = group("Plan, deploy and take down what the pipelines need on AWS.")
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without a plan that was looked at before.")]
 SIGNS = {"add": "+", "import": "+", "modify": "~", "replace": "±", "may replace": "±", "remove": "-"}
 

@@ -6,11 +6,10 @@ import os
 
 import typer
 
+from etltctl.cli.groups import group
 from etltctl.cli.session import LOCAL, Session
 
-app = typer.Typer(
-    help="Keep the embedded endpoints running between commands.", no_args_is_help=True, rich_markup_mode=None
-)
+app = group("Keep the embedded endpoints running between commands.")
 
 
 @app.command("up")

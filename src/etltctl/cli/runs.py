@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from etltctl.cli.groups import group
 from etltctl.cli.run import OnInterrupt
 from etltctl.cli.run import show_run as show_result
 from etltctl.cli.session import Interruption, Session
@@ -24,7 +25,7 @@ class Sum(StrEnum):
     DAY = "day"
 
 
-app = typer.Typer(help="Look at earlier runs.", no_args_is_help=True)
+app = group("Look at earlier runs.")
 
 
 @app.command("list")
@@ -155,7 +156,7 @@ def cost(
     from etltctl.history import costs
 
     session: Session = context.obj
-    session.console.rows("etltctl.cost/1", (str(by), "remote runs", "usd"), costs(session.load(), by))
+    session.console.rows("etltctl.cost/1", (str(by), "billed", "usd"), costs(session.load(), by))
 
 
 def retry(

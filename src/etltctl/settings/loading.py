@@ -116,7 +116,11 @@ def read_toml(file: Path) -> Layer:
         words, _, place = str(error).partition(" (at ")
         numbers = "".join(c if c.isdigit() else " " for c in place).split()
         where = ":".join([str(file.name), *(numbers or [str(len(text.splitlines()))])])
-        raise ConfigurationError(f"{file} is not valid TOML", problems=(f"{where}: {words}",)) from error
+        raise ConfigurationError(
+            f"{file} is not valid TOML",
+            problems=(f"{where}: {words}",),
+            hint="put the keys into the table that is there already" if words.endswith("twice") else "",
+        ) from error
 
 
 def _environments(file: Layer) -> Mapping[str, Mapping[str, Any]]:

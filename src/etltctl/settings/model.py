@@ -269,14 +269,16 @@ class Settings(Section):
     def script_path(self, job: str) -> Path:
         """The job's script: beside the settings file, or the one the package ships."""
         script = self.glue.jobs[job].script
-        own = self._folder / script
-        return own if own.is_file() else project_file(script)
+        return self._own_or_shipped(script)
 
     def manifest_path(self, source: str) -> Path:
         """The manifest of the source's low-code connector: beside the settings file, or the one the package ships."""
         manifest = self.sources[source].manifest  # type: ignore[union-attr]
-        own = self._folder / manifest
-        return own if own.is_file() else project_file(manifest)
+        return self._own_or_shipped(manifest)
+
+    def _own_or_shipped(self, relative: str) -> Path:
+        own, shipped = self._folder / relative, project_file(relative)
+        return shipped if shipped.is_file() and not own.is_file() else own
 
     def extra_files(self, job: str) -> list[Path]:
         """The modules and data files that stand beside the script and are no job's script themselves."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from etltctl.errors import BlockedError, ConfigurationError, ServiceError
+from etltctl.errors import BlockedError, ConfigurationError, ServiceError, install
 
 SCHEMA, TABLE = "Extract", "Extract"  # the names that Tableau looks for
 WIDE = re.compile(r"NUMERIC\((19|[23]\d), .*")
@@ -57,7 +57,7 @@ def write_extract(file: Path, columns: Mapping[str, str], parquet: Sequence[Path
     except ImportError as error:
         raise ConfigurationError(
             "a Hyper file is written by Tableau's own engine, which is not installed",
-            hint="pip install 'etltctl[tableau]'",
+            hint=install("tableau"),
         ) from error
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=".etltctl-") as folder:
         made = Path(folder) / file.name

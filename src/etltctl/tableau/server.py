@@ -9,7 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from etltctl.errors import AccessError, ConfigurationError, EtltctlError, ServiceError, UnreachableError
+from etltctl.errors import (
+    AccessError,
+    ConfigurationError,
+    EtltctlError,
+    ServiceError,
+    UnreachableError,
+    install,
+)
 from etltctl.runs import RefreshJob, Verb
 
 if TYPE_CHECKING:
@@ -169,9 +176,7 @@ class Tableau:
         try:
             import tableauserverclient as tsc
         except ImportError as error:
-            raise ConfigurationError(
-                "Tableau's client is not installed", hint="pip install 'etltctl[tableau]'"
-            ) from error
+            raise ConfigurationError("Tableau's client is not installed", hint=install("tableau")) from error
         return tsc.Server(self.url, http_options={"timeout": TIMEOUT_S})
 
     @property

