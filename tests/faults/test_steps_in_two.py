@@ -147,6 +147,28 @@ def test_a_time_limit_in_mid_wait_follows_the_stop_policy(
     assert told in [event["type"] for event in here.events(f"limit-{policy}")]
 
 
+@pytest.mark.parametrize(("policy", "told"), [("stop", "remote.stopped"), ("detach", "remote.detached")])
+def test_what_was_decided_of_a_run_first_stays(
+    here: SpoiltLake, monkeypatch: pytest.MonkeyPatch, policy: str, told: str
+) -> None:
+    """A scheduler that marks a task failed calls its `on_kill`, and then ends the wait by an exception of its own."""
+    run_id = f"decided-{policy}"
+
+    def on_kill(event: Any) -> None:
+        if event["type"] == "step.progress":
+            stop_step("glue:small", run_id=run_id, by="Airflow", detach=policy == "detach")
+            raise OutOfTimeError
+
+    monkeypatch.setenv("ETLTCTL__AIRFLOW__ON_KILL", policy)
+    with slow_job(here, 4.0):
+        with pytest.raises(DetachedError if policy == "detach" else OutOfTimeError):
+            run_step("small", "glue:small", run_id=run_id, on_event=on_kill)
+        assert stop_step("glue:small", run_id=run_id, by="a second one") is None
+    decisions = [e for e in here.events(run_id) if e["type"] in {"remote.stopped", "remote.detached"}]
+    assert [(e["type"], e.get("stopped_by", e.get("detached_by"))) for e in decisions] == [(told, "Airflow")]
+    assert here.events(run_id)[-1]["outcome"] == ("detached" if policy == "detach" else "interrupted")
+
+
 def test_nothing_is_stopped_where_nothing_of_ours_runs(here: SpoiltLake) -> None:
     assert stop_step("glue:small", run_id="never-began", by="a test") is None
     in_two("glue:small", "over")

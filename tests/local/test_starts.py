@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import socket
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
-from served import Served, serve
+from served import Served, remember_runs, serve
 
 from etltctl.airbyte import Airbyte
 from etltctl.aws import Aws
 from etltctl.errors import ConfigurationError, OutcomeUnknownError, ServiceError, UnreachableError
-from etltctl.glue import RUN_KEY, Glue
+from etltctl.glue import Glue
 from etltctl.logs import Logs
 from etltctl.runs import State, SyncJob, Verb
 from etltctl.waiting import Waiter
@@ -33,15 +31,7 @@ API = {
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server that remembers hundreds of earlier runs of the job `often`."""
     state = tmp_path_factory.mktemp("state")
-    (state / "glue" / "runs").mkdir(parents=True)
-    for number in range(OLDER_RUNS):
-        began = time.time() - 60 * (OLDER_RUNS - number)
-        record = {
-            "Id": f"jr_{number:04}", "JobName": "often", "JobRunState": "SUCCEEDED", "Attempt": 0,
-            "StartedOn": began, "CompletedOn": began + 30, "ExecutionTime": 30,
-            "Arguments": {RUN_KEY: f"key-{number}"},
-        }  # fmt: skip
-        (state / "glue" / "runs" / f"jr_{number:04}.json").write_text(json.dumps(record))
+    remember_runs(state, "often", OLDER_RUNS, 30)
     with serve(state, "--keep") as served:
         yield served
 
