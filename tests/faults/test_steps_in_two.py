@@ -182,9 +182,31 @@ def test_a_sync_that_somebody_else_started_is_not_stopped_by_any_try(here: Spoil
         guest = start_step("small", "sync:api", run_id="guest")
         assert (guest.verb, guest.remote_id, guest.is_ours) == ("adopted", owner.remote_id, False)
         assert stop_step("sync:api", run_id="guest", by="a test") is None
+    (row,) = here.json("runs", "cancel", "guest")["rows"]
+    assert (row["remote run"], row["done"]) == (owner.remote_id, "goes on: somebody else started it")
     assert here.met() == 1
     asyncio.run(wait_for_step(owner))
     assert finish_step(owner)["rows"] > 0
+
+
+@pytest.mark.parametrize(
+    "is_lost", [True, False], ids=["the answer to its start was lost", "another's is in its way"]
+)
+def test_whose_a_sync_is_is_told_by_where_it_was_found(here: SpoiltLake, is_lost: bool) -> None:
+    """A first try's own job was cancelled; the second try's is found, or somebody else's is in its way."""
+    run_id, slow = f"whose-{is_lost}", {"call": "GET /sample*", "delay": 8}
+    here.spoil(slow)
+    first = start_step("small", "sync:api", run_id=run_id)
+    assert stop_step("sync:api", run_id=run_id, by="a test") is not None
+    here.spoil(slow, {"call": "POST /jobs", "lose": True})
+    if not is_lost:
+        here.spoil(slow)
+        start_step("small", "sync:api", run_id=f"{run_id}-owner")
+    begun = start_step("small", "sync:api", run_id=run_id)
+    assert (begun.verb, begun.is_ours) == ("adopted", is_lost)
+    assert begun.remote_id != first.remote_id
+    assert (stop_step("sync:api", run_id=run_id, by="a test") is not None) is is_lost
+    stop_step("sync:api", run_id=f"{run_id}-owner", by="a test")
 
 
 def test_a_wait_that_took_too_long_elsewhere_is_over_here(here: SpoiltLake) -> None:

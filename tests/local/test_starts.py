@@ -74,7 +74,7 @@ def airbyte(server: Served, told: dict[str, Any]) -> Airbyte:
 
 @pytest.fixture
 def sync(airbyte: Airbyte, told: dict[str, Any]) -> Iterator[Callable[[], tuple[Verb, SyncJob]]]:
-    yield lambda: airbyte.start_or_adopt(told["connections"]["api"], "api")
+    yield lambda: airbyte.start_or_adopt(told["connections"]["api"], "api")[:2]
     for job in airbyte.jobs(told["connections"]["api"], "api"):
         if job.state is State.RUNNING:
             QUICK.wait(job, partial(airbyte.look_at, job.id, "api"))
@@ -183,7 +183,7 @@ def test_a_wait_survives_trouble_with_names(
     signed = told["airbyte"]
     url = f"http://localhost:{server.port}/airbyte/v1"
     there = Airbyte(url, signed["client_id"], signed["client_secret"], search=QUICK)
-    _, job = there.start_or_adopt(told["connections"]["api"], "api")
+    _, job, _ = there.start_or_adopt(told["connections"]["api"], "api")
     afresh = Airbyte(url, signed["client_id"], signed["client_secret"], search=QUICK)
     failed = name_trouble(monkeypatch, times=2)
     ended = Waiter(timeout=30.0).wait(job, partial(afresh.look_at, job.id, "api"))
@@ -196,7 +196,7 @@ def test_a_post_slower_than_our_patience_is_not_sent_again(
     connection = told["connections"]["api"]
     before = {job.id for job in airbyte.jobs(connection, "api", limit=20)}
     spoil({"call": "POST /jobs", "hold": "after"})
-    verb, job = replace(airbyte, start_timeout=0.5).start_or_adopt(connection, "api")
+    verb, job, _ = replace(airbyte, start_timeout=0.5).start_or_adopt(connection, "api")
     made = {job.id for job in airbyte.jobs(connection, "api", limit=20)} - before
     assert (verb, made) == (Verb.ADOPTED, {job.id})
 
