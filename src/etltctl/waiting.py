@@ -6,6 +6,7 @@ import asyncio
 import heapq
 import time
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
@@ -113,6 +114,18 @@ class Waiter:
                 seen = self._looked(look)
         except StopIteration as done:
             return done.value  # type: ignore[no-any-return]
+
+    def find(self, look: Callable[[], T | None], within: float) -> T | None:
+        """What the look finds, made once and again for so many seconds: a listing may show late what there is."""
+        deadline = self.clock() + within
+        while True:
+            found = None
+            with suppress(ServiceError):  # an answer that is lost says nothing about what there is
+                found = look()
+            left = deadline - self.clock()
+            if found is not None or left <= 0:
+                return found
+            self.sleep(min(self.longest, left))
 
     def wait_many(
         self, runs: Mapping[str, R], look: Callable[[list[str]], Mapping[str, R]]

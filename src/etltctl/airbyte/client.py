@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -107,6 +106,14 @@ class Airbyte:
         }
         return [_job(job, name) for job in self._transport.read("/jobs", **query)["data"]]
 
+    def find_newer(self, connection_id: str, name: str, newest: int, *, within: float) -> SyncJob | None:
+        """The newest sync after the job `newest`, looked for so long: the listing may show it late."""
+
+        def look() -> SyncJob | None:
+            return next((job for job in self.jobs(connection_id, name) if int(job.id) > newest), None)
+
+        return self.search.find(look, within)
+
     def durations(self, connection_id: str, name: str) -> list[float]:
         """How long the connection's latest successful syncs took, in seconds; empty if Airbyte does not tell."""
         try:
@@ -183,21 +190,15 @@ class Airbyte:
         )
 
     def _find_started(self, connection_id: str, name: str, newest: int, error: ServiceError) -> SyncJob:
-        """The job newer than `newest`, which the listing may show late."""
-        deadline = self.search.clock() + self.search.timeout
-        while True:
-            with suppress(ServiceError):  # an answer that is lost as well says nothing about the start
-                for job in self.jobs(connection_id, name):
-                    if int(job.id) > newest:
-                        return job
-            if self.search.clock() >= deadline:
-                raise OutcomeUnknownError(
-                    f"the answer to starting the sync of {name} was lost and no new job is listed",
-                    hint="look at the connection in Airbyte before you start again: the sync may begin late",
-                    connection=connection_id,
-                    newest_job_before=newest,
-                ) from error
-            self.search.sleep(self.search.longest)
+        found = self.find_newer(connection_id, name, newest, within=self.search.timeout)
+        if found is None:
+            raise OutcomeUnknownError(
+                f"the answer to starting the sync of {name} was lost and no new job is listed",
+                hint="look at the connection in Airbyte before you start again: the sync may begin late",
+                connection=connection_id,
+                newest_job_before=newest,
+            ) from error
+        return found
 
     @cached_property
     def resources(self) -> Resources:

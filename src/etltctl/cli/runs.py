@@ -106,7 +106,7 @@ def cancel(
     session: Session = context.obj
     with session.connected() as settings:
         cancelled = cancel_run(find_run(settings, run_id), settings, reason)
-    rows = [(one.run.service, one.run.name, one.run.id, one.run.word, one.done) for one in cancelled]
+    rows = [(one.service, one.name, one.remote_id, one.word, one.done) for one in cancelled]
     session.console.rows("etltctl.runs-cancel/1", ("service", "name", "remote run", "found", "done"), rows)
 
 

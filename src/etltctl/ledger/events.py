@@ -122,11 +122,14 @@ class Ledger:
 
     def unbilled(self, step: str) -> list[str]:
         """The step's remote runs whose cost is not on record, in the order they were started."""
+        return [remote_id for remote_id in self.remote_ids(step) if not self.is_billed(step, remote_id)]
+
+    def remote_ids(self, step: str) -> list[str]:
+        """The step's remote runs that were started or adopted, in that order."""
         ours = [e for e in self._events if e["step"] == step and "remote_id" in e]
-        known = dict.fromkeys(
-            e["remote_id"] for e in ours if e["type"] in {"remote.started", "remote.adopted"}
+        return list(
+            dict.fromkeys(e["remote_id"] for e in ours if e["type"] in {"remote.started", "remote.adopted"})
         )
-        return [remote_id for remote_id in known if not self.is_billed(step, remote_id)]
 
     def is_billed(self, step: str, remote_id: str) -> bool:
         """Whether the cost of this remote run is on record."""

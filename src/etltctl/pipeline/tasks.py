@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from etltctl.errors import BudgetError, UsageError
 from etltctl.ledger import Ledger
 from etltctl.pipeline.budget import Budget, budget_of
+from etltctl.pipeline.finding import find_remote
 from etltctl.pipeline.model import Begun, Step, ran_s, safe_run_id, steps
 from etltctl.pipeline.remotes import remote_of
 from etltctl.pipeline.running import driven, failure_ends, record_begin
@@ -124,17 +125,16 @@ def stop_step(
     settings = settings or _load()
     services = Services(settings)
     ledger = Ledger(services.store, safe_run_id(run_id), settings.env)
-    started = ledger.last(step, "remote.started", "remote.adopted")
-    if started is None or not started.get("ours", True):
+    found = find_remote(ledger, Step.parse(step), services)
+    if found is None or not found.is_ours or found.run.state is not State.RUNNING:
         return None
-    remote = remote_of(Step.parse(step), services, started["remote_id"])
-    run = remote.look()
-    if run.state is not State.RUNNING or decided_before(ledger, step, run) is not None:
+    run = found.run
+    if decided_before(ledger, step, run) is not None:
         return None
     if detach:
         ledger.note("remote.detached", step, remote_id=run.id, detached_by=by, who=who())
     else:
-        stop_on_record(ledger, step, remote, run, by=by)
+        stop_on_record(ledger, step, remote_of(Step.parse(step), services, run.id), run, by=by)
     ledger.note("step.finished", step, outcome="detached" if detach else "interrupted", error=by)
     ledger.note("run.finished", outcome="detached" if detach else "interrupted", seconds=ledger.seconds)
     return run

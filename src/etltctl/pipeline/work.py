@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from etltctl.errors import BudgetError, DetachedError, EtltctlError, ExitCode, RunFailedError
 from etltctl.ledger import Event, Ledger
@@ -57,6 +57,12 @@ class Found:
     run: Run
     is_ours: bool = True
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What is kept of it on record."""
+        others = {} if self.is_ours else {"ours": False}
+        return {"service": self.run.service, "remote_id": self.run.id, "state": self.run.word, **others}
+
 
 @dataclass(frozen=True)
 class Work:
@@ -88,11 +94,8 @@ class Work:
 
     def record_start(self, found: Found, remote: Remote) -> None:
         """Puts on record what the start did; an interrupt stops the run or leaves it."""
-        run = found.run
-        others = {} if found.is_ours else {"ours": False}
-        with self._decided_if_interrupted(run, remote if found.is_ours else None):
-            facts = {"service": run.service, "remote_id": run.id, "state": run.word}
-            self.ledger.append(f"remote.{found.verb}", str(self.step), **facts, **others)
+        with self.decided_if_interrupted(found.run, remote if found.is_ours else None):
+            self.ledger.append(f"remote.{found.verb}", str(self.step), **found.facts)
 
     def see_through(self, run: R, remote: Remote, *, is_ours: bool, budget: Limit | None = None) -> R:
         """The run in its final state, its progress on record.
@@ -103,7 +106,7 @@ class Work:
         if run.state is not State.RUNNING:
             return run
         look = cast(Callable[[], R], remote.look)
-        with self._decided_if_interrupted(run, remote if is_ours else None):
+        with self.decided_if_interrupted(run, remote if is_ours else None):
             within = budget.seconds_left if budget else None
             waiter = replace(remote.waiter(), waited=self.waited, ran=ran_s(run), look_within=within)
             return waiter.wait(run, look, on_look=self._progress(remote, budget))
@@ -144,12 +147,13 @@ class Work:
         )
 
     @contextmanager
-    def _decided_if_interrupted(self, run: Run, remote: Remote | None) -> Iterator[None]:
+    def decided_if_interrupted(self, run: Run, remote: Remote | None) -> Iterator[None]:
+        """An interrupt stops the run or leaves it, as `on_interrupt` says; with no `remote` it is not ours to stop."""
         try:
             yield
         except BaseException as interrupt:
-            if isinstance(interrupt, Exception | GeneratorExit):
-                raise  # an error; what ends a wait from outside (signals, a scheduler's time limit) is none
+            if not is_interrupt(interrupt):
+                raise
             if remote is None:
                 self._warn(f"{run.id} goes on: it is not of this run")
             else:
@@ -211,6 +215,11 @@ def who() -> str:
     except KeyError:
         user = str(os.getuid())
     return f"{user}@{socket.gethostname()}"
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Whether it came from outside: a signal, a scheduler's time limit; not an error."""
+    return not isinstance(error, Exception | GeneratorExit)
 
 
 def _named(interrupt: BaseException) -> str:
