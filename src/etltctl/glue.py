@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -40,15 +39,21 @@ class Glue:
     search: Waiter = field(default_factory=lambda: Waiter(timeout=SLOT_LAG_S, longest=2.0))
 
     def start_or_adopt(
-        self, job: str, run_key: str, arguments: Arguments, *, since: datetime | None = None
+        self,
+        job: str,
+        run_key: str,
+        arguments: Arguments,
+        *,
+        since: datetime | None = None,
+        before_start: Callable[[], None] | None = None,
     ) -> tuple[Verb, JobRun]:
         """The run of this job that carries `run_key`: found, or started once.
 
         A live run is adopted, a succeeded one reused; after a failed one a new run starts. Glue has no
         idempotency token, so the key travels as an argument and is searched for before the start (in all that Glue
-        remembers, or from `since` on), and again whenever the start's answer leaves its outcome open. Raises
-        AlreadyRunningError if another run holds the job's only slot, OutcomeUnknownError if the answer was lost and
-        no run with the key shows up.
+        remembers, or from `since` on), and again whenever the start's answer leaves its outcome open. `before_start`
+        is called right before a start is sent. Raises AlreadyRunningError if another run holds the job's only slot,
+        OutcomeUnknownError if the answer was lost and no run with the key shows up.
         """
         deadline = self.search.clock() + self.search.timeout
         while True:
@@ -56,6 +61,8 @@ class Glue:
             if ours and ours[0].state is not State.FAILED:
                 return (Verb.ADOPTED if ours[0].state is State.RUNNING else Verb.REUSED), ours[0]
             sent = {**arguments(len(ours)), RUN_KEY: run_key}
+            if before_start:
+                before_start()
             try:
                 with translated("glue", job=job):
                     answer = self.aws.start_client("glue").start_job_run(JobName=job, Arguments=sent)
@@ -72,6 +79,18 @@ class Glue:
     def find_all(self, job: str, run_key: str, *, since: datetime | None = None) -> list[JobRun]:
         """The runs of the job that carry the key and began after `since`, newest first."""
         return [run for run in self.job_runs(job, since=since) if run.arguments.get(RUN_KEY) == run_key]
+
+    def find_new(
+        self, job: str, run_key: str, known: Collection[str], *, since: datetime, within: float
+    ) -> JobRun | None:
+        """The newest run with the key that is none of `known`, looked for so long: the listing may show it late."""
+
+        def look() -> JobRun | None:
+            return next(
+                (run for run in self.find_all(job, run_key, since=since) if run.id not in known), None
+            )
+
+        return self.search.find(look, within)
 
     def durations(self, job: str, *, limit: int = 20) -> list[float]:
         """How long the job's latest successful runs took, in seconds; empty if Glue does not tell."""
@@ -169,22 +188,16 @@ class Glue:
         return ours
 
     def _find_started(self, job: str, run_key: str, known: set[str], error: ServiceError) -> JobRun:
-        """The run with our key, which the listing may show late."""
-        deadline = self.search.clock() + self.search.timeout
         lately = datetime.now(UTC) - timedelta(seconds=2 * self.search.timeout)
-        while True:
-            with suppress(ServiceError):  # an answer that is lost as well says nothing about the start
-                for run in self.find_all(job, run_key, since=lately):
-                    if run.id not in known:
-                        return run
-            if self.search.clock() >= deadline:
-                raise OutcomeUnknownError(
-                    f"the answer to starting Glue job {job} was lost and no run with our key is listed",
-                    hint=f"look before you start again: aws glue get-job-runs --job-name {job}",
-                    job=job,
-                    run_key=run_key,
-                ) from error
-            self.search.sleep(self.search.longest)
+        found = self.find_new(job, run_key, known, since=lately, within=self.search.timeout)
+        if found is None:
+            raise OutcomeUnknownError(
+                f"the answer to starting Glue job {job} was lost and no run with our key is listed",
+                hint=f"look before you start again: aws glue get-job-runs --job-name {job}",
+                job=job,
+                run_key=run_key,
+            ) from error
+        return found
 
 
 def _job_run(answer: Mapping[str, Any]) -> JobRun:

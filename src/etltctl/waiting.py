@@ -6,6 +6,7 @@ import asyncio
 import heapq
 import time
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
@@ -79,7 +80,8 @@ class Waiter:
     Where it is known how long such runs took before (`expected`), looks come where the end is likely
     (`etltctl.schedule`). Where nothing is known, looks begin `first_look` apart and grow by `growth` up to `longest`,
     so short runs are noticed at once and long ones cost few calls. `look_within` shortens the pause after what was
-    seen, for who must not be late; `waited` is how long another process waited before, as part of the same wait.
+    seen, for who must not be late; `waited` is how long another process waited before, as part of the same wait, and
+    `ran` how long the run had gone on by then, which counts for when its end is likely and not for the deadline.
     Looks that fail do not fail the run: they are tolerated for `patience`, because a throttled or unreachable API, or
     a token that has expired, says nothing about the work.
     """
@@ -92,6 +94,7 @@ class Waiter:
     patience: float = 300.0
     together: float = 1.0
     waited: float = 0.0
+    ran: float = 0.0
     look_within: Callable[[Any], float] | None = None
     clock: Callable[[], float] = field(default_factory=lambda: _time().clock)
     sleep: Callable[[float], None] = field(default_factory=lambda: _time().sleep)
@@ -111,6 +114,18 @@ class Waiter:
                 seen = self._looked(look)
         except StopIteration as done:
             return done.value  # type: ignore[no-any-return]
+
+    def find(self, look: Callable[[], T | None], within: float) -> T | None:
+        """What the look finds, made once and again for so many seconds: a listing may show late what there is."""
+        deadline = self.clock() + within
+        while True:
+            found = None
+            with suppress(ServiceError):  # an answer that is lost says nothing about what there is
+                found = look()
+            left = deadline - self.clock()
+            if found is not None or left <= 0:
+                return found
+            self.sleep(min(self.longest, left))
 
     def wait_many(
         self, runs: Mapping[str, R], look: Callable[[list[str]], Mapping[str, R]]
@@ -193,7 +208,8 @@ class Waiter:
         started = self.clock() - self.waited
         failing_since: float | None = None
         was_seen = False
-        pauses = self._pauses(lambda: self.clock() - started)
+        began = started - max(self.ran - self.waited, 0.0)
+        pauses = self._pauses(lambda: self.clock() - began)
         while run.state is State.RUNNING:
             left = started + self.timeout - self.clock()
             if left <= 0:
@@ -214,7 +230,7 @@ class Waiter:
         return run
 
     def _pauses(self, elapsed: Callable[[], float]) -> Generator[float, None, None]:
-        """How long to sleep before each look."""
+        """How long to sleep before each look at a run that has gone on so long."""
         if len(self.expected) >= LEARNS_FROM:
             planned = schedule(tuple(self.expected))
             for at in planned.looks:

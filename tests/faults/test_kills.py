@@ -62,3 +62,20 @@ def test_a_whole_pipeline_killed_in_its_second_job_goes_on_there(lake: SpoiltLak
     assert [step["verb"] for step in steps[:2]] == ["reused", "reused"]
     assert steps[2]["verb"] in {"adopted", "reused"}
     assert lake.starts(run_id)["glue"] == 2
+
+
+LAGGING = {
+    "StartJobRun": {"call": "GetJobRuns", "refuse": {"status": 200, "body": {"JobRuns": []}}, "times": 3},
+    "POST /jobs": {"call": "GET /jobs", "refuse": {"status": 200, "body": {"data": []}}, "times": 3},
+}
+
+
+@pytest.mark.parametrize("start", LAGGING)
+def test_a_run_killed_at_a_start_is_looked_for_until_listings_show_it(lake: SpoiltLake, start: str) -> None:
+    run_id, before = f"unlisted-{list(LAGGING).index(start)}", lake.syncs()
+    assert lake.kill_where({"call": start, "hold": "after"}, "run", "small", "--run-id", run_id)
+    lake.spoil(LAGGING[start])
+    told = lake.run("run", "small", "--run-id", run_id).stderr
+    assert "an earlier try may have started it: looked for" in told
+    starts = lake.starts(run_id)
+    assert (starts["glue"], starts["airbyte"] - before) == (1, 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -56,29 +55,29 @@ class Airbyte:
         known_job: str = "",
         newest_before: int | None = None,
         before_start: Callable[[int], None] | None = None,
-    ) -> tuple[Verb, SyncJob]:
-        """The sync of this connection that belongs to the caller: found, or started once.
+    ) -> tuple[Verb, SyncJob, bool]:
+        """The sync of this connection that belongs to the caller, found or started once; and whether it is its own.
 
         `known_job` is the job an earlier try of the same run started; `newest_before` what was the newest job when
         an earlier try was about to start one and never told. Such a job still running is adopted, succeeded it is
         reused, failed a new one starts. `before_start` is told the newest job id before the POST. A sync that
-        somebody else already runs is adopted. Raises OutcomeUnknownError if the answer to the start was lost and
-        no new job shows up.
+        somebody else already runs is adopted, and not the caller's own. Raises OutcomeUnknownError if the answer to the
+        start was lost and no new job shows up.
         """
         ours = self._ours(connection_id, name, known_job, newest_before)
         if ours is not None and ours.state is not State.FAILED:
-            return (Verb.ADOPTED if ours.state is State.RUNNING else Verb.REUSED), ours
+            return (Verb.ADOPTED if ours.state is State.RUNNING else Verb.REUSED), ours, True
         deadline = self.search.clock() + self.search.timeout
         while True:
             newest = max((int(job.id) for job in self.jobs(connection_id, name, limit=1)), default=0)
             if before_start:
                 before_start(newest)
             try:
-                return Verb.STARTED, self.start(connection_id, name)
+                return Verb.STARTED, self.start(connection_id, name), True
             except ServiceError as error:
                 found = self._after_refusal(connection_id, name, newest, error)
                 if found is not None:
-                    return Verb.ADOPTED, found
+                    return Verb.ADOPTED, found, error.is_open  # else it was there before, in the start's way
                 if self.search.clock() >= deadline:
                     raise
                 self.search.sleep(PAUSES_S[error.code])
@@ -106,6 +105,14 @@ class Airbyte:
             "orderBy": "createdAt|DESC",
         }
         return [_job(job, name) for job in self._transport.read("/jobs", **query)["data"]]
+
+    def find_newer(self, connection_id: str, name: str, newest: int, *, within: float) -> SyncJob | None:
+        """The newest sync after the job `newest`, looked for so long: the listing may show it late."""
+
+        def look() -> SyncJob | None:
+            return next((job for job in self.jobs(connection_id, name) if int(job.id) > newest), None)
+
+        return self.search.find(look, within)
 
     def durations(self, connection_id: str, name: str) -> list[float]:
         """How long the connection's latest successful syncs took, in seconds; empty if Airbyte does not tell."""
@@ -183,21 +190,15 @@ class Airbyte:
         )
 
     def _find_started(self, connection_id: str, name: str, newest: int, error: ServiceError) -> SyncJob:
-        """The job newer than `newest`, which the listing may show late."""
-        deadline = self.search.clock() + self.search.timeout
-        while True:
-            with suppress(ServiceError):  # an answer that is lost as well says nothing about the start
-                for job in self.jobs(connection_id, name):
-                    if int(job.id) > newest:
-                        return job
-            if self.search.clock() >= deadline:
-                raise OutcomeUnknownError(
-                    f"the answer to starting the sync of {name} was lost and no new job is listed",
-                    hint="look at the connection in Airbyte before you start again: the sync may begin late",
-                    connection=connection_id,
-                    newest_job_before=newest,
-                ) from error
-            self.search.sleep(self.search.longest)
+        found = self.find_newer(connection_id, name, newest, within=self.search.timeout)
+        if found is None:
+            raise OutcomeUnknownError(
+                f"the answer to starting the sync of {name} was lost and no new job is listed",
+                hint="look at the connection in Airbyte before you start again: the sync may begin late",
+                connection=connection_id,
+                newest_job_before=newest,
+            ) from error
+        return found
 
     @cached_property
     def resources(self) -> Resources:

@@ -75,6 +75,11 @@ class Ledger:
             self._events.append(event)
         self._tell(event)
 
+    def catch_up(self) -> None:
+        """Reads what others have written since."""
+        with self._lock:
+            self._follow(self.store.read(self.run_id))
+
     def _follow(self, text: str) -> None:
         """Knows what others have written since: who cancels a run does so from another process."""
         if len(text) != self._read:
@@ -117,11 +122,14 @@ class Ledger:
 
     def unbilled(self, step: str) -> list[str]:
         """The step's remote runs whose cost is not on record, in the order they were started."""
+        return [remote_id for remote_id in self.remote_ids(step) if not self.is_billed(step, remote_id)]
+
+    def remote_ids(self, step: str) -> list[str]:
+        """The step's remote runs that were started or adopted, in that order."""
         ours = [e for e in self._events if e["step"] == step and "remote_id" in e]
-        known = dict.fromkeys(
-            e["remote_id"] for e in ours if e["type"] in {"remote.started", "remote.adopted"}
+        return list(
+            dict.fromkeys(e["remote_id"] for e in ours if e["type"] in {"remote.started", "remote.adopted"})
         )
-        return [remote_id for remote_id in known if not self.is_billed(step, remote_id)]
 
     def is_billed(self, step: str, remote_id: str) -> bool:
         """Whether the cost of this remote run is on record."""

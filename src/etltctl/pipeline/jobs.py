@@ -66,10 +66,14 @@ def start_glue(work: Work) -> Found:
         }
 
     settle(work)
-    work.ledger.append("remote.intended", str(work.step), run_key=work.run_key)
-    since = begun_after(work.ledger.run_id)
-    glue = work.services.glue
-    return Found(*glue.start_or_adopt(work.step.name, work.run_key, arguments, since=since))
+    verb, run = work.services.glue.start_or_adopt(
+        work.step.name,
+        work.run_key,
+        arguments,
+        since=begun_after(work.ledger.run_id),
+        before_start=lambda: work.ledger.append("remote.intended", str(work.step), run_key=work.run_key),
+    )
+    return Found(verb, run)
 
 
 def _published_once(work: Work, outputs: Mapping[str, str]) -> dict[str, Any]:

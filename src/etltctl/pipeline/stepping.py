@@ -9,6 +9,7 @@ from typing import Any
 
 from etltctl.errors import EtltctlError
 from etltctl.pipeline.dashboards import finish_tableau, start_refresh
+from etltctl.pipeline.finding import await_listing, starting
 from etltctl.pipeline.jobs import finish_glue, start_glue
 from etltctl.pipeline.model import Begun, StepResult, now, outcome_of
 from etltctl.pipeline.permitting import require_access
@@ -49,7 +50,11 @@ def begin(work: Work, wish: Wish) -> tuple[Begun, Run | None]:
     start = STEP_KINDS[work.step.kind].start
     with _failure_recorded(work, begun):
         require_access(work)
-        found = start(work) if start else None
+        if start is None:
+            return begun, None
+        with starting(work):
+            await_listing(work)
+            found = start(work)
         if found is None:
             return begun, None
         run = found.run

@@ -1,0 +1,115 @@
+"""A start cut off while its answer is under way: what it began is stopped, left or told of, never lost sight of."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from spoilt import MET_WITHIN_S, SpoiltLake
+
+from etltctl.pipeline import stop_step
+
+pytestmark = pytest.mark.faults
+GLUE, SYNC = ("run-glue", "small", "--wait"), ("sync", "api")
+
+
+@pytest.fixture
+def slow(lake: SpoiltLake) -> Iterator[SpoiltLake]:
+    """The lake, its small job slow."""
+    with lake.slow_script(3):
+        yield lake
+
+
+@contextmanager
+def held(
+    lake: SpoiltLake, call: str, side: str, *arguments: str, also: dict[str, Any] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The command, its start under way: it has taken effect, or has not yet."""
+    lake.spoil({"call": call, "hold": side}, *([also] if also else []))
+    process = lake.begin(*arguments, to="told.txt")
+    deadline = time.monotonic() + MET_WITHIN_S
+    while not lake.met():
+        assert time.monotonic() < deadline, f"{call} was never met"
+        time.sleep(0.02)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        lake.spoil()
+
+
+def told(lake: SpoiltLake) -> str:
+    return (lake.folder / "told.txt").read_text()
+
+
+def glue_states(lake: SpoiltLake, run_id: str) -> list[str]:
+    lake.settle()
+    runs = [run for run in lake.glue_runs() if run["Arguments"].get("--run_id") == run_id]
+    return [run["JobRunState"] for run in runs]
+
+
+@pytest.mark.parametrize(
+    ("ended_by", "policy", "code", "state"),
+    [
+        (signal.SIGINT, "stop", 130, "STOPPED"),
+        (signal.SIGTERM, "stop", 143, "STOPPED"),
+        (signal.SIGINT, "detach", 130, "SUCCEEDED"),
+    ],
+)
+def test_a_job_whose_start_is_interrupted_is_found_and_stopped_or_left(
+    slow: SpoiltLake, ended_by: signal.Signals, policy: str, code: int, state: str
+) -> None:
+    run_id = f"cut-off-{ended_by.name}-{policy}"
+    command = (*GLUE, "--run-id", run_id, "--on-interrupt", policy)
+    with held(slow, "StartJobRun", "after", *command) as process:
+        process.send_signal(ended_by)
+        assert process.wait(30) == code
+    assert ("stopped jr_" if policy == "stop" else "goes on") in told(slow)
+    assert glue_states(slow, run_id) == [state]
+    kinds = [event["type"] for event in slow.events(run_id)]
+    decided = "remote.stopped" if policy == "stop" else "remote.detached"
+    assert kinds.index("remote.intended") < kinds.index("remote.adopted") < kinds.index(decided)
+
+
+def test_a_sync_whose_start_is_interrupted_is_found_and_stopped(lake: SpoiltLake) -> None:
+    slow_source = {"call": "GET /sample*", "delay": 8}
+    command = (*SYNC, "--run-id", "cut-off-sync", "--on-interrupt", "stop")
+    with held(lake, "POST /jobs", "after", *command, also=slow_source) as process:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    (stopped,) = [e for e in lake.events("cut-off-sync") if e["type"] == "remote.stopped"]
+    assert f"stopped {stopped['remote_id']} of sync:api" in told(lake)
+    assert "state cancelled" in lake.run("runs", "logs", "cut-off-sync", "sync:api").stdout
+
+
+def test_a_start_that_nobody_lists_may_have_gone_out_and_that_is_said(lake: SpoiltLake) -> None:
+    command = (*GLUE, "--run-id", "cut-off-before", "--on-interrupt", "stop")
+    with held(lake, "StartJobRun", "before", *command) as process:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+        says = "a start may have gone out; etltctl retry cut-off-before finds it"
+        assert says in told(lake)
+        (row,) = lake.json("runs", "cancel", "cut-off-before")["rows"]
+        assert (row["name"], row["remote run"], row["done"]) == ("small", "", says)
+
+
+def test_a_start_under_way_in_another_process_is_found_and_stopped_from_here(
+    slow: SpoiltLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(slow.folder)
+    for name, value in slow.json("local", "up")["environ"].items():
+        monkeypatch.setenv(name, value)
+    with held(slow, "StartJobRun", "after", *GLUE, "--run-id", "cut-off-task"):
+        found = stop_step("glue:small", run_id="cut-off-task", by="a test")
+        assert found is not None
+    assert glue_states(slow, "cut-off-task") == ["STOPPED"]
+    with held(slow, "StartJobRun", "after", *GLUE, "--run-id", "cut-off-cancelled"):
+        (row,) = slow.json("runs", "cancel", "cut-off-cancelled")["rows"]
+        assert row["done"] == "stopped"
+    assert glue_states(slow, "cut-off-cancelled") == ["STOPPED"]
