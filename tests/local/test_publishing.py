@@ -236,7 +236,7 @@ def _read_until(
             location = found["StorageDescriptor"]["Location"] if found else "none"
             rows = [
                 row["version"]
-                for file in lake.s3.objects(location)
+                for file in lake.inspector.files(location)
                 for row in pq.read_table(io.BytesIO(lake.s3.read(file.location))).to_pylist()
             ]
             seen.append((table, *set(rows)))

@@ -33,6 +33,8 @@ OnQuery = Callable[[Verb, QueryExecution], None]
 class Published:
     """A table the catalog now holds: what changed (`created`, `updated`, `unchanged`), its rows, its job's audit.
 
+    `not published` is what a refresh says of versions none of which passed its audit.
+
     `partitions` counts registered ones; `retired` are folders of old versions that were deleted, `warnings` what was
     borne: rules broken that may be, and folders that could not be deleted.
     """
@@ -116,7 +118,10 @@ class Lake:
         return Published(found.table.full_name, switched.change, found.rows, version=target)
 
     def refresh(self, tables: Iterable[str]) -> list[Published]:
-        """Brings the catalog in line with the files of these tables; what has no file yet is left out."""
+        """Brings the catalog in line with the files of these tables; what has no file yet is left out.
+
+        A table that the catalog lost is made again at the version published last; `not published` if none ever was.
+        """
         refreshed = (self.refreshing.refresh(table) for table in tables)
         return [
             Published(found.table, found.change, found.rows, partitions=found.partitions)

@@ -19,7 +19,7 @@ from etltctl.errors import BlockedError, ServiceError
 from etltctl.ledger.leases import LeaseObject
 from etltctl.publishing.auditing import Staged
 from etltctl.publishing.history import RUN, WRITTEN, History, utc_now
-from etltctl.publishing.places import Places, version_of
+from etltctl.publishing.places import PUBLISHED, Places, version_of
 from etltctl.s3 import S3, split_location
 from etltctl.waiting import Waiter
 
@@ -100,6 +100,12 @@ class Switch:
         return told if isinstance(told, dict) else None
 
     def _switch(self, table: Table, current: Described | None, name: str, run_id: str) -> Switched:
+        """The table at its version, which is marked as published then; taken up again, what is missing is done."""
+        switched = self._put(table, current, name, run_id)
+        self.s3.write(f"{table.location}{PUBLISHED}", b"")
+        return switched
+
+    def _put(self, table: Table, current: Described | None, name: str, run_id: str) -> Switched:
         if _location(current) == table.location:
             kept = {key: value for key, value in (current or {}).get("Parameters", {}).items() if key == RUN}
             same = replace(table, parameters={**table.parameters, **kept})
