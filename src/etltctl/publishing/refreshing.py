@@ -48,7 +48,7 @@ class Refresh:
         current = self.catalog.table(*place)
         location = self._location(name, current)
         files = self.inspector.files(location) if location else []
-        if not files:
+        if not location or not files:
             return Refreshed(full_name, NOT_PUBLISHED, 0) if location == "" else None
         if current is not None and _is_in_line(current, location, files):
             return Refreshed(full_name, "unchanged", History.of(current).rows)

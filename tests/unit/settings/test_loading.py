@@ -114,6 +114,10 @@ def test_variables_may_hold_numbers_and_lists(tmp_path: Path) -> None:
             '[pipelines.api]\nsteps = ["sink:api"]\n',
             "etltctl.toml:2:1: pipeline api has the unknown step sink:api",
         ),
+        (
+            '[tables."silver.weather_observation"]\ntypes = "quarantine"\n',
+            'etltctl.toml:2:1: tables."silver.weather_observation".types = "quarantine" is for files of bronze',
+        ),
         ('[athena]\ndatabases = { gold = "g", tin = "t" }\n', "etltctl.toml:2:1: athena.databases must name"),
         ('[sources.api]\nbase_url = "https://x"\n', "etltctl.toml:2:1: sources.api.seasons"),
         ("env = 3\n", "etltctl.toml:1:1: env must be a table"),
