@@ -11,6 +11,7 @@ from etltctl.settings.places import Path as KeyPath
 from etltctl.settings.section import Folder, Section
 
 Reaction = Literal["evolve", "freeze", "quarantine"]
+MOST_VERSIONS = 100  # of a table: the catalog remembers them in one of its parameters
 RowReaction = Literal["evolve", "freeze"]  # a version is published whole or not at all
 
 
@@ -65,7 +66,7 @@ class TableRules(Section):
     types: Reaction | None = None
     rows: RowReaction | None = None
     allow_widening: bool = False
-    keep_versions: Annotated[int, Field(ge=1)] | None = None
+    keep_versions: Annotated[int, Field(ge=1, le=MOST_VERSIONS)] | None = None
     location: Folder | None = None
     partitions: Literal["registered", "projection"] = "registered"
 
