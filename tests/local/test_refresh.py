@@ -103,6 +103,22 @@ def test_a_widened_column_is_widened_in_every_partition(events: SmallLake) -> No
     )
 
 
+def test_a_comment_on_a_column_costs_no_further_update(events: SmallLake) -> None:
+    day(events, 20260101)
+    refreshed(events)
+    glue, described = events.aws.client("glue"), events.described("bronze.events")
+    said = {"Name": "n", "Type": "int", "Comment": "which row"}
+    wanted = {k: described[k] for k in ("Name", "Parameters", "TableType", "PartitionKeys")}
+    wanted["StorageDescriptor"] = {**described["StorageDescriptor"], "Columns": [said]}
+    glue.update_table(DatabaseName=described["DatabaseName"], TableInput=wanted)
+    day(events, 20260102)
+    calls: list[str] = []
+    heard(events, "glue", calls)
+    refreshed(events)
+    assert calls.count("UpdateTable") == 1
+    assert events.described("bronze.events")["StorageDescriptor"]["Columns"] == [said]
+
+
 def test_types_that_no_reader_reads_together_are_refused_and_named(events: SmallLake) -> None:
     day(events, 20260101)
     refreshed(events)

@@ -111,9 +111,10 @@ class Lake:
 
         One catalog call; no file is touched. Raises BlockedError if there is no such version or its files are gone.
         """
-        with self.switch.locked([table]):
+        with self.switch.locked([table]) as require_held:
             target = _target(table, self._history(table), to)
             found = self._inspect(table, self.version_location(table, target))
+            require_held()
             switched = self.switch.back(table, found.table, run_id)
         return Published(found.table.full_name, switched.change, found.rows, version=target)
 

@@ -81,8 +81,8 @@ class Refresh:
 
         Killed between the two, the next refresh sees that partitions may be missing.
         """
-        columns = [{"Name": name, "Type": kind} for name, kind in table.columns.items()]
-        if current is not None and current["StorageDescriptor"]["Columns"] == columns:
+        listed = current["StorageDescriptor"]["Columns"] if current else []
+        if current and [(one["Name"], one["Type"]) for one in listed] == list(table.columns.items()):
             return current
         unmarked = {name: text for name, text in table.parameters.items() if name != FILES}
         self.catalog.put(replace(table, parameters={**unmarked, FILES: ""}), current)
