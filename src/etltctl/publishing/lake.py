@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from etltctl.athena import Athena
 from etltctl.catalog import NO_CHANGES, Catalog, PartitionChanges
 from etltctl.errors import BlockedError, UnverifiedError
-from etltctl.publishing.auditing import Auditor, Staged
+from etltctl.publishing.auditing import Auditor, OnFinding, Staged
 from etltctl.publishing.history import VERSION, History
 from etltctl.publishing.inspecting import Found, Inspector
 from etltctl.publishing.places import Places
@@ -53,7 +53,8 @@ class Published:
 class Lake:
     """The layers of the lake: their buckets on S3 and their databases in the catalog.
 
-    Queries that look at new versions are started once for `run_key`; `on_query` hears what each did and scanned.
+    Queries that look at new versions are started once for `run_key`; `on_query` hears what each did and scanned,
+    `on_finding` what the versions break.
     """
 
     settings: Settings
@@ -61,6 +62,7 @@ class Lake:
     catalog: Catalog
     run_key: str = ""
     on_query: OnQuery | None = None
+    on_finding: OnFinding | None = None
 
     def version_location(self, table: str, version: str) -> str:
         """Where a job writes this version of `layer.table`."""
@@ -171,7 +173,9 @@ class Lake:
         """What looks at versions before anybody else does."""
         athena = self.settings.athena
         runner = Athena(self.catalog.aws, athena.workgroup, athena.output_location, on_run=self.on_query)
-        return Auditor(self.settings, self.catalog, self.places, runner, self.run_key)
+        return Auditor(
+            self.settings, self.catalog, self.places, self.inspector, runner, self.run_key, self.on_finding
+        )
 
     @cached_property
     def refreshing(self) -> Refresh:
