@@ -28,7 +28,7 @@ from weather_formulas import (
     city_key,
     standard_factor,
 )
-from weather_quality import flags, null_impossible, rejection_reason
+from weather_quality import flags, null_impossible, rejection_reason, rejections
 
 REJECTS = "silver_rejects.weather_observation"
 SOURCE = "bronze.mongodb_observations"
@@ -53,7 +53,7 @@ def screen_documents(bronze: DataFrame, config: Mapping[str, Any]) -> DataFrame:
             "city_name": F.coalesce("city_name", F.lit(config["default_city"]).cast("string")),
         }
     ).withColumn("city_key", city_key(F.col("city_name")))
-    return named.withColumn("reason", rejection_reason())
+    return named.withColumn("reason", rejection_reason(rejections()))
 
 
 def observe_weather(
@@ -209,6 +209,7 @@ def run(spark: SparkSession, job: JobArguments) -> None:
         rejected = rejects(documents, lineage)
         # No second look at every document for nothing.
         write_table(rejected if audit["rejected"] else rejected.limit(0), job.outputs[REJECTS])
+        write_audit(spark, job.outputs[REJECTS], {"table": REJECTS, "rows_out": audit["rejected"]})
     check_counts(audit, config["max_reject_share"], lambda: tell_rejections(documents))
     check_places(
         screened_counts.get["suspects"], spark.read.schema("city_key string").parquet(job.outputs[TABLE])

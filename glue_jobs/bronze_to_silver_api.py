@@ -42,6 +42,8 @@ def run(spark: SparkSession, job: JobArguments) -> None:
     if REJECTS in job.outputs:
         tables = [audit["table"] for audit in audits if audit["rejected"]]
         write_table(reject_rows(spark, tables, records, lineage), job.outputs[REJECTS])
+        rejected = sum(audit["rejected"] for audit in audits)
+        write_audit(spark, job.outputs[REJECTS], {"table": REJECTS, "rows_out": rejected})
     for audit in audits:
         check_audit(audit, failing, config["max_reject_share"], records)
     check_references(spark, job.outputs)

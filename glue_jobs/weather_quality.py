@@ -1,5 +1,6 @@
 """The data quality rules of weather observations, as data: which values are impossible and what happens to them."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -34,11 +35,6 @@ class Range:
         high = float("inf") if self.high is None else self.high
         return value.isNotNull() & ~value.between(self.low, high)
 
-
-REJECTIONS = (
-    Flag("DT_MISSING", f"dt is null or not (dt between {EARLIEST_DT} and unix_timestamp() + {DAY_S})"),
-    Flag("CITY_MISSING", "city_key is null"),
-)
 
 RANGES = (
     Range("TEMP_RANGE", "temp_c", -90, 60),
@@ -75,7 +71,16 @@ FLAGS = (
 CODES = tuple(dict.fromkeys(rule.code for rule in (*RANGES, *FLAGS)))
 
 
-def rejection_reason(rules: Sequence[Flag] = REJECTIONS) -> Column:
+def rejections() -> tuple[Flag, ...]:
+    """Why a document cannot be kept, as of this moment: every query that asks by these rules gets the same answer."""
+    latest = int(time.time()) + DAY_S
+    return (
+        Flag("DT_MISSING", f"dt is null or not (dt between {EARLIEST_DT} and {latest})"),
+        Flag("CITY_MISSING", "city_key is null"),
+    )
+
+
+def rejection_reason(rules: Sequence[Flag]) -> Column:
     """The code of the first rule a row cannot be kept under; null for a row to keep."""
     return F.coalesce(*(F.when(F.expr(rule.broken), rule.code) for rule in rules))
 

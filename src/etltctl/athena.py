@@ -37,13 +37,15 @@ class Column:
 class Athena:
     """Athena in one account and region, through one workgroup.
 
-    `on_run` hears of every execution that has ended: what its start did, and what it scanned.
+    `on_start` hears the id of every execution as soon as Athena has told it, `on_run` of every one that has ended: what
+    its start did, and what it scanned.
     """
 
     aws: Aws
     workgroup: str
     output_location: str = ""
     on_run: Callable[[Verb, QueryExecution], None] | None = None
+    on_start: Callable[[str], None] | None = None
     tb_usd: float = 5.0
     waiter: Waiter = field(default_factory=lambda: Waiter(first_look=0.05, longest=5.0))
 
@@ -147,7 +149,10 @@ class Athena:
             request["ExecutionParameters"] = list(parameters)
         with translated("athena", workgroup=self.workgroup):
             answer = self.aws.client("athena").start_query_execution(**request)
-        return _answered(answer), str(answer["QueryExecutionId"])
+        query_id = str(answer["QueryExecutionId"])
+        if self.on_start:
+            self.on_start(query_id)
+        return _answered(answer), query_id
 
     @cached_property
     def _decides_where_results_go(self) -> bool:

@@ -249,7 +249,7 @@ def local_time(timestamp: str) -> str:
 
 def _audited(tables: Mapping[str, Any]) -> str:
     """What the jobs' own audits add up to: rows in where each is accounted for, and merged, rejected, flagged ones."""
-    audits = [table["audit"] for table in tables.values() if "audit" in table]
+    audits = [audit for table in tables.values() if "rows_in" in (audit := table.get("audit", {}))]
     counts = {
         name: sum(audit.get(name, 0) for audit in audits)
         for name in ("rows_in", "rows_out", "merged", "rejected")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -36,6 +37,15 @@ def test_a_version_that_fails_its_check_is_exit_5_and_nobody_sees_it(lake: Spoil
     assert "the new version of gold.small fails its checks" in done.stderr
     assert '{"n": 9}' in done.stderr
     assert '{"n": 2, "times": 2}' in done.stderr
+    events = map(json.loads, lake.run("runs", "show", "unsound", "-o", "ndjson").stdout.splitlines())
+    assert {
+        (e["step"], e["table"], e["rule"], e["count"], json.dumps(e["rows"]), e["reaction"])
+        for e in events
+        if e["type"] == "check.result"
+    } == {
+        ("glue:small", "gold.small", "n > 4", 1, '[{"n": 9}]', "freeze"),
+        ("glue:small", "gold.small", "n not unique", 1, '[{"n": 2, "times": 2}]', "freeze"),
+    }
     assert lake.query("select count(*) as n, max(n) as most from gold.small") == [{"n": 5, "most": 4}]
     retried = lake.run(
         "retry", "unsound"

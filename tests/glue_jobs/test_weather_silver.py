@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
@@ -112,6 +113,22 @@ def test_documents_without_time_or_place_are_rejected(
     bronze = read_stream(spark, write_weather_bronze(documents), BRONZE)
     reasons = [row.reason for row in screen_documents(bronze, read_config(WEATHER, {})).collect()]
     assert reasons == ["DT_MISSING"] * 4 + ["CITY_MISSING"] * 2 + [None]
+
+
+def test_a_document_from_the_future_is_rejected_in_every_query_of_a_run_or_in_none(
+    spark: SparkSession, write_weather_bronze: WriteBronze
+) -> None:
+    from bronze_to_silver import screen_documents
+    from job_config import WEATHER, read_config
+    from weather_documents import BRONZE
+    from weather_quality import DAY_S
+
+    soon = document(dt=str(int(time.time()) + DAY_S + 3))
+    bronze = read_stream(spark, write_weather_bronze([soon]), BRONZE)
+    screened = screen_documents(bronze, read_config(WEATHER, {}))
+    first = [row.reason for row in screened.collect()]
+    time.sleep(3)
+    assert [row.reason for row in screened.collect()] == first == ["DT_MISSING"]
 
 
 def test_a_default_city_takes_the_documents_without_one(silver: Silver) -> None:
@@ -252,6 +269,10 @@ def test_a_run_writes_the_asked_tables_and_their_counts(
     counts = {"rows_in": 3, "rows_out": 1, "merged": 1, "rejected": 1, "flags": {}}
     assert json.loads(line) == {"table": TABLE, **counts}
     assert [row.reason for row in spark.read.parquet(outputs[REJECTS]).collect()] == ["DT_MISSING"]
+    (line,) = "".join(
+        path.read_text() for path in (tmp_path / "rejects" / "_audit").glob("part-*")
+    ).splitlines()
+    assert json.loads(line) == {"table": REJECTS, "rows_out": 1}
 
 
 def test_a_run_without_a_single_kept_row_ends_and_fails(

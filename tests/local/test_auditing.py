@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from lakes import SmallLake
-from served import Served
+from served import Served, wait_until
 
 from etltctl.aws import Aws
 from etltctl.catalog import STAGING
 from etltctl.errors import BlockedError, ExitCode, UnverifiedError
+from etltctl.publishing import Finding
 
 Make = Callable[[str], SmallLake]
 GOOD = [{"city": "a", "day": 1, "speed": 3.0}, {"city": "a", "day": 2, "speed": None}]
@@ -45,10 +50,15 @@ def refused(small: SmallLake, rows: list[dict[str, Any]], **audit: Any) -> Block
     with pytest.raises(BlockedError) as told:
         small.lake.publish({"gold.one": small.write("gold.one", "bad", rows, **audit)})
     assert small.current("gold.one") == "good"
-    listed = small.lake.catalog.tables(small.settings.athena.databases["gold"])
-    assert not [table for table in listed if table["Name"].startswith(STAGING)]
+    assert staging(small) == []
     assert told.value.exit_code == ExitCode.BLOCKED
     return told.value
+
+
+def staging(small: SmallLake) -> list[str]:
+    """The tables that stand for versions which are being looked at."""
+    listed = small.lake.catalog.tables(small.settings.athena.databases["gold"])
+    return [table["Name"] for table in listed if table["Name"].startswith(STAGING)]
 
 
 @pytest.mark.parametrize(
@@ -124,6 +134,77 @@ def test_one_query_a_table_when_all_is_well(make: Make) -> None:
     athena.meta.events.register("before-call.athena", lambda model, **_: calls.append(model.name))
     small.lake.publish({"gold.one": small.write("gold.one", "v1", GOOD)})
     assert calls.count("StartQueryExecution") == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "hold"), [("GetQueryExecution", "before"), ("StartQueryExecution", "after")]
+)
+def test_an_interrupt_cancels_what_was_asked_and_waits_for_nothing(
+    make: Make, monkeypatch: pytest.MonkeyPatch, call: str, hold: str
+) -> None:
+    keys = 'keys = ["city", "day"]'
+    small = make(f'{keys}\n[tables."gold.two"]\n{keys}')
+    versions = {table: small.write(table, "v1", GOOD) for table in ("gold.one", "gold.two")}
+    stopped: list[str] = []
+    events = small.aws.client("athena").meta.events
+    events.register(
+        "before-call.athena.StopQueryExecution", lambda params, **_: stopped.append(params["body"])
+    )
+    small.spoil({"call": call, "hold": hold, "times": 0})
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        Thread(target=interrupt_once, args=(lambda: small.met() == 2,), daemon=True).start()
+        began = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            small.lake.publish(versions)
+        assert time.monotonic() - began < 30
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert small.described("gold.one") == {}
+    assert staging(small) == []
+    small.spoil()  # what was held goes on; a start whose answer comes only now is cancelled as well
+    wait_until(lambda: len(set(stopped)) == 2, 30)
+
+
+def interrupt_once(is_time: Callable[[], bool]) -> None:
+    wait_until(is_time, 60)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_retry_asks_again_once_a_table_that_a_rule_names_holds_other_rows(make: Make) -> None:
+    place = f"s3://pi-m3-bronze/t{uuid4().hex[:10]}/"
+    rules = (
+        'sql.two = "select n from {this} where n not in (select n from {gold.two})"\n'
+        'sql.days = "select n from {this} where n not in (select n from {bronze.days})"\n'
+        f'[tables."bronze.days"]\nlocation = "{place}"'
+    )
+    small = make(rules)
+    one = small.write("gold.one", "v1", [{"n": 0}, {"n": 1}])
+    small.lake.publish({"gold.two": small.write("gold.two", "v1", [{"n": 0}])})
+    small.put(f"{place}part-0.parquet", [{"n": 0}])
+    small.lake.refresh(["bronze.days"])
+    lake = replace(small.lake, run_key="retried")
+    with pytest.raises(BlockedError, match=r"two \(1\), and 1 more"):
+        lake.publish({"gold.one": one})
+    small.lake.publish({"gold.two": small.write("gold.two", "v2", [{"n": 0}, {"n": 1}])})
+    with pytest.raises(BlockedError, match=r"days \(1\)$"):
+        lake.publish({"gold.one": one})
+    small.put(f"{place}part-1.parquet", [{"n": 1}])
+    lake.publish({"gold.one": one})
+    assert small.current("gold.one") == "v1"
+
+
+def test_every_rule_that_is_broken_is_heard_of_with_some_of_its_rows(make: Make) -> None:
+    small = make('rows = "evolve"\nnot_null = ["speed"]\nmin_rows = 9')
+    heard: list[Finding] = []
+    lake = replace(small.lake, on_finding=heard.append)
+    with pytest.raises(BlockedError):
+        lake.publish({"gold.one": small.write("gold.one", "v1", [*GOOD, *GOOD])})
+    assert [(found.rule, found.count, found.reaction) for found in heard] == [
+        ("4 rows, fewer than min_rows = 9", 0, "freeze"),
+        ("speed is null", 2, "evolve"),
+    ]
+    assert [row["day"] for row in heard[1].rows] == [2, 2]
 
 
 def test_what_an_audit_that_died_left_in_the_catalog_goes_with_a_later_one(make: Make) -> None:

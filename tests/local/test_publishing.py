@@ -8,7 +8,9 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pyarrow.parquet as pq
@@ -19,6 +21,7 @@ from served import Served
 from etltctl.aws import Aws
 from etltctl.errors import AlreadyRunningError, BlockedError, EtltctlError
 from etltctl.querying import describe_table
+from etltctl.waiting import Waiter
 
 PUBLISHES = int(os.environ.get("ETLTCTL_PUBLISHES", "40"))  # 500 is what the documents promise
 KILLS = 8
@@ -187,6 +190,46 @@ def test_a_run_that_is_taken_up_late_does_not_go_back_behind_a_newer_one(small: 
     assert small.current("gold.one") == "newer"
 
 
+def test_who_lost_the_lock_while_asleep_switches_nothing_more(small: SmallLake) -> None:
+    small.publish("v1")
+    versions = {t: small.write(t, "v2", [{"version": "v2", "n": 1}]) for t in ("gold.one", "gold.two")}
+    staged = [small.lake._stage(table, location) for table, location in versions.items()]
+    lock, now = small.lake.places.lock("gold.one"), [0.0]
+
+    def oversleep(**_: Any) -> None:
+        small.lake.s3.write(lock, b"theirs")
+        now[0] += 3600
+
+    events = small.aws.client("glue").meta.events
+    events.register("after-call.glue.UpdateTable", oversleep, unique_id="oversleep")
+    switch = replace(small.lake.switch, watch=Waiter(clock=lambda: now[0]))
+    with pytest.raises(AlreadyRunningError, match="was taken over by another process"):
+        switch.publish(staged, "v2")
+    events.unregister("after-call.glue.UpdateTable", unique_id="oversleep")
+    assert (small.current("gold.one"), small.current("gold.two")) == ("v2", "v1")
+    assert small.lake.s3.read(lock) == b"theirs"
+    small.lake.s3.remove(lock)
+
+
+def test_what_somebody_said_of_columns_survives_a_publish(small: SmallLake) -> None:
+    small.publish("v1")
+    described = small.described("gold.one")
+    number = {"Name": "n", "Type": "bigint", "Comment": "which row", "Parameters": {"unit": "1"}}
+    columns = [number if one["Name"] == "n" else one for one in described["StorageDescriptor"]["Columns"]]
+    storage = {**described["StorageDescriptor"], "Columns": columns}
+    wanted = {**{k: described[k] for k in ("Name", "Parameters", "TableType")}, "StorageDescriptor": storage}
+    wanted["PartitionKeys"] = [{"Name": "day", "Type": "int", "Comment": "local"}]
+    glue = small.aws.client("glue")
+    glue.update_table(DatabaseName=described["DatabaseName"], TableInput=wanted)
+    location = small.lake.version_location("gold.one", "v2")
+    small.put(f"{location}day=1/part-0.parquet", [{"version": "v2", "n": 1, "new": 1}])
+    small.lake.publish({"gold.one": location}, "v2")
+    found = small.described("gold.one")
+    new = {"Name": "new", "Type": "bigint"}
+    assert found["StorageDescriptor"]["Columns"] == [{"Name": "version", "Type": "string"}, number, new]
+    assert found["PartitionKeys"] == wanted["PartitionKeys"]
+
+
 def test_a_foreign_change_that_moves_nothing_is_no_conflict(small: SmallLake) -> None:
     small.publish("v1")
     staged = small.lake._stage("gold.one", small.write("gold.one", "v2", [{"version": "v2", "n": 1}]))
@@ -236,7 +279,7 @@ def _read_until(
             location = found["StorageDescriptor"]["Location"] if found else "none"
             rows = [
                 row["version"]
-                for file in lake.s3.objects(location)
+                for file in lake.inspector.files(location)
                 for row in pq.read_table(io.BytesIO(lake.s3.read(file.location))).to_pylist()
             ]
             seen.append((table, *set(rows)))

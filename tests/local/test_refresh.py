@@ -13,8 +13,7 @@ from lakes import SmallLake
 from served import Served
 
 from etltctl.aws import Aws
-from etltctl.errors import BlockedError, ServiceError
-from etltctl.publishing import Lake
+from etltctl.errors import AccessError, BlockedError, ServiceError
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +103,22 @@ def test_a_widened_column_is_widened_in_every_partition(events: SmallLake) -> No
     )
 
 
+def test_a_comment_on_a_column_costs_no_further_update(events: SmallLake) -> None:
+    day(events, 20260101)
+    refreshed(events)
+    glue, described = events.aws.client("glue"), events.described("bronze.events")
+    said = {"Name": "n", "Type": "int", "Comment": "which row"}
+    wanted = {k: described[k] for k in ("Name", "Parameters", "TableType", "PartitionKeys")}
+    wanted["StorageDescriptor"] = {**described["StorageDescriptor"], "Columns": [said]}
+    glue.update_table(DatabaseName=described["DatabaseName"], TableInput=wanted)
+    day(events, 20260102)
+    calls: list[str] = []
+    heard(events, "glue", calls)
+    refreshed(events)
+    assert calls.count("UpdateTable") == 1
+    assert events.described("bronze.events")["StorageDescriptor"]["Columns"] == [said]
+
+
 def test_types_that_no_reader_reads_together_are_refused_and_named(events: SmallLake) -> None:
     day(events, 20260101)
     refreshed(events)
@@ -172,9 +187,51 @@ def test_footers_that_were_spoilt_are_read_again(events: SmallLake) -> None:
     assert refreshed(events).rows == 20
 
 
-def test_a_table_of_ours_is_brought_back_when_the_catalog_lost_it(events: SmallLake) -> None:
-    location = events.write("gold.one", "v1", [{"n": 1}])
-    events.aws.client("s3").put_object(Bucket="pi-m3-gold", Key="one/v=v1/_SUCCESS")
-    (done,) = Lake(events.settings, events.lake.s3, events.lake.catalog).refresh(["gold.one"])
-    assert (done.change, done.rows) == ("created", 1)
-    assert events.lake.current_location("gold.one") == location
+@pytest.fixture
+def own(server: Served, aws: Aws, tmp_path: Path) -> SmallLake:
+    """A lake of its own, whose gold.one must have two rows."""
+    name = f"t{uuid4().hex[:10]}"
+    places = f'[lake]\ngold = "s3://pi-m3-gold/{name}"\n[athena.databases]\ngold = "{name}"\n'
+    return SmallLake(server, aws, tmp_path, f'{places}[tables."gold.one"]\nmin_rows = 2\n')
+
+
+def lose(small: SmallLake, name: str = "one") -> None:
+    database = small.settings.athena.databases["gold"]
+    small.aws.client("glue").delete_table(DatabaseName=database, Name=name)
+
+
+def test_a_table_of_ours_that_the_catalog_lost_is_brought_back_at_the_version_published_last(
+    own: SmallLake,
+) -> None:
+    for version in ("v2", "v10", "v9"):
+        own.publish(version, ["gold.one"])
+    own.lake.rollback("gold.one", "v10")
+    own.write("gold.one", "v99", [{"version": "v99", "n": 1}])
+    own.lake.s3.write(f"{own.lake.places.version('gold.one', 'v99')}_SUCCESS", b"")
+    lose(own)
+    (done,) = own.another().refresh(["gold.one"])
+    assert (done.change, done.rows, own.current("gold.one")) == ("created", 3, "v10")
+
+
+def test_a_first_version_that_was_blocked_stays_invisible(own: SmallLake) -> None:
+    location = own.write("gold.one", "v1", [{"n": 1}])
+    own.lake.s3.write(f"{location}_SUCCESS", b"")
+    with pytest.raises(BlockedError, match="fewer than min_rows"):
+        own.lake.publish({"gold.one": location})
+    (done,) = own.another().refresh(["gold.one"])
+    assert (done.change, done.rows, own.described("gold.one")) == ("not published", 0, {})
+    assert own.another().refresh(["gold.two"]) == []
+
+
+def test_a_publish_that_was_cut_off_before_its_mark_is_completed_when_it_is_taken_up_again(
+    own: SmallLake,
+) -> None:
+    own.spoil({"call": "PUT *_PUBLISHED", "refuse": {"status": 403, "body": {"__type": "AccessDenied"}}})
+    versions = {"gold.one": own.write("gold.one", "v1", [{"n": 1}, {"n": 2}])}
+    with pytest.raises(AccessError):
+        own.lake.publish(versions)
+    own.spoil()
+    assert own.current("gold.one") == "v1"
+    assert own.lake.publish(versions)[0].change == "unchanged"
+    lose(own)
+    assert own.another().refresh(["gold.one"])[0].change == "created"

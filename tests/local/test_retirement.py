@@ -64,6 +64,16 @@ def test_within_the_grace_period_nothing_is_deleted(make: Make) -> None:
     assert folders(small) == ["v=v0", "v=v1", "v=v2"]
 
 
+def test_no_version_is_forgotten_before_it_is_retired() -> None:
+    history = History()
+    for minute in range(150):
+        history = history.switched(f"v{minute}", NOON + timedelta(minutes=minute))
+    assert len(history.versions) == 150
+    retired = history.retirable(100, timedelta(minutes=30), NOON + timedelta(minutes=150))
+    assert retired == [f"v{minute}" for minute in reversed(range(50))]
+    assert len(history.without(retired).versions) == 100
+
+
 def test_grace_counts_from_when_a_version_went_out_of_use_and_the_current_never_goes() -> None:
     history = History()
     for hour, version in enumerate("abc"):

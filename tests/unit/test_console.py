@@ -153,7 +153,11 @@ def test_progress_that_nobody_reads_does_not_stop_the_work() -> None:
 def test_a_job_s_line_accounts_for_every_row() -> None:
     shown, _, err = console()
     audit = {"rows_in": 1_010, "rows_out": 1_000, "merged": 7, "rejected": 3, "flags": {"NO_WIND": 2}}
-    tables = {"silver.thing": {"change": "updated", "rows": 1_000, "audit": audit}}
+    rejects = {"change": "updated", "rows": 3, "audit": {"rows_out": 3}}  # they are accounted for as rejected
+    tables = {
+        "silver.thing": {"change": "updated", "rows": 1_000, "audit": audit},
+        "silver_rejects.thing": rejects,
+    }
     event = {
         "type": "step.finished", "step": "glue:job", "outcome": "succeeded", "verb": "started", "rows": 1_000,
         "layer": "silver", "seconds": 1.0, "tables": tables, "usd": 0.147,
@@ -162,5 +166,5 @@ def test_a_job_s_line_accounts_for_every_row() -> None:
         on_event(event)
         on_event({**event, "verb": "reused", "usd": 0.0})
     first, second = err.getvalue().splitlines()
-    assert first.endswith("published 1 table · 1,010 in, 7 merged, 3 rejected, NO_WIND 2 · 0.15 USD")
+    assert first.endswith("published 2 tables · 1,010 in, 7 merged, 3 rejected, NO_WIND 2 · 0.15 USD")
     assert second.endswith("as before")

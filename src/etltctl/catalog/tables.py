@@ -102,8 +102,9 @@ class Catalog:
         """Makes the catalog hold this table with one call; says `created`, `updated` or `unchanged`.
 
         `current` is the table as it was read: an update is a compare-and-swap on its version, so of two writers one
-        wins. Parameters that somebody else set are kept. A call that was sent again because its answer was lost is no
-        conflict: the table is read once more and compared. Raises BlockedError if somebody else was faster.
+        wins. Parameters that somebody else set are kept, and what they said of columns. A call that was sent again
+        because its answer was lost is no conflict: the table is read once more and compared. Raises BlockedError if
+        somebody else was faster.
         """
         wanted = table_input(table, current or {})
         if current is not None and _holds(current, wanted):
@@ -182,23 +183,26 @@ def table_input(table: Table, current: Described) -> dict[str, Any]:
         for name, value in current.get("Parameters", {}).items()
         if not name.startswith(("projection.", "storage.location."))
     }
+    described = kept.get("StorageDescriptor", {})
     return {
         **kept,
         "Name": table.name,
         "TableType": "EXTERNAL_TABLE",
         "Parameters": {**foreign, "classification": "parquet", "EXTERNAL": "TRUE", **table.parameters},
-        "PartitionKeys": _columns(table.partitions),
+        "PartitionKeys": _columns(table.partitions, kept.get("PartitionKeys", [])),
         "StorageDescriptor": {
-            **kept.get("StorageDescriptor", {}),
+            **described,
             **PARQUET,
-            "Columns": _columns(table.columns),
+            "Columns": _columns(table.columns, described.get("Columns", [])),
             "Location": table.location,
         },
     }
 
 
-def _columns(columns: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"Name": name, "Type": kind} for name, kind in columns.items()]
+def _columns(columns: Mapping[str, str], current: Sequence[Described]) -> list[dict[str, Any]]:
+    """The columns, each with the comment and the parameters that the catalog has for one of its name."""
+    said = {column["Name"]: column for column in current}
+    return [{**said.get(name, {}), "Name": name, "Type": kind} for name, kind in columns.items()]
 
 
 def projection(

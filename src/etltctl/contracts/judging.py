@@ -29,7 +29,8 @@ class Verdict(StrEnum):
 class Policy:
     """What changes of columns and types do: `evolve`, `freeze` or `quarantine`; whether unsafe widenings are borne.
 
-    `is_source`: the table is read by jobs that cope with a missing column; readers of others do not.
+    `is_source`: the table is read by jobs that cope with a missing column; readers of others do not. Only files of a
+    source can be set aside: a version is published whole or not at all, so for others `quarantine` is `freeze`.
     """
 
     columns: str = "evolve"
@@ -40,12 +41,11 @@ class Policy:
     @classmethod
     def of(cls, table: str, rules: TableRules, default: Contracts) -> Policy:
         """The policy of `layer.table`."""
-        return cls(
-            columns=rules.columns or default.columns,
-            types=rules.types or default.types,
-            allow_widening=rules.allow_widening,
-            is_source=table.startswith("bronze."),
-        )
+        is_source = table.startswith("bronze.")
+        columns, types = rules.columns or default.columns, rules.types or default.types
+        if not is_source:
+            columns, types = ("freeze" if said == "quarantine" else said for said in (columns, types))
+        return cls(columns, types, rules.allow_widening, is_source)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from etltctl.pipeline.model import Begun, StepResult, begun_after
 from etltctl.pipeline.refreshing import table_facts
 from etltctl.pipeline.remotes import GlueRemote
 from etltctl.pipeline.work import Found, Work, require_success
+from etltctl.publishing import Finding
 from etltctl.runs import JobRun, State, Verb
 
 
@@ -82,9 +83,20 @@ def _published_once(work: Work, outputs: Mapping[str, str]) -> dict[str, Any]:
     before = work.ledger.last(str(work.step), "publish.switched")
     if before is not None:
         return {"layer": layer, "rows": before["rows"], "tables": before["tables"]}
-    lake = replace(work.services.lake, run_key=work.run_key, on_query=partial(bill_query, work))
+    lake = replace(
+        work.services.lake,
+        run_key=work.run_key,
+        on_query=partial(bill_query, work),
+        on_finding=partial(_note_finding, work),
+    )
     published = table_facts(lake.publish(outputs, work.ledger.run_id))
     work.ledger.append("publish.switched", str(work.step), **published)
     for text in (text for table in published["tables"].values() for text in table.get("warnings", ())):
         work.ledger.note("warning.degraded", str(work.step), message=text)
     return {"layer": layer, **published}
+
+
+def _note_finding(work: Work, found: Finding) -> None:
+    """Puts on record which rule a version breaks, how often, and some of the rows."""
+    facts = {"table": found.table, "rule": found.rule, "count": found.count, "rows": found.rows}
+    work.ledger.note("check.result", str(work.step), **facts, reaction=found.reaction)

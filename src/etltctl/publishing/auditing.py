@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -13,18 +12,19 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from etltctl.athena import Athena, typed
+from etltctl.athena import Athena
 from etltctl.catalog import STAGING, Catalog, Described, Table
 from etltctl.errors import BlockedError, EtltctlError, RunFailedError, UnverifiedError
-from etltctl.publishing.history import History, utc_now
+from etltctl.publishing.asking import AT_ONCE, Questions
+from etltctl.publishing.history import FILES, History, utc_now
+from etltctl.publishing.inspecting import Inspector, files_hash
 from etltctl.publishing.places import Places
-from etltctl.publishing.rules import Rule, counting_sql, quoted, sql_rules, tables_named
+from etltctl.publishing.rules import counting_sql, quoted, sql_rules, tables_named
 from etltctl.s3 import Footer
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
-AT_ONCE = 4
 LEFT_BEHIND = timedelta(days=1)  # no audit takes so long: what is older belongs to a process that died
 NOTED = frozenset({"evolve"})  # reactions that let rows pass that break a rule
 
@@ -55,15 +55,23 @@ class Finding:
         return f"{self.table}: {self.rule}" + (f" ({self.count:,})" if self.count else "")
 
 
+OnFinding = Callable[[Finding], None]
+
+
 @dataclass(frozen=True)
 class Auditor:
-    """Runs the checks that the settings declare, on the job's own account, on row counts, and on Athena."""
+    """Runs the checks that the settings declare, on the job's own account, on row counts, and on Athena.
+
+    `on_finding` hears of every rule that a version breaks, whatever becomes of the version.
+    """
 
     settings: Settings
     catalog: Catalog
     places: Places
+    inspector: Inspector
     athena: Athena
     run_key: str = ""
+    on_finding: OnFinding | None = None
 
     def audit(self, staged: Sequence[Staged]) -> list[Finding]:
         """What is wrong with these versions and may be borne; empty if they are all good.
@@ -75,6 +83,9 @@ class Auditor:
             require_accounted(version)
         counted = [found for version in staged for found in self._counted(version)]
         findings = counted + self._asked(staged)
+        if self.on_finding:
+            for found in findings:
+                self.on_finding(found)
         if any(found.reaction not in NOTED for found in findings):
             raise _blocked([found for found in findings if found.reaction not in NOTED])
         return findings
@@ -109,11 +120,9 @@ class Auditor:
         }
         if not asking:
             return []
-        with (
-            self._staged([by_name[name] for name in sorted(seen)]) as names,
-            ThreadPoolExecutor(AT_ONCE) as workers,
-        ):
-            found = list(workers.map(partial(self._ask, names), asking))
+        questions = Questions(self.athena, self.run_key)
+        with self._staged([by_name[name] for name in sorted(seen)]) as names:
+            found = questions.ask_all(partial(self._ask, questions, names), asking)
         return [finding for findings in found for finding in findings]
 
     @contextmanager
@@ -135,7 +144,7 @@ class Auditor:
                 with suppress(EtltctlError):
                     self.catalog.unstage_older(database, utc_now() - LEFT_BEHIND)
 
-    def _ask(self, names: Mapping[str, str], table: str) -> list[Finding]:
+    def _ask(self, questions: Questions, names: Mapping[str, str], table: str) -> list[Finding]:
         declared = self.settings.rules(table)
 
         def name_of(name: str) -> str:
@@ -146,33 +155,39 @@ class Auditor:
             return ".".join(map(quoted, self.places.in_catalog(name)))
 
         rules = sql_rules(table, declared, name_of)
-        (counts,) = self._rows(table, counting_sql(names[table], rules)) or [{}]
+        held = [self._held(name) for name in sorted(tables_named(declared) - set(names))]
+
+        def rows(sql: str) -> list[Mapping[str, Any]]:
+            return self._rows(questions, table, sql, held)
+
+        (counts,) = rows(counting_sql(names[table], rules)) or [{}]
         broken = [(rule, counts[f"n{number}"] or 0) for number, rule in enumerate(rules)]
         reaction = declared.rows or self.settings.contracts.rows
         return [
-            Finding(table, rule.name, count, self._examples(table, rule, names[table]), reaction)
+            Finding(table, rule.name, count, rows(rule.examples(names[table])), reaction)
             for rule, count in broken
             if count
         ]
 
-    def _examples(self, table: str, rule: Rule, name: str) -> list[Mapping[str, Any]]:
-        return self._rows(table, rule.examples(name))
+    def _held(self, table: str) -> str:
+        """What stands for the rows that a table holds now: a retry asks anew once they are others."""
+        current = self.catalog.table(*self.places.in_catalog(table)) or {}
+        fixed = self.places.fixed(table)
+        files = files_hash(self.inspector.files(fixed)) if fixed else ""
+        location = current.get("StorageDescriptor", {}).get("Location", "")
+        return " ".join((location, current.get("Parameters", {}).get(FILES, ""), files))
 
-    def _rows(self, table: str, sql: str) -> list[Mapping[str, Any]]:
-        database, _ = self.places.in_catalog(table)
+    def _rows(
+        self, questions: Questions, table: str, sql: str, held: Sequence[str]
+    ) -> list[Mapping[str, Any]]:
         try:
-            execution = self.athena.run(sql, self.run_key or uuid.uuid4().hex, database=database)
+            return questions.rows(sql, self.places.in_catalog(table)[0], *held)
         except RunFailedError as error:
             raise BlockedError(
                 f"the checks of {table} cannot be run: {error.message}",
                 hint=f'look at [tables."{table}"] in the settings; nothing was published',
                 sql=sql,
             ) from error
-        columns = self.athena.columns(execution.id)
-        return [
-            {column.name: typed(text, column.type) for column, text in zip(columns, row, strict=True)}
-            for row in self.athena.rows(execution.id, columns)
-        ]
 
 
 def staging_name(version: Staged) -> str:

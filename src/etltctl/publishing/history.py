@@ -18,7 +18,6 @@ WRITTEN = "etltctl_written"  # when the newest file of the current version was
 FILES = "etltctl_files"  # a hash of the names and ETags of the files that the table was last made from
 RUN = "etltctl_run_id"
 SCHEMA = "etltctl_schema_hash"
-REMEMBERED = 100
 
 
 @dataclass(frozen=True)
@@ -48,14 +47,14 @@ class History:
         )
 
     def switched(self, to: str, now: datetime) -> History:
-        """The history once `to` is current."""
+        """The history once `to` is current; none is forgotten, or it would count as never published."""
         listed = self.versions if to in self.versions else (to, *self.versions)
         if self.current and self.current not in listed:
             listed = (*listed[:1], self.current, *listed[1:])
         since = {name: self.out_of_use.get(name, now.isoformat()) for name in listed if name != to}
         if self.current and self.current != to:
             since[self.current] = now.isoformat()
-        return replace(self, current=to, versions=listed[:REMEMBERED], out_of_use=since)
+        return replace(self, current=to, versions=listed, out_of_use=since)
 
     def retirable(self, keep: int, grace: timedelta, now: datetime) -> list[str]:
         """The versions that neither `keep` nor the grace period holds any longer; never the current one."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from etltctl.athena import Athena
 from etltctl.catalog import NO_CHANGES, Catalog, PartitionChanges
 from etltctl.errors import BlockedError, UnverifiedError
-from etltctl.publishing.auditing import Auditor, Staged
+from etltctl.publishing.auditing import Auditor, OnFinding, Staged
 from etltctl.publishing.history import VERSION, History
 from etltctl.publishing.inspecting import Found, Inspector
 from etltctl.publishing.places import Places
@@ -33,6 +33,8 @@ OnQuery = Callable[[Verb, QueryExecution], None]
 class Published:
     """A table the catalog now holds: what changed (`created`, `updated`, `unchanged`), its rows, its job's audit.
 
+    `not published` is what a refresh says of versions none of which passed its audit.
+
     `partitions` counts registered ones; `retired` are folders of old versions that were deleted, `warnings` what was
     borne: rules broken that may be, and folders that could not be deleted.
     """
@@ -51,7 +53,8 @@ class Published:
 class Lake:
     """The layers of the lake: their buckets on S3 and their databases in the catalog.
 
-    Queries that look at new versions are started once for `run_key`; `on_query` hears what each did and scanned.
+    Queries that look at new versions are started once for `run_key`; `on_query` hears what each did and scanned,
+    `on_finding` what the versions break.
     """
 
     settings: Settings
@@ -59,6 +62,7 @@ class Lake:
     catalog: Catalog
     run_key: str = ""
     on_query: OnQuery | None = None
+    on_finding: OnFinding | None = None
 
     def version_location(self, table: str, version: str) -> str:
         """Where a job writes this version of `layer.table`."""
@@ -109,14 +113,18 @@ class Lake:
 
         One catalog call; no file is touched. Raises BlockedError if there is no such version or its files are gone.
         """
-        with self.switch.locked([table]):
+        with self.switch.locked([table]) as require_held:
             target = _target(table, self._history(table), to)
             found = self._inspect(table, self.version_location(table, target))
+            require_held()
             switched = self.switch.back(table, found.table, run_id)
         return Published(found.table.full_name, switched.change, found.rows, version=target)
 
     def refresh(self, tables: Iterable[str]) -> list[Published]:
-        """Brings the catalog in line with the files of these tables; what has no file yet is left out."""
+        """Brings the catalog in line with the files of these tables; what has no file yet is left out.
+
+        A table that the catalog lost is made again at the version published last; `not published` if none ever was.
+        """
         refreshed = (self.refreshing.refresh(table) for table in tables)
         return [
             Published(found.table, found.change, found.rows, partitions=found.partitions)
@@ -165,7 +173,9 @@ class Lake:
         """What looks at versions before anybody else does."""
         athena = self.settings.athena
         runner = Athena(self.catalog.aws, athena.workgroup, athena.output_location, on_run=self.on_query)
-        return Auditor(self.settings, self.catalog, self.places, runner, self.run_key)
+        return Auditor(
+            self.settings, self.catalog, self.places, self.inspector, runner, self.run_key, self.on_finding
+        )
 
     @cached_property
     def refreshing(self) -> Refresh:

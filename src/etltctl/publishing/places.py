@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 OWN = "_etltctl"  # the folder of a layer that holds locks and journals; readers skip names that begin with _
+PUBLISHED = "_PUBLISHED"  # lies in the folder of a version since it was made current, written anew each time
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from etltctl.catalog import NO_CHANGES, Catalog, Described, PartitionChanges, Partitions, Table
 from etltctl.publishing.history import FILES, History
 from etltctl.publishing.inspecting import Inspector, files_hash
-from etltctl.publishing.places import Places, version_of
+from etltctl.publishing.places import PUBLISHED, Places, version_of
 from etltctl.s3 import S3, S3Object
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
+
+NOT_PUBLISHED = "not published"  # there are versions, and none that passed its audit
 
 
 @dataclass(frozen=True)
@@ -40,15 +42,16 @@ class Refresh:
     inspector: Inspector
 
     def refresh(self, name: str) -> Refreshed | None:
-        """The table brought in line; None where there is no file yet."""
+        """The table brought in line; None where there is no file yet. What was never published stays unseen."""
         place = self.places.in_catalog(name)
+        full_name = ".".join(place)
         current = self.catalog.table(*place)
         location = self._location(name, current)
         files = self.inspector.files(location) if location else []
-        if location is None or not files:
-            return None
+        if not location or not files:
+            return Refreshed(full_name, NOT_PUBLISHED, 0) if location == "" else None
         if current is not None and _is_in_line(current, location, files):
-            return Refreshed(f"{place[0]}.{place[1]}", "unchanged", History.of(current).rows)
+            return Refreshed(full_name, "unchanged", History.of(current).rows)
         return self._bring_in_line(name, location, files, current)
 
     def _bring_in_line(
@@ -78,22 +81,28 @@ class Refresh:
 
         Killed between the two, the next refresh sees that partitions may be missing.
         """
-        columns = [{"Name": name, "Type": kind} for name, kind in table.columns.items()]
-        if current is not None and current["StorageDescriptor"]["Columns"] == columns:
+        listed = current["StorageDescriptor"]["Columns"] if current else []
+        if current and [(one["Name"], one["Type"]) for one in listed] == list(table.columns.items()):
             return current
         unmarked = {name: text for name, text in table.parameters.items() if name != FILES}
         self.catalog.put(replace(table, parameters={**unmarked, FILES: ""}), current)
         return self.catalog.table(table.database, table.name)
 
     def _location(self, name: str, current: Described | None) -> str | None:
-        """The table's place: its own, the published version's, or the newest finished one's if the catalog has none."""
+        """The table's place: its own, the catalog's, or that of the version published last if the catalog lost it.
+
+        Empty if no version was ever published, None if there is none.
+        """
         if fixed := self.places.fixed(name):
             return fixed
         if current is not None:
             return str(current["StorageDescriptor"]["Location"])
         root = self.places.root(name)
         versions = [f"{root}{folder}/" for folder in self.s3.folders(root) if folder.startswith("v=")]
-        return next((v for v in reversed(versions) if self.s3.objects(f"{v}_SUCCESS")), None)
+        marks = [mark for version in versions for mark in self.s3.objects(f"{version}{PUBLISHED}")]
+        if not marks:
+            return "" if versions else None
+        return max(marks, key=lambda mark: mark.modified).location.removesuffix(PUBLISHED)
 
 
 def _is_in_line(current: Described, location: str, files: Sequence[S3Object]) -> bool:

@@ -8,18 +8,18 @@ until a run publishes the set again.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from etltctl.catalog import Catalog, Described, Table
-from etltctl.errors import BlockedError, ServiceError
-from etltctl.ledger.leases import LeaseObject
+from etltctl.errors import AlreadyRunningError, BlockedError, ServiceError
+from etltctl.ledger.leases import IsLost, LeaseObject
 from etltctl.publishing.auditing import Staged
 from etltctl.publishing.history import RUN, WRITTEN, History, utc_now
-from etltctl.publishing.places import Places, version_of
+from etltctl.publishing.places import PUBLISHED, Places, version_of
 from etltctl.s3 import S3, split_location
 from etltctl.waiting import Waiter
 
@@ -50,34 +50,47 @@ class Switch:
     watch: Waiter = field(default_factory=lambda: Waiter(timeout=LAPSES_AFTER_S, longest=LOOK_S))
 
     @contextmanager
-    def locked(self, tables: Sequence[str]) -> Iterator[None]:
-        """Nobody else publishes these tables while inside; raises AlreadyRunningError if somebody does."""
+    def locked(self, tables: Sequence[str]) -> Iterator[Callable[[], None]]:
+        """Nobody else publishes these tables while inside; raises AlreadyRunningError if somebody does.
+
+        What is yielded raises it as well, once somebody else has the lock: to be called before each switch.
+        """
+        lost: list[IsLost] = []
+
+        def require_held() -> None:
+            if any(is_lost() for is_lost in lost):
+                raise _overtaken(tables)
+
         with ExitStack() as held:
             for place in sorted({self.places.lock(table) for table in tables}):
                 bucket, key = split_location(place)
                 what = f"{', '.join(tables[:3])}{' …' if len(tables) > 3 else ''}: being published"
-                held.enter_context(LeaseObject(self.s3.aws, bucket, key, "", self.watch, what).held())
-            yield
+                lease = LeaseObject(self.s3.aws, bucket, key, "", self.watch, what)
+                lost.append(held.enter_context(lease.held()))
+            yield require_held
 
     def publish(self, staged: Sequence[Staged], run_id: str) -> dict[str, Switched]:
         """Makes the versions current; what is current already is left alone, so that a publish can be taken up again.
 
         Raises BlockedError, before anything is switched, if somebody published one of the tables since the audit, or
-        one that was written later is current.
+        one that was written later is current; AlreadyRunningError once the lock is lost, with what is switched left so.
         """
-        with self.locked([version.name for version in staged]):
+        with self.locked([version.name for version in staged]) as require_held:
             current = {version.name: self.catalog.table(*self._place(version)) for version in staged}
             for version in staged:
                 _require_untouched(version, current[version.name])
                 _require_newer(version, current[version.name])
             open_ones = [v for v in staged if _location(current[v.name]) != v.table.location]
             journal = self.places.journal(staged[0].name) if len(open_ones) > 1 else ""
+            require_held()
             if journal:
                 self.s3.write(journal, _journal(open_ones, current, run_id))
-            switched = {
-                version.name: self._switch(version.table, current[version.name], version.name, run_id)
-                for version in staged
-            }
+            switched = {}
+            for version in staged:
+                require_held()
+                switched[version.name] = self._switch(
+                    version.table, current[version.name], version.name, run_id
+                )
             if journal or (len(staged) > 1 and len(open_ones) < len(staged)):
                 self.s3.remove(self.places.journal(staged[0].name))
             return switched
@@ -100,6 +113,12 @@ class Switch:
         return told if isinstance(told, dict) else None
 
     def _switch(self, table: Table, current: Described | None, name: str, run_id: str) -> Switched:
+        """The table at its version, which is marked as published then; taken up again, what is missing is done."""
+        switched = self._put(table, current, name, run_id)
+        self.s3.write(f"{table.location}{PUBLISHED}", b"")
+        return switched
+
+    def _put(self, table: Table, current: Described | None, name: str, run_id: str) -> Switched:
         if _location(current) == table.location:
             kept = {key: value for key, value in (current or {}).get("Parameters", {}).items() if key == RUN}
             same = replace(table, parameters={**table.parameters, **kept})
@@ -120,6 +139,13 @@ class Switch:
 
     def _place(self, version: Staged) -> tuple[str, str]:
         return self.places.in_catalog(version.name)
+
+
+def _overtaken(tables: Sequence[str]) -> AlreadyRunningError:
+    return AlreadyRunningError(
+        f"{', '.join(tables[:3])}: the publish was taken over by another process while this one slept or was cut off",
+        hint="let it finish, then: etltctl retry",
+    )
 
 
 def _location(described: Described | None) -> str:

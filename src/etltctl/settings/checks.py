@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from etltctl.settings.places import Path as KeyPath
 from etltctl.settings.section import Folder, Section
 
 Reaction = Literal["evolve", "freeze", "quarantine"]
+MOST_VERSIONS = 100  # of a table: the catalog remembers them in one of its parameters
 RowReaction = Literal["evolve", "freeze"]  # a version is published whole or not at all
 
 
@@ -31,9 +34,10 @@ class Contracts(Section):
     """What a change against a table's contract does, unless the table says otherwise, and where contracts are kept.
 
     `evolve` takes the change into the contract, `freeze` stops before anything is built on it, `quarantine` sets the
-    files aside that bring it. Changes that no reader would survive are never taken in. `rows` is for rows that break a
-    check: `evolve` tells of them and publishes all the same. `folder` is relative to the settings file; where it is not
-    set, contracts lie with the state, or in `contracts/` if that is in S3.
+    files aside that bring it; a version of silver or gold is stopped then. Changes that no reader would survive are
+    never taken in. `rows` is for rows that break a check: `evolve` tells of them and publishes all the same. `folder`
+    is relative to the settings file; where it is not set, contracts lie with the state, or in `contracts/` if that is
+    in S3.
     """
 
     columns: Reaction = "evolve"
@@ -62,6 +66,15 @@ class TableRules(Section):
     types: Reaction | None = None
     rows: RowReaction | None = None
     allow_widening: bool = False
-    keep_versions: Annotated[int, Field(ge=1)] | None = None
+    keep_versions: Annotated[int, Field(ge=1, le=MOST_VERSIONS)] | None = None
     location: Folder | None = None
     partitions: Literal["registered", "projection"] = "registered"
+
+
+def out_of_place(tables: Mapping[str, TableRules]) -> Iterator[tuple[KeyPath, str]]:
+    """Tables whose files cannot be set aside, because their versions are published whole or not at all."""
+    for table, rules in tables.items():
+        for name in ("columns", "types"):
+            if getattr(rules, name) == "quarantine" and not table.startswith("bronze."):
+                text = f'tables."{table}".{name} = "quarantine" is for files of bronze: write "freeze" or "evolve"'
+                yield ("tables", table, name), text

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from etltctl.errors import ConfigurationError
 from etltctl.settings.apart import overlaps, unknown_tables
+from etltctl.settings.checks import out_of_place
 from etltctl.settings.complaints import complaint, problem
 from etltctl.settings.governed import governance_problems
 from etltctl.settings.layers import Layer, first_layer
@@ -219,6 +220,7 @@ def cross_checks(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
     """What no single value can tell: things that name nothing, places within places, seasons without end."""
     yield from overlaps(settings)
     yield from unknown_tables(settings)
+    yield from out_of_place(settings.tables)
     things = {
         "sync": list(settings.sources),
         "glue": list(settings.glue.jobs),

@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from etltctl.settings.airflow import Airflow
-from etltctl.settings.checks import Contracts, TableRules
+from etltctl.settings.checks import MOST_VERSIONS, Contracts, TableRules
 from etltctl.settings.connections import Connected, Destination
 from etltctl.settings.governance import Governance
 from etltctl.settings.infra import Infra
@@ -66,7 +66,7 @@ class Lake(Section):
     silver: Bucket
     gold: Bucket
     scripts: Bucket
-    keep_versions: int = Field(3, ge=1)
+    keep_versions: int = Field(3, ge=1, le=MOST_VERSIONS)
     grace_minutes: int = Field(300, ge=0)
     keep_unpublished_days: int = Field(14, ge=1)
 

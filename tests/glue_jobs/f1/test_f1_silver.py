@@ -303,6 +303,7 @@ def test_a_run_counts_what_it_read_kept_merged_and_rejected(
     (rejected,) = spark.read.parquet(written[rejects]).collect()
     assert (rejected.table_name, rejected.reason) == ("silver.f1_result", "KEY_MISSING")
     assert json.loads(rejected.row)["position"] == "3"
+    assert audit_of(written[rejects]) == {"table": rejects, "rows_out": 1}
 
 
 def test_too_many_rejections_fail_the_run_and_are_told(run_job: Callable[..., dict[str, str]]) -> None:

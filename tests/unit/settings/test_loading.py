@@ -107,12 +107,20 @@ def test_variables_may_hold_numbers_and_lists(tmp_path: Path) -> None:
         ),
         ('[lake]\nbronze = "bucket"\n', "etltctl.toml:2:1: lake.bronze must be an S3 location"),
         ("[lake]\nkeep_versions = 0\n", "etltctl.toml:2:1: lake.keep_versions must be at least 1, got 0"),
+        (
+            '[tables."gold.weather_daily"]\nkeep_versions = 101\n',
+            "etltctl.toml:2:1: tables.gold.weather_daily.keep_versions must be at most 100, got 101",
+        ),
         ("version = 2\n", "etltctl.toml:1:1: version must be 1, got 2"),
         ('[sources.x]\nkind = "mysql"\n', "etltctl.toml:2:1: sources.x.kind must be one of"),
         ('[sources.api]\nstreams = ["race"]\n', "did you mean races?"),
         (
             '[pipelines.api]\nsteps = ["sink:api"]\n',
             "etltctl.toml:2:1: pipeline api has the unknown step sink:api",
+        ),
+        (
+            '[tables."silver.weather_observation"]\ntypes = "quarantine"\n',
+            'etltctl.toml:2:1: tables."silver.weather_observation".types = "quarantine" is for files of bronze',
         ),
         ('[athena]\ndatabases = { gold = "g", tin = "t" }\n', "etltctl.toml:2:1: athena.databases must name"),
         ('[sources.api]\nbase_url = "https://x"\n', "etltctl.toml:2:1: sources.api.seasons"),
