@@ -11,11 +11,12 @@ from etltctl.catalog import Catalog
 from etltctl.errors import BlockedError, ConfigurationError, UnverifiedError, UsageError
 from etltctl.governance.actual import Reading, read_catalog, read_state, with_tags_in_use
 from etltctl.governance.applying import Applier, require_changeable
-from etltctl.governance.changes import Change, changes
+from etltctl.governance.changes import changes
 from etltctl.governance.checking import problems, warnings
 from etltctl.governance.desired import desired_state, scope_of
 from etltctl.governance.model import State
 from etltctl.governance.needs import Finding, lacking
+from etltctl.governance.ordering import Change
 from etltctl.lakeformation import LakeFormation
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import example, given, settings
 from modelled import SCOPE, Service, canonical, pairs, scope_of
 
-from etltctl.governance.changes import PHASES, changes
+from etltctl.governance.changes import changes
 from etltctl.governance.model import (
     EVERYBODY,
     Grant,
@@ -18,6 +18,7 @@ from etltctl.governance.model import (
     effective_tags,
     table_of,
 )
+from etltctl.governance.ordering import PHASES
 
 ROUNDS = 4
 TAGS = {"zone": frozenset({"curated", "trusted"}), "audience": frozenset({"all", "named"})}
