@@ -134,30 +134,19 @@ class _Way:
             for change in changes
         }
         self._pending = {id(change): change for change in changes}
-        self._known: dict[int, Harm] = {}
+        self._unknown = {which: set(touched) for which, touched in self._touched.items()}
+        self._harms: dict[int, dict[Resource, Harm]] = {id(change): {} for change in changes}
 
     def make(self, made: Change) -> None:
         """Goes on to the state after the change."""
         self._state = _after(self._state, made)
         del self._pending[id(made)]
-        self._known = {
-            which: harm
-            for which, harm in self._known.items()
-            if which in self._pending and not self._affects(made, self._pending[which])
-        }
+        for which, other in self._pending.items():
+            if _is_of_same(made, other):
+                self._unknown[which] |= self._touched[id(made)] & self._touched[which]
 
     def harm(self, change: Change) -> Harm:
         """What the change does in the state that was come to."""
-        if id(change) not in self._known:
-            self._known[id(change)] = self._harm(change)
-        return self._known[id(change)]
-
-    def _affects(self, made: Change, other: Change) -> bool:
-        if {made.phase, other.phase} <= MOVES:
-            return made.key[0] == other.key[0] or EVERYBODY in {made.key[0], other.key[0]}
-        return not self._touched[id(made)].isdisjoint(self._touched[id(other)])
-
-    def _harm(self, change: Change) -> Harm:
         later = _after(self._state, change)
         if change.phase == "revokes" and any(
             is_held(self._state.grants, row) and not is_held(later.grants, row) for row in self._rows
@@ -165,8 +154,10 @@ class _Way:
             return Harm.TAKES
         is_of_one = change.phase in MOVES and change.key[0] != EVERYBODY
         principals = frozenset({change.key[0], EVERYBODY}) if is_of_one else None
-        touched = self._touched[id(change)]
-        return max((self._harm_on(thing, later, principals) for thing in touched), default=Harm.NONE)
+        harms, unknown = self._harms[id(change)], self._unknown[id(change)]
+        harms |= {thing: self._harm_on(thing, later, principals) for thing in unknown}
+        unknown.clear()
+        return max(harms.values(), default=Harm.NONE)
 
     def _harm_on(self, thing: Resource, later: State, principals: frozenset[str] | None) -> Harm:
         ends = self._ends[thing]
@@ -210,6 +201,13 @@ def _is_touched(thing: Resource, change: Change) -> bool:
         case "filters" | "drop-filters":
             return bool(thing.key[:2] == change.key.key[:2])
     return False
+
+
+def _is_of_same(made: Change, other: Change) -> bool:
+    """Whether they may bear on the same rights; grants of two principals do not."""
+    if {made.phase, other.phase} <= MOVES:
+        return made.key[0] == other.key[0] or EVERYBODY in {made.key[0], other.key[0]}
+    return True
 
 
 def _is_about(resource: Resource, thing: Resource) -> bool:
