@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,7 +23,8 @@ from etltctl.querying import run_query
 from etltctl.settings import Settings, load_settings
 
 ACCOUNT = "123456789012"
-PLACES = ("bariloche", "el_calafate", "newark", "puerto_madryn", "riohacha")
+CONFIG = Path(__file__).parents[2] / "glue_jobs" / "weather_config.json"
+PLACES = tuple(sorted([*json.loads(CONFIG.read_text())["places"]][:5]))  # those of the data pack come first
 ZONES = """
 [governance]
 location_role = "role:Reader"

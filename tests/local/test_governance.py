@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,13 +17,13 @@ from etltctl.doctor.findings import Status
 from etltctl.doctor.governing import check_access
 from etltctl.doctor.patient import Patient
 from etltctl.errors import AccessError, BlockedError, ConfigurationError, ServiceError, UsageError
-from etltctl.governance import apply, audit, plan, preflight, require_access, who
+from etltctl.governance import Change, Plan, apply, audit, plan, preflight, require_access, who
 from etltctl.governance.auditing import since_when
 from etltctl.governance.model import State
 from etltctl.governance.needs import Need, lacking_of
 from etltctl.pipeline import Step, Wish, run_alone
 
-PATAGONIA = "city_key in ('bariloche', 'el_calafate', 'puerto_madryn')"
+PATAGONIA = "city_key in ('el_calafate', 'puerto_madryn', 'san_carlos_de_bariloche')"
 FILTERED = f"""
 [governance.filters."gold.weather_daily".patagonia]
 rows = "{PATAGONIA}"
@@ -63,7 +64,7 @@ def seen(
 def test_rows_and_columns_of_a_filter_are_all_that_is_seen(lake: GovernedLake) -> None:
     lake.apply(FILTERED)
     rows = seen(lake)
-    assert [row["city_key"] for row in rows] == ["bariloche", "el_calafate", "puerto_madryn"]
+    assert [row["city_key"] for row in rows] == ["el_calafate", "puerto_madryn", "san_carlos_de_bariloche"]
     assert set(rows[0]) == {"city_key", "temp_mean_c", "notes"}
     assert [name["col_name"] for name in lake.ask("describe weather_daily", "analyst")] == [
         "city_key",
@@ -75,12 +76,13 @@ def test_rows_and_columns_of_a_filter_are_all_that_is_seen(lake: GovernedLake) -
 def test_several_filters_add_up_cell_by_cell(lake: GovernedLake) -> None:
     lake.apply(
         FILTERED.replace('"patagonia"]', '"patagonia", "north"]')
-        + '[governance.filters."gold.weather_daily".north]\nrows = "city_key = \'newark\'"\n'
+        + '[governance.filters."gold.weather_daily".north]\nrows = "city_key = \'newark_liberty_intl\'"\n'
         + 'columns = ["city_key", "lat"]\n'
     )
     rows = seen(lake, "select city_key, temp_mean_c, lat from weather_daily order by city_key")
     assert [(row["city_key"], row["temp_mean_c"], row["lat"]) for row in rows] == [
-        ("bariloche", 0.0, None), ("el_calafate", 1.0, None), ("newark", None, 2.0), ("puerto_madryn", 3.0, None),
+        ("el_calafate", 0.0, None), ("newark_liberty_intl", None, 1.0), ("puerto_madryn", 2.0, None),
+        ("san_carlos_de_bariloche", 4.0, None),
     ]  # fmt: skip
 
 
@@ -201,9 +203,9 @@ def test_more_grants_than_a_batch_or_a_page_takes_are_made_and_found_again(lake:
 
 def test_a_filter_changes_in_place_and_goes_after_its_grants(lake: GovernedLake) -> None:
     lake.apply(FILTERED)
-    (change,) = lake.apply(FILTERED.replace(PATAGONIA, "city_key = 'newark'"))
+    (change,) = lake.apply(FILTERED.replace(PATAGONIA, "city_key = 'newark_liberty_intl'"))
     assert (change.sign, change.phase) == ("~", "filters")
-    assert [row["city_key"] for row in seen(lake)] == ["newark"]
+    assert [row["city_key"] for row in seen(lake)] == ["newark_liberty_intl"]
     assert [change.phase for change in lake.apply("")] == ["revokes", "drop-filters"]
 
 
@@ -267,6 +269,56 @@ def test_nothing_is_taken_away_unless_somebody_agrees(lake: GovernedLake) -> Non
     with pytest.raises(BlockedError, match="takes something away"):
         apply(lake.settings(""), confirm=lambda plan: False, on_change=lambda change: None)
     assert len(seen(lake)) == 3
+
+
+def test_what_turns_up_during_an_apply_is_taken_away_only_if_somebody_agrees(lake: GovernedLake) -> None:
+    """The plan takes nothing away; while it is applied somebody grants what the settings do not."""
+    lake.apply("")
+    wanted = grant("role:analyst", 'table = "gold.weather_daily"', "SELECT")
+    asked: list[str] = []
+
+    def meddle(_: Change) -> None:
+        lake.client("lakeformation").grant_permissions(
+            Principal={"DataLakePrincipalIdentifier": arn("analyst")},
+            Resource={"Table": {"DatabaseName": "gold", "Name": "weather_monthly"}},
+            Permissions=["SELECT"],
+        )
+
+    def answer(planned: Plan, *, yes: bool = False) -> bool:
+        asked.extend(change.text for change in planned.changes)
+        return yes
+
+    with pytest.raises(BlockedError, match="1 change made, then no more: the plan takes something away"):
+        apply(lake.settings(wanted), confirm=answer, on_change=meddle)
+    assert asked == [f"SELECT on gold.weather_monthly from {arn('analyst')}"]
+    assert len(seen(lake, "select * from weather_monthly")) == 5
+    assert apply(lake.settings(wanted), confirm=partial(answer, yes=True), on_change=lambda change: None) == 1
+    assert len(asked) == 2
+    with pytest.raises(AccessError):
+        seen(lake, "select * from weather_monthly")
+
+
+def test_what_was_agreed_to_is_not_asked_for_again_and_what_comes_beside_it_is(lake: GovernedLake) -> None:
+    lake.apply(grant("role:analyst", 'table = "gold.weather_daily"', "SELECT"))
+    asked: list[list[str]] = []
+
+    def answer(planned: Plan) -> bool:
+        asked.append([change.text for change in planned.changes])
+        return True
+
+    def meddle(change: Change) -> None:
+        if change.phase == "revokes" and len(asked) == 1:
+            lake.client("lakeformation").grant_permissions(
+                Principal={"DataLakePrincipalIdentifier": arn("engineer")},
+                Resource={"Table": {"DatabaseName": "gold", "Name": "weather_daily"}},
+                Permissions=["SELECT"],
+            )
+
+    assert apply(lake.settings(""), confirm=answer, on_change=meddle) == 2
+    assert asked == [
+        [f"SELECT on gold.weather_daily from {arn('analyst')}"],
+        [f"SELECT on gold.weather_daily from {arn('engineer')}"],
+    ]
 
 
 def test_tags_of_others_and_grants_of_others_stay(lake: GovernedLake) -> None:

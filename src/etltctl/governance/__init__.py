@@ -5,8 +5,8 @@ it leads to a state whose plan is empty.
 """
 
 from etltctl.governance.auditing import Access, audit
-from etltctl.governance.changes import Change
 from etltctl.governance.needs import Finding
+from etltctl.governance.ordering import Change
 from etltctl.governance.planning import Plan, apply, plan
 from etltctl.governance.preflight import preflight, require_access
 from etltctl.governance.who import Seen, who

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +87,7 @@ def read_state(service: LakeFormation, catalog: CatalogView, scope: Scope) -> Re
         assigned=read_tags(service, catalog.databases, catalog.tables.values()),
         filters=filters,
         grants=frozenset(grant for grant in grants if grant.principal in scope.principals),
-        opt_ins=frozenset(_opt_ins(service)),
+        opt_ins=read_opt_ins(service),
     )
     creators = {(table.creator, resource) for resource, table in catalog.tables.items() if table.creator}
     beside = grants - state.grants
@@ -137,6 +137,15 @@ def read_filters(service: LakeFormation, databases: frozenset[str]) -> dict[Reso
     }
 
 
+def read_opt_ins(service: LakeFormation) -> frozenset[OptIn]:
+    """For whom Lake Formation counts on hybrid resources."""
+    return frozenset(
+        OptIn(found["Principal"]["DataLakePrincipalIdentifier"], resource)
+        for found in service.opt_ins()
+        for resource in resources_of(found["Resource"])
+    )
+
+
 def permissions_of(service: LakeFormation, principal: str) -> list[dict[str, Any]]:
     """The explicit permissions of a principal, as listed; those on filters are not among them."""
     return service.permissions(Principal={"DataLakePrincipalIdentifier": principal})
@@ -163,12 +172,6 @@ def _location(found: Mapping[str, Any]) -> Location:
 
 def _pairs(listed: Iterable[Mapping[str, Any]] | None) -> dict[str, str]:
     return {tag["TagKey"]: tag["TagValues"][0] for tag in listed or ()}
-
-
-def _opt_ins(service: LakeFormation) -> Iterator[OptIn]:
-    for found in service.opt_ins():
-        for resource in resources_of(found["Resource"]):
-            yield OptIn(found["Principal"]["DataLakePrincipalIdentifier"], resource)
 
 
 def _is_tagged_outside(pair: tuple[str, str], service: LakeFormation, scope: Scope) -> bool:

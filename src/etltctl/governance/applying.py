@@ -10,8 +10,8 @@ from typing import Any
 from etltctl.catalog import Catalog
 from etltctl.errors import ServiceError
 from etltctl.governance.actual import SERVICE_LINKED, administrators
-from etltctl.governance.changes import Change
 from etltctl.governance.model import EVERYBODY, Resource
+from etltctl.governance.ordering import Change
 from etltctl.governance.shapes import filter_shape, joined_columns, resource_shape
 from etltctl.lakeformation import BATCH, LakeFormation, entry
 

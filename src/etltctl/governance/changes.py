@@ -1,63 +1,37 @@
-"""What must change for Lake Formation to hold what is desired: a pure function of two states and the scope.
-
-The order is such that nobody loses on the way what both states give: everything is added before anything is taken
-away, tags of columns and tables are set before those of their databases and taken off after them, and what hangs on
-a thing goes before it.
-"""
+"""What must change for Lake Formation to hold what is desired: a pure function of two states and the scope."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from etltctl.governance.model import Grant, Resource, Scope, State
+from etltctl.governance.model import Grant, Resource, Scope, State, effective_tags
+from etltctl.governance.ordering import Change, ordered
 
-PHASES = (
-    "settings", "register", "tags", "assign", "filters", "grants", "opt-ins",
-    "opt-outs", "revokes", "drop-filters", "unassign", "drop-tags",
-)  # fmt: skip
+Assigned = Mapping[Resource, Mapping[str, str]]
 DEPTH = {"database": 0, "table": 1, "column": 2}
 SIGNS = {"opt-outs": "-", "revokes": "-", "drop-filters": "-", "unassign": "-", "drop-tags": "-"}
-
-
-@dataclass(frozen=True)
-class Change:
-    """One thing to do: in which phase, to what (`key`), and with what (`value`); `text` says it to people."""
-
-    phase: str
-    sign: str
-    key: Any
-    value: Any
-    text: str
-
-    @property
-    def takes_away(self) -> bool:
-        """Whether somebody may lose something by it."""
-        return self.sign != "+"
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data, as printed by `-o json`."""
-        return {"phase": self.phase, "sign": self.sign, "what": self.text}
 
 
 def changes(desired: State, actual: State, scope: Scope) -> tuple[Change, ...]:
     """Every change from the actual to the desired state within the scope, in the order they must be made."""
     revocable = _revocable(desired, actual, scope)
+    held = _held_along(desired, actual, scope)
     found = [
         *_settings(desired, actual),
         *_locations(desired, actual),
         *_tags(desired, actual),
-        *_assignments(desired, actual),
+        *_assignments(desired, actual, held),
         *_filters(desired, actual),
         *_grants(_missing(desired, actual, revocable), "grants"),
         *_opt_ins(desired, actual, scope),
         *_grants(revocable, "revokes"),
         *_dropped_filters(desired, actual, scope, actual.grants - revocable),
-        *_unassigned(desired, actual, scope),
+        *_unassigned(desired, actual, scope, held),
         *_dropped_tags(desired, actual, scope),
     ]
-    return tuple(sorted(found, key=lambda change: PHASES.index(change.phase)))
+    return ordered(found, actual, scope)
 
 
 def _settings(desired: State, actual: State) -> Iterator[Change]:
@@ -120,24 +94,41 @@ def _dropped_tags(desired: State, actual: State, scope: Scope) -> Iterator[Chang
             )
 
 
-def _assignments(desired: State, actual: State) -> Iterator[Change]:
+def _assignments(desired: State, actual: State, held: Assigned) -> Iterator[Change]:
     """Columns and tables come before databases: what they keep must be their own before the database's changes."""
-    for resource in sorted(desired.assigned, key=lambda found: (-DEPTH[found.kind], found)):
-        now = actual.assigned.get(resource, {})
-        changed = {key: value for key, value in desired.assigned[resource].items() if now.get(key) != value}
+    for resource in sorted({*desired.assigned, *held}, key=lambda found: (-DEPTH[found.kind], found)):
+        own, now = actual.assigned.get(resource, {}), effective_tags(actual.assigned, resource)
+        wanted = desired.assigned.get(resource, {})
+        changed = {key: value for key, value in wanted.items() if own.get(key) != value}
+        changed |= held.get(resource, {})
         if changed:
             told = ", ".join(f"{key}={value}" for key, value in sorted(changed.items()))
-            sign = "~" if set(changed) & set(now) else "+"
+            sign = "~" if any(now.get(key, value) != value for key, value in changed.items()) else "+"
             yield Change("assign", sign, resource, tuple(sorted(changed.items())), f"{told} on {resource}")
 
 
-def _unassigned(desired: State, actual: State, scope: Scope) -> Iterator[Change]:
+def _held_along(desired: State, actual: State, scope: Scope) -> Assigned:
+    """Tags that a resource is to inherit but gets as its own for a while: where several of its tags change by more
+    than one call, they must change at one moment, or it has neither the old ones nor the new ones between."""
+    found = {}
+    for resource in {*desired.assigned, *actual.assigned}:
+        own, wanted = actual.assigned.get(resource, {}), desired.assigned.get(resource, {})
+        before, after = (effective_tags(state.assigned, resource) for state in (actual, desired))
+        changed = {key for key in scope.tag_keys & before.keys() & after.keys() if before[key] != after[key]}
+        is_own = {key for key in changed if own.get(key) != wanted.get(key)}
+        if scope.covers(resource) and is_own and len(changed) > 1 and not changed <= wanted.keys():
+            found[resource] = {key: after[key] for key in changed - wanted.keys()}
+    return found
+
+
+def _unassigned(desired: State, actual: State, scope: Scope, held: Assigned) -> Iterator[Change]:
     """Databases come before tables and columns: what has a tag of its own keeps it until what it inherits is right."""
-    for resource in sorted(actual.assigned, key=lambda found: (DEPTH[found.kind], found)):
+    for resource in sorted({*actual.assigned, *held}, key=lambda found: (DEPTH[found.kind], found)):
         wanted = desired.assigned.get(resource, {})
+        own = {**actual.assigned.get(resource, {}), **held.get(resource, {})}
         extra = {
             key: value
-            for key, value in actual.assigned[resource].items()
+            for key, value in own.items()
             if key in scope.tag_keys and key not in wanted and scope.covers(resource)
         }
         if extra:

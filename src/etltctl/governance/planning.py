@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from etltctl.aws import Aws, Identity
@@ -11,11 +11,12 @@ from etltctl.catalog import Catalog
 from etltctl.errors import BlockedError, ConfigurationError, UnverifiedError, UsageError
 from etltctl.governance.actual import Reading, read_catalog, read_state, with_tags_in_use
 from etltctl.governance.applying import Applier, require_changeable
-from etltctl.governance.changes import Change, changes
+from etltctl.governance.changes import changes
 from etltctl.governance.checking import problems, warnings
 from etltctl.governance.desired import desired_state, scope_of
 from etltctl.governance.model import State
 from etltctl.governance.needs import Finding, lacking
+from etltctl.governance.ordering import Change
 from etltctl.lakeformation import LakeFormation
 
 if TYPE_CHECKING:
@@ -93,28 +94,25 @@ class Governor:
 
     def plan(self) -> Plan:
         """The changes from actual to desired, and what to beware of."""
-        desired, reading = self.read()
-        found = changes(desired, reading.state, reading.scope)
-        return Plan(
-            found,
-            tuple(dict.fromkeys(warnings(self.settings, reading, desired, self.identity))),
-            tuple(lacking(self.settings, self.identity, desired, reading)),
-        )
+        return self._planned(*self.read())
 
-    def apply(self, on_change: Callable[[Change], None]) -> int:
-        """Makes the changes until none is left; returns how many were made. Raises UnverifiedError if some stay."""
+    def apply(self, consent: Consent, on_change: Callable[[Change], None]) -> int:
+        """Makes the changes until none is left; returns how many were made.
+
+        Raises BlockedError where a round finds what nobody agreed to, UnverifiedError if differences stay.
+        """
         applier = Applier(self.service, self.catalog, self.identity.principal, on_change)
         made = 0
         for _ in range(ROUNDS):
             desired, reading = self.read()
-            found = changes(desired, reading.state, reading.scope)
-            if not found:
+            planned = self._planned(desired, reading)
+            if not planned.changes:
                 return made
-            require_changeable(found, reading.state.locations)
-            applier.apply(found)
-            made += len(found)
-        desired, reading = self.read()
-        left = changes(desired, reading.state, reading.scope)
+            consent.require(planned, made)
+            require_changeable(planned.changes, reading.state.locations)
+            applier.apply(planned.changes)
+            made += len(planned.changes)
+        left = self.plan().changes
         if left:
             raise UnverifiedError(
                 f"Lake Formation accepted every change and still differs in {len(left)}",
@@ -122,6 +120,41 @@ class Governor:
                 first=left[0].text,
             )
         return made
+
+    def _planned(self, desired: State, reading: Reading) -> Plan:
+        return Plan(
+            changes(desired, reading.state, reading.scope),
+            tuple(dict.fromkeys(warnings(self.settings, reading, desired, self.identity))),
+            tuple(lacking(self.settings, self.identity, desired, reading)),
+        )
+
+
+@dataclass
+class Consent:
+    """What somebody agreed to. Whatever else takes away, or any change of a protected environment, is asked for."""
+
+    confirm: Callable[[Plan], bool]
+    is_protected: bool
+    agreed: set[tuple[str, str]] = field(default_factory=set)
+
+    def require(self, planned: Plan, made: int = 0) -> None:
+        """Asks about what the plan has beyond what was agreed to; raises BlockedError if the answer is no."""
+        new = {
+            (change.phase, change.text)
+            for change in planned.changes
+            if change.takes_away or self.is_protected
+        } - self.agreed
+        if not new:
+            return
+        if not self.confirm(planned):
+            count = "1 change" if made == 1 else f"{made} changes"
+            so_far = f"{count} made, then no more" if made else "nothing was changed"
+            why = "the plan takes something away" if planned.takes_away else "the environment is protected"
+            raise BlockedError(
+                f"{so_far}: {why} and nobody agreed to it",
+                hint="look at etltctl govern plan, then: etltctl govern apply --yes",
+            )
+        self.agreed |= new
 
 
 def plan(settings: Settings) -> Plan:
@@ -140,19 +173,14 @@ def apply(
 ) -> int:
     """Makes Lake Formation as the settings say and returns the number of changes made; 0 makes no write call.
 
-    `confirm` is asked where somebody may lose something or the environment is protected; BlockedError if it says no.
+    `confirm` is asked where somebody may lose something or the environment is protected, and again whenever Lake
+    Formation turns out to need what it did not agree to; BlockedError if it says no.
     Raises UnverifiedError if differences stay. What was done before an error stays done; a second run goes on.
     """
     governor = Governor.of(settings)
+    consent = Consent(confirm, settings.protected)
     planned = governor.plan()
     if not planned.changes:
         return 0
-    needs_consent = planned.takes_away or settings.protected
-    if needs_consent and not confirm(planned):
-        raise BlockedError(
-            "nothing was changed: the plan takes something away and nobody agreed to it"
-            if planned.takes_away
-            else "nothing was changed: the environment is protected and nobody agreed to it",
-            hint="look at etltctl govern plan, then: etltctl govern apply --yes",
-        )
-    return governor.apply(on_change)
+    consent.require(planned)
+    return governor.apply(consent, on_change)

@@ -10,11 +10,11 @@ from etltctl.aws import Aws, Identity
 from etltctl.catalog import Catalog
 from etltctl.errors import AccessError
 from etltctl.governance.access import TableView
-from etltctl.governance.actual import administrators, permissions_of, read_tags, table_view
+from etltctl.governance.actual import administrators, permissions_of, read_opt_ins, read_tags, table_view
 from etltctl.governance.desired import resource_of, scope_of
-from etltctl.governance.model import EVERYBODY, OptIn, Resource, State
+from etltctl.governance.model import EVERYBODY, Resource, State
 from etltctl.governance.needs import Finding, Need, all_needs, lacking_of, needs_of_step
-from etltctl.governance.shapes import grants_of, resources_of
+from etltctl.governance.shapes import grants_of
 from etltctl.lakeformation import LakeFormation
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ def _lacking(needs: Sequence[Need], settings: Settings, aws: Aws, identity: Iden
     principals = sorted({EVERYBODY, *(need.principal for need in governed)})
     listed = [row for name in principals for row in permissions_of(service, name)]
     opt_ins = (
-        _opt_ins(service) if not scope.hybrid.isdisjoint(found.database for found in wanted) else frozenset()
+        read_opt_ins(service)
+        if not scope.hybrid.isdisjoint(found.database for found in wanted)
+        else frozenset()
     )
     state = State(grants=grants_of(listed), opt_ins=opt_ins)
 
@@ -87,11 +89,3 @@ def _tables(wanted: Iterable[Resource], catalog: Catalog) -> dict[Resource, Tabl
     databases = sorted({resource.database for resource in wanted})
     views = [table_view(name, table) for name in databases for table in catalog.tables(name)]
     return {view.resource: view for view in views}
-
-
-def _opt_ins(service: LakeFormation) -> frozenset[OptIn]:
-    return frozenset(
-        OptIn(found["Principal"]["DataLakePrincipalIdentifier"], resource)
-        for found in service.opt_ins()
-        for resource in resources_of(found["Resource"])
-    )

@@ -37,8 +37,6 @@ def _provide_workgroup(workgroup: Mapping[str, Any], call: Call) -> None:
         "EnforceWorkGroupConfiguration": True,
         **({"BytesScannedCutoffPerQuery": cutoff} if cutoff else {}),
     }
-    if limit := workgroup.get("max_scan_bytes"):
-        configuration["BytesScannedCutoffPerQuery"] = limit
     asked = {"Name": workgroup["name"], "Configuration": configuration}
     _create(call, "AmazonAthena.CreateWorkGroup", asked, "InvalidRequestException")
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from etltctl.governance.changes import Change
 from etltctl.governance.model import (
     EVERYBODY,
     Grant,
@@ -25,6 +24,7 @@ from etltctl.governance.model import (
     table_of,
     without_inherited,
 )
+from etltctl.governance.ordering import Change
 
 MANAGED = ("analyst", "engineer", EVERYBODY)
 OTHERS = ("auditor",)
@@ -52,6 +52,11 @@ policies = [
     for key, vs in KEYS.items()
     for value in vs
 ] + [Resource("tables", (), (("foreign", ("x",)),))]
+policies += [
+    Resource("tables", (), (("audience", (audience,)), ("zone", (zone,))))
+    for audience in KEYS["audience"]
+    for zone in KEYS["zone"]
+]
 locations = [Resource("location", (name,)) for name in ("arn:gold", "arn:silver", "arn:else")]
 PERMITS = {
     "table": ("ALL", "SELECT", "INSERT", "DESCRIBE", "ALTER"), "tables": ("ALL", "SELECT", "DESCRIBE"),
@@ -105,7 +110,11 @@ def states(draw: st.DrawFn, *, desired: bool) -> State:
     filters = draw(
         st.dictionaries(
             st.sampled_from(FILTERS[:2] if desired else FILTERS),
-            st.builds(RowFilter, st.sampled_from(["", "key = 'a'"])),
+            st.builds(
+                RowFilter,
+                st.sampled_from(["", "key = 'a'"]),
+                excluded=st.sampled_from([(), ("lat",), ("lon",)]),
+            ),
         )
     )
     grants = frozenset(g for g in grants if g.resource.kind != "filter" or g.resource in filters)
@@ -153,6 +162,29 @@ def pairs(draw: st.DrawFn) -> tuple[State, State]:
     return replace(
         desired, grants=canonical(frozenset(grants)), assigned=without_inherited(assigned)
     ), existing
+
+
+@st.composite
+def retagged(draw: st.DrawFn) -> tuple[State, State]:
+    """A desired and an existing state of few things with many LF-tags, all of which may move at once."""
+    about = (database_of("gold"), *tables[:2], *columns[:2])
+    tags = {key: frozenset(values) for key, values in KEYS.items()}
+    named = (*(found for found in policies if found.kind == "tables"), tables[0], columns[0])
+
+    def one() -> State:
+        assigned = draw(st.fixed_dictionaries({}, optional=dict.fromkeys(about, _tags(KEYS))))
+        rows = st.builds(
+            Grant, st.sampled_from(MANAGED[:2] + OTHERS), st.sampled_from(named), st.just("SELECT")
+        )
+        return State(
+            tags=tags, assigned=without_inherited(assigned), grants=draw(st.frozensets(rows, max_size=5))
+        )
+
+    existing, desired = one(), one()
+    grants = frozenset(
+        found for found in desired.grants if found.principal in MANAGED and SCOPE.covers(found.resource)
+    )
+    return replace(desired, grants=grants), replace(existing, admins=frozenset({"engineer"}))
 
 
 def scope_of(existing: State) -> Scope:

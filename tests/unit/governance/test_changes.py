@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import example, given, settings
 from modelled import SCOPE, Service, canonical, pairs, scope_of
 
-from etltctl.governance.changes import PHASES, changes
+from etltctl.governance.changes import changes
 from etltctl.governance.model import (
     EVERYBODY,
     Grant,
@@ -18,6 +18,7 @@ from etltctl.governance.model import (
     effective_tags,
     table_of,
 )
+from etltctl.governance.ordering import PHASES
 
 ROUNDS = 4
 TAGS = {"zone": frozenset({"curated", "trusted"}), "audience": frozenset({"all", "named"})}
@@ -192,3 +193,12 @@ def test_a_table_keeps_the_tag_it_inherited_while_its_database_gets_another() ->
     assert [change.key for change in found] == [daily, gold]
     for change in found:
         service.make(change, see)
+
+
+def test_a_tag_in_place_of_one_that_is_inherited_takes_away_and_one_that_was_not_there_does_not() -> None:
+    gold, daily = database_of("gold"), table_of("gold", "daily")
+    all_of_it = State(tags=TAGS, assigned={gold: {"audience": "all"}})
+    named = State(tags=TAGS, assigned={gold: {"audience": "all"}, daily: {"audience": "named"}})
+    assert [(change.sign, change.takes_away) for change in changes(named, all_of_it, SCOPE)] == [("~", True)]
+    untagged = State(tags=TAGS, assigned={gold: {"audience": "all"}})
+    assert [change.sign for change in changes(untagged, State(tags=TAGS), SCOPE)] == ["+"]
