@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Thread
 from typing import Any
 
 import pytest
 from spoilt import MET_WITHIN_S, SpoiltLake
 
-from etltctl.pipeline import stop_step
+from etltctl.pipeline import run_step, stop_step
 
 pytestmark = pytest.mark.faults
 GLUE, SYNC = ("run-glue", "small", "--wait"), ("sync", "api")
@@ -99,17 +101,55 @@ def test_a_start_that_nobody_lists_may_have_gone_out_and_that_is_said(lake: Spoi
         assert (row["name"], row["remote run"], row["done"]) == ("small", "", says)
 
 
-def test_a_start_under_way_in_another_process_is_found_and_stopped_from_here(
-    slow: SpoiltLake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def here(slow: SpoiltLake, monkeypatch: pytest.MonkeyPatch) -> SpoiltLake:
+    """The lake, which this very process reaches."""
     monkeypatch.chdir(slow.folder)
     for name, value in slow.json("local", "up")["environ"].items():
         monkeypatch.setenv(name, value)
-    with held(slow, "StartJobRun", "after", *GLUE, "--run-id", "cut-off-task"):
+    return slow
+
+
+class TerminatedError(BaseException):
+    """As a scheduler raises it in the task that it ends."""
+
+
+def test_a_start_that_a_scheduler_cuts_off_is_stopped_once(here: SpoiltLake) -> None:
+    """A signal handler calls the task's `on_kill`, and then ends the task by an exception."""
+
+    def on_signal(*_: object) -> None:
+        stop_step("glue:small", run_id="cut-off-once", by="Airflow")
+        raise TerminatedError
+
+    def end_when_met() -> None:
+        while not here.met():
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, on_signal)
+    here.spoil({"call": "StartJobRun", "hold": "after"})
+    scheduler = Thread(target=end_when_met, daemon=True)
+    scheduler.start()
+    try:
+        with pytest.raises(TerminatedError):
+            run_step("small", "glue:small", run_id="cut-off-once")
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    here.spoil()
+    told = [e for e in here.events("cut-off-once") if e["type"].startswith("remote.")]
+    assert [e["type"] for e in told] == [
+        "remote.intended", "remote.adopted", "remote.stopping", "remote.stopped",
+    ]  # fmt: skip
+    assert told[-1]["stopped_by"] == "Airflow"
+    assert glue_states(here, "cut-off-once") == ["STOPPED"]
+
+
+def test_a_start_under_way_in_another_process_is_found_and_stopped_from_here(here: SpoiltLake) -> None:
+    with held(here, "StartJobRun", "after", *GLUE, "--run-id", "cut-off-task"):
         found = stop_step("glue:small", run_id="cut-off-task", by="a test")
         assert found is not None
-    assert glue_states(slow, "cut-off-task") == ["STOPPED"]
-    with held(slow, "StartJobRun", "after", *GLUE, "--run-id", "cut-off-cancelled"):
-        (row,) = slow.json("runs", "cancel", "cut-off-cancelled")["rows"]
+    assert glue_states(here, "cut-off-task") == ["STOPPED"]
+    with held(here, "StartJobRun", "after", *GLUE, "--run-id", "cut-off-cancelled"):
+        (row,) = here.json("runs", "cancel", "cut-off-cancelled")["rows"]
         assert row["done"] == "stopped"
-    assert glue_states(slow, "cut-off-cancelled") == ["STOPPED"]
+    assert glue_states(here, "cut-off-cancelled") == ["STOPPED"]

@@ -76,8 +76,8 @@ class Ledger:
         self._tell(event)
 
     def catch_up(self) -> None:
-        """Reads what others have written since."""
-        with self._lock:
+        """Reads what others have written since, where that can be read."""
+        with self._lock, suppress(EtltctlError):
             self._follow(self.store.read(self.run_id))
 
     def _follow(self, text: str) -> None:

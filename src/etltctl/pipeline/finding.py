@@ -48,6 +48,7 @@ def starting(work: Work) -> Iterator[None]:
         if not is_interrupt(interrupt):
             raise
         try:
+            work.ledger.catch_up()  # a scheduler's `on_kill` may have found and stopped it a moment ago
             found = find_remote(work.ledger, work.step, work.services)
         except EtltctlError as error:
             _tell_open(work.ledger, work.step, error.message)

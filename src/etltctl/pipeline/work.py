@@ -6,7 +6,7 @@ import os
 import pwd
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar, cast
 
@@ -192,8 +192,7 @@ class Work:
 
 def decided_before(ledger: Ledger, step: str, run: Run) -> Event | None:
     """The stop or the detachment of the run that is on record, by whomever, since it was last started or adopted."""
-    with suppress(EtltctlError):
-        ledger.catch_up()
+    ledger.catch_up()
     newest = ledger.last(step, "remote.stopping", "remote.detached", "remote.started", "remote.adopted")
     decided = newest is not None and newest["type"] in {"remote.stopping", "remote.detached"}
     return newest if newest is not None and decided and newest["remote_id"] == run.id else None
