@@ -321,6 +321,19 @@ def test_what_was_agreed_to_is_not_asked_for_again_and_what_comes_beside_it_is(l
     ]
 
 
+def test_who_reads_before_and_after_reads_at_every_moment_of_an_apply(lake: GovernedLake) -> None:
+    """Through a tag before, by name after it has got another."""
+    tags = '[governance.tags]\naudience = ["everyone", "named"]\n[governance.assign]\n'
+    through_tag = grant("role:analyst", 'tags = { audience = ["everyone"] }', "SELECT")
+    by_name = grant("role:analyst", 'table = "gold.weather_daily"', "SELECT")
+    lake.apply(f'{tags}"gold.weather_daily" = {{ audience = "everyone" }}\n{through_tag}')
+    settings = lake.settings(f'{tags}"gold.weather_daily" = {{ audience = "named" }}\n{by_name}')
+    counts: list[int] = []
+    apply(settings, confirm=lambda plan: True, on_change=lambda change: counts.append(len(seen(lake))))
+    assert counts == [5, 5, 5]
+    lake.apply("[governance.tags]\naudience = []\n")
+
+
 def test_tags_of_others_and_grants_of_others_stay(lake: GovernedLake) -> None:
     formation = lake.client("lakeformation")
     lake.client("iam").create_role(RoleName="outsider", AssumeRolePolicyDocument="{}")

@@ -108,8 +108,10 @@ def _assignments(desired: State, actual: State, held: Assigned) -> Iterator[Chan
 
 
 def _held_along(desired: State, actual: State, scope: Scope) -> Assigned:
-    """Tags that a resource is to inherit but gets as its own for a while: where several of its tags change by more
-    than one call, they must change at one moment, or it has neither the old ones nor the new ones between."""
+    """Tags that a resource is to inherit but gets as its own for a while.
+
+    Several that change by more than one call must change at one moment: else it has neither the old nor the new ones.
+    """
     found = {}
     for resource in {*desired.assigned, *actual.assigned}:
         own, wanted = actual.assigned.get(resource, {}), desired.assigned.get(resource, {})

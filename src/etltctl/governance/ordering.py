@@ -96,7 +96,7 @@ def _waits(change: Change, others: Sequence[Change]) -> bool:
                 if other.sign == "+"
             )
         case "opt-ins":
-            return any(other.phase in ADDS for other in others)
+            return any(other.phase in ADDS | {"unassign"} for other in others)
         case "opt-outs":
             return any(other.phase == "opt-ins" for other in others)
         case "revokes" if change.key[0] == EVERYBODY:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import islice, permutations
 
 from hypothesis import assume, example, given, settings
@@ -13,6 +14,7 @@ from etltctl.governance.changes import changes
 from etltctl.governance.model import (
     EVERYBODY,
     Grant,
+    OptIn,
     Resource,
     RowFilter,
     State,
@@ -177,3 +179,13 @@ def test_nobody_is_shown_on_the_way_what_neither_state_shows() -> None:
         seen = way(desired, existing)
         for now in seen:
             assert now <= seen[0] | seen[-1]
+
+
+def test_who_opts_in_finds_the_tags_that_its_grants_ask_for() -> None:
+    silver, raw = database_of("silver"), table_of("silver", "raw")
+    everybody = frozenset({Grant(EVERYBODY, raw, "ALL")})
+    existing = governed({silver: {"zone": "curated"}, raw: {"zone": "trusted"}}, everybody)
+    desired = governed({silver: {"zone": "curated"}}, reading(tagged(zone="curated")))
+    desired = replace(desired, opt_ins=frozenset({OptIn("analyst", silver)}))
+    phases = [change.phase for change in changes(desired, existing, SCOPE)]
+    assert phases == ["grants", "unassign", "opt-ins"]
