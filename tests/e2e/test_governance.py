@@ -58,7 +58,7 @@ def governed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
         for (layer, table), columns in TABLES.items():
             body = io.BytesIO()
             pq.write_table(pa.table(columns), body)
-            for name, content in (("part-0.parquet", body.getvalue()), ("_SUCCESS", b"")):
+            for name, content in (("part-0.parquet", body.getvalue()), ("_PUBLISHED", b"")):
                 client.put_object(Bucket=f"pi-m3-{layer}", Key=f"{table}/v=1/{name}", Body=content)
         place.run("athena", "refresh", *(f"{layer}.{table}" for layer, table in TABLES))
         aws(url, "iam").create_role(RoleName="visitor", AssumeRolePolicyDocument="{}")

@@ -85,7 +85,7 @@ class GovernedLake:
         layer, _, name = table.partition(".")
         body = io.BytesIO()
         pq.write_table(pa.table(columns), body)
-        for file, content in (("part-0.parquet", body.getvalue()), ("_SUCCESS", b"")):
+        for file, content in (("part-0.parquet", body.getvalue()), ("_PUBLISHED", b"")):
             self.client("s3").put_object(Bucket=f"pi-m3-{layer}", Key=f"{name}/v=1/{file}", Body=content)
         refresh([table], self.settings(""))
 
