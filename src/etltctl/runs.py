@@ -43,6 +43,11 @@ class Run:
         return self.states.get(self.word, State.RUNNING)
 
     @property
+    def began(self) -> datetime | None:
+        """When it began, where the service tells."""
+        return None
+
+    @property
     def is_known(self) -> bool:
         """Whether `word` is one of the service's documented states."""
         return self.word in self.states
@@ -67,6 +72,11 @@ class SyncJob(Run):
     bytes: int | None = None
     duration_s: float | None = None
     created: datetime | None = None
+
+    @property
+    def began(self) -> datetime | None:
+        """When Airbyte made the job."""
+        return self.created
 
 
 @dataclass(frozen=True)
@@ -94,6 +104,11 @@ class JobRun(Run):
     started: datetime | None = None
     ended: datetime | None = None
     log_group: str = "/aws-glue/jobs"
+
+    @property
+    def began(self) -> datetime | None:
+        """When Glue was asked for it."""
+        return self.started
 
     @property
     def duration_s(self) -> float | None:

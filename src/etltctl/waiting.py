@@ -79,7 +79,8 @@ class Waiter:
     Where it is known how long such runs took before (`expected`), looks come where the end is likely
     (`etltctl.schedule`). Where nothing is known, looks begin `first_look` apart and grow by `growth` up to `longest`,
     so short runs are noticed at once and long ones cost few calls. `look_within` shortens the pause after what was
-    seen, for who must not be late; `waited` is how long another process waited before, as part of the same wait.
+    seen, for who must not be late; `waited` is how long another process waited before, as part of the same wait, and
+    `ran` how long the run had gone on by then, which counts for when its end is likely and not for the deadline.
     Looks that fail do not fail the run: they are tolerated for `patience`, because a throttled or unreachable API, or
     a token that has expired, says nothing about the work.
     """
@@ -92,6 +93,7 @@ class Waiter:
     patience: float = 300.0
     together: float = 1.0
     waited: float = 0.0
+    ran: float = 0.0
     look_within: Callable[[Any], float] | None = None
     clock: Callable[[], float] = field(default_factory=lambda: _time().clock)
     sleep: Callable[[float], None] = field(default_factory=lambda: _time().sleep)
@@ -193,7 +195,8 @@ class Waiter:
         started = self.clock() - self.waited
         failing_since: float | None = None
         was_seen = False
-        pauses = self._pauses(lambda: self.clock() - started)
+        began = started - max(self.ran - self.waited, 0.0)
+        pauses = self._pauses(lambda: self.clock() - began)
         while run.state is State.RUNNING:
             left = started + self.timeout - self.clock()
             if left <= 0:
@@ -214,7 +217,7 @@ class Waiter:
         return run
 
     def _pauses(self, elapsed: Callable[[], float]) -> Generator[float, None, None]:
-        """How long to sleep before each look."""
+        """How long to sleep before each look at a run that has gone on so long."""
         if len(self.expected) >= LEARNS_FROM:
             planned = schedule(tuple(self.expected))
             for at in planned.looks:

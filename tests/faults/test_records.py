@@ -205,6 +205,17 @@ def test_one_job_of_a_run_is_taken_up_without_waiting_too(lake: SpoiltLake) -> N
     assert lake.starts("unwaited")["glue"] == 1
 
 
+def test_a_start_that_is_not_waited_for_and_fails_is_on_record(lake: SpoiltLake) -> None:
+    refused = {"status": 400, "body": {"__type": "InvalidInputException", "message": "as wished"}}
+    lake.spoil({"call": "StartJobRun", "refuse": refused})
+    lake.run("run-glue", "small", "--run-id", "unwaited-failed", code=1)
+    ended = of_type(lake, "unwaited-failed", "step.finished", "run.finished")
+    assert [event["outcome"] for event in ended] == ["failed", "failed"]
+    assert "as wished" in ended[0]["error"]
+    (shown,) = [r for r in lake.json("runs", "list")["rows"] if r["run"] == "unwaited-failed"]
+    assert shown["outcome"] == "failed"
+
+
 def test_a_run_of_one_thing_is_not_taken_up_as_a_run_of_another(lake: SpoiltLake) -> None:
     done = lake.run("run", "api", "--run-id", "undisturbed", code=2)
     assert "run undisturbed is a run of small, not of api" in done.stderr

@@ -134,6 +134,28 @@ def test_a_time_limit_in_mid_wait_follows_the_stop_policy(
     assert told in [event["type"] for event in here.events(f"limit-{policy}")]
 
 
+@pytest.mark.parametrize(("policy", "told"), [("stop", "remote.stopped"), ("detach", "remote.detached")])
+def test_what_was_decided_of_a_run_first_stays(
+    here: SpoiltLake, monkeypatch: pytest.MonkeyPatch, policy: str, told: str
+) -> None:
+    """A scheduler that marks a task failed calls its `on_kill`, and then ends the wait by an exception of its own."""
+    run_id = f"decided-{policy}"
+
+    def on_kill(event: Any) -> None:
+        if event["type"] == "step.progress":
+            stop_step("glue:small", run_id=run_id, by="Airflow", detach=policy == "detach")
+            raise OutOfTimeError
+
+    monkeypatch.setenv("ETLTCTL__AIRFLOW__ON_KILL", policy)
+    with slow_job(here, 4.0):
+        with pytest.raises(DetachedError if policy == "detach" else OutOfTimeError):
+            run_step("small", "glue:small", run_id=run_id, on_event=on_kill)
+        assert stop_step("glue:small", run_id=run_id, by="a second one") is None
+    decisions = [e for e in here.events(run_id) if e["type"] in {"remote.stopped", "remote.detached"}]
+    assert [(e["type"], e.get("stopped_by", e.get("detached_by"))) for e in decisions] == [(told, "Airflow")]
+    assert here.events(run_id)[-1]["outcome"] == ("detached" if policy == "detach" else "interrupted")
+
+
 def test_nothing_is_stopped_where_nothing_of_ours_runs(here: SpoiltLake) -> None:
     assert stop_step("glue:small", run_id="never-began", by="a test") is None
     in_two("glue:small", "over")
@@ -147,9 +169,31 @@ def test_a_sync_that_somebody_else_started_is_not_stopped_by_any_try(here: Spoil
         guest = start_step("small", "sync:api", run_id="guest")
         assert (guest.verb, guest.remote_id, guest.is_ours) == ("adopted", owner.remote_id, False)
         assert stop_step("sync:api", run_id="guest", by="a test") is None
+    (row,) = here.json("runs", "cancel", "guest")["rows"]
+    assert (row["remote run"], row["done"]) == (owner.remote_id, "goes on: somebody else started it")
     assert here.met() == 1
     asyncio.run(wait_for_step(owner))
     assert finish_step(owner)["rows"] > 0
+
+
+@pytest.mark.parametrize(
+    "is_lost", [True, False], ids=["the answer to its start was lost", "another's is in its way"]
+)
+def test_whose_a_sync_is_is_told_by_where_it_was_found(here: SpoiltLake, is_lost: bool) -> None:
+    """A first try's own job was cancelled; the second try's is found, or somebody else's is in its way."""
+    run_id, slow = f"whose-{is_lost}", {"call": "GET /sample*", "delay": 8}
+    here.spoil(slow)
+    first = start_step("small", "sync:api", run_id=run_id)
+    assert stop_step("sync:api", run_id=run_id, by="a test") is not None
+    here.spoil(slow, {"call": "POST /jobs", "lose": True})
+    if not is_lost:
+        here.spoil(slow)
+        start_step("small", "sync:api", run_id=f"{run_id}-owner")
+    begun = start_step("small", "sync:api", run_id=run_id)
+    assert (begun.verb, begun.is_ours) == ("adopted", is_lost)
+    assert begun.remote_id != first.remote_id
+    assert (stop_step("sync:api", run_id=run_id, by="a test") is not None) is is_lost
+    stop_step("sync:api", run_id=f"{run_id}-owner", by="a test")
 
 
 def test_a_wait_that_took_too_long_elsewhere_is_over_here(here: SpoiltLake) -> None:

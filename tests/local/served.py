@@ -18,6 +18,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from etltctl.glue import RUN_KEY
+
 START_S = 15.0
 
 
@@ -76,6 +78,20 @@ def serve(state: Path, *arguments: str) -> Iterator[Served]:
     finally:
         process.terminate()
         process.wait(START_S)
+
+
+def remember_runs(state: Path, job: str, number: int, seconds: float) -> None:
+    """Makes the server of this state, once it starts, remember so many runs of the job, a minute apart."""
+    folder = state / "glue" / "runs"
+    folder.mkdir(parents=True, exist_ok=True)
+    for nth in range(number):
+        began = time.time() - 60 * (number - nth) - seconds
+        record = {
+            "Id": f"jr_{nth:04}", "JobName": job, "JobRunState": "SUCCEEDED", "Attempt": 0,
+            "StartedOn": began, "CompletedOn": began + seconds, "ExecutionTime": seconds,
+            "Arguments": {RUN_KEY: f"key-{nth}"},
+        }  # fmt: skip
+        (folder / f"jr_{nth:04}.json").write_text(json.dumps(record))
 
 
 def wait_until(is_so: Any, seconds: float = START_S) -> None:

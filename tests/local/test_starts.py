@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import socket
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
-from served import Served, serve
+from served import Served, remember_runs, serve
 
 from etltctl.airbyte import Airbyte
 from etltctl.aws import Aws
 from etltctl.errors import ConfigurationError, OutcomeUnknownError, ServiceError, UnreachableError
-from etltctl.glue import RUN_KEY, Glue
+from etltctl.glue import Glue
 from etltctl.logs import Logs
 from etltctl.runs import State, SyncJob, Verb
 from etltctl.waiting import Waiter
@@ -33,15 +31,7 @@ API = {
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server that remembers hundreds of earlier runs of the job `often`."""
     state = tmp_path_factory.mktemp("state")
-    (state / "glue" / "runs").mkdir(parents=True)
-    for number in range(OLDER_RUNS):
-        began = time.time() - 60 * (OLDER_RUNS - number)
-        record = {
-            "Id": f"jr_{number:04}", "JobName": "often", "JobRunState": "SUCCEEDED", "Attempt": 0,
-            "StartedOn": began, "CompletedOn": began + 30, "ExecutionTime": 30,
-            "Arguments": {RUN_KEY: f"key-{number}"},
-        }  # fmt: skip
-        (state / "glue" / "runs" / f"jr_{number:04}.json").write_text(json.dumps(record))
+    remember_runs(state, "often", OLDER_RUNS, 30)
     with serve(state, "--keep") as served:
         yield served
 
@@ -84,7 +74,7 @@ def airbyte(server: Served, told: dict[str, Any]) -> Airbyte:
 
 @pytest.fixture
 def sync(airbyte: Airbyte, told: dict[str, Any]) -> Iterator[Callable[[], tuple[Verb, SyncJob]]]:
-    yield lambda: airbyte.start_or_adopt(told["connections"]["api"], "api")
+    yield lambda: airbyte.start_or_adopt(told["connections"]["api"], "api")[:2]
     for job in airbyte.jobs(told["connections"]["api"], "api"):
         if job.state is State.RUNNING:
             QUICK.wait(job, partial(airbyte.look_at, job.id, "api"))
@@ -193,7 +183,7 @@ def test_a_wait_survives_trouble_with_names(
     signed = told["airbyte"]
     url = f"http://localhost:{server.port}/airbyte/v1"
     there = Airbyte(url, signed["client_id"], signed["client_secret"], search=QUICK)
-    _, job = there.start_or_adopt(told["connections"]["api"], "api")
+    _, job, _ = there.start_or_adopt(told["connections"]["api"], "api")
     afresh = Airbyte(url, signed["client_id"], signed["client_secret"], search=QUICK)
     failed = name_trouble(monkeypatch, times=2)
     ended = Waiter(timeout=30.0).wait(job, partial(afresh.look_at, job.id, "api"))
@@ -206,7 +196,7 @@ def test_a_post_slower_than_our_patience_is_not_sent_again(
     connection = told["connections"]["api"]
     before = {job.id for job in airbyte.jobs(connection, "api", limit=20)}
     spoil({"call": "POST /jobs", "hold": "after"})
-    verb, job = replace(airbyte, start_timeout=0.5).start_or_adopt(connection, "api")
+    verb, job, _ = replace(airbyte, start_timeout=0.5).start_or_adopt(connection, "api")
     made = {job.id for job in airbyte.jobs(connection, "api", limit=20)} - before
     assert (verb, made) == (Verb.ADOPTED, {job.id})
 

@@ -230,7 +230,7 @@ def test_a_run_that_refreshes_can_be_cancelled(site: Site, settings: Settings) -
     ledger.append("remote.started", "tableau:weather", remote_id="job-5", service="Tableau", state="Pending")
     site.job_words = ["InProgress"]
     events = [{"run_id": "r2", "step": "tableau:weather", "type": "remote.started", "remote_id": "job-5"}]
-    assert [run.word for run in cancel_run(events, settings)] == ["InProgress"]
+    assert [one.run.word for one in cancel_run(events, settings)] == ["InProgress"]
     assert site.cancelled == ["job-5"]
 
 

@@ -61,8 +61,8 @@ def server():
 def test_a_start_is_posted_once_with_a_bearer_token(airbyte: Airbyte, server: respx.Router) -> None:
     server.get("/jobs").respond(json={"data": []})
     start = server.post("/jobs").respond(json=job(7, "pending"))
-    verb, run = airbyte.start_or_adopt(CONNECTION, "mongodb")
-    assert (verb, run.id, run.word) == (Verb.STARTED, "7", "pending")
+    verb, run, is_ours = airbyte.start_or_adopt(CONNECTION, "mongodb")
+    assert (verb, run.id, run.word, is_ours) == (Verb.STARTED, "7", "pending", True)
     assert start.call_count == 1
     assert start.calls[0].request.headers["Authorization"] == "Bearer t"
     assert json.loads(start.calls[0].request.content) == {"connectionId": CONNECTION, "jobType": "sync"}
@@ -75,8 +75,8 @@ def test_a_lost_answer_is_not_resent_but_the_new_job_adopted(airbyte: Airbyte, s
         httpx.Response(200, json={"data": [job(7, "running"), job(6, "succeeded")]}),
     ]
     start = server.post("/jobs").mock(side_effect=httpx.ReadTimeout("slow"))
-    verb, run = airbyte.start_or_adopt(CONNECTION, "mongodb")
-    assert (verb, run.id) == (Verb.ADOPTED, "7")
+    verb, run, is_ours = airbyte.start_or_adopt(CONNECTION, "mongodb")
+    assert (verb, run.id, is_ours) == (Verb.ADOPTED, "7", True)
     assert start.call_count == 1
 
 
@@ -92,8 +92,16 @@ def test_a_lost_answer_without_a_new_job_is_an_error_of_its_own(
 def test_a_sync_that_already_runs_is_adopted(airbyte: Airbyte, server: respx.Router) -> None:
     server.get("/jobs").respond(json={"data": [job(5, "running")]})
     server.post("/jobs").respond(409, json=TRY_AGAIN)
-    verb, run = airbyte.start_or_adopt(CONNECTION, "mongodb")
-    assert (verb, run.id) == (Verb.ADOPTED, "5")
+    verb, run, is_ours = airbyte.start_or_adopt(CONNECTION, "mongodb")
+    assert (verb, run.id, is_ours) == (Verb.ADOPTED, "5", False)
+
+
+def test_a_sync_in_the_way_of_a_second_try_is_somebody_else_s(airbyte: Airbyte, server: respx.Router) -> None:
+    server.get("/jobs/10").respond(json=job(10, "failed"))
+    server.get("/jobs").respond(json={"data": [job(11, "running"), job(10, "failed")]})
+    server.post("/jobs").respond(409, json=TRY_AGAIN)
+    verb, run, is_ours = airbyte.start_or_adopt(CONNECTION, "mongodb", known_job="10")
+    assert (verb, run.id, is_ours) == (Verb.ADOPTED, "11", False)
 
 
 def test_another_conflict_is_not_mistaken_for_a_running_sync(airbyte: Airbyte, server: respx.Router) -> None:
@@ -125,7 +133,7 @@ def test_a_job_begun_by_a_try_that_never_told_is_found(
 ) -> None:
     server.get("/jobs").respond(json={"data": [job(5, status), job(4, "succeeded")]})
     server.post("/jobs").respond(json=job(6, "pending"))
-    assert airbyte.start_or_adopt(CONNECTION, "mongodb", newest_before=4)[0] is verb
+    assert airbyte.start_or_adopt(CONNECTION, "mongodb", newest_before=4)[::2] == (verb, True)
     assert airbyte.start_or_adopt(CONNECTION, "mongodb", newest_before=5)[0] is Verb.STARTED
 
 

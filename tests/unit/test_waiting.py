@@ -268,6 +268,23 @@ def test_what_another_process_waited_counts() -> None:
     assert time.now == 50.0
 
 
+def test_a_run_that_had_gone_on_before_the_wait_is_looked_at_when_its_end_is_likely() -> None:
+    """Nine of ten minutes are over when it is adopted; the deadline is this wait's own all the same."""
+    time = VirtualTime()
+
+    def look() -> Run:
+        return run("SUCCEEDED" if time.now >= 612 - 540 else "RUNNING")
+
+    history = (590.0, 595.0, 600.0, 605.0, 610.0)
+    time.waiter(ran=540.0, expected=history).wait(run("RUNNING"), look)  # type: ignore[call-arg]
+    assert time.now - (612 - 540) < 5.0
+    assert len(time.slept) <= 30
+    time = VirtualTime()
+    with pytest.raises(WaitTimeoutError):
+        time.waiter(timeout=100.0, ran=540.0).wait(run("RUNNING"), lambda: run("RUNNING"))
+    assert time.now == 100.0
+
+
 @pytest.mark.parametrize("spread", [0.02, 0.05])
 def test_looks_cost_little_more_than_the_least_there_can_be(spread: float) -> None:
     """Calls × delay over runs the schedule has not seen, held against the bound that no such policy can beat."""

@@ -56,29 +56,29 @@ class Airbyte:
         known_job: str = "",
         newest_before: int | None = None,
         before_start: Callable[[int], None] | None = None,
-    ) -> tuple[Verb, SyncJob]:
-        """The sync of this connection that belongs to the caller: found, or started once.
+    ) -> tuple[Verb, SyncJob, bool]:
+        """The sync of this connection that belongs to the caller, found or started once; and whether it is its own.
 
         `known_job` is the job an earlier try of the same run started; `newest_before` what was the newest job when
         an earlier try was about to start one and never told. Such a job still running is adopted, succeeded it is
         reused, failed a new one starts. `before_start` is told the newest job id before the POST. A sync that
-        somebody else already runs is adopted. Raises OutcomeUnknownError if the answer to the start was lost and
-        no new job shows up.
+        somebody else already runs is adopted, and not the caller's own. Raises OutcomeUnknownError if the answer to the
+        start was lost and no new job shows up.
         """
         ours = self._ours(connection_id, name, known_job, newest_before)
         if ours is not None and ours.state is not State.FAILED:
-            return (Verb.ADOPTED if ours.state is State.RUNNING else Verb.REUSED), ours
+            return (Verb.ADOPTED if ours.state is State.RUNNING else Verb.REUSED), ours, True
         deadline = self.search.clock() + self.search.timeout
         while True:
             newest = max((int(job.id) for job in self.jobs(connection_id, name, limit=1)), default=0)
             if before_start:
                 before_start(newest)
             try:
-                return Verb.STARTED, self.start(connection_id, name)
+                return Verb.STARTED, self.start(connection_id, name), True
             except ServiceError as error:
                 found = self._after_refusal(connection_id, name, newest, error)
                 if found is not None:
-                    return Verb.ADOPTED, found
+                    return Verb.ADOPTED, found, error.is_open  # else it was there before, in the start's way
                 if self.search.clock() >= deadline:
                     raise
                 self.search.sleep(PAUSES_S[error.code])

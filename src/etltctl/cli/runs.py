@@ -99,17 +99,14 @@ def cancel(
     run_id: RunName = "",
     reason: Annotated[str, typer.Option("--reason", help="Why, for the record.")] = "",
 ) -> None:
-    """Stop what the run still has running remotely."""
+    """Stop what the run still has running remotely; what somebody else started goes on."""
     from etltctl.history import find_run
     from etltctl.pipeline import cancel_run
 
     session: Session = context.obj
     with session.connected() as settings:
-        found = cancel_run(find_run(settings, run_id), settings, reason)
-    rows = [
-        (run.service, run.name, run.id, run.word, "stopped" if run.state == "running" else "")
-        for run in found
-    ]
+        cancelled = cancel_run(find_run(settings, run_id), settings, reason)
+    rows = [(one.run.service, one.run.name, one.run.id, one.run.word, one.done) for one in cancelled]
     session.console.rows("etltctl.runs-cancel/1", ("service", "name", "remote run", "found", "done"), rows)
 
 

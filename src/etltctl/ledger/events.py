@@ -75,6 +75,11 @@ class Ledger:
             self._events.append(event)
         self._tell(event)
 
+    def catch_up(self) -> None:
+        """Reads what others have written since."""
+        with self._lock:
+            self._follow(self.store.read(self.run_id))
+
     def _follow(self, text: str) -> None:
         """Knows what others have written since: who cancels a run does so from another process."""
         if len(text) != self._read:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from etltctl.errors import DetachedError, UnverifiedError, UsageError
-from etltctl.runs import Verb
+from etltctl.runs import Run, Verb
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -105,6 +105,11 @@ class PipelineResult:
 def now() -> float:
     """Seconds since 1970, which mean the same in every process."""
     return datetime.now(UTC).timestamp()
+
+
+def ran_s(run: Run) -> float:
+    """How long the run has gone on, in seconds, by the service's word for its start; 0 where there is none."""
+    return max(now() - run.began.timestamp(), 0.0) if run.began else 0.0
 
 
 def steps(pipeline: str, settings: Settings) -> list[Step]:

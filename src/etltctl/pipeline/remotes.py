@@ -70,8 +70,9 @@ class GlueRemote:
 
     def successor(self, ended: Run) -> JobRun | None:
         """The retry that Glue itself made of a failed run."""
-        failed = ended.state is State.FAILED
-        return self.services.glue.retry_of(JobRun(ended.id, self.job, ended.word)) if failed else None
+        if isinstance(ended, JobRun) and ended.state is State.FAILED:
+            return self.services.glue.retry_of(ended)
+        return None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from etltctl.errors import UsageError
 from etltctl.ledger import Event, Ledger
-from etltctl.pipeline.jobs import start_glue
 from etltctl.pipeline.model import (
     PipelineResult,
     Step,
@@ -21,11 +20,9 @@ from etltctl.pipeline.model import (
     safe_run_id,
     steps,
 )
-from etltctl.pipeline.permitting import require_access
 from etltctl.pipeline.refreshing import refresh_tables, table_facts
-from etltctl.pipeline.remotes import remote_of
 from etltctl.pipeline.services import Services
-from etltctl.pipeline.stepping import plan, run_recorded
+from etltctl.pipeline.stepping import begin, run_recorded
 from etltctl.pipeline.wishes import Wish
 from etltctl.pipeline.work import Work
 
@@ -65,13 +62,10 @@ def start_job(step: Step, settings: Settings, wish: Wish | None = None) -> StepR
     with driven(services, wish, step.name) as ledger:
         if not ledger.pipeline:
             record_begin(ledger, step.name, [step])
-        work = _work(ledger.pipeline, step, services, ledger, wish)
-        plan(work, wish)
-        require_access(work)
-        found = start_glue(work)
-        run = found.run
-        work.record_start(found, remote_of(step, services, run.id))
-    return StepResult(str(step), found.verb, run.id, facts={"run_id": ledger.run_id, "state": run.word})
+        with failure_ends(ledger):
+            begun, run = begin(_work(ledger.pipeline, step, services, ledger, wish), wish)
+    facts = {"run_id": ledger.run_id, "state": run.word if run else ""}
+    return StepResult(str(step), begun.verb, begun.remote_id, facts=facts)
 
 
 def take_up(events: Sequence[Event], settings: Settings, wish: Wish | None = None) -> PipelineResult:
@@ -132,6 +126,16 @@ def driven(services: Services, wish: Wish, name: str) -> Iterator[Ledger]:
 
 def record_begin(ledger: Ledger, name: str, walk: Sequence[Step]) -> None:
     ledger.append("run.started", pipeline=name, steps=[str(step) for step in walk])
+
+
+@contextmanager
+def failure_ends(ledger: Ledger) -> Iterator[None]:
+    """Puts on record that the run, or this try of it, has ended if it ends in an error or an interrupt."""
+    try:
+        yield
+    except BaseException as error:
+        ledger.note("run.finished", outcome=outcome_of(error), seconds=ledger.seconds)
+        raise
 
 
 @contextmanager

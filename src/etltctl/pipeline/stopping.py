@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from etltctl.ledger import Event, Ledger
@@ -16,18 +17,30 @@ if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 
-def cancel_run(events: Sequence[Event], settings: Settings, reason: str = "") -> list[Run]:
-    """Stops what the run these events tell of still has running; returns each remote run as it was found.
+@dataclass(frozen=True)
+class Cancelled:
+    """A remote run of a cancelled run, as it was found, and what was done about it."""
+
+    run: Run
+    done: str
+
+
+def cancel_run(events: Sequence[Event], settings: Settings, reason: str = "") -> list[Cancelled]:
+    """Stops what the run these events tell of still has running; what somebody else started goes on.
 
     The process that drives the run, if there is one, sees its remote run end and fails.
     """
     services = Services(settings)
     ledger = Ledger(services.store, str(events[0]["run_id"]), settings.env)
-    found: list[Run] = []
+    foreign = {event["remote_id"] for event in events if event.get("ours") is False}
+    cancelled = []
     for step, remote_id in remote_runs(events):
         remote = remote_of(step, services, remote_id)
-        run = remote.look()
-        found.append(run)
-        if run.state is State.RUNNING:
+        run, done = remote.look(), ""
+        if run.state is State.RUNNING and remote_id in foreign:
+            done = "goes on: somebody else started it"
+        elif run.state is State.RUNNING:
             stop_on_record(ledger, str(step), remote, run, by="runs cancel", reason=reason)
-    return found
+            done = "stopped"
+        cancelled.append(Cancelled(run, done))
+    return cancelled

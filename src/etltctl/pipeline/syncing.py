@@ -8,7 +8,7 @@ from etltctl.pipeline.model import Begun, StepResult
 from etltctl.pipeline.remotes import SyncRemote
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.work import Found, Work, require_success
-from etltctl.runs import SyncJob, Verb
+from etltctl.runs import SyncJob
 from etltctl.s3 import is_data
 
 
@@ -17,7 +17,7 @@ def start_sync(work: Work) -> Found:
     name, airbyte = work.step.name, work.services.airbyte
     before = work.ledger.last(str(work.step), "remote.started", "remote.adopted", "remote.intended")
     is_started = before is not None and "remote_id" in before
-    verb, job = airbyte.start_or_adopt(
+    verb, job, is_ours = airbyte.start_or_adopt(
         SyncRemote(work.services, name, "").connection,
         name,
         known_job=before["remote_id"] if before and is_started else "",
@@ -26,8 +26,9 @@ def start_sync(work: Work) -> Found:
             "remote.intended", str(work.step), newest_before=newest
         ),
     )
-    is_ours = before.get("ours", True) if before else verb is Verb.STARTED
-    return Found(verb, job, is_ours or verb is Verb.STARTED)
+    if before and job.id == before.get("remote_id"):
+        is_ours = before.get("ours", True)
+    return Found(verb, job, is_ours)
 
 
 def finish_sync(work: Work, begun: Begun, job: SyncJob) -> StepResult:

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 from etltctl.errors import BudgetError, UsageError
 from etltctl.ledger import Ledger
 from etltctl.pipeline.budget import Budget, budget_of
-from etltctl.pipeline.model import Begun, Step, outcome_of, safe_run_id, steps
+from etltctl.pipeline.model import Begun, Step, ran_s, safe_run_id, steps
 from etltctl.pipeline.remotes import remote_of
-from etltctl.pipeline.running import driven, record_begin
+from etltctl.pipeline.running import driven, failure_ends, record_begin
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.stepping import begin, finish, run_recorded
 from etltctl.pipeline.wishes import Listener, Wish, told
-from etltctl.pipeline.work import Work, stop_on_record, who
+from etltctl.pipeline.work import Work, decided_before, stop_on_record, who
 from etltctl.runs import Run, State
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ async def wait_for_step(begun: Begun, settings: Settings | None = None) -> None:
         if run.state is State.RUNNING:
             budget = await asyncio.to_thread(_budget_of, begun, step, services)
             within = budget.seconds_left if budget else None
-            waiter = replace(await asyncio.to_thread(remote.waiter), waited=waited, look_within=within)
+            waiter = await asyncio.to_thread(remote.waiter)
+            waiter = replace(waiter, waited=waited, ran=ran_s(run), look_within=within)
             try:
                 run = await waiter.wait_async(run, remote.look, on_look=partial(_require_within, budget))
             except BudgetError:
@@ -118,7 +119,7 @@ def stop_step(
     """Stops what the step still has running remotely, or lets it go on (`detach`); puts on record who wanted it.
 
     For whoever ends the process that waits: it takes no lease, for that process may still hold it. Returns the run
-    as found; None if nothing of ours runs.
+    as found; None if nothing of ours runs, or what becomes of it is decided already.
     """
     settings = settings or _load()
     services = Services(settings)
@@ -128,7 +129,7 @@ def stop_step(
         return None
     remote = remote_of(Step.parse(step), services, started["remote_id"])
     run = remote.look()
-    if run.state is not State.RUNNING:
+    if run.state is not State.RUNNING or decided_before(ledger, step, run) is not None:
         return None
     if detach:
         ledger.note("remote.detached", step, remote_id=run.id, detached_by=by, who=who())
@@ -153,12 +154,9 @@ def _step_of_run(
     with driven(services, wish, pipeline) as ledger:
         if not ledger.pipeline:
             record_begin(ledger, pipeline, walk)
-        try:
+        with failure_ends(ledger):
             work = Work(pipeline, wanted, services, ledger, partial(_decide, settings.airflow.on_kill))
             yield work, wanted == walk[-1]
-        except BaseException as error:
-            ledger.note("run.finished", outcome=outcome_of(error), seconds=ledger.seconds)
-            raise
 
 
 def _decide(on_kill: str, run: Run, may_ask: bool) -> str:  # noqa: ARG001 - nobody sits there to be asked

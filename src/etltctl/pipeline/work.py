@@ -6,13 +6,13 @@ import os
 import pwd
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar, cast
 
 from etltctl.errors import BudgetError, DetachedError, EtltctlError, ExitCode, RunFailedError
-from etltctl.ledger import Ledger
-from etltctl.pipeline.model import Step, run_key
+from etltctl.ledger import Event, Ledger
+from etltctl.pipeline.model import Step, ran_s, run_key
 from etltctl.pipeline.remotes import Remote
 from etltctl.pipeline.services import Services
 from etltctl.runs import Run, State, Verb
@@ -105,7 +105,7 @@ class Work:
         look = cast(Callable[[], R], remote.look)
         with self._decided_if_interrupted(run, remote if is_ours else None):
             within = budget.seconds_left if budget else None
-            waiter = replace(remote.waiter(), waited=self.waited, look_within=within)
+            waiter = replace(remote.waiter(), waited=self.waited, ran=ran_s(run), look_within=within)
             return waiter.wait(run, look, on_look=self._progress(remote, budget))
 
     def who_stopped(self, run: Run) -> str:
@@ -150,21 +150,31 @@ class Work:
         except BaseException as interrupt:
             if isinstance(interrupt, Exception | GeneratorExit):
                 raise  # an error; what ends a wait from outside (signals, a scheduler's time limit) is none
-            step = str(self.step)
             if remote is None:
-                text = f"{run.id} goes on: it is not of this run"
-                self.ledger.note("warning.degraded", step, message=text)
-                raise
-            by = _named(interrupt)
-            if self.on_interrupt(run, isinstance(interrupt, KeyboardInterrupt)) == DETACH:
-                self.ledger.note("remote.detached", step, remote_id=run.id, detached_by=by, who=who())
-                raise self._detached(run, interrupt) from interrupt
-            try:
-                stop_on_record(self.ledger, step, remote, run, by=by)
-            except EtltctlError as error:
-                text = f"{run.id} may go on: {error.message}"
-                self.ledger.note("warning.degraded", step, message=text)
+                self._warn(f"{run.id} goes on: it is not of this run")
+            else:
+                self._decide(run, remote, interrupt)
             raise
+
+    def _decide(self, run: Run, remote: Remote, interrupt: BaseException) -> None:
+        """Stops the run, or raises DetachedError where it is left; what was decided before stays."""
+        step, by = str(self.step), _named(interrupt)
+        before = decided_before(self.ledger, step, run)
+        if before is not None and before["type"] == "remote.detached":
+            raise self._detached(run, interrupt) from interrupt
+        if before is not None:
+            self._warn(f"{run.id} is being stopped already, by {before['stopped_by']}")
+            return
+        if self.on_interrupt(run, isinstance(interrupt, KeyboardInterrupt)) == DETACH:
+            self.ledger.note("remote.detached", step, remote_id=run.id, detached_by=by, who=who())
+            raise self._detached(run, interrupt) from interrupt
+        try:
+            stop_on_record(self.ledger, step, remote, run, by=by)
+        except EtltctlError as error:
+            self._warn(f"{run.id} may go on: {error.message}")
+
+    def _warn(self, text: str) -> None:
+        self.ledger.note("warning.degraded", str(self.step), message=text)
 
     def _detached(self, run: Run, interrupt: BaseException) -> DetachedError:
         error = DetachedError(
@@ -174,6 +184,15 @@ class Work:
         if isinstance(interrupt, SystemExit):
             error.exit_code = ExitCode.TERMINATED
         return error
+
+
+def decided_before(ledger: Ledger, step: str, run: Run) -> Event | None:
+    """The stop or the detachment of the run that is on record, by whomever, since it was last started or adopted."""
+    with suppress(EtltctlError):
+        ledger.catch_up()
+    newest = ledger.last(step, "remote.stopping", "remote.detached", "remote.started", "remote.adopted")
+    decided = newest is not None and newest["type"] in {"remote.stopping", "remote.detached"}
+    return newest if newest is not None and decided and newest["remote_id"] == run.id else None
 
 
 def stop_on_record(ledger: Ledger, step: str, remote: Remote, run: Run, *, by: str, reason: str = "") -> None:
