@@ -147,7 +147,7 @@ def test_what_was_decided_of_a_run_first_stays(
             raise OutOfTimeError
 
     monkeypatch.setenv("ETLTCTL__AIRFLOW__ON_KILL", policy)
-    with slow_job(here, 4.0):
+    with here.slow_job(4.0):
         with pytest.raises(DetachedError if policy == "detach" else OutOfTimeError):
             run_step("small", "glue:small", run_id=run_id, on_event=on_kill)
         assert stop_step("glue:small", run_id=run_id, by="a second one") is None
