@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -198,6 +199,16 @@ class Airflow:
         """The task instance once it is in one of these states."""
         self.wait_until(lambda: self.tasks(dag, run)[task]["state"] in states, seconds, f"{task} is {states}")
         return self.tasks(dag, run)[task]
+
+    def wait_for_trigger(self, dag: str, run: str, task: str) -> None:
+        """Returns once a triggerer has taken up the trigger of the deferred task: in whose log says the version."""
+        says = re.compile(rf"trigger {re.escape(f'{dag}/{run}/{task}')}/\S+ \(ID \d+\) starting")
+        own = self.home / "triggerer.log"
+        self.wait_until(
+            lambda: bool(says.search(self.log(dag, run, task) + own.read_text(errors="replace"))),
+            60.0,
+            f"a triggerer waits for {task}",
+        )
 
     def wait_for_end(self, dag: str, run: str, seconds: float = 400.0) -> str:
         """The state in which the DAG run ended."""

@@ -118,6 +118,8 @@ def test_a_waiting_task_that_is_marked_failed_stops_its_glue_run(
         run = site.airflow.trigger(dag)
         wait_for_event(site, dag, run, "remote.started")
         site.airflow.wait_for(dag, run, task, state)
+        if state == "deferred":
+            site.airflow.wait_for_trigger(dag, run, task)
         site.airflow.wait_until(lambda: glue_states(site, dag, run) == ["RUNNING"], 60, "Glue runs it")
         site.airflow.mark_failed(dag, run, task)
         assert wait_for_event(site, dag, run, "remote.stopped")["stopped_by"] == "Airflow"
