@@ -34,10 +34,11 @@ with DAG("dag_held", schedule=None, catchup=False, default_args=TRIES, params={"
 
 @pytest.fixture(scope="module", params=[3, 2], ids=["Airflow 3", "Airflow 2.11"])
 def site(request: pytest.FixtureRequest) -> Iterator[Site]:
-    """All services of one version, started anew."""
+    """All services of one version, started anew; their logs are kept if a test fails."""
     program = PROJECT / f".airflow{request.param}" / "bin" / "airflow"
     if not os.environ.get(WANTED) or not program.exists():
         pytest.skip("a real Airflow is not asked for: make airflow-e2e installs both versions and runs this")
+    failed_before = request.session.testsfailed
     folder = Path(tempfile.mkdtemp(prefix=f"airflow{request.param}-"))
     folder.chmod(0o755)  # PostgreSQL's own user passes through
     lake = SpoiltLake.make(_made(folder / "lake"))
@@ -56,7 +57,15 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
                 airflow.stop()
     finally:
         lake.run("local", "down")
-    shutil.rmtree(folder, ignore_errors=True)
+    if request.session.testsfailed == failed_before:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(site: Site) -> Iterator[None]:
+    """What a test leaves running, be it because it failed, does not meet the next one."""
+    yield
+    site.settle()
 
 
 def _made(folder: Path) -> Path:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from services import Airflow
@@ -17,12 +15,7 @@ class Site:
     airflow: Airflow
     lake: SpoiltLake
 
-    @contextmanager
-    def slow_job(self, seconds: float) -> Iterator[None]:
-        """The small job takes so long: `local up` brings the script to where Glue finds it, and the honest one back."""
-        try:
-            with self.lake.slow_script(seconds):
-                self.lake.run("local", "up")
-                yield
-        finally:
-            self.lake.run("local", "up")
+    def settle(self) -> None:
+        """Ends what DAG runs are left, and waits until nothing of theirs is live."""
+        self.airflow.end_runs()
+        self.lake.settle()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -78,28 +79,36 @@ class Airflow:
 
     def stop(self) -> None:
         """Ends every service and whatever of this Airflow is left after that."""
+        left = self.family()  # named while their parents live
         for process in self._processes.values():
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
         deadline = time.monotonic() + 15
-        while self.family() and time.monotonic() < deadline:
-            for process in self._processes.values():
-                process.poll()
+        while (left := (left | self.family()) & parents().keys()) and time.monotonic() < deadline:
             time.sleep(0.2)
-        for pid in self.family():
+        for pid in left:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         for process in self._processes.values():
             process.wait()
 
     def family(self) -> set[int]:
-        """Every process that has this Airflow's home in its environment."""
-        mark, found = f"AIRFLOW_HOME={self.home}\0".encode(), set()
-        for entry in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                if mark in (entry / "environ").read_bytes() and int(entry.name) != os.getpid():
-                    found.add(int(entry.name))
-        return found
+        """Every living process that has this Airflow's home in its environment, or descends from one or a service.
+
+        A process that names itself anew, as a worker does, may overwrite its environment.
+        """
+        parent_of = parents()
+        services = {process.pid for process in self._processes.values()}
+        family = {pid for pid in parent_of if pid in services or self._is_marked(pid)}
+        while children := {pid for pid, parent in parent_of.items() if parent in family} - family:
+            family |= children
+        return family
+
+    def _is_marked(self, pid: int) -> bool:
+        try:
+            return f"AIRFLOW_HOME={self.home}\0".encode() in Path(f"/proc/{pid}/environ").read_bytes()
+        except OSError:
+            return False
 
     @property
     def environ(self) -> dict[str, str]:
@@ -175,10 +184,31 @@ class Airflow:
         body = {"new_state": "failed", **({"dry_run": False} if self.version == 2 else {})}
         self.ask("PATCH", path, body)
 
+    def end_runs(self) -> None:
+        """Marks failed, as a user does to end it, every DAG run that goes on."""
+        for run in self._live_runs():
+            path = f"/dags/{run['dag_id']}/dagRuns/{_quoted(run['dag_run_id'])}"
+            self.ask("PATCH", path, {"state": "failed"})
+        self.wait_until(lambda: not self._live_runs(), 60.0, "every DAG run has ended")
+
+    def _live_runs(self) -> list[dict[str, Any]]:
+        found = self.ask("GET", "/dags/~/dagRuns?limit=100")["dag_runs"]
+        return [run for run in found if run["state"] in {"queued", "running"}]
+
     def wait_for(self, dag: str, run: str, task: str, *states: str, seconds: float = 180.0) -> dict[str, Any]:
         """The task instance once it is in one of these states."""
         self.wait_until(lambda: self.tasks(dag, run)[task]["state"] in states, seconds, f"{task} is {states}")
         return self.tasks(dag, run)[task]
+
+    def wait_for_trigger(self, dag: str, run: str, task: str) -> None:
+        """Returns once a triggerer has taken up the trigger of the deferred task: in whose log says the version."""
+        says = re.compile(rf"trigger {re.escape(f'{dag}/{run}/{task}')}/\S+ \(ID \d+\) starting")
+        own = self.home / "triggerer.log"
+        self.wait_until(
+            lambda: bool(says.search(self.log(dag, run, task) + own.read_text(errors="replace"))),
+            60.0,
+            f"a triggerer waits for {task}",
+        )
 
     def wait_for_end(self, dag: str, run: str, seconds: float = 400.0) -> str:
         """The state in which the DAG run ended."""
@@ -214,6 +244,17 @@ class Airflow:
         except (HTTPError, OSError, ValueError):
             return False
         return known >= {"dag_mongodb", "dag_api", "dag_small", "dag_held"}
+
+
+def parents() -> dict[int, int]:
+    """The parent of every process of this machine; one that ended and was not yet waited for lives no more."""
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+            if state != "Z":
+                found[int(entry.name)] = int(parent)
+    return found
 
 
 def _quoted(run: str) -> str:

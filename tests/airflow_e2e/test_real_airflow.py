@@ -81,7 +81,7 @@ def test_gold_tables_are_told_as_assets_with_what_became_of_them(site: Site) -> 
 
 
 def test_a_worker_killed_in_mid_wait_is_followed_by_a_retry_that_adopts(site: Site) -> None:
-    with site.slow_job(45.0):
+    with site.lake.slow_job(45.0):
         run = site.airflow.trigger("dag_held")
         wait_for_event(site, "dag_held", run, "step.progress")
         pid = site.airflow.wait_for("dag_held", run, "held", "running")["pid"]
@@ -98,7 +98,7 @@ def test_a_worker_killed_in_mid_wait_is_followed_by_a_retry_that_adopts(site: Si
 
 
 def test_a_triggerer_killed_in_mid_wait_is_followed_by_another(site: Site) -> None:
-    with site.slow_job(20.0):
+    with site.lake.slow_job(20.0):
         run = site.airflow.trigger("dag_small")
         site.airflow.wait_for("dag_small", run, "deferred", "deferred")
         site.airflow.kill_service("triggerer")
@@ -114,10 +114,12 @@ def test_a_triggerer_killed_in_mid_wait_is_followed_by_another(site: Site) -> No
 def test_a_waiting_task_that_is_marked_failed_stops_its_glue_run(
     site: Site, dag: str, task: str, state: str
 ) -> None:
-    with site.slow_job(60.0):
+    with site.lake.slow_job(60.0):
         run = site.airflow.trigger(dag)
         wait_for_event(site, dag, run, "remote.started")
         site.airflow.wait_for(dag, run, task, state)
+        if state == "deferred":
+            site.airflow.wait_for_trigger(dag, run, task)
         site.airflow.wait_until(lambda: glue_states(site, dag, run) == ["RUNNING"], 60, "Glue runs it")
         site.airflow.mark_failed(dag, run, task)
         assert wait_for_event(site, dag, run, "remote.stopped")["stopped_by"] == "Airflow"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -43,17 +41,6 @@ def here(lake: SpoiltLake, monkeypatch: pytest.MonkeyPatch) -> SpoiltLake:
     return lake
 
 
-@contextmanager
-def slow_job(lake: SpoiltLake, seconds: float) -> Iterator[None]:
-    """The small job takes so long; `local up` brings its script to where Glue finds it, and the honest one back."""
-    try:
-        with lake.slow_script(seconds):
-            lake.run("local", "up")
-            yield
-    finally:
-        lake.run("local", "up")
-
-
 def in_two(step: str, run_id: str, **wish: Any) -> dict[str, Any]:
     """The step begun, waited for and finished as if by three processes: only JSON goes from one to the next."""
     told = json.dumps(start_step("small", step, run_id=run_id, **wish).as_dict())
@@ -85,7 +72,7 @@ def test_a_job_over_budget_ends_the_wait_and_is_stopped_by_who_finishes(
     here: SpoiltLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ETLTCTL__GLUE__JOBS__SMALL__MAX_USD", "1.5")
-    with slow_job(here, 60):
+    with here.slow_job(60):
         begun = start_step("small", "glue:small", run_id="dear-in-two")
         here.spoil({"call": "GetJobRun", "change": {"DPUSeconds": 36_000.0}, "times": 0})
         asyncio.run(wait_for_step(begun))
@@ -98,7 +85,7 @@ def test_a_job_over_budget_ends_the_wait_and_is_stopped_by_who_finishes(
 
 
 def test_a_step_whose_first_process_died_is_adopted_and_finished_by_the_next(here: SpoiltLake) -> None:
-    with slow_job(here, 2.0):
+    with here.slow_job(2.0):
         start_step("small", "glue:small", run_id="died")
         assert in_two("glue:small", "died")["verb"] == "adopted"
     assert in_two("glue:small", "died")["verb"] == "reused"
@@ -118,7 +105,7 @@ def test_work_whose_waiting_task_is_ended_follows_the_stop_policy(
     here: SpoiltLake, detach: bool, word: str
 ) -> None:
     run_id = f"ended-{word}".lower()
-    with slow_job(here, 5.0):
+    with here.slow_job(5.0):
         start_step("small", "glue:small", run_id=run_id)
         here.wait_for_state(run_id, "RUNNING", in_ledger=False)
         found = stop_step("glue:small", run_id=run_id, by="a test", detach=detach)
@@ -142,7 +129,7 @@ def test_a_time_limit_in_mid_wait_follows_the_stop_policy(
             raise OutOfTimeError
 
     monkeypatch.setenv("ETLTCTL__AIRFLOW__ON_KILL", policy)
-    with slow_job(here, 4.0), pytest.raises((OutOfTimeError, DetachedError)):
+    with here.slow_job(4.0), pytest.raises((OutOfTimeError, DetachedError)):
         run_step("small", "glue:small", run_id=f"limit-{policy}", on_event=time_is_up)
     assert told in [event["type"] for event in here.events(f"limit-{policy}")]
 
@@ -160,7 +147,7 @@ def test_what_was_decided_of_a_run_first_stays(
             raise OutOfTimeError
 
     monkeypatch.setenv("ETLTCTL__AIRFLOW__ON_KILL", policy)
-    with slow_job(here, 4.0):
+    with here.slow_job(4.0):
         with pytest.raises(DetachedError if policy == "detach" else OutOfTimeError):
             run_step("small", "glue:small", run_id=run_id, on_event=on_kill)
         assert stop_step("glue:small", run_id=run_id, by="a second one") is None
@@ -210,7 +197,7 @@ def test_whose_a_sync_is_is_told_by_where_it_was_found(here: SpoiltLake, is_lost
 
 
 def test_a_wait_that_took_too_long_elsewhere_is_over_here(here: SpoiltLake) -> None:
-    with slow_job(here, 3.0):
+    with here.slow_job(3.0):
         begun = start_step("small", "glue:small", run_id="too-long")
         late = Begun(**{**begun.as_dict(), "began": begun.began - 86400})
         with pytest.raises(WaitTimeoutError, match="still"):

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from importlib import import_module
 from typing import Any
 
+from airflow.configuration import conf
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from etltctl.errors import EtltctlError
@@ -27,12 +28,9 @@ class StepTrigger(BaseTrigger):
         return f"{type(self).__module__}.{type(self).__name__}", self.begun
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """One event, in the end."""
-        pipeline = await asyncio.to_thread(import_module, "etltctl.pipeline")
+        """One event, in the end, and no sooner than the scheduler knows that the worker let go of the task."""
         try:
-            await pipeline.wait_for_step(pipeline.Begun(**self.begun))
-        except EtltctlError as error:
-            self.log.warning("the task looks for itself: %s", error.message)
+            await asyncio.gather(self._watch(), asyncio.sleep(_let_go_within_s()))
         except asyncio.CancelledError:
             if await asyncio.to_thread(self._is_killed):
                 await self.on_kill()
@@ -44,6 +42,13 @@ class StepTrigger(BaseTrigger):
         from etltctl.airflow.stopping import stop
 
         await asyncio.to_thread(stop, self.begun["step"], self.begun["run_id"])
+
+    async def _watch(self) -> None:
+        pipeline = await asyncio.to_thread(import_module, "etltctl.pipeline")
+        try:
+            await pipeline.wait_for_step(pipeline.Begun(**self.begun))
+        except EtltctlError as error:
+            self.log.warning("the task looks for itself: %s", error.message)
 
     def _is_killed(self) -> bool:
         """Whether a cancelled trigger's task no longer waits, on Airflow 2, which tells its triggers nothing more."""
@@ -58,3 +63,12 @@ class StepTrigger(BaseTrigger):
                 dag_id=found.dag_id, task_id=found.task_id, run_id=found.run_id, map_index=found.map_index
             )
             return bool(state.scalar() != "deferred")
+
+
+def _let_go_within_s() -> float:
+    """How long the scheduler of Airflow 3 may take to know that a deferred task has left its worker.
+
+    The worker notices within a heartbeat; as long again is left to the scheduler's loop. A task that is running again
+    before that counts as killed, and is retried. Airflow 2 knows the case, and has no such setting.
+    """
+    return 2 * float(conf.getfloat("workers", "min_heartbeat_interval", fallback=0.0))
