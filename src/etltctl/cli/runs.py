@@ -81,7 +81,7 @@ def show_run(
 def watch_run(
     context: typer.Context, run_id: RunName = "", on_interrupt: OnInterrupt = Interruption.ASK
 ) -> None:
-    """Come back to a run: wait for what lives and go on with the steps after it, or look on while another does."""
+    """Look on until a run ends: wait for what lives, go on with the steps after it; what failed is left to retry."""
     from etltctl.history import find_run
     from etltctl.pipeline import Wish, watch
 
