@@ -200,8 +200,12 @@ def test_a_lost_ledger_is_made_again_and_its_run_starts_nothing_twice(lake: Spoi
 
 
 def test_one_job_of_a_run_is_taken_up_without_waiting_too(lake: SpoiltLake) -> None:
-    lake.run("run", "small", "--run-id", "unwaited")
-    assert lake.json("run-glue", "small", "--run-id", "unwaited")["verb"] == "reused"
+    """And whoever misspells its id is told that a new run begins."""
+    begun = "no run is called unwaited yet: it begins now\n"
+    assert begun in lake.run("run", "small", "--run-id", "unwaited").stderr
+    taken_up = lake.run("run-glue", "small", "--run-id", "unwaited", "-o", "json")
+    assert json.loads(taken_up.stdout)["verb"] == "reused"
+    assert begun not in taken_up.stderr
     assert lake.starts("unwaited")["glue"] == 1
 
 
