@@ -82,11 +82,11 @@ def watch_run(
     context: typer.Context, run_id: RunName = "", on_interrupt: OnInterrupt = Interruption.ASK
 ) -> None:
     """Look on until a run ends: wait for what lives, go on with the steps after it; what failed is left to retry."""
-    from etltctl.history import find_run
+    from etltctl.history import Having, find_run
     from etltctl.pipeline import Wish, watch
 
     session: Session = context.obj
-    events = find_run(session.load(), run_id)
+    events = find_run(session.load(), run_id, Having.STEPS)
     name = str(events[0].get("pipeline", ""))
     with session.following(name, Wish(), on_interrupt) as (settings, wish):
         result = watch(events, settings, wish)
@@ -100,12 +100,12 @@ def cancel(
     reason: Annotated[str, typer.Option("--reason", help="Why, for the record.")] = "",
 ) -> None:
     """Stop what the run still has running remotely."""
-    from etltctl.history import find_run
+    from etltctl.history import Having, find_run
     from etltctl.pipeline import cancel_run
 
     session: Session = context.obj
     with session.connected() as settings:
-        found = cancel_run(find_run(settings, run_id), settings, reason)
+        found = cancel_run(find_run(settings, run_id, Having.STEPS), settings, reason)
     rows = [
         (run.service, run.name, run.id, run.word, "stopped" if run.state == "running" else "")
         for run in found
@@ -136,13 +136,14 @@ def logs(
     errors: Annotated[bool, typer.Option("--errors", help="The error log alone.")] = False,
 ) -> None:
     """Show what the run's Glue job wrote: driver and executors, output and errors."""
-    from etltctl.history import find_run
+    from etltctl.history import Having, find_run
     from etltctl.pipeline import read_logs
 
     session: Session = context.obj
     with session.connected() as settings:
         emit = partial(session.console.log_line, groups=("error",) if errors else ("error", "output"))
-        lines = read_logs(find_run(settings, run_id), settings, emit, step=step, follow=follow)
+        run = find_run(settings, run_id, Having.REMOTE_RUNS)
+        lines = read_logs(run, settings, emit, step=step, follow=follow)
     if not lines:
         session.console.say("the job run has written no line")
 
@@ -167,11 +168,11 @@ def retry(
     on_interrupt: OnInterrupt = Interruption.ASK,
 ) -> None:
     """Run again what failed of a run: adopt what still lives, reuse what succeeded."""
-    from etltctl.history import find_run
+    from etltctl.history import Having, find_run
     from etltctl.pipeline import Wish, take_up
 
     session: Session = context.obj
-    events = find_run(session.load(), run_id)
+    events = find_run(session.load(), run_id, Having.STEPS)
     name = str(events[0].get("pipeline", ""))
     with session.following(name, Wish(fresh=fresh), on_interrupt) as (settings, wish):
         result = take_up(events, settings, wish)

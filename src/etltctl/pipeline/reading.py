@@ -40,7 +40,9 @@ def read_logs(
     jobs = [(known, remote_id) for known, remote_id in found if known.kind == "glue"]
     if not found:
         names = ", ".join(str(known) for known, _ in remote) or "none"
-        raise UsageError("there is no such remote run to read", hint=f"remote runs of this run: {names}")
+        run = f"run {events[0]['run_id']} ({events[0].get('pipeline', 'of a lost pipeline')})"
+        what = f"remote run of {step}" if step else "remote run"
+        raise UsageError(f"{run} has no {what} to read", hint=f"remote runs of this run: {names}")
     known, remote_id = (jobs or found)[-1]
     if known.kind == "sync":
         return _tell_sync(Services(settings).airbyte.look_at(remote_id, known.name), emit)

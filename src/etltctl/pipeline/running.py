@@ -78,7 +78,11 @@ def take_up(events: Sequence[Event], settings: Settings, wish: Wish | None = Non
     """Goes on with the run these events tell of: adopts what lives, reuses what succeeded, redoes what failed."""
     begun = next((event for event in events if event["type"] == "run.started"), None)
     if begun is None or not begun.get("steps"):
-        raise UsageError("the run's events do not tell which steps it has", hint="start a new run")
+        what = f"is a {begun['pipeline']}" if begun else "has lost its first event"
+        raise UsageError(
+            f"run {events[0]['run_id']} {what}: it has no steps to go on with",
+            hint="etltctl runs list names others",
+        )
     wish = replace(
         wish or Wish(), run_id=str(events[0]["run_id"]), first=begun["steps"][0], last=begun["steps"][-1]
     )
