@@ -48,7 +48,7 @@ def list_runs(
         for run in summaries(session.load(), limit)
     ]
     columns = ("run", "pipeline", "started", "outcome", "seconds", "failed at")
-    session.console.rows("etltctl.runs/1", columns, rows)
+    session.console.rows("etltctl.runs/1", columns, rows, none="No runs yet: etltctl run mongodb.")
 
 
 @app.command("show")
@@ -110,7 +110,8 @@ def cancel(
         (run.service, run.name, run.id, run.word, "stopped" if run.state == "running" else "")
         for run in found
     ]
-    session.console.rows("etltctl.runs-cancel/1", ("service", "name", "remote run", "found", "done"), rows)
+    columns = ("service", "name", "remote run", "found", "done")
+    session.console.rows("etltctl.runs-cancel/1", columns, rows, none="The run has started nothing remotely.")
 
 
 @app.command("rebuild")
@@ -122,7 +123,9 @@ def rebuild_runs(context: typer.Context, run_id: RunName = "") -> None:
     with session.connected() as settings:
         rebuilt = rebuild(settings, run_id)
     rows = [(run.run_id, run.pipeline, run.remote_runs) for run in rebuilt]
-    session.console.rows("etltctl.runs-rebuild/1", ("run", "pipeline", "remote runs"), rows)
+    session.console.rows(
+        "etltctl.runs-rebuild/1", ("run", "pipeline", "remote runs"), rows, none="No run was lost."
+    )
 
 
 @app.command("logs")
@@ -156,7 +159,8 @@ def cost(
     from etltctl.history import costs
 
     session: Session = context.obj
-    session.console.rows("etltctl.cost/1", (str(by), "remote runs", "usd"), costs(session.load(), by))
+    columns, sums = (str(by), "remote runs", "usd"), costs(session.load(), by)
+    session.console.rows("etltctl.cost/1", columns, sums, none="No run has cost anything yet.")
 
 
 def retry(
