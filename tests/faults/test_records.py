@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -248,6 +249,28 @@ def test_the_log_of_a_sync_is_what_airbyte_tells(lake: SpoiltLake) -> None:
     text = lake.run("runs", "logs", "sync-logged", "sync:api").stdout
     assert "succeeded" in text
     assert "97" in text
+
+
+def test_a_job_that_wrote_nothing_is_named_and_so_is_the_other(lake: SpoiltLake) -> None:
+    settings = lake.folder / "etltctl.toml"
+    kept = settings.read_text()
+    other = '[glue.jobs.other]\nscript = "small.py"\nwrites = ["gold.other"]\n'
+    settings.write_text(kept.replace('"glue:small", "athena', '"glue:other", "glue:small", "athena') + other)
+    try:
+        lake.run("run", "small", "--run-id", "silent")
+        told = lake.run("runs", "logs", "silent").stderr
+        shown = lake.run("runs", "show", "silent").stdout
+    finally:
+        settings.write_text(kept)
+    (run,) = [
+        run["Id"]
+        for run in lake.glue_runs()
+        if run["Arguments"].get("--outputs", "").count("small/v=silent/")
+    ]
+    assert told == f"small ({run}) wrote nothing\n  next: etltctl runs logs silent other\n"
+    assert "run.started       pipeline=small steps=sync:api,glue:other,glue:small,athena:refresh\n" in shown
+    assert "publish.switched  rows=5 tables=gold.small\n" in shown
+    assert not re.search(r"\w=( |$)|[\[{']", shown, re.MULTILINE)
 
 
 def test_nothing_secret_shows_in_the_processes_or_the_arguments_of_a_run(lake: SpoiltLake) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -143,12 +144,13 @@ def logs(
     from etltctl.pipeline import read_logs
 
     session: Session = context.obj
+    groups = ("error",) if errors else ("error", "output")
     with session.connected() as settings:
-        emit = partial(session.console.log_line, groups=("error",) if errors else ("error", "output"))
+        emit = partial(session.console.log_line, groups=groups)
         run = find_run(settings, run_id, Having.REMOTE_RUNS)
-        lines = read_logs(run, settings, emit, step=step, follow=follow)
-    if not lines:
-        session.console.say("the job run has written no line")
+        found = read_logs(run, settings, emit, step=step, follow=follow)
+    if nothing := found.told_if_empty():
+        session.console.say(nothing)
 
 
 def cost(
@@ -183,7 +185,18 @@ def retry(
     show_result(session, settings, result)
 
 
-def told(event: dict[str, object]) -> str:
-    """An event's own facts on one line."""
-    common = {"ts", "seq", "run_id", "step", "env", "type", "tables"}
-    return " ".join(f"{name}={value}" for name, value in event.items() if name not in common)
+def told(event: Mapping[str, Any]) -> str:
+    """An event's own facts on one line; of tables their names, where they were published."""
+    common = {"ts", "seq", "run_id", "step", "env", "type"}
+    if event["type"] != "publish.switched":
+        common.add("tables")
+    facts = {name: value for name, value in event.items() if name not in common}
+    return " ".join(
+        f"{name}={_fact(name, value)}" for name, value in facts.items() if value not in ("", [], {}, None)
+    )
+
+
+def _fact(name: str, value: object) -> str:
+    if name == "usd":
+        return f"{value:.6f}"
+    return ",".join(map(str, value)) if isinstance(value, list | dict) else str(value)
