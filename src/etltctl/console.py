@@ -250,13 +250,6 @@ def table(columns: Sequence[str], rows: Iterable[Cells]) -> str:
     return "\n".join(aligned(columns, rows))
 
 
-def local_time(timestamp: str) -> str:
-    """A UTC timestamp as local time with its zone, to the second."""
-    from datetime import datetime
-
-    return datetime.fromisoformat(timestamp).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
-
-
 def _audited(tables: Mapping[str, Any]) -> str:
     """What the jobs' own audits add up to: rows in where each is accounted for, and merged, rejected, flagged ones."""
     audits = [table["audit"] for table in tables.values() if "audit" in table]

@@ -12,7 +12,7 @@ import typer
 from etltctl.cli.run import OnInterrupt
 from etltctl.cli.run import show_run as show_result
 from etltctl.cli.session import Interruption, Session
-from etltctl.console import local_time
+from etltctl.tabulating import local_time
 
 RunName = Annotated[str, typer.Argument(help="the run, or the end of its id; the newest if none is named")]
 

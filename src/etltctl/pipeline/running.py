@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from etltctl.publishing import Published
     from etltctl.settings import Settings
 
+LISTED = "etltctl athena tables lists them: layer.table"
+
 
 def run_pipeline(pipeline: str, settings: Settings, wish: Wish | None = None) -> PipelineResult:
     """Runs the pipeline's steps in order and stops at the first that fails.
@@ -106,7 +108,7 @@ def refresh(tables: list[str], settings: Settings, wish: Wish | None = None) -> 
     """Brings the catalog in line with the files of these tables (`layer.table`), of all if none is named."""
     every = Services(settings).lake.tables()
     for table in tables:
-        known(dict.fromkeys(every), table, "table")
+        known(dict.fromkeys(every), table, "table", LISTED)
     with _recorded_run("refresh", [], settings, wish or Wish()) as (services, ledger):
         return refresh_tables(tables or every, services, ledger)
 
@@ -115,7 +117,7 @@ def rollback(table: str, settings: Settings, to: str = "", wish: Wish | None = N
     """Makes an earlier published version of `layer.table` current again, on record as a run of its own."""
     lake = Services(settings).lake
     written = {name: name for job in settings.glue.jobs.values() for name in job.writes}
-    known(written, table, "table with versions")
+    known(written, table, "table with versions", LISTED)
     with _recorded_run("rollback", [], settings, wish or Wish()) as (_, ledger):
         published = lake.rollback(table, to, ledger.run_id)
         ledger.append("publish.switched", **table_facts([published]), version=published.version)
