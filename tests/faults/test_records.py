@@ -176,6 +176,15 @@ def test_a_run_that_another_process_drives_can_be_watched(lake: SpoiltLake) -> N
     assert "succeeded" in done.stderr
 
 
+def test_whoever_finds_a_job_s_slot_held_is_told_which_run_to_watch(lake: SpoiltLake) -> None:
+    with lake.slow_script(3):
+        process = lake.begin("run-glue", "small", "--wait", "--run-id", "holder")
+        lake.wait_for_state("holder", "RUNNING")
+        done = lake.run("run-glue", "small", "--run-id", "late", code=7)
+        assert process.wait(30) == 0
+    assert "held by: run holder\n  next: etltctl runs watch holder\n" in done.stderr
+
+
 def test_a_lost_ledger_is_made_again_and_its_run_starts_nothing_twice(lake: SpoiltLake) -> None:
     lake.run("run", "small", "--run-id", "lost-1")
     before, syncs = lake.events("lost-1"), lake.syncs()
