@@ -61,7 +61,7 @@ def check_counts(
         raise QualityError(f"rows in are not rows out, merged and rejected: {json.dumps(audit)}")
     if audit["rejected"] > max_reject_share * audit["rows_in"]:
         raise QualityError(
-            f"{audit['rejected']} of {audit['rows_in']} documents rejected, more than {max_reject_share:.1%} {tell()}"
+            f"{audit['rejected']} of {audit['rows_in']} documents rejected, more than {max_reject_share:.1%}: {tell()}"
         )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TextIO
 
 from etltctl.errors import ConfigurationError, EtltctlError
@@ -54,8 +55,13 @@ class Console:
         else:
             self._write(as_json(document, indent=2 if self.output is Output.JSON else None))
 
-    def rows(self, schema: str, columns: Sequence[str], rows: Iterable[Cells], /, **facts: Any) -> None:
-        """A result of rows, written as they come: aligned, CSV, one JSON document, or one JSON object a line."""
+    def rows(
+        self, schema: str, columns: Sequence[str], rows: Iterable[Cells], /, none: str = "", **facts: Any
+    ) -> None:
+        """A result of rows, written as they come: aligned, CSV, one JSON document, or one JSON object a line.
+
+        In place of a table without rows `none` is said, if it is given.
+        """
         head = {"schema": schema, **facts}
         match self.output:
             case Output.NDJSON:
@@ -65,7 +71,11 @@ class Console:
             case Output.CSV:
                 self._write_all(csv_lines(columns, rows))
             case Output.TABLE:
-                self._write_all(aligned(columns, rows))
+                first = list(islice(coming := iter(rows), 1))
+                if first or not none:
+                    self._write_all(aligned(columns, chain(first, coming)))
+                else:
+                    self.say(none)
 
     def stream(self, events: Iterable[Mapping[str, Any]]) -> None:
         """Events as their stream has them: a line each, behind one that names the schema."""
@@ -238,13 +248,6 @@ def is_terminal(stream: TextIO, environ: Mapping[str, str]) -> bool:
 def table(columns: Sequence[str], rows: Iterable[Cells]) -> str:
     """Rows under their column names, aligned."""
     return "\n".join(aligned(columns, rows))
-
-
-def local_time(timestamp: str) -> str:
-    """A UTC timestamp as local time with its zone, to the second."""
-    from datetime import datetime
-
-    return datetime.fromisoformat(timestamp).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 def _audited(tables: Mapping[str, Any]) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from etltctl.aws import Aws
 from etltctl.catalog import Catalog
 from etltctl.contracts import Change, Verdict
-from etltctl.errors import UsageError
+from etltctl.errors import unknown
 from etltctl.publishing import Lake
 from etltctl.s3 import S3
 
@@ -52,11 +51,7 @@ def _known(lake: Lake, tables: Sequence[str]) -> Sequence[str]:
     every = lake.tables()
     for table in tables:
         if table not in every:
-            near = difflib.get_close_matches(table, every, n=1)
-            raise UsageError(
-                f"no table is called {table}",
-                hint=f"did you mean {near[0]}?" if near else "name it layer.table",
-            )
+            raise unknown("table", table, every, hint="name it layer.table")
     return tables or every
 
 

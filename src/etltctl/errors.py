@@ -19,6 +19,8 @@ EtltctlError                      1   a step failed
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from enum import IntEnum
 
 
@@ -60,6 +62,14 @@ class UsageError(EtltctlError):
     """The command line asks for something that does not exist."""
 
     exit_code = ExitCode.USAGE
+
+
+def unknown(kind: str, name: str, known: Iterable[str], *, hint: str = "") -> UsageError:
+    """The error of a name that nothing has: tells the nearest there is; where none is near, `hint` or every name."""
+    every = sorted(known)
+    near = [other for other in every if other.endswith(f".{name}")] or get_close_matches(name, every, n=1)
+    told = f"did you mean {near[0]}?" if near else hint or f"known: {', '.join(every) or 'none'}"
+    return UsageError(f"no {kind} is called {name}", hint=told)
 
 
 class ConfigurationError(EtltctlError):

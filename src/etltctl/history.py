@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from etltctl.aws import Aws
@@ -26,6 +29,21 @@ class RunSummary:
     stopped_at: str
 
 
+class Having(StrEnum):
+    """What a run must have to be taken where none is named: a rollback has no steps, nor has a refresh."""
+
+    EVENTS = "events"
+    STEPS = "steps"
+    REMOTE_RUNS = "remote runs"
+
+
+HAS: dict[Having, Callable[[Event], object]] = {
+    Having.EVENTS: lambda event: event,
+    Having.STEPS: lambda event: event["type"] == "run.started" and event.get("steps"),
+    Having.REMOTE_RUNS: lambda event: event["type"].startswith("remote.") and event.get("remote_id"),
+}
+
+
 def summaries(settings: Settings, limit: int) -> list[RunSummary]:
     """The runs written to last, newest first."""
     store = _store(settings)
@@ -34,26 +52,30 @@ def summaries(settings: Settings, limit: int) -> list[RunSummary]:
     return sorted(known, key=lambda summary: (summary.started, summary.run_id), reverse=True)[:limit]
 
 
-def find_run(settings: Settings, run_id: str) -> list[dict[str, Any]]:
-    """The events of the run whose id is or ends with `run_id`; of the newest run if it is empty.
+def find_run(settings: Settings, run_id: str, having: Having = Having.EVENTS) -> list[dict[str, Any]]:
+    """The events of the run whose id is or ends with `run_id`; of the newest that has what is asked for if it is empty.
 
     Raises UsageError if there is no such run, or more than one.
     """
     store = _store(settings)
     ids = store.run_ids()
     if not run_id:
-        newest = summaries(settings, 1)
-        found = [newest[0].run_id] if newest else []
-    else:
-        found = [run_id] if run_id in ids else [known for known in ids if known.endswith(run_id)]
+        return _newest(store, ids, having, settings)
+    found = [run_id] if run_id in ids else [known for known in ids if known.endswith(run_id)]
     if len(found) != 1:
-        what = (
-            f"{len(found)} runs end with {run_id}"
-            if found
-            else f"no run is called {run_id or 'anything yet'}"
-        )
+        what = f"{len(found)} runs end with {run_id}" if found else f"no run is called {run_id}"
         raise UsageError(what, hint="etltctl runs list names them")
     return [dict(event) for event in read_events(store, found[0])]
+
+
+def _newest(store: Store, ids: Sequence[str], having: Having, settings: Settings) -> list[dict[str, Any]]:
+    for run_id in reversed(ids):
+        with suppress(UsageError):  # one that a later etltctl wrote
+            events = read_events(store, run_id)
+            if any(map(HAS[having], events)):
+                return [dict(event) for event in events]
+    what = f"no run has {having} yet" if ids else "there is no run yet"
+    raise UsageError(what, hint=f"etltctl run {next(iter(settings.pipelines), 'PIPELINE')}")
 
 
 def costs(settings: Settings, by: str) -> list[tuple[str, int, float]]:
@@ -94,6 +116,16 @@ def _summary(events: Sequence[Event]) -> RunSummary:
         pipeline=first.get("pipeline", ""),
         started=first["ts"],
         outcome=last["outcome"] if last and is_over else "unfinished",
-        seconds=last["seconds"] if last and is_over else None,
+        seconds=_seconds(events) if is_over else None,
         stopped_at=failed[-1]["step"] if failed and not (last and last["outcome"] == "succeeded") else "",
     )
+
+
+def _seconds(events: Sequence[Event]) -> float:
+    """How long the run was driven, in all its tries; one that counts from the run's begin holds those before it."""
+    total, until = timedelta(), datetime.min.replace(tzinfo=UTC)
+    for event in (event for event in events if event["type"] == "run.finished"):
+        at = datetime.fromisoformat(event["ts"])
+        total += min(timedelta(seconds=event["seconds"]), at - until)
+        until = at
+    return round(total.total_seconds(), 2)

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 from etltctl.athena import Athena, Column, cost_usd, typed
 from etltctl.aws import Aws
 from etltctl.catalog import STAGING, Catalog
-from etltctl.errors import AccessError, RunFailedError, UsageError
+from etltctl.errors import AccessError, RunFailedError, UsageError, unknown
 from etltctl.publishing import ROWS, VERSION, History, Lake
 from etltctl.runs import QueryExecution, Verb
 from etltctl.s3 import S3
+from etltctl.tabulating import local_time
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -141,11 +142,10 @@ def describe_table(table: str, settings: Settings) -> list[tuple[str, str, str]]
     is_ours = table.partition(".")[0] in settings.athena.databases
     found = lake.catalog.table(*lake.places.in_catalog(table)) if is_ours else None
     if found is None:
-        raise UsageError(
-            f"the catalog has no table {table}", hint="etltctl athena tables lists them: layer.table"
-        )
+        listed = [f"{layer}.{name}" for layer, name, *_ in list_tables(settings)]
+        raise unknown("table", table, listed, hint="etltctl athena tables lists them: layer.table")
     history = History.of(found)
-    since = {name: f"out of use since {at}" for name, at in history.out_of_use.items()}
+    since = {name: f"out of use since {local_time(at)}" for name, at in history.out_of_use.items()}
     half_done = lake.unfinished(table) if history.versions else None
     return [
         *(("column", column["Name"], column["Type"]) for column in found["StorageDescriptor"]["Columns"]),
@@ -155,7 +155,13 @@ def describe_table(table: str, settings: Settings) -> list[tuple[str, str, str]]
             for version in history.versions
         ),
         *(
-            [("publish", half_done["run"], f"half done since {half_done.get('since', '')}: etltctl retry")]
+            [
+                (
+                    "publish",
+                    half_done["run"],
+                    f"half done since {local_time(half_done['since'])}: etltctl retry",
+                )
+            ]
             if half_done
             else []
         ),
@@ -211,5 +217,5 @@ def _listed(layer: str, table: dict[str, Any]) -> tuple[str, str, int | None, st
     parameters = table.get("Parameters", {})
     rows = parameters.get(ROWS)
     published = table.get("UpdateTime") or table.get("CreateTime")
-    when = published.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z") if published else ""
+    when = local_time(published.isoformat()) if published else ""
     return layer, table["Name"], int(rows) if rows else None, parameters.get(VERSION, ""), when

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import chain, islice
 from typing import Any
 
@@ -34,6 +35,11 @@ def aligned(columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[str]:
 
     later = ([_cell(value) for value in row] for row in coming)
     return chain([line(columns), line(["─" * width for width in widths])], map(line, chain(texts, later)))
+
+
+def local_time(timestamp: str) -> str:
+    """A UTC timestamp as local time with its zone, to the second."""
+    return datetime.fromisoformat(timestamp).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 def csv_lines(columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[str]:

@@ -113,8 +113,31 @@ def test_a_script_that_raises_shows_its_last_words_and_leaves_gold_readable(samp
 
 
 def test_a_query_that_cannot_run_is_told_in_athena_s_words(sample_lake: Workplace) -> None:
-    done = sample_lake.run("athena", "query", "select * from gold.nothing", code=1)
-    assert "TABLE_NOT_FOUND" in done.stderr
+    for sql, code, hint in (
+        ("select * from gold.nothing", "TABLE_NOT_FOUND", "next: etltctl athena tables lists what there is"),
+        (
+            "select x from weather_daily",
+            "COLUMN_NOT_FOUND",
+            "next: etltctl athena describe TABLE lists its columns",
+        ),
+        ("select ?", "INVALID_PARAMETER", "next: give each ? a value: -p VALUE"),
+        ("selec 1", "SYNTAX_ERROR", ""),
+    ):
+        done = sample_lake.run("athena", "query", sql, code=1)
+        assert code in done.stderr
+        assert hint in done.stderr
+        assert ("next:" in done.stderr) is bool(hint)
+
+
+@pytest.mark.parametrize(
+    "command", [("athena", "describe"), ("athena", "refresh"), ("rollback",), ("contract", "diff")]
+)
+def test_a_table_without_its_layer_is_answered_with_the_nearest_alone(
+    sample_lake: Workplace, command: tuple[str, ...]
+) -> None:
+    for given in ("weather_daily", "gold.weather_dayly"):
+        done = sample_lake.run(*command, given, code=2)
+        assert done.stderr.endswith(f"is called {given}\n  next: did you mean gold.weather_daily?\n")
 
 
 def test_a_state_folder_that_cannot_be_written_is_named(workplace: Workplace) -> None:

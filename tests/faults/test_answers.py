@@ -120,11 +120,37 @@ def test_an_interrupt_stops_or_leaves_remote_work_as_asked(
         lake.wait_for_state(run_id, "RUNNING")
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == code
-        done = lake.run("runs", "watch", run_id)
+        lake.settle()
+        watched = lake.run("runs", "watch", run_id, code=1 if policy == "stop" else 0)
+        done = lake.run("retry", run_id)
     runs = [run for run in lake.glue_runs() if run["Arguments"].get("--run_id") == run_id]
     assert state in {run["JobRunState"] for run in runs}
     assert len(runs) == (1 if policy == "detach" else 2)
     assert ("started" in done.stderr) is (policy == "stop")
+    assert (f"ended interrupted: KeyboardInterrupt\n  next: etltctl retry {run_id}" in watched.stderr) is (
+        policy == "stop"
+    )
+
+
+def test_watching_a_run_that_failed_tells_how_it_ended_and_starts_nothing(lake: SpoiltLake) -> None:
+    with lake.slow_script(0, "raise SystemExit('no such column')"):
+        lake.run("run", "small", "--run-id", "fell", code=1)
+    before, events = lake.starts("fell"), lake.events("fell")
+    done = lake.run("runs", "watch", "fell", code=1)
+    assert "run fell ended failed: Glue run jr_" in done.stderr
+    assert "next: etltctl retry fell" in done.stderr
+    assert (lake.starts("fell"), lake.events("fell")) == (before, events)
+
+
+def test_watching_a_run_whose_process_died_goes_on_unless_its_job_failed(lake: SpoiltLake) -> None:
+    for run_id, also, code in (("left-well", "", 0), ("left-ill", "raise SystemExit('no such column')", 1)):
+        with lake.slow_script(0, also):
+            lake.run("run-glue", "small", "--run-id", run_id)
+            lake.settle()
+        done = lake.run("runs", "watch", run_id, code=code)
+        assert lake.starts(run_id)["glue"] == 1
+    assert "ended FAILED" in done.stderr
+    assert "next: etltctl retry left-ill" in done.stderr
 
 
 def billed(lake: SpoiltLake) -> tuple[int, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -175,6 +176,15 @@ def test_a_run_that_another_process_drives_can_be_watched(lake: SpoiltLake) -> N
     assert "succeeded" in done.stderr
 
 
+def test_whoever_finds_a_job_s_slot_held_is_told_which_run_to_watch(lake: SpoiltLake) -> None:
+    with lake.slow_script(3):
+        process = lake.begin("run-glue", "small", "--wait", "--run-id", "holder")
+        lake.wait_for_state("holder", "RUNNING")
+        done = lake.run("run-glue", "small", "--run-id", "late", code=7)
+        assert process.wait(30) == 0
+    assert "held by: run holder\n  next: etltctl runs watch holder\n" in done.stderr
+
+
 def test_a_lost_ledger_is_made_again_and_its_run_starts_nothing_twice(lake: SpoiltLake) -> None:
     lake.run("run", "small", "--run-id", "lost-1")
     before, syncs = lake.events("lost-1"), lake.syncs()
@@ -200,8 +210,12 @@ def test_a_lost_ledger_is_made_again_and_its_run_starts_nothing_twice(lake: Spoi
 
 
 def test_one_job_of_a_run_is_taken_up_without_waiting_too(lake: SpoiltLake) -> None:
-    lake.run("run", "small", "--run-id", "unwaited")
-    assert lake.json("run-glue", "small", "--run-id", "unwaited")["verb"] == "reused"
+    """And whoever misspells its id is told that a new run begins."""
+    begun = "no run is called unwaited yet: it begins now\n"
+    assert begun in lake.run("run", "small", "--run-id", "unwaited").stderr
+    taken_up = lake.run("run-glue", "small", "--run-id", "unwaited", "-o", "json")
+    assert json.loads(taken_up.stdout)["verb"] == "reused"
+    assert begun not in taken_up.stderr
     assert lake.starts("unwaited")["glue"] == 1
 
 
@@ -255,6 +269,28 @@ def test_the_log_of_a_sync_is_what_airbyte_tells(lake: SpoiltLake) -> None:
     text = lake.run("runs", "logs", "sync-logged", "sync:api").stdout
     assert "succeeded" in text
     assert "97" in text
+
+
+def test_a_job_that_wrote_nothing_is_named_and_so_is_the_other(lake: SpoiltLake) -> None:
+    settings = lake.folder / "etltctl.toml"
+    kept = settings.read_text()
+    other = '[glue.jobs.other]\nscript = "small.py"\nwrites = ["gold.other"]\n'
+    settings.write_text(kept.replace('"glue:small", "athena', '"glue:other", "glue:small", "athena') + other)
+    try:
+        lake.run("run", "small", "--run-id", "silent")
+        told = lake.run("runs", "logs", "silent").stderr
+        shown = lake.run("runs", "show", "silent").stdout
+    finally:
+        settings.write_text(kept)
+    (run,) = [
+        run["Id"]
+        for run in lake.glue_runs()
+        if run["Arguments"].get("--outputs", "").count("small/v=silent/")
+    ]
+    assert told == f"small ({run}) wrote nothing\n  next: etltctl runs logs silent other\n"
+    assert "run.started       pipeline=small steps=sync:api,glue:other,glue:small,athena:refresh\n" in shown
+    assert "publish.switched  rows=5 tables=gold.small\n" in shown
+    assert not re.search(r"\w=( |$)|[\[{']", shown, re.MULTILINE)
 
 
 def test_nothing_secret_shows_in_the_processes_or_the_arguments_of_a_run(lake: SpoiltLake) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from spoilt import SCRIPT, SpoiltLake
 
@@ -32,6 +34,8 @@ def test_a_rollback_serves_the_earlier_version_and_the_next_run_a_new_one(lake: 
     assert version_and_rows(lake) == ("next", 5)
     described = lake.json("athena", "describe", "gold.small")["rows"]
     assert [row["name"] for row in described if row["part"] == "version"][:3] == ["next", "bad", "good"]
+    since = next(row["type"] for row in described if row["name"] == "bad")
+    assert re.fullmatch(r"out of use since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \w+", since)
     assert {"part": "column", "name": "n", "type": "bigint"} in described
 
 
@@ -40,4 +44,5 @@ def test_only_what_was_published_can_be_gone_back_to(lake: SpoiltLake) -> None:
     assert "has no published version never" in done.stderr
     assert "undisturbed" in done.stderr
     assert "did you mean gold.small?" in lake.run("rollback", "gold.smal", code=2).stderr
-    assert "layer.table" in lake.run("athena", "describe", "small", code=2).stderr
+    assert "did you mean gold.small?" in lake.run("athena", "describe", "small", code=2).stderr
+    assert "layer.table" in lake.run("athena", "describe", "gold.nothing_like_it", code=2).stderr

@@ -10,6 +10,7 @@ import pytest
 
 from etltctl import errors
 from etltctl.cli.app import hoisted
+from etltctl.cli.runs import told
 from etltctl.errors import ExitCode
 
 HEAVY = (
@@ -93,6 +94,11 @@ def test_a_usage_error_exits_2_and_leaves_stdout_empty(
     assert says in done.stderr
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
+
+
+def test_dollars_of_an_event_are_dollars_and_what_is_empty_is_left_out() -> None:
+    event = {"type": "cost.actual", "seq": 1, "usd": 5e-05, "remote_id": "q", "reason": "", "retired": []}
+    assert told(event) == "usd=0.000050 remote_id=q"
 
 
 def test_a_bad_output_in_the_environment_is_a_usage_error(

@@ -46,6 +46,19 @@ def test_csv_has_a_header_and_quotes_what_needs_it() -> None:
     assert out.getvalue().endswith("table,rows\nt,3\n")
 
 
+def test_a_table_without_rows_is_a_sentence_aside() -> None:
+    shown, out, err = console()
+    shown.rows("etltctl.runs/1", ("run", "pipeline"), [], none="No runs yet.")
+    assert (out.getvalue(), err.getvalue()) == ("", "No runs yet.\n")
+    shown.rows("etltctl.query/1", ("n",), iter([]))
+    shown.rows("etltctl.runs/1", ("run",), iter([("r1",), ("r2",)]), none="No runs yet.")
+    assert out.getvalue() == "n\n─\nrun\n───\nr1\nr2\n"
+    shown.output = Output.CSV
+    shown.rows("etltctl.runs/1", ("run",), [], none="No runs yet.")
+    assert out.getvalue().endswith("r2\nrun\n"), "a program that reads has its columns all the same"
+    assert err.getvalue() == "No runs yet.\n"
+
+
 @pytest.mark.parametrize("output", list(Output))
 def test_rows_are_written_as_they_come(output: Output) -> None:
     shown, out, _ = console(output)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from etltctl.errors import UsageError
-from etltctl.history import costs, find_run, summaries
+from etltctl.history import Having, costs, find_run, summaries
 from etltctl.ledger import DiskStore, Ledger
+from etltctl.pipeline import read_logs, take_up
 from etltctl.settings import Settings, load_settings
 
 
@@ -58,6 +60,43 @@ def test_the_end_of_an_id_is_enough_if_it_is_one_run_s(settings: Settings, store
         find_run(settings, "x1")
     with pytest.raises(UsageError, match="no run is called y"):
         find_run(settings, "y")
+
+
+def test_where_no_run_is_named_it_is_the_newest_that_has_what_is_asked_for(
+    settings: Settings, store: DiskStore
+) -> None:
+    with pytest.raises(UsageError, match="there is no run yet") as raised:
+        find_run(settings, "", Having.STEPS)
+    assert raised.value.hint == "etltctl run mongodb"
+    begun(store, "r1").append("remote.started", "glue:job", remote_id="jr_1")
+    begun(store, "r2")
+    Ledger(store, "r3", "local").append("run.started", pipeline="rollback", steps=[])
+    store.add("r4", lambda _: '{"type": "version", "schema": "etltctl.events/2.0"}\n')
+    found = {having: find_run(settings, "", having)[0]["run_id"] for having in Having}
+    assert found == {Having.EVENTS: "r3", Having.STEPS: "r2", Having.REMOTE_RUNS: "r1"}
+    with pytest.raises(UsageError, match="run r3 is a rollback: it has no steps to go on with"):
+        take_up(find_run(settings, "r3"), settings)
+    with pytest.raises(UsageError, match=r"run r3 \(rollback\) has no remote run to read"):
+        read_logs(find_run(settings, "r3"), settings, print)
+
+
+@pytest.mark.parametrize(
+    ("tries", "seconds"),
+    [
+        ([("12:00:10", 10.0), ("13:00:02", 2.0), ("14:00:00", 0.1)], 12.1),
+        ([("12:00:10", 10.0), ("13:00:02", 3602.0)], 3602.0),
+    ],
+    ids=["each try by itself", "both counted from the run's begin"],
+)
+def test_the_seconds_of_a_run_are_those_of_all_its_tries(
+    settings: Settings, store: DiskStore, tries: list[tuple[str, float]], seconds: float
+) -> None:
+    begun(store, "r1")
+    for at, took in tries:
+        told = {"ts": f"2026-11-25T{at}+00:00", "run_id": "r1", "step": "", "type": "run.finished"}
+        line = json.dumps({**told, "outcome": "succeeded", "seconds": took}) + "\n"
+        store.add("r1", lambda _, line=line: line)
+    assert [run.seconds for run in summaries(settings, 9)] == [seconds]
 
 
 def test_costs_are_summed_as_asked(settings: Settings, store: DiskStore) -> None:

@@ -28,7 +28,9 @@ def refresh_catalog(
     with session.connected() as settings, session.console.working("athena refresh"):
         result = refresh(tables or [], settings)
     changes = [(name, facts["change"], facts["rows"]) for name, facts in result.facts["tables"].items()]
-    session.console.rows("etltctl.athena-refresh/1", ("table", "change", "rows"), changes)
+    session.console.rows(
+        "etltctl.athena-refresh/1", ("table", "change", "rows"), changes, none="No table has files yet."
+    )
 
 
 @app.command("query")
@@ -72,7 +74,8 @@ def query(
                 max_scan=max_scan,
                 on_look=lambda run: describe(f"query {run.word}, {run.scanned_bytes:,} bytes scanned"),
             )
-        session.console.rows("etltctl.query/1", answer.names, answer.rows(), **answer.facts())
+        none = "" if answer.names else "Done."
+        session.console.rows("etltctl.query/1", answer.names, answer.rows(), none=none, **answer.facts())
     session.console.say(answer.summary())
 
 
@@ -85,7 +88,7 @@ def tables(context: typer.Context) -> None:
     with session.connected() as settings:
         listed = list_tables(settings)
     columns = ("layer", "table", "rows", "version", "published")
-    session.console.rows("etltctl.tables/1", columns, listed)
+    session.console.rows("etltctl.tables/1", columns, listed, none="The catalog has no tables yet.")
 
 
 @app.command("describe")

@@ -11,6 +11,7 @@ from etltctl.cli.session import Session
 from etltctl.errors import ExitCode
 
 app = group("Compare tables with what they promise.")
+AS_PROMISED = "Every table is as its contract says."
 Tables = Annotated[list[str] | None, typer.Argument(help="layer.table; all of them if none is named")]
 
 
@@ -22,7 +23,7 @@ def diff(context: typer.Context, tables: Tables = None) -> int:
     session: Session = context.obj
     with session.connected() as settings:
         rows, is_blocked = differences(settings, tables or [])
-    session.console.rows("etltctl.contract-diff/1", COLUMNS, rows)
+    session.console.rows("etltctl.contract-diff/1", COLUMNS, rows, none=AS_PROMISED)
     return ExitCode.BLOCKED if is_blocked else ExitCode.OK
 
 
@@ -38,4 +39,4 @@ def accept(
     session: Session = context.obj
     with session.connected() as settings:
         rows = accept_changes(settings, tables)
-    session.console.rows("etltctl.contract-accept/1", COLUMNS, rows)
+    session.console.rows("etltctl.contract-accept/1", COLUMNS, rows, none=AS_PROMISED)

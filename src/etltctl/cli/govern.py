@@ -68,7 +68,8 @@ def who_sees(
     with session.connected() as settings, session.console.working("govern who"):
         found = who(table, settings)
     columns = ("principal", "columns", "rows", "through")
-    session.console.rows("etltctl.govern-who/1", columns, map(astuple, found), table=table)
+    nobody = f"Nobody sees {table}."
+    session.console.rows("etltctl.govern-who/1", columns, map(astuple, found), none=nobody, table=table)
 
 
 @app.command("audit")
@@ -86,7 +87,9 @@ def audit_accesses(
     with session.connected() as settings, session.console.working("govern audit"):
         found = audit(settings, table=table, since=since)
     columns = ("at", "principal", "table", "service", "permissions", "outcome")
-    session.console.rows("etltctl.govern-audit/1", columns, map(astuple, found))
+    session.console.rows(
+        "etltctl.govern-audit/1", columns, map(astuple, found), none=f"No access on record (--since {since})."
+    )
 
 
 def _agree(session: Session, yes: bool, planned: Plan) -> bool:

@@ -120,8 +120,8 @@ def _show_plan(session: Session, made: Plan) -> None:
         (f"{SIGNS.get(c.action, '?')} {c.action}", c.resource, c.type, c.id, c.because) for c in made.changes
     ]
     columns = ("change", "resource", "type", "id", "because")
-    facts = {"stack": made.blueprint.names.stack, "new": made.is_new, "files": list(made.missing_files)}
-    session.console.rows("etltctl.infra-plan/1", columns, rows, **facts)
+    stack, files = made.blueprint.names.stack, list(made.missing_files)
+    session.console.rows("etltctl.infra-plan/1", columns, rows, stack=stack, new=made.is_new, files=files)
     session.console.say(made.summary())
 
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 RunId = Annotated[
     str,
     typer.Option(
-        "--run-id", help="Take up this run: adopt what lives, reuse what succeeded, redo what failed."
+        "--run-id",
+        help="Take up this run: adopt what lives, reuse what succeeded, redo what failed. A new id begins a run.",
     ),
 ]
 Fresh = Annotated[

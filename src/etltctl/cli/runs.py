@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,7 +13,7 @@ from etltctl.cli.groups import group
 from etltctl.cli.run import OnInterrupt
 from etltctl.cli.run import show_run as show_result
 from etltctl.cli.session import Interruption, Session
-from etltctl.console import local_time
+from etltctl.tabulating import local_time
 
 RunName = Annotated[str, typer.Argument(help="the run, or the end of its id; the newest if none is named")]
 
@@ -49,7 +50,7 @@ def list_runs(
         for run in summaries(session.load(), limit)
     ]
     columns = ("run", "pipeline", "started", "outcome", "seconds", "failed at")
-    session.console.rows("etltctl.runs/1", columns, rows)
+    session.console.rows("etltctl.runs/1", columns, rows, none="No runs yet: etltctl run mongodb.")
 
 
 @app.command("show")
@@ -82,12 +83,12 @@ def show_run(
 def watch_run(
     context: typer.Context, run_id: RunName = "", on_interrupt: OnInterrupt = Interruption.ASK
 ) -> None:
-    """Come back to a run: wait for what lives and go on with the steps after it, or look on while another does."""
-    from etltctl.history import find_run
+    """Look on until a run ends: wait for what lives, go on with the steps after it; what failed is left to retry."""
+    from etltctl.history import Having, find_run
     from etltctl.pipeline import Wish, watch
 
     session: Session = context.obj
-    events = find_run(session.load(), run_id)
+    events = find_run(session.load(), run_id, Having.STEPS)
     name = str(events[0].get("pipeline", ""))
     with session.following(name, Wish(), on_interrupt) as (settings, wish):
         result = watch(events, settings, wish)
@@ -101,14 +102,15 @@ def cancel(
     reason: Annotated[str, typer.Option("--reason", help="Why, for the record.")] = "",
 ) -> None:
     """Stop what the run still has running remotely; what somebody else started goes on."""
-    from etltctl.history import find_run
+    from etltctl.history import Having, find_run
     from etltctl.pipeline import cancel_run
 
     session: Session = context.obj
     with session.connected() as settings:
-        cancelled = cancel_run(find_run(settings, run_id), settings, reason)
+        cancelled = cancel_run(find_run(settings, run_id, Having.STEPS), settings, reason)
     rows = [(one.service, one.name, one.remote_id, one.word, one.done) for one in cancelled]
-    session.console.rows("etltctl.runs-cancel/1", ("service", "name", "remote run", "found", "done"), rows)
+    columns = ("service", "name", "remote run", "found", "done")
+    session.console.rows("etltctl.runs-cancel/1", columns, rows, none="The run has started nothing remotely.")
 
 
 @app.command("rebuild")
@@ -120,7 +122,9 @@ def rebuild_runs(context: typer.Context, run_id: RunName = "") -> None:
     with session.connected() as settings:
         rebuilt = rebuild(settings, run_id)
     rows = [(run.run_id, run.pipeline, run.remote_runs) for run in rebuilt]
-    session.console.rows("etltctl.runs-rebuild/1", ("run", "pipeline", "remote runs"), rows)
+    session.console.rows(
+        "etltctl.runs-rebuild/1", ("run", "pipeline", "remote runs"), rows, none="No run was lost."
+    )
 
 
 @app.command("logs")
@@ -134,15 +138,17 @@ def logs(
     errors: Annotated[bool, typer.Option("--errors", help="The error log alone.")] = False,
 ) -> None:
     """Show what the run's Glue job wrote: driver and executors, output and errors."""
-    from etltctl.history import find_run
+    from etltctl.history import Having, find_run
     from etltctl.pipeline import read_logs
 
     session: Session = context.obj
+    groups = ("error",) if errors else ("error", "output")
     with session.connected() as settings:
-        emit = partial(session.console.log_line, groups=("error",) if errors else ("error", "output"))
-        lines = read_logs(find_run(settings, run_id), settings, emit, step=step, follow=follow)
-    if not lines:
-        session.console.say("the job run has written no line")
+        emit = partial(session.console.log_line, groups=groups)
+        run = find_run(settings, run_id, Having.REMOTE_RUNS)
+        found = read_logs(run, settings, emit, step=step, follow=follow)
+    if nothing := found.told_if_empty():
+        session.console.say(nothing)
 
 
 def cost(
@@ -153,7 +159,8 @@ def cost(
     from etltctl.history import costs
 
     session: Session = context.obj
-    session.console.rows("etltctl.cost/1", (str(by), "billed", "usd"), costs(session.load(), by))
+    columns, sums = (str(by), "billed", "usd"), costs(session.load(), by)
+    session.console.rows("etltctl.cost/1", columns, sums, none="No run has cost anything yet.")
 
 
 def retry(
@@ -165,18 +172,29 @@ def retry(
     on_interrupt: OnInterrupt = Interruption.ASK,
 ) -> None:
     """Run again what failed of a run: adopt what still lives, reuse what succeeded."""
-    from etltctl.history import find_run
+    from etltctl.history import Having, find_run
     from etltctl.pipeline import Wish, take_up
 
     session: Session = context.obj
-    events = find_run(session.load(), run_id)
+    events = find_run(session.load(), run_id, Having.STEPS)
     name = str(events[0].get("pipeline", ""))
     with session.following(name, Wish(fresh=fresh), on_interrupt) as (settings, wish):
         result = take_up(events, settings, wish)
     show_result(session, settings, result)
 
 
-def told(event: dict[str, object]) -> str:
-    """An event's own facts on one line."""
-    common = {"ts", "seq", "run_id", "step", "env", "type", "tables"}
-    return " ".join(f"{name}={value}" for name, value in event.items() if name not in common)
+def told(event: Mapping[str, Any]) -> str:
+    """An event's own facts on one line; of tables their names, where they were published."""
+    common = {"ts", "seq", "run_id", "step", "env", "type"}
+    if event["type"] != "publish.switched":
+        common.add("tables")
+    facts = {name: value for name, value in event.items() if name not in common}
+    return " ".join(
+        f"{name}={_fact(name, value)}" for name, value in facts.items() if value not in ("", [], {}, None)
+    )
+
+
+def _fact(name: str, value: object) -> str:
+    if name == "usd":
+        return f"{value:.6f}"
+    return ",".join(map(str, value)) if isinstance(value, list | dict) else str(value)

@@ -102,6 +102,8 @@ class Session:
         ):
 
             def on_event(event: Mapping[str, Any]) -> None:
+                if wish.run_id and event["type"] == "run.started" and event["seq"] == 1:
+                    self.console.say(f"no run is called {event['run_id']} yet: it begins now")
                 write(event)
                 show(event)
 

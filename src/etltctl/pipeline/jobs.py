@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from etltctl.errors import BudgetError
+from etltctl.errors import AlreadyRunningError, BudgetError, EtltctlError
 from etltctl.pipeline.budget import await_stop, bill_query, budget_of, require_budget, settle
 from etltctl.pipeline.model import Begun, StepResult, begun_after
 from etltctl.pipeline.refreshing import table_facts
@@ -67,14 +68,31 @@ def start_glue(work: Work) -> Found:
         }
 
     settle(work)
-    verb, run = work.services.glue.start_or_adopt(
-        work.step.name,
-        work.run_key,
-        arguments,
-        since=begun_after(work.ledger.run_id),
-        before_start=lambda: work.ledger.append("remote.intended", str(work.step), run_key=work.run_key),
-    )
+    try:
+        verb, run = work.services.glue.start_or_adopt(
+            work.step.name,
+            work.run_key,
+            arguments,
+            since=begun_after(work.ledger.run_id),
+            before_start=lambda: work.ledger.append("remote.intended", str(work.step), run_key=work.run_key),
+        )
+    except AlreadyRunningError as error:
+        if holder := _holder(work, error):
+            facts = error.facts | {"held by": f"run {holder}"}
+            raise AlreadyRunningError(error.message, hint=f"etltctl runs watch {holder}", **facts) from error
+        raise
     return Found(verb, run)
+
+
+def _holder(work: Work, error: AlreadyRunningError) -> str:
+    """The run on record whose job run holds the job's only slot; empty where it is nobody's we know."""
+    if "job" not in error.facts:
+        return ""
+    with suppress(EtltctlError):  # then it is told without
+        run = work.services.glue.look_at(work.step.name, str(error.facts["run"]))
+        holder = run.arguments.get("--run_id", "")
+        return holder if holder in work.services.store.run_ids() else ""
+    return ""
 
 
 def _published_once(work: Work, outputs: Mapping[str, str]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import random
 import re
@@ -11,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from etltctl.errors import DetachedError, UnverifiedError, UsageError
+from etltctl.errors import DetachedError, UnverifiedError, UsageError, unknown
 from etltctl.runs import Run, Verb
 
 if TYPE_CHECKING:
@@ -169,12 +168,8 @@ def outcome_of(error: BaseException) -> str:
     )  # signals and time limits are no Exception
 
 
-def known(things: Mapping[str, T], name: str, kind: str) -> T:
-    """The thing of that name; raises UsageError with the nearest name there is."""
+def known(things: Mapping[str, T], name: str, kind: str, hint: str = "") -> T:
+    """The thing of that name; raises UsageError with the nearest name there is, as `errors.unknown` tells it."""
     if name in things:
         return things[name]
-    near = difflib.get_close_matches(name, list(things), n=1)
-    guess = f"did you mean {near[0]}? " if near else ""
-    raise UsageError(
-        f"no {kind} is called {name}", hint=f"{guess}known: {', '.join(sorted(things)) or 'none'}"
-    )
+    raise unknown(kind, name, things, hint=hint)

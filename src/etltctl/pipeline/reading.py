@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,30 @@ from etltctl.ledger import Event
 from etltctl.logs import LogLine
 from etltctl.pipeline.model import Step, remote_runs
 from etltctl.pipeline.services import Services
-from etltctl.runs import JobRun, State, SyncJob
+from etltctl.runs import JobRun, RefreshJob, State, SyncJob
 from etltctl.waiting import Waiter
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 FOLLOW_EVERY_S = 2.0
+
+
+@dataclass(frozen=True)
+class LogRead:
+    """What was read: of which remote run of which step, how many lines; the run's other Glue jobs."""
+
+    run_id: str
+    step: Step
+    remote_id: str
+    lines: int
+    others: tuple[str, ...] = ()
+
+    def told_if_empty(self) -> str:
+        """That there was no line, and how to read on; empty if there was one."""
+        others = [f"etltctl runs logs {self.run_id} {name}" for name in self.others]
+        nothing = f"{self.step.name} ({self.remote_id}) wrote nothing"
+        return "" if self.lines else "\n  next: ".join([nothing, *others])
 
 
 def read_logs(
@@ -28,27 +46,35 @@ def read_logs(
     *,
     step: str = "",
     follow: bool = False,
-) -> int:
+) -> LogRead:
     """Emits the log of the run's newest Glue job run, or of the one that `step` names, oldest line first.
 
     `follow` goes on until the job run has ended. Of a sync or a refresh it is what Airbyte's and Tableau's APIs give:
-    the job's state, rows and times, no log. Returns the number of lines. Raises UsageError if the run has no such
-    remote run.
+    the job's state, rows and times, no log. Raises UsageError if the run has no such remote run.
     """
     remote = remote_runs(events)
     found = [(known, remote_id) for known, remote_id in remote if step in ("", str(known), known.name)]
     jobs = [(known, remote_id) for known, remote_id in found if known.kind == "glue"]
     if not found:
         names = ", ".join(str(known) for known, _ in remote) or "none"
-        raise UsageError("there is no such remote run to read", hint=f"remote runs of this run: {names}")
+        run = f"run {events[0]['run_id']} ({events[0].get('pipeline', 'of a lost pipeline')})"
+        what = f"remote run of {step}" if step else "remote run"
+        raise UsageError(f"{run} has no {what} to read", hint=f"remote runs of this run: {names}")
     known, remote_id = (jobs or found)[-1]
-    if known.kind == "sync":
-        return _tell_sync(Services(settings).airbyte.look_at(remote_id, known.name), emit)
-    if known.kind == "tableau":
-        job = Services(settings).tableau.look_at(remote_id, known.name)
-        emit(LogLine(datetime.now(UTC), "output", f"job {job.id}", f"state {job.word} {job.reason}".rstrip()))
-        return 1
-    return _read(Services(settings), known, remote_id, emit, follow=follow)
+    services = Services(settings)
+    if known.kind == "glue":
+        lines = _read(services, known, remote_id, emit, follow=follow)
+    elif known.kind == "sync":
+        lines = _tell_sync(services.airbyte.look_at(remote_id, known.name), emit)
+    else:
+        lines = _tell_refresh(services.tableau.look_at(remote_id, known.name), emit)
+    others = tuple(other.name for other, _ in remote if other.kind == "glue" and other != known)
+    return LogRead(str(events[0]["run_id"]), known, remote_id, lines, others)
+
+
+def _tell_refresh(job: RefreshJob, emit: Callable[[LogLine], None]) -> int:
+    emit(LogLine(datetime.now(UTC), "output", f"job {job.id}", f"state {job.word} {job.reason}".rstrip()))
+    return 1
 
 
 def _tell_sync(job: SyncJob, emit: Callable[[LogLine], None]) -> int:

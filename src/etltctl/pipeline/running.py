@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from etltctl.publishing import Published
     from etltctl.settings import Settings
 
+LISTED = "etltctl athena tables lists them: layer.table"
+
 
 def run_pipeline(pipeline: str, settings: Settings, wish: Wish | None = None) -> PipelineResult:
     """Runs the pipeline's steps in order and stops at the first that fails.
@@ -72,7 +74,11 @@ def take_up(events: Sequence[Event], settings: Settings, wish: Wish | None = Non
     """Goes on with the run these events tell of: adopts what lives, reuses what succeeded, redoes what failed."""
     begun = next((event for event in events if event["type"] == "run.started"), None)
     if begun is None or not begun.get("steps"):
-        raise UsageError("the run's events do not tell which steps it has", hint="start a new run")
+        what = f"is a {begun['pipeline']}" if begun else "has lost its first event"
+        raise UsageError(
+            f"run {events[0]['run_id']} {what}: it has no steps to go on with",
+            hint="etltctl runs list names others",
+        )
     wish = replace(
         wish or Wish(), run_id=str(events[0]["run_id"]), first=begun["steps"][0], last=begun["steps"][-1]
     )
@@ -96,7 +102,7 @@ def refresh(tables: list[str], settings: Settings, wish: Wish | None = None) -> 
     """Brings the catalog in line with the files of these tables (`layer.table`), of all if none is named."""
     every = Services(settings).lake.tables()
     for table in tables:
-        known(dict.fromkeys(every), table, "table")
+        known(dict.fromkeys(every), table, "table", LISTED)
     with _recorded_run("refresh", [], settings, wish or Wish()) as (services, ledger):
         return refresh_tables(tables or every, services, ledger)
 
@@ -105,7 +111,7 @@ def rollback(table: str, settings: Settings, to: str = "", wish: Wish | None = N
     """Makes an earlier published version of `layer.table` current again, on record as a run of its own."""
     lake = Services(settings).lake
     written = {name: name for job in settings.glue.jobs.values() for name in job.writes}
-    known(written, table, "table with versions")
+    known(written, table, "table with versions", LISTED)
     with _recorded_run("rollback", [], settings, wish or Wish()) as (_, ledger):
         published = lake.rollback(table, to, ledger.run_id)
         ledger.append("publish.switched", **table_facts([published]), version=published.version)
