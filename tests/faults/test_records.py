@@ -176,6 +176,16 @@ def test_a_run_that_another_process_drives_can_be_watched(lake: SpoiltLake) -> N
     assert "succeeded" in done.stderr
 
 
+def test_a_run_that_fails_while_it_is_watched_is_not_started_again(lake: SpoiltLake) -> None:
+    with lake.slow_script(0, "time.sleep(4); raise SystemExit('no such column')"):
+        process = lake.begin("run-glue", "small", "--wait", "--run-id", "fell-watched")
+        lake.wait_for_state("fell-watched", "RUNNING")
+        done = lake.run("runs", "watch", "fell-watched", code=1)
+        assert process.wait(30) == 1
+    assert "run fell-watched ended failed: Glue run jr_" in done.stderr
+    assert lake.starts("fell-watched")["glue"] == 1
+
+
 def test_whoever_finds_a_job_s_slot_held_is_told_which_run_to_watch(lake: SpoiltLake) -> None:
     with lake.slow_script(3):
         process = lake.begin("run-glue", "small", "--wait", "--run-id", "holder")
