@@ -114,7 +114,10 @@ def cancel(
 
 
 @app.command("rebuild")
-def rebuild_runs(context: typer.Context, run_id: RunName = "") -> None:
+def rebuild_runs(
+    context: typer.Context,
+    run_id: Annotated[str, typer.Argument(help="the lost run's whole id; all of them if none is named")] = "",
+) -> None:
     """Make lost events again from what Glue, Airbyte and the catalog remember; of one run, or of every lost one."""
     from etltctl.pipeline import rebuild
 
