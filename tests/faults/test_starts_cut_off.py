@@ -33,9 +33,10 @@ def held(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The command, its start under way: it has taken effect, or has not yet."""
     lake.spoil({"call": call, "hold": side}, *([also] if also else []))
+    before = begun(lake)
     process = lake.begin(*arguments, to="told.txt")
     deadline = time.monotonic() + MET_WITHIN_S
-    while not lake.met():
+    while not lake.met() or (side == "after" and begun(lake) == before):
         assert time.monotonic() < deadline, f"{call} was never met"
         time.sleep(0.02)
     try:
@@ -44,6 +45,11 @@ def held(
         process.kill()
         process.wait()
         lake.spoil()
+
+
+def begun(lake: SpoiltLake) -> int:
+    """How many Glue runs and syncs there are."""
+    return len(lake.glue_runs()) + lake.syncs()
 
 
 def told(lake: SpoiltLake) -> str:

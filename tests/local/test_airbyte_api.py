@@ -358,14 +358,14 @@ def test_closing_cancels_what_runs(tmp_path: Path) -> None:
 
 def test_etltctls_own_client_works_with_it(server: Server) -> None:
     client = Airbyte(f"{server.base_url}/airbyte/v1", server.service.client_id, server.service.client_secret)
-    verb, job = client.start_or_adopt(server.ids["api"], "api")
-    assert verb.name == "STARTED"
+    verb, job, is_ours = client.start_or_adopt(server.ids["api"], "api")
+    assert (verb.name, is_ours) == ("STARTED", True)
     server.wait(int(job.id))
     done = client.look_at(job.id, "api")
     assert (done.word, done.rows) == ("succeeded", 19)
-    _, busy = client.start_or_adopt(server.ids["busy"], "busy")
-    again, adopted = client.start_or_adopt(server.ids["busy"], "busy")
-    assert (again.name, adopted.id) == ("ADOPTED", busy.id)
+    _, busy, _ = client.start_or_adopt(server.ids["busy"], "busy")
+    again, adopted, is_ours = client.start_or_adopt(server.ids["busy"], "busy")
+    assert (again.name, adopted.id, is_ours) == ("ADOPTED", busy.id, False)
     assert client.cancel(busy).word == "cancelled"
 
 
