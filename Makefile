@@ -7,6 +7,8 @@ PROCESSES ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(or $(shell command -v uv),.uv/bin/uv)
+# What Python compiled is kept, or each of the hundreds of commands that tests start would compile it anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test connector-test tableau-test bench docs check format lock clean airflow-e2e airflow-bench airflow-check
 
