@@ -98,10 +98,8 @@ class Console:
         counts = Counter(status for _, _, status, _, _ in found)
         self._write(", ".join(f"{count} {status}" for status, count in counts.items()))
 
-    def log_line(self, line: LogLine, groups: Sequence[str]) -> None:
-        """A line of a log of one of these groups, as a result."""
-        if line.group not in groups:
-            return
+    def log_line(self, line: LogLine) -> None:
+        """A line of a log, as a result."""
         told = {"ts": line.at.isoformat(timespec="milliseconds"), "group": line.group, "stream": line.stream}
         if self.output is Output.TABLE:
             self._write(f"{line.at.astimezone():%H:%M:%S} {line.group:<6} {line.text}")

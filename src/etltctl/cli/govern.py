@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +11,7 @@ import typer
 from etltctl.cli.groups import group
 from etltctl.cli.session import Session
 from etltctl.errors import ExitCode
+from etltctl.tabulating import local_time
 
 if TYPE_CHECKING:
     from etltctl.governance import Plan
@@ -87,6 +88,8 @@ def audit_accesses(
     with session.connected() as settings, session.console.working("govern audit"):
         found = audit(settings, table=table, since=since)
     columns = ("at", "principal", "table", "service", "permissions", "outcome")
+    if session.console.output == "table":
+        found = [replace(access, at=local_time(access.at)) for access in found]
     session.console.rows(
         "etltctl.govern-audit/1", columns, map(astuple, found), none=f"No access on record (--since {since})."
     )

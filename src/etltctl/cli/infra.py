@@ -121,8 +121,11 @@ def _show_plan(session: Session, made: Plan) -> None:
     ]
     columns = ("change", "resource", "type", "id", "because")
     stack, files = made.blueprint.names.stack, list(made.missing_files)
-    session.console.rows("etltctl.infra-plan/1", columns, rows, stack=stack, new=made.is_new, files=files)
-    session.console.say(made.summary())
+    session.console.rows(
+        "etltctl.infra-plan/1", columns, rows, none=made.summary(), stack=stack, new=made.is_new, files=files
+    )
+    if rows:
+        session.console.say(made.summary())
 
 
 def _tell_plan(session: Session, made: Plan) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -142,14 +141,14 @@ def logs(
 ) -> None:
     """Show what the run's Glue job wrote: driver and executors, output and errors."""
     from etltctl.history import Having, find_run
+    from etltctl.logs import GROUPS
     from etltctl.pipeline import read_logs
 
     session: Session = context.obj
-    groups = ("error",) if errors else ("error", "output")
+    groups = GROUPS[:1] if errors else GROUPS
     with session.connected() as settings:
-        emit = partial(session.console.log_line, groups=groups)
         run = find_run(settings, run_id, Having.REMOTE_RUNS)
-        found = read_logs(run, settings, emit, step=step, follow=follow)
+        found = read_logs(run, settings, session.console.log_line, step=step, groups=groups, follow=follow)
     if nothing := found.told_if_empty():
         session.console.say(nothing)
 

@@ -41,6 +41,8 @@ def export(
         f", version {made.version}" if made.version else ""
     )
     session.console.result({"schema": "etltctl.tableau-export/1", **made.as_dict()}, text)
+    if not made.rows:
+        session.console.say(f"warning: no row of {table} was asked for; a data source of it will be empty")
 
 
 @app.command("publish")

