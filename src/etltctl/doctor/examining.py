@@ -103,7 +103,9 @@ def examine(
         place = Area.LOCAL if settings.env == LOCAL else Area.SETTINGS
         found += _examine_services(connect, services, now, place)
     if area is Area.LOCAL and settings.env != LOCAL:
-        found.append((Area.LOCAL, skip("embedded server", f"the environment {settings.env} does without one")))
+        found.append(
+            (Area.LOCAL, skip("embedded server", f"the environment {settings.env} does without one"))
+        )
     found = [pair for pair in found if pair[1].status is Status.FAIL or _wants(area, pair[0])]
     return sorted(found, key=lambda pair: list(Area).index(pair[0]))
 
