@@ -164,9 +164,13 @@ def _looked(looks: Iterable[Look], area: Area | None, patient: Patient) -> list[
 
 
 def _skipped(looks: Iterable[Look], area: Area | None, why: str) -> Iterator[tuple[Area, Finding]]:
+    """One finding an area: whoever mends the cause wants to read of it once."""
+    left: dict[Area, list[str]] = {}
     for look in looks:
         if _wants(area, look.area):
-            yield look.area, skip(look.subject, f"not looked at: {why}")
+            left.setdefault(look.area, []).append(look.subject)
+    for of, subjects in left.items():
+        yield of, skip(", ".join(subjects), f"not looked at: {why}")
 
 
 def _wants(area: Area | None, of: Area) -> bool:
