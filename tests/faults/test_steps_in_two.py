@@ -197,13 +197,14 @@ def test_whose_a_sync_is_is_told_by_where_it_was_found(here: SpoiltLake, is_lost
 
 
 def test_a_wait_that_took_too_long_elsewhere_is_over_here(here: SpoiltLake) -> None:
-    with here.slow_job(3.0):
+    with here.slow_job(30.0):
         begun = start_step("small", "glue:small", run_id="too-long")
         late = Begun(**{**begun.as_dict(), "began": begun.began - 86400})
         with pytest.raises(WaitTimeoutError, match="still"):
             asyncio.run(wait_for_step(late))
         with pytest.raises(WaitTimeoutError, match="still"):
             finish_step(late)
+        stop_step("glue:small", run_id="too-long", by="a test")
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ class Server:
         return self.wait(started["jobId"])
 
     def wait(self, job_id: int) -> dict[str, Any]:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             job: dict[str, Any] = self.http.get(f"/jobs/{job_id}").json()
             if job["status"] not in ("pending", "running"):

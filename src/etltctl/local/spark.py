@@ -27,7 +27,7 @@ class SparkPool:
         self._buckets = buckets
         self._environ = _clean_environ(url, folder)
         self._changed = Condition()
-        self._jvms: list[Jvm] = []
+        self._processes: list[subprocess.Popen[bytes]] = []  # of JVMs
         self._spare: Jvm | None = None
         self._spare_python: subprocess.Popen[bytes] | None = None
         self._is_warming = False
@@ -77,9 +77,7 @@ class SparkPool:
     def discard(self, jvm: Jvm) -> None:
         """Ends a JVM whose state nobody should trust."""
         jvm.kill()
-        with self._changed:
-            if jvm in self._jvms:
-                self._jvms.remove(jvm)
+        self._forget(jvm.process)
 
     def python(self) -> subprocess.Popen[bytes]:
         """A Python process waiting for its assignment; the next one is started meanwhile."""
@@ -97,11 +95,9 @@ class SparkPool:
         """Ends every process of the pool."""
         with self._changed:
             self._is_closed = True
-            jvms, python = list(self._jvms), self._spare_python
-        for jvm in jvms:
-            self.discard(jvm)
-        if python is not None:
-            kill_group(python)
+            python = [self._spare_python] if self._spare_python else []
+        for process in (*self._processes, *python):
+            kill_group(process)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _make_spare(self) -> None:
@@ -129,14 +125,25 @@ class SparkPool:
         jvm.is_warm = True
 
     def _launch(self, needs: Needs) -> Jvm:
-        jvm = launch(needs, self._folder, self._lake, self._environ)
+        """A JVM of the pool's from its first moment: a pool that closes meanwhile ends it.
+
+        Left alone it would not end: Spark's gateway, whose folder is gone, dies without ending its process.
+        """
         with self._changed:
-            self._jvms.append(jvm)
-            is_late = self._is_closed
-        if is_late:
-            jvm.kill()
-            raise JvmFailedError("the server is shutting down")
-        return jvm
+            if self._is_closed:
+                raise JvmFailedError("the server is shutting down")
+            starting = launch(needs, self._folder, self._lake, self._environ)
+            self._processes.append(starting.process)
+        try:
+            return starting.await_ready()
+        except BaseException:
+            self._forget(starting.process)
+            raise
+
+    def _forget(self, process: subprocess.Popen[bytes]) -> None:
+        with self._changed:
+            if process in self._processes:
+                self._processes.remove(process)
 
     def _start_python(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
