@@ -28,8 +28,8 @@ def endpoints_page() -> str:
     """The page."""
     parts = [
         "# The embedded endpoints\n",
-        "etltctl only ever talks to Airbyte's public API and to AWS's API; locally it talks to a small server on "
-        "127.0.0.1 that speaks both. This is how true that server is to the real services.\n",
+        "For a pipeline etltctl only ever talks to Airbyte's public API and to AWS's API; locally it talks to a small "
+        "server on 127.0.0.1 that speaks both. This is how true that server is to the real services.\n",
     ]
     for each in fidelity.SERVICES:
         parts.append(f"## {each.service}\n\n{each.embedded[0].upper()}{each.embedded[1:]}.\n")

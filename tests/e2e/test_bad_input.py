@@ -75,8 +75,9 @@ def test_a_secret_that_is_not_set_is_missed_by_its_own_source_alone(workplace: W
 def test_a_job_s_missing_script_is_looked_for_beside_the_settings(workplace: Workplace) -> None:
     settings = (PROJECT / "etltctl.toml").read_text().replace("glue_jobs/silver_to_gold.py", "jobs/ships.py")
     (workplace.folder / "etltctl.toml").write_text(settings)
-    done = workplace.run("athena", "tables", code=3)
-    assert f"{workplace.folder}/jobs/ships.py" in done.stderr
+    for command in (("athena", "tables"), ("config", "validate")):
+        done = workplace.run(*command, code=3)
+        assert f"{workplace.folder}/jobs/ships.py" in done.stderr
 
 
 def test_a_table_that_is_written_twice_is_told_with_the_way_out(workplace: Workplace) -> None:

@@ -79,6 +79,7 @@ def test_the_tutorial_s_own_source_is_read(tmp_path: Path) -> None:
     """Part 3 as it is told: the table made to read as shown, a MongoDB of one's own, and the sync it shows."""
     text = (PROJECT / "docs/tutorial/index.md").read_text("utf-8")
     part = text.partition("## 3.")[2]
+    [forget] = re.findall(r"^rm (\S+)$", part, re.MULTILINE)
     settings = re.findall(r"```toml\n(.*?)```", part, re.DOTALL)[0]
     [lines] = [lines for command, lines in transcripts("docs/tutorial/index.md") if command == OWN_SOURCE]
     mongo = MongoProcess(tmp_path / "mongo")
@@ -87,6 +88,8 @@ def test_the_tutorial_s_own_source_is_read(tmp_path: Path) -> None:
             client["weather"]["observations"].insert_many([{"dt": number} for number in range(3)])
         place = Workplace(tmp_path / "my-lake", {"MONGODB_URI": mongo.uri()})
         Workplace(tmp_path).run("init", "my-lake")
+        place.run("sync", "mongodb")  # part 2's, of the sample
+        (place.folder / forget).unlink()
         file = place.folder / "etltctl.toml"
         header, body = settings.split("\n", 1)
         file.write_text(

@@ -159,3 +159,18 @@ def test_a_start_under_way_in_another_process_is_found_and_stopped_from_here(her
         (row,) = here.json("runs", "cancel", "cut-off-cancelled")["rows"]
         assert row["done"] == "stopped"
     assert glue_states(here, "cut-off-cancelled") == ["STOPPED"]
+
+
+def test_an_interrupt_while_nothing_runs_remotely_says_that_nothing_was_stopped(lake: SpoiltLake) -> None:
+    command = ("sync", "api", "--run-id", "cut-off-proof", "--on-interrupt", "stop")
+    with held(lake, "GET /pi-m3-bronze", "before", *command) as process:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(MET_WITHIN_S) == 130
+    lines = told(lake).splitlines()
+    assert lines[-2:] == [
+        "warning: interrupted, and nothing remote was stopped: etltctl retry cut-off-proof goes on",
+        "interrupted",
+    ]
+    events = lake.events("cut-off-proof")
+    assert {"outcome": "interrupted", "error": "interrupt"}.items() <= events[-2].items()
+    assert [step["verb"] for step in lake.json("retry", "cut-off-proof")["steps"]] == ["reused"]

@@ -134,14 +134,15 @@ def _run(arguments: list[str], session: Session) -> int:
         error.show()
         return ExitCode.USAGE
     except (KeyboardInterrupt, click.Abort):
-        session.console.say("interrupted")
-        return ExitCode.INTERRUPTED
+        result = ExitCode.INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has gone
         return ExitCode.OK
     except Exception as error:  # noqa: BLE001  the last boundary: a bug must not reach the user as a traceback
         session.console.fault(error)
         return ExitCode.FAILED
+    if result == ExitCode.INTERRUPTED:  # which Typer makes of Ctrl-C
+        session.console.say("interrupted")
     return result if isinstance(result, int) else ExitCode.OK
 
 

@@ -97,7 +97,7 @@ def check_port(patient: Patient) -> Iterator[Finding]:
     if server is not None:
         yield ok("port", f"the embedded server is at {server.url} (pid {server.pid})")
     elif not port:
-        yield ok("port", "any free one is taken")
+        yield ok("port", "whichever is free is used")
     elif _is_taken(port):
         fix = "set local.port to another one, or to 0 for any"
         yield fail("port", f"port {port} of 127.0.0.1 is another program's", fix)

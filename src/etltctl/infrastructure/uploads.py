@@ -64,11 +64,7 @@ def script_folder(settings: Settings, job: str, version: str) -> str:
 
 def job_files(settings: Settings, job: str) -> dict[str, bytes]:
     """The job's script first, then the modules beside it in one archive, then the data files."""
-    script = settings.script_path(job)
-    if not script.is_file():
-        raise ConfigurationError(
-            f"the script of Glue job {job} is missing: {script}", hint=f"check glue.jobs.{job}.script"
-        )
+    script = settings.require_script(job)
     beside = settings.extra_files(job)
     modules = [path for path in beside if path.suffix == ".py"]
     archive = {"modules.zip": _zipped(modules)} if modules else {}

@@ -41,11 +41,7 @@ def describe_stack(settings: Settings, environ: Mapping[str, str]) -> dict[str, 
 
 def _job(name: str, settings: Settings) -> dict[str, Any]:
     job = settings.glue.jobs[name]
-    script = settings.script_path(name)
-    if not script.is_file():
-        raise ConfigurationError(
-            f"the script of Glue job {name} is missing: {script}", hint=f"check glue.jobs.{name}.script"
-        )
+    script = settings.require_script(name)
     return {
         "name": name,
         "script": str(script),

@@ -17,7 +17,7 @@ from etltctl.pipeline.refreshing import refresh_pipeline
 from etltctl.pipeline.remotes import remote_of
 from etltctl.pipeline.syncing import finish_sync, start_sync
 from etltctl.pipeline.wishes import Wish
-from etltctl.pipeline.work import Found, Work
+from etltctl.pipeline.work import Found, Work, is_interrupt, named
 from etltctl.runs import Run, State
 
 
@@ -89,10 +89,19 @@ def _failure_recorded(work: Work, begun: Begun) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        message = error.message if isinstance(error, EtltctlError) else type(error).__name__
+        message = error.message if isinstance(error, EtltctlError) else named(error)
         facts = {"outcome": outcome_of(error), "seconds": _since(begun), "error": message}
+        if is_interrupt(error) and not _is_decided(work, begun.step):
+            text = f"interrupted, and nothing remote was stopped: etltctl retry {work.ledger.run_id} goes on"
+            work.ledger.note("warning.degraded", begun.step, message=text)
         work.ledger.note("step.finished", begun.step, **facts)
         raise
+
+
+def _is_decided(work: Work, step: str) -> bool:
+    """Whether it is on record, since the step was planned, what became of its remote run."""
+    newest = work.ledger.last(step, "step.planned", "remote.stopping", "remote.stopped", "remote.detached")
+    return newest is not None and newest["type"] != "step.planned"
 
 
 def _since(begun: Begun) -> float:

@@ -162,7 +162,7 @@ class Work:
 
     def _decide(self, run: Run, remote: Remote, interrupt: BaseException) -> None:
         """Stops the run, or raises DetachedError where it is left; what was decided before stays."""
-        step, by = str(self.step), _named(interrupt)
+        step, by = str(self.step), named(interrupt)
         before = decided_before(self.ledger, step, run)
         if before is not None and before["type"] == "remote.detached":
             raise self._detached(run, interrupt) from interrupt
@@ -221,10 +221,11 @@ def is_interrupt(error: BaseException) -> bool:
     return not isinstance(error, Exception | GeneratorExit)
 
 
-def _named(interrupt: BaseException) -> str:
-    if isinstance(interrupt, KeyboardInterrupt):
+def named(error: BaseException) -> str:
+    """What broke the work off, in a word: an interrupt, SIGTERM, or the kind of error."""
+    if isinstance(error, KeyboardInterrupt):
         return "interrupt"
-    return "SIGTERM" if isinstance(interrupt, SystemExit) else type(interrupt).__name__
+    return "SIGTERM" if isinstance(error, SystemExit) else type(error).__name__
 
 
 def failed(run: Run, *, hint: str, **facts: object) -> RunFailedError:

@@ -17,6 +17,7 @@ from pydantic import (
     field_validator,
 )
 
+from etltctl.errors import ConfigurationError
 from etltctl.settings.airflow import Airflow
 from etltctl.settings.checks import MOST_VERSIONS, Contracts, TableRules
 from etltctl.settings.connections import Connected, Destination
@@ -270,6 +271,15 @@ class Settings(Section):
         """The job's script: beside the settings file, or the one the package ships."""
         script = self.glue.jobs[job].script
         return self._own_or_shipped(script)
+
+    def require_script(self, job: str) -> Path:
+        """The job's script; raises ConfigurationError if there is none."""
+        script = self.script_path(job)
+        if not script.is_file():
+            raise ConfigurationError(
+                f"the script of Glue job {job} is missing: {script}", hint=f"check glue.jobs.{job}.script"
+            )
+        return script
 
     def manifest_path(self, source: str) -> Path:
         """The manifest of the source's low-code connector: beside the settings file, or the one the package ships."""
