@@ -30,8 +30,11 @@ class QueryResult:
     cost_usd: float
 
     def dicts(self) -> list[dict[str, Any]]:
-        """The rows by column name."""
-        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+        """The rows by column name; of columns of one name the later ones are numbered, `city_2`."""
+        from etltctl.tabulating import distinct
+
+        names = distinct(self.columns)
+        return [dict(zip(names, row, strict=True)) for row in self.rows]
 
 
 @contextmanager

@@ -24,6 +24,7 @@ TALKATIVE = ("boto3", "botocore", "s3transfer", "urllib3")
 THROTTLED = frozenset(
     {"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
 )
+READING = re.compile(r"(Get|List|Describe|Search|Lookup|Start)")
 ACCESS_CODES = frozenset(
     {
         "AccessDenied", "AccessDeniedException", "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId",
@@ -132,7 +133,10 @@ class Aws:
         config = Config(retries=retries, connect_timeout=10, read_timeout=60)
         with self._lock, translated(service):
             if (service, starts) not in self._clients:
-                self._clients[service, starts] = self._session.client(service, config=config)
+                client = self._session.client(service, config=config)
+                client.meta.events.register("before-parse", _require_own)
+                client.meta.events.register("after-call", _require_understood)
+                self._clients[service, starts] = client
             return self._clients[service, starts]
 
     @cached_property
@@ -149,6 +153,35 @@ class Aws:
             aws_session_token=token,
             region_name=self.region,
         )
+
+
+def _require_own(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
+    """Refuses a success whose body no service would send, such as the page of a proxy that asks for a login."""
+    from botocore.parsers import ResponseParserError
+
+    if response_dict["status_code"] >= HTTPStatus.MULTIPLE_CHOICES or not _tells_something(operation_model):
+        return
+    body = response_dict["body"].lstrip()[:100].lower()
+    is_json = "json" in operation_model.service_model.resolved_protocol
+    is_own = body.startswith(b"{") if is_json else body.startswith(b"<") and b"html" not in body
+    if body and not is_own:
+        raise ResponseParserError(f"{operation_model.name} is not answered so")
+
+
+def _require_understood(http_response: Any, parsed: dict[str, Any], model: Any, **_: Any) -> None:
+    """Refuses the success of a question that holds nothing of what was asked for."""
+    from botocore.parsers import ResponseParserError
+
+    if http_response.status_code >= HTTPStatus.MULTIPLE_CHOICES or not _tells_something(model):
+        return
+    if READING.match(model.name) and parsed.keys() <= {"ResponseMetadata"} and http_response.content != b"{}":
+        raise ResponseParserError(f"{model.name} is not answered so")
+
+
+def _tells_something(operation: Any) -> bool:
+    """Whether the operation's answer has a body that is read at once."""
+    shape = operation.output_shape
+    return shape is not None and bool(shape.members) and not operation.has_streaming_output
 
 
 def keep_quiet(*loggers: str, least: int = logging.INFO) -> None:
@@ -186,7 +219,10 @@ def translated(service: str, **facts: Any) -> Iterator[None]:
     except (NoConnectionError, HTTPClientError) as error:  # no name, no route, no time; or no answer
         is_open = isinstance(error, HTTPClientError)
         text = f"{service} did not answer: {error}"
-        raise UnreachableError(text, code=type(error).__name__, is_open=is_open, **facts) from error
+        hint = "check the network, the proxy, aws.region, and AWS_ENDPOINT_URL if it is set"
+        raise UnreachableError(
+            text, code=type(error).__name__, is_open=is_open, hint=hint, **facts
+        ) from error
     except ResponseParserError as error:
         hint = "something else answers in the service's place: check AWS_ENDPOINT_URL and the proxy"
         raise ServiceError(

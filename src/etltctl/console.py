@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections import Counter
@@ -41,6 +42,7 @@ class Console:
     is_streaming: bool = False
     _status: Any = field(default=None, repr=False)
     _named: str = ""
+    _switched: set[str] = field(default_factory=set, repr=False)  # steps that published now
 
     # results
 
@@ -107,13 +109,24 @@ class Console:
             self._write(as_json({**told, "text": line.text}))
 
     def _write_all(self, lines: Iterable[str]) -> None:
-        for line in lines:
-            self.stdout.write(line + "\n")
-        self.stdout.flush()
+        with self._readable():
+            for line in lines:
+                self.stdout.write(line + "\n")
+            self.stdout.flush()
 
     def _write(self, text: str) -> None:
-        self.stdout.write(text.rstrip("\n") + "\n")
-        self.stdout.flush()
+        self._write_all([text.rstrip("\n")])
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """A reader who has gone, as `head` does, ends the command well; a result that cannot be kept is an error."""
+        try:
+            yield
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(0) from None
+        except OSError as error:
+            raise EtltctlError(f"the result cannot be written to stdout: {error.strerror}") from error
 
     # progress
 
@@ -121,7 +134,7 @@ class Console:
         """A line of progress or advice."""
         if self.quiet:
             return
-        with suppress(BrokenPipeError):  # whoever read the progress has gone; the work goes on
+        with suppress(OSError):  # whoever read the progress has gone, or the terminal has; the work goes on
             if self._status is not None:
                 self._status.console.print(text, markup=False, highlight=False)
             else:
@@ -168,6 +181,8 @@ class Console:
         step = event["step"].partition(":")[2] if event["step"].startswith("glue:") else event["step"]
         if event["type"] == "run.started":
             self.say(f"run {event['run_id']}")
+        elif event["type"] == "publish.switched":
+            self._switched.add(event["step"])
         elif event["type"] == "step.planned":
             describe(f"{step} …")
         elif event["type"] in {"remote.started", "remote.adopted", "step.progress"}:
@@ -193,7 +208,7 @@ class Console:
             done = f"published {len(tables)} {'table' if len(tables) == 1 else 'tables'}{_audited(tables)}"
         if kind == "tableau":
             done = f"{'extract of' if tables else 'refreshed'} {event['datasource']}"
-        if event["verb"] == "reused":
+        if event["verb"] == "reused" and event["step"] not in self._switched:
             done = "as before"
         if event.get("usd", 0.0) >= 0.005:  # what would be told as nothing is not told
             done += f" · {event['usd']:.2f} USD"
@@ -232,7 +247,7 @@ class Console:
             self._complain("  next: this is a bug in etltctl; run again with -vv for the traceback")
 
     def _complain(self, text: str) -> None:
-        with suppress(BrokenPipeError):
+        with suppress(OSError):
             self.stderr.write(text + "\n")
             self.stderr.flush()
 

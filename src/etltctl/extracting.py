@@ -187,7 +187,7 @@ def repoint_template(
         database,
         name,
     )
-    written = to or file.with_name(f"{name}{file.suffix}")
+    written = to or file.parent / f"{name}{file.suffix}"
     return written, repoint(file, target, written)
 
 

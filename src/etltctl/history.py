@@ -65,7 +65,13 @@ def find_run(settings: Settings, run_id: str, having: Having = Having.EVENTS) ->
     if len(found) != 1:
         what = f"{len(found)} runs end with {run_id}" if found else f"no run is called {run_id}"
         raise UsageError(what, hint="etltctl runs list names them")
-    return [dict(event) for event in read_events(store, found[0])]
+    events = [dict(event) for event in read_events(store, found[0])]
+    if not events:
+        raise UsageError(
+            f"nothing is on record of run {found[0]}: its file of events is empty or damaged",
+            hint=f"etltctl runs rebuild {found[0]} makes it anew from what the services know, once the file is gone",
+        )
+    return events
 
 
 def _newest(store: Store, ids: Sequence[str], having: Having, settings: Settings) -> list[dict[str, Any]]:
@@ -83,7 +89,10 @@ def costs(settings: Settings, by: str) -> list[tuple[str, int, float]]:
     store = _store(settings)
     sums: dict[str, tuple[int, float]] = {}
     for run_id in store.run_ids():
-        events = read_events(store, run_id)
+        try:
+            events = read_events(store, run_id)
+        except UsageError:
+            continue  # a later etltctl wrote it; `runs list` tells
         for event in (event for event in events if event["type"] == "cost.actual"):
             key = {"pipeline": events[0].get("pipeline", ""), "step": event["step"], "day": event["ts"][:10]}[
                 by

@@ -179,7 +179,7 @@ def literal(text: str) -> str:
         return _quoted(value)
     if is_typed and kind in ("date", "timestamp"):
         return f"{kind.upper()} {_quoted(value)}"
-    if re.fullmatch(r"-?\d+(\.\d+)?|true|false|null", text):
+    if re.fullmatch(r"-?[0-9]+(\.[0-9]+)?|true|false|null", text):
         return text
     return _quoted(text)
 

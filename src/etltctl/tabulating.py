@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import chain, islice
+from itertools import chain, count, islice
 from typing import Any
 
 Cells = Sequence[object]
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # what would move the cursor, or command the terminal
 MEASURED = 1000  # rows that decide how wide a column is; later ones may stick out
 
 
@@ -53,13 +56,25 @@ def csv_lines(columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[str]:
 
 def json_lines(columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[str]:
     """One JSON object a row."""
-    return (as_json(dict(zip(columns, row, strict=True))) for row in rows)
+    names = distinct(columns)
+    return (as_json(dict(zip(names, row, strict=True))) for row in rows)
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """The names as keys of an object: of those that are the same the later ones are numbered, `city_2`."""
+    found: list[str] = []
+    for name in names:
+        numbered = (f"{name}_{number}" for number in count(2))
+        found.append(
+            name if name not in found else next(one for one in numbered if one not in {*found, *names})
+        )
+    return found
 
 
 def json_document(head: Mapping[str, Any], columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[str]:
     """Lines of one JSON document: what `head` says, then the rows."""
     yield as_json(head, indent=2).removesuffix("\n}") + ","
-    coming = (as_json(dict(zip(columns, row, strict=True))) for row in rows)
+    coming = json_lines(columns, rows)
     row = next(coming, None)
     if row is None:
         yield '  "rows": []\n}'
@@ -72,8 +87,21 @@ def json_document(head: Mapping[str, Any], columns: Sequence[str], rows: Iterabl
 
 
 def as_json(document: Any, indent: int | None = None) -> str:
-    """The document as JSON, what JSON has no type for as text."""
-    return json.dumps(document, indent=indent, default=str, ensure_ascii=False)
+    """The document as JSON, what JSON has no type for as text, such as NaN and Infinity."""
+    try:
+        return json.dumps(document, indent=indent, default=str, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        return json.dumps(_without_nan(document), indent=indent, default=str, ensure_ascii=False)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _without_nan(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"inf": "Infinity", "-inf": "-Infinity"}.get(str(value), "NaN")
+    return value
 
 
 def _plain(value: object) -> str:
@@ -87,4 +115,4 @@ def _cell(value: object) -> str:
         return ", ".join(map(_cell, value))
     if isinstance(value, float):
         return repr(value) if len(repr(value)) <= 10 else f"{value:.8g}"
-    return "" if value is None else str(value)
+    return "" if value is None else CONTROL.sub(lambda found: repr(found[0])[1:-1], str(value))

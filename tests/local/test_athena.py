@@ -407,3 +407,12 @@ def test_an_unload_that_cannot_be_is_told_in_athenas_words(
     athena: AthenaService, sql: str, says: str
 ) -> None:
     assert says in reason(athena, sql)
+
+
+@pytest.mark.parametrize(
+    "table",
+    ["read_parquet('s3/lake/**/*.parquet')", "read_text('/etc/passwd')", "duckdb_settings()", "range(3)"],
+)
+def test_no_table_function_reads_past_the_catalog(athena: AthenaService, table: str) -> None:
+    assert "FUNCTION_NOT_FOUND" in reason(athena, f"select * from {table}")
+    assert "FUNCTION_NOT_FOUND" in reason(athena, f"with t as (select * from {table}) select count(*) from t")

@@ -14,6 +14,7 @@ from served import Served
 
 from etltctl.aws import Aws
 from etltctl.errors import AccessError, BlockedError, ServiceError
+from etltctl.s3 import S3
 
 
 @pytest.fixture(scope="module")
@@ -235,3 +236,18 @@ def test_a_publish_that_was_cut_off_before_its_mark_is_completed_when_it_is_take
     assert own.lake.publish(versions)[0].change == "unchanged"
     lose(own)
     assert own.another().refresh(["gold.one"])[0].change == "created"
+
+
+def test_a_table_whose_files_are_gone_is_told_and_stays(events: SmallLake) -> None:
+    day(events, 20260101)
+    assert refreshed(events).change == "created"
+    S3(events.aws).delete_folder(str(events.lake.places.fixed("bronze.events")))
+    again = refreshed(events)
+    assert (again.change, again.rows) == ("files are gone", 0)
+
+
+def test_a_file_of_no_byte_is_named(events: SmallLake) -> None:
+    day(events, 20260101)
+    S3(events.aws).write(f"{events.lake.places.fixed('bronze.events')}empty.parquet", b"")
+    with pytest.raises(ServiceError, match=r"empty\.parquet is not a Parquet file"):
+        refreshed(events)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -28,9 +29,17 @@ HEAVY = (
 )
 
 
-def etltctl(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def etltctl(*arguments: str, cwd: Path | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "etltctl", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=60, check=False)
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=60,
+        check=False,
+        env={**os.environ, **environ},
+    )
 
 
 @pytest.mark.parametrize(
@@ -83,6 +92,10 @@ def test_every_error_class_stands_in_the_tree_with_its_exit_code() -> None:
         (("frobnicate",), "No such command"),
         (("run",), "Missing argument"),
         (("--local", "--aws", "config", "show"), "exclude each other"),
+        (("--env", "local", "--aws", "config", "show"), "exclude each other"),
+        (("athena", "query", "select 1", "--as", ""), "the value of --as is empty"),
+        (("run", "api", "--run-id="), "the value of --run-id is empty"),
+        (("config", "show", "--env", ""), "the value of --env is empty"),
         (("-o", "xml", "config", "show"), "xml"),
     ],
 )
@@ -108,3 +121,28 @@ def test_a_bad_output_in_the_environment_is_a_usage_error(
     done = etltctl("config", "show", cwd=tmp_path)
     assert done.returncode == ExitCode.USAGE
     assert "ETLTCTL_OUTPUT" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("redirection", "code"),
+    [(">&-", 0), ("2>&-", 0), ("| true", 0), ("> /dev/full", 1)],
+    ids=lambda value: str(value),
+)
+def test_a_stdout_that_nobody_reads_is_no_bug(tmp_path: Path, redirection: str, code: int) -> None:
+    line = f"set -o pipefail; {sys.executable} -m etltctl config show {redirection}"
+    done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert "bug" not in done.stderr
+    assert ("cannot be written to stdout" in done.stderr) is bool(code)
+
+
+def test_an_encoding_without_the_letters_is_no_bug(tmp_path: Path) -> None:
+    done = etltctl("--help", cwd=tmp_path, PYTHONIOENCODING="latin-1")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_working_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+    line = f"mkdir x && cd x && rmdir ../x && {sys.executable} -m etltctl config show"
+    done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == ExitCode.CONFIGURATION
+    assert "the working folder is gone" in done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Iterator
 
 import pytest
@@ -36,6 +37,19 @@ def test_ndjson_is_one_object_a_line() -> None:
     shown, out, _ = console(Output.NDJSON)
     shown.rows("etltctl.query/1", ("a",), [(1,), (2,)])
     assert [json.loads(line) for line in out.getvalue().splitlines()] == [{"a": 1}, {"a": 2}]
+
+
+@pytest.mark.parametrize("output", [Output.JSON, Output.NDJSON])
+def test_json_is_json_and_loses_no_column(output: Output) -> None:
+    console = Console(output, stdout=io.StringIO())
+    console.rows("s/1", ("a", "a", "a_2"), [(math.nan, math.inf, [-math.inf])])
+    told = json.loads(console.stdout.getvalue(), parse_constant=pytest.fail)  # type: ignore[attr-defined]
+    row = told["rows"][0] if output is Output.JSON else told
+    assert row == {"a": "NaN", "a_3": "Infinity", "a_2": ["-Infinity"]}
+
+
+def test_data_cannot_command_the_terminal() -> None:
+    assert table(("x",), [("\x1b[31mred\nnext",)]).splitlines()[2:] == [r"\x1b[31mred\nnext"]
 
 
 def test_csv_has_a_header_and_quotes_what_needs_it() -> None:

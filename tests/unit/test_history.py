@@ -93,7 +93,7 @@ def test_the_seconds_of_a_run_are_those_of_all_its_tries(
 ) -> None:
     begun(store, "r1")
     for at, took in tries:
-        told = {"ts": f"2026-11-25T{at}+00:00", "run_id": "r1", "step": "", "type": "run.finished"}
+        told = {"ts": f"2026-11-25T{at}+00:00", "seq": 9, "run_id": "r1", "step": "", "type": "run.finished"}
         line = json.dumps({**told, "outcome": "succeeded", "seconds": took}) + "\n"
         store.add("r1", lambda _, line=line: line)
     assert [run.seconds for run in summaries(settings, 9)] == [seconds]

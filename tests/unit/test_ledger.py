@@ -39,6 +39,25 @@ def test_a_line_cut_off_by_a_crash_is_left_out(store: DiskStore) -> None:
     assert [event["type"] for event in read_events(store, "r1")] == ["run.started"]
 
 
+@pytest.mark.parametrize("line", ["[1, 2]", "5", "{}", '{"type": "x"}', '"word"', "\ufffd\ufffd"])
+def test_a_line_that_is_no_event_is_left_out(store: DiskStore, line: str) -> None:
+    Ledger(store, "r1", "local").append("run.started")
+    store.add("r1", lambda _: f"{line}\n")
+    Ledger(store, "r1", "local").append("run.started")
+    assert [event["seq"] for event in read_events(store, "r1")] == [1, 2]
+
+
+def test_bytes_that_are_no_text_and_files_that_are_none_hide_no_run(store: DiskStore) -> None:
+    Ledger(store, "r1", "local").append("run.started")
+    with (store.folder / "r1.ndjson").open("ab") as file:
+        file.write(b"\xff\xfe\n")
+    (store.folder / "folder.ndjson").mkdir()
+    (store.folder / "nowhere.ndjson").symlink_to("gone")
+    assert store.run_ids() == ["r1"]
+    Ledger(store, "r1", "local").append("run.started")
+    assert [event["seq"] for event in read_events(store, "r1")] == [1, 2]
+
+
 def test_an_event_after_a_cut_off_line_is_not_lost(store: DiskStore) -> None:
     Ledger(store, "r1", "local").append("run.started")
     store.add("r1", lambda _: '{"seq": 2, "type": "step.pl')

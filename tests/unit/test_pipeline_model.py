@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from etltctl.errors import RunFailedError, UnverifiedError, UsageError
@@ -11,9 +13,12 @@ from etltctl.pipeline.model import begun_after, outcome_of, safe_run_id
 
 def test_a_run_whose_every_start_was_reused_had_nothing_to_do() -> None:
     done = [StepResult("sync:api", "reused"), StepResult("athena:refresh")]
-    assert PipelineResult("api", "r", 1.0, done).is_reused
-    assert not PipelineResult("api", "r", 1.0, [*done, StepResult("glue:j", "started")]).is_reused
-    assert not PipelineResult("api", "r", 1.0, [StepResult("athena:refresh")]).is_reused
+    assert PipelineResult("api", "r", 1.0, done, had_succeeded=True).is_reused
+    assert not PipelineResult("api", "r", 1.0, done).is_reused, "this try completed it"
+    assert not PipelineResult(
+        "api", "r", 1.0, [*done, StepResult("glue:j", "started")], had_succeeded=True
+    ).is_reused
+    assert not PipelineResult("api", "r", 1.0, [StepResult("athena:refresh")], had_succeeded=True).is_reused
 
 
 @pytest.mark.parametrize(
@@ -36,7 +41,21 @@ def test_airflow_s_run_ids_become_safe_in_paths() -> None:
         safe_run_id("dag_api-manual__2026-01-02T03:04:05+00:00")
         == "dag_api-manual__2026-01-02T03-04-05-00-00"
     )
-    assert safe_run_id("../../etc") == "etc"
+    assert re.fullmatch("etc-[0-9a-f]{8}", safe_run_id("../../etc"))
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        ("rerun 1", "rerun/1", "rerun-1"),
+        ("x+02", "x:02", "x-02"),
+        ("dag-再実行", "dag-再計算", "dag", "-dag"),
+    ],
+)
+def test_run_ids_that_differ_stay_different(ids: tuple[str, ...]) -> None:
+    safe = [safe_run_id(run_id) for run_id in ids]
+    assert len(set(safe)) == len(ids)
+    assert [safe_run_id(run_id) for run_id in safe] == safe
 
 
 def test_a_run_id_of_nothing_usable_is_refused() -> None:

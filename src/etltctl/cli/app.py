@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -19,11 +20,23 @@ from etltctl.cli.events import STDOUT
 from etltctl.cli.init import init
 from etltctl.cli.session import LOCAL, Session
 from etltctl.console import Console, Output, is_terminal
-from etltctl.errors import EtltctlError, ExitCode
+from etltctl.errors import EtltctlError, ExitCode, UsageError
 
 # Flags that mean the same everywhere; they are accepted before and after the command.
 VALUE_FLAGS = frozenset({"-c", "--config", "-e", "--env", "-o", "--output", "--events"})
 SWITCHES = frozenset({"--local", "--aws", "-q", "--quiet", "-v", "-vv", "--verbose", "--no-color"})
+
+# What an unset variable of the shell leaves empty must not mean "not given".
+NEVER_EMPTY = VALUE_FLAGS | {
+    "--as",
+    "--run-id",
+    "--table",
+    "--since",
+    "--from",
+    "--to",
+    "--only",
+    "--max-usd",
+}
 
 typer.core.HAS_RICH = False  # plain help: importing rich would triple the time to show it
 
@@ -95,8 +108,8 @@ def set_up(
     ] = False,
 ) -> None:
     """Keep the global flags for the command."""
-    if use_local and use_aws:
-        raise click.UsageError("--local and --aws exclude each other")
+    if use_local + use_aws + (env is not None) > 1:
+        raise click.UsageError("--env, --local and --aws exclude each other")
     session: Session = context.obj
     session.config = config_file
     session.env = LOCAL if use_local else "aws" if use_aws else env
@@ -119,13 +132,25 @@ def _output_of_environment() -> Output:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and exit with its code."""
+    _open_streams()
     session = Session(Console())
     signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(_run(hoisted(sys.argv[1:] if arguments is None else arguments), session))
+    given = [os.fsencode(word).decode(errors="replace") for word in sys.argv[1:]]
+    sys.exit(_run(hoisted(given if arguments is None else arguments), session))
+
+
+def _open_streams() -> None:
+    """What was closed leads nowhere, and what the terminal's encoding lacks is a question mark."""
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 - for the rest of the process
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _run(arguments: list[str], session: Session) -> int:
     try:
+        _require_values(arguments)
         result = app(arguments, obj=session, standalone_mode=False)
     except EtltctlError as error:
         session.console.error(error)
@@ -135,15 +160,21 @@ def _run(arguments: list[str], session: Session) -> int:
         return ExitCode.USAGE
     except (KeyboardInterrupt, click.Abort):
         result = ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has gone
-        return ExitCode.OK
     except Exception as error:  # noqa: BLE001  the last boundary: a bug must not reach the user as a traceback
         session.console.fault(error)
         return ExitCode.FAILED
     if result == ExitCode.INTERRUPTED:  # which Typer makes of Ctrl-C
         session.console.say("interrupted")
     return result if isinstance(result, int) else ExitCode.OK
+
+
+def _require_values(arguments: list[str]) -> None:
+    """Raises UsageError for an option whose value is empty, as an unset variable of the shell leaves it."""
+    for option, value in zip(arguments, [*arguments[1:], "none"], strict=True):
+        name, is_joined, joined = option.partition("=")
+        if name in NEVER_EMPTY and (joined if is_joined else value) == "":
+            hint = f"leave {name} out, or look at the variable that it is taken from"
+            raise UsageError(f"the value of {name} is empty", hint=hint)
 
 
 def hoisted(arguments: list[str]) -> list[str]:

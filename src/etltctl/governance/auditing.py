@@ -50,7 +50,7 @@ def audit(
 
 def since_when(text: str, now: datetime) -> datetime:
     """The time that `90m`, `12h`, `7d`, `2w` before now or a date means, in UTC; raises UsageError."""
-    if found := re.fullmatch(r"(\d+)\s*([mhdw])", text.strip()):
+    if found := re.fullmatch(r"(\d{1,6})\s*([mhdw])", text.strip()):
         when = now - timedelta(**{UNITS[found[2]]: int(found[1])})
     else:
         try:

@@ -22,6 +22,8 @@ from etltctl.ledger.stores import Store
 SCHEMA = "etltctl.events/1.0"
 VERSION_LINE = json.dumps({"type": "version", "schema": SCHEMA}) + "\n"
 
+NEEDED = frozenset({"ts", "seq", "run_id", "step", "type"})  # of every event
+
 Event = Mapping[str, Any]
 
 
@@ -153,20 +155,22 @@ class Ledger:
 
 
 def read_events(store: Store, run_id: str) -> list[Event]:
-    """The run's events, oldest first; a last line cut off by a crash is left out."""
+    """The run's events, oldest first; a line that a crash cut off, or that is no event, is left out."""
     return _events_in(store.read(run_id), run_id)
 
 
 def _events_in(text: str, run_id: str) -> list[Event]:
-    events = []
+    events: list[Event] = []
     for line in text.splitlines():
         try:
             event = json.loads(line)
         except ValueError:
             continue
+        if not isinstance(event, dict):
+            continue
         if event.get("type") == "version":
-            _refuse_newer(event.get("schema", ""), run_id)
-        else:
+            _refuse_newer(str(event.get("schema", "")), run_id)
+        elif event.keys() >= NEEDED:
             events.append(event)
     return events
 

@@ -54,7 +54,7 @@ class DiskStore:
                 stream.seek(0)
                 before = stream.readall()
                 ended = "" if before[-1:] in (b"", b"\n") else "\n"
-                stream.write((ended + compose(before.decode())).encode())
+                stream.write((ended + compose(before.decode(errors="replace"))).encode())
         except OSError as error:
             raise ConfigurationError(
                 f"cannot write the run's events to {self.folder}: {error.strerror}",
@@ -64,12 +64,12 @@ class DiskStore:
     def read(self, run_id: str) -> str:
         """The run's whole stream; empty if there is none."""
         file = self._file(run_id)
-        return file.read_text() if file.exists() else ""
+        return file.read_text(errors="replace") if file.is_file() else ""
 
     def run_ids(self) -> list[str]:
         """Every run that has a file, the one written to last at the end."""
-        files = sorted(self.folder.glob("*.ndjson"), key=lambda file: (file.stat().st_mtime_ns, file.stem))
-        return [file.stem for file in files]
+        files = [file for file in self.folder.glob("*.ndjson") if file.is_file()]
+        return [file.stem for file in sorted(files, key=lambda file: (file.stat().st_mtime_ns, file.stem))]
 
     def lease(self, run_id: str) -> AbstractContextManager[IsLost]:
         """The right to drive the run; the system takes it back from a process that dies."""

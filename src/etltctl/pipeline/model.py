@@ -93,12 +93,13 @@ class PipelineResult:
     run_id: str
     seconds: float
     steps: list[StepResult]
+    had_succeeded: bool = False  # before this try
 
     @property
     def is_reused(self) -> bool:
-        """Whether the run had already succeeded, so that nothing was started."""
+        """Whether the run had already succeeded, and nothing was started."""
         verbs = [step.verb for step in self.steps if step.verb]
-        return bool(verbs) and all(verb == Verb.REUSED for verb in verbs)
+        return self.had_succeeded and bool(verbs) and all(verb == Verb.REUSED for verb in verbs)
 
 
 def now() -> float:
@@ -132,9 +133,20 @@ def begun_after(run_id: str) -> datetime | None:
     return begun - CLOCKS_DIFFER if begun and begun <= datetime.now(UTC) else None
 
 
+# DAG, kind and time in UTC, as Airflow makes them: no two become the same.
+AIRFLOW_RUN_ID = re.compile(
+    r"[A-Za-z0-9._-]*__\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00(_\w+)?", re.ASCII
+)
+
+
 def safe_run_id(run_id: str) -> str:
-    """The run id with a `-` for whatever may not stand in a path, such as the colons of Airflow's run ids."""
+    """The run id with a `-` for whatever may not stand in a path, such as the colons of Airflow's run ids.
+
+    What other ids lose by that is made up for by a digest: two that differ never name one run.
+    """
     safe = re.sub(r"[^A-Za-z0-9._-]+", "-", run_id).strip("-.")
+    if safe != run_id and safe and not AIRFLOW_RUN_ID.fullmatch(run_id):
+        safe += "-" + hashlib.sha256(run_id.encode(errors="surrogatepass")).hexdigest()[:8]
     if run_id and not safe:
         raise UsageError(
             f"the run id {run_id!r} has no letter or digit in it", hint="leave it out to get a new one"

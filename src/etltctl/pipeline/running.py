@@ -43,8 +43,10 @@ def run_pipeline(pipeline: str, settings: Settings, wish: Wish | None = None) ->
     walk = wish.of(steps(pipeline, settings))
     with _recorded_run(pipeline, walk, settings, wish, is_pipeline=True) as (services, ledger):
         started = time.monotonic()
+        ended = ledger.last("", "run.finished")
         results = [run_recorded(_work(pipeline, step, services, ledger, wish), wish) for step in walk]
-        return PipelineResult(pipeline, ledger.run_id, _since(started), results)
+        had_succeeded = ended is not None and ended["outcome"] == "succeeded"
+        return PipelineResult(pipeline, ledger.run_id, _since(started), results, had_succeeded)
 
 
 def run_alone(step: Step, settings: Settings, wish: Wish | None = None) -> StepResult:

@@ -8,9 +8,10 @@ from etltctl.publishing.auditing import Finding, Staged
 from etltctl.publishing.history import ROWS, VERSION, VERSIONS, History
 from etltctl.publishing.lake import Lake, Published
 from etltctl.publishing.places import Places, version_of
-from etltctl.publishing.refreshing import NOT_PUBLISHED
+from etltctl.publishing.refreshing import GONE, NOT_PUBLISHED
 
 __all__ = [
+    "GONE",
     "NOT_PUBLISHED",
     "ROWS",
     "VERSION",

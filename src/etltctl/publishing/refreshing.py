@@ -15,6 +15,7 @@ from etltctl.s3 import S3, S3Object
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
+GONE = "files are gone"  # of a table in the catalog
 NOT_PUBLISHED = "not published"  # there are versions, and none that passed its audit
 
 
@@ -42,12 +43,17 @@ class Refresh:
     inspector: Inspector
 
     def refresh(self, name: str) -> Refreshed | None:
-        """The table brought in line; None where there is no file yet. What was never published stays unseen."""
+        """The table brought in line; None where there is no file yet. What was never published stays unseen.
+
+        A table whose files are gone stays in the catalog as it is, and is told.
+        """
         place = self.places.in_catalog(name)
         full_name = ".".join(place)
         current = self.catalog.table(*place)
         location = self._location(name, current)
         files = self.inspector.files(location) if location else []
+        if current is not None and location and not files:
+            return Refreshed(full_name, GONE, 0)
         if not location or not files:
             return Refreshed(full_name, NOT_PUBLISHED, 0) if location == "" else None
         if current is not None and _is_in_line(current, location, files):

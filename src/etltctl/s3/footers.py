@@ -127,7 +127,7 @@ def _read(s3: S3, found: S3Object) -> Footer:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    tail = s3.read(found.location, last_bytes=min(FOOTER_GUESS, found.size))
+    tail = s3.read(found.location, last_bytes=min(FOOTER_GUESS, found.size)) if found.size else b""
     if tail[-4:] != b"PAR1":
         raise ServiceError(f"{found.location} is not a Parquet file", hint="delete it or move it away")
     length = int.from_bytes(tail[-8:-4], "little") + 8

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from etltctl.errors import ConfigurationError
 from etltctl.settings.secrets import resolve_secret
 
 if TYPE_CHECKING:
@@ -34,9 +35,16 @@ def load_settings(
     """
     from etltctl.settings.loading import Loader
 
-    return Loader(os.environ if environ is None else environ, directory or Path.cwd()).load(
+    return Loader(os.environ if environ is None else environ, directory or _here()).load(
         config, env, flags or {}
     )
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise ConfigurationError("the working folder is gone", hint="cd to one that is there") from error
 
 
 def __getattr__(name: str) -> Any:

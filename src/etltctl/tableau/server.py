@@ -162,8 +162,7 @@ class Tableau:
                 return call(self._signed_in())
 
     def _signed_in(self) -> Any:
-        import tableauserverclient as tsc
-
+        tsc = _client_library()
         if not self._server.is_signed_in():
             self._server.use_server_version()
             with self._translated("signing in"):
@@ -173,10 +172,7 @@ class Tableau:
 
     @cached_property
     def _server(self) -> Any:
-        try:
-            import tableauserverclient as tsc
-        except ImportError as error:
-            raise ConfigurationError("Tableau's client is not installed", hint=install("tableau")) from error
+        tsc = _client_library()
         return tsc.Server(self.url, http_options={"timeout": TIMEOUT_S})
 
     @property
@@ -185,8 +181,8 @@ class Tableau:
 
     @contextmanager
     def _translated(self, what: str) -> Iterator[None]:
+        tsc = _client_library()
         import requests
-        import tableauserverclient as tsc
         from tableauserverclient.server.endpoint.exceptions import TableauError
 
         try:
@@ -220,9 +216,15 @@ class Tableau:
 
 
 def _failed_sign_in() -> type[Exception]:
-    import tableauserverclient as tsc
+    return _client_library().FailedSignInError  # type: ignore[no-any-return]
 
-    return tsc.FailedSignInError  # type: ignore[no-any-return]
+
+def _client_library() -> Any:
+    try:
+        import tableauserverclient
+    except ImportError as error:
+        raise ConfigurationError("Tableau's client is not installed", hint=install("tableau")) from error
+    return tableauserverclient
 
 
 def _job(job: Any, name: str) -> RefreshJob:

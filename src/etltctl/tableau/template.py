@@ -35,6 +35,8 @@ def repoint(file: Path, target: Target, to: Path) -> list[str]:
 
     Raises UsageError if the file is no data source with one live Athena connection to one table.
     """
+    if not file.suffix:
+        raise UsageError(f"{file} is no data source", hint="save one in Tableau Desktop as .tds or .tdsx")
     try:
         content = file.read_bytes()
         if file.suffix == ".tds":

@@ -1,0 +1,40 @@
+"""How a process is led to the embedded server: all its threads, for as long as any of them needs it."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from etltctl.local.endpoints import Endpoints, Server
+
+MINE = {"AWS_ACCESS_KEY_ID": "mine", "AWS_PROFILE": "mine", "HOME": "/home"}
+
+
+def endpoints(port: int) -> Endpoints:
+    url = f"http://127.0.0.1:{port}"
+    return Endpoints(
+        Server(url, port, 1, True, Path()), {"AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "etltctl"}
+    )
+
+
+def test_the_environment_is_as_it_was_after_blocks_that_overlap() -> None:
+    environ, first, second = dict(MINE), ExitStack(), ExitStack()
+    first.enter_context(endpoints(1).lead(environ))
+    second.enter_context(endpoints(1).lead(environ))
+    first.close()
+    assert environ == {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+        "AWS_ACCESS_KEY_ID": "etltctl",
+        "HOME": "/home",
+    }
+    second.close()
+    assert environ == MINE
+
+
+def test_a_block_within_another_leads_elsewhere_and_back() -> None:
+    environ = dict(MINE)
+    with endpoints(1).lead(environ):
+        with endpoints(2).lead(environ):
+            assert environ["AWS_ENDPOINT_URL"] == "http://127.0.0.1:2"
+        assert environ["AWS_ENDPOINT_URL"] == "http://127.0.0.1:1"
+    assert environ == MINE

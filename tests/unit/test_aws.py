@@ -1,0 +1,60 @@
+"""What answers in AWS's place and is not AWS is told, by whichever call meets it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from etltctl.athena import Athena
+from etltctl.aws import Aws
+from etltctl.catalog import Catalog
+from etltctl.errors import ServiceError
+from etltctl.s3 import S3
+
+CALLS: dict[str, Callable[[Aws], Any]] = {
+    "S3": lambda aws: S3(aws).objects("s3://bucket/folder/"),
+    "Glue": lambda aws: Catalog(aws).tables("gold"),
+    "Athena": lambda aws: Athena(aws, "w", "s3://bucket/").run("select 1", "key", database="gold"),
+    "STS": lambda aws: aws.identity(),
+}
+
+
+@pytest.fixture(
+    params=[b"<html><body>Log in</body></html>", b"", b"[1]", b"\x00\x01"],
+    ids=["page", "empty", "list", "bytes"],
+)
+def stranger(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Something that answers every request with the same success."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(request.param)))
+            self.end_headers()
+            self.wfile.write(request.param)
+
+        do_GET = do_POST  # noqa: N815 - named by http.server
+
+        def log_message(self, *args: object) -> None:
+            """Says nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_address[1]}")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+        yield
+        server.shutdown()
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+@pytest.mark.usefixtures("stranger")
+def test_an_answer_that_is_not_the_service_s_own_is_told(call: Callable[[Aws], Any]) -> None:
+    # botocore itself takes a listing of S3's that is no XML for an error of the server's
+    with pytest.raises(ServiceError, match=r"something that is not its own|Internal Server Error"):
+        call(Aws(region="us-east-1"))
