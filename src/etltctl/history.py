@@ -69,7 +69,7 @@ def find_run(settings: Settings, run_id: str, having: Having = Having.EVENTS) ->
     if not events:
         raise UsageError(
             f"nothing is on record of run {found[0]}: its file of events is empty or damaged",
-            hint=f"etltctl runs rebuild {found[0]} makes it anew from what the services know, once the file is gone",
+            hint=f"etltctl runs rebuild {found[0]} makes it anew from what the services know",
         )
     return events
 

@@ -321,3 +321,16 @@ def command_line(entry: Path) -> str:
         return (entry / "cmdline").read_bytes().decode(errors="replace")
     except OSError:
         return ""
+
+
+def test_a_run_whose_events_cannot_be_read_is_named_and_made_again(lake: SpoiltLake) -> None:
+    lake.run("run", "small", "--run-id", "emptied")
+    (lake.folder / ".etltctl" / "runs" / "emptied.ndjson").write_text("[1]\n")
+    for command in ("retry", "runs show", "runs watch", "runs logs"):
+        said = lake.run(*command.split(), "emptied", code=2).stderr
+        assert "nothing is on record of run emptied" in said
+        assert "etltctl runs rebuild emptied" in said
+    (row,) = lake.json("runs", "rebuild", "emptied")["rows"]
+    assert row["run"] == "emptied"
+    assert [step["verb"] for step in lake.json("retry", "emptied")["steps"]][1] == "reused"
+    assert lake.starts("emptied")["glue"] == 1

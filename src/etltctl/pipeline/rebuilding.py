@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from etltctl.connections import connection_id
 from etltctl.errors import ConfigurationError, EtltctlError
 from etltctl.glue import RUN_KEY
-from etltctl.ledger import Ledger
+from etltctl.ledger import Ledger, read_events
 from etltctl.pipeline.budget import dollars
 from etltctl.pipeline.model import Step, run_key, steps
 from etltctl.pipeline.services import Services
@@ -58,6 +58,8 @@ def rebuild(settings: Settings, run_id: str = "") -> list[Rebuilt]:
     """
     services = Services(settings)
     known = set(services.store.run_ids())
+    if run_id in known and not read_events(services.store, run_id):
+        known.remove(run_id)  # its file is there, and nothing in it can be read
     found: dict[str, list[_Trace]] = defaultdict(list)
     for trace in _traces(services):
         if trace.run_id not in known and run_id in ("", trace.run_id):
