@@ -56,6 +56,7 @@ def test_a_taken_port_is_named(workplace: Workplace) -> None:
         port = str(taken.getsockname()[1])
         done = workplace.run("local", "up", code=3, ETLTCTL__LOCAL__PORT=port)
     assert port in done.stderr
+    assert "next: set local.port" in done.stderr
 
 
 def test_an_unreachable_mongodb_fails_the_sync_and_names_the_setting_s_server(workplace: Workplace) -> None:

@@ -209,6 +209,15 @@ def test_a_run_is_cancelled_from_elsewhere(lake: SpoiltLake) -> None:
     assert [event["stopped_by"] for event in stopped] == ["runs cancel"]
 
 
+def test_a_terminal_that_closes_ends_no_run(lake: SpoiltLake) -> None:
+    with lake.slow_script(2):
+        process = lake.begin("run-glue", "small", "--wait", "--run-id", "hung-up")
+        lake.wait_for_state("hung-up", "RUNNING")
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(60) == 0
+    assert lake.events("hung-up")[-1]["outcome"] == "succeeded"
+
+
 def test_logs_are_shown_and_followed(lake: SpoiltLake) -> None:
     with lake.slow_script(2, "print('first words', flush=True)"):
         lake.run("run-glue", "small", "--run-id", "logged")

@@ -135,6 +135,7 @@ def main(arguments: list[str] | None = None) -> None:
     _open_streams()
     session = Session(Console())
     signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that closes ends no run
     given = [os.fsencode(word).decode(errors="replace") for word in sys.argv[1:]]
     sys.exit(_run(hoisted(given if arguments is None else arguments), session))
 

@@ -231,10 +231,14 @@ def _await_start(process: subprocess.Popen[bytes], state: Path, log_path: Path) 
             return server
         if process.poll() is not None:
             last = log_path.read_text(errors="replace").strip().splitlines()[-1:]
-            raise ConfigurationError(
-                f"the embedded server did not start: {last[0] if last else 'it gave no reason'}",
-                hint=f"the whole story is in {log_path}",
+            reason = last[0] if last else "it gave no reason"
+            is_taken = reason.startswith("port ")
+            hint = (
+                "set local.port to another one, or to 0 for any"
+                if is_taken
+                else f"see {log_path}; is the disk full?"
             )
+            raise ConfigurationError(f"the embedded server did not start: {reason}", hint=hint)
         time.sleep(0.02)
     raise ConfigurationError(
         f"the embedded server was not ready within {START_TIMEOUT_S:.0f} s", hint=f"read {log_path}"

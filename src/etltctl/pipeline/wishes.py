@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -31,6 +32,11 @@ class Wish:
     max_usd: float | None = None
     on_interrupt: OnInterrupt = field(default=always_stop, repr=False)
     on_event: Listener | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for a most that is none."""
+        if self.max_usd is not None and not 0 <= self.max_usd < math.inf:
+            raise UsageError(f"max_usd is {self.max_usd}", hint="name an amount of US dollars, 0 or more")
 
     def of(self, walk: Sequence[Step]) -> list[Step]:
         """The steps that are wanted, in their order; raises UsageError for one that is not there."""
