@@ -35,6 +35,17 @@ def overlaps(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
             yield ("lake",), text
 
 
+def written_twice(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
+    """Tables with two writers, of which the later would undo the earlier."""
+    writers: dict[str, str] = {}
+    for name, job in settings.glue.jobs.items():
+        for table in job.writes:
+            if table in writers:
+                text = f"table {table} is written by job {writers[table]} already: a table has one writer"
+                yield ("glue", "jobs", name, "writes"), text
+            writers.setdefault(table, name)
+
+
 def unknown_tables(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
     """Rules for tables that nothing writes and nobody says the place of."""
     known = [*folders(settings)]

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from etltctl.errors import ConfigurationError
-from etltctl.settings.apart import overlaps, unknown_tables
+from etltctl.settings.apart import overlaps, unknown_tables, written_twice
 from etltctl.settings.checks import out_of_place
 from etltctl.settings.complaints import complaint, problem
 from etltctl.settings.governed import governance_problems
@@ -219,6 +219,7 @@ def _validated(data: Mapping[str, Any], layers: list[Layer]) -> Settings:
 def cross_checks(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
     """What no single value can tell: things that name nothing, places within places, seasons without end."""
     yield from overlaps(settings)
+    yield from written_twice(settings)
     yield from unknown_tables(settings)
     yield from out_of_place(settings.tables)
     things = {

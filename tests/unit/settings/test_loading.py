@@ -192,3 +192,10 @@ def test_a_wrong_secret_is_not_repeated_in_its_complaint(tmp_path: Path) -> None
     told = problems(tmp_path, "", ETLTCTL__AIRBYTE__CLIENT_SECRET='["tops3cret"]')
     assert "tops3cret" not in str(told)
     assert "airbyte.client_secret must be text" in str(told)
+
+
+def test_a_table_has_one_writer(tmp_path: Path) -> None:
+    (told,) = problems(tmp_path, '[glue.jobs.mine]\nscript = "mine.py"\nwrites = ["gold.weather_daily"]\n')
+    assert told == (
+        "etltctl.toml:3:1: table gold.weather_daily is written by job silver_to_gold already: a table has one writer"
+    )
