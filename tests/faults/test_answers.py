@@ -127,7 +127,7 @@ def test_an_interrupt_stops_or_leaves_remote_work_as_asked(
     assert state in {run["JobRunState"] for run in runs}
     assert len(runs) == (1 if policy == "detach" else 2)
     assert ("started" in done.stderr) is (policy == "stop")
-    assert (f"ended interrupted: KeyboardInterrupt\n  next: etltctl retry {run_id}" in watched.stderr) is (
+    assert (f"ended interrupted: interrupt\n  next: etltctl retry {run_id}" in watched.stderr) is (
         policy == "stop"
     )
 
