@@ -24,7 +24,8 @@ TALKATIVE = ("boto3", "botocore", "s3transfer", "urllib3")
 THROTTLED = frozenset(
     {"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
 )
-READING = re.compile(r"(Get|List|Describe|Search|Lookup|Start)")
+# Operations whose success always tells something.
+TELLING = re.compile(r"(Get|List|Describe|Search|Lookup|Start)")
 ACCESS_CODES = frozenset(
     {
         "AccessDenied", "AccessDeniedException", "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId",
@@ -174,7 +175,7 @@ def _require_understood(http_response: Any, parsed: dict[str, Any], model: Any, 
 
     if http_response.status_code >= HTTPStatus.MULTIPLE_CHOICES or not _tells_something(model):
         return
-    if READING.match(model.name) and parsed.keys() <= {"ResponseMetadata"} and http_response.content != b"{}":
+    if TELLING.match(model.name) and parsed.keys() <= {"ResponseMetadata"} and http_response.content != b"{}":
         raise ResponseParserError(f"{model.name} is not answered so")
 
 

@@ -109,19 +109,19 @@ class Console:
             self._write(as_json({**told, "text": line.text}))
 
     def _write_all(self, lines: Iterable[str]) -> None:
-        with self._readable():
-            for line in lines:
-                self.stdout.write(line + "\n")
-            self.stdout.flush()
+        for line in lines:  # made outside: what goes wrong in the making is another error
+            self._put(line + "\n")
+        self._put("", flush=True)
 
     def _write(self, text: str) -> None:
         self._write_all([text.rstrip("\n")])
 
-    @contextmanager
-    def _readable(self) -> Iterator[None]:
+    def _put(self, text: str, *, flush: bool = False) -> None:
         """A reader who has gone, as `head` does, ends the command well; a result that cannot be kept is an error."""
         try:
-            yield
+            self.stdout.write(text)
+            if flush:
+                self.stdout.flush()
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise SystemExit(0) from None

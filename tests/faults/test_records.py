@@ -316,13 +316,6 @@ def test_nothing_secret_shows_in_the_processes_or_the_arguments_of_a_run(lake: S
     assert told["client_secret"] not in arguments
 
 
-def command_line(entry: Path) -> str:
-    try:
-        return (entry / "cmdline").read_bytes().decode(errors="replace")
-    except OSError:
-        return ""
-
-
 def test_a_run_whose_events_cannot_be_read_is_named_and_made_again(lake: SpoiltLake) -> None:
     lake.run("run", "small", "--run-id", "emptied")
     (lake.folder / ".etltctl" / "runs" / "emptied.ndjson").write_text("[1]\n")
@@ -334,3 +327,10 @@ def test_a_run_whose_events_cannot_be_read_is_named_and_made_again(lake: SpoiltL
     assert row["run"] == "emptied"
     assert [step["verb"] for step in lake.json("retry", "emptied")["steps"]][1] == "reused"
     assert lake.starts("emptied")["glue"] == 1
+
+
+def command_line(entry: Path) -> str:
+    try:
+        return (entry / "cmdline").read_bytes().decode(errors="replace")
+    except OSError:
+        return ""

@@ -126,7 +126,7 @@ def test_a_bad_output_in_the_environment_is_a_usage_error(
 @pytest.mark.parametrize(
     ("redirection", "code"),
     [(">&-", 0), ("2>&-", 0), ("| true", 0), ("> /dev/full", 1)],
-    ids=lambda value: str(value),
+    ids=str,
 )
 def test_a_stdout_that_nobody_reads_is_no_bug(tmp_path: Path, redirection: str, code: int) -> None:
     line = f"set -o pipefail; {sys.executable} -m etltctl config show {redirection}"

@@ -96,7 +96,8 @@ class SparkPool:
         with self._changed:
             self._is_closed = True
             python = [self._spare_python] if self._spare_python else []
-        for process in (*self._processes, *python):
+            started = (*self._processes, *python)
+        for process in started:
             kill_group(process)
         shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -45,7 +45,7 @@ def run_step(
     A retry of the same run adopts or reuses what the first try started. `fresh` starts it anew, but only once for
     whatever `fresh_for` names: tries that repeat one another pass the same.
     """
-    wish = Wish(_named(run_id), fresh, fresh_for=fresh_for, on_event=on_event)
+    wish = Wish(_required(run_id), fresh, fresh_for=fresh_for, on_event=on_event)
     with _step_of_run(pipeline, step, wish, settings) as (work, is_last):
         result = run_recorded(work, wish)
         _end(work.ledger, is_last)
@@ -63,7 +63,7 @@ def start_step(
     on_event: Listener | None = None,
 ) -> Begun:
     """Starts what the step runs remotely, or finds it, and returns at once; `finish_step` goes on from there."""
-    wish = Wish(_named(run_id), fresh, fresh_for=fresh_for, on_event=on_event)
+    wish = Wish(_required(run_id), fresh, fresh_for=fresh_for, on_event=on_event)
     with _step_of_run(pipeline, step, wish, settings) as (work, _):
         return begin(work, wish)[0]
 
@@ -91,7 +91,7 @@ async def wait_for_step(begun: Begun, settings: Settings | None = None) -> None:
         remote_id, waited = (successor.id if successor else ""), 0.0
 
 
-def _named(run_id: str) -> str:
+def _required(run_id: str) -> str:
     if not run_id:
         raise UsageError(
             "a step needs the id of the run it belongs to", hint="pass run_id, the same for every try"
