@@ -208,18 +208,20 @@ def _described(state: Path) -> Server | None:
 
 def _start(state: Path, port: int) -> Server:
     log_path = state / "server" / "start.log"
-    with log_path.open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "etltctl.local.server", "--state", str(state), "--port", str(port)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+    process = None
     try:
+        with log_path.open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "etltctl.local.server", "--state", str(state), "--port", str(port)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
         return _await_start(process, state, log_path)
-    except BaseException:
-        process.terminate()
+    except BaseException:  # an interrupt while it begins leaves no server behind
+        if process is not None:
+            process.terminate()
         raise
 
 
