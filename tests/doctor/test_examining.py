@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from etltctl.cli.doctor import AreaName
 from etltctl.doctor import Area, Finding, Status, examine, exit_code
 from etltctl.doctor.examining import Look
 from etltctl.doctor.jobs import drift
+from etltctl.doctor.machine import check_disk
 from etltctl.doctor.patient import Patient
 from etltctl.errors import AccessError, ConfigurationError, ExitCode, UnreachableError
 from etltctl.settings import Settings, load_settings
@@ -52,6 +53,17 @@ def test_services_out_of_reach_are_a_finding_and_this_machine_is_looked_at_all_t
     assert by_subject["java"].status is Status.OK
     assert by_subject["jobs, databases"].status is Status.SKIP
     assert exit_code(finding for _, finding in found) == ExitCode.FAILED
+
+
+@pytest.mark.parametrize(("free", "status"), [(50, Status.OK), (4.7, Status.WARN), (0.3, Status.FAIL)])
+def test_a_disk_that_fills_is_told_before_a_run_fills_it(
+    tmp_path: Path, free_gb: Callable[[float], None], free: float, status: Status
+) -> None:
+    free_gb(free)
+    (found,) = check_disk(Patient(defaults(state=str(tmp_path / "not yet"))))
+    assert (found.subject, found.status) == ("disk", status)
+    assert f"{free} GB free at {tmp_path / 'not yet'}" in found.evidence.replace(".0 GB", " GB")
+    assert ("ETLTCTL_STATE_DIR" in found.fix) is (status is not Status.OK)
 
 
 def test_a_check_that_breaks_off_keeps_what_it_found_and_says_that_it_broke_off() -> None:
