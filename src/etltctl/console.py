@@ -40,6 +40,7 @@ class Console:
     stdout: TextIO = field(default_factory=lambda: sys.stdout)
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
     is_streaming: bool = False
+    addressed: Callable[[str], str] = str  # what makes commands in a text lead to where this one was led
     _status: Any = field(default=None, repr=False)
     _named: str = ""
     _switched: set[str] = field(default_factory=set, repr=False)  # steps that published now
@@ -91,12 +92,12 @@ class Console:
         """What was looked at: area, subject, status, evidence, fix; in a table the fix stands below its finding."""
         columns = ("area", "subject", "status", "evidence", "fix")
         if self.output is not Output.TABLE:
-            self.rows(schema, columns, found)
+            self.rows(schema, columns, ((*rest, self.addressed(fix)) for *rest, fix in found))
             return
         for area, subject, status, evidence, fix in found:
             self._write(f"{status:<4}  {area:<11} {subject:<28} {evidence}")
             if fix and status != "ok":
-                self._write(f"{'':<4}  {'':<11} fix: {fix}")
+                self._write(f"{'':<4}  {'':<11} fix: {self.addressed(fix)}")
         counts = Counter(status for _, _, status, _, _ in found)
         self._write(", ".join(f"{count} {status}" for status, count in counts.items()))
 
@@ -134,6 +135,7 @@ class Console:
         """A line of progress or advice."""
         if self.quiet:
             return
+        text = self.addressed(text)
         with suppress(OSError):  # whoever read the progress has gone, or the terminal has; the work goes on
             if self._status is not None:
                 self._status.console.print(text, markup=False, highlight=False)
@@ -247,6 +249,7 @@ class Console:
             self._complain("  next: this is a bug in etltctl; run again with -vv for the traceback")
 
     def _complain(self, text: str) -> None:
+        text = self.addressed(text)
         with suppress(OSError):
             self.stderr.write(text + "\n")
             self.stderr.flush()

@@ -144,6 +144,10 @@ class Glue:
                 return
             token = {"NextToken": answer["NextToken"]}
 
+    def live_runs(self, job: str) -> list[JobRun]:
+        """The runs of the job that go on now, newest first, among as many as a page of the listing holds."""
+        return [run for run in islice(self.job_runs(job), PAGE_RUNS) if run.state is State.RUNNING]
+
     def _page(self, job: str, **asked: Any) -> Mapping[str, Any]:
         try:
             with translated("glue", job=job):
@@ -175,7 +179,7 @@ class Glue:
             return None
         if error.code != NO_SLOT:
             raise error
-        live = [run for run in islice(self.job_runs(job), PAGE_RUNS) if run.state is State.RUNNING]
+        live = self.live_runs(job)
         ours = next((run for run in live if run.arguments.get(RUN_KEY) == run_key), None)
         if ours is None and live:
             raise AlreadyRunningError(

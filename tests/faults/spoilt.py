@@ -39,6 +39,7 @@ for location in json.loads(options["outputs"]).values():
 SETTINGS = """
 [glue.jobs.small]
 script = "small.py"
+reads = ["bronze.api_races"]
 writes = ["gold.small"]
 
 [pipelines.small]

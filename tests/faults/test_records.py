@@ -17,6 +17,8 @@ import pytest
 from spoilt import SpoiltLake
 from workplace import ETLTCTL
 
+from etltctl.testing import refused
+
 pytestmark = pytest.mark.faults
 DEAR = {"call": "GetJobRun*", "change": {"DPUSeconds": 36_000.0}, "times": 0}  # 4.40 USD at 0.44 USD an hour
 
@@ -193,6 +195,30 @@ def test_whoever_finds_a_job_s_slot_held_is_told_which_run_to_watch(lake: Spoilt
         done = lake.run("run-glue", "small", "--run-id", "late", code=7)
         assert process.wait(30) == 0
     assert "held by: run holder\n  next: etltctl runs watch holder\n" in done.stderr
+
+
+def test_a_sync_does_not_replace_what_a_job_of_another_run_still_reads(lake: SpoiltLake) -> None:
+    with lake.slow_script(3):
+        process = lake.begin("run", "small", "--run-id", "reader")
+        lake.wait_for_state("reader", "RUNNING")
+        syncs = lake.syncs()
+        done = lake.run("run", "small", "--run-id", "too-early", code=7)
+        assert lake.syncs() == syncs
+        assert process.wait(30) == 0
+    assert "a run of Glue job small still reads what a sync of api would replace" in done.stderr
+    assert "held by: run reader\n  next: etltctl runs watch reader\n" in done.stderr
+    assert lake.json("retry", "too-early")["outcome"] == "succeeded"
+    assert lake.syncs() == syncs + 1
+
+
+def test_a_sync_goes_on_where_glue_does_not_tell_who_reads(lake: SpoiltLake) -> None:
+    lake.spoil(*refused("GetJobRuns", "AccessDeniedException", "not allowed", times=0))
+    done = lake.run("sync", "api", "--run-id", "blind")
+    warned = [event["message"] for event in of_type(lake, "blind", "warning.degraded")]
+    for job in ("bronze_to_silver_api", "small"):
+        told = f"whether Glue job {job} still reads what a sync of api replaces is not known: "
+        assert told in done.stderr
+        assert [text for text in warned if text.startswith(told) and "not allowed" in text]
 
 
 def test_a_lost_ledger_is_made_again_and_its_run_starts_nothing_twice(lake: SpoiltLake) -> None:

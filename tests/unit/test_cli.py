@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from etltctl import errors
+from etltctl.cli.advice import addressed, flags_of
 from etltctl.cli.app import hoisted
 from etltctl.cli.runs import told
 from etltctl.errors import ExitCode
@@ -53,6 +54,31 @@ def etltctl(*arguments: str, cwd: Path | None = None, **environ: str) -> subproc
 )
 def test_global_flags_are_accepted_after_the_command(given: list[str], in_order: list[str]) -> None:
     assert hoisted(given) == in_order
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("etltctl retry r-1", "etltctl --env aws --config 'my own.toml' retry r-1"),
+        (
+            "wait, or: etltctl runs watch r; then etltctl run-glue j",
+            "wait, or: etltctl --env aws --config 'my own.toml' runs watch r; "
+            "then etltctl --env aws --config 'my own.toml' run-glue j",
+        ),
+        ("etltctl runs-alike is no command, nor is etltctl at all", None),
+        ("etltctl run api --env local", None),
+    ],
+)
+def test_commands_that_are_told_lead_to_where_this_one_was_led(text: str, told: str | None) -> None:
+    flags = flags_of("aws", Path("my own.toml"))
+    assert addressed(text, flags, ("run", "run-glue", "runs", "retry")) == (text if told is None else told)
+    assert addressed(text, flags_of(None, None), ("run", "run-glue", "runs", "retry")) == text
+
+
+def test_what_to_do_next_names_the_environment_and_file_that_were_named(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("")
+    done = etltctl("runs", "show", "nope", "--local", "-c", "mine.toml", cwd=tmp_path)
+    assert "next: etltctl --env local --config mine.toml runs list names them" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", ["'--help'", "'--version'", "'run', '--help'"])

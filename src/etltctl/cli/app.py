@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -15,6 +16,7 @@ import typer
 import typer.core
 
 from etltctl.cli import athena, config, connections, contract, govern, infra, local, run, runs, tableau
+from etltctl.cli.advice import addressed, flags_of
 from etltctl.cli.doctor import doctor
 from etltctl.cli.events import STDOUT
 from etltctl.cli.init import init
@@ -121,6 +123,8 @@ def set_up(
     console.quiet = quiet
     console.verbosity = verbose
     console.plain = no_color or not is_terminal(sys.stderr, os.environ)
+    commands = context.command.commands if isinstance(context.command, click.Group) else ()
+    console.addressed = partial(addressed, flags=flags_of(session.env, config_file), commands=commands)
 
 
 def _output_of_environment() -> Output:

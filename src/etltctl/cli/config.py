@@ -23,8 +23,7 @@ def validate(context: typer.Context) -> None:
     """Check the settings; exit 3 and every problem with its place if there is one."""
     session: Session = context.obj
     settings = session.load()
-    for job in settings.glue.jobs:
-        settings.require_script(job)
+    settings.require_scripts()
     session.console.result(
         {"schema": "etltctl.config-validate/1", "valid": True, "env": settings.env},
         f"The settings are valid for environment {settings.env}.",

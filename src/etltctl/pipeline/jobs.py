@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from etltctl.errors import AlreadyRunningError, BudgetError, EtltctlError
+from etltctl.errors import AlreadyRunningError, BudgetError
 from etltctl.pipeline.budget import await_stop, bill_query, budget_of, require_budget, settle
 from etltctl.pipeline.model import Begun, StepResult, begun_after
+from etltctl.pipeline.occupied import told_with_holder
 from etltctl.pipeline.refreshing import table_facts
 from etltctl.pipeline.remotes import GlueRemote
 from etltctl.pipeline.work import Found, Work, require_success
@@ -77,22 +77,8 @@ def start_glue(work: Work) -> Found:
             before_start=lambda: work.ledger.append("remote.intended", str(work.step), run_key=work.run_key),
         )
     except AlreadyRunningError as error:
-        if holder := _holder(work, error):
-            facts = error.facts | {"held by": f"run {holder}"}
-            raise AlreadyRunningError(error.message, hint=f"etltctl runs watch {holder}", **facts) from error
-        raise
+        raise told_with_holder(work.services, error) from error.__cause__
     return Found(verb, run)
-
-
-def _holder(work: Work, error: AlreadyRunningError) -> str:
-    """The run on record whose job run holds the job's only slot; empty where it is nobody's we know."""
-    if "job" not in error.facts:
-        return ""
-    with suppress(EtltctlError):  # then it is told without
-        run = work.services.glue.look_at(work.step.name, str(error.facts["run"]))
-        holder = run.arguments.get("--run_id", "")
-        return holder if holder in work.services.store.run_ids() else ""
-    return ""
 
 
 def _published_once(work: Work, outputs: Mapping[str, str]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from etltctl.airbyte import wrote
 from etltctl.errors import UnverifiedError
 from etltctl.pipeline.model import Begun, StepResult
+from etltctl.pipeline.occupied import require_unread
 from etltctl.pipeline.remotes import SyncRemote
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.work import Found, Work, require_success
@@ -17,14 +18,17 @@ def start_sync(work: Work) -> Found:
     name, airbyte = work.step.name, work.services.airbyte
     before = work.ledger.last(str(work.step), "remote.started", "remote.adopted", "remote.intended")
     is_started = before is not None and "remote_id" in before
+
+    def before_start(newest: int) -> None:
+        require_unread(work)
+        work.ledger.append("remote.intended", str(work.step), newest_before=newest)
+
     verb, job, is_ours = airbyte.start_or_adopt(
         SyncRemote(work.services, name, "").connection,
         name,
         known_job=before["remote_id"] if before and is_started else "",
         newest_before=before["newest_before"] if before and not is_started else None,
-        before_start=lambda newest: work.ledger.append(
-            "remote.intended", str(work.step), newest_before=newest
-        ),
+        before_start=before_start,
     )
     if before and job.id == before.get("remote_id"):
         is_ours = before.get("ours", True)

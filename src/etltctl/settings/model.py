@@ -2,57 +2,35 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    PrivateAttr,
-    field_validator,
-)
+from pydantic import Field, PrivateAttr, field_validator
 
 from etltctl.errors import ConfigurationError
 from etltctl.settings.airflow import Airflow
 from etltctl.settings.checks import MOST_VERSIONS, Contracts, TableRules
-from etltctl.settings.connections import Connected, Destination
+from etltctl.settings.connections import Destination
 from etltctl.settings.governance import Governance
 from etltctl.settings.infra import Infra
 from etltctl.settings.prices import Prices
-from etltctl.settings.section import LAYERS, SIZE_UNITS, Bucket, Folder, Secret, Section, Size, TableName
+from etltctl.settings.section import (
+    LAYERS,
+    SIZE_UNITS,
+    Bucket,
+    Folder,
+    IdSecret,
+    IdText,
+    Section,
+    Size,
+    TableName,
+)
 from etltctl.settings.shipped import project_file
+from etltctl.settings.sources import HttpSource, MongodbSource
 from etltctl.settings.tableau import Tableau
-
-STREAMS = (
-    "races", "results", "sprint", "qualifying", "pit_stops", "drivers", "constructors", "circuits",
-    "driver_standings", "constructor_standings",
-)  # fmt: skip
-OPTIONAL_STREAMS = ("laps",)
-
-
-def _as_text(value: object) -> object:
-    return (
-        str(value) if isinstance(value, int) else value
-    )  # an id of digits only, from an environment variable
-
-
-def _rate(text: str) -> str:
-    if not re.fullmatch(r"[1-9]\d*(\.\d+)?/s", text):
-        raise ValueError(f"must be requests a second like '3/s', got {text!r}")
-    return text
-
-
-def _stream(text: str) -> str:
-    if text not in STREAMS + OPTIONAL_STREAMS:
-        near = difflib.get_close_matches(text, STREAMS + OPTIONAL_STREAMS, n=1)
-        guess = f"did you mean {near[0]}?" if near else f"known: {', '.join(STREAMS + OPTIONAL_STREAMS)}"
-        raise ValueError(f"has the unknown stream {text!r}, {guess}")
-    return text
 
 
 class Lake(Section):
@@ -76,50 +54,6 @@ class Lake(Section):
         return f"{self.silver}/rejects" if layer == "silver_rejects" else str(getattr(self, layer))
 
 
-class Source(Connected):
-    """What every source has: its Airbyte connection, its prefix in bronze, and what its syncs must bring.
-
-    `connection_id` may be left unset once `etltctl connections apply` has made the connection.
-
-    A sync that brings fewer than `min_rows`, or `max_drop_pct` per cent less than the one before, is not believed.
-    """
-
-    connection_id: Annotated[str, BeforeValidator(_as_text)] = ""
-    prefix: str | None = None
-    min_rows: int = Field(1, ge=0)
-    max_drop_pct: float | None = Field(None, ge=0, le=100)
-    allow_empty: bool = False
-
-    @property
-    def least_rows(self) -> int:
-        """The fewest rows a sync may bring."""
-        return 0 if self.allow_empty else self.min_rows
-
-
-class MongodbSource(Source):
-    """Collections of a MongoDB database; `uri` is a secret reference, or `sample:` on the embedded endpoints."""
-
-    kind: Literal["mongodb"]
-    uri: Secret
-    database: str
-    collections: list[str] = Field(min_length=1)
-    schema_enforced: bool = True
-
-
-class HttpSource(Source):
-    """An Ergast-compatible Formula 1 API; `base_url` is `sample:` for the invented season.
-
-    `manifest` is the low-code connector that Airbyte runs for it.
-    """
-
-    kind: Literal["http"]
-    base_url: str
-    seasons: list[int] | Literal["all"]
-    rate: Annotated[str, AfterValidator(_rate)] = "3/s"
-    streams: list[Annotated[str, AfterValidator(_stream)]] = Field(list(STREAMS), min_length=1)
-    manifest: str = "connectors/source-f1/manifest.yaml"
-
-
 class Airbyte(Section):
     """Airbyte's public API, how long a sync may take, the workspace and the destination of connections as code.
 
@@ -127,10 +61,10 @@ class Airbyte(Section):
     """
 
     url: str
-    client_id: Annotated[Secret, BeforeValidator(_as_text)]
-    client_secret: Annotated[Secret, BeforeValidator(_as_text)]
+    client_id: IdSecret
+    client_secret: IdSecret
     timeout_minutes: int = Field(180, ge=1)
-    workspace_id: Annotated[str, BeforeValidator(_as_text)] = ""
+    workspace_id: IdText = ""
     destination: Destination = Destination()
 
 
@@ -280,6 +214,18 @@ class Settings(Section):
                 f"the script of Glue job {job} is missing: {script}", hint=f"check glue.jobs.{job}.script"
             )
         return script
+
+    def require_scripts(self) -> None:
+        """Raises ConfigurationError with every script that is missing."""
+        missing = tuple(
+            f"{self.place_of('glue', 'jobs', job, 'script')}: Glue job {job} has no such script: {script}"
+            for job in self.glue.jobs
+            if not (script := self.script_path(job)).is_file()
+        )
+        if missing:
+            raise ConfigurationError(
+                f"{len(missing)} script{'s' * (len(missing) > 1)} missing", problems=missing
+            )
 
     def manifest_path(self, source: str) -> Path:
         """The manifest of the source's low-code connector: beside the settings file, or the one the package ships."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from etltctl.settings.secrets import is_reference
 
@@ -36,6 +36,11 @@ def _table(text: str) -> str:
     return text
 
 
+def _digits_as_text(value: object) -> object:
+    """An environment variable of digits only is read as a number."""
+    return str(value) if isinstance(value, int) else value
+
+
 class Reference(str):
     """A secret's reference, or the secret itself: never shown whole."""
 
@@ -49,6 +54,8 @@ Folder = Annotated[str, AfterValidator(_folder_url)]
 Size = Annotated[str, AfterValidator(_size)]
 TableName = Annotated[str, AfterValidator(_table)]
 Secret = Annotated[str, AfterValidator(Reference)]
+IdText = Annotated[str, BeforeValidator(_digits_as_text)]
+IdSecret = Annotated[Secret, BeforeValidator(_digits_as_text)]
 
 
 class Section(BaseModel):

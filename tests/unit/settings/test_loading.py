@@ -63,6 +63,17 @@ def test_without_a_file_everything_has_a_default(tmp_path: Path) -> None:
     assert settings.script_path("bronze_to_silver").name == "bronze_to_silver.py"
 
 
+def test_every_script_that_is_missing_is_told_with_its_place(tmp_path: Path) -> None:
+    text = "".join(f'[glue.jobs.{name}]\nscript = "{name}.py"\n' for name in "abc")
+    (tmp_path / "b.py").touch()
+    with pytest.raises(ConfigurationError) as caught:
+        load(tmp_path, text).require_scripts()
+    assert caught.value.problems == (
+        f"etltctl.toml:2:1: Glue job a has no such script: {tmp_path / 'a.py'}",
+        f"etltctl.toml:6:1: Glue job c has no such script: {tmp_path / 'c.py'}",
+    )
+
+
 def test_the_file_is_found_above_the_folder(tmp_path: Path) -> None:
     (tmp_path / "etltctl.toml").write_text(BASE)
     (tmp_path / "below").mkdir()
