@@ -10,7 +10,7 @@ UV := $(or $(shell command -v uv),.uv/bin/uv)
 # What Python compiled is kept, or each of the hundreds of commands that tests start would compile it anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test connector-test tableau-test bench docs check format lock clean airflow-e2e airflow-bench airflow-check
+.PHONY: help demo test coverage connector-test tableau-test bench docs check format lock clean airflow-e2e airflow-bench airflow-check
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -68,9 +68,13 @@ demo: $(VENV)/.local  ## run both pipelines for real on this machine and query g
 	while IFS= read -r line; do echo "$$ $$line"; eval "$$line" < /dev/null; echo; done <<< "$$DEMO"
 	@echo "Go on by yourself: . $(VENV)/bin/activate && etltctl athena tables"
 
+PYTEST = $(BIN)/python -m pytest -n $(PROCESSES) --dist loadscope --no-loadscope-reorder
 test: $(VENV)/.dev  ## run every test
+	$(PYTEST) --durations=20 --durations-min=10 tests
+
+coverage: $(VENV)/.dev  ## run every test and see which lines they reach, in hundreds of processes: half as long again
 	$(BIN)/coverage erase
-	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadscope --no-loadscope-reorder --cov --cov-report=term tests
+	$(PYTEST) --cov --cov-report=term tests
 
 connector-test: $(VENV)/.dev .venv-cdk/.done  ## run the low-code Formula 1 connector in Airbyte's own framework (420 MB more)
 	$(BIN)/python -m pytest tests/connectors

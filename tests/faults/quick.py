@@ -100,7 +100,7 @@ class QuickLake(SpoiltLake):
             yield Runner(self, process)
         finally:
             process.stdin.close()  # type: ignore[union-attr]
-            process.wait(30)
+            process.wait(120)
 
     def calls(self, since: int = 0) -> list[str]:
         """The calls of the services since then, as faults name them, in the order they were answered."""

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from workplace import ETLTCTL, Workplace
 
 PROJECT = Path(__file__).parents[2]
 ROWS = 5
-MET_WITHIN_S = 60.0
+MET_WITHIN_S = 300.0  # far longer than anything takes, on a machine that does other work too
 SCRIPT = """
 import io, json, sys
 import boto3
@@ -35,6 +35,14 @@ for location in json.loads(options["outputs"]).values():
     s3 = boto3.client("s3")
     s3.put_object(Bucket=bucket, Key=folder + "part-0.parquet", Body=file.getvalue())
     s3.put_object(Bucket=bucket, Key=folder + "_audit/part-0.txt", Body=audit.encode())
+"""
+HOLD = """
+import pathlib, time
+gives_up = time.monotonic() + 600
+while not pathlib.Path({file!r}).exists():
+    if time.monotonic() > gives_up:
+        raise SystemExit("nobody let the job go on")
+    time.sleep(0.05)
 """
 SETTINGS = """
 [glue.jobs.small]
@@ -85,13 +93,15 @@ class SpoiltLake(Workplace):
         self.spoil(rule)
         process = self.begin(*arguments)
         deadline = time.monotonic() + MET_WITHIN_S
-        while not self.met():
-            assert time.monotonic() < deadline, f"{rule} was never met"
-            if process.poll() is not None:
-                return False
-            time.sleep(0.01)
-        process.kill()
-        process.wait()
+        try:
+            while not self.met():
+                assert time.monotonic() < deadline, f"{rule} was never met"
+                if process.poll() is not None:
+                    return False
+                time.sleep(0.01)
+        finally:
+            process.kill()
+            process.wait()
         self.spoil()
         return True
 
@@ -110,7 +120,8 @@ class SpoiltLake(Workplace):
         return [(run["JobName"], run["JobRunState"], run.get("ErrorMessage", "")) for run in self.glue_runs()]
 
     def settle(self) -> None:
-        """Waits until no Glue run is live, whatever the answers said of it."""
+        """Waits until no Glue run is live, whatever the answers said of it; what is held goes on."""
+        self.let_go()
         deadline = time.monotonic() + MET_WITHIN_S
         while any(
             record["JobRunState"] in {"STARTING", "RUNNING", "STOPPING"} for record in self.glue_runs()
@@ -124,20 +135,49 @@ class SpoiltLake(Workplace):
         return file.read_text().count('"connection_id"') if file.exists() else 0
 
     @contextmanager
-    def slow_script(self, seconds: float, also: str = "") -> Iterator[None]:
-        """The script takes so long, and does this before; the honest one is put back."""
+    def other_script(self, before: str) -> Iterator[None]:
+        """The script does this before all else; the honest one is put back."""
         script = self.folder / "small.py"
-        script.write_text(f"import time\n{also}\ntime.sleep({seconds})\n{SCRIPT}")
+        script.write_text(f"{before}\n{SCRIPT}")
         try:
             yield
         finally:
             script.write_text(SCRIPT)
 
     @contextmanager
+    def held_script(self, before: str = "", after: str = "") -> Iterator[None]:
+        """The script does what is to be done before, and goes on when it is let; at the end it is."""
+        self._go_on.unlink(missing_ok=True)
+        with self.other_script(f"{before}\n{HOLD.format(file=str(self._go_on))}\n{after}"):
+            try:
+                yield
+            finally:
+                self.let_go()
+
+    def let_go(self) -> None:
+        """What `held_script` holds goes on."""
+        self._go_on.touch()
+
+    @property
+    def _go_on(self) -> Path:
+        return self.folder / "go-on"
+
+    @contextmanager
+    def held_job(self) -> Iterator[None]:
+        """The small job is held: `local up` brings its script to where Glue finds it, and the honest one back."""
+        with self._brought(self.held_script()):
+            yield
+
+    @contextmanager
     def slow_job(self, seconds: float) -> Iterator[None]:
-        """The small job takes so long: `local up` brings its script to where Glue finds it, and the honest one back."""
+        """The small job takes so long."""
+        with self._brought(self.other_script(f"import time; time.sleep({seconds})")):
+            yield
+
+    @contextmanager
+    def _brought(self, script: AbstractContextManager[None]) -> Iterator[None]:
         try:
-            with self.slow_script(seconds):
+            with script:
                 self.run("local", "up")
                 yield
         finally:
@@ -164,7 +204,7 @@ class SpoiltLake(Workplace):
 
     def _ask(self, method: str, body: Any = None) -> Any:
         told = json.loads((self.folder / ".etltctl" / "server" / "endpoint.json").read_text())
-        connection = http.client.HTTPConnection("127.0.0.1", told["port"], timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", told["port"], timeout=120)
         connection.request(method, "/_etltctl/faults", None if body is None else json.dumps(body))
         response = connection.getresponse()
         answer = json.loads(response.read())

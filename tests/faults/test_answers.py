@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 import time
 
 import pytest
-from spoilt import SpoiltLake
+from spoilt import MET_WITHIN_S, SpoiltLake
+from workplace import ETLTCTL
 
 pytestmark = pytest.mark.faults
 
@@ -104,7 +106,7 @@ def test_two_processes_never_drive_one_run(lake: SpoiltLake) -> None:
     done = lake.run("run", "small", "--run-id", "twice", code=7)
     assert f"process {first.pid}" in done.stderr
     lake.spoil()
-    assert first.wait(60) == 0
+    assert first.wait(MET_WITHIN_S) == 0
     assert lake.starts("twice")["glue"] == 1
 
 
@@ -115,14 +117,14 @@ def test_an_interrupt_stops_or_leaves_remote_work_as_asked(
     lake: SpoiltLake, policy: str, state: str, code: int
 ) -> None:
     run_id = f"interrupted-{policy}"
-    with lake.slow_script(4):
+    with lake.held_script():
         process = lake.begin("run-glue", "small", "--wait", "--run-id", run_id, "--on-interrupt", policy)
         lake.wait_for_state(run_id, "RUNNING")
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == code
+        assert process.wait(MET_WITHIN_S) == code
         lake.settle()
-        watched = lake.run("runs", "watch", run_id, code=1 if policy == "stop" else 0)
-        done = lake.run("retry", run_id)
+    watched = lake.run("runs", "watch", run_id, code=1 if policy == "stop" else 0)
+    done = lake.run("retry", run_id)
     runs = [run for run in lake.glue_runs() if run["Arguments"].get("--run_id") == run_id]
     assert state in {run["JobRunState"] for run in runs}
     assert len(runs) == (1 if policy == "detach" else 2)
@@ -133,7 +135,7 @@ def test_an_interrupt_stops_or_leaves_remote_work_as_asked(
 
 
 def test_watching_a_run_that_failed_tells_how_it_ended_and_starts_nothing(lake: SpoiltLake) -> None:
-    with lake.slow_script(0, "raise SystemExit('no such column')"):
+    with lake.other_script("raise SystemExit('no such column')"):
         lake.run("run", "small", "--run-id", "fell", code=1)
     before, events = lake.starts("fell"), lake.events("fell")
     done = lake.run("runs", "watch", "fell", code=1)
@@ -144,7 +146,7 @@ def test_watching_a_run_that_failed_tells_how_it_ended_and_starts_nothing(lake: 
 
 def test_watching_a_run_whose_process_died_goes_on_unless_its_job_failed(lake: SpoiltLake) -> None:
     for run_id, also, code in (("left-well", "", 0), ("left-ill", "raise SystemExit('no such column')", 1)):
-        with lake.slow_script(0, also):
+        with lake.other_script(also):
             lake.run("run-glue", "small", "--run-id", run_id)
             lake.settle()
         done = lake.run("runs", "watch", run_id, code=code)
@@ -199,31 +201,40 @@ def test_one_step_alone_shares_the_run_it_belongs_to(lake: SpoiltLake) -> None:
 
 
 def test_a_run_is_cancelled_from_elsewhere(lake: SpoiltLake) -> None:
-    with lake.slow_script(30):
+    with lake.held_script():
         process = lake.begin("run-glue", "small", "--wait", "--run-id", "cancelled")
         lake.wait_for_state("cancelled", "RUNNING")
         (row,) = lake.json("runs", "cancel", "cancelled")["rows"]
         assert (row["service"], row["done"]) == ("Glue", "stopped")
-        assert process.wait(60) == 1
+        assert process.wait(MET_WITHIN_S) == 1
     stopped = [e for e in lake.events("cancelled") if e["type"] == "remote.stopped"]
     assert [event["stopped_by"] for event in stopped] == ["runs cancel"]
 
 
 def test_a_terminal_that_closes_ends_no_run(lake: SpoiltLake) -> None:
-    with lake.slow_script(2):
+    with lake.held_script():
         process = lake.begin("run-glue", "small", "--wait", "--run-id", "hung-up")
         lake.wait_for_state("hung-up", "RUNNING")
         process.send_signal(signal.SIGHUP)
-        assert process.wait(60) == 0
+        lake.let_go()
+        assert process.wait(MET_WITHIN_S) == 0
     assert lake.events("hung-up")[-1]["outcome"] == "succeeded"
 
 
 def test_logs_are_shown_and_followed(lake: SpoiltLake) -> None:
-    with lake.slow_script(2, "print('first words', flush=True)"):
+    with lake.held_script("print('first words', flush=True)"):
         lake.run("run-glue", "small", "--run-id", "logged")
         lake.wait_for_state("logged", "RUNNING", in_ledger=False)
-        done = lake.run("runs", "logs", "logged", "--follow")
-    assert done.stdout.count("first words") == 1
+        follower = subprocess.Popen(
+            [ETLTCTL, "runs", "logs", "logged", "--follow"],
+            cwd=lake.folder, env=lake.full_environ, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert follower.stdout is not None
+        first = follower.stdout.readline()
+        lake.let_go()
+        rest, _ = follower.communicate(timeout=MET_WITHIN_S)
+    assert (first + rest).count("first words") == 1
+    assert follower.returncode == 0
     assert "first words" in lake.run("runs", "logs", "logged", "small").stdout
     errors = lake.run("runs", "logs", "logged", "--errors")
     assert errors.stdout == ""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from spoilt import SpoiltLake
+from spoilt import MET_WITHIN_S, SpoiltLake
 from workplace import ETLTCTL
 
 from etltctl.testing import refused
@@ -64,7 +64,7 @@ def test_a_stream_that_nobody_can_take_is_refused_before_and_survived_after(lake
 
 def test_a_job_over_budget_is_stopped_while_it_runs_and_the_reason_is_kept(lake: SpoiltLake) -> None:
     limited = {"ETLTCTL__GLUE__JOBS__SMALL__MAX_USD": "1.5"}
-    with lake.slow_script(60):
+    with lake.held_script():
         lake.spoil({**DEAR, "call": "GetJobRun"})
         done = lake.run("run-glue", "small", "--wait", "--run-id", "over", code=9, **limited)
         lake.spoil()
@@ -84,7 +84,7 @@ def test_a_job_over_budget_is_stopped_while_it_runs_and_the_reason_is_kept(lake:
 
 def test_a_whole_run_has_a_limit_too(lake: SpoiltLake) -> None:
     lake.spoil({**DEAR, "call": "GetJobRun"})
-    with lake.slow_script(60):
+    with lake.held_script():
         done = lake.run("run", "small", "--run-id", "whole-limit", "--max-usd", "2", code=9)
         lake.spoil()
         lake.settle()
@@ -92,11 +92,11 @@ def test_a_whole_run_has_a_limit_too(lake: SpoiltLake) -> None:
 
 
 def test_who_cancelled_a_run_and_why_is_told_to_whoever_waited(lake: SpoiltLake) -> None:
-    with lake.slow_script(60):
+    with lake.held_script():
         process = lake.begin("run-glue", "small", "--wait", "--run-id", "told", to="told.txt")
         lake.wait_for_state("told", "RUNNING")
         lake.run("runs", "cancel", "told", "--reason", "wrong month")
-        assert process.wait(60) == 1
+        assert process.wait(MET_WITHIN_S) == 1
     assert "stopped: by runs cancel (" in (lake.folder / "told.txt").read_text()
     assert "wrong month" in (lake.folder / "told.txt").read_text()
     kinds = [event["type"] for event in lake.events("told")]
@@ -113,11 +113,11 @@ def test_a_run_that_somebody_else_stopped_is_not_said_to_be_ours(lake: SpoiltLak
 @pytest.mark.parametrize(("policy", "state"), [("stop", "STOPPED"), ("detach", "SUCCEEDED")])
 def test_sigterm_stops_or_leaves_remote_work_and_says_so(lake: SpoiltLake, policy: str, state: str) -> None:
     run_id = f"terminated-{policy}"
-    with lake.slow_script(2):
+    with lake.held_script():
         process = lake.begin("run-glue", "small", "--wait", "--run-id", run_id, "--on-interrupt", policy)
         lake.wait_for_state(run_id, "RUNNING")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 143
+        assert process.wait(MET_WITHIN_S) == 143
         lake.settle()
     (run,) = [run for run in lake.glue_runs() if run["Arguments"].get("--run_id") == run_id]
     assert run["JobRunState"] == state
@@ -129,7 +129,7 @@ def test_sigterm_stops_or_leaves_remote_work_and_says_so(lake: SpoiltLake, polic
 @pytest.mark.parametrize(("answer", "state"), [("d", "SUCCEEDED"), ("s", "STOPPED")])
 def test_ctrl_c_at_a_terminal_asks(lake: SpoiltLake, answer: str, state: str) -> None:
     run_id = f"asked-{answer}"
-    with lake.slow_script(3):
+    with lake.held_script():
         terminal, inside = pty.openpty()
         process = subprocess.Popen(
             [ETLTCTL, "run-glue", "small", "--wait", "--run-id", run_id],
@@ -147,7 +147,7 @@ def test_ctrl_c_at_a_terminal_asks(lake: SpoiltLake, answer: str, state: str) ->
         shown = read_until(terminal, "[d/s]")
         os.write(terminal, f"{answer}\n".encode())
         shown += read_until(terminal, "runs watch" if answer == "d" else "stopped")
-        assert process.wait(30) == 130
+        assert process.wait(MET_WITHIN_S) == 130
         os.close(terminal)
         lake.settle()
     assert run_id in shown
@@ -156,7 +156,7 @@ def test_ctrl_c_at_a_terminal_asks(lake: SpoiltLake, answer: str, state: str) ->
 
 
 def read_until(terminal: int, words: str) -> str:
-    shown, deadline = "", time.monotonic() + 30
+    shown, deadline = "", time.monotonic() + MET_WITHIN_S
     while words not in shown:
         assert time.monotonic() < deadline, f"{words!r} never came: {shown}"
         if select.select([terminal], [], [], 0.1)[0]:
@@ -167,44 +167,65 @@ def read_until(terminal: int, words: str) -> str:
     return shown
 
 
+def watching(lake: SpoiltLake, run_id: str) -> subprocess.Popen[str]:
+    """Somebody who has begun to watch the run, while who drives it waits for its job too."""
+    lake.spoil({"call": "GetJobRun", "hold": "before", "times": 2})
+    watcher = subprocess.Popen(
+        [ETLTCTL, "runs", "watch", run_id, "-o", "ndjson"],
+        cwd=lake.folder, env=lake.full_environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + MET_WITHIN_S
+    while lake.met() < 2:
+        assert time.monotonic() < deadline, "nobody looks at the job"
+        time.sleep(0.05)
+    lake.spoil()
+    return watcher
+
+
 def test_a_run_that_another_process_drives_can_be_watched(lake: SpoiltLake) -> None:
-    with lake.slow_script(3):
+    with lake.held_script():
         process = lake.begin("run-glue", "small", "--wait", "--run-id", "watched")
         lake.wait_for_state("watched", "RUNNING")
-        done = lake.run("runs", "watch", "watched", "-o", "ndjson")
-        assert process.wait(30) == 0
-    assert stream(done.stdout)[-1]["type"] == "run.finished"
+        watcher = watching(lake, "watched")
+        lake.let_go()
+        told, said = watcher.communicate(timeout=MET_WITHIN_S)
+        assert process.wait(MET_WITHIN_S) == 0
+    assert stream(told)[-1]["type"] == "run.finished"
     assert lake.starts("watched")["glue"] == 1
-    assert "succeeded" in done.stderr
+    assert "succeeded" in said
 
 
 def test_a_run_that_fails_while_it_is_watched_is_not_started_again(lake: SpoiltLake) -> None:
-    with lake.slow_script(0, "time.sleep(4); raise SystemExit('no such column')"):
+    with lake.held_script(after="raise SystemExit('no such column')"):
         process = lake.begin("run-glue", "small", "--wait", "--run-id", "fell-watched")
         lake.wait_for_state("fell-watched", "RUNNING")
-        done = lake.run("runs", "watch", "fell-watched", code=1)
-        assert process.wait(30) == 1
-    assert "run fell-watched ended failed: Glue run jr_" in done.stderr
+        watcher = watching(lake, "fell-watched")
+        lake.let_go()
+        _, said = watcher.communicate(timeout=MET_WITHIN_S)
+        assert (watcher.returncode, process.wait(MET_WITHIN_S)) == (1, 1)
+    assert "run fell-watched ended failed: Glue run jr_" in said
     assert lake.starts("fell-watched")["glue"] == 1
 
 
 def test_whoever_finds_a_job_s_slot_held_is_told_which_run_to_watch(lake: SpoiltLake) -> None:
-    with lake.slow_script(3):
+    with lake.held_script():
         process = lake.begin("run-glue", "small", "--wait", "--run-id", "holder")
         lake.wait_for_state("holder", "RUNNING")
         done = lake.run("run-glue", "small", "--run-id", "late", code=7)
-        assert process.wait(30) == 0
+        lake.let_go()
+        assert process.wait(MET_WITHIN_S) == 0
     assert "held by: run holder\n  next: etltctl runs watch holder\n" in done.stderr
 
 
 def test_a_sync_does_not_replace_what_a_job_of_another_run_still_reads(lake: SpoiltLake) -> None:
-    with lake.slow_script(3):
+    with lake.held_script():
         process = lake.begin("run", "small", "--run-id", "reader")
         lake.wait_for_state("reader", "RUNNING")
         syncs = lake.syncs()
         done = lake.run("run", "small", "--run-id", "too-early", code=7)
         assert lake.syncs() == syncs
-        assert process.wait(30) == 0
+        lake.let_go()
+        assert process.wait(MET_WITHIN_S) == 0
     assert "a run of Glue job small still reads what a sync of api would replace" in done.stderr
     assert "held by: run reader\n  next: etltctl runs watch reader\n" in done.stderr
     assert lake.json("retry", "too-early")["outcome"] == "succeeded"
@@ -331,11 +352,12 @@ def test_a_job_that_wrote_nothing_is_named_and_so_is_the_other(lake: SpoiltLake)
 
 def test_nothing_secret_shows_in_the_processes_or_the_arguments_of_a_run(lake: SpoiltLake) -> None:
     told = json.loads((lake.folder / ".etltctl" / "server" / "endpoint.json").read_text())
-    with lake.slow_script(2):
+    with lake.held_script():
         process = lake.begin("run-glue", "small", "--wait", "--run-id", "unseen")
         lake.wait_for_state("unseen", "RUNNING")
         lines = [command_line(entry) for entry in Path("/proc").glob("[0-9]*")]
-        assert process.wait(30) == 0
+        lake.let_go()
+        assert process.wait(MET_WITHIN_S) == 0
     assert any("unseen" in line for line in lines), "the processes were there to be seen"
     assert [line for line in lines if told["client_secret"] in line or told["client_id"] in line] == []
     arguments = json.dumps([run["Arguments"] for run in lake.glue_runs()])

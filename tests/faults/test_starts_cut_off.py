@@ -22,8 +22,8 @@ GLUE, SYNC = ("run-glue", "small", "--wait"), ("sync", "api")
 
 @pytest.fixture
 def slow(lake: SpoiltLake) -> Iterator[SpoiltLake]:
-    """The lake, its small job slow."""
-    with lake.slow_script(3):
+    """The lake, its small job held until it is to settle."""
+    with lake.held_script():
         yield lake
 
 
@@ -77,7 +77,7 @@ def test_a_job_whose_start_is_interrupted_is_found_and_stopped_or_left(
     command = (*GLUE, "--run-id", run_id, "--on-interrupt", policy)
     with held(slow, "StartJobRun", "after", *command) as process:
         process.send_signal(ended_by)
-        assert process.wait(30) == code
+        assert process.wait(MET_WITHIN_S) == code
     assert ("stopped jr_" if policy == "stop" else "goes on") in told(slow)
     assert glue_states(slow, run_id) == [state]
     kinds = [event["type"] for event in slow.events(run_id)]
@@ -90,7 +90,7 @@ def test_a_sync_whose_start_is_interrupted_is_found_and_stopped(lake: SpoiltLake
     command = (*SYNC, "--run-id", "cut-off-sync", "--on-interrupt", "stop")
     with held(lake, "POST /jobs", "after", *command, also=slow_source) as process:
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 130
+        assert process.wait(MET_WITHIN_S) == 130
     (stopped,) = [e for e in lake.events("cut-off-sync") if e["type"] == "remote.stopped"]
     assert f"stopped {stopped['remote_id']} of sync:api" in told(lake)
     assert "state cancelled" in lake.run("runs", "logs", "cut-off-sync", "sync:api").stdout
@@ -100,7 +100,7 @@ def test_a_start_that_nobody_lists_may_have_gone_out_and_that_is_said(lake: Spoi
     command = (*GLUE, "--run-id", "cut-off-before", "--on-interrupt", "stop")
     with held(lake, "StartJobRun", "before", *command) as process:
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
+        assert process.wait(MET_WITHIN_S) == 130
         says = "a start may have gone out; etltctl retry cut-off-before finds it"
         assert says in told(lake)
         (row,) = lake.json("runs", "cancel", "cut-off-before")["rows"]
@@ -155,7 +155,7 @@ def test_a_start_under_way_in_another_process_is_found_and_stopped_from_here(her
         found = stop_step("glue:small", run_id="cut-off-task", by="a test")
         assert found is not None
     assert glue_states(here, "cut-off-task") == ["STOPPED"]
-    with held(here, "StartJobRun", "after", *GLUE, "--run-id", "cut-off-cancelled"):
+    with here.held_script(), held(here, "StartJobRun", "after", *GLUE, "--run-id", "cut-off-cancelled"):
         (row,) = here.json("runs", "cancel", "cut-off-cancelled")["rows"]
         assert row["done"] == "stopped"
     assert glue_states(here, "cut-off-cancelled") == ["STOPPED"]

@@ -72,7 +72,7 @@ def test_a_job_over_budget_ends_the_wait_and_is_stopped_by_who_finishes(
     here: SpoiltLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ETLTCTL__GLUE__JOBS__SMALL__MAX_USD", "1.5")
-    with here.slow_job(60):
+    with here.held_job():
         begun = start_step("small", "glue:small", run_id="dear-in-two")
         here.spoil({"call": "GetJobRun", "change": {"DPUSeconds": 36_000.0}, "times": 0})
         asyncio.run(wait_for_step(begun))
@@ -85,9 +85,12 @@ def test_a_job_over_budget_ends_the_wait_and_is_stopped_by_who_finishes(
 
 
 def test_a_step_whose_first_process_died_is_adopted_and_finished_by_the_next(here: SpoiltLake) -> None:
-    with here.slow_job(2.0):
+    with here.held_job():
         start_step("small", "glue:small", run_id="died")
-        assert in_two("glue:small", "died")["verb"] == "adopted"
+        adopted = start_step("small", "glue:small", run_id="died")
+        here.let_go()
+        asyncio.run(wait_for_step(adopted))
+        assert finish_step(adopted)["verb"] == "adopted"
     assert in_two("glue:small", "died")["verb"] == "reused"
     assert here.starts("died")["glue"] == 1
 
@@ -105,7 +108,7 @@ def test_work_whose_waiting_task_is_ended_follows_the_stop_policy(
     here: SpoiltLake, detach: bool, word: str
 ) -> None:
     run_id = f"ended-{word}".lower()
-    with here.slow_job(5.0):
+    with here.held_job():
         start_step("small", "glue:small", run_id=run_id)
         here.wait_for_state(run_id, "RUNNING", in_ledger=False)
         found = stop_step("glue:small", run_id=run_id, by="a test", detach=detach)
@@ -129,7 +132,7 @@ def test_a_time_limit_in_mid_wait_follows_the_stop_policy(
             raise OutOfTimeError
 
     monkeypatch.setenv("ETLTCTL__AIRFLOW__ON_KILL", policy)
-    with here.slow_job(4.0), pytest.raises((OutOfTimeError, DetachedError)):
+    with here.held_job(), pytest.raises((OutOfTimeError, DetachedError)):
         run_step("small", "glue:small", run_id=f"limit-{policy}", on_event=time_is_up)
     assert told in [event["type"] for event in here.events(f"limit-{policy}")]
 
@@ -147,7 +150,7 @@ def test_what_was_decided_of_a_run_first_stays(
             raise OutOfTimeError
 
     monkeypatch.setenv("ETLTCTL__AIRFLOW__ON_KILL", policy)
-    with here.slow_job(4.0):
+    with here.held_job():
         with pytest.raises(DetachedError if policy == "detach" else OutOfTimeError):
             run_step("small", "glue:small", run_id=run_id, on_event=on_kill)
         assert stop_step("glue:small", run_id=run_id, by="a second one") is None
@@ -163,7 +166,9 @@ def test_nothing_is_stopped_where_nothing_of_ours_runs(here: SpoiltLake) -> None
 
 
 def test_a_sync_that_somebody_else_started_is_not_stopped_by_any_try(here: SpoiltLake) -> None:
-    here.spoil({"call": "GET /sample*", "delay": 10})  # the source's first page: the sync runs until then
+    here.spoil(
+        {"call": "GET /sample*", "hold": "before"}
+    )  # the source's first page: the sync runs until then
     owner = start_step("small", "sync:api", run_id="owner")
     for _ in range(2):
         guest = start_step("small", "sync:api", run_id="guest")
@@ -172,6 +177,7 @@ def test_a_sync_that_somebody_else_started_is_not_stopped_by_any_try(here: Spoil
     (row,) = here.json("runs", "cancel", "guest")["rows"]
     assert (row["remote run"], row["done"]) == (owner.remote_id, "goes on: somebody else started it")
     assert here.met() == 1
+    here.spoil()
     asyncio.run(wait_for_step(owner))
     assert finish_step(owner)["rows"] > 0
 
@@ -197,7 +203,7 @@ def test_whose_a_sync_is_is_told_by_where_it_was_found(here: SpoiltLake, is_lost
 
 
 def test_a_wait_that_took_too_long_elsewhere_is_over_here(here: SpoiltLake) -> None:
-    with here.slow_job(30.0):
+    with here.held_job():
         begun = start_step("small", "glue:small", run_id="too-long")
         late = Begun(**{**begun.as_dict(), "began": begun.began - 86400})
         with pytest.raises(WaitTimeoutError, match="still"):

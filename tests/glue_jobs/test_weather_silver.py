@@ -2,10 +2,10 @@
 
 import json
 import math
-import time
 from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -116,19 +116,21 @@ def test_documents_without_time_or_place_are_rejected(
 
 
 def test_a_document_from_the_future_is_rejected_in_every_query_of_a_run_or_in_none(
-    spark: SparkSession, write_weather_bronze: WriteBronze
+    spark: SparkSession, write_weather_bronze: WriteBronze, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import weather_quality
     from bronze_to_silver import screen_documents
     from job_config import WEATHER, read_config
     from weather_documents import BRONZE
     from weather_quality import DAY_S
 
-    soon = document(dt=str(int(time.time()) + DAY_S + 3))
-    bronze = read_stream(spark, write_weather_bronze([soon]), BRONZE)
+    clock = SimpleNamespace(time=lambda: NOON)  # long ago: Spark's own clock would find nothing to reject
+    monkeypatch.setattr(weather_quality, "time", clock)
+    bronze = read_stream(spark, write_weather_bronze([document(dt=str(NOON + DAY_S + 1))]), BRONZE)
     screened = screen_documents(bronze, read_config(WEATHER, {}))
-    first = [row.reason for row in screened.collect()]
-    time.sleep(3)
-    assert [row.reason for row in screened.collect()] == first == ["DT_MISSING"]
+    assert [row.reason for row in screened.collect()] == ["DT_MISSING"]
+    clock.time = lambda: NOON + 100
+    assert [row.reason for row in screened.collect()] == ["DT_MISSING"]
 
 
 def test_a_default_city_takes_the_documents_without_one(silver: Silver) -> None:

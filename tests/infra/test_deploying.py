@@ -204,7 +204,7 @@ def test_whoever_was_killed_comes_back_to_what_goes_on(deployed: Checkout) -> No
     )
     wait_until(lambda: status(deployed) == "UPDATE_IN_PROGRESS", 60)
     process.send_signal(signal.SIGKILL)
-    process.wait(10)
+    process.wait(120)
     with pytest.raises(AlreadyRunningError, match="is being changed: UPDATE_IN_PROGRESS"):
         deployed.plan()
     deployed.spoil()

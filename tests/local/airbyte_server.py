@@ -68,7 +68,7 @@ class Server:
         self._server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
         self.base_url = f"http://127.0.0.1:{self._server.port}"
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-        self.http = httpx.Client(base_url=f"{self.base_url}/airbyte/v1", timeout=30, trust_env=False)
+        self.http = httpx.Client(base_url=f"{self.base_url}/airbyte/v1", timeout=120, trust_env=False)
 
     def configure(self, *connections: dict[str, Any], data_pack: str | None = None) -> dict[str, str]:
         self.ids = self.service.configure(connections, data_pack)

@@ -44,7 +44,7 @@ class Served:
 
     def request(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         """Status and JSON of one of the server's own requests."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         connection.request(
             method, f"/_etltctl/{path}", None if body is None else json.dumps(body), headers=headers
         )
@@ -53,7 +53,7 @@ class Served:
 
     def lease(self) -> socket.socket:
         """A connection that holds the server."""
-        holder = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        holder = socket.create_connection(("127.0.0.1", self.port), timeout=60)
         holder.sendall(b"GET /_etltctl/lease HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         assert holder.recv(12) == b"HTTP/1.1 200"
         return holder

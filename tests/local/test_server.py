@@ -82,7 +82,7 @@ def test_a_taken_port_is_told_in_one_line(server: Served, tmp_path: Path) -> Non
         [sys.executable, "-m", "etltctl.local.server", "--state", tmp_path, "--port", str(server.port)],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 2
@@ -96,7 +96,7 @@ def test_it_ends_with_its_last_lease(tmp_path: Path) -> None:
         time.sleep(0.6)
         assert served.process.poll() is None
         second.close()
-        assert served.process.wait(30) == 0
+        assert served.process.wait(120) == 0
         assert not (served.state / "server" / "endpoint.json").exists()
 
 
@@ -108,14 +108,14 @@ def test_a_kept_server_outlives_its_leases_until_it_is_told(tmp_path: Path) -> N
         time.sleep(0.6)
         assert served.request("GET", "health")[1]["kept"] is True
         assert served.request("POST", "shutdown")[0] == 200
-        assert served.process.wait(30) == 0
+        assert served.process.wait(120) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals) -> None:
     with serve(tmp_path / "state", "--keep") as served:
         served.process.send_signal(number)
-        assert served.process.wait(30) == 0
+        assert served.process.wait(120) == 0
         assert not (served.state / "server" / "endpoint.json").exists()
 
 

@@ -186,7 +186,7 @@ def test_a_wait_survives_trouble_with_names(
     _, job, _ = there.start_or_adopt(told["connections"]["api"], "api")
     afresh = Airbyte(url, signed["client_id"], signed["client_secret"], search=QUICK)
     failed = name_trouble(monkeypatch, times=2)
-    ended = Waiter(timeout=30.0).wait(job, partial(afresh.look_at, job.id, "api"))
+    ended = Waiter(timeout=120.0).wait(job, partial(afresh.look_at, job.id, "api"))
     assert (ended.word, len(failed)) == ("succeeded", 2)
 
 
@@ -235,7 +235,7 @@ def test_a_sync_between_two_words_is_waited_for(
     verb, job = sync()
     spoil({"call": "GET /jobs/*", "change": {"status": word}, "times": 3})
     seen: list[str] = []
-    ended = Waiter(timeout=30.0, first_look=0.02).wait(
+    ended = Waiter(timeout=120.0, first_look=0.02).wait(
         job, partial(airbyte.look_at, job.id, "api"), on_look=lambda run: seen.append(run.word)
     )
     assert (verb, ended.word) == (Verb.STARTED, "succeeded")
@@ -247,7 +247,7 @@ def test_a_cancelled_sync_is_no_success(
 ) -> None:
     _, job = sync()
     spoil({"call": "GET /jobs/*", "change": {"status": "cancelled"}, "times": 0})
-    ended = Waiter(timeout=30.0, first_look=0.02).wait(job, partial(airbyte.look_at, job.id, "api"))
+    ended = Waiter(timeout=120.0, first_look=0.02).wait(job, partial(airbyte.look_at, job.id, "api"))
     assert ended.state is State.FAILED
 
 
@@ -262,7 +262,7 @@ def test_a_token_that_expires_in_mid_wait_is_renewed_even_if_that_fails_at_first
         {"call": "POST /applications/token", "refuse": {"status": 503}, "times": 1},
         {"call": "GET /jobs/*", "refuse": refused, "times": 2},
     )
-    ended = Waiter(timeout=30.0, first_look=0.02).wait(job, partial(airbyte.look_at, job.id, "api"))
+    ended = Waiter(timeout=120.0, first_look=0.02).wait(job, partial(airbyte.look_at, job.id, "api"))
     assert ended.word == "succeeded"
     assert [rule["met"] for rule in server.request("GET", "faults")[1]] == [1, 1, 2]
 
