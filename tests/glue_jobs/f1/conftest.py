@@ -108,7 +108,7 @@ def _pack_records(season: Path, stream: str) -> list[Record]:
 
 @pytest.fixture(scope="session")
 def pack_silver(
-    spark: Any, pack_streams: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    spark: Any, compiled: Any, pack_streams: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, str]:
     """Every silver table of the pack, written by the job; table names to locations."""
     from bronze_to_silver_api import run
@@ -116,13 +116,14 @@ def pack_silver(
 
     folder = tmp_path_factory.mktemp("silver")
     outputs = {f"silver.f1_{name}": str(folder / name) for name in SILVER}
-    run(spark, JobArguments("run-1", pack_streams, outputs, {}))
+    with compiled():
+        run(spark, JobArguments("run-1", pack_streams, outputs, {}))
     return outputs
 
 
 @pytest.fixture(scope="session")
 def pack_gold(
-    spark: Any, pack_silver: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    spark: Any, compiled: Any, pack_silver: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, str]:
     """Every gold table of the pack, written by the job; table names to locations."""
     from lake import JobArguments
@@ -130,5 +131,6 @@ def pack_gold(
 
     folder = tmp_path_factory.mktemp("gold")
     outputs = {table: str(folder / table) for table in TABLES}
-    run(spark, JobArguments("run-1", pack_silver, outputs, {}))
+    with compiled():
+        run(spark, JobArguments("run-1", pack_silver, outputs, {}))
     return outputs
