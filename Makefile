@@ -72,7 +72,7 @@ PYTEST = $(BIN)/python -m pytest -n $(PROCESSES) --dist loadscope --no-loadscope
 test: $(VENV)/.dev  ## run every test
 	$(PYTEST) --durations=20 --durations-min=10 tests
 
-coverage: $(VENV)/.dev  ## run every test and see which lines they reach, in hundreds of processes: half as long again
+coverage: $(VENV)/.dev  ## run every test and see which lines they reach, in every process too; fails under 90 %
 	$(BIN)/coverage erase
 	$(PYTEST) --cov --cov-report=term tests
 

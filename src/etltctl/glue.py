@@ -182,13 +182,7 @@ class Glue:
         live = self.live_runs(job)
         ours = next((run for run in live if run.arguments.get(RUN_KEY) == run_key), None)
         if ours is None and live:
-            raise AlreadyRunningError(
-                f"another run of Glue job {job} holds its only slot",
-                hint=f"wait for it, or look: aws glue get-job-runs --job-name {job}",
-                job=job,
-                run=live[0].id,
-                state=live[0].word,
-            ) from error
+            raise in_the_way(live[0], f"another run of Glue job {job} holds its only slot") from error
         return ours
 
     def _find_started(self, job: str, run_key: str, known: set[str], error: ServiceError) -> JobRun:
@@ -202,6 +196,12 @@ class Glue:
                 run_key=run_key,
             ) from error
         return found
+
+
+def in_the_way(live: JobRun, message: str) -> AlreadyRunningError:
+    """The error of whoever finds this live run in the way."""
+    hint = f"wait for it, or look: aws glue get-job-runs --job-name {live.name}"
+    return AlreadyRunningError(message, hint=hint, job=live.name, run=live.id, state=live.word)
 
 
 def _job_run(answer: Mapping[str, Any]) -> JobRun:

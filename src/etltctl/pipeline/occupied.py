@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from etltctl.errors import AlreadyRunningError, ConfigurationError, EtltctlError
+from etltctl.glue import in_the_way
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.work import Work
 
@@ -28,14 +29,8 @@ def require_unread(work: Work) -> None:
             work.ledger.note("warning.degraded", str(work.step), message=text)
             continue
         if live:
-            taken = AlreadyRunningError(
-                f"a run of Glue job {job} still reads what a sync of {name} would replace",
-                hint=f"wait for it, or look: aws glue get-job-runs --job-name {job}",
-                job=job,
-                run=live[0].id,
-                state=live[0].word,
-            )
-            raise told_with_holder(work.services, taken)
+            message = f"a run of Glue job {job} still reads what a sync of {name} would replace"
+            raise told_with_holder(work.services, in_the_way(live[0], message))
 
 
 def told_with_holder(services: Services, error: AlreadyRunningError) -> AlreadyRunningError:
