@@ -1,13 +1,16 @@
-"""Which tests share a process when the suite runs in several: those that share a lake, a server or a Spark session.
+"""Which tests share a process when the suite runs in several, which skips are allowed, and where chance comes from.
 
-And how long they may go on: of `ETLTCTL_TEST_MINUTES`, if it is set, three fifths are for tests that start Spark,
-whole lakes and pipelines; what has not begun by then is skipped and says so. Without it everything runs.
+Tests that share a lake, a server or a Spark session share a process. A run fails if a test is skipped for a reason
+that `allowed_skips.txt` does not list. Randomised tests draw from ETLTCTL_SEED, which has a fixed default; the value
+`random` draws a seed. The seed in use is printed at the top of the run.
 """
 
 from __future__ import annotations
 
 import os
-import time
+import random
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,11 +32,65 @@ APART = (
     "tests/e2e/test_connections.py",
 )
 
-LONG = ("spark", "e2e", "faults")
-LONG_SHARE = 0.6
-NEVER_TOO_LATE = ("tests/unit/", "tests/docs/")
-MINUTES = float(os.environ.get("ETLTCTL_TEST_MINUTES") or "inf")
-BEGAN = time.monotonic()
+DEFAULT_SEED = 20_260
+ALLOWED_SKIPS = [
+    re.compile(line)
+    for line in Path(__file__).with_name("allowed_skips.txt").read_text().splitlines()
+    if line and not line.startswith("#")
+]
+UNEXPECTED_SKIPS = pytest.StashKey[dict[str, str]]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Settle the seed before anything draws from it; the processes of the suite inherit it."""
+    asked = os.environ.get("ETLTCTL_SEED") or str(DEFAULT_SEED)
+    seed = random.SystemRandom().randrange(10**6) if asked == "random" else int(asked)
+    os.environ["ETLTCTL_SEED"] = str(seed)
+    config.option.hypothesis_seed = str(seed)
+    config.stash[UNEXPECTED_SKIPS] = {}
+    config.pluginmanager.register(SkipGate(config), "skip-gate")
+
+
+def pytest_report_header() -> str:
+    """Print the seed."""
+    return f"ETLTCTL_SEED={os.environ['ETLTCTL_SEED']}"
+
+
+class SkipGate:
+    """Fails a run in which a test was skipped for a reason that is not allowed."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._skips = config.stash[UNEXPECTED_SKIPS]
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note a skipped test."""
+        self._note(report)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note a skipped module."""
+        self._note(report)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Turn a green run with an unexpected skip into a failed one."""
+        if self._skips and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Name the unexpected skips."""
+        if self._skips:
+            terminalreporter.section("skips that tests/allowed_skips.txt does not allow", red=True)
+        for nodeid, reason in self._skips.items():
+            terminalreporter.line(f"{nodeid}: {reason}")
+
+    def _note(self, report: pytest.TestReport | pytest.CollectReport) -> None:
+        if not report.skipped or hasattr(report, "wasxfail"):
+            return
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        reason = reason.removeprefix("Skipped: ")
+        if not any(allowed.search(reason) for allowed in ALLOWED_SKIPS):
+            self._skips[report.nodeid] = reason
 
 
 def share(nodeid: str) -> str:
@@ -61,14 +118,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = [*TOGETHER, *APART]
     places = {name: place for place, name in enumerate(order)}
     items.sort(key=lambda item: places.get(share(item.nodeid), len(order)))
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """On a machine too slow for all of it within the minutes that there are, the long tests give way."""
-    is_long = any(item.get_closest_marker(name) for name in LONG)
-    if item.nodeid.startswith(NEVER_TOO_LATE) and not is_long:
-        return
-    minutes = MINUTES * (LONG_SHARE if is_long else 1)
-    if time.monotonic() - BEGAN > minutes * 60:
-        pytest.skip(f"not begun within {minutes:g} minutes (ETLTCTL_TEST_MINUTES); `make test` waits for it")

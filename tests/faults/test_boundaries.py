@@ -18,7 +18,7 @@ from quick import Boundary, QuickLake, Runner
 
 pytestmark = pytest.mark.faults
 PIPELINES = ("mongodb", "api")
-SEED = int(os.environ.get("ETLTCTL_FAULT_SEED", random.SystemRandom().randrange(10**6)))
+SEED = int(os.environ["ETLTCTL_SEED"])
 EVERY = bool(os.environ.get("ETLTCTL_EVERY_BOUNDARY"))
 OTHERS, EVENTS = 2, 1
 
@@ -76,7 +76,7 @@ def test_a_pipeline_killed_at_any_boundary_goes_on_as_if_nothing_had_happened(
     lake: QuickLake, runner: Runner, undisturbed: tuple[str, Undisturbed]
 ) -> None:
     pipeline, expected = undisturbed
-    print(f"ETLTCTL_FAULT_SEED={SEED}")
+    print(f"ETLTCTL_SEED={SEED}")
     killed = 0
     for number, boundary in enumerate(chosen(lake, pipeline, expected.calls)):
         run_id, before = f"{pipeline}-killed-{number}", (lake.syncs(), lake.queries())
@@ -91,7 +91,7 @@ def test_a_pipeline_killed_after_any_event_goes_on_as_if_nothing_had_happened(
     lake: QuickLake, runner: Runner, undisturbed: tuple[str, Undisturbed]
 ) -> None:
     pipeline, expected = undisturbed
-    print(f"ETLTCTL_FAULT_SEED={SEED}")
+    print(f"ETLTCTL_SEED={SEED}")
     every = range(1, expected.events)
     for number in every if EVERY else random.Random(f"{SEED}-events-{pipeline}").sample(every, EVENTS):
         run_id, before = f"{pipeline}-event-{number}", (lake.syncs(), lake.queries())

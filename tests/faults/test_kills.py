@@ -11,7 +11,7 @@ from spoilt import ROWS, SpoiltLake
 
 pytestmark = pytest.mark.faults
 
-SEED = int(os.environ.get("ETLTCTL_FAULT_SEED", random.SystemRandom().randrange(10**6)))
+SEED = int(os.environ["ETLTCTL_SEED"])
 
 
 def take_up_and_check(lake: SpoiltLake, run_id: str, syncs_before: int) -> None:
@@ -33,7 +33,7 @@ def take_up_and_check(lake: SpoiltLake, run_id: str, syncs_before: int) -> None:
 def test_a_run_killed_anywhere_starts_nothing_twice(lake: SpoiltLake, turn: int) -> None:
     chance = random.Random(f"{SEED}-{turn}")
     run_id, before = f"random-{SEED}-{turn}", lake.syncs()
-    told = f"ETLTCTL_FAULT_SEED={SEED}"
+    told = f"ETLTCTL_SEED={SEED}"
     for _ in range(2):
         rule: dict[str, Any] = {
             "call": "*", "skip": chance.randrange(40), "hold": chance.choice(["before", "after"]),
