@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import hmac
 import http.client
 import importlib.util
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -19,7 +21,9 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from etltctl.errors import ConfigurationError, UnreachableError, install
+from etltctl.local.keys import CHALLENGE, Keys, read_keys
 from etltctl.local.stack import describe_stack
+from etltctl.local.state_folder import check_owner, prepare_folder
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -44,12 +48,37 @@ class Server:
     pid: int
     kept: bool
     state: Path
+    keys: Keys | None = field(default=None, repr=False)
 
     def request(self, method: str, path: str, body: Any = None, timeout: float = REQUEST_TIMEOUT_S) -> Any:
-        """The server's own answer as JSON; raises UnreachableError if there is none."""
+        """Return the server's own answer as JSON.
+
+        Raises:
+            UnreachableError: There is no answer.
+            ConfigurationError: The server refuses the call.
+        """
+        return self._exchange(method, path, body, timeout, self.keys.headers if self.keys else {})
+
+    def is_genuine(self) -> bool:
+        """Return whether the process at the port has the state folder's keys.
+
+        A server that was killed leaves its description behind, and its port may be another user's by now: no key is
+        sent before this is known.
+        """
+        if self.keys is None:
+            return False
+        challenge = secrets.token_hex(16)
+        try:
+            answer = self._exchange("GET", "/_etltctl/health", None, 5.0, {CHALLENGE: challenge})
+            proof = str(answer["proof"])
+        except (UnreachableError, ConfigurationError, ValueError, LookupError, TypeError):
+            return False
+        return hmac.compare_digest(proof.encode(), self.keys.proof(challenge, self.port).encode())
+
+    def _exchange(self, method: str, path: str, body: Any, timeout: float, headers: Mapping[str, str]) -> Any:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
-            connection.request(method, path, None if body is None else json.dumps(body))
+            connection.request(method, path, None if body is None else json.dumps(body), dict(headers))
             response = connection.getresponse()
             text = response.read().decode()
         except (OSError, http.client.HTTPException) as error:
@@ -118,8 +147,14 @@ def endpoints(settings: Settings, environ: Mapping[str, str]) -> Iterator[Endpoi
 
 
 def find_server(settings: Settings) -> Server | None:
-    """The live server of the settings' state folder, if there is one."""
-    return _find(state_folder(settings))
+    """Return the live server of the settings' state folder, if there is one.
+
+    Raises:
+        ConfigurationError: The folder is another user's.
+    """
+    state = state_folder(settings)
+    check_owner(state)
+    return _find(state)
 
 
 def keep_server(settings: Settings, environ: Mapping[str, str]) -> Endpoints:
@@ -165,8 +200,8 @@ def _find_or_start(state: Path, port: int) -> tuple[Server, bool, socket.socket]
 
     The lock of a process that died is free again, so no stale one can be in the way.
     """
+    prepare_folder(state)
     try:
-        (state / "server").mkdir(parents=True, exist_ok=True)
         lock = (state / "server" / "lock").open("w")
     except OSError as error:
         raise ConfigurationError(
@@ -189,7 +224,7 @@ def _find_or_start(state: Path, port: int) -> tuple[Server, bool, socket.socket]
 
 def _find(state: Path) -> Server | None:
     server = _described(state)
-    if server is None:
+    if server is None or not server.is_genuine():
         return None
     try:
         health = server.request("GET", "/_etltctl/health", timeout=5.0)
@@ -201,7 +236,7 @@ def _find(state: Path) -> Server | None:
 def _described(state: Path) -> Server | None:
     try:
         told = json.loads((state / "server" / "endpoint.json").read_text())
-        return Server(told["url"], told["port"], told["pid"], told["kept"], state)
+        return Server(told["url"], told["port"], told["pid"], told["kept"], state, read_keys(state))
     except (OSError, ValueError, KeyError):
         return None
 
@@ -251,7 +286,10 @@ def _take_lease(server: Server) -> socket.socket | None:
     """A connection held open: the server ends when its last one closes. None if it is ending just now."""
     try:
         holder = socket.create_connection(("127.0.0.1", server.port), timeout=10.0)
-        holder.sendall(f"GET /_etltctl/lease HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode())
+        keys = server.keys.headers if server.keys else {}
+        headers = {"Host": f"127.0.0.1:{server.port}", **keys}
+        lines = ["GET /_etltctl/lease HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+        holder.sendall("\r\n".join([*lines, "", ""]).encode())
         return holder if holder.recv(64) else None
     except OSError:
         return None
@@ -264,8 +302,7 @@ def _environ(server: Server, stack: Mapping[str, Any]) -> dict[str, str]:
     }
     return {
         "AWS_ENDPOINT_URL": server.url,
-        "AWS_ACCESS_KEY_ID": "etltctl",
-        "AWS_SECRET_ACCESS_KEY": "local",
+        **(server.keys.environ if server.keys else {}),
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_CONFIG_FILE": os.devnull,

@@ -21,11 +21,18 @@ WARM_UP_TIMEOUT_S = 60.0
 class SparkPool:
     """One spare JVM and one spare Python process; whoever needs more gets their own."""
 
-    def __init__(self, folder: Path, lake: Path, buckets: Callable[[], Sequence[str]], url: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        lake: Path,
+        buckets: Callable[[], Sequence[str]],
+        url: str,
+        credentials: Mapping[str, str] | None = None,
+    ) -> None:
         self._folder = folder
         self._lake = lake
         self._buckets = buckets
-        self._environ = _clean_environ(url, folder)
+        self._environ = {**_clean_environ(url, folder), **(credentials or {})}
         self._changed = Condition()
         self._processes: list[subprocess.Popen[bytes]] = []  # of JVMs
         self._spare: Jvm | None = None
@@ -201,8 +208,6 @@ def _clean_environ(url: str, folder: Path) -> dict[str, str]:
         "PYSPARK_PYTHON": sys.executable,
         "PYTHONPATH": str(Path(__file__).with_name("shims")),
         "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": "etltctl",
-        "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_REGION": "us-east-1",
         "NO_PROXY": "127.0.0.1",
