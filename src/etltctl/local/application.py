@@ -15,6 +15,7 @@ from etltctl.local.control_plane import Catalog, ControlPlane
 from etltctl.local.door import SignedCalls
 from etltctl.local.events import EventHistory
 from etltctl.local.glue import GlueRuns
+from etltctl.local.glue_places import check_job
 from etltctl.local.identities import Identities, UserKey
 from etltctl.local.keys import Keys
 from etltctl.local.lakeformation import Guard, LakeFormationService
@@ -64,6 +65,8 @@ class Application:
         self._operations: dict[str, Operation] = {
             "AWSGlue.UpdateTable": self._plane.update_table,
             "AWSGlue.CreateDatabase": self._create_database,
+            "AWSGlue.CreateJob": self._create_job,
+            "AWSGlue.UpdateJob": self._update_job,
             "AmazonSSM.GetParameter": self._plane.get_parameter,
             **self._glue.operations(),
             **self._athena.operations(),
@@ -155,6 +158,14 @@ class Application:
     def _create_database(self, body: dict[str, Any]) -> dict[str, Any]:
         governed = {**body, "DatabaseInput": self._governance.open_new_tables(body.get("DatabaseInput", {}))}
         return self._plane.call("AWSGlue.CreateDatabase", governed)
+
+    def _create_job(self, body: dict[str, Any]) -> dict[str, Any]:
+        check_job(body)
+        return self._plane.call("AWSGlue.CreateJob", body)
+
+    def _update_job(self, body: dict[str, Any]) -> dict[str, Any]:
+        check_job(body.get("JobUpdate") or {})
+        return self._plane.call("AWSGlue.UpdateJob", body)
 
     def _find_principal(self, kind: str, name: str) -> str:
         self._make_roles()

@@ -17,6 +17,8 @@ from etltctl.errors import ConfigurationError
 
 SCHEME = "Bearer"
 CHALLENGE = "X-Etltctl-Challenge"
+# boto3 and the AWS CLI still presign by the old signature for us-east-1, if they are not told otherwise.
+SDK_SETTINGS = "[default]\ns3 =\n    signature_version = s3v4\n"
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,11 @@ class Keys:
         return hmac.digest(self.server_key.encode(), text.encode(), hashlib.sha256).hex()
 
 
+def config_file(state: Path) -> Path:
+    """Return the settings of AWS's SDKs that fit the embedded server."""
+    return state / "server" / "aws.config"
+
+
 def key_file(state: Path) -> Path:
     """Return where the keys of a state folder are kept."""
     return state / "server" / "keys.json"
@@ -96,6 +103,7 @@ def keep_keys(state: Path) -> Keys:
         ConfigurationError: As `read_keys`.
     """
     keys = read_keys(state)
+    config_file(state).write_text(SDK_SETTINGS)
     while keys is None:
         _write_new(key_file(state), json.dumps(asdict(Keys.make())))
         keys = read_keys(state)

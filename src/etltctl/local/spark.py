@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Condition, Thread
 from typing import IO
 
+from etltctl.local.interpreter import python_command
 from etltctl.local.jvm import Jvm, JvmFailedError, Needs, kill_group, launch
 
 WARM_UP_TIMEOUT_S = 60.0
@@ -155,7 +156,7 @@ class SparkPool:
 
     def _start_python(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-P", "-u", str(Path(__file__).with_name("run_script.py"))],
+            python_command("-u", str(Path(__file__).with_name("run_script.py"))),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -207,6 +208,7 @@ def _clean_environ(url: str, folder: Path) -> dict[str, str]:
         "SPARK_LOCAL_IP": "127.0.0.1",
         "PYSPARK_PYTHON": sys.executable,
         "PYTHONPATH": str(Path(__file__).with_name("shims")),
+        "PYTHONSAFEPATH": "1",  # Spark starts its own Python processes by `-m`
         "AWS_ENDPOINT_URL": url,
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_REGION": "us-east-1",
