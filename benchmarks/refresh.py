@@ -209,12 +209,7 @@ def main(arguments: Sequence[str]) -> None:
     """Runs both comparisons on a server of their own."""
     partitions = int(arguments[0]) if arguments else 10_000
     with tempfile.TemporaryDirectory() as name, serve(Path(name) / "state", "--keep") as server:
-        os.environ.update(
-            AWS_ENDPOINT_URL=f"http://127.0.0.1:{server.port}",
-            AWS_ACCESS_KEY_ID="a",
-            AWS_SECRET_ACCESS_KEY="b",
-            AWS_DEFAULT_REGION="us-east-1",
-        )
+        os.environ.update({**server.environ, "AWS_DEFAULT_REGION": "us-east-1"})
         assert server.request("POST", "stack", {"buckets": [BUCKET], "databases": [DATABASE]})[0] == 200
         stage = Stage(server, boto3.Session(region_name="us-east-1"))
         stage.listen(stage.session.events)

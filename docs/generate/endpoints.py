@@ -51,9 +51,10 @@ def aws_operations() -> dict[str, list[str]]:
     """The operations the server itself answers, by service: those it was made with, in a folder of its own."""
     from etltctl.local.application import Application
     from etltctl.local.identities import ACTIONS
+    from etltctl.local.keys import Keys
 
     with tempfile.TemporaryDirectory() as folder:
-        application = Application(Path(folder), "http://127.0.0.1:1")
+        application = Application(Path(folder), "http://127.0.0.1:1", Keys.make())
         try:
             names = {*application._operations, *application._log_operations}
             names |= {

@@ -54,23 +54,25 @@ def governed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
     (place.folder / "etltctl.toml").write_text(example())
     url = place.json("local", "up")["url"]
     try:
-        client = aws(url, "s3")
+        client = aws(place, url, "s3")
         for (layer, table), columns in TABLES.items():
             body = io.BytesIO()
             pq.write_table(pa.table(columns), body)
             for name, content in (("part-0.parquet", body.getvalue()), ("_PUBLISHED", b"")):
                 client.put_object(Bucket=f"pi-m3-{layer}", Key=f"{table}/v=1/{name}", Body=content)
         place.run("athena", "refresh", *(f"{layer}.{table}" for layer, table in TABLES))
-        aws(url, "iam").create_role(RoleName="visitor", AssumeRolePolicyDocument="{}")
+        aws(place, url, "iam").create_role(RoleName="visitor", AssumeRolePolicyDocument="{}")
         yield place
     finally:
         place.run("local", "down")
 
 
-def aws(url: str, service: str) -> Any:
+def aws(place: Workplace, url: str, service: str) -> Any:
+    keys = place.keys
     return boto3.client(
-        service, endpoint_url=url, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
-    )
+        service, endpoint_url=url, region_name="us-east-1",
+        aws_access_key_id=keys.access_key_id, aws_secret_access_key=keys.secret_access_key,
+    )  # fmt: skip
 
 
 def test_the_worked_example_from_plan_to_audit(governed: Workplace) -> None:

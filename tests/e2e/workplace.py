@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from etltctl.local.keys import Keys, read_keys
+
 ETLTCTL = Path(sys.executable).with_name("etltctl")
 TIMEOUT_S = 240
 
@@ -33,6 +35,13 @@ class Workplace:
             if not k.startswith(("AWS_", "ETLTCTL", "AIRBYTE_", "MONGODB_"))
         }
         return {**kept, **self.environ}
+
+    @property
+    def keys(self) -> Keys:
+        """The keys of this folder's embedded server, as its owner reads them."""
+        keys = read_keys(self.folder / ".etltctl")
+        assert keys is not None, "no server has run here yet"
+        return keys
 
     def run(self, *arguments: str, code: int = 0, **environ: str) -> subprocess.CompletedProcess[str]:
         """Runs the command and checks its exit code; no traceback of its own may ever show."""

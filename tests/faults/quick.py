@@ -131,9 +131,10 @@ class QuickLake(SpoiltLake):
     def tables(self) -> dict[str, tuple[str, int, str]]:
         """Version, rows and the bytes (as a hash) of every table that the catalog shows."""
         told = json.loads((self.folder / ".etltctl" / "server" / "endpoint.json").read_text())
+        keys = self.keys
         glue = boto3.client(
             "glue", endpoint_url=told["url"], region_name="us-east-1",
-            aws_access_key_id="a", aws_secret_access_key="b",
+            aws_access_key_id=keys.access_key_id, aws_secret_access_key=keys.secret_access_key,
         )  # fmt: skip
         found = {}
         for database in ("silver", "silver_rejects", "gold"):

@@ -16,6 +16,8 @@ from typing import Any
 
 from workplace import ETLTCTL, Workplace
 
+from etltctl.local.keys import read_keys
+
 PROJECT = Path(__file__).parents[2]
 ROWS = 5
 MET_WITHIN_S = 300.0  # far longer than anything takes, on a machine that does other work too
@@ -205,7 +207,10 @@ class SpoiltLake(Workplace):
     def _ask(self, method: str, body: Any = None) -> Any:
         told = json.loads((self.folder / ".etltctl" / "server" / "endpoint.json").read_text())
         connection = http.client.HTTPConnection("127.0.0.1", told["port"], timeout=120)
-        connection.request(method, "/_etltctl/faults", None if body is None else json.dumps(body))
+        keys = read_keys(self.folder / ".etltctl")
+        assert keys is not None
+        content = None if body is None else json.dumps(body)
+        connection.request(method, "/_etltctl/faults", content, dict(keys.headers))
         response = connection.getresponse()
         answer = json.loads(response.read())
         assert response.status == 200, answer

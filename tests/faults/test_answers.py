@@ -244,10 +244,11 @@ def test_logs_are_shown_and_followed(lake: SpoiltLake) -> None:
 
 def test_no_secret_is_written_anywhere(lake: SpoiltLake) -> None:
     state = lake.folder / ".etltctl"
-    secret = json.loads((state / "server" / "endpoint.json").read_text())["client_secret"]
+    client_secret = json.loads((state / "server" / "endpoint.json").read_text())["client_secret"]
+    secrets = [client_secret, lake.keys.secret_access_key, lake.keys.server_key]
     done = lake.run("-vv", "run", "small", "--run-id", "secretive")
-    assert secret not in done.stdout + done.stderr
-    keepers = {"endpoint.json", "credentials.json"}
+    assert [secret for secret in secrets if secret in done.stdout + done.stderr] == []
+    keepers = {"endpoint.json", "credentials.json", "keys.json"}
     files = [file for file in state.rglob("*") if file.is_file() and file.name not in keepers]
-    told = [file for file in files if secret.encode() in file.read_bytes()]
+    told = [file for file in files if any(secret.encode() in file.read_bytes() for secret in secrets)]
     assert (len(files) > 20, told) == (True, [])

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +54,7 @@ class Checkout(Workplace):
         for name in ("compose.yaml", "Dockerfile", "airflow.env.example", "new-env.sh"):
             (airflow / name).write_text(f"# {name}\n")
         environ = {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{account.port}",
-            "AWS_ACCESS_KEY_ID": "a",
-            "AWS_SECRET_ACCESS_KEY": "b",
+            **account.environ,
             "AWS_REGION": "us-east-1",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -100,6 +99,14 @@ class Checkout(Workplace):
         """Unmodified boto3, led to the account."""
         assert self.account is not None
         return self.account.client(service)
+
+    @cached_property
+    def operator(self) -> dict[str, str]:
+        """The environment variables of a user of the account who only operates the lake."""
+        iam = self.client("iam")
+        iam.create_user(UserName="operator")
+        key = iam.create_access_key(UserName="operator")["AccessKey"]
+        return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
 
     def spoil(self, *rules: Mapping[str, Any]) -> None:
         """Puts these faults in force, in place of those before."""

@@ -72,7 +72,7 @@ def made(deployed: Checkout) -> set[Call]:
     written is there before.
     """
     _take_the_script_away(deployed)
-    run = partial(deployed.run, AWS_ACCESS_KEY_ID="operator")
+    run = partial(deployed.run, **deployed.operator)
     deployed.spoil({"call": "GetJobRun*", "change": {"JobRunState": "SUCCEEDED"}, "times": 0})
     for version in ("first", "second"):
         _write(deployed, version)
@@ -86,12 +86,12 @@ def made(deployed: Checkout) -> set[Call]:
     run("run-glue", "small", "--wait", "--run-id", "failing", code=1)
     deployed.spoil({"call": "GetJobRun*", "change": {"JobRunState": "RUNNING"}, "times": 0})
     run("run-glue", "small", "--run-id", "stopped")
-    deployed.run("runs", "cancel", "stopped", AWS_ACCESS_KEY_ID="operator", code=1)  # it has ended long ago
+    run("runs", "cancel", "stopped", code=1)  # it has ended long ago
     deployed.spoil()
     _look_up_secrets(deployed)
     _interrupt_a_query(deployed)
     assert deployed.account is not None
-    return calls(deployed.account.state / "server" / "server.log", "operator")
+    return calls(deployed.account.state / "server" / "server.log", deployed.operator["AWS_ACCESS_KEY_ID"])
 
 
 def test_no_call_is_missing_from_the_operator_s_policy_and_none_is_extra(made: set[Call]) -> None:
@@ -128,7 +128,8 @@ def _look_up_secrets(checkout: Checkout) -> None:
     checkout.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretString='{"client_id": "me"}')
     checkout.client("ssm").put_parameter(Name="/lake1/airbyte/secret", Type="SecureString", Value="hush")
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("AWS_ACCESS_KEY_ID", "operator")
+        for name, value in checkout.operator.items():
+            environment.setenv(name, value)
         aws = Aws(region="us-east-1")
         assert aws.fetch_secret(f"secretsmanager:{SECRET}#client_id") == "me"
         assert aws.fetch_secret("ssm:/lake1/airbyte/secret") == "hush"
@@ -139,7 +140,7 @@ def _interrupt_a_query(checkout: Checkout) -> None:
     process = subprocess.Popen(
         [ETLTCTL, "athena", "query", "select 1 as one"],
         cwd=checkout.folder,
-        env=checkout.full_environ | {"AWS_ACCESS_KEY_ID": "operator"},
+        env=checkout.full_environ | checkout.operator,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),

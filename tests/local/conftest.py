@@ -34,10 +34,8 @@ def boto_session() -> boto3.Session:
 @pytest.fixture
 def aws(server: Served, monkeypatch: pytest.MonkeyPatch, boto_session: boto3.Session) -> Aws:
     """The library's own clients, led to the server."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.port}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    for name, value in {**server.environ, "AWS_DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(name, value)
     made = Aws(region="us-east-1")
     made.__dict__["_session"] = boto_session
     return made

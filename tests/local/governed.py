@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -45,7 +45,7 @@ class GovernedLake:
     """A folder with settings and a kept server; roles analyst, engineer, visitor and Reader exist."""
 
     folder: Path
-    url: str
+    environ: Mapping[str, str] = field(repr=False)
     clients: dict[str, Any] = field(default_factory=dict, compare=False)
 
     def settings(self, text: str, *, zones: str = ZONES) -> Settings:
@@ -61,10 +61,10 @@ class GovernedLake:
         if service not in self.clients:
             self.clients[service] = boto3.client(
                 service,
-                endpoint_url=self.url,
+                endpoint_url=self.environ["AWS_ENDPOINT_URL"],
                 region_name="us-east-1",
-                aws_access_key_id="a",
-                aws_secret_access_key="b",
+                aws_access_key_id=self.environ["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=self.environ["AWS_SECRET_ACCESS_KEY"],
             )
         return self.clients[service]
 
@@ -113,7 +113,7 @@ class GovernedLake:
 @contextmanager
 def governed_lake(folder: Path, environ: dict[str, str]) -> Iterator[GovernedLake]:
     """A lake with three small tables of five places; `environ` is set up to lead there."""
-    made = GovernedLake(folder, "")
+    made = GovernedLake(folder, {})
     settings = made.settings(
         '[[governance.grants]]\nprincipal = "role:analyst"\nlayer = "gold"\npermissions = ["DESCRIBE"]'
     )
@@ -122,7 +122,7 @@ def governed_lake(folder: Path, environ: dict[str, str]) -> Iterator[GovernedLak
     botocore.session.create_loader = cache(making)  # sessions share what they read of the services' models
     try:
         environ.update(found.environ)
-        lake = GovernedLake(folder, found.server.url)
+        lake = GovernedLake(folder, found.environ)
         numbers = {name: pa.array([float(n) for n in range(5)]) for name in ("temp_mean_c", "lat", "lon")}
         tags = {"notes": pa.array([["x"]] * 5)}
         for table in ("gold.weather_daily", "gold.weather_monthly", "silver.weather_observation"):

@@ -40,10 +40,8 @@ def publish_with_kills(
     Run it in a process of its own: it forks, so that a child need not load what it needs. `done` is the last version.
     """
     port, state, folder, more = place
-    os.environ.update(
-        AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}", AWS_ACCESS_KEY_ID="a", AWS_SECRET_ACCESS_KEY="b"
-    )
     server = Served(None, Path(state), port)  # type: ignore[arg-type]
+    os.environ.update(server.environ)
     small = SmallLake(server, Aws(region="us-east-1"), Path(folder), more)
     small.publish(f"{0:06}", rows=4)
     for client in small.aws._clients.values():

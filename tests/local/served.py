@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import boto3
 from botocore.config import Config
 
 from etltctl.glue import RUN_KEY
+from etltctl.local.keys import Keys, read_keys
 
 START_S = 15.0
 
@@ -31,14 +33,26 @@ class Served:
     state: Path
     port: int
 
+    @cached_property
+    def keys(self) -> Keys:
+        """The keys of the server's state folder, as its owner reads them."""
+        keys = read_keys(self.state)
+        assert keys is not None
+        return keys
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The environment variables that lead AWS's SDKs here."""
+        return {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}", **self.keys.environ}
+
     def client(self, service: str) -> Any:
         """Unmodified boto3, pointed here."""
         return boto3.client(
             service,
             endpoint_url=f"http://127.0.0.1:{self.port}",
             region_name="us-east-1",
-            aws_access_key_id="a",
-            aws_secret_access_key="b",
+            aws_access_key_id=self.keys.access_key_id,
+            aws_secret_access_key=self.keys.secret_access_key,
             config=Config(retries={"total_max_attempts": 1}),
         )
 
@@ -46,7 +60,10 @@ class Served:
         """Status and JSON of one of the server's own requests."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         connection.request(
-            method, f"/_etltctl/{path}", None if body is None else json.dumps(body), headers=headers
+            method,
+            f"/_etltctl/{path}",
+            None if body is None else json.dumps(body),
+            headers={**self.keys.headers, **headers},
         )
         response = connection.getresponse()
         return response.status, json.loads(response.read())
@@ -54,7 +71,10 @@ class Served:
     def lease(self) -> socket.socket:
         """A connection that holds the server."""
         holder = socket.create_connection(("127.0.0.1", self.port), timeout=60)
-        holder.sendall(b"GET /_etltctl/lease HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        key = self.keys.headers["Authorization"]
+        holder.sendall(
+            f"GET /_etltctl/lease HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {key}\r\n\r\n".encode()
+        )
         assert holder.recv(12) == b"HTTP/1.1 200"
         return holder
 

@@ -603,8 +603,9 @@ def as_visitor(lake: GovernedLake, given: dict[str, Any]) -> Any:
     import boto3
 
     return boto3.client(
-        "lakeformation", endpoint_url=lake.url, region_name="us-east-1", aws_access_key_id=given["AccessKeyId"],
-        aws_secret_access_key=given["SecretAccessKey"], aws_session_token=given["SessionToken"],
+        "lakeformation", endpoint_url=lake.environ["AWS_ENDPOINT_URL"], region_name="us-east-1",
+        aws_access_key_id=given["AccessKeyId"], aws_secret_access_key=given["SecretAccessKey"],
+        aws_session_token=given["SessionToken"],
     )  # fmt: skip
 
 

@@ -30,10 +30,8 @@ def server(lake_server: Served) -> Served:
 def numbers(server: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallLake]:
     """A lake with gold.one: `n` counts up, `name` spells it, `day` is a date."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.port}")
-        patch.setenv("AWS_ACCESS_KEY_ID", "a")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "b")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        for name, value in {**server.environ, "AWS_DEFAULT_REGION": "us-east-1"}.items():
+            patch.setenv(name, value)
         name = f"t{uuid4().hex[:10]}"
         own = f'[lake]\ngold = "s3://pi-m3-gold/{name}"\n[athena.databases]\ngold = "{name}"\n'
         small = SmallLake(server, Aws(region="us-east-1"), tmp_path_factory.mktemp("numbers"), own)

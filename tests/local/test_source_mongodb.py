@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -182,7 +183,7 @@ def test_an_address_that_is_none_is_refused_without_repeating_it(uri: str) -> No
 
 
 def test_wrong_credentials_are_a_configuration_error(mongo: MongoProcess) -> None:
-    uri = mongo.uri().replace("mongodb://", "mongodb://me:s3cret@")
+    uri = re.sub("//.*@", "//me:s3cret@", mongo.uri())
     with pytest.raises(SyncError, match="refused the user name and password") as raised:
         source(uri).streams()
     assert raised.value.kind is FailureKind.CONFIG

@@ -152,9 +152,8 @@ def test_a_start_whose_outcome_stays_unknown_is_sent_once_and_says_how_to_look(
 def test_a_start_that_found_no_name_or_no_route_was_not_sent_and_is_sent_again(
     server: Served, told: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://localhost:{server.port}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    for name, value in {**server.environ, "AWS_ENDPOINT_URL": f"http://localhost:{server.port}"}.items():
+        monkeypatch.setenv(name, value)
     glue = Glue(Aws(region="us-east-1"), QUICK)
     assert glue.find_all("often", "nameless") == []
     failed = name_trouble(monkeypatch, times=3)

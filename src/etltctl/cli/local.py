@@ -14,7 +14,7 @@ app = group("Keep the embedded endpoints running between commands.")
 
 @app.command("up")
 def up(context: typer.Context) -> None:
-    """Start the embedded server and let it run; -o json tells the variables that lead to it."""
+    """Start the embedded server and let it run; eval "$(etltctl local env)" then leads any client to it."""
     from etltctl.local import keep_server
 
     session: Session = context.obj
@@ -25,7 +25,26 @@ def up(context: typer.Context) -> None:
         "schema": "etltctl.local/1", "running": True, "url": server.url, "pid": server.pid,
         "environ": dict(found.environ),
     }  # fmt: skip
-    session.console.result(document, f"The embedded server runs at {server.url} (pid {server.pid}).")
+    text = (
+        f"The embedded server runs at {server.url} (pid {server.pid}).\n"
+        'eval "$(etltctl local env)" leads the AWS CLI, boto3 and Airbyte\'s clients in this shell to it.'
+    )
+    session.console.result(document, text)
+
+
+@app.command("env")
+def env(context: typer.Context) -> None:
+    """Print the running server's address and keys as shell exports: eval "$(etltctl local env)"."""
+    import shlex
+
+    from etltctl.local import environ_of, misleading
+
+    session: Session = context.obj
+    session.env = LOCAL
+    variables, unset = environ_of(session.load(), os.environ), misleading(os.environ)
+    document = {"schema": "etltctl.local-env/1", "environ": dict(variables), "unset": unset}
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    session.console.result(document, "\n".join([*(f"unset {name}" for name in unset), *lines]))
 
 
 @app.command("down")

@@ -1,9 +1,25 @@
 """The embedded endpoints: a small server on this machine that speaks Airbyte's and AWS's APIs and does the work.
 
-A command finds the server of its state folder or starts it; what the command gets is an environment (URLs and dummy
-credentials), nothing else.
+A command finds the server of its state folder or starts it; what the command gets is an environment (URLs and the
+state folder's own keys), nothing else.
 """
 
-from etltctl.local.endpoints import Endpoints, endpoints, find_server, keep_server, stop_server
+from etltctl.local.endpoints import (
+    Endpoints,
+    endpoints,
+    environ_of,
+    find_server,
+    keep_server,
+    misleading,
+    stop_server,
+)
 
-__all__ = ["Endpoints", "endpoints", "find_server", "keep_server", "stop_server"]
+__all__ = [
+    "Endpoints",
+    "endpoints",
+    "environ_of",
+    "find_server",
+    "keep_server",
+    "misleading",
+    "stop_server",
+]

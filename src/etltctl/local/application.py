@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -13,26 +12,30 @@ from werkzeug.wrappers import Request, Response
 
 from etltctl.local.cloudformation import CloudFormationApi
 from etltctl.local.control_plane import Catalog, ControlPlane
+from etltctl.local.door import SignedCalls
 from etltctl.local.events import EventHistory
 from etltctl.local.glue import GlueRuns
-from etltctl.local.identities import Identities
+from etltctl.local.glue_places import check_job
+from etltctl.local.identities import Identities, UserKey
+from etltctl.local.keys import Keys
 from etltctl.local.lakeformation import Guard, LakeFormationService
 from etltctl.local.logs import GROUPS, GlueLogs
 from etltctl.local.provisioning import provision
 from etltctl.local.s3 import S3Api, S3Directory
+from etltctl.local.signatures import read_credential
 from etltctl.local.spark import SparkPool
 from etltctl.local.wire import CallerOperation, Operation, answer, operation_name
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-SCOPE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/")
+AIRBYTE, SAMPLE = "/airbyte/v1", "/sample"
 
 
 class Application:
-    """AWS, Airbyte and the samples of one state folder, reachable at `url`."""
+    """AWS, Airbyte and the samples of one state folder, reachable at `url` by callers that have `keys`."""
 
-    def __init__(self, state: Path, url: str) -> None:
+    def __init__(self, state: Path, url: str, keys: Keys) -> None:
         from etltctl.local.airbyte import AirbyteService
         from etltctl.local.athena import AthenaService
         from etltctl.local.samples import sample_app
@@ -41,21 +44,29 @@ class Application:
         catalog = Catalog(self._plane)
         self._directory = S3Directory(state / "s3", state / "s3-meta")
         self._s3 = S3Api(self._directory)
-        self._spark = SparkPool(state / "glue" / "spark", state / "s3", self._directory.buckets, url)
+        own = Keys.make()  # of the server's own calls and of its jobs: it ends with this process
+        self._keys = keys
+        self._spark = SparkPool(
+            state / "glue" / "spark", state / "s3", self._directory.buckets, url, own.environ
+        )
         self._glue = GlueRuns(state / "glue" / "runs", self._directory, self._find_job, self._spark)
-        self._identities = Identities(self._find_principal)
+        self._identities = Identities((keys, own), self._find_principal, self._find_access_key)
         history = EventHistory(state / "cloudtrail" / "events.ndjson")
         self._governance = LakeFormationService(
             state, catalog, self._identities.is_principal, lambda: self._plane.catalog_changes
         )
         self._athena = AthenaService(state, self._directory, catalog, Guard(self._governance, history.record))
-        self._airbyte = AirbyteService(state, self._directory, lambda: url, self._spark.warm)
-        self._stacks = CloudFormationApi(url)
+        self._airbyte = AirbyteService(
+            state, self._directory, lambda: url, self._spark.warm, sample_headers=keys.headers
+        )
+        self._stacks = CloudFormationApi(url, own)
         logs = GlueLogs(self._glue.log_file, self._glue.run_ids)
         self._log_operations = logs.operations()
         self._operations: dict[str, Operation] = {
             "AWSGlue.UpdateTable": self._plane.update_table,
             "AWSGlue.CreateDatabase": self._create_database,
+            "AWSGlue.CreateJob": self._create_job,
+            "AWSGlue.UpdateJob": self._update_job,
             "AmazonSSM.GetParameter": self._plane.get_parameter,
             **self._glue.operations(),
             **self._athena.operations(),
@@ -67,9 +78,10 @@ class Application:
         }
         self._roles: set[str] = set()
         self._mounted: dict[str, WSGIApplication] = {
-            "/airbyte/v1": self._airbyte.wsgi_app,
-            "/sample": sample_app(lambda: self._airbyte.data_pack),
+            AIRBYTE: self._airbyte.wsgi_app,
+            SAMPLE: self._of_owner(sample_app(lambda: self._airbyte.data_pack)),
         }
+        self._signed = SignedCalls(self._answer, self._identities.secret, self._mounted)
 
     @property
     def airbyte_credentials(self) -> dict[str, str]:
@@ -77,8 +89,21 @@ class Application:
         return {"client_id": self._airbyte.client_id, "client_secret": self._airbyte.client_secret}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Hands the request to the service it is for."""
+        """Hand the request to the service it is for, if its caller has a key."""
+        return self._signed(environ, start_response)
+
+    def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         return self._responder(environ)(environ, start_response)
+
+    def _of_owner(self, application: WSGIApplication) -> WSGIApplication:
+        """Return the application, open to callers with the server's key only."""
+
+        def answer_owner(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            if self._keys.opens(environ.get("HTTP_AUTHORIZATION", "")):
+                return application(environ, start_response)
+            return Response("the sample is read with the server's key", 401)(environ, start_response)
+
+        return answer_owner
 
     def set_up(self, stack: Mapping[str, Any]) -> dict[str, Any]:
         """Makes the stack exist; returns the connections' ids. Raises AwsError, OSError, KeyError or ValueError."""
@@ -134,9 +159,21 @@ class Application:
         governed = {**body, "DatabaseInput": self._governance.open_new_tables(body.get("DatabaseInput", {}))}
         return self._plane.call("AWSGlue.CreateDatabase", governed)
 
+    def _create_job(self, body: dict[str, Any]) -> dict[str, Any]:
+        check_job(body)
+        return self._plane.call("AWSGlue.CreateJob", body)
+
+    def _update_job(self, body: dict[str, Any]) -> dict[str, Any]:
+        check_job(body.get("JobUpdate") or {})
+        return self._plane.call("AWSGlue.UpdateJob", body)
+
     def _find_principal(self, kind: str, name: str) -> str:
         self._make_roles()
         return self._plane.find_principal(kind, name)
+
+    def _find_access_key(self, access_key: str) -> UserKey | None:
+        key = self._plane.find_access_key(access_key)
+        return UserKey(*key) if key else None
 
     def _make_roles(self) -> None:
         """The roles of jobs and governance, made when somebody asks: loading IAM takes a quarter of a second."""
@@ -160,16 +197,14 @@ def _perform(
 
 
 def _service(environ: WSGIEnvironment) -> str:
-    """The service a request is signed for; S3 if it is presigned or not signed, as public objects are read."""
-    authorization = environ.get("HTTP_AUTHORIZATION", "")
-    if scope := SCOPE.search(authorization):
-        return scope[1]
-    return "" if authorization or "HTTP_X_AMZ_TARGET" in environ else "s3"
+    """Return the service that a request is signed for."""
+    credential = read_credential(environ)
+    return credential.service if credential else ""
 
 
 def _form(request: Request) -> dict[str, str]:
-    """The fields of a form, left for whoever answers."""
-    return dict(parse_qsl(_peek(request).decode()))
+    """Return the fields of a form, or of the query that stands for it; the body can still be read."""
+    return dict(parse_qsl(_peek(request).decode(errors="replace")) or request.args.items())
 
 
 def _peek(request: Request) -> bytes:

@@ -110,6 +110,17 @@ class ControlPlane:
         found = re.search(r"<Arn>([^<]+)</Arn>", text)
         return found[1] if found else ""
 
+    def find_access_key(self, access_key: str) -> tuple[str, str] | None:
+        """Return the user's ARN and the secret of an active access key that IAM made; None if there is none."""
+        self._loaded()
+        with self._lock:
+            for backend in _backends("iam").values():
+                for user in backend.users.values():
+                    for key in user.access_keys:
+                        if key.access_key_id == access_key and key.status == "Active":
+                            return str(user.arn), str(key.secret_access_key)
+        return None
+
     def make_role(self, name: str) -> None:
         """An IAM role that Glue may take (a name, with its path if it has one), unless it is there."""
         path, _, bare = name.rpartition("/")

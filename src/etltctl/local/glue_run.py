@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import IO, TYPE_CHECKING, Any
 
+from etltctl.local.glue_places import check_place
 from etltctl.local.jvm import Jvm, JvmFailedError, kill_group
 from etltctl.local.spark import SparkPool, assign, parse_conf
 from etltctl.local.wire import AwsError
@@ -145,13 +146,10 @@ class GlueRun:
         return script, [str(code), *(str(file) for file in files if file.suffix in ARCHIVES)]
 
     def _fetch(self, place: str, folder: Path) -> Path:
-        if place.startswith("s3://"):
-            bucket, _, key = place.removeprefix("s3://").partition("/")
-            self._directory.head_object(bucket, key)
-            source = self._directory.path(bucket, key)
-        else:
-            source = Path(place)
-        return Path(shutil.copy(source, folder))
+        check_place("a job's file", place)
+        bucket, _, key = place.removeprefix("s3://").partition("/")
+        self._directory.head_object(bucket, key)
+        return Path(shutil.copy(self._directory.path(bucket, key), folder))
 
     def _argv(self) -> list[str]:
         named = {"--JOB_NAME": self._record["JobName"], "--JOB_RUN_ID": self._record["Id"]}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -15,8 +16,11 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
+from etltctl.local.interpreter import clean_environ, python_command
+
+USER = "etltctl"
 START_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 10.0
 PAUSE_BETWEEN_STARTS_S = 0.2
@@ -34,6 +38,7 @@ class MongoProcess:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._uri = ""
+        self._password = secrets.token_urlsafe(30)  # of this process's life, written nowhere
 
     def begin(self) -> bool:
         """Starts the process if it does not run, without waiting until it serves.
@@ -48,7 +53,7 @@ class MongoProcess:
             return is_new
 
     def uri(self) -> str:
-        """The server's `mongodb://` address, as soon as it serves.
+        """The server's `mongodb://` address with its user and password, as soon as it serves.
 
         Starts again until the timeout, because the server of a process that was just killed may still hold the
         folder. Raises MongoStartError if no server is up after START_TIMEOUT_S seconds.
@@ -87,7 +92,8 @@ class MongoProcess:
         process = self._process
         told = process.stdout.readline() if process and process.stdout else b""
         if told:
-            self._uri = f"mongodb://127.0.0.1:{json.loads(told)['port']}/"
+            port = json.loads(told)["port"]
+            self._uri = f"mongodb://{USER}:{self._password}@127.0.0.1:{port}/?authSource=admin"
         elif process:
             _close(process.stdin)
             _close(process.stdout)
@@ -97,13 +103,19 @@ class MongoProcess:
     def _spawn(self) -> subprocess.Popen[bytes]:
         self._storage.mkdir(parents=True, exist_ok=True)
         with self._log().open("wb") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", "etltctl.local.mongodb", "--storage", str(self._storage)],
+            process = subprocess.Popen(
+                python_command("-m", "etltctl.local.mongodb", "--storage", str(self._storage)),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
+                env=clean_environ(os.environ),
                 start_new_session=True,  # Ctrl-C in a terminal is for the command, not for the database
             )
+        stdin: IO[bytes] = process.stdin  # type: ignore[assignment]
+        with suppress(BrokenPipeError):  # it has ended already, which its address, missing, tells
+            stdin.write(f"{self._password}\n".encode())
+            stdin.flush()
+        return process
 
     def _log(self) -> Path:
         return self._storage.with_name(f"{self._storage.name}.log")
@@ -114,17 +126,31 @@ class MongoProcess:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Serves the folder until standard input ends, which it does when the parent ends, even by `kill -9`."""
+    """Serve the folder until standard input ends, which it does when the parent ends, even by `kill -9`.
+
+    The first line of standard input is the password of the one user.
+    """
     parser = argparse.ArgumentParser(prog="etltctl.local.mongodb", description=__doc__)
     parser.add_argument("--storage", required=True, help="the folder of the database files")
     storage = parser.parse_args(arguments).storage
+
+    password = sys.stdin.buffer.readline().decode().strip()
+    if not password:
+        return
 
     from secantus.server import SecantusDBServer
 
     # No replica set: nothing here follows the oplog, and writing it would double the time of a load.
     server = SecantusDBServer(
-        "127.0.0.1", 0, storage, replica_set_name=None, enable_test_commands=False, cache_size="256M"
+        "127.0.0.1",
+        0,
+        storage,
+        replica_set_name=None,
+        require_auth=True,
+        enable_test_commands=False,
+        cache_size="256M",
     )
+    _let_in_only(password, server)
     server.start()
     sys.stdout.write(json.dumps({"port": server.port, "pid": os.getpid()}) + "\n")
     sys.stdout.flush()
@@ -132,6 +158,24 @@ def main(arguments: list[str] | None = None) -> None:
     # The server waits up to 2 s for its accept call, which one more connection ends at once.
     threading.Timer(0.02, _knock, (server.port,)).start()
     server.stop()
+
+
+def _let_in_only(password: str, server: Any) -> None:
+    """Make the one user, before the server listens; users of a folder that was once open are no longer let in."""
+    from secantus.auth import derive_credentials
+
+    while users := server.storage.list_users():  # a page of them
+        for user in users:
+            server.storage.drop_user(user["db"], user["user"])
+    record = {
+        "_id": f"admin.{USER}",
+        "user": USER,
+        "db": "admin",
+        "credentials": derive_credentials(password, username=USER).to_doc(),
+        "roles": [{"role": "root", "db": "admin"}],
+        "mechanisms": ["SCRAM-SHA-256"],
+    }
+    server.storage.add_user("admin", USER, record, replace=True)
 
 
 def _knock(port: int) -> None:

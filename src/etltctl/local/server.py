@@ -6,7 +6,6 @@ import argparse
 import fcntl
 import json
 import os
-import re
 import select
 import signal
 import socket
@@ -23,9 +22,13 @@ from typing import IO, TYPE_CHECKING, Any
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
+from etltctl.errors import ConfigurationError
 from etltctl.local.application import Application
 from etltctl.local.control_plane import write_atomically
 from etltctl.local.faults import Faults
+from etltctl.local.keys import CHALLENGE, keep_keys
+from etltctl.local.signatures import RAW_HEADERS, read_credential
+from etltctl.local.state_folder import prepare_folder
 from etltctl.local.wire import AwsError
 
 if TYPE_CHECKING:
@@ -34,7 +37,8 @@ if TYPE_CHECKING:
 FIRST_LEASE_S = 15.0
 CLAIM_S = 10.0
 LEASE_LOOK_S = 0.2
-CREDENTIAL = re.compile(r"Credential=([^/]+)/")
+WELCOME_SITES = frozenset({"none", "same-origin"})
+NOT_FOR_PAGES = (("X-Content-Type-Options", "nosniff"), ("Cross-Origin-Resource-Policy", "same-origin"))
 CANNOT_START = 2
 
 log = getLogger("etltctl.local")
@@ -84,7 +88,8 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}"
         self.lifetime = Lifetime(kept)
         self._file = state / "server" / "endpoint.json"
-        self._application = Application(state, self.url)
+        self._keys = keep_keys(state)
+        self._application = Application(state, self.url, self._keys)
         self._faults = Faults(self._application)
         self._setting_up = Lock()
         self._wsgi = make_server(
@@ -97,15 +102,18 @@ class Server:
         )
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answers programs that address this machine by its own name; no web page, whatever it names."""
+        """Answer programs that address this machine by its own name, and no web page, whatever it names."""
+
+        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            return start_response(status, [*headers, *NOT_FOR_PAGES], *more)
+
         is_local = environ.get("HTTP_HOST", "").partition(":")[0] in {"127.0.0.1", "localhost"}
-        if not is_local or "HTTP_ORIGIN" in environ:
-            return _json({"message": "only programs on this machine are served"}, 403)(
-                environ, start_response
-            )
+        is_of_page = environ.get("HTTP_SEC_FETCH_SITE", "none") not in WELCOME_SITES
+        if not is_local or is_of_page or "HTTP_ORIGIN" in environ:
+            return _json({"message": "only programs on this machine are served"}, 403)(environ, start)
         if environ["PATH_INFO"].startswith("/_etltctl/"):
-            return self._own(Request(environ))(environ, start_response)
-        return self._faults(environ, start_response)
+            return self._own(Request(environ))(environ, start)
+        return self._faults(environ, start)
 
     def serve(self) -> None:
         """Serves until its lifetime ends, then ends what it started."""
@@ -130,7 +138,13 @@ class Server:
         }
 
     def _own(self, request: Request) -> Response:
-        match request.method, request.path.removeprefix("/_etltctl/"):
+        """Answer one of the server's own calls; without its key only that it is up."""
+        name = request.path.removeprefix("/_etltctl/")
+        if not self._keys.opens(request.headers.get("Authorization", "")):
+            if (request.method, name) == ("GET", "health"):
+                return self._prove(request.headers.get(CHALLENGE, ""))
+            return _json({"message": f"{request.path} needs the server's key (Authorization: Bearer …)"}, 401)
+        match request.method, name:
             case "GET", "health":
                 return _json(self._health())
             case "GET", "lease":
@@ -151,6 +165,10 @@ class Server:
             case "POST", "stack":
                 return self._set_up(request)
         return _json({"message": f"nothing at {request.path}"}, 404)
+
+    def _prove(self, challenge: str) -> Response:
+        """Say that the server is up and, to a challenge, what only a holder of its key can answer."""
+        return _json({"status": "ok", "proof": self._keys.proof(challenge, self.port) if challenge else ""})
 
     def _set_faults(self, request: Request) -> Response:
         try:
@@ -175,15 +193,20 @@ class Handler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
+    def make_environ(self) -> WSGIEnvironment:
+        """Return the call as WSGI has it, and its headers as they came."""
+        return {**super().make_environ(), RAW_HEADERS: self.headers.items()}
+
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002 - werkzeug's own signature
-        """One line: what was asked by whom; of the query only the names, because values may be signatures."""
+        """Log one line: the call and its access key; of the query only the names, for values may be signatures."""
         target = self.headers.get("X-Amz-Target", "-")
         path, _, query = self.path.partition("?")
         names = ",".join(part.partition("=")[0] for part in query.split("&"))
-        who = CREDENTIAL.search(self.headers.get("Authorization", ""))
-        log.info(
-            "%s %s %s %s %s by %s", self.command, path, names or "-", target, code, who[1] if who else "-"
+        caller = read_credential(
+            {"HTTP_AUTHORIZATION": self.headers.get("Authorization", ""), "QUERY_STRING": query}
         )
+        name = caller.access_key if caller else "-"
+        log.info("%s %s %s %s %s by %s", self.command, path, names or "-", target, code, name)
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002, ARG002 - werkzeug's own
         """What werkzeug has to say."""
@@ -193,8 +216,13 @@ class Handler(WSGIRequestHandler):
 def main(argv: list[str] | None = None) -> int:
     """Serves until it is told to end; returns the exit status."""
     asked = _parse(argv)
+    os.umask(0o077)  # what the server and its jobs write is its user's alone
     state = asked.state.resolve()
-    (state / "server").mkdir(parents=True, exist_ok=True)
+    try:
+        prepare_folder(state)
+    except ConfigurationError as error:
+        sys.stderr.write(f"{error}\n")
+        return CANNOT_START
     _log_to(state / "server" / "server.log")
     with (state / "server" / "serving").open("w") as claim:
         if not _claim(claim):
@@ -211,7 +239,7 @@ def _serve(state: Path, asked: argparse.Namespace) -> int:
         return CANNOT_START
     try:
         server = Server(state, listener, asked.keep)
-    except RuntimeError as error:
+    except (RuntimeError, ConfigurationError) as error:
         sys.stderr.write(f"{error}\n")
         return CANNOT_START
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Condition, Thread
 from typing import IO
 
+from etltctl.local.interpreter import python_command
 from etltctl.local.jvm import Jvm, JvmFailedError, Needs, kill_group, launch
 
 WARM_UP_TIMEOUT_S = 60.0
@@ -21,11 +22,18 @@ WARM_UP_TIMEOUT_S = 60.0
 class SparkPool:
     """One spare JVM and one spare Python process; whoever needs more gets their own."""
 
-    def __init__(self, folder: Path, lake: Path, buckets: Callable[[], Sequence[str]], url: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        lake: Path,
+        buckets: Callable[[], Sequence[str]],
+        url: str,
+        credentials: Mapping[str, str] | None = None,
+    ) -> None:
         self._folder = folder
         self._lake = lake
         self._buckets = buckets
-        self._environ = _clean_environ(url, folder)
+        self._environ = {**_clean_environ(url, folder), **(credentials or {})}
         self._changed = Condition()
         self._processes: list[subprocess.Popen[bytes]] = []  # of JVMs
         self._spare: Jvm | None = None
@@ -148,7 +156,7 @@ class SparkPool:
 
     def _start_python(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-P", "-u", str(Path(__file__).with_name("run_script.py"))],
+            python_command("-u", str(Path(__file__).with_name("run_script.py"))),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -200,9 +208,8 @@ def _clean_environ(url: str, folder: Path) -> dict[str, str]:
         "SPARK_LOCAL_IP": "127.0.0.1",
         "PYSPARK_PYTHON": sys.executable,
         "PYTHONPATH": str(Path(__file__).with_name("shims")),
+        "PYTHONSAFEPATH": "1",  # Spark starts its own Python processes by `-m`
         "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": "etltctl",
-        "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_REGION": "us-east-1",
         "NO_PROXY": "127.0.0.1",

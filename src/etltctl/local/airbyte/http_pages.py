@@ -17,14 +17,16 @@ TIMEOUT_S = 30.0
 class HttpPages:
     """GETs of one API, over one kept connection."""
 
-    def __init__(self, base_url: str, pace: Pace, pause: Pause) -> None:
+    def __init__(
+        self, base_url: str, pace: Pace, pause: Pause, headers: Mapping[str, str] | None = None
+    ) -> None:
         self._pace = pace
         self._pause = pause
         self._client = httpx.Client(
             base_url=base_url,
             timeout=TIMEOUT_S,
             follow_redirects=True,
-            headers={"Accept": "application/json", "User-Agent": "etltctl"},
+            headers={"Accept": "application/json", "User-Agent": "etltctl", **(headers or {})},
             trust_env=not is_loopback(base_url),  # a proxy cannot reach this machine's own servers
         )
 

@@ -37,13 +37,14 @@ class AirbyteService:
         base_url: Callable[[], str],
         on_sync_start: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.time,
+        sample_headers: Mapping[str, str] | None = None,
     ) -> None:
         self._clock = clock
         self._on_sync_start = on_sync_start
         self._connections: dict[str, Connection] = {}
         self._credentials = keep_credentials(state / "airbyte" / "credentials.json")
         self._jobs = Jobs(state / "airbyte" / "jobs.json", clock)
-        self._sources = Sources(state / "mongodb", base_url)
+        self._sources = Sources(state / "mongodb", base_url, sample_headers)
         self._syncs = Syncs(self._jobs, directory, self._make_source)
         made = MadeResources(state / "airbyte" / "resources.json", clock)
         resources = ResourceCalls(made, self._connections)

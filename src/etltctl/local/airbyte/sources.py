@@ -21,9 +21,12 @@ class Sources:
     The drivers are imported by the sync that needs them, not by the server's start.
     """
 
-    def __init__(self, storage: Path, base_url: Callable[[], str]) -> None:
+    def __init__(
+        self, storage: Path, base_url: Callable[[], str], sample_headers: Mapping[str, str] | None = None
+    ) -> None:
         self._mongo = MongoProcess(storage)
         self._base_url = base_url
+        self._sample_headers = sample_headers or {}
         self._paces: dict[tuple[str, str], Pace] = {}
         self.data_pack: Path | None = None
 
@@ -58,13 +61,14 @@ class Sources:
         from etltctl.local.airbyte.source_http import HttpSource
 
         base_url = configuration["base_url"]
+        headers: Mapping[str, str] = {}
         if base_url.startswith(SAMPLE):
-            base_url, pace = self._base_url() + SAMPLE_API, Pace(None)
+            base_url, pace, headers = self._base_url() + SAMPLE_API, Pace(None), self._sample_headers
         else:
             check_address(base_url)
             budget = None if is_loopback(base_url) else REQUESTS_PER_HOUR
             pace = self._pace(base_url, str(configuration.get("rate") or ""), budget)
-        pages = HttpPages(f"{base_url.rstrip('/')}/", pace, pause)
+        pages = HttpPages(f"{base_url.rstrip('/')}/", pace, pause, headers)
         return HttpSource(pages, configuration["seasons"], configuration.get("streams") or (), pause)
 
     def _pace(self, base_url: str, rate: str, budget: int | None) -> Pace:

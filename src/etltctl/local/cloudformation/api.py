@@ -21,6 +21,8 @@ from etltctl.local.wire import AwsError
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
+    from etltctl.local.keys import Keys
+
 NAMESPACE = "http://cloudformation.amazonaws.com/doc/2010-05-15/"
 NO_CHANGES = (
     "The submitted information didn't contain changes. Submit different information to create a change set."
@@ -31,8 +33,8 @@ Form = Mapping[str, str]
 class CloudFormationApi:
     """The stacks of the embedded account; they are known as long as the server lives."""
 
-    def __init__(self, url: str) -> None:
-        self._clients = Clients(url)
+    def __init__(self, url: str, keys: Keys) -> None:
+        self._clients = Clients(url, keys)
         self._stacks: list[Stack] = []
         self._lock = Lock()
         self._operations: Mapping[str, Callable[[Form], dict[str, Any]]] = {

@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from etltctl.local.keys import Keys
 
 Props = Mapping[str, Any]
 Made = tuple[str, Mapping[str, Any]]  # physical id, attributes
@@ -15,8 +18,9 @@ Made = tuple[str, Mapping[str, Any]]  # physical id, attributes
 class Clients:
     """Clients of the embedded services, over the wire like everybody else's."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, keys: Keys) -> None:
         self._url = url
+        self._keys = keys
         self._made: dict[str, Any] = {}
         self._lock = Lock()
 
@@ -38,8 +42,8 @@ class Clients:
                     service,
                     endpoint_url=self._url,
                     region_name="us-east-1",
-                    aws_access_key_id="etltctl",
-                    aws_secret_access_key="local",
+                    aws_access_key_id=self._keys.access_key_id,
+                    aws_secret_access_key=self._keys.secret_access_key,
                     config=Config(retries={"total_max_attempts": 1}),
                 )
             return self._made[service]

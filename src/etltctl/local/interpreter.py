@@ -1,0 +1,36 @@
+"""Python processes of etltctl's own, which import nothing from the folder and the environment they are started in."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+# The variables of Python that change neither what is imported nor what is run.
+HARMLESS = frozenset(
+    {
+        "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONNOUSERSITE", "PYTHONUSERBASE", "PYTHONUTF8",
+        "PYTHONHASHSEED",
+    }
+)  # fmt: skip
+
+
+def python_command(*arguments: str) -> list[str]:
+    """Return the command that runs this Python; `-P` keeps the working folder off the import path."""
+    return [sys.executable, "-P", *arguments]
+
+
+def clean_environ(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for such a process: without what the user set for Python.
+
+    A folder on PYTHONPATH may hold a module of the same name as one of Python's own. The folder of etltctl itself
+    stays if etltctl was imported from there.
+    """
+    kept = {
+        name: value for name, value in environ.items() if not name.startswith("PYTHON") or name in HARMLESS
+    }
+    root = str(Path(__file__).resolve().parents[2])
+    named = environ.get("PYTHONPATH", "").split(os.pathsep)
+    is_named = root in {str(Path(folder).resolve()) for folder in named if folder}
+    return {**kept, "PYTHONPATH": root} if is_named else kept
