@@ -21,6 +21,8 @@ def up(context: typer.Context) -> None:
     session.env = LOCAL
     found = keep_server(session.load(), os.environ)
     server = found.server
+    for warning in found.warnings:
+        session.console.warn(warning)
     document = {
         "schema": "etltctl.local/1", "running": True, "url": server.url, "pid": server.pid,
         "environ": dict(found.environ),

@@ -70,11 +70,15 @@ class Server:
 
 @dataclass(frozen=True)
 class Endpoints:
-    """How to reach the embedded services: environment variables to set, and ones to leave out."""
+    """How to reach the embedded services: environment variables to set, and ones to leave out.
+
+    `warnings` name the state files that the server could not read and has set aside.
+    """
 
     server: Server
     environ: Mapping[str, str] = field(repr=False)
     started: bool = False
+    warnings: tuple[str, ...] = ()
 
     def keep(self) -> None:
         """Lets the server run on after the command has ended."""
@@ -114,7 +118,7 @@ def endpoints(settings: Settings, environ: Mapping[str, str]) -> Iterator[Endpoi
     server, started, lease = _find_or_start(state, settings.local.port)
     with lease:
         answer = server.request("POST", "/_etltctl/stack", stack)
-        yield Endpoints(server, _environ(server, answer), started)
+        yield Endpoints(server, _environ(server, answer), started, tuple(answer.get("damages", ())))
 
 
 def find_server(settings: Settings) -> Server | None:

@@ -24,8 +24,8 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from etltctl.local.application import Application
-from etltctl.local.control_plane import write_atomically
 from etltctl.local.faults import Faults
+from etltctl.local.state_files import damages, remove_leftovers, write_atomically
 from etltctl.local.wire import AwsError
 
 if TYPE_CHECKING:
@@ -83,6 +83,8 @@ class Server:
         self.port: int = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.lifetime = Lifetime(kept)
+        self._state = state
+        self._told_damages = 0
         self._file = state / "server" / "endpoint.json"
         self._application = Application(state, self.url)
         self._faults = Faults(self._application)
@@ -159,10 +161,17 @@ class Server:
             return _json({"message": str(error)}, 400)
         return _json(self._faults.told())
 
+    def _untold_damages(self) -> list[str]:
+        """What was set aside since this was last asked: every damage is reported by one command."""
+        every = [str(damage) for damage in damages(self._state)]
+        untold, self._told_damages = every[self._told_damages :], len(every)
+        return untold
+
     def _set_up(self, request: Request) -> Response:
         try:
             with self._setting_up:
-                return _json(self._application.set_up(request.get_json(force=True)))
+                answer = self._application.set_up(request.get_json(force=True))
+                return _json({**answer, "damages": self._untold_damages()})
         except (AwsError, OSError, ValueError) as error:
             return _json({"message": str(error)}, 400)
         except KeyError as error:
@@ -195,11 +204,14 @@ def main(argv: list[str] | None = None) -> int:
     asked = _parse(argv)
     state = asked.state.resolve()
     (state / "server").mkdir(parents=True, exist_ok=True)
+    (state / "server").chmod(0o700)
     _log_to(state / "server" / "server.log")
     with (state / "server" / "serving").open("w") as claim:
         if not _claim(claim):
             sys.stderr.write(f"another server is using {state}\n")
             return CANNOT_START
+        folders = ("", "server", "airbyte", "glue/runs", "athena")
+        remove_leftovers(*(state / folder for folder in folders))
         return _serve(state, asked)
 
 
@@ -211,7 +223,7 @@ def _serve(state: Path, asked: argparse.Namespace) -> int:
         return CANNOT_START
     try:
         server = Server(state, listener, asked.keep)
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return CANNOT_START
     for number in (signal.SIGTERM, signal.SIGINT):
