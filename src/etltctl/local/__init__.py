@@ -4,6 +4,7 @@ A command finds the server of its state folder or starts it; what the command ge
 credentials), nothing else.
 """
 
-from etltctl.local.endpoints import Endpoints, endpoints, find_server, keep_server, stop_server
+from etltctl.local.endpoints import Endpoints, endpoints, find_server, keep_server
+from etltctl.local.shutdown import Stopped, stop_server
 
-__all__ = ["Endpoints", "endpoints", "find_server", "keep_server", "stop_server"]
+__all__ = ["Endpoints", "Stopped", "endpoints", "find_server", "keep_server", "stop_server"]

