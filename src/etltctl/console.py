@@ -143,6 +143,10 @@ class Console:
                 self.stderr.write(text + "\n")
                 self.stderr.flush()
 
+    def warn(self, text: str) -> None:
+        """A warning, which is written even where no progress is wanted."""
+        self._complain(f"warning: {text}")
+
     def ask(self, question: str) -> str:
         """The answer of whoever sits at the terminal; empty where nobody does."""
         if self.plain or not sys.stdin.isatty():

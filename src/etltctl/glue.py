@@ -190,7 +190,7 @@ class Glue:
         found = self.find_new(job, run_key, known, since=lately, within=self.search.timeout)
         if found is None:
             raise OutcomeUnknownError(
-                f"the answer to starting Glue job {job} was lost and no run with our key is listed",
+                f"Glue left open whether a run of job {job} was started, and lists none with our key: {error.message}",
                 hint=f"look before you start again: aws glue get-job-runs --job-name {job}",
                 job=job,
                 run_key=run_key,

@@ -53,7 +53,7 @@ def test_other_services_of_aws_answer_too(server: Served) -> None:
 
 
 def test_the_catalog_is_there_for_the_services_beside_it(tmp_path: Path) -> None:
-    catalog = Catalog(ControlPlane(tmp_path / "moto.pickle"))
+    catalog = Catalog(ControlPlane(tmp_path / "aws.json"))
     catalog.call("AWSGlue.CreateDatabase", {"DatabaseInput": {"Name": "beside"}})
     catalog.call("AWSGlue.CreateTable", {"DatabaseName": "beside", "TableInput": TABLE})
     assert "beside" in catalog.get_databases()
@@ -72,12 +72,12 @@ def test_the_catalog_is_there_for_the_services_beside_it(tmp_path: Path) -> None
 def test_records_that_cannot_be_read_are_set_aside(tmp_path: Path, content: bytes) -> None:
     snapshot = tmp_path / "moto.pickle"
     snapshot.write_bytes(content)
-    Catalog(ControlPlane(snapshot)).get_databases()
+    Catalog(ControlPlane(tmp_path / "aws.json")).get_databases()
     assert not snapshot.exists()
-    assert [path.read_bytes() for path in tmp_path.glob("moto.unreadable-*")] == [content]
+    assert [path.read_bytes() for path in tmp_path.glob("moto.pickle.damaged-*")] == [content]
 
 
 def test_another_version_of_moto_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control_plane, "version", lambda _: "9.9.9")
     with pytest.raises(RuntimeError, match=r"needs moto 5\.2\.5, not 9\.9\.9"):
-        ControlPlane(tmp_path / "moto.pickle")
+        ControlPlane(tmp_path / "aws.json")

@@ -193,7 +193,7 @@ class Airbyte:
         found = self.find_newer(connection_id, name, newest, within=self.search.timeout)
         if found is None:
             raise OutcomeUnknownError(
-                f"the answer to starting the sync of {name} was lost and no new job is listed",
+                f"Airbyte left open whether a sync of {name} was started, and lists no new job: {error.message}",
                 hint="look at the connection in Airbyte before you start again: the sync may begin late",
                 connection=connection_id,
                 newest_job_before=newest,

@@ -21,6 +21,8 @@ def up(context: typer.Context) -> None:
     session.env = LOCAL
     found = keep_server(session.load(), os.environ)
     server = found.server
+    for warning in found.warnings:
+        session.console.warn(warning)
     document = {
         "schema": "etltctl.local/1", "running": True, "url": server.url, "pid": server.pid,
         "environ": dict(found.environ),
@@ -54,9 +56,18 @@ def down(context: typer.Context) -> None:
 
     session: Session = context.obj
     session.env = LOCAL
-    server = stop_server(session.load())
-    text = f"Stopped the embedded server at {server.url}." if server else "No embedded server was running."
-    session.console.result({"schema": "etltctl.local/1", "running": False}, text)
+    stopped = stop_server(session.load())
+    text = "No embedded server was running."
+    if stopped is not None:
+        text = (
+            f"Stopped the embedded server {f'at {stopped.url}' if stopped.url else f'(pid {stopped.pid})'}."
+        )
+        if stopped.killed:
+            text += " It did not end by itself: it and what it had started were killed."
+    document = {
+        "schema": "etltctl.local/1", "running": False, "killed": stopped is not None and stopped.killed,
+    }  # fmt: skip
+    session.console.result(document, text)
 
 
 @app.command("status")

@@ -66,6 +66,8 @@ class Session:
         from etltctl.local import endpoints
 
         with endpoints(settings, os.environ) as found:
+            for warning in found.warnings:
+                self.console.warn(warning)
             if outlives and found.started:
                 self._keep(found)
             try:

@@ -55,6 +55,7 @@ EMBEDDED = (
 )
 SERVICES = (
     Look(Area.SETTINGS, "secrets", config.check_secrets),
+    Look(Area.LOCAL, "state files", machine.check_state_files),
     Look(Area.AWS, "caller", account.check_caller),
     Look(Area.AWS, "clock", account.check_clock),
     Look(Area.AWS, "services", account.check_reach),
@@ -98,7 +99,11 @@ def examine(
     patient = Patient(settings, now)
     here = (*HERE, *(EMBEDDED if settings.env == LOCAL else ()))
     found += _looked(here, area, patient)
-    services = [look for look in SERVICES if _wants(area, look.area)]
+    services = [
+        look
+        for look in SERVICES
+        if _wants(area, look.area) and (look.area is not Area.LOCAL or settings.env == LOCAL)
+    ]
     if services or area is Area.LOCAL:
         place = Area.LOCAL if settings.env == LOCAL else Area.SETTINGS
         found += _examine_services(connect, services, now, place)

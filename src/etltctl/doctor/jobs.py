@@ -61,10 +61,21 @@ def check_databases(patient: Patient) -> Iterator[Finding]:
     """A database of the catalog for each layer."""
     for layer, database in patient.settings.athena.databases.items():
         if patient.inspection.has_database(database):
-            yield ok(f"database {database}", f"is there for {layer}")
+            yield _check_tables(patient, layer, database)
         else:
             fix = f"etltctl infra deploy makes it; or name another in athena.databases.{layer}"
             yield fail(f"database {database}", "the catalog has no such database", fix)
+
+
+def _check_tables(patient: Patient, layer: str, database: str) -> Finding:
+    """A catalog without tables over a lake with files was lost, or no run has published yet."""
+    subject, place = f"database {database}", patient.settings.lake.root(layer)
+    bucket, prefix = split_location(place)
+    below = f"{prefix.rstrip('/')}/" if prefix.strip("/") else ""
+    if not patient.inspection.has_tables(database) and patient.inspection.has_objects(bucket, below):
+        told = f"the catalog has no table of {layer}, but {place} holds files"
+        return warn(subject, told, "etltctl athena refresh makes the tables from what was published")
+    return ok(subject, f"is there for {layer}")
 
 
 def check_workgroup(patient: Patient) -> Iterator[Finding]:

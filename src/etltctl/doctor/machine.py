@@ -105,6 +105,23 @@ def check_port(patient: Patient) -> Iterator[Finding]:
         yield ok("port", f"port {port} of 127.0.0.1 is free")
 
 
+def check_state_files(patient: Patient) -> Iterator[Finding]:
+    """The files that the embedded server could not read and has set aside."""
+    from etltctl.local.state_files import DAMAGED, find_set_aside, way_back
+
+    state = Path(patient.settings.state).resolve()
+    aside = find_set_aside(state)
+    for file in aside:
+        name = file.name.partition(DAMAGED)[0]
+        yield warn(
+            f"state file {name}",
+            f"was damaged and set aside as {file}; {way_back(name)}",
+            f"then delete it: rm {file}",
+        )
+    if not aside:
+        yield ok("state files", f"every one in {state} can be read")
+
+
 def _is_taken(port: int) -> bool:
     try:
         with socket.create_server(("127.0.0.1", port)):

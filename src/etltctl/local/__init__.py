@@ -11,11 +11,12 @@ from etltctl.local.endpoints import (
     find_server,
     keep_server,
     misleading,
-    stop_server,
 )
+from etltctl.local.shutdown import Stopped, stop_server
 
 __all__ = [
     "Endpoints",
+    "Stopped",
     "endpoints",
     "environ_of",
     "find_server",

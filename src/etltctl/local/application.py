@@ -24,7 +24,7 @@ from etltctl.local.provisioning import provision
 from etltctl.local.s3 import S3Api, S3Directory
 from etltctl.local.signatures import read_credential
 from etltctl.local.spark import SparkPool
-from etltctl.local.wire import CallerOperation, Operation, answer, operation_name
+from etltctl.local.wire import CallerOperation, Operation, answer, operation_name, unwritable
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -40,7 +40,7 @@ class Application:
         from etltctl.local.athena import AthenaService
         from etltctl.local.samples import sample_app
 
-        self._plane = ControlPlane(state / "server" / "moto.pickle")
+        self._plane = ControlPlane(state / "server" / "aws.json")
         catalog = Catalog(self._plane)
         self._directory = S3Directory(state / "s3", state / "s3-meta")
         self._s3 = S3Api(self._directory)
@@ -93,7 +93,12 @@ class Application:
         return self._signed(environ, start_response)
 
     def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        return self._responder(environ)(environ, start_response)
+        try:
+            return self._responder(environ)(environ, start_response)
+        except ConnectionError:
+            raise  # the caller has gone
+        except OSError as error:
+            return unwritable(error)(environ, start_response)
 
     def _of_owner(self, application: WSGIApplication) -> WSGIApplication:
         """Return the application, open to callers with the server's key only."""

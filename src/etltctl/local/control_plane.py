@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import json
-import os
-import pickle
 import re
-import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from importlib.metadata import version
 from logging import getLogger
 from pathlib import Path
+from pickle import UnpicklingError
 from threading import RLock, Thread, Timer
 from typing import TYPE_CHECKING, Any, cast
 
+from etltctl.local.backend_data import from_nodes, to_nodes
+from etltctl.local.pickled_records import read_pickled
+from etltctl.local.state_files import MISSHAPEN, LateWrites, read_json, set_aside
 from etltctl.local.wire import AwsError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 ACCOUNT = "123456789012"
-MOTO_VERSION = "5.2.5"  # its backends are private API and are pickled: another version must not guess at them
-SNAPSHOT_FORMAT = 1
+MOTO_VERSION = "5.2.5"  # what is kept of its backends is private API: another version must not guess at it
+SNAPSHOT_FORMAT = 2
+OLD_SNAPSHOT = "moto.pickle"  # beside the snapshot, in the format before
 KEPT_SERVICES = ("athena", "glue", "iam", "lakeformation", "logs", "secretsmanager", "ssm")
 LOOKING = re.compile(r"(Get|List|Describe|BatchGet|Filter|Search|Lookup|Check)")
 GLUE_TRUST = {
@@ -51,7 +54,8 @@ class ControlPlane:
     def __init__(self, snapshot: Path) -> None:
         check_moto()
         self._snapshot = snapshot
-        self._pickled: dict[str, bytes] = {}
+        self._texts: dict[str, str] = {}
+        self._late = LateWrites()
         self._lock = RLock()
         self.catalog_changes = 0  # counted, so that nobody need look through the catalog in vain
         self._app: WSGIApplication | None = None
@@ -62,7 +66,8 @@ class ControlPlane:
         """Answers one request; what it changed is on disk before the answer is, a batch's within two seconds."""
         operation = _operation(environ)
         with self._lock:
-            answer = b"".join(self._loaded()(environ, start_response))
+            answered: list[Any] = []
+            answer = b"".join(self._loaded()(environ, _keeping(answered)))
             if not LOOKING.match(operation):
                 self.catalog_changes += _service(environ) == "glue"
             if operation in BATCHES and self._later is None:
@@ -71,6 +76,7 @@ class ControlPlane:
                 self._later.start()
             elif operation not in BATCHES and not LOOKING.match(operation):
                 self._keep(_service(environ))
+        start_response(*answered[-1])
         return [answer]
 
     def close(self) -> None:
@@ -79,7 +85,8 @@ class ControlPlane:
             if self._later is not None:
                 self._later.cancel()
                 self._later = None
-                self._keep("glue")
+                with suppress(OSError):  # nobody waits for it, and it is tried again
+                    self._keep("glue")
 
     def call(self, target: str, body: dict[str, Any]) -> dict[str, Any]:
         """Performs an operation such as `AWSGlue.GetTable` without a connection; raises AwsError."""
@@ -177,38 +184,28 @@ class ControlPlane:
             self._later.cancel()
             self._later = None
         try:
-            self._pickled[service] = pickle.dumps(dict(_backends(service).items()))
-        except (pickle.PicklingError, TypeError, AttributeError) as error:
+            self._texts[service] = json.dumps(to_nodes(dict(_backends(service).items())))
+        except (TypeError, ValueError) as error:
             log.warning("the records of %s are not kept: %s", service, error)
             return
-        content = {"format": SNAPSHOT_FORMAT, "moto": MOTO_VERSION, "services": self._pickled}
-        write_atomically(self._snapshot, pickle.dumps(content))
+        self._write()
+
+    def _write(self) -> None:
+        services = ", ".join(f"{json.dumps(name)}: {text}" for name, text in self._texts.items())
+        text = f'{{"format": {SNAPSHOT_FORMAT}, "moto": "{MOTO_VERSION}", "services": {{{services}}}}}'
+        self._late.write_now(self._snapshot, text.encode())
 
     def _restore(self) -> None:
-        if not self._snapshot.exists():
-            return
-        try:
-            content = pickle.loads(self._snapshot.read_bytes())
-            if (content["format"], content["moto"]) != (SNAPSHOT_FORMAT, MOTO_VERSION):
-                raise ValueError(f"written by moto {content['moto']}")
-            restored = {name: pickle.loads(data) for name, data in content["services"].items()}
-        except (
-            OSError,
-            pickle.UnpicklingError,
-            EOFError,
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            ImportError,
-        ) as error:
-            aside = self._snapshot.with_suffix(f".unreadable-{os.getpid()}")
-            self._snapshot.rename(aside)
-            log.warning("the records of the last server cannot be read (%s); set aside as %s", error, aside)
-            return
-        self._pickled = dict(content["services"])
-        for service, regions in restored.items():
+        restored = read_json(self._snapshot, _parse)
+        old = self._snapshot.with_name(OLD_SNAPSHOT)
+        if restored is None and old.exists():
+            restored = _read_old(old)
+        for service, regions in (restored or {}).items():
             dict.update(_backends(service), regions)
+            self._texts[service] = json.dumps(to_nodes(regions))
+        if old.exists():
+            self._write()
+            old.unlink()
 
 
 class Catalog:
@@ -272,13 +269,34 @@ def check_moto() -> None:
         raise RuntimeError(f"the embedded server needs moto {MOTO_VERSION}, not {installed}")
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replaces the file as a whole; only the user can read it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(content)
-    Path(name).replace(path)
+def _keeping(answered: list[Any]) -> StartResponse:
+    """What takes an answer's status and headers and sends nothing: the records come first."""
+
+    def start_response(*told: Any) -> Any:
+        answered.append(told)
+
+    return start_response
+
+
+def _parse(content: Any) -> dict[str, dict[str, Any]]:
+    """The backends by service and region; raises ValueError for another format or version of moto."""
+    if (content["format"], content["moto"]) != (SNAPSHOT_FORMAT, MOTO_VERSION):
+        raise ValueError(f"written by moto {content['moto']}")
+    restored = {name: from_nodes(nodes) for name, nodes in content["services"].items()}
+    for service, regions in restored.items():
+        kind = _backends(service).backend if service in KEPT_SERVICES else None  # type: ignore[attr-defined]
+        if any(type(backend) is not kind for backend in regions.values()):
+            raise ValueError(f"{service} is not kept so")
+    return restored
+
+
+def _read_old(path: Path) -> dict[str, dict[str, Any]] | None:
+    """The backends as they were pickled; None if the file is set aside."""
+    try:
+        return read_pickled(path, MOTO_VERSION)
+    except (*MISSHAPEN, OSError, UnpicklingError, EOFError, ImportError) as error:
+        set_aside(path, f"{type(error).__name__}: {error}")
+        return None
 
 
 def _backends(service: str) -> dict[str, Any]:

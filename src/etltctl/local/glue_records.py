@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from logging import getLogger
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from etltctl.local.control_plane import write_atomically
+from etltctl.local.state_files import LateWrites, read_json, write_atomically
 
 LIVE = frozenset({"STARTING", "RUNNING", "STOPPING"})
-
-log = getLogger(__name__)
 
 
 class RunRecords:
@@ -23,6 +20,7 @@ class RunRecords:
         self._folder = folder
         self._lock = Lock()
         self._records: dict[str, dict[str, Any]] = {}
+        self._late = LateWrites()
         folder.mkdir(parents=True, exist_ok=True)
         for record in sorted(_read_all(folder), key=lambda record: record["StartedOn"]):
             if record["JobRunState"] in LIVE:
@@ -37,11 +35,28 @@ class RunRecords:
                 self.save(record)
             self._records[record["Id"]] = record
 
+    def add(self, record: dict[str, Any]) -> None:
+        """Keep a new record.
+
+        Raises:
+            OSError: the disk does not take it; there is no such run then.
+        """
+        with self._lock:
+            write_atomically(self._path(record), json.dumps(record).encode())
+            self._records[record["Id"]] = dict(record)
+
     def save(self, record: dict[str, Any]) -> None:
-        """Keeps the record as it is now."""
+        """Keep the record as it is now: in memory at once, on the disk as soon as that takes it."""
         with self._lock:
             self._records[record["Id"]] = dict(record)
-            write_atomically(self._folder / f"{record['Id']}.json", json.dumps(record).encode())
+            self._late.write(self._path(record), json.dumps(record).encode())
+
+    def flush(self) -> None:
+        """Write what the disk did not take before."""
+        self._late.flush()
+
+    def _path(self, record: dict[str, Any]) -> Path:
+        return self._folder / f"{record['Id']}.json"
 
     def get(self, run_id: str) -> dict[str, Any] | None:
         """The run's record, or None."""
@@ -59,10 +74,20 @@ class RunRecords:
 
 
 def _read_all(folder: Path) -> list[dict[str, Any]]:
-    records = []
-    for path in folder.glob("*.json"):
-        try:
-            records.append(json.loads(path.read_text()))
-        except (OSError, ValueError) as error:
-            log.warning("the record %s cannot be read: %s", path, error)
-    return records
+    kept = (read_json(path, _parse) for path in folder.glob("*.json"))
+    return [record for record in kept if record is not None]
+
+
+def _parse(content: Any) -> dict[str, Any]:
+    """The record; raises KeyError or ValueError for one that could not be listed."""
+    needed: dict[str, Any] = {
+        "Id": str,
+        "JobName": str,
+        "JobRunState": str,
+        "StartedOn": (int, float),
+        "Arguments": dict,
+    }
+    for name, kind in needed.items():
+        if not isinstance(content[name], kind):
+            raise ValueError(f"{name} is {content[name]!r}")
+    return dict(content)

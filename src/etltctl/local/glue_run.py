@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock, Thread
 from typing import IO, TYPE_CHECKING, Any
@@ -75,8 +76,8 @@ class GlueRun:
             kill_group(process)
 
     def _run(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
         try:
+            self._folder.mkdir(parents=True, exist_ok=True)
             self._check_buckets()
             script, python_path = self._fetch_code()
             jvm = self._pool.take(parse_conf(self._record["Arguments"].get("--conf", "")))
@@ -86,6 +87,8 @@ class GlueRun:
         state, message = "FAILED", "the run broke off"
         try:
             state, message = self._execute(jvm, script, python_path)
+        except OSError as error:
+            message = f"LAUNCH ERROR | {error}"
         finally:
             if state == "SUCCEEDED":
                 self._pool.give_back(jvm)
@@ -179,12 +182,16 @@ class GlueRun:
 
 
 def _stamp(lines: IO[bytes], file: IO[bytes], clock: Callable[[], float]) -> None:
-    """Copies lines, each with the milliseconds since 1970 at which it came."""
+    """Copy lines, each with the milliseconds since 1970 at which it came.
+
+    Lines that the disk does not take are read all the same: a script whose output nobody reads would wait for ever.
+    """
     for line in lines:
         if file.closed:
             return
-        file.write(b"%d\t%s\n" % (int(clock() * 1000), line.rstrip(b"\r\n")))
-        file.flush()
+        with suppress(OSError):
+            file.write(b"%d\t%s\n" % (int(clock() * 1000), line.rstrip(b"\r\n")))
+            file.flush()
 
 
 def _result(status: int, outcome: Path) -> tuple[str, str]:

@@ -9,6 +9,8 @@ import argparse
 import json
 import os
 import secrets
+import select
+import signal
 import socket
 import subprocess
 import sys
@@ -22,7 +24,7 @@ from etltctl.local.interpreter import clean_environ, python_command
 
 USER = "etltctl"
 START_TIMEOUT_S = 15.0
-STOP_TIMEOUT_S = 10.0
+STOP_TIMEOUT_S = 5.0
 PAUSE_BETWEEN_STARTS_S = 0.2
 
 
@@ -35,7 +37,8 @@ class MongoProcess:
 
     def __init__(self, storage: Path) -> None:
         self._storage = storage
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # held for moments only: a stop must not wait for a start
+        self._hearing = threading.Lock()  # held by the one who waits for the address
         self._process: subprocess.Popen[bytes] | None = None
         self._uri = ""
         self._password = secrets.token_urlsafe(30)  # of this process's life, written nowhere
@@ -53,20 +56,34 @@ class MongoProcess:
             return is_new
 
     def uri(self) -> str:
-        """The server's `mongodb://` address with its user and password, as soon as it serves.
+        """Return the server's `mongodb://` address with its user and password, as soon as it serves.
 
-        Starts again until the timeout, because the server of a process that was just killed may still hold the
-        folder. Raises MongoStartError if no server is up after START_TIMEOUT_S seconds.
+        A process that ends at once is started again until the timeout, because the server of a process that was just
+        killed may still hold the folder.
+
+        Raises:
+            MongoStartError: no server is up after START_TIMEOUT_S seconds, or it was stopped meanwhile.
         """
         deadline = time.monotonic() + START_TIMEOUT_S
-        while True:
-            self.begin()
-            with self._lock:
-                if self._uri or self._hear_address():
-                    return self._uri
-            if time.monotonic() > deadline:
-                raise MongoStartError(f"the local MongoDB server did not start: {self._last_words()}")
-            time.sleep(PAUSE_BETWEEN_STARTS_S)
+        self.begin()
+        if not self._hearing.acquire(timeout=START_TIMEOUT_S):
+            raise MongoStartError(f"the local MongoDB server did not start within {START_TIMEOUT_S:.0f} s")
+        try:
+            while not (uri := self._hear_address(deadline)):
+                if time.monotonic() > deadline:
+                    raise MongoStartError(f"the local MongoDB server did not start: {self._last_words()}")
+                time.sleep(PAUSE_BETWEEN_STARTS_S)
+                self._begin_again()
+            return uri
+        finally:
+            self._hearing.release()
+
+    def _begin_again(self) -> None:
+        """Start the process again if it ended by itself; one that was stopped stays so."""
+        with self._lock:
+            if self._process is not None and self._process.poll() is not None:
+                self._uri = ""
+                self._process = self._spawn()
 
     def pid(self) -> int | None:
         """The process id while the server runs."""
@@ -83,22 +100,29 @@ class MongoProcess:
         try:
             process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        _close(process.stdout)
+            _kill(process)
 
-    def _hear_address(self) -> bool:
-        """Reads where the new process serves; False if it ended without a word."""
-        process = self._process
-        told = process.stdout.readline() if process and process.stdout else b""
-        if told:
+    def _hear_address(self, deadline: float) -> str:
+        """Return where the process serves; nothing if it ended without a word.
+
+        Raises:
+            MongoStartError: it said nothing until the deadline and was killed, or it was stopped.
+        """
+        with self._lock:
+            process, uri = self._process, self._uri
+        if uri:
+            return uri
+        if process is None:
+            raise MongoStartError("the local MongoDB server was stopped while it started")
+        told = _first_line(process, deadline)
+        if not told:
+            if process.poll() is None:
+                _kill(process)
+            return ""
+        with self._lock:
             port = json.loads(told)["port"]
             self._uri = f"mongodb://{USER}:{self._password}@127.0.0.1:{port}/?authSource=admin"
-        elif process:
-            _close(process.stdin)
-            _close(process.stdout)
-            process.wait()
-        return bool(told)
+            return self._uri
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         self._storage.mkdir(parents=True, exist_ok=True)
@@ -181,6 +205,26 @@ def _let_in_only(password: str, server: Any) -> None:
 def _knock(port: int) -> None:
     with suppress(OSError):
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
+
+
+def _first_line(process: subprocess.Popen[bytes], deadline: float) -> bytes:
+    """What the process writes first; nothing if it ends or the deadline comes before."""
+    told = b""
+    stdout: IO[bytes] = process.stdout  # type: ignore[assignment]
+    while not told.endswith(b"\n"):
+        ready, _, _ = select.select([stdout], [], [], max(deadline - time.monotonic(), 0))
+        part = os.read(stdout.fileno(), 1024) if ready else b""
+        if not part:
+            return b""
+        told += part
+    return told
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Ends the process and what it started, even one that is held by SIGSTOP."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _close(stream: IO[bytes] | None) -> None:

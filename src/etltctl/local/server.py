@@ -24,10 +24,11 @@ from werkzeug.wrappers import Request, Response
 
 from etltctl.errors import ConfigurationError
 from etltctl.local.application import Application
-from etltctl.local.control_plane import write_atomically
 from etltctl.local.faults import Faults
 from etltctl.local.keys import CHALLENGE, keep_keys
+from etltctl.local.processes import descendants, send
 from etltctl.local.signatures import RAW_HEADERS, read_credential
+from etltctl.local.state_files import damages, remove_leftovers, write_atomically
 from etltctl.local.state_folder import prepare_folder
 from etltctl.local.wire import AwsError
 
@@ -40,6 +41,7 @@ LEASE_LOOK_S = 0.2
 WELCOME_SITES = frozenset({"none", "same-origin"})
 NOT_FOR_PAGES = (("X-Content-Type-Options", "nosniff"), ("Cross-Origin-Resource-Policy", "same-origin"))
 CANNOT_START = 2
+CLOSE_LIMIT_S = 20.0
 
 log = getLogger("etltctl.local")
 
@@ -87,6 +89,8 @@ class Server:
         self.port: int = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.lifetime = Lifetime(kept)
+        self._state = state
+        self._told_damages = 0
         self._file = state / "server" / "endpoint.json"
         self._keys = keep_keys(state)
         self._application = Application(state, self.url, self._keys)
@@ -120,6 +124,9 @@ class Server:
         Thread(target=self._wsgi.serve_forever, args=(0.05,), daemon=True).start()
         self._describe()
         self.lifetime.ending.wait()
+        last_resort = Timer(CLOSE_LIMIT_S, _leave)
+        last_resort.daemon = True
+        last_resort.start()
         self._file.unlink(missing_ok=True)
         self._faults.replace([])
         self._wsgi.shutdown()
@@ -177,10 +184,17 @@ class Server:
             return _json({"message": str(error)}, 400)
         return _json(self._faults.told())
 
+    def _untold_damages(self) -> list[str]:
+        """What was set aside since this was last asked: every damage is reported by one command."""
+        every = [str(damage) for damage in damages(self._state)]
+        untold, self._told_damages = every[self._told_damages :], len(every)
+        return untold
+
     def _set_up(self, request: Request) -> Response:
         try:
             with self._setting_up:
-                return _json(self._application.set_up(request.get_json(force=True)))
+                answer = self._application.set_up(request.get_json(force=True))
+                return _json({**answer, "damages": self._untold_damages()})
         except (AwsError, OSError, ValueError) as error:
             return _json({"message": str(error)}, 400)
         except KeyError as error:
@@ -224,10 +238,16 @@ def main(argv: list[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return CANNOT_START
     _log_to(state / "server" / "server.log")
-    with (state / "server" / "serving").open("w") as claim:
+    with (state / "server" / "serving").open("a+") as claim:
         if not _claim(claim):
-            sys.stderr.write(f"another server is using {state}\n")
+            claim.seek(0)
+            sys.stderr.write(f"another server (pid {claim.read() or '?'}) is using {state}\n")
             return CANNOT_START
+        claim.truncate(0)
+        claim.write(str(os.getpid()))
+        claim.flush()
+        folders = ("", "server", "airbyte", "glue/runs", "athena")
+        remove_leftovers(*(state / folder for folder in folders))
         return _serve(state, asked)
 
 
@@ -239,13 +259,20 @@ def _serve(state: Path, asked: argparse.Namespace) -> int:
         return CANNOT_START
     try:
         server = Server(state, listener, asked.keep)
-    except (RuntimeError, ConfigurationError) as error:
+    except (RuntimeError, OSError, ConfigurationError) as error:
         sys.stderr.write(f"{error}\n")
         return CANNOT_START
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.lifetime.ending.set())
     server.serve()
     return 0
+
+
+def _leave() -> None:
+    """Ends this process and all it started, where closing them in good order takes too long."""
+    log.error("the server does not end within %.0f s: it and what it started are killed", CLOSE_LIMIT_S)
+    send(descendants(os.getpid()), signal.SIGKILL)
+    os._exit(1)
 
 
 def _claim(file: IO[str]) -> bool:

@@ -130,7 +130,10 @@ class SparkPool:
         scratch = self._folder / f"warm-{jvm.process.pid}"
         script = Path(__file__).with_name("warm_up.py")
         assign(process, jvm, script, [str(scratch)], outcome=scratch.with_suffix(".json"))
-        process.wait(WARM_UP_TIMEOUT_S)
+        try:
+            process.wait(WARM_UP_TIMEOUT_S)
+        finally:
+            kill_group(process)
         jvm.is_warm = True
 
     def _launch(self, needs: Needs) -> Jvm:

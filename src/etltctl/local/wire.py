@@ -36,7 +36,19 @@ def answer(operation: Operation, request: Request) -> Response:
         return _response(
             {"__type": error.code, "message": error.message, "Message": error.message}, error.status
         )
+    except ConnectionError:
+        raise  # the caller has gone
+    except OSError as error:
+        return unwritable(error)
     return _response(body, 200)
+
+
+def unwritable(error: OSError) -> Response:
+    """Return the answer to a call whose effect could not be kept, in words that all services' clients read."""
+    place = f": {error.filename}" if error.filename else ""
+    told = f"the embedded server cannot keep its state: {(error.strerror or str(error)).lower()}{place}"
+    body = {"__type": "InternalServiceException", "message": told, "Message": told, "detail": told}
+    return _response(body, 500)
 
 
 def operation_name(request: Request) -> str:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from etltctl.local.state_files import LateWrites, read_json, write_atomically
+
 KEPT_JOBS = 500
+FIRST_ID_AFTER_DAMAGE = (
+    1_000_000  # above every id of the lost history: a client must not take a new job for an old one
+)
 
 
 class Status(StrEnum):
@@ -78,18 +83,29 @@ class Jobs:
         self._jobs: dict[int, Job] = {}
         self._next_id = 1
         self._generations: dict[str, int] = {}
-        if file.is_file():
-            self._load(json.loads(file.read_text()))
+        self._late = LateWrites()
+        was_there = file.is_file()
+        kept = read_json(file, _parse)
+        if kept is not None:
+            self._load(*kept)
+        elif was_there:
+            self._next_id = FIRST_ID_AFTER_DAMAGE + int(clock()) % FIRST_ID_AFTER_DAMAGE
 
     def create(self, connection_id: str) -> Job:
-        """A pending job; raises AlreadyRunningError while another one of the connection has not ended."""
+        """Return a new, pending job.
+
+        Raises:
+            AlreadyRunningError: another job of the connection has not ended.
+            OSError: the job cannot be recorded, and so does not exist.
+        """
         with self._lock:
             if self._current(connection_id) is not None:
                 raise AlreadyRunningError(connection_id)
             now = self._clock()
             job = Job(self._next_id, connection_id, Status.PENDING, created=now, updated=now)
+            self._write({**self._jobs, job.id: job}, self._next_id + 1)
             self._next_id += 1
-            self._keep(job)
+            self._remember(job)
             return job
 
     def run(self, job_id: int) -> Job:
@@ -112,7 +128,7 @@ class Jobs:
         with self._lock:
             generation = max(self._generations.get(connection_id, 0), newest_written) + 1
             self._generations[connection_id] = generation
-            self._save()
+            self._write(self._jobs, self._next_id)
             return generation
 
     def find(self, job_id: int) -> Job | None:
@@ -139,32 +155,37 @@ class Jobs:
             job = self._jobs[job_id]
             if not job.status.is_final:
                 job = replace(job, updated=self._clock(), **changes)
-                self._keep(job)
+                self._remember(job)
+                self._late.write(self._file, self._text(self._jobs, self._next_id))
             return job
 
-    def _keep(self, job: Job) -> None:
+    def _remember(self, job: Job) -> None:
         self._jobs[job.id] = job
         while len(self._jobs) > KEPT_JOBS:
             del self._jobs[min(self._jobs)]
-        self._save()
 
-    def _save(self) -> None:
-        """Readers and a crash see the old file or the new one, never half of one."""
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        new = self._file.with_suffix(".new")
-        jobs = [asdict(job) for job in self._jobs.values()]
-        state = {"next_id": self._next_id, "generations": self._generations, "jobs": jobs}
-        new.write_text(json.dumps(state))
-        new.replace(self._file)
+    def flush(self) -> None:
+        """Write what the disk did not take before."""
+        self._late.flush()
 
-    def _load(self, state: dict[str, Any]) -> None:
-        self._next_id = state["next_id"]
-        self._generations = state["generations"]
-        jobs = [Job(**{**kept, "status": Status(kept["status"])}) for kept in state["jobs"]]
+    def _write(self, jobs: Mapping[int, Job], next_id: int) -> None:
+        write_atomically(self._file, self._text(jobs, next_id))
+
+    def _text(self, jobs: Mapping[int, Job], next_id: int) -> bytes:
+        kept = [asdict(job) for job in jobs.values()]
+        return json.dumps({"next_id": next_id, "generations": self._generations, "jobs": kept}).encode()
+
+    def _load(self, next_id: int, generations: dict[str, int], jobs: list[Job]) -> None:
+        self._next_id, self._generations = next_id, generations
         self._jobs = {job.id: job for job in jobs}
         for job in jobs:
             failure = "the embedded server ended while this sync ran"
             self.end(job.id, Status.FAILED, failure, "system_error")
+
+
+def _parse(state: Any) -> tuple[int, dict[str, int], list[Job]]:
+    jobs = [Job(**{**kept, "status": Status(kept["status"])}) for kept in state["jobs"]]
+    return int(state["next_id"]), {name: int(number) for name, number in state["generations"].items()}, jobs
 
 
 def java_instant(seconds: float) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from etltctl.local.state_files import read_json, write_atomically
+
 Record = dict[str, Any]
 KINDS = ("definitions", "sources", "destinations", "connections")
 
@@ -24,8 +26,7 @@ class MadeResources:
         self._clock = clock
         self._lock = threading.RLock()
         self._records: dict[str, dict[str, Record]] = {kind: {} for kind in KINDS}
-        if file.is_file():
-            self._records |= json.loads(file.read_text())
+        self._records |= read_json(file, _parse) or {}
 
     def all(self, kind: str) -> dict[str, Record]:
         """The records of one kind, oldest first, by id."""
@@ -41,28 +42,37 @@ class MadeResources:
         return self.put(kind, {**record, "id": str(uuid.uuid4()), "created": int(self._clock())})
 
     def put(self, kind: str, record: Record) -> Record:
-        """The record as it is from now on."""
+        """Keep the record as it is from now on; raises OSError if it cannot be kept, and then nothing changes."""
         with self._lock:
-            self._records[kind][record["id"]] = record
-            self._save()
+            self._save({**self._records, kind: {**self._records[kind], record["id"]: record}})
         return record
 
     def delete(self, kind: str, identifier: str) -> None:
         """Takes the record away, and with a source or destination the connections that use it."""
         with self._lock:
-            del self._records[kind][identifier]
-            users = self._records["connections"]
-            for user in [
-                user for user in users.values() if identifier in (user["sourceId"], user["destinationId"])
-            ]:
-                del users[user["id"]]
-            self._save()
+            left = {kind: dict(records) for kind, records in self._records.items()}
+            del left[kind][identifier]
+            users = left["connections"].values()
+            left["connections"] = {
+                user["id"]: user
+                for user in users
+                if identifier not in (user["sourceId"], user["destinationId"])
+            }
+            self._save(left)
 
-    def _save(self) -> None:
-        """Readers and a crash see the old file or the new one, never half of one."""
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        new = self._file.with_suffix(".new")
-        new.unlink(missing_ok=True)
-        new.touch(mode=0o600)
-        new.write_text(json.dumps(self._records))
-        new.replace(self._file)
+    def _save(self, records: dict[str, dict[str, Record]]) -> None:
+        write_atomically(self._file, json.dumps(records).encode())
+        self._records = records
+
+
+def _parse(content: Any) -> dict[str, dict[str, Record]]:
+    if not isinstance(content, dict):
+        raise TypeError("it is not an object")
+    records = {kind: dict(content[kind]) for kind in KINDS if kind in content}
+    for kept in records.values():
+        for identifier, record in kept.items():
+            if record["id"] != identifier:
+                raise ValueError(f"the record {identifier} says that it is {record['id']}")
+    for connection in records.get("connections", {}).values():
+        connection["sourceId"], connection["destinationId"]
+    return records

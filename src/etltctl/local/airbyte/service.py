@@ -95,6 +95,7 @@ class AirbyteService:
         """Cancels what runs and ends the sample database."""
         self._syncs.close()
         self._sources.close()
+        self._jobs.flush()
 
     def _make_source(self, connection: Connection, pause: Pause) -> Source:
         return self._sources.make(connection.source, pause)

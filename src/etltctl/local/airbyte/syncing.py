@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from etltctl.local.s3 import S3Directory
 
 STOP_TIMEOUT_S = 30.0
+CLOSE_TIMEOUT_S = 5.0  # for all syncs together: what does not end is recorded as failed by the next server
 LOG = logging.getLogger(__name__)
 
 MakeSource = Callable[[Connection, Pause], Source]
@@ -65,11 +67,13 @@ class Syncs:
             thread.join(STOP_TIMEOUT_S)
 
     def close(self) -> None:
-        """Cancels every sync."""
-        for _, cancellation in self._running.values():
+        """Cancels every sync; the caller ends what a sync that goes on still waits for."""
+        running = list(self._running.values())
+        for _, cancellation in running:
             cancellation.cancel()
-        for connection_id in list(self._running):
-            self.cancel(connection_id)
+        deadline = time.monotonic() + CLOSE_TIMEOUT_S
+        for thread, _ in running:
+            thread.join(max(deadline - time.monotonic(), 0))
 
     def _run(self, job: Job, connection: Connection, cancellation: Cancellation) -> None:
         """Whatever happens, the job ends: an error nobody foresaw is in the server's log."""

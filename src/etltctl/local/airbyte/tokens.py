@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from etltctl.local.state_files import read_json, write_atomically
+
 LIFETIME_S = 900
 
 
@@ -25,16 +27,19 @@ class Credentials:
 
 def keep_credentials(file: Path) -> Credentials:
     """The credentials in the file, which only its owner can read; made at the first call."""
-    if file.is_file():
-        return Credentials(**json.loads(file.read_text()))
+    kept = read_json(file, _parse)
+    if kept is not None:
+        return kept
     made = {"client_id": secrets.token_hex(16), "client_secret": secrets.token_urlsafe(32)}
-    file.parent.mkdir(parents=True, exist_ok=True)
-    new = file.with_suffix(".new")
-    new.unlink(missing_ok=True)
-    new.touch(mode=0o600)
-    new.write_text(json.dumps(made))
-    new.replace(file)
+    write_atomically(file, json.dumps(made).encode())
     return Credentials(**made)
+
+
+def _parse(content: Any) -> Credentials:
+    kept = Credentials(**content)
+    if not all(isinstance(part, str) and part for part in (kept.client_id, kept.client_secret)):
+        raise ValueError("client_id and client_secret are not both there")
+    return kept
 
 
 class Tokens:

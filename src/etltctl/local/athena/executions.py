@@ -22,6 +22,7 @@ from etltctl.local.athena.engine import Answer, run
 from etltctl.local.athena.records import LIVE, Record
 from etltctl.local.athena.tables import Catalog, Guard, Lake
 from etltctl.local.s3 import S3Directory
+from etltctl.local.state_files import LateWrites, read_json, write_atomically
 from etltctl.local.wire import AwsError, Operation
 
 AT_ONCE = 4
@@ -46,6 +47,7 @@ class AthenaService:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._directory, self._catalog, self._guard = directory, catalog, guard
         self._lock = RLock()
+        self._late = LateWrites()
         self._workers = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="athena")
         self._engines: dict[str, duckdb.DuckDBPyConnection] = {}
         self._records = {record.id: record for record in self._read_records()}
@@ -84,8 +86,9 @@ class AthenaService:
                 body.get("ExecutionParameters") or [],
                 caller=caller,
             )
+            # Not synced: a query that a loss of power takes can be asked again.
+            write_atomically(self._path(record), _content(record), sync=False)
             self._records[query_id] = record
-            self._keep(record)
         self._workers.submit(self._run, record)
         return {"QueryExecutionId": query_id}
 
@@ -124,6 +127,7 @@ class AthenaService:
                 self._end(record, "CANCELLED", "Query was cancelled by the user")
                 if engine := self._engines.get(record.id):
                     engine.interrupt()
+        self._late.flush()
         return {}
 
     def results(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -245,18 +249,17 @@ class AthenaService:
                 self._keep(record)
 
     def _keep(self, record: Record) -> None:
-        path = self._folder / f"{record.id}.json"
-        written = path.with_suffix(".new")
-        written.write_text(json.dumps(asdict(record)))
-        written.replace(path)
+        self._late.write(self._path(record), _content(record), sync=False)
+
+    def _path(self, record: Record) -> Path:
+        return self._folder / f"{record.id}.json"
 
     def _read_records(self) -> list[Record]:
         records = []
         for path in self._folder.glob("*.json"):
-            try:
-                record = Record(**json.loads(path.read_text()))
-            except (OSError, ValueError, TypeError):
-                continue  # half written by a server that was killed
+            record = read_json(path, _parse)
+            if record is None:
+                continue
             if record.state in LIVE:
                 record.state, record.reason = (
                     "FAILED",
@@ -264,6 +267,17 @@ class AthenaService:
                 )
             records.append(record)
         return records
+
+
+def _parse(content: Any) -> Record:
+    record = Record(**content)
+    if not all(isinstance(part, str) for part in (record.id, record.sql, record.state, record.token)):
+        raise ValueError("its id, SQL, state and token are not all text")
+    return record
+
+
+def _content(record: Record) -> bytes:
+    return json.dumps(asdict(record)).encode()
 
 
 def _csv_cell(value: str | None) -> str:

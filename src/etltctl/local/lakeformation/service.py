@@ -185,20 +185,21 @@ class LakeFormationService:
         if changes == self._seen:
             return
         there: dict[str, str] = {}
+        is_lost, self._records.lost = self._records.lost, False
         for database in self.catalog.get_databases():
             described = self.catalog.get_database(database) or {}
             there[key("DATABASE", database)] = str(described.get("CreateTime", ""))
-            is_open = open_by_default(described.get("CreateTableDefaultPermissions"))
+            is_open = not is_lost and open_by_default(described.get("CreateTableDefaultPermissions"))
             for table in self.catalog.get_tables(database):
                 target = key("TABLE", database, table["Name"])
                 there[target] = str(table.get("CreateTime", ""))
                 self._welcome(target, there[target], is_open=is_open)
             default = self._records.settings.get("CreateDatabaseDefaultPermissions")
             target = key("DATABASE", database)
-            self._welcome(target, there[target], is_open=open_by_default(default))
+            self._welcome(target, there[target], is_open=not is_lost and open_by_default(default))
         for target in set(self._records.known) - set(there):
             self._forget(target)
-        if self._records.known != there:
+        if is_lost or self._records.known != there:
             self._records.known = there
             self.store.keep()
         self._seen = changes

@@ -8,7 +8,8 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from etltctl.local.control_plane import ACCOUNT, write_atomically
+from etltctl.local.control_plane import ACCOUNT
+from etltctl.local.state_files import LateWrites, read_json
 
 EVERYBODY = "IAM_ALLOWED_PRINCIPALS"
 OWNER = f"arn:aws:iam::{ACCOUNT}:user/etltctl"  # whoever uses this machine: made everything, administers everything
@@ -33,7 +34,8 @@ class Records:
     """The records by kind. Keys of resources are JSON lists (`resources.key_of`); grants are kept as granted.
 
     `known` are the databases and tables seen in the catalog, with the time each was made: one made anew has lost its
-    grants, tags and filters.
+    grants, tags and filters. `lost` says that the records before were damaged: then nothing that is in the catalog
+    gets the default permissions, because what was closed must not stand open.
     """
 
     settings: dict[str, Any] = field(default_factory=_first_settings)
@@ -44,6 +46,7 @@ class Records:
     grants: dict[str, dict[str, dict[str, list[str]]]] = field(default_factory=dict)
     opt_ins: list[list[str]] = field(default_factory=list)
     known: dict[str, str] = field(default_factory=dict)
+    lost: bool = False
 
     @property
     def admins(self) -> set[str]:
@@ -56,15 +59,42 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._late = LateWrites()
         self.lock = RLock()
         self.records = self._read()
 
     def keep(self) -> None:
-        """Writes the records."""
-        write_atomically(self._path, json.dumps(asdict(self.records)).encode())
+        """Write the records.
+
+        Raises:
+            OSError: the disk does not take them now; they are in force, and written as soon as it does.
+        """
+        self._late.write_now(self._path, json.dumps(asdict(self.records)).encode())
 
     def _read(self) -> Records:
-        if not self._path.exists():
-            return Records()
-        told = json.loads(self._path.read_text())
-        return Records(**{item.name: told[item.name] for item in fields(Records) if item.name in told})
+        was_there = self._path.exists()
+        kept = read_json(self._path, _parse)
+        if kept is None and was_there:
+            kept = _closed()
+            self._late.write(self._path, json.dumps(asdict(kept)).encode())
+        return kept or Records()
+
+
+def _parse(content: Any) -> Records:
+    if not isinstance(content, dict):
+        raise TypeError("it is not an object")
+    first = asdict(Records())
+    told = {item.name: content[item.name] for item in fields(Records) if item.name in content}
+    for name, value in told.items():
+        if type(value) is not type(first[name]):
+            raise ValueError(f"{name} is not a {type(first[name]).__name__}")
+    records = Records(**told)
+    records.admins  # noqa: B018  administrators that cannot be read would stop every question
+    return records
+
+
+def _closed() -> Records:
+    """Records by which nobody but the owner sees a table: what the lost ones had closed must not stand open."""
+    records = Records(lost=True)
+    records.settings |= {"CreateDatabaseDefaultPermissions": [], "CreateTableDefaultPermissions": []}
+    return records

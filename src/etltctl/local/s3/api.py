@@ -49,6 +49,12 @@ class S3Api:
         except AwsError as error:
             body = error_xml(error.code, error.message, request.path)
             response = Response(body, error.status, content_type="application/xml")
+        except ConnectionError:
+            raise  # the caller has gone
+        except OSError as error:
+            told = f"the object cannot be kept: {(error.strerror or str(error)).lower()}"
+            body = error_xml("InternalError", told, request.path)
+            response = Response(body, 500, content_type="application/xml")
         return response(environ, start_response)
 
     def _answer(self, request: Request, bucket: str, key: str) -> Response:

@@ -1,0 +1,43 @@
+"""Processes of this machine: what one has started, and how they are ended for certain."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+POLL_S = 0.05
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the ids of all processes below this one, where the system shows them (Linux does)."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError, ValueError, IndexError):
+            # The name in brackets may hold anything; the parent is the second field after it.
+            parent = int(entry.read_text(errors="replace").rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(entry.parent.name))
+    below = list(children.get(pid, ()))
+    for child in below:
+        below += children.get(child, ())
+    return below
+
+
+def send(pids: Iterable[int], number: signal.Signals) -> None:
+    """Send the signal to each of them that is still there."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def wait_until(is_so: Callable[[], bool], within: float) -> bool:
+    """Return whether it became so within so many seconds."""
+    deadline = time.monotonic() + within
+    while not is_so():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_S)
+    return True
