@@ -145,13 +145,12 @@ class GlueRun:
         return script, [str(code), *(str(file) for file in files if file.suffix in ARCHIVES)]
 
     def _fetch(self, place: str, folder: Path) -> Path:
-        if place.startswith("s3://"):
-            bucket, _, key = place.removeprefix("s3://").partition("/")
-            self._directory.head_object(bucket, key)
-            source = self._directory.path(bucket, key)
-        else:
-            source = Path(place)
-        return Path(shutil.copy(source, folder))
+        """Copy a file from S3, the one place that Glue reads code from too."""
+        if not place.startswith("s3://"):
+            raise AwsError("InvalidInputException", f"{place} is not a location on S3 (s3://bucket/key)")
+        bucket, _, key = place.removeprefix("s3://").partition("/")
+        self._directory.head_object(bucket, key)
+        return Path(shutil.copy(self._directory.path(bucket, key), folder))
 
     def _argv(self) -> list[str]:
         named = {"--JOB_NAME": self._record["JobName"], "--JOB_RUN_ID": self._record["Id"]}
