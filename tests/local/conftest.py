@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 from served import Served, serve
+from werkzeug.serving import make_server
 
 from etltctl.aws import Aws
+from etltctl.local.s3 import S3Api, S3Directory
 
 
 @pytest.fixture(scope="module")
@@ -39,3 +45,27 @@ def aws(server: Served, monkeypatch: pytest.MonkeyPatch, boto_session: boto3.Ses
     made = Aws(region="us-east-1")
     made.__dict__["_session"] = boto_session
     return made
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> S3Directory:
+    """The embedded S3's folder with one bucket, `lake`."""
+    made = S3Directory(tmp_path / "s3", tmp_path / "s3-meta")
+    made.create_bucket("lake")
+    return made
+
+
+@pytest.fixture
+def s3(directory: S3Directory) -> Iterator[Any]:
+    """Unmodified boto3, pointed at that folder over HTTP."""
+    server = make_server("127.0.0.1", 0, S3Api(directory), threaded=True)
+    Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    yield boto3.client(
+        "s3",
+        endpoint_url=f"http://127.0.0.1:{server.server_port}",
+        region_name="us-east-1",
+        aws_access_key_id="a",
+        aws_secret_access_key="b",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+    server.shutdown()

@@ -16,7 +16,11 @@ SIZE_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 def _bucket_url(text: str) -> str:
     if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/\S*)?", text):
         raise ValueError(f"must be an S3 location like s3://bucket/prefix, got {text!r}")
-    return text.rstrip("/")
+    location = text.rstrip("/")
+    # S3 takes such keys as they are; Spark, Hadoop and folders change them to other keys.
+    if {"", ".", ".."} & set(location.removeprefix("s3://").split("/")):
+        raise ValueError(f"must not have a part that is empty, `.` or `..`, got {text!r}")
+    return location
 
 
 def _folder_url(text: str) -> str:

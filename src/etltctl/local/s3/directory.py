@@ -1,23 +1,30 @@
-"""Buckets as folders and objects as files; what a file cannot hold (metadata, ETag) lies in a folder beside."""
+"""Buckets as folders and objects as files; facts that a file cannot hold are in a second folder."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
+import stat as file_mode
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from typing import IO
 
+from etltctl.local.s3.errors import no_such_key, shape_of_a_folder, unmet_condition
+from etltctl.local.s3.kept import OCTETS, Description, Kept, KeptFacts
+from etltctl.local.s3.keys import locate
+from etltctl.local.s3.tree import keys_below
 from etltctl.local.wire import AwsError
 
 COPY_BYTES = 1 << 20
+EMPTY_MD5 = hashlib.md5(b"", usedforsecurity=False).hexdigest()
+CREATED = "-created"  # no sub-resource of S3 has such a name
+TRIES = 5  # of making a file in a folder that others empty and remove at the same time
 
 
 @dataclass(frozen=True)
@@ -28,33 +35,32 @@ class ObjectInfo:
     size: int
     etag: str
     last_modified: datetime
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    content_type: str = "binary/octet-stream"
+    description: Description = field(default_factory=Description)
 
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """The user metadata by name, without the prefix of its headers."""
+        return self.description.metadata
 
-@dataclass(frozen=True)
-class _Kept:
-    """What is kept beside a file, valid while the file is the one it was written for."""
-
-    etag: str
-    size: int
-    mtime_ns: int
-    metadata: Mapping[str, str]
-    content_type: str
+    @property
+    def content_type(self) -> str:
+        """The media type that the writer gave."""
+        return self.description.content_type
 
 
 class S3Directory:
     """S3 in a folder. Errors are AwsError with S3's own codes.
 
-    A file that somebody else wrote into the folder is an object as well. A key cannot be an object and a folder of
-    objects at once, which real S3 allows.
+    A file that another program wrote into the folder is an object as well; a symbolic link is not. A key cannot be
+    an object and a folder of objects at once, which real S3 allows.
     """
 
     def __init__(self, root: Path, meta_root: Path) -> None:
         self._root = root.resolve()
         self._meta = meta_root.resolve()
         self._scratch = self._meta / ".scratch"
-        self._conditional = Lock()
+        self._kept = KeptFacts(self._meta, self._scratch)
+        self._changing = Lock()
         shutil.rmtree(self._scratch, ignore_errors=True)
         for folder in (self._root, self._scratch):
             folder.mkdir(parents=True, exist_ok=True)
@@ -62,44 +68,45 @@ class S3Directory:
     # buckets
 
     def create_bucket(self, bucket: str) -> None:
-        """Makes the bucket unless it is there."""
+        """Make the bucket unless it exists."""
         self.path(bucket).mkdir(exist_ok=True)
+        created = self.configuration_file(bucket, CREATED)
+        if not created.exists():
+            created.parent.mkdir(parents=True, exist_ok=True)
+            created.touch()
 
     def delete_bucket(self, bucket: str) -> None:
-        """Removes an empty bucket."""
-        if self.list_objects(bucket):
-            raise AwsError("BucketNotEmpty", "The bucket you tried to delete is not empty", 409)
-        shutil.rmtree(self.path(bucket))
-        shutil.rmtree(self.configuration_file(bucket, ""), ignore_errors=True)
+        """Remove an empty bucket."""
+        with self._changing:
+            if next(self.list_keys(bucket), None) is not None:
+                raise AwsError("BucketNotEmpty", "The bucket you tried to delete is not empty", 409)
+            shutil.rmtree(self.path(bucket), ignore_errors=True)
+            shutil.rmtree(self.configuration_file(bucket, ""), ignore_errors=True)
 
     def buckets(self) -> list[str]:
-        """Every bucket, sorted."""
-        return sorted(entry.name for entry in self._root.iterdir() if entry.is_dir())
+        """Return the names of all buckets, sorted."""
+        with os.scandir(self._root) as entries:
+            return sorted(e.name for e in entries if e.is_dir(follow_symlinks=False) and e.name[0] != ".")
 
     def has_bucket(self, bucket: str) -> bool:
-        """Whether the bucket exists."""
+        """Return whether the bucket exists."""
         return self.path(bucket).is_dir()
 
+    def created(self, bucket: str) -> datetime:
+        """Return when the bucket was made; of a folder that another program made, when it last changed."""
+        file = self.configuration_file(bucket, CREATED)
+        return datetime.fromtimestamp((file if file.exists() else self.path(bucket)).stat().st_mtime, UTC)
+
     def configuration_file(self, bucket: str, name: str) -> Path:
-        """Where a configuration of the bucket is kept."""
+        """Return where a configuration of the bucket is kept."""
         self.path(bucket)  # refuses a name that leads elsewhere
         return self._meta / ".configurations" / bucket / name
 
     # objects
 
     def path(self, bucket: str, key: str = "") -> Path:
-        """Where the object lies on disk; refuses a name that would lead out of the bucket."""
-        parts = key.split("/")
-        if (
-            not bucket
-            or "/" in bucket
-            or bucket.startswith(".")
-            or ".." in parts
-            or "." in parts
-            or "\0" in key
-        ):
-            raise AwsError("InvalidArgument", f"the embedded S3 cannot keep s3://{bucket}/{key}")
-        return self._root / bucket / key
+        """Return the file of the object; a key that would lead out of the bucket is refused (see `locate`)."""
+        return locate(self._root, bucket, key)
 
     def put_object(
         self,
@@ -108,20 +115,19 @@ class S3Directory:
         body: bytes,
         *,
         metadata: Mapping[str, str] | None = None,
-        content_type: str = "binary/octet-stream",
+        content_type: str = OCTETS,
         if_none_match: bool = False,
     ) -> ObjectInfo:
-        """Writes the object at once and whole; `if_none_match` refuses to replace one."""
+        """Write the object at once and whole; `if_none_match` refuses to replace one."""
+        description = Description(content_type, metadata or {})
         with self.scratch_file() as (path, stream):
             stream.write(body)
             stream.close()
-            return self.adopt_file(
-                bucket, key, path, metadata=metadata, content_type=content_type, if_none_match=if_none_match
-            )
+            return self.adopt_file(bucket, key, path, description=description, if_none_match=if_none_match)
 
     @contextmanager
     def scratch_file(self) -> Iterator[tuple[Path, IO[bytes]]]:
-        """A file on the lake's own disk to write a body to before it becomes an object."""
+        """Open a file on the lake's own disk for a body that is to become an object."""
         descriptor, name = tempfile.mkstemp(dir=self._scratch)
         path = Path(name)
         try:
@@ -137,157 +143,190 @@ class S3Directory:
         written: Path,
         *,
         etag: str = "",
-        metadata: Mapping[str, str] | None = None,
-        content_type: str = "binary/octet-stream",
+        description: Description | None = None,
         if_none_match: bool = False,
         if_match: str = "",
     ) -> ObjectInfo:
-        """Makes the written file the object, in one rename; `etag` is its MD5 unless given.
+        """Make the written file the object, in one rename.
 
-        `if_none_match` refuses to replace an object, `if_match` to replace any but the one with this ETag.
+        Args:
+            bucket: an existing bucket.
+            key: the key; one that ends with `/` makes a folder and takes no bytes.
+            written: a file of `scratch_file`.
+            etag: the ETag without quotes; the MD5 of the file if empty.
+            description: what the writer says about the object.
+            if_none_match: refuse to replace an object.
+            if_match: replace only an object that has this ETag.
+
+        Raises:
+            AwsError: the key cannot be kept, or a condition does not hold.
         """
         self._check_bucket(bucket)
         target = self.path(bucket, key)
-        if key.endswith("/"):
-            return self._make_folder(key, target)
         etag = etag or file_md5(written)
-        with self._conditional:
+        described = description or Description()
+        with self._changing:
             if if_match and self.head_object(bucket, key).etag != if_match:
-                raise AwsError(
-                    "PreconditionFailed", "At least one of the pre-conditions you specified did not hold", 412
-                )
-            if if_none_match and target.is_file():
-                raise AwsError(
-                    "PreconditionFailed", "At least one of the pre-conditions you specified did not hold", 412
-                )
-            try:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                written.chmod(0o644)
-                stat = written.stat()
-                self._keep(
-                    bucket, key, _Kept(etag, stat.st_size, stat.st_mtime_ns, metadata or {}, content_type)
-                )
-                written.rename(target)
-            except (NotADirectoryError, IsADirectoryError, FileExistsError) as error:
-                raise AwsError(
-                    "InvalidArgument",
-                    f"the embedded S3 cannot hold {key} beside a key below or above it",
-                    409,
-                ) from error
+                raise unmet_condition()
+            if if_none_match and self._is_there(bucket, key):
+                raise unmet_condition()
+            with shape_of_a_folder(key):
+                if key.endswith("/"):
+                    self._mark_folder(bucket, key, target, written.stat().st_size, described)
+                else:
+                    self._rename(bucket, key, written, target, etag, described)
         return self.head_object(bucket, key)
 
+    def describe_again(self, bucket: str, key: str, change: Callable[[Description], Description]) -> None:
+        """Change what is kept about an object and leave its bytes and its ETag."""
+        with self._changing:
+            info = self.head_object(bucket, key)
+            stat = self.path(bucket, key).stat()
+            about = stat.st_ino if key.endswith("/") else stat.st_mtime_ns
+            self._keep(bucket, key, info.etag, info.size, about, change(info.description))
+
+    def open_object(self, bucket: str, key: str) -> tuple[IO[bytes], ObjectInfo]:
+        """Open the object and describe exactly the bytes that are open, even if it is replaced meanwhile."""
+        info = self.head_object(bucket, key)
+        if key.endswith("/"):
+            return Path(os.devnull).open("rb"), info
+        try:
+            stream = self.path(bucket, key).open("rb")
+        except FileNotFoundError as error:
+            raise no_such_key() from error
+        return stream, self._info(bucket, key, os.fstat(stream.fileno()))
+
     def get_object(self, bucket: str, key: str, start: int | None = None, stop: int | None = None) -> bytes:
-        """The object's bytes from `start` up to, not including, `stop`."""
-        self.head_object(bucket, key)
-        with self.path(bucket, key).open("rb") as stream:
+        """Return the object's bytes from `start` up to, not including, `stop`."""
+        with self.open_object(bucket, key)[0] as stream:
             stream.seek(start or 0)
             return stream.read(-1 if stop is None else max(stop - (start or 0), 0))
 
     def head_object(self, bucket: str, key: str) -> ObjectInfo:
-        """The object without its bytes; raises AwsError NoSuchKey."""
+        """Return the object without its bytes; raises AwsError NoSuchKey."""
         self._check_bucket(bucket)
         path = self.path(bucket, key)
-        if not path.is_file():
-            raise AwsError("NoSuchKey", "The specified key does not exist.", 404)
-        return self._info(bucket, key, path)
+        try:
+            stat = path.stat()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise no_such_key() from error
+        if key.endswith("/") and self._kept.has_marker(bucket, key, path):
+            return self._folder_info(bucket, key, stat)
+        if key.endswith("/") or not file_mode.S_ISREG(stat.st_mode):
+            raise no_such_key()
+        return self._info(bucket, key, stat)
 
     def list_objects(self, bucket: str, prefix: str = "") -> list[ObjectInfo]:
-        """Every object whose key begins with the prefix, sorted by key."""
+        """Return every object whose key begins with the prefix, sorted by key."""
         return self.look_at(bucket, self.list_keys(bucket, prefix))
 
     def look_at(self, bucket: str, keys: Iterable[str]) -> list[ObjectInfo]:
-        """These objects, without those that are gone since they were listed."""
-        found = []
+        """Return these objects, without those that were deleted since they were listed."""
+        objects = []
         for key in keys:
-            with suppress(FileNotFoundError):
-                found.append(self._info(bucket, key, self.path(bucket, key)))
-        return found
+            with suppress(AwsError):
+                objects.append(self.head_object(bucket, key))
+        return objects
 
     def list_keys(self, bucket: str, prefix: str = "", after: str = "") -> Iterator[str]:
-        """The key of every object that begins with the prefix, in order, from the first beyond `after` on."""
+        """Iterate over the keys that begin with the prefix, in order, from the first beyond `after` on."""
         self._check_bucket(bucket)
         below = prefix.rpartition("/")[0]
-        folder = self.path(bucket, below) if below else self.path(bucket)
-        return (key for key in _keys(folder, f"{below}/" if below else "", after) if key.startswith(prefix))
+        try:
+            folder = self.path(bucket, below)
+        except AwsError:  # no object can have such a key, so none is listed
+            return iter(())
+
+        def is_marker(key: str, folder: Path) -> bool:
+            return self._kept.has_marker(bucket, key, folder)
+
+        keys = keys_below(folder, f"{below}/" if below else "", after, is_marker)
+        return (key for key in keys if key.startswith(prefix))
 
     def delete_object(self, bucket: str, key: str, *, if_match: str = "") -> None:
-        """Removes the object, only with this ETag if one is given; one that is not there is no error.
+        """Remove the object, and the folders that this leaves empty; a missing object is no error.
 
-        Folders left empty go too.
+        Args:
+            bucket: an existing bucket.
+            key: the key.
+            if_match: remove only an object that has this ETag.
         """
         self._check_bucket(bucket)
-        if not if_match:
-            self._delete(bucket, key)
-            return
-        with self._conditional:
-            if self.path(bucket, key).is_file() and self.head_object(bucket, key).etag != if_match:
-                raise AwsError(
-                    "PreconditionFailed", "At least one of the pre-conditions you specified did not hold", 412
-                )
-            self._delete(bucket, key)
-
-    def _delete(self, bucket: str, key: str) -> None:
         path = self.path(bucket, key)
-        with suppress(FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError):
-            path.unlink()
-        self._meta_path(bucket, key).unlink(missing_ok=True)
-        for folder in path.parents:
-            if folder == self.path(bucket):
+        with self._changing:
+            if if_match and self._is_there(bucket, key) and self.head_object(bucket, key).etag != if_match:
+                raise unmet_condition()
+            if not key.endswith("/"):
+                with suppress(FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError):
+                    path.unlink()
+            self._kept.drop(bucket, key)
+            self._remove_empty(bucket, path if key.endswith("/") else path.parent)
+
+    def _remove_empty(self, bucket: str, folder: Path) -> None:
+        top = self.path(bucket)
+        while folder != top and folder.is_relative_to(top):
+            key = folder.relative_to(top).as_posix() + "/"
+            if self._kept.has_marker(bucket, key, folder):
                 return
             try:
                 folder.rmdir()
             except OSError:
                 return
+            folder = folder.parent
 
     def _check_bucket(self, bucket: str) -> None:
         if not self.has_bucket(bucket):
             raise AwsError("NoSuchBucket", "The specified bucket does not exist", 404)
 
-    def _make_folder(self, key: str, target: Path) -> ObjectInfo:
-        target.mkdir(parents=True, exist_ok=True)
-        return ObjectInfo(key, 0, hashlib.md5(b"", usedforsecurity=False).hexdigest(), datetime.now(UTC))
+    def _is_there(self, bucket: str, key: str) -> bool:
+        try:
+            self.head_object(bucket, key)
+        except AwsError:
+            return False
+        return True
 
-    def _info(self, bucket: str, key: str, path: Path) -> ObjectInfo:
-        stat = path.stat()
+    def _mark_folder(self, bucket: str, key: str, target: Path, size: int, described: Description) -> None:
+        if size:
+            message = f"the embedded S3 keeps {key} as a folder, which holds no bytes; nothing was changed"
+            raise AwsError("InvalidArgument", message)
+        target.mkdir(parents=True, exist_ok=True)
+        self._keep(bucket, key, EMPTY_MD5, 0, target.stat().st_ino, described)
+
+    def _rename(
+        self, bucket: str, key: str, written: Path, target: Path, etag: str, described: Description
+    ) -> None:
+        written.chmod(0o644)
+        stat = written.stat()
+        for left in reversed(range(TRIES)):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if target.is_dir():
+                raise IsADirectoryError(target)
+            self._keep(bucket, key, etag, stat.st_size, stat.st_mtime_ns, described)
+            try:
+                written.rename(target)
+                return
+            except FileNotFoundError:  # a job removed the folder between the two calls
+                if not left:
+                    raise
+
+    def _keep(self, bucket: str, key: str, etag: str, size: int, about: int, described: Description) -> None:
+        self._kept.keep(bucket, key, Kept(etag, size, about, **vars(described)))
+
+    def _info(self, bucket: str, key: str, stat: os.stat_result) -> ObjectInfo:
         modified = datetime.fromtimestamp(stat.st_mtime, UTC)
-        kept = self._kept(bucket, key)
-        if kept is not None and (kept.size, kept.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
-            return ObjectInfo(key, stat.st_size, kept.etag, modified, kept.metadata, kept.content_type)
+        kept = self._kept.find(bucket, key)
+        if kept is not None and kept.is_about(stat):
+            return ObjectInfo(key, stat.st_size, kept.etag, modified, kept.description)
         return ObjectInfo(key, stat.st_size, f"{stat.st_mtime_ns:016x}{stat.st_size:016x}", modified)
 
-    def _meta_path(self, bucket: str, key: str) -> Path:
-        return self._meta / bucket / f"{key}.json"
-
-    def _kept(self, bucket: str, key: str) -> _Kept | None:
-        try:
-            return _Kept(**json.loads(self._meta_path(bucket, key).read_text()))
-        except (OSError, ValueError, TypeError):
-            return None
-
-    def _keep(self, bucket: str, key: str, kept: _Kept) -> None:
-        path = self._meta_path(bucket, key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(kept)))
-
-
-def _keys(folder: Path, below: str, after: str) -> Iterator[str]:
-    """The keys of the files in the folder, in the order of S3; folders that lie before `after` are not opened."""
-    try:
-        with os.scandir(folder) as entries:
-            found = sorted(((e.name + "/" if e.is_dir() else e.name) for e in entries), key=str.encode)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for name in found:
-        key = below + name
-        if not name.endswith("/"):
-            if key > after:
-                yield key
-        elif key > after or after.startswith(key):
-            yield from _keys(folder / name, key, after)
+    def _folder_info(self, bucket: str, key: str, stat: os.stat_result) -> ObjectInfo:
+        kept = self._kept.find(bucket, key)
+        modified = datetime.fromtimestamp(stat.st_mtime, UTC)
+        return ObjectInfo(key, 0, EMPTY_MD5, modified, kept.description if kept else Description())
 
 
 def file_md5(path: Path) -> str:
-    """The MD5 of the file in hexadecimal, which is what S3 calls the ETag of a simple object."""
+    """Return the MD5 of the file in hexadecimal, which is what S3 calls the ETag of a simple object."""
     digest = hashlib.md5(usedforsecurity=False)
     with path.open("rb") as stream:
         while chunk := stream.read(COPY_BYTES):

@@ -8,12 +8,19 @@ from datetime import datetime
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
+from werkzeug.wrappers import Response
+
+from etltctl.local.s3.call import CONTROL
 from etltctl.local.s3.directory import ObjectInfo
+from etltctl.local.s3.errors import invalid_argument
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 PAGE_KEYS = 1000
+ACCOUNT_NUMBER = 123456789012
 
 Node = str | Sequence[tuple[str, "Node"]]
+# The canonical user ID of the one account; S3's are 64 hexadecimal digits too.
+OWNER: Node = [("ID", f"{ACCOUNT_NUMBER:064x}"), ("DisplayName", "etltctl")]
 
 
 @dataclass(frozen=True)
@@ -49,72 +56,98 @@ def page(keys: Iterable[str], *, prefix: str, delimiter: str, after: str, limit:
 
 
 def listing_xml(
-    bucket: str, asked: Mapping[str, str], listed: Page, objects: Sequence[ObjectInfo], limit: int
+    bucket: str, query: Mapping[str, str], listed: Page, objects: Sequence[ObjectInfo], limit: int
 ) -> str:
-    """The answer to ListObjectsV2, or to the first version of it."""
-    is_v2 = asked.get("list-type") == "2"
-    coded = asked.get("encoding-type") == "url"
+    """Return the answer to ListObjectsV2, or to the first version of it."""
+    is_v2 = "list-type" in query
+    coded = query.get("encoding-type") == "url"
 
     def name(key: str) -> str:
         return quote(key, safe="/") if coded else key
 
+    with_owner = not is_v2 or query.get("fetch-owner") == "true"
     nodes: list[tuple[str, Node]] = [
         ("Name", bucket),
-        ("Prefix", name(asked.get("prefix", ""))),
+        ("Prefix", name(query.get("prefix", ""))),
         ("MaxKeys", str(limit)),
         ("IsTruncated", "true" if listed.next_after else "false"),
     ]
     if coded:
         nodes.append(("EncodingType", "url"))
-    if delimiter := asked.get("delimiter"):
+    if delimiter := query.get("delimiter"):
         nodes.append(("Delimiter", name(delimiter)))
     if is_v2:
-        nodes.append(("KeyCount", str(len(objects) + len(listed.folders))))
-    if listed.next_after:
-        nodes.append(
-            ("NextContinuationToken" if is_v2 else "NextMarker", _token(listed.next_after, is_v2, name))
-        )
-    nodes += [("Contents", _contents(info, name(info.key))) for info in objects]
+        nodes += _position_v2(query, listed, len(objects) + len(listed.folders), name)
+    else:
+        nodes.append(("Marker", name(query.get("marker", ""))))
+        if listed.next_after and query.get("delimiter"):
+            nodes.append(("NextMarker", name(listed.next_after)))
+    nodes += [("Contents", _contents(info, name(info.key), with_owner)) for info in objects]
     nodes += [("CommonPrefixes", [("Prefix", name(folder))]) for folder in listed.folders]
     return xml("ListBucketResult", nodes)
 
 
+def _position_v2(
+    query: Mapping[str, str], listed: Page, count: int, name: Callable[[str], str]
+) -> list[tuple[str, Node]]:
+    """Where this page is: what the request said is repeated, as S3 does."""
+    nodes: list[tuple[str, Node]] = [("KeyCount", str(count))]
+    if token := query.get("continuation-token"):
+        nodes.append(("ContinuationToken", token))
+    if start := query.get("start-after"):
+        nodes.append(("StartAfter", name(start)))
+    if listed.next_after:
+        nodes.append(("NextContinuationToken", listed.next_after.encode().hex()))
+    return nodes
+
+
 def token_to_key(token: str) -> str:
-    """The key a continuation token stands for; raises ValueError if it is not one of ours."""
-    return bytes.fromhex(token).decode()
+    """Return the key that a continuation token stands for.
+
+    Raises:
+        AwsError: `InvalidArgument` if no listing gave out this token.
+    """
+    try:
+        return bytes.fromhex(token).decode()
+    except ValueError as error:
+        raise invalid_argument("The continuation token provided is incorrect") from error
 
 
 def timestamp(when: datetime) -> str:
-    """A time as S3 writes it in XML."""
+    """Return a time as S3 writes it in XML."""
     return when.strftime("%Y-%m-%dT%H:%M:%S.") + f"{when.microsecond // 1000:03d}Z"
 
 
-def xml(root: str, nodes: Sequence[tuple[str, Node]]) -> str:
-    """A small XML document in S3's namespace."""
+def xml(root: str, nodes: Node) -> str:
+    """Return a small XML document in S3's namespace."""
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<{root} xmlns="{NAMESPACE}">{_inner(nodes)}</{root}>'
 
 
-def error_xml(code: str, message: str, resource: str) -> str:
-    """An error; S3 gives these no namespace, and clients expect none."""
-    nodes = [("Code", code), ("Message", message), ("Resource", resource)]
+def xml_response(text: str) -> Response:
+    """Return the document as an answer."""
+    return Response(text, content_type="application/xml")
+
+
+def error_xml(code: str, message: str, resource: str, request_id: str) -> str:
+    """Return an error; S3 gives these no namespace, and clients expect none."""
+    texts = {"Code": code, "Message": message, "Resource": resource, "RequestId": request_id}
+    # XML has no way at all to write most control characters, and an error must be readable.
+    nodes = [(name, CONTROL.sub("\ufffd", text)) for name, text in texts.items()]
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{_inner(nodes)}</Error>'
 
 
-def _inner(nodes: Sequence[tuple[str, Node]]) -> str:
-    return "".join(
-        f"<{name}>{escape(node) if isinstance(node, str) else _inner(node)}</{name}>" for name, node in nodes
-    )
+def _inner(node: Node) -> str:
+    if isinstance(node, str):
+        return CONTROL.sub(lambda letter: f"&#{ord(letter[0])};", escape(node))
+    return "".join(f"<{name}>{_inner(inner)}</{name}>" for name, inner in node)
 
 
-def _contents(info: ObjectInfo, key: str) -> list[tuple[str, Node]]:
-    return [
+def _contents(info: ObjectInfo, key: str, with_owner: bool) -> list[tuple[str, Node]]:
+    nodes: list[tuple[str, Node]] = [
         ("Key", key),
         ("LastModified", timestamp(info.last_modified)),
         ("ETag", f'"{info.etag}"'),
         ("Size", str(info.size)),
         ("StorageClass", "STANDARD"),
     ]
-
-
-def _token(key: str, is_v2: bool, name: Callable[[str], str]) -> str:
-    return key.encode().hex() if is_v2 else name(key)
+    return [*nodes, ("Owner", OWNER)] if with_owner else nodes

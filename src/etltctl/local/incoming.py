@@ -1,0 +1,162 @@
+"""Bodies of requests, read no further than they go: by their length, or in HTTP chunks."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import IO, TYPE_CHECKING
+
+from etltctl.local.wire import AwsError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+    from _typeshed.wsgi import WSGIEnvironment
+
+READ_BYTES = 1 << 20
+MAX_BODY_BYTES = 5 << 30  # the largest object that S3 takes in one request
+MAX_HELD_BYTES = 16 << 20  # of a body that is held in memory; no API here takes a longer one
+MAX_LINE_BYTES = 8192
+CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")
+
+
+class SizedBody(io.RawIOBase):
+    """The bytes that `Content-Length` announces."""
+
+    def __init__(self, source: IO[bytes], size: int) -> None:
+        self._source = source
+        self._left = size
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        """Fill the buffer as far as the body goes; raises AwsError if the client ended earlier."""
+        view = memoryview(buffer).cast("B")
+        wanted = min(len(view), self._left)
+        if not wanted:
+            return 0
+        piece = self._source.read(wanted)
+        if not piece:
+            raise incomplete_body()
+        view[: len(piece)] = piece
+        self._left -= len(piece)
+        return len(piece)
+
+
+class ChunkedBody(io.RawIOBase):
+    """The bytes inside HTTP chunks (RFC 9112, section 7.1), with their total bounded.
+
+    werkzeug has a decoder too. It resizes the buffer that it is given when the client ends inside a chunk, and
+    CPython then reads memory that is not the buffer's.
+    """
+
+    def __init__(self, source: IO[bytes], limit: int = MAX_BODY_BYTES) -> None:
+        self._source = source
+        self._room = limit
+        self._left = 0
+        self._is_over = False
+        self._is_first = True
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        """Fill the buffer with what is left of a chunk; raises AwsError if the client ended earlier."""
+        view = memoryview(buffer).cast("B")
+        if not self._left and not self._is_over:
+            self._begin_chunk()
+        wanted = min(len(view), self._left)
+        if not wanted:
+            return 0
+        piece = self._source.read(wanted)
+        if not piece:
+            raise incomplete_body()
+        view[: len(piece)] = piece
+        self._left -= len(piece)
+        return len(piece)
+
+    def _begin_chunk(self) -> None:
+        if not self._is_first and read_line(self._source):
+            raise malformed("a chunk of the request body is longer than it says")
+        self._is_first = False
+        size = CHUNK_SIZE.fullmatch(read_line(self._source).partition(b";")[0].strip())
+        if size is None:
+            raise malformed("a chunk of the request body does not begin with its size")
+        self._left = int(size[0], 16)
+        self._room -= self._left
+        if self._room < 0:
+            raise AwsError("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
+        if not self._left:
+            self._is_over = True
+            while read_line(self._source):  # trailers
+                pass
+
+
+def read_line(source: IO[bytes]) -> bytes:
+    """Return a line without its end; raises AwsError if it is too long or the client ended inside it."""
+    line = source.readline(MAX_LINE_BYTES)
+    if not line.endswith(b"\n"):
+        raise incomplete_body() if len(line) < MAX_LINE_BYTES else malformed("a line of the body is too long")
+    return line.rstrip(b"\r\n")
+
+
+def framed(environ: WSGIEnvironment) -> IO[bytes]:
+    """Return the body of a request as a stream that ends with it, and leave it in the environment.
+
+    Raises:
+        AwsError: the headers contradict each other or name a coding other than chunks.
+    """
+    if not isinstance(environ["wsgi.input"], SizedBody | ChunkedBody | io.BytesIO):
+        environ["wsgi.input"] = _framed(environ)
+        environ["wsgi.input_terminated"] = True
+    stream: IO[bytes] = environ["wsgi.input"]
+    return stream
+
+
+def _framed(environ: WSGIEnvironment) -> SizedBody | ChunkedBody:
+    coding, length = environ.get("HTTP_TRANSFER_ENCODING", ""), environ.get("CONTENT_LENGTH", "")
+    if coding and length:
+        raise malformed("a request has either Content-Length or Transfer-Encoding")
+    if coding:
+        if coding.strip().lower() != "chunked":
+            raise AwsError("NotImplemented", f"Transfer-Encoding: {coding} is not supported", 501)
+        return ChunkedBody(environ["wsgi.input"])
+    if length and not re.fullmatch(r"[0-9]{1,18}", length):
+        raise malformed("Content-Length is not a number")
+    if int(length or 0) > MAX_BODY_BYTES:
+        raise AwsError("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
+    return SizedBody(environ["wsgi.input"], int(length or 0))
+
+
+def held(environ: WSGIEnvironment) -> bytes:
+    """Return the whole body and leave it in the environment to be read again, with its true length.
+
+    Raises:
+        AwsError: as `framed`, and if the body is incomplete or too long to be held in memory.
+    """
+    stream = framed(environ)
+    pieces, size = [], 0
+    while piece := stream.read(READ_BYTES):
+        size += len(piece)
+        if size > MAX_HELD_BYTES:
+            raise AwsError(
+                "RequestEntityTooLarge", f"a request body of more than {MAX_HELD_BYTES} bytes", 413
+            )
+        pieces.append(piece)
+    body = b"".join(pieces)
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    environ["CONTENT_LENGTH"] = str(len(body))
+    environ["wsgi.input"] = io.BytesIO(body)
+    return body
+
+
+def incomplete_body() -> AwsError:
+    """Build the error for a client that ended before its request did."""
+    return AwsError("IncompleteBody", "The request body ended before it was complete; nothing was changed")
+
+
+def malformed(reason: str) -> AwsError:
+    """Build the error for a request whose framing cannot be understood."""
+    return AwsError("InvalidRequest", f"{reason}; nothing was changed")

@@ -1,0 +1,87 @@
+"""The facts about objects that their files cannot hold (ETag, metadata, headers, checksums), each in a small file."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from os import fdopen, stat_result
+from pathlib import Path
+
+from etltctl.local.s3.keys import meta_path
+
+OCTETS = "binary/octet-stream"
+
+
+@dataclass(frozen=True)
+class Description:
+    """What the writer of an object says about it: type, user metadata, other headers, checksums, tags."""
+
+    content_type: str = OCTETS
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The facts about one file; they hold only while the file has this size and this time."""
+
+    etag: str
+    size: int
+    mtime_ns: int
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = OCTETS
+    headers: Mapping[str, str] = field(default_factory=dict)
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def description(self) -> Description:
+        """The part that the writer said."""
+        return Description(self.content_type, self.metadata, self.headers, self.checksums, self.tags)
+
+    def is_about(self, stat: stat_result) -> bool:
+        """Return whether the file is still the one that these facts were kept for."""
+        return (self.size, self.mtime_ns) == (stat.st_size, stat.st_mtime_ns)
+
+
+class KeptFacts:
+    """The folder of the kept facts."""
+
+    def __init__(self, root: Path, scratch: Path) -> None:
+        self._root = root
+        self._scratch = scratch
+
+    def find(self, bucket: str, key: str) -> Kept | None:
+        """Return the facts kept for the key, or None; a spoilt file counts as none."""
+        try:
+            return Kept(**json.loads(meta_path(self._root, bucket, key).read_text()))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def keep(self, bucket: str, key: str, kept: Kept) -> None:
+        """Write the facts of a key as a whole: a reader never sees half of them."""
+        path = meta_path(self._root, bucket, key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=self._scratch)
+        with fdopen(descriptor, "w") as stream:
+            json.dump(asdict(kept), stream)
+        Path(name).replace(path)
+
+    def drop(self, bucket: str, key: str) -> None:
+        """Forget the facts of a key."""
+        meta_path(self._root, bucket, key).unlink(missing_ok=True)
+
+    def has_marker(self, bucket: str, key: str, folder: Path) -> bool:
+        """Return whether the folder is an object itself, under its key that ends with `/`.
+
+        The number of the folder is compared, because a folder that was deleted and made again is not the object.
+        """
+        kept = self.find(bucket, key)
+        try:
+            return kept is not None and kept.mtime_ns == folder.stat().st_ino
+        except OSError:
+            return False
