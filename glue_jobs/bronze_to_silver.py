@@ -204,12 +204,12 @@ def run(spark: SparkSession, job: JobArguments) -> None:
     silver, silver_counts = count_observations(observe_weather(screened, config, lineage))
     write_table(silver, job.outputs[TABLE], ("city_key", "year"))
     audit = make_audit(screened_counts.get, silver_counts.get)
-    write_audit(spark, job.outputs[TABLE], audit)
+    write_audit(spark, job.audit_location(TABLE), audit)
     if REJECTS in job.outputs:
         rejected = rejects(documents, lineage)
         # No second look at every document for nothing.
         write_table(rejected if audit["rejected"] else rejected.limit(0), job.outputs[REJECTS])
-        write_audit(spark, job.outputs[REJECTS], {"table": REJECTS, "rows_out": audit["rejected"]})
+        write_audit(spark, job.audit_location(REJECTS), {"table": REJECTS, "rows_out": audit["rejected"]})
     check_counts(audit, config["max_reject_share"], lambda: tell_rejections(documents))
     check_places(
         screened_counts.get["suspects"], spark.read.schema("city_key string").parquet(job.outputs[TABLE])

@@ -36,14 +36,14 @@ def run(spark: SparkSession, job: JobArguments) -> None:
         records = _read(spark, job.inputs, threads)
 
         def write(table: str) -> dict[str, Any]:
-            return _write(spark, table, job.outputs[table], records, lineage)
+            return _write(spark, table, job, records, lineage)
 
         audits = list(threads.map(write, [table for table in job.outputs if table != REJECTS]))
     if REJECTS in job.outputs:
         tables = [audit["table"] for audit in audits if audit["rejected"]]
         write_table(reject_rows(spark, tables, records, lineage), job.outputs[REJECTS])
         rejected = sum(audit["rejected"] for audit in audits)
-        write_audit(spark, job.outputs[REJECTS], {"table": REJECTS, "rows_out": rejected})
+        write_audit(spark, job.audit_location(REJECTS), {"table": REJECTS, "rows_out": rejected})
     for audit in audits:
         check_audit(audit, failing, config["max_reject_share"], records)
     check_references(spark, job.outputs)
@@ -62,16 +62,16 @@ def _read(spark: SparkSession, inputs: Mapping[str, str], threads: ThreadPoolExe
 
 
 def _write(
-    spark: SparkSession, table: str, location: str, records: Records, lineage: Lineage
+    spark: SparkSession, table: str, job: JobArguments, records: Records, lineage: Lineage
 ) -> dict[str, Any]:
     screened, before = count_screened(table, screen_rows(table, records))
     rows, after = count_rows(table, clean_rows(table, screened, records, lineage))
-    write_table(rows, location)
+    write_table(rows, job.outputs[table])
     found = after.get
     codes = {rule.code: found[rule.code] for rule in rules_of(table) if found[rule.code]}
     counts = {"rows_out": found["rows_out"], "merged": found["merged"]}
     audit = {"table": table, **before.get, **counts, "flags": codes}
-    write_audit(spark, location, audit)
+    write_audit(spark, job.audit_location(table), audit)
     return audit
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -12,6 +12,9 @@ from pyspark.sql.types import StructType
 GENERATION = "_airbyte_generation_id"
 ROW_ORDER = ("source_file", "source_row")
 PARTITIONS_A_CORE = 8
+SUCCESS_FILE = (
+    "mapreduce.fileoutputcommitter.marksuccessfuljobs"  # an empty object that some readers take for data
+)
 _PARTITIONS = "spark.sql.shuffle.partitions"
 
 _SESSION_OPTIONS = {
@@ -38,27 +41,35 @@ class QualityError(RuntimeError):
 
 @dataclass(frozen=True)
 class JobArguments:
-    """The arguments of one job run; `inputs` and `outputs` map table names to locations."""
+    """The arguments of one job run; `inputs`, `outputs` and `audits` map table names to locations."""
 
     run_id: str
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
     config: Mapping[str, Any]
+    audits: Mapping[str, str] = field(default_factory=dict)
+
+    def audit_location(self, table: str) -> str:
+        """Return where the table's audit is written: next to the versions, where no reader of the table looks.
+
+        A script that is run by hand gets no such place. Its audit lies in the version until that is published.
+        """
+        return self.audits.get(table) or self.outputs[table].rstrip("/") + "/_audit"
 
 
 def arguments(argv: Sequence[str]) -> JobArguments:
-    """Parse the `--name value` arguments Glue passes; `--config` (JSON overrides) may be absent."""
+    """Parse the `--name value` arguments Glue passes; `--config` (JSON overrides) and `--audits` may be absent."""
     from awsglue.utils import getResolvedOptions  # only on Glue and in the embedded endpoint's runs
 
     names = ["run_id", "inputs", "outputs"]
-    if "--config" in argv:
-        names.append("config")
+    names += [name for name in ("config", "audits") if f"--{name}" in argv]
     options = getResolvedOptions(list(argv), names)
     return JobArguments(
         run_id=options["run_id"],
         inputs=json.loads(options["inputs"]),
         outputs=json.loads(options["outputs"]),
         config=json.loads(options.get("config") or "{}"),
+        audits=json.loads(options.get("audits") or "{}"),
     )
 
 
@@ -113,12 +124,13 @@ def _newest_generation(files: DataFrame) -> DataFrame:
 
 
 def write_table(df: DataFrame, location: str, partitions: Iterable[str] = ()) -> None:
-    """Write a table once to a location that must not exist yet, as Snappy Parquet."""
-    df.write.mode("error").option("compression", "snappy").partitionBy(*partitions).parquet(location)
+    """Write a table once to a location that must not exist yet, as Snappy Parquet and nothing else."""
+    writer = df.write.mode("error").option("compression", "snappy").option(SUCCESS_FILE, "false")
+    writer.partitionBy(*partitions).parquet(location)
 
 
 def write_audit(spark: SparkSession, location: str, audit: Mapping[str, Any]) -> None:
-    """Keep a table's row counts as one JSON line under `<location>/_audit/`, which table readers skip."""
+    """Write a table's row counts as one line of JSON to a folder that must not exist yet."""
     line = json.dumps(audit, sort_keys=True)
     row = spark.sql("select :line as value", args={"line": line})
-    row.write.mode("error").text(location.rstrip("/") + "/_audit")
+    row.write.mode("error").option(SUCCESS_FILE, "false").text(location)

@@ -160,10 +160,10 @@ def run(spark: SparkSession, job: JobArguments) -> None:
         hours.persist()
     for table, location in job.outputs.items():
         rows = TABLES[table](hours, config).withColumn("config_hash", F.lit(config_hash(config)))
-        _write_checked(spark, rows, table, location)
+        _write_checked(spark, rows, table, location, job.audit_location(table))
 
 
-def _write_checked(spark: SparkSession, rows: DataFrame, table: str, location: str) -> None:
+def _write_checked(spark: SparkSession, rows: DataFrame, table: str, location: str, account: str) -> None:
     counts = Observation(table)
     unsound = F.count_if(~F.col("is_sound")).alias("unsound")
     observed = rows.observe(
@@ -172,7 +172,7 @@ def _write_checked(spark: SparkSession, rows: DataFrame, table: str, location: s
     write_table(observed.drop("is_sound", "observations"), location)
     found = counts.get
     audit = {"table": table, "rows_in": found["rows_in"] or 0, "rows_out": found["rows_out"]}
-    write_audit(spark, location, {**audit, "merged": 0, "rejected": 0, "flags": {}})
+    write_audit(spark, account, {**audit, "merged": 0, "rejected": 0, "flags": {}})
     if found["unsound"]:
         raise QualityError(f"{found['unsound']} rows of {table} break a law of physics")
 

@@ -75,7 +75,7 @@ def run(spark: SparkSession, job: JobArguments) -> None:
             rows = gold.make(seasons).withColumns({"run_id": F.lit(job.run_id), "config_hash": version})
             ordered = rows.coalesce(1).sortWithinPartitions(*gold.key)
             rows_in = sum(read[silver] for silver in gold.tells_of)
-            _write(spark, ordered, table, job.outputs[table], rows_in)
+            _write(spark, ordered, table, job, rows_in)
 
         list(threads.map(write, job.outputs))
     if RECONCILIATION in job.outputs:
@@ -90,11 +90,11 @@ def count_rows(tables: Mapping[str, DataFrame]) -> dict[str, int]:
     return {row["name"]: row["n"] for row in reduce(DataFrame.unionByName, counts).collect()}
 
 
-def _write(spark: SparkSession, rows: DataFrame, table: str, location: str, rows_in: int) -> None:
+def _write(spark: SparkSession, rows: DataFrame, table: str, job: JobArguments, rows_in: int) -> None:
     counts = Observation(table)
-    write_table(rows.observe(counts, F.count(F.lit(1)).alias("rows_out")), location)
+    write_table(rows.observe(counts, F.count(F.lit(1)).alias("rows_out")), job.outputs[table])
     audit = {"table": table, "rows_in": rows_in, "rows_out": counts.get["rows_out"]}
-    write_audit(spark, location, {**audit, "merged": 0, "rejected": 0, "flags": {}})
+    write_audit(spark, job.audit_location(table), {**audit, "merged": 0, "rejected": 0, "flags": {}})
 
 
 def check_reconciliation(rows: DataFrame) -> None:

@@ -34,9 +34,11 @@ import base64, http.client, json, os, sys
 given = dict(zip(sys.argv[1::2], sys.argv[2::2]))
 audit = json.dumps({"rows_in": 5, "rows_out": 5}).encode()
 connection = http.client.HTTPConnection(os.environ["AWS_ENDPOINT_URL"].partition("//")[2])
-for location in json.loads(given["--outputs"]).values():
-    for key, body in (("part-0.parquet", base64.b64decode(PARQUET)), ("_audit/part-0.txt", audit)):
-        connection.request("PUT", "/" + location.removeprefix("s3://").replace("=", "%3D") + key, body)
+audits = json.loads(given["--audits"])
+for table, location in json.loads(given["--outputs"]).items():
+    rows = base64.b64decode(PARQUET)
+    for place, body in ((location + "part-0.parquet", rows), (audits[table] + "part-0.txt", audit)):
+        connection.request("PUT", "/" + place.removeprefix("s3://").replace("=", "%3D"), body)
         answer = connection.getresponse()
         answer.read()
         assert answer.status == 200, answer.status

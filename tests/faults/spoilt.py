@@ -28,15 +28,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from awsglue.utils import getResolvedOptions
 
-options = getResolvedOptions(sys.argv, ["run_id", "outputs"])
-for location in json.loads(options["outputs"]).values():
+options = getResolvedOptions(sys.argv, ["run_id", "outputs", "audits"])
+for table, location in json.loads(options["outputs"]).items():
+    account = json.loads(options["audits"])[table].removeprefix(f"s3://{location.split('/')[2]}/")
     bucket, _, folder = location.removeprefix("s3://").partition("/")
     file = io.BytesIO()
     pq.write_table(pa.table({"n": list(range(5))}), file)
     audit = json.dumps({"rows_in": 5, "rows_out": 5})
     s3 = boto3.client("s3")
     s3.put_object(Bucket=bucket, Key=folder + "part-0.parquet", Body=file.getvalue())
-    s3.put_object(Bucket=bucket, Key=folder + "_audit/part-0.txt", Body=audit.encode())
+    s3.put_object(Bucket=bucket, Key=account + "part-0.txt", Body=audit.encode())
 """
 HOLD = """
 import pathlib, time

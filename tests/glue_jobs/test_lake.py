@@ -11,7 +11,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
-from lake import arguments, read_stream, write_audit, write_table
+from lake import JobArguments, arguments, read_stream, write_audit, write_table
 
 
 @pytest.fixture
@@ -58,10 +58,14 @@ def test_a_table_is_never_written_twice(spark: SparkSession, tmp_path: Path) -> 
 
 
 @pytest.mark.spark
-def test_the_audit_is_one_line_no_table_reader_sees(spark: SparkSession, tmp_path: Path) -> None:
-    location = str(tmp_path / "table")
+def test_the_audit_is_one_line_next_to_the_table_which_holds_parquet_alone(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    location, audits = str(tmp_path / "table"), {"gold.thing": str(tmp_path / "audit")}
+    job = JobArguments("run-1", {}, {"gold.thing": location}, {}, audits)
     write_table(spark.sql("select 1 as id"), location)
-    write_audit(spark, location, {"table": 'it\'s "quoted"', "rows_out": 1})
-    (line,) = "".join(path.read_text() for path in Path(location, "_audit").glob("part-*")).splitlines()
+    write_audit(spark, job.audit_location("gold.thing"), {"table": 'it\'s "quoted"', "rows_out": 1})
+    (line,) = "".join(path.read_text() for path in Path(tmp_path, "audit").glob("part-*")).splitlines()
     assert json.loads(line) == {"table": 'it\'s "quoted"', "rows_out": 1}
-    assert [row.id for row in spark.read.parquet(location).collect()] == [1]
+    names = [path.name for path in Path(location).rglob("*") if not path.name.endswith(".crc")]
+    assert [name.endswith(".parquet") for name in names] == [True]

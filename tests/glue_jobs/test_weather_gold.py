@@ -231,4 +231,4 @@ def test_a_row_against_physics_fails_the_run(spark: SparkSession, tmp_path: Path
         F.col("id"), F.lit(1).alias("observations"), (F.col("id") > 0).alias("is_sound")
     )
     with pytest.raises(QualityError, match="1 rows of gold"):
-        _write_checked(spark, rows, "gold.thing", str(tmp_path / "thing"))
+        _write_checked(spark, rows, "gold.thing", str(tmp_path / "thing"), str(tmp_path / "audit"))

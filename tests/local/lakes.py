@@ -105,7 +105,7 @@ class SmallLake:
         location = self.lake.version_location(table, version)
         self.put(f"{location}part-0.parquet", rows)
         if audit:
-            bucket, key = split_location(f"{location}_audit/part-0.txt")
+            bucket, key = split_location(f"{self.lake.audit_location(table, version)}part-0.txt")
             self.aws.client("s3").put_object(Bucket=bucket, Key=key, Body=json.dumps(audit).encode())
         return location
 

@@ -361,7 +361,7 @@ def test_executions_survive_the_server_and_unfinished_ones_failed(
     [
         ("string", "VARCHAR"),
         ("decimal(6,2)", "DECIMAL(6,2)"),
-        ("array<struct<a:int,b:array<string>>>", "STRUCT(a INTEGER, b VARCHAR[])[]"),
+        ("array<struct<a:int,b:array<string>>>", 'STRUCT("a" INTEGER, "b" VARCHAR[])[]'),
         ("map<string,decimal(6,2)>", "MAP(VARCHAR, DECIMAL(6,2))"),
     ],
 )

@@ -13,7 +13,7 @@ from lakes import SmallLake
 from served import Served
 
 from etltctl.aws import Aws
-from etltctl.errors import AccessError, BlockedError, ServiceError
+from etltctl.errors import AccessError, BlockedError, ServiceError, UnverifiedError
 from etltctl.s3 import S3
 
 
@@ -227,7 +227,7 @@ def test_a_first_version_that_was_blocked_stays_invisible(own: SmallLake) -> Non
 def test_a_publish_that_was_cut_off_before_its_mark_is_completed_when_it_is_taken_up_again(
     own: SmallLake,
 ) -> None:
-    own.spoil({"call": "PUT *_PUBLISHED", "refuse": {"status": 403, "body": {"__type": "AccessDenied"}}})
+    own.spoil({"call": "PUT *published", "refuse": {"status": 403, "body": {"__type": "AccessDenied"}}})
     versions = {"gold.one": own.write("gold.one", "v1", [{"n": 1}, {"n": 2}])}
     with pytest.raises(AccessError):
         own.lake.publish(versions)
@@ -249,5 +249,5 @@ def test_a_table_whose_files_are_gone_is_told_and_stays(events: SmallLake) -> No
 def test_a_file_of_no_byte_is_named(events: SmallLake) -> None:
     day(events, 20260101)
     S3(events.aws).write(f"{events.lake.places.fixed('bronze.events')}empty.parquet", b"")
-    with pytest.raises(ServiceError, match=r"empty\.parquet is not a Parquet file"):
+    with pytest.raises(UnverifiedError, match=r"empty\.parquet is not a whole Parquet file"):
         refreshed(events)

@@ -1,8 +1,10 @@
 """Glue Data Catalog: databases, tables, partitions, and the types of their columns."""
 
-from etltctl.catalog.hive import Widening, fields_of, hive_columns, hive_type, widened
+from etltctl.catalog.hive import Widening, hive_columns, hive_type, widened
 from etltctl.catalog.partitions import NO_CHANGES, PartitionChanges, Partitions
-from etltctl.catalog.tables import STAGING, Catalog, Described, Table, projection
+from etltctl.catalog.projecting import is_projected, projection
+from etltctl.catalog.registering import Registry, is_closed
+from etltctl.catalog.tables import STAGING, Catalog, Described, Table
 
 __all__ = [
     "NO_CHANGES",
@@ -11,11 +13,13 @@ __all__ = [
     "Described",
     "PartitionChanges",
     "Partitions",
+    "Registry",
     "Table",
     "Widening",
-    "fields_of",
     "hive_columns",
     "hive_type",
+    "is_closed",
+    "is_projected",
     "projection",
     "widened",
 ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from etltctl.errors import BlockedError
+from etltctl.hive_types import HiveType, parse_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 INTEGERS = ("tinyint", "smallint", "int", "bigint")
 DIGITS = {"tinyint": 3, "smallint": 5, "int": 10, "bigint": 19}
 MAX_DECIMAL_DIGITS = 38
+MAX_NAME_CHARACTERS = 255  # Glue's limit of a column's name
+MAX_TYPE_CHARACTERS = 131_072  # and of its type
+FIELD_NAME = re.compile(r"\w+")  # what Athena's pages allow in a name; within a struct nothing can be quoted
 # Engines differ on whether the old files are read right: such a change needs a rewrite, or somebody who knows better.
 UNSAFE_WIDENINGS = {("float", "double"), *((integer, "double") for integer in INTEGERS)}
 SCALARS = {
@@ -45,51 +49,116 @@ class Widening:
 
 
 def hive_columns(schema: pa.Schema, table: str) -> dict[str, str]:
-    """Column names, lower-cased as Glue keeps them, and their Hive types; a column of nulls alone has no type yet.
+    """Return the columns' names in lower case, as Glue keeps them, and their Hive types.
 
-    Raises BlockedError for a type Athena cannot read and for names that differ only in case.
+    A column of nulls alone has no type yet and is left out.
+
+    Raises:
+        BlockedError: Athena cannot read a type, or the catalog cannot hold a name.
     """
     import pyarrow.types as pt
 
-    columns: dict[str, str] = {}
-    spelt: dict[str, str] = {}
     for column in schema:
-        name = column.name.lower()
-        if name in spelt:
-            raise BlockedError(
-                f"{table} has the columns {spelt[name]} and {column.name}, which differ in case only",
-                hint="rename one of them where it is written: the catalog keeps names in lower case",
-            )
-        spelt[name] = column.name
-        if not pt.is_null(column.type):
-            columns[name] = hive_type(column.type, f"{table}.{name}")
-    return columns
+        _require_column_name(column.name, table)
+    _require_distinct([column.name for column in schema], table, "columns")
+    return {
+        column.name.lower(): _catalog_type(column.type, f"{table}.{column.name.lower()}")
+        for column in schema
+        if not pt.is_null(column.type)
+    }
 
 
-def hive_type(kind: pa.DataType, column: str) -> str:
-    """The Hive type Athena reads this Parquet type as."""
+def _catalog_type(kind: pa.DataType, column: str) -> str:
+    text = str(hive_type(kind, column))
+    if len(text) > MAX_TYPE_CHARACTERS:
+        raise BlockedError(
+            f"the type of {column} takes {len(text):,} characters, and the catalog holds {MAX_TYPE_CHARACTERS:,}",
+            hint="write it as a string of JSON, or with fewer fields",
+        )
+    return text
+
+
+def hive_type(kind: pa.DataType, column: str) -> HiveType:
+    """Return the Hive type that Athena reads this Parquet type as.
+
+    Args:
+        kind: The type as the file's footer tells it.
+        column: The column with its table, or the path of a field in a struct, to name it in an error.
+
+    Raises:
+        BlockedError: Athena cannot read the type, or the catalog cannot hold the name of a field in it.
+    """
     import pyarrow.types as pt
 
     if pt.is_dictionary(kind):
         return hive_type(kind.value_type, column)
     if pt.is_decimal(kind) and kind.precision <= MAX_DECIMAL_DIGITS:
-        return f"decimal({kind.precision},{kind.scale})"
+        return HiveType(f"decimal({kind.precision},{kind.scale})")
     if pt.is_list(kind) or pt.is_large_list(kind) or pt.is_fixed_size_list(kind):
-        return f"array<{hive_type(kind.value_type, column)}>"
+        return HiveType("array", {"element": hive_type(kind.value_type, column)})
     if pt.is_map(kind):
-        return f"map<{hive_type(kind.key_type, column)},{hive_type(kind.item_type, column)}>"
+        return HiveType(
+            "map", {"key": hive_type(kind.key_type, column), "value": hive_type(kind.item_type, column)}
+        )
     if pt.is_struct(kind):
-        fields = (f"{child.name.lower()}:{hive_type(child.type, column)}" for child in kind)
-        return f"struct<{','.join(fields)}>"
-    if pt.is_timestamp(kind):
-        return "timestamp"
+        return _struct_type(kind, column)
+    if pt.is_timestamp(kind) and not (kind.unit == "ns" and kind.tz):
+        return HiveType("timestamp")
     try:
-        return SCALARS[str(kind)]
+        return HiveType(SCALARS[str(kind)])
     except KeyError as error:
         raise BlockedError(
             f"{column} has the Parquet type {kind}, which Athena cannot read",
-            hint="cast it in the job, for example to bigint or string",
+            hint="cast it in the job: "
+            + (
+                "to timestamp[us], in microseconds"
+                if pt.is_timestamp(kind)
+                else "for example to bigint or string"
+            ),
         ) from error
+
+
+def _struct_type(kind: pa.DataType, column: str) -> HiveType:
+    """Return the type of a struct, whose fields have no quotes in the catalog that would make every name legal."""
+    names = [child.name for child in kind]
+    if not names:
+        raise BlockedError(
+            f"{column} is a struct without fields, which Athena cannot read",
+            hint="write it as a string of JSON, or leave it out",
+        )
+    _require_distinct(names, column, "fields")
+    for name in names:
+        if not FIELD_NAME.fullmatch(name):
+            raise BlockedError(
+                f"{column}.{name} is the name of a field that the catalog cannot hold: within a struct only letters, "
+                "digits and _ are read",
+                hint="rename the field where it is written, or write the struct as a string of JSON",
+            )
+    return HiveType("struct", {one.name.lower(): hive_type(one.type, f"{column}.{one.name}") for one in kind})
+
+
+def _require_column_name(name: str, table: str) -> None:
+    if not 0 < len(name) <= MAX_NAME_CHARACTERS:
+        raise BlockedError(
+            f"{table} has a column whose name has {len(name)} characters, and the catalog takes 1 to "
+            f"{MAX_NAME_CHARACTERS}: {name[:40]}…",
+            hint="rename it where it is written",
+        )
+    if any(ord(character) < ord(" ") and character != "\t" for character in name):
+        raise BlockedError(
+            f"{table} has the column {name!r}, and the catalog takes no line breaks or control characters in a name",
+            hint="rename it where it is written",
+        )
+
+
+def _require_distinct(names: Iterable[str], owner: str, kind: str) -> None:
+    spelt: dict[str, str] = {}
+    for name in names:
+        if (other := spelt.setdefault(name.lower(), name)) != name:
+            raise BlockedError(
+                f"{owner} has the {kind} {other} and {name}, which differ in case only",
+                hint="rename one of them where it is written: the catalog keeps names in lower case",
+            )
 
 
 def widened(old: str, new: str) -> Widening | None:
@@ -108,49 +177,24 @@ def widened(old: str, new: str) -> Widening | None:
 
 
 def _decimals(old: str, new: str) -> Widening | None:
-    sizes = [re.fullmatch(r"decimal\((\d+),(\d+)\)", kind.replace(" ", "")) for kind in (old, new)]
-    if not all(sizes):
+    if not old.startswith("decimal(") or not new.startswith("decimal("):
         return None
-    scales = [int(found[2]) for found in sizes if found]
-    whole = max(int(found[1]) - int(found[2]) for found in sizes if found)
-    if scales[0] != scales[1] or whole + scales[0] > MAX_DECIMAL_DIGITS:
+    (digits, scale), (other_digits, other_scale) = parse_type(old).numbers, parse_type(new).numbers
+    whole = max(digits - scale, other_digits - other_scale)
+    if scale != other_scale or whole + scale > MAX_DECIMAL_DIGITS:
         return None
-    return Widening(f"decimal({whole + scales[0]},{scales[0]})")
+    return Widening(f"decimal({whole + scale},{scale})")
 
 
 def _nested(old: str, new: str) -> Widening | None:
-    before, after = fields_of(old), fields_of(new)
-    if not before or not after or old.partition("<")[0] != new.partition("<")[0]:
-        return None
-    kind = old.partition("<")[0]
-    if kind != "struct" and set(before) != set(after):
+    before, after = parse_type(old), parse_type(new)
+    if not before.parts or before.name != after.name:
         return None
     parts, is_safe = {}, True
-    for name in {**before, **after}:
-        both = widened(before.get(name, after.get(name, "")), after.get(name, before.get(name, "")))
+    for name in {**before.parts, **after.parts}:
+        kinds = [str(one.parts[name]) for one in (before, after) if name in one.parts]
+        both = widened(kinds[0], kinds[-1])
         if both is None:
             return None
-        parts[name], is_safe = both.type, is_safe and both.is_safe
-    inner = (f"{name}:{part}" for name, part in parts.items()) if kind == "struct" else parts.values()
-    return Widening(f"{kind}<{','.join(inner)}>", is_safe)
-
-
-def fields_of(kind: str) -> Mapping[str, str]:
-    """What a nested type is made of, by name; `element`, `key` and `value` for lists and maps; nothing for others."""
-    outer, _, inner = kind.partition("<")
-    parts = _split(inner.removesuffix(">")) if inner else []
-    if outer == "struct":
-        return {name: part for name, _, part in (field.partition(":") for field in parts)}
-    return dict(zip({"array": ("element",), "map": ("key", "value")}.get(outer, ()), parts, strict=False))
-
-
-def _split(text: str) -> list[str]:
-    """The text cut at the commas that are not inside brackets."""
-    parts, depth = [""], 0
-    for character in text:
-        depth += (character in "<(") - (character in ">)")
-        if character == "," and not depth:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return parts
+        parts[name], is_safe = parse_type(both.type), is_safe and both.is_safe
+    return Widening(str(HiveType(before.name, parts)), is_safe)

@@ -43,15 +43,8 @@ class Partitions:
 
         Every batch's answer is checked; raises ServiceError naming the first partition that was refused.
         """
-        found = self._found()
-        columns = [{"Name": name, "Type": kind} for name, kind in self.table.columns.items()]
-        new = [values for values in wanted if values not in found]
-        other = [
-            values
-            for values, location in wanted.items()
-            if values in found and not _is_so(found[values], location, columns)
-        ]
-        gone = [values for values in found if values not in wanted]
+        new, other, gone = self._differences(wanted)
+        columns = self._columns()
         inputs = {values: self._input(values, wanted[values], columns) for values in (*new, *other)}
         for batch in _batches(new, CREATED_AT_ONCE):
             self._send("batch_create_partition", PartitionInputList=[inputs[values] for values in batch])
@@ -61,6 +54,24 @@ class Partitions:
         for batch in _batches(gone, DELETED_AT_ONCE):
             self._send("batch_delete_partition", PartitionsToDelete=[{"Values": list(v)} for v in batch])
         return PartitionChanges(len(new), len(other), len(gone))
+
+    def differ(self, wanted: Mapping[Values, str]) -> bool:
+        """Return whether the catalog holds other partitions than these."""
+        return any(self._differences(wanted))
+
+    def _differences(self, wanted: Mapping[Values, str]) -> tuple[list[Values], list[Values], list[Values]]:
+        """Return the values that are missing, those of partitions that are others, and those that are too many."""
+        found, columns = self._found(), self._columns()
+        new = [values for values in wanted if values not in found]
+        other = [
+            values
+            for values, location in wanted.items()
+            if values in found and not _is_so(found[values], location, columns)
+        ]
+        return new, other, [values for values in found if values not in wanted]
+
+    def _columns(self) -> list[dict[str, str]]:
+        return [{"Name": name, "Type": kind} for name, kind in self.table.columns.items()]
 
     def _found(self) -> dict[Values, Mapping[str, Any]]:
         with translated("glue", table=self.table.full_name):

@@ -26,7 +26,11 @@ Described = Mapping[str, Any]  # a table in Glue's own words
 
 @dataclass(frozen=True)
 class Table:
-    """A table as the catalog should hold it; columns and partitions map names to Hive types."""
+    """A table as the catalog should hold it; columns and partitions map names to Hive types.
+
+    `registered` are the partitions that have to be registered one by one, values → location, because Athena cannot
+    compute them from the table's parameters.
+    """
 
     database: str
     name: str
@@ -34,6 +38,7 @@ class Table:
     columns: Mapping[str, str]
     partitions: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
+    registered: Mapping[tuple[str, ...], str] = field(default_factory=dict)
 
     @property
     def full_name(self) -> str:
@@ -203,24 +208,3 @@ def _columns(columns: Mapping[str, str], current: Sequence[Described]) -> list[d
     """The columns, each with the comment and the parameters that the catalog has for one of its name."""
     said = {column["Name"]: column for column in current}
     return [{**said.get(name, {}), "Name": name, "Type": kind} for name, kind in columns.items()]
-
-
-def projection(
-    location: str, partitions: Mapping[str, Sequence[str]], types: Mapping[str, str]
-) -> dict[str, str]:
-    """Table parameters that let Athena compute the partitions from the location, with no partition calls.
-
-    One update of these parameters and the location switches every partition at once. Source: Athena's partition
-    projection (`projection.*`, `storage.location.template`).
-    """
-    parameters = {"projection.enabled": "true"}
-    for name, values in partitions.items():
-        if types[name] == "int":
-            numbers = sorted(int(value) for value in values)
-            parameters[f"projection.{name}.type"] = "integer"
-            parameters[f"projection.{name}.range"] = f"{numbers[0]},{numbers[-1]}"
-        else:
-            parameters[f"projection.{name}.type"] = "enum"
-            parameters[f"projection.{name}.values"] = ",".join(sorted(values))
-    template = "".join(f"{name}=${{{name}}}/" for name in partitions)
-    return {**parameters, "storage.location.template": f"{location}{template}"}

@@ -64,6 +64,7 @@ def start_glue(work: Work) -> Found:
             "--run_id": work.ledger.run_id,
             "--inputs": json.dumps({table: lake.current_location(table) for table in job.reads}),
             "--outputs": json.dumps({table: lake.version_location(table, version) for table in job.writes}),
+            "--audits": json.dumps({table: lake.audit_location(table, version) for table in job.writes}),
             "--config": json.dumps(job.config),
         }
 

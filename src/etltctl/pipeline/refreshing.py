@@ -9,7 +9,7 @@ from etltctl.ledger import Ledger
 from etltctl.pipeline.model import Begun, Step, StepResult, steps
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.work import Work
-from etltctl.publishing import GONE, NOT_PUBLISHED, Published
+from etltctl.publishing import GONE, NOT_PUBLISHED, Published, combined
 
 
 def refresh_pipeline(work: Work, begun: Begun, run: None) -> StepResult:  # noqa: ARG001 - the same shape for every kind
@@ -20,9 +20,12 @@ def refresh_pipeline(work: Work, begun: Begun, run: None) -> StepResult:  # noqa
 def refresh_tables(tables: list[str], services: Services, ledger: Ledger) -> StepResult:
     """Brings the catalog in line with the files of these tables."""
     step = Step("athena", "refresh")
-    facts = table_facts(services.lake.refresh(tables))
+    refreshed, errors = services.lake.refresh_each(tables)
+    facts = table_facts(refreshed)
     if any(table["change"] not in ("unchanged", NOT_PUBLISHED, GONE) for table in facts["tables"].values()):
         ledger.append("publish.switched", str(step), **facts)
+    if errors:
+        raise combined(errors, len(tables))
     return StepResult(str(step), facts=facts)
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
+
 from etltctl.airbyte import wrote
-from etltctl.errors import UnverifiedError
+from etltctl.errors import AlreadyRunningError, UnverifiedError
 from etltctl.pipeline.model import Begun, StepResult
 from etltctl.pipeline.occupied import require_unread
 from etltctl.pipeline.remotes import SyncRemote
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.work import Found, Work, require_success
 from etltctl.runs import SyncJob
-from etltctl.s3 import is_data
+from etltctl.s3 import is_data, settled
 
 
 def start_sync(work: Work) -> Found:
@@ -64,7 +67,7 @@ def _prove_landing(work: Work, job: SyncJob) -> int:
     name = work.step.name
     source = work.services.settings.sources[name]
     locations = work.services.settings.stream_locations(name)
-    landed = sum(_landed(table, location, job, work.services) for table, location in locations.items())
+    landed = _landed_of_all(locations, job, work.services)
     doubt = _doubt(name, landed, job.rows, source.least_rows)
     if doubt is None and source.max_drop_pct is not None:
         before = sum(work.services.lake.published_rows(f"bronze.{table}") for table in locations)
@@ -73,9 +76,23 @@ def _prove_landing(work: Work, job: SyncJob) -> int:
         "verify.result", str(work.step), job=job.id, proven=doubt is None, landed=landed, reported=job.rows
     )
     if doubt is not None:
+        _require_latest(work, job)
         message, hint = doubt
         raise UnverifiedError(message, hint=hint, job=job.id)
     return landed
+
+
+def _require_latest(work: Work, job: SyncJob) -> None:
+    """Raise AlreadyRunningError if a later sync of the source replaces, or has replaced, what this one wrote."""
+    name, run_id = work.step.name, work.ledger.run_id
+    later = work.services.airbyte.jobs(SyncRemote(work.services, name, job.id).connection, name, limit=1)
+    if later and later[0].id != job.id:
+        raise AlreadyRunningError(
+            f"a later sync of {name} replaces what sync {job.id} brought, so its rows cannot be counted any more",
+            hint=f"bronze is whole once that sync ends; then: etltctl retry {run_id} --fresh",
+            job=job.id,
+            later=later[0].id,
+        )
 
 
 def _doubt(name: str, landed: int, reported: int | None, least: int) -> tuple[str, str] | None:
@@ -110,6 +127,13 @@ def _admit(work: Work) -> None:
         for change in work.services.lake.promises.admit(f"bronze.{table}"):
             text = f"bronze.{table}: {change}"
             work.ledger.note("warning.degraded", str(work.step), message=text, table=f"bronze.{table}")
+
+
+def _landed_of_all(locations: Mapping[str, str], job: SyncJob, services: Services) -> int:
+    return sum(
+        settled(partial(_landed, table, location, job, services), f"bronze.{table}")
+        for table, location in locations.items()
+    )
 
 
 def _landed(table: str, location: str, job: SyncJob, services: Services) -> int:

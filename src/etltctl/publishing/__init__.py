@@ -8,7 +8,7 @@ from etltctl.publishing.auditing import Finding, Staged
 from etltctl.publishing.history import ROWS, VERSION, VERSIONS, History
 from etltctl.publishing.lake import Lake, Published
 from etltctl.publishing.places import Places, version_of
-from etltctl.publishing.refreshing import GONE, NOT_PUBLISHED
+from etltctl.publishing.refreshing import GONE, NOT_PUBLISHED, combined
 
 __all__ = [
     "GONE",
@@ -22,5 +22,6 @@ __all__ = [
     "Places",
     "Published",
     "Staged",
+    "combined",
     "version_of",
 ]

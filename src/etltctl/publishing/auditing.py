@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from etltctl.athena import Athena
-from etltctl.catalog import STAGING, Catalog, Described, Table
+from etltctl.catalog import STAGING, Catalog, Described, Registry, Table
 from etltctl.errors import BlockedError, EtltctlError, RunFailedError, UnverifiedError
 from etltctl.publishing.asking import AT_ONCE, Questions
 from etltctl.publishing.history import FILES, History, utc_now
@@ -131,7 +131,7 @@ class Auditor:
         made = [replace(version.table, name=staging_name(version)) for version in staged]
         try:
             with ThreadPoolExecutor(AT_ONCE) as workers:
-                list(workers.map(self.catalog.stage, made))
+                list(workers.map(Registry(self.catalog).stage, made))
             yield {
                 version.name: f"{quoted(table.database)}.{quoted(table.name)}"
                 for version, table in zip(staged, made, strict=True)

@@ -5,23 +5,25 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from urllib.parse import unquote
+from dataclasses import dataclass, field, replace
 
 from etltctl.catalog import Described, Table, hive_columns, projection, widened
 from etltctl.errors import BlockedError
+from etltctl.partition_paths import DEFAULT_PARTITION, partition_of, unescaped
 from etltctl.publishing.history import FILES, ROWS, SCHEMA, VERSION, WRITTEN
 from etltctl.publishing.places import version_of
 from etltctl.s3 import S3, Footer, Footers, S3Object, is_data
 
+PARQUET = ".parquet"
+INTEGERS = {"int": 32, "bigint": 64}  # bits, the smaller first
+
 
 @dataclass(frozen=True)
 class Found:
-    """A table as its files say that it is, its rows, every partition's location by its values, its files' footers."""
+    """A table as its files say that it is, its rows, and its files' footers."""
 
     table: Table
     rows: int
-    partitions: Mapping[tuple[str, ...], str]
     footers: Sequence[Footer]
 
 
@@ -33,12 +35,8 @@ class Inspector:
     footers: Footers
 
     def files(self, location: str) -> list[S3Object]:
-        """The Parquet files below the location that readers see."""
-        return [
-            found
-            for found in self.s3.objects(location)
-            if found.key.endswith(".parquet") and is_data(location, found.key)
-        ]
+        """Return the Parquet files below the location that readers see."""
+        return parquet_files(location, self.s3.objects(location))
 
     def inspect(
         self,
@@ -50,16 +48,29 @@ class Inspector:
         is_projected: bool,
         allow_widening: bool = False,
         current: Described | None = None,
+        before: Described | None = None,
     ) -> Found:
-        """The table that these files make; `place` is its database and name.
+        """Return the table that these files make.
 
-        Raises BlockedError where the files disagree, or hold what Athena cannot read.
+        Args:
+            name: The table as `layer.table`.
+            place: Its database and name in the catalog.
+            location: The folder of the files.
+            files: The files.
+            is_projected: Whether Athena computes the partitions, where that is possible.
+            allow_widening: Whether types may differ that engines read differently.
+            current: The table whose partition columns keep their types.
+            before: The table whose types partition columns take that have no value but null.
+
+        Raises:
+            BlockedError: The files disagree, or hold what Athena cannot read.
         """
         footers = self.footers.of(name, files)
         rows = sum(footer.rows for footer in footers)
         columns = merged_columns(name, footers, allow_widening=allow_widening)
-        values = partition_values(location, files)
-        types = partition_types(name, values, current)
+        layout = layout_of(name, location, files)
+        types = partition_types(name, layout.values, current, before)
+        _require_apart(name, columns, types)
         parameters = {
             ROWS: str(rows),
             FILES: files_hash(files),
@@ -68,10 +79,44 @@ class Inspector:
         }
         if version := version_of(location):
             parameters[VERSION] = version
-        if values and is_projected:
-            parameters |= projection(location, values, types)
-        table = Table(*place, location, columns, types, parameters)
-        return Found(table, rows, partition_locations(location, files), footers)
+        computed = None
+        if layout.spelt and is_projected:
+            computed = projection(location, layout.partitions, layout.spelt, types)
+        table = Table(*place, location, columns, types, {**parameters, **(computed or {})})
+        if computed is None:
+            table = replace(table, registered=layout.partitions)
+        return Found(table, rows, footers)
+
+
+def _require_apart(table: str, columns: Mapping[str, str], partitions: Mapping[str, str]) -> None:
+    for name in partitions:
+        if name in columns:
+            raise BlockedError(
+                f"{table} has the column {name} both in its files and in the names of its folders",
+                hint="leave it out of the files where they are written, as Spark's partitionBy does",
+            )
+
+
+def parquet_files(location: str, objects: Iterable[S3Object]) -> list[S3Object]:
+    """Return the objects that readers of the location see and that are named as Parquet."""
+    return [one for one in objects if one.key.endswith(PARQUET) and is_data(location, one.key)]
+
+
+def require_parquet_alone(table: str, location: str, objects: Iterable[S3Object]) -> None:
+    """Raise BlockedError if readers would meet objects with content that are not named as Parquet.
+
+    Athena reads every object below the table's location that is not hidden by its name, whatever its name ends with.
+    """
+    others = [
+        one for one in objects if one.size and is_data(location, one.key) and not one.key.endswith(PARQUET)
+    ]
+    if others:
+        count = f"{len(others)} objects" if len(others) > 1 else "an object"
+        raise BlockedError(
+            f"next to the Parquet files of {table} lies {count} that is not called *.parquet, and Athena reads it "
+            f"as Parquet: {others[0].location}",
+            hint="move it out of the table's folder, then: etltctl athena refresh",
+        )
 
 
 def merged_columns(name: str, footers: Sequence[Footer], *, allow_widening: bool = False) -> dict[str, str]:
@@ -129,50 +174,118 @@ def schema_hash(columns: Mapping[str, str], partitions: Mapping[str, str]) -> st
     return hashlib.sha256(repr(listed).encode()).hexdigest()[:16]
 
 
-def partition_values(location: str, files: Iterable[S3Object]) -> dict[str, list[str]]:
-    """The partition columns in the paths below the location, in order, with the values seen."""
-    values: dict[str, dict[str, None]] = {}
-    for found in files:
-        for name, value in _parts(location, found):
-            values.setdefault(name, {})[value] = None
-    return {name: list(seen) for name, seen in values.items()}
+@dataclass(frozen=True)
+class Layout:
+    """The partitions in a table's paths: the columns as they are spelt, and each partition's folder by its values.
+
+    Values are unescaped as Hive does. Null and the empty text are `__HIVE_DEFAULT_PARTITION__`.
+    """
+
+    spelt: Sequence[str] = ()
+    partitions: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+
+    @property
+    def values(self) -> dict[str, list[str]]:
+        """Return the values that each column has, by its name in lower case, in the order of the paths."""
+        return {
+            name.lower(): list(dict.fromkeys(values[number] for values in self.partitions))
+            for number, name in enumerate(self.spelt)
+        }
 
 
-def partition_locations(location: str, files: Iterable[S3Object]) -> dict[tuple[str, ...], str]:
-    """Where each partition lies, by its values."""
-    found: dict[tuple[str, ...], str] = {}
+def layout_of(table: str, location: str, files: Iterable[S3Object]) -> Layout:
+    """Return the partitions in the paths of the files.
+
+    Raises:
+        BlockedError: Readers would not see the rows of every file, because the paths have no partition columns in
+            common, a value is missing, or a partition lies in two folders.
+    """
+    spelt: tuple[str, ...] | None = None
+    partitions: dict[tuple[str, ...], str] = {}
+    first = ""
     for file in files:
-        if parts := _parts(location, file):
-            found[tuple(unquote(value) for _, value in parts)] = file.location.rpartition("/")[0] + "/"
-    return found
+        folder, parts = _partition_folder(location, file)
+        names = tuple(unescaped(name) for name, _ in parts)
+        if spelt is None:
+            spelt, first = names, file.location
+        if [name.lower() for name in names] != [name.lower() for name in spelt]:
+            raise _unreadable_layout(
+                table, "the files lie in folders of different partition columns", first, file
+            )
+        if any(not value for _, value in parts):
+            raise _unreadable_layout(table, "a folder names a partition column without a value", "", file)
+        values = tuple(unescaped(value) for _, value in parts)
+        if values and partitions.setdefault(values, folder) != folder:
+            raise _unreadable_layout(table, "one partition lies in two folders", partitions[values], file)
+    return Layout(spelt or (), partitions)
 
 
-def _parts(location: str, file: S3Object) -> list[tuple[str, str]]:
-    below = file.location.removeprefix(location).split("/")[:-1]
-    return [
-        (name.lower(), value) for name, is_part, value in (part.partition("=") for part in below) if is_part
-    ]
+def _partition_folder(location: str, file: S3Object) -> tuple[str, list[tuple[str, str]]]:
+    """Return the folder of the file's partition, and the names and raw values of its columns."""
+    folders = file.location.removeprefix(location).split("/")[:-1]
+    while folders and "=" not in folders[-1]:
+        folders.pop()
+    return f"{location}{'/'.join(folders)}/", partition_of("/".join(folders))
+
+
+def _unreadable_layout(table: str, why: str, other: str, file: S3Object) -> BlockedError:
+    return BlockedError(
+        f"{table} cannot be read whole: {why}",
+        hint="write the files anew into folders of the same columns, such as year=2024/; the table stays as it is",
+        one=other,
+        another=file.location,
+    )
 
 
 def partition_types(
-    table: str, values: Mapping[str, Sequence[str]], current: Described | None = None
+    table: str,
+    values: Mapping[str, Sequence[str]],
+    current: Described | None = None,
+    before: Described | None = None,
 ) -> dict[str, str]:
-    """The types of the partition columns: the catalog's where it has them, else by the values.
+    """Return the types of the partition columns by their values; null has any type.
 
-    Raises BlockedError for a value that a whole-number column of the catalog cannot hold.
+    Args:
+        table: The table, to name it in an error.
+        values: The values of each column.
+        current: A table whose types the columns keep.
+        before: A table whose types are taken for columns that have no value but null.
+
+    Raises:
+        BlockedError: A whole-number column of `current` cannot hold a value.
     """
-    listed = current.get("PartitionKeys", []) if current else []
-    known = {column["Name"]: column["Type"] for column in listed}
+    known = _known_types(current)
     for name, seen in values.items():
-        if known.get(name) in ("int", "bigint") and partition_type(seen) != "int":
-            odd = next(value for value in seen if partition_type([value]) != "int")
-            raise BlockedError(
-                f"{table} has the partition {name}={odd}, but {name} is {known[name]} in the catalog",
-                hint="move that folder away, or make the column a string in the catalog",
-            )
-    return {name: known.get(name) or partition_type(seen) for name, seen in values.items()}
+        kind = known.get(name, "")
+        if kind in INTEGERS:
+            odd = next((value for value in _not_null(seen) if not _fits(value, kind)), None)
+            if odd is not None:
+                raise BlockedError(
+                    f"{table} has the partition {name}={odd}, but {name} is {kind} in the catalog",
+                    hint="move that folder away, or make the column a string in the catalog",
+                )
+    earlier = _known_types(before)
+    return {
+        name: known.get(name) or (partition_type(seen) if _not_null(seen) else earlier.get(name, "string"))
+        for name, seen in values.items()
+    }
 
 
 def partition_type(values: Iterable[str]) -> str:
-    """`int` if every value is a whole number written as Athena would write it, else `string`."""
-    return "int" if all(re.fullmatch(r"0|-?[1-9]\d*", value) for value in values) else "string"
+    """Return `int` or `bigint` if every value but null is a whole number as Athena would write it, else `string`."""
+    seen = _not_null(values)
+    fitting = (kind for kind in INTEGERS if seen and all(_fits(value, kind) for value in seen))
+    return next(fitting, "string")
+
+
+def _known_types(described: Described | None) -> dict[str, str]:
+    return {key["Name"]: key["Type"] for key in (described or {}).get("PartitionKeys") or []}
+
+
+def _not_null(values: Iterable[str]) -> list[str]:
+    return [value for value in values if value != DEFAULT_PARTITION]
+
+
+def _fits(value: str, kind: str) -> bool:
+    bits = INTEGERS[kind] - 1
+    return bool(re.fullmatch(r"0|-?[1-9]\d*", value)) and -(2**bits) <= int(value) < 2**bits

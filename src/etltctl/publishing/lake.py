@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from etltctl.athena import Athena
-from etltctl.catalog import NO_CHANGES, Catalog, PartitionChanges
-from etltctl.errors import BlockedError, UnverifiedError
+from etltctl.catalog import NO_CHANGES, Catalog, Described, PartitionChanges
+from etltctl.errors import BlockedError, EtltctlError, UnreachableError, UnverifiedError
 from etltctl.publishing.auditing import Auditor, OnFinding, Staged
 from etltctl.publishing.history import VERSION, History
-from etltctl.publishing.inspecting import Found, Inspector
+from etltctl.publishing.inspecting import Found, Inspector, require_parquet_alone
 from etltctl.publishing.places import Places
 from etltctl.publishing.promises import Promises
-from etltctl.publishing.refreshing import Refresh
+from etltctl.publishing.records import VersionRecords
+from etltctl.publishing.refreshing import Refresh, combined
 from etltctl.publishing.retiring import Retired, Retirement
 from etltctl.publishing.switching import Switch, Switched
 from etltctl.runs import QueryExecution, Verb
@@ -68,6 +68,10 @@ class Lake:
         """Where a job writes this version of `layer.table`."""
         return self.places.version(table, version)
 
+    def audit_location(self, table: str, version: str) -> str:
+        """Return where a job writes its account of this version of `layer.table`."""
+        return self.places.audit(table, version)
+
     def current_location(self, table: str) -> str:
         """Where the version of `layer.table` that readers see now lies; a bronze stream has one place only.
 
@@ -115,22 +119,46 @@ class Lake:
         """
         with self.switch.locked([table]) as require_held:
             target = _target(table, self._history(table), to)
-            found = self._inspect(table, self.version_location(table, target))
+            location = self.version_location(table, target)
+            self.records.require_unchanged(table, location, self.inspector.files(location))
+            found = self._inspect(table, location)
             require_held()
             switched = self.switch.back(table, found.table, run_id)
         return Published(found.table.full_name, switched.change, found.rows, version=target)
 
     def refresh(self, tables: Iterable[str]) -> list[Published]:
-        """Brings the catalog in line with the files of these tables; what has no file yet is left out.
+        """Bring the catalog in line with the files of these tables; what has no file yet is left out.
 
         A table that the catalog lost is made again at the version published last; `not published` if none ever was.
+
+        Raises:
+            EtltctlError: Some tables could not be refreshed. The others were.
         """
-        refreshed = (self.refreshing.refresh(table) for table in tables)
-        return [
-            Published(found.table, found.change, found.rows, partitions=found.partitions)
-            for found in refreshed
-            if found is not None
-        ]
+        tables = list(tables)
+        refreshed, errors = self.refresh_each(tables)
+        if errors:
+            raise combined(errors, len(tables))
+        return refreshed
+
+    def refresh_each(self, tables: Iterable[str]) -> tuple[list[Published], dict[str, EtltctlError]]:
+        """Refresh every table, whatever is wrong with others; return what was done, and the errors by table.
+
+        Raises:
+            UnreachableError: A service does not answer, so that no other table would fare better.
+        """
+        done: list[Published] = []
+        errors: dict[str, EtltctlError] = {}
+        for table in tables:
+            try:
+                found = self.refreshing.refresh(table)
+            except UnreachableError:
+                raise
+            except EtltctlError as error:
+                errors[table] = error
+            else:
+                if found is not None:
+                    done.append(Published(found.table, found.change, found.rows, partitions=found.partitions))
+        return done, errors
 
     def published_rows(self, table: str) -> int:
         """The rows of `layer.table` when it was last published; 0 if it never was."""
@@ -154,6 +182,11 @@ class Lake:
         return Places(self.settings)
 
     @cached_property
+    def records(self) -> VersionRecords:
+        """What is kept about versions."""
+        return VersionRecords(self.s3, self.places)
+
+    @cached_property
     def inspector(self) -> Inspector:
         """What the files of tables say."""
         return Inspector(self.s3, Footers(self.s3, self.settings.state))
@@ -161,7 +194,7 @@ class Lake:
     @cached_property
     def switch(self) -> Switch:
         """What makes versions current."""
-        return Switch(self.settings, self.s3, self.catalog, self.places)
+        return Switch(self.settings, self.s3, self.catalog, self.places, self.records)
 
     @cached_property
     def promises(self) -> Promises:
@@ -180,15 +213,20 @@ class Lake:
     @cached_property
     def refreshing(self) -> Refresh:
         """What brings the catalog in line with files."""
-        return Refresh(self.settings, self.s3, self.catalog, self.places, self.inspector)
+        return Refresh(self.settings, self.s3, self.catalog, self.places, self.inspector, self.records)
 
     def _history(self, table: str) -> History:
         return History.of(self.catalog.table(*self.places.in_catalog(table)))
 
     def _stage(self, table: str, location: str) -> Staged:
         base = self.catalog.table(*self.places.in_catalog(table))
-        found = self._inspect(table, location)
-        return Staged(table, found.table, found.rows, found.footers, self._audit(location), base)
+        objects = self.s3.objects(location)
+        self.records.set_aside(table, location, objects)
+        require_parquet_alone(table, location, objects)
+        found = self._inspect(table, location, base)
+        return Staged(
+            table, found.table, found.rows, found.footers, self.records.audit(table, location), base
+        )
 
     def _published(self, version: Staged, switched: Switched, borne: list[str]) -> Published:
         gone = Retired()
@@ -205,15 +243,7 @@ class Lake:
             warnings=[*borne, *gone.refused],
         )
 
-    def _audit(self, location: str) -> Mapping[str, Any]:
-        """What the job wrote about the version: rows in, out, merged, rejected, flags; empty if it wrote nothing."""
-        for found in self.s3.objects(f"{location}_audit/part-"):
-            line = self.s3.read(found.location).decode().strip()
-            if line:
-                return dict(json.loads(line))
-        return {}
-
-    def _inspect(self, table: str, location: str) -> Found:
+    def _inspect(self, table: str, location: str, base: Described | None = None) -> Found:
         files = self.inspector.files(location)
         if not files:
             raise UnverifiedError(
@@ -222,7 +252,7 @@ class Lake:
                 location=location,
             )
         place = self.places.in_catalog(table)
-        return self.inspector.inspect(table, place, location, files, is_projected=True)
+        return self.inspector.inspect(table, place, location, files, is_projected=True, before=base)
 
 
 def _target(table: str, history: History, to: str) -> str:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
-OWN = "_etltctl"  # the folder of a layer that holds locks and journals; readers skip names that begin with _
-PUBLISHED = "_PUBLISHED"  # lies in the folder of a version since it was made current, written anew each time
+OWN = "_etltctl"  # the folder of a layer that holds locks, journals and records of versions
+AUDIT = "audit/"
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,19 @@ class Places:
     def version(self, table: str, version: str) -> str:
         """The folder of one version of the table."""
         return f"{self.root(table)}v={version}/"
+
+    def records(self, table: str) -> str:
+        """Return the folder of what etltctl keeps about the table's versions; no reader of the table lists it."""
+        layer, _, name = table.partition(".")
+        return f"{self.settings.lake.root(layer)}/{OWN}/versions/{name}/"
+
+    def record(self, table: str, version: str) -> str:
+        """Return the folder that holds what etltctl keeps about one version."""
+        return f"{self.records(table)}v={version}/"
+
+    def audit(self, table: str, version: str) -> str:
+        """Return the folder to which a job writes its account of one version."""
+        return f"{self.record(table, version)}{AUDIT}"
 
     def in_catalog(self, table: str) -> tuple[str, str]:
         """The table's database and name."""

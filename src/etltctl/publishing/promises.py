@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from etltctl.contracts import Change, Contract, ContractBook, Judgement, Policy, Verdict, judge
 from etltctl.errors import UsageError
 from etltctl.publishing.auditing import Staged
-from etltctl.publishing.inspecting import Inspector, merged_columns, partition_types, partition_values
+from etltctl.publishing.inspecting import Inspector, layout_of, merged_columns, partition_types
 from etltctl.publishing.places import Places, version_of
-from etltctl.s3 import S3, Footer, S3Object
+from etltctl.s3 import S3, Footer, S3Object, settled
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -56,6 +56,9 @@ class Promises:
         Files that the policy sets aside are moved to `_quarantine/` beside them, where no reader looks. Raises
         BlockedError with the difference where the contract is broken.
         """
+        return settled(partial(self._admitted, table), table)
+
+    def _admitted(self, table: str) -> list[Change]:
         location = self.places.fixed(table) or ""
         files = self.inspector.files(location)
         judgement = self.judged(table, location, files)
@@ -75,7 +78,7 @@ class Promises:
         """The files against the contract; None if there is none yet, or no file."""
         if not files or self.book.find(table) is None:
             return None
-        partitions = partition_types(table, partition_values(location, files))
+        partitions = partition_types(table, layout_of(table, location, files).values)
         return self._judged(table, self.inspector.footers.of(table, files), partitions)
 
     def accept(self, table: str) -> Judgement:
@@ -104,7 +107,7 @@ class Promises:
     def _columns(self, table: str, location: str, files: Sequence[S3Object]) -> Mapping[str, str]:
         footers = self.inspector.footers.of(table, files)
         widening = self.settings.rules(table).allow_widening
-        types = partition_types(table, partition_values(location, files))
+        types = partition_types(table, layout_of(table, location, files).values)
         return {**merged_columns(table, footers, allow_widening=widening), **types}
 
     def newest(self, table: str) -> str:

@@ -47,22 +47,23 @@ class Retirement:
             for location in wanted:
                 require_free(location, self.places.root(table), in_use)
                 self.s3.delete_folder(location)
+                self.s3.delete_folder(self.places.record(table, version_of(location)))
                 deleted.append(location)
         except EtltctlError as error:
             refused.append(error.message)
         return Retired(deleted, refused)
 
     def _left_behind(self, table: str, history: History) -> list[str]:
-        """Folders of versions that nobody published and nothing was written to for `keep_unpublished_days`."""
-        root = self.places.root(table)
+        """Return the folders of versions that were never published and not written to for `keep_unpublished_days`."""
         known = {history.current, *history.versions}
         before = utc_now() - timedelta(days=self.settings.lake.keep_unpublished_days)
-        folders = (f"{root}{name}/" for name in self.s3.folders(root) if name.startswith("v="))
-        unknown = [location for location in folders if version_of(location) not in known]
+        roots = (self.places.root(table), self.places.records(table))
+        names = dict.fromkeys(name for root in roots for name in self.s3.folders(root))
+        unknown = [name for name in names if name.startswith("v=") and name.removeprefix("v=") not in known]
         return [
-            location
-            for location in unknown
-            if all(found.modified < before for found in self.s3.objects(location))
+            f"{roots[0]}{name}/"
+            for name in unknown
+            if all(one.modified < before for root in roots for one in self.s3.objects(f"{root}{name}/"))
         ]
 
     def _locations(self) -> set[str]:

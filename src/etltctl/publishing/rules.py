@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,12 +40,12 @@ def sql_rules(table: str, rules: TableRules, name_of: NameOf) -> list[Rule]:
         for name in dict.fromkeys([*rules.keys, *rules.not_null])
     ]
     for name, allowed in rules.ranges.items():
-        if allowed.min is not None:
-            made.append(Rule(f"{name} < {allowed.min:g}", f"{quoted(name)} < {_number(allowed.min)}"))
-        if allowed.max is not None:
-            made.append(Rule(f"{name} > {allowed.max:g}", f"{quoted(name)} > {_number(allowed.max)}"))
+        made += _range_rules(name, allowed.min, allowed.max)
     if keys:
-        times = f"select {keys}, count(*) as times from {name_of('this')} group by {keys} having count(*) > 1"
+        count = "times" if "times" not in rules.keys else "etltctl_times"
+        times = (
+            f"select {keys}, count(*) as {count} from {name_of('this')} group by {keys} having count(*) > 1"
+        )
         made.append(Rule(f"{', '.join(rules.keys)} not unique", query=times))
     for name, query in rules.sql.items():
         made.append(Rule(name, query=_with_names(table, name, query, name_of)))
@@ -83,8 +83,27 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def _range_rules(name: str, least: float | None, greatest: float | None) -> Iterator[Rule]:
+    """Yield the rules of one range; NaN has a rule of its own, because engines differ on it.
+
+    Trino says false to every comparison with NaN; DuckDB sorts it above infinity. No comparison finds it with both:
+    DuckDB also decides some by the least and greatest value in a file's footer, which leave NaN out.
+    """
+    column = quoted(name)
+    is_nan = f"is_nan(cast({column} as double))"
+    yield Rule(f"{name} is NaN", is_nan)
+    if least is not None:
+        yield Rule(f"{name} < {least:g}", f"{column} < {_number(least)}")
+    if greatest is not None:
+        yield Rule(f"{name} > {greatest:g}", f"{column} > {_number(greatest)} and not {is_nan}")
+
+
 def _number(value: float) -> str:
-    return str(int(value)) if value == int(value) else f"{value!r}e0"
+    """Return a literal that both engines take for the same number: whole ones only as far as 64 bits hold them."""
+    if value.is_integer() and abs(value) < 2**63:
+        return str(int(value))
+    mantissa, _, exponent = repr(value).partition("e")
+    return f"{mantissa}e{int(exponent or 0)}"
 
 
 def _with_names(table: str, rule: str, query: str, name_of: NameOf) -> str:

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from etltctl.catalog import Catalog, Described, Table
+from etltctl.catalog import Catalog, Described, Registry, Table, is_closed
 from etltctl.errors import AlreadyRunningError, BlockedError, ServiceError
 from etltctl.ledger.leases import IsLost, LeaseObject
 from etltctl.publishing.auditing import Staged
 from etltctl.publishing.history import RUN, WRITTEN, History, utc_now
-from etltctl.publishing.places import PUBLISHED, Places, version_of
+from etltctl.publishing.places import Places, version_of
+from etltctl.publishing.records import VersionRecords
 from etltctl.s3 import S3, split_location
 from etltctl.waiting import Waiter
 
@@ -47,6 +48,7 @@ class Switch:
     s3: S3
     catalog: Catalog
     places: Places
+    records: VersionRecords
     watch: Waiter = field(default_factory=lambda: Waiter(timeout=LAPSES_AFTER_S, longest=LOOK_S))
 
     @contextmanager
@@ -80,7 +82,7 @@ class Switch:
             for version in staged:
                 _require_untouched(version, current[version.name])
                 _require_newer(version, current[version.name])
-            open_ones = [v for v in staged if _location(current[v.name]) != v.table.location]
+            open_ones = [v for v in staged if _is_open(v, current[v.name])]
             journal = self.places.journal(staged[0].name) if len(open_ones) > 1 else ""
             require_held()
             if journal:
@@ -88,6 +90,9 @@ class Switch:
             switched = {}
             for version in staged:
                 require_held()
+                self.records.keep_files(
+                    version.name, version.table.location, [f.object for f in version.footers]
+                )
                 switched[version.name] = self._switch(
                     version.table, current[version.name], version.name, run_id
                 )
@@ -115,20 +120,21 @@ class Switch:
     def _switch(self, table: Table, current: Described | None, name: str, run_id: str) -> Switched:
         """The table at its version, which is marked as published then; taken up again, what is missing is done."""
         switched = self._put(table, current, name, run_id)
-        self.s3.write(f"{table.location}{PUBLISHED}", b"")
+        self.records.mark_published(name, table.location)
         return switched
 
     def _put(self, table: Table, current: Described | None, name: str, run_id: str) -> Switched:
         if _location(current) == table.location:
             kept = {key: value for key, value in (current or {}).get("Parameters", {}).items() if key == RUN}
             same = replace(table, parameters={**table.parameters, **kept})
-            return Switched(self.catalog.put(same, current), History.of(current))
+            return Switched(Registry(self.catalog).put(same, current), History.of(current))
         now = utc_now()
         history = History.of(current).switched(version_of(table.location), now)
         retired = history.retirable(self._keep(name), self._grace, now)
         history = history.without(retired)
         parameters = {**table.parameters, **history.parameters(), **({RUN: run_id} if run_id else {})}
-        return Switched(self.catalog.put(replace(table, parameters=parameters), current), history, retired)
+        change = Registry(self.catalog).put(replace(table, parameters=parameters), current)
+        return Switched(change, history, retired)
 
     def _keep(self, table: str) -> int:
         return self.settings.rules(table).keep_versions or self.settings.lake.keep_versions
@@ -146,6 +152,10 @@ def _overtaken(tables: Sequence[str]) -> AlreadyRunningError:
         f"{', '.join(tables[:3])}: the publish was taken over by another process while this one slept or was cut off",
         hint="let it finish, then: etltctl retry",
     )
+
+
+def _is_open(version: Staged, current: Described | None) -> bool:
+    return _location(current) != version.table.location or is_closed(current or {})
 
 
 def _location(described: Described | None) -> str:

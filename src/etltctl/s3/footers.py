@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from etltctl.errors import EtltctlError, ServiceError
+from etltctl.errors import EtltctlError, UnverifiedError
 from etltctl.s3.objects import S3, S3Object
 
 if TYPE_CHECKING:
@@ -127,14 +127,25 @@ def _read(s3: S3, found: S3Object) -> Footer:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    tail = s3.read(found.location, last_bytes=min(FOOTER_GUESS, found.size)) if found.size else b""
+    guess = min(FOOTER_GUESS, found.size)
+    tail = s3.read(found.location, last_bytes=guess, etag=found.etag) if found.size else b""
     if tail[-4:] != b"PAR1":
-        raise ServiceError(f"{found.location} is not a Parquet file", hint="delete it or move it away")
+        raise _damaged(found, "is not a whole Parquet file: it does not end as one does")
     length = int.from_bytes(tail[-8:-4], "little") + 8
+    if length > found.size:
+        raise _damaged(found, "is not a whole Parquet file: its footer is longer than the file")
     if length > len(tail):
-        tail = s3.read(found.location, last_bytes=length)
+        tail = s3.read(found.location, last_bytes=length, etag=found.etag)
     try:
         file = pq.ParquetFile(pa.BufferReader(tail))
     except (pa.ArrowException, OSError) as error:
-        raise ServiceError(f"{found.location} has a broken Parquet footer: {error}") from error
+        raise _damaged(found, f"has a broken Parquet footer: {error}") from error
     return Footer(found, file.schema_arrow.remove_metadata(), file.metadata.num_rows)
+
+
+def _damaged(found: S3Object, why: str) -> UnverifiedError:
+    return UnverifiedError(
+        f"{found.location} {why}",
+        hint="readers fail on it: delete it or move it away, then write it anew; the table stays as it is",
+        size=f"{found.size:,} bytes",
+    )

@@ -57,10 +57,15 @@ class S3:
             found = [entry["Prefix"] for page in pages for entry in page.get("CommonPrefixes", [])]
         return [folder.removeprefix(prefix).rstrip("/") for folder in found]
 
-    def read(self, location: str, *, last_bytes: int | None = None) -> bytes:
-        """The object's bytes, or only its last ones."""
+    def read(self, location: str, *, last_bytes: int | None = None, etag: str = "") -> bytes:
+        """Return the object's bytes, or only its last ones.
+
+        Raises:
+            ServiceError: With the code `PreconditionFailed` if the object has another ETag than `etag`.
+        """
         bucket, key = split_location(location)
         part = {} if last_bytes is None else {"Range": f"bytes=-{last_bytes}"}
+        part |= {"IfMatch": f'"{etag}"'} if etag else {}
         with translated("s3", location=location):
             answer = self.aws.client("s3").get_object(Bucket=bucket, Key=key, **part)
             return bytes(answer["Body"].read())

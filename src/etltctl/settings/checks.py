@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, FiniteFloat, model_validator
 
 from etltctl.settings.places import Path as KeyPath
 from etltctl.settings.section import Folder, Section
@@ -16,10 +16,10 @@ RowReaction = Literal["evolve", "freeze"]  # a version is published whole or not
 
 
 class Range(Section):
-    """The least and the greatest value a column may have, both allowed; null passes."""
+    """The least and the greatest value a column may have, both allowed. Null passes, NaN does not."""
 
-    min: float | None = None
-    max: float | None = None
+    min: FiniteFloat | None = None
+    max: FiniteFloat | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> Range:

@@ -16,11 +16,12 @@ SIZE_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 def _bucket_url(text: str) -> str:
     if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/\S*)?", text):
         raise ValueError(f"must be an S3 location like s3://bucket/prefix, got {text!r}")
-    location = text.rstrip("/")
-    # S3 takes such keys as they are; Spark, Hadoop and folders change them to other keys.
-    if {"", ".", ".."} & set(location.removeprefix("s3://").split("/")):
-        raise ValueError(f"must not have a part that is empty, `.` or `..`, got {text!r}")
-    return location
+    folders = text.removeprefix("s3://").rstrip("/").split("/")[1:]
+    if odd := next((name for name in folders if name in (".", "..")), None):
+        raise ValueError(f"must not have the folder {odd!r} in its path, got {text!r}")
+    if "" in folders:
+        raise ValueError(f"must not have // in its path, got {text!r}")
+    return text.rstrip("/")
 
 
 def _folder_url(text: str) -> str:

@@ -15,7 +15,15 @@ from sqlglot.errors import SqlglotError
 
 from etltctl.local.athena import views
 from etltctl.local.athena.dialect import QueryError, TableName, tables_of, translate
-from etltctl.local.athena.tables import CatalogTable, Lake, find_table, literal, make_view
+from etltctl.local.athena.tables import (
+    CatalogTable,
+    Lake,
+    find_table,
+    in_locations,
+    literal,
+    make_view,
+    quoted,
+)
 from etltctl.local.athena.types import as_text, athena_type
 from etltctl.local.s3 import S3Directory
 
@@ -77,7 +85,10 @@ def answered(
     columns: dict[str, dict[str, dict[str, str]]] = {}
     for table in tables:
         make_view(table, engine)
-        columns.setdefault(table.name.database, {})[table.name.name] = table.visible
+        visible = {
+            quoted(name): kind for name, kind in table.visible.items()
+        }  # read as SQL: a;b is two statements
+        columns.setdefault(table.name.database, {})[table.name.name] = visible
     sql = translate(query, database, columns)
     _confine(engine, lake.directory)
     try:
@@ -86,7 +97,8 @@ def answered(
         raise
     except duckdb.Error as error:
         is_narrowed = any(table.parts is not None for table in tables)
-        raise _in_athena_s_words(error, is_narrowed=is_narrowed) from error
+        text = in_locations(str(error).splitlines()[0], [file for table in tables for file in table.files])
+        raise _in_athena_s_words(error, text, is_narrowed=is_narrowed) from error
 
 
 def _columns_of(database: str, lake: Lake, query: exp.Expr) -> list[Column]:
@@ -161,8 +173,7 @@ def _column(name: str, kind: str) -> Column:
     return name, athena_type(kind), 0, 0
 
 
-def _in_athena_s_words(error: duckdb.Error, *, is_narrowed: bool) -> QueryError:
-    text = str(error).splitlines()[0]
+def _in_athena_s_words(error: duckdb.Error, text: str, *, is_narrowed: bool) -> QueryError:
     if found := re.search(
         r'(?:Referenced (?:column|table)|Column) "([^"]+)" (?:not found|referenced that)', text
     ):

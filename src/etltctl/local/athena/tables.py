@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 import duckdb
@@ -12,6 +13,9 @@ import duckdb
 from etltctl.local.athena.dialect import QueryError, TableName, duckdb_expression
 from etltctl.local.athena.types import duckdb_type
 from etltctl.local.s3 import S3Directory
+from etltctl.partition_paths import DEFAULT_PARTITION
+
+PROJECTED = ("enum", "integer", "date", "injected")
 
 
 class Catalog(Protocol):
@@ -80,11 +84,12 @@ class Lake:
 
 @dataclass(frozen=True)
 class DataFile:
-    """A file of a table: its path on disk, its size in bytes, the partition it belongs to."""
+    """A file of a table: its path on disk, its size in bytes, the partition it belongs to, its location in S3."""
 
     path: str
     size: int
     partition: tuple[str, ...] = ()
+    location: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,16 @@ class CatalogTable:
             *self.described["StorageDescriptor"]["Columns"],
             *(self.described.get("PartitionKeys") or []),
         ]
-        return {column["Name"].lower(): duckdb_type(column["Type"]) for column in listed}
+        return {column["Name"].lower(): self._duckdb_type(column) for column in listed}
+
+    def _duckdb_type(self, column: Mapping[str, str]) -> str:
+        try:
+            return duckdb_type(column["Type"])
+        except ValueError as error:
+            place = f"Glue table '{self.name.database}.{self.name.name}' column '{column['Name']}'"
+            raise QueryError(
+                "HIVE_INVALID_METADATA", f"{place} has invalid data type: {column['Type']}"
+            ) from error
 
     @property
     def visible(self) -> dict[str, str]:
@@ -139,7 +153,7 @@ def find_table(name: TableName, catalog: Catalog, directory: S3Directory) -> Cat
         )
         return CatalogTable(name, described, _projected(location, template, keys, parameters, directory))
     files = [
-        DataFile(file.path, file.size, tuple(partition["Values"]))
+        replace(file, partition=tuple(partition["Values"]))
         for partition in catalog.get_partitions(name.database, name.name)
         for file in _files(partition["StorageDescriptor"]["Location"], directory)
     ]
@@ -182,17 +196,29 @@ def _select(table: CatalogTable, partition: tuple[str, ...], engine: duckdb.Duck
     paths = [file.path for file in table.files if file.partition == partition]
     listed = ", ".join(literal(path) for path in paths)
     source = f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
-    there = {row[0].lower(): row[0] for row in engine.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
+    try:
+        described = engine.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
+    except duckdb.Error as error:
+        text = in_locations(str(error).splitlines()[0], table.files)
+        raise QueryError("HIVE_BAD_DATA", f"Malformed Parquet file: {text}") from error
+    there = {row[0].lower(): row[0] for row in described}
     values = dict(zip(table.partition_columns, partition, strict=True)) if partition else {}
     parts = []
     for column, kind in table.columns.items():
         if column in values:
             text = values[column]
-            value = "NULL" if text == "__HIVE_DEFAULT_PARTITION__" else literal(text)
+            value = "NULL" if text == DEFAULT_PARTITION else literal(text)
         else:
             value = quoted(there[column]) if column in there else "NULL"
         parts.append(f"CAST({value} AS {kind}) AS {quoted(column)}")
     return f"SELECT {', '.join(parts)} FROM {source}"
+
+
+def in_locations(text: str, files: Sequence[DataFile]) -> str:
+    """Return the text with the files' locations in S3 in place of their paths on this machine."""
+    for file in sorted(files, key=lambda one: -len(one.path)):
+        text = text.replace(file.path, file.location)
+    return text
 
 
 def _files(location: str, directory: S3Directory) -> list[DataFile]:
@@ -200,7 +226,7 @@ def _files(location: str, directory: S3Directory) -> list[DataFile]:
     bucket, _, prefix = location.removeprefix("s3://").partition("/")
     prefix = prefix if prefix.endswith("/") or not prefix else f"{prefix}/"
     return [
-        DataFile(str(directory.path(bucket, info.key)), info.size)
+        DataFile(str(directory.path(bucket, info.key)), info.size, (), f"s3://{bucket}/{info.key}")
         for info in directory.list_objects(bucket, prefix)
         if info.size
         and not any(part.startswith(("_", ".")) for part in info.key.removeprefix(prefix).split("/"))
@@ -211,17 +237,27 @@ def _projected(
     location: str, template: str, keys: list[str], parameters: Mapping[str, str], directory: S3Directory
 ) -> list[DataFile]:
     """The files under the template whose values the projection allows."""
-    bucket, _, _ = location.removeprefix("s3://").partition("/")
-    root = str(directory.path(bucket))
-    pattern = re.escape(template.removeprefix(f"s3://{bucket}"))
     for key in keys:
-        pattern = pattern.replace(re.escape(f"${{{key}}}"), f"(?P<{key}>[^/]+)")
+        _require_projection(key, parameters)
+    pattern = re.escape(template)
+    for number, key in enumerate(keys):
+        pattern = pattern.replace(re.escape(f"${{{key}}}"), f"(?P<part{number}>[^/]+)")
     found = []
     for file in _files(location, directory):
-        match = re.match(pattern, file.path.removeprefix(root))
-        if match and all(_is_projected(match[key], key, parameters) for key in keys):
-            found.append(DataFile(file.path, file.size, tuple(match[key] for key in keys)))
+        match = re.match(pattern, file.location)
+        values = tuple(match[f"part{number}"] for number in range(len(keys))) if match else ()
+        if match and all(map(partial(_is_projected, parameters=parameters), values, keys)):
+            found.append(replace(file, partition=values))
     return found
+
+
+def _require_projection(key: str, parameters: Mapping[str, str]) -> None:
+    """Refuse the table, as Athena does, if its parameters do not say how the column's values are computed."""
+    kind = parameters.get(f"projection.{key}.type", "").lower()
+    if kind not in PROJECTED:
+        raise QueryError(
+            "INVALID_TABLE_PROPERTY", f"Column {key} has the projection type '{kind}', which is none"
+        )
 
 
 def _is_projected(value: str, key: str, parameters: Mapping[str, str]) -> bool:

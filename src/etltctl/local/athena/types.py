@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+
+from etltctl.hive_types import HiveType, parse_type
 
 HIVE_TO_DUCKDB = {
     "tinyint": "TINYINT",
@@ -43,23 +44,35 @@ DUCKDB_TO_ATHENA = {
 
 
 def duckdb_type(hive: str) -> str:
-    """DuckDB's name of a Hive type; raises ValueError for one nobody knows."""
-    hive = hive.strip().lower()
-    if hive in HIVE_TO_DUCKDB:
-        return HIVE_TO_DUCKDB[hive]
-    if re.fullmatch(r"(varchar|char)\(\d+\)", hive):
-        return "VARCHAR"
-    if re.fullmatch(r"decimal\(\d+,\s*\d+\)", hive):
-        return hive.upper()
-    if inner := re.fullmatch(r"array<(.*)>", hive):
-        return f"{duckdb_type(inner[1])}[]"
-    if inner := re.fullmatch(r"map<(.*)>", hive):
-        key, value = _split(inner[1])
-        return f"MAP({duckdb_type(key)}, {duckdb_type(value)})"
-    if inner := re.fullmatch(r"struct<(.*)>", hive):
-        fields = (field.split(":", 1) for field in _split(inner[1]))
-        return f"STRUCT({', '.join(f'{name.strip()} {duckdb_type(kind)}' for name, kind in fields)})"
-    raise ValueError(f"unknown type {hive}")
+    """Return DuckDB's name of a Hive type.
+
+    Raises:
+        ValueError: The text is not a Hive type, or one that DuckDB does not have.
+    """
+    return _duckdb_type(parse_type(hive))
+
+
+def _duckdb_type(kind: HiveType) -> str:
+    parts = {name: _duckdb_type(part) for name, part in kind.parts.items()}
+    match kind.name.partition("(")[0]:
+        case "array":
+            return f"{parts['element']}[]"
+        case "map":
+            return f"MAP({parts['key']}, {parts['value']})"
+        case "struct":
+            return f"STRUCT({', '.join(f'{_quoted(name)} {part}' for name, part in parts.items())})"
+        case "varchar" | "char":
+            return "VARCHAR"
+        case "decimal":
+            digits, scale = (*kind.numbers, 10, 0)[:2] if not kind.numbers else (*kind.numbers, 0)[:2]
+            return f"DECIMAL({digits},{scale})"
+    if kind.name not in HIVE_TO_DUCKDB:
+        raise ValueError(f"unknown type {kind}")
+    return HIVE_TO_DUCKDB[kind.name]
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def athena_type(duckdb: str) -> str:
@@ -93,16 +106,3 @@ def as_text(value: Any) -> str | None:
         case bytes():
             return value.hex(" ")
     return str(value)
-
-
-def _split(text: str) -> list[str]:
-    """Splits at the commas that are not inside brackets."""
-    parts, depth, current = [], 0, ""
-    for character in text:
-        depth += (character in "<(" and 1) or (-1 if character in ">)" else 0)
-        if character == "," and depth == 0:
-            parts.append(current)
-            current = ""
-        else:
-            current += character
-    return [*parts, current]

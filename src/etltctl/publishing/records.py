@@ -1,0 +1,182 @@
+"""What etltctl keeps about each version of a table: the job's audit, a mark of publication, and the list of its files.
+
+All of it lies outside the table's folder, because some readers open every object that they find below a table.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from etltctl.catalog import Described
+from etltctl.errors import ServiceError, UnverifiedError
+from etltctl.publishing.history import FILES as CATALOG_FILES
+from etltctl.publishing.inspecting import files_hash
+from etltctl.publishing.places import AUDIT, Places, version_of
+from etltctl.s3 import S3, S3Object, is_data
+
+PUBLISHED = "published"  # written each time the version is made current
+LIST = "files.json"
+OTHER = "other/"
+COUNTS = ("rows_in", "rows_out", "merged", "rejected")  # what an audit counts, as far as it says it
+NAMED = 5  # files that a message names
+
+# Where versions that were published by etltctl 0.1 hold the same.
+OLD_AUDIT = "_audit/"
+OLD_PUBLISHED = "_PUBLISHED"
+
+
+@dataclass(frozen=True)
+class FileChanges:
+    """How the files of a published version differ from the list that was kept when it was published."""
+
+    missing: Sequence[str] = ()
+    added: Sequence[str] = ()
+    replaced: Sequence[str] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.missing or self.added or self.replaced)
+
+    def facts(self) -> dict[str, str]:
+        """Return the first of the files of each kind, by kind, as text."""
+        kinds = {"missing": self.missing, "added": self.added, "replaced": self.replaced}
+        return {kind: _listed(names) for kind, names in kinds.items() if names}
+
+
+@dataclass(frozen=True)
+class VersionRecords:
+    """The records of the versions of all tables."""
+
+    s3: S3
+    places: Places
+
+    def audit(self, table: str, location: str) -> Mapping[str, Any]:
+        """Return the job's account of the version: rows in, out, merged, rejected, flags. Empty if there is none.
+
+        Args:
+            table: The table as `layer.table`.
+            location: The folder of the version.
+
+        Raises:
+            UnverifiedError: The account is not a JSON object.
+        """
+        for folder in (self.places.audit(table, version_of(location)), f"{location}{OLD_AUDIT}"):
+            for part in self.s3.objects(f"{folder}part-"):
+                if text := self.s3.read(part.location).strip():
+                    return _parsed(table, part.location, text)
+        return {}
+
+    def set_aside(self, table: str, location: str, objects: Sequence[S3Object]) -> None:
+        """Move every object that is hidden by its name out of the version's folder, before the version is published.
+
+        Scripts that do not know a place for their audit write it into the version, and Spark leaves `_SUCCESS` there.
+        """
+        record = self.places.record(table, version_of(location))
+        for one in objects:
+            if not is_data(location, one.key):
+                below = one.location.removeprefix(location)
+                is_audit = below.startswith(OLD_AUDIT)
+                self.s3.move(one, record + (AUDIT + below[len(OLD_AUDIT) :] if is_audit else OTHER + below))
+
+    def keep_files(self, table: str, location: str, files: Sequence[S3Object]) -> None:
+        """Keep the list of the version's files, so that a later change of them is noticed."""
+        listed = {one.location.removeprefix(location): [one.size, one.etag] for one in files}
+        text = json.dumps({"location": location, "files": listed}, indent=1)
+        self.s3.write(f"{self.places.record(table, version_of(location))}{LIST}", text.encode())
+
+    def file_changes(self, table: str, location: str, files: Sequence[S3Object]) -> FileChanges | None:
+        """Compare the version's files with the list that was kept; None if no list was kept."""
+        try:
+            text = self.s3.read(f"{self.places.record(table, version_of(location))}{LIST}")
+            kept: dict[str, list[Any]] = json.loads(text)["files"]
+        except ServiceError as error:
+            if error.code == "NoSuchKey":
+                return None
+            raise
+        except (ValueError, KeyError, TypeError):
+            return None
+        now = {one.location.removeprefix(location): [one.size, one.etag] for one in files}
+        return FileChanges(
+            [name for name in kept if name not in now],
+            [name for name in now if name not in kept],
+            [name for name in kept if name in now and kept[name] != now[name]],
+        )
+
+    def require_unchanged(
+        self, table: str, location: str, files: Sequence[S3Object], current: Described | None = None
+    ) -> None:
+        """Raise UnverifiedError if files of the version came, went or changed since it was published.
+
+        Args:
+            table: The table as `layer.table`.
+            location: The folder of the version.
+            files: The files of the version as they are now.
+            current: The table in the catalog. It tells of a change where no list of files was kept.
+        """
+        changes = self.file_changes(table, location, files)
+        known = (current or {}).get("Parameters", {}).get(CATALOG_FILES, "")
+        if changes is None and known not in ("", files_hash(files)):
+            changes = FileChanges(replaced=["some; no list was kept when the version was published"])
+        if changes:
+            version = version_of(location)
+            raise UnverifiedError(
+                f"the files of version {version} of {table} are not those that were published: something wrote to "
+                f"{location} since",
+                hint=f"readers see them as they are now; go back: etltctl rollback {table}, or run the job that "
+                "writes the table again",
+                table=table,
+                version=version,
+                **changes.facts(),
+            )
+
+    def mark_published(self, table: str, location: str) -> None:
+        """Note that the version passed its audit and is made current now."""
+        self.s3.write(f"{self.places.record(table, version_of(location))}{PUBLISHED}", b"")
+
+    def last_published(self, table: str) -> str | None:
+        """Return the folder of the version that was made current last.
+
+        Returns:
+            An empty text if versions exist and none was ever published; None if the table has no version at all.
+        """
+        root, records = self.places.root(table), self.places.records(table)
+        versions = [name for name in self.s3.folders(root) if name.startswith("v=")]
+        marks = [
+            (one.modified, one.location.removeprefix(records).removesuffix(f"/{PUBLISHED}"))
+            for one in self.s3.objects(records)
+            if one.location.endswith(f"/{PUBLISHED}")
+        ]
+        for name in versions:
+            marks += [(one.modified, name) for one in self.s3.objects(f"{root}{name}/{OLD_PUBLISHED}")]
+        marks = [(modified, name) for modified, name in marks if name in versions]
+        if not marks:
+            return "" if versions else None
+        return f"{root}{max(marks)[1]}/"
+
+
+def _parsed(table: str, place: str, text: bytes) -> Mapping[str, Any]:
+    try:
+        audit = json.loads(text)
+    except ValueError as error:
+        raise _unreadable(table, place) from error
+    if not isinstance(audit, dict):
+        raise _unreadable(table, place)
+    for name in COUNTS:
+        if type(count := audit.get(name, 0)) is not int:
+            raise _unreadable(table, place, f"{name} is {count!r} and not a whole number")
+    return audit
+
+
+def _unreadable(table: str, place: str, why: str = "it is not a JSON object") -> UnverifiedError:
+    return UnverifiedError(
+        f"the audit that the job wrote of {table} cannot be read: {why}",
+        hint="nothing was published, the current version stays; fix the job, then run it again",
+        audit=place,
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(sorted(names)[:NAMED]) + more
