@@ -22,7 +22,7 @@ from etltctl.cli.doctor import doctor
 from etltctl.cli.events import STDOUT
 from etltctl.cli.groups import show_help
 from etltctl.cli.init import init
-from etltctl.cli.parameters import Abort, CommandLineError, built
+from etltctl.cli.parameters import HELP_NAMES, Abort, CommandLineError, built
 from etltctl.cli.parameters import UsageError as WrongCommandLine
 from etltctl.cli.session import LOCAL, Session
 from etltctl.console import Console, Output, is_terminal
@@ -57,7 +57,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     suggest_commands=False,  # click suggests by itself
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": HELP_NAMES, "max_content_width": 100},
 )
 run.add_to(app)
 app.command("retry")(runs.retry)

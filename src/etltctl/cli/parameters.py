@@ -16,11 +16,15 @@ CommandLineError: Any = typer.BadParameter.__mro__[2]  # click's ClickException
 Abort = typer.Abort
 
 
+HELP_NAMES = ["-h", "--help"]
+
+
 def built(app: typer.Typer) -> Any:
     """Return the command that typer makes of the application, with whole help texts and cheap parameters."""
     command = typer.main.get_command(app)
     for each in _with_commands_below(command):
-        for param in each.params:
+        help_option = each.get_help_option(typer.Context(each, help_option_names=HELP_NAMES))
+        for param in [*each.params, help_option]:
             if param.param_type_name == "argument" and not param.help:
                 param.help = _declared_help(each.callback, param.name)
                 each.format_arguments = _write_nothing  # click's own list of arguments; typer writes one too
