@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-import click
 import typer
 
 from etltctl.cli.app import app
+from etltctl.cli.parameters import built
 
 WIDTH = 100
 COLUMN = 45
 
 
-def commands() -> Iterator[tuple[str, click.Command]]:
+def commands() -> Iterator[tuple[str, Any]]:
     """Every command that does something, by its whole name, in the order of the program's help."""
-    yield from _below("etltctl", typer.main.get_command(app))
+    yield from _below("etltctl", built(app))
 
 
-def _below(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
-    if not isinstance(command, click.Group):
+def _below(name: str, command: Any) -> Iterator[tuple[str, Any]]:
+    if not hasattr(command, "commands"):
         yield name, command
         return
     for word, inner in command.commands.items():
@@ -30,7 +31,7 @@ def commands_block() -> str:
     """The README's list: a line a command, a group of commands on one."""
     told = [
         (f"etltctl {name} {_inside(command)}".rstrip(), _sentence(command))
-        for name, command in typer.main.get_command(app).commands.items()  # type: ignore[attr-defined]
+        for name, command in built(app).commands.items()
     ]
     lines = [
         f"{name:<{COLUMN}} {text}" if len(name) < COLUMN else f"{name}\n{'':<{COLUMN}} {text}"
@@ -39,22 +40,22 @@ def commands_block() -> str:
     return "\n".join(["```", *lines, "```", ""])
 
 
-def _inside(command: click.Command) -> str:
+def _inside(command: Any) -> str:
     """A group's commands, or a command's arguments."""
-    if isinstance(command, click.Group):
+    if hasattr(command, "commands"):
         return "|".join(command.commands)
-    context = click.Context(command)
-    arguments = (each for each in command.params if isinstance(each, click.Argument))
+    context = typer.Context(command)
+    arguments = (each for each in command.params if each.param_type_name == "argument")
     return " ".join(argument.make_metavar(context).partition(":")[0] for argument in arguments)
 
 
-def _sentence(command: click.Command) -> str:
+def _sentence(command: Any) -> str:
     return " ".join((command.help or "").partition("\n\n")[0].split()).partition("; ")[0].rstrip(".")
 
 
 def commands_page() -> str:
     """The page."""
-    root = typer.main.get_command(app)
+    root = built(app)
     parts = [
         "# Commands\n",
         "Results are alone on stdout, everything else is on stderr. `-o json` and `-o ndjson` give every result "
@@ -67,8 +68,8 @@ def commands_page() -> str:
     return "\n".join(parts)
 
 
-def _help(name: str, command: click.Command) -> str:
-    context = click.Context(command, info_name=name, terminal_width=WIDTH, max_content_width=WIDTH)
+def _help(name: str, command: Any) -> str:
+    context = typer.Context(command, info_name=name, terminal_width=WIDTH, max_content_width=WIDTH)
     context.help_option_names = ["-h", "--help"]
     lines = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
     return f"```text\n{lines}\n```\n"

@@ -1,10 +1,11 @@
-"""Which pages are made, and whether those on disk are as the code says."""
+"""Which pages and data are made, and whether those on disk are as the code says."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from generate.command_tree import command_tree
 from generate.commands import commands_block, commands_page
 from generate.endpoints import endpoints_page, endpoints_table
 from generate.python_api import python_page
@@ -35,6 +36,7 @@ def made() -> dict[Path, str]:
     """Every generated file as it should be."""
     files = {REFERENCE / name: NOTE + page() for name, page in PAGES.items()}
     readme = PROJECT / "README.md"
+    files[PROJECT / "src" / "etltctl" / "cli" / "completion" / "command_tree.json"] = command_tree()
     files[readme] = with_blocks(readme.read_text("utf-8"))
     return files
 

@@ -1,5 +1,6 @@
 """The command line: arguments in, one library call, result out."""
 
+import os
 import sys
 
 __all__ = ["main"]
@@ -8,7 +9,23 @@ __all__ = ["main"]
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and exit with its code; an interrupt while the commands are still loaded ends without a word."""
     try:
+        if os.environ.get("_ETLTCTL_COMPLETE"):
+            _complete()
         from etltctl.cli import app
     except KeyboardInterrupt:
         sys.exit(130)  # as in `etltctl.errors.ExitCode.INTERRUPTED`
     app.main(arguments)
+
+
+def _complete() -> None:
+    """Answer a shell that completes a command line. Whatever goes wrong, the user's line stays as it is."""
+    from pathlib import Path
+
+    from etltctl.cli.completion import answer
+
+    try:
+        text, code = answer(os.environ, Path.cwd())
+        print(text, end="" if text.endswith("\n") or not text else "\n")  # noqa: T201 - the answer is for the shell, no result of a command
+    except Exception:  # noqa: BLE001 - a message would be pasted into the command line
+        code = 1
+    sys.exit(code)

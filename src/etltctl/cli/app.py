@@ -7,25 +7,30 @@ import os
 import signal
 import sys
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
-import click
 import typer
 import typer.core
 
 from etltctl.cli import athena, config, connections, contract, govern, infra, local, run, runs, tableau
 from etltctl.cli.advice import addressed, flags_of
+from etltctl.cli.completion.scripts import Shell, current_shell, install, script
 from etltctl.cli.doctor import doctor
 from etltctl.cli.events import STDOUT
+from etltctl.cli.groups import show_help
 from etltctl.cli.init import init
+from etltctl.cli.parameters import HELP_NAMES, Abort, CommandLineError, built
+from etltctl.cli.parameters import UsageError as WrongCommandLine
 from etltctl.cli.session import LOCAL, Session
 from etltctl.console import Console, Output, is_terminal
 from etltctl.errors import EtltctlError, ExitCode, UsageError
 
 # Flags that mean the same everywhere; they are accepted before and after the command.
 VALUE_FLAGS = frozenset({"-c", "--config", "-e", "--env", "-o", "--output", "--events"})
+COMPLETION_FLAGS = frozenset({"--install-completion", "--show-completion"})
 SWITCHES = frozenset({"--local", "--aws", "-q", "--quiet", "-v", "-vv", "--verbose", "--no-color"})
 
 # What an unset variable of the shell leaves empty must not mean "not given".
@@ -46,10 +51,13 @@ app = typer.Typer(
     name="etltctl",
     help="Run an Airbyte → S3 → Glue → Athena lake from one command: on a laptop first, on AWS unchanged.",
     epilog="These options may also stand after the command. With no settings file everything runs on this machine.",
-    no_args_is_help=True,
+    invoke_without_command=True,
+    subcommand_metavar="COMMAND [ARGS]...",
+    add_completion=False,  # etltctl.cli.completion answers the shells
+    rich_markup_mode=None,
     suggest_commands=False,  # click suggests by itself
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": HELP_NAMES, "max_content_width": 100},
 )
 run.add_to(app)
 app.command("retry")(runs.retry)
@@ -76,7 +84,20 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+def _install_completion_of(shell: Shell | None) -> None:
+    if shell is not None:
+        path = install(shell, Path.home())
+        typer.echo(f"{shell} completes etltctl from its next start on: {path}")
+        raise typer.Exit
+
+
+def _print_completion_of(shell: Shell | None) -> None:
+    if shell is not None:
+        typer.echo(script(shell)[0], nl=False)
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
 def set_up(
     context: typer.Context,
     config_file: Annotated[
@@ -108,10 +129,28 @@ def set_up(
         bool,
         typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit."),
     ] = False,
+    _install_completion: Annotated[
+        Shell | None,
+        typer.Option(
+            "--install-completion",
+            is_eager=True,
+            callback=_install_completion_of,
+            help="Install completion for this shell.  [default: the current one]",
+        ),
+    ] = None,
+    _show_completion: Annotated[
+        Shell | None,
+        typer.Option(
+            "--show-completion",
+            is_eager=True,
+            callback=_print_completion_of,
+            help="Print the script that completes for this shell.  [default: the current one]",
+        ),
+    ] = None,
 ) -> None:
     """Keep the global flags for the command."""
     if use_local + use_aws + (env is not None) > 1:
-        raise click.UsageError("--env, --local and --aws exclude each other")
+        raise WrongCommandLine("--env, --local and --aws exclude each other")
     session: Session = context.obj
     session.config = config_file
     session.env = LOCAL if use_local else "aws" if use_aws else env
@@ -119,18 +158,19 @@ def set_up(
     console = session.console
     console.output = output or _output_of_environment()
     if events == STDOUT and console.output is Output.JSON:
-        raise click.UsageError("--events - and --output json both want standard output")
+        raise WrongCommandLine("--events - and --output json both want standard output")
     console.quiet = quiet
     console.verbosity = verbose
     console.plain = no_color or not is_terminal(sys.stderr, os.environ)
-    commands = context.command.commands if isinstance(context.command, click.Group) else ()
+    commands = getattr(context.command, "commands", ())
     console.addressed = partial(addressed, flags=flags_of(session.env, config_file), commands=commands)
+    show_help(context)
 
 
 def _output_of_environment() -> Output:
     wanted = os.environ.get("ETLTCTL_OUTPUT", Output.TABLE)
     if wanted not in list(Output):
-        raise click.UsageError(f"ETLTCTL_OUTPUT={wanted} is not one of {', '.join(Output)}")
+        raise WrongCommandLine(f"ETLTCTL_OUTPUT={wanted} is not one of {', '.join(Output)}")
     return Output(wanted)
 
 
@@ -156,14 +196,16 @@ def _open_streams() -> None:
 def _run(arguments: list[str], session: Session) -> int:
     try:
         _require_values(arguments)
-        result = app(arguments, obj=session, standalone_mode=False)
+        _require_command(arguments)
+        command = built(app)
+        result = command(arguments, obj=session, prog_name="etltctl", standalone_mode=False)
     except EtltctlError as error:
         session.console.error(error)
         return error.exit_code
-    except click.ClickException as error:
+    except CommandLineError as error:
         error.show()
         return ExitCode.USAGE
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, Abort):
         result = ExitCode.INTERRUPTED
     except Exception as error:  # noqa: BLE001  the last boundary: a bug must not reach the user as a traceback
         session.console.fault(error)
@@ -174,12 +216,26 @@ def _run(arguments: list[str], session: Session) -> int:
 
 
 def _require_values(arguments: list[str]) -> None:
-    """Raises UsageError for an option whose value is empty, as an unset variable of the shell leaves it."""
-    for option, value in zip(arguments, [*arguments[1:], "none"], strict=True):
+    """Raise UsageError for an option whose value is empty, as an unset variable of the shell leaves it."""
+    for option, value in zip_longest(arguments, arguments[1:]):
         name, is_joined, joined = option.partition("=")
         if name in NEVER_EMPTY and (joined if is_joined else value) == "":
             hint = f"leave {name} out, or look at the variable that it is taken from"
             raise UsageError(f"the value of {name} is empty", hint=hint)
+
+
+def _require_command(arguments: list[str]) -> None:
+    """Raise UsageError for a word that other programs have as a command and etltctl as an option."""
+    words = iter(arguments)
+    for word in words:
+        if word in VALUE_FLAGS:
+            next(words, None)
+        elif not word.startswith("-"):
+            if word in ("version", "help"):
+                after = " ".join(each for each in words if not each.startswith("-"))
+                told = f"etltctl {after} --{word}" if word == "help" and after else f"etltctl --{word}"
+                raise UsageError(f"there is no command {word}", hint=told)
+            return
 
 
 def hoisted(arguments: list[str]) -> list[str]:
@@ -191,6 +247,8 @@ def hoisted(arguments: list[str]) -> list[str]:
             rest += [argument, *waiting]
         elif argument in SWITCHES or argument.startswith(("--config=", "--env=", "--output=", "--events=")):
             front.append(argument)
+        elif argument in COMPLETION_FLAGS:
+            front += [argument, next(waiting, "") or current_shell(os.environ)]
         elif argument in VALUE_FLAGS:
             front += [argument, *([value] if (value := next(waiting, None)) is not None else [])]
         else:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from etltctl.cli.session import Session
+from etltctl.errors import unknown
 
 
 class AreaName(StrEnum):
@@ -28,13 +29,15 @@ class AreaName(StrEnum):
 def doctor(
     context: typer.Context,
     area: Annotated[
-        AreaName | None, typer.Argument(help="Look at this alone; at everything unless named.")
-    ] = None,
+        str, typer.Argument(metavar="[AREA]", help=f"check this alone: {', '.join(AreaName)}")
+    ] = "",
 ) -> int:
     """Look at settings, credentials, permissions and services; tell the fix for each fault. Changes nothing."""
     from etltctl.doctor import Area, examine, exit_code
 
     session: Session = context.obj
+    if area and area not in list(Area):
+        raise unknown("area of the doctor", area, list(Area))
     with session.console.working("doctor"):
         found = examine(session.load, session.connected, Area(area) if area else None)
     session.console.findings(

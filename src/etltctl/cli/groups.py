@@ -6,5 +6,17 @@ import typer
 
 
 def group(says: str) -> typer.Typer:
-    """A group of commands: alone it shows its help; which command was meant is told once, by click."""
-    return typer.Typer(help=says, no_args_is_help=True, rich_markup_mode=None, suggest_commands=False)
+    """Make a group of commands. Alone it shows its help; click suggests which command was meant."""
+    return typer.Typer(
+        help=says,
+        callback=show_help,
+        invoke_without_command=True,
+        subcommand_metavar="COMMAND [ARGS]...",
+        rich_markup_mode=None,
+        suggest_commands=False,
+    )
+
+
+def show_help(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())

@@ -15,6 +15,7 @@ from etltctl.errors import ConfigurationError
 from etltctl.settings.apart import overlaps, unknown_tables, written_twice
 from etltctl.settings.checks import out_of_place
 from etltctl.settings.complaints import complaint, problem
+from etltctl.settings.files import FILE, find_file, read_text
 from etltctl.settings.governed import governance_problems
 from etltctl.settings.layers import Layer, first_layer
 from etltctl.settings.model import Settings, SettingValue
@@ -23,7 +24,6 @@ from etltctl.settings.places import key_places
 from etltctl.settings.secrets import is_secret, masked
 from etltctl.settings.shipped import project_file
 
-FILE = "etltctl.toml"
 PREFIX = "ETLTCTL__"
 # Variables with a name of their own, for what everybody sets in the shell.
 NAMED_VARIABLES = {
@@ -43,7 +43,7 @@ class Loader:
 
     def load(self, config: Path | None, asked: str | None, flags: Mapping[str, Any]) -> Settings:
         """The checked settings; raises ConfigurationError with every problem and its place."""
-        file = self._find(config)
+        file = find_file(config, self.environ, self.directory)
         own = read_toml(file) if file else None
         shipped = read_toml(project_file(FILE))
         env = (
@@ -76,16 +76,6 @@ class Loader:
         )
         return settings
 
-    def _find(self, config: Path | None) -> Path | None:
-        named = config or (Path(text) if (text := self.environ.get("ETLTCTL_CONFIG")) else None)
-        if named is not None:
-            if not named.is_file():
-                hint = "name an existing file with -c or ETLTCTL_CONFIG, or none at all"
-                raise ConfigurationError(f"there is no settings file {named}", hint=hint)
-            return named.resolve()
-        here = self.directory.resolve()
-        return next((file for folder in (here, *here.parents) if (file := folder / FILE).is_file()), None)
-
     def _variables(self) -> Iterator[Layer]:
         """A layer for every environment variable that sets something, the general form first."""
         for name, text in sorted(self.environ.items()):
@@ -109,7 +99,7 @@ class Loader:
 def read_toml(file: Path) -> Layer:
     """The file's tables with the places of their keys; raises ConfigurationError if it is not TOML."""
     try:
-        text = file.read_text()
+        text = read_text(file)
         return Layer(tomllib.loads(text), file.name, places=key_places(text))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"cannot read {file}: {error}") from error

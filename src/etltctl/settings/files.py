@@ -1,0 +1,34 @@
+"""The settings file: which one is in force, and its text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from etltctl.errors import ConfigurationError
+
+FILE = "etltctl.toml"
+
+
+def find_file(named: Path | None, environ: Mapping[str, str], directory: Path) -> Path | None:
+    """Return the settings file: `named`, that of ETLTCTL_CONFIG, or the nearest at or above `directory`.
+
+    Returns:
+        The file's whole path; None if none is named and none is found.
+
+    Raises:
+        ConfigurationError: The file that is named is not there.
+    """
+    named = named or (Path(text) if (text := environ.get("ETLTCTL_CONFIG")) else None)
+    if named is not None:
+        if not named.is_file():
+            hint = "name an existing file with -c or ETLTCTL_CONFIG, or none at all"
+            raise ConfigurationError(f"there is no settings file {named}", hint=hint)
+        return named.resolve()
+    here = directory.resolve()
+    return next((file for folder in (here, *here.parents) if (file := folder / FILE).is_file()), None)
+
+
+def read_text(file: Path) -> str:
+    """Return the file's text. Editors on Windows put a byte order mark in front, which is no part of it."""
+    return file.read_text("utf-8-sig")
