@@ -14,6 +14,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from etltctl.errors import AccessError, ConfigurationError, EtltctlError, ServiceError, UnreachableError
+from etltctl.proxies import is_loopback, is_proxied, require_usable
 from etltctl.retrying import RetryPolicy
 
 if TYPE_CHECKING:
@@ -134,11 +135,26 @@ class Aws:
         config = Config(retries=retries, connect_timeout=10, read_timeout=60)
         with self._lock, translated(service):
             if (service, starts) not in self._clients:
-                client = self._session.client(service, config=config)
+                client = self._without_proxy(service, config)
                 client.meta.events.register("before-parse", _require_own)
                 client.meta.events.register("after-call", _require_understood)
                 self._clients[service, starts] = client
             return self._clients[service, starts]
+
+    def _without_proxy(self, service: str, config: Any) -> Any:
+        """Make a client; one of a service on this machine takes no proxy of the environment.
+
+        Raises:
+            ConfigurationError: The environment names a SOCKS proxy, which botocore cannot use.
+        """
+        from botocore.config import Config
+
+        client = self._session.client(service, config=config)
+        address = client.meta.endpoint_url
+        if is_loopback(address) and is_proxied(address):  # a second client takes as long as the first
+            return self._session.client(service, config=config.merge(Config(proxies={})))
+        require_usable(address, "")
+        return client
 
     @cached_property
     def _session(self) -> Any:

@@ -200,7 +200,6 @@ def test_a_full_disk_fails_the_job(server: Server, monkeypatch: pytest.MonkeyPat
     }
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_even_an_unforeseen_error_ends_the_job(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*args: object, **kwargs: object) -> None:
         raise RuntimeError("a bug")

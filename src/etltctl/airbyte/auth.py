@@ -31,6 +31,8 @@ class TokenAuth(httpx.Auth):
         self._body = {
             "client_id": client_id,
             "client_secret": client_secret,
+            # The published API calls it both: one in its schema, the other in its text.
+            "grant_type": "client_credentials",
             "grant-type": "client_credentials",
         }
         self._clock = clock

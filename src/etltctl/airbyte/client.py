@@ -104,7 +104,7 @@ class Airbyte:
             "limit": limit,
             "orderBy": "createdAt|DESC",
         }
-        return [_job(job, name) for job in self._transport.read("/jobs", **query)["data"]]
+        return [_job(job, name) for job in self._transport.read("/jobs", **query)["data"] or ()]
 
     def find_newer(self, connection_id: str, name: str, newest: int, *, within: float) -> SyncJob | None:
         """The newest sync after the job `newest`, looked for so long: the listing may show it late."""
@@ -180,7 +180,7 @@ class Airbyte:
             told = self._transport.read(f"/connections/{connection_id}")
         except EtltctlError:
             return error
-        if told.get("status", "active") == "active":
+        if (told.get("status") or "active") == "active":
             return error
         return ConfigurationError(
             f"Airbyte starts no sync of {name}: its connection is {told['status']}",

@@ -47,13 +47,15 @@ class Resources:
 
     def workspaces(self) -> dict[str, str]:
         """Names by id."""
-        return {found["workspaceId"]: found["name"] for found in self._pages("/workspaces")}
+        listed = self._pages("/workspaces", "workspaceId")
+        return {found["workspaceId"]: found["name"] for found in listed}
 
     def listed(self, kind: Kind, workspace: str) -> list[Resource]:
         """Every resource of the kind in the workspace."""
         if kind is Kind.DEFINITION:
-            return [_resource(kind, found) for found in self._pages(_definitions(workspace))]
-        return [_resource(kind, found) for found in self._pages(f"/{kind}s", workspaceIds=workspace)]
+            return [_resource(kind, found) for found in self._pages(_definitions(workspace), "id")]
+        listed = self._pages(f"/{kind}s", f"{kind}Id", workspaceIds=workspace)
+        return [_resource(kind, found) for found in listed]
 
     def create(self, kind: Kind, workspace: str, body: Mapping[str, Any]) -> Resource:
         """Makes the resource with one POST; where its answer is lost, the one that now has the name is it.
@@ -62,8 +64,8 @@ class Resources:
         """
         is_definition = kind is Kind.DEFINITION
         path = _definitions(workspace) if is_definition else f"/{kind}s"
-        # A connection's workspace is that of its source.
-        owner = {} if is_definition or kind is Kind.CONNECTION else {"workspaceId": workspace}
+        # A connection's workspace is that of its source; a definition's is in the path and, as published, here too.
+        owner = {} if kind is Kind.CONNECTION else {"workspaceId": workspace}
         try:
             return _resource(kind, self.transport.send("POST", path, json={**owner, **body}))
         except ServiceError as error:
@@ -93,14 +95,26 @@ class Resources:
         with suppress(ConfigurationError):
             self.transport.send("DELETE", f"{base}/{found.id}")
 
-    def _pages(self, path: str, **query: str) -> list[dict[str, Any]]:
-        """By our own offset: the server's link to the next page loses filters and may name a host nobody reaches."""
-        found: list[dict[str, Any]] = []
+    def _pages(self, path: str, key: str, **query: str) -> list[dict[str, Any]]:
+        """Return every element of a list, by etltctl's own offset.
+
+        The server's link to the next page loses filters and may name a host that cannot be reached. The list of
+        definitions has no pages: Airbyte answers all of it at every offset, so a page without news is the end.
+
+        Args:
+            path: The list.
+            key: The field that holds an element's id.
+            query: Further parameters.
+        """
+        found: dict[str, dict[str, Any]] = {}
+        offset = 0
         while True:
-            page = self.transport.read(path, **query, limit=PAGE, offset=len(found))["data"]
-            found += page
-            if len(page) < PAGE:
-                return found
+            page = self.transport.read(path, **query, limit=PAGE, offset=offset)["data"] or []
+            known = len(found)
+            found |= {each[key]: each for each in page if each[key] not in found}
+            if len(page) < PAGE or len(found) == known:
+                return list(found.values())
+            offset += len(page)
 
 
 def _definitions(workspace: str) -> str:

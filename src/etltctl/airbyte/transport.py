@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from etltctl.airbyte.problems import NEVER_SENT, answer_of, body_of, is_transient, problem
 from etltctl.aws import keep_quiet
 from etltctl.errors import UnreachableError
+from etltctl.proxies import http_transport
 from etltctl.retrying import RetryPolicy
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Transport:
             auth=TokenAuth(url, self.client_id, self.client_secret),
             timeout=httpx.Timeout(60.0, connect=10.0),
             headers={"Accept": "application/json"},
+            transport=http_transport(url),
         )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl.airbyte.resources import Kind, Resource
 from etltctl.connections.applying import open_workspace
+from etltctl.connections.plan import DEFAULT_SYNC_MODE
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -61,13 +62,13 @@ def _trouble(source: Resource | None, target: Resource | None) -> str:
 def _table(name: str, connection: Resource, source: Resource) -> dict[str, Any]:
     configuration = source.body["configuration"]
     streams = (connection.body.get("configurations") or {}).get("streams") or []
-    modes = {stream.get("syncMode") for stream in streams}
+    modes = {stream.get("syncMode") or DEFAULT_SYNC_MODE for stream in streams}
     schedule = connection.body.get("schedule") or {}
     common: dict[str, Any] = {"connection_id": connection.id}
     if len(modes) == 1 and modes <= set(SYNC_MODES):
         common["sync_mode"] = modes.pop()
     if schedule.get("scheduleType") == "cron":
-        common["schedule"] = f"cron {str(schedule.get('cronExpression', '')).removesuffix(' UTC')}"
+        common["schedule"] = f"cron {str(schedule.get('cronExpression') or '').removesuffix(' UTC')}"
     names = [stream["name"] for stream in streams]
     database = configuration.get("database_config")
     if database:

@@ -13,6 +13,11 @@ from etltctl.connections.state import Recorded
 from etltctl.errors import BlockedError
 
 MASKED = "***"
+# What Airbyte takes a field for that it answers with null, or not at all.
+DEFAULTS = {
+    "status": "active", "namespaceDefinition": "destination", "nonBreakingSchemaUpdatesBehavior": "ignore",
+}  # fmt: skip
+DEFAULT_SYNC_MODE = "full_refresh_overwrite"
 
 
 class Action(StrEnum):
@@ -196,10 +201,11 @@ def _flat(actual: Resource) -> dict[Path_, Any]:
         streams = (body.get("configurations") or {}).get("streams") or []
         return {
             ("schedule",): _schedule(body.get("schedule") or {}),
-            **{(name,): body.get(name) for name in ("status", "namespaceDefinition")},
+            **{(name,): body.get(name) or default for name, default in DEFAULTS.items()},
             ("prefix",): body.get("prefix") or "",
-            ("nonBreakingSchemaUpdatesBehavior",): body.get("nonBreakingSchemaUpdatesBehavior"),
-            **{("streams", stream["name"]): stream.get("syncMode") for stream in streams},
+            **{
+                ("streams", stream["name"]): stream.get("syncMode") or DEFAULT_SYNC_MODE for stream in streams
+            },
         }
     return dict(_leaves(body.get("configuration") or {}, ("configuration",)))
 
@@ -213,9 +219,10 @@ def _leaves(table: Mapping[str, Any], path: Path_) -> Iterator[tuple[Path_, Any]
 
 
 def _schedule(schedule: Mapping[str, Any]) -> str:
-    if schedule.get("scheduleType") == "cron":
-        return f"cron {str(schedule.get('cronExpression', '')).removesuffix(' UTC')}"
-    return " ".join(str(schedule[name]) for name in ("scheduleType", "basicTiming") if name in schedule)
+    kind = schedule.get("scheduleType") or "manual"
+    if kind == "cron":
+        return f"cron {str(schedule.get('cronExpression') or '').removesuffix(' UTC')}"
+    return " ".join(part for part in (kind, schedule.get("basicTiming")) if part)
 
 
 def _breaking(wanted: Wanted, differences: Sequence[Difference]) -> Iterator[str]:

@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -26,6 +27,7 @@ USER = "etltctl"
 START_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 5.0
 PAUSE_BETWEEN_STARTS_S = 0.2
+LEAST_FREE_BYTES = 16 * 2**20  # the database writes its journal and its tables in steps of megabytes
 
 
 class MongoStartError(Exception):
@@ -90,6 +92,13 @@ class MongoProcess:
         process = self._process
         return process.pid if process is not None and process.poll() is None else None
 
+    def trouble(self) -> str:
+        """Return what the server's own errors do not say: that its disk is full, else its last line of log."""
+        free = shutil.disk_usage(self._storage.parent).free
+        if free < LEAST_FREE_BYTES:
+            return f"the disk of {self._storage} is full ({free / 2**20:.1f} MB free)"
+        return f"the last line of {self._log()}: {self._last_words()}"
+
     def stop(self) -> None:
         """Ends the process in good order; does nothing if there is none."""
         with self._lock:
@@ -145,7 +154,10 @@ class MongoProcess:
         return self._storage.with_name(f"{self._storage.name}.log")
 
     def _last_words(self) -> str:
-        lines = self._log().read_text(errors="replace").strip().splitlines()
+        try:
+            lines = self._log().read_text(errors="replace").strip().splitlines()
+        except OSError:
+            lines = []
         return lines[-1] if lines else "it gave no reason"
 
 

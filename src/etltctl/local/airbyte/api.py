@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Callable, Iterable, Mapping
+import traceback
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
 from etltctl.local.airbyte.connections import WORKSPACE_ID, Connection
 from etltctl.local.airbyte.jobs import AlreadyRunningError, Job, Jobs, Status
 from etltctl.local.airbyte.pages import page_of
+from etltctl.local.airbyte.records import describe, without_passwords
 from etltctl.local.airbyte.resource_calls import ResourceCalls
 from etltctl.local.airbyte.tokens import LIFETIME_S, Tokens
 from etltctl.local.airbyte.wire import (
@@ -23,6 +26,7 @@ from etltctl.local.airbyte.wire import (
     state_conflict,
     try_again_later,
     unauthorized,
+    unexpected,
     unprocessable,
     wrong_credentials,
 )
@@ -30,6 +34,7 @@ from etltctl.local.airbyte.wire import (
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
+LOG = logging.getLogger(__name__)
 Handler = Callable[..., Any]
 
 
@@ -78,6 +83,11 @@ class PublicApi:
             return send(start_response, HTTPStatus.OK, self._answer(request))
         except ProblemError as refused:
             return send(start_response, refused.status, refused.body)
+        except Exception as error:  # noqa: BLE001  the server's own page would name neither the call nor the error
+            trace = without_passwords(traceback.format_exc())
+            LOG.error("%s %s: unforeseen error\n%s", request.method, request.path, trace)
+            unforeseen = unexpected(without_passwords(describe(error)))
+            return send(start_response, unforeseen.status, unforeseen.body)
 
     def _answer(self, request: Request) -> Any:
         path = request.path.rstrip("/")
@@ -129,7 +139,7 @@ class PublicApi:
         return self._job(job_id).answer(self._clock())
 
     def _list_jobs(self, request: Request) -> dict[str, Any]:
-        jobs = [job for job in self._jobs.all() if _is_asked_for(job, request.query)]
+        jobs = [job for job in _between(self._jobs.all(), request) if _is_asked_for(job, request)]
         field, _, direction = request.query.get("orderBy", "createdAt|ASC").partition("|")
         if field not in ("createdAt", "updatedAt") or direction not in ("ASC", "DESC"):
             raise bad_request("orderBy is createdAt or updatedAt, then |ASC or |DESC")
@@ -148,7 +158,8 @@ class PublicApi:
         return job
 
 
-def _is_asked_for(job: Job, query: Mapping[str, str]) -> bool:
+def _is_asked_for(job: Job, request: Request) -> bool:
+    query = request.query
     status = query.get("status")
     if status and status not in {*Status, "queued", "incomplete"}:
         raise bad_request(f"{status} is not a job status")
@@ -156,5 +167,20 @@ def _is_asked_for(job: Job, query: Mapping[str, str]) -> bool:
         query.get("connectionId") in (None, job.connection_id)
         and status in (None, job.status)
         and query.get("jobType") in (None, "sync")
-        and WORKSPACE_ID in query.get("workspaceIds", WORKSPACE_ID).split(",")
+        and WORKSPACE_ID in (request.values("workspaceIds") or [WORKSPACE_ID])
     )
+
+
+def _between(jobs: Iterable[Job], request: Request) -> list[Job]:
+    """The jobs whose times, in whole seconds as they are shown, lie within the limits; both limits belong to it."""
+    limits = [(attribute, request.moment(f"{attribute}At{end}"), end)
+              for attribute in ("created", "updated") for end in ("Start", "End")]  # fmt: skip
+
+    def is_within(job: Job) -> bool:
+        for attribute, limit, end in limits:
+            at = int(getattr(job, attribute))
+            if limit is not None and (at < limit.timestamp() if end == "Start" else at > limit.timestamp()):
+                return False
+        return True
+
+    return [job for job in jobs if is_within(job)]

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.json
 
-from etltctl.local.airbyte.records import Kind, Record, Stream
+from etltctl.local.airbyte.records import FailureKind, Kind, Record, Stream, SyncError
 
 ARROW_TYPES = {
     Kind.STRING: pa.string(),
@@ -36,6 +36,7 @@ AIRBYTE_FIELDS = (
     pa.field("_airbyte_meta", META, nullable=False),
     pa.field("_airbyte_generation_id", pa.int64(), nullable=False),
 )
+AIRBYTE_NAMES = frozenset(field.name for field in AIRBYTE_FIELDS)
 ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 INT64 = range(-(2**63), 2**63)
 
@@ -47,6 +48,32 @@ class Sync:
     job_id: int
     started_ms: int
     generation: int
+
+
+def check_names(stream: Stream) -> None:
+    """Refuse a stream in which two fields would become one column of Parquet.
+
+    Raises:
+        SyncError: Two fields have the same name once it is normalised, or one has the name of a column that
+            Airbyte adds.
+    """
+    place = ".".join(part for part in (stream.namespace, stream.name) if part)
+    fields: dict[str, str] = {}
+    for name in stream.columns:
+        column = column_name(name)
+        if column in AIRBYTE_NAMES:
+            trouble = f"the field {_shown(name)} has the name of a column that Airbyte adds"
+        elif column in fields:
+            trouble = f"the fields {_shown(fields[column])} and {_shown(name)} would both become the column {column}"
+        else:
+            fields[column] = name
+            continue
+        raise SyncError(f"{place}: {trouble}; rename one of them in the source", FailureKind.CONFIG)
+
+
+def _shown(name: str) -> str:
+    """The name in quotes; with code points where letters alone would not tell two names apart."""
+    return repr(name) if name.isascii() else f"{name!r} ({name!a})"
 
 
 def parquet_schema(stream: Stream) -> pa.Schema:

@@ -8,8 +8,10 @@ from typing import Any
 
 import httpx
 
+from etltctl.errors import ConfigurationError
 from etltctl.local.airbyte.pacing import FAULT_WAITS_S, THROTTLE_WAITS_S, Pace, jittered
 from etltctl.local.airbyte.records import FailureKind, Pause, SyncError
+from etltctl.proxies import http_transport
 
 TIMEOUT_S = 30.0
 
@@ -22,12 +24,16 @@ class HttpPages:
     ) -> None:
         self._pace = pace
         self._pause = pause
+        try:
+            transport = http_transport(base_url)
+        except ConfigurationError as error:
+            raise SyncError(f"{error.message}; {error.hint}", FailureKind.CONFIG) from error
         self._client = httpx.Client(
             base_url=base_url,
             timeout=TIMEOUT_S,
             follow_redirects=True,
             headers={"Accept": "application/json", "User-Agent": "etltctl", **(headers or {})},
-            trust_env=not is_loopback(base_url),  # a proxy cannot reach this machine's own servers
+            transport=transport,
         )
 
     def get(self, path: str, query: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,11 +77,6 @@ def check_address(url: str) -> None:
         raise SyncError(f"base_url {url!r} is not an address: {error}", FailureKind.CONFIG) from error
     if parts.scheme not in ("http", "https") or not parts.host:
         raise SyncError(f"base_url {url!r} is not an http or https address", FailureKind.CONFIG)
-
-
-def is_loopback(url: str) -> bool:
-    """Whether the URL leads to this machine."""
-    return httpx.URL(url).host in ("127.0.0.1", "localhost", "::1")
 
 
 def _asked_wait(response: httpx.Response, planned: float | None) -> float | None:

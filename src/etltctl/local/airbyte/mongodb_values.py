@@ -5,12 +5,16 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bson import Binary, DatetimeMS, Decimal128, ObjectId, Regex, Timestamp
 
 from etltctl.local.airbyte.records import Kind
+
+LAST_YEAR = 9999
+CYCLE_YEARS = 400
+CYCLE_MS = 146_097 * 86_400_000  # the days of 400 years of the Gregorian calendar
 
 
 def field_kinds(documents: Iterable[Mapping[str, Any]]) -> dict[str, Kind]:
@@ -68,7 +72,7 @@ def _bson_value(value: Any) -> Any:
     if isinstance(value, ObjectId):
         return str(value)
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%dT%H:%M:%S}.{value.microsecond // 1000:03d}Z"
+        return _iso(value, value.year)
     if isinstance(value, Decimal128):
         return to_json_value(float(value.to_decimal()))
     if isinstance(value, (Regex, re.Pattern)):
@@ -79,8 +83,24 @@ def _bson_value(value: Any) -> Any:
     if isinstance(value, Timestamp):
         return _bson_value(value.as_datetime())
     if isinstance(value, DatetimeMS):
-        return str(int(value))  # a date before year 1 or after 9999 has no calendar form here
+        return _distant_date(int(value))
     return str(value)
+
+
+def _iso(moment: datetime, year: int) -> str:
+    """ISO 8601 with milliseconds; C's `%Y` would drop the zeros of years before 1000."""
+    before, after = ("-" if year < 0 else ""), ("+" if year > LAST_YEAR else "")
+    return f"{before}{after}{abs(year):04d}-{moment:%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def _distant_date(milliseconds: int) -> str:
+    """A date before year 1 or after 9999, written as Java's Instant is: with a sign and as many digits as it needs.
+
+    The calendar repeats every 400 years, so the date is read 400 years at a time nearer to today.
+    """
+    cycles, rest = divmod(milliseconds, CYCLE_MS)
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=rest)
+    return _iso(moment, moment.year + cycles * CYCLE_YEARS)
 
 
 def to_column_value(value: Any, kind: Kind, is_array: bool) -> Any:

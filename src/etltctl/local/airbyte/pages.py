@@ -13,14 +13,17 @@ DEFAULT_LIMIT, MAX_LIMIT = 20, 100
 
 
 def page_of(answers: Sequence[dict[str, Any]], request: Request, kept: Sequence[str]) -> dict[str, Any]:
-    """`next` is empty only after an empty page, as in Airbyte: one page too many is the rule."""
+    """Cut one page. Its links are whole addresses, so that a client can follow them.
+
+    `next` is empty only after an empty page, as in Airbyte: one page too many is the rule.
+    """
     limit = _number(request.query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
     offset = _number(request.query, "offset", 0, 0, 2**31)
     page = answers[offset : offset + limit]
-    filters = {name: request.query[name] for name in kept if name in request.query}
+    filters = [(name, value) for name in kept for value in request.parameters.get(name, ())]
 
     def link(start: int) -> str:
-        return f"{request.path}?{urlencode({**filters, 'limit': limit, 'offset': start})}"
+        return f"{request.url}{request.path}?{urlencode([*filters, ('limit', limit), ('offset', start)])}"
 
     previous = link(max(0, offset - limit)) if offset else ""
     return {"previous": previous, "next": link(offset + limit) if page else "", "data": page}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -61,3 +62,14 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Ends connections."""
+
+
+def describe(error: BaseException) -> str:
+    """Return the kind of an error and the first line of its text."""
+    text = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def without_passwords(text: str) -> str:
+    """Return the text with the user and password of every address in it left out."""
+    return re.sub(r"://[^/@\s]*@", "://***@", text)

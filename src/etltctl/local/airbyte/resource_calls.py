@@ -79,9 +79,12 @@ class ResourceCalls:
     # reading
 
     def _list(self, request: Request, kind: str) -> Answer:
-        wanted = request.query.get("workspaceIds", WORKSPACE_ID).split(",")
-        answers = list(self._answers(kind).values()) if WORKSPACE_ID in wanted else []
-        return page_of(answers, request, kept=("workspaceIds", "includeDeleted"))
+        # Nothing here has a tag, so a list by tags is empty.
+        is_meant = WORKSPACE_ID in (request.values("workspaceIds") or [WORKSPACE_ID]) and not request.values(
+            "tagIds"
+        )
+        answers = list(self._answers(kind).values()) if is_meant else []
+        return page_of(answers, request, kept=("workspaceIds", "includeDeleted", "tagIds"))
 
     def _get(self, request: Request, kind: str, identifier: str) -> Answer:  # noqa: ARG002
         found = self._answers(kind).get(identifier)

@@ -11,7 +11,7 @@ from typing import Any
 import pymongo
 from pymongo.errors import PyMongoError
 
-from etltctl.local.airbyte.records import FailureKind, Pause, Record, Source, Stream, SyncError
+from etltctl.local.airbyte.records import FailureKind, Pause, Record, Source, Stream, SyncError, describe
 from etltctl.local.mongodb import MongoProcess, MongoStartError
 from etltctl.local.samples import weather_documents, weather_fingerprint
 
@@ -63,7 +63,10 @@ class SampleSource:
                 with _loading:
                     self._source = self._read_from(self._prepare())
             except (MongoStartError, PyMongoError, OSError) as error:
-                raise SyncError(f"the sample database cannot be used: {error}", FailureKind.SYSTEM) from error
+                message = (
+                    f"the sample database cannot be used: {_without_details(error)}; {self._mongo.trouble()}"
+                )
+                raise SyncError(message, FailureKind.SYSTEM) from error
         return self._source
 
     def _prepare(self) -> str:
@@ -94,3 +97,8 @@ def load(uri: str, documents: Iterable[dict[str, Any]], fingerprint: str, pause:
 def _chunks(documents: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     while chunk := list(islice(documents, LOAD_ROWS)):
         yield chunk
+
+
+def _without_details(error: BaseException) -> str:
+    """Return the error without the whole answer, which the driver appends."""
+    return describe(error).partition(", full error:")[0]

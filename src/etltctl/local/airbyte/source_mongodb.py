@@ -19,7 +19,16 @@ from pymongo.errors import (
 )
 
 from etltctl.local.airbyte.mongodb_values import array_fields, field_kinds, to_column_value
-from etltctl.local.airbyte.records import FailureKind, Kind, Pause, Record, Stream, SyncError
+from etltctl.local.airbyte.records import (
+    FailureKind,
+    Kind,
+    Pause,
+    Record,
+    Stream,
+    SyncError,
+    describe,
+    without_passwords,
+)
 
 SERVER_TIMEOUT_S = 5
 SOCKET_TIMEOUT_S = 120
@@ -162,7 +171,7 @@ def _explained(address: str) -> Iterator[None]:
     except AutoReconnect as error:
         raise SyncError(f"the connection to {address} was lost", FailureKind.TRANSIENT) from error
     except PyMongoError as error:
-        raise SyncError(f"{address}: {type(error).__name__}", FailureKind.SYSTEM) from error
+        raise SyncError(f"{address}: {without_passwords(describe(error))}", FailureKind.SYSTEM) from error
 
 
 def _config_error(message: str) -> SyncError:

@@ -9,6 +9,7 @@ from typing import Any
 from etltctl.local.airbyte.pacing import Pace, parse_rate
 from etltctl.local.airbyte.records import FailureKind, Pause, Source, SyncError
 from etltctl.local.mongodb import MongoProcess
+from etltctl.proxies import is_loopback
 
 SAMPLE = "sample:"
 SAMPLE_API = "/sample/ergast/f1"
@@ -57,7 +58,7 @@ class Sources:
         return read_from(configuration["uri"])
 
     def _http_source(self, configuration: Mapping[str, Any], pause: Pause) -> Source:
-        from etltctl.local.airbyte.http_pages import HttpPages, check_address, is_loopback
+        from etltctl.local.airbyte.http_pages import HttpPages, check_address
         from etltctl.local.airbyte.source_http import HttpSource
 
         base_url = configuration["base_url"]

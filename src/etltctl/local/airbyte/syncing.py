@@ -5,12 +5,21 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from etltctl.local.airbyte.connections import Connection
 from etltctl.local.airbyte.jobs import Job, Jobs, Status
-from etltctl.local.airbyte.records import FailureKind, Pause, Source, SyncCancelledError, SyncError
+from etltctl.local.airbyte.records import (
+    FailureKind,
+    Pause,
+    Source,
+    SyncCancelledError,
+    SyncError,
+    describe,
+    without_passwords,
+)
 from etltctl.local.wire import AwsError
 
 if TYPE_CHECKING:
@@ -76,7 +85,7 @@ class Syncs:
             thread.join(max(deadline - time.monotonic(), 0))
 
     def _run(self, job: Job, connection: Connection, cancellation: Cancellation) -> None:
-        """Whatever happens, the job ends: an error nobody foresaw is in the server's log."""
+        """End the job whatever happens; an error that no code here expects is named and in the server's log."""
         self._jobs.run(job.id)
         try:
             self._extract(job, connection, cancellation.pause)
@@ -92,16 +101,23 @@ class Syncs:
             self._jobs.end(job.id, Status.FAILED, message, FailureKind.CONFIG)
         except OSError as error:
             LOG.warning("sync job %d of %s failed: %s", job.id, connection.name, error)
-            message = f"the files could not be written: {error.strerror or error}"
+            self._jobs.end(job.id, Status.FAILED, _file_trouble(error), FailureKind.SYSTEM)
+        except Exception as error:  # noqa: BLE001  a job that never ends would block its connection for ever
+            trace = without_passwords(traceback.format_exc())
+            LOG.error("sync job %d of %s: unforeseen error\n%s", job.id, connection.name, trace)
+            message = (
+                f"the sync ended with an unforeseen error, {without_passwords(describe(error))}; "
+                "the server's log (server/server.log in the state folder) has its trace"
+            )
             self._jobs.end(job.id, Status.FAILED, message, FailureKind.SYSTEM)
         finally:
-            message = "the sync ended with an unforeseen error: see the server's log"
+            message = "the sync was broken off: see server/server.log in the state folder"
             self._jobs.end(job.id, Status.FAILED, message, FailureKind.SYSTEM)
 
     def _extract(self, job: Job, connection: Connection, pause: Pause) -> None:
         source = self._make_source(connection, pause)
         # Arrow is loaded by the first sync, not by the server's start.
-        from etltctl.local.airbyte.columns import Sync
+        from etltctl.local.airbyte.columns import Sync, check_names
         from etltctl.local.airbyte.destination import S3Destination
 
         destination = S3Destination(
@@ -109,6 +125,8 @@ class Syncs:
         )
         try:
             streams = source.streams()
+            for stream in streams:
+                check_names(stream)
             newest = destination.newest_generation(streams)
             generation = self._jobs.next_generation(connection.id, newest)
             sync = Sync(job.id, int(job.created * 1000), generation)
@@ -122,3 +140,9 @@ class Syncs:
         pause(0)
         overwritten = [stream for stream in streams if stream.name not in connection.appended]
         destination.retire_other_generations(overwritten, generation)
+
+
+def _file_trouble(error: OSError) -> str:
+    reason = error.strerror or describe(error)
+    file = f" ({error.filename})" if error.filename else ""
+    return f"the files could not be written: {reason}{file}"

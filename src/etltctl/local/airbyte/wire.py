@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
@@ -18,14 +19,35 @@ MAX_BODY_BYTES = 2**20
 
 @dataclass(frozen=True)
 class Request:
-    """One request: the path without the API's prefix, the last value of each query parameter, the body as sent."""
+    """One request: `url` is the address of the API, `path` what follows it; of a repeated parameter all is kept."""
 
     method: str
+    url: str
     path: str
-    query: Mapping[str, str]
+    parameters: Mapping[str, Sequence[str]]
     body: bytes
     content_type: str
     authorization: str
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The last value of each query parameter."""
+        return {name: values[-1] for name, values in self.parameters.items()}
+
+    def values(self, name: str) -> list[str]:
+        """Return every value of a list parameter, which may be repeated, separated by commas, or both."""
+        return [part for value in self.parameters.get(name, ()) for part in value.split(",") if part]
+
+    def moment(self, name: str) -> datetime | None:
+        """Return a parameter as a time, in UTC where it names no zone. Raises ProblemError (400) if it is not one."""
+        text = self.query.get(name)
+        if not text:
+            return None
+        try:
+            found = datetime.fromisoformat(text)
+        except ValueError as error:
+            raise bad_request(f"{name} is not a time such as 2026-01-02T03:04:05Z: {text}") from error
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
 
     def fields(self) -> dict[str, Any]:
         """The body's fields, sent as JSON or as a form. Raises ProblemError (400) if it is neither."""
@@ -101,6 +123,14 @@ def forbidden(message: str) -> ProblemError:
     return problem(HTTPStatus.FORBIDDEN, "forbidden", "Forbidden", {"message": message})
 
 
+def unexpected(message: str) -> ProblemError:
+    """500: an error that no code here expects; the server's log has its trace."""
+    detail = (
+        "The embedded Airbyte met an unforeseen error; server/server.log in the state folder has its trace."
+    )
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected-problem", detail, {"message": message})
+
+
 def wrong_credentials(path: str) -> ProblemError:
     """400 in the shape the community edition's framework gives it."""
     body = {
@@ -132,8 +162,9 @@ def read_request(environ: WSGIEnvironment) -> Request:
     size = min(int(length), MAX_BODY_BYTES) if length.isdigit() else 0
     return Request(
         method=environ["REQUEST_METHOD"],
+        url=f"{environ['wsgi.url_scheme']}://{environ.get('HTTP_HOST', '')}{environ.get('SCRIPT_NAME', '')}",
         path=environ.get("PATH_INFO", ""),
-        query=_last_values(environ.get("QUERY_STRING", "")),
+        parameters=parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True),
         body=environ["wsgi.input"].read(size) if size else b"",
         content_type=environ.get("CONTENT_TYPE", ""),
         authorization=environ.get("HTTP_AUTHORIZATION", ""),
