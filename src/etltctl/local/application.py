@@ -16,6 +16,7 @@ from etltctl.local.control_plane import Catalog, ControlPlane
 from etltctl.local.events import EventHistory
 from etltctl.local.glue import GlueRuns
 from etltctl.local.identities import Identities
+from etltctl.local.jvm import installed_archive
 from etltctl.local.lakeformation import Guard, LakeFormationService
 from etltctl.local.logs import GROUPS, GlueLogs
 from etltctl.local.provisioning import provision
@@ -41,7 +42,9 @@ class Application:
         catalog = Catalog(self._plane)
         self._directory = S3Directory(state / "s3", state / "s3-meta")
         self._s3 = S3Api(self._directory)
-        self._spark = SparkPool(state / "glue" / "spark", state / "s3", self._directory.buckets, url)
+        self._spark = SparkPool(
+            state / "glue" / "spark", state / "s3", self._directory.buckets, url, installed_archive()
+        )
         self._glue = GlueRuns(state / "glue" / "runs", self._directory, self._find_job, self._spark)
         self._identities = Identities(self._find_principal)
         history = EventHistory(state / "cloudtrail" / "events.ndjson")
@@ -88,6 +91,8 @@ class Application:
             *(job["role"] for job in stack.get("jobs", ()) if job.get("role")),
         }
         ids = self._airbyte.configure(stack.get("connections", []), stack.get("data_pack"))
+        if not stack.get("class_archive", True):
+            self._spark.archive = None
         if stack.get("warm"):
             self._spark.warm()
         return {"connections": ids, "airbyte": self.airbyte_credentials}
