@@ -68,11 +68,15 @@ demo: $(VENV)/.local  ## run both pipelines for real on this machine and query g
 	while IFS= read -r line; do echo "$$ $$line"; eval "$$line" < /dev/null; echo; done <<< "$$DEMO"
 	@echo "Go on by yourself: . $(VENV)/bin/activate && etltctl athena tables"
 
+# The tests start dozens of JVMs: the archive of Spark's classes, else made in the background, pays at once.
+CLASS_ARCHIVE = $(BIN)/python -P -m etltctl.local.class_archive || true
 PYTEST = $(BIN)/python -m pytest -n $(PROCESSES) --dist loadscope --no-loadscope-reorder
 test: $(VENV)/.dev  ## run every test
+	$(CLASS_ARCHIVE)
 	$(PYTEST) --durations=20 --durations-min=10 tests
 
 coverage: $(VENV)/.dev  ## run every test and see which lines they reach, in every process too; fails under 90 %
+	$(CLASS_ARCHIVE)
 	$(BIN)/coverage erase
 	$(PYTEST) --cov --cov-report=term tests
 

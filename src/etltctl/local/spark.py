@@ -10,13 +10,16 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from threading import Condition, Thread
+from threading import Condition, Thread, Timer
 from typing import IO
 
+from etltctl.local.class_archive import ClassArchive, build_in_background
 from etltctl.local.interpreter import python_command
 from etltctl.local.jvm import Jvm, JvmFailedError, Needs, kill_group, launch
 
 WARM_UP_TIMEOUT_S = 60.0
+IDLE_S = 30.0
+WARM_UP = Path(__file__).with_name("warm_up.py")
 
 
 class SparkPool:
@@ -29,6 +32,7 @@ class SparkPool:
         buckets: Callable[[], Sequence[str]],
         url: str,
         credentials: Mapping[str, str] | None = None,
+        archive: ClassArchive | None = None,
     ) -> None:
         self._folder = folder
         self._lake = lake
@@ -40,6 +44,9 @@ class SparkPool:
         self._spare_python: subprocess.Popen[bytes] | None = None
         self._is_warming = False
         self._is_closed = False
+        self.archive = archive
+        self._has_served = False
+        self._idle: Timer | None = None
         shutil.rmtree(folder, ignore_errors=True)  # what killed processes left
         folder.mkdir(parents=True)
 
@@ -59,6 +66,7 @@ class SparkPool:
     def take(self, settings: Mapping[str, str] | None = None) -> Jvm:
         """The spare if it fits, else a JVM of its own; raises JvmFailedError."""
         needs = self.needs(settings)
+        self._await_idleness(None)
         if settings:
             return self._launch(needs)  # and the spare stays for who asks for nothing special
         with self._changed:
@@ -81,6 +89,8 @@ class SparkPool:
                 self._spare = jvm
         if not is_kept:
             self.discard(jvm)
+        self._has_served = True
+        self._await_idleness(IDLE_S)
 
     def discard(self, jvm: Jvm) -> None:
         """Ends a JVM whose state nobody should trust."""
@@ -108,6 +118,24 @@ class SparkPool:
         for process in started:
             kill_group(process)
         shutil.rmtree(self._folder, ignore_errors=True)
+        self._await_idleness(None)
+        if self._has_served:
+            self._archive_classes()
+
+    def _await_idleness(self, seconds: float | None) -> None:
+        """Have the class archive made once no job has run for that long; None waits no more."""
+        with self._changed:
+            if self._idle is not None:
+                self._idle.cancel()
+            self._idle = Timer(seconds, self._archive_classes) if seconds is not None else None
+            if self._idle is not None:
+                self._idle.daemon = True
+                self._idle.start()
+
+    def _archive_classes(self) -> None:
+        """Have the class archive made where jobs have run and there is none, never in the way of a job."""
+        if self.archive is not None and not self.archive.is_usable():
+            build_in_background(self.archive)
 
     def _make_spare(self) -> None:
         jvm = None
@@ -126,25 +154,29 @@ class SparkPool:
                 self._changed.notify_all()
 
     def _warm_up(self, jvm: Jvm) -> None:
-        process = self._start_python()
-        scratch = self._folder / f"warm-{jvm.process.pid}"
-        script = Path(__file__).with_name("warm_up.py")
-        assign(process, jvm, script, [str(scratch)], outcome=scratch.with_suffix(".json"))
-        try:
-            process.wait(WARM_UP_TIMEOUT_S)
-        finally:
-            kill_group(process)
+        _warm_up(jvm, self._start_python(), self._folder, WARM_UP_TIMEOUT_S)
         jvm.is_warm = True
 
     def _launch(self, needs: Needs) -> Jvm:
-        """A JVM of the pool's from its first moment: a pool that closes meanwhile ends it.
+        """Start a JVM; where it fails with the class archive, remove the archive and start it without."""
+        options = self.archive.options() if self.archive is not None else ()
+        try:
+            return self._start_jvm(needs, options)
+        except JvmFailedError:
+            if not options or self.archive is None or self._is_closed:
+                raise
+        self.archive.discard()
+        return self._start_jvm(needs)
+
+    def _start_jvm(self, needs: Needs, options: Sequence[str] = ()) -> Jvm:
+        """Start a JVM that belongs to the pool from its first moment: a pool that closes meanwhile ends it.
 
         Left alone it would not end: Spark's gateway, whose folder is gone, dies without ending its process.
         """
         with self._changed:
             if self._is_closed:
                 raise JvmFailedError("the server is shutting down")
-            starting = launch(needs, self._folder, self._lake, self._environ)
+            starting = launch(needs, self._folder, self._lake, self._environ, options)
             self._processes.append(starting.process)
         try:
             return starting.await_ready()
@@ -158,15 +190,51 @@ class SparkPool:
                 self._processes.remove(process)
 
     def _start_python(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            python_command("-u", str(Path(__file__).with_name("run_script.py"))),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=self._folder,
-            env=self._environ,
-            start_new_session=True,
-        )
+        return _start_python(self._folder, self._environ)
+
+
+def train(folder: Path, options: Sequence[str], timeout_s: float) -> None:
+    """Run the warm-up in a JVM with these options and let the JVM end by itself, so that it can dump its classes.
+
+    Args:
+        folder: Where both processes work.
+        options: Further options of the JVM.
+        timeout_s: How long each of the two may take, in seconds.
+
+    Raises:
+        JvmFailedError: The JVM did not start.
+        subprocess.TimeoutExpired: The warm-up or the end of the JVM took longer.
+    """
+    environ = _clean_environ("http://127.0.0.1:9", folder)  # the training run calls no service
+    jvm = launch(Needs(frozenset()), folder, folder, environ, options).await_ready()
+    try:
+        _warm_up(jvm, _start_python(folder, environ), folder, timeout_s)
+        if jvm.process.stdin is not None:
+            jvm.process.stdin.close()
+        jvm.process.wait(timeout_s)
+    finally:
+        jvm.kill()
+
+
+def _warm_up(jvm: Jvm, process: subprocess.Popen[bytes], folder: Path, timeout_s: float) -> None:
+    scratch = folder / f"warm-{jvm.process.pid}"
+    assign(process, jvm, WARM_UP, [str(scratch)], outcome=scratch.with_suffix(".json"))
+    try:
+        process.wait(timeout_s)
+    finally:
+        kill_group(process)
+
+
+def _start_python(folder: Path, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        python_command("-u", str(Path(__file__).with_name("run_script.py"))),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=folder,
+        env=environ,
+        start_new_session=True,
+    )
 
 
 def assign(

@@ -35,6 +35,7 @@ def describe_stack(settings: Settings, environ: Mapping[str, str]) -> dict[str, 
         "jobs": [_job(name, settings) for name in settings.glue.jobs],
         "roles": sorted(settings.governance.roles),
         "connections": [_connection(name, settings, environ) for name in settings.sources],
+        "class_archive": settings.local.class_archive,
         "data_pack": environ.get("ETLTCTL_DATA_PACK") or None,
     }
 

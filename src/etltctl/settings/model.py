@@ -128,6 +128,7 @@ class Local(Section):
     """The embedded server; port 0 takes any free one."""
 
     port: int = Field(default=0, ge=0, le=65535)
+    class_archive: bool = True
 
 
 @dataclass(frozen=True)
