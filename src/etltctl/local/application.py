@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from logging import getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from werkzeug.wrappers import Request, Response
 
@@ -16,17 +17,24 @@ from etltctl.local.control_plane import Catalog, ControlPlane
 from etltctl.local.events import EventHistory
 from etltctl.local.glue import GlueRuns
 from etltctl.local.identities import Identities
+from etltctl.local.incoming import held
 from etltctl.local.lakeformation import Guard, LakeFormationService
 from etltctl.local.logs import GROUPS, GlueLogs
+from etltctl.local.models import addressed, checked_input, signed_for
 from etltctl.local.provisioning import provision
+from etltctl.local.refusals import airbyte_refusal, refusal
 from etltctl.local.s3 import S3Api, S3Directory
 from etltctl.local.spark import SparkPool
-from etltctl.local.wire import CallerOperation, Operation, answer, operation_name
+from etltctl.local.wire import AwsError, CallerOperation, Operation, answer, operation_name
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-SCOPE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/")
+PRESIGNED_SCOPE = re.compile(r"X-Amz-Credential=[^/&]+/\d+/[^/&]+/([^/&]+)/")
+# What an operation raises for input that it did not expect.
+MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError)
+
+log = getLogger("etltctl.local")
 
 
 class Application:
@@ -77,8 +85,19 @@ class Application:
         return {"client_id": self._airbyte.client_id, "client_secret": self._airbyte.client_secret}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Hands the request to the service it is for."""
-        return self._responder(environ)(environ, start_response)
+        """Hand the request to the service it is for; what cannot be understood is refused in the service's protocol."""
+        is_airbyte = environ["PATH_INFO"].startswith("/airbyte/")
+        try:
+            return self._responder(environ)(environ, start_response)
+        except AwsError as error:
+            refused = error
+        except MALFORMED as error:
+            log.warning("a request was not understood", exc_info=error)
+            text = f"the request was not understood: {type(error).__name__}: {error}"
+            refused = AwsError("ValidationException", text[:500])
+        if is_airbyte:
+            return airbyte_refusal(refused)(environ, start_response)
+        return refusal(addressed(environ, b""), refused)(environ, start_response)
 
     def set_up(self, stack: Mapping[str, Any]) -> dict[str, Any]:
         """Makes the stack exist; returns the connections' ids. Raises AwsError, OSError, KeyError or ValueError."""
@@ -104,12 +123,14 @@ class Application:
         path: str = environ["PATH_INFO"]
         for mount, app in self._mounted.items():
             if path == mount or path.startswith(f"{mount}/"):
+                held(environ)
                 environ["PATH_INFO"] = path.removeprefix(mount)
                 environ["SCRIPT_NAME"] = mount
                 return app
-        service = _service(environ)
+        service = service_of(environ)
         if service == "s3":
             return self._s3
+        self._check(environ)
         if service == "cloudformation":
             return self._stacks
         request = Request(environ)
@@ -120,9 +141,16 @@ class Application:
         operation = self._find_operation(request)
         return partial(_perform, operation, request) if operation else self._plane
 
+    def _check(self, environ: WSGIEnvironment) -> None:
+        """Read the body and check it where botocore's model says what it must be; raises AwsError."""
+        body = held(environ)
+        request = addressed(environ, body)
+        if request.protocol == "json" or request.service == "lakeformation":
+            checked_input(request, body)
+
     def _find_operation(self, request: Request) -> Operation | None:
         name = operation_name(request) or (
-            request.path if _service(request.environ) == "lakeformation" else ""
+            request.path if service_of(request.environ) == "lakeformation" else ""
         )
         if name in self._of_caller:
             return partial(self._of_caller[name], caller=self._identities.caller(request))
@@ -159,23 +187,25 @@ def _perform(
     return response(environ, start_response)
 
 
-def _service(environ: WSGIEnvironment) -> str:
-    """The service a request is signed for; S3 if it is presigned or not signed, as public objects are read."""
-    authorization = environ.get("HTTP_AUTHORIZATION", "")
-    if scope := SCOPE.search(authorization):
-        return scope[1]
-    return "" if authorization or "HTTP_X_AMZ_TARGET" in environ else "s3"
+def service_of(environ: WSGIEnvironment) -> str:
+    """Return the service that a request is for.
+
+    S3 if it is presigned, not signed at all (as public objects are read) or signed in a way that no service takes
+    today: S3 then says so.
+    """
+    if service := signed_for(environ):
+        return service
+    if "HTTP_X_AMZ_TARGET" in environ:
+        return ""
+    scope = PRESIGNED_SCOPE.search(unquote(environ.get("QUERY_STRING", "")))
+    return scope[1] if scope else "s3"
 
 
 def _form(request: Request) -> dict[str, str]:
     """The fields of a form, left for whoever answers."""
-    return dict(parse_qsl(_peek(request).decode()))
+    return dict(parse_qsl(_peek(request).decode(errors="replace")))
 
 
 def _peek(request: Request) -> bytes:
     """The body, left for whoever answers."""
-    import io
-
-    body = request.get_data(cache=True)
-    request.environ["wsgi.input"] = io.BytesIO(body)
-    return body
+    return held(request.environ)

@@ -8,12 +8,15 @@ import pickle
 import re
 import tempfile
 from collections.abc import Iterable
+from http import HTTPStatus
 from importlib.metadata import version
 from logging import getLogger
 from pathlib import Path
 from threading import RLock, Thread, Timer
 from typing import TYPE_CHECKING, Any, cast
 
+from etltctl.local.models import IMPORTING_MOTO, signed_for
+from etltctl.local.moto_answers import answer_of, moto_application
 from etltctl.local.wire import AwsError
 
 if TYPE_CHECKING:
@@ -62,16 +65,18 @@ class ControlPlane:
         """Answers one request; what it changed is on disk before the answer is, a batch's within two seconds."""
         operation = _operation(environ)
         with self._lock:
-            answer = b"".join(self._loaded()(environ, start_response))
+            response = answer_of(self._loaded(), environ)
+            if response.status_code == HTTPStatus.NOT_IMPLEMENTED:
+                return response(environ, start_response)
             if not LOOKING.match(operation):
-                self.catalog_changes += _service(environ) == "glue"
+                self.catalog_changes += signed_for(environ) == "glue"
             if operation in BATCHES and self._later is None:
                 self._later = Timer(KEPT_WITHIN_S, self.close)
                 self._later.daemon = True
                 self._later.start()
             elif operation not in BATCHES and not LOOKING.match(operation):
-                self._keep(_service(environ))
-        return [answer]
+                self._keep(signed_for(environ))
+        return response(environ, start_response)
 
     def close(self) -> None:
         """Keeps what was to be kept a little later."""
@@ -153,10 +158,8 @@ class ControlPlane:
     def _loaded(self) -> WSGIApplication:
         with self._lock:
             if self._app is None:
-                from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-
                 self._restore()
-                self._app = DomainDispatcherApplication(create_backend_app)
+                self._app = moto_application()
             return self._app
 
     def _keep(self, service: str) -> None:
@@ -271,15 +274,11 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def _backends(service: str) -> dict[str, Any]:
-    from moto import backends
+    with IMPORTING_MOTO:
+        from moto import backends
 
     found: dict[str, Any] = cast(Any, backends).get_backend(service)[ACCOUNT]  # typed by literal names only
     return found
-
-
-def _service(environ: WSGIEnvironment) -> str:
-    scope = re.search(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
-    return scope[1] if scope else ""
 
 
 def _operation(environ: WSGIEnvironment) -> str:

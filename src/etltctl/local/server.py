@@ -6,7 +6,6 @@ import argparse
 import fcntl
 import json
 import os
-import re
 import select
 import signal
 import socket
@@ -20,12 +19,16 @@ from pathlib import Path
 from threading import Event, Lock, Thread, Timer
 from typing import IO, TYPE_CHECKING, Any
 
-from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.exceptions import HTTPException
+from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from etltctl.local.application import Application
 from etltctl.local.control_plane import write_atomically
 from etltctl.local.faults import Faults
+from etltctl.local.handler import Handler
+from etltctl.local.incoming import held
+from etltctl.local.refusals import plain_refusal
 from etltctl.local.wire import AwsError
 
 if TYPE_CHECKING:
@@ -34,7 +37,6 @@ if TYPE_CHECKING:
 FIRST_LEASE_S = 15.0
 CLAIM_S = 10.0
 LEASE_LOOK_S = 0.2
-CREDENTIAL = re.compile(r"Credential=([^/]+)/")
 CANNOT_START = 2
 
 log = getLogger("etltctl.local")
@@ -104,7 +106,7 @@ class Server:
                 environ, start_response
             )
         if environ["PATH_INFO"].startswith("/_etltctl/"):
-            return self._own(Request(environ))(environ, start_response)
+            return self._answer_own(environ)(environ, start_response)
         return self._faults(environ, start_response)
 
     def serve(self) -> None:
@@ -128,6 +130,18 @@ class Server:
             "pid": os.getpid(),
             "kept": self.lifetime.kept,
         }
+
+    def _answer_own(self, environ: WSGIEnvironment) -> Response:
+        """Answer a request to the server itself; one that cannot be understood is refused."""
+        try:
+            held(environ)
+            return self._own(Request(environ))
+        except AwsError as error:
+            return plain_refusal(error)
+        except (HTTPException, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+            log.warning("a request was not understood", exc_info=error)
+            text = f"the request was not understood: {type(error).__name__}: {error}"
+            return plain_refusal(AwsError("ValidationException", text[:500]))
 
     def _own(self, request: Request) -> Response:
         match request.method, request.path.removeprefix("/_etltctl/"):
@@ -167,27 +181,6 @@ class Server:
             return _json({"message": str(error)}, 400)
         except KeyError as error:
             return _json({"message": f"the stack's description lacks {error}"}, 400)
-
-
-class Handler(WSGIRequestHandler):
-    """Writes one line per request to the server's log, and does not wait to fill packets."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002 - werkzeug's own signature
-        """One line: what was asked by whom; of the query only the names, because values may be signatures."""
-        target = self.headers.get("X-Amz-Target", "-")
-        path, _, query = self.path.partition("?")
-        names = ",".join(part.partition("=")[0] for part in query.split("&"))
-        who = CREDENTIAL.search(self.headers.get("Authorization", ""))
-        log.info(
-            "%s %s %s %s %s by %s", self.command, path, names or "-", target, code, who[1] if who else "-"
-        )
-
-    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002, ARG002 - werkzeug's own
-        """What werkzeug has to say."""
-        log.warning(message, *args)
 
 
 def main(argv: list[str] | None = None) -> int:
