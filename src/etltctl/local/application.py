@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from logging import getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -17,20 +18,26 @@ from etltctl.local.events import EventHistory
 from etltctl.local.glue import GlueRuns
 from etltctl.local.glue_places import check_job
 from etltctl.local.identities import Identities, UserKey
+from etltctl.local.incoming import held
 from etltctl.local.jvm import installed_archive
 from etltctl.local.keys import Keys
 from etltctl.local.lakeformation import Guard, LakeFormationService
 from etltctl.local.logs import GROUPS, GlueLogs
+from etltctl.local.models import addressed, checked_input, signed_for
 from etltctl.local.provisioning import provision
+from etltctl.local.refusals import airbyte_refusal, refusal
 from etltctl.local.s3 import S3Api, S3Directory
-from etltctl.local.signatures import read_credential
 from etltctl.local.spark import SparkPool
-from etltctl.local.wire import CallerOperation, Operation, answer, operation_name, unwritable
+from etltctl.local.wire import AwsError, CallerOperation, Operation, answer, operation_name, unwritable
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 AIRBYTE, SAMPLE = "/airbyte/v1", "/sample"
+# What an operation raises for input that it did not expect.
+MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError)
+
+log = getLogger("etltctl.local")
 
 
 class Application:
@@ -99,12 +106,23 @@ class Application:
         return self._signed(environ, start_response)
 
     def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer the request; what cannot be understood is refused in the service's protocol."""
+        is_airbyte = environ["PATH_INFO"].startswith(f"{AIRBYTE}/")
         try:
             return self._responder(environ)(environ, start_response)
+        except AwsError as error:
+            refused = error
         except ConnectionError:
             raise  # the caller has gone
         except OSError as error:
             return unwritable(error)(environ, start_response)
+        except MALFORMED as error:
+            log.warning("a request was not understood", exc_info=error)
+            text = f"the request was not understood: {type(error).__name__}: {error}"
+            refused = AwsError("ValidationException", text[:500])
+        if is_airbyte:
+            return airbyte_refusal(refused)(environ, start_response)
+        return refusal(addressed(environ, b""), refused)(environ, start_response)
 
     def _of_owner(self, application: WSGIApplication) -> WSGIApplication:
         """Return the application, open to callers with the server's key only."""
@@ -142,12 +160,14 @@ class Application:
         path: str = environ["PATH_INFO"]
         for mount, app in self._mounted.items():
             if path == mount or path.startswith(f"{mount}/"):
+                held(environ)
                 environ["PATH_INFO"] = path.removeprefix(mount)
                 environ["SCRIPT_NAME"] = mount
                 return app
-        service = _service(environ)
+        service = signed_for(environ)
         if service == "s3":
             return self._s3
+        self._check(environ)
         if service == "cloudformation":
             return self._stacks
         request = Request(environ)
@@ -158,9 +178,16 @@ class Application:
         operation = self._find_operation(request)
         return partial(_perform, operation, request) if operation else self._plane
 
+    def _check(self, environ: WSGIEnvironment) -> None:
+        """Read the body and check it where botocore's model says what it must be; raises AwsError."""
+        body = held(environ)
+        request = addressed(environ, body)
+        if request.protocol == "json" or request.service == "lakeformation":
+            checked_input(request, body)
+
     def _find_operation(self, request: Request) -> Operation | None:
         name = operation_name(request) or (
-            request.path if _service(request.environ) == "lakeformation" else ""
+            request.path if signed_for(request.environ) == "lakeformation" else ""
         )
         if name in self._of_caller:
             return partial(self._of_caller[name], caller=self._identities.caller(request))
@@ -209,12 +236,6 @@ def _perform(
     return response(environ, start_response)
 
 
-def _service(environ: WSGIEnvironment) -> str:
-    """Return the service that a request is signed for."""
-    credential = read_credential(environ)
-    return credential.service if credential else ""
-
-
 def _form(request: Request) -> dict[str, str]:
     """Return the fields of a form, or of the query that stands for it; the body can still be read."""
     return dict(parse_qsl(_peek(request).decode(errors="replace")) or request.args.items())
@@ -222,8 +243,4 @@ def _form(request: Request) -> dict[str, str]:
 
 def _peek(request: Request) -> bytes:
     """The body, left for whoever answers."""
-    import io
-
-    body = request.get_data(cache=True)
-    request.environ["wsgi.input"] = io.BytesIO(body)
-    return body
+    return held(request.environ)

@@ -16,6 +16,8 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
+from etltctl.local.models import IMPORTING_MOTO
+
 # Where the classes of kept records are defined; what they import from elsewhere is not theirs.
 MODULES = frozenset(
     {
@@ -57,7 +59,10 @@ def from_nodes(nodes: list[Node]) -> Any:
 
 def known_class(module: str, name: str) -> type:
     """Return the class of this name that the module itself defines; raises ValueError for any other."""
-    found = vars(import_module(module)).get(name) if module in MODULES else None
+    if module not in MODULES:
+        raise ValueError(f"{module}.{name} is not one of the records that are kept")
+    with IMPORTING_MOTO:
+        found = vars(import_module(module)).get(name)
     if not isinstance(found, type) or found.__module__ != module:
         raise ValueError(f"{module}.{name} is not one of the records that are kept")
     return found

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable
 from contextlib import suppress
+from http import HTTPStatus
 from importlib.metadata import version
 from logging import getLogger
 from pathlib import Path
@@ -14,6 +15,8 @@ from threading import RLock, Thread, Timer
 from typing import TYPE_CHECKING, Any, cast
 
 from etltctl.local.backend_data import from_nodes, to_nodes
+from etltctl.local.models import IMPORTING_MOTO, signed_for
+from etltctl.local.moto_answers import answer_of, moto_application
 from etltctl.local.pickled_records import read_pickled
 from etltctl.local.state_files import MISSHAPEN, LateWrites, read_json, set_aside
 from etltctl.local.wire import AwsError
@@ -66,18 +69,18 @@ class ControlPlane:
         """Answers one request; what it changed is on disk before the answer is, a batch's within two seconds."""
         operation = _operation(environ)
         with self._lock:
-            answered: list[Any] = []
-            answer = b"".join(self._loaded()(environ, _keeping(answered)))
+            response = answer_of(self._loaded(), environ)
+            if response.status_code == HTTPStatus.NOT_IMPLEMENTED:
+                return response(environ, start_response)
             if not LOOKING.match(operation):
-                self.catalog_changes += _service(environ) == "glue"
+                self.catalog_changes += signed_for(environ) == "glue"
             if operation in BATCHES and self._later is None:
                 self._later = Timer(KEPT_WITHIN_S, self.close)
                 self._later.daemon = True
                 self._later.start()
             elif operation not in BATCHES and not LOOKING.match(operation):
-                self._keep(_service(environ))
-        start_response(*answered[-1])
-        return [answer]
+                self._keep(signed_for(environ))
+        return response(environ, start_response)
 
     def close(self) -> None:
         """Keeps what was to be kept a little later."""
@@ -171,10 +174,8 @@ class ControlPlane:
     def _loaded(self) -> WSGIApplication:
         with self._lock:
             if self._app is None:
-                from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-
                 self._restore()
-                self._app = DomainDispatcherApplication(create_backend_app)
+                self._app = moto_application()
             return self._app
 
     def _keep(self, service: str) -> None:
@@ -269,15 +270,6 @@ def check_moto() -> None:
         raise RuntimeError(f"the embedded server needs moto {MOTO_VERSION}, not {installed}")
 
 
-def _keeping(answered: list[Any]) -> StartResponse:
-    """What takes an answer's status and headers and sends nothing: the records come first."""
-
-    def start_response(*told: Any) -> Any:
-        answered.append(told)
-
-    return start_response
-
-
 def _parse(content: Any) -> dict[str, dict[str, Any]]:
     """The backends by service and region; raises ValueError for another format or version of moto."""
     if (content["format"], content["moto"]) != (SNAPSHOT_FORMAT, MOTO_VERSION):
@@ -300,15 +292,11 @@ def _read_old(path: Path) -> dict[str, dict[str, Any]] | None:
 
 
 def _backends(service: str) -> dict[str, Any]:
-    from moto import backends
+    with IMPORTING_MOTO:
+        from moto import backends
 
     found: dict[str, Any] = cast(Any, backends).get_backend(service)[ACCOUNT]  # typed by literal names only
     return found
-
-
-def _service(environ: WSGIEnvironment) -> str:
-    scope = re.search(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
-    return scope[1] if scope else ""
 
 
 def _operation(environ: WSGIEnvironment) -> str:

@@ -7,26 +7,24 @@ import io
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
+from secrets import token_hex
 from typing import IO, TYPE_CHECKING
 
-from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.wrappers import Request
+from werkzeug.wrappers import Request, Response
 
-from etltctl.local.refusals import (
-    NO_CONTENT_HASH,
-    TOO_LARGE,
-    WRONG_CONTENT,
-    RefusedError,
-    protocol_of,
-    refusal,
-)
+from etltctl.local.caller_refusals import NO_CONTENT_HASH, WRONG_CONTENT, Reason, RefusedError
+from etltctl.local.incoming import framed, held
+from etltctl.local.models import Addressed
+from etltctl.local.refusals import refusal
+from etltctl.local.s3.listing import error_xml
 from etltctl.local.signatures import Signature, headers_of, read_credential, read_signature
 from etltctl.local.wire import AwsError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-LARGEST_BODY = 64 << 20  # of services other than S3, whose calls are read whole
+FORM = "application/x-www-form-urlencoded"
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 EMPTY = hashlib.sha256(b"").hexdigest()
 UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -67,9 +65,9 @@ class SignedCalls:
         try:
             self._check(environ)
         except RefusedError as refused:
-            credential = read_credential(environ)
-            protocol = protocol_of(environ, credential.service if credential else "")
-            return refusal(refused.reason, protocol, path)(environ, start_response)
+            return _refusal(environ, refused.reason)(environ, start_response)
+        except AwsError as error:  # a body that is incomplete, malformed or too long
+            return _worded(environ, error)(environ, start_response)
         return self._application(environ, start_response)
 
     def _check(self, environ: WSGIEnvironment) -> None:
@@ -77,9 +75,7 @@ class SignedCalls:
         signature.check_time(self._clock())
         secret = self._find_secret(signature.credential.access_key, signature.token)
         if signature.credential.service != "s3":
-            body = _read_whole(environ)
-            environ["wsgi.input"] = io.BytesIO(body)
-            signature.check(environ, secret, hashlib.sha256(body).hexdigest())
+            signature.check(environ, secret, hashlib.sha256(held(environ)).hexdigest())
             return
         stated = _stated_hash(environ, signature)
         signature.check(environ, secret, stated)
@@ -90,10 +86,9 @@ class SignedCalls:
 class HashedBody(io.RawIOBase):
     """A body that fails at its end if it is not what its hash says, before its reader keeps it."""
 
-    def __init__(self, stream: IO[bytes], stated: str, length: int | None) -> None:
+    def __init__(self, stream: IO[bytes], stated: str) -> None:
         self._stream = stream
         self._stated = stated.lower()
-        self._left = length  # None: the stream itself ends with the body
         self._digest = hashlib.sha256()
 
     def readable(self) -> bool:
@@ -102,12 +97,9 @@ class HashedBody(io.RawIOBase):
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """Read some bytes; raise AwsError at the end of a body that was changed on its way."""
-        limit = len(buffer) if self._left is None else min(len(buffer), self._left)
-        piece = self._stream.read(limit) if limit else b""
+        piece = self._stream.read(len(buffer))
         self._digest.update(piece)
-        if self._left is not None:
-            self._left -= len(piece)
-        if not self._left and not (self._left is None and piece) and self._digest.hexdigest() != self._stated:
+        if not piece and self._digest.hexdigest() != self._stated:
             raise AwsError(WRONG_CONTENT.s3[0], WRONG_CONTENT.message, WRONG_CONTENT.s3[1])
         buffer[: len(piece)] = piece
         return len(piece)
@@ -125,17 +117,60 @@ def _stated_hash(environ: WSGIEnvironment, signature: Signature) -> str:
 
 
 def _checked_body(environ: WSGIEnvironment, stated: str) -> IO[bytes]:
-    is_chunked = environ.get("wsgi.input_terminated", False)
-    length = None if is_chunked else int(environ.get("CONTENT_LENGTH") or 0)
-    if length == 0 and stated.lower() != EMPTY:
+    is_empty = not int(environ.get("CONTENT_LENGTH") or 0) and "HTTP_TRANSFER_ENCODING" not in environ
+    if is_empty and stated.lower() != EMPTY:
         raise RefusedError(WRONG_CONTENT)
-    return io.BufferedReader(HashedBody(environ["wsgi.input"], stated, length), 1 << 20)
+    return io.BufferedReader(HashedBody(framed(environ), stated), 1 << 20)
 
 
-def _read_whole(environ: WSGIEnvironment) -> bytes:
-    request = Request(environ)
-    request.max_content_length = LARGEST_BODY
-    try:
-        return request.get_data(cache=False)
-    except RequestEntityTooLarge as error:
-        raise RefusedError(TOO_LARGE) from error
+class Protocol(StrEnum):
+    """How a service words its answers."""
+
+    S3 = "s3"
+    EC2 = "ec2"
+    QUERY = "query"
+    JSON = "json"
+    REST_JSON = "rest-json"
+
+
+def _protocol_of(environ: WSGIEnvironment) -> Protocol:
+    """Return the protocol of a call, also of one that is not signed."""
+    credential = read_credential(environ)
+    service = credential.service if credential else ""
+    if "HTTP_X_AMZ_TARGET" in environ:
+        return Protocol.JSON
+    if service == "s3":
+        return Protocol.S3
+    if service == "ec2":
+        return Protocol.EC2
+    kind = environ.get("CONTENT_TYPE", "")
+    if kind.startswith(FORM) or "Action=" in environ.get("QUERY_STRING", ""):
+        return Protocol.QUERY
+    if service or "json" in kind:
+        return Protocol.REST_JSON
+    return Protocol.S3
+
+
+def _refusal(environ: WSGIEnvironment, reason: Reason) -> Response:
+    """Return the answer to a refused call with the code that its service has for the reason."""
+    match _protocol_of(environ):
+        case Protocol.S3:
+            code, status = reason.s3
+        case Protocol.EC2:
+            code, status = "AuthFailure", 401
+        case Protocol.JSON:
+            code, status = reason.json, 400
+        case Protocol.REST_JSON:
+            code, status = reason.json, 403
+        case _:
+            code, status = reason.query
+    return _worded(environ, AwsError(code, reason.message, status))
+
+
+def _worded(environ: WSGIEnvironment, error: AwsError) -> Response:
+    protocol = _protocol_of(environ)
+    if protocol is not Protocol.S3:
+        return refusal(Addressed("", "", protocol.value), error)
+    request_id = token_hex(8).upper()
+    body = error_xml(error.code, error.message, environ["PATH_INFO"], request_id)
+    return Response(body, error.status, {"x-amz-request-id": request_id}, content_type="application/xml")

@@ -14,7 +14,6 @@ names the `call` it is for (`StartJobRun`, `POST /jobs`, `PUT`: AWS operations b
 from __future__ import annotations
 
 import fnmatch
-import io
 import json
 import socket
 import time
@@ -27,6 +26,9 @@ from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 from werkzeug.wrappers import Response
+
+from etltctl.local.incoming import held
+from etltctl.local.wire import AwsError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -148,8 +150,10 @@ def _form_action(environ: WSGIEnvironment) -> str:
     """The operation of services that speak AWS's query protocol, such as IAM; the body is left to be read again."""
     if not environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
         return ""
-    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    environ["wsgi.input"] = io.BytesIO(body)
+    try:
+        body = held(environ)
+    except AwsError:  # the service refuses it
+        return ""
     return str(parse_qs(body.decode(errors="replace")).get("Action", [""])[0])
 
 

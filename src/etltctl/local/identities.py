@@ -14,10 +14,10 @@ from xml.sax.saxutils import escape
 
 from werkzeug.wrappers import Request, Response
 
+from etltctl.local.caller_refusals import EXPIRED_TOKEN, UNKNOWN_KEY, WRONG_TOKEN, RefusedError
 from etltctl.local.control_plane import ACCOUNT
 from etltctl.local.keys import Keys
 from etltctl.local.lakeformation.store import EVERYBODY, OWNER
-from etltctl.local.refusals import EXPIRED_TOKEN, UNKNOWN_KEY, WRONG_TOKEN, RefusedError
 from etltctl.local.signatures import read_credential
 
 NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from etltctl.local.wire import AwsError
 
@@ -16,7 +16,29 @@ READ_BYTES = 1 << 20
 MAX_BODY_BYTES = 5 << 30  # the largest object that S3 takes in one request
 MAX_HELD_BYTES = 16 << 20  # of a body that is held in memory; no API here takes a longer one
 MAX_LINE_BYTES = 8192
+BROKEN = "etltctl.broken_body"
+FRAMED = "etltctl.framed_body"  # set once the stream ends with the body, whatever wraps it later
 CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")
+
+
+class Incoming:
+    """The bytes of a connection, handed out as they come.
+
+    After an answer werkzeug empties the connection with one read of 10 MB. From a buffered stream that read
+    returns only when the client has sent so much or has gone, and so a client that waits would wait for ever.
+    """
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+
+    def read(self, size: int = -1) -> bytes:
+        """Return at most `size` bytes, at least one unless the client has ended."""
+        piece: bytes = self._source.read1(min(size, READ_BYTES) if size >= 0 else READ_BYTES)
+        return piece
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the stream's."""
+        return getattr(self._source, name)
 
 
 class SizedBody(io.RawIOBase):
@@ -108,8 +130,11 @@ def framed(environ: WSGIEnvironment) -> IO[bytes]:
     Raises:
         AwsError: the headers contradict each other or name a coding other than chunks.
     """
-    if not isinstance(environ["wsgi.input"], SizedBody | ChunkedBody | io.BytesIO):
+    if BROKEN in environ:
+        raise environ[BROKEN]
+    if FRAMED not in environ:
         environ["wsgi.input"] = _framed(environ)
+        environ[FRAMED] = True
         environ["wsgi.input_terminated"] = True
     stream: IO[bytes] = environ["wsgi.input"]
     return stream
@@ -136,20 +161,28 @@ def held(environ: WSGIEnvironment) -> bytes:
     Raises:
         AwsError: as `framed`, and if the body is incomplete or too long to be held in memory.
     """
-    stream = framed(environ)
-    pieces, size = [], 0
-    while piece := stream.read(READ_BYTES):
-        size += len(piece)
-        if size > MAX_HELD_BYTES:
-            raise AwsError(
-                "RequestEntityTooLarge", f"a request body of more than {MAX_HELD_BYTES} bytes", 413
-            )
-        pieces.append(piece)
-    body = b"".join(pieces)
+    try:
+        body = _whole(framed(environ))
+    except AwsError as error:
+        environ[BROKEN] = error  # a second reader would take the rest of the body for all of it
+        raise
     environ.pop("HTTP_TRANSFER_ENCODING", None)
     environ["CONTENT_LENGTH"] = str(len(body))
     environ["wsgi.input"] = io.BytesIO(body)
     return body
+
+
+def _whole(stream: IO[bytes]) -> bytes:
+    if isinstance(stream, io.BytesIO):
+        return stream.getvalue()
+    pieces, size = [], 0
+    while piece := stream.read(READ_BYTES):
+        size += len(piece)
+        if size > MAX_HELD_BYTES:
+            message = f"a request body of more than {MAX_HELD_BYTES} bytes; nothing was changed"
+            raise AwsError("RequestEntityTooLarge", message, 413)
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def incomplete_body() -> AwsError:

@@ -1,4 +1,4 @@
-"""The records that etltctl up to 1.0 pickled: read once, and only if they can hold nothing but records."""
+"""The records that etltctl 0.1.0 pickled: read once, and only if they can hold nothing but records."""
 
 from __future__ import annotations
 

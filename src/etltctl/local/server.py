@@ -19,15 +19,18 @@ from pathlib import Path
 from threading import Event, Lock, Thread, Timer
 from typing import IO, TYPE_CHECKING, Any
 
-from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.exceptions import HTTPException
+from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from etltctl.errors import ConfigurationError
 from etltctl.local.application import Application
 from etltctl.local.faults import Faults
+from etltctl.local.handler import Handler
+from etltctl.local.incoming import held
 from etltctl.local.keys import CHALLENGE, keep_keys
 from etltctl.local.processes import descendants, send
-from etltctl.local.signatures import RAW_HEADERS, read_credential
+from etltctl.local.refusals import plain_refusal
 from etltctl.local.state_files import damages, remove_leftovers, write_atomically
 from etltctl.local.state_folder import prepare_folder
 from etltctl.local.wire import AwsError
@@ -116,7 +119,7 @@ class Server:
         if not is_local or is_of_page or "HTTP_ORIGIN" in environ:
             return _json({"message": "only programs on this machine are served"}, 403)(environ, start)
         if environ["PATH_INFO"].startswith("/_etltctl/"):
-            return self._own(Request(environ))(environ, start)
+            return self._answer_own(environ)(environ, start)
         return self._faults(environ, start)
 
     def serve(self) -> None:
@@ -143,6 +146,18 @@ class Server:
             "pid": os.getpid(),
             "kept": self.lifetime.kept,
         }
+
+    def _answer_own(self, environ: WSGIEnvironment) -> Response:
+        """Answer a request to the server itself; one that cannot be understood is refused."""
+        try:
+            held(environ)
+            return self._own(Request(environ))
+        except AwsError as error:
+            return plain_refusal(error)
+        except (HTTPException, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+            log.warning("a request was not understood", exc_info=error)
+            text = f"the request was not understood: {type(error).__name__}: {error}"
+            return plain_refusal(AwsError("ValidationException", text[:500]))
 
     def _own(self, request: Request) -> Response:
         """Answer one of the server's own calls; without its key only that it is up."""
@@ -199,32 +214,6 @@ class Server:
             return _json({"message": str(error)}, 400)
         except KeyError as error:
             return _json({"message": f"the stack's description lacks {error}"}, 400)
-
-
-class Handler(WSGIRequestHandler):
-    """Writes one line per request to the server's log, and does not wait to fill packets."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def make_environ(self) -> WSGIEnvironment:
-        """Return the call as WSGI has it, and its headers as they came."""
-        return {**super().make_environ(), RAW_HEADERS: self.headers.items()}
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002 - werkzeug's own signature
-        """Log one line: the call and its access key; of the query only the names, for values may be signatures."""
-        target = self.headers.get("X-Amz-Target", "-")
-        path, _, query = self.path.partition("?")
-        names = ",".join(part.partition("=")[0] for part in query.split("&"))
-        caller = read_credential(
-            {"HTTP_AUTHORIZATION": self.headers.get("Authorization", ""), "QUERY_STRING": query}
-        )
-        name = caller.access_key if caller else "-"
-        log.info("%s %s %s %s %s by %s", self.command, path, names or "-", target, code, name)
-
-    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002, ARG002 - werkzeug's own
-        """What werkzeug has to say."""
-        log.warning(message, *args)
 
 
 def main(argv: list[str] | None = None) -> int:
