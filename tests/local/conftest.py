@@ -37,7 +37,9 @@ def aws(server: Served, monkeypatch: pytest.MonkeyPatch, boto_session: boto3.Ses
     for name, value in {**server.environ, "AWS_DEFAULT_REGION": "us-east-1"}.items():
         monkeypatch.setenv(name, value)
     keys = server.keys
-    boto_session._session.set_credentials(keys.access_key_id, keys.secret_access_key)  # each server has its own
+    boto_session._session.set_credentials(
+        keys.access_key_id, keys.secret_access_key
+    )  # each server has its own
     made = Aws(region="us-east-1")
     made.__dict__["_session"] = boto_session
     return made
