@@ -17,6 +17,29 @@ SERVICE_NAMES = {
     "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101": "CloudTrail",
 }
 
+WHO_IS_LET_IN = """## Who is let in
+
+The server listens on 127.0.0.1, which every user of the machine can reach. It answers callers that have a key of its
+state folder, and refuses all others as the service itself would. The state folder is made with mode 0700; a folder of
+another user is refused.
+
+- **AWS's services**: an access key and its secret, by Signature Version 4. They are in `.etltctl/server/keys.json`,
+  which only its owner reads (mode 0600). Sessions of `sts:AssumeRole` and access keys that the embedded IAM makes are
+  let in as well.
+- **Airbyte**: a token, for the client id and secret in `.etltctl/airbyte/credentials.json` (mode 0600).
+- **The server's own calls** (`/_etltctl/`) **and the HTTP sample** (`/sample/`): `Authorization: Bearer` with the
+  `server_key` of `keys.json`.
+- **MongoDB, with the weather sample**: a user and a password that end with its process and are in no file.
+- `/_etltctl/health` and Airbyte's `/health` need no key: they say that the server is up.
+
+[Your own programs](../how-to/use-your-own-clients.md) get the keys by `eval "$(etltctl local env)"`. To replace the
+keys, stop the server, delete the file, and start it again.
+
+Not protected: what runs as the same user of the machine, or as root, can read the keys and the lake's files. A Glue
+job is such a program. Nothing is encrypted on the way, which does not leave the machine; MongoDB answers `hello` and
+`buildInfo` to every caller. Web pages are refused, whatever they ask for.
+"""
+
 
 def endpoints_table() -> str:
     """The README's table."""
@@ -36,6 +59,7 @@ def endpoints_page() -> str:
         parts += ["| same | differs | not modelled |", "| --- | --- | --- |"]
         cells = ("; ".join(texts) for texts in (each.same, each.differs, each.missing))
         parts.append(f"| {' | '.join(cells)} |\n")
+    parts.append(WHO_IS_LET_IN)
     parts.append("## What is answered\n")
     parts.append(
         "By etltctl's own server; every other operation of Glue, Athena, IAM, Lake Formation, Secrets Manager and "

@@ -42,6 +42,10 @@ def aws(server: Served, monkeypatch: pytest.MonkeyPatch, boto_session: boto3.Ses
     """The library's own clients, led to the server."""
     for name, value in {**server.environ, "AWS_DEFAULT_REGION": "us-east-1"}.items():
         monkeypatch.setenv(name, value)
+    keys = server.keys
+    boto_session._session.set_credentials(
+        keys.access_key_id, keys.secret_access_key
+    )  # each server has its own
     made = Aws(region="us-east-1")
     made.__dict__["_session"] = boto_session
     return made

@@ -22,7 +22,7 @@ from botocore.config import Config
 from etltctl.glue import RUN_KEY
 from etltctl.local.keys import Keys, read_keys
 
-START_S = 15.0
+START_S = 60.0
 
 
 @dataclass(frozen=True)

@@ -276,10 +276,14 @@ def test_a_server_that_is_not_there_leaves_nothing_open(airbyte: Airbyte) -> Non
 
 
 def test_the_sdks_tell_no_secret_however_much_they_log(
-    aws: Aws, airbyte: Airbyte, glue: Glue, monkeypatch: pytest.MonkeyPatch
+    server: Served, airbyte: Airbyte, glue: Glue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker that logs everything (Airflow at DEBUG) has our clients' logs too."""
-    monkeypatch.setenv("AWS_SESSION_TOKEN", "s3ssion-t0ken")
+    role = server.client("iam").create_role(RoleName="worker", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    given = server.client("sts").assume_role(RoleArn=role, RoleSessionName="logs")["Credentials"]
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", given["AccessKeyId"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", given["SecretAccessKey"])
+    monkeypatch.setenv("AWS_SESSION_TOKEN", given["SessionToken"])
     heard: list[str] = []
 
     class Ear(logging.Handler):
@@ -300,5 +304,12 @@ def test_the_sdks_tell_no_secret_however_much_they_log(
         root.removeHandler(ear)
         root.setLevel(before)
     text = "\n".join(heard)
-    told = ("s3ssion-t0ken", "s3cret-string", "s3cret-argument", airbyte.client_secret, "Bearer ")
+    told = (
+        given["SessionToken"],
+        given["SecretAccessKey"],
+        "s3cret-string",
+        "s3cret-argument",
+        airbyte.client_secret,
+        "Bearer ",
+    )
     assert [secret for secret in told if secret in text] == []

@@ -207,12 +207,26 @@ def _run(arguments: list[str], session: Session) -> int:
         return ExitCode.USAGE
     except (KeyboardInterrupt, Abort):
         result = ExitCode.INTERRUPTED
+    except PermissionError as error:
+        return _say_whose(error, session)
     except Exception as error:  # noqa: BLE001  the last boundary: a bug must not reach the user as a traceback
         session.console.fault(error)
         return ExitCode.FAILED
     if result == ExitCode.INTERRUPTED:  # which Typer makes of Ctrl-C
         session.console.say("interrupted")
     return result if isinstance(result, int) else ExitCode.OK
+
+
+def _say_whose(error: PermissionError, session: Session) -> int:
+    """Report a file that this user may not use, with its owner, as the operator's to fix and no fault of etltctl."""
+    if error.filename is None:
+        session.console.fault(error)
+        return ExitCode.FAILED
+    from etltctl.local.state_folder import not_yours
+
+    refused = not_yours(Path(os.fsdecode(error.filename)))
+    session.console.error(refused)
+    return refused.exit_code
 
 
 def _require_values(arguments: list[str]) -> None:

@@ -22,9 +22,13 @@ SERVICES = (
         "a plain directory, `.etltctl/s3/BUCKET/KEY`",
         (
             "put, get, ranges, lists with delimiter and pages, multipart, copy, delete",
-            "conditional put and get, ETags, user metadata, presigned URLs",
+            "conditional put and get, ETags, user metadata",
+            "Signature Version 4 in headers and in presigned URLs, checked with its date, expiry and body",
         ),
-        ("objects are files you can open; any credentials are good",),
+        (
+            "objects are files you can open; the signatures of single chunks are not checked, the first one is",
+            "public objects and the older Signature Version 2 are refused",
+        ),
         (
             "versioning, policies and encryption beyond their records; ACLs; a key that is both object and folder",
         ),
@@ -53,6 +57,7 @@ SERVICES = (
         (
             "job definitions, arguments, run states and their order, concurrent-run limits, timeouts, stops",
             "logs in both CloudWatch groups; `--extra-py-files` and `--extra-files`",
+            "scripts and files from S3 only",
         ),
         ("two threads of this machine whatever the worker type; nothing is billed",),
         ("DynamicFrames, bookmarks, queues and WAITING, auto-scaling, several machines",),
@@ -75,7 +80,8 @@ SERVICES = (
             "columns and rows a role is not granted are not there; every read of a registered table is in CloudTrail",
         ),
         (
-            "whoever uses the machine administers and sees everything; cells of several filters are nulled one by one",
+            "the owner of the state folder administers and sees everything",
+            "cells of several filters are nulled one by one",
             "filters count for locations that are not registered too",
         ),
         (
@@ -87,7 +93,7 @@ SERVICES = (
         "moto",
         ("databases, tables, partitions, compare-and-swap of table versions", "roles and secrets as records"),
         ("records outlive the server",),
-        ("IAM is recorded, not enforced; policies are not simulated",),
+        ("IAM is recorded, not enforced: its policies keep no caller out; they are not simulated",),
     ),
     Fidelity(
         "CloudFormation",
@@ -105,7 +111,7 @@ SERVICES = (
     Fidelity(
         "MongoDB",
         "SecantusDB, a wire server on WiredTiger, in a process of its own",
-        ("the wire protocol, BSON types, indexes",),
+        ("the wire protocol, BSON types, indexes, users with passwords",),
         ("it serves the sample only: set `sources.mongodb.uri` to read a real one",),
         ("replica sets, change streams",),
     ),

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from etltctl.local.run_script import kill_descendants
+
 if TYPE_CHECKING:
     from etltctl.local.class_archive import ClassArchive
 
@@ -222,7 +224,9 @@ def _await_gateway(process: subprocess.Popen[bytes], told: Path, log: Path) -> t
 
 
 def kill_group(process: subprocess.Popen[Any]) -> None:
-    """Ends a process and everything it started in its group."""
+    """End a process, everything it started in its group, and all that descends from it."""
+    if process.poll() is None:
+        kill_descendants(process.pid)
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -1,23 +1,31 @@
 """The process a Glue script runs in: started ahead with pyspark loaded, it waits for one assignment on its input.
 
 An assignment is one line of JSON: `script`, `argv`, `python_path`, `gateway` (port and secret of the JVM), `outcome`
-(the file to leave an error in). The process ends with its parent: when its input closes, it is gone.
+(the file to leave an error in). The script runs in a child, and this process adopts what the child leaves running:
+it ends every descendant, whatever session it is in, before it ends as the child did. It ends with its parent as
+well: when its input closes, it is gone, and so are the script and all that the script started.
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import resource
 import runpy
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 ERROR_CHARACTERS = 4000
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+KILLING_S = 5.0  # for processes that start others while they are ended
 
 
 def main() -> int:
@@ -27,8 +35,27 @@ def main() -> int:
     line = sys.stdin.readline()
     if not line:
         return 0
+    _adopt_orphans()
+    child = os.fork()
+    if child == 0:
+        return _run_in_child(json.loads(line))
     Thread(target=_end_with_parent, daemon=True).start()
-    return carry_out(json.loads(line))
+    _, status = os.waitpid(child, 0)
+    kill_descendants(os.getpid())
+    return _end_as(status)
+
+
+def kill_descendants(root: int) -> None:
+    """Kill every process that descends from `root`, which must adopt orphans, until none is left.
+
+    A process that is killed hands its children to `root`, so they are met at the next look.
+    """
+    deadline = time.monotonic() + KILLING_S
+    while (alive := _descendants(root)) and time.monotonic() < deadline:
+        for pid in alive:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.005)
 
 
 def carry_out(assignment: dict[str, Any]) -> int:
@@ -51,6 +78,49 @@ def carry_out(assignment: dict[str, Any]) -> int:
         _tell(assignment, error)
         return 1
     return 0
+
+
+def _run_in_child(assignment: dict[str, Any]) -> int:
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)  # the parent alone reads the input, which tells it to end
+    os.close(null)
+    return carry_out(assignment)
+
+
+def _descendants(root: int) -> list[int]:
+    """Return the live processes below `root`; none on a system without /proc."""
+    parents = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, IndexError):
+            state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+            if state != "Z":
+                parents[int(entry.name)] = int(parent)
+    below: set[int] = {root}
+    while found := {pid for pid, parent in parents.items() if parent in below} - below:
+        below |= found
+    return sorted(below - {root})
+
+
+def _adopt_orphans() -> None:
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _prctl(option: int, value: int) -> None:
+    """Ask Linux; elsewhere a job's group of processes is ended, and what left the group is not."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def _end_as(status: int) -> int:
+    """Return the child's exit status, or end by the signal that ended it."""
+    if os.WIFSIGNALED(status):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        number = os.WTERMSIG(status)
+        if number != signal.SIGKILL:
+            signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    return os.waitstatus_to_exitcode(status)
 
 
 def _load_spark() -> None:
@@ -101,6 +171,7 @@ def _tell(assignment: dict[str, Any], error: BaseException) -> None:
 def _end_with_parent() -> None:
     while sys.stdin.readline():
         pass
+    kill_descendants(os.getpid())
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 

@@ -49,13 +49,30 @@ def check_owner(state: Path) -> None:
     """
     me = os.geteuid()
     for place in (state, state / "server", *_children(state), *_children(state / "server")):
-        owner = _owner(place, state)
+        owner = _owner(place)
         if owner is not None and owner != me:
             raise ConfigurationError(
                 f"the state folder {state} is not yours alone: {place} belongs to {user_name(owner)}, "
                 f"and you are {user_name(me)}; nothing was read or changed",
                 hint=f"`sudo chown -R {me} {state}` makes it yours if you trust what is in it, {ELSEWHERE}",
             )
+
+
+def not_yours(place: Path) -> ConfigurationError:
+    """Build the error for a file or folder that this user may not use: it names the owner of what is closed."""
+    me, uid = user_name(os.geteuid()), os.geteuid()
+    for nearest in (place, *place.resolve().parents):
+        try:
+            facts = nearest.stat()
+        except OSError:
+            continue  # not there, or out of sight: what is above it tells why
+        owner, mode = user_name(facts.st_uid), stat.S_IMODE(facts.st_mode)
+        take = f"`sudo chown -R {uid} {nearest}` if it should be yours, " if nearest == place else ""
+        return ConfigurationError(
+            f"{place} cannot be used: {nearest} (mode {mode:04o}) belongs to {owner}, and you are {me}",
+            hint=f"run etltctl as {owner}, {take}{ELSEWHERE}",
+        )
+    return ConfigurationError(f"{place} cannot be used by {me}", hint=ELSEWHERE.removeprefix("or "))
 
 
 def user_name(uid: int) -> str:
@@ -66,13 +83,13 @@ def user_name(uid: int) -> str:
         return f"user {uid}"
 
 
-def _owner(place: Path, state: Path) -> int | None:
+def _owner(place: Path) -> int | None:
     try:
         return place.lstat().st_uid
     except (FileNotFoundError, NotADirectoryError):
         return None
     except PermissionError as error:
-        raise _unreadable(state) from error
+        raise not_yours(place) from error
 
 
 def _children(folder: Path) -> list[Path]:
@@ -81,18 +98,7 @@ def _children(folder: Path) -> list[Path]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except PermissionError as error:
-        raise _unreadable(folder) from error
-
-
-def _unreadable(folder: Path) -> ConfigurationError:
-    try:
-        whose = f"it belongs to {user_name(folder.stat().st_uid)}, and you are {user_name(os.geteuid())}"
-    except OSError:
-        whose = f"you are {user_name(os.geteuid())}, and a folder above it is closed to you"
-    return ConfigurationError(
-        f"the state folder {folder} cannot be read: {whose}",
-        hint=f"run etltctl as the folder's owner, {ELSEWHERE}",
-    )
+        raise not_yours(folder) from error
 
 
 def _close(state: Path) -> None:
