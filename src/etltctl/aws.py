@@ -13,6 +13,7 @@ from http import HTTPStatus
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from etltctl import outage
 from etltctl.errors import AccessError, ConfigurationError, EtltctlError, ServiceError, UnreachableError
 from etltctl.retrying import RetryPolicy
 
@@ -135,6 +136,7 @@ class Aws:
         with self._lock, translated(service):
             if (service, starts) not in self._clients:
                 client = self._session.client(service, config=config)
+                client.meta.events.register("before-send", _wait_for_service)
                 client.meta.events.register("before-parse", _require_own)
                 client.meta.events.register("after-call", _require_understood)
                 self._clients[service, starts] = client
@@ -154,6 +156,10 @@ class Aws:
             aws_session_token=token,
             region_name=self.region,
         )
+
+
+def _wait_for_service(request: Any, **_: Any) -> None:
+    outage.wait(request.url)
 
 
 def _require_own(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
