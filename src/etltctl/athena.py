@@ -173,7 +173,7 @@ class Athena:
                 answer = self.aws.client("athena").get_work_group(WorkGroup=self.workgroup)
         except (AccessError, ServiceError):
             return False
-        described = answer["WorkGroup"].get("Configuration", {})
+        described = answer.get("WorkGroup", {}).get("Configuration", {})
         is_managed = described.get("ManagedQueryResultsConfiguration", {}).get("Enabled", False)
         own_place = described.get("ResultConfiguration", {}).get("OutputLocation")
         return bool(is_managed or (described.get("EnforceWorkGroupConfiguration") and own_place))

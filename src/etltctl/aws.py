@@ -14,6 +14,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from etltctl import outage
+from etltctl.answers import require_needed
 from etltctl.errors import AccessError, ConfigurationError, EtltctlError, ServiceError, UnreachableError
 from etltctl.retrying import RetryPolicy
 
@@ -183,6 +184,7 @@ def _require_understood(http_response: Any, parsed: dict[str, Any], model: Any, 
         return
     if TELLING.match(model.name) and parsed.keys() <= {"ResponseMetadata"} and http_response.content != b"{}":
         raise ResponseParserError(f"{model.name} is not answered so")
+    require_needed(model.service_model.service_name, model.name, parsed)
 
 
 def _tells_something(operation: Any) -> bool:

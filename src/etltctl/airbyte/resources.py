@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from etltctl.airbyte.transport import Transport
+from etltctl.answers import required, required_list
 from etltctl.errors import ConfigurationError, OutcomeUnknownError, ServiceError
 
 PAGE = 100
@@ -47,7 +48,9 @@ class Resources:
 
     def workspaces(self) -> dict[str, str]:
         """Names by id."""
-        return {found["workspaceId"]: found["name"] for found in self._pages("/workspaces")}
+        call = "Airbyte GET /workspaces"
+        pages = self._pages("/workspaces")
+        return {required(found, "workspaceId", call): required(found, "name", call) for found in pages}
 
     def listed(self, kind: Kind, workspace: str) -> list[Resource]:
         """Every resource of the kind in the workspace."""
@@ -97,7 +100,8 @@ class Resources:
         """By our own offset: the server's link to the next page loses filters and may name a host nobody reaches."""
         found: list[dict[str, Any]] = []
         while True:
-            page = self.transport.read(path, **query, limit=PAGE, offset=len(found))["data"]
+            answer = self.transport.read(path, **query, limit=PAGE, offset=len(found))
+            page = required_list(answer, "data", f"Airbyte GET {path}")
             found += page
             if len(page) < PAGE:
                 return found
@@ -107,6 +111,9 @@ def _definitions(workspace: str) -> str:
     return f"/workspaces/{workspace}/definitions/declarative_sources"
 
 
-def _resource(kind: Kind, answer: Mapping[str, Any]) -> Resource:
-    identifier = answer["id"] if kind is Kind.DEFINITION else answer[f"{kind}Id"]
-    return Resource(kind, identifier, answer["name"], str(answer.get(f"{kind}Type") or ""), answer)
+def _resource(kind: Kind, answer: Any) -> Resource:
+    call = f"Airbyte's call for a {kind}"
+    identifier = required(answer, "id" if kind is Kind.DEFINITION else f"{kind}Id", call)
+    return Resource(
+        kind, identifier, required(answer, "name", call), str(answer.get(f"{kind}Type") or ""), answer
+    )

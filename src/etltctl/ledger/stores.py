@@ -29,6 +29,9 @@ class Store(Protocol):
     def run_ids(self) -> list[str]:
         """Every run that has a stream, the one written to last at the end."""
 
+    def place(self, run_id: str) -> str:
+        """Where the run's stream is, for a person to look at."""
+
     def lease(self, run_id: str) -> AbstractContextManager[IsLost]:
         """The right to drive the run, held while inside; raises AlreadyRunningError if somebody else has it.
 
@@ -70,6 +73,10 @@ class DiskStore:
         """Every run that has a file, the one written to last at the end."""
         files = [file for file in self.folder.glob("*.ndjson") if file.is_file()]
         return [file.stem for file in sorted(files, key=lambda file: (file.stat().st_mtime_ns, file.stem))]
+
+    def place(self, run_id: str) -> str:
+        """The run's file."""
+        return str(self._file(run_id))
 
     def lease(self, run_id: str) -> AbstractContextManager[IsLost]:
         """The right to drive the run; the system takes it back from a process that dies."""
@@ -122,6 +129,10 @@ class S3Store:
         listed.sort(key=lambda found: (found["LastModified"], found["Key"]))
         names = [found["Key"].rsplit("/", 1)[1] for found in listed]
         return [name.removesuffix(".ndjson") for name in names if name.endswith(".ndjson")]
+
+    def place(self, run_id: str) -> str:
+        """The run's object."""
+        return f"s3://{self.bucket}/{self._key(run_id)}"
 
     def lease(self, run_id: str) -> AbstractContextManager[IsLost]:
         """The right to drive the run; it lapses when its owner no longer renews it."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 
+COUNTS = ("rows_in", "rows_out", "merged", "rejected")  # of a job's own account
 OnQuery = Callable[[Verb, QueryExecution], None]
 
 
@@ -208,9 +209,9 @@ class Lake:
     def _audit(self, location: str) -> Mapping[str, Any]:
         """What the job wrote about the version: rows in, out, merged, rejected, flags; empty if it wrote nothing."""
         for found in self.s3.objects(f"{location}_audit/part-"):
-            line = self.s3.read(found.location).decode().strip()
-            if line:
-                return dict(json.loads(line))
+            text = self.s3.read(found.location).strip()
+            if text:
+                return _account(text, found.location)
         return {}
 
     def _inspect(self, table: str, location: str) -> Found:
@@ -223,6 +224,28 @@ class Lake:
             )
         place = self.places.in_catalog(table)
         return self.inspector.inspect(table, place, location, files, is_projected=True)
+
+
+def _account(text: bytes, location: str) -> Mapping[str, Any]:
+    """What the job wrote about a version.
+
+    Raises:
+        UnverifiedError: it is not a JSON object whose counts are numbers, so that nothing can be held against it.
+    """
+    try:
+        account = json.loads(text)
+        counts = [account.get(name, 0) for name in COUNTS] + list(account.get("flags", {}).values())
+        is_good = all(type(count) is int for count in counts)
+    except (ValueError, AttributeError, RecursionError):
+        is_good = False
+    if not is_good:
+        raise UnverifiedError(
+            "the job's own account of its rows is not a JSON object with whole numbers of rows, so the version was not "
+            "published",
+            hint="correct what the job writes into _audit/, then run it again; the version that was current stays so",
+            location=location,
+        )
+    return dict(account)
 
 
 def _target(table: str, history: History, to: str) -> str:
