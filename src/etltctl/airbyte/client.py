@@ -13,7 +13,7 @@ from etltctl.airbyte.problems import LOCKED, PAUSES_S, STATE_CONFLICT, TRY_AGAIN
 from etltctl.airbyte.resources import Resources
 from etltctl.airbyte.transport import Transport
 from etltctl.answers import incomplete, required, required_list
-from etltctl.errors import ConfigurationError, EtltctlError, OutcomeUnknownError, ServiceError
+from etltctl.errors import ConfigurationError, EtltctlError, OutcomeUnknownError, ServiceError, bounded
 from etltctl.retrying import RetryPolicy
 from etltctl.runs import State, SyncJob, Verb
 from etltctl.waiting import Waiter
@@ -231,7 +231,7 @@ def _job(answer: Any, name: str, call: str) -> SyncJob:
         id=identifier,
         name=name,
         word=status,
-        reason=str(failure.get("message", "")) if isinstance(failure, Mapping) else "",
+        reason=bounded(str(failure.get("message", ""))) if isinstance(failure, Mapping) else "",
         rows=answer.get("rowsSynced"),
         bytes=answer.get("bytesSynced"),
         duration_s=duration_seconds(str(answer.get("duration") or "")),

@@ -26,7 +26,7 @@ VERSION_LINE = json.dumps({"type": "version", "schema": SCHEMA}) + "\n"
 
 NEEDED = frozenset({"ts", "seq", "run_id", "step", "type"})  # of every event
 # What every event of a type has, and its readers do not ask for twice.
-FACTS = {"run.finished": ("outcome", "seconds"), "step.finished": ("outcome",), "cost.actual": ("usd",)}
+FACTS = {"cost.actual": ("usd",)}
 _WARNED: set[str] = set()
 
 log = getLogger(__name__)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import stat
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -44,6 +46,7 @@ class DiskStore:
     """One file a run in a folder."""
 
     folder: Path
+    mode: int = 0o666  # of new files, less what the umask takes away
 
     def add(self, run_id: str, compose: Compose) -> None:
         """Adds with one write, so that a reader never sees half a line of a living writer.
@@ -52,7 +55,7 @@ class DiskStore:
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with self._file(run_id).open("ab+", buffering=0) as stream:
+            with open(self._file(run_id), "ab+", buffering=0, opener=self._open) as stream:
                 fcntl.flock(stream, fcntl.LOCK_EX)
                 stream.seek(0)
                 before = stream.readall()
@@ -63,6 +66,12 @@ class DiskStore:
                 f"cannot write the run's events to {self.folder}: {error.strerror}",
                 hint="make room or choose another place: setting `state` or ETLTCTL_STATE_DIR",
             ) from error
+
+    def _open(self, path: str, flags: int) -> int:
+        descriptor = os.open(path, flags, self.mode)
+        if (now := stat.S_IMODE(os.fstat(descriptor).st_mode)) & ~self.mode:
+            os.fchmod(descriptor, now & self.mode)  # made by a version that let others read it
+        return descriptor
 
     def read(self, run_id: str) -> str:
         """The run's whole stream; empty if there is none."""
@@ -153,9 +162,12 @@ class S3Store:
         return f"{self.prefix}/{run_id}.ndjson"
 
 
-def open_store(state: str, aws: Aws, folder: str = "runs") -> Store:
-    """The store in a folder of what the setting `state` names: a folder, or an s3:// location."""
+def open_store(state: str, aws: Aws, folder: str = "runs", mode: int = 0o666) -> Store:
+    """The store in a folder of what the setting `state` names: a folder, or an s3:// location.
+
+    The files of a folder have `mode`, less what the umask takes away.
+    """
     if not state.startswith("s3://"):
-        return DiskStore(Path(state) / folder)
+        return DiskStore(Path(state) / folder, mode)
     bucket, _, prefix = state.removeprefix("s3://").partition("/")
     return S3Store(aws, bucket, f"{prefix}/{folder}".lstrip("/"))

@@ -21,7 +21,7 @@ from etltctl.local.logs import GROUPS, GlueLogs
 from etltctl.local.provisioning import provision
 from etltctl.local.s3 import S3Api, S3Directory
 from etltctl.local.spark import SparkPool
-from etltctl.local.wire import CallerOperation, Operation, answer, operation_name, unwritable
+from etltctl.local.wire import CallerOperation, Operation, answer, operation_name, require_valid, unwritable
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -56,6 +56,8 @@ class Application:
         self._operations: dict[str, Operation] = {
             "AWSGlue.UpdateTable": self._plane.update_table,
             "AWSGlue.CreateDatabase": self._create_database,
+            "AWSGlue.CreateJob": partial(self._define_job, "CreateJob"),
+            "AWSGlue.UpdateJob": partial(self._define_job, "UpdateJob"),
             "AmazonSSM.GetParameter": self._plane.get_parameter,
             **self._glue.operations(),
             **self._athena.operations(),
@@ -138,6 +140,11 @@ class Application:
     def _create_database(self, body: dict[str, Any]) -> dict[str, Any]:
         governed = {**body, "DatabaseInput": self._governance.open_new_tables(body.get("DatabaseInput", {}))}
         return self._plane.call("AWSGlue.CreateDatabase", governed)
+
+    def _define_job(self, operation: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Refuses what is not valid: the control plane would keep it and could not read it back."""
+        require_valid("glue", operation, body)
+        return self._plane.call(f"AWSGlue.{operation}", body)
 
     def _find_principal(self, kind: str, name: str) -> str:
         self._make_roles()

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from werkzeug.wrappers import Request, Response
 
+_SERVICES: dict[str, Any] = {}  # botocore's descriptions, read once: one takes a tenth of a second
 Operation = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -49,6 +50,20 @@ def unwritable(error: OSError) -> Response:
     told = f"the embedded server cannot keep its state: {(error.strerror or str(error)).lower()}{place}"
     body = {"__type": "InternalServiceException", "message": told, "Message": told, "detail": told}
     return _response(body, 500)
+
+
+def require_valid(service: str, operation: str, asked: Mapping[str, Any]) -> None:
+    """Raise AwsError (InvalidInputException) for a request that the service's own description does not allow."""
+    from botocore.session import Session
+    from botocore.validate import ParamValidator
+
+    model = _SERVICES.get(service)
+    if model is None:
+        model = _SERVICES[service] = Session().get_service_model(service)
+    shape = model.operation_model(operation).input_shape
+    report = ParamValidator().validate(asked, shape)
+    if report.has_errors():
+        raise AwsError("InvalidInputException", report.generate_report())
 
 
 def operation_name(request: Request) -> str:
