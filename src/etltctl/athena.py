@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from etltctl.aws import Aws, translated
-from etltctl.errors import AccessError, BudgetError, RunFailedError, ServiceError
+from etltctl.errors import AccessError, BudgetError, RunFailedError, ServiceError, bounded
 from etltctl.runs import QueryExecution, State, Verb
 from etltctl.waiting import Waiter
 
@@ -173,7 +173,7 @@ class Athena:
                 answer = self.aws.client("athena").get_work_group(WorkGroup=self.workgroup)
         except (AccessError, ServiceError):
             return False
-        described = answer["WorkGroup"].get("Configuration", {})
+        described = answer.get("WorkGroup", {}).get("Configuration", {})
         is_managed = described.get("ManagedQueryResultsConfiguration", {}).get("Enabled", False)
         own_place = described.get("ResultConfiguration", {}).get("OutputLocation")
         return bool(is_managed or (described.get("EnforceWorkGroupConfiguration") and own_place))
@@ -260,7 +260,7 @@ def _query_execution(answer: Mapping[str, Any], workgroup: str) -> QueryExecutio
         id=answer["QueryExecutionId"],
         name=answer.get("WorkGroup", workgroup),
         word=status["State"],
-        reason=status.get("StateChangeReason") or error.get("ErrorMessage", ""),
+        reason=bounded(status.get("StateChangeReason") or error.get("ErrorMessage", "")),
         is_retryable=bool(error.get("Retryable")) or error.get("ErrorCategory") == SYSTEM_ERROR,
         scanned_bytes=statistics.get("DataScannedInBytes", 0),
         duration_ms=statistics.get("TotalExecutionTimeInMillis", 0),

@@ -13,6 +13,8 @@ from http import HTTPStatus
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from etltctl import outage
+from etltctl.answers import require_needed
 from etltctl.errors import AccessError, ConfigurationError, EtltctlError, ServiceError, UnreachableError
 from etltctl.proxies import is_loopback, is_proxied, require_usable
 from etltctl.retrying import RetryPolicy
@@ -136,6 +138,7 @@ class Aws:
         with self._lock, translated(service):
             if (service, starts) not in self._clients:
                 client = self._without_proxy(service, config)
+                client.meta.events.register("before-send", _wait_for_service)
                 client.meta.events.register("before-parse", _require_own)
                 client.meta.events.register("after-call", _require_understood)
                 self._clients[service, starts] = client
@@ -172,6 +175,10 @@ class Aws:
         )
 
 
+def _wait_for_service(request: Any, **_: Any) -> None:
+    outage.wait(request.url)
+
+
 def _require_own(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
     """Refuses a success whose body no service would send, such as the page of a proxy that asks for a login."""
     from botocore.parsers import ResponseParserError
@@ -193,6 +200,7 @@ def _require_understood(http_response: Any, parsed: dict[str, Any], model: Any, 
         return
     if TELLING.match(model.name) and parsed.keys() <= {"ResponseMetadata"} and http_response.content != b"{}":
         raise ResponseParserError(f"{model.name} is not answered so")
+    require_needed(model.service_model.service_name, model.name, parsed)
 
 
 def _tells_something(operation: Any) -> bool:

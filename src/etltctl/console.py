@@ -13,8 +13,8 @@ from enum import StrEnum
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TextIO
 
-from etltctl.errors import ConfigurationError, EtltctlError
-from etltctl.tabulating import Cells, aligned, as_json, csv_lines, json_document, json_lines
+from etltctl.errors import ConfigurationError, EtltctlError, bounded
+from etltctl.tabulating import Cells, aligned, as_json, csv_lines, json_document, json_lines, printable
 
 if TYPE_CHECKING:
     from etltctl.logs import LogLine
@@ -111,7 +111,7 @@ class Console:
 
     def _write_all(self, lines: Iterable[str]) -> None:
         for line in lines:  # made outside: what goes wrong in the making is another error
-            self._put(line + "\n")
+            self._put((printable(line) if self.output is Output.TABLE else line) + "\n")
         self._put("", flush=True)
 
     def _write(self, text: str) -> None:
@@ -135,7 +135,7 @@ class Console:
         """A line of progress or advice."""
         if self.quiet:
             return
-        text = self.addressed(text)
+        text = printable(self.addressed(text))
         with suppress(OSError):  # whoever read the progress has gone, or the terminal has; the work goes on
             if self._status is not None:
                 self._status.console.print(text, markup=False, highlight=False)
@@ -173,7 +173,7 @@ class Console:
             task = progress.add_task(text, total=None)
             self._status = progress
             try:
-                yield lambda text: progress.update(task, description=text)
+                yield lambda text: progress.update(task, description=printable(text))
             finally:
                 self._status = None
 
@@ -232,7 +232,7 @@ class Console:
         if isinstance(error, ConfigurationError):
             lines += [f"  {problem}" for problem in error.problems]
         for name, value in error.facts.items():
-            text = str(value)
+            text = bounded(str(value))
             lines += (
                 [f"  {name}:", *(f"    {line}" for line in text.splitlines())]
                 if "\n" in text
@@ -253,7 +253,7 @@ class Console:
             self._complain("  next: this is a bug in etltctl; run again with -vv for the traceback")
 
     def _complain(self, text: str) -> None:
-        text = self.addressed(text)
+        text = printable(self.addressed(text))
         with suppress(OSError):
             self.stderr.write(text + "\n")
             self.stderr.flush()

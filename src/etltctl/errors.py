@@ -42,6 +42,17 @@ class ExitCode(IntEnum):
     TERMINATED = 143
 
 
+LONGEST_TEXT = 4000
+
+
+def bounded(text: str, most: int = LONGEST_TEXT) -> str:
+    """Return the text, of a long one its beginning and its end: what a service says may be megabytes long."""
+    if len(text) <= most:
+        return text
+    half = most // 2
+    return f"{text[:half]} … {len(text) - 2 * half:,} characters left out … {text[-half:]}"
+
+
 class EtltctlError(Exception):
     """A step failed.
 
@@ -52,6 +63,7 @@ class EtltctlError(Exception):
     exit_code: ExitCode = ExitCode.FAILED
 
     def __init__(self, message: str, *, hint: str = "", **facts: object) -> None:
+        message = bounded(message)
         super().__init__(message)
         self.message = message
         self.hint = hint

@@ -16,6 +16,7 @@ from etltctl.errors import (
     OutcomeUnknownError,
     ServiceError,
     UnreachableError,
+    bounded,
 )
 from etltctl.runs import JobRun, State, Verb
 from etltctl.waiting import Waiter
@@ -209,7 +210,7 @@ def _job_run(answer: Mapping[str, Any]) -> JobRun:
         id=answer["Id"],
         name=answer["JobName"],
         word=answer["JobRunState"],
-        reason=answer.get("ErrorMessage") or answer.get("StateDetail") or "",
+        reason=bounded(answer.get("ErrorMessage") or answer.get("StateDetail") or ""),
         execution_s=answer.get("ExecutionTime", 0),
         arguments=answer.get("Arguments", {}),
         previous_id=answer.get("PreviousRunId", ""),

@@ -118,15 +118,15 @@ def _summarised(store: Store, run_id: str) -> RunSummary | None:
 def _summary(events: Sequence[Event]) -> RunSummary:
     first = events[0]
     last = next((event for event in reversed(events) if event["type"] == "run.finished"), None)
-    failed = [e for e in events if e["type"] == "step.finished" and e["outcome"] != "succeeded"]
+    failed = [e for e in events if e["type"] == "step.finished" and e.get("outcome") != "succeeded"]
     is_over = last is not None and last is events[-1]
     return RunSummary(
         run_id=first["run_id"],
         pipeline=first.get("pipeline", ""),
         started=first["ts"],
-        outcome=last["outcome"] if last and is_over else "unfinished",
+        outcome=str(last.get("outcome") or "unfinished") if last and is_over else "unfinished",
         seconds=_seconds(events) if is_over else None,
-        stopped_at=failed[-1]["step"] if failed and not (last and last["outcome"] == "succeeded") else "",
+        stopped_at=failed[-1]["step"] if failed and not (last and last.get("outcome") == "succeeded") else "",
     )
 
 
@@ -135,6 +135,6 @@ def _seconds(events: Sequence[Event]) -> float:
     total, until = timedelta(), datetime.min.replace(tzinfo=UTC)
     for event in (event for event in events if event["type"] == "run.finished"):
         at = datetime.fromisoformat(event["ts"])
-        total += min(timedelta(seconds=event["seconds"]), at - until)
+        total += min(timedelta(seconds=event.get("seconds") or 0.0), at - until)
         until = at
     return round(total.total_seconds(), 2)

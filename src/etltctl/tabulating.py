@@ -15,6 +15,7 @@ from typing import Any
 Cells = Sequence[object]
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # what would move the cursor, or command the terminal
+OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # the same but tab and line feed
 MEASURED = 1000  # rows that decide how wide a column is; later ones may stick out
 
 
@@ -116,3 +117,8 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         return repr(value) if len(repr(value)) <= 10 else f"{value:.8g}"
     return "" if value is None else CONTROL.sub(lambda found: repr(found[0])[1:-1], str(value))
+
+
+def printable(text: str) -> str:
+    """Return the text with control characters made visible: a terminal obeys them, whoever wrote them."""
+    return OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -85,7 +85,7 @@ def test_a_lost_answer_without_a_new_job_is_an_error_of_its_own(
 ) -> None:
     server.get("/jobs").respond(json={"data": [job(6, "succeeded")]})
     server.post("/jobs").mock(side_effect=httpx.ReadTimeout("slow"))
-    with pytest.raises(OutcomeUnknownError, match="no new job is listed"):
+    with pytest.raises(OutcomeUnknownError, match="lists no new job"):
         airbyte.start_or_adopt(CONNECTION, "mongodb")
 
 

@@ -69,14 +69,15 @@ class TokenAuth(httpx.Auth):
             )
         try:
             answer = response.json()
-            self._token = answer["access_token"]
+            self._token = str(answer["access_token"])
         except (KeyError, TypeError, ValueError) as error:
             raise ServiceError(
                 "Airbyte answered the request for a token with something else",
                 hint="check airbyte.url: https://api.airbyte.com/v1, or https://HOST/api/public/v1 when self-hosted",
                 url=self._url,
             ) from error
-        lifetime = float(answer.get("expires_in") or 180.0)
+        told = answer.get("expires_in")
+        lifetime = float(told) if isinstance(told, int | float) and told > 0 else 180.0
         expiry = min(self._clock() + lifetime, jwt_expiry(self._token))
         self._good_until = max(expiry - SKEW_S, self._clock() + lifetime / 10)
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from etltctl.airbyte.problems import LOCKED, PAUSES_S, STATE_CONFLICT, TRY_AGAIN_LATER
 from etltctl.airbyte.resources import Resources
 from etltctl.airbyte.transport import Transport
-from etltctl.errors import ConfigurationError, EtltctlError, OutcomeUnknownError, ServiceError
+from etltctl.answers import incomplete, required, required_list
+from etltctl.errors import ConfigurationError, EtltctlError, OutcomeUnknownError, ServiceError, bounded
 from etltctl.retrying import RetryPolicy
 from etltctl.runs import State, SyncJob, Verb
 from etltctl.waiting import Waiter
@@ -85,11 +86,12 @@ class Airbyte:
     def start(self, connection_id: str, name: str) -> SyncJob:
         """Starts a sync; the POST is sent once, whatever happens to its answer."""
         body = {"connectionId": connection_id, "jobType": "sync"}
-        return _job(self._transport.send("POST", "/jobs", json=body, timeout=self.start_timeout), name)
+        answer = self._transport.send("POST", "/jobs", json=body, timeout=self.start_timeout)
+        return _job(answer, name, "Airbyte POST /jobs")
 
     def look_at(self, job_id: str, name: str) -> SyncJob:
         """The job as the server sees it now."""
-        return _job(self._transport.read(f"/jobs/{job_id}"), name)
+        return _job(self._transport.read(f"/jobs/{job_id}"), name, f"Airbyte GET /jobs/{job_id}")
 
     def look_at_many(self, connection_id: str, name: str, job_ids: Collection[str]) -> dict[str, SyncJob]:
         """Jobs of one connection as the server sees them now, by id: a page of the listing; the older one by one."""
@@ -104,7 +106,8 @@ class Airbyte:
             "limit": limit,
             "orderBy": "createdAt|DESC",
         }
-        return [_job(job, name) for job in self._transport.read("/jobs", **query)["data"] or ()]
+        listed = required_list(self._transport.read("/jobs", **query), "data", "Airbyte GET /jobs")
+        return [_job(job, name, "Airbyte GET /jobs") for job in listed]
 
     def find_newer(self, connection_id: str, name: str, newest: int, *, within: float) -> SyncJob | None:
         """The newest sync after the job `newest`, looked for so long: the listing may show it late."""
@@ -124,11 +127,16 @@ class Airbyte:
 
     def connection(self, connection_id: str) -> dict[str, Any]:
         """The connection as the server has it: name, status, schedule, its destination's id."""
-        return dict(self._transport.read(f"/connections/{connection_id}"))
+        return self._object(f"/connections/{connection_id}")
 
     def destination(self, destination_id: str) -> dict[str, Any]:
         """The destination as the server has it, its secrets masked."""
-        return dict(self._transport.read(f"/destinations/{destination_id}"))
+        return self._object(f"/destinations/{destination_id}")
+
+    def _object(self, path: str) -> dict[str, Any]:
+        answer = self._transport.read(path)
+        required(answer, "name", f"Airbyte GET {path}")
+        return dict(answer)
 
     def cancel(self, job: SyncJob) -> SyncJob:
         """Cancels the job if it still runs; the server blocks until it has stopped."""
@@ -136,9 +144,8 @@ class Airbyte:
         if now.state is not State.RUNNING:
             return now
         try:
-            return _job(
-                self._transport.send("DELETE", f"/jobs/{job.id}", timeout=self.start_timeout), job.name
-            )
+            answer = self._transport.send("DELETE", f"/jobs/{job.id}", timeout=self.start_timeout)
+            return _job(answer, job.name, f"Airbyte DELETE /jobs/{job.id}")
         except ServiceError as error:
             if error.code != STATE_CONFLICT:
                 raise
@@ -180,7 +187,7 @@ class Airbyte:
             told = self._transport.read(f"/connections/{connection_id}")
         except EtltctlError:
             return error
-        if (told.get("status") or "active") == "active":
+        if not isinstance(told, Mapping) or (told.get("status") or "active") == "active":
             return error
         return ConfigurationError(
             f"Airbyte starts no sync of {name}: its connection is {told['status']}",
@@ -210,16 +217,25 @@ class Airbyte:
         return Transport(self.url, self.client_id, self.client_secret, self.policy)
 
 
-def _job(answer: Mapping[str, Any], name: str) -> SyncJob:
+def _job(answer: Any, name: str, call: str) -> SyncJob:
+    """The job of an answer; raises ServiceError if that lacks what a job has."""
+    identifier, status = str(required(answer, "jobId", call)), str(required(answer, "status", call))
+    if not identifier.isdigit():
+        raise incomplete(call, "jobId (a number)")
+    failure = answer.get("etltctl_failure")
+    try:
+        created = datetime.fromisoformat(answer["startTime"]) if answer.get("startTime") else None
+    except (TypeError, ValueError) as error:
+        raise incomplete(call, "startTime (a time)") from error
     return SyncJob(
-        id=str(answer["jobId"]),
+        id=identifier,
         name=name,
-        word=answer["status"],
-        reason=(answer.get("etltctl_failure") or {}).get("message", ""),
+        word=status,
+        reason=bounded(str(failure.get("message", ""))) if isinstance(failure, Mapping) else "",
         rows=answer.get("rowsSynced"),
         bytes=answer.get("bytesSynced"),
-        duration_s=duration_seconds(answer.get("duration") or ""),
-        created=datetime.fromisoformat(answer["startTime"]) if answer.get("startTime") else None,
+        duration_s=duration_seconds(str(answer.get("duration") or "")),
+        created=created,
     )
 
 

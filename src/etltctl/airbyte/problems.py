@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from etltctl.answers import BAD_ANSWER
 from etltctl.errors import AccessError, ConfigurationError, ServiceError, UnreachableError
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ STATE_CONFLICT = "state-conflict"
 LOCKED = "connection/locked"
 NEVER_SENT = "never-sent"
 OVERLOADED = "429"
-BAD_ANSWER = "bad-answer"
 # How long to let be a connection that refuses a start for now, in seconds; the overloaded server asks for no less.
 PAUSES_S = {TRY_AGAIN_LATER: 2.0, NEVER_SENT: 2.0, OVERLOADED: 30.0}
 TRANSIENT_CODES = frozenset({"408", OVERLOADED, "500", "502", "503", "504"})
@@ -25,11 +25,10 @@ def problem(
     status: int, body: Mapping[str, Any], call: str
 ) -> ServiceError | AccessError | ConfigurationError:
     """The error a problem answer means; Airbyte words it in five different shapes."""
-    data = body.get("data") or {}
-    embedded = (body.get("_embedded") or {}).get("errors") or [{}]
-    detail = (
-        body.get("detail") or data.get("message") or embedded[0].get("message") or body.get("message") or ""
-    )
+    data = _object(body.get("data"))
+    errors = _object(body.get("_embedded")).get("errors")
+    embedded = _object(errors[0]) if isinstance(errors, list) and errors else {}
+    detail = body.get("detail") or data.get("message") or embedded.get("message") or body.get("message") or ""
     if status in {400, 409, 422} and data.get("message"):
         detail = data["message"]
     message = (
@@ -43,6 +42,11 @@ def problem(
     is_open = status >= 500 or status == 408
     known = next((word for word in (TRY_AGAIN_LATER, STATE_CONFLICT, LOCKED) if word in kind), "")
     return ServiceError(message, code=known or str(status), is_open=is_open)
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    """The value if it is an object; an empty one for anything else that an untrue problem may hold."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def answer_of(response: httpx.Response, url: str) -> Any:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from etltctl.airbyte.transport import Transport
+from etltctl.answers import required, required_list
 from etltctl.errors import ConfigurationError, OutcomeUnknownError, ServiceError
 
 PAGE = 100
@@ -47,8 +48,9 @@ class Resources:
 
     def workspaces(self) -> dict[str, str]:
         """Names by id."""
-        listed = self._pages("/workspaces", "workspaceId")
-        return {found["workspaceId"]: found["name"] for found in listed}
+        call = "Airbyte GET /workspaces"
+        pages = self._pages("/workspaces", "workspaceId")
+        return {required(found, "workspaceId", call): required(found, "name", call) for found in pages}
 
     def listed(self, kind: Kind, workspace: str) -> list[Resource]:
         """Every resource of the kind in the workspace."""
@@ -109,9 +111,12 @@ class Resources:
         found: dict[str, dict[str, Any]] = {}
         offset = 0
         while True:
-            page = self.transport.read(path, **query, limit=PAGE, offset=offset)["data"] or []
+            call = f"Airbyte GET {path}"
+            answer = self.transport.read(path, **query, limit=PAGE, offset=offset)
+            page = required_list(answer, "data", call)
             known = len(found)
-            found |= {each[key]: each for each in page if each[key] not in found}
+            for each in page:
+                found.setdefault(required(each, key, call), each)
             if len(page) < PAGE or len(found) == known:
                 return list(found.values())
             offset += len(page)
@@ -121,6 +126,9 @@ def _definitions(workspace: str) -> str:
     return f"/workspaces/{workspace}/definitions/declarative_sources"
 
 
-def _resource(kind: Kind, answer: Mapping[str, Any]) -> Resource:
-    identifier = answer["id"] if kind is Kind.DEFINITION else answer[f"{kind}Id"]
-    return Resource(kind, identifier, answer["name"], str(answer.get(f"{kind}Type") or ""), answer)
+def _resource(kind: Kind, answer: Any) -> Resource:
+    call = f"Airbyte's call for a {kind}"
+    identifier = required(answer, "id" if kind is Kind.DEFINITION else f"{kind}Id", call)
+    return Resource(
+        kind, identifier, required(answer, "name", call), str(answer.get(f"{kind}Type") or ""), answer
+    )

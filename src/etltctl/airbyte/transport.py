@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from etltctl import outage
 from etltctl.airbyte.problems import NEVER_SENT, answer_of, body_of, is_transient, problem
 from etltctl.aws import keep_quiet
 from etltctl.errors import UnreachableError
@@ -39,6 +40,7 @@ class Transport:
         """The answer of one request, sent once; None where the server answers without a body."""
         import httpx
 
+        outage.wait(self.url)
         try:
             response = self._client.request(method, path, **request)
         except httpx.HTTPError as error:

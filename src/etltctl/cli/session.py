@@ -65,7 +65,7 @@ class Session:
             return
         from etltctl.local import endpoints
 
-        with endpoints(settings, os.environ) as found:
+        with endpoints(settings, os.environ, self.console.warn) as found:
             for warning in found.warnings:
                 self.console.warn(warning)
             if outlives and found.started:

@@ -54,7 +54,7 @@ class ConnectionState:
     @classmethod
     def of(cls, settings: Settings, aws: Aws) -> ConnectionState:
         """The record in the place that the setting `state` names."""
-        return cls(open_store(settings.state, aws, "connections"), settings.env)
+        return cls(open_store(settings.state, aws, "connections", mode=0o600), settings.env)
 
     def read(self) -> Recorded:
         """Everything recorded; a state without a record gets its key with the first one."""

@@ -8,10 +8,12 @@ ignore what they do not know.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from logging import getLogger
 from threading import Lock
 from typing import Any
 
@@ -23,6 +25,11 @@ SCHEMA = "etltctl.events/1.0"
 VERSION_LINE = json.dumps({"type": "version", "schema": SCHEMA}) + "\n"
 
 NEEDED = frozenset({"ts", "seq", "run_id", "step", "type"})  # of every event
+# What every event of a type has, and its readers do not ask for twice.
+FACTS = {"cost.actual": ("usd",)}
+_WARNED: set[str] = set()
+
+log = getLogger(__name__)
 
 Event = Mapping[str, Any]
 
@@ -85,7 +92,7 @@ class Ledger:
     def _follow(self, text: str) -> None:
         """Knows what others have written since: who cancels a run does so from another process."""
         if len(text) != self._read:
-            self._events, self._read = _events_in(text, self.run_id), len(text)
+            self._events, self._read = _events_in(text, self.run_id, self.store.place(self.run_id)), len(text)
 
     def _tell(self, event: Event) -> None:
         if self.listen is None:
@@ -155,24 +162,60 @@ class Ledger:
 
 
 def read_events(store: Store, run_id: str) -> list[Event]:
-    """The run's events, oldest first; a line that a crash cut off, or that is no event, is left out."""
-    return _events_in(store.read(run_id), run_id)
+    """The run's events, oldest first; a line that a crash cut off, or that is no event, is left out.
+
+    An event with facts that cannot be used, such as a time that is none, is left out with a warning in the log.
+    """
+    return _events_in(store.read(run_id), run_id, store.place(run_id))
 
 
-def _events_in(text: str, run_id: str) -> list[Event]:
+def _events_in(text: str, run_id: str, place: str) -> list[Event]:
     events: list[Event] = []
-    for line in text.splitlines():
+    for number, line in enumerate(text.splitlines(), start=1):
         try:
             event = json.loads(line)
         except ValueError:
-            continue
+            continue  # cut off by a crash
         if not isinstance(event, dict):
             continue
         if event.get("type") == "version":
             _refuse_newer(str(event.get("schema", "")), run_id)
         elif event.keys() >= NEEDED:
-            events.append(event)
+            if wrong := _wrong_in(event):
+                _warn_of(f"{place}, line {number}, was left out: {wrong} is not valid")
+            else:
+                events.append(event)
     return events
+
+
+def _wrong_in(event: Event) -> str:
+    """The name of a fact that readers count on and cannot use; empty for a good event."""
+    texts = ("ts", "run_id", "step", "type")
+    wrong = [name for name in texts if not isinstance(event[name], str)]
+    wrong += [name for name in ("seconds", "usd") if not _is_number(event.get(name) or 0)]
+    if not isinstance(event["seq"], int):
+        wrong.append("seq")
+    if not wrong:
+        try:
+            is_in_utc = datetime.fromisoformat(event["ts"]).tzinfo is not None
+        except ValueError:
+            is_in_utc = False
+        if not is_in_utc:
+            wrong.append("ts")
+        needed = FACTS.get(event["type"], ())
+        wrong += [name for name in needed if name not in event]
+    return f"{wrong[0]} {event.get(wrong[0])!r}" if wrong else ""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _warn_of(text: str) -> None:
+    """Warns once a process: a stream is read again and again while a run goes on."""
+    if text not in _WARNED:
+        _WARNED.add(text)
+        log.warning("%s", text)
 
 
 def _refuse_newer(schema: str, run_id: str) -> None:

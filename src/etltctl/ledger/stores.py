@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import stat
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -29,6 +31,9 @@ class Store(Protocol):
     def run_ids(self) -> list[str]:
         """Every run that has a stream, the one written to last at the end."""
 
+    def place(self, run_id: str) -> str:
+        """Where the run's stream is, for a person to look at."""
+
     def lease(self, run_id: str) -> AbstractContextManager[IsLost]:
         """The right to drive the run, held while inside; raises AlreadyRunningError if somebody else has it.
 
@@ -41,6 +46,7 @@ class DiskStore:
     """One file a run in a folder."""
 
     folder: Path
+    mode: int = 0o666  # of new files, less what the umask takes away
 
     def add(self, run_id: str, compose: Compose) -> None:
         """Adds with one write, so that a reader never sees half a line of a living writer.
@@ -49,7 +55,7 @@ class DiskStore:
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with self._file(run_id).open("ab+", buffering=0) as stream:
+            with open(self._file(run_id), "ab+", buffering=0, opener=self._open) as stream:
                 fcntl.flock(stream, fcntl.LOCK_EX)
                 stream.seek(0)
                 before = stream.readall()
@@ -61,6 +67,12 @@ class DiskStore:
                 hint="make room or choose another place: setting `state` or ETLTCTL_STATE_DIR",
             ) from error
 
+    def _open(self, path: str, flags: int) -> int:
+        descriptor = os.open(path, flags, self.mode)
+        if (now := stat.S_IMODE(os.fstat(descriptor).st_mode)) & ~self.mode:
+            os.fchmod(descriptor, now & self.mode)  # made by a version that let others read it
+        return descriptor
+
     def read(self, run_id: str) -> str:
         """The run's whole stream; empty if there is none."""
         file = self._file(run_id)
@@ -70,6 +82,10 @@ class DiskStore:
         """Every run that has a file, the one written to last at the end."""
         files = [file for file in self.folder.glob("*.ndjson") if file.is_file()]
         return [file.stem for file in sorted(files, key=lambda file: (file.stat().st_mtime_ns, file.stem))]
+
+    def place(self, run_id: str) -> str:
+        """The run's file."""
+        return str(self._file(run_id))
 
     def lease(self, run_id: str) -> AbstractContextManager[IsLost]:
         """The right to drive the run; the system takes it back from a process that dies."""
@@ -123,6 +139,10 @@ class S3Store:
         names = [found["Key"].rsplit("/", 1)[1] for found in listed]
         return [name.removesuffix(".ndjson") for name in names if name.endswith(".ndjson")]
 
+    def place(self, run_id: str) -> str:
+        """The run's object."""
+        return f"s3://{self.bucket}/{self._key(run_id)}"
+
     def lease(self, run_id: str) -> AbstractContextManager[IsLost]:
         """The right to drive the run; it lapses when its owner no longer renews it."""
         return LeaseObject(self.aws, self.bucket, f"{self.prefix}/{run_id}.lock", run_id).held()
@@ -142,9 +162,12 @@ class S3Store:
         return f"{self.prefix}/{run_id}.ndjson"
 
 
-def open_store(state: str, aws: Aws, folder: str = "runs") -> Store:
-    """The store in a folder of what the setting `state` names: a folder, or an s3:// location."""
+def open_store(state: str, aws: Aws, folder: str = "runs", mode: int = 0o666) -> Store:
+    """The store in a folder of what the setting `state` names: a folder, or an s3:// location.
+
+    The files of a folder have `mode`, less what the umask takes away.
+    """
     if not state.startswith("s3://"):
-        return DiskStore(Path(state) / folder)
+        return DiskStore(Path(state) / folder, mode)
     bucket, _, prefix = state.removeprefix("s3://").partition("/")
     return S3Store(aws, bucket, f"{prefix}/{folder}".lstrip("/"))

@@ -106,7 +106,11 @@ class ControlPlane:
             },
             data=json.dumps(body),
         )
-        answer: dict[str, Any] = json.loads(response.get_data() or b"{}")
+        try:
+            answer: dict[str, Any] = json.loads(response.get_data() or b"{}")
+        except ValueError as error:
+            told = f"{target} cannot be answered: what is kept for it may be malformed"
+            raise AwsError("InternalFailure", told, 500) from error
         if response.status_code >= 400:
             message = answer.get("message") or answer.get("Message") or ""
             raise AwsError(

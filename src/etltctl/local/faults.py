@@ -17,7 +17,7 @@ import fnmatch
 import json
 import socket
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Event, Lock
@@ -34,6 +34,22 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 ACTIONS = frozenset({"refuse", "lose", "delay", "hold", "change"})
+GOOD: Mapping[str, Callable[[Any], bool]] = {
+    "call": lambda value: isinstance(value, str),
+    "skip": lambda value: type(value) is int and value >= 0,
+    "times": lambda value: type(value) is int and value >= 0,
+    "refuse": lambda value: (
+        isinstance(value, dict)
+        and type(value.get("status")) is int
+        and 200 <= value["status"] <= 599
+        and isinstance(value.get("body", {}), dict | str)
+    ),
+    "lose": lambda value: value is True,
+    "delay": lambda value: type(value) in (int, float) and 0 <= value <= LONGEST_DELAY_S,
+    "hold": lambda value: value in ("before", "after"),
+    "change": lambda value: isinstance(value, dict),
+}
+LONGEST_DELAY_S = 3600.0
 MAY_SAY = ACTIONS | {"call", "skip", "times"}
 
 
@@ -53,6 +69,11 @@ class Rule:
         if unknown or "call" not in self.asked or len(actions) != 1:
             raise ValueError(
                 f"a fault needs `call` and one of {', '.join(sorted(ACTIONS))}, not {dict(self.asked)}"
+            )
+        wrong = sorted(name for name, value in self.asked.items() if not GOOD[name](value))
+        if wrong:
+            raise ValueError(
+                f"a fault cannot have {', '.join(f'{name}={self.asked[name]!r}' for name in wrong)}"
             )
 
     def takes(self, call: str) -> bool:
@@ -77,6 +98,8 @@ class Faults:
 
     def replace(self, rules: Iterable[Mapping[str, Any]]) -> None:
         """Puts these rules in force and lets go what the old ones held; raises ValueError for one that is none."""
+        if not isinstance(rules, list):
+            raise ValueError("faults are a list of rules")
         made = [Rule(dict(rule)) for rule in rules]
         with self._lock:
             for rule in self._rules:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import hmac
 import http.client
 import json
-import os
 import secrets
 import socket
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -110,16 +108,3 @@ def take_lease(server: Server) -> socket.socket | None:
         return holder if holder.recv(64) else None
     except OSError:
         return None
-
-
-def is_alive(pid: int) -> bool:
-    """Return whether the process is there; a child that has ended is reaped."""
-    with suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)  # if it was ours to reap
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

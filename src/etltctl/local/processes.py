@@ -33,6 +33,19 @@ def send(pids: Iterable[int], number: signal.Signals) -> None:
             os.kill(pid, number)
 
 
+def is_alive(pid: int) -> bool:
+    """Return whether the process runs; one that this process started is reaped if it has ended."""
+    with suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def wait_until(is_so: Callable[[], bool], within: float) -> bool:
     """Return whether it became so within so many seconds."""
     deadline = time.monotonic() + within

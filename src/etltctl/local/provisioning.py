@@ -79,7 +79,8 @@ def _is_there(wanted: Mapping[str, Any], call: Call) -> bool:
     try:
         found = call("AWSGlue.GetJob", {"JobName": wanted["Name"]})["Job"]
     except AwsError as error:
-        if error.code == "EntityNotFoundException":
+        # One that cannot be told is replaced by the definition that is wanted.
+        if error.code in {"EntityNotFoundException", "InternalFailure"}:
             return False
         raise
     return all(found.get(name) == value for name, value in wanted.items())

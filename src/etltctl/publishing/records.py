@@ -159,12 +159,15 @@ class VersionRecords:
 def _parsed(table: str, place: str, text: bytes) -> Mapping[str, Any]:
     try:
         audit = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _unreadable(table, place) from error
     if not isinstance(audit, dict):
         raise _unreadable(table, place)
-    for name in COUNTS:
-        if type(count := audit.get(name, 0)) is not int:
+    flags = audit.get("flags", {})
+    if not isinstance(flags, dict):
+        raise _unreadable(table, place, "flags is not a JSON object")
+    for name, count in {**{name: audit.get(name, 0) for name in COUNTS}, **flags}.items():
+        if type(count) is not int:
             raise _unreadable(table, place, f"{name} is {count!r} and not a whole number")
     return audit
 

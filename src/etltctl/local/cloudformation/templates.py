@@ -11,6 +11,7 @@ from typing import Any
 
 from etltctl.local.wire import AwsError
 
+MOST_BYTES = 51_200  # of a template in the request
 IMAGE = "AWS::EC2::Image::Id"
 NAMED = re.compile(r"\$\{([^!][^}]*)\}")
 Lookup = Callable[[str, str], Any]  # a name and an attribute (empty for Ref) → its value
@@ -20,13 +21,24 @@ def parse(body: str) -> dict[str, Any]:
     """The template, from JSON or YAML without short forms. Raises AwsError if it is none."""
     import yaml
 
+    if len(body.encode()) > MOST_BYTES:
+        raise invalid(f"'templateBody' failed to satisfy constraint: length at most {MOST_BYTES}")
     try:
-        template = json.loads(body) if body.lstrip().startswith("{") else yaml.safe_load(body)
-    except (ValueError, yaml.YAMLError) as error:
+        template = json.loads(body) if body.lstrip().startswith("{") else _from_yaml(body)
+    except (ValueError, yaml.YAMLError, RecursionError) as error:
         raise invalid(f"Template format error: {error}") from error
     if not isinstance(template, dict) or not template.get("Resources"):
         raise invalid("Template format error: At least one Resources member must be defined.")
     return template
+
+
+def _from_yaml(body: str) -> Any:
+    """YAML without aliases, which CloudFormation refuses: a few lines of them stand for more than memory holds."""
+    import yaml
+
+    if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(body, Loader=yaml.SafeLoader)):
+        raise invalid("Template error: YAML aliases are not allowed in CloudFormation templates")
+    return yaml.safe_load(body)
 
 
 def checked_parameters(template: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
