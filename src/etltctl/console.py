@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from etltctl.logs import LogLine
 
 
+LONGEST_ID = 16  # of a remote run on the live line
+BESIDE_TEXT = 11  # columns of the spinner, the clock and the gaps on that line
+
+
 class Output(StrEnum):
     """How a result is written to stdout."""
 
@@ -52,7 +56,7 @@ class Console:
         if self.is_streaming:
             self.say(text)
         elif self.output is Output.TABLE:
-            self._write(text)
+            self._write(self.addressed(text))
         elif self.output is Output.CSV:
             self._write_all(csv_lines(list(document), [list(document.values())]))
         else:
@@ -163,9 +167,16 @@ class Console:
             return
         from rich.console import Console as RichConsole
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.table import Column
 
-        columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-        with Progress(*columns, console=RichConsole(file=self.stderr), transient=True) as progress:
+        terminal = RichConsole(file=self.stderr)
+        left = Column(no_wrap=True, overflow="ellipsis", max_width=max(terminal.width - BESIDE_TEXT, 10))
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False, table_column=left),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=terminal, transient=True) as progress:
             task = progress.add_task(text, total=None)
             self._status = progress
             try:
@@ -188,7 +199,7 @@ class Console:
         elif event["type"] == "step.planned":
             describe(f"{step} …")
         elif event["type"] in {"remote.started", "remote.adopted", "step.progress"}:
-            describe(f"{step} {event['remote_id']} {event['state']}")
+            describe(f"{step} {event['state']} {_short(event['remote_id'])}")
             if self.verbosity:
                 self.say(f"  {step}: {event['type']} {event['remote_id']} {event['state']}")
         elif event["type"] == "remote.stopped":
@@ -283,6 +294,11 @@ def _audited(tables: Mapping[str, Any]) -> str:
     told += [f"{count:,} {name}" for name, count in counts.items() if count]
     told += [f"{flag} {count:,}" for flag, count in flags.items()]
     return f" · {', '.join(told)}" if told else ""
+
+
+def _short(remote_id: str) -> str:
+    """The two ends of an id, so that the state and the clock stay on a line of 80 columns."""
+    return remote_id if len(remote_id) <= LONGEST_ID else f"{remote_id[:7]}…{remote_id[-4:]}"
 
 
 def _amount(rows: int | None) -> str:

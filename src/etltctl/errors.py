@@ -23,6 +23,9 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from enum import IntEnum
 
+# In the hint of code that does not know of runs; what drives the run fills in its id.
+RETRY = "etltctl retry RUN"
+
 
 class ExitCode(IntEnum):
     """What the process returns; `docs/reference` shows the same table."""
@@ -56,6 +59,10 @@ class EtltctlError(Exception):
         self.message = message
         self.hint = hint
         self.facts = {name: value for name, value in facts.items() if value not in (None, "")}
+
+    def name_retry(self, command: str) -> None:
+        """Put the command that resumes this very run where the hint has `RETRY`: a retry of none takes the newest."""
+        self.hint = self.hint.replace(RETRY, command)
 
 
 class UsageError(EtltctlError):

@@ -10,6 +10,7 @@ from typing import Any
 
 from etltctl.aws import THROTTLED, Aws, translated
 from etltctl.errors import (
+    RETRY,
     AlreadyRunningError,
     ConfigurationError,
     EtltctlError,
@@ -71,6 +72,8 @@ class Glue:
                 if found is not None:
                     return Verb.ADOPTED, found
                 if self.search.clock() >= deadline:
+                    if error.code == NO_SLOT:
+                        raise _no_slot(job, error) from error
                     raise
                 self.search.sleep(self.search.longest)
             else:
@@ -202,6 +205,14 @@ def in_the_way(live: JobRun, message: str) -> AlreadyRunningError:
     """The error of whoever finds this live run in the way."""
     hint = f"wait for it, or look: aws glue get-job-runs --job-name {live.name}"
     return AlreadyRunningError(message, hint=hint, job=live.name, run=live.id, state=live.word)
+
+
+def _no_slot(job: str, error: ServiceError) -> AlreadyRunningError:
+    """Build the error for a job whose runs take all its slots although Glue lists none of them as live."""
+    return AlreadyRunningError(
+        f"Glue refuses another run of job {job}: {error.message}; the run that holds the slot is not listed",
+        hint=f"wait some seconds until Glue frees the slot, then: {RETRY}",
+    )
 
 
 def _job_run(answer: Mapping[str, Any]) -> JobRun:

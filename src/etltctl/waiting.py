@@ -245,7 +245,7 @@ class Waiter:
     def _timed_out(self, run: Run) -> WaitTimeoutError:
         return WaitTimeoutError(
             f"{run.service} run {run.id} of {run.name} is still {run.word} after {self.timeout:.0f} s",
-            hint="it goes on by itself; run the same command with the same --run-id to come back to it",
+            hint="it continues by itself; resume the run to wait for it again",
             run=run.id,
             state=run.word,
         )

@@ -154,7 +154,7 @@ class Airbyte:
             except ConfigurationError as error:
                 raise ConfigurationError(
                     f"Airbyte no longer knows job {known_job}, which an earlier try of this run started",
-                    hint="start a new run: leave out --run-id",
+                    hint="start a new run: leave out its id",
                 ) from error
         if newest_before is None:
             return None

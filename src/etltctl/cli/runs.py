@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from etltctl.cli.groups import group
-from etltctl.cli.run import OnInterrupt
+from etltctl.cli.run import MaxUsd, OnInterrupt
 from etltctl.cli.run import show_run as show_result
 from etltctl.cli.session import Interruption, Session
 from etltctl.tabulating import local_time
@@ -80,7 +80,10 @@ def show_run(
 
 @app.command("watch")
 def watch_run(
-    context: typer.Context, run_id: RunName = "", on_interrupt: OnInterrupt = Interruption.ASK
+    context: typer.Context,
+    run_id: RunName = "",
+    max_usd: MaxUsd = None,
+    on_interrupt: OnInterrupt = Interruption.ASK,
 ) -> None:
     """Look on until a run ends: wait for what lives, go on with the steps after it; what failed is left to retry."""
     from etltctl.history import Having, find_run
@@ -89,7 +92,7 @@ def watch_run(
     session: Session = context.obj
     events = find_run(session.load(), run_id, Having.STEPS)
     name = str(events[0].get("pipeline", ""))
-    with session.following(name, Wish(), on_interrupt) as (settings, wish):
+    with session.following(name, Wish(max_usd=max_usd), on_interrupt) as (settings, wish):
         result = watch(events, settings, wish)
     show_result(session, settings, result)
 
@@ -171,6 +174,7 @@ def retry(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start all of its work anew, whatever came of it.")
     ] = False,
+    max_usd: MaxUsd = None,
     on_interrupt: OnInterrupt = Interruption.ASK,
 ) -> None:
     """Run again what failed of a run: adopt what still lives, reuse what succeeded."""
@@ -180,7 +184,7 @@ def retry(
     session: Session = context.obj
     events = find_run(session.load(), run_id, Having.STEPS)
     name = str(events[0].get("pipeline", ""))
-    with session.following(name, Wish(fresh=fresh), on_interrupt) as (settings, wish):
+    with session.following(name, Wish(fresh=fresh, max_usd=max_usd), on_interrupt) as (settings, wish):
         result = take_up(events, settings, wish)
     show_result(session, settings, result)
 

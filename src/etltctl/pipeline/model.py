@@ -114,7 +114,9 @@ def ran_s(run: Run) -> float:
 
 def steps(pipeline: str, settings: Settings) -> list[Step]:
     """The steps of the pipeline, in their order."""
-    return [Step.parse(text) for text in known(settings.pipelines, pipeline, "pipeline").steps]
+    no_file = "no etltctl.toml was found, so the shipped defaults are used"
+    hint = "" if settings.file else f"{no_file}; known: {', '.join(settings.pipelines)}"
+    return [Step.parse(text) for text in known(settings.pipelines, pipeline, "pipeline", hint).steps]
 
 
 def new_run_id(pipeline: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from etltctl.airbyte import wrote
-from etltctl.errors import UnverifiedError
+from etltctl.errors import RETRY, UnverifiedError
 from etltctl.pipeline.model import Begun, StepResult
 from etltctl.pipeline.occupied import require_unread
 from etltctl.pipeline.remotes import SyncRemote
@@ -41,7 +41,7 @@ def finish_sync(work: Work, begun: Begun, job: SyncJob) -> StepResult:
     job = work.see_through(job, SyncRemote(work.services, name, job.id), is_ours=begun.is_ours)
     require_success(
         job,
-        hint=f"bronze keeps the last good sync; mend the cause, then: etltctl sync {name}",
+        hint=f"bronze keeps the last good sync; mend the cause, then: {RETRY}",
         stopped=work.who_stopped(job),
     )
     landed = _proven_before(work, job)
