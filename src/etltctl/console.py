@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TextIO
 
 from etltctl.errors import ConfigurationError, EtltctlError
-from etltctl.tabulating import Cells, aligned, as_json, csv_lines, json_document, json_lines
+from etltctl.tabulating import Cells, aligned, as_json, csv_lines, findings_lines, json_document, json_lines
 
 if TYPE_CHECKING:
     from etltctl.logs import LogLine
@@ -93,17 +92,13 @@ class Console:
             self._write(as_json(event))
 
     def findings(self, schema: str, found: Sequence[tuple[str, str, str, str, str]]) -> None:
-        """What was looked at: area, subject, status, evidence, fix; in a table the fix stands below its finding."""
+        """Write what was checked: area, subject, status, evidence, fix; a table has the problems first."""
         columns = ("area", "subject", "status", "evidence", "fix")
-        if self.output is not Output.TABLE:
-            self.rows(schema, columns, ((*rest, self.addressed(fix)) for *rest, fix in found))
-            return
-        for area, subject, status, evidence, fix in found:
-            self._write(f"{status:<4}  {area:<11} {subject:<28} {evidence}")
-            if fix and status != "ok":
-                self._write(f"{'':<4}  {'':<11} fix: {self.addressed(fix)}")
-        counts = Counter(status for _, _, status, _, _ in found)
-        self._write(", ".join(f"{count} {status}" for status, count in counts.items()))
+        found = [(*rest, self.addressed(fix)) for *rest, fix in found]  # type: ignore[misc]
+        if self.output is Output.TABLE:
+            self._write_all(findings_lines(found, is_whole=self.verbosity > 0))
+        else:
+            self.rows(schema, columns, found)
 
     def log_line(self, line: LogLine) -> None:
         """A line of a log, as a result."""

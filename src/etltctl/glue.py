@@ -123,16 +123,6 @@ class Glue:
         with translated("glue", job=job, run=run_id):
             return _job_run(self.aws.client("glue").get_job_run(JobName=job, RunId=run_id)["JobRun"])
 
-    def look_at_many(self, job: str, run_ids: Collection[str]) -> dict[str, JobRun]:
-        """Runs of one job as Glue sees them now, by id: pages of the listing, and one by one what is far older."""
-        wanted, found = set(run_ids), {}
-        for run in islice(self.job_runs(job), PAGE_RUNS + 2 * len(wanted)):
-            if run.id in wanted:
-                found[run.id] = run
-                if len(found) == len(wanted):
-                    break
-        return found | {run_id: self.look_at(job, run_id) for run_id in run_ids if run_id not in found}
-
     def job_runs(self, job: str, *, page: int = PAGE_RUNS, since: datetime | None = None) -> Iterator[JobRun]:
         """The job's runs, newest first, read page by page as they are asked for, back to `since`."""
         token: dict[str, str] = {}

@@ -30,6 +30,9 @@ class RunSummary:
     stopped_at: str
 
 
+LOCAL = "local"
+
+
 class Having(StrEnum):
     """What a run must have to be taken where none is named: a rollback has no steps, nor has a refresh."""
 
@@ -126,10 +129,19 @@ def _newest(store: Store, ids: Sequence[str], having: Having, settings: Settings
     raise UsageError(what, hint=f"etltctl run {next(iter(settings.pipelines), 'PIPELINE')}")
 
 
-def costs(settings: Settings, by: str) -> list[tuple[str, int, float]]:
-    """What runs cost: pipeline, step or day (`by`), the runs and queries billed, US dollars; dearest first."""
+def costs(settings: Settings, by: str) -> list[tuple[str, str, int, float]]:
+    """Sum what runs cost, the dearest first.
+
+    Args:
+        settings: The settings, which say where the runs are kept.
+        by: What to sum by: `pipeline`, `step` or `day`.
+
+    Returns:
+        What was summed by, the environment, the number of job runs and queries, and US dollars. Work on the embedded
+        endpoints costs nothing, whatever a budget reckoned with.
+    """
     store = _store(settings)
-    sums: dict[str, tuple[int, float]] = {}
+    sums: dict[tuple[str, str], tuple[int, float]] = {}
     for run_id in store.run_ids():
         try:
             events = read_events(store, run_id)
@@ -139,9 +151,11 @@ def costs(settings: Settings, by: str) -> list[tuple[str, int, float]]:
             key = {"pipeline": events[0].get("pipeline", ""), "step": event["step"], "day": event["ts"][:10]}[
                 by
             ]
-            number, usd = sums.get(key, (0, 0.0))
-            sums[key] = (number + 1, usd + event["usd"])
-    return sorted(((key, n, round(usd, 4)) for key, (n, usd) in sums.items()), key=lambda row: -row[2])
+            env = str(event.get("env", ""))
+            number, usd = sums.get((key, env), (0, 0.0))
+            sums[key, env] = (number + 1, usd + (0.0 if env == LOCAL else event["usd"]))
+    rows = [(key, env, number, round(usd, 4)) for (key, env), (number, usd) in sums.items()]
+    return sorted(rows, key=lambda row: -row[3])
 
 
 def _store(settings: Settings) -> Store:

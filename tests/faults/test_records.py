@@ -328,8 +328,6 @@ def test_the_checks_of_a_step_are_billed_to_it_all_of_them(lake: SpoiltLake) -> 
     assert queries
     assert [bill["remote_id"] for bill in billed] == [query["remote_id"] for query in queries]
     assert all(bill["usd"] == 10.0 for bill in billed), "ten megabytes at least, at the region's price"
-    by_step = {row["step"]: row["usd"] for row in lake.json("cost", "--by", "step")["rows"]}
-    assert by_step["glue:small"] >= 10.0 * len(queries)
 
 
 def test_the_log_of_a_sync_is_what_airbyte_tells(lake: SpoiltLake) -> None:

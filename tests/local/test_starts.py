@@ -108,17 +108,6 @@ def test_the_search_goes_no_further_back_than_the_run_itself(
     assert looked["met"] == 1, "one page was enough"
 
 
-def test_many_runs_are_looked_at_a_page_at_a_time(
-    server: Served, glue: Glue, spoil: Callable[..., None]
-) -> None:
-    spoil({"call": "GetJobRun*", "delay": 0.0, "times": 0})
-    ids = [f"jr_{number:04}" for number in range(OLDER_RUNS)]
-    found = glue.look_at_many("often", ids)
-    assert {run.word for run in found.values()} == {"SUCCEEDED"}
-    assert len(found) == OLDER_RUNS
-    assert server.request("GET", "faults")[1][0]["met"] == 3
-
-
 def test_a_failure_is_told_with_the_lines_that_say_something(glue: Glue) -> None:
     script = (
         "import sys\n"
@@ -296,7 +285,7 @@ def test_the_sdks_tell_no_secret_however_much_they_log(
         client.client("secretsmanager").create_secret(Name="k", SecretString="s3cret-string")
         assert client.fetch_secret("secretsmanager:k") == "s3cret-string"
         Glue(client, QUICK).start_or_adopt("often", "secretive", lambda _: {"--word": "s3cret-argument"})
-        replace(airbyte, policy=airbyte.policy).look_at_many("c", "api", [])
+        replace(airbyte, policy=airbyte.policy).jobs("c", "api")
     finally:
         root.removeHandler(ear)
         root.setLevel(before)

@@ -140,18 +140,27 @@ def logs(
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on until the job run has ended.")
     ] = False,
-    errors: Annotated[bool, typer.Option("--errors", help="The error log alone.")] = False,
+    errors: Annotated[
+        bool, typer.Option("--errors", help="Only errors, each with its trace, of both logs.")
+    ] = False,
 ) -> None:
     """Show what the run's Glue job wrote: driver and executors, output and errors."""
     from etltctl.history import Having, find_run
-    from etltctl.logs import GROUPS
+    from etltctl.logs import LogLine
     from etltctl.pipeline import read_logs
 
     session: Session = context.obj
-    groups = GROUPS[:1] if errors else GROUPS
+    is_document = session.console.output in ("json", "csv")
+    lines: list[LogLine] = []
+    emit = lines.append if is_document else session.console.log_line
     with session.connected() as settings:
         run = find_run(settings, run_id, Having.REMOTE_RUNS)
-        found = read_logs(run, settings, session.console.log_line, step=step, groups=groups, follow=follow)
+        found = read_logs(run, settings, emit, step=step, is_errors_only=errors, follow=follow)
+    if is_document:
+        rows = [
+            (line.at.isoformat(timespec="milliseconds"), line.group, line.stream, line.text) for line in lines
+        ]
+        session.console.rows("etltctl.runs-logs/1", ("ts", "group", "stream", "text"), rows)
     if nothing := found.told_if_empty():
         session.console.say(nothing)
 
@@ -160,12 +169,17 @@ def cost(
     context: typer.Context,
     by: Annotated[Sum, typer.Option("--by", help="What to sum by.")] = Sum.PIPELINE,
 ) -> None:
-    """Sum what the runs cost, as the services reported it."""
+    """Sum what the runs cost, as the services reported it. Work on this machine (env local) costs 0.00."""
     from etltctl.history import costs
 
     session: Session = context.obj
-    columns, sums = (str(by), "billed", "usd"), costs(session.load(), by)
-    session.console.rows("etltctl.cost/1", columns, sums, none="No run has cost anything yet.")
+    is_table = session.console.output == "table"
+    rows = [
+        (key, env, number, f"{usd:.2f}" if is_table and env == "local" else usd)
+        for key, env, number, usd in costs(session.load(), by)
+    ]
+    columns = (str(by), "env", "billed", "usd")
+    session.console.rows("etltctl.cost/1", columns, rows, none="No run has cost anything yet.")
 
 
 def retry(

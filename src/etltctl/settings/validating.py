@@ -23,7 +23,6 @@ VARIABLES = {
     "ETLTCTL_ENV",
     "ETLTCTL_OUTPUT",
     "ETLTCTL_DATA_PACK",
-    "ETLTCTL_TEST_MINUTES",
     *NAMED_VARIABLES,
 }
 PASSWORD_IN_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://[^/@:\s]*:[^/@\s]+@", re.IGNORECASE)
@@ -129,6 +128,7 @@ def _variables(environ: Mapping[str, str]) -> Iterator[Doubt]:
         if (
             name.upper().startswith("ETLTCTL_")
             and not name.upper().startswith(PREFIX)
+            and not name.startswith("ETLTCTL_TEST_")
             and name not in VARIABLES
         ):
             near = difflib.get_close_matches(name, VARIABLES, n=1)
