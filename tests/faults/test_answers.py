@@ -155,6 +155,17 @@ def test_watching_a_run_whose_process_died_goes_on_unless_its_job_failed(lake: S
     assert "next: etltctl retry left-ill" in done.stderr
 
 
+def test_a_refusal_inside_a_job_is_exit_4_here_and_for_who_watches(lake: SpoiltLake) -> None:
+    said = "AccessDeniedException: Insufficient Lake Formation permission(s) on gold.small"
+    lake.spoil({"call": "GetJobRun", "change": {"JobRunState": "FAILED", "ErrorMessage": said}, "times": 0})
+    done = lake.run("run-glue", "small", "--wait", "--run-id", "refused-inside", code=4)
+    assert (
+        "next: published tables stay as they were; mend the cause, then: etltctl retry refused-inside"
+        in done.stderr
+    )
+    lake.run("runs", "watch", "refused-inside", code=4)
+
+
 def billed(lake: SpoiltLake) -> tuple[int, float]:
     """How many runs of the small job are on record as billed so far, and for how much."""
     runs = [lake.events(file.stem) for file in (lake.folder / ".etltctl" / "runs").glob("*.ndjson")]

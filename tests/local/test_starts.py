@@ -14,10 +14,18 @@ from served import Served, remember_runs, serve
 
 from etltctl.airbyte import Airbyte
 from etltctl.aws import Aws
-from etltctl.errors import ConfigurationError, OutcomeUnknownError, ServiceError, UnreachableError
+from etltctl.errors import (
+    RETRY,
+    AlreadyRunningError,
+    ConfigurationError,
+    OutcomeUnknownError,
+    ServiceError,
+    UnreachableError,
+)
 from etltctl.glue import Glue
 from etltctl.logs import Logs
 from etltctl.runs import State, SyncJob, Verb
+from etltctl.testing import refused
 from etltctl.waiting import Waiter
 
 OLDER_RUNS = 450
@@ -106,6 +114,16 @@ def test_the_search_goes_no_further_back_than_the_run_itself(
     assert glue.find_all("often", "key-0", since=newest.started) == []
     (looked,) = server.request("GET", "faults")[1]
     assert looked["met"] == 1, "one page was enough"
+
+
+def test_a_slot_whose_holder_is_not_listed_is_exit_7_with_what_to_do(
+    aws: Aws, told: dict[str, Any], spoil: Callable[..., None]
+) -> None:
+    spoil(*refused("StartJobRun", "ConcurrentRunsExceededException", "too many", times=0))
+    with pytest.raises(AlreadyRunningError, match="the run that holds the slot is not listed") as raised:
+        Glue(aws, Waiter(timeout=0.2, longest=0.05)).start_or_adopt("often", "no-slot", lambda _: {})
+    assert raised.value.exit_code == 7
+    assert raised.value.hint.endswith(RETRY)
 
 
 def test_a_failure_is_told_with_the_lines_that_say_something(glue: Glue) -> None:
