@@ -78,18 +78,20 @@ def run_step(
     *,
     run_id: str,
     fresh: bool = False,
+    max_usd: float | None = None,
     settings: Settings | None = None,
     on_event: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
-    """Runs one step, `kind:name`, as part of the run `run_id`; its result is plain data, as Airflow hands on.
+    """Run one step, `kind:name`, as part of the run `run_id`, and return its result as plain data.
 
-    Called again with the same run id it adopts or reuses what the first call started; `fresh` starts it anew.
+    Called again with the same run id it adopts or reuses what the first call started; `fresh` starts it again.
+    `max_usd` is the most that the whole run may cost; the run keeps it for its later steps and tries.
     """
     from etltctl import pipeline as library
 
     with _reached(settings) as reached:
         return library.run_step(
-            pipeline, step, run_id=run_id, fresh=fresh, settings=reached, on_event=on_event
+            pipeline, step, run_id=run_id, fresh=fresh, max_usd=max_usd, settings=reached, on_event=on_event
         )
 
 

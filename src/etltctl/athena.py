@@ -16,7 +16,6 @@ from etltctl.runs import QueryExecution, State, Verb
 from etltctl.waiting import Waiter
 
 PAGE_ROWS = 1000
-BATCH = 50
 TRIES = 3  # of a query that fails for a reason of Athena's own
 FOUND_FAILED = 20  # executions that earlier tries of the same run left behind
 ANSWERED_WITHIN = timedelta(seconds=2)  # Athena tells its own time to the second
@@ -183,17 +182,6 @@ class Athena:
         with translated("athena", query=query_id):
             answer = self.aws.client("athena").get_query_execution(QueryExecutionId=query_id)
         return _query_execution(answer["QueryExecution"], self.workgroup)
-
-    def look_at_many(self, query_ids: Sequence[str]) -> dict[str, QueryExecution]:
-        """Executions as Athena sees them now, by id, fifty a call; one that Athena does not know is left out."""
-        found: dict[str, QueryExecution] = {}
-        for first in range(0, len(query_ids), BATCH):
-            page = list(query_ids[first : first + BATCH])
-            with translated("athena"):
-                answer = self.aws.client("athena").batch_get_query_execution(QueryExecutionIds=page)
-            executions = (_query_execution(told, self.workgroup) for told in answer["QueryExecutions"])
-            found |= {execution.id: execution for execution in executions}
-        return found
 
     def cancel(self, query_id: str) -> None:
         """Asks Athena to cancel the execution."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -14,10 +13,23 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TextIO
 
 from etltctl.errors import ConfigurationError, EtltctlError, bounded
-from etltctl.tabulating import Cells, aligned, as_json, csv_lines, json_document, json_lines, printable
+from etltctl.tabulating import (
+    Cells,
+    aligned,
+    as_json,
+    csv_lines,
+    findings_lines,
+    json_document,
+    json_lines,
+    printable,
+)
 
 if TYPE_CHECKING:
     from etltctl.logs import LogLine
+
+
+LONGEST_ID = 16  # of a remote run on the live line
+BESIDE_TEXT = 11  # columns of the spinner, the clock and the gaps on that line
 
 
 class Output(StrEnum):
@@ -52,7 +64,7 @@ class Console:
         if self.is_streaming:
             self.say(text)
         elif self.output is Output.TABLE:
-            self._write(text)
+            self._write(self.addressed(text))
         elif self.output is Output.CSV:
             self._write_all(csv_lines(list(document), [list(document.values())]))
         else:
@@ -89,17 +101,13 @@ class Console:
             self._write(as_json(event))
 
     def findings(self, schema: str, found: Sequence[tuple[str, str, str, str, str]]) -> None:
-        """What was looked at: area, subject, status, evidence, fix; in a table the fix stands below its finding."""
+        """Write what was checked: area, subject, status, evidence, fix; a table has the problems first."""
         columns = ("area", "subject", "status", "evidence", "fix")
-        if self.output is not Output.TABLE:
-            self.rows(schema, columns, ((*rest, self.addressed(fix)) for *rest, fix in found))
-            return
-        for area, subject, status, evidence, fix in found:
-            self._write(f"{status:<4}  {area:<11} {subject:<28} {evidence}")
-            if fix and status != "ok":
-                self._write(f"{'':<4}  {'':<11} fix: {self.addressed(fix)}")
-        counts = Counter(status for _, _, status, _, _ in found)
-        self._write(", ".join(f"{count} {status}" for status, count in counts.items()))
+        found = [(*rest, self.addressed(fix)) for *rest, fix in found]  # type: ignore[misc]
+        if self.output is Output.TABLE:
+            self._write_all(findings_lines(found, is_whole=self.verbosity > 0))
+        else:
+            self.rows(schema, columns, found)
 
     def log_line(self, line: LogLine) -> None:
         """A line of a log, as a result."""
@@ -167,9 +175,16 @@ class Console:
             return
         from rich.console import Console as RichConsole
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.table import Column
 
-        columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-        with Progress(*columns, console=RichConsole(file=self.stderr), transient=True) as progress:
+        terminal = RichConsole(file=self.stderr)
+        left = Column(no_wrap=True, overflow="ellipsis", max_width=max(terminal.width - BESIDE_TEXT, 10))
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False, table_column=left),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=terminal, transient=True) as progress:
             task = progress.add_task(text, total=None)
             self._status = progress
             try:
@@ -192,7 +207,7 @@ class Console:
         elif event["type"] == "step.planned":
             describe(f"{step} …")
         elif event["type"] in {"remote.started", "remote.adopted", "step.progress"}:
-            describe(f"{step} {event['remote_id']} {event['state']}")
+            describe(f"{step} {event['state']} {_short(event['remote_id'])}")
             if self.verbosity:
                 self.say(f"  {step}: {event['type']} {event['remote_id']} {event['state']}")
         elif event["type"] == "remote.stopped":
@@ -287,6 +302,11 @@ def _audited(tables: Mapping[str, Any]) -> str:
     told += [f"{count:,} {name}" for name, count in counts.items() if count]
     told += [f"{flag} {count:,}" for flag, count in flags.items()]
     return f" · {', '.join(told)}" if told else ""
+
+
+def _short(remote_id: str) -> str:
+    """The two ends of an id, so that the state and the clock stay on a line of 80 columns."""
+    return remote_id if len(remote_id) <= LONGEST_ID else f"{remote_id[:7]}…{remote_id[-4:]}"
 
 
 def _amount(rows: int | None) -> str:

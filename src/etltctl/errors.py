@@ -19,9 +19,14 @@ EtltctlError                      1   a step failed
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from enum import IntEnum
+from pathlib import Path
+
+# In the hint of code that does not know of runs; what drives the run fills in its id.
+RETRY = "etltctl retry RUN"
 
 
 class ExitCode(IntEnum):
@@ -69,6 +74,10 @@ class EtltctlError(Exception):
         self.hint = hint
         self.facts = {name: value for name, value in facts.items() if value not in (None, "")}
 
+    def name_retry(self, command: str) -> None:
+        """Put the command that resumes this very run where the hint has `RETRY`: a retry of none takes the newest."""
+        self.hint = self.hint.replace(RETRY, command)
+
 
 class UsageError(EtltctlError):
     """The command line asks for something that does not exist."""
@@ -77,11 +86,18 @@ class UsageError(EtltctlError):
 
 
 def unknown(kind: str, name: str, known: Iterable[str], *, hint: str = "") -> UsageError:
-    """The error of a name that nothing has: tells the nearest there is; where none is near, `hint` or every name."""
+    """Build the error for a name that nothing has: it says the nearest one, else `hint`, else every name."""
     every = sorted(known)
-    near = [other for other in every if other.endswith(f".{name}")] or get_close_matches(name, every, n=1)
+    near = [other for other in every if other.endswith(f".{name}")]
+    near = near or [other for other in get_close_matches(name, every, n=1) if _is_near(name, other)]
     told = f"did you mean {near[0]}?" if near else hint or f"known: {', '.join(every) or 'none'}"
     return UsageError(f"no {kind} is called {name}", hint=told)
+
+
+def _is_near(name: str, other: str) -> bool:
+    """Whether a name may be a mistyped other one: what stands behind the layer's dot or the kind's colon decides."""
+    ends = [re.split(r"[.:]", text)[-1] for text in (name, other)]
+    return bool(get_close_matches(ends[0], ends[1:]))
 
 
 class ConfigurationError(EtltctlError):
@@ -183,5 +199,32 @@ class RunFailedError(EtltctlError):
 
 
 def install(extra: str) -> str:
-    """How to get what the extra brings; etltctl is installed from its checkout."""
-    return f"in the checkout of etltctl: pip install '.[{extra}]'"
+    """Return the command that adds an extra to this installation, however etltctl was installed."""
+    import shlex
+    import sys
+    from importlib.util import find_spec
+
+    prefix, wanted = Path(sys.prefix).as_posix(), f"etltctl[{extra}]"
+    address, is_editable = _installed_from()
+    if is_editable:
+        return f"in the checkout of etltctl: pip install -e '.[{extra}]'"
+    requirement = shlex.quote(f"{wanted} @ {address}" if address else wanted)
+    if "/uv/tools/" in prefix:
+        return f"uv tool install --force {requirement}"
+    if "/pipx/" in prefix:
+        return f"pipx install --force {requirement}"
+    if find_spec("pip") is None:
+        return f"uv pip install --python {shlex.quote(sys.executable)} {requirement}"
+    return f"{shlex.quote(sys.executable)} -m pip install {requirement}"
+
+
+def _installed_from() -> tuple[str, bool]:
+    """The wheel or folder that etltctl was installed from, empty for an index; and whether that is a live checkout."""
+    import json
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        told = json.loads(distribution("etltctl").read_text("direct_url.json") or "{}")
+    except (PackageNotFoundError, OSError, ValueError):
+        return "", False
+    return str(told.get("url", "")), bool(told.get("dir_info", {}).get("editable"))

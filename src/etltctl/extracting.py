@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from etltctl.athena import Athena
 from etltctl.aws import Aws
 from etltctl.catalog import Catalog
-from etltctl.errors import BlockedError, EtltctlError, UnverifiedError, UsageError
+from etltctl.errors import BlockedError, EtltctlError, UnverifiedError, UsageError, unknown
 from etltctl.publishing import ROWS, VERSION
 from etltctl.runs import QueryExecution
 from etltctl.s3 import S3, S3Object
@@ -86,12 +86,18 @@ def write_table(
 
 
 def published_table(table: str, settings: Settings, catalog: Catalog) -> dict[str, Any]:
-    """The table as the catalog has it; raises BlockedError if it was never published, UsageError for no layer."""
+    """The table as the catalog has it; raises BlockedError if it was never published, UsageError for no such table."""
     layer, _, name = table.partition(".")
     database = settings.athena.databases.get(layer)
     if database is None or not name:
         raise _no_table(table, settings)
     found = catalog.table(database, name)
+    written = [made for job in settings.glue.jobs.values() for made in job.writes]
+    streams = [
+        f"bronze.{stream}" for source in settings.sources for stream in settings.stream_locations(source)
+    ]
+    if found is None and table not in (*written, *streams):
+        raise unknown("table", table, [*written, *streams], hint="etltctl athena tables lists what there is")
     if found is None:
         raise BlockedError(
             f"table {table} has no published version yet",

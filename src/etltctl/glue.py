@@ -10,6 +10,7 @@ from typing import Any
 
 from etltctl.aws import THROTTLED, Aws, translated
 from etltctl.errors import (
+    RETRY,
     AlreadyRunningError,
     ConfigurationError,
     EtltctlError,
@@ -72,6 +73,8 @@ class Glue:
                 if found is not None:
                     return Verb.ADOPTED, found
                 if self.search.clock() >= deadline:
+                    if error.code == NO_SLOT:
+                        raise _no_slot(job, error) from error
                     raise
                 self.search.sleep(self.search.longest)
             else:
@@ -120,16 +123,6 @@ class Glue:
         """The run as Glue sees it now."""
         with translated("glue", job=job, run=run_id):
             return _job_run(self.aws.client("glue").get_job_run(JobName=job, RunId=run_id)["JobRun"])
-
-    def look_at_many(self, job: str, run_ids: Collection[str]) -> dict[str, JobRun]:
-        """Runs of one job as Glue sees them now, by id: pages of the listing, and one by one what is far older."""
-        wanted, found = set(run_ids), {}
-        for run in islice(self.job_runs(job), PAGE_RUNS + 2 * len(wanted)):
-            if run.id in wanted:
-                found[run.id] = run
-                if len(found) == len(wanted):
-                    break
-        return found | {run_id: self.look_at(job, run_id) for run_id in run_ids if run_id not in found}
 
     def job_runs(self, job: str, *, page: int = PAGE_RUNS, since: datetime | None = None) -> Iterator[JobRun]:
         """The job's runs, newest first, read page by page as they are asked for, back to `since`."""
@@ -203,6 +196,14 @@ def in_the_way(live: JobRun, message: str) -> AlreadyRunningError:
     """The error of whoever finds this live run in the way."""
     hint = f"wait for it, or look: aws glue get-job-runs --job-name {live.name}"
     return AlreadyRunningError(message, hint=hint, job=live.name, run=live.id, state=live.word)
+
+
+def _no_slot(job: str, error: ServiceError) -> AlreadyRunningError:
+    """Build the error for a job whose runs take all its slots although Glue lists none of them as live."""
+    return AlreadyRunningError(
+        f"Glue refuses another run of job {job}: {error.message}; the run that holds the slot is not listed",
+        hint=f"wait some seconds until Glue frees the slot, then: {RETRY}",
+    )
 
 
 def _job_run(answer: Mapping[str, Any]) -> JobRun:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,9 @@ class RunSummary:
     outcome: str
     seconds: float | None
     stopped_at: str
+
+
+LOCAL = "local"
 
 
 class Having(StrEnum):
@@ -64,7 +68,9 @@ def find_run(settings: Settings, run_id: str, having: Having = Having.EVENTS) ->
     found = [run_id] if run_id in ids else [known for known in ids if known.endswith(run_id)]
     if len(found) != 1:
         what = f"{len(found)} runs end with {run_id}" if found else f"no run is called {run_id}"
-        raise UsageError(what, hint="etltctl runs list names them")
+        near = _nearest(run_id, ids)
+        guess = f"did you mean {' or '.join(near)}? " if near and not found else ""
+        raise UsageError(what, hint=f"{guess}etltctl runs list names them")
     events = [dict(event) for event in read_events(store, found[0])]
     if not events:
         raise UsageError(
@@ -72,6 +78,45 @@ def find_run(settings: Settings, run_id: str, having: Having = Having.EVENTS) ->
             hint=f"etltctl runs rebuild {found[0]} makes it anew from what the services know",
         )
     return events
+
+
+def run_to_resume(settings: Settings, run_id: str, *, is_new: bool = False) -> str:
+    """Return the whole id of the run to resume, or of the one to begin.
+
+    Args:
+        settings: The settings, which say where the runs are kept.
+        run_id: The run's id, or the end of it.
+        is_new: Whether a new run of this id shall begin.
+
+    Raises:
+        UsageError: No run is meant, or more than one; or a run of the id of a new one is there already. A run that
+            begins by mistake would pay for its work again.
+    """
+    ids = _store(settings).run_ids()
+    if is_new:
+        if run_id in ids:
+            raise UsageError(f"a run is called {run_id} already", hint=f"etltctl retry {run_id} resumes it")
+        return run_id
+    found = [run_id] if run_id in ids else [known for known in ids if known.endswith(run_id)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UsageError(f"{len(found)} runs end with {run_id}", hint=f"name one: {', '.join(found[-5:])}")
+    near = _nearest(run_id, ids)
+    guess = f"did you mean {' or '.join(near)}? " if near else "etltctl runs list names the runs. "
+    raise UsageError(
+        f"no run is called {run_id}, so nothing was started",
+        hint=f"{guess}With --new a run of that name begins",
+    )
+
+
+def _nearest(run_id: str, ids: Sequence[str]) -> list[str]:
+    """The runs of which the id, or its end, may be the one that was mistyped; the likeliest first, three at most."""
+    named: dict[str, str] = {}
+    for known in ids:
+        named |= dict.fromkeys((known, known[-len(run_id) :], known.rpartition("-")[2]), known)
+    near = get_close_matches(run_id, named, n=5, cutoff=0.7)
+    return list(dict.fromkeys(named[name] for name in near))[:3]
 
 
 def _newest(store: Store, ids: Sequence[str], having: Having, settings: Settings) -> list[dict[str, Any]]:
@@ -84,10 +129,19 @@ def _newest(store: Store, ids: Sequence[str], having: Having, settings: Settings
     raise UsageError(what, hint=f"etltctl run {next(iter(settings.pipelines), 'PIPELINE')}")
 
 
-def costs(settings: Settings, by: str) -> list[tuple[str, int, float]]:
-    """What runs cost: pipeline, step or day (`by`), the runs and queries billed, US dollars; dearest first."""
+def costs(settings: Settings, by: str) -> list[tuple[str, str, int, float]]:
+    """Sum what runs cost, the dearest first.
+
+    Args:
+        settings: The settings, which say where the runs are kept.
+        by: What to sum by: `pipeline`, `step` or `day`.
+
+    Returns:
+        What was summed by, the environment, the number of job runs and queries, and US dollars. Work on the embedded
+        endpoints costs nothing, whatever a budget reckoned with.
+    """
     store = _store(settings)
-    sums: dict[str, tuple[int, float]] = {}
+    sums: dict[tuple[str, str], tuple[int, float]] = {}
     for run_id in store.run_ids():
         try:
             events = read_events(store, run_id)
@@ -97,9 +151,11 @@ def costs(settings: Settings, by: str) -> list[tuple[str, int, float]]:
             key = {"pipeline": events[0].get("pipeline", ""), "step": event["step"], "day": event["ts"][:10]}[
                 by
             ]
-            number, usd = sums.get(key, (0, 0.0))
-            sums[key] = (number + 1, usd + event["usd"])
-    return sorted(((key, n, round(usd, 4)) for key, (n, usd) in sums.items()), key=lambda row: -row[2])
+            env = str(event.get("env", ""))
+            number, usd = sums.get((key, env), (0, 0.0))
+            sums[key, env] = (number + 1, usd + (0.0 if env == LOCAL else event["usd"]))
+    rows = [(key, env, number, round(usd, 4)) for (key, env), (number, usd) in sums.items()]
+    return sorted(rows, key=lambda row: -row[3])
 
 
 def _store(settings: Settings) -> Store:

@@ -29,6 +29,32 @@ class LogLine:
     text: str
 
 
+ERROR = re.compile(
+    r"\b(ERROR|FATAL|CRITICAL)\b"
+    r"|^Traceback \(most recent call last\)"
+    r"|^(Caused by: |: |Exception in thread .*?)?([A-Za-z_][\w$]*\.)*[A-Z]\w*(Error|Exception|Interrupt|Exit)\b(:|$)"
+)
+NO_ERROR = re.compile(r"\b(INFO|DEBUG|TRACE|WARN|WARNING)\b")
+OF_A_TRACE = re.compile(r"^\s+\S|^\s*$|^Caused by: |^During handling of |^The above exception ")
+
+
+@dataclass
+class ErrorLines:
+    """The lines of a log that tell of an error, and the traces below them, whichever group they were written to."""
+
+    _in_trace: dict[tuple[str, str], bool] = field(default_factory=dict, repr=False)
+
+    def has(self, line: LogLine) -> bool:
+        """Return whether the line belongs to an error. The lines of each stream come in their order."""
+        stream, first = (line.group, line.stream), line.text.partition("\n")[0]
+        named = ERROR.search(line.text)
+        noted = NO_ERROR.search(first)
+        is_error = named is not None and (noted is None or noted.start() > named.start())
+        is_trace = self._in_trace.get(stream, False) and OF_A_TRACE.search(first) is not None
+        self._in_trace[stream] = is_error or is_trace
+        return is_error or is_trace
+
+
 @dataclass
 class Logs:
     """The logs of Glue runs; reading on, it gives each line once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -159,7 +159,7 @@ def describe_table(table: str, settings: Settings) -> list[tuple[str, str, str]]
                 (
                     "publish",
                     half_done["run"],
-                    f"half done since {local_time(half_done['since'])}: etltctl retry",
+                    f"half done{_since(half_done)}: etltctl retry {half_done['run']}",
                 )
             ]
             if half_done
@@ -204,7 +204,13 @@ def read_sql(sql: str, file: Path | None, stdin: TextIO) -> str:
             "give the SQL either as an argument or with -f FILE", hint="etltctl athena query 'select 1'"
         )
     try:
-        text = file.read_text() if file else stdin.read() if sql == "-" else sql
+        text = (
+            file.read_text("utf-8-sig")
+            if file
+            else stdin.read().removeprefix("\ufeff")
+            if sql == "-"
+            else sql
+        )
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise UsageError(f"cannot read the SQL from {file}: {reason}") from error
@@ -219,3 +225,8 @@ def _listed(layer: str, table: dict[str, Any]) -> tuple[str, str, int | None, st
     published = table.get("UpdateTime") or table.get("CreateTime")
     when = local_time(published.isoformat()) if published else ""
     return layer, table["Name"], int(rows) if rows else None, parameters.get(VERSION, ""), when
+
+
+def _since(half_done: Mapping[str, Any]) -> str:
+    """When the publish began; nothing where its record is damaged."""
+    return f" since {local_time(half_done['since'])}" if "since" in half_done else ""

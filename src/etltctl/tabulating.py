@@ -7,6 +7,7 @@ import io
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain, count, islice
@@ -16,6 +17,7 @@ Cells = Sequence[object]
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # what would move the cursor, or command the terminal
 OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # the same but tab and line feed
+STATUSES = ("fail", "warn", "skip", "ok")  # of what the doctor checked, the worst first
 MEASURED = 1000  # rows that decide how wide a column is; later ones may stick out
 
 
@@ -39,6 +41,33 @@ def aligned(columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[str]:
 
     later = ([_cell(value) for value in row] for row in coming)
     return chain([line(columns), line(["─" * width for width in widths])], map(line, chain(texts, later)))
+
+
+def findings_lines(found: Sequence[Sequence[str]], *, is_whole: bool) -> Iterator[str]:
+    """Write the doctor's findings as lines.
+
+    Args:
+        found: The area, subject, status, evidence and fix of each.
+        is_whole: Whether every check is listed that is well; of a single area they always are.
+
+    Yields:
+        The problems, each with its fix below it, then what is well, then the counts.
+    """
+    is_short = not is_whole and len({area for area, *_ in found}) > 1
+    shown = sorted(
+        (one for one in found if not is_short or one[2] != "ok"), key=lambda one: STATUSES.index(one[2])
+    )
+    wide = max((len(one[1]) for one in shown), default=0)
+    for area, subject, status, evidence, fix in shown:
+        yield f"{status:<4}  {area:<11} {subject:<{wide}}  {evidence}"
+        if fix and status != "ok":
+            yield f"{'':<4}  {'':<11} fix: {fix}"
+    well = Counter(area for area, _, status, *_ in found if status == "ok") if is_short else Counter()
+    for area, number in well.items():
+        yield f"ok    {area:<11} {number} {'check' if number == 1 else 'checks'}"
+    counts = Counter(status for _, _, status, *_ in found)
+    told = ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
+    yield f"{told}{'  (-v lists every check)' if well else ''}"
 
 
 def local_time(timestamp: str) -> str:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
 import time
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import repeat
 from typing import Any, Protocol, TypeVar
 
@@ -92,7 +90,6 @@ class Waiter:
     growth: float = 1.1  # a run is noticed at most a tenth of its own length late
     longest: float = 20.0
     patience: float = 300.0
-    together: float = 1.0
     waited: float = 0.0
     ran: float = 0.0
     look_within: Callable[[Any], float] | None = None
@@ -126,62 +123,6 @@ class Waiter:
             if found is not None or left <= 0:
                 return found
             self.sleep(min(self.longest, left))
-
-    def wait_many(
-        self, runs: Mapping[str, R], look: Callable[[list[str]], Mapping[str, R]]
-    ) -> dict[str, R | WaitTimeoutError | Trouble]:
-        """Every run in its final state, or the error its wait ended with, by its key.
-
-        One look serves all runs that are due within `together` seconds: where the service answers for many at once,
-        a thousand runs cost hardly more calls than one.
-        """
-        steps = self._decide_many(runs)
-        found: Any = None
-        try:
-            while True:
-                pause, keys = steps.send(found)
-                self.sleep(pause)
-                found = self._looked(partial(look, keys))
-        except StopIteration as done:
-            return done.value  # type: ignore[no-any-return]
-
-    async def wait_many_async(
-        self, runs: Mapping[str, R], look: Callable[[list[str]], Mapping[str, R]]
-    ) -> dict[str, R | WaitTimeoutError | Trouble]:
-        """The same as `wait_many` for an event loop: sleeps without blocking it, looks in a thread."""
-        steps = self._decide_many(runs)
-        found: Any = None
-        try:
-            while True:
-                pause, keys = steps.send(found)
-                await self.sleep_async(pause)
-                found = await asyncio.to_thread(self._looked, partial(look, keys))
-        except StopIteration as done:
-            return done.value  # type: ignore[no-any-return]
-
-    def _decide_many(
-        self, runs: Mapping[str, R]
-    ) -> Generator[tuple[float, list[str]], Any, dict[str, R | WaitTimeoutError | Trouble]]:
-        """Yields how long to sleep and what to look at then, receives what was seen, returns how every wait ended."""
-        waits = {key: self._decide(run, None) for key, run in runs.items()}
-        ended: dict[str, R | WaitTimeoutError | Trouble] = {}
-        due: list[tuple[float, str]] = []
-        seen: dict[str, R | Trouble | None] = dict.fromkeys(waits)
-        while seen or due:
-            for key, answer in seen.items():
-                try:
-                    heapq.heappush(due, (self.clock() + waits[key].send(answer), key))
-                except StopIteration as done:
-                    ended[key] = done.value
-                except (WaitTimeoutError, ServiceError, AccessError) as error:
-                    ended[key] = error
-            seen = {}
-            if due:
-                at = max(due[0][0], self.clock())
-                keys = [heapq.heappop(due)[1] for _ in range(sum(t <= at + self.together for t, _ in due))]
-                found = yield at - self.clock(), keys
-                seen = {key: _of(found, key) for key in keys}
-        return ended
 
     async def wait_async(
         self, run: R, look: Callable[[], R], *, on_look: Callable[[R], None] | None = None
@@ -245,7 +186,7 @@ class Waiter:
     def _timed_out(self, run: Run) -> WaitTimeoutError:
         return WaitTimeoutError(
             f"{run.service} run {run.id} of {run.name} is still {run.word} after {self.timeout:.0f} s",
-            hint="it goes on by itself; run the same command with the same --run-id to come back to it",
+            hint="it continues by itself; resume the run to wait for it again",
             run=run.id,
             state=run.word,
         )
@@ -266,9 +207,3 @@ class Pace:
         if now < self._next:
             self.sleep(self._next - now)
         self._next = max(now, self._next) + 1 / self.per_second
-
-
-def _of(found: Mapping[str, R] | Trouble, key: str) -> R | Trouble:
-    if isinstance(found, Trouble):
-        return found
-    return found[key] if key in found else ServiceError(f"nothing was told of {key}", code="Untold")

@@ -78,6 +78,18 @@ def test_every_link_inside_the_project_leads_somewhere(page: Path) -> None:
             assert anchor in anchors(leads_to), f"{target}#{anchor}"
 
 
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.name != "README.md"], ids=lambda page: page.name
+)
+def test_the_site_can_show_every_link_and_block(page: Path) -> None:
+    """A folder has no page, and a block without a language is coloured as Python."""
+    text = page.read_text("utf-8")
+    targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+    assert [target for target in targets if (page.parent / target).is_dir()] == []
+    fences = re.findall(r"^\s*```(.*)$", text, re.MULTILINE)
+    assert all(fences[::2]), "every block names its language"
+
+
 def anchors(page: Path) -> set[str]:
     """The anchors of a page's headings, as GitHub and Sphinx make them."""
     headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)

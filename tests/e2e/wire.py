@@ -28,7 +28,7 @@ class Call:
 # What the library calls in special cases that no run of the tests' small pipeline meets; tests/infra calls each.
 SPECIAL = frozenset(
     {
-        "athena:BatchGetQueryExecution", "glue:BatchCreatePartition", "glue:BatchDeletePartition",
+        "glue:BatchCreatePartition", "glue:BatchDeletePartition",
         "glue:BatchUpdatePartition", "glue:CreateDatabase", "glue:DeleteTable",
         "glue:GetPartitions", "s3:DeleteObjects",
     }

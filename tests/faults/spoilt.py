@@ -83,7 +83,7 @@ class SpoiltLake(Workplace):
         """Starts the command and does not wait; it hears Ctrl-C even where the tests run in the background."""
         told = (self.folder / to).open("w")
         return subprocess.Popen(
-            [ETLTCTL, *arguments],
+            [ETLTCTL, *self.named(*arguments)],
             cwd=self.folder,
             env=self.full_environ | dict(environ or {}),
             stdout=subprocess.DEVNULL,

@@ -155,10 +155,24 @@ def test_watching_a_run_whose_process_died_goes_on_unless_its_job_failed(lake: S
     assert "next: etltctl retry left-ill" in done.stderr
 
 
+def test_a_refusal_inside_a_job_is_exit_4_here_and_for_who_watches(lake: SpoiltLake) -> None:
+    said = "AccessDeniedException: Insufficient Lake Formation permission(s) on gold.small"
+    lake.spoil({"call": "GetJobRun", "change": {"JobRunState": "FAILED", "ErrorMessage": said}, "times": 0})
+    done = lake.run("run-glue", "small", "--wait", "--run-id", "refused-inside", code=4)
+    assert (
+        "next: published tables stay as they were; mend the cause, then: etltctl retry refused-inside"
+        in done.stderr
+    )
+    lake.run("runs", "watch", "refused-inside", code=4)
+
+
 def billed(lake: SpoiltLake) -> tuple[int, float]:
-    """How many runs of the small job were billed so far, and for how much."""
-    rows = [row for row in lake.json("cost", "--by", "step")["rows"] if row["step"] == "glue:small"]
-    return sum(row["billed"] for row in rows), sum(row["usd"] for row in rows)
+    """How many runs of the small job are on record as billed so far, and for how much."""
+    runs = [lake.events(file.stem) for file in (lake.folder / ".etltctl" / "runs").glob("*.ndjson")]
+    bills = [
+        e["usd"] for run in runs for e in run if e["type"] == "cost.actual" and e["step"] == "glue:small"
+    ]
+    return len(bills), sum(bills)
 
 
 def test_what_a_run_cost_is_kept_and_a_dear_job_is_not_started(lake: SpoiltLake) -> None:
@@ -167,6 +181,7 @@ def test_what_a_run_cost_is_kept_and_a_dear_job_is_not_started(lake: SpoiltLake)
     lake.run("run-glue", "small", "--wait", "--run-id", "billed")
     after = billed(lake)
     assert (after[0] - before[0], round(after[1] - before[1], 2)) == (1, 0.88)
+    assert {(row["env"], row["usd"]) for row in lake.json("cost")["rows"]} == {("local", 0.0)}
     dear = {"ETLTCTL__GLUE__JOBS__SMALL__MAX_USD": "0.5"}
     done = lake.run("run-glue", "small", "--wait", "--run-id", "dear", code=9, **dear)
     assert "cost up to 0.88 USD lately, more than 0.50 USD" in done.stderr
@@ -238,7 +253,7 @@ def test_logs_are_shown_and_followed(lake: SpoiltLake) -> None:
     assert "first words" in lake.run("runs", "logs", "logged", "small").stdout
     errors = lake.run("runs", "logs", "logged", "--errors")
     assert errors.stdout == ""
-    assert errors.stderr.endswith("wrote nothing to its error log\n")
+    assert errors.stderr.endswith("wrote no error\n")
     assert "glue:small" in lake.run("runs", "logs", "logged", "nothing", code=2).stderr
 
 

@@ -61,6 +61,9 @@ def test_a_column_that_is_dropped_is_exit_5_until_it_is_accepted(lake: SpoiltLak
         done = lake.run("run-glue", "small", "--wait", "--run-id", "renamed", code=5)
     assert "gold.small breaks its contract: n dropped" in done.stderr
     assert "it looks renamed to number" in done.stderr
+    assert (
+        "next: if it is meant: etltctl contract accept gold.small, then etltctl retry renamed;" in done.stderr
+    )
     told = list(
         csv.reader(lake.run("contract", "diff", "gold.small", "-o", "csv", code=5).stdout.splitlines())
     )

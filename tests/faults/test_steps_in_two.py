@@ -54,6 +54,17 @@ def story(lake: SpoiltLake, run_id: str) -> list[tuple[str, str]]:
     return [(e["type"], e["step"]) for e in lake.events(run_id) if e["type"] not in passing]
 
 
+def test_the_limit_that_a_task_brings_is_kept_for_those_after_it(here: SpoiltLake) -> None:
+    run_step("small", WALK[0], run_id="limited-tasks", max_usd=2)
+    here.spoil({"call": "GetJobRun", "change": {"DPUSeconds": 36_000.0}, "times": 0})
+    with here.held_script(), pytest.raises(BudgetError, match=r"--max-usd leaves 2.00 USD"):
+        in_two(WALK[1], "limited-tasks")
+    here.spoil()
+    run_step("small", WALK[1], run_id="limited-tasks", max_usd=50)
+    kept = [e["options"] for e in here.events("limited-tasks") if e["type"] in ("run.started", "run.options")]
+    assert kept == [{"max_usd": 2}, {"max_usd": 50}]
+
+
 def test_the_command_line_and_tasks_in_one_piece_or_two_leave_the_same_events(here: SpoiltLake) -> None:
     here.run("run", "small", "--run-id", "by-command")
     for step in WALK:

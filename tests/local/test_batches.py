@@ -1,4 +1,4 @@
-"""Many runs looked at in one call, by the library's own clients."""
+"""Earlier runs of a job and of a query, found again by the library's own clients."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from etltctl.athena import Athena
 from etltctl.aws import Aws
 from etltctl.glue import Glue
 from etltctl.runs import State, Verb
-from etltctl.waiting import Waiter
 
 
 @pytest.fixture
@@ -25,23 +24,12 @@ def glue(server: Served, aws: Aws, tmp_path: Path) -> Glue:
     return Glue(aws)
 
 
-def test_glue_runs_are_looked_at_together_and_their_history_is_known(glue: Glue) -> None:
-    ids = []
+def test_the_history_of_a_job_is_known(glue: Glue) -> None:
     for number in range(3):
         _, run = glue.start_or_adopt("quick", f"key-{number}", lambda _: {})
-        ids.append(run.id)
         wait_until(lambda run=run: glue.look_at("quick", run.id).state is not State.RUNNING, 60)
-    found = glue.look_at_many("quick", ids[:2])
-    assert {run_id: run.word for run_id, run in found.items()} == dict.fromkeys(ids[:2], "SUCCEEDED")
     assert len(glue.durations("quick")) == 3
     assert glue.dpu_seconds("quick") == [0.0] * 3, "this machine is nobody's bill"
-
-
-def test_query_executions_are_waited_for_together(glue: Glue, aws: Aws) -> None:
-    athena = Athena(aws, "pi-m3")
-    runs = {run.id: run for run in (athena.start(f"select {n}", f"key-{n}") for n in range(3))}
-    ended = Waiter(timeout=60.0).wait_many(runs, athena.look_at_many)
-    assert {getattr(run, "word", run) for run in ended.values()} == {"SUCCEEDED"}
 
 
 def test_the_same_key_finds_the_same_query_again(glue: Glue, aws: Aws) -> None:

@@ -14,10 +14,18 @@ from served import Served, remember_runs, serve
 
 from etltctl.airbyte import Airbyte
 from etltctl.aws import Aws
-from etltctl.errors import ConfigurationError, OutcomeUnknownError, ServiceError, UnreachableError
+from etltctl.errors import (
+    RETRY,
+    AlreadyRunningError,
+    ConfigurationError,
+    OutcomeUnknownError,
+    ServiceError,
+    UnreachableError,
+)
 from etltctl.glue import Glue
 from etltctl.logs import Logs
 from etltctl.runs import State, SyncJob, Verb
+from etltctl.testing import refused
 from etltctl.waiting import Waiter
 
 OLDER_RUNS = 450
@@ -108,15 +116,14 @@ def test_the_search_goes_no_further_back_than_the_run_itself(
     assert looked["met"] == 1, "one page was enough"
 
 
-def test_many_runs_are_looked_at_a_page_at_a_time(
-    server: Served, glue: Glue, spoil: Callable[..., None]
+def test_a_slot_whose_holder_is_not_listed_is_exit_7_with_what_to_do(
+    aws: Aws, told: dict[str, Any], spoil: Callable[..., None]
 ) -> None:
-    spoil({"call": "GetJobRun*", "delay": 0.0, "times": 0})
-    ids = [f"jr_{number:04}" for number in range(OLDER_RUNS)]
-    found = glue.look_at_many("often", ids)
-    assert {run.word for run in found.values()} == {"SUCCEEDED"}
-    assert len(found) == OLDER_RUNS
-    assert server.request("GET", "faults")[1][0]["met"] == 3
+    spoil(*refused("StartJobRun", "ConcurrentRunsExceededException", "too many", times=0))
+    with pytest.raises(AlreadyRunningError, match="the run that holds the slot is not listed") as raised:
+        Glue(aws, Waiter(timeout=0.2, longest=0.05)).start_or_adopt("often", "no-slot", lambda _: {})
+    assert raised.value.exit_code == 7
+    assert raised.value.hint.endswith(RETRY)
 
 
 def test_a_failure_is_told_with_the_lines_that_say_something(glue: Glue) -> None:
@@ -299,7 +306,7 @@ def test_the_sdks_tell_no_secret_however_much_they_log(
         client.client("secretsmanager").create_secret(Name="k", SecretString="s3cret-string")
         assert client.fetch_secret("secretsmanager:k") == "s3cret-string"
         Glue(client, QUICK).start_or_adopt("often", "secretive", lambda _: {"--word": "s3cret-argument"})
-        replace(airbyte, policy=airbyte.policy).look_at_many("c", "api", [])
+        replace(airbyte, policy=airbyte.policy).jobs("c", "api")
     finally:
         root.removeHandler(ear)
         root.setLevel(before)

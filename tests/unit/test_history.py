@@ -24,8 +24,8 @@ def store(tmp_path: Path) -> DiskStore:
     return DiskStore(tmp_path / "runs")
 
 
-def begun(store: DiskStore, run_id: str, pipeline: str = "mongodb") -> Ledger:
-    ledger = Ledger(store, run_id, "local")
+def begun(store: DiskStore, run_id: str, pipeline: str = "mongodb", env: str = "local") -> Ledger:
+    ledger = Ledger(store, run_id, env)
     ledger.append("run.started", pipeline=pipeline, steps=["glue:job"])
     return ledger
 
@@ -101,7 +101,13 @@ def test_the_seconds_of_a_run_are_those_of_all_its_tries(
 
 def test_costs_are_summed_as_asked(settings: Settings, store: DiskStore) -> None:
     for run_id, pipeline, usd in (("r1", "api", 0.1), ("r2", "mongodb", 0.3), ("r3", "mongodb", 0.2)):
-        begun(store, run_id, pipeline).append("cost.actual", f"glue:{pipeline}_job", usd=usd)
-    assert costs(settings, "pipeline") == [("mongodb", 2, 0.5), ("api", 1, 0.1)]
-    assert costs(settings, "step")[0] == ("glue:mongodb_job", 2, 0.5)
-    assert [(number, usd) for _, number, usd in costs(settings, "day")] == [(3, 0.6)]
+        begun(store, run_id, pipeline, "aws").append("cost.actual", f"glue:{pipeline}_job", usd=usd)
+    assert costs(settings, "pipeline") == [("mongodb", "aws", 2, 0.5), ("api", "aws", 1, 0.1)]
+    assert costs(settings, "step")[0] == ("glue:mongodb_job", "aws", 2, 0.5)
+    assert [(number, usd) for _, _, number, usd in costs(settings, "day")] == [(3, 0.6)]
+
+
+def test_work_on_this_machine_costs_nothing(settings: Settings, store: DiskStore) -> None:
+    begun(store, "r1").append("cost.actual", "glue:job", usd=0.5)
+    begun(store, "r2", env="aws").append("cost.actual", "glue:job", usd=0.2)
+    assert costs(settings, "pipeline") == [("mongodb", "aws", 1, 0.2), ("mongodb", "local", 1, 0.0)]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
 from etltctl.errors import RunFailedError, UnverifiedError, UsageError
 from etltctl.pipeline import PipelineResult, Step, StepResult, new_run_id, run_key
-from etltctl.pipeline.model import begun_after, outcome_of, safe_run_id
+from etltctl.pipeline.model import CLOCKS_DIFFER, begun_after, outcome_of, safe_run_id
 
 
 def test_a_run_whose_every_start_was_reused_had_nothing_to_do() -> None:
@@ -66,29 +67,44 @@ def test_a_run_id_of_nothing_usable_is_refused() -> None:
 def test_the_run_key_is_the_same_for_every_try_and_for_nothing_else() -> None:
     step = Step.parse("glue:job")
     key = run_key("local", "api", step, "r1")
-    assert key == run_key("local", "api", step, "r1")
-    others = {
+    assert key == run_key("local", "api", Step("glue", "job"), "r1")
+    others = [
         run_key("aws", "api", step, "r1"),
         run_key("local", "api", step, "r2"),
         run_key("local", "m", step, "r1"),
-    }
-    assert key not in others
+        run_key("local", "api", Step.parse("sync:job"), "r1"),
+        run_key("local", "api", Step.parse("glue:job2"), "r1"),
+        run_key("local", "apig", Step.parse("lue:job"), "r1"),
+    ]
+    assert len({key, *others}) == 1 + len(others)
 
 
 def test_run_ids_sort_by_time_and_name_their_pipeline() -> None:
-    assert new_run_id("bronze_to_silver").split("-", 2)[2].startswith("bronze-to-silver-")
+    moments = [
+        datetime(2025, 12, 31, 23, 59, tzinfo=UTC) + timedelta(minutes=n) for n in (0, 1, 60, 3_000, 600_000)
+    ]
+    ids = [new_run_id("bronze_to_silver", at) for at in moments]
+    assert sorted(ids) == ids
+    assert all(re.fullmatch(r"\d{8}-\d{4}-bronze-to-silver-[a-z2-9]{4}", run_id) for run_id in ids)
+    assert [begun_after(run_id) for run_id in ids[:4]] == [at - CLOCKS_DIFFER for at in moments[:4]]
+    assert len({new_run_id("api", moments[0]) for _ in range(50)}) > 45, "runs of one minute differ"
+
+
+def test_a_new_run_id_tells_the_time_in_utc() -> None:
+    lima = timezone(timedelta(hours=-5))
+    assert new_run_id("api", datetime(2026, 1, 1, 22, 30, tzinfo=lima)).startswith("20260102-0330-api-")
+    assert begun_after(new_run_id("api")) is not None
 
 
 @pytest.mark.parametrize(
-    ("run_id", "hour"),
+    ("run_id", "begun"),
     [
-        ("20260102-0304-mongodb-k7qf", 2),
+        ("20260102-0304-mongodb-k7qf", datetime(2026, 1, 2, 3, 4, tzinfo=UTC) - CLOCKS_DIFFER),
         ("29990102-0304-mongodb-k7qf", None),  # a clock that is wrong limits no search
         ("20260102-0304-mine", None),
         ("20261302-0304-api-k7qf", None),
         ("manual__2026-01-02T03:04:05+00:00", None),
     ],
 )
-def test_only_an_id_of_our_own_making_tells_when_its_run_began(run_id: str, hour: int | None) -> None:
-    begun = begun_after(run_id)
-    assert (begun and begun.hour) == hour
+def test_only_an_id_of_our_own_making_tells_when_its_run_began(run_id: str, begun: datetime | None) -> None:
+    assert begun_after(run_id) == begun

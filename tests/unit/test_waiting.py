@@ -6,7 +6,6 @@ import asyncio
 import random
 import statistics
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import pytest
 
@@ -143,70 +142,12 @@ def test_a_job_that_takes_longer_than_ever_is_looked_at_all_the_same() -> None:
     assert 2000 <= time.now <= 2020
 
 
-def test_many_runs_share_their_looks() -> None:
-    time = VirtualTime()
-    ends = {f"r{i}": 10.0 + i for i in range(100)}
-    calls: list[int] = []
-
-    def look(keys: list[str]) -> dict[str, JobRun]:
-        calls.append(len(keys))
-        return {key: run("SUCCEEDED" if time.now >= ends[key] else "RUNNING") for key in keys}
-
-    ended = time.waiter(first_look=5.0, longest=5.0).wait_many(dict.fromkeys(ends, run("RUNNING")), look)
-    assert {key for key, found in ended.items() if getattr(found, "word", "") == "SUCCEEDED"} == set(ends)
-    assert len(calls) < 30
-    assert max(calls) == 100
-
-
-def test_of_many_runs_one_that_never_ends_costs_the_others_nothing() -> None:
-    time = VirtualTime()
-    runs = {"quick": run("RUNNING"), "stuck": run("RUNNING")}
-
-    def look(keys: list[str]) -> dict[str, JobRun]:
-        if time.now < 3:
-            raise ServiceError("Rate exceeded", code="ThrottlingException")
-        return {key: run("SUCCEEDED" if key == "quick" else "RUNNING") for key in keys}
-
-    ended = time.waiter(timeout=60.0).wait_many(runs, look)
-    assert getattr(ended["quick"], "word", "") == "SUCCEEDED"
-    assert isinstance(ended["stuck"], WaitTimeoutError)
-
-
 def test_credentials_that_expire_on_the_way_are_waited_for_and_ones_that_never_worked_are_not() -> None:
     expired = AccessError("the token has expired")
     done = VirtualTime().waiter().wait(run("STARTING"), looks("RUNNING", expired, expired, "SUCCEEDED"))
     assert done.word == "SUCCEEDED"
     with pytest.raises(AccessError):
         VirtualTime().waiter().wait(run("STARTING"), looks(expired))
-
-
-def test_nothing_told_of_a_run_is_trouble_of_the_looking() -> None:
-    time = VirtualTime()
-    waiter = time.waiter(timeout=400.0, patience=30.0, first_look=5.0)
-    ended = waiter.wait_many({"lost": run("RUNNING")}, lambda keys: {})
-    assert getattr(ended["lost"], "code", "") == "Untold"
-
-
-def test_the_async_driver_of_many_decides_the_same() -> None:
-    ends = {f"r{i}": 10.0 + i for i in range(20)}
-    calls: dict[str, list[float]] = {"sync": [], "async": []}
-
-    def waiting(kind: str) -> Any:
-        time = VirtualTime()
-
-        def look(keys: list[str]) -> dict[str, JobRun]:
-            calls[kind].append(time.now)
-            return {key: run("SUCCEEDED" if time.now >= ends[key] else "RUNNING") for key in keys}
-
-        waiter, runs = time.waiter(first_look=5.0, longest=5.0), dict.fromkeys(ends, run("RUNNING"))
-        return (
-            waiter.wait_many(runs, look)
-            if kind == "sync"
-            else asyncio.run(waiter.wait_many_async(runs, look))
-        )
-
-    assert waiting("sync") == waiting("async")
-    assert calls["sync"] == calls["async"]
 
 
 def test_a_machine_that_slept_looks_once_more_and_is_patient_with_its_network() -> None:

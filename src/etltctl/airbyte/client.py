@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -93,11 +93,6 @@ class Airbyte:
         """The job as the server sees it now."""
         return _job(self._transport.read(f"/jobs/{job_id}"), name, f"Airbyte GET /jobs/{job_id}")
 
-    def look_at_many(self, connection_id: str, name: str, job_ids: Collection[str]) -> dict[str, SyncJob]:
-        """Jobs of one connection as the server sees them now, by id: a page of the listing; the older one by one."""
-        found = {job.id: job for job in self.jobs(connection_id, name, limit=100) if job.id in job_ids}
-        return found | {job_id: self.look_at(job_id, name) for job_id in job_ids if job_id not in found}
-
     def jobs(self, connection_id: str, name: str, *, limit: int = 20) -> list[SyncJob]:
         """The newest syncs of the connection, newest first; to reset or clear it is other work."""
         query = {
@@ -161,7 +156,7 @@ class Airbyte:
             except ConfigurationError as error:
                 raise ConfigurationError(
                     f"Airbyte no longer knows job {known_job}, which an earlier try of this run started",
-                    hint="start a new run: leave out --run-id",
+                    hint="start a new run: leave out its id",
                 ) from error
         if newest_before is None:
             return None

@@ -25,34 +25,49 @@ FINAL = (UsageError, ConfigurationError, BlockedError, UnverifiedError, BudgetEr
 
 
 def run_step(
-    pipeline: str, step: str, run_id: str, fresh: bool = False, fresh_for: str = ""
+    pipeline: str,
+    step: str,
+    run_id: str,
+    fresh: bool = False,
+    fresh_for: str = "",
+    max_usd: float | None = None,
 ) -> dict[str, Any]:
     """Runs the step in one piece; `etltctl.pipeline` is imported in the worker, not by the DAG file."""
     from etltctl import pipeline as library
 
-    return library.run_step(pipeline, step, run_id=run_id, fresh=fresh, fresh_for=fresh_for)
+    return library.run_step(pipeline, step, run_id=run_id, fresh=fresh, fresh_for=fresh_for, max_usd=max_usd)
 
 
 class StepOperator(PythonOperator):
     """One step of a pipeline as part of this DAG run.
 
     A retry adopts or reuses what an earlier try started; so does a cleared task, which says so. The DAG run's
-    parameter `fresh` begins the work anew, once a clear. `deferrable` overrides the setting `airflow.deferrable`.
+    parameter `fresh` starts the work again, once a clear. The whole run may cost `max_usd` US dollars at most; the DAG
+    run's parameter `max_usd` overrides it. `deferrable` overrides the setting `airflow.deferrable`.
     """
 
     ui_color = "#e3f1ec"
     op_kwargs: dict[str, Any]
 
-    def __init__(self, *, pipeline: str, step: str, deferrable: bool | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        pipeline: str,
+        step: str,
+        deferrable: bool | None = None,
+        max_usd: float | None = None,
+        **kwargs: Any,
+    ) -> None:
         arguments = {"pipeline": pipeline, "step": step, "run_id": "{{ dag.dag_id }}-{{ run_id }}"}
         super().__init__(python_callable=run_step, op_kwargs=arguments, **kwargs)
         self.deferrable = deferrable
+        self.max_usd = max_usd
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Runs the step here, or starts it and hands the wait to a trigger."""
         from etltctl.pipeline import start_step
 
-        self.op_kwargs = {**self.op_kwargs, **_freshness(context)}
+        self.op_kwargs = {**self.op_kwargs, **_freshness(context), **_limit(self.max_usd, context)}
         with _not_tried_again_in_vain():
             if not self._defers():
                 return self._told(super().execute(context), context)
@@ -117,6 +132,12 @@ def _freshness(context: Any) -> dict[str, Any]:
         return {}
     task_instance = context["ti"]
     return {"fresh": True, "fresh_for": f"clear {task_instance.max_tries - task_instance.task.retries}"}
+
+
+def _limit(max_usd: float | None, context: Any) -> dict[str, Any]:
+    """The most that the run may cost: the DAG run's parameter, else the operator's own."""
+    limit = (context.get("params") or {}).get("max_usd", max_usd)
+    return {} if limit in (None, "") else {"max_usd": float(limit)}
 
 
 @contextmanager

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import typer
 
 from etltctl.cli.groups import group
 from etltctl.cli.session import Session
+from etltctl.errors import ConfigurationError
 
 app = group("Look at the settings.")
 
@@ -21,10 +24,20 @@ def show(context: typer.Context) -> None:
 @app.command("validate")
 def validate(context: typer.Context) -> None:
     """Check the settings; exit 3 and every problem with its place if there is one."""
+    from etltctl.settings.validating import doubts, environments
+
     session: Session = context.obj
     settings = session.load()
     settings.require_scripts()
+    every = [settings, *(session.load(env) for env in environments(settings))]
+    found = list(dict.fromkeys(doubt for each in every for doubt in doubts(each, os.environ)))
+    warnings = [doubt.text for doubt in found if not doubt.is_error]
+    for text in warnings:
+        session.console.say(f"warning: {text}")
+    if problems := tuple(doubt.text for doubt in found if doubt.is_error):
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        raise ConfigurationError(f"{count} in the settings", problems=problems)
     session.console.result(
-        {"schema": "etltctl.config-validate/1", "valid": True, "env": settings.env},
+        {"schema": "etltctl.config-validate/1", "valid": True, "env": settings.env, "warnings": warnings},
         f"The settings are valid for environment {settings.env}.",
     )

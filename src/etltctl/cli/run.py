@@ -17,11 +17,12 @@ RunId = Annotated[
     str,
     typer.Option(
         "--run-id",
-        help="Take up this run: adopt what lives, reuse what succeeded, redo what failed. A new id begins a run.",
+        help="Resume this run: adopt what lives, reuse what succeeded, redo what failed. The end of its id is enough.",
     ),
 ]
+New = Annotated[bool, typer.Option("--new", help="With --run-id: begin a run of that id.")]
 Fresh = Annotated[
-    bool, typer.Option("--fresh", help="With --run-id: start its work anew, whatever came of it.")
+    bool, typer.Option("--fresh", help="With --run-id: start its work again, whatever came of it.")
 ]
 OnInterrupt = Annotated[
     Interruption,
@@ -29,7 +30,12 @@ OnInterrupt = Annotated[
 ]
 MaxUsd = Annotated[
     float | None,
-    typer.Option("--max-usd", metavar="USD", min=0.0, help="Stop when the run has cost so much."),
+    typer.Option(
+        "--max-usd",
+        metavar="USD",
+        min=0.0,
+        help="Stop when the run has cost this much. A resumed run keeps its limit unless this names another.",
+    ),
 ]
 First = Annotated[
     str, typer.Option("--from", metavar="STEP", help="Begin with this step: kind:name, or the name.")
@@ -49,6 +55,7 @@ def run(
     context: typer.Context,
     pipeline: Annotated[str, typer.Argument(help="mongodb, api, or one of your own")],
     run_id: RunId = "",
+    new: New = False,
     first: First = "",
     last: Last = "",
     only: Only = "",
@@ -60,8 +67,14 @@ def run(
     from etltctl.pipeline import Wish, run_pipeline, steps
 
     session: Session = context.obj
+    run_id = session.run_id(run_id, is_new=new, is_fresh=fresh)
     wish = Wish(run_id, fresh, first, last, only, max_usd=max_usd)
-    with session.following(pipeline, wish, on_interrupt, partial(steps, pipeline)) as (settings, wish):
+
+    def check(settings: Settings) -> None:
+        walk = wish.of(steps(pipeline, settings))
+        session.require_source_secrets(settings, [step.name for step in walk if step.kind == "sync"])
+
+    with session.following(pipeline, wish, on_interrupt, check) as (settings, wish):
         result = run_pipeline(pipeline, settings, wish)
     show_run(session, settings, result)
 
@@ -87,6 +100,7 @@ def sync(
     context: typer.Context,
     source: Annotated[str, typer.Argument(help="mongodb, api, or one of your own")],
     run_id: RunId = "",
+    new: New = False,
     fresh: Fresh = False,
     on_interrupt: OnInterrupt = Interruption.ASK,
 ) -> None:
@@ -95,8 +109,13 @@ def sync(
 
     session: Session = context.obj
     step = Step("sync", source)
-    wish = Wish(run_id, fresh)
-    with session.following(source, wish, on_interrupt, partial(check_exists, step)) as (settings, wish):
+    wish = Wish(session.run_id(run_id, is_new=new, is_fresh=fresh), fresh)
+
+    def check(settings: Settings) -> None:
+        check_exists(step, settings)
+        session.require_source_secrets(settings, [source])
+
+    with session.following(source, wish, on_interrupt, check) as (settings, wish):
         result = run_alone(step, settings, wish)
     text = (
         f"Sync of {source} {result.verb} as job {result.remote_id}: {result.facts['rows']:,} rows in bronze"
@@ -111,6 +130,7 @@ def run_glue(
         bool, typer.Option("--wait/--no-wait", help="Wait for its end and publish its tables.")
     ] = False,
     run_id: RunId = "",
+    new: New = False,
     fresh: Fresh = False,
     max_usd: MaxUsd = None,
     on_interrupt: OnInterrupt = Interruption.ASK,
@@ -121,7 +141,7 @@ def run_glue(
     session: Session = context.obj
     step = Step("glue", job)
     go = run_alone if wait else start_job
-    wish = Wish(run_id, fresh, max_usd=max_usd)
+    wish = Wish(session.run_id(run_id, is_new=new, is_fresh=fresh), fresh, max_usd=max_usd)
     reach = session.following("run-glue", wish, on_interrupt, partial(check_exists, step), outlives=not wait)
     with reach as (settings, wish):
         result = go(step, settings, wish)

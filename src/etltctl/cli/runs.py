@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from etltctl.cli.groups import group
-from etltctl.cli.run import OnInterrupt
+from etltctl.cli.run import MaxUsd, OnInterrupt
 from etltctl.cli.run import show_run as show_result
 from etltctl.cli.session import Interruption, Session
 from etltctl.tabulating import local_time
@@ -80,7 +80,10 @@ def show_run(
 
 @app.command("watch")
 def watch_run(
-    context: typer.Context, run_id: RunName = "", on_interrupt: OnInterrupt = Interruption.ASK
+    context: typer.Context,
+    run_id: RunName = "",
+    max_usd: MaxUsd = None,
+    on_interrupt: OnInterrupt = Interruption.ASK,
 ) -> None:
     """Look on until a run ends: wait for what lives, go on with the steps after it; what failed is left to retry."""
     from etltctl.history import Having, find_run
@@ -89,7 +92,7 @@ def watch_run(
     session: Session = context.obj
     events = find_run(session.load(), run_id, Having.STEPS)
     name = str(events[0].get("pipeline", ""))
-    with session.following(name, Wish(), on_interrupt) as (settings, wish):
+    with session.following(name, Wish(max_usd=max_usd), on_interrupt) as (settings, wish):
         result = watch(events, settings, wish)
     show_result(session, settings, result)
 
@@ -137,18 +140,27 @@ def logs(
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on until the job run has ended.")
     ] = False,
-    errors: Annotated[bool, typer.Option("--errors", help="The error log alone.")] = False,
+    errors: Annotated[
+        bool, typer.Option("--errors", help="Only errors, each with its trace, of both logs.")
+    ] = False,
 ) -> None:
     """Show what the run's Glue job wrote: driver and executors, output and errors."""
     from etltctl.history import Having, find_run
-    from etltctl.logs import GROUPS
+    from etltctl.logs import LogLine
     from etltctl.pipeline import read_logs
 
     session: Session = context.obj
-    groups = GROUPS[:1] if errors else GROUPS
+    is_document = session.console.output in ("json", "csv")
+    lines: list[LogLine] = []
+    emit = lines.append if is_document else session.console.log_line
     with session.connected() as settings:
         run = find_run(settings, run_id, Having.REMOTE_RUNS)
-        found = read_logs(run, settings, session.console.log_line, step=step, groups=groups, follow=follow)
+        found = read_logs(run, settings, emit, step=step, is_errors_only=errors, follow=follow)
+    if is_document:
+        rows = [
+            (line.at.isoformat(timespec="milliseconds"), line.group, line.stream, line.text) for line in lines
+        ]
+        session.console.rows("etltctl.runs-logs/1", ("ts", "group", "stream", "text"), rows)
     if nothing := found.told_if_empty():
         session.console.say(nothing)
 
@@ -157,12 +169,17 @@ def cost(
     context: typer.Context,
     by: Annotated[Sum, typer.Option("--by", help="What to sum by.")] = Sum.PIPELINE,
 ) -> None:
-    """Sum what the runs cost, as the services reported it."""
+    """Sum what the runs cost, as the services reported it. Work on this machine (env local) costs 0.00."""
     from etltctl.history import costs
 
     session: Session = context.obj
-    columns, sums = (str(by), "billed", "usd"), costs(session.load(), by)
-    session.console.rows("etltctl.cost/1", columns, sums, none="No run has cost anything yet.")
+    is_table = session.console.output == "table"
+    rows = [
+        (key, env, number, f"{usd:.2f}" if is_table and env == "local" else usd)
+        for key, env, number, usd in costs(session.load(), by)
+    ]
+    columns = (str(by), "env", "billed", "usd")
+    session.console.rows("etltctl.cost/1", columns, rows, none="No run has cost anything yet.")
 
 
 def retry(
@@ -171,6 +188,7 @@ def retry(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start all of its work anew, whatever came of it.")
     ] = False,
+    max_usd: MaxUsd = None,
     on_interrupt: OnInterrupt = Interruption.ASK,
 ) -> None:
     """Run again what failed of a run: adopt what still lives, reuse what succeeded."""
@@ -180,7 +198,7 @@ def retry(
     session: Session = context.obj
     events = find_run(session.load(), run_id, Having.STEPS)
     name = str(events[0].get("pipeline", ""))
-    with session.following(name, Wish(fresh=fresh), on_interrupt) as (settings, wish):
+    with session.following(name, Wish(fresh=fresh, max_usd=max_usd), on_interrupt) as (settings, wish):
         result = take_up(events, settings, wish)
     show_result(session, settings, result)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl.cli.events import STDOUT, event_stream
 from etltctl.console import Console, Output
-from etltctl.errors import DetachedError
+from etltctl.errors import DetachedError, UsageError
 
 if TYPE_CHECKING:
     from etltctl.local import Endpoints
@@ -40,12 +40,49 @@ class Session:
     config: Path | None = None
     env: str | None = None
     events: str = ""
+    is_told: bool = False  # that there is no settings file
 
-    def load(self) -> Settings:
-        """The settings, as the flags, the environment and the files say."""
+    def run_id(self, named: str, *, is_new: bool, is_fresh: bool = False) -> str:
+        """Return the whole id of the run that `--run-id` names, empty for none.
+
+        Raises:
+            UsageError: No such run is there to be resumed, or the options need a run that is not named.
+        """
+        if not named:
+            wrong = "--new" if is_new else "--fresh" if is_fresh else ""
+            if wrong:
+                raise UsageError(
+                    f"{wrong} needs the run that it is for", hint=f"name it: --run-id RUN {wrong}"
+                )
+            return ""
+        from etltctl.history import run_to_resume
+        from etltctl.pipeline import safe_run_id
+
+        return run_to_resume(self.load(), safe_run_id(named), is_new=is_new)
+
+    def require_source_secrets(self, settings: Settings, sources: Collection[str]) -> None:
+        """Raise ConfigurationError for a secret of these sources that has no value, before anything starts.
+
+        Only for the embedded Airbyte, which reads the sources itself: elsewhere Airbyte keeps its own secrets.
+        """
+        from etltctl.settings import resolve_secret
+
+        if settings.env != LOCAL:
+            return
+        for name in sources:
+            for key, value in settings.sources[name].model_dump().items():
+                if key != "connection_id" and isinstance(value, str) and value.startswith(("env:", "file:")):
+                    resolve_secret(value, os.environ, setting=f"sources.{name}.{key}")
+
+    def load(self, env: str | None = None) -> Settings:
+        """Return the settings, as the flags, the environment and the files say; or those of another environment."""
         from etltctl.settings import load_settings
 
-        return load_settings(config=self.config, env=self.env)
+        settings = load_settings(config=self.config, env=env or self.env)
+        if settings.file is None and not self.is_told and self.console.output in (Output.TABLE, Output.CSV):
+            self.console.say("No settings file was found; the shipped defaults are used.")
+        self.is_told = True
+        return settings
 
     @contextmanager
     def connected(
@@ -104,8 +141,6 @@ class Session:
         ):
 
             def on_event(event: Mapping[str, Any]) -> None:
-                if wish.run_id and event["type"] == "run.started" and event["seq"] == 1:
-                    self.console.say(f"no run is called {event['run_id']} yet: it begins now")
                 write(event)
                 show(event)
 

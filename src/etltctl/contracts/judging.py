@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from etltctl.catalog import hive_columns, widened
 from etltctl.contracts.book import Contract
-from etltctl.errors import BlockedError
+from etltctl.errors import RETRY, BlockedError
 from etltctl.s3 import Footer, S3Object
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Judgement:
         raise BlockedError(
             f"{table} breaks its contract: {blocked[0].column} {blocked[0].kind}"
             + (f", and {len(blocked) - 1} more" if len(blocked) > 1 else ""),
-            hint=f"if it is meant: etltctl contract accept {table}, then etltctl retry; nothing was built on it",
+            hint=f"if it is meant: etltctl contract accept {table}, then {RETRY}; nothing was built on it",
             difference="\n".join(map(str, self.changes)) + "\n",
         )
 

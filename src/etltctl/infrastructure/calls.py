@@ -19,7 +19,7 @@ OPERATOR: Calls = {
         "glue:BatchDeletePartition",
     ),
     "workgroup": (
-        "athena:StartQueryExecution", "athena:GetQueryExecution", "athena:BatchGetQueryExecution",
+        "athena:StartQueryExecution", "athena:GetQueryExecution",
         "athena:GetQueryResults", "athena:StopQueryExecution",
         "athena:GetWorkGroup",
     ),

@@ -156,6 +156,12 @@ class Ledger:
         return round((datetime.now(UTC) - first).total_seconds(), 2)
 
     @property
+    def options(self) -> dict[str, Any]:
+        """The options that the run was last begun or resumed with; empty where an older etltctl recorded none."""
+        recorded = (e["options"] for e in reversed(self._events) if isinstance(e.get("options"), dict))
+        return dict(next(recorded, {}))
+
+    @property
     def pipeline(self) -> str:
         """What the run was first started as; empty for a new one."""
         return next((e["pipeline"] for e in self._events if e["type"] == "run.started"), "")

@@ -15,6 +15,7 @@ from threading import Event, Lock, Thread
 
 from etltctl.aws import Aws, translated
 from etltctl.errors import (
+    RETRY,
     AlreadyRunningError,
     ConfigurationError,
     DrivenElsewhereError,
@@ -208,11 +209,9 @@ def _driven_by(run_id: str, text: str, held_for: str = "") -> AlreadyRunningErro
     except (ValueError, KeyError, TypeError):
         told = "another process"
     if held_for:
-        return AlreadyRunningError(
-            f"{held_for} by {told}", hint="let it finish, then: etltctl retry", run=run_id
-        )
+        return AlreadyRunningError(f"{held_for} by {told}", hint=f"let it finish, then: {RETRY}", run=run_id)
     return DrivenElsewhereError(
         f"run {run_id} is being driven by {told}",
-        hint="let it finish, or leave out --run-id to start a new run",
+        hint=f"wait for it: etltctl runs watch {run_id}",
         run=run_id,
     )

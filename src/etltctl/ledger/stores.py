@@ -122,7 +122,8 @@ class S3Store:
                 ):  # the first answer was lost, and the put was sent again
                     return
         raise ServiceError(
-            f"others kept writing to the events of run {run_id}", hint="look who: etltctl runs show"
+            f"others kept writing to the events of run {run_id}",
+            hint=f"etltctl runs show {run_id} lists what they wrote",
         )
 
     def read(self, run_id: str) -> str:

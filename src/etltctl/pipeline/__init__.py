@@ -6,7 +6,17 @@ behaviour from the other; only strings cross the border between them.
 
 from etltctl.pipeline.dashboards import publish_file, refresh_datasource
 from etltctl.pipeline.failing import describe_failure
-from etltctl.pipeline.model import Begun, PipelineResult, Step, StepResult, known, new_run_id, run_key, steps
+from etltctl.pipeline.model import (
+    Begun,
+    PipelineResult,
+    Step,
+    StepResult,
+    known,
+    new_run_id,
+    run_key,
+    safe_run_id,
+    steps,
+)
 from etltctl.pipeline.reading import read_logs
 from etltctl.pipeline.rebuilding import rebuild
 from etltctl.pipeline.running import (
@@ -47,6 +57,7 @@ __all__ = [
     "run_key",
     "run_pipeline",
     "run_step",
+    "safe_run_id",
     "start_job",
     "start_step",
     "steps",

@@ -27,8 +27,19 @@ def describe_failure(error: BaseException | str, run_id: str, settings: Settings
         lines += [f"  next: {found.hint}"] if found.hint else []
     with suppress(EtltctlError):
         lines += _standing(_events(run_id, settings))
-    lines += [f"  events: etltctl runs show {run_id}", f"  logs: etltctl runs logs {run_id}"]
-    return "\n".join([*lines, f"  take it up again: clear the task, or etltctl retry {run_id}"])
+    env = _env(settings)
+    lines += [f"  events: etltctl runs show {run_id}{env}", f"  logs: etltctl runs logs {run_id}{env}"]
+    return "\n".join([*lines, f"  resume it: clear the task, or etltctl retry {run_id}{env}"])
+
+
+def _env(settings: Settings | None) -> str:
+    """The flag that leads a command to the run's environment, wherever it is typed."""
+    from etltctl.settings import load_settings
+
+    try:
+        return f" --env {(settings or load_settings()).env}"
+    except EtltctlError:
+        return ""
 
 
 def _standing(events: list[Event]) -> list[str]:

@@ -114,13 +114,20 @@ def ran_s(run: Run) -> float:
 
 def steps(pipeline: str, settings: Settings) -> list[Step]:
     """The steps of the pipeline, in their order."""
-    return [Step.parse(text) for text in known(settings.pipelines, pipeline, "pipeline").steps]
+    no_file = "no etltctl.toml was found, so the shipped defaults are used"
+    hint = "" if settings.file else f"{no_file}; known: {', '.join(settings.pipelines)}"
+    return [Step.parse(text) for text in known(settings.pipelines, pipeline, "pipeline", hint).steps]
 
 
-def new_run_id(pipeline: str) -> str:
-    """A run id that sorts by time and can be said aloud: `20261123-0305-mongodb-k7qf`."""
+def new_run_id(pipeline: str, at: datetime | None = None) -> str:
+    """Return a run id that sorts by time and can be said aloud: `20261123-0305-mongodb-k7qf`.
+
+    Args:
+        pipeline: What the run is of.
+        at: When the run begins; now if it is None.
+    """
     tail = "".join(random.SystemRandom().choices("abcdefghjkmnpqrstuvwxyz23456789", k=4))
-    return f"{datetime.now(UTC):%Y%m%d-%H%M}-{pipeline.replace('_', '-')}-{tail}"
+    return f"{(at or datetime.now(UTC)).astimezone(UTC):%Y%m%d-%H%M}-{pipeline.replace('_', '-')}-{tail}"
 
 
 def begun_after(run_id: str) -> datetime | None:

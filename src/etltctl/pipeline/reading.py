@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from etltctl.errors import ServiceError, UsageError
 from etltctl.ledger import Event
-from etltctl.logs import GROUPS, LogLine
+from etltctl.logs import ErrorLines, LogLine
 from etltctl.pipeline.model import Step, remote_runs
 from etltctl.pipeline.services import Services
 from etltctl.runs import JobRun, RefreshJob, State, SyncJob
@@ -30,14 +30,15 @@ class LogRead:
     step: Step
     remote_id: str
     lines: int
-    groups: Sequence[str] = GROUPS
+    is_errors_only: bool = False
     others: tuple[str, ...] = ()
 
     def told_if_empty(self) -> str:
         """That there was no line, and how to read on; empty if there was one."""
         others = [f"etltctl runs logs {self.run_id} {name}" for name in self.others]
-        where = "" if self.groups == GROUPS else f" to its {' or '.join(self.groups)} log"
-        nothing = f"{self.step.name} ({self.remote_id}) wrote nothing{where}"
+        nothing = (
+            f"{self.step.name} ({self.remote_id}) wrote {'no error' if self.is_errors_only else 'nothing'}"
+        )
         return "" if self.lines else "\n  next: ".join([nothing, *others])
 
 
@@ -47,14 +48,14 @@ def read_logs(
     emit: Callable[[LogLine], None],
     *,
     step: str = "",
-    groups: Sequence[str] = GROUPS,
+    is_errors_only: bool = False,
     follow: bool = False,
 ) -> LogRead:
     """Emits the log of the run's newest Glue job run, or of the one that `step` names, oldest line first.
 
-    Only lines of these groups of logs. `follow` goes on until the job run has ended. Of a sync or a refresh it is
-    what Airbyte's and Tableau's APIs give: the job's state, rows and times, no log. Raises UsageError if the run has
-    no such remote run.
+    `is_errors_only` leaves the errors of both logs, each with its trace. `follow` goes on until the job run has ended.
+    Of a sync or a refresh it is what Airbyte's and Tableau's APIs give: the job's state, rows and times, no log. Raises
+    UsageError if the run has no such remote run.
     """
     remote = remote_runs(events)
     found = [(known, remote_id) for known, remote_id in remote if step in ("", str(known), known.name)]
@@ -67,11 +68,12 @@ def read_logs(
     known, remote_id = (jobs or found)[-1]
     services = Services(settings)
     told = 0
+    errors = ErrorLines()
 
     def tell(lines: Iterable[LogLine]) -> None:
         nonlocal told
         for line in lines:
-            if line.group in groups:
+            if not is_errors_only or errors.has(line):
                 emit(line)
                 told += 1
 
@@ -82,7 +84,7 @@ def read_logs(
     else:
         tell(_of_refresh(services.tableau.look_at(remote_id, known.name)))
     others = tuple(other.name for other, _ in remote if other.kind == "glue" and other != known)
-    return LogRead(str(events[0]["run_id"]), known, remote_id, told, groups, others)
+    return LogRead(str(events[0]["run_id"]), known, remote_id, told, is_errors_only, others)
 
 
 def _of_refresh(job: RefreshJob) -> list[LogLine]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from etltctl.errors import UsageError
+from etltctl.errors import EtltctlError, UsageError
 from etltctl.ledger import Event, Ledger
 from etltctl.pipeline.model import (
     PipelineResult,
@@ -64,8 +64,7 @@ def start_job(step: Step, settings: Settings, wish: Wish | None = None) -> StepR
     wish = wish or Wish()
     services = Services(settings)
     with driven(services, wish, step.name) as ledger:
-        if not ledger.pipeline:
-            record_begin(ledger, step.name, [step])
+        record_resumed(ledger, step.name, [step], wish)
         with failure_ends(ledger):
             begun, run = begin(_work(ledger.pipeline, step, services, ledger, wish), wish)
     facts = {"run_id": ledger.run_id, "state": run.word if run else ""}
@@ -121,7 +120,7 @@ def rollback(table: str, settings: Settings, to: str = "", wish: Wish | None = N
 
 
 def _work(pipeline: str, step: Step, services: Services, ledger: Ledger, wish: Wish) -> Work:
-    return Work(pipeline, step, services, ledger, wish.on_interrupt, max_usd=wish.max_usd)
+    return Work(pipeline, step, services, ledger, wish.on_interrupt)
 
 
 @contextmanager
@@ -132,8 +131,18 @@ def driven(services: Services, wish: Wish, name: str) -> Iterator[Ledger]:
         yield Ledger(services.store, run_id, services.settings.env, wish.on_event, is_lost)
 
 
-def record_begin(ledger: Ledger, name: str, walk: Sequence[Step]) -> None:
-    ledger.append("run.started", pipeline=name, steps=[str(step) for step in walk])
+def record_begin(ledger: Ledger, name: str, walk: Sequence[Step], wish: Wish) -> None:
+    """Record that the run begins or resumes, with its options: those of `wish`, else those that it had before."""
+    options = ledger.options | wish.options
+    ledger.append("run.started", pipeline=name, steps=[str(step) for step in walk], options=options)
+
+
+def record_resumed(ledger: Ledger, name: str, walk: Sequence[Step], wish: Wish) -> None:
+    """Record the begin of a run that is new, and new options of one that is not."""
+    if not ledger.pipeline:
+        record_begin(ledger, name, walk, wish)
+    elif ledger.options != ledger.options | wish.options:
+        ledger.append("run.options", options=ledger.options | wish.options)
 
 
 @contextmanager
@@ -162,10 +171,12 @@ def _recorded_run(
                 f"run {ledger.run_id} is a run of {ledger.pipeline}, not of {name}",
                 hint=f"leave out --run-id to start a new run, or: etltctl retry {ledger.run_id}",
             )
-        record_begin(ledger, name, walk)
+        record_begin(ledger, name, walk, wish)
         try:
             yield services, ledger
         except BaseException as error:
+            if isinstance(error, EtltctlError):
+                error.name_retry("the same command")  # a run without steps cannot be resumed
             ledger.note("run.finished", outcome=outcome_of(error), seconds=_since(started))
             raise
         ledger.append("run.finished", outcome="succeeded", seconds=_since(started))

@@ -90,6 +90,8 @@ def _failure_recorded(work: Work, begun: Begun) -> Iterator[None]:
         yield
     except BaseException as error:
         message = error.message if isinstance(error, EtltctlError) else named(error)
+        if isinstance(error, EtltctlError):
+            error.name_retry(f"etltctl retry {work.ledger.run_id}")
         facts = {"outcome": outcome_of(error), "seconds": _since(begun), "error": message}
         if is_interrupt(error) and not _is_decided(work, begun.step):
             text = f"interrupted, and nothing remote was stopped: etltctl retry {work.ledger.run_id} goes on"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from etltctl.airbyte import wrote
-from etltctl.errors import AlreadyRunningError, UnverifiedError
+from etltctl.errors import RETRY, AlreadyRunningError, UnverifiedError
 from etltctl.pipeline.model import Begun, StepResult
 from etltctl.pipeline.occupied import require_unread
 from etltctl.pipeline.remotes import SyncRemote
@@ -44,7 +44,7 @@ def finish_sync(work: Work, begun: Begun, job: SyncJob) -> StepResult:
     job = work.see_through(job, SyncRemote(work.services, name, job.id), is_ours=begun.is_ours)
     require_success(
         job,
-        hint=f"bronze keeps the last good sync; mend the cause, then: etltctl sync {name}",
+        hint=f"bronze keeps the last good sync; mend the cause, then: {RETRY}",
         stopped=work.who_stopped(job),
     )
     landed = _proven_before(work, job)

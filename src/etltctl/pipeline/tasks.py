@@ -19,7 +19,7 @@ from etltctl.pipeline.budget import Budget, budget_of
 from etltctl.pipeline.finding import find_remote
 from etltctl.pipeline.model import Begun, Step, ran_s, safe_run_id, steps
 from etltctl.pipeline.remotes import remote_of
-from etltctl.pipeline.running import driven, failure_ends, record_begin
+from etltctl.pipeline.running import driven, failure_ends, record_resumed
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.stepping import begin, finish, run_recorded
 from etltctl.pipeline.wishes import Listener, Wish, told
@@ -37,15 +37,29 @@ def run_step(
     run_id: str,
     fresh: bool = False,
     fresh_for: str = "",
+    max_usd: float | None = None,
     settings: Settings | None = None,
     on_event: Listener | None = None,
 ) -> dict[str, Any]:
-    """Runs one step of the pipeline as part of the run `run_id` and returns its result as plain data.
+    """Run one step of the pipeline as part of the run `run_id`.
 
-    A retry of the same run adopts or reuses what the first try started. `fresh` starts it anew, but only once for
-    whatever `fresh_for` names: tries that repeat one another pass the same.
+    A retry of the same run adopts or reuses what the first try started.
+
+    Args:
+        pipeline: The pipeline's name.
+        step: The step, `kind:name`.
+        run_id: The run's id, the same for every step and every try. An id that is new begins a run.
+        fresh: Start the step's work again, whatever came of it.
+        fresh_for: What `fresh` is for. The work starts again once for each value: tries that repeat one another
+            pass the same.
+        max_usd: The most that the whole run may cost, in US dollars. The run keeps it for its later steps and tries.
+        settings: The settings; None loads them.
+        on_event: A function that hears every event.
+
+    Returns:
+        The step's result as plain data.
     """
-    wish = Wish(_required(run_id), fresh, fresh_for=fresh_for, on_event=on_event)
+    wish = Wish(_required(run_id), fresh, fresh_for=fresh_for, max_usd=max_usd, on_event=on_event)
     with _step_of_run(pipeline, step, wish, settings) as (work, is_last):
         result = run_recorded(work, wish)
         _end(work.ledger, is_last)
@@ -59,11 +73,15 @@ def start_step(
     run_id: str,
     fresh: bool = False,
     fresh_for: str = "",
+    max_usd: float | None = None,
     settings: Settings | None = None,
     on_event: Listener | None = None,
 ) -> Begun:
-    """Starts what the step runs remotely, or finds it, and returns at once; `finish_step` goes on from there."""
-    wish = Wish(_required(run_id), fresh, fresh_for=fresh_for, on_event=on_event)
+    """Start what the step runs remotely, or find it, and return at once; `finish_step` continues from there.
+
+    The arguments are those of `run_step`.
+    """
+    wish = Wish(_required(run_id), fresh, fresh_for=fresh_for, max_usd=max_usd, on_event=on_event)
     with _step_of_run(pipeline, step, wish, settings) as (work, _):
         return begin(work, wish)[0]
 
@@ -160,8 +178,7 @@ def _step_of_run(
         raise UsageError(f"pipeline {pipeline} has no step {step}", hint=told(walk))
     services = Services(settings)
     with driven(services, wish, pipeline) as ledger:
-        if not ledger.pipeline:
-            record_begin(ledger, pipeline, walk)
+        record_resumed(ledger, pipeline, walk, wish)
         with failure_ends(ledger):
             work = Work(pipeline, wanted, services, ledger, partial(_decide, settings.airflow.on_kill))
             yield work, wanted == walk[-1]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from etltctl.errors import DrivenElsewhereError, RunFailedError, UnverifiedError
+from etltctl.errors import DrivenElsewhereError, UnverifiedError
 from etltctl.ledger import Event, read_events
 from etltctl.pipeline.model import PipelineResult, Step, StepResult, remote_runs
 from etltctl.pipeline.remotes import remote_of
 from etltctl.pipeline.running import take_up
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.wishes import Wish
-from etltctl.pipeline.work import failed
+from etltctl.pipeline.work import failed, failure_class
 from etltctl.runs import Run, State
 from etltctl.waiting import Waiter
 
@@ -28,7 +28,7 @@ def watch(events: Sequence[Event], settings: Settings, wish: Wish | None = None)
     """The run's result, once it has ended: told where it has, gone on with where nobody drives what lives of it.
 
     What failed is never started again, that is `take_up`'s. Raises what the run itself raises; of a run that ended
-    otherwise than well RunFailedError, or UnverifiedError.
+    otherwise than well RunFailedError, AccessError or UnverifiedError.
     """
     wish, told, run_id = wish or Wish(), len(events), str(events[0]["run_id"])
     services, sleep = Services(settings), Waiter().sleep
@@ -68,7 +68,7 @@ def _ended(events: Sequence[Event], services: Services) -> PipelineResult | None
     if run is not None and run.state is State.RUNNING:
         return None
     if outcome not in NO_FAILURE:
-        kind = UnverifiedError if outcome == "unverified" else RunFailedError
+        kind = UnverifiedError if outcome == "unverified" else failure_class(str(step.get("error", "")))
         raise kind(
             f"run {events[0]['run_id']} ended {outcome}: {step.get('error', 'no reason given')}", hint=hint
         )

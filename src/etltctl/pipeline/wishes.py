@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from etltctl.errors import UsageError
 from etltctl.ledger import Event
@@ -37,6 +38,11 @@ class Wish:
         """Raises UsageError for a most that is none."""
         if self.max_usd is not None and not 0 <= self.max_usd < math.inf:
             raise UsageError(f"max_usd is {self.max_usd}", hint="name an amount of US dollars, 0 or more")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the run keeps for those who resume it; only what the caller set."""
+        return {} if self.max_usd is None else {"max_usd": self.max_usd}
 
     def of(self, walk: Sequence[Step]) -> list[Step]:
         """The steps that are wanted, in their order; raises UsageError for one that is not there."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar, cast
 
-from etltctl.errors import BudgetError, DetachedError, EtltctlError, ExitCode, RunFailedError
+from etltctl.errors import AccessError, BudgetError, DetachedError, EtltctlError, ExitCode, RunFailedError
 from etltctl.ledger import Event, Ledger
 from etltctl.pipeline.model import Step, ran_s, run_key
 from etltctl.pipeline.remotes import Remote
@@ -20,6 +21,12 @@ from etltctl.runs import Run, State, Verb
 R = TypeVar("R", bound=Run)
 
 STOP, DETACH = "stop", "detach"
+# What the services and Hadoop's S3 client say of a refused call. Spark's own wrapper hides it: then the log has it.
+REFUSAL = re.compile(
+    r"AccessDenied|is not authorized to perform|Insufficient Lake Formation permission|PERMISSION_ERROR"
+    r"|AccessControlException|Status Code: 40[13]\b|\bHTTP 40[13]\b|\b40[13] Forbidden|InvalidAccessKeyId|ExpiredToken"
+)
+WRAPPED = "Py4JJavaError"
 STOPPED = frozenset({"STOPPED", "STOPPING", "cancelled"})
 OnInterrupt = Callable[
     [Run, bool], str
@@ -68,7 +75,7 @@ class Found:
 class Work:
     """One step of one run, and all it needs.
 
-    `waited` is how long another process waited for it, in seconds; `max_usd` is the most the whole run may cost.
+    `waited` is how long another process waited for it, in seconds.
     """
 
     pipeline: str
@@ -77,7 +84,12 @@ class Work:
     ledger: Ledger
     on_interrupt: OnInterrupt = always_stop
     waited: float = 0.0
-    max_usd: float | None = None
+
+    @property
+    def max_usd(self) -> float | None:
+        """The most that the whole run may cost, in US dollars, as its options on record say; None without a limit."""
+        limit = self.ledger.options.get("max_usd")
+        return limit if isinstance(limit, int | float) else None
 
     @property
     def run_key(self) -> str:
@@ -228,15 +240,21 @@ def named(error: BaseException) -> str:
     return "SIGTERM" if isinstance(error, SystemExit) else type(error).__name__
 
 
-def failed(run: Run, *, hint: str, **facts: object) -> RunFailedError:
-    """The error of a run that ended otherwise than well."""
+def failed(run: Run, *, hint: str, **facts: object) -> EtltctlError:
+    """Build the error for a run that did not succeed: AccessError where a service refused it what it needed."""
     reason = f": {run.reason}" if run.reason else ""
-    return RunFailedError(
+    said = f"{run.reason}\n{facts.get('log', '')}" if WRAPPED in run.reason else run.reason
+    return failure_class(said)(
         f"{run.service} run {run.id} of {run.name} ended {run.word}{reason}", hint=hint, **facts
     )
 
 
+def failure_class(reason: str) -> type[EtltctlError]:
+    """Return the class of the error of a run that ended for this reason: a refusal has its own exit code."""
+    return AccessError if REFUSAL.search(reason) else RunFailedError
+
+
 def require_success(run: Run, *, hint: str, **facts: object) -> None:
-    """Raises RunFailedError unless the service's own word for the run's end means success."""
+    """Raise RunFailedError, or AccessError for a refusal, unless the service's status of the run means success."""
     if run.state is not State.SUCCEEDED:
         raise failed(run, hint=hint, **facts)

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from etltctl.catalog import Catalog, Described, Registry, Table, is_closed
-from etltctl.errors import AlreadyRunningError, BlockedError, ServiceError
+from etltctl.errors import RETRY, AlreadyRunningError, BlockedError, ServiceError
 from etltctl.ledger.leases import IsLost, LeaseObject
 from etltctl.publishing.auditing import Staged
 from etltctl.publishing.history import RUN, WRITTEN, History, utc_now
@@ -150,7 +150,7 @@ class Switch:
 def _overtaken(tables: Sequence[str]) -> AlreadyRunningError:
     return AlreadyRunningError(
         f"{', '.join(tables[:3])}: the publish was taken over by another process while this one slept or was cut off",
-        hint="let it finish, then: etltctl retry",
+        hint=f"let it finish, then: {RETRY}",
     )
 
 
@@ -169,7 +169,7 @@ def _require_untouched(version: Staged, now: Described | None) -> None:
     by = (now or {}).get("Parameters", {}).get(RUN) or "somebody else"
     raise BlockedError(
         f"{version.name} was published by {by} while this run's version of it was audited; theirs stays current",
-        hint="if this run's is the one to have, take it up again: etltctl retry audits it against theirs",
+        hint=f"if this run's version is the right one: {RETRY} audits it against theirs",
         current=_location(now),
         refused=version.table.location,
     )
@@ -184,7 +184,7 @@ def _require_newer(version: Staged, now: Described | None) -> None:
     if datetime.fromisoformat(written) < datetime.fromisoformat(current.written):
         raise BlockedError(
             f"{version.name} is version {current.current} now, which was written after this run's; it stays current",
-            hint="start a new run, or publish this one anew with etltctl retry --fresh",
+            hint=f"start a new run, or publish this one again: {RETRY} --fresh",
             refused=version.table.location,
         )
 

@@ -45,6 +45,8 @@ def problem(found: Any, layers: list[Layer]) -> str:
     if found["type"].startswith("union_tag"):
         keys, numbered = (*keys, "kind"), (*numbered, "kind")
     place = first_layer(layers, numbered).complaint_place(numbered)
+    if found["type"] == "missing":
+        place = _section_place(numbered, layers)
     if found["type"] == "extra_forbidden":
         near = difflib.get_close_matches(keys[-1], every_key(), n=1)
         guess = f", did you mean {near[0]}?" if near else ""
@@ -53,6 +55,15 @@ def problem(found: Any, layers: list[Layer]) -> str:
     if is_secret(".".join(keys)):
         said = said.partition(", got ")[0]
     return f"{place}: {'.'.join(keys)} {said}"
+
+
+def _section_place(path: KeyPath, layers: list[Layer]) -> str:
+    """Where the section stands that lacks the key: the nearest table around it that some place has."""
+    for length in range(len(path) - 1, 0, -1):
+        layer = first_layer(layers, path[:length])
+        if layer.data:
+            return layer.complaint_place(path[:length])
+    return first_layer(layers, path).complaint_place(path)
 
 
 def _keys(steps: tuple[Any, ...], *, numbered: bool = False) -> KeyPath:

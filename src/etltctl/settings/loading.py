@@ -71,6 +71,7 @@ class Loader:
         shown = tuple(self._shown(path, value, layers, env) for path, value in leaves(settings.model_dump()))
         settings.keep(
             file.parent if file else self.directory,
+            file,
             shown,
             lambda path: first_layer(layers, path).complaint_place(path),
         )

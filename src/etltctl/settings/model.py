@@ -166,6 +166,7 @@ class Settings(Section):
     infra: Infra = Infra()
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
+    _file: Path | None = PrivateAttr(default=None)
     _shown: tuple[SettingValue, ...] = PrivateAttr(default=())
     _place: Callable[[tuple[str, ...]], str] = PrivateAttr(default=".".join)
 
@@ -181,6 +182,11 @@ class Settings(Section):
     def folder(self) -> Path:
         """Where the settings file lies, or the working folder."""
         return self._folder
+
+    @property
+    def file(self) -> Path | None:
+        """The settings file; None where there is none and the shipped defaults are in force."""
+        return self._file
 
     def stream_locations(self, source: str) -> dict[str, str]:
         """Where the source's streams lie in bronze, by table name."""
@@ -245,10 +251,14 @@ class Settings(Section):
         return sorted(file for file in beside if file not in scripts and file.name != "__init__.py")
 
     def keep(
-        self, folder: Path, shown: tuple[SettingValue, ...], place: Callable[[tuple[str, ...]], str]
+        self,
+        folder: Path,
+        file: Path | None,
+        shown: tuple[SettingValue, ...],
+        place: Callable[[tuple[str, ...]], str],
     ) -> None:
-        """Notes where the settings came from; called once, by the loader."""
-        self._folder, self._shown, self._place = folder, shown, place
+        """Note where the settings came from. Called once, by the loader."""
+        self._folder, self._file, self._shown, self._place = folder, file, shown, place
 
 
 def every_key() -> set[str]:

@@ -1,0 +1,136 @@
+"""What `config validate` finds beyond what every command refuses: what fails a run later, or leaks a secret."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from etltctl.settings.files import read_text
+from etltctl.settings.loading import NAMED_VARIABLES, PREFIX, leaves
+from etltctl.settings.model import Settings
+from etltctl.settings.secrets import is_reference, is_secret
+
+# Variables that etltctl reads by name, those of its tests included.
+VARIABLES = {
+    "ETLTCTL_CONFIG",
+    "ETLTCTL_ENV",
+    "ETLTCTL_OUTPUT",
+    "ETLTCTL_DATA_PACK",
+    *NAMED_VARIABLES,
+}
+PASSWORD_IN_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://[^/@:\s]*:[^/@\s]+@", re.IGNORECASE)
+SECRET_NAME = re.compile(
+    r"(^|_)(password|passwd|secret|secret_key|access_token|api_?key|private_key)$", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """One thing that is wrong, or seems so (`is_error`), as `file:line:column: text`."""
+
+    text: str
+    is_error: bool = True
+
+
+def doubts(settings: Settings, environ: Mapping[str, str]) -> list[Doubt]:
+    """Return what is wrong with the settings of one environment, and with the variables.
+
+    Args:
+        settings: The settings, which load.
+        environ: The variables of the process.
+    """
+    return [*_secrets(settings), *_regions(settings), *_columns(settings), *_variables(environ)]
+
+
+def environments(settings: Settings) -> list[str]:
+    """Return the names of the environments that the settings file has a table for, the current one left out."""
+    if settings.file is None:
+        return []
+    tables = tomllib.loads(read_text(settings.file)).get("env", {})
+    return [name for name in tables if name != settings.env]
+
+
+def _secrets(settings: Settings) -> Iterator[Doubt]:
+    """Secrets that stand in the file. What an environment variable or a flag sets is in no file."""
+    origins = {value.key: value.origin for value in settings.values()}
+    for path, value in leaves(settings.model_dump()):
+        key = ".".join(path)
+        if not isinstance(value, str) or is_reference(value):
+            continue
+        has_password = PASSWORD_IN_ADDRESS.match(value)
+        is_plain_address = "://" in value and not has_password
+        is_named = (is_secret(key) or SECRET_NAME.search(path[-1])) and not is_plain_address
+        if (has_password or is_named) and not origins.get(key, "").startswith(("env ", "flag", "default")):
+            what = "a password" if has_password else "the secret itself"
+            yield Doubt(
+                f"{settings.place_of(*path)}: {key} holds {what}: put it elsewhere and refer to it, "
+                f"with env:NAME, file:PATH, ssm:/path or secretsmanager:id#key"
+            )
+
+
+def _regions(settings: Settings) -> Iterator[Doubt]:
+    region, known = settings.aws.region, known_regions()
+    if region is None or region in known or not known:
+        return
+    near = difflib.get_close_matches(region, sorted(known), n=2)
+    guess = f", did you mean {' or '.join(sorted(near))}?" if near else ""
+    yield Doubt(f"{settings.place_of('aws', 'region')}: aws.region: AWS has no region {region}{guess}")
+
+
+def known_regions() -> set[str]:
+    """Return the regions that the installed botocore knows, read from its data without importing it."""
+    found = find_spec("botocore")
+    if found is None or not found.submodule_search_locations:
+        return set()
+    file = Path(found.submodule_search_locations[0]) / "data" / "partitions.json"
+    try:
+        partitions = json.loads(file.read_text("utf-8"))["partitions"]
+    except (OSError, ValueError, KeyError):
+        return set()
+    return {region for partition in partitions for region in partition["regions"]}
+
+
+def _columns(settings: Settings) -> Iterator[Doubt]:
+    """Columns of the checks that the table's contract does not have. A new one may come with the next version."""
+    for table, rules in settings.tables.items():
+        columns = _contract_columns(settings.contracts_folder / f"{table}.toml")
+        named = [("keys", name) for name in rules.keys]
+        named += [("not_null", name) for name in rules.not_null]
+        named += [("ranges", name) for name in rules.ranges]
+        for key, name in named:
+            if columns and name.lower() not in columns:
+                near = difflib.get_close_matches(name, columns, n=1)
+                guess = f", did you mean {near[0]}?" if near else ""
+                place = settings.place_of("tables", table, key)
+                text = f'{place}: tables."{table}".{key}: the contract of {table} has no column {name}{guess}'
+                yield Doubt(text, is_error=bool(near))
+
+
+def _contract_columns(file: Path) -> list[str]:
+    """The columns that the table's contract has; none without a contract, or one that cannot be read."""
+    try:
+        columns: Any = tomllib.loads(read_text(file)).get("columns")
+    except (OSError, ValueError):
+        return []
+    return [str(name).lower() for name in columns] if isinstance(columns, dict) else []
+
+
+def _variables(environ: Mapping[str, str]) -> Iterator[Doubt]:
+    """Variables that look as if etltctl read them. Other programs may use the prefix, so it is a warning."""
+    for name in sorted(environ):
+        if (
+            name.upper().startswith("ETLTCTL_")
+            and not name.upper().startswith(PREFIX)
+            and not name.startswith("ETLTCTL_TEST_")
+            and name not in VARIABLES
+        ):
+            near = difflib.get_close_matches(name, VARIABLES, n=1)
+            guess = f", did you mean {near[0]}?" if near else ""
+            yield Doubt(f"env {name}: etltctl reads no such variable{guess}", is_error=False)

@@ -1,0 +1,51 @@
+"""`runs logs --errors`: the errors of both logs, each with its trace, and nothing else."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from etltctl.logs import ErrorLines, LogLine
+
+NOISE = [
+    "26/11/28 15:22:45 INFO SparkContext: Running Spark version 3.5.6",
+    "26/11/28 15:22:45 WARN NativeCodeLoader: Unable to load native-hadoop library",
+    "26/11/28 15:22:45 INFO Config: spark.log.level ERROR",
+    "read 12 rows",
+    "   indented, and no part of a trace",
+]
+TRACE = [
+    "Traceback (most recent call last):",
+    '  File "/tmp/ships.py", line 10, in density',
+    "    return mass / volume",
+    "ZeroDivisionError: division by zero",
+]
+JVM = [
+    "26/11/28 15:22:46 ERROR Executor: Exception in task 0.0 in stage 1.0 (TID 1)",
+    "org.apache.spark.api.python.PythonException: Traceback (most recent call last):",
+    "\tat org.apache.spark.scheduler.Task.run(Task.scala:141)",
+    "Caused by: java.io.EOFException",
+    "\t... 14 more",
+    "py4j.protocol.Py4JJavaError: An error occurred while calling o247.parquet.",
+    ": org.apache.spark.SparkException: Job aborted due to stage failure",
+]
+
+
+def errors_of(*lines: tuple[str, str]) -> list[str]:
+    errors = ErrorLines()
+    found = [LogLine(datetime.now(UTC), group, "jr_1", text) for group, text in lines]
+    return [line.text for line in found if errors.has(line)]
+
+
+def test_errors_and_their_traces_are_left_of_either_log() -> None:
+    for group in ("error", "output"):
+        whole = [*NOISE, *TRACE, *NOISE, *JVM, *NOISE]
+        assert errors_of(*((group, text) for text in whole)) == [*TRACE, *JVM]
+
+
+def test_lines_of_the_other_log_in_between_break_no_trace() -> None:
+    mixed = [("error", TRACE[0]), ("output", "read 12 rows"), *(("error", text) for text in TRACE[1:])]
+    assert errors_of(*mixed) == TRACE
+
+
+def test_an_event_of_several_lines_is_judged_as_one() -> None:
+    assert errors_of(("error", "\n".join(TRACE)), ("error", "read 12 rows")) == ["\n".join(TRACE)]
