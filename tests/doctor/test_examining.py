@@ -51,7 +51,7 @@ def test_services_out_of_reach_are_a_finding_and_this_machine_is_looked_at_all_t
     assert by_subject["embedded server"].evidence == "the cable is out"
     assert by_subject["embedded server"].fix == "put it in"
     assert by_subject["java"].status is Status.OK
-    assert by_subject["jobs, databases"].status is Status.SKIP
+    assert by_subject["jobs, databases, published files"].status is Status.SKIP
     assert exit_code(finding for _, finding in found) == ExitCode.FAILED
 
 
@@ -128,7 +128,7 @@ def test_without_credentials_one_failure_says_so_and_the_rest_is_not_looked_at(
     found = examine(lambda: settings, lambda: nullcontext(settings), Area.GLUE)
     assert [(finding.subject, finding.status) for _, finding in found] == [
         ("caller", Status.FAIL),
-        ("jobs, databases", Status.SKIP),
+        ("jobs, databases, published files", Status.SKIP),
     ]
     assert "pi-m3" in found[0][1].evidence
     assert exit_code(finding for _, finding in found) == ExitCode.CONFIGURATION

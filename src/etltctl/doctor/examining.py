@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from etltctl.doctor import account, config, governing, jobs, machine, sources
+from etltctl.doctor import account, config, governing, jobs, machine, sources, tables
 from etltctl.doctor.findings import Area, Finding, Status, fail, failed, ok, shortened, skip
 from etltctl.doctor.patient import Patient
 from etltctl.errors import AccessError, ConfigurationError, EtltctlError, ExitCode
@@ -66,6 +66,7 @@ SERVICES = (
     Look(Area.BUCKETS, "buckets", account.check_buckets),
     Look(Area.GLUE, "jobs", jobs.check_jobs),
     Look(Area.GLUE, "databases", jobs.check_databases),
+    Look(Area.GLUE, "published files", tables.check_published_files),
     Look(Area.ATHENA, "workgroup", jobs.check_workgroup),
     Look(Area.AIRBYTE, "api", sources.check_api),
     Look(Area.AIRBYTE, "connections", sources.check_connections),

@@ -13,7 +13,7 @@ from etltctl.errors import BlockedError, EtltctlError, UnreachableError, Unverif
 from etltctl.publishing.auditing import Auditor, OnFinding, Staged
 from etltctl.publishing.history import VERSION, History
 from etltctl.publishing.inspecting import Found, Inspector, require_parquet_alone
-from etltctl.publishing.places import Places
+from etltctl.publishing.places import Places, version_of
 from etltctl.publishing.promises import Promises
 from etltctl.publishing.records import VersionRecords
 from etltctl.publishing.refreshing import Refresh, combined
@@ -126,6 +126,19 @@ class Lake:
             require_held()
             switched = self.switch.back(table, found.table, run_id)
         return Published(found.table.full_name, switched.change, found.rows, version=target)
+
+    def has_published_files(self, table: str) -> bool:
+        """Return True if the current version holds the files that were published, False if there is no such version.
+
+        Raises:
+            UnverifiedError: Files came, went or changed since.
+        """
+        current = self.catalog.table(*self.places.in_catalog(table))
+        location = str(current["StorageDescriptor"]["Location"]) if current else ""
+        if not version_of(location):
+            return False
+        self.records.require_unchanged(table, location, self.inspector.files(location), current)
+        return True
 
     def refresh(self, tables: Iterable[str]) -> list[Published]:
         """Bring the catalog in line with the files of these tables; what has no file yet is left out.
