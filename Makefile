@@ -26,10 +26,16 @@ $(VENV)/.python: | $(filter .uv/%,$(UV))
 	$(UV) venv --quiet --clear --no-python-downloads --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV)
 	@touch $@
 
-$(VENV)/.local: requirements/local.txt pyproject.toml $(VENV)/.python
+# etltctl as it lies here: built by the hashed backend, or uv would fetch whichever one the index has. $(call own,ENVIRONMENT)
+define own
+$(UV) pip install --quiet --python $(1)/bin/python --require-hashes -r requirements/build.txt
+$(UV) pip install --quiet --python $(1)/bin/python --no-deps --no-build-isolation -e .
+endef
+
+$(VENV)/.local: requirements/local.txt requirements/build.txt pyproject.toml $(VENV)/.python
 	@echo "Installing 840 MB into $(VENV): a minute or more, once"
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/local.txt
-	$(UV) pip install --quiet --python $(BIN)/python --no-deps -e .
+	$(call own,$(VENV))
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.local
@@ -113,17 +119,17 @@ format: $(VENV)/.dev  ## rewrite the code in the project's format
 	$(BIN)/ruff format .
 
 # Airflow 3 and 2.11 live in environments of their own, of the Python that PYTHON names (2.11 knows none after 3.12).
-.airflow%/.done: requirements/airflow%.txt pyproject.toml $(VENV)/.python
+.airflow%/.done: requirements/airflow%.txt requirements/build.txt pyproject.toml $(VENV)/.python
 	$(UV) venv --quiet --clear --no-python-downloads --python $(BIN)/python .airflow$*
 	$(UV) pip install --quiet --python .airflow$*/bin/python --require-hashes -r requirements/airflow$*.txt
-	$(UV) pip install --quiet --python .airflow$*/bin/python --no-deps -e .
+	$(call own,.airflow$*)
 	@touch $@
 
-.airflow-peers/.done: requirements/airflow-peers.txt requirements/airflow3.txt pyproject.toml $(VENV)/.python
+.airflow-peers/.done: requirements/airflow-peers.txt requirements/airflow3.txt requirements/build.txt pyproject.toml $(VENV)/.python
 	$(UV) venv --quiet --clear --no-python-downloads --python $(BIN)/python .airflow-peers
 	$(UV) pip install --quiet --python .airflow-peers/bin/python --require-hashes -r requirements/airflow3.txt
 	$(UV) pip install --quiet --python .airflow-peers/bin/python --require-hashes -r requirements/airflow-peers.txt
-	$(UV) pip install --quiet --python .airflow-peers/bin/python --no-deps -e .
+	$(call own,.airflow-peers)
 	@touch $@
 
 .airflow-check/.done: requirements/airflow-check.txt $(VENV)/.python
@@ -149,12 +155,13 @@ lock: $(filter .uv/%,$(UV))  ## renew the hashed requirement files
 	$(LOCK) requirements/uv.in -o requirements/uv.txt
 	$(LOCK) pyproject.toml --extra local -o requirements/local.txt
 	$(LOCK) pyproject.toml --extra dev -c requirements/local.txt -o requirements/dev.txt
+	$(LOCK) requirements/build.in -c requirements/local.txt -c requirements/dev.txt -o requirements/build.txt
 	$(LOCK) pyproject.toml --extra bench -c requirements/local.txt -o requirements/bench.txt
 	$(LOCK) pyproject.toml --extra tableau -c requirements/dev.txt -o requirements/tableau.txt
 	$(LOCK) pyproject.toml --extra cdk -o requirements/cdk.txt
 	$(LOCK) pyproject.toml --extra docs -c requirements/dev.txt -o requirements/docs.txt
-	$(LOCK) pyproject.toml requirements/airflow3.in -o requirements/airflow3.txt
-	$(LOCK) pyproject.toml requirements/airflow2.in -o requirements/airflow2.txt
+	$(LOCK) pyproject.toml requirements/airflow3.in -c requirements/build.txt -o requirements/airflow3.txt
+	$(LOCK) pyproject.toml requirements/airflow2.in -c requirements/build.txt -o requirements/airflow2.txt
 	$(LOCK) requirements/airflow-peers.in -c requirements/airflow3.txt -o requirements/airflow-peers.txt
 	$(LOCK) requirements/airflow-check.in -o requirements/airflow-check.txt
 

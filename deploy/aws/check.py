@@ -11,6 +11,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +41,26 @@ ACCEPTED = {
     ): "EC2's parts and keys have no names before they exist; the region is the fence",
 }
 
+# What takes a machine, a volume or a key away, or hands a role on, and the condition that says whose or to whom.
+FENCED = {
+    "iam:PassRole": "iam:PassedToService",
+    **dict.fromkeys(("kms:PutKeyPolicy", "kms:ScheduleKeyDeletion"), "aws:ResourceTag/Name"),
+    **dict.fromkeys(
+        ("ec2:DeleteVolume", "ec2:ModifyInstanceAttribute", "ec2:ModifyVolume", "ec2:TerminateInstances"),
+        "aws:ResourceTag/Name",
+    ),
+}
+
 
 def main() -> int:
     """The number of problems, at most 1."""
     template = yaml.safe_load((FOLDER / "template.yaml").read_text("utf-8"))
-    problems = [*policy_problems(template), *machine_problems(template), *size_problems(template)]
+    problems = [
+        *policy_problems(template),
+        *fence_problems(template),
+        *machine_problems(template),
+        *size_problems(template),
+    ]
     for problem in problems:
         sys.stderr.write(f"{problem}\n")
     if not problems:
@@ -58,6 +74,16 @@ def policy_problems(template: dict[str, Any]) -> Iterator[str]:
         for finding in analyze_policy_string(json.dumps(document)).findings:
             if (name, finding.issue) not in ACCEPTED:
                 yield f"{name}: {finding.issue} {finding.detail} {finding.location.get('string', '')}"
+
+
+def fence_problems(template: dict[str, Any]) -> Iterator[str]:
+    """Dangerous actions that a role has without the condition that belongs to them."""
+    for name, document in role_policies(template):
+        for statement in document["Statement"]:
+            conditions = {key for test in statement.get("Condition", {}).values() for key in test}
+            for action, needed in FENCED.items():
+                if needed not in conditions and any(fnmatch(action, each) for each in statement["Action"]):
+                    yield f"{name}: {statement['Sid']} allows {action} without the condition {needed}"
 
 
 def machine_problems(template: dict[str, Any]) -> Iterator[str]:

@@ -53,7 +53,9 @@ MEANINGS = {
     "sources.NAME (http).manifest": "the low-code connector that Airbyte runs for it",
     "sources.NAME (http).kind": "",
     "sources.NAME (http).base_url": "the API's address; `sample:` for the invented season",
-    "sources.NAME (http).seasons": 'years; `"all"` is for the sample only',
+    "sources.NAME (http).seasons": (
+        'years, from 1991 on: points rules before are not modelled; `"all"` is for the sample only'
+    ),
     "sources.NAME (http).rate": "requests a second at most",
     "sources.NAME (http).streams": "what is read, a bronze table each; `laps` is opt-in",
     **{f"sources.NAME ({kind}).{key}": text for kind in ("mongodb", "http") for key, text in _SOURCE.items()},

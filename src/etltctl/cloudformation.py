@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -215,12 +215,24 @@ class CloudFormation:
         return self.aws.client(SERVICE)
 
 
-def operation_of(stack: Stack, events: Sequence[StackEvent], token: str = "") -> StackOperation:
-    """How far the operation is; one that was asked for with `token` and has not begun yet is still under review."""
-    if not events or (token and events[0].token != token):
+def operation_of(
+    stack: Stack, events: Sequence[StackEvent], token: str = "", known: Collection[str] = ()
+) -> StackOperation:
+    """Return how far an operation is; one that has not begun yet is still under review.
+
+    Args:
+        stack: The stack.
+        events: What `last_operation` returned.
+        token: The client token that the operation was asked for with; empty for whatever goes on.
+        known: The ids of the events that were there before. Some services put no token into their events: there the
+            operation has begun with the first event of the stack that is not one of these.
+    """
+    of_stack = [event for event in events if event.is_of_stack]
+    if token and events and events[0].token != token:
+        of_stack = [] if events[0].token else [event for event in of_stack if event.id not in known]
+    if not of_stack:
         return StackOperation(id=stack.id, name=stack.name, word="REVIEW_IN_PROGRESS")
-    last = [event for event in events if event.is_of_stack][-1]
-    return StackOperation(id=stack.id, name=stack.name, word=last.status, reason=last.reason)
+    return StackOperation(id=stack.id, name=stack.name, word=of_stack[-1].status, reason=of_stack[-1].reason)
 
 
 def first_failure(events: Sequence[StackEvent]) -> StackEvent | None:

@@ -202,6 +202,7 @@ def test_the_installed_package_brings_its_jobs_and_settings(tmp_path: Path) -> N
             "install",
             "-q",
             "--no-deps",
+            "--no-build-isolation",
             "--target",
             tmp_path / "site",
             PROJECT,

@@ -230,3 +230,60 @@ def test_the_check_finds_a_misspelt_action_and_a_misspelt_module_of_cloud_init(
 ) -> None:
     assert "glue:StartJobsRun" in broken("glue:StartJobRun", "glue:StartJobsRun")
     assert "cloud-config" in broken("            packages: [", "            packagez: [")
+
+
+def statements_of(role: str) -> dict[str, dict[str, Any]]:
+    (policy,) = of_type("AWS::IAM::Role")[role]["Policies"]
+    return {each["Sid"]: each for each in policy["PolicyDocument"]["Statement"]}
+
+
+@pytest.mark.parametrize(
+    ("action", "condition"),
+    [
+        ("kms:PutKeyPolicy", {"aws:ResourceTag/Name": "pi-m3-lake"}),
+        ("kms:ScheduleKeyDeletion", {"aws:ResourceTag/Name": "pi-m3-lake"}),
+        ("ec2:TerminateInstances", {"aws:ResourceTag/Name": "pi-m3-airflow"}),
+        ("ec2:ModifyInstanceAttribute", {"aws:ResourceTag/Name": "pi-m3-airflow"}),
+        ("ec2:DeleteVolume", {"aws:ResourceTag/Name": "pi-m3-airflow"}),
+    ],
+)
+def test_the_deployer_takes_away_only_what_carries_the_stack_s_tag(
+    action: str, condition: dict[str, str]
+) -> None:
+    allowing = [each for each in statements_of("DeployerRole").values() if action in each["Action"]]
+    assert [each["Condition"] for each in allowing] == [{"StringEquals": condition}]
+    tagged = {"kms": "AWS::KMS::Key", "ec2": "AWS::EC2::Instance"}[action.partition(":")[0]]
+    value = condition["aws:ResourceTag/Name"]
+    assert [{"Key": "Name", "Value": value} in facts["Tags"] for facts in of_type(tagged).values()] == [True]
+
+
+def test_a_role_is_handed_only_to_the_service_that_it_is_for() -> None:
+    passing = [each for each in statements_of("DeployerRole").values() if "iam:PassRole" in each["Action"]]
+    given = {
+        each["Condition"]["StringEquals"]["iam:PassedToService"]: [
+            place["Fn::Sub"].rpartition("/")[2] for place in each["Resource"]
+        ]
+        for each in passing
+    }
+    assert given == {
+        "ec2.amazonaws.com": ["pi-m3-operator"],
+        "glue.amazonaws.com": ["GlueJobRole"],
+        "lakeformation.amazonaws.com": ["pi-m3-lake-formation"],
+    }
+
+
+def test_nobody_tags_a_machine_or_a_volume_that_is_not_the_stack_s() -> None:
+    tagging = [each for each in statements_of("DeployerRole").values() if "ec2:CreateTags" in each["Action"]]
+    on_machines = [each for each in tagging if any("instance/" in str(place) for place in each["Resource"])]
+    assert [each["Condition"]["StringEquals"] for each in on_machines] == [
+        {"ec2:CreateAction": ["RunInstances", "CreateVolume"]},
+        {"aws:ResourceTag/Name": "pi-m3-airflow"},
+    ]
+
+
+@pytest.mark.parametrize("action", ["kms:ScheduleKeyDeletion", "ec2:TerminateInstances", "iam:PassRole"])
+def test_the_check_finds_a_dangerous_action_without_its_fence(
+    broken: Callable[[str, str], str], action: str
+) -> None:
+    harmless = {"kms": "kms:CreateKey", "ec2": "ec2:CreateVpc", "iam": "iam:UpdateRole"}[action[:3]]
+    assert f"allows {action} without the condition" in broken(f"- {harmless}\n", f"- {action}\n")

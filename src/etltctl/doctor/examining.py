@@ -53,6 +53,8 @@ EMBEDDED = (
     Look(Area.LOCAL, "class archive", machine.check_class_archive),
     Look(Area.LOCAL, "disk", machine.check_disk),
     Look(Area.LOCAL, "port", machine.check_port),
+    Look(Area.LOCAL, "host", machine.check_host),
+    Look(Area.LOCAL, "proxies", machine.check_proxies),
 )
 SERVICES = (
     Look(Area.SETTINGS, "secrets", config.check_secrets),

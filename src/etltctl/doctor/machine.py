@@ -138,6 +138,49 @@ def check_state_files(patient: Patient) -> Iterator[Finding]:
         yield ok("state files", f"every one in {state} can be read")
 
 
+def check_host(patient: Patient) -> Iterator[Finding]:  # noqa: ARG001
+    """The user, the loopback, the open files and the name of the machine."""
+    from etltctl.local import hosts
+
+    name = hosts.user_name()
+    if hosts.has_account():
+        yield ok("user", name)
+    else:
+        told = f"no account has this process's user id; jobs run as {name}"
+        yield warn("user", told, "set USER to another name, or add the id to /etc/passwd")
+    if trouble := hosts.loopback_trouble():
+        yield fail("loopback", trouble, hosts.LOOPBACK_FIX)
+    else:
+        yield ok("loopback", f"{hosts.LOOPBACK} can be reached")
+    if trouble := hosts.open_files_trouble():
+        yield fail("open files", trouble, "raise it: ulimit -n 4096, or in the container's settings")
+    else:
+        yield ok("open files", f"a process may open {hosts.NEEDED_FILES} files or more")
+    if trouble := hosts.host_name_trouble():
+        told = f"{trouble}; etltctl and its Spark use {hosts.LOOPBACK}"
+        yield warn("host name", told, "a job that looks its own machine up needs the name in /etc/hosts")
+    else:
+        yield ok("host name", f"{socket.gethostname()} resolves")
+
+
+def check_proxies(patient: Patient) -> Iterator[Finding]:  # noqa: ARG001
+    """The proxies of the environment: this machine goes without them, and SOCKS needs a package."""
+    from urllib.request import getproxies_environment
+
+    named = sorted(f"{scheme.upper()}_PROXY" for scheme in getproxies_environment() if scheme != "no")
+    if not named:
+        yield ok("proxies", "the environment names none")
+        return
+    socks = [
+        name for name in named if getproxies_environment()[name[:-6].lower()].lower().startswith("socks")
+    ]
+    if socks and find_spec("socksio") is None:
+        told = f"{', '.join(socks)} names a SOCKS proxy: other hosts cannot be called through it"
+        yield warn("proxies", told, "pip install 'httpx[socks]', or name an HTTP proxy, or set NO_PROXY")
+    else:
+        yield ok("proxies", f"{', '.join(named)}; programs on this machine are called without")
+
+
 def _is_taken(port: int) -> bool:
     try:
         with socket.create_server(("127.0.0.1", port)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from etltctl.aws import Aws
@@ -17,7 +17,7 @@ from etltctl.cloudformation import (
     first_failure,
     operation_of,
 )
-from etltctl.errors import AlreadyRunningError, BlockedError, DetachedError, RunFailedError
+from etltctl.errors import AlreadyRunningError, BlockedError, DetachedError, RunFailedError, WaitTimeoutError
 from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.planning import Plan, make_plan
 from etltctl.runs import StackOperation, State
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 FOLLOWING = Waiter(timeout=3600.0, first_look=0.5, longest=5.0)
+BEGIN_WITHIN_S = 300.0  # from CloudFormation's yes to the first sign of the operation
 KEPT_POLICIES = frozenset({"Retain", "RetainExceptOnCreate"})
 
 
@@ -43,6 +44,18 @@ class Watcher:
     on_removal: Callable[[Removal], None] = _ignore
     on_event: Callable[[StackEvent], None] = _ignore
     waiter: Waiter = FOLLOWING
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked of CloudFormation: the command, the client token, and the events that were there before.
+
+    Without a token it is what goes on already, whoever asked for it.
+    """
+
+    command: str
+    token: str = ""
+    known: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -126,11 +139,11 @@ def destroy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Remov
         raise BlockedError(
             f"stack {stack.name} was not touched", hint="etltctl infra destroy --yes deletes it"
         )
-    token = ""
+    asked = Asked("destroy --yes")
     if stack.status != "DELETE_IN_PROGRESS":
-        token = _token(service, stack, "etltctl-delete")
-        service.delete(stack.id, token)
-    _require_success(_follow(service, stack, watcher, token, "destroy --yes"), service)
+        asked = _ask(service, stack, "etltctl-delete", asked.command)
+        service.delete(stack.id, asked.token)
+    _require_success(_follow(service, stack, watcher, asked), service)
     return removal
 
 
@@ -138,7 +151,7 @@ def _see_to_its_end(service: CloudFormation, name: str, watcher: Watcher) -> Non
     """Follows what is already going on; how it ended is the plan's to judge."""
     stack = service.find(name)
     if stack is not None and stack.status.endswith("_IN_PROGRESS") and stack.status != "REVIEW_IN_PROGRESS":
-        _follow(service, stack, watcher, "", "deploy")
+        _follow(service, stack, watcher, Asked("deploy"))
 
 
 def _execute(service: CloudFormation, made: Plan, watcher: Watcher) -> str:
@@ -146,36 +159,59 @@ def _execute(service: CloudFormation, made: Plan, watcher: Watcher) -> str:
     stack = service.find(name)
     if stack is None:
         raise BlockedError(f"stack {name} was deleted while the plan was made", hint="deploy again")
-    token = _token(service, stack, made.change_set)
-    service.execute(name, made.change_set, token)
-    return _require_success(_follow(service, stack, watcher, token, "deploy"), service).word
+    asked = _ask(service, stack, made.change_set, "deploy")
+    service.execute(name, made.change_set, asked.token)
+    return _require_success(_follow(service, stack, watcher, asked), service).word
 
 
-def _token(service: CloudFormation, stack: Stack, what: str) -> str:
-    """Names this one try: the same while nothing has happened to the stack, another after it."""
-    last = "".join(event.id for event in service.last_operation(stack.id)[-1:])
-    return f"{what}-{hashlib.sha256(last.encode()).hexdigest()[:16]}"
+def _ask(service: CloudFormation, stack: Stack, what: str, command: str) -> Asked:
+    """Name this one try: the same while nothing has happened to the stack, another after it."""
+    before = [event.id for event in service.last_operation(stack.id)]
+    digest = hashlib.sha256("".join(before[-1:]).encode()).hexdigest()[:16]
+    return Asked(command, f"{what}-{digest}", frozenset(before))
 
 
-def _follow(
-    service: CloudFormation, stack: Stack, watcher: Watcher, token: str, command: str
-) -> StackOperation:
-    """The operation in its final state, every event told once as it happens."""
+def _follow(service: CloudFormation, stack: Stack, watcher: Watcher, asked: Asked) -> StackOperation:
+    """Return the operation in its final state, every event reported once as it happens."""
     told: set[str] = set()
+    deadline = watcher.waiter.clock() + BEGIN_WITHIN_S
 
     def look() -> StackOperation:
         events = service.last_operation(stack.id)
-        operation = operation_of(stack, events, token)
-        if operation.word != "REVIEW_IN_PROGRESS":
-            for event in events:
-                if event.id not in told:
-                    told.add(event.id)
-                    watcher.on_event(event)
+        operation = operation_of(stack, events, asked.token, asked.known)
+        if operation.word == "REVIEW_IN_PROGRESS":
+            return _not_begun(service, stack, operation, asked, is_late=watcher.waiter.clock() > deadline)
+        for event in events:
+            if event.id not in told and not (asked.token and event.id in asked.known):
+                told.add(event.id)
+                watcher.on_event(event)
         return operation
 
     begun = StackOperation(id=stack.id, name=stack.name, word="REVIEW_IN_PROGRESS")
-    with _left_alone_if_interrupted(stack, command):
+    with _left_alone_if_interrupted(stack, asked.command):
         return watcher.waiter.wait(begun, look)
+
+
+def _not_begun(
+    service: CloudFormation, stack: Stack, operation: StackOperation, asked: Asked, *, is_late: bool
+) -> StackOperation:
+    """The operation by the stack's own status, for want of an event of it.
+
+    Raises:
+        WaitTimeoutError: It is late, and the stack shows nothing of the operation either.
+    """
+    now = service.find(stack.id)
+    if now is not None and (now.status != stack.status or not asked.token):
+        return replace(operation, word=now.status, reason=now.reason)
+    if is_late:
+        raise WaitTimeoutError(
+            f"CloudFormation accepted the change of stack {stack.name}, and {BEGIN_WITHIN_S:.0f} s later neither its "
+            "events nor its status show it",
+            hint=f"look at the stack's events; then continue with: etltctl infra {asked.command}",
+            stack=stack.id,
+            status=stack.status,
+        )
+    return operation
 
 
 @contextmanager

@@ -7,7 +7,7 @@ narrowed to the names of this project wherever the service's actions know resour
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from etltctl.infrastructure.names import Names, arn, filled
@@ -97,6 +97,25 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
 # What knows no resources; a key has no name before it exists, and EC2's parts have none at all.
 NOWHERE_IN_PARTICULAR = {"kms:CreateKey", "kms:ListAliases", "sns:Unsubscribe"}
 
+# What would take a machine, a volume or a key away, or open it: only on those that carry the stack's own name tag.
+# A tag guards against a mistake, not against a deployer that means harm: it also writes its own role.
+TAGGED_KEY = frozenset(
+    {"kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:UntagResource", "kms:UpdateKeyDescription"}
+)
+TAGGED_MACHINE = frozenset(
+    {
+        "ec2:AssociateIamInstanceProfile", "ec2:AttachVolume", "ec2:DeleteTags", "ec2:DeleteVolume",
+        "ec2:DetachVolume", "ec2:ModifyInstanceAttribute", "ec2:ModifyInstanceMetadataOptions", "ec2:ModifyVolume",
+        "ec2:StartInstances", "ec2:StopInstances", "ec2:TerminateInstances",
+    }
+)  # fmt: skip
+MACHINE_ARNS = ("instance/*", "volume/*")
+# New machines and volumes get their tags as they are made; what has the tag may get others.
+MAKING = ("RunInstances", "CreateVolume")
+OTHER_EC2_ARNS = (
+    "internet-gateway/*", "route-table/*", "security-group/*", "subnet/*", "vpc/*", "vpc-endpoint/*", "snapshot/*",
+)  # fmt: skip
+
 
 def handler_statements(names: Names) -> list[dict[str, Any]]:
     """The actions of every type, one statement a service and kind of name."""
@@ -126,23 +145,67 @@ def handler_statements(names: Names) -> list[dict[str, Any]]:
         "SSM": [arn("ssm", f"parameter/{project}/*")],
         "SecretsManager": [arn("secretsmanager", f"secret:{names.airbyte_secret}-*")],
     }
-    statements = []
-    for part, resources in places.items():
-        actions = sorted(_actions(part) - NOWHERE_IN_PARTICULAR)
-        sid = f"CloudFormation{part.replace('::', '')}"
-        statements.append({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources})
-    anywhere = _actions("EC2") | _actions("LakeFormation") | NOWHERE_IN_PARTICULAR
-    region = {"StringEquals": {"aws:RequestedRegion": {"Ref": "AWS::Region"}}}
+    apart = NOWHERE_IN_PARTICULAR | TAGGED_KEY | TAGGED_MACHINE | {"iam:PassRole", "ec2:CreateTags"}
+    statements = [
+        _allow(part.replace("::", ""), _actions(part) - apart, resources)
+        for part, resources in places.items()
+    ]
+    anywhere = (_actions("EC2") | _actions("LakeFormation") | NOWHERE_IN_PARTICULAR) - (
+        apart - NOWHERE_IN_PARTICULAR
+    )
+    region = {"aws:RequestedRegion": {"Ref": "AWS::Region"}}
     return [
         *statements,
-        {
-            "Sid": "CloudFormationAnywhereInTheRegion",
-            "Effect": "Allow",
-            "Action": sorted(anywhere),
-            "Resource": "*",
-            "Condition": region,
-        },
+        _allow("AnywhereInTheRegion", anywhere, ["*"], StringEquals=region),
+        *_tagged(names),
+        *_handed_on(names),
     ]
+
+
+def _tagged(names: Names) -> list[dict[str, Any]]:
+    """What is allowed only on the stack's own key, machine and volume."""
+    machines = [arn("ec2", place) for place in MACHINE_ARNS]
+    key = {"aws:ResourceTag/Name": names.key_tag["Value"]}
+    machine = {"aws:ResourceTag/Name": names.machine_tag["Value"]}
+    made = {"ec2:CreateAction": list(MAKING)}
+    # A snapshot has no account in its name.
+    network = [filled(f"arn:${{AWS::Partition}}:ec2:${{AWS::Region}}:*:{place}") for place in OTHER_EC2_ARNS]
+    return [
+        _allow("OwnKey", TAGGED_KEY, [arn("kms", "key/*")], StringEquals=key),
+        _allow("OwnMachine", TAGGED_MACHINE, machines, StringEquals=machine),
+        _allow("NewTags", {"ec2:CreateTags"}, machines, StringEquals=made),
+        _allow("MoreTags", {"ec2:CreateTags"}, machines, StringEquals=machine),
+        _allow("NetworkTags", {"ec2:CreateTags", "ec2:DeleteTags"}, network),
+    ]
+
+
+def _handed_on(names: Names) -> list[dict[str, Any]]:
+    """Each role may be given to the one service that it is for; the deployer's own to none."""
+    given = {
+        "ec2.amazonaws.com": [names.operator],
+        "glue.amazonaws.com": list(names.job_roles),
+        "lakeformation.amazonaws.com": [names.registrar],
+    }
+    return [
+        _allow(
+            f"Pass{service.partition('.')[0].capitalize()}",
+            {"iam:PassRole"},
+            [filled(f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/{name}") for name in roles],
+            StringEquals={"iam:PassedToService": service},
+        )
+        for service, roles in given.items()
+        if roles
+    ]
+
+
+def _allow(sid: str, actions: Iterable[str], resources: list[Any], **condition: Any) -> dict[str, Any]:
+    statement = {
+        "Sid": f"CloudFormation{sid}",
+        "Effect": "Allow",
+        "Action": sorted(actions),
+        "Resource": resources[0] if resources == ["*"] else resources,
+    }
+    return statement | ({"Condition": condition} if condition else {})
 
 
 def _actions(part: str) -> set[str]:

@@ -148,4 +148,4 @@ def _network(names: Names) -> Resources:
 
 
 def _tags(names: Names) -> list[dict[str, str]]:
-    return [{"Key": "Name", "Value": f"{names.settings.project}-airflow"}]
+    return [names.machine_tag]

@@ -79,6 +79,16 @@ class Names:
                 found[purpose] = bucket
         return found
 
+    @property
+    def machine_tag(self) -> dict[str, str]:
+        """The tag of the machine, its volume and its network."""
+        return {"Key": "Name", "Value": f"{self.settings.project}-airflow"}
+
+    @property
+    def key_tag(self) -> dict[str, str]:
+        """The tag of the key that encrypts the lake."""
+        return {"Key": "Name", "Value": f"{self.settings.project}-lake"}
+
     @cached_property
     def job_roles(self) -> Mapping[str, list[str]]:
         """The Glue jobs of every role that the stack makes; a role given by its ARN is somebody else's."""

@@ -136,7 +136,9 @@ def make_plan(settings: Settings, waiter: Waiter) -> Plan:
     drawn = blueprint(settings)
     stack = service.find(drawn.names.stack)
     _require_usable(service, stack)
-    parameters = {"ImageId": _image(aws, stack), **drawn.parameters}
+    # With infra.image set, Canonical's parameter need not be there, nor be readable.
+    image = {} if "ImageId" in drawn.parameters else {"ImageId": _image(aws, stack)}
+    parameters = {**image, **drawn.parameters}
     name = _change_set_name(drawn.body, parameters)
     found, was_made = _change_set(service, drawn, stack, name, parameters, waiter)
     changes = tuple(sorted(map(_told, found.changes), key=lambda change: (change.action, change.resource)))

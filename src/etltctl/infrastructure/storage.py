@@ -28,7 +28,7 @@ def key_arn(names: Names) -> Any:
 
 def storage(names: Names) -> Resources:
     """The key with its alias, and every bucket with its policy."""
-    found = {} if names.settings.infra.key_arn else _key()
+    found = {} if names.settings.infra.key_arn else _key(names)
     for purpose, bucket in names.buckets.items():
         name = logical(purpose, "bucket")
         found[name] = _bucket(names, purpose, bucket)
@@ -46,7 +46,7 @@ def objects_arn(place: str) -> dict[str, str]:
     return filled(f"arn:${{AWS::Partition}}:s3:::{place.removeprefix('s3://').rstrip('/')}/*")
 
 
-def _key() -> Resources:
+def _key(names: Names) -> Resources:
     account = {"AWS": filled("arn:${AWS::Partition}:iam::${AWS::AccountId}:root")}
     statements = [
         {
@@ -69,6 +69,7 @@ def _key() -> Resources:
         "Description": filled("Encrypts the lake of stack ${AWS::StackName}"),
         "EnableKeyRotation": True,
         "KeyPolicy": {"Version": "2012-10-17", "Statement": statements},
+        "Tags": [names.key_tag],
     }
     return {
         "Key": {"Type": "AWS::KMS::Key", **KEPT, "Properties": key},

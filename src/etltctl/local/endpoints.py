@@ -18,6 +18,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from etltctl.errors import ConfigurationError, install
+from etltctl.local.hosts import LOOPBACK_FIX, loopback_trouble, open_files_trouble
 from etltctl.local.interpreter import clean_environ, python_command
 from etltctl.local.keys import config_file
 from etltctl.local.lease import Lease
@@ -187,6 +188,8 @@ def _find_or_start(state: Path, port: int) -> tuple[Server, bool, socket.socket]
         server = _start_where_it_was(state, port)
         lease = take_lease(server)
     if lease is None:
+        if trouble := loopback_trouble():
+            raise ConfigurationError(f"the embedded server cannot be reached: {trouble}", hint=LOOPBACK_FIX)
         hint = f"read {state / 'server' / 'server.log'}"
         raise ConfigurationError("the embedded server ended as soon as it had started", hint=hint)
     return server, True, lease
@@ -247,6 +250,8 @@ def _start_hint(reason: str, log_path: Path) -> str:
         return "etltctl local down ends the other server, then run the command again"
     if "No space left" in reason:
         return f"make room, or {OTHER_PLACE}"
+    if trouble := open_files_trouble():
+        return f"{trouble}; raise it with ulimit -n, or in the container's settings"
     return f"read {log_path}"
 
 

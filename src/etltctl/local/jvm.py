@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from etltctl.local.hosts import open_files_trouble
 from etltctl.local.run_script import kill_descendants
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def launch(
             stdout=stream,
             stderr=stream,
             cwd=folder,
-            env={**environ, "_PYSPARK_DRIVER_CONN_INFO_PATH": str(told)},
+            env={**_of_java(environ), "_PYSPARK_DRIVER_CONN_INFO_PATH": str(told)},
             start_new_session=True,
         )
     return StartingJvm(process, needs, told, log)
@@ -172,6 +173,15 @@ def spark_jars() -> list[Path]:
         JvmFailedError: pyspark is not installed.
     """
     return sorted(Path(_spark_home(), "jars").glob("*.jar"))
+
+
+def _of_java(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without AWS: buckets are folders to this JVM.
+
+    With credentials in its environment, Spark looks up the machine's own name to write it into a comment, and does
+    not start where that name leads nowhere.
+    """
+    return {name: value for name, value in environ.items() if not name.startswith("AWS_")}
 
 
 def _command(
@@ -219,8 +229,16 @@ def _await_gateway(process: subprocess.Popen[bytes], told: Path, log: Path) -> t
             return port, content[8 : 8 + length].decode()
         time.sleep(0.02)
     kill_group(process)
-    last = log.read_text(errors="replace").strip().splitlines()[-1:]
-    raise JvmFailedError(f"the JVM did not start: {last[0] if last else 'it gave no reason'}")
+    limit = open_files_trouble()
+    reason = "; ".join(part for part in (_cause(log.read_text(errors="replace")), limit) if part)
+    raise JvmFailedError(f"the JVM did not start: {reason or 'it gave no reason'}")
+
+
+def _cause(log: str) -> str:
+    """The last line that names an error; a trace ends with lines that name none."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    named = [line for line in lines if not line.startswith(("at ", "... "))]
+    return (named or lines or [""])[-1]
 
 
 def kill_group(process: subprocess.Popen[Any]) -> None:

