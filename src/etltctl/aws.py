@@ -27,6 +27,14 @@ TALKATIVE = ("boto3", "botocore", "s3transfer", "urllib3")
 THROTTLED = frozenset(
     {"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
 )
+# Every answer of AWS carries one of these; the header that notes an answer of something else is etltctl's own.
+REQUEST_IDS = frozenset({"x-amzn-requestid", "x-amz-request-id", "x-amz-id-2"})
+STRANGER = "x-etltctl-stranger"
+WEB_PAGE, EMPTY, NOT_ITS_OWN = "with a web page", "with nothing", "with something that is not its own"
+CHECK_ENDPOINT = (
+    "another program answers in the service's place: check AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_{service}, "
+    "aws.region, and the proxy"
+)
 # Operations whose success always tells something.
 TELLING = re.compile(r"(Get|List|Describe|Search|Lookup|Start)")
 ACCESS_CODES = frozenset(
@@ -139,6 +147,7 @@ class Aws:
             if (service, starts) not in self._clients:
                 client = self._without_proxy(service, config)
                 client.meta.events.register("before-send", _wait_for_service)
+                client.meta.events.register("before-parse", _note_stranger)
                 client.meta.events.register("before-parse", _require_own)
                 client.meta.events.register("after-call", _require_understood)
                 self._clients[service, starts] = client
@@ -179,17 +188,50 @@ def _wait_for_service(request: Any, **_: Any) -> None:
     outage.wait(request.url)
 
 
+def _note_stranger(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
+    """Recognise a failure that no AWS service sent.
+
+    A passing fault (5xx) is noted in a header and left to botocore, which asks again: a load balancer in front of
+    a real service sends web pages too.
+    """
+    from botocore.parsers import ResponseParserError
+
+    status, body = response_dict["status_code"], response_dict["body"]
+    if status < HTTPStatus.BAD_REQUEST or operation_model.http["method"] == "HEAD":
+        return
+    kind = _kind_of_answer(body)
+    has_id = bool({name.lower() for name in response_dict["headers"]} & REQUEST_IDS)
+    if kind != WEB_PAGE and (has_id or _is_own(operation_model, body)):
+        return
+    if status < HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.TOO_MANY_REQUESTS:
+        raise ResponseParserError(f"{kind} (status {status})")
+    response_dict["headers"][STRANGER] = kind
+
+
+def _is_own(operation_model: Any, body: bytes) -> bool:
+    """Return whether a body begins as those of the service do."""
+    start = body.lstrip()[:100].lower()
+    if "json" in operation_model.service_model.resolved_protocol:
+        return start.startswith(b"{")
+    return start.startswith(b"<") and b"html" not in start
+
+
+def _kind_of_answer(body: bytes) -> str:
+    start = body.lstrip()[:100].lower()
+    if start.startswith(b"<!doctype html") or b"<html" in start:
+        return WEB_PAGE
+    return NOT_ITS_OWN if start else EMPTY
+
+
 def _require_own(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
     """Refuses a success whose body no service would send, such as the page of a proxy that asks for a login."""
     from botocore.parsers import ResponseParserError
 
     if response_dict["status_code"] >= HTTPStatus.MULTIPLE_CHOICES or not _tells_something(operation_model):
         return
-    body = response_dict["body"].lstrip()[:100].lower()
-    is_json = "json" in operation_model.service_model.resolved_protocol
-    is_own = body.startswith(b"{") if is_json else body.startswith(b"<") and b"html" not in body
-    if body and not is_own:
-        raise ResponseParserError(f"{operation_model.name} is not answered so")
+    body = response_dict["body"]
+    if body.strip() and not _is_own(operation_model, body):
+        raise ResponseParserError(_kind_of_answer(body))
 
 
 def _require_understood(http_response: Any, parsed: dict[str, Any], model: Any, **_: Any) -> None:
@@ -249,20 +291,35 @@ def translated(service: str, **facts: Any) -> Iterator[None]:
             text, code=type(error).__name__, is_open=is_open, hint=hint, **facts
         ) from error
     except ResponseParserError as error:
-        hint = "something else answers in the service's place: check AWS_ENDPOINT_URL and the proxy"
-        raise ServiceError(
-            f"{service} answered with something that is not its own", hint=hint, is_open=True, **facts
-        ) from error
+        kind = str(error) if str(error).startswith((WEB_PAGE, EMPTY)) else NOT_ITS_OWN
+        raise _stranger_error(service, kind, facts, is_open=True) from error
     except BotoCoreError as error:
         raise ServiceError(f"{service}: {error}", code=type(error).__name__, **facts) from error
 
 
+def _stranger_error(service: str, kind: str, facts: dict[str, Any], *, is_open: bool) -> ServiceError:
+    """Build the error for an answer of something that is not AWS; none of its text is repeated."""
+    hint = CHECK_ENDPOINT.format(service=service.upper().replace("-", "_"))
+    message = f"the endpoint of {service} answered {kind}, not with the API of {service}"
+    return ServiceError(message, hint=hint, is_open=is_open, **facts)
+
+
 def _client_error(service: str, error: Any, facts: dict[str, Any]) -> EtltctlError:
+    told = error.response.get("ResponseMetadata", {})
+    status = told.get("HTTPStatusCode", 0)
+    if kind := told.get("HTTPHeaders", {}).get(STRANGER):
+        return _stranger_error(
+            service, f"{kind} (status {status})", facts, is_open=_may_have_happened(status)
+        )
     code = error.response.get("Error", {}).get("Code", "")
     text = error.response.get("Error", {}).get("Message", "") or str(error)
     message = f"{service} {error.operation_name}: {text} ({code})"
     if code in ACCESS_CODES:
         hint = f"the calling principal needs the permission for {service}:{error.operation_name}"
         return AccessError(message, hint=hint, **facts)
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return ServiceError(message, code=code, is_open=status >= HTTPStatus.INTERNAL_SERVER_ERROR, **facts)
+    return ServiceError(message, code=code, is_open=_may_have_happened(status), **facts)
+
+
+def _may_have_happened(status: int) -> bool:
+    """Return whether a call that failed with this status may still have taken effect."""
+    return status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED
