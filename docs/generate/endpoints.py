@@ -65,10 +65,18 @@ def endpoints_page() -> str:
         "By etltctl's own server; every other operation of Glue, Athena, IAM, Lake Formation, Secrets Manager and "
         "SSM is answered by moto.\n"
     )
+    parts.append(f"- S3: {', '.join(f'`{name}`' for name in s3_operations())}")
     for service, operations in aws_operations().items():
         parts.append(f"- {service}: {', '.join(f'`{name}`' for name in operations)}")
     parts.append(f"- Airbyte: {', '.join(f'`{call}`' for call in airbyte_calls())}\n")
     return "\n".join(parts)
+
+
+def s3_operations() -> list[str]:
+    """The operations of S3 that are modelled; every other is refused."""
+    from etltctl.local.s3.operations import OPERATIONS
+
+    return sorted(operation.name for operation in OPERATIONS)
 
 
 def aws_operations() -> dict[str, list[str]]:

@@ -178,8 +178,9 @@ class ControlPlane:
     def _loaded(self) -> WSGIApplication:
         with self._lock:
             if self._app is None:
-                self._restore()
-                self._app = moto_application()
+                with IMPORTING_MOTO:
+                    self._restore()
+                    self._app = moto_application()
             return self._app
 
     def _keep(self, service: str) -> None:

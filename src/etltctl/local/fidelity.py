@@ -21,16 +21,23 @@ SERVICES = (
         "S3",
         "a plain directory, `.etltctl/s3/BUCKET/KEY`",
         (
-            "put, get, ranges, lists with delimiter and pages, multipart, copy, delete",
-            "conditional put and get, ETags, user metadata",
+            "put, get, ranges, lists with delimiter and pages, multipart with copied parts, copy, delete, tags",
+            "conditions of reads, writes, copies and multipart uploads; ETags, checksums, user metadata and headers",
             "Signature Version 4 in headers and in presigned URLs, checked with its date, expiry and body",
+            "errors as XML with an `x-amz-request-id`",
         ),
         (
             "objects are files you can open; the signatures of single chunks are not checked, the first one is",
             "public objects and the older Signature Version 2 are refused",
+            "a key must fit a path: one that begins with `/`, has an empty part, a part `.` or `..`, or a part of "
+            "more than 255 bytes is refused with `InvalidArgument` (400)",
+            "a key ending in `/` is a folder and holds no bytes; a key cannot be an object and a folder at once (409)",
+            "symbolic links are never followed (`AccessDenied`)",
+            "CRC32C and CRC64NVME are computed in Python, at some 15 MB a second",
         ),
         (
-            "versioning, policies and encryption beyond their records; ACLs; a key that is both object and folder",
+            "every other operation and sub-resource, such as ACLs and versions: refused with `NotImplemented` (501)",
+            "versioning, policies and encryption beyond their records; a key that is both object and folder",
         ),
     ),
     Fidelity(
@@ -93,7 +100,10 @@ SERVICES = (
         "moto",
         ("databases, tables, partitions, compare-and-swap of table versions", "roles and secrets as records"),
         ("records outlive the server",),
-        ("IAM is recorded, not enforced: its policies keep no caller out; they are not simulated",),
+        (
+            "IAM is recorded, not enforced: its policies keep no caller out; they are not simulated",
+            "operations that moto lacks: refused once with `NotImplementedException` (501), in the service's protocol",
+        ),
     ),
     Fidelity(
         "CloudFormation",

@@ -47,14 +47,16 @@ class Handler(WSGIRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002 - werkzeug's own signature
         """Log one line: the call and its access key; of the query only the names, for values may be signatures."""
-        target = self.headers.get("X-Amz-Target", "-")
-        path, _, query = self.path.partition("?")
+        sent = vars(self)  # a request line that is not one leaves no headers and no path
+        headers = sent.get("headers") or {}
+        path, _, query = sent.get("path", "-").partition("?")
         names = ",".join(part.partition("=")[0] for part in query.split("&"))
         caller = read_credential(
-            {"HTTP_AUTHORIZATION": self.headers.get("Authorization", ""), "QUERY_STRING": query}
+            {"HTTP_AUTHORIZATION": headers.get("Authorization", ""), "QUERY_STRING": query}
         )
         name = caller.access_key if caller else "-"
-        log.info("%s %s %s %s %s by %s", self.command, path, names or "-", target, code, name)
+        target, method = headers.get("X-Amz-Target", "-"), sent.get("command") or "-"
+        log.info("%s %s %s %s %s by %s", method, path, names or "-", target, code, name)
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002, ARG002 - werkzeug's own
         """What werkzeug has to say."""

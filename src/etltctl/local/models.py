@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -16,8 +16,9 @@ from etltctl.local.wire import AwsError
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-# moto's modules import each other in circles: imported by two threads at once, one gets half a module.
-IMPORTING_MOTO = Lock()
+# moto's modules import each other in circles: imported by two threads at once, one gets half a module. Unpickling
+# its records imports them too.
+IMPORTING_MOTO = RLock()
 CBOR_PATH = re.compile(r"/service/[^/]+/operation/([^/]+)")
 # Services that sign with another name than the one of their model.
 MODELS = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi", "states": "stepfunctions"}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.wrappers import Response
 
 from etltctl.local.incoming import held
-from etltctl.local.models import IMPORTING_MOTO, addressed
+from etltctl.local.models import addressed
 from etltctl.local.refusals import is_page, not_implemented, refusal
 from etltctl.local.wire import AwsError
 
@@ -33,8 +33,7 @@ class _RefusedError(Exception):
 
 def moto_application() -> WSGIApplication:
     """Return moto with all its services; the first call of a service loads it."""
-    with IMPORTING_MOTO:
-        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
     application: WSGIApplication = DomainDispatcherApplication(partial(_backend_app, create_backend_app))
     return application
