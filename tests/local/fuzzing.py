@@ -57,13 +57,14 @@ FIELDS = (
 
 
 class Fuzz:
-    """A stream of requests; `token` signs those to Airbyte, `credentials` those to AWS."""
+    """A stream of requests; `token` is for Airbyte, `credentials` for AWS, `key` for the server itself."""
 
-    def __init__(self, seed: int, credentials: Any, port: int, token: str, outside: str) -> None:
+    def __init__(self, seed: int, credentials: Any, port: int, token: str, key: str, outside: str) -> None:
         self.random = Random(seed)
         self._credentials = credentials
         self._port = port
         self._token = token
+        self._key = key
         self._segments = (*SEGMENTS, outside, quote(outside, safe=""))
         self.kinds: dict[str, tuple[int, Callable[[], bytes]]] = {
             "s3": (9000, self.s3),
@@ -193,7 +194,9 @@ class Fuzz:
         )
         body = json.dumps({pick.choice(names): self.anything(0) for _ in range(pick.randint(0, 3))}).encode()
         body = pick.choice(DOCUMENTS) if pick.random() < 0.2 else body
-        return self.request(pick.choice(("GET", "POST", "PUT")), f"/_etltctl/{name}", body, {})
+        return self.request(
+            pick.choice(("GET", "POST", "PUT")), f"/_etltctl/{name}", body, {"Authorization": self._key}
+        )
 
     # values
 

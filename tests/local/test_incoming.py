@@ -9,15 +9,15 @@ from collections.abc import Iterator
 
 import pytest
 from served import Served, wait_until
+from signing import signed
 
-SIGNED = "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=0"
 FORM = "application/x-www-form-urlencoded"
-PLACES: dict[str, tuple[str, dict[str, str]]] = {
-    "s3": ("PUT /lake/k", {}),
-    "json": ("POST /", {"Authorization": SIGNED.format("glue"), "X-Amz-Target": "AWSGlue.GetDatabases"}),
-    "form": ("POST /", {"Authorization": SIGNED.format("sts"), "Content-Type": FORM}),
-    "airbyte": ("POST /airbyte/v1/applications/token", {"Content-Type": "application/json"}),
-    "own": ("POST /_etltctl/keep", {"Content-Type": "application/json"}),
+PLACES: dict[str, tuple[str, str, dict[str, str]]] = {
+    "s3": ("PUT /lake/k", "s3", {}),
+    "json": ("POST /", "glue", {"X-Amz-Target": "AWSGlue.GetDatabases"}),
+    "form": ("POST /", "sts", {"Content-Type": FORM}),
+    "airbyte": ("POST /airbyte/v1/applications/token", "", {"Content-Type": "application/json"}),
+    "own": ("POST /_etltctl/keep", "", {"Content-Type": "application/json"}),
 }
 BODIES = {
     "s3": b"the object",
@@ -43,11 +43,15 @@ def _unharmed(server: Served) -> Iterator[None]:
 
 def exchange(server: Served, place: str, body: bytes, **headers: str) -> tuple[int, bytes]:
     """Send the bytes as they are, end, and return status and body; status 0 if there is no answer."""
-    line, named = PLACES[place]
+    line, service, named = PLACES[place]
     told = {**named, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    if service:
+        told = signed(server, line, told, BODIES[place], service)
+    if place == "own":
+        told |= server.keys.headers
     head = "".join(f"{name}: {value}\r\n" for name, value in told.items())
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
-        connection.sendall(f"{line} HTTP/1.1\r\nHost: 127.0.0.1\r\n{head}\r\n".encode() + body)
+        connection.sendall(f"{line} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n{head}\r\n".encode() + body)
         connection.shutdown(socket.SHUT_WR)
         answer = http.client.HTTPResponse(connection)
         try:
@@ -156,9 +160,9 @@ def test_a_payload_in_aws_s_chunks_is_checked(server: Served, body: bytes, heade
 def test_a_client_that_sends_more_than_it_announced_is_not_kept_waiting(server: Served) -> None:
     """It keeps its end open, and reads to the end of the answer."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
-        connection.sendall(
-            b"GET /_etltctl/health HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\n\r\n" + b"x" * 100
-        )
+        head = "".join(f"{name}: {value}\r\n" for name, value in server.keys.headers.items())
+        line = f"GET /_etltctl/health HTTP/1.1\r\nHost: 127.0.0.1\r\n{head}Content-Length: 1\r\n\r\n"
+        connection.sendall(line.encode() + b"x" * 100)
         answer = b""
         while piece := connection.recv(4096):
             answer += piece

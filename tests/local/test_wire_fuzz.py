@@ -96,6 +96,7 @@ def test_nothing_that_comes_over_the_wire_breaks_the_server(server: Served) -> N
         client._request_signer._credentials,
         server.port,
         airbyte_token(server),
+        server.keys.headers["Authorization"],
         str(server.state.parent / "outside"),
     )
     lease = server.lease()  # or a request that says `keep: false` would end it rightly

@@ -117,10 +117,11 @@ def _stated_hash(environ: WSGIEnvironment, signature: Signature) -> str:
 
 
 def _checked_body(environ: WSGIEnvironment, stated: str) -> IO[bytes]:
+    stream = framed(environ)  # refuses a length that is not a number
     is_empty = not int(environ.get("CONTENT_LENGTH") or 0) and "HTTP_TRANSFER_ENCODING" not in environ
     if is_empty and stated.lower() != EMPTY:
         raise RefusedError(WRONG_CONTENT)
-    return io.BufferedReader(HashedBody(framed(environ), stated), 1 << 20)
+    return io.BufferedReader(HashedBody(stream, stated), 1 << 20)
 
 
 class Protocol(StrEnum):

@@ -55,7 +55,7 @@ class Request:
             return _last_values(self.body.decode("utf-8", "replace"))
         try:
             fields = json.loads(self.body or b"{}")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # RecursionError: thousands of lists in each other
             raise bad_request("the body is not valid JSON") from error
         if not isinstance(fields, dict):
             raise bad_request("the body is not a JSON object")
