@@ -20,7 +20,7 @@ from botocore.config import Config
 
 from etltctl.glue import RUN_KEY
 
-START_S = 15.0
+START_S = 60.0  # far longer than a start takes, on a machine that does other work too
 
 
 @dataclass(frozen=True)
