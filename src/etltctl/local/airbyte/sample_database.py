@@ -18,6 +18,7 @@ from etltctl.local.samples import weather_documents, weather_fingerprint
 DATABASE, COLLECTION = "weather", "observations"
 MARKERS = "etltctl_samples"  # the database that says which sample is loaded
 LOAD_ROWS = 1_000
+SOCKET_TIMEOUT_MS = 60_000  # one batch takes a second; a server that hangs must not hold the sync for ever
 
 _loading = threading.Lock()
 
@@ -80,7 +81,9 @@ class SampleSource:
 
 def load(uri: str, documents: Iterable[dict[str, Any]], fingerprint: str, pause: Pause) -> None:
     """Loads the documents unless just these are loaded; a load that was cut off half-way begins anew."""
-    with pymongo.MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=5_000) as client:
+    with pymongo.MongoClient[dict[str, Any]](
+        uri, serverSelectionTimeoutMS=5_000, socketTimeoutMS=SOCKET_TIMEOUT_MS
+    ) as client:
         markers = client[MARKERS]["loaded"]
         name = f"{DATABASE}.{COLLECTION}"
         if markers.find_one({"_id": name, "fingerprint": fingerprint}):
