@@ -204,8 +204,9 @@ def test_a_publish_that_ends_between_the_batches_is_completed_or_undone(small: S
     small.spoil(
         {"call": call, "refuse": {"status": 400, "body": {"__type": "InternalServiceException"}}, "times": 99}
     )
-    with pytest.raises(ServiceError):
+    with pytest.raises(ServiceError) as told:
         small.lake.publish({"gold.one": location})
+    assert "are refused until this is done: etltctl retry" in told.value.hint
     small.spoil()
     with pytest.raises(EtltctlError, match="being_published_by_etltctl"):
         rows(small, "select * from one")

@@ -109,14 +109,15 @@ def test_a_range_without_a_finite_bound_is_refused(text: str, tmp_path: Any) -> 
         ("lake.gold", "s3://bucket//path"),
         ("lake.gold", "s3://bucket/a/../b"),
         ("athena.output_location", "s3://b-1/x//y/"),
+        ("state", "s3://b-1/x//y"),
     ],
 )
 def test_a_location_with_an_empty_folder_is_refused_with_its_line(
     key: str, value: str, tmp_path: Any
 ) -> None:
-    section, _, name = key.partition(".")
-    (tmp_path / "etltctl.toml").write_text(f'[{section}]\n{name} = "{value}"\n')
+    section, _, name = key.rpartition(".")
+    (tmp_path / "etltctl.toml").write_text(f'{f"[{section}]" if section else ""}\n{name} = "{value}"\n')
     with pytest.raises(ConfigurationError) as refused:
-        load_settings(config=tmp_path / "etltctl.toml", env="local", environ={})
+        load_settings(config=tmp_path / "etltctl.toml", env="aws", environ={})
     assert f"etltctl.toml:2:1: {key} must not have" in refused.value.problems[0]
     assert value in refused.value.problems[0]

@@ -16,6 +16,7 @@ from etltctl.errors import EtltctlError
 
 # As the kind of a projected column, this makes Athena refuse every query of the table, and it is what Athena quotes.
 CLOSED = "being_published_by_etltctl_ask_again"
+OPENED_BY = "etltctl retry, or go back: etltctl rollback TABLE, or open it as it is: etltctl athena refresh"
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,12 @@ class Registry:
             or self._would_show(partitions, current)
         ):
             current = self._closed(table, current)
-        partitions.put(table.registered)
+        try:
+            partitions.put(table.registered)
+        except EtltctlError as error:
+            if current is not None and is_closed(current):
+                error.hint = f"queries of {table.full_name} are refused until this is done: {OPENED_BY}"
+            raise
         change = self.catalog.put(table, current)
         return "created" if before is None else change
 

@@ -26,6 +26,7 @@ from etltctl.settings.section import (
     IdText,
     Section,
     Size,
+    StatePlace,
     TableName,
 )
 from etltctl.settings.shipped import project_file
@@ -148,7 +149,7 @@ class Settings(Section):
     default_env: str = "local"
     env: str
     protected: bool = False
-    state: str = ".etltctl"
+    state: StatePlace = ".etltctl"
     lake: Lake
     sources: dict[str, Annotated[MongodbSource | HttpSource, Field(discriminator="kind")]] = {}
     airbyte: Airbyte

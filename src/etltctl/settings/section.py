@@ -28,6 +28,11 @@ def _folder_url(text: str) -> str:
     return f"{_bucket_url(text)}/"
 
 
+def _state_place(text: str) -> str:
+    """Check a place that may be a folder on disk as well as one in S3."""
+    return _bucket_url(text) if text.startswith("s3://") else text
+
+
 def _size(text: str) -> str:
     if not re.fullmatch(rf"\d+(\.\d+)?\s*({'|'.join(SIZE_UNITS)})", text):
         raise ValueError(f"must be a size like '20GB', got {text!r}")
@@ -56,6 +61,7 @@ class Reference(str):
 
 Bucket = Annotated[str, AfterValidator(_bucket_url)]
 Folder = Annotated[str, AfterValidator(_folder_url)]
+StatePlace = Annotated[str, AfterValidator(_state_place)]
 Size = Annotated[str, AfterValidator(_size)]
 TableName = Annotated[str, AfterValidator(_table)]
 Secret = Annotated[str, AfterValidator(Reference)]
