@@ -131,7 +131,7 @@ def check_reconciliation(rows: DataFrame, first_season: int = FIRST_SEASON) -> N
             f". {EARLY_RULES}, and these rules are not modelled. Supported are seasons from {first_season} on: leave "
             f"{seasons} out of the source's setting `seasons`"
         )
-    raise QualityError(f"standings do not reconcile, so nothing is published: {told}")
+    raise QualityError(f"standings do not reconcile, so the gold tables stay as they were: {told}")
 
 
 def main() -> None:
