@@ -13,13 +13,26 @@ from weather_counts import (
     TABLE,
     check_counts,
     check_places,
+    check_shape,
     check_units,
     count_observations,
     count_screened,
     make_audit,
+    name_fields,
     tell_rejections,
 )
-from weather_documents import BRONZE, DRIZZLE, MEASURES, NUMBERS, SNOW, by_severity, flatten_documents
+from weather_documents import (
+    BRONZE,
+    DRIZZLE,
+    MEASURES,
+    NUMBERS,
+    OPTIONAL,
+    SNOW,
+    SOURCE_UNIT,
+    TEMPERATURES,
+    by_severity,
+    flatten_documents,
+)
 from weather_formulas import (
     CALM_MS,
     KELVIN,
@@ -29,15 +42,16 @@ from weather_formulas import (
     standard_factor,
 )
 from weather_quality import flags, null_impossible, rejection_reason, rejections
+from weather_shapes import FLAT
 
 REJECTS = "silver_rejects.weather_observation"
 SOURCE = "bronze.mongodb_observations"
 KEY = ("city_key", "year", "observed_at")
 
-_TEMPERATURES = ("temp_c", "feels_like_c", "temp_min_c", "temp_max_c", "dew_point_c")
 _COLUMNS = (
     "city_key", "city_name", "observed_at", "utc_offset_s", "local_date", "local_hour", "lat", "lon",
-    *_TEMPERATURES, "pressure_msl_hpa", "pressure_station_hpa", "pressure_source", "humidity_pct",
+    *(f"{name}_c" for name in TEMPERATURES), "pressure_msl_hpa", "pressure_station_hpa", "pressure_source",
+    "humidity_pct",
     "wind_speed_ms", "wind_gust_ms", "wind_dir_deg", "clouds_pct", "rain_1h_mm", "snow_1h_mm", "precip_from_3h",
     "visibility_m", "weather_id", "weather_main", "weather_description", "weather_ids", "air_density_kgm3",
     "source_rows", "dq_flags", "ingested_at", "run_id", "config_hash", "source_file", "year",
@@ -117,7 +131,8 @@ def _ingestion_order() -> Column:
 
 def _clean(merged: DataFrame, config: Mapping[str, Any]) -> DataFrame:
     """Metric units, impossible values nulled, all flags set."""
-    metric = merged.withColumns({name: _celsius(name, config["units"]) for name in _TEMPERATURES} | _dry())
+    celsius = {f"{name}_c": _celsius(f"{name}{SOURCE_UNIT}", config["units"]) for name in TEMPERATURES}
+    metric = merged.withColumns(celsius | _dry())
     placed = metric.withColumns(
         {
             "place": _places(config)[F.col("city_key")],
@@ -139,6 +154,7 @@ def _dry() -> dict[str, Column]:
 
 
 def _celsius(name: str, units: str) -> Column:
+    """Degrees Celsius from a column in the unit of the source."""
     if units == "metric":
         return F.col(name)
     if units == "standard":
@@ -199,7 +215,8 @@ def run(spark: SparkSession, job: JobArguments) -> None:
     """Write the table and, where asked for, what was rejected; raise QualityError if neither must be published."""
     config = read_config(WEATHER, job.config)
     lineage = {"run_id": F.lit(job.run_id), "config_hash": F.lit(config_hash(config))}
-    documents = screen_documents(read_stream(spark, job.inputs[SOURCE], BRONZE, NUMBERS), config)
+    bronze = read_stream(spark, job.inputs[SOURCE], BRONZE, (*NUMBERS, *FLAT), OPTIONAL)
+    documents = screen_documents(bronze, config)
     screened, screened_counts = count_screened(documents)
     silver, silver_counts = count_observations(observe_weather(screened, config, lineage))
     write_table(silver, job.outputs[TABLE], ("city_key", "year"))
@@ -210,6 +227,7 @@ def run(spark: SparkSession, job: JobArguments) -> None:
         # No second look at every document for nothing.
         write_table(rejected if audit["rejected"] else rejected.limit(0), job.outputs[REJECTS])
         write_audit(spark, job.audit_location(REJECTS), {"table": REJECTS, "rows_out": audit["rejected"]})
+    check_shape(screened_counts.get, lambda: name_fields(spark, job.inputs[SOURCE]))
     check_counts(audit, config["max_reject_share"], lambda: tell_rejections(documents))
     check_places(
         screened_counts.get["suspects"], spark.read.schema("city_key string").parquet(job.outputs[TABLE])

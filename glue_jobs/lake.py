@@ -89,20 +89,26 @@ def spark_session(name: str) -> SparkSession:
 
 
 def read_stream(
-    spark: SparkSession, location: str, schema: StructType, numbers: Iterable[str] = ()
+    spark: SparkSession,
+    location: str,
+    schema: StructType,
+    numbers: Iterable[str] = (),
+    optional: StructType | None = None,
 ) -> DataFrame:
     """Read the newest generation of a bronze stream, with exactly the columns of `schema` and its row order.
 
     An overwrite leaves files of older generations in place until it has succeeded, so rows below the highest
     `_airbyte_generation_id` are not data. Columns the files lack become null; others are cast. `source_file` and
     `source_row` (position in the file) are added. Of the columns `numbers`, those the files hold as double stay so.
+    Columns of `optional` are read only where the files have them.
     """
     files = spark.read.option("mergeSchema", "true").parquet(location)
     present = set(files.columns)
     kept = {name for name, kind in files.dtypes if kind == "double"} & set(numbers)
+    fields = [*schema.fields, *(field for field in optional or () if field.name in present)]
     columns = [
         F.col(field.name) if field.name in kept else _column(field.name, field.dataType, present)
-        for field in schema.fields
+        for field in fields
     ]
     lineage = [
         F.col("_metadata.file_path").alias("source_file"),

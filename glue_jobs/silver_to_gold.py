@@ -33,14 +33,20 @@ _DISTRIBUTION_COLUMNS = (
 
 
 def days_of(hours: DataFrame, config: Mapping[str, Any]) -> DataFrame:
-    """gold.weather_daily: one row per place and local date; energy only where the day is complete."""
+    """gold.weather_daily: one row per place and local date; energy only where the day is complete.
+
+    A day is complete with enough hours that have a temperature. Its wind energy is known only with as many hours
+    that have wind power: a sum over fewer would look like a day of little wind.
+    """
     energy = (F.sum("wpd10") / 1000).alias("energy")
-    days = _summarise(hours.groupBy(*_DAY).agg(*_shared_aggregates(), energy))
-    complete = F.col("hours_observed") >= config["min_hours_per_day"]
+    counts = (F.count("temp_c").alias("temperature_hours"), F.count("wpd10").alias("power_hours"))
+    days = _summarise(hours.groupBy(*_DAY).agg(*_shared_aggregates(), *counts, energy))
+    least = config["min_hours_per_day"]
+    complete = F.col("temperature_hours") >= least
     finished = days.withColumns(
         {
             "is_complete": complete,
-            "wind_energy_kwh_m2": F.when(complete, F.col("energy")),
+            "wind_energy_kwh_m2": F.when(complete & (F.col("power_hours") >= least), F.col("energy")),
             "is_sound": F.col("is_sound") & (F.col("hours_observed") <= _LONGEST_DAY_H),
         }
     )
@@ -50,7 +56,7 @@ def days_of(hours: DataFrame, config: Mapping[str, Any]) -> DataFrame:
 
 def months_of(hours: DataFrame, config: Mapping[str, Any]) -> DataFrame:
     """gold.weather_monthly: one row per place and local month, with the distribution of the hourly wind."""
-    in_day = F.count(F.lit(1)).over(Window.partitionBy(*_DAY))
+    in_day = F.count("temp_c").over(Window.partitionBy(*_DAY))
     months = hours.withColumn("is_complete", in_day >= config["min_hours_per_day"]).groupBy(*_MONTH)
     summarised = _summarise(months.agg(*_shared_aggregates(), *_distribution_aggregates(config)))
     mean_ms, deviation_ms = F.col("wind_speed_mean_ms"), F.col("deviation_ms")
@@ -130,11 +136,13 @@ def _summarise(grouped: DataFrame) -> DataFrame:
     """Directions and ratios from the aggregates, and whether the row obeys the laws it must obey."""
     east, north = F.col("east"), F.col("north")
     clear, shaded = F.col("clear_sky_kwh_m2"), F.col("ghi_proxy_kwh_m2")
+    steadiness = F.hypot(east, north)
     summarised = grouped.withColumns(
         {
             "wind_dir_mean_deg": direction_of(east, north),
-            "wind_dir_steadiness": F.least(F.hypot(east, north), F.lit(1.0)),
-            "clearness_proxy": F.when(clear > 0, F.least(shaded / clear, F.lit(1.0))),
+            # `least` passes over nulls: without the condition, no wind would be the steadiest.
+            "wind_dir_steadiness": F.when(steadiness.isNotNull(), F.least(steadiness, F.lit(1.0))),
+            "clearness_proxy": F.when((clear > 0) & shaded.isNotNull(), F.least(shaded / clear, F.lit(1.0))),
         }
     )
     return summarised.withColumn("is_sound", _is_sound())

@@ -4,15 +4,19 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pyspark.sql import DataFrame, Observation
+from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from lake import QualityError
 from weather_quality import CODES
+from weather_shapes import EXPECTED
 
 TABLE = "silver.weather_observation"
 KELVIN_ABOVE = 150.0  # no place on Earth is as hot in Celsius or as cold in Kelvin
+# What the table exists for; a stream without any of these is not weather, or has another shape.
+ESSENTIALS = ("temp_source_unit", "pressure_msl_hpa", "pressure_station_hpa", "humidity_pct", "wind_speed_ms")
 EXAMPLES = 5
+MOST_FIELDS = 60
 EXAMPLE_LENGTH = 300  # characters
 
 
@@ -25,8 +29,10 @@ def count_screened(screened: DataFrame) -> tuple[DataFrame, Observation]:
     found = (
         F.count(F.lit(1)).alias("rows_in"),
         F.count("reason").alias("rejected"),
-        F.count("temp_c").alias("temperatures"),
-        F.count_if(F.col("temp_c") > KELVIN_ABOVE).alias("hot"),
+        F.count("temp_source_unit").alias("temperatures"),
+        F.count_if(F.col("temp_source_unit") > KELVIN_ABOVE).alias("hot"),
+        F.count(F.coalesce(*ESSENTIALS)).alias("measured"),
+        F.count_if(F.coalesce("reason", F.lit("MEASURES_MISSING")) == "MEASURES_MISSING").alias("placed"),
         F.concat_ws(" ", F.collect_set(F.when(F.col("reason").isNotNull(), F.col("city_key")))).alias(
             "suspects"
         ),
@@ -51,6 +57,33 @@ def make_audit(screened: Mapping[str, Any], observations: Mapping[str, Any]) -> 
     written = {name: observations[name] for name in ("rows_out", "merged")}
     found = {code: observations[code] for code in CODES if observations[code]}
     return {"table": TABLE, **read, **written, "flags": found}
+
+
+def check_shape(screened: Mapping[str, Any], seen: Callable[[], str]) -> None:
+    """Stop a run whose documents have a time and a place but none of the measures that the table is for.
+
+    Args:
+        screened: The counts of `count_screened`.
+        seen: Returns the names of the fields that the stream has; called only where the run stops.
+
+    Raises:
+        QualityError: No document has a temperature, pressure, humidity or wind speed.
+    """
+    if screened["placed"] and not screened["measured"]:
+        raise QualityError(
+            f"none of {screened['rows_in']} documents has a temperature, pressure, humidity or wind speed, "
+            f"so silver stays as it was; expected {EXPECTED}; the documents have the fields {seen()}"
+        )
+
+
+def name_fields(spark: SparkSession, location: str) -> str:
+    """Return the fields of a bronze stream as one text; those of its first document where it is schemaless."""
+    files = spark.read.option("mergeSchema", "true").parquet(location)
+    names = [name for name in files.columns if not name.startswith("_airbyte_")]
+    if "data" in names:
+        keys = files.where("data is not null").select(F.json_object_keys("data").alias("keys")).first()
+        names = list(keys.keys or ()) if keys else []
+    return ", ".join(sorted(names)[:MOST_FIELDS]) or "(none)"
 
 
 def check_counts(

@@ -8,6 +8,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, DoubleType, StringType, StructType
 
+from weather_shapes import FLAT, nest_flat_documents
+
 # Airbyte finds these to be double where every document holds a plain number: text would only be read back.
 NUMBERS = ("dt", "timezone", "lat", "lon", "visibility")
 TEXTS = ("dt_iso", "city_name")
@@ -38,6 +40,7 @@ def _nested(name: str, number: DataType) -> DataType:
 
 BRONZE = _struct((name, _TEXT) for name in (*NUMBERS, *TEXTS, *NESTED, "_id", "data"))
 BRONZE.add("_airbyte_extracted_at", "long")
+OPTIONAL = _struct((name, _TEXT) for name in FLAT)
 _DOCUMENT = _struct(
     [
         *((name, _NUMBER) for name in NUMBERS),
@@ -54,11 +57,19 @@ _GROUPS = (2, 6, 5, 3, 7, 8)
 # How severe these are; from drizzle on it is wet.
 DRIZZLE, SNOW = (len(_GROUPS) - _GROUPS.index(group) for group in (3, 6))
 
+# Temperatures as the source gives them: degrees Celsius or, with `units = "standard"`, Kelvin.
+TEMPERATURES = ("temp", "feels_like", "temp_min", "temp_max", "dew_point")
+SOURCE_UNIT = "_source_unit"
 # What two documents of the same place and time are compared by.
 MEASURES = (
-    "city_name", "dt_iso", "timezone", "lat", "lon", "temp_c", "feels_like_c", "temp_min_c", "temp_max_c",
-    "dew_point_c", "pressure_msl_hpa", "pressure_station_hpa", "humidity_pct", "wind_speed_ms", "wind_gust_ms",
+    "city_name", "dt_iso", "timezone", "lat", "lon", *(f"{name}{SOURCE_UNIT}" for name in TEMPERATURES),
+    "pressure_msl_hpa", "pressure_station_hpa", "humidity_pct", "wind_speed_ms", "wind_gust_ms",
     "wind_dir_deg", "clouds_pct", "rain_1h_mm", "snow_1h_mm", "precip_from_3h", "visibility_m",
+)  # fmt: skip
+# A member with a value. The text is searched, not the columns made of it: Spark pushes a filter down to the file and
+# would parse the document again for each column that the filter names.
+_ANY_MEASURE = (
+    rf'"(?:{"|".join(sorted({"visibility"}.union(*OBJECTS.values())))})"\s*:\s*+(?!null\b|"")'
 )  # fmt: skip
 
 
@@ -77,9 +88,12 @@ def flatten_documents(bronze: DataFrame) -> DataFrame:
     """One row per document with `MEASURES`, `dt`, `weather` (array of entries) and the bronze columns of lineage.
 
     `is_unreadable` tells that something in it is no JSON, or no number where one belongs; that value is null.
+    `is_bare` tells that it has no measure at all.
     `document` is all of it as it came.
     """
-    return _measure(_parse(bronze))
+    columns = [name for name in bronze.columns if name in {*NUMBERS, *TEXTS, *NESTED, *FLAT}]
+    came = bronze.withColumn("document", F.coalesce("data", F.to_json(F.struct(*columns))))
+    return _measure(_parse(nest_flat_documents(came)))
 
 
 def _parse(bronze: DataFrame) -> DataFrame:
@@ -89,13 +103,8 @@ def _parse(bronze: DataFrame) -> DataFrame:
     once as a whole: that costs far less than once a column, and numbers need no detour through text.
     """
     members = [F.concat(F.lit(f'"{name}":'), name) for name in NESTED]
-    came = F.to_json(F.struct(*NUMBERS, *TEXTS, *NESTED))
-    texts = bronze.withColumns(
-        {
-            "text": F.coalesce("data", F.concat(F.lit("{"), F.concat_ws(",", *members), F.lit("}"))),
-            "document": F.coalesce("data", came),
-        }
-    )
+    text = F.coalesce("data", F.concat(F.lit("{"), F.concat_ws(",", *members), F.lit("}")))
+    texts = bronze.withColumn("text", text)
     # With a mode stated Spark does not prune the schema, which would parse every document again for one field.
     whole = F.from_json("text", _DOCUMENT, {"mode": "PERMISSIVE"})
     mended = F.when(whole[_UNREADABLE].isNotNull(), _read_one_by_one())
@@ -151,11 +160,11 @@ def _measure(parsed: DataFrame) -> DataFrame:
         *(F.coalesce(name, f"whole.{name}", f"mended.{name}").alias(name) for name in TEXTS),
         *(value(name).alias(name) for name in ("dt", "lat", "lon")),
         value("timezone").cast("int").alias("timezone"),
-        value("main.temp").alias("temp_c"),
-        value("main.feels_like").alias("feels_like_c"),
-        value("main.temp_min").alias("temp_min_c"),
-        value("main.temp_max").alias("temp_max_c"),
-        value("main.dew_point").alias("dew_point_c"),
+        value("main.temp").alias("temp_source_unit"),
+        value("main.feels_like").alias("feels_like_source_unit"),
+        value("main.temp_min").alias("temp_min_source_unit"),
+        value("main.temp_max").alias("temp_max_source_unit"),
+        value("main.dew_point").alias("dew_point_source_unit"),
         F.coalesce(value("main.sea_level"), value("main.pressure")).alias("pressure_msl_hpa"),
         value("main.grnd_level").alias("pressure_station_hpa"),
         value("main.humidity").alias("humidity_pct"),
@@ -170,6 +179,7 @@ def _measure(parsed: DataFrame) -> DataFrame:
         ).alias("precip_from_3h"),
         value("visibility").alias("visibility_m"),
         F.coalesce("mended.weather", "whole.weather").alias("weather"),
+        (~F.col("text").rlike(_ANY_MEASURE) & F.col("visibility").isNull()).alias("is_bare"),
         reduce(operator.or_, odd, F.coalesce("mended.is_unreadable", F.lit(False))).alias("is_unreadable"),
     )  # fmt: skip
 

@@ -24,7 +24,8 @@ _LANCZOS = (
     -0.5395239384953e-5,
 )
 
-_LETTERS = "".join(map(chr, range(0x00C0, 0x0250)))
+# Latin letters with accents: Latin-1 to Latin Extended-B, and Latin Extended Additional, which Vietnamese needs.
+_LETTERS = "".join(map(chr, (*range(0x00C0, 0x0250), *range(0x1E00, 0x1F00))))
 _WITHOUT_PARTS = {
     "ø": "o",
     "Ø": "O",
@@ -44,14 +45,36 @@ _ACCENTED = {
 }
 
 
+_COMBINING = r"[\u0300-\u036F]"  # accents that are characters of their own
+_NAMING = (
+    r"\p{L}\p{N}\p{M}\p{So}"  # what tells two places apart: letters, digits, marks, symbols; not punctuation
+)
+_FORGOTTEN = rf"[{_NAMING}&&[^a-z0-9]]"
+LONGEST_KEY = 100  # a key names a folder, and a file system takes 255 bytes
+
+
 def city_key(name: Column) -> Column:
-    """Lower-case ASCII words joined by `_`; a name with no Latin letter gets a key from its digest. Null stays null."""
-    plain = F.lower(F.translate(F.trim(name), "".join(_ACCENTED), "".join(_ACCENTED.values())))
-    words = F.trim(F.regexp_replace(plain, "[^a-z0-9]+", " "))
-    digest = F.concat(F.lit("city_"), F.substring(F.sha2(F.trim(name), 256), 1, 10))
-    # Taken from an array, words are made once; as the condition and the value of a case they would be made twice.
-    latin = F.get(F.array_remove(F.array(words), ""), 0)
-    return F.coalesce(F.replace(latin, F.lit(" "), F.lit("_")), F.when(F.trim(name) != "", digest))
+    """Return the key of a place: lower-case ASCII words joined by `_`.
+
+    Case, accents and punctuation do not tell places apart. Where the words leave out a letter, digit or symbol of
+    the name, as of `東京 Airport`, or are too long, ten hex digits of the name's digest follow. A name without
+    any Latin letter or digit is its digest alone. Null and blank names have no key.
+    """
+    trimmed = F.trim(name)
+    accents = F.translate(trimmed, "".join(_ACCENTED), "".join(_ACCENTED.values()))
+    plain = F.lower(F.regexp_replace(accents, f"(?<=[A-Za-z]){_COMBINING}+", ""))
+    key = F.replace(F.trim(F.regexp_replace(plain, "[^a-z0-9]+", " ")), F.lit(" "), F.lit("_"))
+    # Taken from an array, the key is made once; as the condition and the value of a case it would be made twice.
+    latin = F.get(F.array_remove(F.array(key), ""), 0)
+    short = F.coalesce(latin, F.when(trimmed != "", F.concat(F.lit("city_"), _digest(trimmed))))
+    is_cut = plain.rlike(_FORGOTTEN) | ((F.length(trimmed) > LONGEST_KEY) & (F.length(key) > LONGEST_KEY))
+    of_name = F.trim(F.regexp_replace(plain, f"[^{_NAMING}]+", " "))
+    told_apart = F.concat(F.substring(key, 1, LONGEST_KEY - 11), F.lit("_"), _digest(of_name))
+    return F.when(is_cut & (key != ""), told_apart).otherwise(short)
+
+
+def _digest(text: Column) -> Column:
+    return F.substring(F.sha2(text, 256), 1, 10)
 
 
 def saturation_pressure(temp_c: Column) -> Column:

@@ -77,6 +77,7 @@ def rejections() -> tuple[Flag, ...]:
     return (
         Flag("DT_MISSING", f"dt is null or not (dt between {EARLIEST_DT} and {latest})"),
         Flag("CITY_MISSING", "city_key is null"),
+        Flag("MEASURES_MISSING", "is_bare"),
     )
 
 

@@ -232,3 +232,25 @@ def test_a_row_against_physics_fails_the_run(spark: SparkSession, tmp_path: Path
     )
     with pytest.raises(QualityError, match="1 rows of gold"):
         _write_checked(spark, rows, "gold.thing", str(tmp_path / "thing"), str(tmp_path / "audit"))
+
+
+def test_a_day_without_temperatures_is_not_complete(gold: Callable[..., list[Row]]) -> None:
+    few = [observation(60 * hour, temp_c=15.0 if hour < 17 else None) for hour in range(24)]
+    (day,) = gold("gold.weather_daily", *few)
+    (month,) = gold("gold.weather_monthly", *few)
+    assert (day.hours_observed, day.is_complete, day.wind_energy_kwh_m2) == (24, False, None)
+    assert (month.days_observed, month.days_complete) == (1, 0)
+
+
+def test_the_energy_of_a_day_with_few_hours_of_wind_is_unknown(gold: Callable[..., list[Row]]) -> None:
+    rows = [observation(60 * hour, 5.0 if hour < 17 else None) for hour in range(24)]
+    (day,) = gold("gold.weather_daily", *rows)
+    assert (day.is_complete, day.wind_energy_kwh_m2) == (True, None)
+
+
+@pytest.mark.parametrize("speed", [None, 0.2])
+def test_no_wind_has_no_steadiness(gold: Callable[..., list[Row]], speed: float | None) -> None:
+    (day,) = gold("gold.weather_daily", *(observation(60 * hour, speed) for hour in range(24)))
+    (month,) = gold("gold.weather_monthly", *(observation(60 * hour, speed) for hour in range(24)))
+    assert [row.wind_dir_steadiness for row in (day, month)] == [None, None]
+    assert [row.wind_dir_mean_deg for row in (day, month)] == [None, None]

@@ -33,10 +33,11 @@ def observe(spark: SparkSession, location: str, **config: Any) -> list[Row]:
     """The rows of silver made from a bronze stream, in order of place and time."""
     from bronze_to_silver import observe_weather, screen_documents
     from job_config import WEATHER, config_hash, read_config
-    from weather_documents import BRONZE
+    from weather_documents import BRONZE, OPTIONAL
+    from weather_shapes import FLAT
 
     settings = read_config(WEATHER, config)
-    screened = screen_documents(read_stream(spark, location, BRONZE), settings)
+    screened = screen_documents(read_stream(spark, location, BRONZE, FLAT, OPTIONAL), settings)
     lineage = {"run_id": F.lit("run-1"), "config_hash": F.lit(config_hash(settings))}
     rows = observe_weather(screened, settings, lineage).collect()
     return sorted(rows, key=lambda row: (row.city_key, row.observed_at))

@@ -55,7 +55,7 @@ def test_a_list_with_pages_is_read_to_its_end(server: respx.Router, count: int) 
 
 
 def test_the_token_is_asked_for_in_both_spellings(server: respx.Router) -> None:
-    server.get("/jobs").respond(json={"data": None})
+    server.get("/jobs").respond(json={"data": []})
     assert airbyte().jobs("c", "c") == []
     body = json.loads(server.calls[0].request.content)
     assert (body["grant_type"], body["grant-type"]) == ("client_credentials", "client_credentials")

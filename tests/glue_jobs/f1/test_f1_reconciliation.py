@@ -85,3 +85,23 @@ def test_a_difference_that_is_no_ruling_fails_the_run(
     check_reconciliation(rows.where("status = 'match'"))
     with pytest.raises(QualityError, match="2018 round 14 driver senna: computed 8, official 9"):
         check_reconciliation(rows)
+
+
+@pytest.mark.parametrize(("season", "is_told"), [(1955, True), (1976, True), (1990, True), (1991, False)])
+def test_a_season_of_other_rules_is_refused_with_the_rule_and_what_is_supported(
+    spark: SparkSession, season: int, is_told: bool
+) -> None:
+    from silver_to_gold_api import check_reconciliation
+
+    schema = (
+        "season int, round int, kind string, entity_id string, computed_points double, official_points double, "
+        "status string"
+    )
+    rows = spark.createDataFrame([(season, 3, "driver", "boros", 3.33, 4.66, "points_diff")], schema)
+    with pytest.raises(
+        QualityError, match=rf"{season} round 3 driver boros: computed 3.33, official 4.66"
+    ) as raised:
+        check_reconciliation(rows)
+    told = str(raised.value)
+    assert ("until 1957 drivers who shared a car shared its points" in told) is is_told
+    assert told.endswith(f"from 1991 on: leave {season} out of the source's setting `seasons`") is is_told

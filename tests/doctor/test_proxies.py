@@ -1,0 +1,38 @@
+"""What the doctor says of the proxies that the environment names."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+
+from etltctl.doctor.findings import Status
+from etltctl.doctor.machine import check_proxies
+from etltctl.doctor.patient import Patient
+from etltctl.settings import load_settings
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "FTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.mark.parametrize(
+    ("proxy", "status", "evidence"),
+    [
+        ("", Status.OK, "the environment names none"),
+        ("http://proxy.test:8080", Status.OK, "ALL_PROXY; programs on this machine are called without"),
+        ("socks5://proxy.test:1080", Status.WARN, "ALL_PROXY names a SOCKS proxy"),
+    ],
+)
+def test_a_socks_proxy_is_named_with_its_variable(
+    monkeypatch: pytest.MonkeyPatch, proxy: str, status: Status, evidence: str
+) -> None:
+    if importlib.util.find_spec("socksio") is not None:
+        pytest.skip("the package socksio is installed here, so SOCKS proxies can be used")
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    (finding,) = check_proxies(Patient(load_settings(env="local", environ={})))
+    assert finding.status is status
+    assert finding.evidence.startswith(evidence)
