@@ -52,11 +52,11 @@ def unload(
     if not isinstance(query, exp.Query):
         raise QueryError("NOT_SUPPORTED", "UNLOAD takes a query")
     with (
-        answered(query, parameters, database, engine, lake, on_plan) as (done, scanned),
+        answered(query, parameters, database, engine, lake, on_plan) as (done, translation, scanned),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore", UserWarning)  # of a copy that does not matter here
-        rows: pa.Table = done.to_arrow_table()
+        rows: pa.Table = done.to_arrow_table().rename_columns([name for name, _ in translation.columns])
     if len(set(rows.column_names)) < rows.num_columns:
         raise QueryError("SYNTAX_ERROR", "line 1:1: a column name is there twice")
     if rows.num_rows:

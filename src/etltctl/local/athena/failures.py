@@ -1,0 +1,39 @@
+"""DuckDB's errors in Athena's words."""
+
+from __future__ import annotations
+
+import re
+
+import duckdb
+
+from etltctl.local.athena.dialect import QueryError
+
+# The errors that a translated query raises itself: in a Python function, or by a cast of its message.
+RAISED = re.compile(
+    r"(?:executing the UDF: QueryError: |Could not convert string ')([A-Z][A-Z_]{5,}): (.*?)(?:' to INT32|\n\n|$)",
+    re.DOTALL,
+)
+
+
+def in_athenas_words(error: duckdb.Error) -> QueryError:
+    """Return DuckDB's error under Athena's name for it."""
+    text = str(error)
+    if found := RAISED.search(text):
+        return QueryError(found[1], found[2].strip())
+    line = text.splitlines()[0]
+    words = line.partition(": ")[2] or line
+    if "ivision by zero" in line:
+        return QueryError("DIVISION_BY_ZERO", "Division by zero")
+    if "Overflow in" in line or isinstance(error, duckdb.OutOfRangeException):
+        return QueryError("NUMERIC_VALUE_OUT_OF_RANGE", words)
+    if "INT128" in line and "INT64" in line:
+        return QueryError("NUMERIC_VALUE_OUT_OF_RANGE", "bigint addition overflow")
+    if found := re.search(r'column "([^"]+)" must appear in the GROUP BY clause', line):
+        return QueryError(
+            "EXPRESSION_NOT_AGGREGATE", "line 1:1: an expression must be an aggregate expression or appear in GROUP BY clause"
+        )
+    if "More than one row returned by a subquery" in line:
+        return QueryError("SUBQUERY_MULTIPLE_ROWS", "Scalar sub-query has returned multiple rows")
+    if isinstance(error, duckdb.ConversionException):
+        return QueryError("INVALID_CAST_ARGUMENT", words)
+    return QueryError("GENERIC_USER_ERROR", words)
