@@ -8,11 +8,8 @@ import duckdb
 
 from etltctl.local.athena.dialect import QueryError
 
-# The errors that a translated query raises itself: in a Python function, or by a cast of its message.
-RAISED = re.compile(
-    r"(?:executing the UDF: QueryError: |Could not convert string ')([A-Z][A-Z_]{5,}): (.*?)(?:' to INT32|\n\n|$)",
-    re.DOTALL,
-)
+# An error that a translated query raises itself, in a Python function.
+RAISED = re.compile(r"executing the UDF: QueryError: ([A-Z][A-Z_]{5,}): (.*?)(?:\n\n|$)", re.DOTALL)
 
 
 def in_athenas_words(error: duckdb.Error) -> QueryError:

@@ -17,6 +17,7 @@ from etltctl.local.athena.dialect.errors import QueryError, place
 from etltctl.local.athena.dialect.expressions import Expressions
 from etltctl.local.athena.dialect.parsing import AthenaSql, expression, parse
 from etltctl.local.athena.dialect.queries import Queries
+from etltctl.local.athena.dialect.refusals import FAIL
 from etltctl.local.athena.dialect.relations import CATALOG, Tables
 from etltctl.local.athena.dialect.rendering import rendered
 from etltctl.local.athena.dialect.scopes import Field, Scope
@@ -98,7 +99,7 @@ def translate(query: exp.Expr, default_database: str, tables: Tables, *, is_narr
     queries = Queries(tables, default_database.lower())
     answer = queries.query(query, Scope((), None, is_narrowed) if is_narrowed else None)
     columns = [(column.name or f"_col{index}", column.type) for index, column in enumerate(answer.columns)]
-    return Translation(answer.sql, columns, tuple(queries.udfs.values()))
+    return Translation(answer.sql, columns, _called(answer.sql, queries))
 
 
 def duckdb_expression(text: str, columns: Mapping[str, Type]) -> tuple[str, Sequence[Udf]]:
@@ -110,7 +111,12 @@ def duckdb_expression(text: str, columns: Mapping[str, Type]) -> tuple[str, Sequ
     queries = Queries({}, "")
     fields = [Field(name, kind, quoted(name)) for name, kind in columns.items()]
     condition = Expressions(Scope(fields), queries).condition(expression(text))
-    return condition, tuple(queries.udfs.values())
+    return condition, _called(condition, queries)
+
+
+def _called(sql: str, queries: Queries) -> Sequence[Udf]:
+    """Return the Python functions that the SQL calls."""
+    return [udf for udf in (FAIL, *queries.udfs.values()) if f"{udf.name}(" in sql]
 
 
 def register(engine: duckdb.DuckDBPyConnection, udfs: Sequence[Udf]) -> None:

@@ -55,25 +55,12 @@ def _numbers(sign: str, left: Value, right: Value, compiler: Expressions) -> Val
         return _decimals(sign, left, right, compiler)
     one, other = coercion.coerced(left, kind).sql, coercion.coerced(right, kind).sql
     if kind.is_floating:
-        return Value(_floating(sign, one, other, kind), kind)
+        return Value(f"CAST({one} {sign} {other} AS {kind.duckdb})", kind)  # IEEE 754 in both: x / 0 is infinite
     if sign == "/":
         return Value(f"CAST({one} // {other} AS {kind.duckdb})", kind)
     if sign == "%":
         return Value(f"CAST({one} % {other} AS {kind.duckdb})", kind)
     return Value(f"CAST({one} {sign} {other} AS {kind.duckdb})", kind)
-
-
-def _floating(sign: str, one: str, other: str, kind: Type) -> str:
-    """A double divided by zero is infinite or NaN in Trino, and never an error."""
-    if sign in ("/", "%"):
-        zero = f"CAST('NaN' AS {kind.duckdb})"
-        if sign == "/":
-            infinite = f"CAST('Infinity' AS {kind.duckdb})"
-            # The sign of a negative zero is not kept by DuckDB's comparison, so it is asked of the bits.
-            sign_of = f"(CASE WHEN signbit({other}) THEN -1 ELSE 1 END)"
-            zero = f"CASE WHEN {one} = 0 OR isnan({one}) THEN {zero} ELSE {infinite} * sign({one}) * {sign_of} END"
-        return f"CAST(CASE WHEN {other} = 0 THEN {zero} ELSE {one} {sign} {other} END AS {kind.duckdb})"
-    return f"CAST({one} {sign} {other} AS {kind.duckdb})"
 
 
 def _decimals(sign: str, left: Value, right: Value, compiler: Expressions) -> Value:

@@ -44,7 +44,7 @@ def _in_range(test: str, sql: str, to: Type, code: str, words: str) -> Value:
     fits = f"{test} BETWEEN {-limit} AND {limit - 1}"
     return Value(
         f"(CASE WHEN {test} IS NULL THEN NULL WHEN {fits} THEN CAST({sql} AS {to.duckdb})"
-        f" ELSE {failure(code, literal(words), shown)} END)",
+        f" ELSE {failure(to, code, literal(words), shown)} END)",
         to,
     )
 
@@ -61,7 +61,7 @@ def _floating_to_whole(value: Value, to: Type, compiler: Expressions) -> Value:
     limit = 2.0 ** (BITS[to.name] - 1)
     fits = f"{rounded} >= {-limit!r}::DOUBLE AND {rounded} < {limit!r}::DOUBLE"
     words = literal(f"Out of range for {to.name}: ")
-    refusal = failure("INVALID_CAST_ARGUMENT", words, f"CAST({value.sql} AS VARCHAR)")
+    refusal = failure(to, "INVALID_CAST_ARGUMENT", words, f"CAST({value.sql} AS VARCHAR)")
     return Value(
         f"(CASE WHEN {value.sql} IS NULL THEN NULL WHEN {fits} THEN CAST({rounded} AS {to.duckdb}) ELSE {refusal} END)",
         to,
@@ -103,7 +103,7 @@ def _exact_to_decimal(value: Value, to: Type, compiler: Expressions) -> Value:
     limit = 10 ** (to.precision - to.scale)
     wide = f"CAST({value.sql} AS DECIMAL(38, {min(to.scale, 38 - (kind.precision - kind.scale)) if kind.scale > to.scale else kind.scale}))"
     fits = f"abs({wide}) < {limit}" if to.precision - to.scale < 38 else "true"
-    refusal = failure("INVALID_CAST_ARGUMENT", literal(words), f"CAST({value.sql} AS VARCHAR)")
+    refusal = failure(to, "INVALID_CAST_ARGUMENT", literal(words), f"CAST({value.sql} AS VARCHAR)")
     return Value(
         f"(CASE WHEN {value.sql} IS NULL THEN NULL WHEN {fits} THEN CAST({wide} AS {to.duckdb}) ELSE {refusal} END)", to
     )
@@ -150,7 +150,7 @@ def _read_decimal(written: str, precision: int, scale: int) -> Decimal:
 
 @casts("varchar|char", *WHOLE.split("|"))
 def _text_to_whole(value: Value, to: Type, compiler: Expressions) -> Value:
-    refusal = failure("INVALID_CAST_ARGUMENT", literal("Cannot cast '"), value.sql, literal(f"' to {NAMES[to.name]}"))
+    refusal = failure(to, "INVALID_CAST_ARGUMENT", literal("Cannot cast '"), value.sql, literal(f"' to {NAMES[to.name]}"))
     read = f"TRY_CAST({value.sql} AS {to.duckdb})"
     good = f"regexp_full_match({value.sql}, '[+-]?[0-9]+') AND {read} IS NOT NULL"
     return Value(f"(CASE WHEN {value.sql} IS NULL THEN NULL WHEN {good} THEN {read} ELSE {refusal} END)", to)
@@ -159,7 +159,7 @@ def _text_to_whole(value: Value, to: Type, compiler: Expressions) -> Value:
 @casts("varchar|char", "double", "real")
 def _text_to_floating(value: Value, to: Type, compiler: Expressions) -> Value:
     name = to.name.upper()
-    refusal = failure("INVALID_CAST_ARGUMENT", literal("Cannot cast '"), value.sql, literal(f"' to {name}"))
+    refusal = failure(to, "INVALID_CAST_ARGUMENT", literal("Cannot cast '"), value.sql, literal(f"' to {name}"))
     trimmed = f"trim({value.sql}, ' \t\n\r')"
     read = f"CAST(CAST(regexp_replace({trimmed}, '[fFdD]$', '') AS DOUBLE) AS {to.duckdb})"
     good = f"regexp_full_match({trimmed}, {literal(NUMBER)})"
@@ -168,7 +168,7 @@ def _text_to_floating(value: Value, to: Type, compiler: Expressions) -> Value:
 
 @casts("varchar|char", "boolean")
 def _text_to_boolean(value: Value, to: Type, compiler: Expressions) -> Value:
-    refusal = failure("INVALID_CAST_ARGUMENT", literal("Cannot cast '"), value.sql, literal("' to BOOLEAN"))
+    refusal = failure(to, "INVALID_CAST_ARGUMENT", literal("Cannot cast '"), value.sql, literal("' to BOOLEAN"))
     low = f"lower({value.sql})"
     return Value(
         f"(CASE WHEN {value.sql} IS NULL THEN NULL WHEN {low} IN ('t', 'true', '1') THEN true"
@@ -211,7 +211,7 @@ def fitted(sql: str, to: Type) -> Value:
     if not to.parameters:
         return Value(sql, to)
     words = literal(f" cannot be represented as {to}")
-    refusal = failure("INVALID_CAST_ARGUMENT", literal("Value "), sql, words)
+    refusal = failure(to, "INVALID_CAST_ARGUMENT", literal("Value "), sql, words)
     padded = f"rpad({sql}, {to.number}, ' ')" if to.is_("char") else sql
     return Value(
         f"(CASE WHEN {sql} IS NULL THEN NULL WHEN length({sql}) <= {to.number} THEN {padded} ELSE {refusal} END)", to
@@ -235,7 +235,7 @@ def _uuid_to_text(value: Value, to: Type, compiler: Expressions) -> Value:
 
 @casts("varchar", "uuid")
 def _text_to_uuid(value: Value, to: Type, compiler: Expressions) -> Value:
-    refusal = failure("INVALID_CAST_ARGUMENT", literal("Cannot cast value to UUID: "), value.sql)
+    refusal = failure(to, "INVALID_CAST_ARGUMENT", literal("Cannot cast value to UUID: "), value.sql)
     pattern = literal("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
     good = f"regexp_full_match({value.sql}, {pattern})"
     return Value(f"(CASE WHEN {value.sql} IS NULL THEN NULL WHEN {good} THEN lower({value.sql}) ELSE {refusal} END)", to)

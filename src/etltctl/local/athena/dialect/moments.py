@@ -160,7 +160,7 @@ def _moved(sign: str, moment: Value, interval: Value) -> Value | None:
         if is_months:
             return Value(f"CAST({moment.sql} {sign} {by} AS DATE)", kind)
         whole = f"{interval.sql} % 86400000 = 0"
-        refusal = failure("INVALID_FUNCTION_ARGUMENT", literal("Cannot add hour, minutes or seconds to a date"))
+        refusal = failure(DATE, "INVALID_FUNCTION_ARGUMENT", literal("Cannot add hour, minutes or seconds to a date"))
         days = f"CAST({interval.sql} // 86400000 AS INTEGER)"
         if isinstance(interval.constant, int):
             if interval.constant % 86_400_000:

@@ -20,16 +20,18 @@ def subscript(value: Value, index: Value, node: exp.Expr, compiler: Expressions)
     """Return `value[index]`."""
     if value.type.is_("array") and index.type.is_integer:
         at, held = coercion.coerced(index, BIGINT).sql, value.sql
+        inner = value.type.element
         code, shown = "INVALID_FUNCTION_ARGUMENT", f"CAST({at} AS VARCHAR)"
         beyond = failure(
+            inner,
             code,
             literal("Array subscript must be less than or equal to array length: "),
             shown,
             "' > '",
             f"CAST(len({held}) AS VARCHAR)",
         )
-        zero = failure(code, literal("SQL array indices start at 1"))
-        negative = failure(code, literal("Array subscript is negative: "), shown)
+        zero = failure(inner, code, literal("SQL array indices start at 1"))
+        negative = failure(inner, code, literal("Array subscript is negative: "), shown)
         return Value(
             f"(CASE WHEN {held} IS NULL OR {at} IS NULL THEN NULL WHEN {at} = 0 THEN {zero} WHEN {at} < 0 THEN {negative}"
             f" WHEN {at} > len({held}) THEN {beyond} ELSE list_extract({held}, {at}) END)",
@@ -37,7 +39,7 @@ def subscript(value: Value, index: Value, node: exp.Expr, compiler: Expressions)
         )
     if value.type.is_("map") and coercion.can(index.type, value.type.inner(0)):
         key = coercion.coerced(index, value.type.inner(0)).sql
-        missing = failure("INVALID_FUNCTION_ARGUMENT", literal("Key not present in map: "), f"CAST({key} AS VARCHAR)")
+        missing = failure(value.type.inner(1), "INVALID_FUNCTION_ARGUMENT", literal("Key not present in map: "), f"CAST({key} AS VARCHAR)")
         return Value(
             f"(CASE WHEN {value.sql} IS NULL OR {key} IS NULL THEN NULL WHEN map_contains({value.sql}, {key})"
             f" THEN map_extract_value({value.sql}, {key}) ELSE {missing} END)",
