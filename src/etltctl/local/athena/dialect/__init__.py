@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import duckdb
 from sqlglot import exp
 
-from etltctl.local.athena.dialect import cast_rules, functions, literals, operators  # noqa: F401
+from etltctl.local.athena.dialect import cast_rules, functions, literals, moment_casts, operators  # noqa: F401
 from etltctl.local.athena.dialect.errors import QueryError, place
 from etltctl.local.athena.dialect.expressions import Expressions
 from etltctl.local.athena.dialect.parsing import AthenaSql, expression, parse
@@ -124,7 +124,7 @@ def register(engine: duckdb.DuckDBPyConnection, udfs: Sequence[Udf]) -> None:
     for udf in udfs:
         known = engine.execute("SELECT 1 FROM duckdb_functions() WHERE function_name = ?", [udf.name]).fetchone()
         if known is None:
-            handling = "special" if udf.nulls else "default"
-            engine.create_function(
-                udf.name, udf.function, list(udf.parameters), udf.returns, null_handling=handling  # type: ignore[arg-type]
+            # DuckDB's own handling of nulls would refuse a function that returns one.
+            engine.create_function(  # type: ignore[call-overload]
+                udf.name, udf.called(), list(udf.parameters), udf.returns, null_handling="special"
             )

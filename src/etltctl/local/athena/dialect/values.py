@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -66,3 +67,17 @@ class Udf:
         mark = hashlib.sha256(text.encode()).hexdigest()[:8]
         name = f"athena_{function.__name__.strip('_')}_{mark}"
         return cls(name, function, parameters, returns.duckdb, nulls)
+
+    def called(self) -> Callable[..., Any]:
+        """Return the function as DuckDB calls it: a null among the values makes the result null, unless it takes nulls."""
+
+        def calling(*values: Any) -> Any:
+            if not self.nulls and any(value is None for value in values):
+                return None
+            return self.function(*values)
+
+        # DuckDB counts the parameters of the signature.
+        names = (f"value{index}" for index in range(len(self.parameters)))
+        kind = inspect.Parameter.POSITIONAL_ONLY
+        calling.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in names])  # type: ignore[attr-defined]
+        return calling

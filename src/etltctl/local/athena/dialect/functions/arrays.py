@@ -222,10 +222,10 @@ def _element_at(call: Call) -> Value:
     if call.types[0].is_("map"):
         from etltctl.local.athena.dialect.functions.maps import value_at
 
-        return value_at(call.args[0], call.args[1], call)
+        return value_at(call.args[0], call.args[1], call.node, call.compiler)
     values, index = array_of(call, 0), call.to(1, BIGINT)
     kind = values.type.element
-    zero = failure(call, "'SQL array indices start at 1'", kind)
+    zero = failure("'SQL array indices start at 1'", kind)
     return Value(
         f"(CASE WHEN {index.sql} = 0 THEN {zero} ELSE list_extract({values.sql}, {index.sql}) END)", kind
     )
@@ -235,8 +235,8 @@ def _element_at(call: Call) -> Value:
 def _slice(call: Call) -> Value:
     call.expect(3)
     values, start, length = array_of(call, 0), call.to(1, BIGINT).sql, call.to(2, BIGINT).sql
-    zero = failure(call, "'SQL array indices start at 1'", values.type)
-    short = failure(call, "'length must be greater than or equal to 0'", values.type)
+    zero = failure("'SQL array indices start at 1'", values.type)
+    short = failure("'length must be greater than or equal to 0'", values.type)
     first = f"CASE WHEN {start} < 0 THEN len({values.sql}) + {start} + 1 ELSE {start} END"
     taken = once(first, lambda at: f"CASE WHEN {at} < 1 OR {length} = 0 THEN list_slice({values.sql}, 1, 0)"
                                    f" ELSE list_slice({values.sql}, {at}, {at} + {length} - 1) END")  # fmt: skip
@@ -248,9 +248,8 @@ def _slice(call: Call) -> Value:
 def _trim_array(call: Call) -> Value:
     call.expect(2)
     values, count = array_of(call, 0), call.to(1, BIGINT).sql
-    negative = failure(call, "'size must not be negative'", values.type)
+    negative = failure("'size must not be negative'", values.type)
     much = failure(
-        call,
         f"concat('size must not exceed array cardinality ', len({values.sql}), ': ', {count})",
         values.type,
     )
@@ -266,10 +265,8 @@ def _repeat(call: Call) -> Value:
     call.expect(2)
     value, count = call.args[0], call.to(1, BIGINT).sql
     kind = array(value.type)
-    many = failure(
-        call, f"'count argument of repeat function must be less than or equal to {MOST_REPEATED}'", kind
-    )
-    few = failure(call, "'count argument of repeat function must be greater than or equal to 0'", kind)
+    many = failure(f"'count argument of repeat function must be less than or equal to {MOST_REPEATED}'", kind)
+    few = failure("'count argument of repeat function must be greater than or equal to 0'", kind)
     typed = value.sql if not value.type.is_("unknown") else f"CAST(NULL AS {UNKNOWN.duckdb})"
     listed = over("list_transform", f"range({count})", lambda _: typed)
     guarded = f"CASE WHEN {count} > {MOST_REPEATED} THEN {many} WHEN {count} < 0 THEN {few} ELSE {listed} END"
@@ -281,7 +278,7 @@ def _ngrams(call: Call) -> Value:
     call.expect(2)
     values, size = array_of(call, 0), call.to(1, BIGINT).sql
     kind = array(values.type)
-    wrong = failure(call, "'N must be positive'", kind)
+    wrong = failure("'N must be positive'", kind)
     starts = f"range(1, greatest(len({values.sql}) - {size} + 1, 1) + 1)"
     parts = over("list_transform", starts, lambda at: f"list_slice({values.sql}, {at}, {at} + {size} - 1)")
     return Value(unless_null(f"CASE WHEN {size} <= 0 THEN {wrong} ELSE {parts} END", values.sql, size), kind)

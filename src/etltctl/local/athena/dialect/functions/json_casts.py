@@ -25,7 +25,7 @@ KEYS = ("boolean", "tinyint", "smallint", "integer", "bigint", "real", "double",
 BITS = {"tinyint": 8, "smallint": 16, "integer": 32, "bigint": 64}
 
 
-class _CastError(ValueError):
+class CastError(ValueError):
     """A value of JSON that is no value of the type. `code` is Trino's error."""
 
     def __init__(self, reason: str = "", code: str = "INVALID_CAST_ARGUMENT") -> None:
@@ -58,7 +58,7 @@ def from_json(kind: Type) -> Callable[[str], Any]:
     def cast(text: str) -> Any:
         try:
             return _value_of(read(text), kind)
-        except _CastError as error:
+        except CastError as error:
             raise QueryError(error.code, _told(text, kind, str(error))) from error
 
     return _named(cast, "from_json", kind)
@@ -148,19 +148,19 @@ def _value_of(value: Any, kind: Type) -> Any:
     match kind.name:
         case "array":
             if not isinstance(value, list):
-                raise _CastError(f"Expected a json array, but got {_start(value)}")
+                raise CastError(f"Expected a json array, but got {_start(value)}")
             return [_value_of(item, kind.element) for item in value]
         case "map":
             if not isinstance(value, dict):
-                raise _CastError(f"Expected a json object, but got {_start(value)}")
+                raise CastError(f"Expected a json object, but got {_start(value)}")
             keys = [_value_of(key, kind.inner(0)) for key in value]
             if len(set(keys)) < len(keys):
-                raise _CastError("Duplicate keys are not allowed")
+                raise CastError("Duplicate keys are not allowed")
             return {"key": keys, "value": [_value_of(item, kind.inner(1)) for item in value.values()]}
         case "row":
             return _row_of(value, kind)
     if isinstance(value, dict | list):
-        raise _CastError(f"Unexpected token when cast to {kind}: {_start(value)}")
+        raise CastError(f"Unexpected token when cast to {kind}: {_start(value)}")
     return SCALARS[kind.name](value, kind)
 
 
@@ -168,11 +168,11 @@ def _row_of(value: Any, kind: Type) -> dict[str, Any]:
     held = kind.field_names
     if isinstance(value, list):
         if len(value) != len(kind.inners):
-            raise _CastError("Expected json array with as many elements as the row has fields")
+            raise CastError("Expected json array with as many elements as the row has fields")
         pairs = zip(held, value, kind.inners, strict=True)
         return {name: _value_of(item, inner) for name, item, inner in pairs}
     if not isinstance(value, dict):
-        raise _CastError(f"Expected a json array or object, but got {_start(value)}")
+        raise CastError(f"Expected a json array or object, but got {_start(value)}")
     lowered = {str(key).lower(): item for key, item in value.items()}
     return {name: _value_of(lowered.get(name), inner) for name, inner in zip(held, kind.inners, strict=True)}
 
@@ -182,11 +182,11 @@ def _boolean(value: Any, kind: Type) -> bool:
         return value
     if isinstance(value, Number):
         if value.is_whole and not -(2**63) <= int(value) < 2**63:
-            raise _CastError(f"Cannot cast '{value}' to {kind}")
+            raise CastError(f"Cannot cast '{value}' to {kind}")
         return float(value) != 0
     words = {"t": True, "true": True, "1": True, "f": False, "false": False, "0": False}
     if str(value).lower() not in words:
-        raise _CastError(f"Cannot cast '{value}' to BOOLEAN")
+        raise CastError(f"Cannot cast '{value}' to BOOLEAN")
     return words[str(value).lower()]
 
 
@@ -203,9 +203,9 @@ def _integer(value: Any, kind: Type) -> int:
         else:
             number = _plain_integer(str(value))
     except (ValueError, OverflowError, InvalidOperation) as error:
-        raise _CastError(f"Cannot cast '{value}' to {kind.name.upper()}", code) from error
+        raise CastError(f"Cannot cast '{value}' to {kind.name.upper()}", code) from error
     if not -limit <= number < limit:
-        raise _CastError(f"Cannot cast '{value}' to {kind.name.upper()}", code)
+        raise CastError(f"Cannot cast '{value}' to {kind.name.upper()}", code)
     return number
 
 
@@ -225,7 +225,7 @@ def _double(value: Any, kind: Type) -> float:
             ]
         return float(str(value))
     except (ValueError, KeyError) as error:
-        raise _CastError(f"Cannot cast '{value}' to {kind.name.upper()}") from error
+        raise CastError(f"Cannot cast '{value}' to {kind.name.upper()}") from error
 
 
 def _decimal(value: Any, kind: Type) -> Decimal:
@@ -233,9 +233,9 @@ def _decimal(value: Any, kind: Type) -> Decimal:
         number = Decimal(int(value)) if isinstance(value, bool) else Decimal(str(value))
         rounded = number.quantize(Decimal(1).scaleb(-kind.scale), ROUND_HALF_UP)
     except (InvalidOperation, ValueError) as error:
-        raise _CastError("") from error
+        raise CastError("") from error
     if abs(rounded) >= Decimal(10) ** (kind.precision - kind.scale):
-        raise _CastError(
+        raise CastError(
             "Cannot cast input json to " + str(kind).upper().replace(" ", ""), "NUMERIC_VALUE_OUT_OF_RANGE"
         )
     return rounded
@@ -250,7 +250,7 @@ def _varchar(value: Any, kind: Type) -> str:
     else:
         text = str(value)
     if kind.parameters and len(text) > kind.number:
-        raise _CastError(f"Cannot cast '{json.dumps(text, ensure_ascii=False)}' to {kind}")
+        raise CastError(f"Cannot cast '{json.dumps(text, ensure_ascii=False)}' to {kind}")
     return text
 
 
@@ -281,7 +281,7 @@ def _told(text: str, kind: Type, reason: str) -> str:
 
 
 @casts("|".join((*KEYS, "date", "timestamp", "array", "map", "row")), "json")
-def _to_json(value: Value, to: Type, compiler: Expressions) -> Value:
+def _to_json(value: Value, _: Type, compiler: Expressions) -> Value:
     return _called(to_json(value.type), value, JSON, compiler)
 
 

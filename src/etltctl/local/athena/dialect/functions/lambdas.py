@@ -58,7 +58,7 @@ def condition(call: Call, index: int, *values: Value) -> str:
     return value.sql
 
 
-def failure(call: Call, message: str, kind: Type, code: str = "INVALID_FUNCTION_ARGUMENT") -> str:
+def failure(message: str, kind: Type, code: str = "INVALID_FUNCTION_ARGUMENT") -> str:
     """Return SQL that ends the query where it is computed; `message` is the SQL of the error's text."""
     return refusals.failure(kind, code, message)
 

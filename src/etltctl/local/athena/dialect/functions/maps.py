@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from etltctl.local.athena.dialect import coercion
+from sqlglot import exp
+
+from etltctl.local.athena.dialect import coercion, refusals
 from etltctl.local.athena.dialect.casts import cast
 from etltctl.local.athena.dialect.errors import invalid_argument, mismatch, unsupported
 from etltctl.local.athena.dialect.functions.lambdas import (
@@ -21,6 +23,9 @@ from etltctl.local.athena.dialect.functions.lambdas import (
 from etltctl.local.athena.dialect.registry import Call, function
 from etltctl.local.athena.dialect.trino_types import UNKNOWN, VARCHAR, Type, array, map_of, row
 from etltctl.local.athena.dialect.values import Value
+
+if TYPE_CHECKING:
+    from etltctl.local.athena.dialect.expressions import Expressions
 
 
 def entries_of(value: Any) -> list[tuple[Any, Any]]:
@@ -64,12 +69,12 @@ def refuse_key(kind: Type) -> None:
 def checked_map(call: Call, keys: str, values: str, kind: Type) -> str:
     """Return SQL of a map of two lists; a null key, a repeated key or another length ends the query."""
     refuse_key(kind.inner(0))
-    null = failure(call, "'map key cannot be null'", kind)
-    uneven = failure(call, "'Key and value arrays must be the same length'", kind)
+    null = failure("'map key cannot be null'", kind)
+    uneven = failure("'Key and value arrays must be the same length'", kind)
 
     def made(held: str) -> str:
         shown = cast(Value(f"list_extract({_repeated(held)}, 1)", kind.inner(0)), VARCHAR, call.compiler)
-        twice = failure(call, f"concat('Duplicate map keys (', {shown.sql}, ') are not allowed')", kind)
+        twice = failure(f"concat('Duplicate map keys (', {shown.sql}, ') are not allowed')", kind)
         return (
             f"CASE WHEN {held} IS NULL OR {values} IS NULL THEN NULL WHEN len({held}) <> len({values}) THEN {uneven}"
             f" WHEN len({held}) <> list_count({held}) THEN {null}"
@@ -83,20 +88,24 @@ def _repeated(keys: str) -> str:
     return f'list_filter({keys}, lambda "~k", "~n": list_position({keys}, "~k") <> "~n")'
 
 
-def value_at(value: Value, key: Value, call: Call, *, is_needed: bool = False) -> Value:
+def value_at(
+    value: Value, key: Value, node: exp.Expr | None, compiler: Expressions, *, is_needed: bool = False
+) -> Value:
     """Return the value of a key; null or, if it is needed, an error if the map lacks the key."""
     keys, kind = value.type.inners
-    if not coercion.can(key.type, keys):
-        raise call.unexpected() if not is_needed else mismatch(
-            f"Cannot apply operator: {value.type}[{key.type}]", call.node
-        )  # fmt: skip
-    refuse_key(keys)
-    wanted = coercion.coerced(key, keys)
+    common = coercion.common(keys, key.type)
+    if common is None:
+        raise mismatch(f"Cannot apply operator: {value.type}[{key.type}]", node)
+    refuse_key(common)
+    if common.duckdb != keys.duckdb:
+        value = coercion.coerced(value, map_of(common, kind))
+    wanted = coercion.coerced(key, common)
     found = f"map_extract_value({value.sql}, {wanted.sql})"
     if not is_needed:
         return Value(unless_null(found, value.sql, wanted.sql), kind)
-    shown = cast(wanted, VARCHAR, call.compiler)
-    missing = failure(call, f"concat('Key not present in map: ', {shown.sql})", kind)
+    missing = refusals.failure(
+        kind, "INVALID_FUNCTION_ARGUMENT", "'Key not present in map: '", cast(wanted, VARCHAR, compiler).sql
+    )
     there = f"map_contains({value.sql}, {wanted.sql})"
     guarded = f"CASE WHEN {there} THEN {found} ELSE {missing} END"
     return Value(unless_null(guarded, value.sql, wanted.sql), kind)
@@ -128,7 +137,7 @@ def _from_entries(call: Call) -> Value:
     pairs, keys, values = _pairs(call)
     first, second = pairs.type.element.field_names
     kind = map_of(keys, values)
-    null = failure(call, "'map entry cannot be null'", kind)
+    null = failure("'map entry cannot be null'", kind)
 
     def made(held: str) -> str:
         listed = [
@@ -136,7 +145,8 @@ def _from_entries(call: Call) -> Value:
             for field in (first, second)
         ]
         whole = f"len({held}) <> list_count({held})"
-        return f"CASE WHEN {held} IS NULL THEN NULL WHEN {whole} THEN {null} ELSE {checked_map(call, *listed, kind)} END"
+        made_map = checked_map(call, listed[0], listed[1], kind)
+        return f"CASE WHEN {held} IS NULL THEN NULL WHEN {whole} THEN {null} ELSE {made_map} END"
 
     return Value(once(pairs.sql, made), kind)
 

@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from etltctl.local.athena.dialect import coercion
 from etltctl.local.athena.dialect.errors import QueryError, mismatch
+from etltctl.local.athena.dialect.functions.maps import value_at
 from etltctl.local.athena.dialect.refusals import failure
 from etltctl.local.athena.dialect.trino_types import BIGINT, literal
 from etltctl.local.athena.dialect.values import Value
@@ -33,18 +34,13 @@ def subscript(value: Value, index: Value, node: exp.Expr, compiler: Expressions)
         zero = failure(inner, code, literal("SQL array indices start at 1"))
         negative = failure(inner, code, literal("Array subscript is negative: "), shown)
         return Value(
-            f"(CASE WHEN {held} IS NULL OR {at} IS NULL THEN NULL WHEN {at} = 0 THEN {zero} WHEN {at} < 0 THEN {negative}"
+            f"(CASE WHEN {held} IS NULL OR {at} IS NULL THEN NULL WHEN {at} = 0 THEN {zero}"
+            f" WHEN {at} < 0 THEN {negative}"
             f" WHEN {at} > len({held}) THEN {beyond} ELSE list_extract({held}, {at}) END)",
             value.type.element,
         )
-    if value.type.is_("map") and coercion.can(index.type, value.type.inner(0)):
-        key = coercion.coerced(index, value.type.inner(0)).sql
-        missing = failure(value.type.inner(1), "INVALID_FUNCTION_ARGUMENT", literal("Key not present in map: "), f"CAST({key} AS VARCHAR)")
-        return Value(
-            f"(CASE WHEN {value.sql} IS NULL OR {key} IS NULL THEN NULL WHEN map_contains({value.sql}, {key})"
-            f" THEN map_extract_value({value.sql}, {key}) ELSE {missing} END)",
-            value.type.inner(1),
-        )
+    if value.type.is_("map"):
+        return value_at(value, index, node, compiler, is_needed=True)
     if value.type.is_("row") and isinstance(index.constant, int):
         if not 1 <= index.constant <= len(value.type.inners):
             raise QueryError("INVALID_FUNCTION_ARGUMENT", f"Invalid subscript index: {index.constant}")

@@ -9,7 +9,10 @@ from etltctl.local.athena.dialect.trino_types import BIGINT, VARCHAR, Type, arra
 from etltctl.local.athena.dialect.values import Value
 
 # Java's Character.isWhitespace, which leaves out the spaces that do not break a line.
-BLANKS = "\t\n\v\f\r\x1c\x1d\x1e\x1f \u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2008\u2009\u200a\u2028\u2029\u205f\u3000"
+BLANKS = (
+    "\t\n\v\f\r\x1c\x1d\x1e\x1f \u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006"
+    "\u2008\u2009\u200a\u2028\u2029\u205f\u3000"
+)
 
 simple("length(varchar) -> bigint", "length({0})::BIGINT")
 simple("length(varbinary) -> bigint", "octet_length({0})::BIGINT")
