@@ -6,6 +6,7 @@ translate what stands in it, `functions` holds a file for each family of functio
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -120,11 +121,23 @@ def _called(sql: str, queries: Queries) -> Sequence[Udf]:
 
 
 def register(engine: duckdb.DuckDBPyConnection, udfs: Sequence[Udf]) -> None:
-    """Make Python functions callable in a connection; one that it has already is left as it is."""
+    """Make Python functions callable in a connection; one that it has already is left as it is.
+
+    DuckDB takes a NaN of Python for a null. So doubles leave Python as texts, and a macro of the function's name
+    reads them.
+    """
     for udf in udfs:
         known = engine.execute("SELECT 1 FROM duckdb_functions() WHERE function_name = ?", [udf.name]).fetchone()
-        if known is None:
-            # DuckDB's own handling of nulls would refuse a function that returns one.
-            engine.create_function(  # type: ignore[call-overload]
-                udf.name, udf.called(), list(udf.parameters), udf.returns, null_handling="special"
+        if known is not None:
+            continue
+        carried = re.sub(r"\b(DOUBLE|FLOAT)\b", "VARCHAR", udf.returns)
+        name = udf.name if carried == udf.returns else f"{udf.name}_as_text"
+        # DuckDB's own handling of nulls would refuse a function that returns one.
+        engine.create_function(  # type: ignore[call-overload]
+            name, udf.called(), list(udf.parameters), carried, null_handling="special"
+        )
+        if carried != udf.returns:
+            arguments = ", ".join(f"value{index}" for index in range(len(udf.parameters)))
+            engine.execute(
+                f"CREATE TEMP MACRO {udf.name}({arguments}) AS CAST({name}({arguments}) AS {udf.returns})"
             )

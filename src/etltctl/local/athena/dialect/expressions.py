@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from etltctl.local.athena.dialect.errors import mismatch, not_registered, syntax, unsupported
+from etltctl.local.athena.dialect.errors import QueryError, mismatch, not_registered, place, syntax, unsupported
 from etltctl.local.athena.dialect.known_functions import KNOWN
-from etltctl.local.athena.dialect.registry import FUNCTIONS, Call, Lambda, Modifiers
+from etltctl.local.athena.dialect.registry import AGGREGATES, FUNCTIONS, Call, Lambda, Modifiers
 from etltctl.local.athena.dialect.scopes import Scope
 from etltctl.local.athena.dialect.trino_types import Type, quoted
 from etltctl.local.athena.dialect.values import Udf, Value
@@ -73,6 +73,7 @@ class Expressions:
             if name in KNOWN:
                 raise unsupported(f"the function {name}")
             raise not_registered(name, node)
+        _refuse_modifiers(name, self.modifiers, node)
         inner = replace(self, modifiers=Modifiers())
         return handler(Call(name, nodes, inner, self.modifiers, node))
 
@@ -91,6 +92,21 @@ class Expressions:
             variables[parameter.name.lower()] = Value(name, kind)
         body = replace(self, variables=variables, modifiers=Modifiers()).value(node.this)
         return Lambda(f"lambda {', '.join(names)}: {body.sql}", body.type)
+
+
+def _refuse_modifiers(name: str, told: Modifiers, node: exp.Expr | None) -> None:
+    """Refuse what only aggregates take around another function, and what Trino's windows do not take."""
+    if name not in AGGREGATES:
+        if told.over:
+            raise QueryError("FUNCTION_NOT_WINDOW", f"{place(node)}: Not a window function: {name}")
+        if told.distinct or told.filter or told.order or told.nulls:
+            word = "DISTINCT" if told.distinct else "Filter" if told.filter else "ORDER BY"
+            raise QueryError(
+                "FUNCTION_NOT_AGGREGATE", f"{place(node)}: {word} is only valid for aggregation functions"
+            )
+    if told.over and (told.distinct or told.order):
+        word = "DISTINCT in window function parameters" if told.distinct else "Window function with ORDER BY"
+        raise QueryError("NOT_SUPPORTED", f"{place(node)}: {word} not yet supported")
 
 
 @operator(exp.Anonymous)
@@ -134,9 +150,7 @@ def _nulls(compiler: Expressions, node: exp.Expr) -> Value:
 
 @operator(exp.WithinGroup)
 def _within_group(compiler: Expressions, node: exp.Expr) -> Value:
-    inner = replace(compiler, modifiers=Modifiers())
-    order = compiler.queries.order_keys(node.expression, inner)
-    return compiler.with_modifiers(order=order).value(node.this)
+    raise syntax("mismatched input 'WITHIN'", node)  # LISTAGG, which has it, is read as a node of its own
 
 
 @operator(exp.Window)

@@ -56,7 +56,7 @@ class AthenaSql(Trino):
         FUNCTIONS: ClassVar[dict[str, Any]] = {}
         FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
             name: TrinoParser.FUNCTION_PARSERS[name] for name in SPECIAL_FORMS
-        }
+        } | {"JSON_VALUE": lambda parser: parser._parse_json_value(json_path=False)}
         TYPE_LITERAL_PARSERS: ClassVar[dict[Any, Any]] = dict.fromkeys(exp.DType, _literal)
         COLUMN_OPERATORS: ClassVar[dict[Any, Any]] = {
             token: parser

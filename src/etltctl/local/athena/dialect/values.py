@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -74,10 +75,24 @@ class Udf:
         def calling(*values: Any) -> Any:
             if not self.nulls and any(value is None for value in values):
                 return None
-            return self.function(*values)
+            answer = self.function(*values)
+            return _with_texts(answer) if has_doubles else answer
 
+        has_doubles = re.search(r"\b(DOUBLE|FLOAT)\b", self.returns) is not None
         # DuckDB counts the parameters of the signature.
         names = (f"value{index}" for index in range(len(self.parameters)))
         kind = inspect.Parameter.POSITIONAL_ONLY
         calling.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in names])  # type: ignore[attr-defined]
         return calling
+
+
+def _with_texts(value: Any) -> Any:
+    """Return a value with its doubles as texts, which keep a NaN on their way into DuckDB."""
+    match value:
+        case float():
+            return repr(value)
+        case list() | tuple():
+            return [_with_texts(item) for item in value]
+        case dict():
+            return {_with_texts(key): _with_texts(item) for key, item in value.items()}
+    return value

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from etltctl.local.athena.dialect.errors import invalid_argument
+from sqlglot import exp
+
+from etltctl.local.athena.dialect.errors import QueryError, invalid_argument, place
 from etltctl.local.athena.dialect.functions.json_text import Missing, Number, at_path, read, steps, write
+from etltctl.local.athena.dialect.moments import LITERALS
 from etltctl.local.athena.dialect.registry import simple
+from etltctl.local.athena.dialect.trino_types import JSON, literal
+from etltctl.local.athena.dialect.values import Value
 
 
 def json_parse(text: str) -> str:
@@ -118,3 +123,17 @@ for _kind in ("varchar", "json"):
     simple(f"is_json_scalar({_kind}) -> boolean", is_json_scalar)
 simple("json_parse(varchar) -> json", json_parse)
 simple("json_format(json) -> varchar", "{0}")
+
+
+def json_literal(written: str, node: exp.Expr) -> Value:
+    """Return the value of `json '…'`."""
+    try:
+        text = write(read(written))
+    except ValueError as error:
+        raise QueryError(
+            "INVALID_LITERAL", f"{place(node)}: '{written}' is not a valid JSON literal"
+        ) from error
+    return Value(literal(text), JSON)
+
+
+LITERALS["JSON"] = json_literal
