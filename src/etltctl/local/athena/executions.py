@@ -203,8 +203,15 @@ class AthenaService:
             file.writelines(json.dumps(row) + "\n" for row in rows)
         if not record.output:
             return
-        bucket, _, key = record.output.removeprefix("s3://").partition("/")
+        if answer.manifest is not None:
+            record.manifest = f"{record.output.removesuffix('.csv')}-manifest.csv"
+            self._put(record.manifest, "".join(f"{url}\n" for url in answer.manifest))
         text = "".join(",".join(map(_csv_cell, row)) + "\n" for row in rows)
+        self._put(record.output, text)
+
+    def _put(self, url: str, text: str) -> None:
+        """Write a CSV file."""
+        bucket, _, key = url.removeprefix("s3://").partition("/")
         self._directory.put_object(bucket, key, text.encode(), content_type="text/csv")
 
     def _output_location(self, body: Mapping[str, Any], workgroup: str) -> str:
