@@ -41,6 +41,7 @@ class Answer:
     rows: list[list[str | None]]
     scanned: int = 0
     statement: str = "DML"
+    manifest: tuple[str, ...] | None = None  # the URLs of the files that an UNLOAD wrote
 
 
 def run(
@@ -62,7 +63,9 @@ def run(
         return _describe(query, database, lake)
     with answered(query, parameters, database, engine, lake, on_plan) as (done, translation, scanned):
         kinds = [kind for _, kind in translation.columns]
-        rows = [[rendered(value, kind) for value, kind in zip(row, kinds, strict=True)] for row in done.fetchall()]
+        rows = [
+            [rendered(value, kind) for value, kind in zip(row, kinds, strict=True)] for row in done.fetchall()
+        ]
     return Answer([_column(name, kind) for name, kind in translation.columns], rows, scanned)
 
 
@@ -76,7 +79,7 @@ def answered(
     on_plan: Callable[[int], None] | None = None,
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Translation, int]]:
     """The executed query, its result still to be fetched inside, and the bytes of the files behind it."""
-    if not isinstance(query, exp.Query):
+    if not isinstance(query, exp.Query | exp.Values):
         raise QueryError("NOT_SUPPORTED", f"the embedded Athena does not model {query.key.upper()}")
     query = views.expanded(_with_parameters(query, parameters), database, lake.catalog)
     tables = [_as_seen(name, lake) for name in tables_of(query, database)]
