@@ -19,6 +19,8 @@ def in_athenas_words(error: duckdb.Error) -> QueryError:
         return QueryError(found[1], found[2].strip())
     line = text.splitlines()[0]
     words = line.partition(": ")[2] or line
+    if isinstance(error, duckdb.OutOfMemoryException) or "MemoryError" in line or "bad_alloc" in line:
+        return QueryError("EXCEEDED_MEMORY_LIMIT", "Query exceeded the memory limit of the embedded Athena")
     if "ivision by zero" in line:
         return QueryError("DIVISION_BY_ZERO", "Division by zero")
     if "Overflow in" in line or isinstance(error, duckdb.OutOfRangeException):
@@ -27,7 +29,8 @@ def in_athenas_words(error: duckdb.Error) -> QueryError:
         return QueryError("NUMERIC_VALUE_OUT_OF_RANGE", "bigint addition overflow")
     if found := re.search(r'column "([^"]+)" must appear in the GROUP BY clause', line):
         return QueryError(
-            "EXPRESSION_NOT_AGGREGATE", "line 1:1: an expression must be an aggregate expression or appear in GROUP BY clause"
+            "EXPRESSION_NOT_AGGREGATE",
+            "line 1:1: an expression must be an aggregate expression or appear in GROUP BY clause",
         )
     if "More than one row returned by a subquery" in line:
         return QueryError("SUBQUERY_MULTIPLE_ROWS", "Scalar sub-query has returned multiple rows")

@@ -85,7 +85,9 @@ def tables_of(query: exp.Expr, default_database: str) -> list[TableName]:
     return list(names.values())
 
 
-def translate(query: exp.Expr, default_database: str, tables: Tables, *, is_narrowed: bool = False) -> Translation:
+def translate(
+    query: exp.Expr, default_database: str, tables: Tables, *, is_narrowed: bool = False
+) -> Translation:
     """Translate a query.
 
     Args:
@@ -127,7 +129,9 @@ def register(engine: duckdb.DuckDBPyConnection, udfs: Sequence[Udf]) -> None:
     reads them.
     """
     for udf in udfs:
-        known = engine.execute("SELECT 1 FROM duckdb_functions() WHERE function_name = ?", [udf.name]).fetchone()
+        known = engine.execute(
+            "SELECT 1 FROM duckdb_functions() WHERE function_name = ?", [udf.name]
+        ).fetchone()
         if known is not None:
             continue
         carried = re.sub(r"\b(DOUBLE|FLOAT)\b", "VARCHAR", udf.returns)

@@ -55,7 +55,9 @@ def _numbers(sign: str, left: Value, right: Value, compiler: Expressions) -> Val
         return _decimals(sign, left, right, compiler)
     one, other = coercion.coerced(left, kind).sql, coercion.coerced(right, kind).sql
     if kind.is_floating:
-        return Value(f"CAST({one} {sign} {other} AS {kind.duckdb})", kind)  # IEEE 754 in both: x / 0 is infinite
+        return Value(
+            f"CAST({one} {sign} {other} AS {kind.duckdb})", kind
+        )  # IEEE 754 in both: x / 0 is infinite
     if sign == "/":
         return Value(f"CAST({one} // {other} AS {kind.duckdb})", kind)
     if sign == "%":
@@ -81,5 +83,3 @@ def _decimals(sign: str, left: Value, right: Value, compiler: Expressions) -> Va
     if sign == "/":
         return divide_decimals(one, other, compiler)
     return remainder_decimals(one, other, compiler)
-
-

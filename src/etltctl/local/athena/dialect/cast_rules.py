@@ -101,11 +101,14 @@ def _exact_to_decimal(value: Value, to: Type, compiler: Expressions) -> Value:
         return Value(f"CAST({value.sql} AS {to.duckdb})", to)
     words = f"Cannot cast {str(kind).upper()} to {str(to).upper()}: "
     limit = 10 ** (to.precision - to.scale)
-    wide = f"CAST({value.sql} AS DECIMAL(38, {min(to.scale, 38 - (kind.precision - kind.scale)) if kind.scale > to.scale else kind.scale}))"
+    room = 38 - (kind.precision - kind.scale)
+    scale = min(to.scale, room) if kind.scale > to.scale else kind.scale
+    wide = f"CAST({value.sql} AS DECIMAL(38, {scale}))"
     fits = f"abs({wide}) < {limit}" if to.precision - to.scale < 38 else "true"
     refusal = failure(to, "INVALID_CAST_ARGUMENT", literal(words), f"CAST({value.sql} AS VARCHAR)")
     return Value(
-        f"(CASE WHEN {value.sql} IS NULL THEN NULL WHEN {fits} THEN CAST({wide} AS {to.duckdb}) ELSE {refusal} END)", to
+        f"(CASE WHEN {value.sql} IS NULL THEN NULL WHEN {fits} THEN CAST({wide} AS {to.duckdb}) ELSE {refusal} END)",
+        to,
     )
 
 
@@ -118,12 +121,18 @@ def _floating_to_decimal(value: Value, to: Type, compiler: Expressions) -> Value
 
 def _double_decimal(value: float, precision: int, scale: int) -> Decimal:
     if value != value or value in (float("inf"), float("-inf")):
-        raise QueryError("INVALID_CAST_ARGUMENT", f"Cannot cast DOUBLE '{value}' to DECIMAL({precision}, {scale})")
+        raise QueryError(
+            "INVALID_CAST_ARGUMENT", f"Cannot cast DOUBLE '{value}' to DECIMAL({precision}, {scale})"
+        )
     return _quantized(Decimal(value), precision, scale, f"DOUBLE '{value}'")
 
 
 def _quantized(value: Decimal, precision: int, scale: int, what: str) -> Decimal:
-    rounded = value.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, EXACT) if abs(value) < Decimal(10) ** 39 else value
+    rounded = (
+        value.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, EXACT)
+        if abs(value) < Decimal(10) ** 39
+        else value
+    )
     if abs(rounded) >= Decimal(10) ** (precision - scale):
         raise QueryError("INVALID_CAST_ARGUMENT", f"Cannot cast {what} to DECIMAL({precision}, {scale})")
     return rounded
@@ -140,17 +149,22 @@ def _read_decimal(written: str, precision: int, scale: int) -> Decimal:
     what = f"VARCHAR '{written}'"
     if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", written):
         raise QueryError(
-            "INVALID_CAST_ARGUMENT", f"Cannot cast {what} to DECIMAL({precision}, {scale}). Value is not a number."
+            "INVALID_CAST_ARGUMENT",
+            f"Cannot cast {what} to DECIMAL({precision}, {scale}). Value is not a number.",
         )
     try:
         return _quantized(Decimal(written), precision, scale, what)
     except InvalidOperation as error:
-        raise QueryError("INVALID_CAST_ARGUMENT", f"Cannot cast {what} to DECIMAL({precision}, {scale})") from error
+        raise QueryError(
+            "INVALID_CAST_ARGUMENT", f"Cannot cast {what} to DECIMAL({precision}, {scale})"
+        ) from error
 
 
 @casts("varchar|char", *WHOLE.split("|"))
 def _text_to_whole(value: Value, to: Type, compiler: Expressions) -> Value:
-    refusal = failure(to, "INVALID_CAST_ARGUMENT", literal("Cannot cast '"), value.sql, literal(f"' to {NAMES[to.name]}"))
+    refusal = failure(
+        to, "INVALID_CAST_ARGUMENT", literal("Cannot cast '"), value.sql, literal(f"' to {NAMES[to.name]}")
+    )
     read = f"TRY_CAST({value.sql} AS {to.duckdb})"
     good = f"regexp_full_match({value.sql}, '[+-]?[0-9]+') AND {read} IS NOT NULL"
     return Value(f"(CASE WHEN {value.sql} IS NULL THEN NULL WHEN {good} THEN {read} ELSE {refusal} END)", to)
@@ -159,7 +173,9 @@ def _text_to_whole(value: Value, to: Type, compiler: Expressions) -> Value:
 @casts("varchar|char", "double", "real")
 def _text_to_floating(value: Value, to: Type, compiler: Expressions) -> Value:
     name = to.name.upper()
-    refusal = failure(to, "INVALID_CAST_ARGUMENT", literal("Cannot cast '"), value.sql, literal(f"' to {name}"))
+    refusal = failure(
+        to, "INVALID_CAST_ARGUMENT", literal("Cannot cast '"), value.sql, literal(f"' to {name}")
+    )
     trimmed = f"trim({value.sql}, ' \t\n\r')"
     read = f"CAST(CAST(regexp_replace({trimmed}, '[fFdD]$', '') AS DOUBLE) AS {to.duckdb})"
     good = f"regexp_full_match({trimmed}, {literal(NUMBER)})"
@@ -168,7 +184,9 @@ def _text_to_floating(value: Value, to: Type, compiler: Expressions) -> Value:
 
 @casts("varchar|char", "boolean")
 def _text_to_boolean(value: Value, to: Type, compiler: Expressions) -> Value:
-    refusal = failure(to, "INVALID_CAST_ARGUMENT", literal("Cannot cast '"), value.sql, literal("' to BOOLEAN"))
+    refusal = failure(
+        to, "INVALID_CAST_ARGUMENT", literal("Cannot cast '"), value.sql, literal("' to BOOLEAN")
+    )
     low = f"lower({value.sql})"
     return Value(
         f"(CASE WHEN {value.sql} IS NULL THEN NULL WHEN {low} IN ('t', 'true', '1') THEN true"
@@ -214,7 +232,8 @@ def fitted(sql: str, to: Type) -> Value:
     refusal = failure(to, "INVALID_CAST_ARGUMENT", literal("Value "), sql, words)
     padded = f"rpad({sql}, {to.number}, ' ')" if to.is_("char") else sql
     return Value(
-        f"(CASE WHEN {sql} IS NULL THEN NULL WHEN length({sql}) <= {to.number} THEN {padded} ELSE {refusal} END)", to
+        f"(CASE WHEN {sql} IS NULL THEN NULL WHEN length({sql}) <= {to.number} THEN {padded} ELSE {refusal} END)",
+        to,
     )
 
 
@@ -238,6 +257,7 @@ def _text_to_uuid(value: Value, to: Type, compiler: Expressions) -> Value:
     refusal = failure(to, "INVALID_CAST_ARGUMENT", literal("Cannot cast value to UUID: "), value.sql)
     pattern = literal("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
     good = f"regexp_full_match({value.sql}, {pattern})"
-    return Value(f"(CASE WHEN {value.sql} IS NULL THEN NULL WHEN {good} THEN lower({value.sql}) ELSE {refusal} END)", to)
-
-
+    return Value(
+        f"(CASE WHEN {value.sql} IS NULL THEN NULL WHEN {good} THEN lower({value.sql}) ELSE {refusal} END)",
+        to,
+    )

@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from etltctl.local.athena.dialect import coercion
 from etltctl.local.athena.dialect.errors import QueryError, mismatch, place, unsupported
+from etltctl.local.athena.dialect.parsing import FOREIGN_TYPE
 from etltctl.local.athena.dialect.trino_types import (
     PLAIN,
     Type,
@@ -98,9 +99,10 @@ def _nested(value: Value, to: Type, compiler: Expressions, node: exp.Expr | None
     if len(kind.inners) != len(to.inners):
         raise mismatch(f"Cannot cast {kind} to {to}", node)
     parts = []
-    for held, inner, name, target in zip(kind.field_names, kind.inners, to.field_names, to.inners, strict=True):
-        item = _cast(Value(f"struct_extract({value.sql}, '{held}')", inner), target, compiler, node)
-        parts.append(f'"{name}" := {coercion.coerced(item, target).sql}')
+    for index, (held, name) in enumerate(zip(kind.field_names, to.field_names, strict=True)):
+        field = Value(f"struct_extract({value.sql}, '{held}')", kind.inner(index))
+        cast_field = _cast(field, to.inner(index), compiler, node)
+        parts.append(f'"{name}" := {coercion.coerced(cast_field, to.inner(index)).sql}')
     packed = f"struct_pack({', '.join(parts)})"
     return Value(f"(CASE WHEN {value.sql} IS NULL THEN NULL ELSE {packed} END)", to)
 
@@ -113,6 +115,8 @@ def of_node(node: exp.Expr) -> Type:
     """
     if not isinstance(node, exp.DataType):
         raise mismatch(f"Unknown type: {node.sql()}", node)
+    if (word := node.meta.get(FOREIGN_TYPE)) is not None:
+        raise mismatch(f"Unknown type: {word}", node)
     name = NAMES.get(node.this.name, node.this.name.lower())
     inner = list(node.expressions)
     if name in ("array", "map"):
@@ -122,12 +126,21 @@ def of_node(node: exp.Expr) -> Type:
         return array(kinds[0]) if name == "array" else map_of(kinds[0], kinds[1])
     if name == "row":
         return row(tuple(_field(item) for item in inner))
-    numbers = [int(item.this.name) for item in inner if isinstance(item, exp.DataTypeParam) and item.this.name.isdigit()]
+    numbers = [
+        int(item.this.name)
+        for item in inner
+        if isinstance(item, exp.DataTypeParam) and item.this.name.isdigit()
+    ]
+    return _sized(name, numbers, node)
+
+
+def _sized(name: str, numbers: list[int], node: exp.Expr) -> Type:
     if name == "decimal":
-        precision, scale = (numbers + [38, 0])[:2] if not numbers else (numbers + [0])[:2]
+        precision, scale = [*numbers, 0][:2] if numbers else (38, 0)
         if not 1 <= precision <= 38 or scale > precision:
             raise QueryError(
-                "INVALID_FUNCTION_ARGUMENT", f"{place(node)}: DECIMAL precision must be in range [1, 38]: {precision}"
+                "INVALID_FUNCTION_ARGUMENT",
+                f"{place(node)}: DECIMAL precision must be in range [1, 38]: {precision}",
             )
         return decimal(precision, scale)
     if name in ("timestamp", "timestamp with time zone", "time"):
@@ -150,5 +163,3 @@ def _field(item: exp.Expr) -> tuple[str | None, Type]:
     if isinstance(item, exp.ColumnDef):
         return item.name, of_node(item.args["kind"])
     return None, of_node(item)
-
-

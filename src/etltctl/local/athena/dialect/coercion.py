@@ -76,7 +76,7 @@ def coerced(value: Value, to: Type) -> Value:
 
 def zoned_of(instant: str, zone: str, precision: int = 3, static: str | None = None) -> Value:
     """Return a timestamp with time zone of the SQL of its instant and of its zone; `static` names a known zone."""
-    null = f"CASE WHEN {instant} IS NULL THEN NULL ELSE struct_pack(\"at\" := {instant}, \"zone\" := {zone}) END"
+    null = f'CASE WHEN {instant} IS NULL THEN NULL ELSE struct_pack("at" := {instant}, "zone" := {zone}) END'
     return Value(f"({null})", zoned(precision, static), parts=(instant, zone))
 
 

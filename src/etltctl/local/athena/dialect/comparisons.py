@@ -69,7 +69,7 @@ def _floating(sign: str, one: Value, other: Value) -> str:
         guards = lefts
     else:
         guards = rights
-    if sign == "<=" and lefts and not rights or sign == ">=" and rights and not lefts:
+    if (sign == "<=" and lefts and not rights) or (sign == ">=" and rights and not lefts):
         guards = []
     return f"({' AND '.join([plain, *(f'NOT {guard}' for guard in guards)])})"
 
@@ -103,23 +103,30 @@ def _nested(sign: str, one: Value, other: Value) -> Value:
     if _has(one.type, "timestamp with time zone", "row", "double", "real", "map") and not one.type.is_("map"):
         raise unsupported(f"a comparison of {one.type}")
     if one.type.is_("map"):
-        if sign not in ("=", "<>") or _has(one.type.inner(1), "timestamp with time zone", "row", "double", "real"):
+        if sign not in ("=", "<>") or _has(
+            one.type.inner(1), "timestamp with time zone", "row", "double", "real"
+        ):
             raise unsupported(f"a comparison of {one.type}")
         ordered = [f"list_sort(map_entries({value.sql}))" for value in (one, other)]
         return Value(f"({ordered[0]} {sign} {ordered[1]})", BOOLEAN)
     if sign in ("=", "<>"):
         # A null element makes the comparison unknown, unless the lengths or other elements already differ.
-        unknown = f"(list_contains(list_transform({one.sql}, lambda e: e IS NULL), true)" \
+        unknown = (
+            f"(list_contains(list_transform({one.sql}, lambda e: e IS NULL), true)"
             f" OR list_contains(list_transform({other.sql}, lambda e: e IS NULL), true))"
-        differs = f"len({one.sql}) <> len({other.sql}) OR list_contains(list_transform(list_zip({one.sql}, {other.sql})," \
+        )
+        differs = (
+            f"len({one.sql}) <> len({other.sql}) OR list_contains(list_transform(list_zip({one.sql}, {other.sql}),"
             " lambda e: coalesce(e[1] <> e[2], false)), true)"
+        )
         is_, not_ = ("true", "false") if sign == "=" else ("false", "true")
         null = f"{one.sql} IS NULL OR {other.sql} IS NULL"
-        return Value(f"(CASE WHEN {null} THEN NULL WHEN {differs} THEN {not_} WHEN {unknown} THEN NULL ELSE {is_} END)", BOOLEAN)
+        return Value(
+            f"(CASE WHEN {null} THEN NULL WHEN {differs} THEN {not_} WHEN {unknown} THEN NULL ELSE {is_} END)",
+            BOOLEAN,
+        )
     return Value(f"({one.sql} {sign} {other.sql})", BOOLEAN)
 
 
 def _has(kind: Type, *names: str) -> bool:
     return kind.is_(*names) or any(_has(inner, *names) for inner in kind.inners)
-
-

@@ -68,11 +68,14 @@ def _native(left: Value, right: Value, shift: int, kind: Type) -> str:
     top = f"(CAST({_unscaled(left)} AS HUGEINT) * {10**shift}::HUGEINT)"
     bottom = f"CAST({_unscaled(right)} AS HUGEINT)"
     # Half up: away from zero if twice the remainder is at least the divisor.
-    half = f"(CASE WHEN 2 * abs({top} % {bottom}) >= abs({bottom}) THEN sign({top}) * sign({bottom}) ELSE 0 END)"
+    half = (
+        f"(CASE WHEN 2 * abs({top} % {bottom}) >= abs({bottom}) THEN sign({top}) * sign({bottom}) ELSE 0 END)"
+    )
     whole = f"({top} // {bottom} + {half})"
     if not kind.scale:
         return f"CAST({whole} AS {kind.duckdb})"
-    return f"CAST(CAST({whole} AS DECIMAL(38, 0)) * CAST(1e-{kind.scale} AS DECIMAL({kind.scale + 1}, {kind.scale})) AS {kind.duckdb})"
+    unit = f"CAST(1e-{kind.scale} AS DECIMAL({kind.scale + 1}, {kind.scale}))"
+    return f"CAST(CAST({whole} AS DECIMAL(38, 0)) * {unit} AS {kind.duckdb})"
 
 
 def _unscaled(value: Value) -> str:

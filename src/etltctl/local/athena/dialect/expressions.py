@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from etltctl.local.athena.dialect.errors import QueryError, mismatch, not_registered, place, syntax, unsupported
+from etltctl.local.athena.dialect.errors import (
+    QueryError,
+    mismatch,
+    not_registered,
+    place,
+    syntax,
+    unsupported,
+)
 from etltctl.local.athena.dialect.known_functions import KNOWN
 from etltctl.local.athena.dialect.registry import AGGREGATES, FUNCTIONS, Call, Lambda, Modifiers
 from etltctl.local.athena.dialect.scopes import Scope
@@ -84,7 +91,7 @@ class Expressions:
     def lambda_(self, node: exp.Lambda, types: Sequence[Type]) -> Lambda:
         """Translate a lambda whose parameters have these types."""
         variables = dict(self.variables)
-        names = []
+        names: list[str] = []
         for parameter, kind in zip(node.expressions, types, strict=True):
             # The depth makes the name unique: DuckDB would take an equal name for the outer lambda's parameter.
             name = quoted(f"{parameter.name.lower()}_{len(self.variables)}_{len(names)}")
@@ -119,9 +126,7 @@ def _anonymous(compiler: Expressions, node: exp.Expr) -> Value:
     return _with_inner_modifiers(compiler, str(node.name), nodes, node)
 
 
-def _with_inner_modifiers(
-    compiler: Expressions, name: str, nodes: list[exp.Expr], node: exp.Expr
-) -> Value:
+def _with_inner_modifiers(compiler: Expressions, name: str, nodes: list[exp.Expr], node: exp.Expr) -> Value:
     """Take DISTINCT and ORDER BY out of the arguments: sqlglot wraps them around one."""
     inner = replace(compiler, modifiers=Modifiers())
     if nodes and isinstance(nodes[-1], exp.Order):
@@ -173,7 +178,7 @@ def _variable(compiler: Expressions, node: exp.Expr) -> Value:
 def _column(compiler: Expressions, node: exp.Expr) -> Value:
     if isinstance(node.this, exp.Star):
         raise syntax("mismatched input '*'", node)
-    return _column_path(compiler, [part.name for part in node.parts], node)
+    return _column_path(compiler, [part.name for part in getattr(node, "parts", ())], node)
 
 
 def _column_path(compiler: Expressions, parts: list[str], node: exp.Expr) -> Value:

@@ -90,7 +90,9 @@ def _hexadecimal(compiler: Expressions, node: exp.Expr) -> Value:
 def _unicode(compiler: Expressions, node: exp.Expr) -> Value:
     escape = node.args.get("escape")
     mark = escape.name if isinstance(escape, exp.Expr) else "\\"
-    pattern = re.compile(re.escape(mark) + r"(?:\+([0-9a-fA-F]{6})|([0-9a-fA-F]{4})|(" + re.escape(mark) + "))")
+    pattern = re.compile(
+        re.escape(mark) + r"(?:\+([0-9a-fA-F]{6})|([0-9a-fA-F]{4})|(" + re.escape(mark) + "))"
+    )
 
     def shown(found: re.Match[str]) -> str:
         return mark if found[3] else chr(int(found[1] or found[2], 16))
@@ -148,10 +150,16 @@ def row_of(values: list[Value]) -> Value:
     """Return ROW of the values."""
     kind = row(tuple((None, value.type) for value in values))
     parts = ", ".join(
-        f"{name} := {coercion.coerced(value, value.type).sql if not value.type.is_('unknown') else 'CAST(NULL AS VARCHAR)'}"
+        f"{name} := {'CAST(NULL AS VARCHAR)' if value.type.is_('unknown') else value.sql}"
         for name, value in zip(kind.field_names, values, strict=True)
     )
     return Value(f"struct_pack({parts})", kind)
+
+
+@operator(exp.Concat)
+def _two_literals(compiler: Expressions, node: exp.Expr) -> Value:
+    """Refuse two literals next to each other, which sqlglot joins as MySQL does."""
+    raise syntax("mismatched input. Expecting: ',', <EOF>", node)
 
 
 @operator(exp.Bracket)
@@ -161,5 +169,3 @@ def _subscript(compiler: Expressions, node: exp.Expr) -> Value:
     if len(node.expressions) != 1 or isinstance(node.expressions[0], exp.Slice):
         raise syntax("mismatched input ':'", node)
     return subscript(compiler.value(node.this), compiler.value(node.expressions[0]), node, compiler)
-
-

@@ -11,7 +11,8 @@ OFFSET = re.compile(r"([+-])(\d{1,2})(?::?(\d{2}))?")
 DATE = re.compile(r"\s*([+-]?\d{1,9})-(\d{1,2})-(\d{1,2})\s*")
 TIME = re.compile(r"(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,12}))?)?")
 TIMESTAMP = re.compile(
-    r"([+-]?\d{1,9})-(\d{1,2})-(\d{1,2})(?: (\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,12}))?)?)?\s*(.+)?"
+    r"([+-]?\d{4,9})-(\d{1,2})-(\d{1,2})"
+    r"(?: (?:(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,12}))?)?)?\s*(\D.*|[+-].+)?)?"
 )
 
 
@@ -69,7 +70,18 @@ def read_timestamp(written: str) -> Moment | None:
 
 def zone_name(written: str) -> str | None:
     """Return a zone's name as Trino writes it, or None if there is no such zone."""
-    if written.upper() in ("UTC", "Z", "GMT", "UT", "ETC/UTC", "ETC/GMT", "+00:00", "-00:00", "GREENWICH", "ZULU"):
+    if written.upper() in (
+        "UTC",
+        "Z",
+        "GMT",
+        "UT",
+        "ETC/UTC",
+        "ETC/GMT",
+        "+00:00",
+        "-00:00",
+        "GREENWICH",
+        "ZULU",
+    ):
         return "UTC"
     for prefix in ("UTC", "GMT", "UT"):
         if written.upper().startswith(prefix) and OFFSET.fullmatch(written[len(prefix) :]):
@@ -104,3 +116,10 @@ def to_utc(local: datetime, zone: str) -> datetime | None:
 def to_local(instant: datetime, zone: str) -> datetime:
     """Return what a zone's clock shows at an instant in UTC."""
     return instant.replace(tzinfo=UTC).astimezone(zone_of(zone)).replace(tzinfo=None)
+
+
+DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+MONTH_NAMES = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip

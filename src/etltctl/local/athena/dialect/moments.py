@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -107,12 +108,14 @@ def _spanned(digits: str, units: tuple[str, ...], bad: QueryError) -> int:
     """Read `1 02:03:04.5` from its first unit to its last."""
     pattern = {"DAY": r"(\d+)", "HOUR": r"(\d+)", "MINUTE": r"(\d+)", "SECOND": r"(\d+(?:\.\d{1,3})?)"}
     joined = pattern[units[0]]
-    for before, unit in zip(units, units[1:], strict=False):
+    for before, unit in pairwise(units):
         joined += (" +" if before == "DAY" else ":") + pattern[unit]
     found = re.fullmatch(joined, digits)
     if found is None:
         raise bad
-    return sum(round(float(part) * MILLISECONDS[unit]) for part, unit in zip(found.groups(), units, strict=True))
+    return sum(
+        round(float(part) * MILLISECONDS[unit]) for part, unit in zip(found.groups(), units, strict=True)
+    )
 
 
 def moment_arithmetic(
@@ -160,7 +163,9 @@ def _moved(sign: str, moment: Value, interval: Value) -> Value | None:
         if is_months:
             return Value(f"CAST({moment.sql} {sign} {by} AS DATE)", kind)
         whole = f"{interval.sql} % 86400000 = 0"
-        refusal = failure(DATE, "INVALID_FUNCTION_ARGUMENT", literal("Cannot add hour, minutes or seconds to a date"))
+        refusal = failure(
+            DATE, "INVALID_FUNCTION_ARGUMENT", literal("Cannot add hour, minutes or seconds to a date")
+        )
         days = f"CAST({interval.sql} // 86400000 AS INTEGER)"
         if isinstance(interval.constant, int):
             if interval.constant % 86_400_000:

@@ -9,8 +9,7 @@ from sqlglot import exp
 from etltctl.local.athena.dialect import coercion
 from etltctl.local.athena.dialect.arithmetic import arithmetic, negated
 from etltctl.local.athena.dialect.comparisons import compared, distinct_from, equality
-from etltctl.local.athena.dialect.errors import mismatch, place, syntax, unsupported
-from etltctl.local.athena.dialect.errors import QueryError
+from etltctl.local.athena.dialect.errors import QueryError, mismatch, place, syntax, unsupported
 from etltctl.local.athena.dialect.expressions import Expressions, operator
 from etltctl.local.athena.dialect.trino_types import BOOLEAN, UNKNOWN, Type
 from etltctl.local.athena.dialect.values import Value
@@ -55,7 +54,11 @@ def _quantifier(node: exp.Expr) -> tuple[str, exp.Expr] | None:
         return "ANY", node.this
     if isinstance(node, exp.All):
         return "ALL", node.this
-    if isinstance(node, exp.Anonymous) and node.name.lower() in ("all", "any", "some") and len(node.expressions) == 1:
+    if (
+        isinstance(node, exp.Anonymous)
+        and node.name.lower() in ("all", "any", "some")
+        and len(node.expressions) == 1
+    ):
         return ("ALL" if node.name.lower() == "all" else "ANY"), node.expressions[0]
     return None
 
@@ -67,7 +70,9 @@ def _quantified(compiler: Expressions, node: exp.Expr, sign: str, word: str, que
     kind = inner.columns[0].type
     common = coercion.common(value.type, kind)
     if common is None:
-        raise mismatch(f"Value expression and result of subquery must be of the same type: {value.type} vs {kind}", node)
+        raise mismatch(
+            f"Value expression and result of subquery must be of the same type: {value.type} vs {kind}", node
+        )
     if common.is_floating or common.is_zoned or common.is_("array", "map", "row", "char"):
         raise unsupported(f"a quantified comparison of {common}")
     return Value(f"({coercion.coerced(value, common).sql} {sign} {word} ({inner.sql}))", BOOLEAN)
@@ -82,7 +87,7 @@ def _null_safe(compiler: Expressions, node: exp.Expr) -> Value:
 @operator(exp.And, exp.Or)
 def _logic(compiler: Expressions, node: exp.Expr) -> Value:
     word = "AND" if isinstance(node, exp.And) else "OR"
-    parts = [compiler.condition(part, f"Logical expression term") for part in (node.this, node.expression)]
+    parts = [compiler.condition(part, "Logical expression term") for part in (node.this, node.expression)]
     return Value(f"({parts[0]} {word} {parts[1]})", BOOLEAN)
 
 
@@ -94,7 +99,9 @@ def _not(compiler: Expressions, node: exp.Expr) -> Value:
 @operator(exp.Is)
 def _is(compiler: Expressions, node: exp.Expr) -> Value:
     if not isinstance(node.expression, exp.Null):
-        raise syntax(f"mismatched input '{node.expression.sql()}'. Expecting: 'DISTINCT', 'NOT', 'NULL'", node)
+        raise syntax(
+            f"mismatched input '{node.expression.sql()}'. Expecting: 'DISTINCT', 'NOT', 'NULL'", node
+        )
     return Value(f"({compiler.value(node.this).sql} IS NULL)", BOOLEAN)
 
 
@@ -146,7 +153,8 @@ def _in_query(compiler: Expressions, node: exp.Expr, query: exp.Expr) -> Value:
     common = coercion.common(value.type, kind)
     if common is None:
         raise mismatch(
-            f"value and result of subquery must be of the same type for IN expression: {value.type} vs {kind}", node
+            f"value and result of subquery must be of the same type for IN expression: {value.type} vs {kind}",
+            node,
         )
     if common.is_zoned or common.is_("array", "map", "row", "char", "json"):
         raise unsupported(f"IN with a subquery of {common}")
@@ -208,7 +216,9 @@ def common_of(values: Sequence[Value], what: str, node: exp.Expr | None) -> Type
 
 @operator(exp.Like, exp.Escape)
 def _like(compiler: Expressions, node: exp.Expr) -> Value:
-    like, escape = (node.this, compiler.value(node.expression)) if isinstance(node, exp.Escape) else (node, None)
+    like, escape = (
+        (node.this, compiler.value(node.expression)) if isinstance(node, exp.Escape) else (node, None)
+    )
     if not isinstance(like, exp.Like):
         raise syntax("mismatched input 'ESCAPE'", node)
     value, pattern = compiler.value(like.this), compiler.value(like.expression)
@@ -218,5 +228,7 @@ def _like(compiler: Expressions, node: exp.Expr) -> Value:
     if escape is None:
         return Value(f"({value.sql} LIKE {pattern.sql})", BOOLEAN)
     if escape.is_constant and len(str(escape.constant)) != 1:
-        raise QueryError("INVALID_FUNCTION_ARGUMENT", f"{place(node)}: Escape string must be a single character")
+        raise QueryError(
+            "INVALID_FUNCTION_ARGUMENT", f"{place(node)}: Escape string must be a single character"
+        )
     return Value(f"({value.sql} LIKE {pattern.sql} ESCAPE {escape.sql})", BOOLEAN)

@@ -38,10 +38,12 @@ class Common:
     columns: Sequence[Output]
 
 
-
 def cast_columns(query: Query, columns: Sequence[Output]) -> Query:
     """Return the query with its columns as the types and under the names of these."""
-    same = all(a.type.duckdb == b.type.duckdb and a.held == b.held for a, b in zip(query.columns, columns, strict=True))
+    same = all(
+        a.type.duckdb == b.type.duckdb and a.held == b.held
+        for a, b in zip(query.columns, columns, strict=True)
+    )
     if same and not any(a.type.is_("unknown") for a in query.columns):
         return Query(query.sql, columns)
     listed = ", ".join(
@@ -51,11 +53,9 @@ def cast_columns(query: Query, columns: Sequence[Output]) -> Query:
     return Query(f"SELECT {listed} FROM ({query.sql}) v", columns)
 
 
-
 def held(value: Value, kind: Type) -> str:
     """Return the SQL of the value as a type that it is coerced to."""
     return coercion.coerced(value, kind).sql
-
 
 
 def renamed(columns: Sequence[Output], names: Sequence[str], node: exp.Expr) -> list[Output]:
@@ -68,8 +68,6 @@ def renamed(columns: Sequence[Output], names: Sequence[str], node: exp.Expr) -> 
     if not names:
         return list(columns)
     return [replace(column, name=name) for column, name in zip(columns, names, strict=True)]
-
-
 
 
 def refuse_grouping(kinds: Sequence[Type], clause: str) -> None:

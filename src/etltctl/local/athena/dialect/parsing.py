@@ -6,6 +6,7 @@ another engine cannot be confused.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -15,7 +16,7 @@ from sqlglot.dialects.trino import Trino
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.generators.trino import TrinoGenerator
 from sqlglot.parsers.trino import TrinoParser
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from etltctl.local.athena.dialect.errors import QueryError
 
@@ -33,6 +34,72 @@ SPECIAL_FORMS = (
     "JSON_VALUE",
 )
 LITERAL = "literal"  # marks `date '…'`, which is no cast of a varchar
+FOREIGN_TYPE = "foreign_type"  # marks a type whose word Trino does not know
+TYPE_WORDS = frozenset(
+    [
+        "BOOLEAN",
+        "TINYINT",
+        "SMALLINT",
+        "INT",
+        "INTEGER",
+        "BIGINT",
+        "REAL",
+        "DOUBLE",
+        "DECIMAL",
+        "DEC",
+        "NUMERIC",
+        "VARCHAR",
+        "CHAR",
+        "VARBINARY",
+        "JSON",
+        "DATE",
+        "TIME",
+        "TIMESTAMP",
+        "INTERVAL",
+        "ARRAY",
+        "MAP",
+        "ROW",
+        "UUID",
+        "IPADDRESS",
+        "UNKNOWN",
+    ]
+)
+# Words that begin a statement of Athena; another one is no statement.
+STATEMENTS = frozenset(
+    [
+        "SELECT",
+        "WITH",
+        "VALUES",
+        "TABLE",
+        "(",
+        "CREATE",
+        "DROP",
+        "ALTER",
+        "INSERT",
+        "UPDATE",
+        "DELETE",
+        "MERGE",
+        "SHOW",
+        "DESCRIBE",
+        "DESC",
+        "EXPLAIN",
+        "MSCK",
+        "UNLOAD",
+        "PREPARE",
+        "EXECUTE",
+        "DEALLOCATE",
+        "USE",
+        "VACUUM",
+        "OPTIMIZE",
+        "COPY",
+    ]
+)
+# Strings, quoted names and comments stay as they are; a number may have underscores, and its exponent ends before a
+# sign: sqlglot would take `1e0+1` for one number.
+NUMBERS = re.compile(
+    r"""('(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/)|(?<![\w.])(\d+(?:_\d+)+)|(?<=\d)([eE][+-]?\d+)(?=[+-])""",
+    re.DOTALL,
+)
 FIRST_WORDS = ("SELECT", "WITH", "VALUES", "TABLE", "CREATE")
 # Words that begin a clause which Trino has not: sqlglot reads them for other engines.
 FOREIGN = {"QUALIFY", "ILIKE", "RLIKE", "SIMILAR", "PIVOT", "UNPIVOT", "GLOB", "ASOF", "TOP"}
@@ -49,6 +116,7 @@ class AthenaSql(Trino):
     """Trino's SQL with every function read by its name."""
 
     INDEX_OFFSET = 0
+    SUPPORTS_USER_DEFINED_TYPES = True  # so that an unknown type is refused by its own error
 
     class Parser(TrinoParser):
         """The parser."""
@@ -58,10 +126,17 @@ class AthenaSql(Trino):
             name: TrinoParser.FUNCTION_PARSERS[name] for name in SPECIAL_FORMS
         } | {"JSON_VALUE": lambda parser: parser._parse_json_value(json_path=False)}
         TYPE_LITERAL_PARSERS: ClassVar[dict[Any, Any]] = dict.fromkeys(exp.DType, _literal)
+
+        def _parse_types(self, *given: Any, **named: Any) -> Any:
+            """Note the word that names a type: sqlglot takes the words of every engine."""
+            word = self._curr.text if self._curr else ""
+            found = super()._parse_types(*given, **named)
+            if isinstance(found, exp.DataType) and word.upper() not in TYPE_WORDS:
+                found.meta[FOREIGN_TYPE] = word
+            return found
+
         COLUMN_OPERATORS: ClassVar[dict[Any, Any]] = {
-            token: parser
-            for token, parser in TrinoParser.COLUMN_OPERATORS.items()
-            if token == TokenType.DOT
+            token: parser for token, parser in TrinoParser.COLUMN_OPERATORS.items() if token == TokenType.DOT
         }
 
     class Generator(TrinoGenerator):
@@ -70,7 +145,11 @@ class AthenaSql(Trino):
         def cast_sql(self, expression: exp.Cast, safe_prefix: str | None = None) -> str:
             """Return the SQL of a cast or of a typed literal."""
             if expression.meta.get(LITERAL):
-                name = "TIMESTAMP" if expression.to.this.name.startswith("TIMESTAMP") else expression.to.this.name
+                name = (
+                    "TIMESTAMP"
+                    if expression.to.this.name.startswith("TIMESTAMP")
+                    else expression.to.this.name
+                )
                 return f"{'TIME' if name == 'TIMETZ' else name} {self.sql(expression, 'this')}"
             return super().cast_sql(expression, safe_prefix)
 
@@ -82,9 +161,10 @@ def parse(sql: str) -> exp.Expr:
         QueryError: SYNTAX_ERROR if Athena's grammar does not have it.
     """
     try:
+        sql = NUMBERS.sub(_plain_number, sql)
         tokens = sqlglot.tokenize(sql, read="trino")
         is_query = bool(tokens) and (tokens[0].text.upper() in FIRST_WORDS or tokens[0].text == "(")
-        if tokens and tokens[0].text.upper() == "FROM":
+        if tokens and tokens[0].text.upper() not in STATEMENTS:
             raise _at(tokens[0])
         if is_query and not _is_hive(tokens):
             _refuse_foreign(tokens)
@@ -111,6 +191,12 @@ def expression(sql: str) -> exp.Expr:
         raise QueryError("SYNTAX_ERROR", f"line 1:1: {sql} is not one expression")
     found: exp.Expr = query.expressions[0]
     return found
+
+
+def _plain_number(found: re.Match[str]) -> str:
+    if found[2]:
+        return str(found[2]).replace("_", "")
+    return f"{found[3]} " if found[3] else found[0]
 
 
 def _is_hive(tokens: Sequence[Token]) -> bool:
@@ -155,13 +241,13 @@ def _is_foreign(token: Token, word: str, before: Token | None, after: Token | No
     if word == "TOP" and previous == "SELECT" and after is not None and after.token_type == TokenType.NUMBER:
         return True
     return (
-        kind in (TokenType.DCOLON, TokenType.L_BRACE, TokenType.COLON, TokenType.ARROW)
-        and kind != TokenType.ARROW
-        or word in ("EXCLUDE", "REPLACE") and previous == "*"
-        or word == "ON" and previous == "DISTINCT"
-        or word == "ALL" and previous == "BY" and following in ("", ")", "ORDER", "HAVING", "LIMIT", ";")
+        (kind in (TokenType.DCOLON, TokenType.L_BRACE, TokenType.COLON, TokenType.ARROW)
+        and kind != TokenType.ARROW)
+        or (word in ("EXCLUDE", "REPLACE") and previous == "*")
+        or (word == "ON" and previous == "DISTINCT")
+        or (word == "ALL" and previous == "BY" and following in ("", ")", "ORDER", "HAVING", "LIMIT", ";"))
         or word in ("==", "<=>", "//", "**", "~", "<<", ">>", "&", "^")
-        or word == "|" and kind != TokenType.DPIPE
+        or (word == "|" and kind != TokenType.DPIPE)
     )  # fmt: skip
 
 
@@ -169,7 +255,21 @@ def _ends_operand(token: Token) -> bool:
     """Tell whether a subscript can stand behind the token."""
     if token.token_type in (TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.IDENTIFIER, TokenType.VAR):
         return True
-    words = ("SELECT", "IN", "AND", "OR", "NOT", "WHERE", "THEN", "ELSE", "WHEN", "BY", "ON", "VALUES", "FROM")
+    words = (
+        "SELECT",
+        "IN",
+        "AND",
+        "OR",
+        "NOT",
+        "WHERE",
+        "THEN",
+        "ELSE",
+        "WHEN",
+        "BY",
+        "ON",
+        "VALUES",
+        "FROM",
+    )
     return token.text.replace("_", "").isalnum() and token.text.upper() not in words
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 CLAUSES = (
     "with_", "kind", "expressions", "distinct", "from_", "joins", "where", "group", "having", "windows", "order",
-    "limit", "offset", "this", "expression", "alias", "side",
+    "limit", "offset", "this", "expression", "alias", "side", "sample",
 )  # fmt: skip
 
 
@@ -58,7 +58,10 @@ class Queries:
         if with_ is None:
             return self._body(node, outer)
         inner = replace(self, commons=dict(self.commons))
-        parts = [inner._common(cte, outer, is_recursive=bool(with_.args.get("recursive"))) for cte in with_.expressions]
+        parts = [
+            inner._common(cte, outer, is_recursive=bool(with_.args.get("recursive")))
+            for cte in with_.expressions
+        ]
         body = inner._body(node, outer)
         word = "WITH RECURSIVE" if with_.args.get("recursive") else "WITH"
         return Query(f"{word} {', '.join(parts)} {body.sql}", body.columns)
@@ -73,7 +76,9 @@ class Queries:
 
     def _key(self, key: exp.Expr, value: Value) -> str:
         if value.type.is_("map", "json", "function") or key.args.get("with_fill"):
-            raise mismatch(f"Type {value.type} is not orderable, and therefore cannot be used in ORDER BY", key)
+            raise mismatch(
+                f"Type {value.type} is not orderable, and therefore cannot be used in ORDER BY", key
+            )
         nulls = "NULLS FIRST" if key.args.get("nulls_first") else "NULLS LAST"
         sql = value.instant if value.type.is_zoned else value.sql
         return f"{sql} {'DESC' if key.args.get('desc') else 'ASC'} {nulls}"
@@ -105,7 +110,7 @@ class Queries:
             if not any(node.args.get(key) for key in ("order", "limit", "offset")):
                 return inner
             wrapped = Query(f"SELECT * FROM ({inner.sql}) {self.fresh()}", inner.columns)
-            return self._ended(node, wrapped, Expressions(Scope((), outer), self), [])
+            return self._ended(node, wrapped, Expressions(Scope((), outer), self))
         if isinstance(node, exp.SetOperation):
             return self._set_operation(node, outer)
         if isinstance(node, exp.Values):
@@ -120,7 +125,9 @@ class Queries:
         left, right = self.query(node.this, outer), self.query(node.expression, outer)
         word = node.key.upper()
         if len(left.columns) != len(right.columns):
-            raise mismatch(f"{word} query has different number of fields: {len(left.columns)}, {len(right.columns)}")
+            raise mismatch(
+                f"{word} query has different number of fields: {len(left.columns)}, {len(right.columns)}"
+            )
         columns = []
         for index, (one, other) in enumerate(zip(left.columns, right.columns, strict=True), 1):
             kind = coercion.common(one.type, other.type)
@@ -132,9 +139,10 @@ class Queries:
         is_all = not node.args.get("distinct")
         if not is_all:
             refuse_grouping([column.type for column in columns], word)
-        both = f"({cast_columns(left, columns).sql}) {word}{' ALL' if is_all else ''} ({cast_columns(right, columns).sql})"
+        first, second = cast_columns(left, columns).sql, cast_columns(right, columns).sql
+        both = f"({first}) {word}{' ALL' if is_all else ''} ({second})"
         query = Query(f"SELECT * FROM ({both}) {self.fresh()}", columns)
-        return self._ended(node, query, Expressions(Scope((), outer), self), [])
+        return self._ended(node, query, Expressions(Scope((), outer), self))
 
     def _values(self, node: exp.Values, outer: Scope | None) -> Query:
         compiler = Expressions(Scope((), outer), self)
@@ -160,22 +168,22 @@ class Queries:
         columns = [Output(None, kind, f"c{index}") for index, kind in enumerate(kinds)]
         names = ", ".join(column.held for column in columns)
         query = Query(f"SELECT * FROM (VALUES {listed}) {self.fresh()}({names})", columns)
-        return self._ended(node, query, compiler, [])
+        return self._ended(node, query, compiler)
 
-    def _ended(self, node: exp.Expr, query: Query, compiler: Expressions, values: Sequence[Value]) -> Query:
+    def _ended(self, node: exp.Expr, query: Query, compiler: Expressions) -> Query:
         """Add ORDER BY, OFFSET and LIMIT of a query that is no SELECT: its keys name output columns."""
         order = node.args.get("order")
         keys = ""
         if order is not None:
             outputs = [Value(quoted(column.held), column.type) for column in query.columns]
             keys = self.output_keys(order, query.columns, outputs, compiler)
-        return Query(query.sql + (f" ORDER BY {keys}" if keys else "") + self.limited(node, query), query.columns)
+        return Query(query.sql + (f" ORDER BY {keys}" if keys else "") + self.limited(node), query.columns)
 
     def output_keys(
         self, order: exp.Expr, columns: Sequence[Output], values: Sequence[Value], compiler: Expressions
     ) -> str:
         """Translate the keys of an ORDER BY: a position, an output column, or any expression."""
-        named = {}
+        named: dict[str, Value] = {}
         for column, value in zip(columns, values, strict=True):
             if column.name is not None:
                 named.setdefault(column.name.lower(), value)
@@ -198,7 +206,7 @@ class Queries:
             )
         return values[index - 1]
 
-    def limited(self, node: exp.Expr, query: Query) -> str:
+    def limited(self, node: exp.Expr) -> str:
         """Translate OFFSET and LIMIT."""
         limit, offset = node.args.get("limit"), node.args.get("offset")
         sql = ""
@@ -220,16 +228,9 @@ def _whole(node: exp.Expr) -> str:
     return str(int(node.name))
 
 
-
-
-
-
-
 def _refuse_unknown_clauses(node: exp.Expr) -> None:
     for key, value in node.args.items():
         if value and key not in CLAUSES and not (isinstance(node, exp.Values) and key == "pivots"):
             if key == "qualify":
                 raise syntax("mismatched input 'QUALIFY'", node)
             raise unsupported(f"the clause {key.upper().strip('_')}")
-
-

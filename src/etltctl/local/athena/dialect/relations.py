@@ -28,6 +28,10 @@ def from_clause(queries: Queries, node: exp.Select, outer: Scope | None) -> tupl
     if from_ is None:
         return "", Scope((), outer)
     sql, fields = relation(queries, from_.this, Scope((), outer))
+    if node.args.get("sample") is not None:
+        if node.args.get("joins"):
+            raise unsupported("TABLESAMPLE before a JOIN")
+        sql += _sample(node)
     sql, fields = _joined(queries, node.args.get("joins") or (), sql, fields, outer)
     return f" FROM {sql}", Scope(fields, outer)
 
@@ -66,7 +70,9 @@ def relation(queries: Queries, node: exp.Expr, scope: Scope) -> tuple[str, list[
 def _table(queries: Queries, node: exp.Table, scope: Scope) -> tuple[str, list[Field]]:
     if not isinstance(node.this, exp.Identifier):
         name = node.this.name or node.this.key
-        raise QueryError("FUNCTION_NOT_FOUND", f"{place(node)}: Table function '{name.lower()}' not registered")
+        raise QueryError(
+            "FUNCTION_NOT_FOUND", f"{place(node)}: Table function '{name.lower()}' not registered"
+        )
     names, held = _alias(node), queries.fresh()
     common = queries.commons.get(node.name.lower()) if not node.db else None
     if common is not None:
@@ -106,7 +112,27 @@ def _lateral(queries: Queries, node: exp.Lateral, scope: Scope) -> tuple[str, li
 
 
 def _unnest(queries: Queries, node: exp.Unnest, scope: Scope) -> tuple[str, list[Field]]:
-    """UNNEST: arrays side by side, the shorter filled with nulls; a map gives two columns, a row one a field."""
+    held = queries.fresh()
+    listed, fields = _unnested(queries, node, scope, held)
+    return f"LATERAL (SELECT {', '.join(listed)}) AS {held}", fields
+
+
+def _cross_unnest(
+    queries: Queries, node: exp.Unnest, sql: str, fields: list[Field], outer: Scope | None
+) -> tuple[str, list[Field]]:
+    """CROSS JOIN UNNEST in the select list of a query over the left side: a lateral join would lose its order."""
+    held = queries.fresh()
+    listed, theirs = _unnested(queries, node, Scope(fields, outer), held)
+    kept = [f"{known.sql} AS k{index}" for index, known in enumerate(fields)]
+    mine = [replace(known, sql=f"{held}.k{index}") for index, known in enumerate(fields)]
+    return f"(SELECT {', '.join([*kept, *listed])} FROM {sql}) AS {held}", [*mine, *theirs]
+
+
+def _unnested(queries: Queries, node: exp.Unnest, scope: Scope, held: str) -> tuple[list[str], list[Field]]:
+    """Translate UNNEST: arrays side by side, the shorter filled with nulls.
+
+    A map gives two columns, an array of rows one for each field.
+    """
     compiler = Expressions(scope, queries)
     values = [compiler.value(item) for item in node.expressions]
     inside: list[str] = []  # what is unnested, side by side
@@ -114,33 +140,31 @@ def _unnest(queries: Queries, node: exp.Unnest, scope: Scope) -> tuple[str, list
     for value in values:
         if value.type.is_("map"):
             for function, kind in zip(("map_keys", "map_values"), value.type.inners, strict=True):
-                outside.append((None, kind, f"u{len(inside)}"))
+                outside.append((None, kind, f"{held}.u{len(inside)}"))
                 inside.append(f"{function}({value.sql})")
         elif value.type.is_("array") and value.type.element.is_("row"):
             element = value.type.element
             names = element.fields or (None,) * len(element.inners)
-            for name, held, kind in zip(names, element.field_names, element.inners, strict=True):
-                outside.append((name, kind, f"struct_extract(u{len(inside)}, '{held}')"))
+            for name, inner, kind in zip(names, element.field_names, element.inners, strict=True):
+                outside.append((name, kind, f"struct_extract({held}.u{len(inside)}, '{inner}')"))
             inside.append(value.sql)
         elif value.type.is_("array"):
-            outside.append((None, value.type.element, f"u{len(inside)}"))
+            outside.append((None, value.type.element, f"{held}.u{len(inside)}"))
             inside.append(value.sql)
         else:
             raise mismatch(f"Cannot unnest type: {value.type}", node)
     offset = node.args.get("offset")
-    held = queries.fresh()
     listed = [f"unnest({sql}) AS u{index}" for index, sql in enumerate(inside)]
     if offset:
         longest = ", ".join(f"coalesce(len({sql}), 0)" for sql in inside)
-        outside.append((None, BIGINT, "ordinal"))
+        outside.append((None, BIGINT, f"{held}.ordinal"))
         listed.append(f"unnest(range(1, greatest({longest}) + 1)) AS ordinal")
-    outputs = [Output(name, kind, f"c{index}") for index, (name, kind, _) in enumerate(outside)]
-    columns = ", ".join(f"{sql} AS c{index}" for index, (_, _, sql) in enumerate(outside))
-    sql = f"LATERAL (SELECT {columns} FROM (SELECT {', '.join(listed)}) {queries.fresh()}) AS {held}"
     alias = _alias(node)
     if isinstance(alias, tuple) and isinstance(offset, exp.Identifier):
         alias = (alias[0], [*alias[1], offset.name])
-    return sql, fields_of(outputs, alias, held, node)
+    table, given = alias or (None, [])
+    outputs = renamed([Output(name, kind, sql) for name, kind, sql in outside], given, node)
+    return listed, [Field(column.name, column.type, column.held, table) for column in outputs]
 
 
 def _join(
@@ -148,12 +172,22 @@ def _join(
 ) -> tuple[str, list[Field]]:
     side, kind = str(join.args.get("side") or "").upper(), str(join.args.get("kind") or "").upper()
     method = str(join.args.get("method") or "").upper()
-    if kind not in ("", "INNER", "OUTER", "CROSS") or method not in ("", "NATURAL") or side not in ("", "LEFT", "RIGHT", "FULL"):
+    if (
+        kind not in ("", "INNER", "OUTER", "CROSS")
+        or method not in ("", "NATURAL")
+        or side not in ("", "LEFT", "RIGHT", "FULL")
+    ):
         raise syntax(f"mismatched input '{kind or method or side}'", join)
-    if any(join.args.get(key) for key in ("global_", "hint", "match_condition", "nearest", "directed", "pivots")):
+    if any(
+        join.args.get(key) for key in ("global_", "hint", "match_condition", "nearest", "directed", "pivots")
+    ):
         raise unsupported("this kind of JOIN")
-    right, theirs = relation(queries, join.this, Scope(fields, outer))
     on, using = join.args.get("on"), join.args.get("using")
+    if isinstance(join.this, exp.Unnest) and not (
+        side or method or using or on is not None or kind == "INNER"
+    ):
+        return _cross_unnest(queries, join.this, sql, fields, outer)
+    right, theirs = relation(queries, join.this, Scope(fields, outer))
     word = f"{side} JOIN" if side else ("JOIN" if on is not None or using or method else "CROSS JOIN")
     if method == "NATURAL":
         raise QueryError("NOT_SUPPORTED", f"{place(join)}: Natural join not supported")
@@ -184,7 +218,8 @@ def _using(join: exp.Expr, sql: str, left: list[Field], right: list[Field]) -> t
         kind = coercion.common(pair[0].type, pair[1].type)
         if kind is None:
             raise mismatch(
-                f"Column Types of left and right side are not compatible: {pair[0].type}, {pair[1].type}", join
+                f"Column Types of left and right side are not compatible: {pair[0].type}, {pair[1].type}",
+                join,
             )
         values = [coercion.coerced(Value(known.sql, known.type), kind) for known in pair]
         one, other = (value.instant if kind.is_zoned else value.sql for value in values)
@@ -200,7 +235,7 @@ def fields_of(
     columns: Sequence[Output], alias: tuple[str, list[str]] | str | None, held: str, node: exp.Expr
 ) -> list[Field]:
     """Return the columns of a relation that has this name in DuckDB, under the alias in the statement."""
-    table, names = alias if isinstance(alias, tuple) else (alias, [])
+    table, names = alias if isinstance(alias, tuple) else (alias, list[str]())
     return [
         Field(column.name, column.type, f"{held}.{quoted(column.held)}", table)
         for column in renamed(columns, names, node)
@@ -211,7 +246,8 @@ def _alias(node: exp.Expr) -> tuple[str, list[str]] | None:
     alias = node.args.get("alias")
     if alias is None:
         return None
-    return alias.name, [column.name for column in alias.columns]
+    columns = alias.columns if isinstance(alias, exp.TableAlias) else ()  # a view's place has a bare name
+    return alias.name, [column.name for column in columns]
 
 
 def _sample(node: exp.Expr) -> str:

@@ -45,7 +45,9 @@ def _fraction(microseconds: int, precision: int) -> str:
 
 
 def _clock(value: datetime | time, kind: Type) -> str:
-    return f"{value.hour:02d}:{value.minute:02d}:{value.second:02d}.{_fraction(value.microsecond, kind.number)}"
+    return (
+        f"{value.hour:02d}:{value.minute:02d}:{value.second:02d}.{_fraction(value.microsecond, kind.number)}"
+    )
 
 
 def _timestamp(value: datetime, kind: Type) -> str:

@@ -10,14 +10,15 @@ from sqlglot import exp
 
 from etltctl.local.athena.dialect.errors import QueryError, mismatch, place, syntax, unsupported
 from etltctl.local.athena.dialect.expressions import Expressions
-from etltctl.local.athena.dialect.relations import from_clause
 from etltctl.local.athena.dialect.outputs import Output, Query, refuse_grouping
+from etltctl.local.athena.dialect.relations import from_clause
 from etltctl.local.athena.dialect.scopes import Field, Scope
 from etltctl.local.athena.dialect.trino_types import quoted
 from etltctl.local.athena.dialect.values import Value
 
 if TYPE_CHECKING:
     from etltctl.local.athena.dialect.queries import Queries
+
 
 def select(queries: Queries, node: exp.Select, outer: Scope | None) -> Query:
     """Translate a SELECT."""
@@ -52,12 +53,10 @@ def _finished(
     if options is not None and options.args.get("with_ties"):
         return _with_ties(queries, node, text, columns, keys)
     query = Query(text + (f" ORDER BY {keys}" if keys else ""), columns)
-    return Query(query.sql + queries.limited(node, query), columns)
+    return Query(query.sql + queries.limited(node), columns)
 
 
-def _with_ties(
-    queries: Queries, node: exp.Select, text: str, columns: Sequence[Output], keys: str
-) -> Query:
+def _with_ties(queries: Queries, node: exp.Select, text: str, columns: Sequence[Output], keys: str) -> Query:
     """FETCH FIRST n ROWS WITH TIES: the rows whose rank by the keys is at most n."""
     if not keys:
         raise QueryError("MISSING_ORDER_BY", f"{place(node)}: FETCH FIRST WITH TIES clause requires ORDER BY")
@@ -104,9 +103,7 @@ def _items(compiler: Expressions, item: exp.Expr, scope: Scope) -> list[tuple[st
     return [(name, compiler.value(item))]
 
 
-def _qualified_star(
-    compiler: Expressions, item: exp.Column, scope: Scope
-) -> list[tuple[str | None, Value]]:
+def _qualified_star(compiler: Expressions, item: exp.Column, scope: Scope) -> list[tuple[str | None, Value]]:
     parts = [part.name.lower() for part in item.parts[:-1]]
     fields = [known for known in scope.fields if replace(known, name="*").is_named([*parts, "*"])]
     if fields:
@@ -114,7 +111,9 @@ def _qualified_star(
     try:
         whole, rest = scope.resolve(parts, item)
     except QueryError as error:
-        raise QueryError("TABLE_NOT_FOUND", f"{place(item)}: Unable to resolve reference {'.'.join(parts)}") from error
+        raise QueryError(
+            "TABLE_NOT_FOUND", f"{place(item)}: Unable to resolve reference {'.'.join(parts)}"
+        ) from error
     if rest or not whole.type.is_("row"):
         raise mismatch(f"expected expression of type Row, not {whole.type}", item)
     return [
@@ -132,7 +131,9 @@ def _starred(star: exp.Expr, fields: Sequence[Field], node: exp.Expr) -> Sequenc
     if any(star.args.get(key) for key in ("except_", "replace", "rename", "ilike")):
         raise syntax("mismatched input '('", node)
     if not fields:
-        raise QueryError("COLUMN_NOT_FOUND", f"{place(node)}: SELECT * not allowed in queries without FROM clause")
+        raise QueryError(
+            "COLUMN_NOT_FOUND", f"{place(node)}: SELECT * not allowed in queries without FROM clause"
+        )
     return fields
 
 

@@ -54,7 +54,9 @@ class Type:
             case "row":
                 named = zip(self.fields or (None,) * len(self.parameters), self.parameters, strict=True)
                 return f"row({', '.join(f'{name} {kind}' if name else str(kind) for name, kind in named)})"
-        inner = ("," if self.name == "decimal" else ", ").join(str(parameter) for parameter in self.parameters)
+        inner = ("," if self.name == "decimal" else ", ").join(
+            str(parameter) for parameter in self.parameters
+        )
         return f"{self.name}({inner})" if inner else self.name
 
     @cached_property

@@ -11,8 +11,9 @@ from etltctl.local.athena.dialect.outputs import refuse_grouping
 from etltctl.local.athena.dialect.values import Value
 
 if TYPE_CHECKING:
-    from etltctl.local.athena.dialect.queries import Queries
     from etltctl.local.athena.dialect.expressions import Expressions
+    from etltctl.local.athena.dialect.queries import Queries
+
 
 def window(queries: Queries, node: exp.Expr, compiler: Expressions) -> str:
     """Translate a window: its own clauses, added to those of the window that it names."""
@@ -25,7 +26,9 @@ def _clauses(queries: Queries, node: exp.Expr, compiler: Expressions) -> list[st
     if alias is not None:
         named = queries.windows.get(alias.name.lower())
         if named is None:
-            raise QueryError("INVALID_WINDOW_REFERENCE", f"{place(node)}: Cannot resolve WINDOW name {alias.name}")
+            raise QueryError(
+                "INVALID_WINDOW_REFERENCE", f"{place(node)}: Cannot resolve WINDOW name {alias.name}"
+            )
         partition, order, frame = _clauses(queries, named, compiler)
     if node.args.get("partition_by"):
         keys = [compiler.value(key) for key in node.args["partition_by"]]
@@ -63,5 +66,3 @@ def _distance(value: Value) -> str:
     if value.type.is_("interval year to month"):
         return f"to_months({value.sql})"
     return value.sql
-
-

@@ -12,7 +12,11 @@ def local_of(instant: str, zone: str) -> str:
     if (minutes := _minutes(zone)) is not None:
         return f"({instant} + to_minutes({minutes}))"
     named = f"timezone({zone}, timezone('UTC', {instant}))"
-    return named if _is_name(zone) else f"(CASE WHEN {_is_offset(zone)} THEN {instant} + {_shift(zone)} ELSE {named} END)"
+    return (
+        named
+        if _is_name(zone)
+        else f"(CASE WHEN {_is_offset(zone)} THEN {instant} + {_shift(zone)} ELSE {named} END)"
+    )
 
 
 def utc_of(local: str, zone: str) -> str:
@@ -22,7 +26,11 @@ def utc_of(local: str, zone: str) -> str:
     if (minutes := _minutes(zone)) is not None:
         return f"({local} - to_minutes({minutes}))"
     named = f"timezone('UTC', timezone({zone}, {local}))"
-    return named if _is_name(zone) else f"(CASE WHEN {_is_offset(zone)} THEN {local} - {_shift(zone)} ELSE {named} END)"
+    return (
+        named
+        if _is_name(zone)
+        else f"(CASE WHEN {_is_offset(zone)} THEN {local} - {_shift(zone)} ELSE {named} END)"
+    )
 
 
 def _is_name(zone: str) -> bool:
@@ -46,5 +54,3 @@ def _shift(zone: str) -> str:
     """Return the SQL of an offset such as +05:30 as an interval."""
     hours, minutes = f"CAST({zone}[2:3] AS INTEGER)", f"CAST({zone}[5:6] AS INTEGER)"
     return f"to_minutes(({hours} * 60 + {minutes}) * CASE WHEN left({zone}, 1) = '-' THEN -1 ELSE 1 END)"
-
-

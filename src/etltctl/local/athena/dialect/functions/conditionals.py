@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from functools import reduce
 
+from sqlglot import exp
+
 from etltctl.local.athena.dialect import coercion
 from etltctl.local.athena.dialect.comparisons import compared, equality
 from etltctl.local.athena.dialect.errors import QueryError, mismatch
 from etltctl.local.athena.dialect.literals import row_of, text
 from etltctl.local.athena.dialect.operators import chosen, common_of
-from etltctl.local.athena.dialect.registry import Call, function
+from etltctl.local.athena.dialect.registry import AGGREGATES, Call, function
 from etltctl.local.athena.dialect.trino_types import UNKNOWN
 from etltctl.local.athena.dialect.values import Value
 
@@ -17,7 +19,9 @@ from etltctl.local.athena.dialect.values import Value
 @function("coalesce")
 def _coalesce(call: Call) -> Value:
     if len(call.args) < 2:
-        raise QueryError("INVALID_FUNCTION_ARGUMENT", "The 'coalesce' function must have at least two arguments")
+        raise QueryError(
+            "INVALID_FUNCTION_ARGUMENT", "The 'coalesce' function must have at least two arguments"
+        )
     kind = common_of(call.args, "All COALESCE operands", call.node)
     return Value(f"coalesce({', '.join(coercion.coerced(v, kind).sql for v in call.args)})", kind)
 
@@ -26,7 +30,9 @@ def _coalesce(call: Call) -> Value:
 def _nullif(call: Call) -> Value:
     call.expect(2)
     first, second = call.args
-    return Value(f"(CASE WHEN {equality(first, second, call.node).sql} THEN NULL ELSE {first.sql} END)", first.type)
+    return Value(
+        f"(CASE WHEN {equality(first, second, call.node).sql} THEN NULL ELSE {first.sql} END)", first.type
+    )
 
 
 @function("if")
@@ -62,7 +68,18 @@ def _extreme(call: Call) -> Value:
 @function("typeof")
 def _typeof(call: Call) -> Value:
     call.expect(1)
-    return text(str(call.args[0].type))
+    named = text(str(call.args[0].type))
+    if any(_is_aggregate(inner) for inner in call.nodes[0].walk()):  # it makes the query an aggregation
+        return Value(
+            f"(CASE WHEN {call.args[0].sql} IS NULL THEN {named.sql} ELSE {named.sql} END)", named.type
+        )
+    return named
+
+
+def _is_aggregate(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Anonymous | exp.GroupConcat) and (
+        not isinstance(node, exp.Anonymous) or node.name.lower() in AGGREGATES
+    )
 
 
 @function("row")
