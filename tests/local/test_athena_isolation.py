@@ -188,7 +188,7 @@ def test_a_row_filter_that_is_no_plain_condition_shows_nothing(rows: str, lake: 
             lake.ask("select * from weather_daily", "visitor")
     finally:
         client.revoke_permissions(Principal=visitor, Resource=resource, Permissions=["SELECT"])
-        client.delete_data_cells_filter(**{k: v for k, v in resource["DataCellsFilter"].items()})
+        client.delete_data_cells_filter(**resource["DataCellsFilter"])
 
 
 def test_a_role_with_rights_still_sees_its_rows(lake: GovernedLake) -> None:

@@ -21,9 +21,13 @@ class Athena:
 
     def run(self, sql: str) -> dict[str, Any]:
         place = {"OutputLocation": f"s3://{RESULTS}/q/"}
-        query_id = self.athena.start_query_execution(QueryString=sql, ResultConfiguration=place)["QueryExecutionId"]
+        query_id = self.athena.start_query_execution(QueryString=sql, ResultConfiguration=place)[
+            "QueryExecutionId"
+        ]
         while True:
-            execution: dict[str, Any] = self.athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
+            execution: dict[str, Any] = self.athena.get_query_execution(QueryExecutionId=query_id)[
+                "QueryExecution"
+            ]
             if execution["Status"]["State"] not in ("QUEUED", "RUNNING"):
                 return execution
             time.sleep(0.05)
@@ -76,13 +80,18 @@ def test_a_manifest_next_to_the_results_lists_the_files(athena: Athena) -> None:
     place = execution["Statistics"]["DataManifestLocation"]
     assert place == f"s3://{RESULTS}/q/{execution['QueryExecutionId']}-manifest.csv"
     assert execution["StatementType"] == "DML"
-    body = athena.s3.get_object(Bucket=RESULTS, Key=place.removeprefix(f"s3://{RESULTS}/"))["Body"].read().decode()
+    body = (
+        athena.s3.get_object(Bucket=RESULTS, Key=place.removeprefix(f"s3://{RESULTS}/"))["Body"]
+        .read()
+        .decode()
+    )
     assert body.splitlines() == [f"s3://{LAKE}/{key}" for key in athena.keys("listed/")]
 
 
 def test_no_rows_give_no_file_and_an_empty_manifest(athena: Athena) -> None:
     execution = athena.run(unload("SELECT 1 AS a WHERE false", "none/", format="'PARQUET'"))
-    assert execution["Status"]["State"] == "SUCCEEDED" and not athena.keys("none/")
+    assert execution["Status"]["State"] == "SUCCEEDED"
+    assert not athena.keys("none/")
     key = execution["Statistics"]["DataManifestLocation"].removeprefix(f"s3://{RESULTS}/")
     assert athena.s3.get_object(Bucket=RESULTS, Key=key)["Body"].read() == b""
 
@@ -111,7 +120,11 @@ def test_the_compression_is_that_of_the_option(athena: Athena, codec: str) -> No
         ("x/", {"format": "'XML'"}, "INVALID_PROPERTY"),
         ("x/", {"compression": "'GZIP'"}, "INVALID_PROPERTY"),
         ("x/", {"format": "'PARQUET'", "bucketed_by": "ARRAY['a']"}, "INVALID_PROPERTY"),
-        ("x/", {"format": "'PARQUET'", "compression": "'GZIP'", "compression_level": "3"}, "INVALID_PROPERTY"),
+        (
+            "x/",
+            {"format": "'PARQUET'", "compression": "'GZIP'", "compression_level": "3"},
+            "INVALID_PROPERTY",
+        ),
         ("x/", {"format": "'PARQUET'", "partitioned_by": "'b'"}, "INVALID_PROPERTY"),
         ("x/", {"format": "'PARQUET'", "partitioned_by": "ARRAY['zz']"}, "INVALID_PROPERTY"),
         ("x/", {"format": "'PARQUET'", "partitioned_by": "ARRAY['a']"}, "HIVE_COLUMN_ORDER_MISMATCH"),
@@ -127,7 +140,8 @@ def test_what_cannot_be_unloaded_is_refused_by_name(
     athena: Athena, place: str, options: dict[str, str], code: str
 ) -> None:
     status = athena.run(unload("SELECT 1 AS a, 'x' AS b", place, **options))["Status"]
-    assert status["State"] == "FAILED" and status["StateChangeReason"].startswith(f"{code}: "), status
+    assert status["State"] == "FAILED"
+    assert status["StateChangeReason"].startswith(f"{code}: ")
     assert not athena.keys("x/")
 
 

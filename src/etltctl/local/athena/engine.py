@@ -86,7 +86,9 @@ def answered(
     scanned = sum(file.size for table in tables for file in table.files)
     if on_plan:
         on_plan(scanned)
-    engine.execute(f"SET memory_limit = '{MEMORY}'; SET threads = 2; SET TimeZone = 'UTC'")
+    engine.execute(
+        f"SET memory_limit = '{MEMORY}'; SET temp_directory = ''; SET threads = 2; SET TimeZone = 'UTC'"
+    )
     columns: dict[str, dict[str, dict[str, Type]]] = {}
     for table in tables:
         make_view(table, engine)

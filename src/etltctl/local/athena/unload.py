@@ -22,7 +22,7 @@ from etltctl.local.athena.tables import Lake
 if TYPE_CHECKING:
     from etltctl.local.athena.dialect import Translation
 
-STATEMENT = re.compile(r"(?is)\ufeff?\s*unload\s*\((.*)\)\s*to\s*'([^']*)'\s*with\s*\((.*)\)\s*;?\s*")
+STATEMENT = re.compile(r"(?is)\s*unload\s*\((.*)\)\s*to\s*'([^']*)'\s*with\s*\((.*)\)\s*;?\s*")
 LOCATION = re.compile(r"s3://([^/]+)/(.*)")
 OPTION = re.compile(r"(?is)\s*(\w+)\s*=\s*(?:'([^']*)'|(\d+)|array\s*\[([^\]]*)\])\s*(?:,|$)")
 FORMATS = ("PARQUET", "ORC", "AVRO", "JSON", "TEXTFILE")
@@ -43,7 +43,7 @@ class Options:
 
 def is_unload(sql: str) -> bool:
     """Tell whether the statement is an UNLOAD."""
-    return re.match(r"(?i)\ufeff?\s*unload\b", sql) is not None
+    return re.match(r"(?i)\s*unload\b", sql) is not None
 
 
 def unload(
@@ -79,7 +79,8 @@ def unload(
     ):
         warnings.simplefilter("ignore", UserWarning)  # of a copy that does not matter here
         kinds = _kinds(translation, options)
-        rows: pa.Table = done.to_arrow_table().rename_columns(list(kinds))
+        read: pa.Table = done.to_arrow_table()
+    rows: pa.Table = read.rename_columns(list(kinds))
     files = []
     for folder, part in _parts(rows, kinds, options.partitioned_by):
         key = f"{prefix}{folder}{uuid4().hex}"
@@ -109,6 +110,35 @@ def _options(text: str) -> Options:
     Raises:
         QueryError: if an option is unknown, stands twice, or is not supported.
     """
+    told = _properties(text)
+    form, codec = str(told.pop("format", "")).upper(), str(told.pop("compression", "GZIP")).upper()
+    level, partitions = told.pop("compression_level", None), told.pop("partitioned_by", ())
+    delimiter = told.pop("field_delimiter", None)
+    if told:
+        raise QueryError("INVALID_PROPERTY", f"UNLOAD has no property {', '.join(sorted(told))}")
+    if form not in FORMATS:
+        raise QueryError(
+            "INVALID_PROPERTY", f"UNLOAD needs format, one of {', '.join(FORMATS)}; it is '{form}'"
+        )
+    if delimiter is not None and form != "TEXTFILE":
+        raise QueryError("INVALID_PROPERTY", "field_delimiter is a property of format TEXTFILE")
+    if form != "PARQUET":
+        raise QueryError("NOT_SUPPORTED", f"the embedded Athena unloads in format PARQUET only, not {form}")
+    if not isinstance(partitions, tuple):
+        raise QueryError("INVALID_PROPERTY", "partitioned_by takes ARRAY['column', …]")
+    return Options(_codec(codec, level), level, partitions)
+
+
+def _codec(codec: str, level: int | None) -> str:
+    if codec not in CODECS:
+        name = "NOT_SUPPORTED" if codec in OTHER_CODECS else "INVALID_PROPERTY"
+        raise QueryError(name, f"the compression {codec} is not supported for format PARQUET")
+    if level is not None and codec != "ZSTD":
+        raise QueryError("INVALID_PROPERTY", "compression_level is a property of compression ZSTD")
+    return CODECS[codec]
+
+
+def _properties(text: str) -> dict[str, Any]:
     told: dict[str, Any] = {}
     at = 0
     while at < len(text.rstrip()):
@@ -120,27 +150,7 @@ def _options(text: str) -> Options:
             raise QueryError("INVALID_PROPERTY", f"the property {name.lower()} stands twice")
         told[name.lower()] = word if word is not None else (int(number) if number else _names(listed))
         at = option.end()
-    form = str(told.pop("format", "")).upper()
-    if form not in FORMATS:
-        raise QueryError(
-            "INVALID_PROPERTY", f"UNLOAD needs format, one of {', '.join(FORMATS)}; it is '{form}'"
-        )
-    codec = str(told.pop("compression", "GZIP")).upper()
-    level, partitions = told.pop("compression_level", None), told.pop("partitioned_by", ())
-    if told.pop("field_delimiter", None) is not None and form != "TEXTFILE":
-        raise QueryError("INVALID_PROPERTY", "field_delimiter is a property of format TEXTFILE")
-    if told:
-        raise QueryError("INVALID_PROPERTY", f"UNLOAD has no property {', '.join(sorted(told))}")
-    if form != "PARQUET":
-        raise QueryError("NOT_SUPPORTED", f"the embedded Athena unloads in format PARQUET only, not {form}")
-    if codec not in CODECS:
-        name = "NOT_SUPPORTED" if codec in OTHER_CODECS else "INVALID_PROPERTY"
-        raise QueryError(name, f"the compression {codec} is not supported for format PARQUET")
-    if level is not None and codec != "ZSTD":
-        raise QueryError("INVALID_PROPERTY", "compression_level is a property of compression ZSTD")
-    if not isinstance(partitions, tuple):
-        raise QueryError("INVALID_PROPERTY", "partitioned_by takes ARRAY['column', …]")
-    return Options(CODECS[codec], level, partitions)
+    return told
 
 
 def _names(listed: str) -> tuple[str, ...]:

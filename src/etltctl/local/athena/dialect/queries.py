@@ -20,9 +20,10 @@ from etltctl.local.athena.dialect.outputs import (
     refuse_grouping,
     renamed,
 )
+from etltctl.local.athena.dialect.refusals import failure
 from etltctl.local.athena.dialect.scopes import Scope
 from etltctl.local.athena.dialect.selects import select
-from etltctl.local.athena.dialect.trino_types import Type, quoted
+from etltctl.local.athena.dialect.trino_types import BOOLEAN, Type, literal, quoted
 from etltctl.local.athena.dialect.values import Udf, Value
 from etltctl.local.athena.dialect.windows import window
 
@@ -33,6 +34,9 @@ CLAUSES = (
     "with_", "kind", "expressions", "distinct", "from_", "joins", "where", "group", "having", "windows", "order",
     "limit", "offset", "this", "expression", "alias", "side", "sample",
 )  # fmt: skip
+
+
+DEEPEST = 10  # recursions, Trino's default
 
 
 @dataclass
@@ -90,6 +94,8 @@ class Queries:
         if is_recursive and isinstance(body, exp.Union) and names:
             first = self.query(body.this, outer)
             columns = renamed(first.columns, names, cte)
+            if not body.args.get("distinct") and _names_itself(cte):
+                return self._unrolled(cte, name, cast_columns(first, columns), outer)
             self.commons = {**self.commons, cte.alias.lower(): Common(name, columns)}
             second = self.query(body.expression, outer)
             if [c.type.name for c in first.columns] != [c.type.name for c in second.columns]:
@@ -103,6 +109,27 @@ class Queries:
             cte.alias.lower(): Common(name, renamed(inner.columns, names, cte)),
         }
         return f"{name} AS ({inner.sql})"
+
+    def _unrolled(self, cte: exp.Expr, name: str, first: Query, outer: Scope | None) -> str:
+        """Write out a recursion step by step, as Trino does: a step after the last must not have a row."""
+        parts = [f"{name}_0 AS MATERIALIZED ({first.sql})"]
+        for depth in range(1, DEEPEST + 2):
+            self.commons = {**self.commons, cte.alias.lower(): Common(f"{name}_{depth - 1}", first.columns)}
+            step = self.query(cte.this.expression, outer)
+            if [c.type.name for c in first.columns] != [c.type.name for c in step.columns]:
+                raise mismatch("recursion step relation output type is not the base relation's type", cte)
+            parts.append(f"{name}_{depth} AS MATERIALIZED ({cast_columns(step, first.columns).sql})")
+        told = (
+            f"Recursion depth limit exceeded ({DEEPEST}). "
+            "Use 'max_recursion_depth' session property to modify the limit."
+        )
+        # The count, of which nothing is shown, keeps DuckDB from raising the error where there is no row.
+        refusal = failure(BOOLEAN, "NOT_SUPPORTED", literal(told), "left(CAST(count(*) AS VARCHAR), 0)")
+        is_deeper = f"SELECT CASE WHEN count(*) > 0 THEN {refusal} ELSE false END FROM {name}_{DEEPEST + 1}"
+        steps = " UNION ALL ".join(f"SELECT * FROM {name}_{depth}" for depth in range(DEEPEST + 1))
+        last = f"SELECT * FROM {name}_{DEEPEST + 1} WHERE ({is_deeper})"
+        self.commons = {**self.commons, cte.alias.lower(): Common(name, first.columns)}
+        return f"{', '.join(parts)}, {name} AS ({steps} UNION ALL {last})"
 
     def _body(self, node: exp.Expr, outer: Scope | None) -> Query:
         if isinstance(node, exp.Subquery):
@@ -226,6 +253,11 @@ def _whole(node: exp.Expr) -> str:
     if not isinstance(node, exp.Literal) or node.is_string or not node.name.isdigit():
         raise syntax(f"mismatched input '{node.sql()}'. Expecting: 'ALL', <integer>", node)
     return str(int(node.name))
+
+
+def _names_itself(cte: exp.Expr) -> bool:
+    tables = cte.this.expression.find_all(exp.Table)
+    return any(not table.db and table.name.lower() == cte.alias.lower() for table in tables)
 
 
 def _refuse_unknown_clauses(node: exp.Expr) -> None:

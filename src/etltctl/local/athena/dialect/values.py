@@ -70,7 +70,7 @@ class Udf:
         return cls(name, function, parameters, returns.duckdb, nulls)
 
     def called(self) -> Callable[..., Any]:
-        """Return the function as DuckDB calls it: a null among the values makes the result null, unless it takes nulls."""
+        """Return the function as DuckDB calls it: a null among the values gives null, unless it takes nulls."""
 
         def calling(*values: Any) -> Any:
             if not self.nulls and any(value is None for value in values):

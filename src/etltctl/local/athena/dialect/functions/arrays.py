@@ -268,7 +268,7 @@ def _repeat(call: Call) -> Value:
     many = failure(f"'count argument of repeat function must be less than or equal to {MOST_REPEATED}'", kind)
     few = failure("'count argument of repeat function must be greater than or equal to 0'", kind)
     typed = value.sql if not value.type.is_("unknown") else f"CAST(NULL AS {UNKNOWN.duckdb})"
-    listed = over("list_transform", f"range({count})", lambda _: typed)
+    listed = over("list_transform", f"range(least({count}, {MOST_REPEATED}))", lambda _: typed)
     guarded = f"CASE WHEN {count} > {MOST_REPEATED} THEN {many} WHEN {count} < 0 THEN {few} ELSE {listed} END"
     return Value(unless_null(guarded, count), kind)
 
