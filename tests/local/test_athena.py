@@ -320,8 +320,10 @@ def test_parameters_are_literals(athena: AthenaService) -> None:
 
 
 def test_a_long_query_can_be_cancelled(athena: AthenaService) -> None:
-    many = "unnest(sequence(1, 100000))"
-    sql = f"select count(*) from {many} a(x) cross join {many} b(y) where x * y = 7"
+    many = "unnest(sequence(1, 10000))"
+    sql = (
+        f"select count(*) from {many} a(x) cross join {many} b(y) cross join {many} c(z) where x * y * z = 7"
+    )
     query_id = start(athena, sql)
     time.sleep(0.3)
     athena.stop({"QueryExecutionId": query_id})

@@ -33,6 +33,49 @@ Operator = Callable[["Expressions", exp.Expr], Value]
 OPERATORS: dict[type[exp.Expr], Operator] = {}
 
 
+# What the handlers of a kind of node know, next to its operands. A part that no handler knows must not be dropped:
+# `a NOT LIKE b` is LIKE with one.
+PARTS: dict[type[exp.Expr], str] = {
+    exp.Window: "alias order over partition_by spec",
+    exp.Identifier: "quoted",
+    exp.Column: "catalog db table",
+    exp.Div: "safe typed",
+    exp.Between: "high low symmetric",
+    exp.In: "field query unnest",
+    exp.Case: "default ifs",
+    exp.If: "false true",
+    exp.Like: "negate",
+    exp.Literal: "is_string",
+    exp.HexString: "is_integer",
+    exp.UnicodeString: "escape",
+    exp.Interval: "unit",
+    exp.Cast: "to",
+    exp.TryCast: "to safe",
+    exp.Array: "bracket_notation",
+    exp.Concat: "coalesce safe",
+    exp.Bracket: "offset safe",
+    exp.AtTimeZone: "zone",
+    exp.JSONValue: "on_condition path returning",
+    exp.JSONExtract: "json_query on_condition option quote",
+    exp.JSONObject: "encoding null_handling return_type unique_keys",
+    exp.DPipe: "safe",
+    exp.Trim: "collation position",
+    exp.StrPosition: "occurrence position substr",
+    exp.Substring: "length start",
+    exp.Normalize: "form",
+    exp.GroupConcat: "on_overflow separator",
+}
+
+
+def _refuse_unknown_parts(node: exp.Expr) -> None:
+    if isinstance(node, exp.Subquery):
+        return  # its clauses are those of a query
+    known = {"this", "expression", "expressions", *PARTS.get(type(node), "").split()}
+    for key, value in node.args.items():
+        if value and key not in known:
+            raise unsupported(f"{key.upper().strip('_')} of {node.key.upper()}")
+
+
 def operator(*kinds: type[exp.Expr]) -> Callable[[Operator], Operator]:
     """Register what translates these kinds of node."""
 
@@ -63,6 +106,7 @@ class Expressions:
         handler = OPERATORS.get(type(node))
         if handler is None:
             raise unsupported(f"{node.key.upper().replace('_', ' ')} here")
+        _refuse_unknown_parts(node)
         return handler(self, node)
 
     def condition(self, node: exp.Expr, where: str = "WHERE clause") -> str:

@@ -225,10 +225,27 @@ def _like(compiler: Expressions, node: exp.Expr) -> Value:
     for part, name in ((value, "Left side of LIKE expression"), (pattern, "Pattern for LIKE expression")):
         if not part.type.is_("varchar", "char", "unknown"):
             raise mismatch(f"{name} must evaluate to a varchar (actual: {part.type})", node)
+    word = "NOT LIKE" if like.args.get("negate") else "LIKE"
     if escape is None:
-        return Value(f"({value.sql} LIKE {pattern.sql})", BOOLEAN)
+        return Value(f"({value.sql} {word} {pattern.sql})", BOOLEAN)
     if escape.is_constant and len(str(escape.constant)) != 1:
         raise QueryError(
             "INVALID_FUNCTION_ARGUMENT", f"{place(node)}: Escape string must be a single character"
         )
-    return Value(f"({value.sql} LIKE {pattern.sql} ESCAPE {escape.sql})", BOOLEAN)
+    if isinstance(pattern.constant, str) and escape.is_constant:
+        _check_escapes(pattern.constant, str(escape.constant))
+    return Value(f"({value.sql} {word} {pattern.sql} ESCAPE {escape.sql})", BOOLEAN)
+
+
+def _check_escapes(pattern: str, escape: str) -> None:
+    """Refuse an escape character before anything but a wildcard or itself, which DuckDB would let pass."""
+    at = 0
+    while at < len(pattern):
+        if pattern[at] == escape:
+            at += 1
+            if pattern[at : at + 1] not in ("%", "_", escape):
+                raise QueryError(
+                    "INVALID_FUNCTION_ARGUMENT",
+                    "Escape character must be followed by '%', '_' or the escape character itself",
+                )
+        at += 1

@@ -18,7 +18,7 @@ from sqlglot.generators.trino import TrinoGenerator
 from sqlglot.parsers.trino import TrinoParser
 from sqlglot.tokenizer_core import Token, TokenType
 
-from etltctl.local.athena.dialect.errors import QueryError
+from etltctl.local.athena.dialect.errors import QueryError, unsupported
 
 SPECIAL_FORMS = (
     "CAST",
@@ -97,7 +97,7 @@ STATEMENTS = frozenset(
 # Strings, quoted names and comments stay as they are; a number may have underscores, and its exponent ends before a
 # sign: sqlglot would take `1e0+1` for one number.
 NUMBERS = re.compile(
-    r"""('(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/)|(?<![\w.])(\d+(?:_\d+)+)|(?<=\d)([eE][+-]?\d+)(?=[+-])""",
+    r"""('(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/)|(?<![\w.])(\d+(?:_\d+)+)|(?<=\d)([eE][+-]?\d+)(?=[+-])|(?<![\w.'])(0[xXbBoO]\w+)""",
     re.DOTALL,
 )
 FIRST_WORDS = ("SELECT", "WITH", "VALUES", "TABLE", "CREATE")
@@ -194,6 +194,8 @@ def expression(sql: str) -> exp.Expr:
 
 
 def _plain_number(found: re.Match[str]) -> str:
+    if found[4]:
+        raise unsupported(f"the literal {found[4]}")
     if found[2]:
         return str(found[2]).replace("_", "")
     return f"{found[3]} " if found[3] else found[0]

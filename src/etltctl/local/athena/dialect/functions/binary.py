@@ -12,6 +12,7 @@ import zlib
 from urllib.parse import parse_qsl, quote_plus, unquote_plus, urlsplit
 
 from etltctl.local.athena.dialect.errors import invalid_argument
+from etltctl.local.athena.dialect.functions.xxhash import xxhash64
 from etltctl.local.athena.dialect.registry import simple
 
 URL = re.compile(r"[^\s<>\"{}|\\^`]*")
@@ -105,6 +106,11 @@ def keyed(name: str) -> object:
 def crc32(data: bytes) -> int:
     """Return the checksum."""
     return zlib.crc32(data)
+
+
+def xxhash64_bytes(data: bytes) -> bytes:
+    """Return the hash as bytes."""
+    return xxhash64(data).to_bytes(8, "big")
 
 
 def to_big_endian_64(number: int) -> bytes:
@@ -269,3 +275,4 @@ simple("to_ieee754_64(double) -> varbinary", to_ieee754_64)
 simple("to_ieee754_32(real) -> varbinary", to_ieee754_32)
 simple("from_ieee754_64(varbinary) -> double", from_ieee754_64)
 simple("from_ieee754_32(varbinary) -> real", from_ieee754_32)
+simple("xxhash64(varbinary) -> varbinary", xxhash64_bytes)
