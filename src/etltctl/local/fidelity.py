@@ -74,10 +74,22 @@ SERVICES = (
         "your SQL, translated to DuckDB over the catalog's tables",
         (
             "query states, results as CSV on S3 and by page, column types, errors in Athena's words",
-            "client request tokens, workgroups with their output location; UNLOAD to Parquet",
+            "client request tokens, workgroups with their output location",
+            "UNLOAD to Parquet, with partitions and a manifest; StopQueryExecution in the middle of any query",
+            "engine version 3's SQL: types and their conversions, rounding, overflow, time zones, order of nulls",
+            "a function or a clause that Athena does not have is refused by Athena's name of the error",
         ),
-        ("DuckDB has functions and implicit casts that Athena refuses; bytes scanned are the files' sizes",),
-        ("EXPLAIN, SHOW CREATE TABLE, DDL, `information_schema`, federated queries",),
+        (
+            "bytes scanned are the files' sizes; a query has 30 minutes and 2 GB of memory, in a process of its own",
+            "approx_distinct and approx_percentile are exact",
+            "a function or form of Athena's that is not modelled is refused by NOT_SUPPORTED, which names it",
+        ),
+        (
+            "time with time zone, timestamps finer than microseconds, a time zone that is no literal in AT TIME ZONE",
+            "formats and units of dates that are no literals; grouping by timestamps of different time zones",
+            "geospatial, machine learning and sketch functions; MATCH_RECOGNIZE",
+            "EXPLAIN, SHOW CREATE TABLE, DDL, `information_schema`, federated queries",
+        ),
     ),
     Fidelity(
         "Lake Formation",

@@ -14,17 +14,19 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from etltctl.local.athena import views
-from etltctl.local.athena.dialect import QueryError, TableName, tables_of, translate
-from etltctl.local.athena.tables import (
-    CatalogTable,
-    Lake,
-    find_table,
-    in_locations,
-    literal,
-    make_view,
-    quoted,
+from etltctl.local.athena.dialect import (
+    AthenaSql,
+    QueryError,
+    TableName,
+    Translation,
+    Type,
+    register,
+    rendered,
+    tables_of,
+    translate,
 )
-from etltctl.local.athena.types import as_text, athena_type
+from etltctl.local.athena.failures import in_athenas_words
+from etltctl.local.athena.tables import CatalogTable, Lake, find_table, in_locations, literal, make_view
 from etltctl.local.s3 import S3Directory
 
 MEMORY = "1GB"
@@ -39,6 +41,7 @@ class Answer:
     rows: list[list[str | None]]
     scanned: int = 0
     statement: str = "DML"
+    manifest: tuple[str, ...] | None = None  # the URLs of the files that an UNLOAD wrote
 
 
 def run(
@@ -58,10 +61,12 @@ def run(
         return Answer([], [], 0, "DDL")
     if isinstance(query, exp.Command | exp.Show | exp.Describe):
         return _describe(query, database, lake)
-    with answered(query, parameters, database, engine, lake, on_plan) as (done, scanned):
-        described = done.description or []
-        rows = [[as_text(value) for value in row] for row in done.fetchall()]
-    return Answer([_column(str(name), str(kind)) for name, kind, *_ in described], rows, scanned)
+    with answered(query, parameters, database, engine, lake, on_plan) as (done, translation, scanned):
+        kinds = [kind for _, kind in translation.columns]
+        rows = [
+            [rendered(value, kind) for value, kind in zip(row, kinds, strict=True)] for row in done.fetchall()
+        ]
+    return Answer([_column(name, kind) for name, kind in translation.columns], rows, scanned)
 
 
 @contextmanager
@@ -72,33 +77,33 @@ def answered(
     engine: duckdb.DuckDBPyConnection,
     lake: Lake,
     on_plan: Callable[[int], None] | None = None,
-) -> Iterator[tuple[duckdb.DuckDBPyConnection, int]]:
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, Translation, int]]:
     """The executed query, its result still to be fetched inside, and the bytes of the files behind it."""
-    if not isinstance(query, exp.Query):
+    if not isinstance(query, exp.Query | exp.Values):
         raise QueryError("NOT_SUPPORTED", f"the embedded Athena does not model {query.key.upper()}")
     query = views.expanded(_with_parameters(query, parameters), database, lake.catalog)
     tables = [_as_seen(name, lake) for name in tables_of(query, database)]
     scanned = sum(file.size for table in tables for file in table.files)
     if on_plan:
         on_plan(scanned)
-    engine.execute(f"SET memory_limit = '{MEMORY}'; SET threads = 2; SET TimeZone = 'UTC'")
-    columns: dict[str, dict[str, dict[str, str]]] = {}
+    engine.execute(
+        f"SET memory_limit = '{MEMORY}'; SET temp_directory = ''; SET threads = 2; SET TimeZone = 'UTC'"
+    )
+    columns: dict[str, dict[str, dict[str, Type]]] = {}
     for table in tables:
         make_view(table, engine)
-        visible = {
-            quoted(name): kind for name, kind in table.visible.items()
-        }  # read as SQL: a;b is two statements
-        columns.setdefault(table.name.database, {})[table.name.name] = visible
-    sql = translate(query, database, columns)
+        columns.setdefault(table.name.database, {})[table.name.name] = table.visible
+    is_narrowed = any(table.parts is not None for table in tables)
+    translation = translate(query, database, columns, is_narrowed=is_narrowed)
+    register(engine, translation.udfs)
     _confine(engine, lake.directory)
     try:
-        yield engine.execute(sql), scanned
+        yield engine.execute(translation.sql), translation, scanned
     except duckdb.InterruptException:
         raise
     except duckdb.Error as error:
-        is_narrowed = any(table.parts is not None for table in tables)
-        text = in_locations(str(error).splitlines()[0], [file for table in tables for file in table.files])
-        raise _in_athena_s_words(error, text, is_narrowed=is_narrowed) from error
+        files = [file for table in tables for file in table.files]
+        raise in_athenas_words(error, in_locations(str(error), files)) from error
 
 
 def _columns_of(database: str, lake: Lake, query: exp.Expr) -> list[Column]:
@@ -135,7 +140,7 @@ def _with_parameters(query: exp.Expr, parameters: Sequence[str]) -> exp.Expr:
 
 def _literal(text: str) -> exp.Expr:
     try:
-        return sqlglot.parse_one(text, read="athena")
+        return sqlglot.parse_one(text, read=AthenaSql)
     except SqlglotError as error:
         raise QueryError("INVALID_PARAMETER", f"{text} is not a literal of SQL") from error
 
@@ -166,23 +171,6 @@ def _describe(query: exp.Expr, database: str, lake: Lake) -> Answer:
     raise QueryError("NOT_SUPPORTED", f"the embedded Athena does not model {' '.join(words[:2]).upper()}")
 
 
-def _column(name: str, kind: str) -> Column:
-    name = re.sub(r"^_col_(\d+)$", r"_col\1", name)  # Athena's own name for a column that was given none
-    if found := re.fullmatch(r"DECIMAL\((\d+),\s*(\d+)\)", kind):
-        return name, "decimal", int(found[1]), int(found[2])
-    return name, athena_type(kind), 0, 0
-
-
-def _in_athena_s_words(error: duckdb.Error, text: str, *, is_narrowed: bool) -> QueryError:
-    if found := re.search(
-        r'(?:Referenced (?:column|table)|Column) "([^"]+)" (?:not found|referenced that)', text
-    ):
-        told = " or requester is not authorized to access requested resources" if is_narrowed else ""
-        return QueryError("COLUMN_NOT_FOUND", f"line 1:1: Column '{found[1]}' cannot be resolved{told}")
-    if "ivision by zero" in text:
-        return QueryError("DIVISION_BY_ZERO", "/ by zero")
-    if found := re.search(r"Function with name (\S+) does not exist", text):
-        return QueryError("FUNCTION_NOT_FOUND", f"line 1:1: Function '{found[1].lower()}' not registered")
-    if isinstance(error, duckdb.ConversionException):
-        return QueryError("INVALID_CAST_ARGUMENT", text.partition(": ")[2] or text)
-    return QueryError("GENERIC_USER_ERROR", text.partition(": ")[2] or text)
+def _column(name: str, kind: Type) -> Column:
+    size = (kind.precision, kind.scale) if kind.is_("decimal") else (0, 0)
+    return name, kind.name, *size

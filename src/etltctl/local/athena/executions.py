@@ -14,13 +14,12 @@ from threading import RLock
 from typing import Any
 from uuid import uuid4
 
-import duckdb
-
-from etltctl.local.athena import unload
-from etltctl.local.athena.dialect import QueryError, parse
-from etltctl.local.athena.engine import Answer, run
+from etltctl.local.athena.dialect import QueryError
+from etltctl.local.athena.engine import Answer
+from etltctl.local.athena.processes import CancelledError, run_apart
 from etltctl.local.athena.records import LIVE, Record
 from etltctl.local.athena.tables import Catalog, Guard, Lake
+from etltctl.local.athena.worker import Statement
 from etltctl.local.s3 import S3Directory
 from etltctl.local.state_files import LateWrites, read_json, write_atomically
 from etltctl.local.wire import AwsError, Operation
@@ -49,7 +48,7 @@ class AthenaService:
         self._lock = RLock()
         self._late = LateWrites()
         self._workers = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="athena")
-        self._engines: dict[str, duckdb.DuckDBPyConnection] = {}
+        self._is_closed = False
         self._records = {record.id: record for record in self._read_records()}
 
     def operations(self) -> Mapping[str, Operation]:
@@ -125,8 +124,6 @@ class AthenaService:
         with self._lock:
             if record.state in LIVE:
                 self._end(record, "CANCELLED", "Query was cancelled by the user")
-                if engine := self._engines.get(record.id):
-                    engine.interrupt()
         self._late.flush()
         return {}
 
@@ -155,8 +152,7 @@ class AthenaService:
 
     def close(self) -> None:
         """Cancels what runs; the server is going."""
-        for engine in list(self._engines.values()):
-            engine.interrupt()
+        self._is_closed = True
         self._workers.shutdown(wait=False, cancel_futures=True)
 
     def _run(self, record: Record) -> None:
@@ -164,30 +160,32 @@ class AthenaService:
             if record.state not in LIVE:
                 return
             record.state = "RUNNING"
-            engine = self._engines[record.id] = duckdb.connect()
         started = time.monotonic()
         try:
             lake = Lake(self._catalog, self._directory, self._guard, record.caller)
-            place = (record.parameters, record.database, engine, lake, partial(self._plan, record))
-            is_unload = unload.is_unload(record.sql)
-            answer = unload.unload(record.sql, *place) if is_unload else run(parse(record.sql), *place)
+            statement = Statement(
+                record.sql, record.parameters, record.database, record.caller, self._guard is not None
+            )
+            answer = run_apart(statement, lake, partial(self._plan, record), partial(self._is_wanted, record))
             self._write(record, answer)
             record.scanned, record.engine_ms = answer.scanned, int((time.monotonic() - started) * 1000)
             record.columns, record.statement = [list(column) for column in answer.columns], answer.statement
             self._end(record, "SUCCEEDED")
+        except CancelledError:
+            self._end(record, "CANCELLED", "the embedded server ended")
         except QueryError as error:
             self._end(record, "FAILED", str(error))
         except _TooMuchError:
             self._end(record, "CANCELLED", "Query cancelled! : Bytes scanned limit was exceeded")
         except AwsError as error:
             self._end(record, "FAILED", f"{error.code}: {error.message}")
-        except (duckdb.Error, OSError, ValueError) as error:
-            self._end(record, "FAILED", f"GENERIC_USER_ERROR: {str(error).splitlines()[0]}")
+        except (OSError, ValueError) as error:
+            self._end(record, "FAILED", f"GENERIC_USER_ERROR: {(str(error).splitlines() or [''])[0]}")
         finally:
             self._end(record, "FAILED", "INTERNAL_ERROR: the embedded Athena could not run the query")
-            with self._lock:
-                del self._engines[record.id]
-            engine.close()
+
+    def _is_wanted(self, record: Record) -> bool:
+        return record.state in LIVE and not self._is_closed
 
     def _plan(self, record: Record, scanned: int) -> None:
         """Notes what will be scanned; raises _TooMuchError if that is more than the workgroup allows one query."""
@@ -207,8 +205,15 @@ class AthenaService:
             file.writelines(json.dumps(row) + "\n" for row in rows)
         if not record.output:
             return
-        bucket, _, key = record.output.removeprefix("s3://").partition("/")
+        if answer.manifest is not None:
+            record.manifest = f"{record.output.removesuffix('.csv')}-manifest.csv"
+            self._put(record.manifest, "".join(f"{url}\n" for url in answer.manifest))
         text = "".join(",".join(map(_csv_cell, row)) + "\n" for row in rows)
+        self._put(record.output, text)
+
+    def _put(self, url: str, text: str) -> None:
+        """Write a CSV file."""
+        bucket, _, key = url.removeprefix("s3://").partition("/")
         self._directory.put_object(bucket, key, text.encode(), content_type="text/csv")
 
     def _output_location(self, body: Mapping[str, Any], workgroup: str) -> str:

@@ -29,6 +29,7 @@ class Record:
     columns: list[list[Any]] = field(default_factory=list)
     statement: str = "DML"
     caller: str = ""
+    manifest: str = ""  # the URL of the list of files that an UNLOAD wrote
 
     def told(self) -> dict[str, Any]:
         """The execution in Athena's own shape."""
@@ -54,6 +55,7 @@ class Record:
             "QueryExecutionContext": {"Database": self.database},
             "Status": status,
             "Statistics": {
+                **({"DataManifestLocation": self.manifest} if self.manifest else {}),
                 "DataScannedInBytes": self.scanned,
                 "EngineExecutionTimeInMillis": self.engine_ms,
                 "TotalExecutionTimeInMillis": total,

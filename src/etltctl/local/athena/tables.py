@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import duckdb
 
-from etltctl.local.athena.dialect import QueryError, TableName, duckdb_expression
+from etltctl.local.athena.dialect import QueryError, TableName, Type, duckdb_expression, of_hive, register
 from etltctl.local.athena.types import duckdb_type
 from etltctl.local.s3 import S3Directory
 from etltctl.partition_paths import DEFAULT_PARTITION
@@ -120,12 +120,21 @@ class CatalogTable:
             ) from error
 
     @property
-    def visible(self) -> dict[str, str]:
+    def types(self) -> dict[str, Type]:
+        """Athena's types of the columns, partition columns last."""
+        listed = [
+            *self.described["StorageDescriptor"]["Columns"],
+            *(self.described.get("PartitionKeys") or []),
+        ]
+        return {column["Name"].lower(): of_hive(column["Type"]) for column in listed}
+
+    @property
+    def visible(self) -> dict[str, Type]:
         """The same, as far as the caller sees them."""
         if self.parts is None:
-            return self.columns
+            return self.types
         seen = frozenset().union(*(part.columns for part in self.parts))
-        return {name: kind for name, kind in self.columns.items() if name in seen}
+        return {name: kind for name, kind in self.types.items() if name in seen}
 
     @property
     def partition_columns(self) -> list[str]:
@@ -173,15 +182,13 @@ def make_view(table: CatalogTable, engine: duckdb.DuckDBPyConnection) -> None:
         )
         selects = [f"SELECT {empty} WHERE false"]
     everything = " UNION ALL ".join(selects)
-    shown = everything if table.parts is None else _seen(table, everything)
+    shown = everything if table.parts is None else _seen(table, everything, engine)
     engine.execute(f"CREATE VIEW {database}.{name} AS {shown}")
 
 
-def _seen(table: CatalogTable, everything: str) -> str:
+def _seen(table: CatalogTable, everything: str, engine: duckdb.DuckDBPyConnection) -> str:
     """What the parts add up to: rows of any of them, and in each row the columns of those that it satisfies."""
-    parts = [
-        (part, f"({duckdb_expression(part.rows)})" if part.rows else "true") for part in table.parts or ()
-    ]
+    parts = [(part, _rows_of(part, table, engine)) for part in table.parts or ()]
     columns = []
     for name in table.visible:
         of_column = [rows for part, rows in parts if name in part.columns]
@@ -190,6 +197,15 @@ def _seen(table: CatalogTable, everything: str) -> str:
         columns.append(f"{value} AS {quoted(name)}")
     rows = " OR ".join(rows for _, rows in parts)
     return f"SELECT {', '.join(columns)} FROM ({everything}) WHERE {rows}"
+
+
+def _rows_of(part: Part, table: CatalogTable, engine: duckdb.DuckDBPyConnection) -> str:
+    """Return the condition of a part's rows in DuckDB's SQL."""
+    if not part.rows:
+        return "true"
+    condition, udfs = duckdb_expression(part.rows, table.types)
+    register(engine, udfs)
+    return f"({condition})"
 
 
 def _select(table: CatalogTable, partition: tuple[str, ...], engine: duckdb.DuckDBPyConnection) -> str:

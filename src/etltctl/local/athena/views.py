@@ -7,10 +7,9 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-import sqlglot
 from sqlglot import exp
 
-from etltctl.local.athena.dialect import QueryError
+from etltctl.local.athena.dialect import AthenaSql, QueryError, parse
 
 VIEW = "VIRTUAL_VIEW"
 MARK = "/* Presto View: "
@@ -77,7 +76,7 @@ def expanded(query: exp.Expr, database: str, catalog: Catalog, depth: int = 0) -
         if found is None or found.get("TableType") != VIEW:
             continue
         told = _definition(found)
-        inner = sqlglot.parse_one(told["originalSql"], read="athena")
+        inner = parse(told["originalSql"])
         inner = _with_databases(expanded(inner, told["schema"], catalog, depth + 1), told["schema"])
         place.replace(
             exp.Subquery(this=inner, alias=exp.to_identifier(place.alias or place.name, quoted=True))
@@ -102,7 +101,7 @@ def _definition(found: dict[str, Any]) -> dict[str, Any]:
 
 def _described(name: str, database: str, query: exp.Expr, columns: Columns) -> dict[str, Any]:
     told = {
-        "originalSql": query.sql(dialect="athena"),
+        "originalSql": query.sql(dialect=AthenaSql),
         "catalog": "awsdatacatalog",
         "schema": database,
         "columns": [{"name": column, "type": kind} for column, kind, *_ in columns],
