@@ -58,7 +58,11 @@ class Session:
         from etltctl.history import run_to_resume
         from etltctl.pipeline import safe_run_id
 
-        return run_to_resume(self.load(), safe_run_id(named), is_new=is_new)
+        settings, run_id = self.load(), safe_run_id(named)
+        if settings.env == LOCAL and "://" in settings.state:  # a bucket of the embedded server
+            with self.connected() as settings:
+                return run_to_resume(settings, run_id, is_new=is_new)
+        return run_to_resume(settings, run_id, is_new=is_new)
 
     def require_source_secrets(self, settings: Settings, sources: Collection[str]) -> None:
         """Raise ConfigurationError for a secret of these sources that has no value, before anything starts.
