@@ -13,7 +13,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from etltctl import outage
-from etltctl.errors import EtltctlError
+from etltctl.errors import RETRY, EtltctlError
 from etltctl.local.processes import is_alive, wait_until
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def last_error(log_file: Path) -> str:
 def _gone(server: Server, why: str) -> EtltctlError:
     return EtltctlError(
         f"the embedded server at {server.url} ended: {why}",
-        hint="what was finished is kept: run the command again, or go on with the newest run: etltctl retry",
+        hint=f"what was finished is kept: run the command again, or resume its run: {RETRY}",
         log=server.state / "server" / "server.log",
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from etltctl.errors import AlreadyRunningError, ServiceError
+from etltctl.errors import RETRY, AlreadyRunningError, ServiceError
 from etltctl.waiting import REAL_TIME, timekeeper
 
 T = TypeVar("T")
@@ -40,6 +40,6 @@ def settled(read: Callable[[], T], name: str) -> T:
             raise
         raise AlreadyRunningError(
             f"the files of {name} are replaced while they are read: another sync or job writes there",
-            hint="wait for it: etltctl runs list names it, etltctl runs watch RUN follows it; then: etltctl retry",
+            hint=f"wait for it: etltctl runs list names it, etltctl runs watch RUN follows it; then: {RETRY}",
             **error.facts,
         ) from error
