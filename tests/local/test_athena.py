@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from etltctl.local.athena import AthenaService
-from etltctl.local.athena.types import as_text, duckdb_type
+from etltctl.local.athena.dialect import of_hive, rendered
+from etltctl.local.athena.types import duckdb_type
 from etltctl.local.s3 import S3Directory
 from etltctl.local.wire import AwsError
 
@@ -374,7 +375,8 @@ def test_hive_types_nest(hive: str, duckdb: str) -> None:
 
 
 def test_nested_values_are_written_as_athena_writes_them() -> None:
-    assert as_text({"a": 1, "b": [None, "x"]}) == "{a=1, b=[null, x]}"
+    kind = of_hive("struct<a:int,b:array<string>>")
+    assert rendered({"a": 1, "b": [None, "x"]}, kind) == "{a=1, b=[null, x]}"
 
 
 def test_unload_writes_the_rows_as_parquet_and_answers_none(

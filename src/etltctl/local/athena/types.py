@@ -1,10 +1,6 @@
-"""The three names of every type: Hive's in the catalog, DuckDB's in the engine, Athena's in a result."""
+"""The DuckDB type that reads a column of a Hive type."""
 
 from __future__ import annotations
-
-from datetime import date, datetime
-from decimal import Decimal
-from typing import Any
 
 from etltctl.hive_types import HiveType, parse_type
 
@@ -21,25 +17,6 @@ HIVE_TO_DUCKDB = {
     "binary": "BLOB",
     "date": "DATE",
     "timestamp": "TIMESTAMP",
-}
-DUCKDB_TO_ATHENA = {
-    "TINYINT": "tinyint",
-    "SMALLINT": "smallint",
-    "INTEGER": "integer",
-    "BIGINT": "bigint",
-    "HUGEINT": "bigint",  # DuckDB sums integers into 128 bits, Athena into 64
-    "FLOAT": "real",
-    "DOUBLE": "double",
-    "BOOLEAN": "boolean",
-    "VARCHAR": "varchar",
-    "BLOB": "varbinary",
-    "DATE": "date",
-    "TIMESTAMP": "timestamp",
-    "TIMESTAMP WITH TIME ZONE": "timestamp with time zone",
-    "TIME": "time",
-    "INTERVAL": "interval day to second",
-    "NULL": "unknown",
-    '"NULL"': "unknown",
 }
 
 
@@ -73,36 +50,3 @@ def _duckdb_type(kind: HiveType) -> str:
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def athena_type(duckdb: str) -> str:
-    """Athena's name of a DuckDB type; nested ones by their outermost name."""
-    if duckdb in DUCKDB_TO_ATHENA:
-        return DUCKDB_TO_ATHENA[duckdb]
-    if duckdb.startswith("DECIMAL"):
-        return "decimal"
-    if duckdb.endswith("]"):
-        return "array"
-    return {"S": "row", "M": "map"}.get(duckdb[:1], "varchar")
-
-
-def as_text(value: Any) -> str | None:
-    """A value as Athena writes it; None for null."""
-    match value:
-        case None:
-            return None
-        case bool():
-            return "true" if value else "false"
-        case datetime():
-            return value.strftime("%Y-%m-%d %H:%M:%S.") + f"{value.microsecond // 1000:03d}"
-        case date():
-            return value.isoformat()
-        case Decimal():
-            return f"{value:f}"
-        case list() | tuple():
-            return f"[{', '.join(as_text(item) or 'null' for item in value)}]"
-        case dict():
-            return "{" + ", ".join(f"{name}={as_text(item) or 'null'}" for name, item in value.items()) + "}"
-        case bytes():
-            return value.hex(" ")
-    return str(value)
