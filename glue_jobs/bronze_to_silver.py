@@ -154,7 +154,7 @@ def _dry() -> dict[str, Column]:
 
 
 def _celsius(name: str, units: str) -> Column:
-    """Degrees Celsius from a column in the unit of the source."""
+    """Return degrees Celsius from a column in the unit of the source."""
     if units == "metric":
         return F.col(name)
     if units == "standard":

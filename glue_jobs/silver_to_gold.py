@@ -33,7 +33,7 @@ _DISTRIBUTION_COLUMNS = (
 
 
 def days_of(hours: DataFrame, config: Mapping[str, Any]) -> DataFrame:
-    """gold.weather_daily: one row per place and local date; energy only where the day is complete.
+    """Return gold.weather_daily: one row per place and local date; energy only where the day is complete.
 
     A day is complete with enough hours that have a temperature. Its wind energy is known only with as many hours
     that have wind power: a sum over fewer would look like a day of little wind.

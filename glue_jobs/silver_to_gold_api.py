@@ -117,7 +117,7 @@ def check_reconciliation(rows: DataFrame, first_season: int = FIRST_SEASON) -> N
     first = wrong.limit(EXAMPLES).collect()
     if not first:
         return
-    told = "; ".join(
+    differences = "; ".join(
         f"{row.season} round {row['round']} {row.kind} {row.entity_id}: computed {row.computed_points}, "
         f"official {row.official_points}"
         for row in first
@@ -127,11 +127,11 @@ def check_reconciliation(rows: DataFrame, first_season: int = FIRST_SEASON) -> N
     )
     if early:
         seasons = ", ".join(str(row.season) for row in early)
-        told += (
+        differences += (
             f". {EARLY_RULES}, and these rules are not modelled. Supported are seasons from {first_season} on: leave "
             f"{seasons} out of the source's setting `seasons`"
         )
-    raise QualityError(f"standings do not reconcile, so the gold tables stay as they were: {told}")
+    raise QualityError(f"standings do not reconcile, so the gold tables stay as they were: {differences}")
 
 
 def main() -> None:

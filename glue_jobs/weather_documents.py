@@ -88,7 +88,7 @@ def flatten_documents(bronze: DataFrame) -> DataFrame:
     """One row per document with `MEASURES`, `dt`, `weather` (array of entries) and the bronze columns of lineage.
 
     `is_unreadable` tells that something in it is no JSON, or no number where one belongs; that value is null.
-    `is_bare` tells that it has no measure at all.
+    `is_bare` is true if it has no measure at all.
     `document` is all of it as it came.
     """
     columns = [name for name in bronze.columns if name in {*NUMBERS, *TEXTS, *NESTED, *FLAT}]

@@ -46,9 +46,7 @@ _ACCENTED = {
 
 
 _COMBINING = r"[\u0300-\u036F]"  # accents that are characters of their own
-_NAMING = (
-    r"\p{L}\p{N}\p{M}\p{So}"  # what tells two places apart: letters, digits, marks, symbols; not punctuation
-)
+_NAMING = r"\p{L}\p{N}\p{M}\p{So}"  # places differ by letters, digits, marks and symbols, not by punctuation
 _FORGOTTEN = rf"[{_NAMING}&&[^a-z0-9]]"
 LONGEST_KEY = 100  # a key names a folder, and a file system takes 255 bytes
 
@@ -56,9 +54,9 @@ LONGEST_KEY = 100  # a key names a folder, and a file system takes 255 bytes
 def city_key(name: Column) -> Column:
     """Return the key of a place: lower-case ASCII words joined by `_`.
 
-    Case, accents and punctuation do not tell places apart. Where the words leave out a letter, digit or symbol of
-    the name, as of `東京 Airport`, or are too long, ten hex digits of the name's digest follow. A name without
-    any Latin letter or digit is its digest alone. Null and blank names have no key.
+    Names that differ only in case, accents or punctuation have one key. Where the words leave out a letter, digit
+    or symbol of the name, as of `東京 Airport`, or are too long, ten hex digits of the name's digest follow. A name
+    without any Latin letter or digit is its digest alone. Null and blank names have no key.
     """
     trimmed = F.trim(name)
     accents = F.translate(trimmed, "".join(_ACCENTED), "".join(_ACCENTED.values()))

@@ -68,7 +68,7 @@ def _unless(value: Column, empty: str) -> Column:
 
 
 def _object(name: str, value_of: ValueOf) -> Column:
-    """The JSON object of a nested column."""
+    """Return the JSON object of a nested column."""
     members = (value_of(flat).alias(key) for key, flat in _FIELDS[name].items())
     return _unless(F.to_json(F.struct(*members)), "{}")
 

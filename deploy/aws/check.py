@@ -77,7 +77,7 @@ def policy_problems(template: dict[str, Any]) -> Iterator[str]:
 
 
 def fence_problems(template: dict[str, Any]) -> Iterator[str]:
-    """Dangerous actions that a role has without the condition that belongs to them."""
+    """Return the dangerous actions that a role has without the condition that belongs to them."""
     for name, document in role_policies(template):
         for statement in document["Statement"]:
             conditions = {key for test in statement.get("Condition", {}).values() for key in test}

@@ -29,7 +29,7 @@ CHOICES = {"area": [str(area) for area in AreaName]}
 
 
 def command_tree() -> str:
-    """The file `command_tree.json`."""
+    """Return the content of the file `command_tree.json`."""
     tree = _node(built(app))
     tree["options"].append({"names": ["--help", "-h"], "help": "Show the help", "takes": "", "choices": []})
     return json.dumps(tree, indent=1, ensure_ascii=False) + "\n"
@@ -55,7 +55,7 @@ def _node(command: Any) -> dict[str, Any]:
 
 
 def _value(param: Any) -> dict[str, Any]:
-    """What the parameter takes: a kind of names, `file`, `text`, or nothing for a switch."""
+    """Return what the parameter takes: a kind of names, `file`, `text`, or nothing for a switch."""
     if getattr(param, "is_flag", False) or getattr(param, "count", False):
         return {"takes": "", "choices": []}
     takes = "file" if param.name in FILE_LIKE else TAKES.get(param.name, "text")

@@ -73,7 +73,7 @@ def endpoints_page() -> str:
 
 
 def s3_operations() -> list[str]:
-    """The operations of S3 that are modelled; every other is refused."""
+    """Return the operations of S3 that are modelled. Every other one is refused."""
     from etltctl.local.s3.operations import OPERATIONS
 
     return sorted(operation.name for operation in OPERATIONS)

@@ -218,14 +218,14 @@ class CloudFormation:
 def operation_of(
     stack: Stack, events: Sequence[StackEvent], token: str = "", known: Collection[str] = ()
 ) -> StackOperation:
-    """Return how far an operation is; one that has not begun yet is still under review.
+    """Return how far an operation is. One without an event is still under review.
 
     Args:
         stack: The stack.
         events: What `last_operation` returned.
         token: The client token that the operation was asked for with; empty for whatever goes on.
         known: The ids of the events that were there before. Some services put no token into their events: there the
-            operation has begun with the first event of the stack that is not one of these.
+            operation began with the first event of the stack that is not one of these.
     """
     of_stack = [event for event in events if event.is_of_stack]
     if token and events and events[0].token != token:

@@ -152,7 +152,7 @@ class Console:
                 self.stderr.flush()
 
     def warn(self, text: str) -> None:
-        """A warning, which is written even where no progress is wanted."""
+        """Write a warning, even where no progress is wanted."""
         self._complain(f"warning: {text}")
 
     def ask(self, question: str) -> str:
@@ -305,7 +305,7 @@ def _audited(tables: Mapping[str, Any]) -> str:
 
 
 def _short(remote_id: str) -> str:
-    """The two ends of an id, so that the state and the clock stay on a line of 80 columns."""
+    """Return the two ends of an id, so that the state and the clock stay on a line of 80 columns."""
     return remote_id if len(remote_id) <= LONGEST_ID else f"{remote_id[:7]}…{remote_id[-4:]}"
 
 

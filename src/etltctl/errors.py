@@ -95,7 +95,7 @@ def unknown(kind: str, name: str, known: Iterable[str], *, hint: str = "") -> Us
 
 
 def _is_near(name: str, other: str) -> bool:
-    """Whether a name may be a mistyped other one: what stands behind the layer's dot or the kind's colon decides."""
+    """Return whether a name may be another one mistyped. The part after the layer's dot or the kind's colon decides."""
     ends = [re.split(r"[.:]", text)[-1] for text in (name, other)]
     return bool(get_close_matches(ends[0], ends[1:]))
 
@@ -219,7 +219,7 @@ def install(extra: str) -> str:
 
 
 def _installed_from() -> tuple[str, bool]:
-    """The wheel or folder that etltctl was installed from, empty for an index; and whether that is a live checkout."""
+    """Return the wheel or folder that etltctl was installed from (empty: an index), and whether it is editable."""
     import json
     from importlib.metadata import PackageNotFoundError, distribution
 

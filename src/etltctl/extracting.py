@@ -15,6 +15,7 @@ from etltctl.aws import Aws
 from etltctl.catalog import Catalog
 from etltctl.errors import BlockedError, EtltctlError, UnverifiedError, UsageError, unknown
 from etltctl.publishing import ROWS, VERSION
+from etltctl.publishing.rules import quoted
 from etltctl.runs import QueryExecution
 from etltctl.s3 import S3, S3Object
 from etltctl.s3.footers import read_footers
@@ -86,7 +87,7 @@ def write_table(
 
 
 def published_table(table: str, settings: Settings, catalog: Catalog) -> dict[str, Any]:
-    """The table as the catalog has it; raises BlockedError if it was never published, UsageError for no such table."""
+    """Return the table of the catalog; raise BlockedError if it was never published, UsageError if unknown."""
     layer, _, name = table.partition(".")
     database = settings.athena.databases.get(layer)
     if database is None or not name:
@@ -144,11 +145,11 @@ def _unload(
 
 def _statement(selection: Selection, columns: Mapping[str, str], place: str, settings: Settings) -> str:
     layer, _, name = selection.table.partition(".")
-    listed = ", ".join(_quoted(column) for column in columns)
+    listed = ", ".join(quoted(column) for column in columns)
     condition = (
         f"WHERE\n{selection.where}\n" if selection.where else ""
     )  # on lines of its own, for it may end in a comment
-    query = f"SELECT {listed} FROM {_quoted(settings.athena.databases[layer])}.{_quoted(name)} {condition}"
+    query = f"SELECT {listed} FROM {quoted(settings.athena.databases[layer])}.{quoted(name)} {condition}"
     return f"UNLOAD ({query}) TO '{place}' WITH (format = 'PARQUET', compression = 'SNAPPY')"
 
 
@@ -169,10 +170,6 @@ def _require_equal(table: str, one: str, rows: int, other: str, counted: int) ->
             f"{one} {rows} rows of {table}, but {other} {counted}",
             hint="nothing was published; export it again",
         )
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def repoint_template(

@@ -111,7 +111,7 @@ def run_to_resume(settings: Settings, run_id: str, *, is_new: bool = False) -> s
 
 
 def _nearest(run_id: str, ids: Sequence[str]) -> list[str]:
-    """The runs of which the id, or its end, may be the one that was mistyped; the likeliest first, three at most."""
+    """Return at most three runs whose id, or its end, may be the mistyped one. The likeliest is first."""
     named: dict[str, str] = {}
     for known in ids:
         named |= dict.fromkeys((known, known[-len(run_id) :], known.rpartition("-")[2]), known)

@@ -99,14 +99,14 @@ class Inspection:
         return self._found("glue", lambda client: client.get_database(Name=name), database=name) is not None
 
     def has_tables(self, database: str) -> bool:
-        """Whether the catalog's database has a table."""
+        """Return whether the catalog's database has a table."""
         answer = self._found(
             "glue", lambda client: client.get_tables(DatabaseName=database, MaxResults=1), database=database
         )
         return bool(answer and answer.get("TableList"))
 
     def has_objects(self, bucket: str, prefix: str) -> bool:
-        """Whether an object lies below the prefix."""
+        """Return whether an object lies below the prefix."""
         answer = self._found(
             "s3",
             lambda client: client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1),

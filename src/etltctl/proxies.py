@@ -16,7 +16,7 @@ SOCKS = "socks"
 
 
 def is_loopback(url: str) -> bool:
-    """Whether the address is on this machine, where no proxy can reach."""
+    """Return whether the address is on this machine, which no proxy can reach."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -25,12 +25,12 @@ def is_loopback(url: str) -> bool:
 
 
 def is_direct(url: str) -> bool:
-    """Whether the address is called without a proxy: it is on this machine, or NO_PROXY names its host."""
+    """Return whether the address is called without a proxy: it is on this machine, or NO_PROXY names its host."""
     return is_loopback(url) or _is_exempt(url)
 
 
 def is_proxied(url: str) -> bool:
-    """Whether the environment names a proxy for the address, be it on this machine or not."""
+    """Return whether the environment names a proxy for the address, on this machine or not."""
     from urllib.request import getproxies_environment
 
     return urlsplit(url).scheme in getproxies_environment() and not _is_exempt(url)

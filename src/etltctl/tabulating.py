@@ -149,5 +149,5 @@ def _cell(value: object) -> str:
 
 
 def printable(text: str) -> str:
-    """Return the text with control characters made visible: a terminal obeys them, whoever wrote them."""
+    """Return the text with control characters made visible, because a terminal obeys them."""
     return OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -213,7 +213,7 @@ class Airbyte:
 
 
 def _job(answer: Any, name: str, call: str) -> SyncJob:
-    """The job of an answer; raises ServiceError if that lacks what a job has."""
+    """Return the job of an answer; raise ServiceError if the answer lacks a field that every job has."""
     identifier, status = str(required(answer, "jobId", call)), str(required(answer, "status", call))
     if not identifier.isdigit():
         raise incomplete(call, "jobId (a number)")

@@ -45,7 +45,7 @@ def problem(
 
 
 def _object(value: Any) -> Mapping[str, Any]:
-    """The value if it is an object; an empty one for anything else that an untrue problem may hold."""
+    """Return the value if it is an object, and an empty object for anything else."""
     return value if isinstance(value, Mapping) else {}
 
 

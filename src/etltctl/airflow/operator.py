@@ -135,7 +135,7 @@ def _freshness(context: Any) -> dict[str, Any]:
 
 
 def _limit(max_usd: float | None, context: Any) -> dict[str, Any]:
-    """The most that the run may cost: the DAG run's parameter, else the operator's own."""
+    """Return the most that the run may cost: the DAG run's parameter, else the operator's."""
     given = (context.get("params") or {}).get("max_usd")
     limit = max_usd if given in (None, "") else given
     return {} if limit is None else {"max_usd": float(limit)}

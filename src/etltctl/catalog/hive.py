@@ -82,7 +82,7 @@ def hive_type(kind: pa.DataType, column: str) -> HiveType:
     """Return the Hive type that Athena reads this Parquet type as.
 
     Args:
-        kind: The type as the file's footer tells it.
+        kind: The type as the file's footer states it.
         column: The column with its table, or the path of a field in a struct, to name it in an error.
 
     Raises:

@@ -40,7 +40,7 @@ def _with_commands_below(command: Any) -> Iterator[Any]:
 
 
 def _declared_help(function: Any, name: str) -> str:
-    """The help text of an argument, which typer before its own copy of click loses to click 8.5."""
+    """Return the help text of an argument. A typer without its own copy of click loses the text with click 8.5."""
     declared = get_type_hints(getattr(function, "__wrapped__", function), include_extras=True)[name]
     return next((each.help for each in declared.__metadata__ if getattr(each, "help", None)), "")
 

@@ -68,7 +68,7 @@ def check_databases(patient: Patient) -> Iterator[Finding]:
 
 
 def _check_tables(patient: Patient, layer: str, database: str) -> Finding:
-    """A catalog without tables over a lake with files was lost, or no run has published yet."""
+    """Warn of a catalog without tables over a lake with files: it was lost, or no run has published yet."""
     subject, place = f"database {database}", patient.settings.lake.root(layer)
     bucket, prefix = split_location(place)
     below = f"{prefix.rstrip('/')}/" if prefix.strip("/") else ""

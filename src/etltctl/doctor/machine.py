@@ -122,7 +122,7 @@ def check_port(patient: Patient) -> Iterator[Finding]:
 
 
 def check_state_files(patient: Patient) -> Iterator[Finding]:
-    """The files that the embedded server could not read and has set aside."""
+    """Check for files that the embedded server could not read and has set aside."""
     from etltctl.local.state_files import DAMAGED, find_set_aside, way_back
 
     state = Path(patient.settings.state).resolve()
@@ -139,7 +139,7 @@ def check_state_files(patient: Patient) -> Iterator[Finding]:
 
 
 def check_host(patient: Patient) -> Iterator[Finding]:  # noqa: ARG001
-    """The user, the loopback, the open files and the name of the machine."""
+    """Check the user, the loopback, the limit of open files and the machine's name."""
     from etltctl.local import hosts
 
     name = hosts.user_name()
@@ -164,7 +164,7 @@ def check_host(patient: Patient) -> Iterator[Finding]:  # noqa: ARG001
 
 
 def check_proxies(patient: Patient) -> Iterator[Finding]:  # noqa: ARG001
-    """The proxies of the environment: this machine goes without them, and SOCKS needs a package."""
+    """Check the environment's proxies. Calls to this machine do not use them, and SOCKS needs a package."""
     from urllib.request import getproxies_environment
 
     named = sorted(f"{scheme.upper()}_PROXY" for scheme in getproxies_environment() if scheme != "no")

@@ -48,9 +48,9 @@ class Watcher:
 
 @dataclass(frozen=True)
 class Asked:
-    """What was asked of CloudFormation: the command, the client token, and the events that were there before.
+    """One request to CloudFormation: the command, the client token, and the events that were there before.
 
-    Without a token it is what goes on already, whoever asked for it.
+    Without a token it is the operation that already runs, no matter which program requested it.
     """
 
     command: str
@@ -195,7 +195,7 @@ def _follow(service: CloudFormation, stack: Stack, watcher: Watcher, asked: Aske
 def _not_begun(
     service: CloudFormation, stack: Stack, operation: StackOperation, asked: Asked, *, is_late: bool
 ) -> StackOperation:
-    """The operation by the stack's own status, for want of an event of it.
+    """Return the operation by the stack's status, because it has no event yet.
 
     Raises:
         WaitTimeoutError: It is late, and the stack shows nothing of the operation either.

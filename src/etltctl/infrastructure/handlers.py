@@ -163,7 +163,7 @@ def handler_statements(names: Names) -> list[dict[str, Any]]:
 
 
 def _tagged(names: Names) -> list[dict[str, Any]]:
-    """What is allowed only on the stack's own key, machine and volume."""
+    """Return the statements that allow actions only on the stack's key, machine and volume."""
     machines = [arn("ec2", place) for place in MACHINE_ARNS]
     key = {"aws:ResourceTag/Name": names.key_tag["Value"]}
     machine = {"aws:ResourceTag/Name": names.machine_tag["Value"]}

@@ -157,7 +157,7 @@ class Ledger:
 
     @property
     def options(self) -> dict[str, Any]:
-        """The options that the run was last begun or resumed with; empty where an older etltctl recorded none."""
+        """The options that the run was last started or resumed with; empty if an older etltctl recorded none."""
         recorded = (e["options"] for e in reversed(self._events) if isinstance(e.get("options"), dict))
         return dict(next(recorded, {}))
 
@@ -168,9 +168,9 @@ class Ledger:
 
 
 def read_events(store: Store, run_id: str) -> list[Event]:
-    """The run's events, oldest first; a line that a crash cut off, or that is no event, is left out.
+    """Return the run's events, oldest first. A line that a crash cut off, or that is not an event, is left out.
 
-    An event with facts that cannot be used, such as a time that is none, is left out with a warning in the log.
+    An event with facts that cannot be used, such as an invalid time, is left out with a warning in the log.
     """
     return _events_in(store.read(run_id), run_id, store.place(run_id))
 
@@ -195,7 +195,7 @@ def _events_in(text: str, run_id: str, place: str) -> list[Event]:
 
 
 def _wrong_in(event: Event) -> str:
-    """The name of a fact that readers count on and cannot use; empty for a good event."""
+    """Return the name of a fact that readers need and cannot use; empty for a good event."""
     texts = ("ts", "run_id", "step", "type")
     wrong = [name for name in texts if not isinstance(event[name], str)]
     wrong += [name for name in ("seconds", "usd") if not _is_number(event.get(name) or 0)]
@@ -218,7 +218,7 @@ def _is_number(value: object) -> bool:
 
 
 def _warn_of(text: str) -> None:
-    """Warns once a process: a stream is read again and again while a run goes on."""
+    """Warn once per process: a stream is read again and again while a run goes on."""
     if text not in _WARNED:
         _WARNED.add(text)
         log.warning("%s", text)

@@ -32,7 +32,7 @@ class Store(Protocol):
         """Every run that has a stream, the one written to last at the end."""
 
     def place(self, run_id: str) -> str:
-        """Where the run's stream is, for a person to look at."""
+        """Return where the run's stream is, for a person to read."""
 
     def lease(self, run_id: str) -> AbstractContextManager[IsLost]:
         """The right to drive the run, held while inside; raises AlreadyRunningError if somebody else has it.
@@ -164,7 +164,7 @@ class S3Store:
 
 
 def open_store(state: str, aws: Aws, folder: str = "runs", mode: int = 0o666) -> Store:
-    """The store in a folder of what the setting `state` names: a folder, or an s3:// location.
+    """Return the store in a folder of the setting `state`, which names a folder or an s3:// location.
 
     The files of a folder have `mode`, less what the umask takes away.
     """

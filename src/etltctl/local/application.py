@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from logging import getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -25,7 +24,7 @@ from etltctl.local.lakeformation import Guard, LakeFormationService
 from etltctl.local.logs import GROUPS, GlueLogs
 from etltctl.local.models import addressed, checked_input, signed_for
 from etltctl.local.provisioning import provision
-from etltctl.local.refusals import airbyte_refusal, refusal
+from etltctl.local.refusals import MALFORMED, airbyte_refusal, not_understood, refusal
 from etltctl.local.s3 import S3Api, S3Directory
 from etltctl.local.spark import SparkPool
 from etltctl.local.wire import AwsError, CallerOperation, Operation, answer, operation_name, unwritable
@@ -34,10 +33,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 AIRBYTE, SAMPLE = "/airbyte/v1", "/sample"
-# What an operation raises for input that it did not expect.
-MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError)
-
-log = getLogger("etltctl.local")
 
 
 class Application:
@@ -117,9 +112,7 @@ class Application:
         except OSError as error:
             return unwritable(error)(environ, start_response)
         except MALFORMED as error:
-            log.warning("a request was not understood", exc_info=error)
-            text = f"the request was not understood: {type(error).__name__}: {error}"
-            refused = AwsError("ValidationException", text[:500])
+            refused = not_understood(error)
         if is_airbyte:
             return airbyte_refusal(refused)(environ, start_response)
         return refusal(addressed(environ, b""), refused)(environ, start_response)
@@ -242,5 +235,5 @@ def _form(request: Request) -> dict[str, str]:
 
 
 def _peek(request: Request) -> bytes:
-    """The body, left for whoever answers."""
+    """Return the body, which can still be read again."""
     return held(request.environ)

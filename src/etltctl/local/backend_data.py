@@ -114,7 +114,7 @@ class _Writer:
         return [[self._reference(name), self._reference(item)] for name, item in mapping.items()]
 
     def _content(self, value: Any) -> Node:
-        """What an object holds that is a dictionary itself."""
+        """Return the items of an object that is itself a dictionary."""
         if not isinstance(value, dict):
             return []
         return [self._pairs(value), _factory_name(value) if isinstance(value, defaultdict) else ""]
@@ -185,7 +185,7 @@ def _plain(kind: str, rest: Node) -> Any:
 
 
 def _is_json(value: Any) -> bool:
-    """Whether JSON gives back just this: most of a catalog came as JSON, and one node for it is 10 times faster."""
+    """Return whether JSON gives back the same value. Most of a catalog is such: one node is 10 times faster."""
     kind = type(value)
     if kind is dict:
         return all(type(name) is str and _is_json(item) for name, item in value.items())
@@ -195,7 +195,7 @@ def _is_json(value: Any) -> bool:
 
 
 def _factory_name(value: defaultdict[Any, Any]) -> str:
-    """The name of what makes missing values, judged by what it makes; raises TypeError for one not in `FACTORIES`."""
+    """Return the name of a default factory, judged by what it makes; raise TypeError for one not in `FACTORIES`."""
     if value.default_factory is None:
         return ""
     made = value.default_factory()

@@ -68,10 +68,6 @@ WRONG_CONTENT = Reason(
     ("XAmzContentSHA256Mismatch", 400), ("SignatureDoesNotMatch", 403), "InvalidSignatureException",
     "The provided 'x-amz-content-sha256' header does not match what was computed.",
 )  # fmt: skip
-TOO_LARGE = Reason(
-    ("EntityTooLarge", 400), ("RequestEntityTooLarge", 413), "RequestEntityTooLargeException",
-    "The request's body is larger than any operation of this service takes",
-)  # fmt: skip
 
 
 class RefusedError(Exception):

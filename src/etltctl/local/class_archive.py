@@ -43,7 +43,7 @@ class ClassArchive:
         return sum(self._sizes().values()) if self.is_usable() else 0
 
     def is_usable(self) -> bool:
-        """Return whether the archive is whole and nobody but this user can have written it."""
+        """Return whether the archive is whole and only this user can have written it."""
         sizes = self._sizes()
         try:
             mode = self.folder.stat()

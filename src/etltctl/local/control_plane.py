@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ACCOUNT = "123456789012"
 MOTO_VERSION = "5.2.5"  # what is kept of its backends is private API: another version must not guess at it
 SNAPSHOT_FORMAT = 2
-OLD_SNAPSHOT = "moto.pickle"  # beside the snapshot, in the format before
+OLD_SNAPSHOT = "moto.pickle"  # next to the snapshot, in the format before it
 KEPT_SERVICES = ("athena", "glue", "iam", "lakeformation", "logs", "secretsmanager", "ssm")
 LOOKING = re.compile(r"(Get|List|Describe|BatchGet|Filter|Search|Lookup|Check)")
 GLUE_TRUST = {
@@ -88,7 +88,7 @@ class ControlPlane:
             if self._later is not None:
                 self._later.cancel()
                 self._later = None
-                with suppress(OSError):  # nobody waits for it, and it is tried again
+                with suppress(OSError):  # no caller waits for it, and it is tried again
                     self._keep("glue")
 
     def call(self, target: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -276,7 +276,7 @@ def check_moto() -> None:
 
 
 def _parse(content: Any) -> dict[str, dict[str, Any]]:
-    """The backends by service and region; raises ValueError for another format or version of moto."""
+    """Return the backends by service and region; raise ValueError for another format or version of moto."""
     if (content["format"], content["moto"]) != (SNAPSHOT_FORMAT, MOTO_VERSION):
         raise ValueError(f"written by moto {content['moto']}")
     restored = {name: from_nodes(nodes) for name, nodes in content["services"].items()}
@@ -288,7 +288,7 @@ def _parse(content: Any) -> dict[str, dict[str, Any]]:
 
 
 def _read_old(path: Path) -> dict[str, dict[str, Any]] | None:
-    """The backends as they were pickled; None if the file is set aside."""
+    """Return the backends of the pickled snapshot; None if the file was damaged and is now set aside."""
     try:
         return read_pickled(path, MOTO_VERSION)
     except (*MISSHAPEN, OSError, UnpicklingError, EOFError, ImportError) as error:

@@ -36,7 +36,7 @@ NEEDED_PACKAGES = ("moto", "flask", "duckdb", "sqlglot", "pymongo", "secantus", 
 
 log = getLogger(__name__)
 
-# Who leads the environment of this process, which all its threads share, and what it was before the first did.
+# The endpoints that the environment of this process leads to (all threads share it), and its values before the first.
 _LEADING = Lock()
 _LED: list[Endpoints] = []
 _BEFORE: dict[str, str] = {}
@@ -86,8 +86,8 @@ def endpoints(
 ) -> Iterator[Endpoints]:
     """The endpoints, with the project's stack in place; a server that this starts ends with the block.
 
-    A server that dies within the block is started again, and `tell` is told. Raises ConfigurationError if the extra
-    `local` is missing or the server cannot start.
+    A server that dies within the block is started again, and `tell` gets a message. Raises ConfigurationError if the
+    extra `local` is missing or the server cannot start.
     """
     check_installed()
     stack = describe_stack(settings, environ)
@@ -196,7 +196,7 @@ def _find_or_start(state: Path, port: int) -> tuple[Server, bool, socket.socket]
 
 
 def _start_where_it_was(state: Path, port: int) -> Server:
-    """A new server, on the port that one had that died, if it is free: commands that used it are led there."""
+    """Start a server, on the port of the one that died if it is free: commands that used that one find it there."""
     before = described(state)
     if before is not None and not port:
         with suppress(ConfigurationError):
@@ -243,7 +243,7 @@ def _await_start(process: subprocess.Popen[bytes], state: Path, log_path: Path) 
 
 
 def _start_hint(reason: str, log_path: Path) -> str:
-    """What to do about a server that did not start for this reason."""
+    """Return what to do about a server that did not start for this reason."""
     if reason.startswith("port "):
         return "set local.port to another one, or to 0 for any"
     if reason.startswith("another server "):

@@ -80,7 +80,7 @@ SERVICES = (
             "a function or a clause that Athena does not have is refused by Athena's name of the error",
         ),
         (
-            "bytes scanned are the files' sizes; a query has 30 minutes and 2 GB of memory, in a process of its own",
+            "bytes scanned are the files' sizes; a query has 30 minutes and 2 GB of memory, in a separate process",
             "approx_distinct and approx_percentile are exact",
             "a function or form of Athena's that is not modelled is refused by NOT_SUPPORTED, which names it",
         ),
@@ -132,7 +132,7 @@ SERVICES = (
     ),
     Fidelity(
         "MongoDB",
-        "SecantusDB, a wire server on WiredTiger, in a process of its own",
+        "SecantusDB, a wire server on WiredTiger, in a separate process",
         ("the wire protocol, BSON types, indexes, users with passwords",),
         ("it serves the sample only: set `sources.mongodb.uri` to read a real one",),
         ("replica sets, change streams",),

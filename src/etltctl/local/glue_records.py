@@ -79,7 +79,7 @@ def _read_all(folder: Path) -> list[dict[str, Any]]:
 
 
 def _parse(content: Any) -> dict[str, Any]:
-    """The record; raises KeyError or ValueError for one that could not be listed."""
+    """Return the record; raise KeyError or ValueError for one that could not be listed."""
     needed: dict[str, Any] = {
         "Id": str,
         "JobName": str,

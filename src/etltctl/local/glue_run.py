@@ -184,7 +184,7 @@ class GlueRun:
 def _stamp(lines: IO[bytes], file: IO[bytes], clock: Callable[[], float]) -> None:
     """Copy lines, each with the milliseconds since 1970 at which it came.
 
-    Lines that the disk does not take are read all the same: a script whose output nobody reads would wait for ever.
+    Lines that the disk does not take are read all the same: a script whose output is not read would wait for ever.
     """
     for line in lines:
         if file.closed:

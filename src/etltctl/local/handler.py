@@ -59,5 +59,5 @@ class Handler(WSGIRequestHandler):
         log.info("%s %s %s %s %s by %s", method, path, names or "-", target, code, name)
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002, ARG002 - werkzeug's own
-        """What werkzeug has to say."""
+        """Log a message of werkzeug's."""
         log.warning(message, *args)

@@ -28,7 +28,7 @@ def user_name(environ: Mapping[str, str] = os.environ) -> str:
 
 
 def has_account() -> bool:
-    """Whether this process's user id has an account on the machine."""
+    """Return whether this process's user id has an account on the machine."""
     try:
         pwd.getpwuid(os.getuid())
     except KeyError:

@@ -37,7 +37,7 @@ class Incoming:
         return piece
 
     def __getattr__(self, name: str) -> Any:
-        """Everything else is the stream's."""
+        """Return any other attribute of the stream."""
         return getattr(self._source, name)
 
 
@@ -53,12 +53,16 @@ class SizedBody(io.RawIOBase):
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        """Fill the buffer as far as the body goes; raises AwsError if the client ended earlier."""
+        """Fill the buffer as far as the source gives bytes of the body.
+
+        Raises:
+            AwsError: The client ended before the body did.
+        """
         view = memoryview(buffer).cast("B")
-        wanted = min(len(view), self._left)
-        if not wanted:
+        size = min(len(view), self._left)
+        if not size:
             return 0
-        piece = self._source.read(wanted)
+        piece = self._source.read(size)
         if not piece:
             raise incomplete_body()
         view[: len(piece)] = piece
@@ -66,7 +70,7 @@ class SizedBody(io.RawIOBase):
         return len(piece)
 
 
-class ChunkedBody(io.RawIOBase):
+class ChunkedBody(SizedBody):
     """The bytes inside HTTP chunks (RFC 9112, section 7.1), with their total bounded.
 
     werkzeug has a decoder too. It resizes the buffer that it is given when the client ends inside a chunk, and
@@ -74,30 +78,20 @@ class ChunkedBody(io.RawIOBase):
     """
 
     def __init__(self, source: IO[bytes], limit: int = MAX_BODY_BYTES) -> None:
-        self._source = source
+        super().__init__(source, 0)
         self._room = limit
-        self._left = 0
         self._is_over = False
         self._is_first = True
 
-    def readable(self) -> bool:
-        """Return True."""
-        return True
-
     def readinto(self, buffer: WriteableBuffer) -> int:
-        """Fill the buffer with what is left of a chunk; raises AwsError if the client ended earlier."""
-        view = memoryview(buffer).cast("B")
+        """Fill the buffer as far as the current chunk goes.
+
+        Raises:
+            AwsError: The client ended before the body did, or the chunks are malformed or too long.
+        """
         if not self._left and not self._is_over:
             self._begin_chunk()
-        wanted = min(len(view), self._left)
-        if not wanted:
-            return 0
-        piece = self._source.read(wanted)
-        if not piece:
-            raise incomplete_body()
-        view[: len(piece)] = piece
-        self._left -= len(piece)
-        return len(piece)
+        return super().readinto(buffer)
 
     def _begin_chunk(self) -> None:
         if not self._is_first and read_line(self._source):
@@ -140,7 +134,7 @@ def framed(environ: WSGIEnvironment) -> IO[bytes]:
     return stream
 
 
-def _framed(environ: WSGIEnvironment) -> SizedBody | ChunkedBody:
+def _framed(environ: WSGIEnvironment) -> SizedBody:
     coding, length = environ.get("HTTP_TRANSFER_ENCODING", ""), environ.get("CONTENT_LENGTH", "")
     if coding and length:
         raise malformed("a request has either Content-Length or Transfer-Encoding")

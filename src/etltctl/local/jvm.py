@@ -176,7 +176,7 @@ def spark_jars() -> list[Path]:
 
 
 def _of_java(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment without AWS: buckets are folders to this JVM.
+    """Return the environment without AWS: buckets are folders to this JVM.
 
     With credentials in its environment, Spark looks up the machine's own name to write it into a comment, and does
     not start where that name leads nowhere.
@@ -235,7 +235,7 @@ def _await_gateway(process: subprocess.Popen[bytes], told: Path, log: Path) -> t
 
 
 def _cause(log: str) -> str:
-    """The last line that names an error; a trace ends with lines that name none."""
+    """Return the last line that names an error; a stack trace ends with lines that name none."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     named = [line for line in lines if not line.startswith(("at ", "... "))]
     return (named or lines or [""])[-1]

@@ -1,4 +1,4 @@
-"""The keys of one state folder: callers of its embedded server prove with them that they are its owner's."""
+"""The keys of one state folder: with them a caller proves to its embedded server that it is the owner's."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from etltctl.errors import ConfigurationError
 
 SCHEME = "Bearer"
 CHALLENGE = "X-Etltctl-Challenge"
-# boto3 and the AWS CLI still presign by the old signature for us-east-1, if they are not told otherwise.
+# boto3 and the AWS CLI presign by the old signature for us-east-1 unless their settings say otherwise.
 SDK_SETTINGS = "[default]\ns3 =\n    signature_version = s3v4\n"
 
 

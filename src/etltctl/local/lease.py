@@ -29,15 +29,15 @@ log = getLogger(__name__)
 
 
 class Lease:
-    """The server lives at least as long as this is held.
+    """A hold on the server, which lives at least until it is given back.
 
     The server starts again on the port that it had, and its credentials are part of the state, so clients that were
-    made before reach it as if nothing had been. What it ran when it died is recorded as failed by the new one.
+    made before still reach it. The new server records what the old one ran when it died as failed.
 
     Args:
         find: Finds the server or starts it, preferably on the port that the last one had.
         set_up: Makes the project's stack exist on the server.
-        tell: Is told of every restart.
+        tell: Called with a message at every restart.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Lease:
         self._restarts = 0
 
     def __enter__(self) -> Lease:
-        """Sets the stack up and watches from then on."""
+        """Set the stack up and watch the server from then on."""
         try:
             self.stack = self._set_up(self.server)
         except BaseException:
@@ -63,7 +63,7 @@ class Lease:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Gives the lease back."""
+        """Give the lease back."""
         self._released.set()
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
@@ -81,7 +81,7 @@ class Lease:
                     return
 
     def _restart(self) -> EtltctlError | None:
-        """Starts the server again; returns the error of every call from now on if that does not help."""
+        """Start the server again; return the error for every later call if it cannot be started."""
         server, folder = self.server, self.server.state / "server"
         last_told = folder / "endpoint.json"  # a server that ends in good order removes it
         wait_until(lambda: not (last_told.exists() and is_alive(server.pid)), ENDING_S)
@@ -130,7 +130,7 @@ def _gone(server: Server, why: str) -> EtltctlError:
 
 
 def _is_closed(connection: socket.socket) -> bool:
-    """Whether the server has closed the lease; looks for up to a second."""
+    """Return whether the server has closed the lease; wait up to a second for it."""
     try:
         readable, _, _ = select.select([connection], [], [], LOOK_S)
         told = connection.recv(1024) if readable else b"held"

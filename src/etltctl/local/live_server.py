@@ -1,4 +1,4 @@
-"""An embedded server that runs: how a command finds it, proves that it is the right one, and holds it."""
+"""A running embedded server: how a command finds it, checks that it is the right one, and keeps it running."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def described(state: Path) -> Server | None:
 
 
 def take_lease(server: Server) -> socket.socket | None:
-    """A connection held open: the server ends when its last one closes. None if it is ending just now."""
+    """Open a connection that keeps the server running; None if it is about to end. It ends with its last connection."""
     try:
         holder = socket.create_connection(("127.0.0.1", server.port), timeout=10.0)
         keys = server.keys.headers if server.keys else {}

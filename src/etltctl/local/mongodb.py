@@ -145,7 +145,7 @@ class MongoProcess:
                 start_new_session=True,  # Ctrl-C in a terminal is for the command, not for the database
             )
         stdin: IO[bytes] = process.stdin  # type: ignore[assignment]
-        with suppress(BrokenPipeError):  # it has ended already, which its address, missing, tells
+        with suppress(BrokenPipeError):  # it has ended already: the missing address shows that
             stdin.write(f"{self._password}\n".encode())
             stdin.flush()
         return process
@@ -220,7 +220,7 @@ def _knock(port: int) -> None:
 
 
 def _first_line(process: subprocess.Popen[bytes], deadline: float) -> bytes:
-    """What the process writes first; nothing if it ends or the deadline comes before."""
+    """Return the first line that the process writes; empty if it ends, or the deadline comes, before that."""
     told = b""
     stdout: IO[bytes] = process.stdout  # type: ignore[assignment]
     while not told.endswith(b"\n"):
@@ -233,7 +233,7 @@ def _first_line(process: subprocess.Popen[bytes], deadline: float) -> bytes:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Ends the process and what it started, even one that is held by SIGSTOP."""
+    """End the process and all it started, even a process that SIGSTOP holds."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

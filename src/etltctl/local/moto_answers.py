@@ -17,7 +17,7 @@ from etltctl.local.wire import AwsError
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
-# Paths at which moto answers whoever signs, among them one that empties every service.
+# Paths at which moto answers any caller, signed or not. One of them empties every service.
 NOT_SERVICES = ("/moto-api", "/latest/", "/favicon.ico")
 
 log = getLogger("etltctl.local")

@@ -79,7 +79,7 @@ def _is_there(wanted: Mapping[str, Any], call: Call) -> bool:
     try:
         found = call("AWSGlue.GetJob", {"JobName": wanted["Name"]})["Job"]
     except AwsError as error:
-        # One that cannot be told is replaced by the definition that is wanted.
+        # A job whose definition cannot be read is replaced by the definition of the stack.
         if error.code in {"EntityNotFoundException", "InternalFailure"}:
             return False
         raise

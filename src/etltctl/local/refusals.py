@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from logging import getLogger
 from typing import TYPE_CHECKING
 from uuid import uuid4
 from xml.sax.saxutils import escape
@@ -15,6 +16,11 @@ from etltctl.local.wire import AwsError
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
+# What an operation raises for input that it did not expect.
+MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError)
+
+log = getLogger("etltctl.local")
+
 
 def not_implemented(request: Addressed) -> AwsError:
     """Build the error for an operation that the embedded server does not have."""
@@ -24,6 +30,13 @@ def not_implemented(request: Addressed) -> AwsError:
         f"the embedded server does not model {request.service or 'the service'} {operation}; nothing was changed",
         501,
     )
+
+
+def not_understood(error: Exception) -> AwsError:
+    """Build the error for a request that made its operation fail with one of `MALFORMED`."""
+    log.warning("a request was not understood", exc_info=error)
+    text = f"the request was not understood: {type(error).__name__}: {error}"
+    return AwsError("ValidationException", text[:500])
 
 
 def refusal(request: Addressed, error: AwsError) -> Response:

@@ -86,7 +86,7 @@ def carry_out(assignment: dict[str, Any]) -> int:
 def _run_in_child(assignment: dict[str, Any]) -> int:
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)  # the parent alone reads the input, which tells it to end
+    os.dup2(null, 0)  # the parent alone reads the input, whose end means: end
     os.close(null)
     return carry_out(assignment)
 

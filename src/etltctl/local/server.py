@@ -31,7 +31,7 @@ from etltctl.local.hosts import raise_open_files
 from etltctl.local.incoming import held
 from etltctl.local.keys import CHALLENGE, keep_keys
 from etltctl.local.processes import descendants, send
-from etltctl.local.refusals import plain_refusal
+from etltctl.local.refusals import MALFORMED, not_understood, plain_refusal
 from etltctl.local.state_files import damages, remove_leftovers, write_atomically
 from etltctl.local.state_folder import prepare_folder
 from etltctl.local.wire import AwsError
@@ -155,10 +155,8 @@ class Server:
             return self._own(Request(environ))
         except AwsError as error:
             return plain_refusal(error)
-        except (HTTPException, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
-            log.warning("a request was not understood", exc_info=error)
-            text = f"the request was not understood: {type(error).__name__}: {error}"
-            return plain_refusal(AwsError("ValidationException", text[:500]))
+        except (HTTPException, *MALFORMED) as error:
+            return plain_refusal(not_understood(error))
 
     def _own(self, request: Request) -> Response:
         """Answer one of the server's own calls; without its key only that it is up."""
@@ -201,7 +199,7 @@ class Server:
         return _json(self._faults.told())
 
     def _untold_damages(self) -> list[str]:
-        """What was set aside since this was last asked: every damage is reported by one command."""
+        """Return the files set aside since the last call, so that one command reports each damage."""
         every = [str(damage) for damage in damages(self._state)]
         untold, self._told_damages = every[self._told_damages :], len(every)
         return untold
@@ -260,7 +258,7 @@ def _serve(state: Path, asked: argparse.Namespace) -> int:
 
 
 def _leave() -> None:
-    """Ends this process and all it started, where closing them in good order takes too long."""
+    """End this process and all it started, because closing them in good order takes too long."""
     log.error("the server does not end within %.0f s: it and what it started are killed", CLOSE_LIMIT_S)
     send(descendants(os.getpid()), signal.SIGKILL)
     os._exit(1)

@@ -24,7 +24,7 @@ KILL_TIMEOUT_S = 5.0
 
 @dataclass(frozen=True)
 class Stopped:
-    """A server that was ended; `killed` if it did not end by itself. The URL is empty if it no longer told one."""
+    """A server that was ended; `killed` if it did not end by itself. The URL is empty if its description was gone."""
 
     pid: int
     url: str
@@ -34,7 +34,7 @@ class Stopped:
 def stop_server(settings: Settings) -> Stopped | None:
     """End the server and what it started; return the one that ran, if any did.
 
-    The lock on `serving` tells whether a server lives, even one that does not answer.
+    The lock on `serving` shows whether a server lives, even one that does not answer.
 
     Raises:
         ConfigurationError: a server lives and cannot be ended.
@@ -70,7 +70,7 @@ def stop_server(settings: Settings) -> Stopped | None:
 
 
 def _holder(state: Path) -> int | None:
-    """The process id of the server that holds the state folder; None if no server lives."""
+    """Return the process id of the server that holds the state folder; None if no server lives."""
     try:
         with (state / "server" / "serving").open("r+") as claim:
             try:

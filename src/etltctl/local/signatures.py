@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 ALGORITHM = "AWS4-HMAC-SHA256"
-RAW_HEADERS = "etltctl.headers"  # names and values as they came: WSGI leaves out headers whose name holds `_`
+RAW_HEADERS = "etltctl.headers"  # (name, value) as received: WSGI leaves out headers whose name holds `_`
 SKEW_S = 900.0
 LONGEST_LINK_S = 7 * 24 * 3600
 TIME_FORMAT = "%Y%m%dT%H%M%SZ"
@@ -104,7 +104,7 @@ class Signature:
 
 
 def read_credential(environ: WSGIEnvironment) -> Credential | None:
-    """Return the scope that a call says it is signed for; None if it says none. Nothing is proved by it."""
+    """Return the scope that a call states; None if it states none. It proves nothing."""
     text = environ.get("HTTP_AUTHORIZATION", "")
     stated = (
         dict(PARAMETER.findall(text)).get("Credential") if text else _query(environ).get("X-Amz-Credential")

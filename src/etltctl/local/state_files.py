@@ -20,7 +20,7 @@ T = TypeVar("T")
 DAMAGED = ".damaged-"  # between a file's name and the time at which it was set aside
 LEFTOVER = re.compile(r"\..+-[a-z0-9_]{8}|.+\.new")  # a write that a crash or a full disk cut off
 RETRY_S = 2.0
-# What a well-formed file of another shape raises where it is taken apart.
+# The exceptions that well-formed JSON of another shape raises when it is parsed.
 MISSHAPEN = (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError)
 
 _AWS = (
@@ -120,7 +120,7 @@ def read_json(path: Path, parse: Callable[[Any], T]) -> T | None:
 
 
 def set_aside(path: Path, reason: str) -> Path:
-    """Rename a damaged file, so that it is in nobody's way and not lost, and report it."""
+    """Rename a damaged file, so that it blocks nothing and is not lost, and report it."""
     at = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     aside = path.with_name(f"{path.name}{DAMAGED}{at}")
     path.rename(aside)

@@ -1,4 +1,4 @@
-"""The state folder of an embedded lake: its owner's alone."""
+"""The state folder of an embedded lake, which only its owner may use."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def not_yours(place: Path) -> ConfigurationError:
         try:
             facts = nearest.stat()
         except OSError:
-            continue  # not there, or out of sight: what is above it tells why
+            continue  # not there, or out of sight: a folder above it shows why
         owner, mode = user_name(facts.st_uid), stat.S_IMODE(facts.st_mode)
         take = f"`sudo chown -R {uid} {nearest}` if it should be yours, " if nearest == place else ""
         return ConfigurationError(
@@ -107,7 +107,7 @@ def _close(state: Path) -> None:
     if names and not names & KNOWN:
         raise ConfigurationError(
             f"the state folder {state} is open to other users and holds files that etltctl did not make",
-            hint=f"choose a folder of its own for the state, or close this one: {advice}",
+            hint=f"choose another folder for the state, or close this one: {advice}",
         )
     state.chmod(PRIVATE)
     if _is_open(state):

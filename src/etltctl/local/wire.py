@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 from werkzeug.wrappers import Request, Response
 
-_SERVICES: dict[str, Any] = {}  # botocore's descriptions, read once: one takes a tenth of a second
 Operation = Callable[[dict[str, Any]], dict[str, Any]]
 
 

@@ -33,7 +33,7 @@ def describe_failure(error: BaseException | str, run_id: str, settings: Settings
 
 
 def _env(settings: Settings | None) -> str:
-    """The flag that leads a command to the run's environment, wherever it is typed."""
+    """Return the flag that leads a command to the run's environment, wherever it is typed."""
     from etltctl.settings import load_settings
 
     try:

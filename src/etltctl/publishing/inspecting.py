@@ -103,7 +103,7 @@ def parquet_files(location: str, objects: Iterable[S3Object]) -> list[S3Object]:
 
 
 def require_parquet_alone(table: str, location: str, objects: Iterable[S3Object]) -> None:
-    """Raise BlockedError if readers would meet objects with content that are not named as Parquet.
+    """Raise BlockedError if the version holds objects with content that are not named as Parquet.
 
     Athena reads every object below the table's location that is not hidden by its name, whatever its name ends with.
     """

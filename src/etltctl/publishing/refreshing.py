@@ -27,7 +27,7 @@ from etltctl.s3 import S3, S3Object, settled
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
-# The worst first: what readers see may be wrong, then what a person must change, then what time may mend.
+# The worst first: what readers see may be wrong, then what a person must change, then what may pass with time.
 WORST_FIRST = (
     ExitCode.UNVERIFIED,
     ExitCode.BLOCKED,

@@ -84,7 +84,7 @@ def quoted(name: str) -> str:
 
 
 def _range_rules(name: str, least: float | None, greatest: float | None) -> Iterator[Rule]:
-    """Yield the rules of one range; NaN has a rule of its own, because engines differ on it.
+    """Yield the rules of one range. NaN has a separate rule, because engines differ on it.
 
     Trino says false to every comparison with NaN; DuckDB sorts it above infinity. No comparison finds it with both:
     DuckDB also decides some by the least and greatest value in a file's footer, which leave NaN out.

@@ -146,6 +146,6 @@ def _read(s3: S3, found: S3Object) -> Footer:
 def _damaged(found: S3Object, why: str) -> UnverifiedError:
     return UnverifiedError(
         f"{found.location} {why}",
-        hint="readers fail on it: delete it or move it away, then write it anew; the table stays as it is",
+        hint="readers fail on it: delete it or move it away, then write it again; the table stays as it is",
         size=f"{found.size:,} bytes",
     )

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 REPLACED = frozenset(
     {"NoSuchKey", "PreconditionFailed"}
-)  # what reading a listed object meets once it is gone
+)  # the errors of reading a listed object that is gone
 PAUSES_S = (0.2, 0.5, 1.0, 2.0, 4.0)  # a sync deletes the files of the one before within a second or two
 
 

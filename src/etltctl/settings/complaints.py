@@ -58,7 +58,7 @@ def problem(found: Any, layers: list[Layer]) -> str:
 
 
 def _section_place(path: KeyPath, layers: list[Layer]) -> str:
-    """Where the section stands that lacks the key: the nearest table around it that some place has."""
+    """Return the place of the section that lacks the key: the nearest table around it with a known place."""
     for length in range(len(path) - 1, 0, -1):
         layer = first_layer(layers, path[:length])
         if layer.data:

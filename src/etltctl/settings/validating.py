@@ -58,7 +58,7 @@ def environments(settings: Settings) -> list[str]:
 
 
 def _secrets(settings: Settings) -> Iterator[Doubt]:
-    """Secrets that stand in the file. What an environment variable or a flag sets is in no file."""
+    """Yield a doubt for each secret in the file. A value of an environment variable or a flag is in no file."""
     origins = {value.key: value.origin for value in settings.values()}
     for path, value in leaves(settings.model_dump()):
         key = ".".join(path)
@@ -98,7 +98,7 @@ def known_regions() -> set[str]:
 
 
 def _columns(settings: Settings) -> Iterator[Doubt]:
-    """Columns of the checks that the table's contract does not have. A new one may come with the next version."""
+    """Yield a doubt for each checked column that the table's contract lacks. The next version may add it."""
     for table, rules in settings.tables.items():
         columns = _contract_columns(settings.contracts_folder / f"{table}.toml")
         named = [("keys", name) for name in rules.keys]
@@ -114,7 +114,7 @@ def _columns(settings: Settings) -> Iterator[Doubt]:
 
 
 def _contract_columns(file: Path) -> list[str]:
-    """The columns that the table's contract has; none without a contract, or one that cannot be read."""
+    """Return the columns of the table's contract; none without a contract, or if it cannot be read."""
     try:
         columns: Any = tomllib.loads(read_text(file)).get("columns")
     except (OSError, ValueError):
@@ -123,7 +123,7 @@ def _contract_columns(file: Path) -> list[str]:
 
 
 def _variables(environ: Mapping[str, str]) -> Iterator[Doubt]:
-    """Variables that look as if etltctl read them. Other programs may use the prefix, so it is a warning."""
+    """Yield a doubt for each variable with etltctl's prefix that it does not read: others may use the prefix."""
     for name in sorted(environ):
         if (
             name.upper().startswith("ETLTCTL_")

@@ -43,7 +43,7 @@ def candidates(
 
 
 def _walked(tree: Node, words: Sequence[str], context: Context) -> tuple[Node, Node | None, bool] | None:
-    """The command that the words lead to, the option that awaits its value, and whether options may still come.
+    """Return the command that the words lead to, the option that awaits its value, and whether options may still come.
 
     None if there is no such command.
     """
@@ -66,12 +66,12 @@ def _walked(tree: Node, words: Sequence[str], context: Context) -> tuple[Node, N
 
 
 def _options(tree: Node, node: Node) -> list[Node]:
-    """The command's own options, and those that may stand anywhere."""
+    """Return the command's options, and those that may stand anywhere."""
     return [*node["options"], *(tree["options"] if node is not tree else [])]
 
 
 def _met(options: Sequence[Node], word: str, context: Context) -> Node | None:
-    """The option whose value comes next, if it takes one that does not stand in the same word."""
+    """Return the option whose value comes next, if it takes a value that does not stand in the same word."""
     name, is_joined, value = word.partition("=")
     option = next((each for each in options if name in each["names"]), None)
     if option is None:
@@ -99,5 +99,5 @@ def _values(param: Node, context: Context) -> list[Candidate]:
 
 
 def _matching(found: list[Candidate], incomplete: str) -> list[Candidate]:
-    """The candidates that begin with the incomplete word."""
+    """Return the candidates that begin with the incomplete word."""
     return found if found == FILES else [each for each in found if each[0].startswith(incomplete)]

@@ -34,7 +34,7 @@ class Context:
             self.env = option[0].lstrip("-")
 
     def layers(self) -> Layers:
-        """The settings of the environment, the strongest first; none of a file that cannot be read."""
+        """Return the settings of the environment, the strongest first; a file that cannot be read adds none."""
         found: Layers = []
         named = Path(self.config) if self.config else None
         try:
@@ -72,7 +72,7 @@ def _texts(found: object) -> list[str]:
 
 
 def _steps(layers: Layers, context: Context) -> Iterable[str]:
-    """The steps of the pipeline that the line names, or of all of them."""
+    """Return the steps of the pipeline that the line names, or of every pipeline if it names none."""
     every = [name for layer in layers for name in _table(layer, "pipelines")]
     named = [name for name in context.arguments if name in every] or every
     for name in dict.fromkeys(named):
@@ -105,7 +105,7 @@ def _environments(layers: Layers, context: Context) -> Iterable[str]:  # noqa: A
 
 
 def _runs(layers: Layers, context: Context) -> Iterable[str]:
-    """The newest runs that have a file in the state folder; those in S3 would need a call to AWS."""
+    """Return the newest runs that have a file in the state folder. Runs in S3 would need a call to AWS."""
     environ = context.environ
     named = [environ.get("ETLTCTL__STATE"), environ.get("ETLTCTL_STATE_DIR")]
     state = next(filter(None, (*named, *(layer.get("state") for layer in layers))), ".etltctl")

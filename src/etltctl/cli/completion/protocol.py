@@ -39,7 +39,7 @@ def answer(environ: Mapping[str, str], directory: Path) -> tuple[str, int]:
 
 
 def _line(environ: Mapping[str, str]) -> tuple[list[str], str, int]:
-    """The words before the cursor and the one that it stands at, of a line that is given as one text."""
+    """Return the words before the cursor and the word at the cursor, of a line that is one text."""
     line = environ.get("_TYPER_COMPLETE_ARGS", "")
     words = split(line)[1:]
     incomplete = words.pop() if words and not line[-1:].isspace() else ""
@@ -47,7 +47,7 @@ def _line(environ: Mapping[str, str]) -> tuple[list[str], str, int]:
 
 
 def _bash_line(environ: Mapping[str, str]) -> tuple[list[str], str, int]:
-    """The same from bash, which parts words at `:` and `=` too and replaces only what stands behind them.
+    """Return the same for bash, which also splits words at `:` and `=` and replaces only the part after them.
 
     The last value is how much of the front of every candidate bash has on its line already.
     """
@@ -65,7 +65,7 @@ def _bash_line(environ: Mapping[str, str]) -> tuple[list[str], str, int]:
 
 
 def split(line: str) -> list[str]:
-    """The words of a line, of which the last may have a quote that is still open."""
+    """Return the words of a line; the last word may have a quote that is still open."""
     words = shlex.shlex(line, posix=True, punctuation_chars=False)
     words.whitespace_split, words.commenters = True, ""
     found = []
@@ -86,7 +86,7 @@ def _for_fish(found: Sequence[Candidate]) -> str:
 
 
 def _for_zsh(found: Sequence[Candidate]) -> str:
-    """A command that zsh evaluates: the candidates with their meaning, or its own completion of files."""
+    """Return a command for zsh to evaluate: the candidates with their meaning, or zsh's completion of files."""
     if found == FILES:
         return "_files"
     told = [_quoted(value) + (f":{_quoted(text)}" if text else "") for value, text in found]

@@ -172,7 +172,7 @@ def _is_asked_for(job: Job, request: Request) -> bool:
 
 
 def _between(jobs: Iterable[Job], request: Request) -> list[Job]:
-    """The jobs whose times, in whole seconds as they are shown, lie within the limits; both limits belong to it."""
+    """Return the jobs whose times, in whole seconds as shown, lie within the limits. Both limits are included."""
     limits = [(attribute, request.moment(f"{attribute}At{end}"), end)
               for attribute in ("created", "updated") for end in ("Start", "End")]  # fmt: skip
 

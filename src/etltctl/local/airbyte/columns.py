@@ -72,7 +72,7 @@ def check_names(stream: Stream) -> None:
 
 
 def _shown(name: str) -> str:
-    """The name in quotes; with code points where letters alone would not tell two names apart."""
+    """Return the name in quotes, with code points where two names would look the same without them."""
     return repr(name) if name.isascii() else f"{name!r} ({name!a})"
 
 

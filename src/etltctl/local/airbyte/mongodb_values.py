@@ -94,7 +94,7 @@ def _iso(moment: datetime, year: int) -> str:
 
 
 def _distant_date(milliseconds: int) -> str:
-    """A date before year 1 or after 9999, written as Java's Instant is: with a sign and as many digits as it needs.
+    """Write a date before year 1 or after 9999 as Java's Instant does: with a sign and all the digits that it needs.
 
     The calendar repeats every 400 years, so the date is read 400 years at a time nearer to today.
     """

@@ -76,7 +76,7 @@ class Syncs:
             thread.join(STOP_TIMEOUT_S)
 
     def close(self) -> None:
-        """Cancels every sync; the caller ends what a sync that goes on still waits for."""
+        """Cancel every sync. The caller ends whatever a live sync still waits for."""
         running = list(self._running.values())
         for _, cancellation in running:
             cancellation.cancel()

@@ -25,8 +25,9 @@ from etltctl.local.athena.dialect import (
     tables_of,
     translate,
 )
+from etltctl.local.athena.dialect.trino_types import literal
 from etltctl.local.athena.failures import in_athenas_words
-from etltctl.local.athena.tables import CatalogTable, Lake, find_table, in_locations, literal, make_view
+from etltctl.local.athena.tables import CatalogTable, Lake, find_table, in_locations, make_view
 from etltctl.local.s3 import S3Directory
 
 MEMORY = "1GB"

@@ -27,7 +27,7 @@ START = "import sys; from etltctl.local.athena.worker import main; main(int(sys.
 
 
 class CancelledError(Exception):
-    """Nobody wants the query's answer any more."""
+    """The query was stopped: its answer is not needed any more."""
 
 
 class Worker:
@@ -49,7 +49,7 @@ class Worker:
 
     @property
     def memory(self) -> int:
-        """The bytes that the process holds in memory; 0 where the system does not tell."""
+        """The bytes that the process holds in memory; 0 if the system does not report them."""
         try:
             return int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]) * PAGE
         except (OSError, IndexError):
@@ -94,13 +94,13 @@ WORKERS = Workers()
 def run_apart(
     statement: Statement, lake: Lake, on_plan: Callable[[int], None], is_wanted: Callable[[], bool]
 ) -> Answer:
-    """Run a statement in a process of its own, within Athena's limits.
+    """Run a statement in a separate process, within Athena's limits.
 
     Args:
         statement: what to run.
         lake: what the process may ask for.
         on_plan: called with the bytes that will be scanned; what it raises ends the query.
-        is_wanted: whether somebody still waits for the answer.
+        is_wanted: Returns whether a caller still waits for the answer.
 
     Raises:
         QueryError: the query's own error, EXCEEDED_MEMORY_LIMIT or EXCEEDED_TIME_LIMIT.

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import duckdb
 
 from etltctl.local.athena.dialect import QueryError, TableName, Type, duckdb_expression, of_hive, register
+from etltctl.local.athena.dialect.trino_types import literal, quoted
 from etltctl.local.athena.types import duckdb_type
 from etltctl.local.s3 import S3Directory
 from etltctl.partition_paths import DEFAULT_PARTITION
@@ -284,13 +285,3 @@ def _is_projected(value: str, key: str, parameters: Mapping[str, str]) -> bool:
             low, high = (int(bound) for bound in parameters[f"projection.{key}.range"].split(","))
             return value.lstrip("-").isdigit() and low <= int(value) <= high
     return True
-
-
-def quoted(name: str) -> str:
-    """An identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A string literal."""
-    return "'" + text.replace("'", "''") + "'"

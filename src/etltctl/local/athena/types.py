@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from etltctl.hive_types import HiveType, parse_type
+from etltctl.local.athena.dialect.trino_types import quoted
 
 HIVE_TO_DUCKDB = {
     "tinyint": "TINYINT",
@@ -37,7 +38,7 @@ def _duckdb_type(kind: HiveType) -> str:
         case "map":
             return f"MAP({parts['key']}, {parts['value']})"
         case "struct":
-            return f"STRUCT({', '.join(f'{_quoted(name)} {part}' for name, part in parts.items())})"
+            return f"STRUCT({', '.join(f'{quoted(name)} {part}' for name, part in parts.items())})"
         case "varchar" | "char":
             return "VARCHAR"
         case "decimal":
@@ -46,7 +47,3 @@ def _duckdb_type(kind: HiveType) -> str:
     if kind.name not in HIVE_TO_DUCKDB:
         raise ValueError(f"unknown type {kind}")
     return HIVE_TO_DUCKDB[kind.name]
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

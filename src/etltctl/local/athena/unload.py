@@ -42,7 +42,7 @@ class Options:
 
 
 def is_unload(sql: str) -> bool:
-    """Tell whether the statement is an UNLOAD."""
+    """Return whether the statement is an UNLOAD."""
     return re.match(r"(?i)\s*unload\b", sql) is not None
 
 

@@ -82,7 +82,7 @@ def failure_of(error: Exception) -> Failure:
 
 
 def error_of(failure: Failure) -> Exception:
-    """Return the error that a failure tells of."""
+    """Return the QueryError of a failure."""
     from etltctl.local.athena.dialect import QueryError
     from etltctl.local.wire import AwsError
 

@@ -82,7 +82,7 @@ def _change_key(clients: Clients, key: str, props: Props) -> None:
 
 
 def _key_tags(props: Props) -> list[dict[str, str]]:
-    """Tags in KMS's own spelling."""
+    """Return tags in KMS's spelling."""
     return [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in props.get("Tags", ())]
 
 

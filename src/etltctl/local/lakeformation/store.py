@@ -94,7 +94,7 @@ def _parse(content: Any) -> Records:
 
 
 def _closed() -> Records:
-    """Records by which nobody but the owner sees a table: what the lost ones had closed must not stand open."""
+    """Return records that show the tables to the owner only: tables that the lost records had closed stay closed."""
     records = Records(lost=True)
     records.settings |= {"CreateDatabaseDefaultPermissions": [], "CreateTableDefaultPermissions": []}
     return records

@@ -113,7 +113,7 @@ class BucketOperations:
         region = self._region(call.bucket)
         return xml_response(xml("LocationConstraint", "" if region == REGION else region))
 
-    # what a bucket is told is kept as it was written, and not acted on
+    # settings of a bucket are kept as they were written, and have no effect
 
     def _configuration(self, call: Call, marker: str) -> Response:
         self._check(call.bucket)

@@ -90,7 +90,7 @@ def listing_xml(
 def _position_v2(
     query: Mapping[str, str], listed: Page, count: int, name: Callable[[str], str]
 ) -> list[tuple[str, Node]]:
-    """Where this page is: what the request said is repeated, as S3 does."""
+    """Return the place of this page; S3 repeats in it what the request said."""
     nodes: list[tuple[str, Node]] = [("KeyCount", str(count))]
     if token := query.get("continuation-token"):
         nodes.append(("ContinuationToken", token))

@@ -1,4 +1,4 @@
-"""The operations of S3 that are modelled, and how their requests are told apart.
+"""The operations of S3 that are modelled, and how a request is matched to one.
 
 A request that fits no line of this table is refused with `NotImplemented`. So a sub-resource that S3 gets in some
 later year (`?renameObject`) is never answered as the plain operation beneath it, which would overwrite or delete.
@@ -55,7 +55,7 @@ def _operation(line: str, *, copies: bool = False) -> Operation:
     return Operation(name, method, level, frozenset(markers), frozenset(optional.strip("]").split()), copies)
 
 
-# What a bucket can be told, by sub-resource: the names of its operations, and S3's error while it was not told.
+# Settings of a bucket, by sub-resource: the names of their operations, and S3's error while there is none.
 CONFIGURATIONS: Mapping[str, tuple[str, str, str, str]] = {
     "policy": ("GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy", "NoSuchBucketPolicy"),
     "encryption": (

@@ -95,7 +95,7 @@ def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
 
 
 def _unwrapped(stream: IO[bytes], trailers: dict[str, str]) -> Iterator[bytes]:
-    """`SIZE-IN-HEX[;chunk-signature=…]`, the bytes, an empty line; a chunk of size 0, then trailers, ends it."""
+    """Yield the bytes inside AWS's chunks: `SIZE-IN-HEX[;chunk-signature=…]`, bytes, an empty line. Size 0 ends it."""
     while True:
         size = CHUNK_SIZE.fullmatch(read_line(stream).partition(b";")[0].strip())
         if size is None:

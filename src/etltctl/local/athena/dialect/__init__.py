@@ -61,7 +61,7 @@ class Translation:
 
 
 def tables_of(query: exp.Expr, default_database: str) -> list[TableName]:
-    """Return the catalog's tables that the query reads; names of its own WITH are none.
+    """Return the catalog's tables that the query reads; a name of its WITH is not one.
 
     Raises:
         QueryError: if it reads a table function or another catalog.

@@ -89,7 +89,7 @@ def _double_to_real(value: Value, to: Type, compiler: Expressions) -> Value:
 
 
 def _as_real(value: float) -> float:
-    """A double beyond what real holds is infinite in Java; DuckDB refuses it."""
+    """Cast to real. A double beyond the range of real is infinite in Java; DuckDB refuses it."""
     largest = 3.4028235677973366e38  # from here on a double rounds to infinity
     return value if abs(value) < largest else value * float("inf")
 

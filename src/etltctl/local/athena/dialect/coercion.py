@@ -35,7 +35,7 @@ def common(left: Type, right: Type) -> Type | None:
 
 
 def can(kind: Type, to: Type) -> bool:
-    """Tell whether Trino turns one type into the other by itself."""
+    """Return whether Trino turns one type into the other by itself."""
     if kind.is_text and to.name == "varchar" and not to.parameters:
         return True
     if to.name in ("timestamp", "timestamp with time zone", "time") and kind.name == to.name:
@@ -81,7 +81,7 @@ def zoned_of(instant: str, zone: str, precision: int = 3, static: str | None = N
 
 
 def holds_zoned(kind: Type) -> bool:
-    """Tell whether the type is a timestamp with time zone or has one inside."""
+    """Return whether the type is a timestamp with time zone or has one inside."""
     return kind.is_zoned or any(holds_zoned(inner) for inner in kind.inners)
 
 

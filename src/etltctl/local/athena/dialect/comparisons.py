@@ -75,12 +75,12 @@ def _floating(sign: str, one: Value, other: Value) -> str:
 
 
 def _is_number(value: Value) -> bool:
-    """Tell whether the value is a constant other than NaN."""
+    """Return whether the value is a constant other than NaN."""
     return isinstance(value.constant, int | float) and value.constant == value.constant
 
 
 def _rows(sign: str, one: Value, other: Value, node: exp.Expr | None) -> Value:
-    """Rows are equal if all fields are; a null field makes the answer unknown. Order goes field by field."""
+    """Compare rows: equal if all fields are; a null field makes the answer unknown. Order goes field by field."""
     pairs = [
         (
             Value(f"struct_extract({one.sql}, '{held}')", kind),

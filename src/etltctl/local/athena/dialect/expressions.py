@@ -1,6 +1,6 @@
 """Expressions: each node of the statement becomes DuckDB's SQL with Trino's type, or is refused.
 
-`OPERATORS` holds what translates each kind of node. A kind that nobody registered is refused, so that nothing passes
+`OPERATORS` holds what translates each kind of node. A kind without a translation is refused, so that nothing passes
 into DuckDB without a rule.
 """
 
@@ -199,7 +199,7 @@ def _nulls(compiler: Expressions, node: exp.Expr) -> Value:
 
 @operator(exp.WithinGroup)
 def _within_group(compiler: Expressions, node: exp.Expr) -> Value:
-    raise syntax("mismatched input 'WITHIN'", node)  # LISTAGG, which has it, is read as a node of its own
+    raise syntax("mismatched input 'WITHIN'", node)  # LISTAGG, which has it, is read as another node
 
 
 @operator(exp.Window)

@@ -13,14 +13,10 @@ from etltctl.local.athena.dialect.moment_texts import read_date, read_time, read
 from etltctl.local.athena.dialect.rendering import rendered
 from etltctl.local.athena.dialect.trino_types import DAYS, MONTHS, VARCHAR, Type, literal, timestamp
 from etltctl.local.athena.dialect.values import Value
-from etltctl.local.athena.dialect.zones import local_of
+from etltctl.local.athena.dialect.zones import clock
 
 if TYPE_CHECKING:
     from etltctl.local.athena.dialect.expressions import Expressions
-
-
-def _shown(value: Value) -> str:
-    return local_of(value.instant, value.zone) if value.type.is_zoned else value.sql
 
 
 def rounded(sql: str, given: int, wanted: int) -> str:
@@ -53,17 +49,17 @@ def _zoned_to_zoned(value: Value, to: Type, compiler: Expressions) -> Value:
 
 @casts("timestamp with time zone", "timestamp")
 def _zoned_to_timestamp(value: Value, to: Type, compiler: Expressions) -> Value:
-    return Value(rounded(_shown(value), value.type.number, to.number), to)
+    return Value(rounded(clock(value), value.type.number, to.number), to)
 
 
 @casts("timestamp|timestamp with time zone", "date")
 def _timestamp_to_date(value: Value, to: Type, compiler: Expressions) -> Value:
-    return Value(f"CAST({_shown(value)} AS DATE)", to)
+    return Value(f"CAST({clock(value)} AS DATE)", to)
 
 
 @casts("timestamp|timestamp with time zone", "time")
 def _timestamp_to_time(value: Value, to: Type, compiler: Expressions) -> Value:
-    return Value(f"CAST({rounded(_shown(value), value.type.number, to.number)} AS TIME)", to)
+    return Value(f"CAST({rounded(clock(value), value.type.number, to.number)} AS TIME)", to)
 
 
 @casts("time", "time")
@@ -79,7 +75,7 @@ def _date_to_text(value: Value, to: Type, compiler: Expressions) -> Value:
 
 @casts("timestamp|timestamp with time zone", "varchar", "char")
 def _timestamp_to_text(value: Value, to: Type, compiler: Expressions) -> Value:
-    shown = _shown(value)
+    shown = clock(value)
     sql = f"strftime({shown}, '%Y-%m-%d %H:%M:%S')"
     if value.type.number:
         sql = f"({sql} || '.' || left(strftime({shown}, '%f'), {value.type.number}))"

@@ -26,7 +26,7 @@ class Moment:
 
 
 def read_date(written: str) -> str | None:
-    """Return a date as ISO text, or None if it is none."""
+    """Return a date as ISO text; None if the text is not a date."""
     found = DATE.fullmatch(written)
     if found is None:
         return None
@@ -37,7 +37,7 @@ def read_date(written: str) -> str | None:
 
 
 def read_time(written: str) -> tuple[str, int] | None:
-    """Return a time of day as ISO text with its count of fraction's digits, or None if it is none."""
+    """Return a time of day as ISO text, and the count of its fraction's digits; None if the text is not one."""
     found = TIME.fullmatch(written.strip())
     if found is None or int(found[1]) > 23 or int(found[2]) > 59 or int(found[3] or 0) > 59:
         return None
@@ -47,7 +47,7 @@ def read_time(written: str) -> tuple[str, int] | None:
 
 
 def read_timestamp(written: str) -> Moment | None:
-    """Return a timestamp, or None if it is none or names no zone that there is."""
+    """Return a timestamp; None if the text is not one or names an unknown zone."""
     found = TIMESTAMP.fullmatch(written.strip())
     if found is None:
         return None

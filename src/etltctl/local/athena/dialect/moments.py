@@ -183,7 +183,7 @@ def _moved(sign: str, moment: Value, interval: Value) -> Value | None:
 
 
 def _moved_zoned(sign: str, moment: Value, by: str, *, is_months: bool) -> Value:
-    """Days and shorter move the instant; months move the clock of the zone."""
+    """Add to a zoned moment: days and shorter units move the instant, months move the zone's clock."""
     precision = moment.type.number if is_months else max(moment.type.number, 3)
     if not is_months or moment.type.zone == "UTC":
         return coercion.zoned_of(f"({moment.instant} {sign} {by})", moment.zone, precision, moment.type.zone)

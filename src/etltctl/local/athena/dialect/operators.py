@@ -27,7 +27,6 @@ SIGNS: dict[type[exp.Expr], str] = {
     exp.GT: ">",
     exp.GTE: ">=",
 }
-OPPOSITE = {"=": "<>", "<>": "="}
 
 
 @operator(exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod)

@@ -202,7 +202,7 @@ def _plain_number(found: re.Match[str]) -> str:
 
 
 def _is_hive(tokens: Sequence[Token]) -> bool:
-    """Tell whether a CREATE is one that Athena gives to Hive: everything but a view and CREATE TABLE AS."""
+    """Return whether a CREATE is one that Athena gives to Hive: everything but a view and CREATE TABLE AS."""
     words = [token.text.upper() for token in tokens]
     return words[0] == "CREATE" and "VIEW" not in words[:4] and "AS" not in words
 
@@ -254,7 +254,7 @@ def _is_foreign(token: Token, word: str, before: Token | None, after: Token | No
 
 
 def _ends_operand(token: Token) -> bool:
-    """Tell whether a subscript can stand behind the token."""
+    """Return whether a subscript can stand behind the token."""
     if token.token_type in (TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.IDENTIFIER, TokenType.VAR):
         return True
     words = (

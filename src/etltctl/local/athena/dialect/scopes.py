@@ -23,7 +23,7 @@ class Field:
     database: str | None = None
 
     def is_named(self, parts: Sequence[str]) -> bool:
-        """Tell whether `[catalog, database, table,] column` names it; names are compared in lower case."""
+        """Return whether `[catalog, database, table,] column` names it; names are compared in lower case."""
         if self.name is None or self.name.lower() != parts[-1]:
             return False
         mine = [self.table, self.database, "awsdatacatalog"]

@@ -110,7 +110,7 @@ class Type:
         return int(self.parameters[1]) if self.name == "decimal" else 0  # type: ignore[arg-type]
 
     def is_(self, *names: str) -> bool:
-        """Tell whether the type has one of the names."""
+        """Return whether the type has one of the names."""
         return self.name in names
 
     @property

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from etltctl.local.athena.dialect.moment_texts import OFFSET
+from etltctl.local.athena.dialect.values import Value
+
+
+def clock(value: Value) -> str:
+    """Return the SQL of what a date, timestamp or timestamp with time zone shows, as DuckDB's TIMESTAMP or DATE."""
+    return local_of(value.instant, value.zone) if value.type.is_zoned else value.sql
 
 
 def local_of(instant: str, zone: str) -> str:

@@ -63,7 +63,7 @@ def _percentile(weighted: Sequence[tuple[Any, float]], wanted: float) -> Any:
 
 
 def numeric_histogram(buckets: int, pairs: Pairs) -> dict[str, list[Any]] | None:
-    """Return at most so many means with their weights: the two nearest are merged until they are few enough."""
+    """Return at most `buckets` means with their weights: the two nearest are merged until they are few enough."""
     if buckets < 2:
         raise invalid_argument("numeric_histogram bucket count must be greater than one")
     held: dict[float, float] = {}

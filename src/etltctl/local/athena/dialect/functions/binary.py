@@ -79,7 +79,7 @@ def from_utf8(data: bytes, replacement: str = "\ufffd") -> str:
 
 
 def from_utf8_code(data: bytes, replacement: int) -> str:
-    """The same with a code point."""
+    """Decode UTF-8 with a code point as the replacement."""
     return from_utf8(data, chr(replacement))
 
 

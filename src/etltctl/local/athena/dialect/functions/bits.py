@@ -17,7 +17,7 @@ simple("bitwise_not(bigint) -> bigint", "~{0}")
 
 
 def _bit_count(number: int, bits: int) -> int:
-    """Count the ones of a number in two's complement of so many bits."""
+    """Count the ones of a number in two's complement of that many bits."""
     if not 2 <= bits <= 64:
         raise invalid_argument("Bits specified in bit_count must be between 2 and 64, got " + str(bits))
     limit = 1 << (bits - 1)

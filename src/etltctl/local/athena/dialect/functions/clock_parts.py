@@ -11,7 +11,7 @@ from etltctl.local.athena.dialect.expressions import Expressions, operator
 from etltctl.local.athena.dialect.registry import Call, function
 from etltctl.local.athena.dialect.trino_types import BIGINT, DATE
 from etltctl.local.athena.dialect.values import Value
-from etltctl.local.athena.dialect.zones import local_of
+from etltctl.local.athena.dialect.zones import clock
 
 DAY_PARTS = {
     "year": "year",
@@ -30,11 +30,6 @@ DAY_PARTS = {
 }
 TIME_PARTS = ("hour", "minute", "second")
 DAY_LENGTH = 86_400_000
-
-
-def clock(value: Value) -> str:
-    """Return the SQL of what a date, timestamp or timestamp with time zone shows, as DuckDB's TIMESTAMP or DATE."""
-    return local_of(value.instant, value.zone) if value.type.is_zoned else value.sql
 
 
 def part(value: Value, unit: str) -> Value | None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from etltctl.local.athena.dialect import coercion
 from etltctl.local.athena.dialect.errors import invalid_argument, unsupported
-from etltctl.local.athena.dialect.functions.clock_parts import clock
 from etltctl.local.athena.dialect.registry import Call, function
 from etltctl.local.athena.dialect.trino_types import BIGINT, DATE, VARCHAR, Type, timestamp
 from etltctl.local.athena.dialect.values import Value
-from etltctl.local.athena.dialect.zones import local_of, utc_of
+from etltctl.local.athena.dialect.zones import clock, local_of, utc_of
 
 SHORT = {"millisecond": 1, "second": 1000, "minute": 60_000, "hour": 3_600_000}
 DAYS = {"day": 1, "week": 7}
@@ -54,7 +53,7 @@ def _date_add(call: Call) -> Value:
 
 
 def _added_zoned(moment: Value, by: str, unit: str, precision: int) -> Value:
-    """Hours and shorter move the instant; days and longer move the zone's clock."""
+    """Add to a zoned moment: hours and shorter units move the instant, days and longer move the zone's clock."""
     zone = moment.type.zone
     if unit in SHORT or zone == "UTC":
         return coercion.zoned_of(f"({moment.instant} + {by})", moment.zone, precision, zone)

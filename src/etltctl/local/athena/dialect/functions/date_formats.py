@@ -8,11 +8,11 @@ from functools import lru_cache
 
 from etltctl.local.athena.dialect import coercion
 from etltctl.local.athena.dialect.errors import invalid_argument, unsupported
-from etltctl.local.athena.dialect.functions.clock_parts import clock
 from etltctl.local.athena.dialect.moment_texts import DAY_NAMES, MONTH_NAMES
 from etltctl.local.athena.dialect.registry import Call, function
 from etltctl.local.athena.dialect.trino_types import TIMESTAMP, VARCHAR, literal, timestamp
 from etltctl.local.athena.dialect.values import Value
+from etltctl.local.athena.dialect.zones import clock
 
 # Trino's letter → DuckDB's strftime.
 WRITTEN = {

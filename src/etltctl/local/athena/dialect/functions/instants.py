@@ -13,7 +13,6 @@ from etltctl.local.athena.dialect import coercion
 from etltctl.local.athena.dialect.casts import cast
 from etltctl.local.athena.dialect.errors import invalid_argument, mismatch, unsupported
 from etltctl.local.athena.dialect.expressions import Expressions, operator
-from etltctl.local.athena.dialect.functions.clock_parts import clock
 from etltctl.local.athena.dialect.literals import text
 from etltctl.local.athena.dialect.moment_texts import zone_name
 from etltctl.local.athena.dialect.registry import Call, function, simple
@@ -30,7 +29,7 @@ from etltctl.local.athena.dialect.trino_types import (
     zoned,
 )
 from etltctl.local.athena.dialect.values import Value
-from etltctl.local.athena.dialect.zones import utc_of
+from etltctl.local.athena.dialect.zones import clock, utc_of
 
 NOW = "timezone('UTC', now())"
 

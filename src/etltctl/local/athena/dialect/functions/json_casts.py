@@ -10,19 +10,19 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
+from etltctl.local.athena.dialect.cast_rules import BITS, python
 from etltctl.local.athena.dialect.casts import casts
 from etltctl.local.athena.dialect.doubles import java_double, java_real, scientific
 from etltctl.local.athena.dialect.errors import QueryError, mismatch
 from etltctl.local.athena.dialect.functions.json_text import Number, read, write
 from etltctl.local.athena.dialect.functions.maps import entries_of
 from etltctl.local.athena.dialect.trino_types import JSON, Type
-from etltctl.local.athena.dialect.values import Udf, Value
+from etltctl.local.athena.dialect.values import Value
 
 if TYPE_CHECKING:
     from etltctl.local.athena.dialect.expressions import Expressions
 
 KEYS = ("boolean", "tinyint", "smallint", "integer", "bigint", "real", "double", "decimal", "varchar")
-BITS = {"tinyint": 8, "smallint": 16, "integer": 32, "bigint": 64}
 
 
 class CastError(ValueError):
@@ -65,7 +65,7 @@ def from_json(kind: Type) -> Callable[[str], Any]:
 
 
 def _named(function: Callable[[Any], Any], name: str, kind: Type) -> Callable[[Any], Any]:
-    """Give the function a name of its own: two types of Trino can be one in DuckDB."""
+    """Give the function a unique name: two types of Trino can be one in DuckDB."""
     function.__name__ = f"{name}_{hashlib.sha256(str(kind).encode()).hexdigest()[:8]}"
     return function
 
@@ -282,15 +282,9 @@ def _told(text: str, kind: Type, reason: str) -> str:
 
 @casts("|".join((*KEYS, "date", "timestamp", "array", "map", "row")), "json")
 def _to_json(value: Value, _: Type, compiler: Expressions) -> Value:
-    return _called(to_json(value.type), value, JSON, compiler)
+    return python(to_json(value.type), value, JSON, compiler)
 
 
 @casts("json", *KEYS, "array", "map", "row")
 def _from_json(value: Value, to: Type, compiler: Expressions) -> Value:
-    return _called(from_json(to), value, to, compiler)
-
-
-def _called(function: Callable[[Any], Any], value: Value, to: Type, compiler: Expressions) -> Value:
-    udf = Udf.of(function, [value.type], to)
-    compiler.udfs[udf.name] = udf
-    return Value(f"{udf.name}({value.sql})", to)
+    return python(from_json(to), value, to, compiler)

@@ -62,19 +62,19 @@ def json_array_get(text: str, index: int) -> str | None:
 
 
 def json_array_contains_boolean(text: str, wanted: bool) -> bool | None:
-    """Tell whether the truth value is an element."""
+    """Return whether the truth value is an element."""
     return _contains(text, lambda element: isinstance(element, bool) and element is wanted)
 
 
 def json_array_contains_bigint(text: str, wanted: int) -> bool | None:
-    """Tell whether the whole number is an element."""
+    """Return whether the whole number is an element."""
     return _contains(
         text, lambda element: isinstance(element, Number) and element.is_whole and int(element) == wanted
     )
 
 
 def json_array_contains_double(text: str, wanted: float) -> bool | None:
-    """Tell whether the number with a fraction is an element."""
+    """Return whether the number with a fraction is an element."""
     return _contains(
         text,
         lambda element: isinstance(element, Number) and not element.is_whole and float(element) == wanted,
@@ -82,7 +82,7 @@ def json_array_contains_double(text: str, wanted: float) -> bool | None:
 
 
 def json_array_contains_varchar(text: str, wanted: str) -> bool | None:
-    """Tell whether the text is an element."""
+    """Return whether the text is an element."""
     return _contains(
         text,
         lambda element: isinstance(element, str) and not isinstance(element, Number) and element == wanted,
@@ -90,7 +90,7 @@ def json_array_contains_varchar(text: str, wanted: str) -> bool | None:
 
 
 def is_json_scalar(text: str) -> bool:
-    """Tell whether JSON is neither an object nor an array."""
+    """Return whether JSON is neither an object nor an array."""
     try:
         return not isinstance(read(text), dict | list)
     except ValueError as error:

@@ -15,7 +15,7 @@ PIECES = array(row({"before": VARCHAR, "groups": array(VARCHAR), "is_last": BOOL
 
 
 def regexp_like(text: str, pattern: str) -> bool:
-    """Tell whether the pattern is somewhere in the text."""
+    """Return whether the pattern is somewhere in the text."""
     return compiled(pattern).search(text) is not None
 
 

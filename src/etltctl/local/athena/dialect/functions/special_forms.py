@@ -1,4 +1,4 @@
-"""Functions of text with a grammar of their own: `a || b`, TRIM, POSITION, SUBSTRING, NORMALIZE and LISTAGG."""
+"""Functions of text with a special grammar: `a || b`, TRIM, POSITION, SUBSTRING, NORMALIZE and LISTAGG."""
 
 from __future__ import annotations
 

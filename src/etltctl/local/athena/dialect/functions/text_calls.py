@@ -53,7 +53,7 @@ def levenshtein(left: str, right: str) -> int:
 
 
 def luhn(text: str) -> bool:
-    """Tell whether a text of digits has a valid check digit."""
+    """Return whether a text of digits has a valid check digit."""
     if not text or not all("0" <= digit <= "9" for digit in text):
         raise invalid_argument("Invalid input: only digits are allowed")
     total = 0
