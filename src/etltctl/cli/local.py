@@ -73,7 +73,8 @@ def down(context: typer.Context) -> None:
 @app.command("status")
 def status(context: typer.Context) -> None:
     """Say whether the embedded server runs, and where."""
-    from etltctl.local import describe_class_archive, find_server
+    from etltctl.local import find_server
+    from etltctl.local.class_archive import describe_class_archive
 
     session: Session = context.obj
     session.env = LOCAL

@@ -4,7 +4,6 @@ A command finds the server of its state folder or starts it; what the command ge
 state folder's own keys), nothing else.
 """
 
-from etltctl.local.class_archive import describe_class_archive
 from etltctl.local.endpoints import (
     Endpoints,
     endpoints,
@@ -18,7 +17,6 @@ from etltctl.local.shutdown import Stopped, stop_server
 __all__ = [
     "Endpoints",
     "Stopped",
-    "describe_class_archive",
     "endpoints",
     "environ_of",
     "find_server",
