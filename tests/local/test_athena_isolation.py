@@ -135,7 +135,7 @@ def test_a_parameter_brings_no_table_with_it(parameter: str, lake: GovernedLake)
     role = lake.client("sts").assume_role(RoleArn=arn("visitor"), RoleSessionName="visit")["Credentials"]
     athena = boto3.client(
         "athena",
-        endpoint_url=lake.url,
+        endpoint_url=lake.environ["AWS_ENDPOINT_URL"],
         region_name="us-east-1",
         aws_access_key_id=role["AccessKeyId"],
         aws_secret_access_key=role["SecretAccessKey"],
