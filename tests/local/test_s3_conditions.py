@@ -221,11 +221,6 @@ def test_every_answer_has_an_id(s3: Any) -> None:
     assert caught.value.response["ResponseMetadata"]["RequestId"]
 
 
-def test_a_signature_of_version_2_is_refused_in_s3_s_words(s3: Any) -> None:
-    response, body = raw(s3, "GET", "/lake", Authorization="AWS key:signature")
-    assert (response.status, b"Please use AWS4-HMAC-SHA256" in body) == (400, True)
-
-
 # multipart
 
 
