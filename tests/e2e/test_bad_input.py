@@ -69,7 +69,7 @@ def test_an_unreachable_mongodb_fails_the_sync_and_names_the_setting_s_server(wo
 def test_a_secret_that_is_not_set_is_missed_by_its_own_source_alone(workplace: Workplace) -> None:
     given = {"ETLTCTL__SOURCES__MONGODB__URI": "env:NOBODY_SET_IT"}
     workplace.run("athena", "query", "select 1", **given)
-    done = workplace.run("sync", "mongodb", code=1, **given)
+    done = workplace.run("sync", "mongodb", code=3, **given)
     assert "sources.mongodb.uri is env:NOBODY_SET_IT, but NOBODY_SET_IT is not set" in done.stderr
 
 

@@ -17,7 +17,7 @@ from etltctl.local.processes import descendants
 
 pytestmark = pytest.mark.faults
 
-SEED = int(os.environ.get("ETLTCTL_FAULT_SEED", random.SystemRandom().randrange(10**6)))
+SEED = int(os.environ["ETLTCTL_SEED"])
 KILLS = 3
 LATEST_S = 5.0
 
@@ -58,7 +58,7 @@ def test_a_run_of_which_anything_is_killed_is_completed_by_retry(lake: SpoiltLak
     chance, run_id = random.Random(SEED), f"killed-{SEED}"
     for _ in range(KILLS):
         victim, at = chance.choice(["command", "server", "Spark"]), chance.uniform(0.3, LATEST_S)
-        print(f"ETLTCTL_FAULT_SEED={SEED} {victim} after {at:.2f} s")
+        print(f"ETLTCTL_SEED={SEED} {victim} after {at:.2f} s")
         command = lake.begin("run", "small", "--run-id", run_id)
         deadline = time.monotonic() + at
         while command.poll() is None and time.monotonic() < deadline:

@@ -34,9 +34,12 @@ def send(pids: Iterable[int], number: signal.Signals) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Return whether the process runs; one that this process started is reaped if it has ended."""
+    """Return whether the process runs; one that has ended and that its parent has not reaped does not."""
     with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
+    with suppress(OSError, IndexError):
+        if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+            return False
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

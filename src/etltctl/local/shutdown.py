@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from etltctl.errors import ConfigurationError, UnreachableError
 from etltctl.local.endpoints import OTHER_PLACE, find_server, state_folder
 from etltctl.local.live_server import described
-from etltctl.local.processes import descendants, send, wait_until
+from etltctl.local.processes import descendants, is_alive, send, wait_until
+from etltctl.local.state_folder import check_owner
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -40,6 +41,7 @@ def stop_server(settings: Settings) -> Stopped | None:
         ConfigurationError: a server lives and cannot be ended.
     """
     state = state_folder(settings)
+    check_owner(state)
     pid = _holder(state)
     if pid is None:
         return None
@@ -53,7 +55,7 @@ def stop_server(settings: Settings) -> Stopped | None:
         else:
             send([pid], signal.SIGTERM)
         limit = STOP_TIMEOUT_S if server is not None else SILENT_STOP_TIMEOUT_S
-        ended = wait_until(lambda: _holder(state) is None, limit)
+        ended = wait_until(lambda: _holder(state) is None and not is_alive(pid), limit)
         if not ended:
             send([pid, *below, *descendants(pid)], signal.SIGKILL)
     except PermissionError as error:

@@ -1,4 +1,4 @@
-"""The connections of the embedded Airbyte: the bucket, the folder and the source of each."""
+"""The connections of the embedded Airbyte, with the source and destination of each, as the public API shows them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from etltctl.local.airbyte.endpoints import DEFAULT_STREAMS
+
 MASK = "**********"
+SOURCE_TYPES = {"mongodb": "mongodb-v2", "http": "declarative"}
 NEEDED = {"mongodb": {"uri", "database", "collections"}, "http": {"base_url", "seasons"}}
 
 
@@ -28,6 +31,7 @@ class Connection:
     bucket: str
     path: str
     source: Mapping[str, Any] = field(repr=False)
+    created: float = 0.0
     given_id: str = ""  # of one made over the API
     codec: str = "UNCOMPRESSED"
     appended: frozenset[str] = frozenset()  # the streams whose earlier files stay
@@ -37,13 +41,86 @@ class Connection:
         """The connection's UUID."""
         return self.given_id or stable_id("connection", self.name)
 
+    def connection_answer(self) -> dict[str, Any]:
+        """The connection resource."""
+        return {
+            "connectionId": self.id,
+            "name": self.name,
+            "sourceId": stable_id("source", self.name),
+            "destinationId": stable_id("destination", self.name),
+            "workspaceId": WORKSPACE_ID,
+            "status": "active",
+            "schedule": {"scheduleType": "manual"},
+            "configurations": {"streams": [self._stream(name) for name in self._stream_names()]},
+            "namespaceDefinition": "source",
+            "prefix": "",
+            "nonBreakingSchemaUpdatesBehavior": "propagate_columns",
+            "tags": [],
+            "createdAt": int(self.created),
+        }
+
+    def source_answer(self) -> dict[str, Any]:
+        """The source resource; the address is masked because it may hold a password."""
+        return {
+            "sourceId": stable_id("source", self.name),
+            "name": self.name,
+            "sourceType": SOURCE_TYPES[self.source["kind"]],
+            "definitionId": stable_id("definition", self.source["kind"]),
+            "workspaceId": WORKSPACE_ID,
+            "configuration": self._masked(),
+            "createdAt": int(self.created),
+        }
+
+    def destination_answer(self) -> dict[str, Any]:
+        """The destination resource."""
+        return {
+            "destinationId": stable_id("destination", self.name),
+            "name": self.name,
+            "destinationType": "s3",
+            "definitionId": stable_id("definition", "s3"),
+            "workspaceId": WORKSPACE_ID,
+            "configuration": {
+                "destinationType": "s3",
+                "s3_bucket_name": self.bucket,
+                "s3_bucket_path": self.path,
+                "access_key_id": MASK,
+                "secret_access_key": MASK,
+                "format": {"format_type": "Parquet", "compression_codec": "UNCOMPRESSED"},
+            },
+            "createdAt": int(self.created),
+        }
+
+    def _masked(self) -> dict[str, Any]:
+        source = self.source
+        if source["kind"] == "http":
+            return {"sourceType": "declarative", "base_url": source["base_url"], "seasons": source["seasons"]}
+        return {
+            "sourceType": "mongodb-v2",
+            "database_config": {
+                "cluster_type": "SELF_MANAGED_REPLICA_SET",
+                "connection_string": MASK,
+                "databases": [source["database"]],
+                "schema_enforced": True,
+            },
+        }
+
+    def _stream_names(self) -> list[str]:
+        if self.source["kind"] == "http":
+            return list(self.source.get("streams") or DEFAULT_STREAMS)
+        return list(self.source["collections"])
+
+    def _stream(self, name: str) -> dict[str, Any]:
+        stream = {"name": name, "syncMode": "full_refresh_overwrite"}
+        namespace = self.source.get("database")
+        return {**stream, "namespace": namespace} if namespace else stream
+
 
 def workspace_answer() -> dict[str, Any]:
     """The one workspace there is."""
     return {"workspaceId": WORKSPACE_ID, "name": "etltctl", "dataResidency": "auto", "notifications": {}}
 
 
-def parse_connection(described: Mapping[str, Any]) -> Connection:
+def parse_connection(described: Mapping[str, Any], created: float) -> Connection:
     """The connection of a stack's description; raises ValueError if a part is missing or of an unknown kind."""
     source = described.get("source", {})
     kind = source.get("kind")
@@ -52,7 +129,7 @@ def parse_connection(described: Mapping[str, Any]) -> Connection:
     missing = {"name", "bucket", "path"} - described.keys() | NEEDED[kind] - source.keys()
     if missing:
         raise ValueError(f"connection {described.get('name', '?')}: {', '.join(sorted(missing))} is missing")
-    return Connection(described["name"], described["bucket"], described["path"], dict(source))
+    return Connection(described["name"], described["bucket"], described["path"], dict(source), created)
 
 
 def extractor_of(configuration: Mapping[str, Any], streams: list[str]) -> dict[str, Any]:

@@ -68,6 +68,7 @@ class ResourceCalls:
             bucket=target["s3_bucket_name"],
             path=target["s3_bucket_path"],
             source=extractor_of(source["configuration"], [stream["name"] for stream in record["streams"]]),
+            created=record["created"],
             given_id=identifier,
             codec=target["format"].get("compression_codec", checks.CODECS[0]),
             appended=frozenset(

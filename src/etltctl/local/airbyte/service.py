@@ -39,6 +39,7 @@ class AirbyteService:
         clock: Callable[[], float] = time.time,
         sample_headers: Mapping[str, str] | None = None,
     ) -> None:
+        self._clock = clock
         self._on_sync_start = on_sync_start
         self._connections: dict[str, Connection] = {}
         self._credentials = keep_credentials(state / "airbyte" / "credentials.json")
@@ -69,7 +70,7 @@ class AirbyteService:
 
         Raises ValueError if a description is incomplete.
         """
-        parsed = [parse_connection(described) for described in connections]
+        parsed = [parse_connection(described, self._clock()) for described in connections]
         self._sources.data_pack = Path(data_pack) if data_pack else None
         self._connections.update({connection.id: connection for connection in parsed})
         for stale in self._connections.keys() - {connection.id for connection in parsed}:
