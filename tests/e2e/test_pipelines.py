@@ -109,7 +109,9 @@ WIND = {
     "san_carlos_de_bariloche": (1_759, 3.046, 1.1541, 33.30, 0.0740, 102, 1_083, 63, 25),
     "newark_liberty_intl": (8_700, 4.176, 1.2339, 94.86, 0.1948, 586, 8_703, 364, 364),
 }
-HUB = "wind_speed_ms * power(10, 1e0 / 7) * power(air_density_kgm3 / 1.225, 1e0 / 3)"  # decimal 1.0 / 7 is 0.1
+HUB = (
+    "wind_speed_ms * power(10, 1e0 / 7) * power(air_density_kgm3 / 1.225, 1e0 / 3)"  # decimal 1.0 / 7 is 0.1
+)
 
 
 @pytest.mark.pack
