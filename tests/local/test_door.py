@@ -354,3 +354,11 @@ def test_an_upload_that_breaks_off_is_not_kept(owner: Caller) -> None:
     connection.send(b"x" * 999)
     connection.close()
     assert "half" not in str(owner.server.client("s3").list_objects_v2(Bucket=BUCKET))
+
+
+@pytest.mark.parametrize(("bucket", "key"), [("sample", "k"), ("airbyte", "v1/k")])
+def test_a_bucket_may_have_the_name_of_another_service(owner: Caller, bucket: str, key: str) -> None:
+    s3 = owner.server.client("s3")
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+    assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"x"
