@@ -1,6 +1,6 @@
 """Weather: MongoDB → Airbyte → bronze → Glue → silver → Glue → gold → Athena, step by step as `etltctl run mongodb`.
 
-A retry adopts or reuses what an earlier try started. Trigger with `fresh` to begin every step anew.
+A retry adopts or reuses what an earlier try started. Trigger with `fresh` to start every step again.
 """
 
 from datetime import timedelta

@@ -65,17 +65,17 @@ def find_run(settings: Settings, run_id: str, having: Having = Having.EVENTS) ->
     ids = store.run_ids()
     if not run_id:
         return _newest(store, ids, having, settings)
-    found = [run_id] if run_id in ids else [known for known in ids if known.endswith(run_id)]
-    if len(found) != 1:
-        what = f"{len(found)} runs end with {run_id}" if found else f"no run is called {run_id}"
+    matching = _matching(run_id, ids)
+    if len(matching) != 1:
+        what = f"{len(matching)} runs end with {run_id}" if matching else f"no run is called {run_id}"
         near = _nearest(run_id, ids)
-        guess = f"did you mean {' or '.join(near)}? " if near and not found else ""
+        guess = f"did you mean {' or '.join(near)}? " if near and not matching else ""
         raise UsageError(what, hint=f"{guess}etltctl runs list names them")
-    events = [dict(event) for event in read_events(store, found[0])]
+    events = [dict(event) for event in read_events(store, matching[0])]
     if not events:
         raise UsageError(
-            f"nothing is on record of run {found[0]}: its file of events is empty or damaged",
-            hint=f"etltctl runs rebuild {found[0]} makes it anew from what the services know",
+            f"nothing is on record of run {matching[0]}: its file of events is empty or damaged",
+            hint=f"etltctl runs rebuild {matching[0]} makes it again from what the services know",
         )
     return events
 
@@ -97,17 +97,24 @@ def run_to_resume(settings: Settings, run_id: str, *, is_new: bool = False) -> s
         if run_id in ids:
             raise UsageError(f"a run is called {run_id} already", hint=f"etltctl retry {run_id} resumes it")
         return run_id
-    found = [run_id] if run_id in ids else [known for known in ids if known.endswith(run_id)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise UsageError(f"{len(found)} runs end with {run_id}", hint=f"name one: {', '.join(found[-5:])}")
+    matching = _matching(run_id, ids)
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        raise UsageError(
+            f"{len(matching)} runs end with {run_id}", hint=f"name one: {', '.join(matching[-5:])}"
+        )
     near = _nearest(run_id, ids)
     guess = f"did you mean {' or '.join(near)}? " if near else "etltctl runs list names the runs. "
     raise UsageError(
         f"no run is called {run_id}, so nothing was started",
         hint=f"{guess}With --new a run of that name begins",
     )
+
+
+def _matching(run_id: str, ids: Sequence[str]) -> list[str]:
+    """Return the run of this id, or every run whose id ends with it."""
+    return [run_id] if run_id in ids else [known for known in ids if known.endswith(run_id)]
 
 
 def _nearest(run_id: str, ids: Sequence[str]) -> list[str]:

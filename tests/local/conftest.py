@@ -14,7 +14,22 @@ from served import Served, serve
 from werkzeug.serving import make_server
 
 from etltctl.aws import Aws
+from etltctl.local.athena.tables import Lake
 from etltctl.local.s3 import S3Api, S3Directory
+
+
+class NoTables:
+    """A Data Catalog without tables."""
+
+    def get_table(self, database: str, name: str) -> None:
+        return None
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A lake without tables, for queries that read none."""
+    folder = tmp_path_factory.mktemp("lake")
+    return Lake(NoTables(), S3Directory(folder / "s3", folder / "meta"))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")

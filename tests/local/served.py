@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from etltctl.glue import RUN_KEY
 from etltctl.local.keys import Keys, read_keys
@@ -128,3 +130,11 @@ def _belongs(entry: Path, folder: str) -> bool:
         return folder in command or str((entry / "cwd").readlink()).startswith(folder)
     except OSError:
         return False
+
+
+def refusal(call: Callable[[], Any]) -> tuple[int, str]:
+    """Return the status and the code with which the call is refused."""
+    with pytest.raises(ClientError) as caught:
+        call()
+    response = caught.value.response
+    return response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Code"]

@@ -16,16 +16,8 @@ import pytest
 from etltctl.local.athena.dialect import QueryError, parse
 from etltctl.local.athena.engine import Answer, run
 from etltctl.local.athena.tables import Lake
-from etltctl.local.s3 import S3Directory
 
 CORPUS = Path(__file__).parent / "athena_corpus"
-
-
-class NoTables:
-    """A Data Catalog without tables."""
-
-    def get_table(self, database: str, name: str) -> None:
-        return None
 
 
 def cases() -> list[Any]:
@@ -34,12 +26,6 @@ def cases() -> list[Any]:
         for path in sorted(CORPUS.glob("*.jsonl"))
         for number, line in enumerate(path.read_text().splitlines(), 1)
     ]
-
-
-@pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    folder = tmp_path_factory.mktemp("lake")
-    return Lake(NoTables(), S3Directory(folder / "s3", folder / "meta"))  # type: ignore[arg-type]
 
 
 def answer(sql: str, lake: Lake) -> Answer:

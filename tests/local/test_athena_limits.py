@@ -14,7 +14,6 @@ from etltctl.local.athena.dialect import QueryError
 from etltctl.local.athena.processes import CancelledError, Worker, run_apart
 from etltctl.local.athena.tables import Lake
 from etltctl.local.athena.worker import Statement
-from etltctl.local.s3 import S3Directory
 
 AT_ONCE = 4
 # Neither DuckDB nor Python comes out of these by itself.
@@ -22,19 +21,6 @@ IN_PYTHON = "select regexp_like(rpad('a', 60, 'a') || 'b', '(a+)+$')"
 IN_DUCKDB = "select count(*) from {0} a cross join {0} b cross join {0} c where a.x + b.x + c.x < 0".format(
     "(select x from unnest(sequence(1, 10000)) t(x))"
 )
-
-
-class NoTables:
-    """A Data Catalog without tables."""
-
-    def get_table(self, database: str, name: str) -> None:
-        return None
-
-
-@pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    folder = tmp_path_factory.mktemp("lake")
-    return Lake(NoTables(), S3Directory(folder / "s3", folder / "meta"))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")

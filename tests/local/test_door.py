@@ -19,6 +19,11 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from served import Served
+from werkzeug.wrappers import Request
+
+from etltctl.local.identities import Identities
+from etltctl.local.keys import Keys
+from etltctl.local.wire import AwsError
 
 BUCKET = "door-lake"
 OPERATIONS = {
@@ -354,3 +359,19 @@ def test_an_upload_that_breaks_off_is_not_kept(owner: Caller) -> None:
     connection.send(b"x" * 999)
     connection.close()
     assert "half" not in str(owner.server.client("s3").list_objects_v2(Bucket=BUCKET))
+
+
+@pytest.mark.parametrize(("bucket", "key"), [("sample", "k"), ("airbyte", "v1/k")])
+def test_a_bucket_may_have_the_name_of_another_service(owner: Caller, bucket: str, key: str) -> None:
+    s3 = owner.server.client("s3")
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+    assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"x"
+
+
+def test_a_caller_whose_key_was_deleted_meanwhile_is_not_taken_for_the_owner() -> None:
+    scope = "Credential=AKIAGONE/20260101/us-east-1/athena/aws4_request"
+    request = Request.from_values(headers={"Authorization": f"AWS4-HMAC-SHA256 {scope}"})
+    identities = Identities((Keys.make(),), lambda kind, name: "", lambda key: None)
+    with pytest.raises(AwsError, match="does not exist"):
+        identities.caller(request)

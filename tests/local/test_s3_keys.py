@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from botocore.exceptions import ClientError
+from served import refusal
 
 from etltctl.local.s3 import S3Directory
 from etltctl.local.wire import AwsError
@@ -24,14 +24,6 @@ def outside(tmp_path: Path) -> Path:
     file.parent.mkdir()
     file.write_bytes(SECRET)
     return file
-
-
-def refusal(call: Callable[[], Any]) -> tuple[int, str]:
-    """The status and the code with which the call is refused."""
-    with pytest.raises(ClientError) as caught:
-        call()
-    response = caught.value.response
-    return response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Code"]
 
 
 WAYS: dict[str, Callable[[Any, str], Any]] = {

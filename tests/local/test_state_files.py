@@ -25,7 +25,7 @@ from etltctl.local.airbyte.tokens import keep_credentials
 from etltctl.local.backend_data import from_nodes, to_nodes
 from etltctl.local.control_plane import MOTO_VERSION, Catalog, ControlPlane
 from etltctl.local.glue_records import RunRecords
-from etltctl.local.lakeformation.store import Store
+from etltctl.local.lakeformation.store import EVERYBODY, OWNER, Store
 from etltctl.local.state_files import LateWrites, find_set_aside, write_atomically
 
 TABLE = {
@@ -260,18 +260,20 @@ def test_what_a_lost_file_of_governance_had_closed_does_not_stand_open(tmp_path:
     with serve(state, "--keep") as server:
         server.client("glue").create_database(DatabaseInput={"Name": "db"})
         server.client("glue").create_table(DatabaseName="db", TableInput=TABLE)
-        assert grants(server)
+        assert grants(server) == {OWNER, EVERYBODY}
     (state / "lakeformation.json").write_text("{")
     for _ in range(2):  # and not after one more start either
         with serve(state, "--keep") as server:
-            assert grants(server) == []
+            assert grants(server) == {OWNER}
 
 
-def grants(server: Served) -> list[Any]:
-    """What is granted on the table."""
+def grants(server: Served) -> set[str]:
+    """The principals that have a permission on the table."""
     resource = {"Table": {"DatabaseName": "db", "Name": "t"}}
     found = server.client("lakeformation").list_permissions(Resource=resource)
-    return list(found["PrincipalResourcePermissions"])
+    return {
+        each["Principal"]["DataLakePrincipalIdentifier"] for each in found["PrincipalResourcePermissions"]
+    }
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("mount"), reason="only root mounts a small disk")

@@ -12,11 +12,10 @@ from dataclasses import dataclass, replace
 from etltctl.catalog.partitions import Partitions
 from etltctl.catalog.projecting import ENABLED, is_projected
 from etltctl.catalog.tables import Catalog, Described, Table
-from etltctl.errors import EtltctlError
+from etltctl.errors import RETRY, EtltctlError
 
 # As the kind of a projected column, this makes Athena refuse every query of the table, and it is what Athena quotes.
 CLOSED = "being_published_by_etltctl_ask_again"
-OPENED_BY = "etltctl retry, or go back: etltctl rollback TABLE, or open it as it is: etltctl athena refresh"
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,10 @@ class Registry:
             partitions.put(table.registered)
         except EtltctlError as error:
             if current is not None and is_closed(current):
-                error.hint = f"queries of {table.full_name} are refused until this is done: {OPENED_BY}"
+                error.hint = (
+                    f"queries of {table.full_name} are refused until this is done: {RETRY}, or go back: "
+                    "etltctl rollback TABLE, or open it as it is: etltctl athena refresh"
+                )
             raise
         change = self.catalog.put(table, current)
         return "created" if before is None else change

@@ -186,7 +186,7 @@ def retry(
     context: typer.Context,
     run_id: RunName = "",
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Start all of its work anew, whatever came of it.")
+        bool, typer.Option("--fresh", help="Start all of its work again, whatever came of it.")
     ] = False,
     max_usd: MaxUsd = None,
     on_interrupt: OnInterrupt = Interruption.ASK,

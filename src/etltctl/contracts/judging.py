@@ -165,7 +165,7 @@ def _retyped(
         why = f"no reader of {was} reads {now}"
         return Change("retyped", name, was, now, unless_quarantined, why, files)
     if not both.is_safe and not policy.allow_widening:
-        why = "engines differ on such a change; write the old files anew, or set allow_widening"
+        why = "engines differ on such a change; write the old files again, or set allow_widening"
         return Change("widened", name, was, now, unless_quarantined, why, files)
     if both.type == was:
         verdict = Verdict.NOTED if policy.is_source and by_policy is Verdict.ACCEPTED else unless_quarantined

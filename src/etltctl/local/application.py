@@ -151,13 +151,13 @@ class Application:
 
     def _responder(self, environ: WSGIEnvironment) -> Callable[..., Iterable[bytes]]:
         path: str = environ["PATH_INFO"]
+        service = signed_for(environ)
         for mount, app in self._mounted.items():
-            if path == mount or path.startswith(f"{mount}/"):
+            if not service and (path == mount or path.startswith(f"{mount}/")):
                 held(environ)
                 environ["PATH_INFO"] = path.removeprefix(mount)
                 environ["SCRIPT_NAME"] = mount
                 return app
-        service = signed_for(environ)
         if service == "s3":
             return self._s3
         self._check(environ)

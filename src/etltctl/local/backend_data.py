@@ -18,13 +18,11 @@ from typing import Any
 
 from etltctl.local.models import IMPORTING_MOTO
 
+KEPT_SERVICES = ("athena", "glue", "iam", "lakeformation", "logs", "secretsmanager", "ssm")
 # Where the classes of kept records are defined; what they import from elsewhere is not theirs.
 MODULES = frozenset(
     {
-        *(
-            f"moto.{service}.models"
-            for service in ("athena", "glue", "iam", "lakeformation", "logs", "secretsmanager", "ssm")
-        ),
+        *(f"moto.{service}.models" for service in KEPT_SERVICES),
         "moto.glue.utils",
         "moto.logs.metric_filters",
         "moto.logs.utils",

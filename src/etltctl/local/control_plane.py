@@ -14,7 +14,7 @@ from pickle import UnpicklingError
 from threading import RLock, Thread, Timer
 from typing import TYPE_CHECKING, Any, cast
 
-from etltctl.local.backend_data import from_nodes, to_nodes
+from etltctl.local.backend_data import KEPT_SERVICES, from_nodes, to_nodes
 from etltctl.local.models import IMPORTING_MOTO, signed_for
 from etltctl.local.moto_answers import answer_of, moto_application
 from etltctl.local.pickled_records import read_pickled
@@ -28,7 +28,6 @@ ACCOUNT = "123456789012"
 MOTO_VERSION = "5.2.5"  # what is kept of its backends is private API: another version must not guess at it
 SNAPSHOT_FORMAT = 2
 OLD_SNAPSHOT = "moto.pickle"  # next to the snapshot, in the format before it
-KEPT_SERVICES = ("athena", "glue", "iam", "lakeformation", "logs", "secretsmanager", "ssm")
 LOOKING = re.compile(r"(Get|List|Describe|BatchGet|Filter|Search|Lookup|Check)")
 GLUE_TRUST = {
     "Version": "2012-10-17",

@@ -19,6 +19,7 @@ from etltctl.local.control_plane import ACCOUNT
 from etltctl.local.keys import Keys
 from etltctl.local.lakeformation.store import EVERYBODY, OWNER
 from etltctl.local.signatures import read_credential
+from etltctl.local.wire import AwsError
 
 NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 ACTIONS = ("AssumeRole", "GetCallerIdentity")  # what of STS is answered here
@@ -97,7 +98,11 @@ class Identities:
         return key.secret
 
     def caller(self, request: Request) -> str:
-        """Return the principal behind a request: a session's role, a user of IAM, or the state folder's owner."""
+        """Return the principal behind a request: a session's role, a user of IAM, or the state folder's owner.
+
+        Raises:
+            AwsError: The access key was deleted while the request was under way.
+        """
         session = self._session(request)
         if session:
             return session.role
@@ -105,7 +110,9 @@ class Identities:
         if credential is None or credential.access_key in self._owners:
             return OWNER
         key = self._find_key(credential.access_key)
-        return key.user if key else OWNER
+        if key is None:  # deleted since its signature was checked: its caller is not the owner
+            raise AwsError(UNKNOWN_KEY.json, UNKNOWN_KEY.message, 403)
+        return key.user
 
     def is_principal(self, name: str) -> bool:
         """Whether an identifier names somebody."""

@@ -32,7 +32,7 @@ from etltctl.local.incoming import held
 from etltctl.local.keys import CHALLENGE, keep_keys
 from etltctl.local.processes import descendants, send
 from etltctl.local.refusals import MALFORMED, not_understood, plain_refusal
-from etltctl.local.state_files import damages, remove_leftovers, write_atomically
+from etltctl.local.state_files import FOLDERS, damages, remove_leftovers, write_atomically
 from etltctl.local.state_folder import prepare_folder
 from etltctl.local.wire import AwsError
 
@@ -235,8 +235,7 @@ def main(argv: list[str] | None = None) -> int:
         claim.truncate(0)
         claim.write(str(os.getpid()))
         claim.flush()
-        folders = ("", "server", "airbyte", "glue/runs", "athena")
-        remove_leftovers(*(state / folder for folder in folders))
+        remove_leftovers(*(state / name for name in FOLDERS))
         return _serve(state, asked)
 
 

@@ -20,6 +20,7 @@ T = TypeVar("T")
 DAMAGED = ".damaged-"  # between a file's name and the time at which it was set aside
 LEFTOVER = re.compile(r"\..+-[a-z0-9_]{8}|.+\.new")  # a write that a crash or a full disk cut off
 RETRY_S = 2.0
+FOLDERS = ("", "server", "airbyte", "glue/runs", "athena")  # of a state folder: where state files lie
 # The exceptions that well-formed JSON of another shape raises when it is parsed.
 MISSHAPEN = (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError)
 
@@ -132,9 +133,8 @@ def set_aside(path: Path, reason: str) -> Path:
 
 def find_set_aside(state: Path) -> list[Path]:
     """Return every file below the state folder that was set aside and is still there, oldest first."""
-    folders = (state, *(state / name for name in ("server", "airbyte", "glue/runs", "athena")))
-    found = [path for folder in folders for path in folder.glob(f"*{DAMAGED}*")]
-    return sorted(found, key=lambda path: path.name.rpartition("-")[2])
+    aside = [path for name in FOLDERS for path in (state / name).glob(f"*{DAMAGED}*")]
+    return sorted(aside, key=lambda path: path.name.rpartition("-")[2])
 
 
 def remove_leftovers(*folders: Path) -> None:

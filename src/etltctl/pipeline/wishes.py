@@ -19,7 +19,7 @@ Listener = Callable[[Event], None]
 class Wish:
     """What the caller wants of a run, beyond what the settings say.
 
-    `run_id` takes up an earlier run; `fresh` starts its work anew, whatever came of it, and with `fresh_for` only once
+    `run_id` takes up an earlier run; `fresh` starts its work again, whatever came of it, and with `fresh_for` only once
     for whatever that names; `first`, `last` and `only` name steps (`kind:name`, the name, or a kind there is one step
     of); `max_usd` is the most the whole run may cost; `on_interrupt` decides what becomes of remote work.
     """

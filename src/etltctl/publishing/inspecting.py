@@ -149,7 +149,7 @@ def _one_a_schema(footers: Iterable[Footer]) -> list[Footer]:
 def _disagreement(
     name: str, column: str, kinds: tuple[str, str], files: tuple[S3Object, S3Object], is_final: bool
 ) -> BlockedError:
-    hint = "move the files of the old kind away, or write them anew"
+    hint = "move the files of the old kind away, or write them again"
     if not is_final:
         hint += f'; if you know that every reader copes, set tables."{name}".allow_widening = true'
     return BlockedError(
@@ -231,7 +231,7 @@ def _partition_folder(location: str, file: S3Object) -> tuple[str, list[tuple[st
 def _unreadable_layout(table: str, why: str, other: str, file: S3Object) -> BlockedError:
     return BlockedError(
         f"{table} cannot be read whole: {why}",
-        hint="write the files anew into folders of the same columns, such as year=2024/; the table stays as it is",
+        hint="write the files again, into folders of the same columns, such as year=2024/; the table stays as it is",
         one=other,
         another=file.location,
     )

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 
-COUNTS = ("rows_in", "rows_out", "merged", "rejected")  # of a job's own account
 OnQuery = Callable[[Verb, QueryExecution], None]
 
 

@@ -82,8 +82,7 @@ class VersionRecords:
 
     def keep_files(self, table: str, location: str, files: Sequence[S3Object]) -> None:
         """Keep the list of the version's files, so that a later change of them is noticed."""
-        listed = {one.location.removeprefix(location): [one.size, one.etag] for one in files}
-        text = json.dumps({"location": location, "files": listed}, indent=1)
+        text = json.dumps({"location": location, "files": _listing(location, files)}, indent=1)
         self.s3.write(f"{self.places.record(table, version_of(location))}{LIST}", text.encode())
 
     def file_changes(self, table: str, location: str, files: Sequence[S3Object]) -> FileChanges | None:
@@ -97,7 +96,7 @@ class VersionRecords:
             raise
         except (ValueError, KeyError, TypeError):
             return None
-        now = {one.location.removeprefix(location): [one.size, one.etag] for one in files}
+        now = _listing(location, files)
         return FileChanges(
             [name for name in kept if name not in now],
             [name for name in now if name not in kept],
@@ -113,7 +112,7 @@ class VersionRecords:
             table: The table as `layer.table`.
             location: The folder of the version.
             files: The files of the version as they are now.
-            current: The table in the catalog. It tells of a change where no list of files was kept.
+            current: The table in the catalog. Its hash shows a change where no list of files was kept.
         """
         changes = self.file_changes(table, location, files)
         known = (current or {}).get("Parameters", {}).get(CATALOG_FILES, "")
@@ -178,6 +177,11 @@ def _unreadable(table: str, place: str, why: str = "it is not a JSON object") ->
         hint="nothing was published, the current version stays; fix the job, then run it again",
         audit=place,
     )
+
+
+def _listing(location: str, files: Sequence[S3Object]) -> dict[str, list[Any]]:
+    """Return size and ETag of each file by its name below the location."""
+    return {one.location.removeprefix(location): [one.size, one.etag] for one in files}
 
 
 def _listed(names: Sequence[str]) -> str:

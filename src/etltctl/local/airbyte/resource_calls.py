@@ -20,6 +20,11 @@ from etltctl.local.airbyte.wire import Request, forbidden, not_found, state_conf
 Answer = dict[str, Any]
 MONGODB, S3 = "mongodb-v2", "s3"
 ENDS = {"sources": ("sourceType", MONGODB), "destinations": ("destinationType", S3)}
+PROVISIONED: Mapping[str, Callable[[Connection], Answer]] = {
+    "connections": Connection.connection_answer,
+    "sources": Connection.source_answer,
+    "destinations": Connection.destination_answer,
+}
 PATCHABLE = (
     "name", "schedule", "status", "namespaceDefinition", "prefix", "nonBreakingSchemaUpdatesBehavior",
 )  # fmt: skip
@@ -96,10 +101,8 @@ class ResourceCalls:
         if kind == "workspaces":
             return {WORKSPACE_ID: workspace_answer()}
         singular = kind.removesuffix("s")
-        described = {
-            stable_id(singular, each.name): getattr(each, f"{singular}_answer")()
-            for each in self._provisioned.values()
-        }
+        answer = PROVISIONED[kind]
+        described = {stable_id(singular, each.name): answer(each) for each in self._provisioned.values()}
         tell = _connection_answer if kind == "connections" else self._end_answer
         return described | {record["id"]: tell(record) for record in self._made.all(kind).values()}
 

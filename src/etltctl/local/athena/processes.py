@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -16,13 +15,13 @@ from etltctl.local.athena.dialect import QueryError
 from etltctl.local.athena.engine import Answer
 from etltctl.local.athena.tables import Lake
 from etltctl.local.athena.worker import Failure, Request, Statement, error_of, failure_of
+from etltctl.local.interpreter import python_command
 
 POLL_S = 0.05  # how soon a query that is stopped ends
 TIME_LIMIT_S = 30 * 60.0  # Athena's own for DML
 MEMORY_LIMIT = 2 << 30  # bytes; DuckDB's own limit counts less than what a query takes
 KEPT_MEMORY = 600 << 20  # a worker that holds more is not used again
 PAGE = 4096
-# The folder that the server was started in is not on the path (-P).
 START = "import sys; from etltctl.local.athena.worker import main; main(int(sys.argv[1]))"
 
 
@@ -36,9 +35,11 @@ class Worker:
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
-            command = [sys.executable, "-P", "-c", START, str(theirs.fileno())]
             self._process = subprocess.Popen(
-                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+                python_command("-c", START, str(theirs.fileno())),
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
             )
         self.connection = Connection(ours.detach())
 

@@ -18,6 +18,7 @@ from sqlglot import exp
 from etltctl.local.athena.dialect import QueryError, Type, parse, rendered
 from etltctl.local.athena.engine import Answer, answered
 from etltctl.local.athena.tables import Lake
+from etltctl.partition_paths import DEFAULT_PARTITION
 
 if TYPE_CHECKING:
     from etltctl.local.athena.dialect import Translation
@@ -28,7 +29,6 @@ OPTION = re.compile(r"(?is)\s*(\w+)\s*=\s*(?:'([^']*)'|(\d+)|array\s*\[([^\]]*)\
 FORMATS = ("PARQUET", "ORC", "AVRO", "JSON", "TEXTFILE")
 CODECS = {"SNAPPY": "snappy", "GZIP": "gzip", "ZSTD": "zstd", "NONE": "none"}
 OTHER_CODECS = ("ZLIB", "LZ4", "DEFLATE", "BZIP2")  # Athena has them, for other formats
-NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 UNSAFE = re.compile(r"[\x00-\x1f\"#%'*/:=?\\\x7f{}\[\]^]")  # what Hive escapes in a folder's name
 
 
@@ -202,7 +202,7 @@ def _parts(
 
 def _folder(value: Any, kind: Type) -> str:
     text = rendered(value, kind)
-    return _escaped(text) if text else NULL_PARTITION
+    return _escaped(text) if text else DEFAULT_PARTITION
 
 
 def _escaped(text: str) -> str:

@@ -54,11 +54,6 @@ class S3Api:
         return response(environ, start_response)
 
     def _answer(self, environ: WSGIEnvironment) -> Response:
-        if environ.get("HTTP_AUTHORIZATION", "").startswith("AWS "):
-            raise AwsError(
-                "InvalidRequest",
-                "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
-            )
         call = Call.read(environ)
         operation = operation_of(call)
         if any(call.header(name) not in {"", f"{ACCOUNT_NUMBER:012}"} for name in OWNERS):

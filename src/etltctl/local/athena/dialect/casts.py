@@ -19,10 +19,11 @@ from etltctl.local.athena.dialect.trino_types import (
     array,
     decimal,
     map_of,
+    quoted,
     row,
     zoned,
 )
-from etltctl.local.athena.dialect.values import Value
+from etltctl.local.athena.dialect.values import Value, member
 
 if TYPE_CHECKING:
     from etltctl.local.athena.dialect.expressions import Expressions
@@ -100,9 +101,9 @@ def _nested(value: Value, to: Type, compiler: Expressions, node: exp.Expr | None
         raise mismatch(f"Cannot cast {kind} to {to}", node)
     parts = []
     for index, (held, name) in enumerate(zip(kind.field_names, to.field_names, strict=True)):
-        field = Value(f"struct_extract({value.sql}, '{held}')", kind.inner(index))
+        field = Value(member(value.sql, held), kind.inner(index))
         cast_field = _cast(field, to.inner(index), compiler, node)
-        parts.append(f'"{name}" := {coercion.coerced(cast_field, to.inner(index)).sql}')
+        parts.append(f"{quoted(name)} := {coercion.coerced(cast_field, to.inner(index)).sql}")
     packed = f"struct_pack({', '.join(parts)})"
     return Value(f"(CASE WHEN {value.sql} IS NULL THEN NULL ELSE {packed} END)", to)
 

@@ -7,7 +7,7 @@ from sqlglot import exp
 from etltctl.local.athena.dialect import coercion
 from etltctl.local.athena.dialect.errors import mismatch, unsupported
 from etltctl.local.athena.dialect.trino_types import BOOLEAN, Type
-from etltctl.local.athena.dialect.values import Value
+from etltctl.local.athena.dialect.values import Value, member
 
 NOT_ORDERED = ("map", "json", "function", "unknown")
 
@@ -83,8 +83,8 @@ def _rows(sign: str, one: Value, other: Value, node: exp.Expr | None) -> Value:
     """Compare rows: equal if all fields are; a null field makes the answer unknown. Order goes field by field."""
     pairs = [
         (
-            Value(f"struct_extract({one.sql}, '{held}')", kind),
-            Value(f"struct_extract({other.sql}, '{held}')", kind),
+            Value(member(one.sql, held), kind),
+            Value(member(other.sql, held), kind),
         )
         for held, kind in zip(one.type.field_names, one.type.inners, strict=True)
     ]

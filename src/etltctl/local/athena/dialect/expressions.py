@@ -24,7 +24,7 @@ from etltctl.local.athena.dialect.known_functions import KNOWN
 from etltctl.local.athena.dialect.registry import AGGREGATES, FUNCTIONS, Call, Lambda, Modifiers
 from etltctl.local.athena.dialect.scopes import Scope
 from etltctl.local.athena.dialect.trino_types import Type, quoted
-from etltctl.local.athena.dialect.values import Udf, Value
+from etltctl.local.athena.dialect.values import Udf, Value, member
 
 if TYPE_CHECKING:
     from etltctl.local.athena.dialect.queries import Queries
@@ -246,7 +246,7 @@ def field_of(value: Value, name: str, node: exp.Expr | None = None) -> Value:
     for index, known in enumerate(value.type.fields):
         if known is not None and known.lower() == name.lower():
             held = value.type.field_names[index]
-            return Value(f"struct_extract({value.sql}, '{held}')", value.type.inner(index))
+            return Value(member(value.sql, held), value.type.inner(index))
     raise mismatch(f"Field '{name}' does not exist in {value.type}", node)
 
 

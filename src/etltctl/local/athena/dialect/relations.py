@@ -14,7 +14,7 @@ from etltctl.local.athena.dialect.expressions import Expressions
 from etltctl.local.athena.dialect.outputs import Output, renamed
 from etltctl.local.athena.dialect.scopes import Field, Scope
 from etltctl.local.athena.dialect.trino_types import BIGINT, Type, quoted
-from etltctl.local.athena.dialect.values import Value
+from etltctl.local.athena.dialect.values import Value, member
 
 if TYPE_CHECKING:
     from etltctl.local.athena.dialect.queries import Queries
@@ -146,7 +146,7 @@ def _unnested(queries: Queries, node: exp.Unnest, scope: Scope, held: str) -> tu
             element = value.type.element
             names = element.fields or (None,) * len(element.inners)
             for name, inner, kind in zip(names, element.field_names, element.inners, strict=True):
-                outside.append((name, kind, f"struct_extract({held}.u{len(inside)}, '{inner}')"))
+                outside.append((name, kind, member(f"{held}.u{len(inside)}", inner)))
             inside.append(value.sql)
         elif value.type.is_("array"):
             outside.append((None, value.type.element, f"{held}.u{len(inside)}"))

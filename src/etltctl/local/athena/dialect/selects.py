@@ -14,7 +14,7 @@ from etltctl.local.athena.dialect.outputs import Output, Query, refuse_grouping
 from etltctl.local.athena.dialect.relations import from_clause
 from etltctl.local.athena.dialect.scopes import Field, Scope
 from etltctl.local.athena.dialect.trino_types import quoted
-from etltctl.local.athena.dialect.values import Value
+from etltctl.local.athena.dialect.values import Value, member
 
 if TYPE_CHECKING:
     from etltctl.local.athena.dialect.queries import Queries
@@ -117,7 +117,7 @@ def _qualified_star(compiler: Expressions, item: exp.Column, scope: Scope) -> li
     if rest or not whole.type.is_("row"):
         raise mismatch(f"expected expression of type Row, not {whole.type}", item)
     return [
-        (name, Value(f"struct_extract({whole.sql}, '{held}')", kind))
+        (name, Value(member(whole.sql, held), kind))
         for name, held, kind in zip(
             whole.type.fields or (None,) * len(whole.type.inners),
             whole.type.field_names,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from etltctl.local.athena.dialect.trino_types import Type
+from etltctl.local.athena.dialect.trino_types import Type, literal
 
 
 class _Unknown:
@@ -84,6 +84,11 @@ class Udf:
         kind = inspect.Parameter.POSITIONAL_ONLY
         calling.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in names])  # type: ignore[attr-defined]
         return calling
+
+
+def member(sql: str, name: str) -> str:
+    """Return the SQL of a struct's field; a field's name may hold quotes."""
+    return f"struct_extract({sql}, {literal(name)})"
 
 
 def _with_texts(value: Any) -> Any:

@@ -22,7 +22,7 @@ from etltctl.local.athena.dialect.functions.lambdas import (
 )
 from etltctl.local.athena.dialect.registry import Call, function
 from etltctl.local.athena.dialect.trino_types import UNKNOWN, VARCHAR, Type, array, map_of, row
-from etltctl.local.athena.dialect.values import Value
+from etltctl.local.athena.dialect.values import Value, member
 
 if TYPE_CHECKING:
     from etltctl.local.athena.dialect.expressions import Expressions
@@ -141,7 +141,7 @@ def _from_entries(call: Call) -> Value:
 
     def made(held: str) -> str:
         listed = [
-            over("list_transform", held, lambda name, field=field: f"struct_extract({name}, '{field}')")  # type: ignore[misc]
+            over("list_transform", held, lambda name, field=field: member(name, field))  # type: ignore[misc]
             for field in (first, second)
         ]
         whole = f"len({held}) <> list_count({held})"
@@ -174,7 +174,7 @@ def _multimap_from_entries(call: Call) -> Value:
         pairs.sql,
         lambda name: (
             f"CASE WHEN {name} IS NULL THEN NULL ELSE struct_pack("
-            f"k := struct_extract({name}, '{first}'), v := struct_extract({name}, '{second}')) END"
+            f"k := {member(name, first)}, v := {member(name, second)}) END"
         ),
     )
     kind = array(row({"k": keys, "v": values}))

@@ -11,7 +11,7 @@ from etltctl.local.athena.dialect.errors import QueryError, mismatch
 from etltctl.local.athena.dialect.functions.maps import value_at
 from etltctl.local.athena.dialect.refusals import failure
 from etltctl.local.athena.dialect.trino_types import BIGINT, literal
-from etltctl.local.athena.dialect.values import Value
+from etltctl.local.athena.dialect.values import Value, member
 
 if TYPE_CHECKING:
     from etltctl.local.athena.dialect.expressions import Expressions
@@ -45,5 +45,5 @@ def subscript(value: Value, index: Value, node: exp.Expr, compiler: Expressions)
         if not 1 <= index.constant <= len(value.type.inners):
             raise QueryError("INVALID_FUNCTION_ARGUMENT", f"Invalid subscript index: {index.constant}")
         held = value.type.field_names[index.constant - 1]
-        return Value(f"struct_extract({value.sql}, '{held}')", value.type.inner(index.constant - 1))
+        return Value(member(value.sql, held), value.type.inner(index.constant - 1))
     raise mismatch(f"Cannot use {index.type} for subscript of {value.type}", node)
