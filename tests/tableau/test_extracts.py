@@ -179,7 +179,12 @@ class TestWithTableausEngine:
 
 
 def test_a_table_without_a_published_version_is_named(lake: Lake, tmp_path: Path) -> None:
-    with pytest.raises(BlockedError, match=r"gold\.nothing has no published version yet"):
+    with pytest.raises(BlockedError, match=r"gold\.day_ranking has no published version yet"):
+        write_table(Selection("gold.day_ranking"), tmp_path / "x.hyper", lake.settings)
+
+
+def test_a_table_that_no_job_writes_is_unknown(lake: Lake, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no table is called gold\.nothing"):
         write_table(Selection("gold.nothing"), tmp_path / "x.hyper", lake.settings)
 
 

@@ -97,7 +97,7 @@ def answered(
     is_narrowed = any(table.parts is not None for table in tables)
     translation = translate(query, database, columns, is_narrowed=is_narrowed)
     register(engine, translation.udfs)
-    _confine(engine, lake.directory)
+    _confine(engine, [file.path for table in tables for file in table.files])
     try:
         yield engine.execute(translation.sql), translation, scanned
     except duckdb.InterruptException:
@@ -120,9 +120,12 @@ def _as_seen(name: TableName, lake: Lake) -> CatalogTable:
     return replace(table, parts=lake.parts_of(table))
 
 
-def _confine(engine: duckdb.DuckDBPyConnection, directory: S3Directory) -> None:
-    """From here on the engine can read the lake's files, and neither this machine's others nor the network's."""
-    engine.execute(f"SET allowed_directories = [{literal(str(directory.path('x').parent))}]")
+def _confine(engine: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> None:
+    """Let the engine read the files of the query's own tables from here on, and nothing else of the lake or the machine.
+
+    The caller may read these tables. Whatever slips through the translation can reach no other file.
+    """
+    engine.execute(f"SET allowed_paths = [{', '.join(map(literal, paths))}]")
     engine.execute("SET enable_external_access = false; SET lock_configuration = true")
 
 
