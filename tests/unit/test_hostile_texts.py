@@ -69,15 +69,15 @@ def test_an_event_that_cannot_be_used_is_left_out_with_its_file_and_line(
 ) -> None:
     store = DiskStore(tmp_path / "runs")
     for run_id in ("good", "bad"):
-        ledger = Ledger(store, run_id, "local")
+        ledger = Ledger(store, run_id, "aws")
         ledger.append("run.started", pipeline="p", steps=["glue:j"])
         ledger.append("cost.actual", "glue:j", usd=0.5)
     event = dict(read_events(store, "bad")[1]) | change
     store.add("bad", lambda _: json.dumps(event) + "\n")
     with caplog.at_level(logging.WARNING):
         assert {run.run_id for run in summaries(settings, 9)} == {"good", "bad"}
-        assert costs(settings, "day")[0][1:] == (2, 1.0)
-        assert costs(settings, "pipeline") == [("p", 2, 1.0)]
+        assert costs(settings, "day")[0][1:] == ("aws", 2, 1.0)
+        assert costs(settings, "pipeline") == [("p", "aws", 2, 1.0)]
     (told,) = [record.getMessage() for record in caplog.records if "left out" in record.getMessage()]
     assert f"{tmp_path}/runs/bad.ndjson, line 4, was left out: {next(iter(change))}" in told
 

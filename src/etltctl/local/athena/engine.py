@@ -28,7 +28,6 @@ from etltctl.local.athena.dialect import (
 from etltctl.local.athena.dialect.trino_types import literal
 from etltctl.local.athena.failures import in_athenas_words
 from etltctl.local.athena.tables import CatalogTable, Lake, find_table, in_locations, make_view
-from etltctl.local.s3 import S3Directory
 
 MEMORY = "1GB"
 Column = tuple[str, str, int, int]  # name, type, precision, scale
@@ -121,7 +120,7 @@ def _as_seen(name: TableName, lake: Lake) -> CatalogTable:
 
 
 def _confine(engine: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> None:
-    """Let the engine read the files of the query's own tables from here on, and nothing else of the lake or the machine.
+    """Let the engine read the files of the query's own tables from here on, and no other file of this machine.
 
     The caller may read these tables. Whatever slips through the translation can reach no other file.
     """
