@@ -57,6 +57,14 @@ assert asyncio.run(fire()) == [trigger.begun]
 print("TOLD", time.monotonic() - began)
 """
 SIDE_BY_SIDE = {"query.started", "cost.actual"}
+LIMITS = """
+import json
+from etltctl.airflow import StepOperator
+from etltctl.airflow.operator import _limit
+operator = StepOperator(task_id="t", pipeline="api", step="sync:api", max_usd=5)
+params = [{}, {"max_usd": 2}, {"max_usd": None}, None]
+print("TOLD " + json.dumps([_limit(operator.max_usd, {"params": each}) for each in params]))
+"""
 PASSING = {"step.progress", "cost.estimate"}  # how often one looked, what one knew of the price
 
 
@@ -104,6 +112,11 @@ def test_airflow_reads_both_dags_as_they_are_meant(airflow: Installed) -> None:
         assert set(dag["timeouts"]) == {True}
         assert min(dag["retries"]) > 0
     assert "x-etltctl://gold/weather_daily" in told["dag_mongodb"]["outlets"]["run_glue_job_silver"]
+
+
+def test_the_dag_run_s_limit_overrides_the_operator_s(airflow: Installed) -> None:
+    line = next(x for x in airflow.run("python", "-c", LIMITS).splitlines() if x.startswith("TOLD "))
+    assert json.loads(line.removeprefix("TOLD ")) == [{"max_usd": limit} for limit in (5.0, 2.0, 5.0, 5.0)]
 
 
 def test_a_trigger_with_nothing_to_wait_for_fires_once_the_scheduler_knows_that_the_worker_let_go(
