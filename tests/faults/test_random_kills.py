@@ -8,6 +8,8 @@ import random
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,13 @@ pytestmark = pytest.mark.faults
 SEED = int(os.environ["ETLTCTL_SEED"])
 KILLS = 3
 LATEST_S = 5.0
+
+
+@pytest.fixture(autouse=True)
+def _server_again(lake: SpoiltLake) -> Iterator[None]:
+    """Leave the other tests of this lake a server, however this one ends."""
+    yield
+    lake.run("local", "up")
 
 
 def server_pid(lake: SpoiltLake) -> int | None:
@@ -45,7 +54,8 @@ def kill(lake: SpoiltLake, victim: str, command: subprocess.Popen[bytes]) -> Non
     pids["Spark"] = [pid for pid in descendants(server or 0) if "PythonGatewayServer" in command_of(pid)]
     for pid in pids[victim]:
         if pid != command.pid or command.poll() is None:
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it ended by itself meanwhile
+                os.kill(pid, signal.SIGKILL)
 
 
 def processes_of(folder: Path) -> list[str]:
@@ -76,8 +86,5 @@ def test_a_run_of_which_anything_is_killed_is_completed_by_retry(lake: SpoiltLak
     succeeded = [end for end in lake.glue_runs() if end["Arguments"].get("--run_id") == run_id]
     assert sum(end["JobRunState"] == "SUCCEEDED" for end in succeeded) == 1
     lake.run("local", "down")
-    try:
-        assert processes_of(lake.folder) == []
-        assert not list((lake.folder / ".etltctl/server").glob("*.damaged-*"))
-    finally:
-        lake.run("local", "up")
+    assert processes_of(lake.folder) == []
+    assert not list((lake.folder / ".etltctl/server").glob("*.damaged-*"))
