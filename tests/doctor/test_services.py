@@ -97,16 +97,18 @@ def test_a_job_that_is_not_there_fails(embedded_lake: EmbeddedLake, glue: object
     boto3.client("glue").delete_job(JobName="silver_to_gold")
     found = look(embedded_lake, Area.GLUE)
     assert found["job silver_to_gold"].status is Status.FAIL
-    assert "infra deploy" in found["job silver_to_gold"].fix
+    assert found["job silver_to_gold"].fix.startswith("etltctl local up")
 
 
 def test_an_old_script_on_s3_is_told(embedded_lake: EmbeddedLake) -> None:
     s3 = boto3.client("s3")
-    place = {"Bucket": "pi-m3-scripts", "Key": "glue_jobs/bronze_to_silver.py"}
+    place = {"Bucket": "pi-m3-scripts", "Key": "glue_jobs/bronze_to_silver/bronze_to_silver.py"}
     before = s3.get_object(**place)["Body"].read()
     s3.put_object(**place, Body=before + b"# last year's\n")
     try:
-        assert look(embedded_lake, Area.GLUE)["job bronze_to_silver: script"].status is Status.WARN
+        finding = look(embedded_lake, Area.GLUE)["job bronze_to_silver: script"]
+        assert finding.status is Status.WARN
+        assert finding.fix.startswith("etltctl local up")
     finally:
         s3.put_object(**place, Body=before)
 

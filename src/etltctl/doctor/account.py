@@ -90,7 +90,7 @@ def check_buckets(patient: Patient) -> Iterator[Finding]:
             continue
         here = patient.aws.client("s3").meta.region_name
         if region is None:
-            fix = f"etltctl infra deploy makes it; or name another in {setting}"
+            fix = f"{patient.provision_command} makes it; or name another in {setting}"
             yield fail(bucket, f"there is no such bucket ({setting})", fix)
         elif region and here and region != here:
             fix = (
@@ -106,7 +106,7 @@ def check_roles(patient: Patient) -> Iterator[Finding]:
     for role in _roles(patient):
         found = patient.inspection.role(role.rpartition("/")[2])
         if found is None:
-            fix = "etltctl infra deploy makes it; or name the role your jobs have in glue.jobs.NAME.role"
+            fix = f"{patient.provision_command} makes it; or name the role your jobs have in glue.jobs.NAME.role"
             yield fail(f"role {role}", "there is no such role", fix)
         elif "glue.amazonaws.com" not in json.dumps(_trust(found)):
             fix = "let the role's trust policy allow sts:AssumeRole to the service glue.amazonaws.com"

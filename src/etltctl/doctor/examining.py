@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 
 from etltctl.doctor import account, config, governing, jobs, machine, sources, tables
 from etltctl.doctor.findings import Area, Finding, Status, fail, failed, ok, shortened, skip
-from etltctl.doctor.patient import Patient
+from etltctl.doctor.patient import LOCAL, Patient
 from etltctl.errors import AccessError, ConfigurationError, EtltctlError, ExitCode
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 Check = Callable[[Patient], Iterable[Finding]]
-LOCAL = "local"
 BEHIND_AWS = frozenset({Area.PERMISSIONS, Area.BUCKETS, Area.GLUE, Area.ATHENA, Area.GOVERNANCE})
 
 

@@ -20,12 +20,12 @@ def check_jobs(patient: Patient) -> Iterator[Finding]:
     for name, job in patient.settings.glue.jobs.items():
         found = patient.inspection.job(name)
         if found is None:
-            fix = "etltctl infra deploy makes it from the settings"
+            fix = f"{patient.provision_command} makes it from the settings"
             yield fail(f"job {name}", "Glue has no such job", fix)
             continue
         drifted = drift(found, job)
         for what, theirs, ours, setting in drifted:
-            fix = f"etltctl infra deploy, or set it on the job by hand; or say so in {setting}"
+            fix = f"{patient.provision_command}, or set it on the job by hand; or say so in {setting}"
             yield warn(f"job {name}", f"{what} is {theirs} on the job and should be {ours}", fix)
         if not drifted:
             size = f"{found.get('NumberOfWorkers')} × {found.get('WorkerType')}"
@@ -63,7 +63,7 @@ def check_databases(patient: Patient) -> Iterator[Finding]:
         if patient.inspection.has_database(database):
             yield _check_tables(patient, layer, database)
         else:
-            fix = f"etltctl infra deploy makes it; or name another in athena.databases.{layer}"
+            fix = f"{patient.provision_command} makes it; or name another in athena.databases.{layer}"
             yield fail(f"database {database}", "the catalog has no such database", fix)
 
 
@@ -84,7 +84,7 @@ def check_workgroup(patient: Patient) -> Iterator[Finding]:
     subject = f"workgroup {wanted.workgroup}"
     found = patient.inspection.workgroup(wanted.workgroup)
     if found is None:
-        fix = "etltctl infra deploy makes it; or name another in athena.workgroup"
+        fix = f"{patient.provision_command} makes it; or name another in athena.workgroup"
         yield fail(subject, "Athena has no such workgroup", fix)
         return
     state = found.get("State", "ENABLED")
@@ -124,10 +124,12 @@ def _check_script(patient: Patient, name: str, found: Mapping[str, Any]) -> Find
     here = patient.settings.script_path(name)
     there = patient.inspection.object_bytes(*split_location(location)) if location else None
     if there is None:
-        return fail(subject, f"{location or 'no script'} is not on S3", "etltctl infra deploy puts it there")
+        return fail(
+            subject, f"{location or 'no script'} is not on S3", f"{patient.provision_command} puts it there"
+        )
     if not here.is_file():
         return fail(subject, f"{here} is missing", f"check glue.jobs.{name}.script")
     if there != here.read_bytes():
-        fix = "etltctl infra deploy brings the one here to S3"
+        fix = f"{patient.provision_command} brings the one here to S3"
         return warn(subject, f"{location} is not what {here.name} is here", fix)
     return ok(subject, f"{location} is {here.name}")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from etltctl.airbyte import Airbyte
     from etltctl.settings import Settings
 
+LOCAL = "local"
 ASK_ONCE = RetryPolicy(attempts=1)  # a doctor that is patient is no use
 
 
@@ -25,6 +26,11 @@ class Patient:
 
     settings: Settings
     now: Callable[[], float] = field(default=time.time, repr=False)
+
+    @property
+    def provision_command(self) -> str:
+        """The command that creates or updates everything the settings describe, in this environment."""
+        return "etltctl local up" if self.settings.env == LOCAL else "etltctl infra deploy"
 
     @cached_property
     def aws(self) -> Aws:

@@ -47,7 +47,8 @@ def _job(name: str, settings: Settings) -> dict[str, Any]:
         "name": name,
         "script": str(script),
         "extra_files": [str(file) for file in settings.extra_files(name)],
-        "script_location": f"{settings.lake.scripts}/glue_jobs/{script.name}",
+        # Each job has a folder, as on AWS: scripts of the same name in two folders must not replace each other.
+        "script_location": f"{settings.lake.scripts}/glue_jobs/{name}/{script.name}",
         "role": job.role,
         "glue_version": job.glue_version,
         "worker_type": job.worker_type,

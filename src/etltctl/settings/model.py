@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -245,11 +246,33 @@ class Settings(Section):
         return shipped if shipped.is_file() and not own.is_file() else own
 
     def extra_files(self, job: str) -> list[Path]:
-        """The modules and data files that stand beside the script and are no job's script themselves."""
-        script = self.script_path(job)
-        scripts = {self.script_path(name) for name in self.glue.jobs}
-        beside = (*script.parent.glob("*.py"), *script.parent.glob("*.json"))
-        return sorted(file for file in beside if file not in scripts and file.name != "__init__.py")
+        """List the modules and data files next to the job's script.
+
+        A file of the project comes before the shipped file of the same name, as it does for scripts. The script of a
+        job is never in the list, so no shipped script can take the place of the project's.
+
+        Args:
+            job: A name in `glue.jobs`.
+
+        Returns:
+            The files, one a name, sorted by name.
+        """
+        script = Path(os.path.normpath(self.glue.jobs[job].script))
+        folder = script.parent
+        scripts = {Path(os.path.normpath(each.script)) for each in self.glue.jobs.values()}
+        places = [self._folder / folder]
+        if (
+            shipped := project_file(str(script))
+        ).is_file():  # the project's own version may import shipped modules
+            places.insert(0, shipped.parent)
+        files = {
+            file.name: file for place in places for kind in ("*.py", "*.json") for file in place.glob(kind)
+        }
+        return [
+            files[name]
+            for name in sorted(files)
+            if folder / name not in scripts and name != "__init__.py" and files[name].is_file()
+        ]
 
     def keep(
         self,
