@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -171,6 +172,35 @@ def test_an_unreachable_server_is_named_without_the_password(monkeypatch: pytest
         source("mongodb://me:s3cret@127.0.0.1:1/").streams()
     assert raised.value.kind is FailureKind.TRANSIENT
     assert "s3cret" not in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("servers", "message"),
+    [
+        (
+            "127.0.0.1:1",
+            "MongoDB at 127.0.0.1:1 cannot be reached: connection refused: nothing listens on this port",
+        ),
+        ("no.invalid:27017", "MongoDB at no.invalid:27017 cannot be reached: the name does not resolve"),
+        ("no.invalid:1,127.0.0.1:1", "the name does not resolve (no.invalid:1)"),
+    ],
+)
+def test_why_a_server_cannot_be_reached_is_named(
+    servers: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("etltctl.local.airbyte.source_mongodb.SERVER_TIMEOUT_S", 0.2)
+    with pytest.raises(SyncError, match=re.escape(message)) as raised:
+        source(f"mongodb://me:s3cret@{servers}/").streams()
+    assert raised.value.kind is FailureKind.TRANSIENT
+    assert "s3cret" not in raised.value.message
+
+
+def test_a_silent_server_gave_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("etltctl.local.airbyte.source_mongodb.SERVER_TIMEOUT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(SyncError, match="no answer within"):
+            source(f"mongodb://{address}/").streams()
 
 
 @pytest.mark.parametrize(

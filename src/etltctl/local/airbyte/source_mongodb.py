@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -35,6 +36,16 @@ SOCKET_TIMEOUT_S = 120
 SAMPLE_SIZE = 10_000
 FETCH_ROWS = 5_000
 BAD_CREDENTIALS, FORBIDDEN = 18, 13  # MongoDB's error codes
+NO_ANSWER = f"no answer within {SERVER_TIMEOUT_S} s"
+REASONS = (  # getaddrinfo's errors have negative numbers on Linux and these words on macOS
+    (r"\[Errno -\d+\]|nodename nor servname|getaddrinfo", "the name does not resolve"),
+    (r"Connection refused", "connection refused: nothing listens on this port"),
+    (
+        r"SSL|TLS|CERTIFICATE|certificate",
+        "the TLS handshake failed: check tls and the certificate options in the address",
+    ),
+    (r"unreachable|No route to host", "there is no route to this host"),
+)
 CDC_COLUMNS = {
     "_ab_cdc_updated_at": Kind.STRING,
     "_ab_cdc_deleted_at": Kind.STRING,
@@ -70,7 +81,7 @@ class MongoSource:
 
         Raises SyncError if the server cannot be used or a collection does not exist.
         """
-        with _explained(self._address()):
+        with _explained(self._client):
             self._check_collections()
             return [self._discover(collection) for collection in self._collections]
 
@@ -93,7 +104,7 @@ class MongoSource:
 
     def _documents(self, collection: str) -> Iterator[Mapping[str, Any]]:
         id_type: type | None = None
-        with _explained(self._address()):
+        with _explained(self._client):
             cursor = self._database[collection].find(batch_size=FETCH_ROWS).sort("_id", pymongo.ASCENDING)
             for count, document in enumerate(cursor):
                 if count % FETCH_ROWS == 0:
@@ -134,10 +145,6 @@ class MongoSource:
                 f"the database {self._name} has no collection {', '.join(missing)}; it has: {known}"
             )
 
-    def _address(self) -> str:
-        hosts = self._client.topology_description.server_descriptions()
-        return "MongoDB at " + ", ".join(sorted(f"{host}:{port}" for host, port in hosts))
-
 
 def _connect(uri: str) -> pymongo.MongoClient[dict[str, Any]]:
     try:
@@ -148,6 +155,12 @@ def _connect(uri: str) -> pymongo.MongoClient[dict[str, Any]]:
             socketTimeoutMS=SOCKET_TIMEOUT_S * 1000,
         )
     except (PyMongoError, ValueError) as error:
+        if name := re.search(
+            r"_mongodb\._tcp\.([\w.-]+)", str(error)
+        ):  # a mongodb+srv:// address is looked up here
+            raise _config_error(
+                f"MongoDB at {name[1].rstrip('.')} cannot be reached: the name does not resolve"
+            ) from error
         # Without the driver's own words: they may quote the address and with it the password.
         raise _config_error(
             "the MongoDB address is not usable: it must look like mongodb://HOST:27017/"
@@ -155,14 +168,14 @@ def _connect(uri: str) -> pymongo.MongoClient[dict[str, Any]]:
 
 
 @contextmanager
-def _explained(address: str) -> Iterator[None]:
+def _explained(client: pymongo.MongoClient[dict[str, Any]]) -> Iterator[None]:
     """Turns the driver's errors into the words and the failure kind of a sync."""
+    servers = client.topology_description.server_descriptions()
+    address = "MongoDB at " + ", ".join(sorted(f"{host}:{port}" for host, port in servers))
     try:
         yield
     except ServerSelectionTimeoutError as error:
-        raise SyncError(
-            f"{address} cannot be reached: no answer within {SERVER_TIMEOUT_S} s", FailureKind.TRANSIENT
-        ) from error
+        raise SyncError(f"{address} cannot be reached: {_why(client)}", FailureKind.TRANSIENT) from error
     except OperationFailure as error:
         if error.code == BAD_CREDENTIALS:
             raise _config_error(f"{address} refused the user name and password") from error
@@ -172,6 +185,22 @@ def _explained(address: str) -> Iterator[None]:
         raise SyncError(f"the connection to {address} was lost", FailureKind.TRANSIENT) from error
     except PyMongoError as error:
         raise SyncError(f"{address}: {without_passwords(describe(error))}", FailureKind.SYSTEM) from error
+
+
+def _why(client: pymongo.MongoClient[dict[str, Any]]) -> str:
+    """Say why no server could be used; with several reasons, which server has which.
+
+    The driver gives the cause as text only. Its text is not passed on: these words hold no part of the address.
+    """
+    servers = client.topology_description.server_descriptions().items()
+    reasons = {f"{host}:{port}": _reason(str(server.error or "")) for (host, port), server in servers}
+    if len(set(reasons.values())) == 1:
+        return next(iter(reasons.values()))
+    return ", ".join(f"{reason} ({place})" for place, reason in sorted(reasons.items()))
+
+
+def _reason(text: str) -> str:
+    return next((words for pattern, words in REASONS if re.search(pattern, text)), NO_ANSWER)
 
 
 def _config_error(message: str) -> SyncError:
