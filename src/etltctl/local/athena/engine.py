@@ -80,7 +80,7 @@ def answered(
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Translation, int]]:
     """The executed query, its result still to be fetched inside, and the bytes of the files behind it."""
     if not isinstance(query, exp.Query | exp.Values):
-        raise QueryError("NOT_SUPPORTED", f"the embedded Athena does not model {query.key.upper()}")
+        raise QueryError("NOT_SUPPORTED", f"the embedded Athena does not model {_statement(query)}")
     query = views.expanded(_with_parameters(query, parameters), database, lake.catalog)
     tables = [_as_seen(name, lake) for name in tables_of(query, database)]
     scanned = sum(file.size for table in tables for file in table.files)
@@ -172,6 +172,14 @@ def _describe(query: exp.Expr, database: str, lake: Lake) -> Answer:
         columns: list[Column] = [("col_name", "varchar", 0, 0), ("data_type", "varchar", 0, 0)]
         return Answer(columns, [[column["Name"], column["Type"]] for column in listed], 0, "UTILITY")
     raise QueryError("NOT_SUPPORTED", f"the embedded Athena does not model {' '.join(words[:2]).upper()}")
+
+
+def _statement(query: exp.Expr) -> str:
+    """Return the name of a statement as Athena's reference has it."""
+    if not isinstance(query, exp.Create | exp.Drop):
+        return query.key.upper()
+    words = f"{query.key} {query.kind}".upper()
+    return f"{words} AS" if isinstance(query, exp.Create) and query.expression else words
 
 
 def _column(name: str, kind: Type) -> Column:
