@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,8 @@ THROTTLED = frozenset(
 )
 # Every answer of AWS carries one of these; the header that notes an answer of something else is etltctl's own.
 REQUEST_IDS = frozenset({"x-amzn-requestid", "x-amz-request-id", "x-amz-id-2"})
+SET_PROFILE = "set aws.profile and aws.region in etltctl.toml, or AWS_PROFILE and AWS_REGION"
+EMBEDDED_CONFIG = "/server/aws.config"  # in a state folder; `etltctl local env` exports its path
 STRANGER = "x-etltctl-stranger"
 WEB_PAGE, EMPTY, NOT_ITS_OWN = "with a web page", "with nothing", "with something that is not its own"
 CHECK_ENDPOINT = (
@@ -281,7 +284,7 @@ def translated(service: str, **facts: Any) -> Iterator[None]:
         hint = "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run with --env local"
         raise AccessError(f"no AWS credentials to call {service}", hint=hint, **facts) from error
     except (NoRegionError, ProfileNotFound) as error:
-        hint = "set aws.profile and aws.region in etltctl.toml, or AWS_PROFILE and AWS_REGION"
+        hint = _profile_hint() if isinstance(error, ProfileNotFound) else SET_PROFILE
         raise ConfigurationError(f"AWS client for {service}: {error}", hint=hint, **facts) from error
     except (NoConnectionError, HTTPClientError) as error:  # no name, no route, no time; or no answer
         is_open = isinstance(error, HTTPClientError)
@@ -295,6 +298,17 @@ def translated(service: str, **facts: Any) -> Iterator[None]:
         raise _stranger_error(service, kind, facts, is_open=True) from error
     except BotoCoreError as error:
         raise ServiceError(f"{service}: {error}", code=type(error).__name__, **facts) from error
+
+
+def _profile_hint() -> str:
+    """Return what to do about a profile that is not in the SDK's file of profiles."""
+    file = os.environ.get("AWS_CONFIG_FILE", "")
+    if file.endswith(EMBEDDED_CONFIG):
+        return (
+            f"this shell has AWS_CONFIG_FILE={file} from `etltctl local env`, which holds no profiles; open another "
+            'shell, or: eval "$(etltctl local env --unset)"'
+        )
+    return f"{SET_PROFILE}; AWS_CONFIG_FILE={file} is read for profiles" if file else SET_PROFILE
 
 
 def _stranger_error(service: str, kind: str, facts: dict[str, Any], *, is_open: bool) -> ServiceError:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from typing import Annotated
 
 import typer
 
@@ -35,18 +37,28 @@ def up(context: typer.Context) -> None:
 
 
 @app.command("env")
-def env(context: typer.Context) -> None:
+def env(
+    context: typer.Context,
+    unset: Annotated[
+        bool, typer.Option("--unset", help="Print the lines that take the variables out of this shell again.")
+    ] = False,
+) -> None:
     """Print the running server's address and keys as shell exports: eval "$(etltctl local env)"."""
     import shlex
 
+    from etltctl.cli.leading import variables_to_unset
     from etltctl.local import environ_of, misleading
 
     session: Session = context.obj
     session.env = LOCAL
-    variables, unset = environ_of(session.load(), os.environ), misleading(os.environ)
-    document = {"schema": "etltctl.local-env/1", "environ": dict(variables), "unset": unset}
+    if unset:
+        variables: Mapping[str, str] = {}
+        gone = variables_to_unset(os.environ)
+    else:
+        variables, gone = environ_of(session.load(), os.environ), misleading(os.environ)
+    document = {"schema": "etltctl.local-env/1", "environ": dict(variables), "unset": gone}
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
-    session.console.result(document, "\n".join([*(f"unset {name}" for name in unset), *lines]))
+    session.console.result(document, "\n".join([*(f"unset {name}" for name in gone), *lines]))
 
 
 @app.command("down")

@@ -41,6 +41,7 @@ class Session:
     env: str | None = None
     events: str = ""
     is_told: bool = False  # that there is no settings file
+    is_led_warned: bool = False  # that the shell leads AWS calls to this machine
 
     def run_id(self, named: str, *, is_new: bool, is_fresh: bool = False) -> str:
         """Return the whole id of the run that `--run-id` names, empty for none.
@@ -86,7 +87,22 @@ class Session:
         if settings.file is None and not self.is_told and self.console.output in (Output.TABLE, Output.CSV):
             self.console.say("No settings file was found; the shipped defaults are used.")
         self.is_told = True
+        if env is None and settings.env != LOCAL:
+            self._warn_of_loopback()
         return settings
+
+    def _warn_of_loopback(self) -> None:
+        """Warn once of a shell in which `--env aws` would reach the embedded server and look like AWS."""
+        from etltctl.cli.leading import loopback_endpoints
+
+        if self.is_led_warned or not (places := loopback_endpoints(os.environ)):
+            return
+        self.is_led_warned = True
+        named = ", ".join(f"{place} ({name})" for name, place in places.items())
+        self.console.say(
+            f"warning: this shell leads AWS calls to {named}, not to AWS; "
+            f"open another shell, or unset {' '.join(places)}"
+        )
 
     @contextmanager
     def connected(
