@@ -12,7 +12,7 @@ from workplace import Workplace
 from etltctl.cli.leading import loopback_endpoints, variables_to_unset
 
 pytestmark = pytest.mark.e2e
-WARNING = "warning: this shell leads AWS calls to 127.0.0.1:9 (AWS_ENDPOINT_URL), not to AWS"
+WARNING = "warning: this shell leads AWS calls to 127.0.0.1:9 (AWS_ENDPOINT_URL), not to AWS; open another"
 LED = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
 
 

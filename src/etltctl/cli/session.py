@@ -101,7 +101,7 @@ class Session:
         named = ", ".join(f"{place} ({name})" for name, place in places.items())
         self.console.say(
             f"warning: this shell leads AWS calls to {named}, not to AWS; "
-            f"open another shell, or unset {' '.join(places)}"
+            'open another shell, or: eval "$(etltctl local env --unset)"'
         )
 
     @contextmanager
