@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from functools import cached_property, partial
 from typing import Any
@@ -29,7 +30,6 @@ HINTS = {  # by Athena's code at the head of its reason
     "TABLE_NOT_FOUND": TABLES_HINT,
     "SCHEMA_NOT_FOUND": TABLES_HINT,
 }
-EXACT_DIGITS = 15  # a double holds every decimal of so many digits exactly
 
 
 @dataclass(frozen=True)
@@ -223,17 +223,25 @@ def _answered(answer: Mapping[str, Any]) -> datetime:
 
 
 def typed(text: str | None, kind: str) -> Any:
-    """Athena's text as the value it stands for; a decimal that a double cannot hold stays text."""
+    """Return the Python value of one of Athena's texts.
+
+    Args:
+        text: The text, None for null.
+        kind: Athena's type of the column.
+
+    Returns:
+        The value. A decimal is a `Decimal` with every digit that Athena returned, because a double drops some.
+    """
     if text is None:
         return None
     if kind in {"tinyint", "smallint", "integer", "int", "bigint"}:
         return int(text)
     if kind == "boolean":
         return text == "true"
-    if kind in {"double", "float", "real"} or (
-        kind.startswith("decimal") and len(text.strip("-.")) <= EXACT_DIGITS
-    ):
+    if kind in {"double", "float", "real"}:
         return float(text)
+    if kind.startswith("decimal"):
+        return Decimal(text)
     return text
 
 

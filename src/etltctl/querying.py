@@ -39,7 +39,7 @@ class Answer:
         return [column.name for column in self.columns]
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
-        """The rows, each value as the Python type of its column."""
+        """Yield the rows, each value as the Python type of its column; a decimal is a `Decimal`, digit by digit."""
         for row in self.athena.rows(self.execution.id, self.columns):
             yield tuple(typed(text, column.type) for text, column in zip(row, self.columns, strict=True))
 
