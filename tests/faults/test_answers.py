@@ -184,7 +184,7 @@ def test_what_a_run_cost_is_kept_and_a_dear_job_is_not_started(lake: SpoiltLake)
     assert {(row["env"], row["usd"]) for row in lake.json("cost")["rows"]} == {("local", 0.0)}
     dear = {"ETLTCTL__GLUE__JOBS__SMALL__MAX_USD": "0.5"}
     done = lake.run("run-glue", "small", "--wait", "--run-id", "dear", code=9, **dear)
-    assert "cost up to 0.88 USD lately, more than 0.50 USD" in done.stderr
+    assert "cost up to 0.88 USD, and glue.jobs.small.max_usd leaves 0.50 USD" in done.stderr
     assert lake.starts("dear")["glue"] == 0
 
 
