@@ -22,9 +22,9 @@ FOUND_FAILED = 20  # executions that earlier tries of the same run left behind
 ANSWERED_WITHIN = timedelta(seconds=2)  # Athena tells its own time to the second
 SYSTEM_ERROR = 1  # AthenaError.ErrorCategory: 1 is the system's, 2 the user's, 3 another
 MINIMUM_BILLED_BYTES = 10_000_000
-TABLES_HINT, VALUES_HINT = "etltctl athena tables lists what there is", "give each ? a value: -p VALUE"
+TABLES_HINT, VALUES_HINT = "etltctl athena tables", "give each ? a value: -p VALUE"
 HINTS = {  # by Athena's code at the head of its reason
-    "COLUMN_NOT_FOUND": "etltctl athena describe TABLE lists its columns",
+    "COLUMN_NOT_FOUND": "etltctl athena describe TABLE",
     "INVALID_PARAMETER": VALUES_HINT,
     "INVALID_PARAMETER_USAGE": VALUES_HINT,
     "TABLE_NOT_FOUND": TABLES_HINT,

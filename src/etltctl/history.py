@@ -72,12 +72,12 @@ def find_run(settings: Settings, run_id: str, having: Having = Having.EVENTS) ->
         what = f"{len(matching)} runs end with {run_id}" if matching else f"no run is called {run_id}"
         near = _nearest(run_id, ids)
         guess = f"did you mean {' or '.join(near)}? " if near and not matching else ""
-        raise UsageError(what, hint=f"{guess}etltctl runs list names them")
+        raise UsageError(what, hint=f"{guess}etltctl runs list")
     events = [dict(event) for event in read_events(store, matching[0])]
     if not events:
         raise UsageError(
             f"nothing is on record of run {matching[0]}: its file of events is empty or damaged",
-            hint=f"etltctl runs rebuild {matching[0]} makes it again from what the services know",
+            hint=f"etltctl runs rebuild {matching[0]}  # from what the services know",
         )
     return events
 
