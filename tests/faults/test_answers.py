@@ -160,7 +160,7 @@ def test_a_refusal_inside_a_job_is_exit_4_here_and_for_who_watches(lake: SpoiltL
     lake.spoil({"call": "GetJobRun", "change": {"JobRunState": "FAILED", "ErrorMessage": said}, "times": 0})
     done = lake.run("run-glue", "small", "--wait", "--run-id", "refused-inside", code=4)
     assert (
-        "next: published tables stay as they were; mend the cause, then: etltctl retry refused-inside"
+        "next: published tables stay as they were; fix the cause, then: etltctl retry refused-inside"
         in done.stderr
     )
     lake.run("runs", "watch", "refused-inside", code=4)

@@ -220,7 +220,7 @@ def _blocked(findings: Sequence[Finding]) -> BlockedError:
         f"the new version of {first.table} fails its checks: {first.rule}"
         + (f" ({first.count:,})" if first.count else "")
         + more,
-        hint="nothing was published, the current versions stay; mend the data or the job, or change "
+        hint="nothing was published, the current versions stay; fix the data or the job, or change "
         f'[tables."{first.table}"]',
         **rows,
     )
