@@ -59,7 +59,8 @@ def commands_page() -> str:
     parts = [
         "# Commands\n",
         "Results are alone on stdout, everything else is on stderr. `-o json` and `-o ndjson` give every result "
-        "as data, with a `schema` that names its shape.\n",
+        "as data, with a `schema` that names its shape. A value that JSON has no exact type for is a string: "
+        'every decimal of a query (`"100.50"`), dates and times.\n',
         "## Options of every command\n",
         _help("etltctl", root),
     ]

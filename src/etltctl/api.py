@@ -21,7 +21,10 @@ LOCAL = "local"
 
 @dataclass(frozen=True)
 class QueryResult:
-    """A query's answer: its columns, its rows as Python values, and what Athena read for it."""
+    """A query's answer: its columns, its rows as Python values, and what Athena read for it.
+
+    A decimal is a `decimal.Decimal` with the digits and the scale that Athena returned.
+    """
 
     columns: tuple[str, ...]
     rows: list[tuple[Any, ...]]

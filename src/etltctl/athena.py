@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from functools import cached_property, partial
 from typing import Any
@@ -21,15 +22,14 @@ FOUND_FAILED = 20  # executions that earlier tries of the same run left behind
 ANSWERED_WITHIN = timedelta(seconds=2)  # Athena tells its own time to the second
 SYSTEM_ERROR = 1  # AthenaError.ErrorCategory: 1 is the system's, 2 the user's, 3 another
 MINIMUM_BILLED_BYTES = 10_000_000
-TABLES_HINT, VALUES_HINT = "etltctl athena tables lists what there is", "give each ? a value: -p VALUE"
+TABLES_HINT, VALUES_HINT = "etltctl athena tables", "give each ? a value: -p VALUE"
 HINTS = {  # by Athena's code at the head of its reason
-    "COLUMN_NOT_FOUND": "etltctl athena describe TABLE lists its columns",
+    "COLUMN_NOT_FOUND": "etltctl athena describe TABLE",
     "INVALID_PARAMETER": VALUES_HINT,
     "INVALID_PARAMETER_USAGE": VALUES_HINT,
     "TABLE_NOT_FOUND": TABLES_HINT,
     "SCHEMA_NOT_FOUND": TABLES_HINT,
 }
-EXACT_DIGITS = 15  # a double holds every decimal of so many digits exactly
 
 
 @dataclass(frozen=True)
@@ -223,17 +223,25 @@ def _answered(answer: Mapping[str, Any]) -> datetime:
 
 
 def typed(text: str | None, kind: str) -> Any:
-    """Athena's text as the value it stands for; a decimal that a double cannot hold stays text."""
+    """Return the Python value of one of Athena's texts.
+
+    Args:
+        text: The text, None for null.
+        kind: Athena's type of the column.
+
+    Returns:
+        The value. A decimal is a `Decimal` with every digit that Athena returned, because a double drops some.
+    """
     if text is None:
         return None
     if kind in {"tinyint", "smallint", "integer", "int", "bigint"}:
         return int(text)
     if kind == "boolean":
         return text == "true"
-    if kind in {"double", "float", "real"} or (
-        kind.startswith("decimal") and len(text.strip("-.")) <= EXACT_DIGITS
-    ):
+    if kind in {"double", "float", "real"}:
         return float(text)
+    if kind.startswith("decimal"):
+        return Decimal(text)
     return text
 
 

@@ -32,6 +32,9 @@ LONGEST_ID = 16  # of a remote run on the live line
 BESIDE_TEXT = 11  # columns of the spinner, the clock and the gaps on that line
 
 
+STREAMS = {"error": "stderr", "output": "stdout"}  # a line in Glue's group "error" need not be an error
+
+
 class Output(StrEnum):
     """How a result is written to stdout."""
 
@@ -113,7 +116,7 @@ class Console:
         """A line of a log, as a result."""
         told = {"ts": line.at.isoformat(timespec="milliseconds"), "group": line.group, "stream": line.stream}
         if self.output is Output.TABLE:
-            self._write(f"{line.at.astimezone():%H:%M:%S} {line.group:<6} {line.text}")
+            self._write(f"{line.at.astimezone():%H:%M:%S} {STREAMS.get(line.group, line.group)} {line.text}")
         else:
             self._write(as_json({**told, "text": line.text}))
 

@@ -98,11 +98,11 @@ def published_table(table: str, settings: Settings, catalog: Catalog) -> dict[st
         f"bronze.{stream}" for source in settings.sources for stream in settings.stream_locations(source)
     ]
     if found is None and table not in (*written, *streams):
-        raise unknown("table", table, [*written, *streams], hint="etltctl athena tables lists what there is")
+        raise unknown("table", table, [*written, *streams], hint="etltctl athena tables")
     if found is None:
         raise BlockedError(
             f"table {table} has no published version yet",
-            hint="etltctl athena tables lists what there is; run the pipeline that writes it first",
+            hint="run the pipeline that writes it first, or see what there is: etltctl athena tables",
             table=table,
         )
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ class RunSummary:
 
 
 LOCAL = "local"
+MADE_ID = re.compile(r"\d{8}-\d{4}-.+-\w{4}$")  # an id that etltctl made, not the caller
 
 
 class Having(StrEnum):
@@ -70,12 +72,12 @@ def find_run(settings: Settings, run_id: str, having: Having = Having.EVENTS) ->
         what = f"{len(matching)} runs end with {run_id}" if matching else f"no run is called {run_id}"
         near = _nearest(run_id, ids)
         guess = f"did you mean {' or '.join(near)}? " if near and not matching else ""
-        raise UsageError(what, hint=f"{guess}etltctl runs list names them")
+        raise UsageError(what, hint=f"{guess}etltctl runs list")
     events = [dict(event) for event in read_events(store, matching[0])]
     if not events:
         raise UsageError(
             f"nothing is on record of run {matching[0]}: its file of events is empty or damaged",
-            hint=f"etltctl runs rebuild {matching[0]} makes it again from what the services know",
+            hint=f"etltctl runs rebuild {matching[0]}  # from what the services know",
         )
     return events
 
@@ -94,8 +96,11 @@ def run_to_resume(settings: Settings, run_id: str, *, is_new: bool = False) -> s
     """
     ids = _store(settings).run_ids()
     if is_new:
-        if run_id in ids:
-            raise UsageError(f"a run is called {run_id} already", hint=f"etltctl retry {run_id} resumes it")
+        if taken := _matching(run_id, ids):
+            short = (
+                "" if taken[-1] == run_id else f": {run_id} is short for it, and no new run may have that id"
+            )
+            raise UsageError(f"a run is called {taken[-1]} already{short}", hint=f"etltctl retry {taken[-1]}")
         return run_id
     matching = _matching(run_id, ids)
     if len(matching) == 1:
@@ -115,6 +120,11 @@ def run_to_resume(settings: Settings, run_id: str, *, is_new: bool = False) -> s
 def _matching(run_id: str, ids: Sequence[str]) -> list[str]:
     """Return the run of this id, or every run whose id ends with it."""
     return [run_id] if run_id in ids else [known for known in ids if known.endswith(run_id)]
+
+
+def _is_short_for(end: str, run_id: str) -> bool:
+    """Return whether `end` is what commands show for a run whose id etltctl made: whole parts of it, to its end."""
+    return run_id.endswith(f"-{end}") and MADE_ID.match(run_id) is not None
 
 
 def _nearest(run_id: str, ids: Sequence[str]) -> list[str]:

@@ -192,7 +192,7 @@ def _require_none(operation: str, answer: Shape, subject: str) -> None:
     kind = AccessError if codes == {"AccessDeniedException"} else ServiceError
     raise kind(
         f"lakeformation {operation} failed for {len(failures)} of its entries: {told[0]}",
-        hint="the rest of the call took effect; mend the cause and run it again",
+        hint="the rest of the call took effect; fix the cause and run it again",
         failures="\n".join(told),
     )
 

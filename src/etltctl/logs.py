@@ -21,12 +21,16 @@ OVERLAP_MS = 30_000  # lines may arrive that late
 
 @dataclass(frozen=True)
 class LogLine:
-    """One line: when it was written, to which group and stream, and what it says."""
+    """One line: when it was written, to which group and stream, and its text.
+
+    `is_failure` marks a line with a service's own report that the remote run failed.
+    """
 
     at: datetime
     group: str
     stream: str
     text: str
+    is_failure: bool = False
 
 
 ERROR = re.compile(

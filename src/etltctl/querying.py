@@ -39,7 +39,7 @@ class Answer:
         return [column.name for column in self.columns]
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
-        """The rows, each value as the Python type of its column."""
+        """Yield the rows, each value as the Python type of its column; a decimal is a `Decimal`, digit by digit."""
         for row in self.athena.rows(self.execution.id, self.columns):
             yield tuple(typed(text, column.type) for text, column in zip(row, self.columns, strict=True))
 
@@ -105,7 +105,7 @@ def run_query(
     except RunFailedError as error:
         if REFUSED not in error.message:
             raise
-        hint = "etltctl govern who TABLE tells who sees it; etltctl govern plan what the settings want"
+        hint = "etltctl govern who TABLE  # lists who may read it"
         raise AccessError(error.message, hint=hint) from error
     return Answer(athena, execution, athena.columns(execution.id), verbs[-1])
 
@@ -116,7 +116,8 @@ def _calling_as(principal: str, aws: Aws) -> Aws:
         return aws
     if not principal.startswith(("role:", "arn:")) or ":user/" in principal:
         raise UsageError(
-            f"nobody can query as {principal!r}", hint="name a role: --as role:analyst, or its ARN"
+            f"{principal!r} is not a role, so no query can run as it",
+            hint="name a role: --as role:analyst, or its ARN",
         )
     return aws.assuming(principal if principal.startswith("arn:") else aws.identity().arn_of(principal))
 
@@ -143,7 +144,7 @@ def describe_table(table: str, settings: Settings) -> list[tuple[str, str, str]]
     found = lake.catalog.table(*lake.places.in_catalog(table)) if is_ours else None
     if found is None:
         listed = [f"{layer}.{name}" for layer, name, *_ in list_tables(settings)]
-        raise unknown("table", table, listed, hint="etltctl athena tables lists them: layer.table")
+        raise unknown("table", table, listed, hint="etltctl athena tables")
     history = History.of(found)
     since = {name: f"out of use since {local_time(at)}" for name, at in history.out_of_use.items()}
     half_done = lake.unfinished(table) if history.versions else None

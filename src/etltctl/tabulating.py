@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from itertools import chain, count, islice
 from typing import Any
 
@@ -28,7 +29,7 @@ def aligned(columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[str]:
     texts = [[_cell(value) for value in row] for row in listed]
     widths = [max(len(name), *(len(row[i]) for row in texts), 0) for i, name in enumerate(columns)]
     right = [
-        bool(listed) and all(isinstance(row[i], int | float) or row[i] is None for row in listed)
+        bool(listed) and all(_is_number(row[i]) or row[i] is None for row in listed)
         for i in range(len(columns))
     ]
 
@@ -117,11 +118,15 @@ def json_document(head: Mapping[str, Any], columns: Sequence[str], rows: Iterabl
 
 
 def as_json(document: Any, indent: int | None = None) -> str:
-    """The document as JSON, what JSON has no type for as text, such as NaN and Infinity."""
+    """Return the document as JSON.
+
+    A value that JSON has no type for is a string: a date, NaN, Infinity, and a decimal, because most readers of JSON
+    would make a double of it.
+    """
     try:
-        return json.dumps(document, indent=indent, default=str, ensure_ascii=False, allow_nan=False)
+        return json.dumps(document, indent=indent, default=_text, ensure_ascii=False, allow_nan=False)
     except ValueError:
-        return json.dumps(_without_nan(document), indent=indent, default=str, ensure_ascii=False)
+        return json.dumps(_without_nan(document), indent=indent, default=_text, ensure_ascii=False)
 
 
 def _without_nan(value: Any) -> Any:
@@ -134,10 +139,19 @@ def _without_nan(value: Any) -> Any:
     return value
 
 
-def _plain(value: object) -> str:
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
+def _text(value: object) -> str:
+    """Return a single value as text. A boolean is as in SQL, a decimal has all its digits and no exponent."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return as_json(value) if isinstance(value, list | tuple | dict) else str(value)
+    return format(value, "f") if isinstance(value, Decimal) else str(value)
+
+
+def _plain(value: object) -> str:
+    return as_json(value) if isinstance(value, list | tuple | dict) else _text(value)
 
 
 def _cell(value: object) -> str:
@@ -145,7 +159,7 @@ def _cell(value: object) -> str:
         return ", ".join(map(_cell, value))
     if isinstance(value, float):
         return repr(value) if len(repr(value)) <= 10 else f"{value:.8g}"
-    return "" if value is None else CONTROL.sub(lambda found: repr(found[0])[1:-1], str(value))
+    return "" if value is None else CONTROL.sub(lambda found: repr(found[0])[1:-1], _text(value))
 
 
 def printable(text: str) -> str:

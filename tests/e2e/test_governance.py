@@ -148,4 +148,4 @@ def test_a_job_whose_role_lacks_a_table_is_not_started(governed: Workplace) -> N
 def test_without_governance_there_is_nothing_to_plan(governed: Workplace) -> None:
     (governed.folder / "none.toml").write_text("")
     told = governed.run("-c", "none.toml", "govern", "plan", code=2).stderr
-    assert "the settings govern nothing" in told
+    assert "no governance is configured" in told

@@ -160,7 +160,7 @@ def test_a_refusal_inside_a_job_is_exit_4_here_and_for_who_watches(lake: SpoiltL
     lake.spoil({"call": "GetJobRun", "change": {"JobRunState": "FAILED", "ErrorMessage": said}, "times": 0})
     done = lake.run("run-glue", "small", "--wait", "--run-id", "refused-inside", code=4)
     assert (
-        "next: published tables stay as they were; mend the cause, then: etltctl retry refused-inside"
+        "next: published tables stay as they were; fix the cause, then: etltctl retry refused-inside"
         in done.stderr
     )
     lake.run("runs", "watch", "refused-inside", code=4)
@@ -184,7 +184,7 @@ def test_what_a_run_cost_is_kept_and_a_dear_job_is_not_started(lake: SpoiltLake)
     assert {(row["env"], row["usd"]) for row in lake.json("cost")["rows"]} == {("local", 0.0)}
     dear = {"ETLTCTL__GLUE__JOBS__SMALL__MAX_USD": "0.5"}
     done = lake.run("run-glue", "small", "--wait", "--run-id", "dear", code=9, **dear)
-    assert "cost up to 0.88 USD lately, more than 0.50 USD" in done.stderr
+    assert "cost up to 0.88 USD, and glue.jobs.small.max_usd leaves 0.50 USD" in done.stderr
     assert lake.starts("dear")["glue"] == 0
 
 

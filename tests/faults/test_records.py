@@ -78,8 +78,13 @@ def test_a_job_over_budget_is_stopped_while_it_runs_and_the_reason_is_kept(lake:
     (billed,) = of_type(lake, "over", "cost.actual")
     assert billed["usd"] == 4.4
     again = lake.run("run-glue", "small", "--wait", "--run-id", "over", code=9, **limited)
-    assert "more than 0.00 USD" in again.stderr, "what earlier tries spent counts"
+    assert "glue.jobs.small.max_usd leaves 0.00 USD" in again.stderr, "what earlier tries spent counts"
     assert lake.starts("over")["glue"] == 1
+
+
+def test_a_local_run_costs_nothing_and_exceeds_no_limit(lake: SpoiltLake) -> None:
+    lake.run("run-glue", "small", "--wait", "--run-id", "for-nothing", "--max-usd", "0")
+    assert lake.events("for-nothing")[-1]["outcome"] == "succeeded"
 
 
 def test_a_whole_run_has_a_limit_too(lake: SpoiltLake) -> None:

@@ -70,6 +70,10 @@ def staging(small: SmallLake) -> list[str]:
         ("ranges = { speed = { max = 75.5 } }", {"city": "x", "day": 3, "speed": 80.0}, "speed > 75.5", "80.0"),
         ("ranges = { speed = { min = 0 } }", {"city": "x", "day": 3, "speed": -1.0}, "speed < 0", '"speed": -1.0'),
         ('sql.odd = "select * from {this} where day > 7"', {"city": "x", "day": 8, "speed": 1.0}, "odd", '"day": 8'),
+        (
+            'sql.dear = "select cast(speed as decimal(9,2)) as price from {this} where speed > 90"',
+            {"city": "x", "day": 8, "speed": 100.5}, "dear", '"price": "100.50"',
+        ),
     ],
 )  # fmt: skip
 def test_a_broken_rule_stops_the_version_and_shows_its_rows(

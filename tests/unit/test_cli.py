@@ -78,7 +78,7 @@ def test_commands_that_are_told_lead_to_where_this_one_was_led(text: str, told: 
 def test_what_to_do_next_names_the_environment_and_file_that_were_named(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text("")
     done = etltctl("runs", "show", "nope", "--local", "-c", "mine.toml", cwd=tmp_path)
-    assert "next: etltctl --env local --config mine.toml runs list names them" in done.stderr
+    assert "next: etltctl --env local --config mine.toml runs list\n" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", ["'--help'", "'--version'", "'run', '--help'"])

@@ -18,6 +18,9 @@ from etltctl.querying import read_sql
 from etltctl.settings import load_settings
 
 SOURCES = sorted(Path(etltctl.__file__).parent.rglob("*.py"))
+PROSE = re.compile(  # after the command; an explanation is a comment of the shell, or comes first
+    r"(?:hint=|HINT|hint = ).*\"etltctl [^#\"`]* (?:lists|names|shows|tells|makes|resumes|deletes|carries)\b"
+)
 OF_A_RUN = re.compile(r"etltctl (?:retry|runs (?:show|watch|logs|cancel))\b(?! (?:\{|RUN))[^`]")
 
 
@@ -27,6 +30,16 @@ def test_no_hint_resumes_or_shows_whichever_run_is_the_newest() -> None:
         for file in SOURCES
         for line in file.read_text("utf-8").splitlines()
         if OF_A_RUN.search(line) and ('"' in line or "'" in line) and not line.strip().startswith("#")
+    ]
+    assert found == []
+
+
+def test_a_hint_that_begins_with_a_command_can_be_pasted() -> None:
+    found = [
+        f"{file.name}: {line.strip()}"
+        for file in SOURCES
+        for line in file.read_text("utf-8").splitlines()
+        if PROSE.search(line)
     ]
     assert found == []
 

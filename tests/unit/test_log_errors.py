@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, datetime
 
+from etltctl.console import Console
 from etltctl.logs import ErrorLines, LogLine
+from etltctl.pipeline.model import Step
+from etltctl.pipeline.reading import LogRead, lines_of_sync
+from etltctl.runs import SyncJob
 
 NOISE = [
     "26/11/28 15:22:45 INFO SparkContext: Running Spark version 3.5.6",
@@ -49,3 +54,22 @@ def test_lines_of_the_other_log_in_between_break_no_trace() -> None:
 
 def test_an_event_of_several_lines_is_judged_as_one() -> None:
     assert errors_of(("error", "\n".join(TRACE)), ("error", "read 12 rows")) == ["\n".join(TRACE)]
+
+
+def test_a_line_is_labelled_by_its_stream_and_not_as_an_error() -> None:
+    out = io.StringIO()
+    shown = Console(plain=True, stdout=out)
+    shown.log_line(LogLine(datetime.now(UTC), "error", "jr_1", NOISE[1]))
+    shown.log_line(LogLine(datetime.now(UTC), "output", "jr_1", NOISE[3]))
+    assert [line.split()[1] for line in out.getvalue().splitlines()] == ["stderr", "stdout"]
+
+
+def test_the_log_of_another_job_is_offered_with_the_same_option() -> None:
+    read = LogRead("r1", Step("glue", "a"), "jr_1", 0, is_errors_only=True, others=("b",))
+    assert read.told_if_empty().endswith("  next: etltctl runs logs r1 b --errors")
+
+
+def test_the_state_and_the_reason_of_a_failed_sync_are_errors_and_its_rows_are_not() -> None:
+    lines = lines_of_sync(SyncJob("7", "api", "failed", "the source is shut", rows=3))
+    assert [line.text for line in lines if line.is_failure] == ["state failed", "reason the source is shut"]
+    assert not any(line.is_failure for line in lines_of_sync(SyncJob("7", "api", "succeeded", rows=3)))

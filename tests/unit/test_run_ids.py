@@ -43,8 +43,9 @@ def test_the_end_of_an_id_is_enough(
     settings = load_settings(environ={}, directory=project)
     assert run_to_resume(settings, named) == meant
     assert run_to_resume(settings, "another", is_new=True) == "another"
-    with pytest.raises(UsageError, match="is called"):
-        run_to_resume(settings, KNOWN, is_new=True)
+    with pytest.raises(UsageError, match=f"a run is called {KNOWN} already") as taken:
+        run_to_resume(settings, named, is_new=True)
+    assert taken.value.hint == f"etltctl retry {KNOWN}"
 
 
 @pytest.mark.parametrize(

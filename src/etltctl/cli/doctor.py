@@ -1,4 +1,4 @@
-"""Set up: look at everything a run needs, and tell how to mend what is not well."""
+"""Set up: check everything that a run needs, and print how to fix each fault."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def cancel(
     run_id: RunName = "",
     reason: Annotated[str, typer.Option("--reason", help="Why, for the record.")] = "",
 ) -> None:
-    """Stop what the run still has running remotely; what somebody else started goes on."""
+    """Stop what the run still has running remotely; a remote run that etltctl did not start goes on."""
     from etltctl.history import Having, find_run
     from etltctl.pipeline import cancel_run
 

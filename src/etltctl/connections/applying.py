@@ -104,7 +104,7 @@ def _told_what_is_done(change: Change, done: list[str]) -> Iterator[None]:
         yield
     except EtltctlError as error:
         error.facts |= {"failed": told, "done": ", ".join(done) or "nothing"}
-        error.hint = error.hint or "mend the cause and apply again: what is done is recorded and stays"
+        error.hint = error.hint or "fix the cause and apply again: what is done is recorded and stays"
         raise
     done.append(told)
 
@@ -113,7 +113,7 @@ def _require_nothing_left(left: Plan) -> None:
     if left.changes:
         raise UnverifiedError(
             "Airbyte accepted the changes but does not show them",
-            hint="etltctl connections plan tells what is left",
+            hint="etltctl connections plan  # shows what is left",
             left="\n".join(line for change in left.changes for line in change.lines()) + "\n",
         )
 

@@ -180,7 +180,9 @@ def _allowed(
 
 
 def _not_simulated(subject: str, error: ServiceError) -> Finding:
-    return skip(subject, f"policies are not looked at, for want of an answer: {shortened(error.message)}")
+    return skip(
+        subject, f"the policies were not checked, because IAM gave no result: {shortened(error.message)}"
+    )
 
 
 def _buckets(patient: Patient) -> dict[str, str]:

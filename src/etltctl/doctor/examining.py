@@ -150,7 +150,7 @@ def _look_at_services(services: list[Look], patient: Patient) -> list[tuple[Area
         return _looked(services, None, patient)
     found = _looked([look for look in services if look not in behind], None, patient)
     told = [] if any(look.area is Area.AWS for look in services) else [(Area.AWS, failed("caller", barred))]
-    return [*told, *found, *_skipped(behind, None, "nobody is signed in to AWS")]
+    return [*told, *found, *_skipped(behind, None, "there are no working AWS credentials")]
 
 
 def _barred(patient: Patient) -> EtltctlError | None:

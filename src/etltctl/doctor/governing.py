@@ -15,7 +15,9 @@ FIX = "add it to governance.grants, then: etltctl govern apply"
 def check_access(patient: Patient) -> Iterator[Finding]:
     """A finding for every permission that a step needs and its principal lacks."""
     if not patient.settings.governance.is_configured:
-        yield ok("lake formation", "the settings govern nothing: whoever IAM lets in reads all")
+        yield ok(
+            "lake formation", "no governance is configured: every principal that IAM lets in reads all tables"
+        )
         return
     found = preflight(patient.settings)
     for finding in found:

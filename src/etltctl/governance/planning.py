@@ -76,7 +76,7 @@ class Governor:
     def of(cls, settings: Settings) -> Governor:
         """The governor of the settings' account; raises UsageError where nothing is governed."""
         if not settings.governance.is_configured:
-            raise UsageError("the settings govern nothing", hint=HINT)
+            raise UsageError("no governance is configured", hint=HINT)
         aws = Aws.from_settings(settings)
         identity = aws.identity()
         return cls(settings, LakeFormation(aws, identity.account), Catalog(aws), identity)
@@ -116,7 +116,7 @@ class Governor:
         if left:
             raise UnverifiedError(
                 f"Lake Formation accepted every change and still differs in {len(left)}",
-                hint="etltctl govern plan shows the difference; apply may be run again",
+                hint="etltctl govern plan  # shows the difference; apply may be run again",
                 first=left[0].text,
             )
         return made

@@ -60,9 +60,7 @@ def _view(table: str, settings: Settings, catalog: Catalog) -> TableView:
     database = settings.athena.databases.get(layer)
     found = catalog.table(database, name) if database else None
     if database is None or found is None:
-        raise UsageError(
-            f"the catalog has no table {table}", hint="etltctl athena tables lists them: layer.table"
-        )
+        raise UsageError(f"the catalog has no table {table}", hint="etltctl athena tables")
     return table_view(database, found)
 
 

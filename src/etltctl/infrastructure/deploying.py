@@ -97,8 +97,8 @@ def deploy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Deploy
     made.require_harmless()
     if made.changes and not (yes or made.was_made):
         raise BlockedError(
-            "nobody has seen this plan before, so nothing was touched",
-            hint="etltctl infra deploy carries out exactly this plan; --yes any",
+            "this plan has not been reviewed; nothing was changed",
+            hint="etltctl infra deploy --yes  # carries out any plan; without --yes exactly this one",
             stack=made.blueprint.names.stack,
         )
     s3 = S3(service.aws)
@@ -136,9 +136,7 @@ def destroy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Remov
     removal = _removal(service, stack)
     watcher.on_removal(removal)
     if not yes:
-        raise BlockedError(
-            f"stack {stack.name} was not touched", hint="etltctl infra destroy --yes deletes it"
-        )
+        raise BlockedError(f"stack {stack.name} was not touched", hint="etltctl infra destroy --yes")
     asked = Asked("destroy --yes")
     if stack.status != "DELETE_IN_PROGRESS":
         asked = _ask(service, stack, "etltctl-delete", asked.command)

@@ -123,7 +123,7 @@ class S3Store:
                     return
         raise ServiceError(
             f"others kept writing to the events of run {run_id}",
-            hint=f"etltctl runs show {run_id} lists what they wrote",
+            hint=f"etltctl runs show {run_id}  # lists what they wrote",
         )
 
     def read(self, run_id: str) -> str:

@@ -88,7 +88,8 @@ SERVICES = (
             "time with time zone, timestamps finer than microseconds, a time zone that is no literal in AT TIME ZONE",
             "formats and units of dates that are no literals; grouping by timestamps of different time zones",
             "geospatial, machine learning and sketch functions; MATCH_RECOGNIZE",
-            "EXPLAIN, SHOW CREATE TABLE, DDL, `information_schema`, federated queries",
+            "EXPLAIN, SHOW CREATE TABLE, DDL, federated queries",
+            "`information_schema`, metadata tables such as `t$partitions`, hidden columns such as `$path`",
         ),
     ),
     Fidelity(

@@ -75,7 +75,7 @@ def refresh_datasource(
     if wait and job.id:
         job = _waiter(settings).wait(job, lambda: tableau.look_at(job.id, job.name))
         require_success(
-            job, hint="the data source shows what it showed before; mend the cause, then refresh again"
+            job, hint="the data source shows what it showed before; fix the cause, then refresh again"
         )
     return verb, job
 

@@ -30,7 +30,7 @@ def finish_glue(work: Work, begun: Begun, run: JobRun) -> StepResult:
     settle(work)
     require_success(
         run,
-        hint=f"published tables stay as they were; mend the cause, then: etltctl retry {work.ledger.run_id}",
+        hint=f"published tables stay as they were; fix the cause, then: etltctl retry {work.ledger.run_id}",
         stopped=work.who_stopped(run),
         log="\n".join(work.services.logs.last_lines(run)) if run.state is not State.SUCCEEDED else "",
     )

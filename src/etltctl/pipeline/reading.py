@@ -35,7 +35,8 @@ class LogRead:
 
     def told_if_empty(self) -> str:
         """That there was no line, and how to read on; empty if there was one."""
-        others = [f"etltctl runs logs {self.run_id} {name}" for name in self.others]
+        errors = " --errors" if self.is_errors_only else ""
+        others = [f"etltctl runs logs {self.run_id} {name}{errors}" for name in self.others]
         nothing = (
             f"{self.step.name} ({self.remote_id}) wrote {'no error' if self.is_errors_only else 'nothing'}"
         )
@@ -73,14 +74,14 @@ def read_logs(
     def tell(lines: Iterable[LogLine]) -> None:
         nonlocal told
         for line in lines:
-            if not is_errors_only or errors.has(line):
+            if not is_errors_only or line.is_failure or errors.has(line):
                 emit(line)
                 told += 1
 
     if known.kind == "glue":
         _read(services, known, remote_id, tell, follow=follow)
     elif known.kind == "sync":
-        tell(_of_sync(services.airbyte.look_at(remote_id, known.name)))
+        tell(lines_of_sync(services.airbyte.look_at(remote_id, known.name)))
     else:
         tell(_of_refresh(services.tableau.look_at(remote_id, known.name)))
     others = tuple(other.name for other, _ in remote if other.kind == "glue" and other != known)
@@ -88,10 +89,12 @@ def read_logs(
 
 
 def _of_refresh(job: RefreshJob) -> list[LogLine]:
-    return [LogLine(datetime.now(UTC), "output", f"job {job.id}", f"state {job.word} {job.reason}".rstrip())]
+    text = f"state {job.word} {job.reason}".rstrip()
+    return [LogLine(datetime.now(UTC), "output", f"job {job.id}", text, job.state is State.FAILED)]
 
 
-def _of_sync(job: SyncJob) -> list[LogLine]:
+def lines_of_sync(job: SyncJob) -> list[LogLine]:
+    """Return what Airbyte reports of a sync, one line a fact; Airbyte's API has no log."""
     at = job.created or datetime.now(UTC)
     told = {
         "state": job.word,
@@ -100,8 +103,12 @@ def _of_sync(job: SyncJob) -> list[LogLine]:
         "seconds": job.duration_s,
         "reason": job.reason,
     }
-    lines = (f"{name} {value}" for name, value in told.items() if value not in (None, ""))
-    return [LogLine(at, "output", f"job {job.id}", line) for line in lines]
+    has_failed = job.state is State.FAILED
+    return [
+        LogLine(at, "output", f"job {job.id}", f"{name} {value}", has_failed and name in ("state", "reason"))
+        for name, value in told.items()
+        if value not in (None, "")
+    ]
 
 
 def _read(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from etltctl.publishing import Published
     from etltctl.settings import Settings
 
-LISTED = "etltctl athena tables lists them: layer.table"
+LISTED = "etltctl athena tables"
 
 
 def run_pipeline(pipeline: str, settings: Settings, wish: Wish | None = None) -> PipelineResult:
@@ -78,7 +78,7 @@ def take_up(events: Sequence[Event], settings: Settings, wish: Wish | None = Non
         what = f"is a {begun['pipeline']}" if begun else "has lost its first event"
         raise UsageError(
             f"run {events[0]['run_id']} {what}: it has no steps to go on with",
-            hint="etltctl runs list names others",
+            hint="etltctl runs list",
         )
     wish = replace(
         wish or Wish(), run_id=str(events[0]["run_id"]), first=begun["steps"][0], last=begun["steps"][-1]

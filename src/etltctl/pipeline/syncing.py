@@ -44,7 +44,7 @@ def finish_sync(work: Work, begun: Begun, job: SyncJob) -> StepResult:
     job = work.see_through(job, SyncRemote(work.services, name, job.id), is_ours=begun.is_ours)
     require_success(
         job,
-        hint=f"bronze keeps the last good sync; mend the cause, then: {RETRY}",
+        hint=f"bronze keeps the last good sync; fix the cause, then: {RETRY}",
         stopped=work.who_stopped(job),
     )
     landed = _proven_before(work, job)

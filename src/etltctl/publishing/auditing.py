@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -21,6 +20,7 @@ from etltctl.publishing.inspecting import Inspector, files_hash
 from etltctl.publishing.places import Places
 from etltctl.publishing.rules import counting_sql, quoted, sql_rules, tables_named
 from etltctl.s3 import Footer
+from etltctl.tabulating import as_json
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -212,8 +212,7 @@ def _blocked(findings: Sequence[Finding]) -> BlockedError:
     first = findings[0]
     more = f", and {len(findings) - 1} more" if len(findings) > 1 else ""
     rows = {
-        str(finding): "\n".join(json.dumps(row, ensure_ascii=False) for row in finding.rows)
-        or "no row to show"
+        str(finding): "\n".join(map(as_json, finding.rows)) or "no row to show"
         for finding in findings
         if finding.rows or finding is not first
     }
@@ -221,7 +220,7 @@ def _blocked(findings: Sequence[Finding]) -> BlockedError:
         f"the new version of {first.table} fails its checks: {first.rule}"
         + (f" ({first.count:,})" if first.count else "")
         + more,
-        hint="nothing was published, the current versions stay; mend the data or the job, or change "
+        hint="nothing was published, the current versions stay; fix the data or the job, or change "
         f'[tables."{first.table}"]',
         **rows,
     )

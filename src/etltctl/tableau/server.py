@@ -70,7 +70,7 @@ class Tableau:
         """
         if file.suffix not in SUFFIXES or not file.is_file():
             trouble = "is not there" if file.suffix in SUFFIXES else f"is none of {', '.join(SUFFIXES)}"
-            raise ConfigurationError(f"{file} {trouble}", hint="etltctl tableau export TABLE makes one")
+            raise ConfigurationError(f"{file} {trouble}", hint="etltctl tableau export TABLE")
         import tableauserverclient as tsc
 
         project_id = self._project_id(project)

@@ -133,7 +133,7 @@ def _with_parameters(query: exp.Expr, parameters: Sequence[str]) -> exp.Expr:
     wanted = list(query.find_all(exp.Placeholder))
     if len(wanted) != len(parameters):
         raise QueryError(
-            "INVALID_PARAMETER", f"the query has {len(wanted)} parameters, {len(parameters)} were given"
+            "INVALID_PARAMETER", f"the query has parameters: {len(wanted)}; values given: {len(parameters)}"
         )
     query = query.copy()
     for place, text in zip(list(query.find_all(exp.Placeholder)), parameters, strict=True):

@@ -27,9 +27,11 @@ def in_athenas_words(error: duckdb.Error, text: str) -> QueryError:
     if "INT128" in line and "INT64" in line:
         return QueryError("NUMERIC_VALUE_OUT_OF_RANGE", "bigint addition overflow")
     if found := re.search(r'column "([^"]+)" must appear in the GROUP BY clause', line):
+        # The translation names the columns of a subquery c0, c1, …: these names are not the caller's.
+        name = "an expression" if re.fullmatch(r"c\d+", found[1]) else f"'{found[1]}'"
         return QueryError(
             "EXPRESSION_NOT_AGGREGATE",
-            "line 1:1: an expression must be an aggregate expression or appear in GROUP BY clause",
+            f"line 1:1: {name} must be an aggregate expression or appear in GROUP BY clause",
         )
     if "More than one row returned by a subquery" in line:
         return QueryError("SUBQUERY_MULTIPLE_ROWS", "Scalar sub-query has returned multiple rows")

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import duckdb
 
 from etltctl.local.athena.dialect import QueryError, TableName, Type, duckdb_expression, of_hive, register
+from etltctl.local.athena.dialect.errors import unsupported
 from etltctl.local.athena.dialect.trino_types import literal, quoted
 from etltctl.local.athena.types import duckdb_type
 from etltctl.local.s3 import S3Directory
@@ -146,6 +147,10 @@ class CatalogTable:
 def find_table(name: TableName, catalog: Catalog, directory: S3Directory) -> CatalogTable:
     """The table and its files; raises QueryError in Athena's words if the catalog has none."""
     described = catalog.get_table(name.database, name.name)
+    if described is None and name.database.lower() == "information_schema":
+        raise unsupported(f"information_schema.{name.name}")
+    if described is None and "$" in name.name:
+        raise unsupported(f'the table "{name.name}" of Athena\'s metadata')
     if described is None:
         raise QueryError(
             "TABLE_NOT_FOUND",

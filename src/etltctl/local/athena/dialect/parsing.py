@@ -154,6 +154,10 @@ class AthenaSql(Trino):
             return super().cast_sql(expression, safe_prefix)
 
 
+# Text in quotes or a comment: what is whole, or else (in the group) the mark of what is not closed.
+QUOTED = re.compile(r"""'(?:[^']|'')*'(?!')|"(?:[^"]|"")*"(?!")|/\*.*?\*/|--[^\n]*|('|"|/\*)""", re.DOTALL)
+
+
 def parse(sql: str) -> exp.Expr:
     """Return the one statement in the text.
 
@@ -170,7 +174,9 @@ def parse(sql: str) -> exp.Expr:
             _refuse_foreign(tokens)
         read = AthenaSql if is_query and not _is_hive(tokens) else "athena"
         statements = [found for found in sqlglot.parse(sql, read=read) if found is not None]
-    except (ParseError, TokenError) as error:
+    except TokenError as error:
+        raise _unclosed(sql) from error
+    except ParseError as error:
         places = getattr(error, "errors", None) or [{}]
         line, column = places[0].get("line", 1), places[0].get("col", 1)
         what = places[0].get("highlight") or places[0].get("description") or "input"
@@ -178,6 +184,18 @@ def parse(sql: str) -> exp.Expr:
     if len(statements) != 1:
         raise QueryError("SYNTAX_ERROR", "line 1:1: Only one sql statement is allowed")
     return statements[0]
+
+
+def _unclosed(sql: str) -> QueryError:
+    """Build the error of text with a quote or a comment that does not end, at the place where it begins."""
+    begin = next((found for found in QUOTED.finditer(sql) if found[1]), None)
+    if begin is None:
+        return QueryError("SYNTAX_ERROR", "line 1:1: the text cannot be read as SQL")
+    before = sql[: begin.start()]
+    line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+    return QueryError(
+        "SYNTAX_ERROR", f"line {line}:{column}: mismatched input '{begin[1]}', which is not closed"
+    )
 
 
 def expression(sql: str) -> exp.Expr:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from etltctl.local.athena.dialect.errors import QueryError, place
+from etltctl.local.athena.dialect.errors import QueryError, place, unsupported
 from etltctl.local.athena.dialect.trino_types import Type
 from etltctl.local.athena.dialect.values import Value
+
+HIDDEN_COLUMNS = {"$path", "$bucket", "$partition", "$file_size", "$file_modified_time", "$row_id"}
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class Scope:
         """Return the column that the longest beginning of a dotted name means, and the rest of the name.
 
         Raises:
-            QueryError: COLUMN_NOT_FOUND, or AMBIGUOUS_NAME if two columns have the name.
+            QueryError: COLUMN_NOT_FOUND, AMBIGUOUS_NAME if two columns have the name, or NOT_SUPPORTED for a column
+                that every table of Athena's has hidden.
         """
         lowered = [part.lower() for part in parts]
         scope: Scope | None = self
@@ -57,6 +60,8 @@ class Scope:
                 if matches:
                     return Value(matches[0].sql, matches[0].type), list(parts[length:])
             scope = scope.parent
+        if lowered[-1] in HIDDEN_COLUMNS:
+            raise unsupported(f'the hidden column "{lowered[-1]}"')
         told = " or requester is not authorized to access requested resources" if self.is_narrowed else ""
         raise QueryError(
             "COLUMN_NOT_FOUND", f"{place(node)}: Column '{'.'.join(parts)}' cannot be resolved{told}"
