@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from botocore.exceptions import ClientError
 from served import serve, wait_until
 
 from etltctl.local.airbyte.jobs import Jobs, Status
+from etltctl.local.s3 import S3Directory
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("mount"), reason="only root mounts a small disk"
@@ -97,3 +99,14 @@ def test_a_sync_that_cannot_be_recorded_does_not_begin_and_one_that_ends_is_not_
     filler.unlink()
     jobs.flush()
     assert json.loads(file.read_text())["jobs"][0]["status"] == "succeeded"
+
+
+def test_facts_that_cannot_be_written_leave_no_file_behind(disk: Path) -> None:
+    directory = S3Directory(disk / "s3", disk / "meta")
+    directory.create_bucket("lake")
+    directory.put_object("lake", "k", b"bytes", metadata={"name": "old"})
+    fill_up(disk)
+    with pytest.raises(OSError, match="No space left"):
+        directory.describe_again("lake", "k", lambda old: replace(old, metadata={"name": "new"}))
+    assert list((disk / "meta" / ".scratch").iterdir()) == []
+    assert directory.head_object("lake", "k").metadata == {"name": "old"}
