@@ -198,8 +198,9 @@ class S3Directory:
             except FileNotFoundError as error:
                 raise no_such_key() from error
             stat = os.fstat(stream.fileno())
-            if info := self._described(bucket, key, path, stat):
-                return stream, info
+            described = self._described(bucket, key, path, stat)
+            if described is not None:
+                return stream, described
             stream.close()
 
     def get_object(self, bucket: str, key: str, start: int | None = None, stop: int | None = None) -> bytes:
