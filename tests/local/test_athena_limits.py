@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ from served import Served
 
 from etltctl.local.athena import processes
 from etltctl.local.athena.dialect import QueryError
-from etltctl.local.athena.processes import CancelledError, Worker, run_apart
+from etltctl.local.athena.processes import CancelledError, Worker, Workers, run_apart
 from etltctl.local.athena.tables import Lake
 from etltctl.local.athena.worker import Statement
 
 AT_ONCE = 4
+WORKERS = Workers(AT_ONCE)
 # Neither DuckDB nor Python comes out of these by itself.
 IN_PYTHON = "select regexp_like(rpad('a', 60, 'a') || 'b', '(a+)+$')"
 IN_DUCKDB = "select count(*) from {0} a cross join {0} b cross join {0} c where a.x + b.x + c.x < 0".format(
@@ -29,8 +31,15 @@ def athena(server: Served) -> Any:
     return server.client("athena")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _workers_end() -> Iterator[None]:
+    yield
+    WORKERS.close()
+
+
 def run(sql: str, lake: Lake, is_wanted: Any = lambda: True) -> Any:
-    return run_apart(Statement(sql, (), "default", "", False), lake, lambda scanned: None, is_wanted)
+    statement = Statement(sql, (), "default", "", False)
+    return run_apart(WORKERS, statement, lake, lambda scanned: None, is_wanted)
 
 
 def start(athena: Any, sql: str) -> str:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from botocore.exceptions import ClientError
 from served import serve, wait_until
 
 from etltctl.local.airbyte.jobs import Jobs, Status
+from etltctl.local.s3 import S3Directory
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("mount"), reason="only root mounts a small disk"
@@ -76,7 +78,7 @@ def test_starts_are_refused_by_name_and_leave_nothing_behind(disk: Path) -> None
         run = glue.start_job_run(JobName="j")["JobRunId"]
         wait_until(lambda: state(glue, run) == "FAILED")
         assert glue.get_job_runs(JobName="j")["JobRuns"][0]["ErrorMessage"].startswith("LAUNCH ERROR")
-        wait_until(lambda: "late" in (disk / "state/server/aws.json").read_text())
+        assert "late" not in (disk / "state/server/aws.json").read_text()
 
 
 def state(glue: Any, run: str) -> str:
@@ -97,3 +99,41 @@ def test_a_sync_that_cannot_be_recorded_does_not_begin_and_one_that_ends_is_not_
     filler.unlink()
     jobs.flush()
     assert json.loads(file.read_text())["jobs"][0]["status"] == "succeeded"
+
+
+def test_facts_that_cannot_be_written_leave_no_file_behind(disk: Path) -> None:
+    directory = S3Directory(disk / "s3", disk / "meta")
+    directory.create_bucket("lake")
+    directory.put_object("lake", "k", b"bytes", metadata={"name": "old"})
+    fill_up(disk)
+    with pytest.raises(OSError, match="No space left"):
+        directory.describe_again("lake", "k", lambda old: replace(old, metadata={"name": "new"}))
+    assert list((disk / "meta" / ".scratch").iterdir()) == []
+    assert directory.head_object("lake", "k").metadata == {"name": "old"}
+
+
+def test_a_catalog_change_that_is_refused_never_happens_and_those_before_it_stay(disk: Path) -> None:
+    table = {"Name": "t", "StorageDescriptor": {}, "PartitionKeys": [{"Name": "p", "Type": "string"}]}
+    batch = {"DatabaseName": "early", "TableName": "t", "PartitionInputList": [{"Values": ["1"]}]}
+    with serve(disk / "state", "--keep") as server:
+        glue = server.client("glue")
+        glue.create_database(DatabaseInput={"Name": "early"})
+        glue.create_table(DatabaseName="early", TableInput=table)
+        glue.batch_create_partition(**batch)
+        filler = fill_up(disk)
+        for _ in range(2):  # the same words again: the first call has left nothing
+            assert "no space left" in refused(glue.create_database, DatabaseInput={"Name": "late"})
+        assert "no space left" in refused(glue.delete_database, Name="early")
+        assert databases(glue) == ["early"]
+        filler.unlink()
+        glue.create_database(DatabaseInput={"Name": "next"})
+    with serve(disk / "state", "--keep") as server:
+        glue = server.client("glue")
+        assert databases(glue) == ["early", "next"]
+        partitions = glue.get_partitions(DatabaseName="early", TableName="t")["Partitions"]
+        assert [partition["Values"] for partition in partitions] == [["1"]]
+
+
+def databases(glue: Any) -> list[str]:
+    """The names of the catalog's databases."""
+    return [database["Name"] for database in glue.get_databases()["DatabaseList"]]

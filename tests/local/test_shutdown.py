@@ -14,7 +14,7 @@ from served import wait_until
 
 from etltctl.local import find_server, keep_server, mongodb, stop_server
 from etltctl.local.mongodb import MongoProcess, MongoStartError
-from etltctl.local.processes import descendants
+from etltctl.local.processes import descendants, start_times, still
 from etltctl.settings import Settings, load_settings
 
 
@@ -80,3 +80,12 @@ def test_processes_below_one_are_seen_also_in_sessions_of_their_own() -> None:
         (child,) = descendants(parent.pid)
         assert b"sleep" in Path(f"/proc/{child}/cmdline").read_bytes()
         os.kill(child, signal.SIGKILL)
+
+
+def test_an_id_that_another_process_has_by_now_is_not_the_process_that_was_seen() -> None:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        seen = start_times([process.pid, 2**30])
+        assert still(seen) == [process.pid]
+        assert still({process.pid: str(int(seen[process.pid]) - 1)}) == []
+        process.kill()
+    assert still(seen) == []

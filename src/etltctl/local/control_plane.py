@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from contextlib import suppress
 from http import HTTPStatus
 from importlib.metadata import version
 from logging import getLogger
@@ -65,10 +64,17 @@ class ControlPlane:
         Thread(target=self._loaded, daemon=True).start()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answers one request; what it changed is on disk before the answer is, a batch's within two seconds."""
+        """Answer one request. What it changed is on disk before the answer is, a batch's within two seconds.
+
+        Raises:
+            OSError: the disk does not take the change, and it was taken back.
+        """
         operation = _operation(environ)
         with self._lock:
-            response = answer_of(self._loaded(), environ)
+            application = self._loaded()
+            if self._later is not None and operation not in BATCHES and not LOOKING.match(operation):
+                self._record("glue")  # so that taking this operation back takes no answered batch back
+            response = answer_of(application, environ)
             if response.status_code == HTTPStatus.NOT_IMPLEMENTED:
                 return response(environ, start_response)
             if not LOOKING.match(operation):
@@ -87,8 +93,8 @@ class ControlPlane:
             if self._later is not None:
                 self._later.cancel()
                 self._later = None
-                with suppress(OSError):  # no caller waits for it, and it is tried again
-                    self._keep("glue")
+                if self._record("glue"):
+                    self._late.write(self._snapshot, self._content())  # no caller waits for it
 
     def call(self, target: str, body: dict[str, Any]) -> dict[str, Any]:
         """Performs an operation such as `AWSGlue.GetTable` without a connection; raises AwsError."""
@@ -188,17 +194,38 @@ class ControlPlane:
         if service == "glue" and self._later is not None:
             self._later.cancel()
             self._later = None
+        kept = dict(self._texts)
+        if not self._record(service):
+            return
+        try:
+            self._late.write_or_refuse(self._snapshot, self._content())
+        except OSError:
+            self._take_back(service, kept)
+            raise
+
+    def _record(self, service: str) -> bool:
+        """Note the service's records as they are now; return whether they can be kept at all."""
         try:
             self._texts[service] = json.dumps(to_nodes(dict(_backends(service).items())))
         except (TypeError, ValueError) as error:
             log.warning("the records of %s are not kept: %s", service, error)
-            return
-        self._write()
+            return False
+        return True
 
-    def _write(self) -> None:
+    def _take_back(self, service: str, kept: dict[str, str]) -> None:
+        """Give the service the records that it had before an operation that is refused."""
+        self._texts = kept
+        regions = from_nodes(json.loads(kept[service])) if service in kept else {}
+        backends = _backends(service)
+        dict.clear(backends)
+        dict.update(backends, regions)
+        self._late.write(self._snapshot, self._content())  # a batch before it may not be on disk yet
+
+    def _content(self) -> bytes:
         services = ", ".join(f"{json.dumps(name)}: {text}" for name, text in self._texts.items())
-        text = f'{{"format": {SNAPSHOT_FORMAT}, "moto": "{MOTO_VERSION}", "services": {{{services}}}}}'
-        self._late.write_now(self._snapshot, text.encode())
+        return (
+            f'{{"format": {SNAPSHOT_FORMAT}, "moto": "{MOTO_VERSION}", "services": {{{services}}}}}'.encode()
+        )
 
     def _restore(self) -> None:
         restored = read_json(self._snapshot, _parse)
@@ -209,7 +236,7 @@ class ControlPlane:
             dict.update(_backends(service), regions)
             self._texts[service] = json.dumps(to_nodes(regions))
         if old.exists():
-            self._write()
+            self._late.write_or_refuse(self._snapshot, self._content())
             old.unlink()
 
 

@@ -15,6 +15,9 @@ HARMLESS = frozenset(
     }
 )  # fmt: skip
 
+# The variables that a process needs to find its programs, its temporary folder, its language and its time zone.
+NEEDED = frozenset({"HOME", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "PATH", "TEMP", "TMP", "TMPDIR", "TZ"})
+
 
 def python_command(*arguments: str) -> list[str]:
     """Return the command that runs this Python; `-P` keeps the working folder off the import path."""
@@ -34,3 +37,12 @@ def clean_environ(environ: Mapping[str, str]) -> dict[str, str]:
     named = environ.get("PYTHONPATH", "").split(os.pathsep)
     is_named = root in {str(Path(folder).resolve()) for folder in named if folder}
     return {**kept, "PYTHONPATH": root} if is_named else kept
+
+
+def bare_environ(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for a process that needs no key, token or address: only what Python itself needs."""
+    return {
+        name: value
+        for name, value in clean_environ(environ).items()
+        if name in NEEDED or name.startswith(("PYTHON", "LC_"))
+    }

@@ -48,10 +48,20 @@ def addressed(environ: WSGIEnvironment, body: bytes) -> Addressed:
         return Addressed(service, found[1], "smithy-rpc-v2-cbor")
     if target := environ.get("HTTP_X_AMZ_TARGET", ""):
         return Addressed(service, target.rpartition(".")[2], "json")
-    if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
-        action = parse_qs(body.decode(errors="replace"), max_num_fields=100_000).get("Action", [""])[0]
+    is_form = environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded")
+    if is_form or _speaks_query(service):
+        # By GET, and in a presigned call, the operation's name is in the query string.
+        words = body.decode(errors="replace") if is_form and body else environ.get("QUERY_STRING", "")
+        action = parse_qs(words, max_num_fields=100_000).get("Action", [""])[0]
         return Addressed(service, action, "ec2" if service == "ec2" else "query")
     return _addressed_by_path(service, environ)
+
+
+def _speaks_query(service: str) -> bool:
+    model = service_model(service)
+    if model is None:
+        return False
+    return not {"query", "ec2"}.isdisjoint(model.metadata.get("protocols") or [model.metadata["protocol"]])
 
 
 def _addressed_by_path(service: str, environ: WSGIEnvironment) -> Addressed:

@@ -26,6 +26,21 @@ def descendants(pid: int) -> list[int]:
     return below
 
 
+def start_times(pids: Iterable[int]) -> dict[int, str]:
+    """Return when each process started, by its id: an id together with this time is never used again."""
+    times = {}
+    for pid in pids:
+        with suppress(OSError, IndexError):
+            times[pid] = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19]
+    return times
+
+
+def still(times: dict[int, str]) -> list[int]:
+    """Return the ids that still belong to the processes that `start_times` saw."""
+    now = start_times(times)
+    return [pid for pid, started in times.items() if now.get(pid) == started]
+
+
 def send(pids: Iterable[int], number: signal.Signals) -> None:
     """Send the signal to each of them that is still there."""
     for pid in pids:

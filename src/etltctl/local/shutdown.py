@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from etltctl.errors import ConfigurationError, UnreachableError
 from etltctl.local.endpoints import OTHER_PLACE, find_server, state_folder
 from etltctl.local.live_server import described
-from etltctl.local.processes import descendants, is_alive, send, wait_until
+from etltctl.local.processes import descendants, is_alive, send, start_times, still, wait_until
 from etltctl.local.state_folder import check_owner
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def stop_server(settings: Settings) -> Stopped | None:
         return None
     last_told = described(state)
     server = find_server(settings)
-    below = descendants(pid)
+    seen = start_times([pid, *descendants(pid)])
     try:
         if server is not None:
             with suppress(UnreachableError):  # it may end before it has answered
@@ -57,7 +57,9 @@ def stop_server(settings: Settings) -> Stopped | None:
         limit = STOP_TIMEOUT_S if server is not None else SILENT_STOP_TIMEOUT_S
         ended = wait_until(lambda: _holder(state) is None and not is_alive(pid), limit)
         if not ended:
-            send([pid, *below, *descendants(pid)], signal.SIGKILL)
+            # An id that was seen before the wait may belong to another program by now.
+            left = set(still(seen)) if seen else {pid}
+            send(left | set(descendants(pid) if pid in left else ()), signal.SIGKILL)
     except PermissionError as error:
         raise ConfigurationError(
             f"the embedded server of {state} (pid {pid}) belongs to another user and cannot be ended",

@@ -180,6 +180,16 @@ class LateWrites:
                 self._schedule()
                 raise
 
+    def write_or_refuse(self, path: Path, content: bytes) -> None:
+        """Write the file in place of any content that still waits.
+
+        Raises:
+            OSError: the disk does not take it now; it is not written later either.
+        """
+        with self._lock:
+            write_atomically(path, content)
+            self._waiting.pop(path, None)
+
     def flush(self) -> None:
         """Try what is waiting once more."""
         with self._lock:

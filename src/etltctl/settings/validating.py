@@ -22,7 +22,11 @@ VARIABLES = {
     "ETLTCTL_CONFIG",
     "ETLTCTL_ENV",
     "ETLTCTL_OUTPUT",
+    "ETLTCTL_AIRFLOW_E2E",
     "ETLTCTL_DATA_PACK",
+    "ETLTCTL_EVERY_BOUNDARY",
+    "ETLTCTL_SCREENSHOTS",
+    "ETLTCTL_SEED",
     *NAMED_VARIABLES,
 }
 PASSWORD_IN_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://[^/@:\s]*:[^/@\s]+@", re.IGNORECASE)

@@ -154,3 +154,18 @@ def test_a_secret_without_a_value_stops_before_anything_starts(tmp_path: Path, w
     assert done.returncode == ExitCode.CONFIGURATION
     assert "sources.mongodb.uri is env:NOT_SET_HERE, but NOT_SET_HERE is not set" in done.stderr
     assert not (tmp_path / ".etltctl").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ETLTCTL_AIRFLOW_E2E",
+        "ETLTCTL_DATA_PACK",
+        "ETLTCTL_EVERY_BOUNDARY",
+        "ETLTCTL_SCREENSHOTS",
+        "ETLTCTL_SEED",
+    ],
+)
+def test_variables_of_the_documents_are_known(name: str, tmp_path: Path) -> None:
+    done = validated(tmp_path, "", **{name: "1"})
+    assert name not in done.stdout + done.stderr

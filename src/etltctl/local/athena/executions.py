@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from etltctl.local.athena.dialect import QueryError
 from etltctl.local.athena.engine import Answer
-from etltctl.local.athena.processes import CancelledError, run_apart
+from etltctl.local.athena.processes import CancelledError, Workers, run_apart
 from etltctl.local.athena.records import LIVE, Record
 from etltctl.local.athena.tables import Catalog, Guard, Lake
 from etltctl.local.athena.worker import Statement
@@ -47,7 +47,8 @@ class AthenaService:
         self._directory, self._catalog, self._guard = directory, catalog, guard
         self._lock = RLock()
         self._late = LateWrites()
-        self._workers = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="athena")
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="athena")
+        self._workers = Workers(AT_ONCE)
         self._is_closed = False
         self._records = {record.id: record for record in self._read_records()}
 
@@ -88,7 +89,7 @@ class AthenaService:
             # Not synced: a query that a loss of power takes can be asked again.
             write_atomically(self._path(record), _content(record), sync=False)
             self._records[query_id] = record
-        self._workers.submit(self._run, record)
+        self._threads.submit(self._run, record)
         return {"QueryExecutionId": query_id}
 
     def get(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -151,9 +152,10 @@ class AthenaService:
         return answer
 
     def close(self) -> None:
-        """Cancels what runs; the server is going."""
+        """Cancel every query and end the processes that run them."""
         self._is_closed = True
-        self._workers.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._workers.close()
 
     def _run(self, record: Record) -> None:
         with self._lock:
@@ -166,7 +168,8 @@ class AthenaService:
             statement = Statement(
                 record.sql, record.parameters, record.database, record.caller, self._guard is not None
             )
-            answer = run_apart(statement, lake, partial(self._plan, record), partial(self._is_wanted, record))
+            plan, is_wanted = partial(self._plan, record), partial(self._is_wanted, record)
+            answer = run_apart(self._workers, statement, lake, plan, is_wanted)
             self._write(record, answer)
             record.scanned, record.engine_ms = answer.scanned, int((time.monotonic() - started) * 1000)
             record.columns, record.statement = [list(column) for column in answer.columns], answer.statement

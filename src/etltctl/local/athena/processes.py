@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import time
@@ -15,14 +16,14 @@ from etltctl.local.athena.dialect import QueryError
 from etltctl.local.athena.engine import Answer
 from etltctl.local.athena.tables import Lake
 from etltctl.local.athena.worker import Failure, Request, Statement, error_of, failure_of
-from etltctl.local.interpreter import python_command
+from etltctl.local.interpreter import bare_environ, python_command
 
 POLL_S = 0.05  # how soon a query that is stopped ends
 TIME_LIMIT_S = 30 * 60.0  # Athena's own for DML
 MEMORY_LIMIT = 2 << 30  # bytes; DuckDB's own limit counts less than what a query takes
 KEPT_MEMORY = 600 << 20  # a worker that holds more is not used again
 PAGE = 4096
-START = "import sys; from etltctl.local.athena.worker import main; main(int(sys.argv[1]))"
+START = "import sys; from etltctl.local.athena.worker import main; main(*map(int, sys.argv[1:]))"
 
 
 class CancelledError(Exception):
@@ -36,8 +37,9 @@ class Worker:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                python_command("-c", START, str(theirs.fileno())),
+                python_command("-c", START, str(theirs.fileno()), str(os.getpid())),
                 pass_fds=[theirs.fileno()],
+                env=bare_environ(os.environ),  # SQL must not be able to reach a secret of the server
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
             )
@@ -56,48 +58,90 @@ class Worker:
         except (OSError, IndexError):
             return 0
 
-    def end(self) -> None:
-        """End the process, whatever it does."""
+    def kill(self) -> None:
+        """End the process, whatever it does. The thread that talks to it meets a closed connection."""
         self._process.kill()
         self._process.wait()
+
+    def end(self) -> None:
+        """End the process and close its connection."""
+        self.kill()
         self.connection.close()
 
 
 class Workers:
-    """The processes that wait for a query."""
+    """The processes of one service: those that run a query, and those that wait for the next one."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_idle: int) -> None:
+        """Start no process yet.
+
+        Args:
+            most_idle: how many processes may wait for a query.
+        """
+        self._most_idle = most_idle
         self._idle: list[Worker] = []
+        self._busy: set[Worker] = set()
+        self._is_closed = False
         self._lock = Lock()
 
     def take(self) -> Worker:
-        """Return a process that waits, or a new one."""
+        """Return a process that waits, or a new one.
+
+        Raises:
+            CancelledError: the service is closed.
+        """
         with self._lock:
-            while self._idle:
-                worker = self._idle.pop()
-                if worker.is_alive:
-                    return worker
-                worker.end()
-        return Worker()
+            if self._is_closed:
+                raise CancelledError
+            worker = self._waiting() or Worker()
+            self._busy.add(worker)
+            return worker
 
     def give_back(self, worker: Worker) -> None:
-        """Keep a process for the next query, unless it holds too much memory."""
-        if worker.memory > KEPT_MEMORY:
-            worker.end()
-            return
+        """Keep a process for the next query, unless it holds too much memory or enough others wait."""
         with self._lock:
-            self._idle.append(worker)
+            self._busy.discard(worker)
+            is_full = self._is_closed or len(self._idle) >= self._most_idle
+            if not is_full and worker.memory <= KEPT_MEMORY:
+                self._idle.append(worker)
+                return
+        worker.end()
 
+    def end(self, worker: Worker) -> None:
+        """End a process that was taken."""
+        with self._lock:
+            self._busy.discard(worker)
+        worker.end()
 
-WORKERS = Workers()
+    def close(self) -> None:
+        """End every process, also in the middle of a query, and start no other."""
+        with self._lock:
+            self._is_closed = True
+            while self._idle:
+                self._idle.pop().end()
+            for worker in self._busy:
+                worker.kill()
+
+    def _waiting(self) -> Worker | None:
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.is_alive:
+                return worker
+            worker.end()
+        return None
 
 
 def run_apart(
-    statement: Statement, lake: Lake, on_plan: Callable[[int], None], is_wanted: Callable[[], bool]
+    workers: Workers,
+    statement: Statement,
+    lake: Lake,
+    on_plan: Callable[[int], None],
+    is_wanted: Callable[[], bool],
 ) -> Answer:
     """Run a statement in a separate process, within Athena's limits.
 
     Args:
+        workers: the processes of the service.
         statement: what to run.
         lake: what the process may ask for.
         on_plan: called with the bytes that will be scanned; what it raises ends the query.
@@ -106,16 +150,18 @@ def run_apart(
     Raises:
         QueryError: the query's own error, EXCEEDED_MEMORY_LIMIT or EXCEEDED_TIME_LIMIT.
         AwsError: a refusal.
-        CancelledError: if the answer was not wanted any more.
+        CancelledError: if the answer was not wanted any more, or the service is closed.
     """
-    worker = WORKERS.take()
+    worker = workers.take()
     try:
         worker.connection.send(statement)
         answer = _served(worker, lake, on_plan, is_wanted)
-    except BaseException:
-        worker.end()
+    except BaseException as error:
+        workers.end(worker)
+        if isinstance(error, OSError) and not is_wanted():  # the process was ended by `Workers.close`
+            raise CancelledError from error
         raise
-    WORKERS.give_back(worker)
+    workers.give_back(worker)
     if isinstance(answer, Failure):
         raise error_of(answer)
     return answer
@@ -134,6 +180,8 @@ def _served(
         try:
             message = worker.connection.recv()
         except (EOFError, OSError) as error:
+            if not is_wanted():
+                raise CancelledError from error
             raise QueryError("INTERNAL_ERROR", "the process that ran the query ended") from error
         if not isinstance(message, Request):
             return message  # type: ignore[no-any-return]

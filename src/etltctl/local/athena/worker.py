@@ -5,15 +5,19 @@ A query asks the server for what only the server has: the catalog, S3, and who m
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
 PARENT_CHECK_S = 1.0
+PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -114,9 +118,14 @@ def perform(statement: Statement, connection: Connection) -> Any:
         return failure_of(error)
 
 
-def main(descriptor: int) -> None:
-    """Run statements until the server is gone."""
-    _end_with_parent()
+def main(descriptor: int, server: int) -> None:
+    """Run statements until the server is gone.
+
+    Args:
+        descriptor: the socket to the server.
+        server: the process id of the server.
+    """
+    _end_with(server)
     connection = Connection(descriptor)
     while True:
         try:
@@ -126,12 +135,14 @@ def main(descriptor: int) -> None:
             os._exit(0)  # DuckDB's threads need no farewell
 
 
-def _end_with_parent() -> None:
+def _end_with(server: int) -> None:
     """End this process when the server is gone, even in the middle of a query."""
-    parent = os.getppid()
+    # A call that never gives Python's lock back stops every thread, so Linux itself must end the process.
+    with suppress(OSError, AttributeError):  # other systems have no such call
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == server:
             time.sleep(PARENT_CHECK_S)
         os._exit(1)
 

@@ -9,11 +9,11 @@ import stat as file_mode
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
-from typing import IO
+from typing import IO, Any
 
 from etltctl.local.s3.errors import no_such_key, shape_of_a_folder, unmet_condition
 from etltctl.local.s3.kept import OCTETS, Description, Kept, KeptFacts
@@ -24,6 +24,7 @@ from etltctl.local.wire import AwsError
 COPY_BYTES = 1 << 20
 EMPTY_MD5 = hashlib.md5(b"", usedforsecurity=False).hexdigest()
 CREATED = "-created"  # no sub-resource of S3 has such a name
+CLOCK_STEP_NS = 10**9  # far more than the step of any file system's clock
 TRIES = 5  # of making a file in a folder that others empty and remove at the same time
 
 
@@ -175,7 +176,7 @@ class S3Directory:
                     self._mark_folder(bucket, key, target, written.stat().st_size, described)
                 else:
                     self._rename(bucket, key, written, target, etag, described)
-        return self.head_object(bucket, key)
+            return self.head_object(bucket, key)
 
     def describe_again(self, bucket: str, key: str, change: Callable[[Description], Description]) -> None:
         """Change what is kept about an object and leave its bytes and its ETag."""
@@ -190,11 +191,17 @@ class S3Directory:
         info = self.head_object(bucket, key)
         if key.endswith("/"):
             return Path(os.devnull).open("rb"), info
-        try:
-            stream = self.path(bucket, key).open("rb")
-        except FileNotFoundError as error:
-            raise no_such_key() from error
-        return stream, self._info(bucket, key, os.fstat(stream.fileno()))
+        path = self.path(bucket, key)
+        while True:
+            try:
+                stream = path.open("rb")
+            except FileNotFoundError as error:
+                raise no_such_key() from error
+            stat = os.fstat(stream.fileno())
+            described = self._described(bucket, key, path, stat)
+            if described is not None:
+                return stream, described
+            stream.close()
 
     def get_object(self, bucket: str, key: str, start: int | None = None, stop: int | None = None) -> bytes:
         """Return the object's bytes from `start` up to, not including, `stop`."""
@@ -214,7 +221,7 @@ class S3Directory:
             return self._folder_info(bucket, key, stat)
         if key.endswith("/") or not file_mode.S_ISREG(stat.st_mode):
             raise no_such_key()
-        return self._info(bucket, key, stat)
+        return self._described(bucket, key, path, stat) or self.head_object(bucket, key)
 
     def list_objects(self, bucket: str, prefix: str = "") -> list[ObjectInfo]:
         """Return every object whose key begins with the prefix, sorted by key."""
@@ -296,12 +303,13 @@ class S3Directory:
         self, bucket: str, key: str, written: Path, target: Path, etag: str, described: Description
     ) -> None:
         written.chmod(0o644)
-        stat = written.stat()
+        stat = _told_apart(written, target)
         for left in reversed(range(TRIES)):
             target.parent.mkdir(parents=True, exist_ok=True)
             if target.is_dir():
                 raise IsADirectoryError(target)
-            self._keep(bucket, key, etag, stat.st_size, stat.st_mtime_ns, described)
+            kept = Kept(etag, stat.st_size, stat.st_mtime_ns, **vars(described))
+            self._kept.keep(bucket, key, replace(kept, before=self._facts_now(bucket, key, target)))
             try:
                 written.rename(target)
                 return
@@ -312,17 +320,51 @@ class S3Directory:
     def _keep(self, bucket: str, key: str, etag: str, size: int, about: int, described: Description) -> None:
         self._kept.keep(bucket, key, Kept(etag, size, about, **vars(described)))
 
-    def _info(self, bucket: str, key: str, stat: os.stat_result) -> ObjectInfo:
+    def _facts_now(self, bucket: str, key: str, target: Path) -> Mapping[str, Any] | None:
+        """Return the facts about the file that has the key now, without those of the file before it."""
+        try:
+            kept = self._kept.find_about(bucket, key, target.stat())
+        except FileNotFoundError:
+            return None
+        return asdict(replace(kept, before=None)) if kept else None
+
+    def _described(self, bucket: str, key: str, path: Path, stat: os.stat_result) -> ObjectInfo | None:
+        """Describe the file; None if another has replaced it meanwhile, so that its facts may be gone."""
         modified = datetime.fromtimestamp(stat.st_mtime, UTC)
-        kept = self._kept.find(bucket, key)
-        if kept is not None and kept.is_about(stat):
+        kept = self._kept.find_about(bucket, key, stat)
+        if kept is not None:
             return ObjectInfo(key, stat.st_size, kept.etag, modified, kept.description)
+        if not _is_still(path, stat):
+            return None
         return ObjectInfo(key, stat.st_size, f"{stat.st_mtime_ns:016x}{stat.st_size:016x}", modified)
 
     def _folder_info(self, bucket: str, key: str, stat: os.stat_result) -> ObjectInfo:
         kept = self._kept.find(bucket, key)
         modified = datetime.fromtimestamp(stat.st_mtime, UTC)
         return ObjectInfo(key, 0, EMPTY_MD5, modified, kept.description if kept else Description())
+
+
+def _is_still(path: Path, stat: os.stat_result) -> bool:
+    """Return whether the path leads to the same unchanged file."""
+    try:
+        now = path.stat()
+    except OSError:
+        return False
+    return (now.st_ino, now.st_size, now.st_mtime_ns) == (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+
+
+def _told_apart(written: Path, target: Path) -> os.stat_result:
+    """Give the written file another time than the file that it replaces, by which their facts are told apart.
+
+    Linux counts a file's time in steps of some milliseconds, so that two quick writes may have the same.
+    """
+    stat = written.stat()
+    with suppress(OSError):
+        old = target.stat().st_mtime_ns
+        if 0 <= old - stat.st_mtime_ns < CLOCK_STEP_NS:
+            os.utime(written, ns=(stat.st_atime_ns, old + 1))
+            stat = written.stat()
+    return stat
 
 
 def file_md5(path: Path) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from os import fdopen, stat_result
 from pathlib import Path
+from typing import Any
 
 from etltctl.local.s3.keys import meta_path
 
@@ -37,6 +38,7 @@ class Kept:
     headers: Mapping[str, str] = field(default_factory=dict)
     checksums: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    before: Mapping[str, Any] | None = None  # the facts of the file that this one replaces
 
     @property
     def description(self) -> Description:
@@ -62,14 +64,32 @@ class KeptFacts:
         except (OSError, ValueError, TypeError):
             return None
 
+    def find_about(self, bucket: str, key: str, stat: stat_result) -> Kept | None:
+        """Return the facts about this very file; None if another program wrote it.
+
+        The facts of a new file are written before it gets its name. Until then those of the old file still hold.
+        """
+        kept = self.find(bucket, key)
+        if kept is None or kept.is_about(stat):
+            return kept
+        try:
+            before = Kept(**kept.before) if kept.before else None
+        except TypeError:
+            return None
+        return before if before and before.is_about(stat) else None
+
     def keep(self, bucket: str, key: str, kept: Kept) -> None:
         """Write the facts of a key as a whole: a reader never sees half of them."""
         path = meta_path(self._root, bucket, key)
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=self._scratch)
-        with fdopen(descriptor, "w") as stream:
-            json.dump(asdict(kept), stream)
-        Path(name).replace(path)
+        try:
+            with fdopen(descriptor, "w") as stream:
+                json.dump(asdict(kept), stream)
+            Path(name).replace(path)
+        except BaseException:  # a full disk, for example: the scratch file must not fill it further
+            Path(name).unlink(missing_ok=True)
+            raise
 
     def drop(self, bucket: str, key: str) -> None:
         """Forget the facts of a key."""
