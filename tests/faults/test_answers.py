@@ -157,7 +157,11 @@ def test_watching_a_run_whose_process_died_goes_on_unless_its_job_failed(lake: S
 
 def test_a_refusal_inside_a_job_is_exit_4_here_and_for_who_watches(lake: SpoiltLake) -> None:
     said = "AccessDeniedException: Insufficient Lake Formation permission(s) on gold.small"
-    lake.spoil({"call": "GetJobRun", "change": {"JobRunState": "FAILED", "ErrorMessage": said}, "times": 0})
+    failed = {
+        "Id": "jr_refused", "JobName": "small", "JobRunState": "FAILED", "ErrorMessage": said, "Attempt": 0,
+        "StartedOn": time.time(), "CompletedOn": time.time(), "ExecutionTime": 1,
+    }  # fmt: skip
+    lake.spoil({"call": "GetJobRun", "refuse": {"status": 200, "body": {"JobRun": failed}}, "times": 0})
     done = lake.run("run-glue", "small", "--wait", "--run-id", "refused-inside", code=4)
     assert (
         "next: published tables stay as they were; fix the cause, then: etltctl retry refused-inside"
