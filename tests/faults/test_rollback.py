@@ -45,4 +45,4 @@ def test_only_what_was_published_can_be_gone_back_to(lake: SpoiltLake) -> None:
     assert "undisturbed" in done.stderr
     assert "did you mean gold.small?" in lake.run("rollback", "gold.smal", code=2).stderr
     assert "did you mean gold.small?" in lake.run("athena", "describe", "small", code=2).stderr
-    assert "layer.table" in lake.run("athena", "describe", "nowhere", code=2).stderr
+    assert "no table is called nowhere" in lake.run("athena", "describe", "nowhere", code=2).stderr
