@@ -96,7 +96,7 @@ def run_to_resume(settings: Settings, run_id: str, *, is_new: bool = False) -> s
     """
     ids = _store(settings).run_ids()
     if is_new:
-        if taken := _matching(run_id, ids):
+        if taken := [known for known in ids if known == run_id or _is_short_for(run_id, known)]:
             short = (
                 "" if taken[-1] == run_id else f": {run_id} is short for it, and no new run may have that id"
             )

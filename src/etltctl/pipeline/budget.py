@@ -13,8 +13,6 @@ from etltctl.runs import JobRun, QueryExecution, Run, State, Verb
 from etltctl.waiting import Waiter
 
 STOPS_WITHIN_S = 30.0
-FREE_S = 1e9  # a run that costs nothing never reaches a limit
-LOCAL = "local"
 QUERY_EVENTS = {
     Verb.STARTED: "query.started",
     Verb.ADOPTED: "query.adopted",
@@ -33,10 +31,9 @@ class Budget:
 
     def seconds_left(self, run: Run) -> float:
         """Return how long the run may go on; 0.0 once it has to be stopped."""
-        left = self.usd - self.usd_of(run)
         if not self.usd_a_second:
-            return FREE_S if left >= 0 else 0.0
-        return max(left, 0.0) / self.usd_a_second
+            return self.usd * 1e9
+        return max(self.usd - self.usd_of(run), 0.0) / self.usd_a_second
 
     def usd_of(self, run: Run) -> float:
         """What the run has cost so far."""
@@ -63,8 +60,7 @@ def budget_of(work: Work) -> Budget | None:
     if not left:
         return None
     named = min(left, key=left.__getitem__)
-    is_local = work.services.settings.env == LOCAL
-    a_second = 0.0 if is_local else job.workers * DPU_A_WORKER[job.worker_type] / 3600 * price
+    a_second = job.workers * DPU_A_WORKER[job.worker_type] / 3600 * price
     return Budget(max(left[named], 0.0), a_second, price, named)
 
 
@@ -75,24 +71,16 @@ def require_budget(work: Work) -> None:
     if usd:
         work.ledger.note("cost.estimate", str(work.step), usd=usd)
     budget = budget_of(work)
-    if budget is None or (usd <= budget.usd and (budget.usd or _is_free(work))):
-        return
-    raise BudgetError(
-        f"Glue job {work.step.name} was not started: {_why_refused(budget, usd)}",
-        hint=f"raise {budget.named}, or make the job smaller",
-    )
-
-
-def _is_free(work: Work) -> bool:
-    """Return whether the job runs on this machine, at no cost, and nothing of the run was billed before."""
-    return work.services.settings.env == LOCAL and not work.ledger.usd()
+    if budget is not None and (usd > budget.usd or budget.usd == 0.0):
+        raise BudgetError(
+            f"Glue job {work.step.name} was not started: {_why_refused(budget, usd)}",
+            hint=f"raise {budget.named}, or make the job smaller",
+        )
 
 
 def _why_refused(budget: Budget, usd: float) -> str:
     left = f"{budget.named} leaves {budget.usd:.2f} USD"
-    if usd:
-        return f"its latest runs cost up to {usd:.2f} USD, and {left}"
-    return f"no cost of an earlier run is known, but Glue bills every run, and {left}"
+    return f"its latest runs cost up to {usd:.2f} USD, and {left}" if usd else left
 
 
 def settle(work: Work) -> None:
