@@ -42,7 +42,7 @@ def test_a_rollback_serves_the_earlier_version_and_the_next_run_a_new_one(lake: 
 def test_only_what_was_published_can_be_gone_back_to(lake: SpoiltLake) -> None:
     done = lake.run("rollback", "gold.small", "--to", "never", code=5)
     assert "has no published version never" in done.stderr
-    assert "undisturbed" in done.stderr
+    assert "published: next, bad, good" in done.stderr
     assert "did you mean gold.small?" in lake.run("rollback", "gold.smal", code=2).stderr
     assert "did you mean gold.small?" in lake.run("athena", "describe", "small", code=2).stderr
     assert "no table is called nowhere" in lake.run("athena", "describe", "nowhere", code=2).stderr
