@@ -57,7 +57,7 @@ def story(lake: SpoiltLake, run_id: str) -> list[tuple[str, str]]:
 def test_the_limit_that_a_task_brings_is_kept_for_those_after_it(here: SpoiltLake) -> None:
     run_step("small", WALK[0], run_id="limited-tasks", max_usd=2)
     here.spoil({"call": "GetJobRun", "change": {"DPUSeconds": 36_000.0}, "times": 0})
-    with here.held_script(), pytest.raises(BudgetError, match=r"--max-usd leaves 2.00 USD"):
+    with here.held_job(), pytest.raises(BudgetError, match=r"--max-usd leaves 2.00 USD"):
         in_two(WALK[1], "limited-tasks")
     here.spoil()
     run_step("small", WALK[1], run_id="limited-tasks", max_usd=50)
