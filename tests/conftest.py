@@ -38,18 +38,16 @@ ALLOWED_SKIPS = [
     for line in Path(__file__).with_name("allowed_skips.txt").read_text().splitlines()
     if line and not line.startswith("#")
 ]
-UNEXPECTED_SKIPS = pytest.StashKey[dict[str, str]]()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Settle the seed before anything draws from it; the processes of the suite inherit it."""
-    asked = os.environ.get("ETLTCTL_SEED") or str(DEFAULT_SEED)
-    seed = random.SystemRandom().randrange(10**6) if asked == "random" else int(asked)
+    value = os.environ.get("ETLTCTL_SEED") or str(DEFAULT_SEED)
+    seed = random.SystemRandom().randrange(10**6) if value == "random" else int(value)
     os.environ["ETLTCTL_SEED"] = str(seed)
     config.option.hypothesis_seed = str(seed)
-    config.stash[UNEXPECTED_SKIPS] = {}
-    config.pluginmanager.register(SkipGate(config), "skip-gate")
+    config.pluginmanager.register(SkipGate(), "skip-gate")
 
 
 def pytest_report_header() -> str:
@@ -60,8 +58,8 @@ def pytest_report_header() -> str:
 class SkipGate:
     """Fails a run in which a test was skipped for a reason that is not allowed."""
 
-    def __init__(self, config: pytest.Config) -> None:
-        self._skips = config.stash[UNEXPECTED_SKIPS]
+    def __init__(self) -> None:
+        self._skips: dict[str, str] = {}  # reasons by test
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note a skipped test."""
