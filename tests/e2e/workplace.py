@@ -46,7 +46,8 @@ class Workplace:
     def named(self, *arguments: str) -> list[str]:
         """The command's words, with `--new` where they name a run that is not there: tests give their runs names."""
         words = list(arguments)
-        if "--run-id" in words and words[0] in ("run", "sync", "run-glue") and "--new" not in words:
+        starts = {"run", "sync", "run-glue"} & set(words)
+        if "--run-id" in words and starts and "--new" not in words:
             name = words[words.index("--run-id") + 1]
             words += [] if (self.folder / ".etltctl" / "runs" / f"{name}.ndjson").exists() else ["--new"]
         return words

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from spoilt import ROWS, SpoiltLake
 
-from etltctl.local.processes import descendants
+from etltctl.local.processes import descendants, wait_until
 
 pytestmark = pytest.mark.faults
 
@@ -86,5 +86,6 @@ def test_a_run_of_which_anything_is_killed_is_completed_by_retry(lake: SpoiltLak
     succeeded = [end for end in lake.glue_runs() if end["Arguments"].get("--run_id") == run_id]
     assert sum(end["JobRunState"] == "SUCCEEDED" for end in succeeded) == 1
     lake.run("local", "down")
+    wait_until(lambda: not processes_of(lake.folder), within=10.0)  # for one that had only begun to start
     assert processes_of(lake.folder) == []
     assert not list((lake.folder / ".etltctl/server").glob("*.damaged-*"))

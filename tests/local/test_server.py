@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from served import Served, serve, wait_until
 
+from etltctl.local.processes import is_alive
+
 STACK = {
     "buckets": ["lake-bronze", "lake-scripts"],
     "databases": ["bronze"],
@@ -149,3 +151,26 @@ def test_only_this_machine_can_reach_it(server: Served) -> None:
         pytest.skip("this machine has no other address")
     with pytest.raises(OSError, match="refused"):
         socket.create_connection((address, server.port), timeout=2)
+
+
+def test_a_server_for_which_nobody_waits_does_not_serve(tmp_path: Path) -> None:
+    """A command that dies while its server starts leaves none that serves later."""
+    state = tmp_path / "state"
+    line = [sys.executable, "-m", "etltctl.local.server", "--state", str(state), "--starter"]
+    assert subprocess.run([*line, "1"], timeout=120, check=False).returncode == 2
+    assert not (state / "server" / "endpoint.json").exists()
+
+
+def test_a_server_whose_starter_ends_while_it_waits_for_the_folder_does_not_serve(tmp_path: Path) -> None:
+    with serve(tmp_path / "state", "--keep") as first:
+        starting = (
+            "import os, subprocess, sys, time\n"
+            f"words = ['-m', 'etltctl.local.server', '--state', {str(first.state)!r}, '--starter', str(os.getpid())]\n"
+            "print(subprocess.Popen([sys.executable, *words], stdout=2).pid, flush=True)\n"
+            "time.sleep(4)\n"
+        )
+        starter = subprocess.run(
+            [sys.executable, "-c", starting], stdout=subprocess.PIPE, text=True, timeout=60, check=True
+        )
+        wait_until(lambda: not is_alive(int(starter.stdout)))
+        assert first.request("GET", "health")[1]["pid"] == first.process.pid

@@ -206,11 +206,13 @@ def _start_where_it_was(state: Path, port: int) -> Server:
 
 def _start(state: Path, port: int) -> Server:
     log_path = state / "server" / "start.log"
+    options = {"--state": state, "--port": port, "--starter": os.getpid()}
+    words = [str(word) for option in options.items() for word in option]
     process = None
     try:
         with log_path.open("wb") as log:
             process = subprocess.Popen(
-                python_command("-m", "etltctl.local.server", "--state", str(state), "--port", str(port)),
+                python_command("-m", "etltctl.local.server", *words),
                 env=clean_environ(os.environ),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -58,6 +58,8 @@ class Lifetime:
         self.ending = Event()
         self._leases = 0
         self._lock = Lock()
+        self._all_given_back = Event()
+        self._all_given_back.set()
         self._first = Timer(FIRST_LEASE_S, self._end_if_unused)
         self._first.daemon = True
         self._first.start()
@@ -66,6 +68,7 @@ class Lifetime:
         """A lease: lasts until the other side closes the connection."""
         with self._lock:
             self._leases += 1
+            self._all_given_back.clear()
         try:
             yield b"held\n"
             while not self.ending.is_set() and not _is_closed(connection):
@@ -73,7 +76,13 @@ class Lifetime:
         finally:
             with self._lock:
                 self._leases -= 1
+                if not self._leases:
+                    self._all_given_back.set()
             self._end_if_unused()
+
+    def wait_for_leases(self, seconds: float) -> None:
+        """Wait until the holders of all leases were told that the server ends, at most so many seconds."""
+        self._all_given_back.wait(seconds)
 
     def keep(self, kept: bool) -> None:
         """Whether the server outlives its leases."""
@@ -132,6 +141,8 @@ class Server:
         last_resort.daemon = True
         last_resort.start()
         self._file.unlink(missing_ok=True)
+        # Commands learn why their calls will fail before the first of them does.
+        self.lifetime.wait_for_leases(2 * LEASE_LOOK_S)
         self._faults.replace([])
         self._wsgi.shutdown()
         self._application.close()
@@ -218,6 +229,8 @@ class Server:
 def main(argv: list[str] | None = None) -> int:
     """Serves until it is told to end; returns the exit status."""
     asked = _parse(argv)
+    if _is_orphan(asked.starter):
+        return CANNOT_START
     os.umask(0o077)  # what the server and its jobs write is its user's alone
     raise_open_files()
     state = asked.state.resolve()
@@ -228,7 +241,7 @@ def main(argv: list[str] | None = None) -> int:
         return CANNOT_START
     _log_to(state / "server" / "server.log")
     with (state / "server" / "serving").open("a+") as claim:
-        if not _claim(claim):
+        if not _claim(claim, asked.starter):
             claim.seek(0)
             sys.stderr.write(f"another server (pid {claim.read() or '?'}) is using {state}\n")
             return CANNOT_START
@@ -263,23 +276,32 @@ def _leave() -> None:
     os._exit(1)
 
 
-def _claim(file: IO[str]) -> bool:
-    """Takes the state folder; a server that is just ending is waited for. A dead one holds nothing."""
+def _claim(file: IO[str], starter: int) -> bool:
+    """Take the state folder unless the starter has ended; a server that is just ending is waited for."""
     deadline = time.monotonic() + CLAIM_S
-    while True:
+    while not _is_orphan(starter):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
+            return not _is_orphan(starter)
         except BlockingIOError:
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.02)
+    return False
+
+
+def _is_orphan(starter: int) -> bool:
+    """Return whether the process that started this one has ended; 0 means that nobody waits for this one."""
+    return starter not in (0, os.getppid())
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m etltctl.local.server", description=__doc__)
     parser.add_argument("--state", type=Path, required=True, help="folder of everything the server keeps")
     parser.add_argument("--port", type=int, default=0, help="0 takes any free one")
+    parser.add_argument(
+        "--starter", type=int, default=0, help="the parent's id; serve only if it still waits"
+    )
     parser.add_argument("--keep", action="store_true", help="run on without a lease")
     return parser.parse_args(argv)
 
