@@ -10,7 +10,7 @@ UV := $(or $(shell command -v uv),.uv/bin/uv)
 # What Python compiled is kept, or each of the hundreds of commands that tests start would compile it anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test coverage connector-test tableau-test bench docs check format lock clean airflow-e2e airflow-bench airflow-check
+.PHONY: help demo test test-more coverage clients-test connector-test tableau-test bench docs check format lock clean airflow-e2e airflow-bench airflow-check
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -55,8 +55,15 @@ $(VENV)/.docs: requirements/docs.txt $(VENV)/.local
 	$(UV) pip install --quiet --python .venv-cdk/bin/python --require-hashes -r requirements/cdk.txt
 	@touch $@
 
-$(VENV)/.tableau: requirements/tableau.txt $(VENV)/.dev
-	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/tableau.txt
+.tableau/.done: requirements/tableau.txt $(VENV)/.dev
+	$(UV) venv --quiet --clear --no-python-downloads --python $(BIN)/python .tableau
+	for file in local dev tableau; do $(UV) pip install --quiet --python .tableau/bin/python --require-hashes -r requirements/$$file.txt; done
+	$(call own,.tableau)
+	@touch $@
+
+.clients/.done: requirements/clients.txt $(VENV)/.python
+	$(UV) venv --quiet --clear --no-python-downloads --python $(BIN)/python .clients
+	$(UV) pip install --quiet --python .clients/bin/python --require-hashes -r requirements/clients.txt
 	@touch $@
 
 define DEMO
@@ -77,28 +84,33 @@ demo: $(VENV)/.local  ## run both pipelines for real on this machine and query g
 # The tests start dozens of JVMs: the archive of Spark's classes, else made in the background, pays at once.
 CLASS_ARCHIVE = $(BIN)/python -P -m etltctl.local.class_archive || true
 PYTEST = $(BIN)/python -m pytest -n $(PROCESSES) --dist loadscope --no-loadscope-reorder
-test: $(VENV)/.dev  ## run every test
+FURTHER = airflow or cdk or clients or hyper
+test: $(VENV)/.dev  ## run every test that needs no further environment
 	$(CLASS_ARCHIVE)
-	$(PYTEST) --durations=20 --durations-min=10 tests
+	$(PYTEST) $(MEASURE) --durations=20 --durations-min=10 -m "not ($(FURTHER))" tests
 
-coverage: $(VENV)/.dev  ## run every test and see which lines they reach, in every process too; fails under 90 %
-	$(CLASS_ARCHIVE)
+coverage: $(VENV)/.dev  ## `make test`, and which lines it reaches, in every process too; fails under 90 %
 	$(BIN)/coverage erase
-	$(PYTEST) --cov --cov-report=term tests
+	$(MAKE) test MEASURE="--cov --cov-report=term"
+
+test-more: clients-test connector-test tableau-test airflow-check airflow-e2e  ## run the tests that need environments of their own (1.5 GB more)
+
+clients-test: $(VENV)/.dev .clients/.done  ## the embedded lake through the clients that people use
+	$(BIN)/python -m pytest tests/clients
 
 connector-test: $(VENV)/.dev .venv-cdk/.done  ## run the low-code Formula 1 connector in Airbyte's own framework (420 MB more)
-	$(BIN)/python -m pytest tests/connectors
+	$(BIN)/python -m pytest -m cdk tests/connectors
 
-tableau-test: $(VENV)/.tableau  ## write Hyper extracts with Tableau's own engine (300 MB more), and measure one
-	$(BIN)/python -m pytest tests/tableau
-	$(BIN)/python benchmarks/extracts.py
+tableau-test: .tableau/.done  ## write Hyper extracts with Tableau's own engine (300 MB more)
+	.tableau/bin/python -m pytest -m hyper tests/tableau
 
-bench: $(VENV)/.bench  ## measure what the README claims (needs ETLTCTL_DATA_PACK, takes minutes)
+bench: $(VENV)/.bench .tableau/.done  ## measure what the README claims (needs ETLTCTL_DATA_PACK, takes minutes)
 	@[ -n "$${ETLTCTL_DATA_PACK:-}" ] || { echo "set ETLTCTL_DATA_PACK to a folder of real weather documents (weather/*.jsonl.gz)" >&2; exit 2; }
 	$(BIN)/python benchmarks/waiting.py
 	$(BIN)/python benchmarks/front.py
 	$(BIN)/python benchmarks/refresh.py
 	$(BIN)/python benchmarks/jobs.py
+	.tableau/bin/python benchmarks/extracts.py
 
 docs: $(VENV)/.docs  ## write the reference pages from the code, build the site into site/
 	$(BIN)/python docs/generate
@@ -138,7 +150,7 @@ format: $(VENV)/.dev  ## rewrite the code in the project's format
 	@touch $@
 
 airflow-e2e: $(VENV)/.dev .airflow3/.done .airflow2/.done  ## both DAGs on a real Airflow 3 and 2.11 (takes a quarter of an hour)
-	ETLTCTL_AIRFLOW_E2E=1 $(BIN)/python -m pytest -v tests/dags tests/airflow_e2e
+	ETLTCTL_AIRFLOW_E2E=1 $(BIN)/python -m pytest -v -m airflow tests/dags tests/airflow_e2e
 
 airflow-bench: .airflow-peers/.done  ## what parsing our DAG files costs, beside Airflow's own operators
 	.airflow-peers/bin/python benchmarks/dag_parse.py
@@ -163,7 +175,8 @@ lock: $(filter .uv/%,$(UV))  ## renew the hashed requirement files
 	$(LOCK) pyproject.toml requirements/airflow3.in -c requirements/build.txt -o requirements/airflow3.txt
 	$(LOCK) pyproject.toml requirements/airflow2.in -c requirements/build.txt -o requirements/airflow2.txt
 	$(LOCK) requirements/airflow-peers.in -c requirements/airflow3.txt -o requirements/airflow-peers.txt
+	$(LOCK) requirements/clients.in -o requirements/clients.txt
 	$(LOCK) requirements/airflow-check.in -o requirements/airflow-check.txt
 
 clean:  ## remove the environment and the embedded lake
-	rm -rf $(VENV) .venv-cdk .uv .etltctl site .airflow3 .airflow2 .airflow-peers .airflow-check
+	rm -rf $(VENV) .venv-cdk .tableau .clients .uv .etltctl site .airflow3 .airflow2 .airflow-peers .airflow-check
