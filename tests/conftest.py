@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import random
 import re
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,28 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_report_header() -> str:
     """Print the seed."""
     return f"ETLTCTL_SEED={os.environ['ETLTCTL_SEED']}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clients_share_what_they_load() -> Iterator[None]:
+    """Load a service's description and the certificates of TLS once a process, not once a client.
+
+    They take 0.15 and 0.04 s of processor time, and the tests make thousands of clients.
+    """
+    import botocore.session
+    import httpx._transports.default as transports
+
+    create_context = transports.create_ssl_context
+    shared: Callable[..., Any] = cache(lambda environ, *options: create_context(*options))
+
+    def create_shared(verify: Any = True, cert: Any = None, trust_env: bool = True) -> Any:
+        named = tuple(os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
+        return shared(named, verify, cert, trust_env)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", cache(botocore.session.create_loader))
+        patch.setattr(transports, "create_ssl_context", create_shared)
+        yield
 
 
 class SkipGate:

@@ -68,9 +68,15 @@ class OneCatalog:
         }
 
 
-@pytest.fixture
-def directory(tmp_path: Path) -> S3Directory:
-    made = S3Directory(tmp_path / "s3", tmp_path / "s3-meta")
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state folder of the module's service: a query's process, once started, serves every test."""
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture(scope="module")
+def directory(state: Path) -> S3Directory:
+    made = S3Directory(state / "s3", state / "s3-meta")
     for bucket in ("lake", "results"):
         made.create_bucket(bucket)
     return made
@@ -82,8 +88,9 @@ def put(directory: S3Directory, key: str, **columns: Any) -> None:
     directory.put_object("lake", key, body.getvalue())
 
 
-@pytest.fixture
-def catalog(directory: S3Directory) -> OneCatalog:
+@pytest.fixture(scope="module")
+def days(directory: S3Directory) -> OneCatalog:
+    """A catalog with the table `days`."""
     made = OneCatalog()
     put(
         directory,
@@ -107,8 +114,16 @@ def catalog(directory: S3Directory) -> OneCatalog:
 
 
 @pytest.fixture
-def athena(tmp_path: Path, directory: S3Directory, catalog: OneCatalog) -> Iterator[AthenaService]:
-    service = AthenaService(tmp_path, directory, catalog)
+def catalog(days: OneCatalog) -> Iterator[OneCatalog]:
+    """The module's catalog; what a test adds to it ends with the test."""
+    yield days
+    days.tables = {("gold", "days"): days.tables["gold", "days"]}
+    days.partitions = []
+
+
+@pytest.fixture(scope="module")
+def athena(state: Path, directory: S3Directory, days: OneCatalog) -> Iterator[AthenaService]:
+    service = AthenaService(state, directory, days)
     yield service
     service.close()
 
@@ -326,7 +341,8 @@ def test_a_long_query_can_be_cancelled(athena: AthenaService) -> None:
         f"select count(*) from {many} a(x) cross join {many} b(y) cross join {many} c(z) where x * y * z = 7"
     )
     query_id = start(athena, sql)
-    time.sleep(0.3)
+    while athena.get({"QueryExecutionId": query_id})["QueryExecution"]["Status"]["State"] == "QUEUED":
+        time.sleep(0.01)
     athena.stop({"QueryExecutionId": query_id})
     assert ended(athena, query_id)["Status"]["State"] == "CANCELLED"
 
@@ -352,11 +368,11 @@ def _utility(athena: AthenaService, sql: str) -> list[tuple[str | None, ...]]:
 
 
 def test_executions_survive_the_server_and_unfinished_ones_failed(
-    tmp_path: Path, directory: S3Directory, catalog: OneCatalog, athena: AthenaService
+    state: Path, directory: S3Directory, catalog: OneCatalog, athena: AthenaService
 ) -> None:
     query_id = start(athena, "select 1")
     ended(athena, query_id)
-    again = AthenaService(tmp_path, directory, catalog)
+    again = AthenaService(state, directory, catalog)
     assert again.get({"QueryExecutionId": query_id})["QueryExecution"]["Status"]["State"] == "SUCCEEDED"
     again.close()
 
@@ -383,9 +399,9 @@ def test_unload_writes_the_rows_as_parquet_and_answers_none(
     athena: AthenaService, directory: S3Directory
 ) -> None:
     inner = "SELECT city, n, points, sum(n) OVER () AS total FROM days WHERE n > 1"
-    sql = f"UNLOAD ({inner}) TO 's3://lake/out/' WITH (format='PARQUET', compression='SNAPPY')"
+    sql = f"UNLOAD ({inner}) TO 's3://lake/unloaded/' WITH (format='PARQUET', compression='SNAPPY')"
     assert rows(athena, sql) == []
-    (written,) = directory.list_objects("lake", "out/")
+    (written,) = directory.list_objects("lake", "unloaded/")
     table = pq.read_table(directory.path("lake", written.key))
     assert table.to_pylist() == [
         {"city": "a", "n": 7, "points": Decimal("12.50"), "total": 9},

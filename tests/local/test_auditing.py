@@ -26,12 +26,6 @@ Make = Callable[[str], SmallLake]
 GOOD = [{"city": "a", "day": 1, "speed": 3.0}, {"city": "a", "day": 2, "speed": None}]
 
 
-@pytest.fixture(scope="module")
-def server(lake_server: Served) -> Served:
-    """The server of all small lakes."""
-    return lake_server
-
-
 @pytest.fixture
 def make(server: Served, aws: Aws, tmp_path: Path) -> Iterator[Make]:
     """Makes a lake of its own with these rules for gold.one."""

@@ -28,12 +28,6 @@ ODD = {
 ONE = ("gold.one",)
 
 
-@pytest.fixture(scope="module")
-def server(lake_server: Served) -> Served:
-    """The server of all small lakes."""
-    return lake_server
-
-
 @pytest.fixture
 def small(server: Served, aws: Aws, tmp_path: Path) -> Iterator[SmallLake]:
     """A lake with tables that no other test knows."""
