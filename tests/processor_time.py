@@ -30,9 +30,14 @@ def main(command: list[str]) -> int:
         process.returncode = status  # or Popen would wait for a process that is gone
     reap_the_rest()
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    spent, passed = used.ru_utime + used.ru_stime, time.monotonic() - began
-    print(f"processor time: {spent / 60:.1f} minutes (wall {passed / 60:.1f})", flush=True)
+    print(described(used.ru_utime + used.ru_stime, time.monotonic() - began), flush=True)
     return status if status >= 0 else 128 - status
+
+
+def described(spent_s: float, passed_s: float) -> str:
+    """Return the line for a person: in minutes, or in seconds if it took less than one."""
+    size, unit = (60, "minutes") if spent_s >= 60 else (1, "seconds")
+    return f"processor time: {spent_s / size:.1f} {unit} (wall {passed_s / size:.1f})"
 
 
 def adopt_orphans() -> None:

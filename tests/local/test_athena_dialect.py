@@ -13,7 +13,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from etltctl.local.athena.dialect import QueryError, parse
+from etltctl.local.athena.dialect import QueryError, duckdb_expression, parse, register
+from etltctl.local.athena.dialect.trino_types import DOUBLE
 from etltctl.local.athena.engine import Answer, run
 from etltctl.local.athena.tables import Lake
 
@@ -88,3 +89,13 @@ def test_a_decimal_column_says_its_precision_and_scale(lake: Lake) -> None:
 def test_no_function_of_duckdb_can_be_called(name: str, lake: Lake) -> None:
     with pytest.raises(QueryError, match=f"FUNCTION_NOT_FOUND: .*'{name}' not registered"):
         answer(f"select {name}('x', 'y')", lake)
+
+
+def test_a_function_that_a_connection_has_already_is_left_as_it_is() -> None:
+    """A row filter and the query that reads through it may call the same one."""
+    condition, udfs = duckdb_expression("round(x, 1) = 1.5", {"x": DOUBLE})
+    assert udfs
+    with duckdb.connect() as engine:
+        for _ in range(2):
+            register(engine, udfs)
+        assert engine.execute(f"select {condition} from (values (1.46::double)) t(x)").fetchall() == [(True,)]
