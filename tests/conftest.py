@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -66,16 +66,24 @@ def _clients_share_what_they_load() -> Iterator[None]:
     import botocore.session
     import httpx._transports.default as transports
 
-    create_context = transports.create_ssl_context
-    shared: Callable[..., Any] = cache(lambda environ, *options: create_context(*options))
+    create_loader, create_context = botocore.session.create_loader, transports.create_ssl_context
+    loaded: dict[str | None, Any] = {}
+    contexts = cache(lambda environ, *options: create_context(*options))
 
-    def create_shared(verify: Any = True, cert: Any = None, trust_env: bool = True) -> Any:
+    def create_sharing_loader(search_path: str | None = None) -> Any:
+        loader = create_loader(
+            search_path
+        )  # one each: a session adds its own folder to where its loader looks
+        loader._cache = loaded.setdefault(search_path, loader._cache)
+        return loader
+
+    def find_context(verify: Any = True, cert: Any = None, trust_env: bool = True) -> Any:
         named = tuple(os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
-        return shared(named, verify, cert, trust_env)
+        return contexts(named, verify, cert, trust_env)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.session, "create_loader", cache(botocore.session.create_loader))
-        patch.setattr(transports, "create_ssl_context", create_shared)
+        patch.setattr(botocore.session, "create_loader", create_sharing_loader)
+        patch.setattr(transports, "create_ssl_context", find_context)
         yield
 
 

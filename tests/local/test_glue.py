@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,13 @@ if options["do"] == "spark":
     spark = SparkSession.builder.getOrCreate()
     spark.range(10).write.mode("error").parquet(sys.argv[sys.argv.index("--out") + 1])
 """
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server of this module's own: the JVM that waits for its next run ends with it."""
+    with serve(tmp_path_factory.mktemp("state"), "--keep") as served:
+        yield served
 
 
 @pytest.fixture(scope="module")

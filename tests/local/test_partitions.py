@@ -178,7 +178,7 @@ def test_a_reader_gets_whole_versions_or_an_error_that_says_why(small: SmallLake
                 seen.append(error.message)
 
     small.spoil(
-        {"call": "BatchUpdatePartition", "delay": 1.0, "times": 0}
+        {"call": "BatchUpdatePartition", "delay": 0.4, "times": 0}
     )  # there is time to ask between batches
     reader = threading.Thread(target=read)
     reader.start()
