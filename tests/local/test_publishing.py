@@ -267,7 +267,7 @@ def _read_until(
     small: SmallLake, over: threading.Event, seen: list[tuple[str, ...]], wrong: list[object]
 ) -> None:
     lake = small.another()
-    while not over.wait(0.03):  # without a rest it would take more processor time than the publisher
+    while not over.wait(0.005):
         for table in ("gold.one", "gold.two"):
             found = lake.catalog.table(*lake.places.in_catalog(table))
             location = found["StorageDescriptor"]["Location"] if found else "none"

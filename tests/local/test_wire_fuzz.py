@@ -123,8 +123,8 @@ def test_nothing_that_comes_over_the_wire_breaks_the_server(server: Served) -> N
     assert server.request("GET", "health")[0] == 200
     lease.close()
     print(sorted(statuses.items()))
-    for kind in fuzz.kinds:  # or the fuzz would tell of the door only
-        assert statuses[kind, 200] > 3, kind
+    for kind in fuzz.kinds:  # or the fuzz would tell of the door only; damaged bytes are seldom let in
+        assert statuses[kind, 200] > (0 if kind == "raw" else 5), kind
     assert memory_mb(server) < MOST_MEMORY_MB
     assert outside(server) == before
     scratch = server.state / "s3-meta" / ".scratch"
