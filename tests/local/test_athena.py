@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -13,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from served import wait_until
 
 from etltctl.local.athena import AthenaService
 from etltctl.local.athena.dialect import of_hive, rendered
@@ -138,13 +138,13 @@ def start(athena: AthenaService, sql: str, **request: Any) -> str:
     return str(athena.operations()["AmazonAthena.StartQueryExecution"](body)["QueryExecutionId"])
 
 
+def state_of(athena: AthenaService, query_id: str) -> str:
+    return str(athena.get({"QueryExecutionId": query_id})["QueryExecution"]["Status"]["State"])
+
+
 def ended(athena: AthenaService, query_id: str) -> dict[str, Any]:
-    for _ in range(1000):
-        told = athena.get({"QueryExecutionId": query_id})["QueryExecution"]
-        if told["Status"]["State"] not in ("QUEUED", "RUNNING"):
-            return dict(told)
-        time.sleep(0.01)
-    raise AssertionError("the query did not end")
+    wait_until(lambda: state_of(athena, query_id) not in ("QUEUED", "RUNNING"))
+    return dict(athena.get({"QueryExecutionId": query_id})["QueryExecution"])
 
 
 def rows(athena: AthenaService, sql: str, **request: Any) -> list[tuple[str | None, ...]]:
@@ -341,8 +341,7 @@ def test_a_long_query_can_be_cancelled(athena: AthenaService) -> None:
         f"select count(*) from {many} a(x) cross join {many} b(y) cross join {many} c(z) where x * y * z = 7"
     )
     query_id = start(athena, sql)
-    while athena.get({"QueryExecutionId": query_id})["QueryExecution"]["Status"]["State"] == "QUEUED":
-        time.sleep(0.01)
+    wait_until(lambda: state_of(athena, query_id) == "RUNNING")
     athena.stop({"QueryExecutionId": query_id})
     assert ended(athena, query_id)["Status"]["State"] == "CANCELLED"
 

@@ -161,7 +161,7 @@ def test_an_interrupt_cancels_what_was_asked_and_waits_for_nothing(
     assert small.described("gold.one") == {}
     assert staging(small) == []
     small.spoil()  # what was held goes on; a start whose answer comes only now is cancelled as well
-    wait_until(lambda: len(set(stopped)) == 2, 30)
+    wait_until(lambda: len(set(stopped)) == 2)
 
 
 def interrupt_once(is_time: Callable[[], bool]) -> None:
