@@ -87,7 +87,7 @@ PYTEST = $(BIN)/python -m pytest -n $(PROCESSES) --dist loadscope --no-loadscope
 FURTHER = airflow or cdk or clients or hyper
 test: $(VENV)/.dev  ## run every test that needs no further environment
 	$(CLASS_ARCHIVE)
-	$(PYTEST) $(MEASURE) --durations=20 --durations-min=10 -m "not ($(FURTHER))" tests
+	$(BIN)/python tests/processor_time.py $(PYTEST) $(MEASURE) --durations=20 --durations-min=10 -m "not ($(FURTHER))" tests
 
 coverage: $(VENV)/.dev  ## `make test`, and which lines it reaches, in every process too; fails under 90 %
 	$(BIN)/coverage erase

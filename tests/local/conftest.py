@@ -7,15 +7,25 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
-from served import Served, serve
+from served import Served, make_client, serve
 from werkzeug.serving import make_server
 
 from etltctl.aws import Aws
 from etltctl.local.athena.tables import Lake
+from etltctl.local.keys import Keys
 from etltctl.local.s3 import S3Api, S3Directory
+
+STAYING = {"bronze", "silver", "silver_rejects", "gold"}  # lakes make these, and some last for a module
+
+
+def names_of(glue: Any) -> set[str]:
+    """Return the names of the databases."""
+    return {
+        database["Name"]
+        for page in glue.get_paginator("get_databases").paginate()
+        for database in page["DatabaseList"]
+    }
 
 
 class NoTables:
@@ -32,38 +42,34 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     return Lake(NoTables(), S3Directory(folder / "s3", folder / "meta"))  # type: ignore[arg-type]
 
 
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One kept server for the tests of this process: its start takes more than a second of processor time."""
+    with serve(tmp_path_factory.mktemp("state"), "--keep") as served:
+        yield served
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """One kept server for the tests of a module."""
-    with serve(tmp_path_factory.mktemp("state"), "--keep") as served:
-        yield served
-
-
-@pytest.fixture(scope="session")
-def lake_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """One kept server for all tests whose lakes have names of their own."""
-    with serve(tmp_path_factory.mktemp("state"), "--keep") as served:
-        yield served
-
-
-@pytest.fixture(scope="session")
-def boto_session() -> boto3.Session:
-    """One session: the services' descriptions are read once."""
-    return boto3.Session(region_name="us-east-1")
+def server(shared_server: Served) -> Served:
+    """The server that the modules share, with no fault in force; names in it are a module's own."""
+    shared_server.request("POST", "faults", [])
+    return shared_server
 
 
 @pytest.fixture
-def aws(server: Served, monkeypatch: pytest.MonkeyPatch, boto_session: boto3.Session) -> Aws:
-    """The library's own clients, led to the server."""
+def aws(server: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    """The library's own clients, led to the server; the databases that a test made for itself end with it.
+
+    The server writes the whole catalog at every change, so each table that stays makes all later changes dearer.
+    """
     for name, value in {**server.environ, "AWS_DEFAULT_REGION": "us-east-1"}.items():
         monkeypatch.setenv(name, value)
-    keys = server.keys
-    boto_session._session.set_credentials(
-        keys.access_key_id, keys.secret_access_key
-    )  # each server has its own
-    made = Aws(region="us-east-1")
-    made.__dict__["_session"] = boto_session
-    return made
+    glue = server.client("glue")
+    before = names_of(glue)
+    yield Aws(region="us-east-1")
+    server.request("POST", "faults", [])
+    for name in names_of(glue) - before - STAYING:
+        glue.delete_database(Name=name)
 
 
 @pytest.fixture
@@ -79,12 +85,5 @@ def s3(directory: S3Directory) -> Iterator[Any]:
     """Unmodified boto3, pointed at that folder over HTTP."""
     server = make_server("127.0.0.1", 0, S3Api(directory), threaded=True)
     Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield boto3.client(
-        "s3",
-        endpoint_url=f"http://127.0.0.1:{server.server_port}",
-        region_name="us-east-1",
-        aws_access_key_id="a",
-        aws_secret_access_key="b",
-        config=Config(retries={"total_max_attempts": 1}),
-    )
+    yield make_client("s3", server.server_port, Keys.make())
     server.shutdown()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
+from itertools import product
 from random import Random
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -56,23 +57,47 @@ FIELDS = (
 )  # fmt: skip
 
 
+QUERIES = tuple(product(SUBRESOURCES, VALUES))
+HEADERS = tuple(product(S3_HEADERS, VALUES))
+
+
+class Deck:
+    """Deals every one of its cards once, in a random order, before it deals any again.
+
+    So a few thousand requests meet what tens of thousands would if each card were drawn from all.
+    """
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._left: dict[Sequence[Hashable], list[Any]] = {}
+
+    def deal(self, cards: Sequence[Any]) -> Any:
+        """Return the next of these cards."""
+        left = self._left.setdefault(cards, [])
+        if not left:
+            left += cards
+            self._random.shuffle(left)
+        return left.pop()
+
+
 class Fuzz:
     """A stream of requests; `token` is for Airbyte, `credentials` for AWS, `key` for the server itself."""
 
     def __init__(self, seed: int, credentials: Any, port: int, token: str, key: str, outside: str) -> None:
         self.random = Random(seed)
+        self.deal = Deck(self.random).deal
         self._credentials = credentials
         self._port = port
         self._token = token
         self._key = key
         self._segments = (*SEGMENTS, outside, quote(outside, safe=""))
         self.kinds: dict[str, tuple[int, Callable[[], bytes]]] = {
-            "s3": (9000, self.s3),
-            "raw": (5000, self.raw),
-            "airbyte": (2000, self.airbyte),
-            "own": (1500, self.own),
-            "json": (1700, self.json),
-            "query": (800, self.query),
+            "s3": (1800, self.s3),
+            "raw": (1200, self.raw),
+            "airbyte": (500, self.airbyte),
+            "own": (400, self.own),
+            "json": (len(_operations(JSON_SERVICES)), self.json),
+            "query": (len(_operations(QUERY_SERVICES)), self.query),
         }
 
     # the wire itself
@@ -80,7 +105,7 @@ class Fuzz:
     def raw(self) -> bytes:
         """A request whose bytes are damaged, or whose frame lies."""
         pick = self.random
-        line = pick.choice(
+        line = self.deal(
             ("GET /lake/k HTTP/1.1", "PUT /lake/raw HTTP/1.1", "POST / HTTP/1.1", "GET /_etltctl/health HTTP/1.0",
              "POST /airbyte/v1/jobs HTTP/1.1", "GET http://127.0.0.1/lake HTTP/1.1", "GET //[ HTTP/1.1", "X", "",
              "OPTIONS * HTTP/1.1", "GET /sample/ergast/f1/2024/results/?limit=x HTTP/1.1", "DELETE /lake/k HTTP/9.9")
@@ -95,9 +120,9 @@ class Fuzz:
         headers += pick.sample(
             (*frames, *chunked, "Connection: keep-alive", "Expect: 100-continue"), pick.randint(0, 2)
         )
-        headers += [f"{pick.choice(S3_HEADERS)}: {pick.choice(VALUES)}"] * pick.randint(0, 2)
+        headers += [": ".join(self.deal(HEADERS))] * pick.randint(0, 2)
         sizes = ("5", "0", "ffffff", "ffffffffffffffff", "-5", "zz", "40000000;x", "", "1" * 200)
-        body = b"".join(f"{pick.choice(sizes)}\r\nhello\r\n".encode() for _ in range(pick.randint(0, 3)))
+        body = b"".join(f"{self.deal(sizes)}\r\nhello\r\n".encode() for _ in range(pick.randint(0, 3)))
         data = bytearray("\r\n".join([line, *headers, "", ""]).encode("latin-1", "replace") + body)
         for _ in range(pick.choice((0, 0, 1, 3))):
             place = pick.randrange(len(data))
@@ -126,25 +151,24 @@ class Fuzz:
         """A request to S3 with any method, key, sub-resources and headers."""
         pick = self.random
         method = pick.choice(("GET", "GET", "HEAD", "PUT", "PUT", "PUT", "DELETE", "POST"))
-        segments = ["lake"] if pick.random() < 0.8 else [pick.choice(self._segments)]
+        segments = ["lake"] if pick.random() < 0.8 else [self.deal(self._segments)]
         segments += [
-            pick.choice((*self._segments, *"kkkabcdef")) for _ in range(pick.choice((0, 1, 1, 1, 2, 3)))
+            self.deal((*self._segments, *"kkkabcdef")) for _ in range(pick.choice((0, 1, 1, 1, 2, 3)))
         ]
-        count = pick.choice((1, 1, 2)) if method == "POST" else pick.choice((0, 0, 0, 0, 1, 2))
-        query = [(pick.choice(SUBRESOURCES), pick.choice(VALUES)) for _ in range(count)]
+        count = pick.choice((1, 1, 2)) if method == "POST" else pick.choice((0, 0, 1, 2))
+        query = [self.deal(QUERIES) for _ in range(count)]
         path = quote("/" + "/".join(segments), safe="/%~-._*") + (f"?{urlencode(query)}" if query else "")
-        headers = {pick.choice(S3_HEADERS): pick.choice(VALUES) for _ in range(pick.choice((0, 0, 1, 2)))}
-        return self.request(method, path, pick.choice(DOCUMENTS), _latin(headers), "s3")
+        headers = dict(self.deal(HEADERS) for _ in range(pick.choice((0, 0, 1, 2))))
+        return self.request(method, path, self.deal(DOCUMENTS), _latin(headers), "s3")
 
     def json(self) -> bytes:
         """An operation of a JSON service with an input of about the right shape."""
         pick = self.random
-        service = pick.choice(JSON_SERVICES)
+        service, name = self.deal(_operations(JSON_SERVICES))
         model = _model(service)
-        name = pick.choice(model.operation_names)
         shape = model.operation_model(name).input_shape
         body = json.dumps(self.value(shape, 0) if shape else {}).encode()
-        body = pick.choice(DOCUMENTS) if pick.random() < 0.1 else body
+        body = self.deal(DOCUMENTS) if pick.random() < 0.1 else body
         path = f"/{name}" if service == "lakeformation" else "/"
         headers = {"Content-Type": "application/x-amz-json-1.1"}
         if service != "lakeformation":
@@ -154,8 +178,8 @@ class Fuzz:
     def query(self) -> bytes:
         """An operation of a service that takes forms."""
         pick = self.random
-        model = _model(pick.choice(QUERY_SERVICES))
-        name = pick.choice(model.operation_names)
+        service, name = self.deal(_operations(QUERY_SERVICES))
+        model = _model(service)
         shape = model.operation_model(name).input_shape
         fields = {"Action": name, "Version": model.api_version}
         for member in shape.members if shape else ():
@@ -169,18 +193,18 @@ class Fuzz:
         pick = self.random
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
         body = json.dumps({pick.choice(FIELDS): self.anything(0) for _ in range(pick.randint(0, 4))}).encode()
-        body = pick.choice(DOCUMENTS) if pick.random() < 0.2 else body
-        method = pick.choice(("GET", "POST", "POST", "PATCH", "PUT", "DELETE"))
+        body = self.deal(DOCUMENTS) if pick.random() < 0.2 else body
+        method = self.deal(("GET", "POST", "POST", "PATCH", "PUT", "DELETE"))
         query = (
             f"?{urlencode([(pick.choice(('limit', 'offset', 'workspaceIds', 'x')), pick.choice(VALUES))])}"
         )
-        path = f"/airbyte/v1/{pick.choice(AIRBYTE)}{query if pick.random() < 0.3 else ''}"
+        path = f"/airbyte/v1/{self.deal(AIRBYTE)}{query if pick.random() < 0.3 else ''}"
         return self.request(method, path, body, headers)
 
     def own(self) -> bytes:
         """A request to the server itself; none that ends it, and no fault that is meant to hold its answers."""
         pick = self.random
-        name = pick.choice(("health", "keep", "faults", "stack", "nonsense", "", "..", "health/x"))
+        name = self.deal(("health", "keep", "faults", "stack", "nonsense", "", "..", "health/x"))
         names = (
             "keep",
             "call",
@@ -193,7 +217,7 @@ class Fuzz:
             "databases",
         )
         body = json.dumps({pick.choice(names): self.anything(0) for _ in range(pick.randint(0, 3))}).encode()
-        body = pick.choice(DOCUMENTS) if pick.random() < 0.2 else body
+        body = self.deal(DOCUMENTS) if pick.random() < 0.2 else body
         return self.request(
             pick.choice(("GET", "POST", "PUT")), f"/_etltctl/{name}", body, {"Authorization": self._key}
         )
@@ -238,6 +262,12 @@ class Fuzz:
 @lru_cache
 def _model(service: str) -> ServiceModel:
     return ServiceModel(Loader().load_service_model(service, "service-2"), service)
+
+
+@lru_cache
+def _operations(services: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Every operation of these services."""
+    return tuple((service, name) for service in services for name in _model(service).operation_names)
 
 
 def _latin(headers: dict[str, str]) -> dict[str, str]:

@@ -7,12 +7,10 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import boto3
-import botocore.session
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -118,8 +116,6 @@ def governed_lake(folder: Path, environ: dict[str, str]) -> Iterator[GovernedLak
         '[[governance.grants]]\nprincipal = "role:analyst"\nlayer = "gold"\npermissions = ["DESCRIBE"]'
     )
     found = keep_server(settings, {})
-    making = botocore.session.create_loader
-    botocore.session.create_loader = cache(making)  # sessions share what they read of the services' models
     try:
         environ.update(found.environ)
         lake = GovernedLake(folder, found.environ)
@@ -129,5 +125,4 @@ def governed_lake(folder: Path, environ: dict[str, str]) -> Iterator[GovernedLak
             lake.put(table, city_key=pa.array(PLACES), **numbers, **tags)
         yield lake
     finally:
-        botocore.session.create_loader = making
         stop_server(settings)

@@ -38,7 +38,9 @@ def publish_with_kills(
     """Publishes versions 1 to `publishes` of a small lake in children that are killed at random and begun again.
 
     Run it in a process of its own: it forks, so that a child need not load what it needs. `done` is the last version.
+    It ends with the process that started it, or it would begin children again for ever.
     """
+    starter = os.getppid()
     port, state, folder, more = place
     server = Served(None, Path(state), port)  # type: ignore[arg-type]
     os.environ.update(server.environ)
@@ -47,7 +49,7 @@ def publish_with_kills(
     for client in small.aws._clients.values():
         client.close()  # no two processes may share a connection
     chance = random.Random(seed)
-    while done.value < publishes:
+    while done.value < publishes and os.getppid() == starter:
         if (child := os.fork()) == 0:
             for number in range(done.value + 1, publishes + 1):
                 small.publish(f"{number:06}", rows=4)

@@ -48,15 +48,14 @@ class Served:
         return {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}", **self.keys.environ}
 
     def client(self, service: str) -> Any:
-        """Unmodified boto3, pointed here."""
-        return boto3.client(
-            service,
-            endpoint_url=f"http://127.0.0.1:{self.port}",
-            region_name="us-east-1",
-            aws_access_key_id=self.keys.access_key_id,
-            aws_secret_access_key=self.keys.secret_access_key,
-            config=Config(retries={"total_max_attempts": 1}),
-        )
+        """Unmodified boto3, pointed here; one for all tests of the server: do not change it."""
+        if service not in self._clients:
+            self._clients[service] = make_client(service, self.port, self.keys)
+        return self._clients[service]
+
+    @cached_property
+    def _clients(self) -> dict[str, Any]:
+        return {}
 
     def request(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         """Status and JSON of one of the server's own requests."""
@@ -85,6 +84,18 @@ class Served:
         return {
             int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _belongs(entry, str(self.state))
         } - {os.getpid()}
+
+
+def make_client(service: str, port: int, keys: Keys, **config: Any) -> Any:
+    """Return unmodified boto3 with these keys; it makes one attempt a call unless `config` says otherwise."""
+    return boto3.client(
+        service,
+        endpoint_url=f"http://127.0.0.1:{port}",
+        region_name="us-east-1",
+        aws_access_key_id=keys.access_key_id,
+        aws_secret_access_key=keys.secret_access_key,
+        config=Config(**{"retries": {"total_max_attempts": 1}, **config}),
+    )
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -13,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from served import wait_until
 
 from etltctl.local.athena import AthenaService
 from etltctl.local.athena.dialect import of_hive, rendered
@@ -68,9 +68,15 @@ class OneCatalog:
         }
 
 
-@pytest.fixture
-def directory(tmp_path: Path) -> S3Directory:
-    made = S3Directory(tmp_path / "s3", tmp_path / "s3-meta")
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state folder of the module's service: a query's process, once started, serves every test."""
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture(scope="module")
+def directory(state: Path) -> S3Directory:
+    made = S3Directory(state / "s3", state / "s3-meta")
     for bucket in ("lake", "results"):
         made.create_bucket(bucket)
     return made
@@ -82,8 +88,9 @@ def put(directory: S3Directory, key: str, **columns: Any) -> None:
     directory.put_object("lake", key, body.getvalue())
 
 
-@pytest.fixture
-def catalog(directory: S3Directory) -> OneCatalog:
+@pytest.fixture(scope="module")
+def days(directory: S3Directory) -> OneCatalog:
+    """A catalog with the table `days`."""
     made = OneCatalog()
     put(
         directory,
@@ -107,8 +114,16 @@ def catalog(directory: S3Directory) -> OneCatalog:
 
 
 @pytest.fixture
-def athena(tmp_path: Path, directory: S3Directory, catalog: OneCatalog) -> Iterator[AthenaService]:
-    service = AthenaService(tmp_path, directory, catalog)
+def catalog(days: OneCatalog) -> Iterator[OneCatalog]:
+    """The module's catalog; what a test adds to it ends with the test."""
+    yield days
+    days.tables = {("gold", "days"): days.tables["gold", "days"]}
+    days.partitions = []
+
+
+@pytest.fixture(scope="module")
+def athena(state: Path, directory: S3Directory, days: OneCatalog) -> Iterator[AthenaService]:
+    service = AthenaService(state, directory, days)
     yield service
     service.close()
 
@@ -123,13 +138,13 @@ def start(athena: AthenaService, sql: str, **request: Any) -> str:
     return str(athena.operations()["AmazonAthena.StartQueryExecution"](body)["QueryExecutionId"])
 
 
+def state_of(athena: AthenaService, query_id: str) -> str:
+    return str(athena.get({"QueryExecutionId": query_id})["QueryExecution"]["Status"]["State"])
+
+
 def ended(athena: AthenaService, query_id: str) -> dict[str, Any]:
-    for _ in range(1000):
-        told = athena.get({"QueryExecutionId": query_id})["QueryExecution"]
-        if told["Status"]["State"] not in ("QUEUED", "RUNNING"):
-            return dict(told)
-        time.sleep(0.01)
-    raise AssertionError("the query did not end")
+    wait_until(lambda: state_of(athena, query_id) not in ("QUEUED", "RUNNING"))
+    return dict(athena.get({"QueryExecutionId": query_id})["QueryExecution"])
 
 
 def rows(athena: AthenaService, sql: str, **request: Any) -> list[tuple[str | None, ...]]:
@@ -326,7 +341,7 @@ def test_a_long_query_can_be_cancelled(athena: AthenaService) -> None:
         f"select count(*) from {many} a(x) cross join {many} b(y) cross join {many} c(z) where x * y * z = 7"
     )
     query_id = start(athena, sql)
-    time.sleep(0.3)
+    wait_until(lambda: state_of(athena, query_id) == "RUNNING")
     athena.stop({"QueryExecutionId": query_id})
     assert ended(athena, query_id)["Status"]["State"] == "CANCELLED"
 
@@ -352,11 +367,11 @@ def _utility(athena: AthenaService, sql: str) -> list[tuple[str | None, ...]]:
 
 
 def test_executions_survive_the_server_and_unfinished_ones_failed(
-    tmp_path: Path, directory: S3Directory, catalog: OneCatalog, athena: AthenaService
+    state: Path, directory: S3Directory, catalog: OneCatalog, athena: AthenaService
 ) -> None:
     query_id = start(athena, "select 1")
     ended(athena, query_id)
-    again = AthenaService(tmp_path, directory, catalog)
+    again = AthenaService(state, directory, catalog)
     assert again.get({"QueryExecutionId": query_id})["QueryExecution"]["Status"]["State"] == "SUCCEEDED"
     again.close()
 
@@ -383,9 +398,9 @@ def test_unload_writes_the_rows_as_parquet_and_answers_none(
     athena: AthenaService, directory: S3Directory
 ) -> None:
     inner = "SELECT city, n, points, sum(n) OVER () AS total FROM days WHERE n > 1"
-    sql = f"UNLOAD ({inner}) TO 's3://lake/out/' WITH (format='PARQUET', compression='SNAPPY')"
+    sql = f"UNLOAD ({inner}) TO 's3://lake/unloaded/' WITH (format='PARQUET', compression='SNAPPY')"
     assert rows(athena, sql) == []
-    (written,) = directory.list_objects("lake", "out/")
+    (written,) = directory.list_objects("lake", "unloaded/")
     table = pq.read_table(directory.path("lake", written.key))
     assert table.to_pylist() == [
         {"city": "a", "n": 7, "points": Decimal("12.50"), "total": 9},

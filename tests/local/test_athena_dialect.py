@@ -7,16 +7,19 @@ documentation and source, worked out apart from the code under test.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
-from etltctl.local.athena.dialect import QueryError, parse
-from etltctl.local.athena.engine import Answer, run
+from etltctl.local.athena.dialect import QueryError, duckdb_expression, parse, register
+from etltctl.local.athena.dialect.trino_types import DOUBLE
+from etltctl.local.athena.engine import Answer, answer_of, confine, executed, prepare
 from etltctl.local.athena.tables import Lake
 
+Ask = Callable[[str], Answer]
 CORPUS = Path(__file__).parent / "athena_corpus"
 
 
@@ -28,19 +31,32 @@ def cases() -> list[Any]:
     ]
 
 
-def answer(sql: str, lake: Lake) -> Answer:
-    with duckdb.connect() as engine:
-        return run(parse(sql), (), "default", engine, lake)
+@pytest.fixture(scope="module")
+def engine() -> Iterator[duckdb.DuckDBPyConnection]:
+    """DuckDB within the limits of a query that reads no table; to open it takes longer than most queries do."""
+    with duckdb.connect() as made:
+        confine(made, ())
+        yield made
+
+
+@pytest.fixture
+def answer(lake: Lake, engine: duckdb.DuckDBPyConnection) -> Ask:
+    def answer(sql: str) -> Answer:
+        prepared = prepare(parse(sql), (), "default", lake)
+        with executed(prepared, engine) as done:
+            return answer_of(done, prepared.translation)
+
+    return answer
 
 
 @pytest.mark.parametrize("case", cases())
-def test_a_query_answers_as_athena_does_or_is_refused_by_its_name(case: dict[str, Any], lake: Lake) -> None:
+def test_a_query_answers_as_athena_does_or_is_refused_by_its_name(case: dict[str, Any], answer: Ask) -> None:
     if "error" in case:
         with pytest.raises(QueryError) as refusal:
-            answer(case["sql"], lake)
+            answer(case["sql"])
         assert refusal.value.code == case["error"], refusal.value
     else:
-        assert answer(case["sql"], lake).rows == case["rows"]
+        assert answer(case["sql"]).rows == case["rows"]
 
 
 @pytest.mark.parametrize(
@@ -73,18 +89,28 @@ def test_a_query_answers_as_athena_does_or_is_refused_by_its_name(case: dict[str
         ("select sum(x), count(*) from (values 1) t(x)", [("_col0", "bigint"), ("_col1", "bigint")]),
     ],
 )
-def test_columns_have_athenas_names_and_types(sql: str, columns: list[tuple[str, str]], lake: Lake) -> None:
-    assert [(name, kind) for name, kind, *_ in answer(sql, lake).columns] == columns
+def test_columns_have_athenas_names_and_types(sql: str, columns: list[tuple[str, str]], answer: Ask) -> None:
+    assert [(name, kind) for name, kind, *_ in answer(sql).columns] == columns
 
 
-def test_a_decimal_column_says_its_precision_and_scale(lake: Lake) -> None:
-    columns = answer("select 10.0 / 3, sum(x) from (values 1.25) t(x)", lake).columns
+def test_a_decimal_column_says_its_precision_and_scale(answer: Ask) -> None:
+    columns = answer("select 10.0 / 3, sum(x) from (values 1.25) t(x)").columns
     assert [column[2:] for column in columns] == [(3, 1), (38, 2)]
 
 
 @pytest.mark.parametrize(
     "name", ["read_text", "query", "getenv", "ifnull", "list_transform", "printf", "strftime"]
 )
-def test_no_function_of_duckdb_can_be_called(name: str, lake: Lake) -> None:
+def test_no_function_of_duckdb_can_be_called(name: str, answer: Ask) -> None:
     with pytest.raises(QueryError, match=f"FUNCTION_NOT_FOUND: .*'{name}' not registered"):
-        answer(f"select {name}('x', 'y')", lake)
+        answer(f"select {name}('x', 'y')")
+
+
+def test_a_function_that_a_connection_has_already_is_left_as_it_is() -> None:
+    """A row filter and the query that reads through it may call the same one."""
+    condition, udfs = duckdb_expression("round(x, 1) = 1.5", {"x": DOUBLE})
+    assert udfs
+    with duckdb.connect() as engine:
+        for _ in range(2):
+            register(engine, udfs)
+        assert engine.execute(f"select {condition} from (values (1.46::double)) t(x)").fetchall() == [(True,)]

@@ -15,13 +15,13 @@ from etltctl.querying import run_query
 
 
 @pytest.fixture(scope="module")
-def small(lake_server: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallLake]:
+def small(server: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallLake]:
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**lake_server.environ, "AWS_DEFAULT_REGION": "us-east-1"}.items():
+        for name, value in {**server.environ, "AWS_DEFAULT_REGION": "us-east-1"}.items():
             patch.setenv(name, value)
         name = f"t{uuid4().hex[:10]}"
         own = f'[lake]\ngold = "s3://pi-m3-gold/{name}"\n[athena.databases]\ngold = "{name}"\n'
-        lake = SmallLake(lake_server, Aws(region="us-east-1"), tmp_path_factory.mktemp("refusals"), own)
+        lake = SmallLake(server, Aws(region="us-east-1"), tmp_path_factory.mktemp("refusals"), own)
         lake.lake.publish({"gold.one": lake.write("gold.one", "v1", [{"city_key": "a"}])})
         yield lake
 

@@ -26,12 +26,6 @@ Make = Callable[[str], SmallLake]
 GOOD = [{"city": "a", "day": 1, "speed": 3.0}, {"city": "a", "day": 2, "speed": None}]
 
 
-@pytest.fixture(scope="module")
-def server(lake_server: Served) -> Served:
-    """The server of all small lakes."""
-    return lake_server
-
-
 @pytest.fixture
 def make(server: Served, aws: Aws, tmp_path: Path) -> Iterator[Make]:
     """Makes a lake of its own with these rules for gold.one."""
@@ -167,7 +161,7 @@ def test_an_interrupt_cancels_what_was_asked_and_waits_for_nothing(
     assert small.described("gold.one") == {}
     assert staging(small) == []
     small.spoil()  # what was held goes on; a start whose answer comes only now is cancelled as well
-    wait_until(lambda: len(set(stopped)) == 2, 30)
+    wait_until(lambda: len(set(stopped)) == 2)
 
 
 def interrupt_once(is_time: Callable[[], bool]) -> None:

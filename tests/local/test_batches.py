@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from served import Served, wait_until
+from served import Served, serve, wait_until
 
 from etltctl.athena import Athena
 from etltctl.aws import Aws
 from etltctl.glue import Glue
 from etltctl.runs import State, Verb
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server of this module's own: the JVM that waits for its next run ends with it."""
+    with serve(tmp_path_factory.mktemp("state"), "--keep") as served:
+        yield served
 
 
 @pytest.fixture

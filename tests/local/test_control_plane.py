@@ -48,8 +48,8 @@ def test_other_services_of_aws_answer_too(server: Served) -> None:
         ResourceArn="arn:aws:s3:::lake", UseServiceLinkedRole=True
     )
     assert server.client("sts").get_caller_identity()["Account"] == control_plane.ACCOUNT
-    server.client("iam").create_role(RoleName="glue", AssumeRolePolicyDocument="{}")
-    assert server.client("iam").get_role(RoleName="glue")["Role"]["RoleName"] == "glue"
+    server.client("iam").create_role(RoleName="keeper", AssumeRolePolicyDocument="{}")
+    assert server.client("iam").get_role(RoleName="keeper")["Role"]["RoleName"] == "keeper"
 
 
 def test_the_catalog_is_there_for_the_services_beside_it(tmp_path: Path) -> None:

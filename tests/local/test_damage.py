@@ -30,12 +30,6 @@ from etltctl.testing import VirtualClock
 ONE = ("gold.one",)
 
 
-@pytest.fixture(scope="module")
-def server(lake_server: Served) -> Served:
-    """The server of all small lakes."""
-    return lake_server
-
-
 @pytest.fixture
 def small(server: Served, aws: Aws, tmp_path: Path) -> Iterator[SmallLake]:
     """A lake with gold.one, gold.two, and bronze.a, bronze.b and bronze.c, which others write."""

@@ -15,10 +15,9 @@ import httpx
 import pytest
 from botocore.auth import S3SigV4Auth, SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
-from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
-from served import Served
+from served import Served, make_client
 from werkzeug.wrappers import Request
 
 from etltctl.local.identities import Identities
@@ -75,14 +74,7 @@ class Caller:
 
     def refused(self, service: str, before_send: Callable[[Any], None] = lambda request: None) -> str:
         """The code of the refusal that the service's first operation meets."""
-        client = boto3.client(
-            service,
-            endpoint_url=f"http://127.0.0.1:{self.server.port}",
-            region_name="us-east-1",
-            aws_access_key_id=self.key,
-            aws_secret_access_key=self.secret,
-            config=Config(retries={"total_max_attempts": 1}),
-        )
+        client = make_client(service, self.server.port, Keys(self.key, self.secret, ""))
         client.meta.events.register("before-send", lambda request, **_: before_send(request))
         operation, arguments = OPERATIONS[service]
         with pytest.raises(ClientError) as caught:
@@ -111,8 +103,9 @@ def owner(server: Served) -> Iterator[Caller]:
     """The owner's keys; at the end of the module no intruder has left a trace."""
     server.request("POST", "stack", {"buckets": [BUCKET]})
     yield Caller(server, server.keys.access_key_id, server.keys.secret_access_key)
-    assert "intruder" not in traces(server)
-    assert "10.9.0.0" not in traces(server)
+    left = traces(server)
+    assert "intruder" not in left
+    assert "10.9.0.0" not in left
 
 
 @pytest.mark.parametrize("service", OPERATIONS)
@@ -198,14 +191,7 @@ def test_every_key_can_be_signed(owner: Caller, key: str) -> None:
 
 def link(owner: Caller, key: str, seconds: int = 60, version: str = "s3v4") -> str:
     """A presigned link to an object."""
-    client = boto3.client(
-        "s3",
-        endpoint_url=f"http://127.0.0.1:{owner.server.port}",
-        region_name="us-east-1",
-        aws_access_key_id=owner.key,
-        aws_secret_access_key=owner.secret,
-        config=Config(signature_version=version),
-    )
+    client = make_client("s3", owner.server.port, owner.server.keys, signature_version=version)
     made: str = client.generate_presigned_url(
         "get_object", Params={"Bucket": BUCKET, "Key": key}, ExpiresIn=seconds
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,13 @@ if options["do"] == "spark":
     spark = SparkSession.builder.getOrCreate()
     spark.range(10).write.mode("error").parquet(sys.argv[sys.argv.index("--out") + 1])
 """
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server of this module's own: the JVM that waits for its next run ends with it."""
+    with serve(tmp_path_factory.mktemp("state"), "--keep") as served:
+        yield served
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +137,7 @@ def test_a_second_run_waits_for_nobody_and_is_refused(glue: Any) -> None:
 
 def test_a_stopped_run_is_gone_with_its_processes(glue: Any, server: Served) -> None:
     run_id = glue.start_job_run(JobName="job", Arguments={"--do": "sleep"})["JobRunId"]
-    wait_until(lambda: "hello" in lines(server, run_id, "output"), 30)
+    wait_until(lambda: "hello" in lines(server, run_id, "output"))
     before = server.family()
     answer = glue.batch_stop_job_run(JobName="job", JobRunIds=[run_id, "jr_unknown"])
     assert [one["JobRunId"] for one in answer["SuccessfulSubmissions"]] == [run_id]
@@ -187,10 +195,10 @@ def test_a_run_whose_server_was_killed_is_told_as_failed_by_the_next(tmp_path: P
     with serve(tmp_path / "state", "--keep") as served:
         served.request("POST", "stack", stack(scripts))
         run_id = served.client("glue").start_job_run(JobName="job", Arguments={"--do": "sleep"})["JobRunId"]
-        wait_until(lambda: "hello" in lines(served, run_id, "output"), 30)
+        wait_until(lambda: "hello" in lines(served, run_id, "output"))
         os.kill(served.process.pid, signal.SIGKILL)
         served.process.wait()
-        wait_until(lambda: not served.family(), 5)
+        wait_until(lambda: not served.family())
     with serve(tmp_path / "state", "--keep") as served:
         record = served.client("glue").get_job_run(JobName="job", RunId=run_id)["JobRun"]
         assert record["JobRunState"] == "FAILED"
@@ -208,7 +216,7 @@ def test_a_run_past_its_timeout_ends_as_timeout(tmp_path: Path, scripts: Path) -
     try:
         run_id = runs.start({"JobName": "slow"})["JobRunId"]
         asked = {"JobName": "slow", "RunId": run_id}
-        wait_until(lambda: runs.get(asked)["JobRun"]["JobRunState"] in ENDED, 30)
+        wait_until(lambda: runs.get(asked)["JobRun"]["JobRunState"] in ENDED)
         record = runs.get(asked)["JobRun"]
         assert record["JobRunState"] == "TIMEOUT"
         assert "timeout of 10 minutes" in record["ErrorMessage"]

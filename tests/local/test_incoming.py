@@ -13,7 +13,7 @@ from signing import signed
 
 FORM = "application/x-www-form-urlencoded"
 PLACES: dict[str, tuple[str, str, dict[str, str]]] = {
-    "s3": ("PUT /lake/k", "s3", {}),
+    "s3": ("PUT /incoming/k", "s3", {}),
     "json": ("POST /", "glue", {"X-Amz-Target": "AWSGlue.GetDatabases"}),
     "form": ("POST /", "sts", {"Content-Type": FORM}),
     "airbyte": ("POST /airbyte/v1/applications/token", "", {"Content-Type": "application/json"}),
@@ -29,7 +29,7 @@ BODIES = {
 
 @pytest.fixture(scope="module", autouse=True)
 def _lake(server: Served) -> None:
-    server.client("s3").create_bucket(Bucket="lake")
+    server.client("s3").create_bucket(Bucket="incoming")
 
 
 @pytest.fixture(autouse=True)
@@ -72,8 +72,8 @@ def test_chunks_are_understood_everywhere(server: Served, place: str) -> None:
     status, answer = exchange(server, place, chunked(BODIES[place]), Transfer_Encoding="chunked")
     assert status == 200, answer
     if place == "s3":
-        assert server.client("s3").get_object(Bucket="lake", Key="k")["Body"].read() == BODIES[place]
-        server.client("s3").delete_object(Bucket="lake", Key="k")
+        assert server.client("s3").get_object(Bucket="incoming", Key="k")["Body"].read() == BODIES[place]
+        server.client("s3").delete_object(Bucket="incoming", Key="k")
 
 
 def test_airbyte_understands_chunks(server: Served) -> None:
@@ -103,14 +103,14 @@ def test_airbyte_understands_chunks(server: Served) -> None:
 def test_a_client_that_ends_inside_a_chunk_changes_nothing(server: Served, place: str, body: bytes) -> None:
     status, _ = exchange(server, place, body, Transfer_Encoding="chunked")
     assert 400 <= status < 500
-    assert "Contents" not in server.client("s3").list_objects_v2(Bucket="lake")
+    assert "Contents" not in server.client("s3").list_objects_v2(Bucket="incoming")
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_a_client_that_sends_less_than_it_announced_changes_nothing(server: Served, place: str) -> None:
     status, _ = exchange(server, place, BODIES.get(place, b"{}"), Content_Length="5000000")
     assert status == 400
-    assert "Contents" not in server.client("s3").list_objects_v2(Bucket="lake")
+    assert "Contents" not in server.client("s3").list_objects_v2(Bucket="incoming")
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_frame_that_contradicts_itself_is_refused(
 ) -> None:
     for place in PLACES:
         assert exchange(server, place, b"xxx", **headers)[0] in {status, 413}
-    assert "Contents" not in server.client("s3").list_objects_v2(Bucket="lake")
+    assert "Contents" not in server.client("s3").list_objects_v2(Bucket="incoming")
 
 
 def test_an_upload_needs_a_length(server: Served) -> None:
@@ -154,7 +154,7 @@ def test_a_body_that_is_held_in_memory_is_bounded(server: Served, place: str) ->
 def test_a_payload_in_aws_s_chunks_is_checked(server: Served, body: bytes, headers: dict[str, str]) -> None:
     told = {"Content-Encoding": "aws-chunked", "Content-Length": str(len(body)), **headers}
     assert exchange(server, "s3", body, **told)[0] == 400
-    assert "Contents" not in server.client("s3").list_objects_v2(Bucket="lake")
+    assert "Contents" not in server.client("s3").list_objects_v2(Bucket="incoming")
 
 
 def test_a_client_that_sends_more_than_it_announced_is_not_kept_waiting(server: Served) -> None:

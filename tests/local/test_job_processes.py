@@ -87,4 +87,4 @@ def test_a_server_that_is_killed_leaves_no_process_of_a_job(account: Served, tmp
     start(account, tmp_path, 300)
     pids = started(tmp_path)
     os.kill(account.process.pid, signal.SIGKILL)
-    wait_until(lambda: not alive(pids), 30)
+    wait_until(lambda: not alive(pids))

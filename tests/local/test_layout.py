@@ -19,12 +19,6 @@ from etltctl.s3 import split_location
 ONE = ("gold.one",)
 
 
-@pytest.fixture(scope="module")
-def server(lake_server: Served) -> Served:
-    """The server of all small lakes."""
-    return lake_server
-
-
 @pytest.fixture
 def small(server: Served, aws: Aws, tmp_path: Path) -> SmallLake:
     """A lake whose versions go as soon as more than two exist."""

@@ -28,12 +28,6 @@ ODD = {
 ONE = ("gold.one",)
 
 
-@pytest.fixture(scope="module")
-def server(lake_server: Served) -> Served:
-    """The server of all small lakes."""
-    return lake_server
-
-
 @pytest.fixture
 def small(server: Served, aws: Aws, tmp_path: Path) -> Iterator[SmallLake]:
     """A lake with tables that no other test knows."""
@@ -184,7 +178,7 @@ def test_a_reader_gets_whole_versions_or_an_error_that_says_why(small: SmallLake
                 seen.append(error.message)
 
     small.spoil(
-        {"call": "BatchUpdatePartition", "delay": 1.0, "times": 0}
+        {"call": "BatchUpdatePartition", "delay": 0.4, "times": 0}
     )  # there is time to ask between batches
     reader = threading.Thread(target=read)
     reader.start()

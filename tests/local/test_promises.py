@@ -22,12 +22,6 @@ AS_PROMISED = pa.table({"id": pa.array([1, 2], pa.int64()), "at": pa.array([0, 1
 RETYPED = pa.table({"id": pa.array([3], pa.int64()), "at": pa.array([0], pa.int64())})
 
 
-@pytest.fixture(scope="module")
-def server(lake_server: Served) -> Served:
-    """The server of all small lakes."""
-    return lake_server
-
-
 @pytest.fixture
 def make(server: Served, aws: Aws, tmp_path: Path) -> Make:
     """Makes a lake of its own with these settings for its bronze stream."""

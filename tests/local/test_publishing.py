@@ -27,12 +27,6 @@ PUBLISHES = int(os.environ.get("ETLTCTL_PUBLISHES", "40"))  # 500 is what the do
 KILLS = 8
 
 
-@pytest.fixture(scope="module")
-def server(lake_server: Served) -> Served:
-    """The server of all small lakes."""
-    return lake_server
-
-
 @pytest.fixture
 def small(server: Served, aws: Aws, tmp_path: Path) -> Iterator[SmallLake]:
     """A lake whose tables no test before has touched."""

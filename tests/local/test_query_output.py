@@ -23,11 +23,11 @@ SQL = (
 
 
 @pytest.fixture(scope="module")
-def answer(lake_server: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answer]:
+def answer(server: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answer]:
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**lake_server.environ, "AWS_DEFAULT_REGION": "us-east-1"}.items():
+        for name, value in {**server.environ, "AWS_DEFAULT_REGION": "us-east-1"}.items():
             patch.setenv(name, value)
-        small = SmallLake(lake_server, Aws(region="us-east-1"), tmp_path_factory.mktemp("query"))
+        small = SmallLake(server, Aws(region="us-east-1"), tmp_path_factory.mktemp("query"))
         yield run_query(SQL, small.settings)
 
 

@@ -21,12 +21,6 @@ ROWS = 2_500
 
 
 @pytest.fixture(scope="module")
-def server(lake_server: Served) -> Served:
-    """The server of all small lakes."""
-    return lake_server
-
-
-@pytest.fixture(scope="module")
 def numbers(server: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallLake]:
     """A lake with gold.one: `n` counts up, `name` spells it, `day` is a date."""
     with pytest.MonkeyPatch.context() as patch:

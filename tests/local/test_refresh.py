@@ -17,12 +17,6 @@ from etltctl.errors import AccessError, BlockedError, ServiceError, UnverifiedEr
 from etltctl.s3 import S3
 
 
-@pytest.fixture(scope="module")
-def server(lake_server: Served) -> Served:
-    """The server of all small lakes."""
-    return lake_server
-
-
 @pytest.fixture
 def events(server: Served, aws: Aws, tmp_path: Path) -> Iterator[SmallLake]:
     """A lake with bronze.events, which somebody else writes, partitioned by day."""

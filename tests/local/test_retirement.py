@@ -24,12 +24,6 @@ ONE = ("gold.one",)
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def server(lake_server: Served) -> Served:
-    """The server of all small lakes."""
-    return lake_server
-
-
 @pytest.fixture
 def make(server: Served, aws: Aws, tmp_path: Path) -> Make:
     """Makes a lake with these settings of `[lake]`."""

@@ -8,14 +8,14 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
+from served import make_client
 from werkzeug.serving import make_server
 
+from etltctl.local.keys import Keys
 from etltctl.local.s3 import S3Api, S3Directory
 from etltctl.local.s3.operations import OPERATIONS
 
@@ -41,18 +41,14 @@ class Account:
         directory.put_object("lake", "k", b"the only copy", metadata={"m": "1"})
         self.server = make_server("127.0.0.1", 0, S3Api(directory), threaded=True)
         Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
-        self.client = boto3.client(
+        self.client = make_client(
             "s3",
-            endpoint_url=f"http://127.0.0.1:{self.server.server_port}",
-            region_name="us-east-1",
-            aws_access_key_id="a",
-            aws_secret_access_key="b",
-            config=Config(
-                parameter_validation=False,
-                inject_host_prefix=False,
-                s3={"addressing_style": "path"},
-                retries={"total_max_attempts": 2},
-            ),
+            self.server.server_port,
+            Keys.make(),
+            parameter_validation=False,
+            inject_host_prefix=False,
+            s3={"addressing_style": "path"},
+            retries={"total_max_attempts": 2},
         )
 
     def data(self) -> dict[str, bytes]:

@@ -125,10 +125,10 @@ def test_killed_it_leaves_no_process(tmp_path: Path) -> None:
     """Not even the Spark JVM and the Python process that wait for a run."""
     with serve(tmp_path / "state", "--keep") as served:
         served.request("POST", "stack", STACK | {"warm": True})
-        wait_until(lambda: len(served.family()) >= 3, 30)
+        wait_until(lambda: len(served.family()) >= 3)
         os.kill(served.process.pid, signal.SIGKILL)
         served.process.wait()
-        wait_until(lambda: not served.family(), 5)
+        wait_until(lambda: not served.family())
 
 
 def test_records_and_objects_survive_a_kill(tmp_path: Path) -> None:

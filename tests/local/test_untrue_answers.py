@@ -122,7 +122,7 @@ def test_what_airbyte_should_not_answer_is_a_named_error(call: str) -> None:
 def test_an_account_of_a_job_that_is_none_is_told_and_nothing_is_published(
     server: Served, aws: Aws, tmp_path: Path, account: bytes
 ) -> None:
-    small = SmallLake(server, aws, tmp_path)
+    small = SmallLake(server, aws, tmp_path, '[athena.databases]\ngold = "untrue"\n')
     location = small.write("gold.one", "spoilt", [{"n": 1}])
     bucket, _, key = location.removeprefix("s3://").partition("/")
     aws.client("s3").put_object(Bucket=bucket, Key=f"{key}_audit/part-0.txt", Body=account)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from logging import getLogger
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,10 @@ def moto_application() -> WSGIApplication:
     """Return moto with all its services; the first call of a service loads it."""
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-    application: WSGIApplication = DomainDispatcherApplication(partial(_backend_app, create_backend_app))
+    dispatcher: Any = DomainDispatcherApplication(partial(_backend_app, create_backend_app))
+    # moto reads its own folder twice for every request, which is a quarter of the request's work.
+    dispatcher.get_backend_for_host = lru_cache(dispatcher.get_backend_for_host)
+    application: WSGIApplication = dispatcher
     return application
 
 

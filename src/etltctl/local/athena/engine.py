@@ -27,7 +27,7 @@ from etltctl.local.athena.dialect import (
 )
 from etltctl.local.athena.dialect.trino_types import literal
 from etltctl.local.athena.failures import in_athenas_words
-from etltctl.local.athena.tables import CatalogTable, Lake, find_table, in_locations, make_view
+from etltctl.local.athena.tables import CatalogTable, DataFile, Lake, find_table, in_locations, make_view
 
 MEMORY = "1GB"
 Column = tuple[str, str, int, int]  # name, type, precision, scale
@@ -42,6 +42,19 @@ class Answer:
     scanned: int = 0
     statement: str = "DML"
     manifest: tuple[str, ...] | None = None  # the URLs of the files that an UNLOAD wrote
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A query as DuckDB runs it, and the tables that it reads as its caller sees them."""
+
+    translation: Translation
+    tables: Sequence[CatalogTable]
+
+    @property
+    def files(self) -> list[DataFile]:
+        """The files of the tables."""
+        return [file for table in self.tables for file in table.files]
 
 
 def run(
@@ -62,10 +75,15 @@ def run(
     if isinstance(query, exp.Command | exp.Show | exp.Describe):
         return _describe(query, database, lake)
     with answered(query, parameters, database, engine, lake, on_plan) as (done, translation, scanned):
-        kinds = [kind for _, kind in translation.columns]
-        rows = [
-            [rendered(value, kind) for value, kind in zip(row, kinds, strict=True)] for row in done.fetchall()
-        ]
+        return answer_of(done, translation, scanned)
+
+
+def answer_of(done: duckdb.DuckDBPyConnection, translation: Translation, scanned: int = 0) -> Answer:
+    """Fetch the rows of an executed query, as text."""
+    kinds = [kind for _, kind in translation.columns]
+    rows = [
+        [rendered(value, kind) for value, kind in zip(row, kinds, strict=True)] for row in done.fetchall()
+    ]
     return Answer([_column(name, kind) for name, kind in translation.columns], rows, scanned)
 
 
@@ -79,31 +97,43 @@ def answered(
     on_plan: Callable[[int], None] | None = None,
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Translation, int]]:
     """The executed query, its result still to be fetched inside, and the bytes of the files behind it."""
+    prepared = prepare(query, parameters, database, lake)
+    scanned = sum(file.size for file in prepared.files)
+    if on_plan:
+        on_plan(scanned)
+    confine(engine, prepared.tables)
+    with executed(prepared, engine) as done:
+        yield done, prepared.translation, scanned
+
+
+def prepare(query: exp.Expr, parameters: Sequence[str], database: str, lake: Lake) -> Prepared:
+    """Translate a query, before any engine has to be there.
+
+    Raises:
+        QueryError: in Athena's words, if Athena refuses the query or the embedded one cannot answer it.
+        AwsError: the caller may see nothing of a table.
+    """
     if not isinstance(query, exp.Query | exp.Values):
         raise QueryError("NOT_SUPPORTED", f"the embedded Athena does not model {_statement(query)}")
     query = views.expanded(_with_parameters(query, parameters), database, lake.catalog)
     tables = [_as_seen(name, lake) for name in tables_of(query, database)]
-    scanned = sum(file.size for table in tables for file in table.files)
-    if on_plan:
-        on_plan(scanned)
-    engine.execute(
-        f"SET memory_limit = '{MEMORY}'; SET temp_directory = ''; SET threads = 2; SET TimeZone = 'UTC'"
-    )
     columns: dict[str, dict[str, dict[str, Type]]] = {}
     for table in tables:
-        make_view(table, engine)
         columns.setdefault(table.name.database, {})[table.name.name] = table.visible
     is_narrowed = any(table.parts is not None for table in tables)
-    translation = translate(query, database, columns, is_narrowed=is_narrowed)
-    register(engine, translation.udfs)
-    _confine(engine, [file.path for table in tables for file in table.files])
+    return Prepared(translate(query, database, columns, is_narrowed=is_narrowed), tables)
+
+
+@contextmanager
+def executed(prepared: Prepared, engine: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The query as a confined engine has executed it, its result still to be fetched inside."""
+    register(engine, prepared.translation.udfs)
     try:
-        yield engine.execute(translation.sql), translation, scanned
+        yield engine.execute(prepared.translation.sql)
     except duckdb.InterruptException:
         raise
     except duckdb.Error as error:
-        files = [file for table in tables for file in table.files]
-        raise in_athenas_words(error, in_locations(str(error), files)) from error
+        raise in_athenas_words(error, in_locations(str(error), prepared.files)) from error
 
 
 def _columns_of(database: str, lake: Lake, query: exp.Expr) -> list[Column]:
@@ -119,11 +149,17 @@ def _as_seen(name: TableName, lake: Lake) -> CatalogTable:
     return replace(table, parts=lake.parts_of(table))
 
 
-def _confine(engine: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> None:
-    """Let the engine read the files of the query's own tables from here on, and no other file of this machine.
+def confine(engine: duckdb.DuckDBPyConnection, tables: Sequence[CatalogTable]) -> None:
+    """Set the limits of a query, show it these tables, and let it read no other file of this machine from here on.
 
     The caller may read these tables. Whatever slips through the translation can reach no other file.
     """
+    engine.execute(
+        f"SET memory_limit = '{MEMORY}'; SET temp_directory = ''; SET threads = 2; SET TimeZone = 'UTC'"
+    )
+    for table in tables:
+        make_view(table, engine)
+    paths = [file.path for table in tables for file in table.files]
     engine.execute(f"SET allowed_paths = [{', '.join(map(literal, paths))}]")
     engine.execute("SET enable_external_access = false; SET lock_configuration = true")
 
