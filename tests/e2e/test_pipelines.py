@@ -55,16 +55,6 @@ def test_taking_up_a_finished_run_starts_nothing_even_after_a_newer_sync(sample_
     assert len(jobs) == 3
 
 
-def test_a_new_run_writes_a_new_version_and_keeps_the_old(sample_lake: Workplace) -> None:
-    before = sample_lake.query("select count(*) as n from weather_daily")
-    sample_lake.run("run", "mongodb", "--run-id", "second-mongodb")
-    assert sample_lake.query("select count(*) as n from weather_daily") == before
-    versions = sorted(p.name for p in (sample_lake.folder / ".etltctl/s3/pi-m3-gold/weather_daily").iterdir())
-    assert {"v=first-mongodb", "v=second-mongodb"} <= set(versions)
-    listed = {t["table"]: t["version"] for t in sample_lake.json("athena", "tables")["rows"]}
-    assert listed["weather_daily"] == "second-mongodb"
-
-
 def test_every_step_is_one_line_on_stderr_and_the_result_alone_on_stdout(sample_lake: Workplace) -> None:
     done = sample_lake.run("sync", "api", "-o", "json")
     document = json.loads(done.stdout)
@@ -73,11 +63,19 @@ def test_every_step_is_one_line_on_stderr_and_the_result_alone_on_stdout(sample_
     assert "proven" in done.stderr
 
 
-def test_a_glue_job_alone_is_started_once_and_published(sample_lake: Workplace) -> None:
+def test_a_glue_job_alone_is_started_once_and_published_as_a_new_version_beside_the_old(
+    sample_lake: Workplace,
+) -> None:
+    before = sample_lake.query("select count(*) as n from weather_daily")
     done = sample_lake.json("run-glue", "silver_to_gold", "--wait", "--run-id", "alone")
     assert done["verb"] == "started"
     assert done["tables"]["gold.weather_daily"]["rows"] > 700
     assert sample_lake.json("run-glue", "silver_to_gold", "--wait", "--run-id", "alone")["verb"] == "reused"
+    assert sample_lake.query("select count(*) as n from weather_daily") == before
+    versions = {path.name for path in (sample_lake.folder / ".etltctl/s3/pi-m3-gold/weather_daily").iterdir()}
+    assert {"v=first-mongodb", "v=alone"} <= versions
+    listed = {t["table"]: t["version"] for t in sample_lake.json("athena", "tables")["rows"]}
+    assert listed["weather_daily"] == "alone"
 
 
 def test_runs_are_listed_newest_first_with_their_outcome(sample_lake: Workplace) -> None:

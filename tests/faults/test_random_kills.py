@@ -69,7 +69,7 @@ def test_a_run_of_which_anything_is_killed_is_completed_by_retry(lake: SpoiltLak
     for _ in range(KILLS):
         victim, at = chance.choice(["command", "server", "Spark"]), chance.uniform(0.3, LATEST_S)
         print(f"ETLTCTL_SEED={SEED} {victim} after {at:.2f} s")
-        command = lake.begin("run", "small", "--run-id", run_id)
+        command = lake.begin_installed("run", "small", "--run-id", run_id)
         deadline = time.monotonic() + at
         while command.poll() is None and time.monotonic() < deadline:
             time.sleep(0.05)
