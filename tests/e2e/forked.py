@@ -120,7 +120,18 @@ class Command:
 def run(
     arguments: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], timeout: float
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end, as `subprocess.run` would that captures the output."""
+    """Run the command to its end, as `subprocess.run` does that captures the output.
+
+    Args:
+        arguments: The installed script and its arguments.
+        cwd: The folder in which the command runs.
+        env: Its whole environment. Where Python itself would start differently in it, the script is really started.
+        timeout: How long the command may take, in seconds.
+    """
+    if not is_same_python(env):
+        return subprocess.run(
+            arguments, cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout, check=False
+        )
     command = Command(arguments, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     out, err = command.communicate(timeout)
     return subprocess.CompletedProcess(list(map(str, arguments)), command.wait(), out, err)

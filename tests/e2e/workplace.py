@@ -55,14 +55,11 @@ class Workplace:
         return words
 
     def run(self, *arguments: str, code: int = 0, **environ: str) -> subprocess.CompletedProcess[str]:
-        """Run the command and check its exit code; no traceback may ever show.
+        """Run the command, forked from a process that has it imported, and check its exit code.
 
-        The process is forked from one that has the command imported, unless Python itself reads the environment.
+        No traceback may ever show.
         """
-        env = self.full_environ | environ
-        if not forked.is_same_python(env):
-            return self.run_installed(*arguments, code=code, **environ)
-        words = [ETLTCTL, *self.named(*arguments)]
+        words, env = [ETLTCTL, *self.named(*arguments)], self.full_environ | environ
         done = forked.run(words, cwd=self.folder, env=env, timeout=TIMEOUT_S)
         return self._checked(done, arguments, code)
 
