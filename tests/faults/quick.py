@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import boto3
+import forked
 from job_scripts import writing
 from spoilt import MET_WITHIN_S, PROJECT, ROWS, SpoiltLake
 
@@ -79,7 +80,7 @@ class QuickLake(SpoiltLake):
         process = subprocess.Popen(
             [sys.executable, Path(__file__).with_name("forking.py")],
             cwd=self.folder,
-            env=self.full_environ,
+            env=self.full_environ | {"PYTHONPATH": str(Path(forked.__file__).parent)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -169,7 +170,7 @@ class Runner:
             assert time.monotonic() < deadline, f"{boundary} was never met"
             if not Path(f"/proc/{child}").exists() or is_over(child):
                 break
-            time.sleep(0.01)
+            time.sleep(0.03)
         was_met = bool(self.lake.met())
         if was_met:
             os.kill(child, signal.SIGKILL)

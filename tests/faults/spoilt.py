@@ -113,7 +113,7 @@ class SpoiltLake(Workplace):
                 assert time.monotonic() < deadline, f"{rule} was never met"
                 if process.poll() is not None:
                     return False
-                time.sleep(0.01)
+                time.sleep(0.03)
         finally:
             process.kill()
             process.wait()

@@ -24,10 +24,17 @@ KILLS = 3
 LATEST_S = 5.0
 
 
+USES_SPARK = """
+from pyspark.sql import SparkSession
+assert SparkSession.builder.getOrCreate().range(5).count() == 5
+"""
+
+
 @pytest.fixture(autouse=True)
 def _server_again(lake: SpoiltLake) -> Iterator[None]:
-    """Leave the other tests of this lake a server, however this one ends."""
-    yield
+    """Let the job use Spark, and leave the other tests of this lake a server, however this one ends."""
+    with lake.other_script(USES_SPARK):
+        yield
     lake.run("local", "up")
 
 
