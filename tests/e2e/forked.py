@@ -1,8 +1,8 @@
-"""The command `etltctl` in processes of its own that begin at once: each is forked from one that has it imported.
+"""The command `etltctl` in processes that start at once: each is forked from a process that has it imported.
 
-To the system and to what the command calls such a process is like one of the installed script: it has its own id,
-folder, environment, standard streams, session and exit status, and it is killed and interrupted as that one. It differs
-in `/proc/PID/cmdline` and `/proc/PID/environ`, which are the fork server's, and in what Python reads when it starts.
+Such a process has an id, a folder, an environment, standard streams and an exit status as one of the installed script
+has, and signals reach it in the same way. Two things differ: `/proc/PID/cmdline` and `/proc/PID/environ` show the fork
+server's, and Python does not read its own variables again.
 """
 
 from __future__ import annotations
@@ -24,17 +24,28 @@ from typing import IO
 
 SERVER = Path(__file__).with_name("fork_server.py")
 READ_AT_START = ("PYTHON", "LC_", "LANG")
+ENVIRON = dict(os.environ)  # of the fork server; a test may change its own later
 _ASKING = Lock()
 
 
 def is_same_python(environ: Mapping[str, str]) -> bool:
-    """Return whether Python would start in this environment as it did in that of the tests."""
-    names = {name for name in (*environ, *os.environ) if name.startswith(READ_AT_START)}
-    return all(environ.get(name) == os.environ.get(name) for name in names)
+    """Return whether Python would start in this environment as the fork server did in its."""
+    names = {name for name in (*environ, *ENVIRON) if name.startswith(READ_AT_START)}
+    return all(environ.get(name) == ENVIRON.get(name) for name in names)
 
 
 class Command:
-    """A command that runs, with those parts of `subprocess.Popen` that tests use."""
+    """A command that runs; it has those parts of `subprocess.Popen` that tests use.
+
+    Args:
+        arguments: The installed script and its arguments.
+        cwd: The folder in which the command runs.
+        env: Its whole environment.
+        stdin: A file or a descriptor, as for `subprocess.Popen`.
+        stdout: The same, or a pipe that is read as text.
+        stderr: The same, or a pipe that is read as text.
+        start_new_session: Whether the command leads a session of its own.
+    """
 
     def __init__(
         self,
@@ -108,7 +119,7 @@ class Command:
             return self._file(stream, os.O_WRONLY), None
         ours, given = os.pipe()
         self._closing.append(given)
-        return given, os.fdopen(ours, encoding=sys.stdout.encoding, errors="replace")
+        return given, os.fdopen(ours, encoding="utf-8", errors="replace")
 
     def _file(self, stream: int | IO[str], mode: int) -> int:
         if stream == subprocess.DEVNULL:
@@ -142,8 +153,9 @@ def _server() -> socket.socket:
     """Start the fork server of this test process, which ends with it."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
+        number = theirs.fileno()
         process = subprocess.Popen(
-            [sys.executable, "-P", SERVER, str(theirs.fileno())], pass_fds=[theirs.fileno()]
+            [sys.executable, "-P", SERVER, str(number)], pass_fds=[number], env=ENVIRON
         )
     atexit.register(process.wait)
     atexit.register(ours.close)  # before the wait for it
