@@ -152,7 +152,8 @@ def test_a_dag_run_leaves_the_same_events_as_the_command(
 ) -> None:
     runs = lake.folder / ".etltctl" / "runs"
     before = set(runs.glob("*.ndjson"))
-    led = lake.json("local", "up")["environ"] | {"ETLTCTL_CONFIG": str(lake.folder / "etltctl.toml")}
+    led = lake.json("local", "up")["environ"]
+    led |= {"ETLTCTL_CONFIG": str(lake.folder / "etltctl.toml"), "ETLTCTL_STATE_DIR": str(runs.parent)}
     airflow.run("airflow", "dags", "test", "dag_api", **led, ETLTCTL__AIRFLOW__DEFERRABLE=deferrable)
     (of_the_dag,) = set(runs.glob("*.ndjson")) - before
     assert story(of_the_dag) == story(runs / "by-command.ndjson")

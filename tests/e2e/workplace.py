@@ -17,7 +17,7 @@ import forked
 from etltctl.local.keys import Keys, read_keys
 
 ETLTCTL = Path(sys.executable).with_name("etltctl")
-TIMEOUT_S = 240
+TIMEOUT_S = 900  # far longer than any command takes, on a machine that does other work too
 
 
 @dataclass(frozen=True)
