@@ -27,6 +27,8 @@ TOGETHER = (
     "tests/infra/",
 )
 APART = (
+    "tests/e2e/test_pack.py",
+    "tests/faults/test_records.py",
     "tests/faults/test_answers.py",
     "tests/faults/test_boundaries.py",
     "tests/e2e/test_interrupts.py",

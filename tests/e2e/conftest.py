@@ -14,7 +14,7 @@ from workplace import Workplace
 def sample_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
     """A lake in which both pipelines ran once on the sample sources, in a new project as `etltctl init` makes it."""
     above = Workplace(tmp_path_factory.mktemp("sample"))
-    above.run("init", "my-lake")
+    above.run_installed("init", "my-lake")
     place = Workplace(above.folder / "my-lake", told=above.told)
     yield from _kept_lake(place)
 
@@ -30,15 +30,24 @@ def pack_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
 
 
 def _kept_lake(place: Workplace) -> Iterator[Workplace]:
-    place.run("local", "up")
+    place.run_installed("local", "up")
     try:
-        place.run("run", "mongodb", "--run-id", "first-mongodb")
-        place.run("run", "api", "--run-id", "first-api")
+        place.run_installed("run", "mongodb", "--run-id", "first-mongodb")
+        place.run_installed("run", "api", "--run-id", "first-api")
         log = place.folder / ".etltctl" / "server" / "server.log"
         (place.folder / "first-runs.log").write_text(log.read_text())  # what the two called, and nothing else
         yield place
     finally:
         place.run("local", "down")
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
+    """A folder without settings whose server runs, for tests that leave nothing there that others could meet."""
+    place = Workplace(tmp_path_factory.mktemp("served"))
+    place.run("local", "up")
+    yield place
+    place.run("local", "down")
 
 
 @pytest.fixture
@@ -47,4 +56,5 @@ def workplace(tmp_path: Path) -> Iterator[Workplace]:
     place = Workplace(tmp_path)
     yield place
     (tmp_path / "etltctl.toml").unlink(missing_ok=True)
-    place.run("local", "down")
+    if (tmp_path / ".etltctl").exists():
+        place.run("local", "down")

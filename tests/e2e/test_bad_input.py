@@ -59,17 +59,17 @@ def test_a_taken_port_is_named(workplace: Workplace) -> None:
     assert "next: set local.port" in done.stderr
 
 
-def test_an_unreachable_mongodb_fails_the_sync_and_names_the_setting_s_server(workplace: Workplace) -> None:
+def test_an_unreachable_mongodb_fails_the_sync_and_names_the_setting_s_server(served: Workplace) -> None:
     uri = "mongodb://user:tops3cret@127.0.0.1:1/"
-    done = workplace.run("sync", "mongodb", code=1, ETLTCTL__SOURCES__MONGODB__URI=uri)
+    done = served.run("sync", "mongodb", code=1, ETLTCTL__SOURCES__MONGODB__URI=uri)
     assert "127.0.0.1:1" in done.stderr
     assert "tops3cret" not in done.stderr
 
 
-def test_a_secret_that_is_not_set_is_missed_by_its_own_source_alone(workplace: Workplace) -> None:
+def test_a_secret_that_is_not_set_is_missed_by_its_own_source_alone(served: Workplace) -> None:
     given = {"ETLTCTL__SOURCES__MONGODB__URI": "env:NOBODY_SET_IT"}
-    workplace.run("athena", "query", "select 1", **given)
-    done = workplace.run("sync", "mongodb", code=3, **given)
+    served.run("athena", "query", "select 1", **given)
+    done = served.run("sync", "mongodb", code=3, **given)
     assert "sources.mongodb.uri is env:NOBODY_SET_IT, but NOBODY_SET_IT is not set" in done.stderr
 
 
@@ -89,17 +89,17 @@ def test_a_table_that_is_written_twice_is_told_with_the_way_out(workplace: Workp
     assert "the table that is there already" in done.stderr
 
 
-def test_a_collection_that_is_not_there_is_named_with_those_that_are(workplace: Workplace) -> None:
-    done = workplace.run("run", "mongodb", code=1, ETLTCTL__SOURCES__MONGODB__COLLECTIONS='["nothing_here"]')
+def test_a_collection_that_is_not_there_is_named_with_those_that_are(served: Workplace) -> None:
+    done = served.run("run", "mongodb", code=1, ETLTCTL__SOURCES__MONGODB__COLLECTIONS='["nothing_here"]')
     assert "nothing_here" in done.stderr
     assert "it has: observations" in done.stderr
 
 
-def test_a_sync_that_brings_too_few_rows_is_unverified_and_stops_the_run(workplace: Workplace) -> None:
-    done = workplace.run("run", "api", code=6, ETLTCTL__SOURCES__API__MIN_ROWS="1000000")
+def test_a_sync_that_brings_too_few_rows_is_unverified_and_stops_the_run(served: Workplace) -> None:
+    done = served.run("run", "api", code=6, ETLTCTL__SOURCES__API__MIN_ROWS="1000000")
     assert "at least 1000000 are expected" in done.stderr
     assert "sources.api.min_rows" in done.stderr
-    steps = [event["step"] for event in workplace.json("runs", "show")["rows"]]
+    steps = [event["step"] for event in served.json("runs", "show")["rows"]]
     assert not any(step.startswith("glue:") for step in steps)
 
 

@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from workplace import ETLTCTL, Workplace
 
+from etltctl.local.processes import wait_until
+
 pytestmark = pytest.mark.e2e
+LONGEST_S = 180.0
+HELD = """
+import pathlib, time
+while not pathlib.Path({go_on!r}).exists():
+    time.sleep(0.05)
+"""
+SETTINGS = """
+[glue.jobs.held]
+script = "held.py"
+
+[pipelines.held]
+steps = ["sync:mongodb", "glue:held"]
+"""
+
+
+@pytest.fixture
+def holding(workplace: Workplace) -> Workplace:
+    """A folder whose job waits for the file `go-on`."""
+    (workplace.folder / "held.py").write_text(HELD.format(go_on=str(workplace.folder / "go-on")))
+    (workplace.folder / "etltctl.toml").write_text(SETTINGS)
+    return workplace
 
 
 def test_a_killed_server_is_no_obstacle(workplace: Workplace) -> None:
@@ -22,32 +46,47 @@ def test_a_killed_server_is_no_obstacle(workplace: Workplace) -> None:
     assert again["pid"] != pid
 
 
-@pytest.mark.parametrize("after_s", [0.5, 2.0, 4.0, 7.0])
-def test_an_interrupt_at_any_moment_leaves_no_process(workplace: Workplace, after_s: float) -> None:
-    before = _processes(workplace.folder)
+def steps_running(folder: Path) -> set[str]:
+    """The kinds of steps that the ledger has seen at work."""
+    files = (folder / ".etltctl" / "runs").glob("*.ndjson")
+    events = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    return {event["step"].partition(":")[0] for event in events if event["type"] == "step.progress"}
+
+
+# What is there to see in the folder when the command has come so far.
+MOMENTS: dict[str, Callable[[Path], bool]] = {
+    "before anything": lambda folder: True,
+    "while the server starts": lambda folder: (folder / ".etltctl/server/start.log").exists(),
+    "in the sync": lambda folder: "sync" in steps_running(folder),
+    "in the job": lambda folder: "glue" in steps_running(folder),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_an_interrupt_at_any_moment_leaves_no_process(holding: Workplace, moment: str) -> None:
+    before = _processes(holding.folder)
     command = subprocess.Popen(
-        [ETLTCTL, "run", "mongodb"],
-        cwd=workplace.folder,
-        env=workplace.full_environ,
+        [ETLTCTL, "run", "held"],
+        cwd=holding.folder,
+        env=holding.full_environ,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    time.sleep(after_s)
+    assert wait_until(lambda: MOMENTS[moment](holding.folder), LONGEST_S)
     command.send_signal(signal.SIGINT)
-    _, told = command.communicate(timeout=180)
+    _, told = command.communicate(timeout=LONGEST_S)
     assert "Traceback" not in told
-    assert command.returncode in {0, 130}
-    deadline = time.monotonic() + 60
-    while _processes(workplace.folder) - before and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert _processes(workplace.folder) == before
+    assert command.returncode == (-signal.SIGINT if moment == "before anything" else 130)
+    wait_until(lambda: _processes(holding.folder) == before, 60.0)
+    assert _processes(holding.folder) == before
 
 
-def test_a_job_that_is_not_waited_for_outlives_the_command(workplace: Workplace) -> None:
-    workplace.run("sync", "mongodb")
-    started = workplace.json("run-glue", "bronze_to_silver", "--no-wait")
-    assert workplace.json("local", "status")["running"]
-    again = workplace.json("run-glue", "bronze_to_silver", "--wait", "--run-id", started["run_id"])
+def test_a_job_that_is_not_waited_for_outlives_the_command(holding: Workplace) -> None:
+    started = holding.json("run-glue", "held", "--no-wait")
+    assert holding.json("local", "status")["running"]
+    (holding.folder / "go-on").touch()
+    again = holding.json("run-glue", "held", "--wait", "--run-id", started["run_id"])
     assert again["verb"] in {"adopted", "reused"}
     assert again["remote_id"] == started["remote_id"]
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from workplace import Workplace
@@ -16,38 +14,29 @@ WARNING = "warning: this shell leads AWS calls to 127.0.0.1:9 (AWS_ENDPOINT_URL)
 LED = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Workplace]:
-    place = Workplace(tmp_path)
-    yield place
-    place.run("local", "down")
-
-
-def test_an_environment_on_aws_is_warned_of_once(place: Workplace) -> None:
-    done = place.run("--env", "aws", "config", "show", **LED)
+def test_an_environment_on_aws_is_warned_of_once(workplace: Workplace) -> None:
+    done = workplace.run("--env", "aws", "config", "show", **LED)
     assert done.stderr.count(WARNING) == 1
     assert WARNING not in done.stdout
 
 
-def test_no_warning_where_none_belongs(place: Workplace) -> None:
-    assert "warning" not in place.run("-q", "--env", "aws", "config", "show", **LED).stderr
-    assert "warning" not in place.run("config", "show", **LED).stderr
+def test_no_warning_where_none_belongs(workplace: Workplace) -> None:
+    assert "warning" not in workplace.run("-q", "--env", "aws", "config", "show", **LED).stderr
+    assert "warning" not in workplace.run("config", "show", **LED).stderr
     elsewhere = {"AWS_ENDPOINT_URL": "https://vpce.example.com"}
-    assert "warning" not in place.run("--env", "aws", "config", "show", **elsewhere).stderr
+    assert "warning" not in workplace.run("--env", "aws", "config", "show", **elsewhere).stderr
 
 
-def test_unset_takes_out_all_that_env_has_set(place: Workplace) -> None:
-    place.run("local", "up")
-    environ = place.json("local", "env")["environ"]
-    done = place.run("local", "env", "--unset", "-o", "json", **environ)
+def test_unset_takes_out_all_that_env_has_set(served: Workplace) -> None:
+    environ = served.json("local", "env")["environ"]
+    done = served.run("local", "env", "--unset", "-o", "json", **environ)
     assert set(json.loads(done.stdout)["unset"]) == set(environ) - {"NO_PROXY", "no_proxy"}
-    assert "unset AWS_ENDPOINT_URL\n" in place.run("local", "env", "--unset", **environ).stdout
+    assert "unset AWS_ENDPOINT_URL\n" in served.run("local", "env", "--unset", **environ).stdout
 
 
-def test_a_missing_profile_names_the_file_that_local_env_has_set(place: Workplace) -> None:
-    place.run("local", "up")
-    environ = place.json("local", "env")["environ"] | {"AWS_PROFILE": "mine"}
-    done = place.run("--env", "aws", "athena", "query", "SELECT 1", code=3, **environ)
+def test_a_missing_profile_names_the_file_that_local_env_has_set(served: Workplace) -> None:
+    environ = served.json("local", "env")["environ"] | {"AWS_PROFILE": "mine"}
+    done = served.run("--env", "aws", "athena", "query", "SELECT 1", code=3, **environ)
     assert "AWS_CONFIG_FILE" in done.stderr
 
 

@@ -35,24 +35,22 @@ def shell(place: Workplace, text: str, **environ: str) -> subprocess.CompletedPr
     )  # fmt: skip
 
 
-def test_a_shell_s_clients_are_led_to_the_server_by_one_line(workplace: Workplace) -> None:
+def test_a_shell_s_clients_are_led_to_the_server_by_one_line(served: Workplace) -> None:
     """Whatever account the shell was led to before."""
-    workplace.run("local", "up")
-    (workplace.folder / "client.py").write_text(CLIENT)
+    (served.folder / "client.py").write_text(CLIENT)
     mine = {
         "AWS_PROFILE": "mine", "AWS_SESSION_TOKEN": "mine", "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9",
         "AWS_ACCESS_KEY_ID": "mine", "NO_PROXY": "intranet",
     }  # fmt: skip
-    done = shell(workplace, 'eval "$(etltctl local env)" && python client.py && echo "$NO_PROXY"', **mine)
+    done = shell(served, 'eval "$(etltctl local env)" && python client.py && echo "$NO_PROXY"', **mine)
     assert (done.returncode, done.stdout) == (0, "True linked 2\nintranet,127.0.0.1\n"), done.stderr
 
 
-def test_as_json_it_is_what_the_shell_gets(workplace: Workplace) -> None:
-    workplace.run("local", "up")
-    told = workplace.json("local", "env")
-    assert told["environ"]["AWS_SECRET_ACCESS_KEY"] == workplace.keys.secret_access_key
-    assert told["environ"]["AWS_ENDPOINT_URL"] == workplace.json("local", "status")["url"]
-    shown = shell(workplace, 'eval "$(etltctl local env)"; echo "$AIRBYTE_CLIENT_ID"').stdout
+def test_as_json_it_is_what_the_shell_gets(served: Workplace) -> None:
+    told = served.json("local", "env")
+    assert told["environ"]["AWS_SECRET_ACCESS_KEY"] == served.keys.secret_access_key
+    assert told["environ"]["AWS_ENDPOINT_URL"] == served.json("local", "status")["url"]
+    shown = shell(served, 'eval "$(etltctl local env)"; echo "$AIRBYTE_CLIENT_ID"').stdout
     assert shown == f"{told['environ']['AIRBYTE_CLIENT_ID']}\n"
 
 

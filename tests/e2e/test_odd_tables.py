@@ -39,6 +39,7 @@ def lake(tmp_path: Path) -> Iterator[Workplace]:
     (tmp_path / "etltctl.toml").write_text(SETTINGS)
     place = Workplace(tmp_path)
     try:
+        place.run("local", "up")
         yield place
     finally:
         place.run("local", "down")

@@ -83,11 +83,12 @@ def test_the_tutorial_s_own_source_is_read(tmp_path: Path) -> None:
     settings = re.findall(r"```toml\n(.*?)```", part, re.DOTALL)[0]
     [lines] = [lines for command, lines in transcripts("docs/tutorial/index.md") if command == OWN_SOURCE]
     mongo = MongoProcess(tmp_path / "mongo")
+    place = Workplace(tmp_path / "my-lake", {"MONGODB_URI": mongo.uri()})
     try:
         with pymongo.MongoClient(mongo.uri()) as client:
             client["weather"]["observations"].insert_many([{"dt": number} for number in range(3)])
-        place = Workplace(tmp_path / "my-lake", {"MONGODB_URI": mongo.uri()})
         Workplace(tmp_path).run("init", "my-lake")
+        place.run("local", "up")  # or each command would start a server
         place.run("sync", "mongodb")  # part 2's, of the sample
         (place.folder / forget).unlink()
         file = place.folder / "etltctl.toml"
@@ -103,4 +104,5 @@ def test_the_tutorial_s_own_source_is_read(tmp_path: Path) -> None:
         uri = next(row["value"] for row in shown if row["setting"] == "sources.mongodb.uri")
         assert uri == "env:MONGODB_URI (set)"
     finally:
+        place.run("local", "down")
         mongo.stop()

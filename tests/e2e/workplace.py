@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import forked
+
 from etltctl.local.keys import Keys, read_keys
 
 ETLTCTL = Path(sys.executable).with_name("etltctl")
-TIMEOUT_S = 240
+TIMEOUT_S = 900  # far longer than any command takes, on a machine that does other work too
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,18 @@ class Workplace:
         return words
 
     def run(self, *arguments: str, code: int = 0, **environ: str) -> subprocess.CompletedProcess[str]:
-        """Runs the command and checks its exit code; no traceback of its own may ever show."""
+        """Run the command, forked from a process that has it imported, and check its exit code.
+
+        No traceback may ever show.
+        """
+        words, env = [ETLTCTL, *self.named(*arguments)], self.full_environ | environ
+        done = forked.run(words, cwd=self.folder, env=env, timeout=TIMEOUT_S)
+        return self._checked(done, arguments, code)
+
+    def run_installed(
+        self, *arguments: str, code: int = 0, **environ: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the installed script as a user's shell does, and check as `run` does."""
         done = subprocess.run(
             [ETLTCTL, *self.named(*arguments)],
             cwd=self.folder,
@@ -63,6 +76,11 @@ class Workplace:
             timeout=TIMEOUT_S,
             check=False,
         )
+        return self._checked(done, arguments, code)
+
+    def _checked(
+        self, done: subprocess.CompletedProcess[str], arguments: tuple[str, ...], code: int
+    ) -> subprocess.CompletedProcess[str]:
         assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert not re.search(r"^Traceback", done.stderr, re.MULTILINE), done.stderr
         self.told.setdefault(" ".join(arguments), done)  # what a command told when it was first run here

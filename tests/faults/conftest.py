@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from spoilt import SpoiltLake
+from spoilt import SCRIPT, SpoiltLake
 
 
 @pytest.fixture(scope="session")
@@ -14,7 +14,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SpoiltLake]:
     made = SpoiltLake.make(tmp_path_factory.mktemp("spoilt"))
     made.run("local", "up")
     try:
-        made.run("run", "small", "--run-id", "undisturbed")
+        made.run_installed("run", "small", "--run-id", "undisturbed")
+        (made.folder / "small.py").write_text(SCRIPT)
         yield made
     finally:
         made.run("local", "down")

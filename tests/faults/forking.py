@@ -17,6 +17,7 @@ import boto3
 import httpx
 import pyarrow.parquet
 import tenacity
+from fork_server import load_descriptions
 
 from etltctl.local import endpoints
 from etltctl.pipeline import Wish, finding, run_pipeline
@@ -44,6 +45,7 @@ def run(asked: dict[str, Any]) -> int:
     return 0
 
 
+load_descriptions()
 with endpoints(load_settings(env="local"), os.environ) as found:
     os.environ.update(found.environ)
     for line in sys.stdin:

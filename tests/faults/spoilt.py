@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import forked
+from job_scripts import writing
 from workplace import ETLTCTL, Workplace
 
 from etltctl.local.keys import read_keys
@@ -21,7 +23,8 @@ from etltctl.local.keys import read_keys
 PROJECT = Path(__file__).parents[2]
 ROWS = 5
 MET_WITHIN_S = 300.0  # far longer than anything takes, on a machine that does other work too
-SCRIPT = """
+SCRIPT = writing({"n": range(ROWS)})
+WITH_SDK = """
 import io, json, sys
 import boto3
 import pyarrow as pa
@@ -64,8 +67,8 @@ class SpoiltLake(Workplace):
 
     @classmethod
     def make(cls, folder: Path) -> SpoiltLake:
-        """The folder with its settings and script."""
-        (folder / "small.py").write_text(SCRIPT)
+        """Make the folder with its settings and a script that uses the SDK, as those of users do."""
+        (folder / "small.py").write_text(WITH_SDK)
         (folder / "etltctl.toml").write_text((PROJECT / "etltctl.toml").read_text() + SETTINGS)
         return cls(folder)
 
@@ -78,16 +81,25 @@ class SpoiltLake(Workplace):
         return sum(rule["met"] for rule in self._ask("GET"))
 
     def begin(
-        self, *arguments: str, to: str = os.devnull, environ: Mapping[str, str] | None = None
-    ) -> subprocess.Popen[bytes]:
-        """Starts the command and does not wait; it hears Ctrl-C even where the tests run in the background."""
-        told = (self.folder / to).open("w")
+        self,
+        *arguments: str,
+        to: str = os.devnull,
+        stdout: int = subprocess.DEVNULL,
+        environ: Mapping[str, str] | None = None,
+    ) -> forked.Command:
+        """Start the command in a process of its own, and do not wait."""
+        words, env = [ETLTCTL, *self.named(*arguments)], self.full_environ | dict(environ or {})
+        with (self.folder / to).open("w") as told:
+            return forked.Command(words, cwd=self.folder, env=env, stdout=stdout, stderr=told)
+
+    def begin_installed(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start the installed script; it hears Ctrl-C even where the tests run in the background."""
         return subprocess.Popen(
             [ETLTCTL, *self.named(*arguments)],
             cwd=self.folder,
-            env=self.full_environ | dict(environ or {}),
+            env=self.full_environ,
             stdout=subprocess.DEVNULL,
-            stderr=told,
+            stderr=subprocess.DEVNULL,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
@@ -101,7 +113,7 @@ class SpoiltLake(Workplace):
                 assert time.monotonic() < deadline, f"{rule} was never met"
                 if process.poll() is not None:
                     return False
-                time.sleep(0.01)
+                time.sleep(0.03)
         finally:
             process.kill()
             process.wait()

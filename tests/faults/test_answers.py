@@ -8,8 +8,8 @@ import subprocess
 import time
 
 import pytest
-from spoilt import MET_WITHIN_S, SpoiltLake
-from workplace import ETLTCTL
+from job_scripts import writing
+from spoilt import MET_WITHIN_S, SCRIPT, SpoiltLake
 
 pytestmark = pytest.mark.faults
 
@@ -78,12 +78,11 @@ def test_rows_that_airbyte_reports_and_nobody_finds_stop_the_run(lake: SpoiltLak
 
 def test_rows_a_job_says_it_wrote_and_did_not_are_not_published(lake: SpoiltLake) -> None:
     script = lake.folder / "small.py"
-    honest = script.read_text()
-    script.write_text(honest.replace('"rows_out": 5', '"rows_out": 6'))
+    script.write_text(writing({"n": range(5)}, rows_out=6))
     try:
         done = lake.run("run-glue", "small", "--wait", "--run-id", "miscounted", code=6)
     finally:
-        script.write_text(honest)
+        script.write_text(SCRIPT)
     assert "wrote 6 rows of gold.small, but its files hold 5" in done.stderr
     listed = {t["table"]: t["version"] for t in lake.json("athena", "tables")["rows"]}
     assert listed["small"] != "miscounted"
@@ -118,7 +117,8 @@ def test_an_interrupt_stops_or_leaves_remote_work_as_asked(
 ) -> None:
     run_id = f"interrupted-{policy}"
     with lake.held_script():
-        process = lake.begin("run-glue", "small", "--wait", "--run-id", run_id, "--on-interrupt", policy)
+        begin = lake.begin_installed if policy == "stop" else lake.begin
+        process = begin("run-glue", "small", "--wait", "--run-id", run_id, "--on-interrupt", policy)
         lake.wait_for_state(run_id, "RUNNING")
         process.send_signal(signal.SIGINT)
         assert process.wait(MET_WITHIN_S) == code
@@ -232,7 +232,7 @@ def test_a_run_is_cancelled_from_elsewhere(lake: SpoiltLake) -> None:
 
 def test_a_terminal_that_closes_ends_no_run(lake: SpoiltLake) -> None:
     with lake.held_script():
-        process = lake.begin("run-glue", "small", "--wait", "--run-id", "hung-up")
+        process = lake.begin_installed("run-glue", "small", "--wait", "--run-id", "hung-up")
         lake.wait_for_state("hung-up", "RUNNING")
         process.send_signal(signal.SIGHUP)
         lake.let_go()
@@ -244,10 +244,7 @@ def test_logs_are_shown_and_followed(lake: SpoiltLake) -> None:
     with lake.held_script("print('first words', flush=True)"):
         lake.run("run-glue", "small", "--run-id", "logged")
         lake.wait_for_state("logged", "RUNNING", in_ledger=False)
-        follower = subprocess.Popen(
-            [ETLTCTL, "runs", "logs", "logged", "--follow"],
-            cwd=lake.folder, env=lake.full_environ, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+        follower = lake.begin("runs", "logs", "logged", "--follow", stdout=subprocess.PIPE)
         assert follower.stdout is not None
         first = follower.stdout.readline()
         lake.let_go()

@@ -100,6 +100,19 @@ def test_a_pipeline_killed_after_any_event_goes_on_as_if_nothing_had_happened(
         check_taken_up(lake, runner, pipeline, run_id, before, expected)
 
 
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_a_whole_pipeline_killed_in_its_second_job_is_resumed_there_by_the_command(
+    lake: QuickLake, pipeline: str
+) -> None:
+    run_id = f"whole-{pipeline}"
+    rule = {"call": "StartJobRun", "skip": 1, "hold": "after"}
+    assert lake.kill_where(rule, "run", pipeline, "--run-id", run_id)
+    steps = lake.json("run", pipeline, "--run-id", run_id)["steps"]
+    assert [step["verb"] for step in steps[:2]] == ["reused", "reused"]
+    assert steps[2]["verb"] in {"adopted", "reused"}, lake.ends()
+    assert lake.starts(run_id)["glue"] == 2
+
+
 def check_taken_up(
     lake: QuickLake,
     runner: Runner,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from job_scripts import writing
 from spoilt import SCRIPT, SpoiltLake
 
 pytestmark = pytest.mark.faults
@@ -31,7 +32,7 @@ def changed(lake: SpoiltLake, script: str, rules: str = "") -> Iterator[None]:
 
 def test_a_version_that_fails_its_check_is_exit_5_and_nobody_sees_it(lake: SpoiltLake) -> None:
     lake.run("run-glue", "small", "--wait", "--run-id", "sound")
-    bad = SCRIPT.replace("list(range(5))", "[1, 2, 2, 3, 9]")
+    bad = writing({"n": [1, 2, 2, 3, 9]})
     with changed(lake, bad, RULES):
         done = lake.run("run-glue", "small", "--wait", "--run-id", "unsound", code=5)
     assert "the new version of gold.small fails its checks" in done.stderr
@@ -56,7 +57,7 @@ def test_a_version_that_fails_its_check_is_exit_5_and_nobody_sees_it(lake: Spoil
 
 
 def test_a_column_that_is_dropped_is_exit_5_until_it_is_accepted(lake: SpoiltLake) -> None:
-    renamed = SCRIPT.replace('{"n":', '{"number":')
+    renamed = writing({"number": range(5)})
     with changed(lake, renamed):
         done = lake.run("run-glue", "small", "--wait", "--run-id", "renamed", code=5)
     assert "gold.small breaks its contract: n dropped" in done.stderr

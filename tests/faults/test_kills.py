@@ -53,17 +53,6 @@ def test_a_run_whose_ledger_is_lost_starts_no_second_job(lake: SpoiltLake) -> No
     assert lake.starts("forgotten")["glue"] == 1
 
 
-@pytest.mark.parametrize("pipeline", ["mongodb", "api"])
-def test_a_whole_pipeline_killed_in_its_second_job_goes_on_there(lake: SpoiltLake, pipeline: str) -> None:
-    run_id = f"whole-{pipeline}"
-    rule = {"call": "StartJobRun", "skip": 1, "hold": "after"}
-    assert lake.kill_where(rule, "run", pipeline, "--run-id", run_id)
-    steps = lake.json("run", pipeline, "--run-id", run_id)["steps"]
-    assert [step["verb"] for step in steps[:2]] == ["reused", "reused"]
-    assert steps[2]["verb"] in {"adopted", "reused"}, lake.ends()
-    assert lake.starts(run_id)["glue"] == 2
-
-
 LAGGING = {
     "StartJobRun": {"call": "GetJobRuns", "refuse": {"status": 200, "body": {"JobRuns": []}}, "times": 3},
     "POST /jobs": {"call": "GET /jobs", "refuse": {"status": 200, "body": {"data": []}}, "times": 3},

@@ -24,10 +24,17 @@ KILLS = 3
 LATEST_S = 5.0
 
 
+USES_SPARK = """
+from pyspark.sql import SparkSession
+assert SparkSession.builder.getOrCreate().range(5).count() == 5
+"""
+
+
 @pytest.fixture(autouse=True)
 def _server_again(lake: SpoiltLake) -> Iterator[None]:
-    """Leave the other tests of this lake a server, however this one ends."""
-    yield
+    """Let the job use Spark, and leave the other tests of this lake a server, however this one ends."""
+    with lake.other_script(USES_SPARK):
+        yield
     lake.run("local", "up")
 
 
@@ -69,7 +76,7 @@ def test_a_run_of_which_anything_is_killed_is_completed_by_retry(lake: SpoiltLak
     for _ in range(KILLS):
         victim, at = chance.choice(["command", "server", "Spark"]), chance.uniform(0.3, LATEST_S)
         print(f"ETLTCTL_SEED={SEED} {victim} after {at:.2f} s")
-        command = lake.begin("run", "small", "--run-id", run_id)
+        command = lake.begin_installed("run", "small", "--run-id", run_id)
         deadline = time.monotonic() + at
         while command.poll() is None and time.monotonic() < deadline:
             time.sleep(0.05)

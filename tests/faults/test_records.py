@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forked import Command
 from spoilt import MET_WITHIN_S, SpoiltLake
 from workplace import ETLTCTL
 
@@ -128,7 +129,8 @@ def test_a_run_that_somebody_else_stopped_is_not_said_to_be_ours(lake: SpoiltLak
 def test_sigterm_stops_or_leaves_remote_work_and_says_so(lake: SpoiltLake, policy: str, state: str) -> None:
     run_id = f"terminated-{policy}"
     with lake.held_script():
-        process = lake.begin("run-glue", "small", "--wait", "--run-id", run_id, "--on-interrupt", policy)
+        begin = lake.begin_installed if policy == "stop" else lake.begin
+        process = begin("run-glue", "small", "--wait", "--run-id", run_id, "--on-interrupt", policy)
         lake.wait_for_state(run_id, "RUNNING")
         process.send_signal(signal.SIGTERM)
         assert process.wait(MET_WITHIN_S) == 143
@@ -181,13 +183,12 @@ def read_until(terminal: int, words: str) -> str:
     return shown
 
 
-def watching(lake: SpoiltLake, run_id: str) -> subprocess.Popen[str]:
-    """Somebody who has begun to watch the run, while who drives it waits for its job too."""
+def watching(lake: SpoiltLake, run_id: str) -> Command:
+    """Begin to watch the run, while the process that drives it waits for its job too."""
     lake.spoil({"call": "GetJobRun", "hold": "before", "times": 2})
-    watcher = subprocess.Popen(
-        [ETLTCTL, "runs", "watch", run_id, "-o", "ndjson"],
-        cwd=lake.folder, env=lake.full_environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    words = [ETLTCTL, "runs", "watch", run_id, "-o", "ndjson"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    watcher = Command(words, cwd=lake.folder, env=lake.full_environ, **pipes)
     deadline = time.monotonic() + MET_WITHIN_S
     while lake.met() < 2:
         assert time.monotonic() < deadline, "nobody looks at the job"
@@ -363,7 +364,7 @@ def test_nothing_secret_shows_in_the_processes_or_the_arguments_of_a_run(lake: S
     told = json.loads((lake.folder / ".etltctl" / "server" / "endpoint.json").read_text())
     secrets = [told["client_secret"], told["client_id"], lake.keys.secret_access_key, lake.keys.server_key]
     with lake.held_script():
-        process = lake.begin("run-glue", "small", "--wait", "--run-id", "unseen")
+        process = lake.begin_installed("run-glue", "small", "--wait", "--run-id", "unseen")
         lake.wait_for_state("unseen", "RUNNING")
         lines = [command_line(entry) for entry in Path("/proc").glob("[0-9]*")]
         lake.let_go()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from job_scripts import writing
 from spoilt import SCRIPT, SpoiltLake
 
 pytestmark = pytest.mark.faults
@@ -19,7 +20,7 @@ def version_and_rows(lake: SpoiltLake) -> tuple[str, int]:
 def test_a_rollback_serves_the_earlier_version_and_the_next_run_a_new_one(lake: SpoiltLake) -> None:
     lake.run("run-glue", "small", "--wait", "--run-id", "good")
     script = lake.folder / "small.py"
-    script.write_text(SCRIPT.replace("range(5)", "range(3)").replace(": 5", ": 3"))
+    script.write_text(writing({"n": range(3)}))
     try:
         lake.run("run-glue", "small", "--wait", "--run-id", "bad")
     finally:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import time
 
 import pytest
+from forked import Command
 from spoilt import MET_WITHIN_S, ROWS, SpoiltLake
 
 pytestmark = pytest.mark.faults
@@ -20,7 +20,7 @@ def server_pid(lake: SpoiltLake) -> int:
     return int(json.loads((lake.folder / ".etltctl/server/endpoint.json").read_text())["pid"])
 
 
-def kill_server_under(lake: SpoiltLake, process: subprocess.Popen[bytes]) -> int:
+def kill_server_under(lake: SpoiltLake, process: Command) -> int:
     """Kills the server with -9 and returns the exit code with which the command then ends by itself."""
     os.kill(server_pid(lake), signal.SIGKILL)
     return process.wait(MET_WITHIN_S)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from forked import Command
 from spoilt import MET_WITHIN_S, SpoiltLake
 
 from etltctl.pipeline import run_step, stop_step
@@ -30,7 +30,7 @@ def slow(lake: SpoiltLake) -> Iterator[SpoiltLake]:
 @contextmanager
 def held(
     lake: SpoiltLake, call: str, side: str, *arguments: str, also: dict[str, Any] | None = None
-) -> Iterator[subprocess.Popen[bytes]]:
+) -> Iterator[Command]:
     """The command, its start under way: it has taken effect, or has not yet."""
     lake.spoil({"call": call, "hold": side}, *([also] if also else []))
     before = begun(lake)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ import pytest
 from account import LOOK
 from botocore.exceptions import ClientError
 from checkout import Checkout, recorded
+from forked import Command
 from served import wait_until
 from workplace import ETLTCTL
 
@@ -195,13 +195,7 @@ def test_whoever_was_killed_comes_back_to_what_goes_on(deployed: Checkout) -> No
     script = 'script = "glue_jobs/silver_to_gold_api.py"'
     deployed.change(script, f"{script}\nworkers = 4")
     deployed.spoil({"call": "CreateJob", "hold": "after"})
-    process = subprocess.Popen(
-        [ETLTCTL, "infra", "deploy", "--yes"],
-        cwd=deployed.folder,
-        env=deployed.full_environ,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = Command([ETLTCTL, "infra", "deploy", "--yes"], cwd=deployed.folder, env=deployed.full_environ)
     wait_until(lambda: status(deployed) == "UPDATE_IN_PROGRESS", 60)
     process.send_signal(signal.SIGKILL)
     process.wait(120)

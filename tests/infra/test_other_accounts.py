@@ -48,7 +48,7 @@ def test_a_deployment_that_shows_no_sign_ends_with_an_error_of_its_own(deployed:
     now = [0.0]
 
     def sleep(seconds: float) -> None:
-        now[0] += max(seconds, 1.0)
+        now[0] += max(seconds, 10.0)
 
     waiter = replace(QUICK, timeout=3600.0, clock=lambda: now[0], sleep=sleep)
     with pytest.raises(WaitTimeoutError, match="neither its events nor its status show it") as raised:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import signal
-import subprocess
 from contextlib import suppress
 from functools import partial
 
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from checkout import Checkout, recorded
+from forked import Command
 from served import wait_until
 from wire import SPECIAL, Call, calls
 from workplace import ETLTCTL
@@ -135,14 +135,8 @@ def _look_up_secrets(checkout: Checkout) -> None:
 
 def _interrupt_a_query(checkout: Checkout) -> None:
     checkout.spoil({"call": "GetQueryExecution", "change": {"State": "RUNNING"}, "times": 0})
-    process = subprocess.Popen(
-        [ETLTCTL, "athena", "query", "select 1 as one"],
-        cwd=checkout.folder,
-        env=checkout.full_environ | checkout.operator,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+    words = [ETLTCTL, "athena", "query", "select 1 as one"]
+    process = Command(words, cwd=checkout.folder, env=checkout.full_environ | checkout.operator)
     assert checkout.account is not None
     account = checkout.account
     wait_until(lambda: account.request("GET", "faults")[1][0]["met"] > 2, 60)  # it is waited for

@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forked
 import pytest
+from workplace import ETLTCTL
 
 from etltctl import errors
 from etltctl.cli.advice import addressed, flags_of
@@ -30,17 +32,8 @@ HEAVY = (
 )
 
 
-def etltctl(*arguments: str, cwd: Path | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "etltctl", *arguments]
-    return subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        timeout=60,
-        check=False,
-        env={**os.environ, **environ},
-    )
+def etltctl(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    return forked.run([ETLTCTL, *arguments], cwd=cwd, env={**os.environ, **environ}, timeout=60)
 
 
 @pytest.mark.parametrize(

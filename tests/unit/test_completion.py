@@ -7,12 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forked
 import pytest
+from workplace import ETLTCTL
 
 from etltctl.cli.app import Shell
 from etltctl.errors import ExitCode
 
-ETLTCTL = Path(sys.executable).with_name("etltctl")
 SETTINGS = """
 [pipelines.mine]
 steps = ["sync:harbour", "glue:ships", "athena:refresh"]
@@ -35,9 +36,7 @@ def project(tmp_path: Path) -> Path:
 
 def etltctl(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
     variables = {**os.environ, "HOME": str(cwd), **environ}
-    return subprocess.run(
-        [ETLTCTL, *arguments], cwd=cwd, env=variables, capture_output=True, text=True, check=False, timeout=60
-    )
+    return forked.run([ETLTCTL, *arguments], cwd=cwd, env=variables, timeout=60)
 
 
 def in_bash(words: list[str], cwd: Path) -> list[str]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import os
 from pathlib import Path
 
+import forked
 import pytest
+from workplace import ETLTCTL
 
 from etltctl.errors import ExitCode, UsageError
 from etltctl.history import run_to_resume
 from etltctl.ledger import DiskStore, Ledger
 from etltctl.settings import load_settings
 
-ETLTCTL = Path(sys.executable).with_name("etltctl")
 KNOWN = "20260102-0304-api-ydzy"
 
 
@@ -27,9 +27,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def refused(project: Path, *words: str) -> str:
-    done = subprocess.run(
-        [ETLTCTL, *words], cwd=project, capture_output=True, text=True, check=False, timeout=60
-    )
+    done = forked.run([ETLTCTL, *words], cwd=project, env=os.environ, timeout=60)
     assert done.returncode == ExitCode.USAGE, done.stderr
     assert not (project / ".etltctl" / "server").exists(), "nothing was started"
     return done.stderr

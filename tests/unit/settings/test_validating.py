@@ -8,25 +8,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forked
 import pytest
+from workplace import ETLTCTL
 
 from etltctl.errors import ExitCode
 from etltctl.settings.validating import known_regions
 
-ETLTCTL = Path(sys.executable).with_name("etltctl")
-
 
 def etltctl(cwd: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ETLTCTL", "AWS_"))}
-    return subprocess.run(
-        [ETLTCTL, *words],
-        cwd=cwd,
-        env=kept | environ,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    return forked.run([ETLTCTL, *words], cwd=cwd, env=kept | environ, timeout=60)
 
 
 def validated(cwd: Path, text: str, **environ: str) -> subprocess.CompletedProcess[str]:
