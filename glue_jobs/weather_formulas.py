@@ -59,13 +59,17 @@ def city_key(name: Column) -> Column:
     without any Latin letter or digit is its digest alone. Null and blank names have no key.
     """
     trimmed = F.trim(name)
+    # Names in ASCII, which most are, need none of the work on accents: that work took longer than all the rest.
+    is_ascii = F.octet_length(trimmed) == F.char_length(trimmed)
     accents = F.translate(trimmed, "".join(_ACCENTED), "".join(_ACCENTED.values()))
-    plain = F.lower(F.regexp_replace(accents, f"(?<=[A-Za-z]){_COMBINING}+", ""))
+    without = F.regexp_replace(accents, f"(?<=[A-Za-z]){_COMBINING}+", "")
+    plain = F.lower(F.when(is_ascii, trimmed).otherwise(without))
     key = F.replace(F.trim(F.regexp_replace(plain, "[^a-z0-9]+", " ")), F.lit(" "), F.lit("_"))
     # Taken from an array, the key is made once; as the condition and the value of a case it would be made twice.
     latin = F.get(F.array_remove(F.array(key), ""), 0)
     short = F.coalesce(latin, F.when(trimmed != "", F.concat(F.lit("city_"), _digest(trimmed))))
-    is_cut = plain.rlike(_FORGOTTEN) | ((F.length(trimmed) > LONGEST_KEY) & (F.length(key) > LONGEST_KEY))
+    is_long = (F.length(trimmed) > LONGEST_KEY) & (F.length(key) > LONGEST_KEY)
+    is_cut = (~is_ascii & plain.rlike(_FORGOTTEN)) | is_long
     of_name = F.trim(F.regexp_replace(plain, f"[^{_NAMING}]+", " "))
     told_apart = F.concat(F.substring(key, 1, LONGEST_KEY - 11), F.lit("_"), _digest(of_name))
     return F.when(is_cut & (key != ""), told_apart).otherwise(short)
