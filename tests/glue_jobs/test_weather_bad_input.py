@@ -122,26 +122,18 @@ def test_a_column_that_is_no_json_costs_only_its_own_values(
     assert row.dq_flags == ["TEXT_UNREADABLE"]
 
 
-def test_of_a_document_synced_twice_the_newer_state_counts(
+def test_of_a_document_synced_twice_the_newer_state_counts_without_conflict(
     spark: SparkSession, write_weather_bronze: WriteBronze
 ) -> None:
-    same = {"_id": "65929f400000000000000001"}
+    same = document(_id="65929f400000000000000001", weather=[CLEAR])
     other = document(_id="65929f400000000000000000", weather=[CLEAR])
-    location = write_weather_bronze([document(**same, weather=[CLEAR]), other], file="2026_01_02_1_0")
-    again = document(**same, weather=[RAIN])
-    write_weather_bronze([again], location=location, file="2026_01_02_2_0")
-    (row,) = observe(spark, location)
-    assert (row.source_rows, row.weather_ids, row.dq_flags) == (3, [501, 800], [])
-
-
-def test_a_changed_state_of_a_document_is_no_conflict(
-    spark: SparkSession, write_weather_bronze: WriteBronze
-) -> None:
-    location = write_weather_bronze([document(_id="any")], file="2026_01_02_1_0")
-    corrected = document(_id="any", wind={"speed": 6, "deg": 90})
-    write_weather_bronze([corrected], location=location, file="2026_01_02_2_0")
-    (row,) = observe(spark, location)
-    assert (row.source_rows, row.wind_speed_ms, row.dq_flags) == (2, 6.0, [])
+    once = document(_id="any", dt=NOON + HOUR, dt_iso=None)
+    location = write_weather_bronze([same, other, once], file="2026_01_02_1_0")
+    again = [{**same, "weather": [RAIN]}, {**once, "wind": {"speed": 6, "deg": 90}}]
+    write_weather_bronze(again, location=location, file="2026_01_02_2_0")
+    synced, corrected = observe(spark, location)
+    assert (synced.source_rows, synced.weather_ids, synced.dq_flags) == (3, [501, 800], [])
+    assert (corrected.source_rows, corrected.wind_speed_ms, corrected.dq_flags) == (2, 6.0, [])
 
 
 def test_what_is_rejected_is_kept_as_it_came(

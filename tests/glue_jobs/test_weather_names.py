@@ -16,6 +16,7 @@ DIFFERENT = {
     "scripts beside digits": ["Москва-2", "Казань-2", "2"],
     "marks of a script": ["กา Airport", "กิ Airport"],
     "letters that no accent explains": ["Þingvellir", "Ðingvellir", "ingvellir"],
+    "only letters of other scripts": ["東京", "大阪"],
     "symbols": ["Plaza ⚽", "Plaza ☕", "Plaza 🏖", "Plaza"],
     "only symbols": ["⚽", "☕"],
     "digits of a script": ["Zone ١", "Zone ٢"],
@@ -33,6 +34,7 @@ SAME = {
         unicodedata.normalize("NFD", "Łódź São Hà Nội"),
     ],
 }
+LONG = "東京" * 200
 # As they have always been: gold that was published under them is found again.
 KEPT = {
     "San Carlos de Bariloche": "san_carlos_de_bariloche",
@@ -41,16 +43,21 @@ KEPT = {
     "Zürich (ZRH) 2": "zurich_zrh_2",
     "東京": "city_130016b259",
 }
+UNNAMED = ["", "  "]
 
 
 @pytest.fixture(scope="module")
 def keys(spark: SparkSession) -> Keys:
-    """Return the keys of some names, in their order."""
+    """Return the keys of some of the names above, in their order; all are made in one Spark job."""
     from weather_formulas import city_key
 
+    groups = (*DIFFERENT.values(), *SAME.values(), KEPT, [LONG], UNNAMED)
+    cities = spark.createDataFrame([(name,) for names in groups for name in names], "name string")
+    found = cities.select("name", city_key(F.col("name")).alias("key")).collect()
+    key_of = {row.name: row.key for row in found}
+
     def of(*names: str) -> list[str | None]:
-        cities = spark.createDataFrame([(name,) for name in names], "name string")
-        return [row.key for row in cities.select(city_key(F.col("name")).alias("key")).collect()]
+        return [key_of[name] for name in names]
 
     return of
 
@@ -70,9 +77,13 @@ def test_latin_names_keep_their_keys(keys: Keys) -> None:
     assert dict(zip(KEPT, keys(*KEPT), strict=True)) == KEPT
 
 
+def test_a_blank_name_has_no_key(keys: Keys) -> None:
+    assert keys(*UNNAMED) == [None, None]
+
+
 def test_a_key_is_plain_and_can_name_a_folder(keys: Keys) -> None:
     names = [name for names in DIFFERENT.values() for name in names]
-    for key in keys(*names, "東京" * 200):
+    for key in keys(*names, LONG):
         assert key is not None
         assert len(key) <= 100
         assert key.isascii()

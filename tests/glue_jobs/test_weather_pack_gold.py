@@ -11,8 +11,6 @@ import pytest
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
-from lake import JobArguments
-
 pytestmark = [pytest.mark.spark, pytest.mark.pack]
 
 # Of the data pack, computed apart from Spark: rows, mean speed, mean density, power density, k, c, calm rows.
@@ -163,20 +161,6 @@ def test_months_agree_with_days_and_both_with_their_keys(
     assert [row.hours for row in rows] == [row.hours_observed for row in rows]
     assert [row.days for row in rows] == [row.days_observed for row in rows]
     assert [row.power for row in gapless] == pytest.approx([row.wpd10_mean_wm2 for row in gapless], rel=1e-9)
-
-
-def test_a_second_run_gives_the_same_rows(
-    spark: SparkSession, pack_lake: dict[str, str], tmp_path: Path
-) -> None:
-    import silver_to_gold
-
-    table = "gold.weather_monthly"
-    inputs = {silver_to_gold.SOURCE: pack_lake[silver_to_gold.SOURCE]}
-    silver_to_gold.run(spark, JobArguments("run-2", inputs, {table: str(tmp_path / "again")}, {}))
-    first, again = (
-        spark.read.parquet(where).collect() for where in (pack_lake[table], str(tmp_path / "again"))
-    )
-    assert first == again
 
 
 @pytest.mark.parametrize("model", ["haurwitz", "kasten_czeplak"])

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from weather_rows import HOUR, NOON, document, observe
 
 from lake import JobArguments, QualityError, read_stream
-from weather_quality import EARLIEST_DT
+from weather_quality import DAY_S, EARLIEST_DT
 
 pytestmark = pytest.mark.spark
 
@@ -32,8 +32,82 @@ def silver(spark: SparkSession, write_weather_bronze: WriteBronze) -> Silver:
     return make
 
 
-def test_a_faultless_document_becomes_one_row_without_flags(silver: Silver) -> None:
-    (row,) = silver(document())
+RAIN = {"id": 501, "main": "Rain", "description": "moderate rain"}
+MIST = {"id": 701, "main": "Mist", "description": "mist"}
+CLEAR = {"id": 800, "main": "Clear", "description": "clear sky"}
+SEVEREST = {(800, 741, 300): 300, (511, 600): 600, (622, 200): 200, (500, 522): 522, (804, 701): 701}
+# What each test of a single rule observes: all are made in one Spark job, each on a day that no other has.
+CASES: dict[str, list[dict[str, Any]]] = {
+    "faultless": [document()],
+    "limits": [
+        document(
+            main={"temp": 60, "humidity": 100, "pressure": 870, "grnd_level": 300, "dew_point": 60.5},
+            wind={"speed": 75, "gust": 110, "deg": 0},
+            clouds={"all": 100},
+            rain={"1h": 0},
+            visibility=0,
+        )
+    ],
+    "equal but for weather": [
+        document(weather=[MIST]), document(weather=[RAIN], _id="65929f400000000000000002"),
+    ],
+    "in conflict": [
+        document(_id="65929f410000000000000000", wind={"speed": 6, "deg": 90}, weather=[{"id": 800}]),
+        document(_id="65929f400000000000000009", weather=[{"id": 500}]),
+    ],
+    "three in conflict": [
+        document(_id="65929f400000000000000001", weather=[MIST]),
+        document(_id="65929f400000000000000002", wind={"speed": 6, "deg": 90}, weather=[CLEAR]),
+        document(_id="65929f400000000000000003", weather=[RAIN]),
+    ],
+    "without object ids": [document(_id="b"), document(_id="a", wind={"speed": 7, "deg": 90})],
+    "object ids before others": [
+        document(_id="65929F400000000000000001", wind={"speed": 7, "deg": 90}),
+        document(_id="65929f400000000000000001"),
+        document(_id="65929f40000000000000000g", wind={"speed": 9, "deg": 90}),
+    ],
+    "severest": [
+        document(dt=NOON + hour * HOUR, weather=[{"id": identifier} for identifier in ids])
+        for hour, ids in enumerate(SEVEREST)
+    ],
+    "three hours": [document(rain={"3h": 6}), document(dt=NOON + HOUR, rain={"1h": 1, "3h": 6})],
+    "calm and north": [
+        document(wind={"speed": 0.49, "deg": 90}),
+        document(dt=NOON + HOUR, dt_iso=None, wind={"speed": 0.5, "deg": 360}),
+    ],
+    "pressures": [
+        document(dt=NOON + hour * HOUR, main=main)
+        for hour, main in enumerate(
+            [{"temp": 15, "grnd_level": 900, "pressure": 1000}, {"temp": 15, "pressure": 1000}, {"temp": 15}]
+        )
+    ],
+    "clear sky": [document(weather=[CLEAR])],
+}  # fmt: skip
+
+
+def _on_day(whole: dict[str, Any], day: int) -> dict[str, Any]:
+    moved = {**whole, "dt": whole["dt"] + day * DAY_S}
+    if "dt_iso" in whole:
+        moved["dt_iso"] = f"{datetime.fromtimestamp(NOON + day * DAY_S, UTC):%Y-%m-%d %H:%M:%S} +0000 UTC"
+    return moved
+
+
+@pytest.fixture(scope="module")
+def rows(spark: SparkSession, write_weather_bronze: WriteBronze) -> dict[str, list[Row]]:
+    """The rows of silver of each of the `CASES`, in order of time."""
+    documents = [_on_day(whole, day) for day, documents in enumerate(CASES.values()) for whole in documents]
+    found: dict[str, list[Row]] = {name: [] for name in CASES}
+    for row in observe(spark, write_weather_bronze(documents)):
+        day = (int(row.observed_at.timestamp()) - NOON) // DAY_S
+        found[list(CASES)[day]].append(row)
+    return found
+
+
+Rows = dict[str, list[Row]]
+
+
+def test_a_faultless_document_becomes_one_row_without_flags(rows: Rows) -> None:
+    (row,) = rows["faultless"]
     assert (row.city_key, row.year, row.local_date, row.local_hour) == (
         "newark_liberty_intl", 2024, date(2024, 1, 1), 7,
     )  # fmt: skip
@@ -86,16 +160,8 @@ def test_an_impossible_value_is_flagged(broken_rows: list[Row], index: int) -> N
     assert [name for name in nulled if row[name] is not None] == []
 
 
-def test_limits_themselves_are_possible(silver: Silver) -> None:
-    (row,) = silver(
-        document(
-            main={"temp": 60, "humidity": 100, "pressure": 870, "grnd_level": 300, "dew_point": 60.5},
-            wind={"speed": 75, "gust": 110, "deg": 0},
-            clouds={"all": 100},
-            rain={"1h": 0},
-            visibility=0,
-        )
-    )
+def test_limits_themselves_are_possible(rows: Rows) -> None:
+    (row,) = rows["limits"]
     assert row.dq_flags == []
 
 
@@ -122,7 +188,6 @@ def test_a_document_from_the_future_is_rejected_in_every_query_of_a_run_or_in_no
     from bronze_to_silver import screen_documents
     from job_config import WEATHER, read_config
     from weather_documents import BRONZE
-    from weather_quality import DAY_S
 
     clock = SimpleNamespace(time=lambda: NOON)  # long ago: Spark's own clock would find nothing to reject
     monkeypatch.setattr(weather_quality, "time", clock)
@@ -133,87 +198,82 @@ def test_a_document_from_the_future_is_rejected_in_every_query_of_a_run_or_in_no
     assert [row.reason for row in screened.collect()] == ["DT_MISSING"]
 
 
-def test_a_default_city_takes_the_documents_without_one(silver: Silver) -> None:
-    (row,) = silver(document(city_name=None), default_city="Riohacha")
-    assert (row.city_key, "CITY_DEFAULT" in row.dq_flags) == ("riohacha", True)
+def test_settings_name_the_default_city_and_the_units(silver: Silver) -> None:
+    nameless, kelvin = silver(
+        document(city_name=None, dt_iso=None, main={"humidity": 50}),
+        document(city_name="Roma", main={"temp": 288.15, "humidity": 50}),
+        default_city="Riohacha",
+        units="standard",
+    )
+    assert (nameless.city_key, "CITY_DEFAULT" in nameless.dq_flags) == ("riohacha", True)
+    assert (kelvin.temp_c, "CITY_DEFAULT" in kelvin.dq_flags) == (pytest.approx(15.0), False)
 
 
-def test_documents_equal_but_for_weather_merge(silver: Silver) -> None:
-    rain = {"id": 501, "main": "Rain", "description": "moderate rain"}
-    mist = {"id": 701, "main": "Mist", "description": "mist"}
-    (row,) = silver(document(weather=[mist]), document(weather=[rain], _id="65929f400000000000000002"))
+def test_documents_equal_but_for_weather_merge(rows: Rows) -> None:
+    (row,) = rows["equal but for weather"]
     assert (row.source_rows, row.dq_flags) == (2, [])
     assert (row.weather_id, row.weather_main, row.weather_ids) == (501, "Rain", [501, 701])
 
 
-def test_the_last_of_conflicting_documents_wins(silver: Silver) -> None:
-    late = document(_id="65929f410000000000000000", wind={"speed": 6, "deg": 90}, weather=[{"id": 800}])
-    early = document(_id="65929f400000000000000009", weather=[{"id": 500}])
-    (row,) = silver(late, early)
+def test_the_last_of_conflicting_documents_wins(rows: Rows) -> None:
+    (row,) = rows["in conflict"]
     assert (row.wind_speed_ms, row.source_rows, row.dq_flags) == (6.0, 2, ["DUP_CONFLICT"])
     assert row.weather_ids == [800]
 
 
-def test_without_object_ids_the_file_order_decides(silver: Silver) -> None:
-    (row,) = silver(document(_id="b"), document(_id="a", wind={"speed": 7, "deg": 90}))
+def test_of_three_documents_the_weather_of_those_that_equal_the_last_counts(rows: Rows) -> None:
+    (row,) = rows["three in conflict"]
+    assert (row.wind_speed_ms, row.source_rows, row.dq_flags) == (5.0, 3, ["DUP_CONFLICT"])
+    assert row.weather_ids == [501, 701]
+
+
+def test_without_object_ids_the_file_order_decides(rows: Rows) -> None:
+    (row,) = rows["without object ids"]
     assert row.wind_speed_ms == 7.0
 
 
-def test_the_severest_condition_is_the_weather(silver: Silver) -> None:
-    severest = {(800, 741, 300): 300, (511, 600): 600, (622, 200): 200, (500, 522): 522, (804, 701): 701}
-    documents = [
-        document(dt=NOON + index * HOUR, weather=[{"id": identifier} for identifier in ids])
-        for index, ids in enumerate(severest)
-    ]
-    rows = silver(*documents)
-    assert [row.weather_id for row in rows] == list(severest.values())
-    assert [row.weather_ids for row in rows] == [sorted(ids) for ids in severest]
+def test_an_object_id_is_later_than_any_id_that_says_nothing_of_its_age(rows: Rows) -> None:
+    (row,) = rows["object ids before others"]
+    assert (row.wind_speed_ms, row.source_rows) == (5.0, 3)
 
 
-def test_three_hour_precipitation_is_spread_and_marked(silver: Silver) -> None:
-    spread, hourly = silver(document(rain={"3h": 6}), document(dt=NOON + HOUR, rain={"1h": 1, "3h": 6}))
+def test_the_severest_condition_is_the_weather(rows: Rows) -> None:
+    assert [row.weather_id for row in rows["severest"]] == list(SEVEREST.values())
+    assert [row.weather_ids for row in rows["severest"]] == [sorted(ids) for ids in SEVEREST]
+
+
+def test_three_hour_precipitation_is_spread_and_marked(rows: Rows) -> None:
+    spread, hourly = rows["three hours"]
     assert (spread.rain_1h_mm, spread.precip_from_3h) == (2.0, True)
     assert (hourly.rain_1h_mm, hourly.precip_from_3h) == (1.0, False)
 
 
-def test_a_calm_has_no_direction_and_360_is_north(silver: Silver) -> None:
-    calm, north = silver(
-        document(wind={"speed": 0.49, "deg": 90}),
-        document(dt=NOON + HOUR, dt_iso=None, wind={"speed": 0.5, "deg": 360}),
-    )
+def test_a_calm_has_no_direction_and_360_is_north(rows: Rows) -> None:
+    calm, north = rows["calm and north"]
     assert (calm.wind_dir_deg, north.wind_dir_deg) == (None, 0.0)
 
 
-def test_station_pressure_says_where_it_comes_from(silver: Silver) -> None:
+def test_station_pressure_says_where_it_comes_from(rows: Rows) -> None:
     at_station = (1 - 0.0065 * 5.49 / 288.15) ** 5.25588
-    mains = [{"temp": 15, "grnd_level": 900, "pressure": 1000}, {"temp": 15, "pressure": 1000}, {"temp": 15}]
-    rows = silver(*(document(dt=NOON + index * HOUR, main=main) for index, main in enumerate(mains)))
-    assert [row.pressure_source for row in rows] == ["measured", "reduced", "standard"]
+    assert [row.pressure_source for row in rows["pressures"]] == ["measured", "reduced", "standard"]
     expected = [900, 1000 * at_station, 1013.25 * at_station]
-    assert [row.pressure_station_hpa for row in rows] == pytest.approx(expected)
+    assert [row.pressure_station_hpa for row in rows["pressures"]] == pytest.approx(expected)
 
 
-def test_kelvin_becomes_celsius(silver: Silver) -> None:
-    (row,) = silver(document(main={"temp": 288.15, "humidity": 50}), units="standard")
-    assert row.temp_c == pytest.approx(15.0)
-
-
-def test_numbers_may_be_text_or_wrapped(silver: Silver) -> None:
-    (row,) = silver(
-        document(
-            dt=str(NOON),
-            main={"temp": "15.5", "humidity": {"$numberInt": "50"}},
-            wind={"speed": {"$numberDouble": "5.5"}},
-        )
+def test_text_wrapped_numbers_and_schemaless_documents_stand_in_one_stream(
+    silver: Silver, rows: Rows
+) -> None:
+    day = list(CASES).index("clear sky")
+    whole = _on_day(document(weather=[CLEAR]), day)
+    texts = document(
+        dt=str(NOON - HOUR),
+        main={"temp": "15.5", "humidity": {"$numberInt": "50"}},
+        wind={"speed": {"$numberDouble": "5.5"}},
     )
-    assert (row.temp_c, row.humidity_pct, row.wind_speed_ms) == (15.5, 50.0, 5.5)
-
-
-def test_a_schemaless_stream_gives_the_same_row(silver: Silver) -> None:
-    whole = document(weather=[{"id": 800, "main": "Clear", "description": "clear sky"}])
-    (expected,) = silver(whole)
-    (row,) = silver({"_id": whole["_id"], "data": json.dumps(whole)})
-    assert {**row.asDict(), "source_file": None} == {**expected.asDict(), "source_file": None}
+    read, schemaless = silver(texts, {"_id": whole["_id"], "data": json.dumps(whole)})
+    assert (read.temp_c, read.humidity_pct, read.wind_speed_ms) == (15.5, 50.0, 5.5)
+    (expected,) = rows["clear sky"]
+    assert {**schemaless.asDict(), "source_file": None} == {**expected.asDict(), "source_file": None}
 
 
 def test_only_the_newest_generation_is_read(spark: SparkSession, write_weather_bronze: WriteBronze) -> None:
@@ -236,17 +296,6 @@ def test_density_of_air_has_its_known_values(spark: SparkSession) -> None:
     assert [round(row.rho, 5) for row in densities] == [1.22498, 1.14961]
 
 
-def test_a_city_key_is_plain_ascii(spark: SparkSession) -> None:
-    from weather_formulas import city_key
-
-    names = ["San Carlos de Bariloche", " São Tomé/Łódź ", "", "東京", "大阪"]
-    cities = spark.createDataFrame([(name,) for name in names], "name string")
-    keys = [row.key for row in cities.select(city_key(F.col("name")).alias("key")).collect()]
-    assert keys[:3] == ["san_carlos_de_bariloche", "sao_tome_lodz", None]
-    assert len(set(keys[3:])) == 2, "names without a Latin letter have keys of their own"
-    assert all(key.startswith("city_") for key in keys[3:])
-
-
 def test_more_than_one_percent_of_rejections_fail_the_run() -> None:
     from bronze_to_silver import check_counts
 
@@ -260,16 +309,20 @@ def test_more_than_one_percent_of_rejections_fail_the_run() -> None:
 def test_a_run_writes_the_asked_tables_and_their_counts(
     spark: SparkSession, write_weather_bronze: WriteBronze, tmp_path: Path
 ) -> None:
+    """And one wrong reading does not make the rest Kelvin."""
     from bronze_to_silver import REJECTS, SOURCE, TABLE, run
 
-    location = write_weather_bronze([document(), document(), document(dt=None, _id="x")])
+    hot = document(dt=NOON + HOUR, dt_iso=None, main={"temp": 288.15})
+    location = write_weather_bronze([document(), document(), hot, document(dt=None, _id="x")])
     outputs = {TABLE: str(tmp_path / "silver"), REJECTS: str(tmp_path / "rejects")}
     run(spark, JobArguments("run-1", {SOURCE: location}, outputs, {"max_reject_share": 0.5}))
     (line,) = "".join(
         path.read_text() for path in (tmp_path / "silver" / "_audit").glob("part-*")
     ).splitlines()
-    counts = {"rows_in": 3, "rows_out": 1, "merged": 1, "rejected": 1, "flags": {}}
+    counts = {"rows_in": 4, "rows_out": 2, "merged": 1, "rejected": 1, "flags": {"TEMP_RANGE": 1}}
     assert json.loads(line) == {"table": TABLE, **counts}
+    rows = spark.read.parquet(outputs[TABLE]).orderBy("observed_at").collect()
+    assert [row.temp_c for row in rows] == [15.0, None]
     assert [row.reason for row in spark.read.parquet(outputs[REJECTS]).collect()] == ["DT_MISSING"]
     (line,) = "".join(
         path.read_text() for path in (tmp_path / "rejects" / "_audit").glob("part-*")
@@ -291,31 +344,24 @@ def test_a_run_without_a_single_kept_row_ends_and_fails(
     assert json.loads(line)["rows_out"] == 0
 
 
-@pytest.mark.parametrize(("units", "temp"), [("metric", 288.15), ("standard", 15.0)])
 def test_temperatures_of_other_units_fail_the_run(
-    spark: SparkSession, write_weather_bronze: WriteBronze, tmp_path: Path, units: str, temp: float
-) -> None:
-    from bronze_to_silver import SOURCE, TABLE, run
-
-    documents = [document(dt=NOON + index * HOUR, main={"temp": temp}) for index in range(3)]
-    inputs, outputs = {SOURCE: write_weather_bronze(documents)}, {TABLE: str(tmp_path / "silver")}
-    with pytest.raises(QualityError, match=rf'units.*"{units}"'):
-        run(spark, JobArguments("run-1", inputs, outputs, {"units": units}))
-
-
-def test_a_single_wrong_reading_does_not_make_the_rest_kelvin(
     spark: SparkSession, write_weather_bronze: WriteBronze, tmp_path: Path
 ) -> None:
     from bronze_to_silver import SOURCE, TABLE, run
 
-    documents = [
-        document(dt=NOON + index * HOUR, dt_iso=None, main={"temp": temp})
-        for index, temp in enumerate([15.0, 14.0, 288.15])
-    ]
-    outputs = {TABLE: str(tmp_path / "silver")}
-    run(spark, JobArguments("run-1", {SOURCE: write_weather_bronze(documents)}, outputs, {}))
-    rows = spark.read.parquet(outputs[TABLE]).orderBy("observed_at").collect()
-    assert [row.temp_c for row in rows] == [15.0, 14.0, None]
+    documents = [document(dt=NOON + index * HOUR, main={"temp": 288.15}) for index in range(3)]
+    inputs, outputs = {SOURCE: write_weather_bronze(documents)}, {TABLE: str(tmp_path / "silver")}
+    with pytest.raises(QualityError, match=r'units.*"metric"'):
+        run(spark, JobArguments("run-1", inputs, outputs, {"units": "metric"}))
+
+
+def test_the_median_temperature_tells_the_units() -> None:
+    from weather_counts import check_units
+
+    check_units({"temperatures": 3, "hot": 1}, "metric")
+    check_units({"temperatures": 3, "hot": 2}, "standard")
+    with pytest.raises(QualityError, match=r'units.*"standard"'):
+        check_units({"temperatures": 3, "hot": 0}, "standard")
 
 
 def test_a_place_whose_every_document_is_rejected_fails_the_run(
@@ -337,11 +383,10 @@ def test_an_unknown_setting_is_named() -> None:
 
 
 @pytest.mark.pack
-def test_the_pack_becomes_its_known_rows(spark: SparkSession, weather_pack: str, tmp_path: Path) -> None:
-    from bronze_to_silver import SOURCE, TABLE, run
+def test_the_pack_becomes_its_known_rows(spark: SparkSession, pack_lake: dict[str, str]) -> None:
+    from bronze_to_silver import TABLE
 
-    location = tmp_path / "silver"
-    run(spark, JobArguments("run-1", {SOURCE: weather_pack}, {TABLE: str(location)}, {}))
+    location = Path(pack_lake[TABLE])
     (audit,) = "".join(path.read_text() for path in (location / "_audit").glob("part-*")).splitlines()
     flags = {
         "WIND_RANGE": 1,
