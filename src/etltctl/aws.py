@@ -1,4 +1,4 @@
-"""The only maker of boto3 clients: one session, one retry policy, and every SDK error in our words."""
+"""The only maker of AWS clients: one session, one retry policy, and every SDK error in our words."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Aws:
     @property
     def region_name(self) -> str | None:
         """The region that is meant, wherever it is set."""
-        return self.region or self._session.region_name
+        return self.region or self._session.get_config_variable("region")
 
     def client(self, service: str) -> Any:
         """A client whose calls may be repeated: reads, and writes that are the same when done twice."""
@@ -114,8 +114,7 @@ class Aws:
             answer = self.client("sts").assume_role(RoleArn=role, RoleSessionName="etltctl")
         given = answer["Credentials"]
         credentials = (given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
-        region = self.region or self._session.region_name
-        return Aws(region=region, policy=self.policy, credentials=credentials)
+        return Aws(region=self.region_name, policy=self.policy, credentials=credentials)
 
     def fetch_secret(self, reference: str) -> str:
         """The value behind `ssm:/path` or `secretsmanager:id#key`; without `#key` the whole secret."""
@@ -164,27 +163,19 @@ class Aws:
         """
         from botocore.config import Config
 
-        client = self._session.client(service, config=config)
+        client = self._session.create_client(service, config=config)
         address = client.meta.endpoint_url
         if is_loopback(address) and is_proxied(address):  # a second client takes as long as the first
-            return self._session.client(service, config=config.merge(Config(proxies={})))
+            return self._session.create_client(service, config=config.merge(Config(proxies={})))
         require_usable(address, "")
         return client
 
     @cached_property
     def _session(self) -> Any:
-        import boto3
+        from etltctl.sdk import open_session
 
         keep_quiet(*TALKATIVE)
-        if self.credentials is None:
-            return boto3.Session(profile_name=self.profile or None, region_name=self.region)
-        key, secret, token = self.credentials
-        return boto3.Session(
-            aws_access_key_id=key,
-            aws_secret_access_key=secret,
-            aws_session_token=token,
-            region_name=self.region,
-        )
+        return open_session(self.profile or None, self.region, self.credentials)
 
 
 def _wait_for_service(request: Any, **_: Any) -> None:

@@ -62,7 +62,7 @@ def aws(server: Served, monkeypatch: pytest.MonkeyPatch, boto_session: boto3.Ses
         keys.access_key_id, keys.secret_access_key
     )  # each server has its own
     made = Aws(region="us-east-1")
-    made.__dict__["_session"] = boto_session
+    made.__dict__["_session"] = boto_session._session
     return made
 
 

@@ -108,11 +108,15 @@ class Session:
     def connected(
         self, check: Callable[[Settings], object] | None = None, *, outlives: bool = False
     ) -> Iterator[Settings]:
-        """The settings with their services within reach; `check` looks at the settings before anything starts.
+        """Yield the settings with their services within reach.
 
-        What the command starts may go on after it (`outlives`): then the embedded server is kept as well.
-        In the local environment the embedded server is found or started and this process's environment leads to it;
-        from here on nothing knows the difference. A server whose run goes on after an interrupt is kept as well.
+        In the local environment the embedded server is found or started, this process's environment leads to it, and
+        from here on nothing knows the difference. The server stays up for `local.linger_minutes` after the command,
+        and until `etltctl local down` where work goes on after the command.
+
+        Args:
+            check: Called with the settings before anything starts.
+            outlives: Whether what the command starts may go on after it.
         """
         settings = self.load()
         if check is not None:
@@ -122,10 +126,10 @@ class Session:
             return
         from etltctl.local import endpoints
 
-        with endpoints(settings, os.environ, self.console.warn) as found:
+        with endpoints(settings, os.environ, self.console.warn, lingers=True) as found:
             for warning in found.warnings:
                 self.console.warn(warning)
-            if outlives and found.started:
+            if outlives and not found.server.kept:
                 self._keep(found)
             try:
                 with found.lead(os.environ):
