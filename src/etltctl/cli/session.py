@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -17,7 +17,7 @@ from etltctl.errors import DetachedError, UsageError
 
 if TYPE_CHECKING:
     from etltctl.local import Endpoints
-    from etltctl.pipeline import Wish
+    from etltctl.pipeline import Step, Wish
     from etltctl.runs import Run
     from etltctl.settings import Settings
 
@@ -65,19 +65,28 @@ class Session:
                 return run_to_resume(settings, run_id, is_new=is_new)
         return run_to_resume(settings, run_id, is_new=is_new)
 
-    def require_source_secrets(self, settings: Settings, sources: Collection[str]) -> None:
-        """Raise ConfigurationError for a secret of these sources that has no value, before anything starts.
+    def require_ready(
+        self, settings: Settings, walk: Iterable[Step], run_id: str = "", *, fresh: bool = False
+    ) -> None:
+        """Raise for what is certain to fail a run, before anything starts, the embedded server included.
 
-        Only for the embedded Airbyte, which reads the sources itself: elsewhere Airbyte keeps its own secrets.
+        Args:
+            settings: The settings.
+            walk: The run's steps.
+            run_id: The run that is resumed; empty for a new one.
+            fresh: Whether the run's work starts again.
+
+        Raises:
+            ConfigurationError: A script, a secret or a rule of a table is wrong.
         """
-        from etltctl.settings import resolve_secret
+        from etltctl.history import events_so_far
+        from etltctl.ledger import newest_event
+        from etltctl.pipeline import require_ready, unstarted
 
-        if settings.env != LOCAL:
-            return
-        for name in sources:
-            for key, value in settings.sources[name].model_dump().items():
-                if key != "connection_id" and isinstance(value, str) and value.startswith(("env:", "file:")):
-                    resolve_secret(value, os.environ, setting=f"sources.{name}.{key}")
+        if run_id and settings.env == LOCAL and "://" in settings.state:
+            return  # the run is on record in the embedded server's S3: the run itself checks
+        events = events_so_far(settings, run_id) if run_id else []
+        require_ready(settings, unstarted(walk, partial(newest_event, events), fresh=fresh))
 
     def load(self, env: str | None = None) -> Settings:
         """Return the settings, as the flags, the environment and the files say; or those of another environment."""
