@@ -71,7 +71,7 @@ def _require_syntax(settings: Settings) -> None:
         raise ConfigurationError(
             "nothing was uploaded: a script cannot run",
             problems=problems,
-            hint="correct it and run the same command again",
+            hint="correct it, then run the same command again",
         )
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 LOCAL = "local"
-HINT = "correct it and run the same command again; etltctl config validate checks it without a run"
+HINT = "correct it, then run the same command again"
 
 
 def require_ready(settings: Settings, walk: Iterable[Step]) -> None:
