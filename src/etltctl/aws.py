@@ -141,19 +141,21 @@ class Aws:
         return resolve_secret(reference, setting=setting, fetch=self.fetch_secret)
 
     def _client(self, service: str, *, starts: bool) -> Any:
+        with self._lock, translated(service):
+            if (service, starts) not in self._clients:
+                self._clients[service, starts] = self._made(service, starts=starts)
+            return self._clients[service, starts]
+
+    def _made(self, service: str, *, starts: bool) -> Any:
         from botocore.config import Config
 
         retries = self.policy.botocore_starts() if starts else self.policy.botocore_reads()
-        config = Config(retries=retries, connect_timeout=10, read_timeout=60)
-        with self._lock, translated(service):
-            if (service, starts) not in self._clients:
-                client = self._without_proxy(service, config)
-                client.meta.events.register("before-send", _wait_for_service)
-                client.meta.events.register("before-parse", _note_stranger)
-                client.meta.events.register("before-parse", _require_own)
-                client.meta.events.register("after-call", _require_understood)
-                self._clients[service, starts] = client
-            return self._clients[service, starts]
+        client = self._without_proxy(service, Config(retries=retries, connect_timeout=10, read_timeout=60))
+        client.meta.events.register("before-send", _wait_for_service)
+        client.meta.events.register("before-parse", _note_stranger)
+        client.meta.events.register("before-parse", _require_own)
+        client.meta.events.register("after-call", _require_understood)
+        return client
 
     def _without_proxy(self, service: str, config: Any) -> Any:
         """Make a client; one of a service on this machine takes no proxy of the environment.
