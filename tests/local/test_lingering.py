@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,7 +45,9 @@ def test_it_lingers_after_its_last_lease_and_says_until_when(served: Served) -> 
     assert end_of(served) is None
     lease.close()
     wait_until(lambda: end_of(served) is not None)
+    time.sleep(1.0)  # in which a server that does not linger ends
     assert served.process.poll() is None
+    assert end_of(served) is not None
 
 
 def test_a_new_lease_takes_the_end_away(served: Served) -> None:
