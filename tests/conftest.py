@@ -37,6 +37,7 @@ APART = (
 )
 
 DEFAULT_SEED = 20_260
+LINGER = "ETLTCTL__LOCAL__LINGER_MINUTES"
 ALLOWED_SKIPS = [
     re.compile(line)
     for line in Path(__file__).with_name("allowed_skips.txt").read_text().splitlines()
@@ -50,6 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
     value = os.environ.get("ETLTCTL_SEED") or str(DEFAULT_SEED)
     seed = random.SystemRandom().randrange(10**6) if value == "random" else int(value)
     os.environ["ETLTCTL_SEED"] = str(seed)
+    os.environ[LINGER] = "0"  # a test's server ends with its last command
     config.option.hypothesis_seed = str(seed)
     config.pluginmanager.register(SkipGate(), "skip-gate")
 

@@ -134,6 +134,7 @@ MEANINGS = {
     "infra.monthly_budget_usd": "a month that costs more is told; 0 for no budget",
     "infra.alarm_email": "who is told",
     "local.port": "0 takes any free one",
+    "local.linger_minutes": "how long the server stays up after the last command; 0 ends it with the command",
     "local.class_archive": "whether Spark's classes are cached, 155 MB in the user's cache folder, for a faster start",
     "governance.zone_tag": "the LF-tag whose values are the zones, set on their databases",
     "governance.location_role": "the role that reads registered locations; none are registered unless it is set",

@@ -48,7 +48,8 @@ def connect(
 
     `env` and `config` say which, as `--env` and `--config` do; `flags` sets single values by dotted key and comes
     before everything else. In the environment `local` the embedded endpoints are found or started, and this
-    process's environment variables lead to them until the block ends. Raises ConfigurationError.
+    process's environment variables lead to them until the block ends. A server that this starts ends with the block:
+    `local.linger_minutes` is for commands. Raises ConfigurationError.
     """
     import os
 

@@ -1,4 +1,4 @@
-"""The only maker of boto3 clients: one session, one retry policy, and every SDK error in our words."""
+"""The only maker of AWS clients: one session, one retry policy, and every SDK error in our words."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Aws:
     @property
     def region_name(self) -> str | None:
         """The region that is meant, wherever it is set."""
-        return self.region or self._session.region_name
+        return self.region or self._session.get_config_variable("region")
 
     def client(self, service: str) -> Any:
         """A client whose calls may be repeated: reads, and writes that are the same when done twice."""
@@ -114,8 +114,7 @@ class Aws:
             answer = self.client("sts").assume_role(RoleArn=role, RoleSessionName="etltctl")
         given = answer["Credentials"]
         credentials = (given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
-        region = self.region or self._session.region_name
-        return Aws(region=region, policy=self.policy, credentials=credentials)
+        return Aws(region=self.region_name, policy=self.policy, credentials=credentials)
 
     def fetch_secret(self, reference: str) -> str:
         """The value behind `ssm:/path` or `secretsmanager:id#key`; without `#key` the whole secret."""
@@ -142,19 +141,21 @@ class Aws:
         return resolve_secret(reference, setting=setting, fetch=self.fetch_secret)
 
     def _client(self, service: str, *, starts: bool) -> Any:
+        with self._lock, translated(service):
+            if (service, starts) not in self._clients:
+                self._clients[service, starts] = self._made(service, starts=starts)
+            return self._clients[service, starts]
+
+    def _made(self, service: str, *, starts: bool) -> Any:
         from botocore.config import Config
 
         retries = self.policy.botocore_starts() if starts else self.policy.botocore_reads()
-        config = Config(retries=retries, connect_timeout=10, read_timeout=60)
-        with self._lock, translated(service):
-            if (service, starts) not in self._clients:
-                client = self._without_proxy(service, config)
-                client.meta.events.register("before-send", _wait_for_service)
-                client.meta.events.register("before-parse", _note_stranger)
-                client.meta.events.register("before-parse", _require_own)
-                client.meta.events.register("after-call", _require_understood)
-                self._clients[service, starts] = client
-            return self._clients[service, starts]
+        client = self._without_proxy(service, Config(retries=retries, connect_timeout=10, read_timeout=60))
+        client.meta.events.register("before-send", _wait_for_service)
+        client.meta.events.register("before-parse", _note_stranger)
+        client.meta.events.register("before-parse", _require_own)
+        client.meta.events.register("after-call", _require_understood)
+        return client
 
     def _without_proxy(self, service: str, config: Any) -> Any:
         """Make a client; one of a service on this machine takes no proxy of the environment.
@@ -164,27 +165,19 @@ class Aws:
         """
         from botocore.config import Config
 
-        client = self._session.client(service, config=config)
+        client = self._session.create_client(service, config=config)
         address = client.meta.endpoint_url
         if is_loopback(address) and is_proxied(address):  # a second client takes as long as the first
-            return self._session.client(service, config=config.merge(Config(proxies={})))
+            return self._session.create_client(service, config=config.merge(Config(proxies={})))
         require_usable(address, "")
         return client
 
     @cached_property
     def _session(self) -> Any:
-        import boto3
+        from etltctl.sdk import open_session
 
         keep_quiet(*TALKATIVE)
-        if self.credentials is None:
-            return boto3.Session(profile_name=self.profile or None, region_name=self.region)
-        key, secret, token = self.credentials
-        return boto3.Session(
-            aws_access_key_id=key,
-            aws_secret_access_key=secret,
-            aws_session_token=token,
-            region_name=self.region,
-        )
+        return open_session(self.profile or None, self.region, self.credentials)
 
 
 def _wait_for_service(request: Any, **_: Any) -> None:

@@ -50,6 +50,11 @@ HAS: dict[Having, Callable[[Event], object]] = {
 }
 
 
+def events_so_far(settings: Settings, run_id: str) -> list[Event]:
+    """Return the events of a run, oldest first; none of a run that has not begun."""
+    return read_events(_store(settings), run_id)
+
+
 def summaries(settings: Settings, limit: int) -> list[RunSummary]:
     """The runs written to last, newest first."""
     store = _store(settings)

@@ -13,7 +13,6 @@ from etltctl.athena import Athena, Column, cost_usd, typed
 from etltctl.aws import Aws
 from etltctl.catalog import STAGING, Catalog
 from etltctl.errors import AccessError, RunFailedError, UsageError, unknown
-from etltctl.publishing import ROWS, VERSION, History, Lake
 from etltctl.runs import QueryExecution, Verb
 from etltctl.s3 import S3
 from etltctl.tabulating import local_time
@@ -138,6 +137,8 @@ def describe_table(table: str, settings: Settings) -> list[tuple[str, str, str]]
 
     A publish is told of where one of the table's set was left half way.
     """
+    from etltctl.publishing import History, Lake
+
     aws = Aws.from_settings(settings)
     lake = Lake(settings, S3(aws), Catalog(aws))
     is_ours = table.partition(".")[0] in settings.athena.databases
@@ -221,6 +222,8 @@ def read_sql(sql: str, file: Path | None, stdin: TextIO) -> str:
 
 
 def _listed(layer: str, table: dict[str, Any]) -> tuple[str, str, int | None, str, str]:
+    from etltctl.publishing import ROWS, VERSION  # here, because a query needs nothing of it
+
     parameters = table.get("Parameters", {})
     rows = parameters.get(ROWS)
     published = table.get("UpdateTime") or table.get("CreateTime")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import suppress
@@ -37,6 +36,8 @@ def doze(seconds: float) -> None:
 
 async def doze_async(seconds: float) -> None:
     """The same for an event loop."""
+    import asyncio  # here, because most commands never need it
+
     due = since_boot() + seconds
     while (left := due - since_boot()) > 0:
         await asyncio.sleep(min(left, NAP_S))
@@ -128,6 +129,8 @@ class Waiter:
         self, run: R, look: Callable[[], R], *, on_look: Callable[[R], None] | None = None
     ) -> R:
         """The same as `wait` for an event loop: sleeps without blocking it, looks in a thread."""
+        import asyncio
+
         steps = self._decide(run, on_look)
         seen: R | Trouble | None = None
         try:

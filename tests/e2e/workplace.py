@@ -36,7 +36,7 @@ class Workplace:
             for k, v in os.environ.items()
             if not k.startswith(("AWS_", "ETLTCTL", "AIRBYTE_", "MONGODB_"))
         }
-        return {**kept, **self.environ}
+        return {**kept, "ETLTCTL__LOCAL__LINGER_MINUTES": "0", **self.environ}
 
     @property
     def keys(self) -> Keys:

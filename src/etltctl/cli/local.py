@@ -84,8 +84,8 @@ def down(context: typer.Context) -> None:
 
 @app.command("status")
 def status(context: typer.Context) -> None:
-    """Say whether the embedded server runs, and where."""
-    from etltctl.local import find_server
+    """Say whether the embedded server runs, where, and when it ends."""
+    from etltctl.local import ends_at, find_server
     from etltctl.local.class_archive import describe_class_archive
 
     session: Session = context.obj
@@ -99,9 +99,24 @@ def status(context: typer.Context) -> None:
         }  # fmt: skip
         session.console.result(document, f"No embedded server runs; its data is in {settings.state}.\n{line}")
         return
+    end = ends_at(server)
     document = {
         "schema": "etltctl.local/1", "running": True, "url": server.url, "pid": server.pid, "kept": server.kept,
-        "state": settings.state, "class_archive": archive,
+        "ends_at": end, "state": settings.state, "class_archive": archive,
     }  # fmt: skip
-    text = f"The embedded server runs at {server.url} (pid {server.pid}); its data is in {settings.state}.\n{line}"
+    text = (
+        f"The embedded server runs at {server.url} (pid {server.pid}); its data is in {settings.state}.\n"
+        f"{_end_of(server.kept, end)}\n{line}"
+    )
     session.console.result(document, text)
+
+
+def _end_of(is_kept: bool, end: str | None) -> str:
+    """Return the sentence on when the server ends."""
+    from etltctl.tabulating import local_time
+
+    if is_kept:
+        return "It stays up until etltctl local down."
+    if end is None:
+        return "A command uses it; it ends some minutes after the last one (setting local.linger_minutes)."
+    return f"It ends at {local_time(end)} unless a command uses it before; etltctl local down ends it now."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -71,8 +70,7 @@ def run(
     wish = Wish(run_id, fresh, first, last, only, max_usd=max_usd)
 
     def check(settings: Settings) -> None:
-        walk = wish.of(steps(pipeline, settings))
-        session.require_source_secrets(settings, [step.name for step in walk if step.kind == "sync"])
+        session.require_ready(settings, wish.of(steps(pipeline, settings)), run_id, fresh=fresh)
 
     with session.following(pipeline, wish, on_interrupt, check) as (settings, wish):
         result = run_pipeline(pipeline, settings, wish)
@@ -113,7 +111,7 @@ def sync(
 
     def check(settings: Settings) -> None:
         check_exists(step, settings)
-        session.require_source_secrets(settings, [source])
+        session.require_ready(settings, [step], wish.run_id, fresh=fresh)
 
     with session.following(source, wish, on_interrupt, check) as (settings, wish):
         result = run_alone(step, settings, wish)
@@ -142,7 +140,12 @@ def run_glue(
     step = Step("glue", job)
     go = run_alone if wait else start_job
     wish = Wish(session.run_id(run_id, is_new=new, is_fresh=fresh), fresh, max_usd=max_usd)
-    reach = session.following("run-glue", wish, on_interrupt, partial(check_exists, step), outlives=not wait)
+
+    def check(settings: Settings) -> None:
+        check_exists(step, settings)
+        session.require_ready(settings, [step], wish.run_id, fresh=fresh)
+
+    reach = session.following("run-glue", wish, on_interrupt, check, outlives=not wait)
     with reach as (settings, wish):
         result = go(step, settings, wish)
     told = (

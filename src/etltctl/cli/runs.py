@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,9 @@ from etltctl.cli.run import MaxUsd, OnInterrupt
 from etltctl.cli.run import show_run as show_result
 from etltctl.cli.session import Interruption, Session
 from etltctl.tabulating import local_time
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
 
 RunName = Annotated[str, typer.Argument(help="the run, or the end of its id; the newest if none is named")]
 
@@ -193,12 +196,18 @@ def retry(
 ) -> None:
     """Run again what failed of a run: adopt what still lives, reuse what succeeded."""
     from etltctl.history import Having, find_run
-    from etltctl.pipeline import Wish, take_up
+    from etltctl.pipeline import Step, Wish, take_up
 
     session: Session = context.obj
     events = find_run(session.load(), run_id, Having.STEPS)
     name = str(events[0].get("pipeline", ""))
-    with session.following(name, Wish(fresh=fresh, max_usd=max_usd), on_interrupt) as (settings, wish):
+
+    def check(settings: Settings) -> None:
+        named: list[str] = next((event["steps"] for event in events if event.get("steps")), [])
+        walk = [Step.parse(step) for step in named]
+        session.require_ready(settings, walk, str(events[0]["run_id"]), fresh=fresh)
+
+    with session.following(name, Wish(fresh=fresh, max_usd=max_usd), on_interrupt, check) as (settings, wish):
         result = take_up(events, settings, wish)
     show_result(session, settings, result)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -17,7 +17,7 @@ from etltctl.errors import DetachedError, UsageError
 
 if TYPE_CHECKING:
     from etltctl.local import Endpoints
-    from etltctl.pipeline import Wish
+    from etltctl.pipeline import Step, Wish
     from etltctl.runs import Run
     from etltctl.settings import Settings
 
@@ -65,19 +65,28 @@ class Session:
                 return run_to_resume(settings, run_id, is_new=is_new)
         return run_to_resume(settings, run_id, is_new=is_new)
 
-    def require_source_secrets(self, settings: Settings, sources: Collection[str]) -> None:
-        """Raise ConfigurationError for a secret of these sources that has no value, before anything starts.
+    def require_ready(
+        self, settings: Settings, walk: Iterable[Step], run_id: str = "", *, fresh: bool = False
+    ) -> None:
+        """Raise for what is certain to fail a run, before anything starts, the embedded server included.
 
-        Only for the embedded Airbyte, which reads the sources itself: elsewhere Airbyte keeps its own secrets.
+        Args:
+            settings: The settings.
+            walk: The run's steps.
+            run_id: The run that is resumed; empty for a new one.
+            fresh: Whether the run's work starts again.
+
+        Raises:
+            ConfigurationError: A script, a secret or a rule of a table is wrong.
         """
-        from etltctl.settings import resolve_secret
+        from etltctl.history import events_so_far
+        from etltctl.ledger import newest_event
+        from etltctl.pipeline import require_ready, unstarted
 
-        if settings.env != LOCAL:
-            return
-        for name in sources:
-            for key, value in settings.sources[name].model_dump().items():
-                if key != "connection_id" and isinstance(value, str) and value.startswith(("env:", "file:")):
-                    resolve_secret(value, os.environ, setting=f"sources.{name}.{key}")
+        if run_id and settings.env == LOCAL and "://" in settings.state:
+            return  # the run is on record in the embedded server's S3: the run itself checks
+        events = events_so_far(settings, run_id) if run_id else []
+        require_ready(settings, unstarted(walk, partial(newest_event, events), fresh=fresh))
 
     def load(self, env: str | None = None) -> Settings:
         """Return the settings, as the flags, the environment and the files say; or those of another environment."""
@@ -108,11 +117,15 @@ class Session:
     def connected(
         self, check: Callable[[Settings], object] | None = None, *, outlives: bool = False
     ) -> Iterator[Settings]:
-        """The settings with their services within reach; `check` looks at the settings before anything starts.
+        """Yield the settings with their services within reach.
 
-        What the command starts may go on after it (`outlives`): then the embedded server is kept as well.
-        In the local environment the embedded server is found or started and this process's environment leads to it;
-        from here on nothing knows the difference. A server whose run goes on after an interrupt is kept as well.
+        In the local environment the embedded server is found or started, this process's environment leads to it, and
+        from here on nothing knows the difference. The server stays up for `local.linger_minutes` after the command,
+        and until `etltctl local down` where work goes on after the command.
+
+        Args:
+            check: Called with the settings before anything starts.
+            outlives: Whether what the command starts may go on after it.
         """
         settings = self.load()
         if check is not None:
@@ -122,10 +135,10 @@ class Session:
             return
         from etltctl.local import endpoints
 
-        with endpoints(settings, os.environ, self.console.warn) as found:
+        with endpoints(settings, os.environ, self.console.warn, lingers=True) as found:
             for warning in found.warnings:
                 self.console.warn(warning)
-            if outlives and found.started:
+            if outlives and not found.server.kept:
                 self._keep(found)
             try:
                 with found.lead(os.environ):

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etltctl.errors import ConfigurationError
+from etltctl.settings.scripts import syntax_errors
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -44,9 +45,14 @@ class Uploads:
 
 
 def uploads_of(settings: Settings) -> Uploads:
-    """What the settings' jobs and DAGs are made of; raises ConfigurationError naming a file that is missing."""
+    """Return what the settings' jobs and DAGs are made of.
+
+    Raises:
+        ConfigurationError: A file is missing, or a script has a syntax error.
+    """
     files: dict[str, bytes] = {}
     hashes: dict[str, str] = {}
+    _require_syntax(settings)
     for job in settings.glue.jobs:
         found = job_files(settings, job)
         hashes[job] = _digest(found)
@@ -55,6 +61,18 @@ def uploads_of(settings: Settings) -> Uploads:
     bundle = _bundle(settings.folder)
     key = f"airflow/{hashlib.sha256(bundle).hexdigest()[:HASH_DIGITS]}.tar.gz"
     return Uploads(files | {f"{settings.lake.scripts}/{key}": bundle}, hashes, key)
+
+
+def _require_syntax(settings: Settings) -> None:
+    problems = tuple(
+        dict.fromkeys(error for job in settings.glue.jobs for error in syntax_errors(settings, job))
+    )
+    if problems:
+        raise ConfigurationError(
+            "nothing was uploaded: a script cannot run",
+            problems=problems,
+            hint="correct it, then run the same command again",
+        )
 
 
 def script_folder(settings: Settings, job: str, version: str) -> str:

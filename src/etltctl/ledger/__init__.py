@@ -1,6 +1,6 @@
 """The append-only event stream of every run, on disk or in S3, and the right to drive a run."""
 
-from etltctl.ledger.events import SCHEMA, VERSION_LINE, Event, Ledger, read_events
+from etltctl.ledger.events import SCHEMA, VERSION_LINE, Event, Ledger, newest_event, read_events
 from etltctl.ledger.stores import DiskStore, S3Store, Store, open_store
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Ledger",
     "S3Store",
     "Store",
+    "newest_event",
     "open_store",
     "read_events",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -108,15 +108,8 @@ class Ledger:
             self.append(type_, step, **facts)
 
     def last(self, step: str, *types: str) -> Event | None:
-        """The step's newest event of one of these types, since it was last begun afresh."""
-        for event in reversed(self._events):
-            if event["step"] != step:
-                continue
-            if event["type"] in types:
-                return event
-            if event["type"] == "step.planned" and event.get("fresh"):
-                return None
-        return None
+        """Return the step's newest event of one of these types since its work was last started again."""
+        return newest_event(self._events, step, *types)
 
     def generation(self, step: str) -> int:
         """How often the step was begun afresh, whatever had come of it before."""
@@ -165,6 +158,27 @@ class Ledger:
     def pipeline(self) -> str:
         """What the run was first started as; empty for a new one."""
         return next((e["pipeline"] for e in self._events if e["type"] == "run.started"), "")
+
+
+def newest_event(events: Sequence[Event], step: str, *types: str) -> Event | None:
+    """Return the step's newest event of one of these types since its work was last started again.
+
+    Args:
+        events: The run's events, oldest first.
+        step: The step, `kind:name`.
+        types: The types of events.
+
+    Returns:
+        The event; None if there is none.
+    """
+    for event in reversed(events):
+        if event["step"] != step:
+            continue
+        if event["type"] in types:
+            return event
+        if event["type"] == "step.planned" and event.get("fresh"):
+            return None
+    return None
 
 
 def read_events(store: Store, run_id: str) -> list[Event]:

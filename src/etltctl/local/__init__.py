@@ -12,12 +12,14 @@ from etltctl.local.endpoints import (
     keep_server,
     misleading,
 )
+from etltctl.local.live_server import ends_at
 from etltctl.local.shutdown import Stopped, stop_server
 
 __all__ = [
     "Endpoints",
     "Stopped",
     "endpoints",
+    "ends_at",
     "environ_of",
     "find_server",
     "keep_server",

@@ -135,11 +135,15 @@ class Application:
             *(job["role"] for job in stack.get("jobs", ()) if job.get("role")),
         }
         ids = self._airbyte.configure(stack.get("connections", []), stack.get("data_pack"))
-        if not stack.get("class_archive", True):
-            self._spark.archive = None
+        if bool(stack.get("class_archive", True)) is (self._spark.archive is None):
+            self._spark.archive = installed_archive() if self._spark.archive is None else None
         if stack.get("warm"):
             self._spark.warm()
         return {"connections": ids, "airbyte": self.airbyte_credentials}
+
+    def rest(self) -> None:
+        """End what waits for work and holds much memory; it is started again when work comes."""
+        self._spark.rest()
 
     def close(self) -> None:
         """Ends everything the services started."""

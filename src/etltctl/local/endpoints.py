@@ -18,11 +18,12 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from etltctl.errors import ConfigurationError, install
+from etltctl.local.builds import build_of
 from etltctl.local.hosts import LOOPBACK_FIX, loopback_trouble, open_files_trouble
 from etltctl.local.interpreter import clean_environ, python_command
 from etltctl.local.keys import config_file
 from etltctl.local.lease import Lease
-from etltctl.local.live_server import Server, described, find_live, take_lease
+from etltctl.local.live_server import Server, described, find_live, retire, take_lease
 from etltctl.local.stack import describe_stack
 from etltctl.local.state_folder import check_owner, prepare_folder
 
@@ -82,18 +83,33 @@ class Endpoints:
 
 @contextmanager
 def endpoints(
-    settings: Settings, environ: Mapping[str, str], tell: Callable[[str], None] = log.warning
+    settings: Settings,
+    environ: Mapping[str, str],
+    tell: Callable[[str], None] = log.warning,
+    *,
+    lingers: bool = False,
 ) -> Iterator[Endpoints]:
-    """The endpoints, with the project's stack in place; a server that this starts ends with the block.
+    """Find the embedded server or start it, make the project's stack exist on it, and hold it for the block.
 
-    A server that dies within the block is started again, and `tell` gets a message. Raises ConfigurationError if the
-    extra `local` is missing or the server cannot start.
+    A server that dies within the block is started again. A server that this starts ends with the block, so that a
+    program leaves no process behind; one that lingers after a command of etltctl lingers again.
+
+    Args:
+        settings: Where the server keeps its data, and what must exist on it.
+        environ: The environment's variables.
+        tell: Called with a message when the server has been started again.
+        lingers: Whether the server stays up for `local.linger_minutes` after the block.
+
+    Raises:
+        ConfigurationError: The extra `local` is missing, or the server cannot start.
     """
     check_installed()
     stack = describe_stack(settings, environ)
+    if lingers:
+        stack["linger_s"] = settings.local.linger_minutes * 60
     state = state_folder(settings)
     with Lease(
-        partial(_find_or_start, state, settings.local.port),
+        partial(_find_or_start, state, settings.local.port, build_of(environ)),
         lambda server: dict(server.request("POST", "/_etltctl/stack", stack)),
         tell,
     ) as lease:
@@ -166,7 +182,7 @@ def check_installed() -> None:
         )
 
 
-def _find_or_start(state: Path, port: int) -> tuple[Server, bool, socket.socket]:
+def _find_or_start(state: Path, port: int, build: str) -> tuple[Server, bool, socket.socket]:
     """A server with a lease on it, taken before anybody else may look.
 
     The lock of a process that died is free again, so no stale one can be in the way.
@@ -181,11 +197,12 @@ def _find_or_start(state: Path, port: int) -> tuple[Server, bool, socket.socket]
         ) from error
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        before = described(state)
         server = find_live(state)
-        lease = take_lease(server) if server else None
+        lease = take_lease(server) if server and not _is_replaced(server, port, build) else None
         if server is not None and lease is not None:
             return server, False, lease
-        server = _start_where_it_was(state, port)
+        server = _start_where_it_was(state, port or (before.port if before else 0), build, must=bool(port))
         lease = take_lease(server)
     if lease is None:
         if trouble := loopback_trouble():
@@ -195,18 +212,24 @@ def _find_or_start(state: Path, port: int) -> tuple[Server, bool, socket.socket]
     return server, True, lease
 
 
-def _start_where_it_was(state: Path, port: int) -> Server:
-    """Start a server, on the port of the one that died if it is free: commands that used that one find it there."""
-    before = described(state)
-    if before is not None and not port:
+def _is_replaced(server: Server, port: int, build: str) -> bool:
+    """Return whether a server that only lingers was ended, because it has another port or runs another etltctl."""
+    is_fit = server.build == build and port in (0, server.port)
+    return not is_fit and retire(server)
+
+
+def _start_where_it_was(state: Path, port: int, build: str, *, must: bool) -> Server:
+    """Start a server, on the port of the one that ended if it is free: commands that used that one find it there."""
+    if port and not must:
         with suppress(ConfigurationError):
-            return _start(state, before.port)
-    return _start(state, port)
+            return _start(state, port, build)
+        port = 0
+    return _start(state, port, build)
 
 
-def _start(state: Path, port: int) -> Server:
+def _start(state: Path, port: int, build: str) -> Server:
     log_path = state / "server" / "start.log"
-    options = {"--state": state, "--port": port, "--starter": os.getpid()}
+    options = {"--state": state, "--port": port, "--starter": os.getpid(), "--build": build}
     words = [str(word) for option in options.items() for word in option]
     process = None
     try:

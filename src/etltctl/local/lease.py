@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl import outage
 from etltctl.errors import RETRY, EtltctlError
+from etltctl.local.live_server import LAST_CHUNK
 from etltctl.local.processes import is_alive, wait_until
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 MOST_RESTARTS = 3  # of one command: a server that dies again and again is not kept alive by force
 LOOK_S = 1.0
-LAST_CHUNK = b"0\r\n\r\n"  # a server that ends in good order says so before its connections close
 ENDING_S = 2.0
 Found = tuple["Server", bool, socket.socket]
 

@@ -16,6 +16,8 @@ from etltctl.errors import ConfigurationError, UnreachableError
 from etltctl.local.keys import CHALLENGE, Keys, read_keys
 
 REQUEST_TIMEOUT_S = 60.0
+HELD = b"held\n"  # the first words of a lease
+LAST_CHUNK = b"0\r\n\r\n"  # a server that ends in good order says so before its connections close
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Server:
     kept: bool
     state: Path
     keys: Keys | None = field(default=None, repr=False)
+    build: str = ""
 
     def request(self, method: str, path: str, body: Any = None, timeout: float = REQUEST_TIMEOUT_S) -> Any:
         """Return the server's own answer as JSON.
@@ -92,19 +95,48 @@ def described(state: Path) -> Server | None:
     """Return the server that the folder describes, alive or not; None if it describes none."""
     try:
         told = json.loads((state / "server" / "endpoint.json").read_text())
-        return Server(told["url"], told["port"], told["pid"], told["kept"], state, read_keys(state))
+        return Server(
+            told["url"],
+            told["port"],
+            told["pid"],
+            told["kept"],
+            state,
+            read_keys(state),
+            told.get("build", ""),
+        )
     except (OSError, ValueError, KeyError):
         return None
 
 
 def take_lease(server: Server) -> socket.socket | None:
-    """Open a connection that keeps the server running; None if it is about to end. It ends with its last connection."""
+    """Open a connection that keeps the server running; None if the server is about to end."""
     try:
         holder = socket.create_connection(("127.0.0.1", server.port), timeout=10.0)
         keys = server.keys.headers if server.keys else {}
         headers = {"Host": f"127.0.0.1:{server.port}", **keys}
         lines = ["GET /_etltctl/lease HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
         holder.sendall("\r\n".join([*lines, "", ""]).encode())
-        return holder if holder.recv(64) else None
+        answer = b""
+        while HELD not in answer:
+            more = holder.recv(1024)
+            answer += more
+            if not more or answer.endswith(LAST_CHUNK):
+                holder.close()
+                return None
     except OSError:
         return None
+    return holder
+
+
+def ends_at(server: Server) -> str | None:
+    """Return when a server that no command uses ends, in UTC; None while one does, or while it is kept."""
+    end = server.request("GET", "/_etltctl/health").get("ends_at")
+    return None if end is None else str(end)
+
+
+def retire(server: Server) -> bool:
+    """End a server that lingers; return whether it ends. One that is kept or in use goes on."""
+    try:
+        return bool(server.request("POST", "/_etltctl/retire", timeout=5.0)["ending"])
+    except (UnreachableError, ConfigurationError):
+        return False

@@ -1,4 +1,4 @@
-"""The embedded server: one process on 127.0.0.1 that lives as long as commands hold a lease on it, or is kept."""
+"""The embedded server: one process on 127.0.0.1 that lives while commands use it and some minutes longer."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import argparse
 import fcntl
 import json
 import os
-import select
 import signal
 import socket
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from logging import FileHandler, Formatter, getLogger
 from pathlib import Path
-from threading import Event, Lock, Thread, Timer
+from threading import Lock, Thread, Timer
 from typing import IO, TYPE_CHECKING, Any
 
 from werkzeug.exceptions import HTTPException
@@ -30,6 +29,7 @@ from etltctl.local.handler import Handler
 from etltctl.local.hosts import raise_open_files
 from etltctl.local.incoming import held
 from etltctl.local.keys import CHALLENGE, keep_keys
+from etltctl.local.lifetime import LEASE_LOOK_S, Lifetime
 from etltctl.local.processes import descendants, send
 from etltctl.local.refusals import MALFORMED, not_understood, plain_refusal
 from etltctl.local.state_files import FOLDERS, damages, remove_leftovers, write_atomically
@@ -39,9 +39,9 @@ from etltctl.local.wire import AwsError
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-FIRST_LEASE_S = 15.0
 CLAIM_S = 10.0
-LEASE_LOOK_S = 0.2
+IDLE_LOOK_S = 0.5
+SPARE_S = 60.0  # a spare JVM holds far more memory than the server: it does not linger as long
 WELCOME_SITES = frozenset({"none", "same-origin"})
 NOT_FOR_PAGES = (("X-Content-Type-Options", "nosniff"), ("Cross-Origin-Resource-Policy", "same-origin"))
 CANNOT_START = 2
@@ -50,59 +50,16 @@ CLOSE_LIMIT_S = 20.0
 log = getLogger("etltctl.local")
 
 
-class Lifetime:
-    """Decides when the server ends: with its last lease, on request, or never while it is kept."""
-
-    def __init__(self, kept: bool) -> None:
-        self.kept = kept
-        self.ending = Event()
-        self._leases = 0
-        self._lock = Lock()
-        self._all_given_back = Event()
-        self._all_given_back.set()
-        self._first = Timer(FIRST_LEASE_S, self._end_if_unused)
-        self._first.daemon = True
-        self._first.start()
-
-    def hold(self, connection: socket.socket) -> Iterator[bytes]:
-        """A lease: lasts until the other side closes the connection."""
-        with self._lock:
-            self._leases += 1
-            self._all_given_back.clear()
-        try:
-            yield b"held\n"
-            while not self.ending.is_set() and not _is_closed(connection):
-                pass
-        finally:
-            with self._lock:
-                self._leases -= 1
-                if not self._leases:
-                    self._all_given_back.set()
-            self._end_if_unused()
-
-    def wait_for_leases(self, seconds: float) -> None:
-        """Wait until the holders of all leases were told that the server ends, at most so many seconds."""
-        self._all_given_back.wait(seconds)
-
-    def keep(self, kept: bool) -> None:
-        """Whether the server outlives its leases."""
-        self.kept = kept
-        self._end_if_unused()
-
-    def _end_if_unused(self) -> None:
-        with self._lock:
-            if not self._leases and not self.kept:
-                self.ending.set()
-
-
 class Server:
     """The application with its own requests (`/_etltctl/…`) before it."""
 
-    def __init__(self, state: Path, listener: socket.socket, kept: bool) -> None:
+    def __init__(self, state: Path, listener: socket.socket, kept: bool, build: str = "") -> None:
         self.port: int = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.lifetime = Lifetime(kept)
         self._state = state
+        self._build = build
+        self._claimed = _file_id(state / "server" / "serving")
         self._told_damages = 0
         self._file = state / "server" / "endpoint.json"
         self._keys = keep_keys(state)
@@ -136,7 +93,7 @@ class Server:
         """Serves until its lifetime ends, then ends what it started."""
         Thread(target=self._wsgi.serve_forever, args=(0.05,), daemon=True).start()
         self._describe()
-        self.lifetime.ending.wait()
+        self._await_end()
         last_resort = Timer(CLOSE_LIMIT_S, _leave)
         last_resort.daemon = True
         last_resort.start()
@@ -146,6 +103,18 @@ class Server:
         self._faults.replace([])
         self._wsgi.shutdown()
         self._application.close()
+
+    def _await_end(self) -> None:
+        """Wait for the end of the lifetime; end a spare JVM that no command has needed for a while."""
+        while not self.lifetime.ending.wait(IDLE_LOOK_S):
+            idle_s = self.lifetime.idle_s
+            if idle_s is None:
+                continue
+            if self._claimed != _file_id(self._state / "server" / "serving"):
+                _abandon()
+            if idle_s > SPARE_S and not self.lifetime.kept:
+                self._application.rest()
+            self.lifetime.end_if_due()
 
     def _describe(self) -> None:
         told = {**self._health(), "url": self.url, "port": self.port, **self._application.airbyte_credentials}
@@ -157,7 +126,14 @@ class Server:
             "version": version("etltctl"),
             "pid": os.getpid(),
             "kept": self.lifetime.kept,
+            "build": self._build,
         }
+
+    def _end(self) -> dict[str, Any]:
+        """Return when the server ends if no command uses it before; null while one does, or while it is kept."""
+        left_s = self.lifetime.left_s
+        ends_at = None if left_s is None else datetime.now(UTC) + timedelta(seconds=left_s)
+        return {"ends_at": ends_at and ends_at.isoformat(timespec="seconds")}
 
     def _answer_own(self, environ: WSGIEnvironment) -> Response:
         """Answer a request to the server itself; one that cannot be understood is refused."""
@@ -178,18 +154,13 @@ class Server:
             return _json({"message": f"{request.path} needs the server's key (Authorization: Bearer …)"}, 401)
         match request.method, name:
             case "GET", "health":
-                return _json(self._health())
+                return _json({**self._health(), **self._end()})
             case "GET", "lease":
                 return Response(
                     self.lifetime.hold(request.environ["werkzeug.socket"]), direct_passthrough=True
                 )
-            case "POST", "keep":
-                self.lifetime.keep(bool(request.get_json(force=True)["keep"]))
-                self._describe()
-                return _json(self._health())
-            case "POST", "shutdown":
-                Timer(0.05, self.lifetime.ending.set).start()  # after the answer is out
-                return _json({"status": "ending"})
+            case "POST", "keep" | "retire" | "shutdown":
+                return self._set_lifetime(name, request)
             case "GET", "faults":
                 return _json(self._faults.told())
             case "POST", "faults":
@@ -197,6 +168,17 @@ class Server:
             case "POST", "stack":
                 return self._set_up(request)
         return _json({"message": f"nothing at {request.path}"}, 404)
+
+    def _set_lifetime(self, name: str, request: Request) -> Response:
+        """Keep the server up, or end it: at once, or only if no command uses it and it is not kept."""
+        if name == "retire":
+            return _json({"ending": self.lifetime.retire()})
+        if name == "shutdown":
+            Timer(0.05, self.lifetime.ending.set).start()  # after the answer is out
+            return _json({"status": "ending"})
+        self.lifetime.keep(bool(request.get_json(force=True)["keep"]))
+        self._describe()
+        return _json(self._health())
 
     def _prove(self, challenge: str) -> Response:
         """Say that the server is up and, to a challenge, what only a holder of its key can answer."""
@@ -218,7 +200,10 @@ class Server:
     def _set_up(self, request: Request) -> Response:
         try:
             with self._setting_up:
-                answer = self._application.set_up(request.get_json(force=True))
+                stack = request.get_json(force=True)
+                answer = self._application.set_up(stack)
+                if "linger_s" in stack:
+                    self.lifetime.linger(float(stack["linger_s"]))
                 return _json({**answer, "damages": self._untold_damages()})
         except (AwsError, OSError, ValueError) as error:
             return _json({"message": str(error)}, 400)
@@ -259,7 +244,7 @@ def _serve(state: Path, asked: argparse.Namespace) -> int:
         sys.stderr.write(f"port {asked.port} of 127.0.0.1 cannot be used: {os.strerror(error.errno or 0)}\n")
         return CANNOT_START
     try:
-        server = Server(state, listener, asked.keep)
+        server = Server(state, listener, asked.keep, asked.build)
     except (RuntimeError, OSError, ConfigurationError) as error:
         sys.stderr.write(f"{error}\n")
         return CANNOT_START
@@ -274,6 +259,21 @@ def _leave() -> None:
     log.error("the server does not end within %.0f s: it and what it started are killed", CLOSE_LIMIT_S)
     send(descendants(os.getpid()), signal.SIGKILL)
     os._exit(1)
+
+
+def _abandon() -> None:
+    """End at once and write nothing: the state folder is gone, and another one may be in its place by now."""
+    send(descendants(os.getpid()), signal.SIGKILL)
+    os._exit(0)
+
+
+def _file_id(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another of the same path; None if there is none."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return facts.st_dev, facts.st_ino
 
 
 def _claim(file: IO[str], starter: int) -> bool:
@@ -302,6 +302,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--starter", type=int, default=0, help="the parent's id; serve only if it still waits"
     )
+    parser.add_argument("--build", default="", help="which etltctl this is, as its starter sees it")
     parser.add_argument("--keep", action="store_true", help="run on without a lease")
     return parser.parse_args(argv)
 
@@ -312,15 +313,6 @@ def _log_to(path: Path) -> None:
     log.addHandler(handler)
     log.setLevel("INFO")
     log.propagate = False
-
-
-def _is_closed(connection: socket.socket) -> bool:
-    readable, _, _ = select.select([connection], [], [], LEASE_LOOK_S)
-    if not readable:
-        return False
-    with suppress(ConnectionError):
-        return connection.recv(1024) == b""
-    return True
 
 
 def _json(body: Any, status: int = 200) -> Response:

@@ -17,6 +17,7 @@ from etltctl.pipeline.model import (
     safe_run_id,
     steps,
 )
+from etltctl.pipeline.readiness import require_ready, unstarted
 from etltctl.pipeline.reading import read_logs
 from etltctl.pipeline.rebuilding import rebuild
 from etltctl.pipeline.running import (
@@ -52,6 +53,7 @@ __all__ = [
     "rebuild",
     "refresh",
     "refresh_datasource",
+    "require_ready",
     "rollback",
     "run_alone",
     "run_key",
@@ -63,6 +65,7 @@ __all__ = [
     "steps",
     "stop_step",
     "take_up",
+    "unstarted",
     "wait_for_step",
     "watch",
 ]

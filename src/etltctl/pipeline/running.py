@@ -20,6 +20,7 @@ from etltctl.pipeline.model import (
     safe_run_id,
     steps,
 )
+from etltctl.pipeline.readiness import require_ready, unstarted
 from etltctl.pipeline.refreshing import refresh_tables, table_facts
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.stepping import begin, run_recorded
@@ -64,6 +65,7 @@ def start_job(step: Step, settings: Settings, wish: Wish | None = None) -> StepR
     wish = wish or Wish()
     services = Services(settings)
     with driven(services, wish, step.name) as ledger:
+        require_ready(settings, unstarted([step], ledger.last, fresh=wish.fresh))
         record_resumed(ledger, step.name, [step], wish)
         with failure_ends(ledger):
             begun, run = begin(_work(ledger.pipeline, step, services, ledger, wish), wish)
@@ -171,6 +173,7 @@ def _recorded_run(
                 f"run {ledger.run_id} is a run of {ledger.pipeline}, not of {name}",
                 hint=f"leave out --run-id to start a new run, or: etltctl retry {ledger.run_id}",
             )
+        require_ready(settings, unstarted(walk, ledger.last, fresh=wish.fresh))
         record_begin(ledger, name, walk, wish)
         try:
             yield services, ledger

@@ -7,7 +7,7 @@ writes nothing: `finish_step` looks for itself.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -18,6 +18,7 @@ from etltctl.ledger import Ledger
 from etltctl.pipeline.budget import Budget, budget_of
 from etltctl.pipeline.finding import find_remote
 from etltctl.pipeline.model import Begun, Step, ran_s, safe_run_id, steps
+from etltctl.pipeline.readiness import require_ready, unstarted
 from etltctl.pipeline.remotes import remote_of
 from etltctl.pipeline.running import driven, failure_ends, record_resumed
 from etltctl.pipeline.services import Services
@@ -178,10 +179,22 @@ def _step_of_run(
         raise UsageError(f"pipeline {pipeline} has no step {step}", hint=told(walk))
     services = Services(settings)
     with driven(services, wish, pipeline) as ledger:
+        is_fresh = wish.fresh and not ledger.was_fresh_for(step, wish.fresh_for)
+        starting = [wanted] if ledger.pipeline else _checked_first(walk, wanted)
+        require_ready(settings, unstarted(starting, ledger.last, fresh=is_fresh))
         record_resumed(ledger, pipeline, walk, wish)
         with failure_ends(ledger):
             work = Work(pipeline, wanted, services, ledger, partial(_decide, settings.airflow.on_kill))
             yield work, wanted == walk[-1]
+
+
+def _checked_first(walk: Sequence[Step], wanted: Step) -> list[Step]:
+    """Return the steps to check when a run begins: the first, and the Glue jobs after it.
+
+    Of the other steps nothing is checked: their tasks may run on other machines, which have other secrets.
+    """
+    later = walk[walk.index(wanted) + 1 :]
+    return [wanted, *(step for step in later if step.kind == "glue")]
 
 
 def _decide(on_kill: str, run: Run, may_ask: bool) -> str:  # noqa: ARG001 - nobody sits there to be asked

@@ -35,9 +35,8 @@ def load_settings(
     """
     from etltctl.settings.loading import Loader
 
-    return Loader(os.environ if environ is None else environ, directory or _here()).load(
-        config, env, flags or {}
-    )
+    variables = dict(os.environ if environ is None else environ)  # as they are now, whenever a value is shown
+    return Loader(variables, directory or _here()).load(config, env, flags or {})
 
 
 def _here() -> Path:

@@ -68,11 +68,10 @@ class Loader:
         ]
         if problems:
             raise complaint(problems)
-        shown = tuple(self._shown(path, value, layers, env) for path, value in leaves(settings.model_dump()))
         settings.keep(
             file.parent if file else self.directory,
             file,
-            shown,
+            lambda: self._all_shown(settings, layers),
             lambda path: first_layer(layers, path).complaint_place(path),
         )
         return settings
@@ -86,6 +85,11 @@ class Loader:
         for name, dotted in NAMED_VARIABLES.items():
             if named := self.environ.get(name):
                 yield Layer(nested({dotted: named}), f"env {name}")
+
+    def _all_shown(self, settings: Settings, layers: list[Layer]) -> tuple[SettingValue, ...]:
+        """Return every setting as it may be shown; few commands need it, and it takes as long as to load them."""
+        values = leaves(settings.model_dump())
+        return tuple(self._shown(path, value, layers, settings.env) for path, value in values)
 
     def _shown(self, path: KeyPath, value: Any, layers: list[Layer], env: str) -> SettingValue:
         key = ".".join(path)

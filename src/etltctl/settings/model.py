@@ -127,9 +127,10 @@ class Pipeline(Section):
 
 
 class Local(Section):
-    """The embedded server; port 0 takes any free one."""
+    """The embedded server; port 0 takes any free one. It stays up for `linger_minutes` after the last command."""
 
     port: int = Field(default=0, ge=0, le=65535)
+    linger_minutes: float = Field(default=5, ge=0, le=24 * 60)
     class_archive: bool = True
 
 
@@ -169,12 +170,12 @@ class Settings(Section):
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
     _file: Path | None = PrivateAttr(default=None)
-    _shown: tuple[SettingValue, ...] = PrivateAttr(default=())
+    _shown: Callable[[], tuple[SettingValue, ...]] = PrivateAttr(default=tuple)
     _place: Callable[[tuple[str, ...]], str] = PrivateAttr(default=".".join)
 
     def values(self) -> tuple[SettingValue, ...]:
         """Every setting with its origin, secrets masked."""
-        return self._shown
+        return self._shown()
 
     def place_of(self, *path: str) -> str:
         """Where the setting stands, as `file:line:column`; a list's items are numbered from 0."""
@@ -278,7 +279,7 @@ class Settings(Section):
         self,
         folder: Path,
         file: Path | None,
-        shown: tuple[SettingValue, ...],
+        shown: Callable[[], tuple[SettingValue, ...]],
         place: Callable[[tuple[str, ...]], str],
     ) -> None:
         """Note where the settings came from. Called once, by the loader."""

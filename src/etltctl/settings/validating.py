@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
+from etltctl.settings.declared import is_written, unknown_columns
 from etltctl.settings.files import read_text
 from etltctl.settings.loading import NAMED_VARIABLES, PREFIX, leaves
 from etltctl.settings.model import Settings
+from etltctl.settings.scripts import syntax_errors
 from etltctl.settings.secrets import is_reference, is_secret
 
 # Variables that etltctl reads by name, those of its tests included.
@@ -50,7 +51,13 @@ def doubts(settings: Settings, environ: Mapping[str, str]) -> list[Doubt]:
         settings: The settings, which load.
         environ: The variables of the process.
     """
-    return [*_secrets(settings), *_regions(settings), *_columns(settings), *_variables(environ)]
+    return [
+        *_secrets(settings),
+        *_regions(settings),
+        *_columns(settings),
+        *_scripts(settings),
+        *_variables(environ),
+    ]
 
 
 def environments(settings: Settings) -> list[str]:
@@ -103,27 +110,15 @@ def known_regions() -> set[str]:
 
 def _columns(settings: Settings) -> Iterator[Doubt]:
     """Yield a doubt for each checked column that the table's contract lacks. The next version may add it."""
-    for table, rules in settings.tables.items():
-        columns = _contract_columns(settings.contracts_folder / f"{table}.toml")
-        named = [("keys", name) for name in rules.keys]
-        named += [("not_null", name) for name in rules.not_null]
-        named += [("ranges", name) for name in rules.ranges]
-        for key, name in named:
-            if columns and name.lower() not in columns:
-                near = difflib.get_close_matches(name, columns, n=1)
-                guess = f", did you mean {near[0]}?" if near else ""
-                place = settings.place_of("tables", table, key)
-                text = f'{place}: tables."{table}".{key}: the contract of {table} has no column {name}{guess}'
-                yield Doubt(text, is_error=bool(near))
+    for table in settings.tables:
+        for column in unknown_columns(settings, table):
+            yield Doubt(column.text, is_error=bool(column.near) and not is_written(column, settings))
 
 
-def _contract_columns(file: Path) -> list[str]:
-    """Return the columns of the table's contract; none without a contract, or if it cannot be read."""
-    try:
-        columns: Any = tomllib.loads(read_text(file)).get("columns")
-    except (OSError, ValueError):
-        return []
-    return [str(name).lower() for name in columns] if isinstance(columns, dict) else []
+def _scripts(settings: Settings) -> Iterator[Doubt]:
+    """Yield a doubt for each syntax error in a script on this machine."""
+    for job in settings.glue.jobs:
+        yield from map(Doubt, syntax_errors(settings, job))
 
 
 def _variables(environ: Mapping[str, str]) -> Iterator[Doubt]:

@@ -58,7 +58,7 @@ class EmbeddedLake:
 def open_lake(
     folder: Path, *, project: Path | None = None, flags: Mapping[str, Any] | None = None
 ) -> Iterator[EmbeddedLake]:
-    """A lake that keeps everything in `folder` and ends with the block.
+    """A lake that keeps everything in `folder` and ends with the block: no server lingers after a test.
 
     Its settings are those of the environment `local` of the project (the nearest `etltctl.toml` at or above
     `project`, else the shipped ones); `flags` sets single values by dotted key. Raises ConfigurationError.

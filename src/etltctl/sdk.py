@@ -1,0 +1,71 @@
+"""The AWS SDK's session: one for each account and region, and quick to make its first client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+
+def open_session(
+    profile: str | None = None, region: str | None = None, credentials: tuple[str, str, str] | None = None
+) -> Any:
+    """Return a new session of botocore.
+
+    boto3 would add resources and S3 transfers, which etltctl does not use and which take as long to import as all of
+    botocore's services.
+
+    Args:
+        profile: The profile's name; None for the one that the environment names.
+        region: The region's name; None for the one of the environment or the profile.
+        credentials: Access key, secret key and session token; None for the first that the SDK finds.
+
+    Returns:
+        A `botocore.session.Session`.
+
+    Raises:
+        botocore.exceptions.ProfileNotFound: No file of the SDK has the profile.
+    """
+    from botocore.session import Session
+
+    session = Session()
+    if profile is not None:
+        session.set_config_variable("profile", profile)
+    if region is not None:
+        session.set_config_variable("region", region)
+    if credentials is not None:
+        session.set_credentials(*credentials)
+    if session.get_config_variable("data_path") is None:
+        session.register_component("data_loader", _loader())
+    return session
+
+
+class _Services:
+    """The names of the services that the SDK describes, each looked up alone; listing them all reads 400 folders."""
+
+    def __init__(self, loader: Any, type_name: str) -> None:
+        self._loader, self._type_name = loader, type_name
+
+    def __contains__(self, service: str) -> bool:
+        from botocore.exceptions import DataNotFoundError
+
+        try:
+            return bool(self._loader.list_api_versions(service, self._type_name))
+        except DataNotFoundError:
+            return False
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._loader.list_every_service(self._type_name))
+
+
+def _loader() -> Any:
+    """Return a loader of the SDK's service descriptions that reads only the folders of the services in use."""
+    from botocore.loaders import Loader
+
+    class QuickLoader(Loader):  # type: ignore[misc]
+        def list_every_service(self, type_name: str) -> Any:
+            return super().list_available_services(type_name)
+
+        def list_available_services(self, type_name: str) -> Any:
+            return _Services(self, type_name)
+
+    return QuickLoader()

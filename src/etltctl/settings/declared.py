@@ -1,0 +1,98 @@
+"""Columns that the rules of tables name, compared with the tables' contracts before a run."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from etltctl.settings.files import read_text
+from etltctl.settings.scripts import files_of_job
+
+if TYPE_CHECKING:
+    from etltctl.settings.model import Settings
+
+
+@dataclass(frozen=True)
+class UnknownColumn:
+    """A column that a rule names and the table's contract lacks; `near` is the contract's column of a similar name."""
+
+    table: str
+    rule: str
+    name: str
+    near: str
+    place: str
+
+    @property
+    def text(self) -> str:
+        """The problem in one line, with the place of the setting."""
+        guess = f", did you mean {self.near}?" if self.near else ""
+        setting = f'tables."{self.table}".{self.rule}'
+        return f"{self.place}: {setting}: the contract of {self.table} has no column {self.name}{guess}"
+
+
+def unknown_columns(settings: Settings, table: str) -> Iterator[UnknownColumn]:
+    """Yield each column that the table's rules name and its contract lacks; none for a table without a contract.
+
+    The next version of the table may add the column: see `is_written`.
+
+    Args:
+        settings: The settings.
+        table: `layer.table`.
+    """
+    columns = _contract_columns(settings, table)
+    rules = settings.rules(table)
+    for rule, names in (("keys", rules.keys), ("not_null", rules.not_null), ("ranges", list(rules.ranges))):
+        for name in names:
+            if columns and name.lower() not in columns:
+                near = next(iter(difflib.get_close_matches(name, columns, n=1)), "")
+                yield UnknownColumn(table, rule, name, near, settings.place_of("tables", table, rule))
+
+
+def is_written(column: UnknownColumn, settings: Settings) -> bool | None:
+    """Return whether the job that writes the table may write the column.
+
+    Its script, its modules or its config name the column then, or a table that it reads has it.
+
+    Args:
+        column: The column.
+        settings: The settings.
+
+    Returns:
+        None if no job writes the table, or its script is not on this machine.
+    """
+    writers = [name for name, job in settings.glue.jobs.items() if column.table in job.writes]
+    texts = [text for job in writers for text in _texts(settings, job)]
+    if not texts:
+        return None
+    word = re.compile(rf"(?<!\w){re.escape(column.name)}(?!\w)", re.IGNORECASE)
+    return any(word.search(text) for text in texts)
+
+
+def _texts(settings: Settings, job: str) -> Iterator[str]:
+    """Yield the text of the job's files, its config, and its inputs' columns; none if the script is not here."""
+    files = files_of_job(settings, job)
+    if not files:
+        return
+    data = [file for file in settings.extra_files(job) if file.suffix != ".py"]
+    for file in [*files, *data]:
+        with suppress(OSError):
+            yield file.read_text("utf-8", errors="replace")
+    yield json.dumps(settings.glue.jobs[job].config, default=str)
+    for table in settings.glue.jobs[job].reads:
+        yield " ".join(_contract_columns(settings, table))
+
+
+def _contract_columns(settings: Settings, table: str) -> list[str]:
+    """Return the columns of the table's contract; none without a contract, or if it cannot be read."""
+    try:
+        text = read_text(settings.contracts_folder / f"{table}.toml")
+        columns: Any = tomllib.loads(text).get("columns")
+    except (OSError, ValueError):
+        return []
+    return [str(name).lower() for name in columns] if isinstance(columns, dict) else []
