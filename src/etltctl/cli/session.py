@@ -106,13 +106,18 @@ class Session:
 
     @contextmanager
     def connected(
-        self, check: Callable[[Settings], object] | None = None, *, outlives: bool = False
+        self,
+        check: Callable[[Settings], object] | None = None,
+        *,
+        outlives: bool = False,
+        next_jobs: Callable[[Settings], Collection[str]] = lambda _: (),
     ) -> Iterator[Settings]:
         """The settings with their services within reach; `check` looks at the settings before anything starts.
 
         What the command starts may go on after it (`outlives`): then the embedded server is kept as well.
         In the local environment the embedded server is found or started and this process's environment leads to it;
         from here on nothing knows the difference. A server whose run goes on after an interrupt is kept as well.
+        `next_jobs` names the Glue jobs that the command is about to run, for which the embedded server gets ready.
         """
         settings = self.load()
         if check is not None:
@@ -122,7 +127,7 @@ class Session:
             return
         from etltctl.local import endpoints
 
-        with endpoints(settings, os.environ, self.console.warn) as found:
+        with endpoints(settings, os.environ, self.console.warn, next_jobs(settings)) as found:
             for warning in found.warnings:
                 self.console.warn(warning)
             if outlives and found.started:
@@ -147,6 +152,7 @@ class Session:
         check: Callable[[Settings], object] | None = None,
         *,
         outlives: bool = False,
+        next_jobs: Callable[[Settings], Collection[str]] = lambda _: (),
     ) -> Iterator[tuple[Settings, Wish]]:
         """The settings within reach, and the wish with the console listening and asked what Ctrl-C means.
 
@@ -156,7 +162,7 @@ class Session:
         self.console.is_streaming = target == STDOUT
         with (
             event_stream(target, self.console.stdout, self.console.say) as write,
-            self.connected(check, outlives=outlives) as settings,
+            self.connected(check, outlives=outlives, next_jobs=next_jobs) as settings,
             self.console.following(name) as show,
         ):
 

@@ -8,7 +8,7 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -82,15 +82,18 @@ class Endpoints:
 
 @contextmanager
 def endpoints(
-    settings: Settings, environ: Mapping[str, str], tell: Callable[[str], None] = log.warning
+    settings: Settings,
+    environ: Mapping[str, str],
+    tell: Callable[[str], None] = log.warning,
+    next_jobs: Collection[str] = (),
 ) -> Iterator[Endpoints]:
     """The endpoints, with the project's stack in place; a server that this starts ends with the block.
 
-    A server that dies within the block is started again, and `tell` gets a message. Raises ConfigurationError if the
-    extra `local` is missing or the server cannot start.
+    A server that dies within the block is started again, and `tell` gets a message. The server prepares itself for the
+    Glue jobs `next_jobs`. Raises ConfigurationError if the extra `local` is missing or the server cannot start.
     """
     check_installed()
-    stack = describe_stack(settings, environ)
+    stack = describe_stack(settings, environ, next_jobs)
     state = state_folder(settings)
     with Lease(
         partial(_find_or_start, state, settings.local.port),
