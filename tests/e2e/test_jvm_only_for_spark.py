@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from workplace import Workplace
 
-SYNC_FAILED = 4
+RUN_FAILED = 1
 UNREACHABLE = {
     "ETLTCTL__SOURCES__API__BASE_URL": "http://127.0.0.1:9/ergast/f1",
     "ETLTCTL__SOURCES__API__SEASONS": "[2023]",
@@ -37,5 +37,5 @@ def test_a_sync_alone_starts_no_java(place: Workplace) -> None:
 
 def test_a_run_has_java_started_before_its_sync_ends(place: Workplace) -> None:
     """Its sync fails, so no job asks for a JVM: the announcement alone has started it."""
-    place.run("run", "api", code=SYNC_FAILED, **UNREACHABLE)
+    place.run("run", "api", code=RUN_FAILED, **UNREACHABLE)
     assert has_had_java(place)
