@@ -16,11 +16,11 @@ SUCCESS_FILE = (
     "mapreduce.fileoutputcommitter.marksuccessfuljobs"  # an empty object that some readers take for data
 )
 _PARTITIONS = "spark.sql.shuffle.partitions"
+_ADAPTIVE = "spark.sql.adaptive.enabled"
 
 _SESSION_OPTIONS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "false",
-    "spark.sql.adaptive.enabled": "true",
     # Java never compiles a longer method, so a stage in one such method is interpreted; in pieces it is not.
     "spark.sql.codegen.hugeMethodLimit": "8000",
     # What follows from every column's expression for every filter: minutes of planning with columns as many as here.
@@ -73,17 +73,22 @@ def arguments(argv: Sequence[str]) -> JobArguments:
     )
 
 
-def spark_session(name: str) -> SparkSession:
-    """The session of a job: UTC, ANSI off, adaptive execution, Snappy Parquet with microseconds.
+def spark_session(name: str, is_adaptive: bool = True) -> SparkSession:
+    """Return the session of a job: UTC, ANSI off, Snappy Parquet with microseconds.
 
     Spark's 200 partitions are for larger clusters. Adaptive execution joins small ones, but not those of a table
     that is kept in memory, so their number follows the cores unless it is set.
+
+    Args:
+        name: The name of the application.
+        is_adaptive: Whether Spark plans each query again after every stage. It pays where the sizes of tables are not
+            known before, and costs a tenth of the job where every table is one task.
     """
     session = SparkSession.builder.appName(name).getOrCreate()
     context = session.sparkContext
     if not context.getConf().contains(_PARTITIONS):
         session.conf.set(_PARTITIONS, PARTITIONS_A_CORE * context.defaultParallelism)
-    for option, value in _SESSION_OPTIONS.items():
+    for option, value in {**_SESSION_OPTIONS, _ADAPTIVE: str(is_adaptive).lower()}.items():
         session.conf.set(option, value)
     return session
 
@@ -136,7 +141,22 @@ def write_table(df: DataFrame, location: str, partitions: Iterable[str] = ()) ->
 
 
 def write_audit(spark: SparkSession, location: str, audit: Mapping[str, Any]) -> None:
-    """Write a table's row counts as one line of JSON to a folder that must not exist yet."""
-    line = json.dumps(audit, sort_keys=True)
-    row = spark.sql("select :line as value", args={"line": line})
-    row.write.mode("error").option(SUCCESS_FILE, "false").text(location)
+    """Write a table's row counts as one line of JSON to a folder that must not exist yet.
+
+    Hadoop's file system writes it, the one that Spark writes tables with. A Spark job for the same line would plan a
+    query, start a task and commit its output, for each table.
+
+    Raises:
+        FileExistsError: The folder exists.
+    """
+    context: Any = spark.sparkContext
+    hadoop = context._jvm.org.apache.hadoop.fs
+    folder = hadoop.Path(location)
+    files = folder.getFileSystem(context._jsc.hadoopConfiguration())
+    if files.exists(folder):
+        raise FileExistsError(f"{location} exists: an audit is written once")
+    stream = files.create(hadoop.Path(folder, "part-00000.txt"))
+    try:
+        stream.write(f"{json.dumps(audit, sort_keys=True)}\n".encode())
+    finally:
+        stream.close()

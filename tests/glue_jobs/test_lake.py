@@ -11,7 +11,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
-from lake import JobArguments, arguments, read_stream, write_audit, write_table
+from lake import JobArguments, arguments, read_stream, spark_session, write_audit, write_table
 
 
 @pytest.fixture
@@ -69,3 +69,24 @@ def test_the_audit_is_one_line_next_to_the_table_which_holds_parquet_alone(
     assert json.loads(line) == {"table": 'it\'s "quoted"', "rows_out": 1}
     names = [path.name for path in Path(location).rglob("*") if not path.name.endswith(".crc")]
     assert [name.endswith(".parquet") for name in names] == [True]
+
+
+@pytest.mark.spark
+def test_an_audit_is_written_once(spark: SparkSession, tmp_path: Path) -> None:
+    location = str(tmp_path / "audit")
+    write_audit(spark, location, {"rows_out": 1})
+    with pytest.raises(FileExistsError, match="written once"):
+        write_audit(spark, location, {"rows_out": 2})
+    assert [path.read_text() for path in Path(location).glob("part-*")] == ['{"rows_out": 1}\n']
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("is_adaptive", [False, True])
+def test_a_job_says_whether_spark_plans_again_after_each_stage(
+    spark: SparkSession, is_adaptive: bool
+) -> None:
+    try:
+        spark_session("job", is_adaptive)
+        assert spark.conf.get("spark.sql.adaptive.enabled") == str(is_adaptive).lower()
+    finally:
+        spark_session("tests")

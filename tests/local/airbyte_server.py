@@ -37,7 +37,6 @@ class Server:
     state: Path
     base_url: str = ""
     now: Callable[[], float] = time.time
-    synced: list[str] = field(default_factory=list)
     ids: dict[str, str] = field(default_factory=dict)
 
     def start(self) -> None:
@@ -47,7 +46,6 @@ class Server:
             self.state,
             self.lake,
             lambda: self.base_url,
-            on_sync_start=lambda: self.synced.append("sync"),
             clock=lambda: self.now(),
         )
         routes = {

@@ -17,7 +17,8 @@ UID = 12345  # no account has it
 SPARK = """
 import sys
 from pathlib import Path
-from etltctl.local.spark import SparkPool, assign
+from etltctl.local.script_process import assign
+from etltctl.local.spark import SparkPool
 folder = Path(sys.argv[1])
 script = folder / "job.py"
 script.write_text(
@@ -27,7 +28,7 @@ script.write_text(
 pool = SparkPool(folder / "spark", folder / "s3", list, "http://127.0.0.1:1")
 try:
     process, jvm = pool.python(), pool.take()
-    assign(process, jvm, script, [], outcome=folder / "outcome.json")
+    assign(process, script, [], outcome=folder / "outcome.json", jvm=jvm)
     sys.stderr.write(process.stderr.read().decode())
 finally:
     pool.close()

@@ -69,10 +69,18 @@ def run(
     run_id = session.run_id(run_id, is_new=new, is_fresh=fresh)
     wish = Wish(run_id, fresh, first, last, only, max_usd=max_usd)
 
+    def names(kind: str, settings: Settings) -> list[str]:
+        return [step.name for step in wish.of(steps(pipeline, settings)) if step.kind == kind]
+
     def check(settings: Settings) -> None:
         session.require_ready(settings, wish.of(steps(pipeline, settings)), run_id, fresh=fresh)
 
-    with session.following(pipeline, wish, on_interrupt, check) as (settings, wish):
+    def next_jobs(settings: Settings) -> list[str]:
+        """Name the jobs whose JVM can be warmed while a sync runs."""
+        return names("glue", settings) if names("sync", settings) else []
+
+    reach = session.following(pipeline, wish, on_interrupt, check, next_jobs=next_jobs)
+    with reach as (settings, wish):
         result = run_pipeline(pipeline, settings, wish)
     show_run(session, settings, result)
 

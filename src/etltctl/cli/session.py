@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -115,7 +115,11 @@ class Session:
 
     @contextmanager
     def connected(
-        self, check: Callable[[Settings], object] | None = None, *, outlives: bool = False
+        self,
+        check: Callable[[Settings], object] | None = None,
+        *,
+        outlives: bool = False,
+        next_jobs: Callable[[Settings], Collection[str]] = lambda _: (),
     ) -> Iterator[Settings]:
         """Yield the settings with their services within reach.
 
@@ -126,6 +130,7 @@ class Session:
         Args:
             check: Called with the settings before anything starts.
             outlives: Whether what the command starts may go on after it.
+            next_jobs: Names the Glue jobs that the command is about to run; the embedded server gets ready for them.
         """
         settings = self.load()
         if check is not None:
@@ -135,7 +140,9 @@ class Session:
             return
         from etltctl.local import endpoints
 
-        with endpoints(settings, os.environ, self.console.warn, lingers=True) as found:
+        with endpoints(
+            settings, os.environ, self.console.warn, lingers=True, next_jobs=next_jobs(settings)
+        ) as found:
             for warning in found.warnings:
                 self.console.warn(warning)
             if outlives and not found.server.kept:
@@ -160,6 +167,7 @@ class Session:
         check: Callable[[Settings], object] | None = None,
         *,
         outlives: bool = False,
+        next_jobs: Callable[[Settings], Collection[str]] = lambda _: (),
     ) -> Iterator[tuple[Settings, Wish]]:
         """The settings within reach, and the wish with the console listening and asked what Ctrl-C means.
 
@@ -169,7 +177,7 @@ class Session:
         self.console.is_streaming = target == STDOUT
         with (
             event_stream(target, self.console.stdout, self.console.say) as write,
-            self.connected(check, outlives=outlives) as settings,
+            self.connected(check, outlives=outlives, next_jobs=next_jobs) as settings,
             self.console.following(name) as show,
         ):
 

@@ -64,9 +64,7 @@ class Application:
             state, catalog, self._identities.is_principal, lambda: self._plane.catalog_changes
         )
         self._athena = AthenaService(state, self._directory, catalog, Guard(self._governance, history.record))
-        self._airbyte = AirbyteService(
-            state, self._directory, lambda: url, self._spark.warm, sample_headers=keys.headers
-        )
+        self._airbyte = AirbyteService(state, self._directory, lambda: url, sample_headers=keys.headers)
         self._stacks = CloudFormationApi(url, own)
         logs = GlueLogs(self._glue.log_file, self._glue.run_ids)
         self._log_operations = logs.operations()

@@ -8,7 +8,7 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -88,6 +88,7 @@ def endpoints(
     tell: Callable[[str], None] = log.warning,
     *,
     lingers: bool = False,
+    next_jobs: Collection[str] = (),
 ) -> Iterator[Endpoints]:
     """Find the embedded server or start it, make the project's stack exist on it, and hold it for the block.
 
@@ -99,12 +100,13 @@ def endpoints(
         environ: The environment's variables.
         tell: Called with a message when the server has been started again.
         lingers: Whether the server stays up for `local.linger_minutes` after the block.
+        next_jobs: The Glue jobs that are about to run, for which the server gets ready.
 
     Raises:
         ConfigurationError: The extra `local` is missing, or the server cannot start.
     """
     check_installed()
-    stack = describe_stack(settings, environ)
+    stack = describe_stack(settings, environ, next_jobs)
     if lingers:
         stack["linger_s"] = settings.local.linger_minutes * 60
     state = state_folder(settings)

@@ -8,13 +8,18 @@ import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
+from io import BytesIO
 from pathlib import Path
 from threading import Lock, Thread
 from typing import IO, TYPE_CHECKING, Any
 
 from etltctl.local.glue_places import check_place
 from etltctl.local.jvm import Jvm, JvmFailedError, kill_group
-from etltctl.local.spark import SparkPool, assign, parse_conf
+from etltctl.local.jvm_loan import JvmLoan
+from etltctl.local.script_process import ScriptProcess, assign
+from etltctl.local.spark import SparkPool, parse_conf
+from etltctl.local.spark_use import ARCHIVES, uses_spark
 from etltctl.local.wire import AwsError
 
 if TYPE_CHECKING:
@@ -22,7 +27,6 @@ if TYPE_CHECKING:
 
 EXTRA_FILES = ("--extra-py-files", "--extra-files")
 FOR_GLUE_ITSELF = frozenset({"--conf", *EXTRA_FILES})
-ARCHIVES = frozenset({".zip", ".whl", ".egg"})
 PUMP_TIMEOUT_S = 2.0
 BUCKET = re.compile(r"s3a?://([a-z0-9][a-z0-9.-]*)")
 
@@ -50,7 +54,7 @@ class GlueRun:
         self._minute_s = minute_s
         self._clock = clock
         self._lock = Lock()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: ScriptProcess | None = None
         self._ending: tuple[str, str] | None = None
         self._thread = Thread(target=self._run, daemon=True)
 
@@ -79,49 +83,66 @@ class GlueRun:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._check_buckets()
-            script, python_path = self._fetch_code()
-            jvm = self._pool.take(parse_conf(self._record["Arguments"].get("--conf", "")))
+            settings = parse_conf(self._record["Arguments"].get("--conf", ""))
+            script, files = self._fetch_code()
+            has_spark = uses_spark((script, *files))
+            if has_spark and not settings:
+                self._pool.warm(is_rehearsed=False)
+            process = self._pool.python(has_spark)
         except (AwsError, JvmFailedError, OSError, ValueError, LookupError) as error:
             self._finish("FAILED", f"LAUNCH ERROR | {error}")
             return
+        loan = JvmLoan(process.line, partial(self._pool.take, settings), self._fail_launch)
         state, message = "FAILED", "the run broke off"
         try:
-            state, message = self._execute(jvm, script, python_path)
+            state, message = self._execute(process, loan, script, files)
         except OSError as error:
             message = f"LAUNCH ERROR | {error}"
         finally:
-            if state == "SUCCEEDED":
-                self._pool.give_back(jvm)
-                self._pool.prepare_python()
-            else:
-                self._pool.discard(jvm)
+            if process.poll() is None:
+                kill_group(process)
+            self._return(loan.end(), state == "SUCCEEDED")
             self._finish(state, message)
 
-    def _execute(self, jvm: Jvm, script: Path, python_path: list[str]) -> tuple[str, str]:
+    def _return(self, jvm: Jvm | None, is_good: bool) -> None:
+        """Give the JVM back that the script had, if it had one."""
+        if jvm is None:
+            return
+        if is_good:
+            self._pool.give_back(jvm)
+            self._pool.prepare_python()
+        else:
+            self._pool.discard(jvm)
+
+    def _fail_launch(self, reason: str) -> None:
+        self._end_as("FAILED", f"LAUNCH ERROR | {reason}")
+
+    def _execute(
+        self, process: ScriptProcess, loan: JvmLoan, script: Path, files: list[Path]
+    ) -> tuple[str, str]:
         outcome = self._folder / "outcome.json"
-        logged = jvm.log.stat().st_size
         with self._lock:
             if self._ending:
                 return self._ending
-            process = self._process = self._pool.python()
+            self._process = process
+        python_path = [str(script.parent), *(str(file) for file in files if file.suffix in ARCHIVES)]
         with (
             (self._folder / "output.log").open("ab") as output,
             (self._folder / "error.log").open("ab") as error,
         ):
             pumps = [self._pump(process.stdout, output), self._pump(process.stderr, error)]
-            assign(process, jvm, script, self._argv(), outcome=outcome, python_path=python_path)
+            assign(process, script, self._argv(), outcome=outcome, python_path=python_path)
             if not self._ending:
                 self._change(JobRunState="RUNNING")
             self._await(process)
             kill_group(process)  # what the script may have left running
             for pump in pumps:
                 pump.join(PUMP_TIMEOUT_S)
-            with jvm.log.open("rb") as lines:
-                lines.seek(logged)
-                _stamp(lines, error, self._clock)
+            loan.end()
+            _stamp(BytesIO(loan.log), error, self._clock)
         return self._ending or _result(process.returncode, outcome)
 
-    def _await(self, process: subprocess.Popen[bytes]) -> None:
+    def _await(self, process: ScriptProcess) -> None:
         minutes = self._record["Timeout"]
         try:
             process.wait(minutes * self._minute_s)
@@ -139,14 +160,14 @@ class GlueRun:
             if not self._directory.has_bucket(bucket):
                 raise AwsError("NoSuchBucket", f"The specified bucket does not exist: {bucket}")
 
-    def _fetch_code(self) -> tuple[Path, list[str]]:
+    def _fetch_code(self) -> tuple[Path, list[Path]]:
         """Copies of the script and its modules, so that a later upload does not reach into the run."""
         code = self._folder / "code"
         code.mkdir(exist_ok=True)
         script = self._fetch(self._job["Command"]["ScriptLocation"], code)
         extra = ",".join(self._record["Arguments"].get(name, "") for name in EXTRA_FILES)
         files = [self._fetch(place.strip(), code) for place in extra.split(",") if place.strip()]
-        return script, [str(code), *(str(file) for file in files if file.suffix in ARCHIVES)]
+        return script, files
 
     def _fetch(self, place: str, folder: Path) -> Path:
         check_place("a job's file", place)

@@ -1,20 +1,23 @@
-"""The process a Glue script runs in: started ahead with pyspark loaded, it waits for one assignment on its input.
+"""The process a Glue script runs in: started ahead, it waits for one assignment on its input.
 
-An assignment is one line of JSON: `script`, `argv`, `python_path`, `gateway` (port and secret of the JVM),
-`nameless_user` (a name for a user without an account), `outcome` (the file to leave an error in). The script runs in
-a child, and this process adopts what the child leaves running: it ends every descendant, whatever session it is in,
-before it ends as the child did. It ends with its parent as well: when its input closes, it is gone, and so are the
-script and all that the script started.
+Its arguments are the file descriptor of the line on which it asks for a JVM, and `spark` if it is to load pyspark while
+it waits. An assignment is one line of JSON: `script`, `argv`, `python_path`, `gateway` (port and secret of the JVM;
+null if the script is to ask for one when it first uses Spark), `nameless_user` (a name for a user without an account),
+`outcome` (the file to leave an error in). The script runs in a child, and this process adopts what the child leaves
+running: it ends every descendant, whatever session it is in, before it ends as the child did. It ends with its parent
+as well: when its input closes, it is gone, and so are the script and all that the script started.
 """
 
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import json
 import os
 import resource
 import runpy
 import signal
+import socket
 import sys
 import time
 import traceback
@@ -30,9 +33,11 @@ KILLING_S = 5.0  # for processes that start others while they are ended
 
 
 def main() -> int:
-    """Waits for the assignment, carries it out, and returns the exit status."""
-    _load_spark()
-    _remember_java_names()
+    """Wait for the assignment, carry it out, and return the exit status."""
+    os.set_inheritable(int(sys.argv[1]), False)  # the script's own processes have no part in it
+    sys.meta_path.insert(0, SparkPreparation(int(sys.argv[1])))
+    if "spark" in sys.argv[2:]:
+        _load_spark()
     line = sys.stdin.readline()
     if not line:
         return 0
@@ -61,13 +66,12 @@ def kill_descendants(root: int) -> None:
 
 def carry_out(assignment: dict[str, Any]) -> int:
     """Runs the script as `__main__`; what it raised is left in the outcome file."""
-    os.environ["PYSPARK_GATEWAY_PORT"] = str(assignment["gateway"]["port"])
-    os.environ["PYSPARK_GATEWAY_SECRET"] = assignment["gateway"]["secret"]
+    SparkPreparation.nameless_user = assignment.get("nameless_user") or ""
+    if assignment["gateway"]:
+        _name_gateway(assignment["gateway"])
     sys.path[:0] = assignment["python_path"]
     sys.argv = [assignment["script"], *assignment["argv"]]
     try:
-        if assignment.get("nameless_user"):
-            _log_in(assignment["nameless_user"])
         runpy.run_path(assignment["script"], run_name="__main__")
         _stop_spark()
     except SystemExit as ended:
@@ -126,6 +130,65 @@ def _end_as(status: int) -> int:
     return os.waitstatus_to_exitcode(status)
 
 
+class SparkPreparation:
+    """An import hook: prepares pyspark when a process first imports it, be it before or within the script.
+
+    Args:
+        line: The file descriptor of the line on which the script asks for a JVM.
+    """
+
+    nameless_user = ""
+
+    def __init__(self, line: int) -> None:
+        self._line = line
+
+    def find_spec(self, name: str, _path: Any = None, _target: Any = None) -> Any:
+        """Return how to import pyspark's gateway, prepared; None for every other module."""
+        if name != "pyspark.java_gateway":
+            return None
+        sys.meta_path.remove(self)
+        spec: Any = importlib.util.find_spec(name)
+        load = spec.loader.exec_module
+
+        def load_and_prepare(module: Any) -> None:
+            load(module)
+            module.launch_gateway = self._when_asked(module.launch_gateway)
+            _remember_java_names()
+
+        spec.loader.exec_module = load_and_prepare
+        return spec
+
+    def _when_asked(self, launch: Callable[..., Any]) -> Callable[..., Any]:
+        """Return pyspark's function that finds a JVM, with the server asked for one before."""
+
+        def launch_gateway(*arguments: Any, **named: Any) -> Any:
+            if "PYSPARK_GATEWAY_PORT" not in os.environ:
+                _name_gateway(_ask_for_jvm(self._line))
+            gateway = launch(*arguments, **named)
+            if self.nameless_user:
+                _log_in(gateway, self.nameless_user)
+            return gateway
+
+        return launch_gateway
+
+
+def _ask_for_jvm(line: int) -> dict[str, Any]:
+    """Return the address of a JVM; where there is none, the server ends the run and says why."""
+    with socket.socket(fileno=line) as connection, connection.makefile("r") as answers:
+        connection.sendall(b"?")
+        answer = answers.readline()
+    if not answer:
+        raise RuntimeError("there is no JVM for Spark: see the run's error message")
+    address: dict[str, Any] = json.loads(answer)
+    return address
+
+
+def _name_gateway(address: dict[str, Any]) -> None:
+    """Tell pyspark, and any process of the script that uses it, where the JVM listens."""
+    os.environ["PYSPARK_GATEWAY_PORT"] = str(address["port"])
+    os.environ["PYSPARK_GATEWAY_SECRET"] = address["secret"]
+
+
 def _load_spark() -> None:
     import pyspark.sql.functions
     import pyspark.sql.types
@@ -158,21 +221,17 @@ def _remember(kind: Any, is_lasting: Callable[[str, Any], bool]) -> None:
     kind.__getattr__ = answer
 
 
-def _log_in(user: str) -> None:
+def _log_in(gateway: Any, user: str) -> None:
     """Tell Hadoop who the user is. It would ask Java, which fails for a user id that no account has."""
-    from pyspark import SparkContext
-
-    SparkContext._ensure_initialized()
-    jvm: Any = SparkContext._jvm
-    hadoop = jvm.org.apache.hadoop.security.UserGroupInformation
+    hadoop = gateway.jvm.org.apache.hadoop.security.UserGroupInformation
     hadoop.setLoginUser(hadoop.createRemoteUser(user))
 
 
 def _stop_spark() -> None:
-    from pyspark import SparkContext
-
-    if SparkContext._active_spark_context:
-        SparkContext._active_spark_context.stop()
+    """Stop the script's Spark, if it has used it, so that the JVM can serve the next run."""
+    context = sys.modules.get("pyspark.context")
+    if context is not None and context.SparkContext._active_spark_context:
+        context.SparkContext._active_spark_context.stop()
 
 
 def _tell(assignment: dict[str, Any], error: BaseException) -> None:

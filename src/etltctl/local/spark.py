@@ -1,8 +1,7 @@
-"""Drivers for Glue runs: a JVM with Spark and a Python process, both started and warmed before they are needed."""
+"""Drivers for Glue runs: JVMs with Spark and Python processes, started before they are needed where Spark is."""
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
@@ -11,20 +10,19 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Condition, Thread, Timer
-from typing import IO
 
 from etltctl.local.class_archive import ClassArchive, build_in_background
-from etltctl.local.hosts import LOOPBACK, has_account, user_name
-from etltctl.local.interpreter import python_command
+from etltctl.local.hosts import LOOPBACK, user_name
 from etltctl.local.jvm import Jvm, JvmFailedError, Needs, kill_group, launch
+from etltctl.local.script_process import ScriptProcess, assign
 
 WARM_UP_TIMEOUT_S = 60.0
-IDLE_S = 30.0
+IDLE_S = 60.0  # without a job: the spare ends, and the class archive is made
 WARM_UP = Path(__file__).with_name("warm_up.py")
 
 
 class SparkPool:
-    """One spare JVM and one spare Python process; whoever needs more gets their own."""
+    """One spare JVM and one spare Python process; a run that needs more gets its own."""
 
     def __init__(
         self,
@@ -34,6 +32,7 @@ class SparkPool:
         url: str,
         credentials: Mapping[str, str] | None = None,
         archive: ClassArchive | None = None,
+        idle_s: float = IDLE_S,
     ) -> None:
         self._folder = folder
         self._lake = lake
@@ -42,12 +41,13 @@ class SparkPool:
         self._changed = Condition()
         self._processes: list[subprocess.Popen[bytes]] = []  # of JVMs
         self._spare: Jvm | None = None
-        self._spare_python: subprocess.Popen[bytes] | None = None
+        self._spare_python: ScriptProcess | None = None
         self._is_warming = False
         self._is_closed = False
         self.archive = archive
         self._has_served = False
         self._idle: Timer | None = None
+        self._idle_s = idle_s
         shutil.rmtree(folder, ignore_errors=True)  # what killed processes left
         folder.mkdir(parents=True)
 
@@ -55,14 +55,21 @@ class SparkPool:
         """What a run that starts now needs."""
         return Needs(frozenset(self._buckets()), tuple(sorted((settings or {}).items())))
 
-    def warm(self) -> None:
-        """Makes a warm spare in the background, unless there is one or one is in the making."""
+    def warm(self, is_rehearsed: bool = True) -> None:
+        """Make a spare in the background, unless there is one or one is in the making.
+
+        Call it as soon as it is known that a script with Spark follows. A spare that no run takes ends after a while.
+
+        Args:
+            is_rehearsed: Whether the spare does the warm-up. That pays while a sync runs. A script that runs already
+                would wait longer for it than it gains.
+        """
         with self._changed:
             has_spare = self._spare is not None and self._spare.is_alive()
             if self._is_warming or has_spare or self._is_closed:
                 return
             self._is_warming = True
-        Thread(target=self._make_spare, daemon=True).start()
+        Thread(target=self._make_spare, args=(is_rehearsed,), daemon=True).start()
 
     def take(self, settings: Mapping[str, str] | None = None) -> Jvm:
         """The spare if it fits, else a JVM of its own; raises JvmFailedError."""
@@ -91,15 +98,17 @@ class SparkPool:
         if not is_kept:
             self.discard(jvm)
         self._has_served = True
-        self._await_idleness(IDLE_S)
+        self._await_idleness(self._idle_s)
 
     def discard(self, jvm: Jvm) -> None:
         """Ends a JVM whose state nobody should trust."""
         jvm.kill()
         self._forget(jvm.process)
 
-    def python(self) -> subprocess.Popen[bytes]:
-        """A Python process waiting for its assignment; the next one is started meanwhile."""
+    def python(self, has_spark: bool = True) -> ScriptProcess:
+        """Return a Python process that waits for its assignment, with Spark loaded if the script needs it."""
+        if not has_spark:
+            return ScriptProcess(self._folder, self._environ, has_spark=False)
         with self._changed:
             ready, self._spare_python = self._spare_python, None
         return ready if ready is not None and ready.poll() is None else self._start_python()
@@ -134,26 +143,39 @@ class SparkPool:
             self._archive_classes()
 
     def _await_idleness(self, seconds: float | None) -> None:
-        """Have the class archive made once no job has run for that long; None waits no more."""
+        """Act on idleness once no job has used Spark for that long; None waits no more."""
         with self._changed:
             if self._idle is not None:
                 self._idle.cancel()
-            self._idle = Timer(seconds, self._archive_classes) if seconds is not None else None
+            self._idle = Timer(seconds, self._rest) if seconds is not None else None
             if self._idle is not None:
                 self._idle.daemon = True
                 self._idle.start()
+
+    def _rest(self) -> None:
+        """End the spare, which holds half a gigabyte of memory, and use the idle time for the class archive."""
+        with self._changed:
+            spare, self._spare = self._spare, None
+            python, self._spare_python = self._spare_python, None
+        if spare is not None:
+            self.discard(spare)
+        if python is not None:
+            kill_group(python)
+        if self._has_served:
+            self._archive_classes()
 
     def _archive_classes(self) -> None:
         """Have the class archive made where jobs have run and there is none, never in the way of a job."""
         if self.archive is not None and not self.archive.is_usable():
             build_in_background(self.archive)
 
-    def _make_spare(self) -> None:
+    def _make_spare(self, is_rehearsed: bool) -> None:
         jvm = None
         try:
             jvm = self._launch(self.needs())
-            self._warm_up(jvm)
-            self.prepare_python()
+            if is_rehearsed:
+                self._warm_up(jvm)
+                self.prepare_python()
         except (JvmFailedError, OSError, subprocess.SubprocessError):
             if jvm is not None:
                 self.discard(jvm)  # the run that needs one will tell what is wrong
@@ -163,6 +185,7 @@ class SparkPool:
                 self._spare = jvm
                 self._is_warming = False
                 self._changed.notify_all()
+            self._await_idleness(self._idle_s)
 
     def _warm_up(self, jvm: Jvm) -> None:
         _warm_up(jvm, self._start_python(), self._folder, WARM_UP_TIMEOUT_S)
@@ -200,8 +223,8 @@ class SparkPool:
             if process in self._processes:
                 self._processes.remove(process)
 
-    def _start_python(self) -> subprocess.Popen[bytes]:
-        return _start_python(self._folder, self._environ)
+    def _start_python(self) -> ScriptProcess:
+        return ScriptProcess(self._folder, self._environ)
 
 
 def train(folder: Path, options: Sequence[str], timeout_s: float) -> None:
@@ -219,7 +242,7 @@ def train(folder: Path, options: Sequence[str], timeout_s: float) -> None:
     environ = _clean_environ("http://127.0.0.1:9", folder)  # the training run calls no service
     jvm = launch(Needs(frozenset()), folder, folder, environ, options).await_ready()
     try:
-        _warm_up(jvm, _start_python(folder, environ), folder, timeout_s)
+        _warm_up(jvm, ScriptProcess(folder, environ), folder, timeout_s)
         if jvm.process.stdin is not None:
             jvm.process.stdin.close()
         jvm.process.wait(timeout_s)
@@ -227,48 +250,13 @@ def train(folder: Path, options: Sequence[str], timeout_s: float) -> None:
         jvm.kill()
 
 
-def _warm_up(jvm: Jvm, process: subprocess.Popen[bytes], folder: Path, timeout_s: float) -> None:
+def _warm_up(jvm: Jvm, process: ScriptProcess, folder: Path, timeout_s: float) -> None:
     scratch = folder / f"warm-{jvm.process.pid}"
-    assign(process, jvm, WARM_UP, [str(scratch)], outcome=scratch.with_suffix(".json"))
+    assign(process, WARM_UP, [str(scratch)], outcome=scratch.with_suffix(".json"), jvm=jvm)
     try:
         process.wait(timeout_s)
     finally:
         kill_group(process)
-
-
-def _start_python(folder: Path, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        python_command("-u", str(Path(__file__).with_name("run_script.py"))),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=folder,
-        env=environ,
-        start_new_session=True,
-    )
-
-
-def assign(
-    process: subprocess.Popen[bytes],
-    jvm: Jvm,
-    script: Path,
-    argv: Sequence[str],
-    *,
-    outcome: Path,
-    python_path: Sequence[str] = (),
-) -> None:
-    """Gives the waiting process its script; its input stays open, as its sign that we are alive."""
-    assignment = {
-        "script": str(script),
-        "argv": list(argv),
-        "python_path": list(python_path),
-        "gateway": {"port": jvm.port, "secret": jvm.secret},
-        "nameless_user": "" if has_account() else user_name(),
-        "outcome": str(outcome),
-    }
-    stdin: IO[bytes] = process.stdin  # type: ignore[assignment]
-    stdin.write(json.dumps(assignment).encode() + b"\n")
-    stdin.flush()
 
 
 def parse_conf(text: str) -> dict[str, str]:

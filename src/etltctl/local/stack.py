@@ -5,10 +5,11 @@ On AWS the same things come from the project's infrastructure; nothing here star
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from etltctl.errors import ConfigurationError
+from etltctl.local.spark_use import uses_spark
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -17,10 +18,18 @@ if TYPE_CHECKING:
 LEAST_LIMIT_BYTES = 10_000_000  # Athena takes no lower limit for a workgroup
 
 
-def describe_stack(settings: Settings, environ: Mapping[str, str]) -> dict[str, Any]:
-    """Buckets, databases, workgroup, Glue jobs and Airbyte connections as plain data.
+def describe_stack(
+    settings: Settings, environ: Mapping[str, str], next_jobs: Collection[str] = ()
+) -> dict[str, Any]:
+    """Describe buckets, databases, workgroup, Glue jobs and Airbyte connections as plain data.
 
-    Raises ConfigurationError if a Glue script is missing. A source whose secret is not set says so in place of it.
+    Args:
+        settings: The project's settings.
+        environ: The environment with the sources' secrets. A source whose secret is not set says so in place of it.
+        next_jobs: The Glue jobs that will run after a sync. If one of them uses Spark, a JVM is warmed meanwhile.
+
+    Raises:
+        ConfigurationError: A Glue script is missing.
     """
     lake = settings.lake
     places = (lake.bronze, lake.silver, lake.gold, lake.scripts, settings.athena.output_location)
@@ -36,8 +45,13 @@ def describe_stack(settings: Settings, environ: Mapping[str, str]) -> dict[str, 
         "roles": sorted(settings.governance.roles),
         "connections": [_connection(name, settings, environ) for name in settings.sources],
         "class_archive": settings.local.class_archive,
+        "warm": any(_uses_spark(name, settings) for name in next_jobs if name in settings.glue.jobs),
         "data_pack": environ.get("ETLTCTL_DATA_PACK") or None,
     }
+
+
+def _uses_spark(job: str, settings: Settings) -> bool:
+    return uses_spark([settings.require_script(job), *settings.extra_files(job)])
 
 
 def _job(name: str, settings: Settings) -> dict[str, Any]:

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 class AirbyteService:
     """Airbyte's public API over syncs that really extract and really write to the directory lake.
 
-    `base_url` gives the server's own address, where the samples are replayed; `on_sync_start` is told of every
-    sync that begins, so that what comes after it can warm up.
+    `base_url` gives the server's own address, where the samples are replayed.
     """
 
     def __init__(
@@ -35,12 +34,10 @@ class AirbyteService:
         state: Path,
         directory: S3Directory,
         base_url: Callable[[], str],
-        on_sync_start: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.time,
         sample_headers: Mapping[str, str] | None = None,
     ) -> None:
         self._clock = clock
-        self._on_sync_start = on_sync_start
         self._connections: dict[str, Connection] = {}
         self._credentials = keep_credentials(state / "airbyte" / "credentials.json")
         self._jobs = Jobs(state / "airbyte" / "jobs.json", clock)
@@ -83,9 +80,7 @@ class AirbyteService:
 
     def start(self, connection: Connection) -> Job:
         """Starts a sync; raises AlreadyRunningError."""
-        job = self._syncs.start(connection)
-        self._on_sync_start()
-        return job
+        return self._syncs.start(connection)
 
     def cancel(self, connection_id: str) -> None:
         """Stops the connection's sync and returns when it has stopped."""
