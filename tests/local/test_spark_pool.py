@@ -46,15 +46,3 @@ def test_a_closed_pool_starts_nothing(tmp_path: Path) -> None:
     pool.warm()
     pool.prepare_python()
     assert java_processes(tmp_path) == []
-
-
-def test_a_pool_that_rests_holds_no_java(tmp_path: Path) -> None:
-    pool = SparkPool(tmp_path / "spark", tmp_path / "s3", list, "http://127.0.0.1:1")
-    try:
-        pool._spare = pool._launch(pool.needs())
-        assert java_processes(tmp_path)
-        pool.rest()
-        assert java_processes(tmp_path) == []
-        assert pool._spare is None
-    finally:
-        pool.close()

@@ -139,10 +139,6 @@ class Application:
             self._spark.warm()
         return {"connections": ids, "airbyte": self.airbyte_credentials}
 
-    def rest(self) -> None:
-        """End what waits for work and holds much memory; it is started again when work comes."""
-        self._spark.rest()
-
     def close(self) -> None:
         """Ends everything the services started."""
         self._glue.close()

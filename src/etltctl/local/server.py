@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 CLAIM_S = 10.0
 IDLE_LOOK_S = 0.5
-SPARE_S = 60.0  # a spare JVM holds far more memory than the server: it does not linger as long
 WELCOME_SITES = frozenset({"none", "same-origin"})
 NOT_FOR_PAGES = (("X-Content-Type-Options", "nosniff"), ("Cross-Origin-Resource-Policy", "same-origin"))
 CANNOT_START = 2
@@ -105,15 +104,12 @@ class Server:
         self._application.close()
 
     def _await_end(self) -> None:
-        """Wait for the end of the lifetime; end a spare JVM that no command has needed for a while."""
+        """Wait for the end of the lifetime; leave at once if the state folder is gone while no command uses it."""
         while not self.lifetime.ending.wait(IDLE_LOOK_S):
-            idle_s = self.lifetime.idle_s
-            if idle_s is None:
+            if self.lifetime.idle_s is None:
                 continue
             if self._claimed != _file_id(self._state / "server" / "serving"):
                 _abandon()
-            if idle_s > SPARE_S and not self.lifetime.kept:
-                self._application.rest()
             self.lifetime.end_if_due()
 
     def _describe(self) -> None:

@@ -119,16 +119,6 @@ class SparkPool:
             if self._spare_python is None and not self._is_closed:
                 self._spare_python = self._start_python()
 
-    def rest(self) -> None:
-        """End the spare JVM and the spare Python process; a run that needs them starts its own."""
-        with self._changed:
-            jvm, self._spare = self._spare, None
-            python, self._spare_python = self._spare_python, None
-        if jvm is not None:
-            self.discard(jvm)
-        if python is not None:
-            kill_group(python)
-
     def close(self) -> None:
         """Ends every process of the pool."""
         with self._changed:
