@@ -67,20 +67,20 @@ def test_a_job_over_budget_is_stopped_while_it_runs_and_the_reason_is_kept(lake:
     limited = {"ETLTCTL__GLUE__JOBS__SMALL__MAX_USD": "1.5"}
     with lake.held_script():
         lake.spoil({**DEAR, "call": "GetJobRun"})
-        done = lake.run("run-glue", "small", "--wait", "--run-id", "over", code=9, **limited)
+        done = lake.run("run-glue", "small", "--wait", "--run-id", "over-budget", code=9, **limited)
         lake.spoil()
         lake.settle()
     assert "was stopped: 4.40 USD so far, and glue.jobs.small.max_usd leaves 1.50 USD" in done.stderr
-    (run,) = [run for run in lake.glue_runs() if run["Arguments"].get("--run_id") == "over"]
+    (run,) = [run for run in lake.glue_runs() if run["Arguments"].get("--run_id") == "over-budget"]
     assert run["JobRunState"] == "STOPPED"
-    (stopped,) = of_type(lake, "over", "remote.stopped")
+    (stopped,) = of_type(lake, "over-budget", "remote.stopped")
     assert stopped["stopped_by"] == "max_usd"
     assert "4.40 USD" in stopped["reason"]
-    (billed,) = of_type(lake, "over", "cost.actual")
+    (billed,) = of_type(lake, "over-budget", "cost.actual")
     assert billed["usd"] == 4.4
-    again = lake.run("run-glue", "small", "--wait", "--run-id", "over", code=9, **limited)
+    again = lake.run("run-glue", "small", "--wait", "--run-id", "over-budget", code=9, **limited)
     assert "glue.jobs.small.max_usd leaves 0.00 USD" in again.stderr, "what earlier tries spent counts"
-    assert lake.starts("over")["glue"] == 1
+    assert lake.starts("over-budget")["glue"] == 1
 
 
 def test_a_whole_run_has_a_limit_too(lake: SpoiltLake) -> None:
@@ -108,15 +108,15 @@ def test_the_limit_of_a_run_is_kept_by_every_command_that_resumes_it(lake: Spoil
 
 def test_who_cancelled_a_run_and_why_is_told_to_whoever_waited(lake: SpoiltLake) -> None:
     with lake.held_script():
-        process = lake.begin("run-glue", "small", "--wait", "--run-id", "told", to="told.txt")
-        lake.wait_for_state("told", "RUNNING")
-        lake.run("runs", "cancel", "told", "--reason", "wrong month")
+        process = lake.begin("run-glue", "small", "--wait", "--run-id", "cancelled-for", to="told.txt")
+        lake.wait_for_state("cancelled-for", "RUNNING")
+        lake.run("runs", "cancel", "cancelled-for", "--reason", "wrong month")
         assert process.wait(MET_WITHIN_S) == 1
     assert "stopped: by runs cancel (" in (lake.folder / "told.txt").read_text()
     assert "wrong month" in (lake.folder / "told.txt").read_text()
-    kinds = [event["type"] for event in lake.events("told")]
+    kinds = [event["type"] for event in lake.events("cancelled-for")]
     assert kinds.index("remote.stopping") < kinds.index("remote.stopped")
-    assert [event["seq"] for event in lake.events("told")] == list(range(1, len(kinds) + 1))
+    assert [event["seq"] for event in lake.events("cancelled-for")] == list(range(1, len(kinds) + 1))
 
 
 def test_a_run_that_somebody_else_stopped_is_not_said_to_be_ours(lake: SpoiltLake) -> None:

@@ -9,24 +9,29 @@ import pyarrow as pa
 import pytest
 from extract_lake import COLUMNS, ROWS, Lake
 
-from etltctl.local import endpoints
+from etltctl.local import Endpoints, endpoints
 from etltctl.pipeline.services import Services
 from etltctl.settings import load_settings
 
 
 @pytest.fixture(scope="session")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+def _published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lake, Endpoints]]:
     folder = tmp_path_factory.mktemp("lake")
     flags = {"state": str(folder)}
     settings = load_settings(flags=flags, env="local", environ={}, directory=folder)
-    with endpoints(settings, {}) as found, pytest.MonkeyPatch.context() as patch:
-        for name in set(os.environ) - set(found.apply_to(os.environ)):
-            patch.delenv(name)
-        for name, value in found.environ.items():
-            patch.setenv(name, value)
-        made = Lake(settings, Services(settings))
-        made.publish("gold.days", COLUMNS)
-        made.publish("gold.parted", {"n": COLUMNS["n"]}, year="2024", region="north")
-        made.publish("gold.nested", {"city": COLUMNS["city"], "tags": pa.array([["a"]] * ROWS),
-                                     "raw": pa.array([b"x"] * ROWS)})  # fmt: skip
+    with endpoints(settings, {}) as found:
+        with found.lead(os.environ):
+            made = Lake(settings, Services(settings))
+            made.publish("gold.days", COLUMNS)
+            made.publish("gold.parted", {"n": COLUMNS["n"]}, year="2024", region="north")
+            made.publish("gold.nested", {"city": COLUMNS["city"], "tags": pa.array([["a"]] * ROWS),
+                                         "raw": pa.array([b"x"] * ROWS)})  # fmt: skip
+        yield made, found
+
+
+@pytest.fixture
+def lake(_published: tuple[Lake, Endpoints]) -> Iterator[Lake]:
+    """A lake with three tables; the environment leads to it as long as the test runs."""
+    made, found = _published
+    with found.lead(os.environ):
         yield made
