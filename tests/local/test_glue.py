@@ -145,7 +145,9 @@ def test_a_stopped_run_is_gone_with_its_processes(glue: Any, server: Served) -> 
     record = ended(glue, run_id)
     assert record["JobRunState"] == "STOPPED"
     assert "ErrorMessage" not in record
-    assert len(server.family() & before) < len(before) - 1  # neither the script nor the process that watches it
+    assert (
+        len(server.family() & before) < len(before) - 1
+    )  # neither the script nor the process that watches it
     again = glue.batch_stop_job_run(JobName="job", JobRunIds=[run_id])
     assert again["Errors"][0]["ErrorDetail"]["ErrorCode"] == "InvalidInputException"
 
