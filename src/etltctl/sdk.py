@@ -1,4 +1,4 @@
-"""The AWS SDK's session: one for each account and region, and quick to make its first client."""
+"""Sessions of the AWS SDK that make their first client quickly."""
 
 from __future__ import annotations
 

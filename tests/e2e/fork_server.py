@@ -136,7 +136,15 @@ def run(request: dict[str, Any], streams: list[int]) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()
-    os._exit(code if isinstance(code, int) else 0)
+    os._exit(status_of(code))
+
+
+def status_of(code: object) -> int:
+    """Return the exit status for what `SystemExit` carries, and print it if it is a message, as Python does."""
+    if code is None or isinstance(code, int):
+        return code or 0
+    os.write(2, f"{code}\n".encode())
+    return 1
 
 
 def become(request: dict[str, Any], streams: list[int]) -> None:

@@ -218,7 +218,9 @@ def test_a_run_that_fails_while_it_is_watched_is_not_started_again(lake: SpoiltL
         lake.let_go()
         _, said = watcher.communicate(timeout=MET_WITHIN_S)
         assert (watcher.returncode, process.wait(MET_WITHIN_S)) == (1, 1)
-    assert "run fell-watched ended failed: Glue run jr_" in said
+    # The reason comes from the ledger, or from Glue where the watcher looked before the other process wrote it down.
+    assert "Glue run jr_" in said
+    assert "no such column" in said
     assert lake.starts("fell-watched")["glue"] == 1
 
 

@@ -36,8 +36,8 @@ def sync_runs(lake: SpoiltLake, run_id: str) -> bool:
 
 def test_a_run_whose_server_dies_twice_is_told_why_and_completed_by_retry(lake: SpoiltLake) -> None:
     port = json.loads((lake.folder / ".etltctl/server/endpoint.json").read_text())["port"]
-    slow = {"ETLTCTL__SOURCES__API__RATE": "1/s"}
-    process = lake.begin("run", "small", "--run-id", RUN_ID, to="sync.txt", environ=slow)
+    lake.spoil({"call": "GET /sample*", "hold": "before"})
+    process = lake.begin("run", "small", "--run-id", RUN_ID, to="sync.txt")
     deadline = time.monotonic() + MET_WITHIN_S
     while not sync_runs(lake, RUN_ID):
         assert time.monotonic() < deadline, "the sync never runs"
@@ -64,8 +64,8 @@ def test_a_run_whose_server_dies_twice_is_told_why_and_completed_by_retry(lake: 
 
 
 def test_a_server_that_is_stopped_under_a_command_ends_the_command_at_once(lake: SpoiltLake) -> None:
-    slow = {"ETLTCTL__SOURCES__API__RATE": "1/s"}
-    process = lake.begin("run", "small", "--run-id", "stopped-under", to="down.txt", environ=slow)
+    lake.spoil({"call": "GET /sample*", "hold": "before"})
+    process = lake.begin("run", "small", "--run-id", "stopped-under", to="down.txt")
     deadline = time.monotonic() + MET_WITHIN_S
     while not sync_runs(lake, "stopped-under"):
         assert time.monotonic() < deadline, "the sync never runs"

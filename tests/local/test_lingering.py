@@ -82,6 +82,29 @@ def test_its_time_is_counted_from_its_last_lease() -> None:
     assert life.ending.is_set()
 
 
+def test_a_call_without_a_lease_puts_the_end_off() -> None:
+    now = [0.0]
+    life = Lifetime(kept=False, clock=lambda: now[0])
+    life.linger(100.0)
+    lease = life.hold(None)  # type: ignore[arg-type]  # nothing is read from it
+    next(lease)
+    lease.close()
+    now[0] = 60.0
+    life.touch()
+    now[0] = 120.0
+    life.end_if_due()
+    assert (life.left_s, life.ending.is_set()) == (40.0, False)
+
+
+def test_a_client_of_the_lake_puts_the_end_of_its_server_off(served: Served) -> None:
+    served.lease().close()
+    wait_until(lambda: end_of(served) is not None)
+    first = end_of(served)
+    time.sleep(1.1)  # the end is told in whole seconds
+    served.client("s3").list_buckets()
+    assert str(first) < str(end_of(served))
+
+
 def test_a_server_that_has_decided_to_end_gives_no_lease() -> None:
     life = Lifetime(kept=False)
     assert life.retire()

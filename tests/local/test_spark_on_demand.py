@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,27 @@ def test_a_spare_that_ended_for_idleness_is_replaced_when_a_script_asks(
     assert "rows 7" in run(EARLY)["output"]
 
 
+@pytest.mark.parametrize("idle_s", [1.0])
+def test_nothing_counts_as_idle_while_a_run_has_a_jvm(pool: SparkPool, tmp_path: Path) -> None:
+    lent = pool.take()
+    pool.warm(is_rehearsed=False)  # as the next run does
+    wait_until(lambda: len(java_processes(tmp_path / "spark")) == 2)
+    pool.take()
+    time.sleep(2.5)
+    assert len(java_processes(tmp_path / "spark")) == 2
+    pool.give_back(lent)
+
+
+def test_a_jvm_that_is_given_back_while_a_spare_starts_is_not_left_behind(
+    pool: SparkPool, tmp_path: Path
+) -> None:
+    lent = pool.take()
+    pool.warm(is_rehearsed=False)
+    pool.give_back(lent)
+    assert pool.take() is lent
+    wait_until(lambda: len(java_processes(tmp_path / "spark")) == 1)
+
+
 @pytest.mark.parametrize("environ", [BROKEN_JAVA])
 @pytest.mark.parametrize("script", [EARLY, LATE], ids=["announced", "unannounced"])
 def test_a_run_whose_jvm_does_not_start_fails_with_java_s_reason(run: Run, script: str) -> None:
@@ -130,11 +152,32 @@ def test_a_job_is_known_to_use_spark_by_the_imports_of_its_files(
     with ZipFile(tmp_path / "helper.zip", "w") as archive:
         archive.writestr("helper.py", source)
     (tmp_path / "settings.json").write_text("import pyspark")
-    assert uses_spark(tmp_path / name for name in ("job.py", "helper.zip", "settings.json")) is is_spark
+    assert uses_spark(tmp_path / "job.py", [tmp_path / "helper.zip", tmp_path / "settings.json"]) is is_spark
     (tmp_path / "job.py").write_text(source)
-    assert uses_spark([tmp_path / "job.py"]) is is_spark
+    assert uses_spark(tmp_path / "job.py", []) is is_spark
 
 
 def test_a_damaged_extra_file_is_no_reason_to_fail(tmp_path: Path) -> None:
     (tmp_path / "helper.zip").write_bytes(b"no archive")
-    assert not uses_spark([tmp_path / "helper.zip", tmp_path / "missing.py"])
+    assert not uses_spark(tmp_path / "missing.py", [tmp_path / "helper.zip"])
+
+
+def test_only_the_modules_that_a_script_reaches_count(tmp_path: Path) -> None:
+    script, near, far = (tmp_path / name for name in ("job.py", "near.py", "far.py"))
+    script.write_text("import json, near as n")
+    near.write_text("x = 1")
+    far.write_text("import pyspark")
+    assert not uses_spark(script, [near, far])
+    near.write_text("from far import y")
+    assert uses_spark(script, [near, far])
+
+
+def test_an_encrypted_archive_counts_as_one_without_spark(tmp_path: Path) -> None:
+    archive = tmp_path / "closed.zip"
+    with ZipFile(archive, "w") as made:
+        made.writestr("a.py", "import pyspark")
+    content = bytearray(archive.read_bytes())
+    for signature, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(signature) + at] |= 1  # the flag of encryption
+    archive.write_bytes(content)
+    assert not uses_spark(tmp_path / "missing.py", [archive])

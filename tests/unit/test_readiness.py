@@ -209,7 +209,7 @@ def test_a_column_that_the_job_may_pass_on_is_not_refused(tmp_path: Path, known_
 def test_a_script_with_a_syntax_error_is_not_uploaded(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(BROKEN)
     settings = settings_in(tmp_path, '[env.aws.glue.jobs.mine]\nscript = "mine.py"\n', env="aws")
-    with pytest.raises(ConfigurationError, match="nothing was uploaded"):
+    with pytest.raises(ConfigurationError, match="a script cannot run; nothing was changed"):
         uploads_of(settings)
 
 

@@ -118,5 +118,5 @@ def _end_of(is_kept: bool, end: str | None) -> str:
     if is_kept:
         return "It stays up until etltctl local down."
     if end is None:
-        return "A command uses it; it ends some minutes after the last one (setting local.linger_minutes)."
+        return "A command uses it; local.linger_minutes says how long it stays up after the last one."
     return f"It ends at {local_time(end)} unless a command uses it before; etltctl local down ends it now."

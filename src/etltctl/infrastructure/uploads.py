@@ -69,7 +69,7 @@ def _require_syntax(settings: Settings) -> None:
     )
     if problems:
         raise ConfigurationError(
-            "nothing was uploaded: a script cannot run",
+            "a script cannot run; nothing was changed",
             problems=problems,
             hint="correct it, then run the same command again",
         )

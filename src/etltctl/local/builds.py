@@ -1,4 +1,4 @@
-"""Which etltctl a server runs, so that a command does not use one of another version that lingers."""
+"""The digest of the code and environment that a server runs with, for commands that find one of another version."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 # What the server hands on to sources and to the package that downloads: it cannot change while the server runs.
 INHERITED = re.compile(
-    r"(https?|all)_proxy|ssl_cert_(file|dir)|(requests|curl)_ca_bundle|tmpdir", re.IGNORECASE
+    r"(https?|all)_proxy|ssl_cert_(file|dir)|(requests|curl)_ca_bundle|tmpdir|xdg_cache_home", re.IGNORECASE
 )
 
 
@@ -31,6 +31,6 @@ def build_of(environ: Mapping[str, str]) -> str:
 
 def _code() -> Iterator[str]:
     """Yield every module of the server with the time of its last change: a checkout changes under one version."""
-    folder = Path(__file__).parent
+    folder = Path(__file__).parents[1]
     for file in sorted(folder.rglob("*.py")):
         yield f"{file.relative_to(folder)} {file.stat().st_mtime_ns}"

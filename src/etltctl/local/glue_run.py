@@ -85,7 +85,7 @@ class GlueRun:
             self._check_buckets()
             settings = parse_conf(self._record["Arguments"].get("--conf", ""))
             script, files = self._fetch_code()
-            has_spark = uses_spark((script, *files))
+            has_spark = uses_spark(script, files)
             if has_spark and not settings:
                 self._pool.warm(is_rehearsed=False)
             process = self._pool.python(has_spark)

@@ -12,7 +12,7 @@ from etltctl.local.jvm import Jvm, JvmFailedError
 
 
 class JvmLoan:
-    """Answers the one request that a script makes on its line: for the address of a JVM.
+    """Answers the requests that a script and its forks make on their line: for the address of the script's one JVM.
 
     Args:
         line: This side of the line. It is closed by the loan.
@@ -45,14 +45,16 @@ class JvmLoan:
 
     def _answer(self) -> None:
         with self._line, suppress(ConnectionError):
-            if not self._line.recv(1):
-                return  # the script has ended
-            try:
-                self._jvm = self._take()
-                self._logged = self._jvm.log.stat().st_size
-            except (JvmFailedError, OSError) as error:
-                self._fail(str(error))
-                return
-            self._line.sendall(
-                json.dumps({"port": self._jvm.port, "secret": self._jvm.secret}).encode() + b"\n"
-            )
+            while self._line.recv(1):  # until the script and its forks have ended
+                try:
+                    self._jvm = self._jvm or self._borrow()
+                except (JvmFailedError, OSError) as error:
+                    self._fail(str(error))
+                    return
+                address = {"port": self._jvm.port, "secret": self._jvm.secret}
+                self._line.sendall(json.dumps(address).encode() + b"\n")
+
+    def _borrow(self) -> Jvm:
+        jvm = self._take()
+        self._logged = jvm.log.stat().st_size
+        return jvm

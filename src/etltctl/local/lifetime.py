@@ -1,4 +1,4 @@
-"""How long the embedded server lives: its leases, the minutes that it lingers after the last one, and its end."""
+"""The lifetime of the embedded server: its leases, the minutes after the last one, and its end."""
 
 from __future__ import annotations
 
@@ -64,6 +64,12 @@ class Lifetime:
     def linger(self, seconds: float) -> None:
         """Set how long the server stays up after its last lease, in seconds."""
         self._linger_s = seconds
+
+    def touch(self) -> None:
+        """Begin the wait for the end again, because a client without a lease has called."""
+        with self._lock:
+            if self._idle_since is not None:
+                self._idle_since = self._clock()
 
     def retire(self) -> bool:
         """End the server if no command uses it and it is not kept; return whether it ends."""

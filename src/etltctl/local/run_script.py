@@ -174,7 +174,7 @@ class SparkPreparation:
 
 def _ask_for_jvm(line: int) -> dict[str, Any]:
     """Return the address of a JVM; where there is none, the server ends the run and says why."""
-    with socket.socket(fileno=line) as connection, connection.makefile("r") as answers:
+    with socket.socket(fileno=os.dup(line)) as connection, connection.makefile("r") as answers:
         connection.sendall(b"?")
         answer = answers.readline()
     if not answer:

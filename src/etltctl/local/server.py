@@ -86,6 +86,7 @@ class Server:
             return _json({"message": "only programs on this machine are served"}, 403)(environ, start)
         if environ["PATH_INFO"].startswith("/_etltctl/"):
             return self._answer_own(environ)(environ, start)
+        self.lifetime.touch()
         return self._faults(environ, start)
 
     def serve(self) -> None:

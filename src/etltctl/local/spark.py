@@ -41,6 +41,7 @@ class SparkPool:
         self._changed = Condition()
         self._processes: list[subprocess.Popen[bytes]] = []  # of JVMs
         self._spare: Jvm | None = None
+        self._lent: list[Jvm] = []
         self._spare_python: ScriptProcess | None = None
         self._is_warming = False
         self._is_closed = False
@@ -72,9 +73,19 @@ class SparkPool:
         Thread(target=self._make_spare, args=(is_rehearsed,), daemon=True).start()
 
     def take(self, settings: Mapping[str, str] | None = None) -> Jvm:
-        """The spare if it fits, else a JVM of its own; raises JvmFailedError."""
-        needs = self.needs(settings)
+        """Return the spare if it fits, else a new JVM; the run gives it back or discards it.
+
+        Raises:
+            JvmFailedError: No JVM could be started.
+        """
         self._await_idleness(None)
+        jvm = self._fitting(settings)
+        with self._changed:
+            self._lent.append(jvm)
+        return jvm
+
+    def _fitting(self, settings: Mapping[str, str] | None) -> Jvm:
+        needs = self.needs(settings)
         if settings:
             return self._launch(needs)  # and the spare stays for who asks for nothing special
         with self._changed:
@@ -90,6 +101,7 @@ class SparkPool:
         """Keeps a JVM whose run ended well as the spare, if it can serve as one."""
         jvm.is_warm = True
         with self._changed:
+            self._lent = [lent for lent in self._lent if lent is not jvm]
             is_kept = (
                 self._spare is None and not jvm.needs.settings and jvm.is_alive() and not self._is_closed
             )
@@ -104,6 +116,11 @@ class SparkPool:
         """Ends a JVM whose state nobody should trust."""
         jvm.kill()
         self._forget(jvm.process)
+        with self._changed:
+            was_lent = any(lent is jvm for lent in self._lent)
+            self._lent = [lent for lent in self._lent if lent is not jvm]
+        if was_lent:
+            self._await_idleness(self._idle_s)
 
     def python(self, has_spark: bool = True) -> ScriptProcess:
         """Return a Python process that waits for its assignment, with Spark loaded if the script needs it."""
@@ -137,7 +154,8 @@ class SparkPool:
         with self._changed:
             if self._idle is not None:
                 self._idle.cancel()
-            self._idle = Timer(seconds, self._rest) if seconds is not None else None
+            is_awaited = seconds is not None and not self._is_closed
+            self._idle = Timer(seconds or 0.0, self._rest) if is_awaited else None
             if self._idle is not None:
                 self._idle.daemon = True
                 self._idle.start()
@@ -145,6 +163,8 @@ class SparkPool:
     def _rest(self) -> None:
         """End the spare, which holds half a gigabyte of memory, and use the idle time for the class archive."""
         with self._changed:
+            if self._lent:
+                return  # the run that has it begins the wait again
             spare, self._spare = self._spare, None
             python, self._spare_python = self._spare_python, None
         if spare is not None:
@@ -172,9 +192,12 @@ class SparkPool:
                 jvm = None
         finally:
             with self._changed:
-                self._spare = jvm
+                surplus = jvm if self._spare is not None else None  # a run has given its JVM back meanwhile
+                self._spare = self._spare or jvm
                 self._is_warming = False
                 self._changed.notify_all()
+            if surplus is not None:
+                self.discard(surplus)
             self._await_idleness(self._idle_s)
 
     def _warm_up(self, jvm: Jvm) -> None:

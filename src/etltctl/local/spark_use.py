@@ -1,8 +1,9 @@
-"""Whether a Glue job will need Spark, as far as the imports of its files say."""
+"""A guess from its imports whether a Glue job needs Spark."""
 
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,23 +14,40 @@ IMPORTS_SPARK = re.compile(
     rb"^[ \t]*(?:from|import)[ \t]+(?:pyspark\b|awsglue\.(?!utils\b)|awsglue[ \t]+import[ \t]+(?!utils\b))",
     re.MULTILINE,
 )
+IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+(\w+)|import[ \t]+([\w., \t]+))", re.MULTILINE)
 ARCHIVES = frozenset({".zip", ".whl", ".egg"})
 
 
-def uses_spark(files: Iterable[Path]) -> bool:
-    """Return whether one of a job's files imports Spark.
+def uses_spark(script: Path, others: Iterable[Path]) -> bool:
+    """Return whether a script imports Spark, itself, by a module next to it, or by any file of an archive.
 
     A hint only: it decides whether a JVM is started before the script asks for one. A script that imports Spark in
     another way still gets its JVM.
 
     Args:
-        files: The script and its extra files. A file that cannot be read counts as one without Spark.
+        script: The job's script.
+        others: The job's extra files. A file that cannot be read counts as one without Spark.
     """
-    return any(IMPORTS_SPARK.search(source) for file in files for source in _sources(file))
+    files = list(others)
+    modules = {file.stem: file for file in files if file.suffix == ".py"}
+    reached = [script, *(file for file in files if file.suffix in ARCHIVES)]
+    for file in reached:  # grows while it is walked
+        for source in _sources(file):
+            if IMPORTS_SPARK.search(source):
+                return True
+            reached += [modules.pop(name) for name in _imported(source) if name in modules]
+    return False
+
+
+def _imported(source: bytes) -> set[str]:
+    """Return the first names of the modules that the source imports."""
+    lists = (single or several for single, several in IMPORT.findall(source))
+    names = (part.split(b".")[0].split() for text in lists for part in text.split(b","))
+    return {words[0].decode() for words in names if words}
 
 
 def _sources(file: Path) -> Iterator[bytes]:
-    with suppress(OSError, BadZipFile):
+    with suppress(OSError, EOFError, RuntimeError, BadZipFile, zlib.error):  # damaged, encrypted, or gone
         if file.suffix == ".py":
             yield file.read_bytes()
         elif file.suffix in ARCHIVES:

@@ -51,7 +51,7 @@ def describe_stack(
 
 
 def _uses_spark(job: str, settings: Settings) -> bool:
-    return uses_spark([settings.require_script(job), *settings.extra_files(job)])
+    return uses_spark(settings.require_script(job), settings.extra_files(job))
 
 
 def _job(name: str, settings: Settings) -> dict[str, Any]:

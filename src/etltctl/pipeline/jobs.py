@@ -12,7 +12,6 @@ from etltctl.errors import AlreadyRunningError, BudgetError
 from etltctl.pipeline.budget import await_stop, bill_query, budget_of, require_budget, settle
 from etltctl.pipeline.model import Begun, StepResult, begun_after
 from etltctl.pipeline.occupied import told_with_holder
-from etltctl.pipeline.readiness import require_ready
 from etltctl.pipeline.refreshing import table_facts
 from etltctl.pipeline.remotes import GlueRemote
 from etltctl.pipeline.work import Found, Work, require_success
@@ -59,7 +58,6 @@ def start_glue(work: Work) -> Found:
     lake = work.services.lake
 
     def arguments(failed_before: int) -> Mapping[str, str]:
-        require_ready(settings, [work.step])  # a retry may begin long after the run's first check
         require_budget(work)
         version = work.version(failed_before)
         return {

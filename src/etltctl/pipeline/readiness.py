@@ -1,4 +1,4 @@
-"""Before a run starts anything: whether the steps' scripts compile, their secrets have values, their rules fit."""
+"""Checks before a run: scripts compile, secrets have values, rules match the contracts."""
 
 from __future__ import annotations
 
@@ -117,6 +117,5 @@ def _unknown_columns(settings: Settings, table: str) -> Iterator[str]:
     from etltctl.settings.declared import is_written, unknown_columns
 
     for column in unknown_columns(settings, table):
-        written = is_written(column, settings)
-        if written is False or (written is None and column.near):
+        if is_written(column, settings) is False:
             yield column.text

@@ -135,7 +135,7 @@ def finish_step(
 ) -> dict[str, Any]:
     """Sees through what was begun, proves or publishes it, and returns the step's result as plain data."""
     wish = Wish(begun.run_id, on_event=on_event)
-    with _step_of_run(begun.pipeline, begun.step, wish, settings) as (work, is_last):
+    with _step_of_run(begun.pipeline, begun.step, wish, settings, starts=False) as (work, is_last):
         result = finish(replace(work, waited=begun.waited), begun)
         _end(work.ledger, is_last)
         return result.as_dict()
@@ -169,9 +169,17 @@ def stop_step(
 
 @contextmanager
 def _step_of_run(
-    pipeline: str, step: str, wish: Wish, settings: Settings | None
+    pipeline: str, step: str, wish: Wish, settings: Settings | None, *, starts: bool = True
 ) -> Iterator[tuple[Work, bool]]:
-    """The step at work as part of its run, driven by nobody else, and whether it is the last of its pipeline."""
+    """Yield the step at work as part of its run, driven by nobody else, and whether it is the pipeline's last.
+
+    Args:
+        pipeline: The pipeline.
+        step: One of its steps.
+        wish: What the caller asks for.
+        settings: The settings; None loads them.
+        starts: Whether the step may start work, which is checked before; a step that only ends what runs is not.
+    """
     settings = settings or _load()
     walk = steps(pipeline, settings)
     wanted = next((found for found in walk if str(found) == step), None)
@@ -181,7 +189,8 @@ def _step_of_run(
     with driven(services, wish, pipeline) as ledger:
         is_fresh = wish.fresh and not ledger.was_fresh_for(step, wish.fresh_for)
         starting = [wanted] if ledger.pipeline else _checked_first(walk, wanted)
-        require_ready(settings, unstarted(starting, ledger.last, fresh=is_fresh))
+        if starts:
+            require_ready(settings, unstarted(starting, ledger.last, fresh=is_fresh))
         record_resumed(ledger, pipeline, walk, wish)
         with failure_ends(ledger):
             work = Work(pipeline, wanted, services, ledger, partial(_decide, settings.airflow.on_kill))
