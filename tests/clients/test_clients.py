@@ -60,8 +60,8 @@ def test_the_aws_cli_queries_athena(clients: Clients, rows: list[dict[str, Any]]
     state = ""
     while state not in ("SUCCEEDED", "FAILED"):
         assert time.monotonic() < deadline, state
-        told = json.loads(clients.aws("athena", "get-query-execution", *execution))
-        state = told["QueryExecution"]["Status"]["State"]
+        answer = json.loads(clients.aws("athena", "get-query-execution", *execution))
+        state = answer["QueryExecution"]["Status"]["State"]
     answer = json.loads(clients.aws("athena", "get-query-results", *execution))
     texts = [[cell.get("VarCharValue") for cell in row["Data"]] for row in answer["ResultSet"]["Rows"]]
     assert texts[0] == ["driver_id", "wins", "points"]

@@ -94,15 +94,15 @@ def find_live(state: Path) -> Server | None:
 def described(state: Path) -> Server | None:
     """Return the server that the folder describes, alive or not; None if it describes none."""
     try:
-        told = json.loads((state / "server" / "endpoint.json").read_text())
+        description = json.loads((state / "server" / "endpoint.json").read_text())
         return Server(
-            told["url"],
-            told["port"],
-            told["pid"],
-            told["kept"],
+            description["url"],
+            description["port"],
+            description["pid"],
+            description["kept"],
             state,
             read_keys(state),
-            told.get("build", ""),
+            description.get("build", ""),
         )
     except (OSError, ValueError, KeyError):
         return None

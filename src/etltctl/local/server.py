@@ -265,7 +265,7 @@ def _abandon() -> None:
 
 
 def _file_id(path: Path) -> tuple[int, int] | None:
-    """Return what tells a file from another of the same path; None if there is none."""
+    """Return the identity of the file at the path, which a new file there does not have; None without a file."""
     try:
         facts = path.stat()
     except OSError:

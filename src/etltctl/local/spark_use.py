@@ -9,12 +9,13 @@ from contextlib import suppress
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
+from etltctl.settings.scripts import imported_modules
+
 # `awsglue.utils` alone reads arguments; every other module of awsglue stands on Spark.
 IMPORTS_SPARK = re.compile(
     rb"^[ \t]*(?:from|import)[ \t]+(?:pyspark\b|awsglue\.(?!utils\b)|awsglue[ \t]+import[ \t]+(?!utils\b))",
     re.MULTILINE,
 )
-IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+(\w+)|import[ \t]+([\w., \t]+))", re.MULTILINE)
 ARCHIVES = frozenset({".zip", ".whl", ".egg"})
 
 
@@ -35,15 +36,8 @@ def uses_spark(script: Path, others: Iterable[Path]) -> bool:
         for source in _sources(file):
             if IMPORTS_SPARK.search(source):
                 return True
-            reached += [modules.pop(name) for name in _imported(source) if name in modules]
+            reached += [modules.pop(name) for name in imported_modules(source) if name in modules]
     return False
-
-
-def _imported(source: bytes) -> set[str]:
-    """Return the first names of the modules that the source imports."""
-    lists = (single or several for single, several in IMPORT.findall(source))
-    names = (part.split(b".")[0].split() for text in lists for part in text.split(b","))
-    return {words[0].decode() for words in names if words}
 
 
 def _sources(file: Path) -> Iterator[bytes]:

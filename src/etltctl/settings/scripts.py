@@ -30,10 +30,11 @@ def files_of_job(settings: Settings, job: str) -> list[Path]:
     script = settings.script_path(job)
     if not script.is_file():
         return []
-    beside = {file.stem: file for file in settings.extra_files(job) if file.suffix == ".py"}
+    modules = {file.stem: file for file in settings.extra_files(job) if file.suffix == ".py"}
     files = [script]
     for file in files:  # grows while it is walked
-        files += [beside[name] for name in _imported(file) if name in beside and beside[name] not in files]
+        reached = imported_modules(_source(file))
+        files += [modules[name] for name in reached if name in modules and modules[name] not in files]
     return files
 
 
@@ -70,13 +71,13 @@ def _syntax_error(file: Path) -> str | None:
     return None
 
 
-def _imported(file: Path) -> set[str]:
-    """Return the names of the modules that a file imports; none if it is not valid Python."""
+def imported_modules(source: bytes) -> set[str]:
+    """Return the first names of the modules that a Python source imports; none if it is not valid Python."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tree = ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError, RecursionError, MemoryError, OSError):
+            tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
     names: set[str] = set()
     for node in ast.walk(tree):
@@ -85,3 +86,10 @@ def _imported(file: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             names.add((node.module or "").partition(".")[0])
     return names
+
+
+def _source(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""

@@ -354,7 +354,7 @@ def _is_still(path: Path, stat: os.stat_result) -> bool:
 
 
 def _told_apart(written: Path, target: Path) -> os.stat_result:
-    """Give the written file another time than the file that it replaces, by which their facts are told apart.
+    """Give the written file another time than the file that it replaces, so that cached facts of the two differ.
 
     Linux counts a file's time in steps of some milliseconds, so that two quick writes may have the same.
     """
