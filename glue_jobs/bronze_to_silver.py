@@ -47,6 +47,9 @@ from weather_shapes import FLAT
 REJECTS = "silver_rejects.weather_observation"
 SOURCE = "bronze.mongodb_observations"
 KEY = ("city_key", "year", "observed_at")
+OBJECT_ID_DIGITS = 24
+# As columns, not as one struct, which would be made and carried through the sort for every document.
+_INGESTION_ORDER = ("id_age", "_airbyte_extracted_at", "source_file", "source_row")
 
 _COLUMNS = (
     "city_key", "city_name", "observed_at", "utc_offset_s", "local_date", "local_hour", "lat", "lon",
@@ -74,8 +77,17 @@ def observe_weather(
     screened: DataFrame, config: Mapping[str, Any], lineage: Mapping[str, Column]
 ) -> DataFrame:
     """Kept documents as rows of silver.weather_observation, sorted by the key within each file."""
-    kept = screened.where(F.col("reason").isNull()).withColumn("observed_at", F.timestamp_seconds("dt"))
-    merged = _merge_documents(kept.withColumn("year", F.year("observed_at")))
+    at = F.timestamp_seconds("dt")
+    iso_at = F.substring("dt_iso", 1, 19).cast("timestamp")
+    kept = screened.where(F.col("reason").isNull()).withColumns(
+        {
+            "observed_at": at,
+            "year": F.year(at),
+            # Compared before the exchange, so that the text is not part of it.
+            "is_other_in_iso": F.col("dt_iso").isNotNull() & ~iso_at.eqNullSafe(at),
+        }
+    )
+    merged = _merge_documents(kept)
     cleaned = _clean(merged, config)
     return _derive(cleaned).withColumns(dict(lineage)).select(*_COLUMNS).sortWithinPartitions(*KEY)
 
@@ -85,32 +97,32 @@ def _merge_documents(kept: DataFrame) -> DataFrame:
 
     Of a document that was synced twice, as happens where streams are appended, only the newest state counts.
     """
-    same = Window.partitionBy(*KEY).orderBy(_ingestion_order())
-    so_far = same.rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    # Nulls leave a digest as it is, so it is told where they are.
+    same = Window.partitionBy(*KEY).orderBy(*_INGESTION_ORDER)
+    before = same.rowsBetween(Window.unboundedPreceding, -1)
+    # Nulls do not change a digest, so it also covers which measures are null.
     measures = (*MEASURES, *(F.col(name).isNull() for name in MEASURES))
     identity = F.when(F.col("_id").isNotNull(), F.xxhash64("_id"))
     in_order = (
-        kept.withColumns({"digest": F.xxhash64(*measures), "identity": identity})
+        kept.withColumns({"digest": F.xxhash64(*measures), "identity": identity, "id_age": _age_of_id()})
         .repartition("city_key", "year")
         .withColumns(
             {
                 "is_last": F.lead(F.lit(False), 1, True).over(same),
-                "source_rows": F.row_number().over(same),
-                "documents": F.collect_list(F.struct("identity", "digest", "weather")).over(so_far),
+                # Without the document itself: most documents are alone, and an empty list costs nothing.
+                "earlier": F.collect_list(F.struct("identity", "digest", "weather")).over(before),
             }
         )
     )
-    # Most documents are alone: nothing is to be looked for among others.
-    is_alone = F.col("source_rows") == 1
-    newest = F.filter("documents", _is_newest_state)
+    is_alone = F.size("earlier") == 0
+    newest = F.filter("earlier", _is_newest_state)
     differs = F.exists(newest, lambda document: document["digest"] != F.col("digest"))
     of_equals = F.filter(newest, lambda document: document["digest"] == F.col("digest"))
     entries = F.flatten(F.transform(of_equals, lambda document: F.coalesce(document["weather"], F.array())))
-    weather = F.when(is_alone, F.coalesce("weather", F.array())).otherwise(entries)
-    ranked = by_severity(weather)
+    own = F.coalesce("weather", F.array())
+    ranked = by_severity(F.when(is_alone, own).otherwise(F.concat(entries, own)))
     return in_order.where("is_last").withColumns(
         {
+            "source_rows": F.size("earlier") + 1,
             "in_conflict": ~is_alone & differs,
             "weather": ranked,
             "weather_ids": F.sort_array(F.array_compact(ranked["id"])),
@@ -119,26 +131,28 @@ def _merge_documents(kept: DataFrame) -> DataFrame:
 
 
 def _is_newest_state(document: Column, at: Column) -> Column:
-    later = F.slice("documents", at + 2, F.size("documents"))
-    return ~F.coalesce(F.exists(later, lambda other: other["identity"] == document["identity"]), F.lit(False))
+    """Return whether neither a later one of the `earlier` documents nor the last one has the document's identity."""
+    later = F.slice("earlier", at + 2, F.size("earlier"))
+    is_repeated = F.exists(later, lambda other: other["identity"] == document["identity"])
+    is_last_state = F.col("identity") == document["identity"]
+    return ~F.coalesce(is_repeated | is_last_state, F.lit(False))
 
 
-def _ingestion_order() -> Column:
-    """ObjectIds begin with their second of creation; other ids say nothing and leave the order to the file."""
-    by_age = F.when(F.col("_id").rlike("^[0-9a-f]{24}$"), F.col("_id"))
-    return F.struct(by_age, "_airbyte_extracted_at", "source_file", "source_row")
+def _age_of_id() -> Column:
+    """Return an ObjectId as bytes, which begin with its second of creation; null for any other id.
+
+    Other ids say nothing about age and leave the order to the file. Bytes sort as the hex digits do, at half their
+    size.
+    """
+    is_lower_case = F.lower("_id") == F.col("_id")
+    return F.when((F.octet_length("_id") == OBJECT_ID_DIGITS) & is_lower_case, F.unhex("_id"))
 
 
 def _clean(merged: DataFrame, config: Mapping[str, Any]) -> DataFrame:
     """Metric units, impossible values nulled, all flags set."""
     celsius = {f"{name}_c": _celsius(f"{name}{SOURCE_UNIT}", config["units"]) for name in TEMPERATURES}
     metric = merged.withColumns(celsius | _dry())
-    placed = metric.withColumns(
-        {
-            "place": _places(config)[F.col("city_key")],
-            "iso_at": F.substring("dt_iso", 1, 19).cast("timestamp"),
-        }
-    )
+    placed = metric.withColumn("place", _places(config)[F.col("city_key")])
     return null_impossible(placed).withColumn("dq_flags", flags())
 
 

@@ -38,17 +38,12 @@ def _nested(name: str, number: DataType) -> DataType:
     return _struct((field, number) for field in OBJECTS[name])
 
 
-BRONZE = _struct((name, _TEXT) for name in (*NUMBERS, *TEXTS, *NESTED, "_id", "data"))
+BRONZE = _struct((name, _TEXT) for name in (*NUMBERS, *TEXTS, *NESTED, "_id"))
 BRONZE.add("_airbyte_extracted_at", "long")
-OPTIONAL = _struct((name, _TEXT) for name in FLAT)
-_DOCUMENT = _struct(
-    [
-        *((name, _NUMBER) for name in NUMBERS),
-        *((name, _TEXT) for name in TEXTS),
-        *((name, _nested(name, _NUMBER)) for name in NESTED),
-        (_UNREADABLE, _TEXT),
-    ]
-)
+SCHEMALESS = "data"  # the column of whole documents; other streams have none
+OPTIONAL = _struct((name, _TEXT) for name in (SCHEMALESS, *FLAT))
+_SCALARS = [*((name, _NUMBER) for name in NUMBERS), *((name, _TEXT) for name in TEXTS)]
+_OBJECTS = [*((name, _nested(name, _NUMBER)) for name in NESTED), (_UNREADABLE, _TEXT)]
 _WRAPPED_NUMBER = r'^\{\s*"\$number\w+"\s*:\s*"?([^"}]+?)"?\s*\}$'
 _WRAPPED_DATE = r'^\{\s*"\$date"\s*:\s*(?:\{\s*"\$numberLong"\s*:\s*)?"?([^"}]+?)"?\s*\}'
 
@@ -92,41 +87,52 @@ def flatten_documents(bronze: DataFrame) -> DataFrame:
     `document` is all of it as it came.
     """
     columns = [name for name in bronze.columns if name in {*NUMBERS, *TEXTS, *NESTED, *FLAT}]
-    came = bronze.withColumn("document", F.coalesce("data", F.to_json(F.struct(*columns))))
+    came = bronze.withColumn("document", _or_data(F.to_json(F.struct(*columns)), bronze))
     return _measure(_parse(nest_flat_documents(came)))
+
+
+def _or_data(text: Column, bronze: DataFrame) -> Column:
+    return F.coalesce(SCHEMALESS, text) if SCHEMALESS in bronze.columns else text
 
 
 def _parse(bronze: DataFrame) -> DataFrame:
     """Each document as one struct, `whole`, and where it is not to the schema, what its texts say, `mended`.
 
     A schemaless stream keeps the document in `data`, another one its objects in columns. Either way it is parsed
-    once as a whole: that costs far less than once a column, and numbers need no detour through text.
+    once as a whole: that costs far less than once a column, and numbers need no detour through text. The parser
+    copies every field of the schema for every document, so it is not given those that are columns.
     """
     members = [F.concat(F.lit(f'"{name}":'), name) for name in NESTED]
-    text = F.coalesce("data", F.concat(F.lit("{"), F.concat_ws(",", *members), F.lit("}")))
-    texts = bronze.withColumn("text", text)
+    text = F.concat(F.lit("{"), F.concat_ws(",", *members), F.lit("}"))
+    texts = bronze.withColumn("text", _or_data(text, bronze))
+    fields = [*_SCALARS, *_OBJECTS] if SCHEMALESS in bronze.columns else _OBJECTS
     # With a mode stated Spark does not prune the schema, which would parse every document again for one field.
-    whole = F.from_json("text", _DOCUMENT, {"mode": "PERMISSIVE"})
-    mended = F.when(whole[_UNREADABLE].isNotNull(), _read_one_by_one())
-    return texts.withColumns({"whole": whole, "mended": mended})
+    whole = F.from_json("text", _struct(fields), {"mode": "PERMISSIVE"})
+    mended = F.when(whole[_UNREADABLE].isNotNull(), _read_one_by_one(bronze))
+    # The search is made here, so that the text itself is not copied into the parsed row.
+    has_measure = F.col("text").rlike(_ANY_MEASURE)
+    parsed = texts.withColumns({"whole": whole, "mended": mended, "has_measure": has_measure})
+    return parsed.drop("text")
 
 
-def _text_of(name: str) -> Column:
-    return F.coalesce(F.col(name).cast("string"), F.get_json_object("data", f"$.{name}"))
-
-
-def _read_one_by_one() -> Column:
+def _read_one_by_one(bronze: DataFrame) -> Column:
     """Every value from its own text. In arrays: what few documents need must not be much code for all."""
-    objects = {name: F.from_json(_text_of(name), _nested(name, _TEXT)) for name in OBJECTS}
+
+    def text_of(name: str) -> Column:
+        text = F.col(name).cast("string")
+        is_schemaless = SCHEMALESS in bronze.columns
+        return F.coalesce(text, F.get_json_object(SCHEMALESS, f"$.{name}")) if is_schemaless else text
+
+    objects = {name: F.from_json(text_of(name), _nested(name, _TEXT)) for name in OBJECTS}
     fields = [objects[name][field] for name, fields in OBJECTS.items() for field in fields]
-    texts = F.array(*map(_text_of, NUMBERS), *fields)
+    texts = F.array(*map(text_of, NUMBERS), *fields)
     numbers = F.transform(texts, lambda text, at: F.when(at == 0, unix_seconds(text)).otherwise(number(text)))
     odd = F.zip_with(texts, numbers, lambda text, value: text.isNotNull() & value.isNull())
-    broken = F.transform(F.array(*map(_text_of, OBJECTS)), _is_no_object)
-    entries = F.from_json(_text_of("weather"), _nested("weather", _TEXT))
+    broken = F.transform(F.array(*map(text_of, OBJECTS)), _is_no_object)
+    entries = F.from_json(text_of("weather"), _nested("weather", _TEXT))
     return F.struct(
         numbers.alias("numbers"),
-        *(_text_of(name).alias(name) for name in TEXTS),
+        *(text_of(name).alias(name) for name in TEXTS),
         F.transform(entries, _with_number).alias("weather"),
         F.exists(F.concat(odd, broken), lambda is_so: is_so).alias("is_unreadable"),
     )
@@ -143,6 +149,7 @@ def _with_number(entry: Column) -> Column:
 
 def _measure(parsed: DataFrame) -> DataFrame:
     kinds = dict(parsed.dtypes)
+    is_schemaless = SCHEMALESS in kinds
     own = {name: F.col(name) for name in NUMBERS if kinds[name] == "double"}
     own |= {name: number(F.col(name)) for name in NUMBERS if kinds[name] != "double"}
     if kinds["dt"] != "double":
@@ -150,14 +157,19 @@ def _measure(parsed: DataFrame) -> DataFrame:
     odd = [F.col(name).isNotNull() & own[name].isNull() for name in NUMBERS if kinds[name] != "double"]
 
     def value(path: str) -> Column:
+        if path in own and not is_schemaless:
+            return own[path]
         found = (F.col(f"whole.{path}"), F.get("mended.numbers", F.lit(_PATHS.index(path))))
         return F.coalesce(own[path], *found) if path in own else F.coalesce(*found)
+
+    def text(name: str) -> Column:
+        return F.coalesce(name, f"whole.{name}", f"mended.{name}") if is_schemaless else F.col(name)
 
     rain_3h, snow_3h = value("rain.3h"), value("snow.3h")
     rain_1h, snow_1h = value("rain.1h"), value("snow.1h")
     return parsed.select(
         "_id", "_airbyte_extracted_at", "source_file", "source_row", "document",
-        *(F.coalesce(name, f"whole.{name}", f"mended.{name}").alias(name) for name in TEXTS),
+        *(text(name).alias(name) for name in TEXTS),
         *(value(name).alias(name) for name in ("dt", "lat", "lon")),
         value("timezone").cast("int").alias("timezone"),
         value("main.temp").alias("temp_source_unit"),
@@ -179,7 +191,7 @@ def _measure(parsed: DataFrame) -> DataFrame:
         ).alias("precip_from_3h"),
         value("visibility").alias("visibility_m"),
         F.coalesce("mended.weather", "whole.weather").alias("weather"),
-        (~F.col("text").rlike(_ANY_MEASURE) & F.col("visibility").isNull()).alias("is_bare"),
+        (~F.col("has_measure") & F.col("visibility").isNull()).alias("is_bare"),
         reduce(operator.or_, odd, F.coalesce("mended.is_unreadable", F.lit(False))).alias("is_unreadable"),
     )  # fmt: skip
 

@@ -55,7 +55,7 @@ RANGES = (
 # Evaluated on the values the ranges have left; a null never breaks a rule that does not ask for null.
 FLAGS = (
     Flag("TEXT_UNREADABLE", "is_unreadable"),
-    Flag("DT_ISO_MISMATCH", "dt_iso is not null and not (iso_at <=> observed_at)"),
+    Flag("DT_ISO_MISMATCH", "is_other_in_iso"),
     Flag("GUST_LT_SPEED", "wind_gust_ms < wind_speed_ms"),
     Flag("DEW_GT_TEMP", "dew_point_c > temp_c + 0.5"),
     Flag("COORD_MOVED", f"abs(lat - place.lat) > {MOVED_DEG} or abs(lon - place.lon) > {MOVED_DEG}"),
