@@ -160,7 +160,7 @@ def _sides(spark: SparkSession, found: Reference, outputs: Mapping[str, str]) ->
 def main() -> None:
     """The Glue job."""
     job = arguments(sys.argv)
-    run(spark_session("bronze_to_silver_api", is_adaptive=False), job)
+    run(spark_session("bronze_to_silver_api", is_small=True), job)
 
 
 if __name__ == "__main__":

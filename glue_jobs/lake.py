@@ -73,7 +73,7 @@ def arguments(argv: Sequence[str]) -> JobArguments:
     )
 
 
-def spark_session(name: str, is_adaptive: bool = True) -> SparkSession:
+def spark_session(name: str, is_small: bool = False) -> SparkSession:
     """Return the session of a job: UTC, ANSI off, Snappy Parquet with microseconds.
 
     Spark's 200 partitions are for larger clusters. Adaptive execution joins small ones, but not those of a table
@@ -81,14 +81,16 @@ def spark_session(name: str, is_adaptive: bool = True) -> SparkSession:
 
     Args:
         name: The name of the application.
-        is_adaptive: Whether Spark plans each query again after every stage. It pays where the sizes of tables are not
-            known before, and costs a tenth of the job where every table is one task.
+        is_small: Whether every table is one small task. Then a shuffle has one partition, and Spark does not plan
+            each query again after every stage. Either would cost a tenth of the job's time.
     """
     session = SparkSession.builder.appName(name).getOrCreate()
     context = session.sparkContext
-    if not context.getConf().contains(_PARTITIONS):
+    if is_small:
+        session.conf.set(_PARTITIONS, 1)
+    elif not context.getConf().contains(_PARTITIONS):
         session.conf.set(_PARTITIONS, PARTITIONS_A_CORE * context.defaultParallelism)
-    for option, value in {**_SESSION_OPTIONS, _ADAPTIVE: str(is_adaptive).lower()}.items():
+    for option, value in {**_SESSION_OPTIONS, _ADAPTIVE: str(not is_small).lower()}.items():
         session.conf.set(option, value)
     return session
 

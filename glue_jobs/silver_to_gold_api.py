@@ -137,7 +137,7 @@ def check_reconciliation(rows: DataFrame, first_season: int = FIRST_SEASON) -> N
 def main() -> None:
     """The Glue job."""
     job = arguments(sys.argv)
-    run(spark_session("silver_to_gold_api", is_adaptive=False), job)
+    run(spark_session("silver_to_gold_api", is_small=True), job)
 
 
 if __name__ == "__main__":

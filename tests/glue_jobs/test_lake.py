@@ -81,12 +81,14 @@ def test_an_audit_is_written_once(spark: SparkSession, tmp_path: Path) -> None:
 
 
 @pytest.mark.spark
-@pytest.mark.parametrize("is_adaptive", [False, True])
-def test_a_job_says_whether_spark_plans_again_after_each_stage(
-    spark: SparkSession, is_adaptive: bool
+@pytest.mark.parametrize(("is_small", "adaptive", "partitions"), [(False, "true", "2"), (True, "false", "1")])
+def test_a_job_of_small_tables_shuffles_into_one_partition_and_is_planned_once(
+    spark: SparkSession, is_small: bool, adaptive: str, partitions: str
 ) -> None:
     try:
-        spark_session("job", is_adaptive)
-        assert spark.conf.get("spark.sql.adaptive.enabled") == str(is_adaptive).lower()
+        spark_session("job", is_small)
+        assert spark.conf.get("spark.sql.adaptive.enabled") == adaptive
+        assert spark.conf.get("spark.sql.shuffle.partitions") == partitions
     finally:
+        spark.conf.unset("spark.sql.shuffle.partitions")
         spark_session("tests")

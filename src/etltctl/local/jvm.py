@@ -26,6 +26,8 @@ JVM_HEAP = "1100m"
 JAVA_OPTIONS = (
     "-XX:TieredStopAtLevel=1",  # jobs of seconds: the optimizing compiler would cost more than it gives
     "-XX:+UseSerialGC",
+    "-Xmn320m",  # a third of a heap that grows, the default, is collected more often: 4 % of a job's time
+    "-XX:ReservedCodeCacheSize=128m",  # the default 48 MB are full after eight jobs; later jobs compile again
     f"-Xmx{JVM_HEAP}",
     "-Xshare:auto",
     "-Djdk.lang.Process.launchMechanism=VFORK",  # Hadoop starts a chmod for every file it makes
