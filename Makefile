@@ -10,7 +10,7 @@ UV := $(or $(shell command -v uv),.uv/bin/uv)
 # What Python compiled is kept, or each of the hundreds of commands that tests start would compile it anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-more coverage clients-test connector-test tableau-test bench docs check format lock clean airflow-e2e airflow-bench airflow-check
+.PHONY: help demo test test-more aws-test coverage clients-test connector-test tableau-test bench docs check format lock clean airflow-e2e airflow-bench airflow-check
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -103,6 +103,9 @@ connector-test: $(VENV)/.dev .venv-cdk/.done  ## run the low-code Formula 1 conn
 
 tableau-test: .tableau/.done  ## write Hyper extracts with Tableau's own engine (300 MB more)
 	.tableau/bin/python -m pytest -m hyper tests/tableau
+
+aws-test: $(VENV)/.dev  ## a first day in the account that ETLTCTL_AWS_CHECKOUT names, within ETLTCTL_AWS_MAX_USD; else in an embedded one
+	$(BIN)/python -m pytest -x -p no:cacheprovider tests/aws
 
 bench: $(VENV)/.bench .tableau/.done  ## measure what the README claims (all but the start needs ETLTCTL_DATA_PACK, takes minutes)
 	$(BIN)/python benchmarks/start.py
