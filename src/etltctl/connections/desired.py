@@ -143,11 +143,12 @@ def _connection(name: str, settings: Settings) -> Wanted:
         ("nonBreakingSchemaUpdatesBehavior",): source.schema_changes,
         **{("streams", stream): source.sync_mode for stream in names},
     }
-    namespace: dict[Path_, Any] = {("namespace",): source.database} if source.kind == "mongodb" else {}
+    if (
+        source.kind == "mongodb"
+    ):  # Airbyte keeps the database with each stream, and does not follow the source
+        fields |= {("namespace", collection): source.database for collection in names}
     links = {"sourceId": f"source:{name}", "destinationId": f"destination:{name}"}
-    return Wanted(
-        f"connection:{name}", Kind.CONNECTION, named(name, settings), "", fields, namespace, links=links
-    )
+    return Wanted(f"connection:{name}", Kind.CONNECTION, named(name, settings), "", fields, links=links)
 
 
 def read_manifest(file: Path, setting: str) -> dict[str, Any]:
