@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pyarrow.parquet as pq
-from exchanges import Exchange, recorded, violations
+from exchanges import Exchange, recorded, translated, violations
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from etltctl.local.airbyte import AirbyteService
@@ -40,6 +40,7 @@ class Server:
     now: Callable[[], float] = time.time
     ids: dict[str, str] = field(default_factory=dict)
     exchanges: list[Exchange] = field(default_factory=list)
+    version: Callable[[Any], Any] | None = None  # what another version of Airbyte makes of an answer
 
     def start(self) -> None:
         self.lake = S3Directory(self.state / "s3", self.state / "s3-meta")
@@ -51,7 +52,7 @@ class Server:
             clock=lambda: self.now(),
         )
         routes = {
-            "/airbyte/v1": recorded(self.service.wsgi_app, self.exchanges),
+            "/airbyte/v1": translated(recorded(self.service.wsgi_app, self.exchanges), lambda: self.version),
             "/sample": sample_app(lambda: self.service.data_pack),
             "/busy": sample_app(lambda: None, Throttle(0)),
         }

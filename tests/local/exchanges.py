@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +42,24 @@ def recorded(app: Any, exchanges: list[Exchange]) -> Any:
         return [answer]
 
     return recording
+
+
+def translated(app: Any, version: Callable[[], Callable[[Any], Any] | None]) -> Any:
+    """The application with its JSON answers as another version would give them."""
+
+    def translating(environ: Any, start_response: Any) -> Any:
+        begun: list[Any] = []
+        answer = b"".join(app(environ, lambda status, headers, *rest: begun.append((status, headers))))
+        status, headers = begun[0]
+        translate, body = version(), _json(answer)
+        if translate is not None and isinstance(body, dict) and status.startswith("200"):
+            answer = json.dumps(translate(body)).encode()
+            kept = [pair for pair in headers if pair[0] != "Content-Length"]
+            headers = [*kept, ("Content-Length", str(len(answer)))]
+        start_response(status, headers)
+        return [answer]
+
+    return translating
 
 
 def violations(exchanges: list[Exchange]) -> list[str]:

@@ -192,6 +192,15 @@ def test_a_manifest_gets_a_new_version_and_one_in_use_is_not_deleted(server: Ser
     assert refused(server, "DELETE", path).startswith("409 state-conflict")
 
 
+def test_definitions_are_listed_whole_whatever_the_limit(server: Server) -> None:
+    for number in range(3):
+        made(server, DEFINITIONS, {"name": f"f{number}", "manifest": MANIFEST})
+    for query in ({}, {"limit": 1}, {"limit": 100, "offset": 100}, {"limit": "x"}):
+        answer = server.http.get(DEFINITIONS, params=query).json()
+        assert [each["name"] for each in answer["data"]] == ["f0", "f1", "f2"]
+    server.exchanges.clear()  # the published API has no such parameters
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
