@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
+from airbyte_place import open_place
+from exchanges import violations
 
+from etltctl.airbyte import Airbyte
+from etltctl.aws import Aws
+from etltctl.connections import apply_plan, export_settings
 from etltctl.local.witness.airbyte import check_airbyte
 
 JOB: dict[str, Any] = {
@@ -89,3 +97,35 @@ def test_a_change_of_a_source_may_leave_out_what_stays() -> None:
 @pytest.mark.parametrize("status", [400, 409, 422, 500, 503])
 def test_what_is_refused_may_be_wrong_on_purpose(status: int) -> None:
     assert check_airbyte("POST", "jobs", {"wrong": 1}, status, {"also": "wrong"}) == []
+
+
+def test_all_that_etltctl_asks_and_the_embedded_airbyte_answers_is_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert find_spec("airbyte_api"), "without Airbyte's SDK nothing is checked"
+    with open_place(tmp_path, monkeypatch) as place:
+        place.apply()
+        place.apply(yes=True, sources__api__streams=["laps"], sources__api__seasons=[2099])
+        export_settings(place.settings())
+        client, connection = (
+            Airbyte.from_settings(place.settings(), Aws().reveal),
+            place.recorded()["connection:api"],
+        )
+        _, job, _ = client.start_or_adopt(connection, "api")
+        client.cancel(job)
+        client.connection(connection)
+        client.destination(place.recorded()["destination:api"])
+        settings = place.settings()
+        apply_plan(settings.model_copy(update={"sources": {}}), may_break=True)
+        exchanges = list(place.server.exchanges)
+    assert violations(exchanges) == []
+    met = {f"{each.method} {re.sub('/[0-9a-f-]{36}|/[0-9]+', '/ID', each.path).partition('?')[0]}"
+           for each in exchanges if each.status < 300}  # fmt: skip
+    definitions = "/workspaces/ID/definitions/declarative_sources"
+    assert met >= {
+        "GET /workspaces", "GET /sources", "GET /destinations", "GET /connections", f"GET {definitions}",
+        "POST /sources", "POST /destinations", "POST /connections", f"POST {definitions}",
+        "PATCH /sources/ID", "PATCH /connections/ID", "GET /connections/ID", "GET /destinations/ID",
+        "DELETE /sources/ID", "DELETE /destinations/ID", "DELETE /connections/ID", f"DELETE {definitions}/ID",
+        "GET /jobs", "POST /jobs", "GET /jobs/ID", "DELETE /jobs/ID",
+    }  # fmt: skip
