@@ -222,6 +222,7 @@ def test_a_manifest_that_is_none_is_refused(server: Server, change: dict[str, An
         ({"cluster_type": "STANDALONE"}, "database_config.cluster_type"),
         ({"connection_string": "postgres://h"}, "database_config.connection_string"),
         ({"databases": []}, "database_config.databases"),
+        ({"cluster_type": "ATLAS_REPLICA_SET", "password": ""}, "database_config.password"),
         ({"schema_enforced": False}, "not modelled"),
     ],
 )

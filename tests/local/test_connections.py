@@ -248,6 +248,10 @@ def test_a_manifest_the_server_refuses_is_named_and_nothing_is_half_applied(plac
         ({"sources__api__manifest": "no/such/file.yaml"}, "sources.api.manifest: cannot read"),
         ({"sources__mongodb__uri": "env:NOT_THERE"}, "sources.mongodb.uri is env:NOT_THERE"),
         ({"sources__mongodb__uri": "postgres://me:pw@h/"}, "sources.mongodb.uri is not a MongoDB address"),
+        (
+            {"sources__mongodb__uri": "mongodb+srv://me@h/"},
+            "sources.mongodb.uri is an Atlas address without user",
+        ),
         ({"airbyte__workspace_id": "another"}, "airbyte.workspace_id: there is no workspace another"),
         ({"airbyte__destination__access_key_id": "env:NOT_THERE"}, "airbyte.destination.access_key_id"),
     ],

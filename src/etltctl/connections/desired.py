@@ -73,6 +73,11 @@ def _mongodb_source(name: str, settings: Settings, reveal: Reveal) -> Wanted:
     address, user, password, auth_source = split_uri(reveal(source.uri, setting), setting)  # type: ignore[union-attr]
     database = ("configuration", "database_config")
     is_atlas = address.startswith("mongodb+srv:")
+    if is_atlas and not (user and password):
+        raise ConfigurationError(
+            f"{setting} is an Atlas address without user and password, and Airbyte's connector requires both",
+            hint="write it as mongodb+srv://USER:PASSWORD@HOST/",
+        )
     fields: dict[Path_, Any] = {
         (*database, "cluster_type"): "ATLAS_REPLICA_SET" if is_atlas else "SELF_MANAGED_REPLICA_SET",
         (*database, "databases"): [source.database],  # type: ignore[union-attr]

@@ -11,7 +11,8 @@ from etltctl.local.airbyte.streams import resolved_streams
 from etltctl.local.airbyte.wire import ProblemError, bad_request, unprocessable
 
 DECLARATIVE = "declarative"
-CLUSTERS = ("SELF_MANAGED_REPLICA_SET", "ATLAS_REPLICA_SET")
+ATLAS = "ATLAS_REPLICA_SET"
+CLUSTERS = ("SELF_MANAGED_REPLICA_SET", ATLAS)
 CODECS = ("UNCOMPRESSED", "SNAPPY", "GZIP", "LZ4", "ZSTD", "BROTLI")
 STATUSES = ("active", "inactive")
 SECRETS = frozenset({"password", "access_key_id", "secret_access_key"})
@@ -23,6 +24,9 @@ def check_mongodb(configuration: Mapping[str, Any]) -> None:
     database = _table(configuration, "database_config")
     if database.get("cluster_type") not in CLUSTERS:
         raise _invalid("database_config.cluster_type", f"must be one of {', '.join(CLUSTERS)}")
+    for name in ("username", "password"):
+        if database["cluster_type"] == ATLAS and not database.get(name):
+            raise _invalid(f"database_config.{name}", "is required")
     address = str(database.get("connection_string", ""))
     if not address.startswith("mongodb") and address != "sample:":
         raise _invalid("database_config.connection_string", "must begin with mongodb:// or mongodb+srv://")

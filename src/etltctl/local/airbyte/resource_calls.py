@@ -14,6 +14,7 @@ from etltctl.local.airbyte.connections import (
     stable_id,
     workspace_answer,
 )
+from etltctl.local.airbyte.definition_calls import DefinitionCalls, check_workspace, require
 from etltctl.local.airbyte.pages import page_of
 from etltctl.local.airbyte.resources import MadeResources, Record
 from etltctl.local.airbyte.streams import (
@@ -44,10 +45,10 @@ class ResourceCalls:
     def __init__(self, made: MadeResources, provisioned: Mapping[str, Connection]) -> None:
         self._made = made
         self._provisioned = provisioned
+        self._definitions = DefinitionCalls(made)
 
     def routes(self) -> list[tuple[str, str, Callable[..., Any]]]:
         """Method, path and handler of every call."""
-        definitions = r"/workspaces/([^/]+)/definitions/declarative_sources"
         return [
             ("GET", r"/(workspaces|connections|sources|destinations)", self._list),
             ("GET", r"/(workspaces|connections|sources|destinations)/([^/]+)", self._get),
@@ -57,11 +58,7 @@ class ResourceCalls:
             ("POST", r"/connections", self._create_connection),
             ("PATCH", r"/connections/([^/]+)", self._patch_connection),
             ("DELETE", r"/(connections|sources|destinations)/([^/]+)", self._delete),
-            ("GET", definitions, self._list_definitions),
-            ("POST", definitions, self._create_definition),
-            ("GET", rf"{definitions}/([^/]+)", self._get_definition),
-            ("PUT", rf"{definitions}/([^/]+)", self._put_definition),
-            ("DELETE", rf"{definitions}/([^/]+)", self._delete_definition),
+            *self._definitions.routes(),
         ]
 
     def runnable(self, identifier: str) -> Connection:
@@ -117,8 +114,8 @@ class ResourceCalls:
 
     def _create_end(self, request: Request, kind: str) -> Answer:
         body = request.fields()
-        _require(body, "name", "workspaceId", "configuration")
-        self._check_workspace(str(body["workspaceId"]))
+        require(body, "name", "workspaceId", "configuration")
+        check_workspace(str(body["workspaceId"]))
         _require_object(body["configuration"])
         key, offered = ENDS[kind]
         definition = str(body.get("definitionId") or "")
@@ -154,7 +151,7 @@ class ResourceCalls:
 
     def _put_end(self, request: Request, kind: str, identifier: str) -> Answer:
         body, record = request.fields(), self._known(kind, identifier)
-        _require(body, "name", "configuration")
+        require(body, "name", "configuration")
         _require_object(body["configuration"])
         kept = {name: checks.merged(record["configuration"].get(name), value)
                 for name, value in body["configuration"].items()}  # fmt: skip
@@ -175,7 +172,7 @@ class ResourceCalls:
 
     def _create_connection(self, request: Request) -> Answer:
         body = request.fields()
-        _require(body, "sourceId", "destinationId")
+        require(body, "sourceId", "destinationId")
         record = {
             "name": str(body.get("name") or "Connection"),
             "sourceId": str(body["sourceId"]),
@@ -231,39 +228,6 @@ class ResourceCalls:
     def _delete(self, request: Request, kind: str, identifier: str) -> None:  # noqa: ARG002
         self._made.delete(kind, self._known(kind, identifier)["id"])
 
-    # definitions
-
-    def _list_definitions(self, request: Request, workspace: str) -> Answer:  # noqa: ARG002
-        self._check_workspace(workspace)
-        answers = [_definition_answer(record) for record in self._made.all("definitions").values()]
-        return {"data": answers}  # Airbyte knows no pages here: it ignores `limit` and `offset`
-
-    def _create_definition(self, request: Request, workspace: str) -> Answer:
-        self._check_workspace(workspace)
-        body = request.fields()
-        _require(body, "name", "manifest")
-        checks.check_manifest(body["manifest"])
-        record = {"name": str(body["name"]), "manifest": body["manifest"], "version": 1}
-        return _definition_answer(self._made.create("definitions", record))
-
-    def _get_definition(self, request: Request, workspace: str, identifier: str) -> Answer:  # noqa: ARG002
-        self._check_workspace(workspace)
-        return _definition_answer(self._known("definitions", identifier))
-
-    def _put_definition(self, request: Request, workspace: str, identifier: str) -> Answer:
-        self._check_workspace(workspace)
-        record, body = self._known("definitions", identifier), request.fields()
-        checks.check_manifest(body.get("manifest"))
-        changed = {**record, "manifest": body["manifest"], "version": record["version"] + 1}
-        return _definition_answer(self._made.put("definitions", changed))
-
-    def _delete_definition(self, request: Request, workspace: str, identifier: str) -> Answer:
-        answer = self._get_definition(request, workspace, identifier)
-        if any(source["definitionId"] == identifier for source in self._made.all("sources").values()):
-            raise state_conflict("a source uses the definition")
-        self._made.delete("definitions", identifier)
-        return answer
-
     def _known(self, kind: str, identifier: str) -> Record:
         record = self._made.find(kind, identifier)
         if record is not None:
@@ -272,17 +236,6 @@ class ResourceCalls:
         if any(stable_id(singular, each.name) == identifier for each in self._provisioned.values()):
             raise forbidden(f"this {singular} comes from etltctl's settings and is not changed over the API")
         raise not_found(singular, identifier)
-
-    @staticmethod
-    def _check_workspace(identifier: str) -> None:
-        if identifier != WORKSPACE_ID:
-            raise not_found("workspace", identifier)
-
-
-def _require(body: Mapping[str, Any], *names: str) -> None:
-    for name in names:
-        if not body.get(name):
-            raise unprocessable(f"{name} is required")
 
 
 def _require_object(configuration: Any) -> None:
@@ -298,7 +251,3 @@ def _given(body: Mapping[str, Any]) -> Answer:
 def _streams(body: Mapping[str, Any]) -> Any:
     configured = body.get("configurations")
     return configured.get("streams") if isinstance(configured, Mapping) else None
-
-
-def _definition_answer(record: Record) -> Answer:
-    return {name: record[name] for name in ("id", "name", "manifest", "version")}
