@@ -80,8 +80,8 @@ def refused(server: Server, method: str, path: str, body: Any = None) -> str:
     return f"{response.status_code} {told['title']} {json.dumps(told['data'])}"
 
 
-def f1_connection(server: Server, **wanted: Any) -> dict[str, Any]:
-    definition = made(server, DEFINITIONS, {"name": "f1", "manifest": MANIFEST})
+def f1_connection(server: Server, manifest: Any = MANIFEST, **wanted: Any) -> dict[str, Any]:
+    definition = made(server, DEFINITIONS, {"name": "f1", "manifest": manifest})
     source = made(
         server,
         "/sources",
@@ -192,6 +192,24 @@ def test_a_manifest_gets_a_new_version_and_one_in_use_is_not_deleted(server: Ser
     assert refused(server, "DELETE", path).startswith("409 state-conflict")
 
 
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        ("id", [["id"]]),
+        (["a", "b"], [["a"], ["b"]]),
+        ([["a", "b"], ["c"]], [["a", "b"], ["c"]]),
+        (5, []),
+        ([5], []),
+    ],
+)
+def test_a_stream_has_the_primary_key_of_its_manifest(
+    server: Server, key: Any, shown: list[list[str]]
+) -> None:
+    streams = [{"name": "races", "primary_key": key}, {"name": "results"}]
+    connection = f1_connection(server, manifest={**MANIFEST, "streams": streams})
+    assert connection["configurations"]["streams"][0]["primaryKey"] == shown
+
+
 def test_definitions_are_listed_whole_whatever_the_limit(server: Server) -> None:
     for number in range(3):
         made(server, DEFINITIONS, {"name": f"f{number}", "manifest": MANIFEST})
@@ -206,6 +224,7 @@ def test_definitions_are_listed_whole_whatever_the_limit(server: Server) -> None
     [
         ({"type": "Source"}, "not of type DeclarativeSource"),
         ({"streams": []}, "has no streams"),
+        ({"streams": 5}, "streams are not a list"),
         ({"check": None}, "has no check"),
         ({"streams": [{"type": "DeclarativeStream"}]}, "has no name"),
     ],

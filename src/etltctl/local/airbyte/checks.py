@@ -66,7 +66,10 @@ def check_manifest(manifest: Any) -> None:
     for part in ("version", "check", "streams"):
         if not manifest.get(part):
             raise unprocessable(f"the manifest has no {part}")
-    if not all(stream_names(manifest)):
+    names = stream_names(manifest)
+    if not names:
+        raise unprocessable("the manifest's streams are not a list")
+    if not all(names):
         raise unprocessable("a stream of the manifest has no name")
 
 

@@ -51,11 +51,11 @@ def api_stream(name: str) -> Discovered:
 def manifest_stream(manifest: Mapping[str, Any], name: str) -> Discovered:
     """Return what a low-code manifest says about the stream."""
     stream = next((each for each in resolved_streams(manifest) if each.get("name") == name), {})
-    key, sync = stream.get("primary_key") or [], _object(stream.get("incremental_sync"))
-    paths = [key] if isinstance(key, str) else key if isinstance(key, list) else []
+    key, sync = stream.get("primary_key"), _object(stream.get("incremental_sync"))
+    paths = [_list(path) for path in _list(key)]
     schema = _object(_object(stream.get("schema_loader")).get("schema"))
     return Discovered(
-        primary_key=tuple((path,) if isinstance(path, str) else tuple(path) for path in paths),
+        primary_key=tuple(tuple(map(str, path)) for path in paths if path),
         cursor=(str(sync["cursor_field"]),) if sync.get("cursor_field") else (),
         fields=tuple(_object(schema.get("properties"))),
     )
@@ -64,7 +64,7 @@ def manifest_stream(manifest: Mapping[str, Any], name: str) -> Discovered:
 def resolved_streams(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the manifest's streams, each with the fields of the definition that it refers to."""
     definitions = _object(manifest.get("definitions"))
-    streams = [_object(stream) for stream in manifest["streams"]]
+    streams = [_object(stream) for stream in _list(manifest.get("streams"))]
     return [
         {**_object(definitions.get(str(stream.get("$ref", "")).rpartition("/")[2])), **stream}
         for stream in streams
@@ -149,6 +149,11 @@ def _place(stream: Mapping[str, Any]) -> str:
 
 def _object(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    """Return a list as it is, and one of a single name for a name."""
+    return [value] if isinstance(value, str) else value if isinstance(value, list) else []
 
 
 def _invalid(trouble: str) -> Exception:
