@@ -42,7 +42,9 @@ def check_mongodb(configuration: Mapping[str, Any]) -> None:
 def check_s3(configuration: Mapping[str, Any]) -> None:
     """Raises ProblemError unless the S3 destination could be configured so with Parquet."""
     for name in ("s3_bucket_name", "s3_bucket_path", "s3_bucket_region"):
-        if not isinstance(configuration.get(name), str) or not configuration[name]:
+        value = configuration.get(name)
+        # An empty region is one of the connector's own values: the region is then looked up.
+        if not isinstance(value, str) or not (value or name == "s3_bucket_region"):
             raise _invalid(name, "is required")
     written = _table(configuration, "format")
     if written.get("format_type") != "Parquet":

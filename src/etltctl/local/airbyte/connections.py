@@ -12,10 +12,8 @@ from etltctl.local.airbyte.endpoints import DEFAULT_STREAMS
 from etltctl.local.airbyte.streams import api_stream, mongodb_stream, stream_answer
 
 MASK = "**********"
-SOURCE_TYPES = {
-    "mongodb": "mongodb-v2",
-    "http": "",
-}  # Airbyte answers "" for a connector that is the user's own
+# Airbyte has no name for a connector that is the user's own.
+SOURCE_TYPES = {"mongodb": "mongodb-v2", "http": ""}
 NEEDED = {"mongodb": {"uri", "database", "collections"}, "http": {"base_url", "seasons"}}
 
 
@@ -84,6 +82,7 @@ class Connection:
             "definitionId": stable_id("definition", "s3"),
             "workspaceId": WORKSPACE_ID,
             "configuration": {
+                "destinationType": "s3",
                 "s3_bucket_name": self.bucket,
                 "s3_bucket_path": self.path,
                 "access_key_id": MASK,
@@ -98,6 +97,7 @@ class Connection:
         if source["kind"] == "http":
             return {"base_url": source["base_url"], "seasons": source["seasons"]}
         return {
+            "sourceType": "mongodb-v2",
             "database_config": {
                 "cluster_type": "SELF_MANAGED_REPLICA_SET",
                 "connection_string": MASK,

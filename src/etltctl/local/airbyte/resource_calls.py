@@ -100,13 +100,16 @@ class ResourceCalls:
         kind = record["kind"]
         manifest = (self._made.find("definitions", record["definitionId"]) or {}).get("manifest", {})
         shown = checks.masked(record["configuration"], checks.secret_names(manifest))
+        # The published API has the connector's name in here too, and its SDK reads no destination without.
+        connector = "" if record["type"] == checks.DECLARATIVE else record["type"]
+        named = {f"{kind}Type": connector} if connector else {}
         return {
             f"{kind}Id": record["id"],
             "name": record["name"],
-            f"{kind}Type": "" if record["type"] == checks.DECLARATIVE else record["type"],
+            f"{kind}Type": connector,
             "definitionId": record["definitionId"],
             "workspaceId": WORKSPACE_ID,
-            "configuration": {name: value for name, value in shown.items() if name != f"{kind}Type"},
+            "configuration": {**shown, **named},
             "createdAt": record["created"],
         }
 
