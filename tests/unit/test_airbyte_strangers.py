@@ -37,6 +37,7 @@ STRANGERS: dict[str, tuple[dict[str, Any], str]] = {
     "list": ({"json": [{"jobId": 7, "status": "running"}]}, "with a JSON list"),
     "word": ({"json": "Successful operation"}, "with JSON that is not an object"),
     "text": ({"text": "no healthy upstream\n"}, "with text that is not JSON"),
+    "xml": ({"text": "<?xml version='1.0'?><Error/>"}, "with text that is not JSON"),
     "bytes": ({"content": b"\xff\xfe\x00\x01"}, "with text that is not JSON"),
 }
 
@@ -106,9 +107,14 @@ def test_health_is_a_line_of_text_and_no_page(server: respx.MockRouter, kind: st
             302,
             {"Location": "https://login.test/?next=x"},
             ConfigurationError,
-            "with a redirect to login.test",
+            "with a redirect to https://login.test",
         ),
-        (308, {"Location": "https://airbyte.test/v1"}, ConfigurationError, "with a redirect to airbyte.test"),
+        (
+            308,
+            {"Location": "https://airbyte.test/v1"},
+            ConfigurationError,
+            "with a redirect to https://airbyte.test",
+        ),
     ],
 )
 def test_the_page_of_a_login_is_not_taken_for_airbytes_refusal(
@@ -150,3 +156,11 @@ def test_a_field_that_is_missing_is_named_with_the_host(server: respx.MockRouter
     assert error.message == (
         "Airbyte at airbyte.test:8443: GET /jobs/7 was answered with success but without the field status"
     )
+
+
+def test_a_problem_whose_words_hold_a_page_is_airbytes_own(server: respx.MockRouter) -> None:
+    server.post("/applications/token").respond(json=TOKEN)
+    body = {"title": "unexpected-problem", "data": {"message": f"the source answered {PAGE}"}}
+    server.get("/jobs/7").respond(500, json=body)
+    with pytest.raises(ServiceError, match="HTTP 500 the source answered"):
+        airbyte().look_at("7", "api")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from etltctl.airbyte.strangers import CHECK_PROXY, EMPTY, host_of, stranger, told
+from etltctl.airbyte.strangers import CHECK_PROXY, EMPTY, excerpt, host_of, stranger
 from etltctl.answers import BAD_ANSWER
 from etltctl.errors import AccessError, ConfigurationError, ServiceError, UnreachableError
 
@@ -33,7 +33,7 @@ def problem(response: httpx.Response, url: str, call: str) -> ServiceError | Acc
     """
     status, where = response.status_code, f"Airbyte at {host_of(url)}: {call}: HTTP {response.status_code}"
     if kind := stranger(response):
-        return _stranger_error(response, f"{where} with {kind}{told(response)}", kind)
+        return _stranger_error(response, f"{where} with {kind}{excerpt(response)}", kind)
     body: Mapping[str, Any] = response.json()
     text = f"{where} {_words(body)}".rstrip()
     if status in {401, 403}:

@@ -18,15 +18,18 @@ LONGEST_TEXT = 200
 def stranger(response: httpx.Response) -> str:
     """Return what came in place of a JSON object, in words; empty if the body is an object that holds a value.
 
-    An object without fields is left to whoever needs a field of it.
+    An object without fields is no stranger's: the caller that needs a field of it says which one is missing.
     """
     if response.has_redirect_location:
-        return f"a redirect to {urlsplit(response.headers['Location']).netloc or 'another path'}"
+        target = urlsplit(response.headers["Location"])
+        return (
+            f"a redirect to {target.scheme}://{host_of(target.geturl())}" if target.netloc else "a redirect"
+        )
     start = response.content[:1000].lstrip().lower()
     if not start:
         return EMPTY
-    if start.startswith((b"<!doctype html", b"<html")) or b"<html" in start:
-        return WEB_PAGE
+    if start.startswith(b"<"):
+        return WEB_PAGE if b"<!doctype html" in start or b"<html" in start else TEXT
     try:
         body = response.json()
     except (ValueError, RecursionError):
@@ -37,9 +40,10 @@ def stranger(response: httpx.Response) -> str:
     return "an object of nothing but nulls" if is_null else ""
 
 
-def told(response: httpx.Response) -> str:
-    """Return what the answer's text says, in one line; nothing of a web page."""
-    return f": {' '.join(response.text[:LONGEST_TEXT].split())}" if stranger(response) == TEXT else ""
+def excerpt(response: httpx.Response) -> str:
+    """Return what the answer's text says, in one line; nothing of HTML or XML."""
+    is_shown = stranger(response) == TEXT and not response.text.lstrip().startswith("<")
+    return f": {' '.join(response.text[:LONGEST_TEXT].split())}" if is_shown else ""
 
 
 def host_of(url: str) -> str:
