@@ -164,3 +164,11 @@ def test_a_problem_whose_words_hold_a_page_is_airbytes_own(server: respx.MockRou
     server.get("/jobs/7").respond(500, json=body)
     with pytest.raises(ServiceError, match="HTTP 500 the source answered"):
         airbyte().look_at("7", "api")
+
+
+@pytest.mark.parametrize("rows", ["97", 9.5, True, [97], {"rows": 97}])
+def test_a_count_that_is_no_whole_number_is_named(server: respx.MockRouter, rows: Any) -> None:
+    server.post("/applications/token").respond(json=TOKEN)
+    server.get("/jobs/7").respond(json={"jobId": 7, "status": "succeeded", "rowsSynced": rows})
+    with pytest.raises(ServiceError, match=r"rowsSynced \(a whole number\)"):
+        airbyte().look_at("7", "api")

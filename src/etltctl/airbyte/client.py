@@ -229,11 +229,19 @@ def _job(answer: Any, name: str, call: str) -> SyncJob:
         name=name,
         word=status,
         reason=bounded(str(failure.get("message", ""))) if isinstance(failure, Mapping) else "",
-        rows=answer.get("rowsSynced"),
-        bytes=answer.get("bytesSynced"),
+        rows=_count(answer, "rowsSynced", call),
+        bytes=_count(answer, "bytesSynced", call),
         duration_s=duration_seconds(str(answer.get("duration") or "")),
         created=created,
     )
+
+
+def _count(answer: Mapping[str, Any], field: str, call: str) -> int | None:
+    """Return a number that a job may have; raise ServiceError for anything else, which no comparison would survive."""
+    value = answer.get(field)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        raise incomplete(call, f"{field} (a whole number)")
+    return value
 
 
 def duration_seconds(text: str) -> float | None:
