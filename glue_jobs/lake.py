@@ -4,12 +4,15 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 GENERATION = "_airbyte_generation_id"
+CANNOT_MERGE = "CANNOT_MERGE"  # begins the name of Spark's error for two types of a column
 ROW_ORDER = ("source_file", "source_row")
 PARTITIONS_A_CORE = 8
 SUCCESS_FILE = (
@@ -109,7 +112,7 @@ def read_stream(
     `source_row` (position in the file) are added. Of the columns `numbers`, those the files hold as double stay so.
     Columns of `optional` are read only where the files have them.
     """
-    files = spark.read.option("mergeSchema", "true").parquet(location)
+    files = _files(spark, location)
     present = set(files.columns)
     kept = {name for name, kind in files.dtypes if kind == "double"} & set(numbers)
     fields = [*schema.fields, *(field for field in optional or () if field.name in present)]
@@ -122,6 +125,28 @@ def read_stream(
         F.col("_metadata.row_index").alias("source_row"),
     ]
     return _newest_generation(files).select(*columns, *lineage)
+
+
+def _files(spark: SparkSession, location: str) -> DataFrame:
+    """Read a stream's files. If a field has two types, read only those that hold the newest generation.
+
+    Between a sync that failed and the next success, files of two generations lie next to each other, and the source
+    may have changed the type of a field meanwhile. To look for the newest first would cost every job a Spark job.
+    """
+    reader = spark.read.option("mergeSchema", "true")
+    try:
+        return reader.parquet(location)
+    except Py4JJavaError as error:
+        if CANNOT_MERGE not in str(error):
+            raise
+        generations = spark.read.schema(f"{GENERATION} bigint").parquet(location)
+        of_files = generations.groupBy("_metadata.file_path").agg(F.max(GENERATION).alias("newest")).collect()
+        newest = max((row["newest"] or 0 for row in of_files), default=0)
+        # Spark shows a path as part of a URL, and takes a plain one.
+        paths = [unquote(row["file_path"]) for row in of_files if (row["newest"] or 0) == newest]
+        if len(paths) == len(of_files):
+            raise
+        return reader.parquet(*paths)
 
 
 def _column(name: str, data_type: Any, present: set[str]) -> Column:

@@ -236,9 +236,24 @@ def _require_understood(http_response: Any, parsed: dict[str, Any], model: Any, 
 
     if http_response.status_code >= HTTPStatus.MULTIPLE_CHOICES or not _tells_something(model):
         return
-    if TELLING.match(model.name) and parsed.keys() <= {"ResponseMetadata"} and http_response.content != b"{}":
+    is_empty = TELLING.match(model.name) and parsed.keys() <= {"ResponseMetadata"}
+    if is_empty and not _may_be_empty(model, http_response.content):
         raise ResponseParserError(f"{model.name} is not answered so")
     require_needed(model.service_model.service_name, model.name, parsed)
+
+
+def _may_be_empty(operation: Any, body: bytes) -> bool:
+    """Return whether a body that holds no value can be the service's: it may write its optional members as null."""
+    if body == b"{}":
+        return True
+    try:
+        members = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(members, dict) or any(value is not None for value in members.values()):
+        return False
+    shape = operation.output_shape
+    return members.keys() <= shape.members.keys() and not shape.required_members
 
 
 def _tells_something(operation: Any) -> bool:

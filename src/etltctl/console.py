@@ -227,7 +227,7 @@ class Console:
         label = {"sync": "sync", "athena": "athena refresh"}.get(kind, what)
         tables = event.get("tables", {})
         amount = f"{len(tables)} tables up to date" if kind == "athena" else _amount(event.get("rows"))
-        done = {"sync": f"proven {event['rows']:,} of {_count(event.get('reported_rows'))}"}.get(kind, "")
+        done = _proven(event) if kind == "sync" else ""
         if kind == "glue":
             done = f"published {len(tables)} {'table' if len(tables) == 1 else 'tables'}{_audited(tables)}"
         if kind == "tableau":
@@ -314,6 +314,14 @@ def _short(remote_id: str) -> str:
 
 def _amount(rows: int | None) -> str:
     return "" if rows is None else f"{rows:,} rows"
+
+
+def _proven(event: Mapping[str, Any]) -> str:
+    """Return what a sync's step line says of the rows that Airbyte reports."""
+    rows, reported = event["rows"], event.get("reported_rows")
+    if isinstance(reported, int) and rows > reported:
+        return f"more than the {reported:,} of Airbyte"
+    return f"proven {rows:,} of {_count(reported)}"
 
 
 def _count(value: object) -> str:

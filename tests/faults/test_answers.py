@@ -68,12 +68,20 @@ def test_only_the_service_s_own_success_is_success(lake: SpoiltLake, word: str) 
 
 
 def test_rows_that_airbyte_reports_and_nobody_finds_stop_the_run(lake: SpoiltLake) -> None:
-    lake.spoil({"call": "GET /jobs/*", "change": {"rowsSynced": 7}, "times": 0})
+    lake.spoil({"call": "GET /jobs/*", "change": {"rowsSynced": 98}, "times": 0})
     done = lake.run("run", "small", "--run-id", "untrue", code=6)
-    assert "Airbyte reports 7 rows for api, but 97 landed" in done.stderr
+    assert "Airbyte reports 98 rows for api, but 97 landed" in done.stderr
     assert lake.starts("untrue")["glue"] == 0
     lake.spoil()
     assert verbs(lake, "untrue")[1] == "started"
+
+
+def test_rows_beyond_those_that_airbyte_counts_are_a_warning(lake: SpoiltLake) -> None:
+    lake.spoil({"call": "GET /jobs/*", "change": {"rowsSynced": 90}, "times": 0})
+    done = lake.run("run", "small", "--run-id", "repeated")
+    assert "warning: 97 rows landed for api and Airbyte counts 90" in done.stderr
+    assert "more than the 90 of Airbyte" in done.stderr
+    assert lake.starts("repeated")["glue"] == 1
 
 
 def test_rows_a_job_says_it_wrote_and_did_not_are_not_published(lake: SpoiltLake) -> None:

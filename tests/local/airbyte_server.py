@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pyarrow.parquet as pq
+from exchanges import Exchange, recorded, translated, violations
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from etltctl.local.airbyte import AirbyteService
@@ -38,6 +39,8 @@ class Server:
     base_url: str = ""
     now: Callable[[], float] = time.time
     ids: dict[str, str] = field(default_factory=dict)
+    exchanges: list[Exchange] = field(default_factory=list)
+    version: Callable[[Any], Any] | None = None  # what another version of Airbyte makes of an answer
 
     def start(self) -> None:
         self.lake = S3Directory(self.state / "s3", self.state / "s3-meta")
@@ -49,7 +52,7 @@ class Server:
             clock=lambda: self.now(),
         )
         routes = {
-            "/airbyte/v1": self.service.wsgi_app,
+            "/airbyte/v1": translated(recorded(self.service.wsgi_app, self.exchanges), lambda: self.version),
             "/sample": sample_app(lambda: self.service.data_pack),
             "/busy": sample_app(lambda: None, Throttle(0)),
         }
@@ -77,6 +80,8 @@ class Server:
         self.service.close()
         self._server.shutdown()
         self._server.server_close()
+        unpublished = violations(self.exchanges)
+        assert not unpublished, "\n".join(unpublished[:20])
 
     def sign_in(self) -> None:
         body = {"client_id": self.service.client_id, "client_secret": self.service.client_secret}

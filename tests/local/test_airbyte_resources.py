@@ -80,8 +80,8 @@ def refused(server: Server, method: str, path: str, body: Any = None) -> str:
     return f"{response.status_code} {told['title']} {json.dumps(told['data'])}"
 
 
-def f1_connection(server: Server, **wanted: Any) -> dict[str, Any]:
-    definition = made(server, DEFINITIONS, {"name": "f1", "manifest": MANIFEST})
+def f1_connection(server: Server, manifest: Any = MANIFEST, **wanted: Any) -> dict[str, Any]:
+    definition = made(server, DEFINITIONS, {"name": "f1", "manifest": manifest})
     source = made(
         server,
         "/sources",
@@ -193,10 +193,38 @@ def test_a_manifest_gets_a_new_version_and_one_in_use_is_not_deleted(server: Ser
 
 
 @pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        ("id", [["id"]]),
+        (["a", "b"], [["a"], ["b"]]),
+        ([["a", "b"], ["c"]], [["a", "b"], ["c"]]),
+        (5, []),
+        ([5], []),
+    ],
+)
+def test_a_stream_has_the_primary_key_of_its_manifest(
+    server: Server, key: Any, shown: list[list[str]]
+) -> None:
+    streams = [{"name": "races", "primary_key": key}, {"name": "results"}]
+    connection = f1_connection(server, manifest={**MANIFEST, "streams": streams})
+    assert connection["configurations"]["streams"][0]["primaryKey"] == shown
+
+
+def test_definitions_are_listed_whole_whatever_the_limit(server: Server) -> None:
+    for number in range(3):
+        made(server, DEFINITIONS, {"name": f"f{number}", "manifest": MANIFEST})
+    for query in ({}, {"limit": 1}, {"limit": 100, "offset": 100}, {"limit": "x"}):
+        answer = server.http.get(DEFINITIONS, params=query).json()
+        assert [each["name"] for each in answer["data"]] == ["f0", "f1", "f2"]
+    server.exchanges.clear()  # the published API has no such parameters
+
+
+@pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"type": "Source"}, "not of type DeclarativeSource"),
         ({"streams": []}, "has no streams"),
+        ({"streams": 5}, "streams are not a list"),
         ({"check": None}, "has no check"),
         ({"streams": [{"type": "DeclarativeStream"}]}, "has no name"),
     ],
@@ -213,6 +241,7 @@ def test_a_manifest_that_is_none_is_refused(server: Server, change: dict[str, An
         ({"cluster_type": "STANDALONE"}, "database_config.cluster_type"),
         ({"connection_string": "postgres://h"}, "database_config.connection_string"),
         ({"databases": []}, "database_config.databases"),
+        ({"cluster_type": "ATLAS_REPLICA_SET", "password": ""}, "database_config.password"),
         ({"schema_enforced": False}, "not modelled"),
     ],
 )
@@ -242,13 +271,12 @@ def test_a_body_that_cannot_be_is_a_problem(server: Server, path: str, body: Any
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"configurations": {"streams": [{"name": "lapz"}]}}, "Invalid stream found: lapz"),
+        ({"configurations": {"streams": [{"name": "lapz"}]}}, "No streams found with name [lapz]"),
         (
             {"configurations": {"streams": [{"name": "races", "syncMode": "incremental_append"}]}},
             "no sync mode",
         ),
         ({"configurations": {"streams": ["races"]}}, "objects with a name"),
-        ({"configurations": {}}, "at least one stream"),
         ({"schedule": {"scheduleType": "basic"}}, "manual or cron"),
         ({"schedule": {"scheduleType": "cron", "cronExpression": "0 3 * * *"}}, "Quartz"),
         ({"status": "asleep"}, "status"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airbyte_server import Server
+from airbyte_place import SECRET, Place, open_place
 
 from etltctl.airbyte.resources import Kind, Resources
 from etltctl.aws import Aws
@@ -26,51 +26,14 @@ from etltctl.errors import (
 )
 from etltctl.pipeline.remotes import SyncRemote
 from etltctl.pipeline.services import Services
-from etltctl.settings import Settings, load_settings
-
-SECRET = "s3cret-of-mongodb"
-
-
-class Place:
-    """An Airbyte and a folder with settings for it."""
-
-    def __init__(self, server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.server = server
-        self.folder = folder
-        monkeypatch.setenv("MONGO", f"mongodb://me:{SECRET}@127.0.0.1:1/?replicaSet=rs0")
-        monkeypatch.delenv("AIRBYTE_API_CONNECTION_ID", raising=False)
-        monkeypatch.delenv("AIRBYTE_MONGODB_CONNECTION_ID", raising=False)
-
-    def settings(self, **flags: Any) -> Settings:
-        fixed = {
-            "state": str(self.folder / "state"),
-            "airbyte.url": f"{self.server.base_url}/airbyte/v1",
-            "airbyte.client_id": self.server.service.client_id,
-            "airbyte.client_secret": self.server.service.client_secret,
-            "lake.bronze": "s3://bronze",
-            "sources.mongodb.uri": "env:MONGO",
-        }
-        given = {name.replace("__", "."): value for name, value in flags.items()}
-        return load_settings(flags=fixed | given, env="local", environ={}, directory=self.folder)
-
-    def plan(self, **flags: Any) -> list[str]:
-        return ["\n".join(change.lines()).strip() for change in make_plan(self.settings(**flags)).changes]
-
-    def apply(self, *, yes: bool = False, **flags: Any) -> None:
-        apply_plan(self.settings(**flags), may_break=yes)
-
-    def recorded(self) -> dict[str, str]:
-        file = self.folder / "state" / "connections" / "local.ndjson"
-        return {told["key"]: told["id"] for told in map(json.loads, file.read_text().splitlines())}
+from etltctl.settings import load_settings
+from etltctl.testing.clock import VirtualClock
 
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    server = Server(tmp_path / "server")
-    server.start()
-    server.sign_in()
-    yield Place(server, tmp_path, monkeypatch)
-    server.stop()
+    with open_place(tmp_path, monkeypatch) as opened:
+        yield opened
 
 
 def test_after_apply_the_plan_is_empty_and_every_id_is_recorded(place: Place) -> None:
@@ -152,7 +115,8 @@ def test_two_of_the_same_name_are_refused_with_their_ids(place: Place) -> None:
     place.apply()
     ours = place.recorded()["destination:api"]
     (place.folder / "state" / "connections" / "local.ndjson").unlink()
-    twin = place.server.http.get(f"/destinations/{ours}").json()
+    shown = place.server.http.get(f"/destinations/{ours}").json()
+    twin = {key: shown[key] for key in ("name", "workspaceId", "definitionId", "configuration")}
     made = place.server.http.post("/destinations", json=twin).json()
     with pytest.raises(BlockedError, match="2 destinations in Airbyte are called pi-m3-api-bronze") as raised:
         place.plan()
@@ -162,7 +126,10 @@ def test_two_of_the_same_name_are_refused_with_their_ids(place: Place) -> None:
 def test_what_is_not_ours_is_left_alone(place: Place) -> None:
     place.apply()
     ours = place.server.http.get(f"/connections/{place.recorded()['connection:api']}").json()
-    theirs = place.server.http.post("/connections", json={**ours, "name": "somebody's"}).json()
+    streams = [{"name": each["name"]} for each in ours["configurations"]["streams"]]
+    kept = {key: ours[key] for key in ("sourceId", "destinationId", "namespaceDefinition")}
+    copy = {**kept, "name": "somebody's", "configurations": {"streams": streams}}
+    theirs = place.server.http.post("/connections", json=copy).json()
     source = f"/sources/{ours['sourceId']}"
     place.server.http.patch(source, json={"configuration": {"set_by_hand": 1}})
     place.apply(sources__api__seasons=[2099])
@@ -281,6 +248,10 @@ def test_a_manifest_the_server_refuses_is_named_and_nothing_is_half_applied(plac
         ({"sources__api__manifest": "no/such/file.yaml"}, "sources.api.manifest: cannot read"),
         ({"sources__mongodb__uri": "env:NOT_THERE"}, "sources.mongodb.uri is env:NOT_THERE"),
         ({"sources__mongodb__uri": "postgres://me:pw@h/"}, "sources.mongodb.uri is not a MongoDB address"),
+        (
+            {"sources__mongodb__uri": "mongodb+srv://me@h/"},
+            "sources.mongodb.uri is an Atlas address without user",
+        ),
         ({"airbyte__workspace_id": "another"}, "airbyte.workspace_id: there is no workspace another"),
         ({"airbyte__destination__access_key_id": "env:NOT_THERE"}, "airbyte.destination.access_key_id"),
     ],
@@ -340,7 +311,10 @@ def test_a_post_that_never_arrived_is_told_as_unknown(place: Place, monkeypatch:
         return send(self, method, path, **request)
 
     monkeypatch.setattr(transport, "send", dropping)
-    with pytest.raises(OutcomeUnknownError, match="0 have that name"):
+    with (
+        VirtualClock(),
+        pytest.raises(OutcomeUnknownError, match="after 60 s shows none of that name: no route"),
+    ):
         place.apply()
 
 

@@ -36,8 +36,8 @@ def test_a_sync_whose_answer_is_lost_is_adopted(embedded_lake):
 
 
 def test_a_sync_that_tells_untruths_is_unverified(embedded_lake):
-    embedded_lake.script(changed("GET /jobs/*", {"rowsSynced": 7}))
-    with pytest.raises(etltctl.UnverifiedError, match="7 rows"):
+    embedded_lake.script(changed("GET /jobs/*", {"rowsSynced": 700}))
+    with pytest.raises(etltctl.UnverifiedError, match="700 rows"):
         step(embedded_lake, "sync:api", "untrue")
 
 

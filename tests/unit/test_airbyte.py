@@ -263,10 +263,3 @@ def test_a_file_belongs_to_the_sync_whose_start_is_in_its_name() -> None:
     epoch = int(created.timestamp() * 1000)
     assert wrote(sync, f"api/results/2026_01_02_{epoch + 20}_0.parquet", created)
     assert not wrote(sync, f"api/results/2026_01_01_{epoch - 60_000}_0.parquet", created)
-
-
-def test_a_page_instead_of_json_names_the_setting(airbyte: Airbyte, server: respx.Router) -> None:
-    server.get("/jobs/1").respond(200, text="<html>welcome</html>")
-    with pytest.raises(ServiceError, match="not JSON") as caught:
-        airbyte.look_at("1", "mongodb")
-    assert "airbyte.url" in caught.value.hint

@@ -37,21 +37,29 @@ def definitions(count: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("count", [0, 99, 100, 150, 200])
-def test_a_list_that_is_whole_at_every_offset_is_read_once(server: respx.Router, count: int) -> None:
+def test_the_list_of_definitions_has_no_pages_and_is_asked_for_once(server: respx.Router, count: int) -> None:
     route = server.get(DEFINITIONS).respond(json={"data": definitions(count)})
     found = airbyte().resources.listed(Kind.DEFINITION, "w")
     assert [each.id for each in found] == [f"d{at}" for at in range(count)]
-    assert route.call_count <= 2
+    assert [str(call.request.url.query) for call in route.calls] == ["b''"]
 
 
-@pytest.mark.parametrize("count", [100, 150, 200, 250])
-def test_a_list_with_pages_is_read_to_its_end(server: respx.Router, count: int) -> None:
+def sources(count: int) -> list[dict[str, Any]]:
+    return [{"sourceId": f"s{at}", "name": f"source {at}", "sourceType": "s3"} for at in range(count)]
+
+
+@pytest.mark.parametrize("count", [0, 99, 100, 150, 200, 250])
+@pytest.mark.parametrize("has_pages", [True, False])
+def test_a_list_is_read_to_its_end_also_where_the_offset_is_ignored(
+    server: respx.Router, count: int, has_pages: bool
+) -> None:
     def page(request: httpx.Request) -> httpx.Response:
         start = int(request.url.params["offset"])
-        return httpx.Response(200, json={"data": definitions(count)[start : start + 100]})
+        listed = sources(count)[start : start + 100] if has_pages else sources(count)
+        return httpx.Response(200, json={"data": listed})
 
-    server.get(DEFINITIONS).mock(side_effect=page)
-    assert len(airbyte().resources.listed(Kind.DEFINITION, "w")) == count
+    server.get("/sources").mock(side_effect=page)
+    assert len(airbyte().resources.listed(Kind.SOURCE, "w")) == count
 
 
 def test_the_token_is_asked_for_in_both_spellings(server: respx.Router) -> None:

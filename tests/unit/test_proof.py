@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from etltctl.pipeline.syncing import _doubt, _drop
+from etltctl.pipeline.syncing import _doubt, _drop, _surplus
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,8 @@ from etltctl.pipeline.syncing import _doubt, _drop
         (0, 0, 1, "at least 1 are expected"),
         (0, 0, 0, None),
         (10, 11, 1, "reports 11 rows for api, but 10 landed"),
+        (12, 10, 1, None),  # an attempt that was repeated leaves rows twice
+        (12, 10, 13, "at least 13 are expected"),
     ],
 )
 def test_rows_must_be_enough_and_those_reported(
@@ -23,6 +25,18 @@ def test_rows_must_be_enough_and_those_reported(
     doubt = _doubt("api", landed, reported, least)
     assert (doubt is None) is (says is None)
     assert says is None or says in (doubt or ("", ""))[0]
+
+
+@pytest.mark.parametrize(("landed", "reported"), [(10, 10), (10, None), (9, 10), (0, 0)])
+def test_without_a_surplus_there_is_no_warning(landed: int, reported: int | None) -> None:
+    assert _surplus("api", landed, reported) == ""
+
+
+@pytest.mark.parametrize(("landed", "reported"), [(12, 10), (10, 0)])
+def test_a_surplus_is_a_warning_with_both_numbers(landed: int, reported: int) -> None:
+    told = _surplus("api", landed, reported)
+    assert f"{landed} rows landed for api and Airbyte counts {reported}" in told
+    assert f"left {landed - reported} records twice" in told
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from collections.abc import Callable, Generator
 
 import httpx
 
+from etltctl.airbyte.strangers import CHECK_PROXY, CHECK_URL, EMPTY, host_of, stranger, without_credentials
+from etltctl.answers import BAD_ANSWER
 from etltctl.errors import AccessError, ServiceError
 
 SKEW_S = 30.0
@@ -54,27 +56,35 @@ class TokenAuth(httpx.Auth):
         return httpx.Request("POST", self._url, json=self._body, headers={"Accept": "application/json"})
 
     def _keep(self, response: httpx.Response) -> None:
-        if response.status_code in {400, 401, 403}:
+        """Keep the token of an answer.
+
+        Raises:
+            AccessError: Airbyte refused the client id and secret.
+            ServiceError: There is no token in the answer.
+        """
+        status, kind = response.status_code, stranger(response)
+        came = f"HTTP {status} with {kind}" if kind else f"HTTP {status}"
+        if status in {400, 401, 403} and kind in ("", EMPTY):
             raise AccessError(
-                f"Airbyte refused the client id and secret (HTTP {response.status_code})",
+                f"Airbyte refused the client id and secret ({came})",
                 hint="check airbyte.client_id and airbyte.client_secret: they belong to an application in Airbyte",
-                url=self._url,
+                url=without_credentials(self._url),
             )
-        if not response.is_success:
+        if kind or not response.is_success:
             raise ServiceError(
-                f"Airbyte gave no token (HTTP {response.status_code})",
-                code=str(response.status_code),
-                hint="check airbyte.url: https://api.airbyte.com/v1, or https://HOST/api/public/v1 when self-hosted",
-                url=self._url,
+                f"Airbyte at {host_of(self._url)} gave no token ({came})",
+                code=str(status) if not response.is_success else BAD_ANSWER,
+                hint=CHECK_PROXY if kind else CHECK_URL,
+                url=without_credentials(self._url),
             )
+        answer = response.json()
         try:
-            answer = response.json()
             self._token = str(answer["access_token"])
-        except (KeyError, TypeError, ValueError) as error:
+        except KeyError as error:
             raise ServiceError(
-                "Airbyte answered the request for a token with something else",
-                hint="check airbyte.url: https://api.airbyte.com/v1, or https://HOST/api/public/v1 when self-hosted",
-                url=self._url,
+                f"Airbyte at {host_of(self._url)} answered the request for a token without the field access_token",
+                hint=CHECK_URL,
+                url=without_credentials(self._url),
             ) from error
         told = answer.get("expires_in")
         lifetime = float(told) if isinstance(told, int | float) and told > 0 else 180.0

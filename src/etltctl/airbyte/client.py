@@ -87,11 +87,12 @@ class Airbyte:
         """Starts a sync; the POST is sent once, whatever happens to its answer."""
         body = {"connectionId": connection_id, "jobType": "sync"}
         answer = self._transport.send("POST", "/jobs", json=body, timeout=self.start_timeout)
-        return _job(answer, name, "Airbyte POST /jobs")
+        return _job(answer, name, self._transport.named("POST", "/jobs"))
 
     def look_at(self, job_id: str, name: str) -> SyncJob:
         """The job as the server sees it now."""
-        return _job(self._transport.read(f"/jobs/{job_id}"), name, f"Airbyte GET /jobs/{job_id}")
+        path = f"/jobs/{job_id}"
+        return _job(self._transport.read(path), name, self._transport.named("GET", path))
 
     def jobs(self, connection_id: str, name: str, *, limit: int = 20) -> list[SyncJob]:
         """The newest syncs of the connection, newest first; to reset or clear it is other work."""
@@ -101,8 +102,9 @@ class Airbyte:
             "limit": limit,
             "orderBy": "createdAt|DESC",
         }
-        listed = required_list(self._transport.read("/jobs", **query), "data", "Airbyte GET /jobs")
-        return [_job(job, name, "Airbyte GET /jobs") for job in listed]
+        call = self._transport.named("GET", "/jobs")
+        listed = required_list(self._transport.read("/jobs", **query), "data", call)
+        return [_job(job, name, call) for job in listed]
 
     def find_newer(self, connection_id: str, name: str, newest: int, *, within: float) -> SyncJob | None:
         """The newest sync after the job `newest`, looked for so long: the listing may show it late."""
@@ -130,7 +132,7 @@ class Airbyte:
 
     def _object(self, path: str) -> dict[str, Any]:
         answer = self._transport.read(path)
-        required(answer, "name", f"Airbyte GET {path}")
+        required(answer, "name", self._transport.named("GET", path))
         return dict(answer)
 
     def cancel(self, job: SyncJob) -> SyncJob:
@@ -140,7 +142,7 @@ class Airbyte:
             return now
         try:
             answer = self._transport.send("DELETE", f"/jobs/{job.id}", timeout=self.start_timeout)
-            return _job(answer, job.name, f"Airbyte DELETE /jobs/{job.id}")
+            return _job(answer, job.name, self._transport.named("DELETE", f"/jobs/{job.id}"))
         except ServiceError as error:
             if error.code != STATE_CONFLICT:
                 raise
@@ -205,7 +207,7 @@ class Airbyte:
     @cached_property
     def resources(self) -> Resources:
         """What connections are made of: sources, destinations, definitions, and the connections themselves."""
-        return Resources(self._transport)
+        return Resources(self._transport, self.search)
 
     @cached_property
     def _transport(self) -> Transport:
@@ -227,11 +229,19 @@ def _job(answer: Any, name: str, call: str) -> SyncJob:
         name=name,
         word=status,
         reason=bounded(str(failure.get("message", ""))) if isinstance(failure, Mapping) else "",
-        rows=answer.get("rowsSynced"),
-        bytes=answer.get("bytesSynced"),
+        rows=_count(answer, "rowsSynced", call),
+        bytes=_count(answer, "bytesSynced", call),
         duration_s=duration_seconds(str(answer.get("duration") or "")),
         created=created,
     )
+
+
+def _count(answer: Mapping[str, Any], field: str, call: str) -> int | None:
+    """Return a number that a job may have; raise ServiceError for anything else, which no comparison would survive."""
+    value = answer.get(field)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        raise incomplete(call, f"{field} (a whole number)")
+    return value
 
 
 def duration_seconds(text: str) -> float | None:

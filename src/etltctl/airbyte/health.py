@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
+from etltctl.airbyte.strangers import (
+    CHECK_PROXY,
+    CHECK_URL,
+    EMPTY,
+    LONGEST_TEXT,
+    WEB_PAGE,
+    stranger,
+    without_credentials,
+)
 from etltctl.errors import ServiceError, UnreachableError
+from etltctl.proxies import http_transport
 
-ADVICE = "check airbyte.url: https://api.airbyte.com/v1, or https://HOST/api/public/v1 when self-hosted"
 TIMEOUT_S = 10.0
 
 
 def greet(url: str) -> str:
-    """What the public API at `url` says of its health; raises UnreachableError or ServiceError with that URL."""
+    """Return what the public API at `url` says of its health: a line of text, or JSON in older versions.
+
+    Raises:
+        UnreachableError: Nothing answers there.
+        ServiceError: It is not healthy, or something else answers.
+    """
     import httpx
 
+    where = without_credentials(url)
     try:
-        response = httpx.get(f"{url}/health", timeout=TIMEOUT_S)
+        with httpx.Client(transport=http_transport(url), timeout=TIMEOUT_S) as client:
+            response = client.get(f"{url}/health")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise UnreachableError(
-            f"Airbyte at {url} did not answer: {error or type(error).__name__}", hint=ADVICE
+            f"Airbyte at {where} did not answer: {error or type(error).__name__}", hint=CHECK_URL
         ) from error
+    kind = stranger(response)
     if not response.is_success:
-        raise ServiceError(f"Airbyte at {url}/health answered HTTP {response.status_code}", hint=ADVICE)
-    return response.text.strip().strip('"')
+        came = f" with {kind}" if kind else ""
+        raise ServiceError(
+            f"Airbyte at {where}/health answered HTTP {response.status_code}{came}", hint=CHECK_URL
+        )
+    if kind in (WEB_PAGE, EMPTY):
+        raise ServiceError(f"Airbyte at {where}/health was answered with {kind}", hint=CHECK_PROXY)
+    return " ".join(response.text[:LONGEST_TEXT].split()).strip('"')

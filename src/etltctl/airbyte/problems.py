@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from etltctl.airbyte.strangers import CHECK_PROXY, EMPTY, excerpt, host_of, stranger
 from etltctl.answers import BAD_ANSWER
 from etltctl.errors import AccessError, ConfigurationError, ServiceError, UnreachableError
 
@@ -21,27 +23,54 @@ PAUSES_S = {TRY_AGAIN_LATER: 2.0, NEVER_SENT: 2.0, OVERLOADED: 30.0}
 TRANSIENT_CODES = frozenset({"408", OVERLOADED, "500", "502", "503", "504"})
 
 
-def problem(
-    status: int, body: Mapping[str, Any], call: str
-) -> ServiceError | AccessError | ConfigurationError:
-    """The error a problem answer means; Airbyte words it in five different shapes."""
+def problem(response: httpx.Response, url: str, call: str) -> ServiceError | AccessError | ConfigurationError:
+    """Build the error that a refusal means. Airbyte words its own in five shapes.
+
+    Args:
+        response: The answer, whose status is no success.
+        url: The base of the API.
+        call: The method and the path.
+    """
+    status, where = response.status_code, f"Airbyte at {host_of(url)}: {call}: HTTP {response.status_code}"
+    if kind := stranger(response):
+        return _stranger_error(response, f"{where} with {kind}{excerpt(response)}", kind)
+    body: Mapping[str, Any] = response.json()
+    text = f"{where} {_words(body)}".rstrip()
+    if status in {401, 403}:
+        return AccessError(text, hint="check airbyte.client_id, airbyte.client_secret and the workspace")
+    if status == HTTPStatus.NOT_FOUND:
+        return ConfigurationError(text, hint="check the connection_id of the source and airbyte.url")
+    names = f"{body.get('type', '')} {body.get('title', '')}"
+    known = next((word for word in (TRY_AGAIN_LATER, STATE_CONFLICT, LOCKED) if word in names), "")
+    return ServiceError(text, code=known or str(status), is_open=_is_open(status))
+
+
+def _words(body: Mapping[str, Any]) -> Any:
+    """Return the most particular words of a problem; its `detail` is the same for all problems of a type."""
     data = _object(body.get("data"))
     errors = _object(body.get("_embedded")).get("errors")
     embedded = _object(errors[0]) if isinstance(errors, list) and errors else {}
-    detail = body.get("detail") or data.get("message") or embedded.get("message") or body.get("message") or ""
-    if status in {400, 409, 422} and data.get("message"):
-        detail = data["message"]
-    message = (
-        f"Airbyte {call}: HTTP {status} {detail or body.get('title') or body.get('errorId', '')}".rstrip()
-    )
-    kind = f"{body.get('type', '')} {body.get('title', '')}"
+    said = data.get("message") or body.get("detail") or embedded.get("message") or body.get("message")
+    return said or body.get("title") or body.get("errorId") or ""
+
+
+def _stranger_error(
+    response: httpx.Response, message: str, kind: str
+) -> ServiceError | AccessError | ConfigurationError:
+    """Build the error for a refusal in words that are not Airbyte's; its status still says what may be repeated."""
+    status = response.status_code
+    # Airbyte's own framework may refuse a token with no body at all.
     if status in {401, 403}:
-        return AccessError(message, hint="check airbyte.client_id, airbyte.client_secret and the workspace")
-    if status == 404:
-        return ConfigurationError(message, hint="check the connection_id of the source and airbyte.url")
-    is_open = status >= 500 or status == 408
-    known = next((word for word in (TRY_AGAIN_LATER, STATE_CONFLICT, LOCKED) if word in kind), "")
-    return ServiceError(message, code=known or str(status), is_open=is_open)
+        asked = f"check airbyte.client_id and airbyte.client_secret; or {CHECK_PROXY}"
+        return AccessError(message, hint=asked if kind == EMPTY else CHECK_PROXY)
+    if status == HTTPStatus.NOT_FOUND or response.has_redirect_location:
+        return ConfigurationError(message, hint=CHECK_PROXY)
+    return ServiceError(message, code=str(status), is_open=_is_open(status), hint=CHECK_PROXY)
+
+
+def _is_open(status: int) -> bool:
+    """Return whether a call that failed with this status may still have taken effect."""
+    return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT
 
 
 def _object(value: Any) -> Mapping[str, Any]:
@@ -49,24 +78,26 @@ def _object(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def answer_of(response: httpx.Response, url: str) -> Any:
-    try:
-        return response.json()
-    except ValueError as error:
+def answer_of(response: httpx.Response, url: str, call: str) -> Any:
+    """Return the object that a success holds.
+
+    Args:
+        response: The answer.
+        url: The base of the API.
+        call: The method and the path.
+
+    Raises:
+        ServiceError: Something else came. Whether the call took effect is open.
+    """
+    if kind := stranger(response):
         raise ServiceError(
-            f"Airbyte at {url} answered with something that is not JSON",
+            f"Airbyte at {host_of(url)}: {call} was answered (HTTP {response.status_code}) with {kind}, "
+            "not with Airbyte's API",
             code=BAD_ANSWER,
             is_open=True,
-            hint="check airbyte.url: https://api.airbyte.com/v1, or https://HOST/api/public/v1 when self-hosted",
-        ) from error
-
-
-def body_of(response: httpx.Response) -> Mapping[str, Any]:
-    try:
-        body = response.json()
-    except ValueError:
-        return {"message": response.text[:200]}
-    return body if isinstance(body, dict) else {"message": str(body)[:200]}
+            hint=CHECK_PROXY,
+        )
+    return response.json()
 
 
 def is_transient(error: BaseException) -> bool:

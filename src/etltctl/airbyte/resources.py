@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from etltctl.airbyte.transport import Transport
 from etltctl.answers import required, required_list
-from etltctl.errors import ConfigurationError, OutcomeUnknownError, ServiceError
+from etltctl.errors import ConfigurationError, OutcomeUnknownError, ServiceError, UnreachableError
+from etltctl.waiting import Waiter
 
 PAGE = 100
+# Airbyte discovers the source before it answers a list of streams: its MongoDB connector gives up after 600 s of
+# looking at documents, and a pod has to start before.
+DISCOVERY_S = 660.0
+CUT_OFF = frozenset({"408", "502", "503", "504"})  # of a load balancer that did not wait so long
 
 
 class Kind(StrEnum):
@@ -45,63 +50,100 @@ class Resources:
     """The resources of the workspaces that one application sees."""
 
     transport: Transport
+    search: Waiter = field(default_factory=lambda: Waiter(timeout=60.0, longest=2.0))
 
     def workspaces(self) -> dict[str, str]:
         """Names by id."""
-        call = "Airbyte GET /workspaces"
+        call = self.transport.named("GET", "/workspaces")
         pages = self._pages("/workspaces", "workspaceId")
         return {required(found, "workspaceId", call): required(found, "name", call) for found in pages}
 
     def listed(self, kind: Kind, workspace: str) -> list[Resource]:
-        """Every resource of the kind in the workspace."""
+        """Return every resource of the kind in the workspace."""
         if kind is Kind.DEFINITION:
-            return [_resource(kind, found) for found in self._pages(_definitions(workspace), "id")]
-        listed = self._pages(f"/{kind}s", f"{kind}Id", workspaceIds=workspace)
-        return [_resource(kind, found) for found in listed]
+            path = _definitions(workspace)  # has no pages: Airbyte answers all of it, whatever the offset
+            listed = required_list(self.transport.read(path), "data", self.transport.named("GET", path))
+        else:
+            listed = self._pages(f"/{kind}s", f"{kind}Id", workspaceIds=workspace)
+        return [self._resource(kind, "GET", each) for each in listed]
 
     def create(self, kind: Kind, workspace: str, body: Mapping[str, Any]) -> Resource:
-        """Makes the resource with one POST; where its answer is lost, the one that now has the name is it.
+        """Make the resource with one POST; where its answer is lost, find what the POST has made.
 
-        Raises OutcomeUnknownError if none has, and whatever the server refuses.
+        Args:
+            kind: The kind of the resource.
+            workspace: The id of the workspace.
+            body: The request's body.
+
+        Raises:
+            OutcomeUnknownError: The answer was lost, and for a while nothing with the name showed up.
+            EtltctlError: The server refused.
         """
         is_definition = kind is Kind.DEFINITION
         path = _definitions(workspace) if is_definition else f"/{kind}s"
         # A connection's workspace is that of its source; a definition's is in the path and, as published, here too.
         owner = {} if kind is Kind.CONNECTION else {"workspaceId": workspace}
+        began = self.search.clock()
         try:
-            return _resource(kind, self.transport.send("POST", path, json={**owner, **body}))
+            answer = self.transport.send("POST", path, json={**owner, **body}, timeout=_timeout(kind, body))
         except ServiceError as error:
             if not error.is_open:
                 raise
-            found = [each for each in self.listed(kind, workspace) if each.name == body["name"]]
-            if len(found) != 1:
-                raise OutcomeUnknownError(
-                    f"the answer to making the {kind} {body['name']} was lost, and {len(found)} have that name",
-                    hint="look in Airbyte, then: etltctl connections plan",
-                ) from error
-            return found[0]
+            return self._find_made(kind, workspace, body, error, began)
+        return self._resource(kind, "POST", answer)
 
     def change(self, found: Resource, workspace: str, body: Mapping[str, Any]) -> Resource:
-        """Changes just these fields; a definition gets a new version of its manifest."""
+        """Change just these fields; a definition gets a new version of its manifest.
+
+        Raises:
+            OutcomeUnknownError: The answer was lost. To send the change again does no harm.
+            EtltctlError: The server refused.
+        """
         if found.kind is Kind.DEFINITION:
-            path = f"{_definitions(workspace)}/{found.id}"
-            return _resource(
-                found.kind, self.transport.send("PUT", path, json={"manifest": body["manifest"]})
-            )
-        answer = self.transport.send("PATCH", f"/{found.kind}s/{found.id}", json=dict(body))
-        return _resource(found.kind, answer)
+            method, path = "PUT", f"{_definitions(workspace)}/{found.id}"
+            body = {"manifest": body["manifest"]}
+        else:
+            method, path = "PATCH", f"/{found.kind}s/{found.id}"
+        try:
+            answer = self.transport.send(method, path, json=dict(body), timeout=_timeout(found.kind, body))
+        except ServiceError as error:
+            if not error.is_open:
+                raise
+            raise OutcomeUnknownError(
+                f"Airbyte left open whether the {found.kind} {found.name} was changed: {error.message}",
+                hint="etltctl connections plan  # shows what is left; an apply may safely send it again",
+            ) from error
+        return self._resource(found.kind, method, answer)
 
     def delete(self, found: Resource, workspace: str) -> None:
-        """Deletes the resource, if it is still there; a source or destination takes its connections along."""
+        """Delete the resource, if it is still there; a source or destination takes its connections along."""
         base = _definitions(workspace) if found.kind is Kind.DEFINITION else f"/{found.kind}s"
         with suppress(ConfigurationError):
             self.transport.send("DELETE", f"{base}/{found.id}")
 
+    def _find_made(
+        self, kind: Kind, workspace: str, body: Mapping[str, Any], error: ServiceError, began: float
+    ) -> Resource:
+        """Return what a POST whose answer was lost has made; the server may still be at work on it."""
+        within = self.search.timeout
+        if kind is Kind.CONNECTION and (isinstance(error, UnreachableError) or error.code in CUT_OFF):
+            within = max(within, DISCOVERY_S - (self.search.clock() - began))
+        made = replace(self.search, longest=max(self.search.longest, within / 60)).find(
+            lambda: next((each for each in self.listed(kind, workspace) if _is_of(each, body)), None), within
+        )
+        if made is None:
+            raise OutcomeUnknownError(
+                f"Airbyte left open whether the {kind} {body['name']} was made, and after {within:.0f} s shows none "
+                f"of that name: {error.message}",
+                hint="etltctl connections plan  # shows whether it is there by then; an apply adopts it",
+            ) from error
+        return made
+
     def _pages(self, path: str, key: str, **query: str) -> list[dict[str, Any]]:
         """Return every element of a list, by etltctl's own offset.
 
-        The server's link to the next page loses filters and may name a host that cannot be reached. The list of
-        definitions has no pages: Airbyte answers all of it at every offset, so a page without news is the end.
+        The server's link to the next page loses filters and may name a host that cannot be reached. A page that
+        holds nothing new ends the list: a server that ignores the offset would never come to an end.
 
         Args:
             path: The list.
@@ -111,7 +153,7 @@ class Resources:
         found: dict[str, dict[str, Any]] = {}
         offset = 0
         while True:
-            call = f"Airbyte GET {path}"
+            call = self.transport.named("GET", path)
             answer = self.transport.read(path, **query, limit=PAGE, offset=offset)
             page = required_list(answer, "data", call)
             known = len(found)
@@ -121,14 +163,28 @@ class Resources:
                 return list(found.values())
             offset += len(page)
 
+    def _resource(self, kind: Kind, method: str, answer: Any) -> Resource:
+        call = self.transport.named(method, f"{kind}s")
+        identifier = required(answer, "id" if kind is Kind.DEFINITION else f"{kind}Id", call)
+        name, connector = required(answer, "name", call), str(answer.get(f"{kind}Type") or "")
+        return Resource(kind, identifier, name, connector, answer)
+
 
 def _definitions(workspace: str) -> str:
     return f"/workspaces/{workspace}/definitions/declarative_sources"
 
 
-def _resource(kind: Kind, answer: Any) -> Resource:
-    call = f"Airbyte's call for a {kind}"
-    identifier = required(answer, "id" if kind is Kind.DEFINITION else f"{kind}Id", call)
-    return Resource(
-        kind, identifier, required(answer, "name", call), str(answer.get(f"{kind}Type") or ""), answer
+def _timeout(kind: Kind, body: Mapping[str, Any]) -> float | None:
+    """Return the seconds a write may take; None for what is answered at once."""
+    return DISCOVERY_S if kind is Kind.CONNECTION and "configurations" in body else None
+
+
+def _is_of(each: Resource, body: Mapping[str, Any]) -> bool:
+    """Return whether the resource is what this body makes: another one may have its name."""
+    links = ("sourceId", "destinationId", "definitionId")
+    connector = body.get("configuration", {}).get(f"{each.kind}Type")
+    return (
+        each.name == body["name"]
+        and all(each.body.get(link) == body[link] for link in links if link in body)
+        and connector in (None, each.type)
     )

@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from etltctl import outage
-from etltctl.airbyte.problems import NEVER_SENT, answer_of, body_of, is_transient, problem
+from etltctl.airbyte.problems import NEVER_SENT, answer_of, is_transient, problem
+from etltctl.airbyte.strangers import host_of, without_credentials
 from etltctl.aws import keep_quiet
 from etltctl.errors import UnreachableError
 from etltctl.proxies import http_transport
@@ -17,6 +18,8 @@ from etltctl.retrying import RetryPolicy
 
 if TYPE_CHECKING:
     import httpx
+
+ANSWER_S, CONNECT_S = 60.0, 10.0
 
 
 @dataclass(frozen=True)
@@ -36,17 +39,28 @@ class Transport:
 
         return self.policy.call(read, is_transient=is_transient)
 
-    def send(self, method: str, path: str, **request: Any) -> Any:
-        """The answer of one request, sent once; None where the server answers without a body."""
+    def send(self, method: str, path: str, *, timeout: float | None = None, **request: Any) -> Any:
+        """Send one request once and return its answer; None where the server answers without a body.
+
+        Args:
+            method: The HTTP method.
+            path: The path below the API's base.
+            timeout: Seconds until the answer must be there, for a call that takes long.
+            request: Further arguments of httpx.
+
+        Raises:
+            EtltctlError: There is no answer, a refusal, or an answer that is not Airbyte's.
+        """
         import httpx
 
         outage.wait(self.url)
+        limit = httpx.USE_CLIENT_DEFAULT if timeout is None else httpx.Timeout(timeout, connect=CONNECT_S)
         try:
-            response = self._client.request(method, path, **request)
+            response = self._client.request(method, path, timeout=limit, **request)
         except httpx.HTTPError as error:
             is_sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
             raise UnreachableError(
-                f"Airbyte at {self.url} did not answer: {error or type(error).__name__}",
+                f"Airbyte at {without_credentials(self.url)} did not answer: {error or type(error).__name__}",
                 hint="check airbyte.url and the network",
                 code=type(error).__name__ if is_sent else NEVER_SENT,
                 is_open=is_sent,
@@ -54,8 +68,12 @@ class Transport:
         if response.status_code == httpx.codes.NO_CONTENT:
             return None
         if response.is_success:
-            return answer_of(response, self.url)
-        raise problem(response.status_code, body_of(response), f"{method} {path}")
+            return answer_of(response, self.url, f"{method} {path}")
+        raise problem(response, self.url, f"{method} {path}")
+
+    def named(self, method: str, path: str) -> str:
+        """Return a call's name for an error about its answer: which Airbyte, and which call."""
+        return f"Airbyte at {host_of(self.url)}: {method} {path}"
 
     @cached_property
     def _client(self) -> httpx.Client:
@@ -69,7 +87,7 @@ class Transport:
         return httpx.Client(
             base_url=url,
             auth=TokenAuth(url, self.client_id, self.client_secret),
-            timeout=httpx.Timeout(60.0, connect=10.0),
+            timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S),
             headers={"Accept": "application/json"},
             transport=http_transport(url),
         )

@@ -125,7 +125,7 @@ def _make(workspace: Workspace, change: Change, ids: dict[str, str], recorded: R
         workspace.state.record(recorded, change.key, "")
     if change.wanted is None:
         return
-    body = _body(change.wanted, change.actual)
+    body = _body(change, change.wanted)
     if change.actual is None or change.action is Action.REPLACE:
         body |= {name: ids[key] for name, key in change.wanted.links.items()}
         made = workspace.resources.create(change.kind, workspace.id, body)
@@ -137,31 +137,49 @@ def _make(workspace: Workspace, change: Change, ids: dict[str, str], recorded: R
     workspace.state.record(recorded, change.key, made.id, recorded.hash_of(change.wanted.secrets))
 
 
-def _body(wanted: Wanted, actual: Resource | None) -> dict[str, Any]:
-    """The request's body: our fields and secrets; of a connection's streams also what others set on them."""
+def _body(change: Change, wanted: Wanted) -> dict[str, Any]:
+    """Return the request's body: the settings' fields and secrets."""
     if wanted.kind is Kind.CONNECTION:
-        return _connection_body(wanted, actual)
+        return _connection_body(change, wanted)
     body: dict[str, Any] = {"name": wanted.name}
     for path, value in {**wanted.fields, **wanted.unseen, **wanted.secrets}.items():
         _place(body, path, value)
     return body
 
 
-def _connection_body(wanted: Wanted, actual: Resource | None) -> dict[str, Any]:
-    there = ((actual.body.get("configurations") or {}).get("streams") or []) if actual else []
-    known = {stream["name"]: stream for stream in there}
-    body: dict[str, Any] = {"name": wanted.name, "configurations": {"streams": []}}
+def _connection_body(change: Change, wanted: Wanted) -> dict[str, Any]:
+    body: dict[str, Any] = {"name": wanted.name}
     for path, value in wanted.fields.items():
-        if path[0] == "streams":
-            namespace = {name[-1]: told for name, told in wanted.unseen.items()}
-            stream = {**known.get(path[1], {}), "name": path[1], "syncMode": value, **namespace}
-            body["configurations"]["streams"].append(stream)
-        elif path == ("schedule",):
+        if path == ("schedule",):
             kind, _, cron = value.partition(" ")
             body["schedule"] = {"scheduleType": kind, **({"cronExpression": cron} if cron else {})}
-        else:
+        elif len(path) == 1:
             body[path[0]] = value
+    # For a list of streams Airbyte discovers the source, which takes minutes, so it is sent only when it changes.
+    is_new = change.actual is None or change.action is Action.REPLACE
+    if is_new or any(each.path.startswith(("streams.", "namespace.")) for each in change.differences):
+        body["configurations"] = {"streams": _streams(wanted, change.actual)}
     return body
+
+
+def _streams(wanted: Wanted, actual: Resource | None) -> list[dict[str, Any]]:
+    """Return the connection's streams for a request, each with what others have set on it in Airbyte.
+
+    Airbyte answers empty lists for what is not set (`selectedFields`), and older versions answer null. It refuses an
+    empty `selectedFields` in a request, so whatever is empty is left out.
+    """
+    shown = ((actual.body.get("configurations") or {}).get("streams") or []) if actual else []
+    set_there = {
+        stream["name"]: {name: value for name, value in stream.items() if value not in (None, [])}
+        for stream in shown
+    }
+    streams = []
+    for path, mode in wanted.fields.items():
+        if path[0] == "streams":
+            namespace = wanted.fields.get(("namespace", path[1]))
+            own = {"name": path[1], "syncMode": mode, **({"namespace": namespace} if namespace else {})}
+            streams.append({**set_there.get(path[1], {}), **own})
+    return streams
 
 
 def _place(body: dict[str, Any], path: Path_, value: Any) -> None:

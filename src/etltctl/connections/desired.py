@@ -73,6 +73,11 @@ def _mongodb_source(name: str, settings: Settings, reveal: Reveal) -> Wanted:
     address, user, password, auth_source = split_uri(reveal(source.uri, setting), setting)  # type: ignore[union-attr]
     database = ("configuration", "database_config")
     is_atlas = address.startswith("mongodb+srv:")
+    if is_atlas and not (user and password):
+        raise ConfigurationError(
+            f"{setting} is an Atlas address without user and password, and Airbyte's connector requires both",
+            hint="write it as mongodb+srv://USER:PASSWORD@HOST/",
+        )
     fields: dict[Path_, Any] = {
         (*database, "cluster_type"): "ATLAS_REPLICA_SET" if is_atlas else "SELF_MANAGED_REPLICA_SET",
         (*database, "databases"): [source.database],  # type: ignore[union-attr]
@@ -143,11 +148,12 @@ def _connection(name: str, settings: Settings) -> Wanted:
         ("nonBreakingSchemaUpdatesBehavior",): source.schema_changes,
         **{("streams", stream): source.sync_mode for stream in names},
     }
-    namespace: dict[Path_, Any] = {("namespace",): source.database} if source.kind == "mongodb" else {}
+    if (
+        source.kind == "mongodb"
+    ):  # Airbyte keeps the database with each stream, and does not follow the source
+        fields |= {("namespace", collection): source.database for collection in names}
     links = {"sourceId": f"source:{name}", "destinationId": f"destination:{name}"}
-    return Wanted(
-        f"connection:{name}", Kind.CONNECTION, named(name, settings), "", fields, namespace, links=links
-    )
+    return Wanted(f"connection:{name}", Kind.CONNECTION, named(name, settings), "", fields, links=links)
 
 
 def read_manifest(file: Path, setting: str) -> dict[str, Any]:

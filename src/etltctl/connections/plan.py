@@ -183,6 +183,8 @@ def _differences(wanted: Wanted, actual: Resource, recorded: Recorded) -> Iterat
     streams = {path for path in shown if path[0] == "streams"}
     for path in [*wanted.fields, *(streams - wanted.fields.keys())]:
         before, after = shown.get(path), wanted.fields.get(path)
+        if path[0] == "namespace" and before is None:
+            continue  # the stream is new, or Airbyte does not say
         if before != after and not (before is None and after in ("", [])):
             if path == ("manifest",):
                 before, after = _digest_of(before), _digest_of(after)
@@ -206,6 +208,7 @@ def _flat(actual: Resource) -> dict[Path_, Any]:
             **{
                 ("streams", stream["name"]): stream.get("syncMode") or DEFAULT_SYNC_MODE for stream in streams
             },
+            **{("namespace", stream["name"]): stream.get("namespace") for stream in streams},
         }
     return dict(_leaves(body.get("configuration") or {}, ("configuration",)))
 
@@ -237,6 +240,8 @@ def _reasons(kind: Kind, found: Difference) -> Iterator[str]:
             yield f"stream {name} is removed: its files stay in bronze and are never renewed"
         else:
             yield f"stream {name} needs a clear or a refresh: what {found.before} wrote stays beside it until then"
+    elif kind is Kind.CONNECTION and what == "namespace":
+        yield f"stream {name} is read from {found.after}: what came from {found.before} stays in its folder of bronze"
     elif kind is Kind.CONNECTION and what in ("namespaceDefinition", "prefix"):
         yield f"{what} moves every stream to other folders of bronze"
     elif kind is Kind.DESTINATION and found.path.endswith(

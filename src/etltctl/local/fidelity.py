@@ -47,6 +47,8 @@ SERVICES = (
             "tokens that expire, job states and their order, `try-again-later`, problems as JSON, pages of lists",
             "the S3 destination's Parquet: file names, `_airbyte_` columns, generations, types",
             "sources, destinations, connections, low-code definitions: made, changed, deleted; secrets masked",
+            "every request and answer is held to the published API by the tests; a connection's streams are answered "
+            "in full, and refused in Airbyte's words",
         ),
         (
             "one attempt a job; the settings' own connections are there from the start and not changed over the API",
@@ -55,6 +57,7 @@ SERVICES = (
         ),
         (
             "CDC, schedules that start syncs, refreshes and clears, discovery, incremental syncs",
+            "field selection and mappers of streams, which are refused",
             "sources other than MongoDB and Ergast-compatible APIs, destinations other than S3, workspaces and tags",
         ),
     ),

@@ -63,7 +63,12 @@ def _proven_before(work: Work, job: SyncJob) -> int | None:
 
 
 def _prove_landing(work: Work, job: SyncJob) -> int:
-    """Counts the rows in the Parquet files this sync wrote; raises UnverifiedError if they are not believed."""
+    """Return the rows in the Parquet files that this sync wrote; a surplus is noted as a warning.
+
+    Raises:
+        UnverifiedError: They are fewer than Airbyte reports or the settings expect.
+        AlreadyRunningError: A later sync has replaced the files, so the rows cannot be counted.
+    """
     name = work.step.name
     source = work.services.settings.sources[name]
     locations = work.services.settings.stream_locations(name)
@@ -75,10 +80,14 @@ def _prove_landing(work: Work, job: SyncJob) -> int:
     work.ledger.append(
         "verify.result", str(work.step), job=job.id, proven=doubt is None, landed=landed, reported=job.rows
     )
-    if doubt is not None:
+    surplus = _surplus(name, landed, job.rows)
+    if doubt is not None or surplus:
         _require_latest(work, job)
+    if doubt is not None:
         message, hint = doubt
         raise UnverifiedError(message, hint=hint, job=job.id)
+    if surplus:
+        work.ledger.note("warning.degraded", str(work.step), message=surplus)
     return landed
 
 
@@ -103,12 +112,27 @@ def _doubt(name: str, landed: int, reported: int | None, least: int) -> tuple[st
             f"is that right? lower sources.{name}.min_rows; for a source that may be empty set "
             f"sources.{name}.allow_empty = true",
         )
-    if reported not in (None, landed):
+    if reported is not None and landed < reported:
         return (
             f"Airbyte reports {reported} rows for {name}, but {landed} landed in bronze",
             "nothing was started downstream; look at the connection's destination and streams, then sync again",
         )
     return None
+
+
+def _surplus(name: str, landed: int, reported: int | None) -> str:
+    """Return the warning for rows that landed and are not reported; empty if there are none.
+
+    They are no fault. Airbyte writes at least once: where an attempt fails and the next one resumes, what the first
+    had written and not yet committed comes again, and only what was committed is counted. Its public API does not
+    say how many attempts a job took, so every surplus is taken for that.
+    """
+    if reported is None or landed <= reported:
+        return ""
+    return (
+        f"{landed} rows landed for {name} and Airbyte counts {reported}: an attempt that it repeated may have left "
+        f"{landed - reported} records twice. The shipped jobs keep one of each; a job of your own has to as well"
+    )
 
 
 def _drop(name: str, landed: int, before: int, max_drop_pct: float) -> tuple[str, str] | None:

@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from etltctl.local.airbyte.connections import MASK
-from etltctl.local.airbyte.wire import ProblemError, unprocessable
+from etltctl.local.airbyte.streams import resolved_streams
+from etltctl.local.airbyte.wire import ProblemError, bad_request, unprocessable
 
 DECLARATIVE = "declarative"
-SYNC_MODES = ("full_refresh_overwrite", "full_refresh_append")
-KNOWN_SYNC_MODES = (
-    *SYNC_MODES, "full_refresh_overwrite_deduped", "incremental_append", "incremental_deduped_history",
-)  # fmt: skip
-CLUSTERS = ("SELF_MANAGED_REPLICA_SET", "ATLAS_REPLICA_SET")
+ATLAS = "ATLAS_REPLICA_SET"
+CLUSTERS = ("SELF_MANAGED_REPLICA_SET", ATLAS)
 CODECS = ("UNCOMPRESSED", "SNAPPY", "GZIP", "LZ4", "ZSTD", "BROTLI")
 STATUSES = ("active", "inactive")
 SECRETS = frozenset({"password", "access_key_id", "secret_access_key"})
@@ -26,6 +24,9 @@ def check_mongodb(configuration: Mapping[str, Any]) -> None:
     database = _table(configuration, "database_config")
     if database.get("cluster_type") not in CLUSTERS:
         raise _invalid("database_config.cluster_type", f"must be one of {', '.join(CLUSTERS)}")
+    for name in ("username", "password"):
+        if database["cluster_type"] == ATLAS and not database.get(name):
+            raise _invalid(f"database_config.{name}", "is required")
     address = str(database.get("connection_string", ""))
     if not address.startswith("mongodb") and address != "sample:":
         raise _invalid("database_config.connection_string", "must begin with mongodb:// or mongodb+srv://")
@@ -41,7 +42,9 @@ def check_mongodb(configuration: Mapping[str, Any]) -> None:
 def check_s3(configuration: Mapping[str, Any]) -> None:
     """Raises ProblemError unless the S3 destination could be configured so with Parquet."""
     for name in ("s3_bucket_name", "s3_bucket_path", "s3_bucket_region"):
-        if not isinstance(configuration.get(name), str) or not configuration[name]:
+        value = configuration.get(name)
+        # An empty region is one of the connector's own values: the region is then looked up.
+        if not isinstance(value, str) or not (value or name == "s3_bucket_region"):
             raise _invalid(name, "is required")
     written = _table(configuration, "format")
     if written.get("format_type") != "Parquet":
@@ -65,35 +68,16 @@ def check_manifest(manifest: Any) -> None:
     for part in ("version", "check", "streams"):
         if not manifest.get(part):
             raise unprocessable(f"the manifest has no {part}")
-    if not all(stream_names(manifest)):
+    names = stream_names(manifest)
+    if not names:
+        raise unprocessable("the manifest's streams are not a list")
+    if not all(names):
         raise unprocessable("a stream of the manifest has no name")
 
 
 def stream_names(manifest: Mapping[str, Any]) -> list[str]:
-    """The names of the manifest's streams; one that is a mere reference is looked up."""
-    definitions = manifest.get("definitions", {})
-    return [
-        stream.get("name")
-        or definitions.get(str(stream.get("$ref", "")).rpartition("/")[2], {}).get("name", "")
-        for stream in manifest["streams"]
-    ]
-
-
-def check_streams(streams: Any, known: list[str] | None) -> None:
-    """Raises ProblemError for a stream the source does not have, or a sync mode that S3 or the server cannot do."""
-    if not isinstance(streams, list) or not streams:
-        raise _invalid("configurations.streams", "must list at least one stream")
-    if not all(isinstance(stream, Mapping) for stream in streams):
-        raise _invalid("configurations.streams", "must be objects with a name")
-    for stream in streams:
-        name, mode = stream.get("name"), stream.get("syncMode", SYNC_MODES[0])
-        if known is not None and name not in known:
-            raise unprocessable(f"Invalid stream found: {name}. The list of valid streams include: {known}")
-        if mode not in SYNC_MODES:
-            known_mode = (
-                "the embedded Airbyte and its S3 destination do" if mode in KNOWN_SYNC_MODES else "there are"
-            )
-            raise unprocessable(f"stream {name}: no sync mode {mode}; {known_mode} {', '.join(SYNC_MODES)}")
+    """Return the names of the manifest's streams; of one that is a mere reference, its definition's."""
+    return [str(stream.get("name") or "") for stream in resolved_streams(manifest)]
 
 
 def check_connection(body: Mapping[str, Any]) -> None:
@@ -101,15 +85,41 @@ def check_connection(body: Mapping[str, Any]) -> None:
     schedule = _table(body, "schedule")
     if schedule.get("scheduleType") not in ("manual", "cron"):
         raise _invalid("schedule.scheduleType", "must be manual or cron")
-    cron = str(schedule.get("cronExpression", ""))
-    if schedule["scheduleType"] == "cron" and len(re.findall(r"\S+", cron)) not in QUARTZ_FIELDS:
-        raise _invalid("schedule.cronExpression", f"{cron!r} is not a Quartz expression of 6 or 7 fields")
+    if schedule["scheduleType"] == "cron":
+        _check_cron(_expression(schedule))
     if body.get("status", "active") not in STATUSES:
         raise _invalid("status", f"must be one of {', '.join(STATUSES)}")
     if body.get("namespaceDefinition", "destination") != "source" or body.get("prefix"):
         raise _invalid(
             "namespaceDefinition", "the embedded Airbyte writes the source's namespace, with no prefix"
         )
+
+
+def _check_cron(expression: str) -> None:
+    """Check a Quartz expression as far as Airbyte's own words for it go: at most once an hour."""
+    fields = expression.split()
+    if not fields:
+        raise bad_request("Missing cron expression in the schedule.")
+    if len(fields) not in QUARTZ_FIELDS:
+        raise bad_request(
+            f"The cron expression {expression} is not valid. Error: it is no Quartz expression of 6 or 7 fields."
+        )
+    if not fields[0].isdigit() or (len(fields) == max(QUARTZ_FIELDS) and not fields[1].isdigit()):
+        raise bad_request(
+            f"The cron expression {expression} is not valid or is less than the one hour minimum. "
+            "The seconds and minutes values cannot be `*`."
+        )
+
+
+def _expression(schedule: Mapping[str, Any]) -> str:
+    return str(schedule.get("cronExpression") or "").removesuffix("UTC").strip()
+
+
+def schedule_answer(schedule: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schedule as the API answers it: an expression with its time zone, which is always UTC."""
+    if schedule.get("scheduleType") != "cron":
+        return {"scheduleType": schedule["scheduleType"]}
+    return {"scheduleType": "cron", "cronExpression": f"{_expression(schedule)} UTC"}
 
 
 def masked(configuration: Any, secrets: frozenset[str] = SECRETS) -> Any:

@@ -9,9 +9,11 @@ from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from etltctl.local.airbyte.endpoints import DEFAULT_STREAMS
+from etltctl.local.airbyte.streams import api_stream, mongodb_stream, stream_answer
 
 MASK = "**********"
-SOURCE_TYPES = {"mongodb": "mongodb-v2", "http": "declarative"}
+# Airbyte has no name for a connector that is the user's own.
+SOURCE_TYPES = {"mongodb": "mongodb-v2", "http": ""}
 NEEDED = {"mongodb": {"uri", "database", "collections"}, "http": {"base_url", "seasons"}}
 
 
@@ -65,7 +67,7 @@ class Connection:
             "sourceId": stable_id("source", self.name),
             "name": self.name,
             "sourceType": SOURCE_TYPES[self.source["kind"]],
-            "definitionId": stable_id("definition", self.source["kind"]),
+            "definitionId": stable_id("definition", SOURCE_TYPES[self.source["kind"]] or self.source["kind"]),
             "workspaceId": WORKSPACE_ID,
             "configuration": self._masked(),
             "createdAt": int(self.created),
@@ -93,7 +95,7 @@ class Connection:
     def _masked(self) -> dict[str, Any]:
         source = self.source
         if source["kind"] == "http":
-            return {"sourceType": "declarative", "base_url": source["base_url"], "seasons": source["seasons"]}
+            return {"base_url": source["base_url"], "seasons": source["seasons"]}
         return {
             "sourceType": "mongodb-v2",
             "database_config": {
@@ -110,9 +112,8 @@ class Connection:
         return list(self.source["collections"])
 
     def _stream(self, name: str) -> dict[str, Any]:
-        stream = {"name": name, "syncMode": "full_refresh_overwrite"}
-        namespace = self.source.get("database")
-        return {**stream, "namespace": namespace} if namespace else stream
+        database = self.source.get("database")
+        return stream_answer({"name": name}, mongodb_stream(database) if database else api_stream(name))
 
 
 def workspace_answer() -> dict[str, Any]:
@@ -130,6 +131,23 @@ def parse_connection(described: Mapping[str, Any], created: float) -> Connection
     if missing:
         raise ValueError(f"connection {described.get('name', '?')}: {', '.join(sorted(missing))} is missing")
     return Connection(described["name"], described["bucket"], described["path"], dict(source), created)
+
+
+def made_connection(
+    record: Mapping[str, Any], source: Mapping[str, Any], destination: Mapping[str, Any]
+) -> Connection:
+    """Return a connection that was made over the API, as a sync runs it."""
+    target, streams = destination["configuration"], record["streams"]
+    return Connection(
+        name=record["name"],
+        bucket=target["s3_bucket_name"],
+        path=target["s3_bucket_path"],
+        source=extractor_of(source["configuration"], [stream["name"] for stream in streams]),
+        created=record["created"],
+        given_id=record["id"],
+        codec=target["format"].get("compression_codec", "UNCOMPRESSED"),
+        appended=frozenset(each["name"] for each in streams if each.get("syncMode") == "full_refresh_append"),
+    )
 
 
 def extractor_of(configuration: Mapping[str, Any], streams: list[str]) -> dict[str, Any]:

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from etltctl.local.airbyte import checks
 from etltctl.local.airbyte.connections import (
     WORKSPACE_ID,
     Connection,
-    extractor_of,
+    made_connection,
     stable_id,
     workspace_answer,
 )
+from etltctl.local.airbyte.definition_calls import DefinitionCalls, check_workspace, require
 from etltctl.local.airbyte.pages import page_of
 from etltctl.local.airbyte.resources import MadeResources, Record
+from etltctl.local.airbyte.streams import (
+    Discover,
+    check_streams,
+    manifest_stream,
+    mongodb_stream,
+    stream_answer,
+)
 from etltctl.local.airbyte.wire import Request, forbidden, not_found, state_conflict, unprocessable
 
 Answer = dict[str, Any]
@@ -36,6 +45,7 @@ class ResourceCalls:
     def __init__(self, made: MadeResources, provisioned: Mapping[str, Connection]) -> None:
         self._made = made
         self._provisioned = provisioned
+        self._definitions = DefinitionCalls(made)
 
     def routes(self) -> list[tuple[str, str, Callable[..., Any]]]:
         """Method, path and handler of every call."""
@@ -48,15 +58,7 @@ class ResourceCalls:
             ("POST", r"/connections", self._create_connection),
             ("PATCH", r"/connections/([^/]+)", self._patch_connection),
             ("DELETE", r"/(connections|sources|destinations)/([^/]+)", self._delete),
-            ("GET", r"/workspaces/([^/]+)/definitions/declarative_sources", self._list_definitions),
-            ("POST", r"/workspaces/([^/]+)/definitions/declarative_sources", self._create_definition),
-            ("GET", r"/workspaces/([^/]+)/definitions/declarative_sources/([^/]+)", self._get_definition),
-            ("PUT", r"/workspaces/([^/]+)/definitions/declarative_sources/([^/]+)", self._put_definition),
-            (
-                "DELETE",
-                r"/workspaces/([^/]+)/definitions/declarative_sources/([^/]+)",
-                self._delete_definition,
-            ),
+            *self._definitions.routes(),
         ]
 
     def runnable(self, identifier: str) -> Connection:
@@ -67,19 +69,7 @@ class ResourceCalls:
         if record["status"] != "active":
             raise state_conflict("Could not fulfill request")
         source = self._known("sources", record["sourceId"])
-        target = self._known("destinations", record["destinationId"])["configuration"]
-        return Connection(
-            name=record["name"],
-            bucket=target["s3_bucket_name"],
-            path=target["s3_bucket_path"],
-            source=extractor_of(source["configuration"], [stream["name"] for stream in record["streams"]]),
-            created=record["created"],
-            given_id=identifier,
-            codec=target["format"].get("compression_codec", checks.CODECS[0]),
-            appended=frozenset(
-                each["name"] for each in record["streams"] if each.get("syncMode") == "full_refresh_append"
-            ),
-        )
+        return made_connection(record, source, self._known("destinations", record["destinationId"]))
 
     # reading
 
@@ -103,19 +93,23 @@ class ResourceCalls:
         singular = kind.removesuffix("s")
         answer = PROVISIONED[kind]
         described = {stable_id(singular, each.name): answer(each) for each in self._provisioned.values()}
-        tell = _connection_answer if kind == "connections" else self._end_answer
+        tell = self._connection_answer if kind == "connections" else self._end_answer
         return described | {record["id"]: tell(record) for record in self._made.all(kind).values()}
 
     def _end_answer(self, record: Record) -> Answer:
         kind = record["kind"]
         manifest = (self._made.find("definitions", record["definitionId"]) or {}).get("manifest", {})
+        shown = checks.masked(record["configuration"], checks.secret_names(manifest))
+        # The published API has the connector's name in here too, and its SDK reads no destination without.
+        connector = "" if record["type"] == checks.DECLARATIVE else record["type"]
+        named = {f"{kind}Type": connector} if connector else {}
         return {
             f"{kind}Id": record["id"],
             "name": record["name"],
-            f"{kind}Type": record["type"],
+            f"{kind}Type": connector,
             "definitionId": record["definitionId"],
             "workspaceId": WORKSPACE_ID,
-            "configuration": checks.masked(record["configuration"], checks.secret_names(manifest)),
+            "configuration": {**shown, **named},
             "createdAt": record["created"],
         }
 
@@ -123,12 +117,14 @@ class ResourceCalls:
 
     def _create_end(self, request: Request, kind: str) -> Answer:
         body = request.fields()
-        _require(body, "name", "workspaceId", "configuration")
-        self._check_workspace(str(body["workspaceId"]))
+        require(body, "name", "workspaceId", "configuration")
+        check_workspace(str(body["workspaceId"]))
         _require_object(body["configuration"])
         key, offered = ENDS[kind]
-        kind_word = body["configuration"].get(key)
         definition = str(body.get("definitionId") or "")
+        kind_word = (
+            offered if definition == stable_id("definition", offered) else body["configuration"].get(key)
+        )
         if kind == "sources" and self._made.find("definitions", definition):
             kind_word = checks.DECLARATIVE
         elif kind_word != offered:
@@ -158,7 +154,7 @@ class ResourceCalls:
 
     def _put_end(self, request: Request, kind: str, identifier: str) -> Answer:
         body, record = request.fields(), self._known(kind, identifier)
-        _require(body, "name", "configuration")
+        require(body, "name", "configuration")
         _require_object(body["configuration"])
         kept = {name: checks.merged(record["configuration"].get(name), value)
                 for name, value in body["configuration"].items()}  # fmt: skip
@@ -179,7 +175,7 @@ class ResourceCalls:
 
     def _create_connection(self, request: Request) -> Answer:
         body = request.fields()
-        _require(body, "sourceId", "destinationId")
+        require(body, "sourceId", "destinationId")
         record = {
             "name": str(body.get("name") or "Connection"),
             "sourceId": str(body["sourceId"]),
@@ -189,63 +185,51 @@ class ResourceCalls:
             "namespaceDefinition": "destination",
             "prefix": "",
             "nonBreakingSchemaUpdatesBehavior": "ignore",
-            **{name: body[name] for name in PATCHABLE if name in body},
-            "streams": _streams(body),
+            **_given(body),
         }
-        self._check_connection(record)
-        return _connection_answer(self._made.create("connections", record))
+        return self._connection_answer(
+            self._made.create("connections", self._checked(record, _streams(body)))
+        )
 
     def _patch_connection(self, request: Request, identifier: str) -> Answer:
         body, record = request.fields(), self._known("connections", identifier)
-        changed = {**record, **{name: body[name] for name in PATCHABLE if name in body}}
-        if "configurations" in body:
-            changed["streams"] = _streams(body)
-        self._check_connection(changed)
-        return _connection_answer(self._made.put("connections", changed))
+        # Like Airbyte, leave the streams as they are where the request lists none.
+        changed = self._checked({**record, **_given(body)}, _streams(body) or record["streams"])
+        return self._connection_answer(self._made.put("connections", changed))
 
-    def _check_connection(self, record: Record) -> None:
+    def _checked(self, record: Record, streams: Any) -> Record:
         source = self._known("sources", record["sourceId"])
         self._known("destinations", record["destinationId"])
         definition = self._made.find("definitions", source["definitionId"])
         known = checks.stream_names(definition["manifest"]) if definition else None
-        checks.check_streams(record["streams"], known)
+        configured = check_streams(streams, known, self._discovery(source))
         checks.check_connection(record)
+        return {**record, "streams": configured}
+
+    def _connection_answer(self, record: Record) -> Answer:
+        discover = self._discovery(self._made.find("sources", record["sourceId"]) or {})
+        return {
+            "connectionId": record["id"],
+            "workspaceId": WORKSPACE_ID,
+            **{name: record[name] for name in ("sourceId", "destinationId", *PATCHABLE)},
+            "schedule": checks.schedule_answer(record["schedule"]),
+            "configurations": {
+                "streams": [stream_answer(each, discover(each["name"])) for each in record["streams"]]
+            },
+            "tags": [],
+            "createdAt": record["created"],
+        }
+
+    def _discovery(self, source: Mapping[str, Any]) -> Discover:
+        """Return what says what the source has for the name of a stream."""
+        definition = self._made.find("definitions", str(source.get("definitionId")))
+        if definition:
+            return partial(manifest_stream, definition["manifest"])
+        databases = source.get("configuration", {}).get("database_config", {}).get("databases") or [""]
+        return lambda _: mongodb_stream(databases[0])
 
     def _delete(self, request: Request, kind: str, identifier: str) -> None:  # noqa: ARG002
         self._made.delete(kind, self._known(kind, identifier)["id"])
-
-    # definitions
-
-    def _list_definitions(self, request: Request, workspace: str) -> Answer:
-        self._check_workspace(workspace)
-        answers = [_definition_answer(record) for record in self._made.all("definitions").values()]
-        return page_of(answers, request, kept=())
-
-    def _create_definition(self, request: Request, workspace: str) -> Answer:
-        self._check_workspace(workspace)
-        body = request.fields()
-        _require(body, "name", "manifest")
-        checks.check_manifest(body["manifest"])
-        record = {"name": str(body["name"]), "manifest": body["manifest"], "version": 1}
-        return _definition_answer(self._made.create("definitions", record))
-
-    def _get_definition(self, request: Request, workspace: str, identifier: str) -> Answer:  # noqa: ARG002
-        self._check_workspace(workspace)
-        return _definition_answer(self._known("definitions", identifier))
-
-    def _put_definition(self, request: Request, workspace: str, identifier: str) -> Answer:
-        self._check_workspace(workspace)
-        record, body = self._known("definitions", identifier), request.fields()
-        checks.check_manifest(body.get("manifest"))
-        changed = {**record, "manifest": body["manifest"], "version": record["version"] + 1}
-        return _definition_answer(self._made.put("definitions", changed))
-
-    def _delete_definition(self, request: Request, workspace: str, identifier: str) -> Answer:
-        answer = self._get_definition(request, workspace, identifier)
-        if any(source["definitionId"] == identifier for source in self._made.all("sources").values()):
-            raise state_conflict("a source uses the definition")
-        self._made.delete("definitions", identifier)
-        return answer
 
     def _known(self, kind: str, identifier: str) -> Record:
         record = self._made.find(kind, identifier)
@@ -256,38 +240,17 @@ class ResourceCalls:
             raise forbidden(f"this {singular} comes from etltctl's settings and is not changed over the API")
         raise not_found(singular, identifier)
 
-    @staticmethod
-    def _check_workspace(identifier: str) -> None:
-        if identifier != WORKSPACE_ID:
-            raise not_found("workspace", identifier)
-
-
-def _require(body: Mapping[str, Any], *names: str) -> None:
-    for name in names:
-        if not body.get(name):
-            raise unprocessable(f"{name} is required")
-
 
 def _require_object(configuration: Any) -> None:
     if not isinstance(configuration, Mapping):
         raise unprocessable("configuration is not an object")
 
 
-def _connection_answer(record: Record) -> Answer:
-    return {
-        "connectionId": record["id"],
-        "workspaceId": WORKSPACE_ID,
-        **{name: record[name] for name in ("sourceId", "destinationId", *PATCHABLE)},
-        "configurations": {"streams": record["streams"]},
-        "tags": [],
-        "createdAt": record["created"],
-    }
+def _given(body: Mapping[str, Any]) -> Answer:
+    """Return what a request sets on a connection; null is the same as nothing, as in Airbyte."""
+    return {name: body[name] for name in PATCHABLE if body.get(name) is not None}
 
 
 def _streams(body: Mapping[str, Any]) -> Any:
     configured = body.get("configurations")
     return configured.get("streams") if isinstance(configured, Mapping) else None
-
-
-def _definition_answer(record: Record) -> Answer:
-    return {name: record[name] for name in ("id", "name", "manifest", "version")}

@@ -1,0 +1,78 @@
+"""What goes over the wire of an Airbyte API, recorded and held to the published API."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from etltctl.local.witness.airbyte import check_airbyte
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One request and its answer; bodies are JSON, or None where there is none."""
+
+    method: str
+    path: str
+    request: Any
+    status: int
+    answer: Any
+
+
+def recorded(app: Any, exchanges: list[Exchange]) -> Any:
+    """The application, with every exchange appended to the list."""
+
+    def recording(environ: Any, start_response: Any) -> Any:
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        body = environ["wsgi.input"].read(length) if length else b""
+        statuses: list[str] = []
+
+        def start(status: str, headers: Any, *rest: Any) -> Any:
+            statuses.append(status)
+            return start_response(status, headers, *rest)
+
+        answer = b"".join(app({**environ, "wsgi.input": io.BytesIO(body)}, start))
+        query = environ.get("QUERY_STRING", "")
+        path = environ["PATH_INFO"] + (f"?{query}" if query else "")
+        status = int(statuses[0].split()[0])
+        exchanges.append(Exchange(environ["REQUEST_METHOD"], path, _json(body), status, _json(answer)))
+        return [answer]
+
+    return recording
+
+
+def translated(app: Any, version: Callable[[], Callable[[Any], Any] | None]) -> Any:
+    """The application with its JSON answers as another version would give them."""
+
+    def translating(environ: Any, start_response: Any) -> Any:
+        begun: list[Any] = []
+        answer = b"".join(app(environ, lambda status, headers, *rest: begun.append((status, headers))))
+        status, headers = begun[0]
+        translate, body = version(), _json(answer)
+        if translate is not None and isinstance(body, dict) and status.startswith("200"):
+            answer = json.dumps(translate(body)).encode()
+            kept = [pair for pair in headers if pair[0] != "Content-Length"]
+            headers = [*kept, ("Content-Length", str(len(answer)))]
+        start_response(status, headers)
+        return [answer]
+
+    return translating
+
+
+def violations(exchanges: list[Exchange]) -> list[str]:
+    """What the published API knows otherwise, with the call that met it."""
+    return [
+        f"{each.method} {each.path}: {found}"
+        for each in exchanges
+        for found in check_airbyte(each.method, each.path, each.request, each.status, each.answer)
+    ]
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
