@@ -17,6 +17,7 @@ import yaml
 
 from etltctl.errors import ConfigurationError
 from etltctl.infrastructure import export
+from etltctl.infrastructure.bundle import NEEDED
 from etltctl.infrastructure.handlers import ACTIONS
 from etltctl.infrastructure.uploads import uploads_of
 from etltctl.settings import load_settings
@@ -42,8 +43,8 @@ def folder(tmp_path: Path) -> Path:
         (tmp_path / "glue_jobs" / name).write_text(f"# {name}\n")
     airflow = tmp_path / "deploy" / "airflow"
     airflow.mkdir(parents=True)
-    for name in ("compose.yaml", "Dockerfile", "airflow.env.example", "new-env.sh"):
-        (airflow / name).write_text(f"# {name}\n")
+    for name in NEEDED:
+        (tmp_path / name).write_text(f"# {name}\n")
     return tmp_path
 
 
@@ -111,13 +112,7 @@ def test_the_machine_lets_nobody_in_and_hides_its_credentials() -> None:
     config = yaml.safe_load(machine["UserData"]["Fn::Base64"]["Fn::Sub"][0])
     assert {"docker.io", "docker-compose-v2"} <= set(config["packages"])
     scripts = {file["path"]: file["content"] for file in config["write_files"]}
-    assert "docker compose" in scripts["/usr/local/sbin/etltctl-airflow"]
-    settings = scripts["/etc/etltctl/airflow.env"]
-    assert (
-        "ETLTCTL__SOURCES__MONGODB__CONNECTION_ID" not in settings
-    )  # filled in by CloudFormation, as every name
-    assert "${Connections}" in settings
-    assert "deploy/airflow" in scripts["/usr/local/sbin/etltctl-airflow"]
+    assert "deploy/airflow/start.sh" in scripts["/usr/local/sbin/etltctl-airflow"]
 
 
 def test_every_role_may_do_named_things_only() -> None:

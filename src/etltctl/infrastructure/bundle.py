@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etltctl.errors import ConfigurationError
+from etltctl.infrastructure.names import Names
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -21,16 +22,20 @@ BUNDLED = (
     "pyproject.toml", "requirements", "src",
 )  # fmt: skip
 NEEDED = tuple(
-    f"deploy/airflow/{name}" for name in ("compose.yaml", "Dockerfile", "airflow.env.example", "new-env.sh")
+    f"deploy/airflow/{name}"
+    for name in ("compose.yaml", "Dockerfile", "airflow.env.example", "new-env.sh", "start.sh")
 )
-LEFT_OUT = ("airflow.env", "__pycache__")
+STACK_ENV = "deploy/airflow/stack.env"
+LEFT_OUT = ("airflow.env", "stack.env", "__pycache__")
 CONTRACTS = "contracts"
+AIRBYTE_PARTS = ("client_id", "client_secret")
 
 
 def bundle_of(settings: Settings) -> bytes:
     """Pack the checkout for the Airflow machine: the same bytes for the same files.
 
-    The contracts go in as `contracts/`, wherever the settings keep them: the image reads them there.
+    The contracts go in as `contracts/`, wherever the settings keep them: the image reads them there. What the settings
+    say of the containers' environment goes in as `stack.env`, so that another source is another bundle.
 
     Returns:
         A tar archive, compressed with gzip.
@@ -43,18 +48,41 @@ def bundle_of(settings: Settings) -> bytes:
         files["etltctl.toml"] = settings.file
     files |= {f"{CONTRACTS}/{path.name}": path for path in sorted(settings.contracts_folder.glob("*.toml"))}
     _require_whole(settings.folder, files)
+    contents = {name: (path.read_bytes(), path.stat().st_mode & 0o100) for name, path in files.items()}
+    contents[STACK_ENV] = ("\n".join([*environment(settings), ""]).encode(), 0)
     packed = io.BytesIO()
     with (
         gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as zipped,
         tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as archive,
     ):
-        for name, path in sorted(files.items()):
-            content = path.read_bytes()
+        for name, (content, is_program) in sorted(contents.items()):
             member = tarfile.TarInfo(name)
             member.size = len(content)
-            member.mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
+            member.mode = 0o755 if is_program else 0o644
             archive.addfile(member, io.BytesIO(content))
     return packed.getvalue()
+
+
+def environment(settings: Settings) -> list[str]:
+    """Return the lines of the containers' environment that follow from the settings.
+
+    A value that is read from an environment variable comes from the secret instead: nobody exports one on the machine.
+    """
+    secret = f"secretsmanager:{Names(settings).airbyte_secret}"
+    values = {f"AIRBYTE__{part.upper()}": (part, getattr(settings.airbyte, part)) for part in AIRBYTE_PARTS}
+    values |= {
+        f"SOURCES__{name.upper()}__CONNECTION_ID": (f"{name}_connection_id", source.connection_id)
+        for name, source in settings.sources.items()
+    }
+    return [
+        f"ETLTCTL_ENV={settings.env}",
+        "ETLTCTL__AWS__PROFILE=",  # the machine's role is the credential
+        *(
+            f"ETLTCTL__{variable}={secret}#{key}"
+            for variable, (key, value) in values.items()
+            if value.startswith("env:")
+        ),
+    ]
 
 
 def copied_into_image(dockerfile: str) -> list[str]:

@@ -45,6 +45,8 @@ DEPLOYER: Calls = {
     ),
     "scripts": ("s3:ListObjectsV2", "s3:PutObject"),
     "images": ("ssm:GetParameter",),
+    "secrets": ("secretsmanager:CreateSecret", "secretsmanager:DescribeSecret", "secretsmanager:RestoreSecret"),
+    "alarms": ("sns:ListSubscriptionsByTopic", "sns:Publish"),
 }  # fmt: skip
 
 # Operations whose permission has another name.
@@ -74,6 +76,8 @@ SESSION_MANAGER = (
     "ssm:UpdateInstanceInformation", "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
     "ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel",
 )  # fmt: skip
+# The machine attaches its volume at its first start, once the machine before it has let go.
+OWN_VOLUME = ("ec2:AttachVolume",)
 # What Spark's file system (S3A) does to read a folder and to commit one.
 SPARK_READS = ("s3:GetObject",)
 SPARK_WRITES = ("s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")

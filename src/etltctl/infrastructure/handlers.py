@@ -70,7 +70,6 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
         "ec2:TerminateInstances",
     ),
     "AWS::EC2::Volume": ("ec2:CreateSnapshot", "ec2:CreateVolume", "ec2:DeleteVolume", "ec2:ModifyVolume"),
-    "AWS::EC2::VolumeAttachment": ("ec2:AttachVolume", "ec2:DetachVolume"),
     "AWS::SNS::Topic": (
         "sns:CreateTopic", "sns:DeleteTopic", "sns:GetTopicAttributes", "sns:ListTagsForResource",
         "sns:SetTopicAttributes", "sns:TagResource",
@@ -87,10 +86,6 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
         "ssm:DeleteParameter", "ssm:GetParameters", "ssm:PutParameter", "ssm:AddTagsToResource",
         "ssm:ListTagsForResource",
     ),
-    "AWS::SecretsManager::Secret": (
-        "secretsmanager:CreateSecret", "secretsmanager:DeleteSecret", "secretsmanager:DescribeSecret",
-        "secretsmanager:TagResource", "secretsmanager:UpdateSecret",
-    ),
 }  # fmt: skip
 
 
@@ -104,8 +99,8 @@ TAGGED_KEY = frozenset(
 )
 TAGGED_MACHINE = frozenset(
     {
-        "ec2:AssociateIamInstanceProfile", "ec2:AttachVolume", "ec2:DeleteTags", "ec2:DeleteVolume",
-        "ec2:DetachVolume", "ec2:ModifyInstanceAttribute", "ec2:ModifyInstanceMetadataOptions", "ec2:ModifyVolume",
+        "ec2:AssociateIamInstanceProfile", "ec2:DeleteTags", "ec2:DeleteVolume", "ec2:ModifyInstanceAttribute",
+         "ec2:ModifyInstanceMetadataOptions", "ec2:ModifyVolume",
         "ec2:StartInstances", "ec2:StopInstances", "ec2:TerminateInstances",
     }
 )  # fmt: skip
@@ -143,7 +138,6 @@ def handler_statements(names: Names) -> list[dict[str, Any]]:
         "CloudWatch": [arn("cloudwatch", f"alarm:{project}-*")],
         "Budgets": [filled(f"arn:${{AWS::Partition}}:budgets::${{AWS::AccountId}}:budget/{project}")],
         "SSM": [arn("ssm", f"parameter/{project}/*")],
-        "SecretsManager": [arn("secretsmanager", f"secret:{names.airbyte_secret}-*")],
     }
     apart = NOWHERE_IN_PARTICULAR | TAGGED_KEY | TAGGED_MACHINE | {"iam:PassRole", "ec2:CreateTags"}
     statements = [

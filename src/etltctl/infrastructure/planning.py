@@ -19,6 +19,7 @@ from etltctl.errors import (
     ServiceError,
     WaitTimeoutError,
 )
+from etltctl.infrastructure.secret import SecretState, secret_state
 from etltctl.infrastructure.template import NEWEST_IMAGE, Blueprint, blueprint
 from etltctl.s3 import S3
 from etltctl.waiting import Waiter
@@ -72,7 +73,10 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a deployment would do; `was_made` tells that the very same plan had been made before."""
+    """What a deployment would do; `was_made` tells that the very same plan had been made before.
+
+    `secret` is how Airbyte's secret stands, which is not part of the stack.
+    """
 
     blueprint: Blueprint
     stack: Stack | None
@@ -80,6 +84,7 @@ class Plan:
     changes: tuple[Change, ...]
     missing_files: tuple[str, ...]
     was_made: bool = False
+    secret: SecretState = SecretState.THERE
 
     @property
     def is_new(self) -> bool:
@@ -89,7 +94,7 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to do."""
-        return not self.changes and not self.missing_files
+        return not self.changes and not self.missing_files and self.secret is SecretState.THERE
 
     def summary(self) -> str:
         """The plan in one sentence."""
@@ -98,6 +103,9 @@ class Plan:
             return f"Nothing to do: stack {name} is as the settings say."
         parts = [f"{number} to {action}" for action, number in sorted(count.items())]
         parts += [f"{len(self.missing_files)} files to upload"] if self.missing_files else []
+        if self.secret is not SecretState.THERE:
+            verb = "make" if self.secret is SecretState.MISSING else "restore"
+            parts.append(f"secret {self.blueprint.names.airbyte_secret} to {verb}")
         return f"Stack {name}{' is new' if self.is_new else ''}: {', '.join(parts)}."
 
     def require_harmless(self) -> None:
@@ -143,7 +151,7 @@ def make_plan(settings: Settings, waiter: Waiter) -> Plan:
     found, was_made = _change_set(service, drawn, stack, name, parameters, waiter)
     changes = tuple(sorted(map(_told, found.changes), key=lambda change: (change.action, change.resource)))
     missing = _missing_files(S3(aws), drawn)
-    return Plan(drawn, stack, name, changes, missing, was_made)
+    return Plan(drawn, stack, name, changes, missing, was_made, secret_state(aws, drawn.names))
 
 
 def _require_usable(service: CloudFormation, stack: Stack | None) -> None:

@@ -68,12 +68,17 @@ def operator_statements(names: Names) -> list[Statement]:
         *([_allow("Governance", calls.GOVERNED, ["*"])] if settings.governance.is_configured else []),
         _allow("Key", calls.KEY_USE, [key_arn(names)]),
         _allow("SessionManager", calls.SESSION_MANAGER, ["*"]),
+        {
+            **_allow("OwnVolume", calls.OWN_VOLUME, [arn("ec2", "instance/*"), arn("ec2", "volume/*")]),
+            "Condition": {"StringEquals": {"aws:ResourceTag/Name": names.machine_tag["Value"]}},
+        },
     ]
 
 
 def deployer_statements(names: Names) -> list[Statement]:
     """What `etltctl infra` calls, and what CloudFormation does in the deployer's name for every type of the stack."""
     made, scripts = calls.DEPLOYER, names.settings.lake.scripts
+    secrets = (names.airbyte_secret, f"{names.airbyte_secret}-*")
     image = (
         "arn:${AWS::Partition}:ssm:*:*:parameter/aws/service/canonical/*"  # Canonical's, not the account's
     )
@@ -81,6 +86,9 @@ def deployer_statements(names: Names) -> list[Statement]:
         _allow("Stack", made["stack"], [arn("cloudformation", f"stack/{names.stack}/*")]),
         *_on_objects("Scripts", made["scripts"], [scripts]),
         _allow("Images", made["images"], [filled(image)]),
+        # A secret that does not exist yet has no suffix by which IAM could know it.
+        _allow("Secrets", made["secrets"], [arn("secretsmanager", f"secret:{name}") for name in secrets]),
+        _allow("Alarms", made["alarms"], [arn("sns", names.topic)]),
         _allow("Key", calls.KEY_USE, [key_arn(names)]),
         *handler_statements(names),
     ]

@@ -17,7 +17,10 @@ from etltctl.infrastructure.names import (
 
 # A bucket outlives its stack; it goes only with a first deployment that fails, while it is still empty.
 KEPT = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
-NOTIFIERS = ("budgets.amazonaws.com", "cloudwatch.amazonaws.com", "events.amazonaws.com")
+# These name the account that they act for, and their statements ask for it. EventBridge does not where the topic is
+# encrypted: SNS documents that its key and its topic must allow events.amazonaws.com without aws:SourceAccount.
+NOTIFIERS = ("budgets.amazonaws.com", "cloudwatch.amazonaws.com")
+EVENTS = "events.amazonaws.com"
 ABORT_UPLOADS_DAYS = 7
 
 
@@ -63,6 +66,13 @@ def _key(names: Names) -> Resources:
             "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
             "Resource": "*",
             "Condition": {"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}},
+        },
+        {
+            "Sid": "EventsGoToAnEncryptedTopic",
+            "Effect": "Allow",
+            "Principal": {"Service": EVENTS},
+            "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+            "Resource": "*",
         },
     ]
     key = {

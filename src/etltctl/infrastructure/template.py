@@ -12,7 +12,7 @@ from etltctl.infrastructure.machine import machine
 from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.processing import processing, scripts_parameter
 from etltctl.infrastructure.roles import roles
-from etltctl.infrastructure.storage import storage
+from etltctl.infrastructure.storage import key_arn, storage
 from etltctl.infrastructure.uploads import Uploads, uploads_of
 
 if TYPE_CHECKING:
@@ -134,4 +134,6 @@ def _outputs(names: Names) -> dict[str, Any]:
             "Value": {"Ref": "AirflowMachine"},
         },
         "AirbyteSecretName": {"Value": names.airbyte_secret},
+        "AlarmTopicArn": {"Value": {"Ref": "AlarmTopic"}},
+        "KeyArn": {"Value": key_arn(names)},
     }
