@@ -68,6 +68,8 @@ ATHENA_WRITES_RESULTS = (
     "s3:GetBucketLocation", "s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload",
     "s3:ListMultipartUploadParts",
 )  # fmt: skip
+# A Tableau export takes away what Athena unloaded for it; other results expire.
+EXTRACTS = ("s3:DeleteObjects",)
 # What S3 asks of KMS in the name of whoever reads or writes an encrypted object.
 KEY_USE = ("kms:Decrypt", "kms:GenerateDataKey")
 # The Systems Manager agent, by which an administrator reaches the machine; the managed policy would also let the

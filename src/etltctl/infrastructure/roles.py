@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from etltctl.extracting import EXTRACTS_FOLDER
 from etltctl.infrastructure import calls
 from etltctl.infrastructure.handlers import handler_statements
 from etltctl.infrastructure.names import (
@@ -64,6 +65,7 @@ def operator_statements(names: Names) -> list[Statement]:
         _allow("Bundle", ["s3:GetObject"], [objects_arn(f"{settings.lake.scripts}/airflow")]),
         _allow("AthenaReadsCatalog", calls.ATHENA_READS_CATALOG, catalog),
         *_on_objects("AthenaWritesResults", calls.ATHENA_WRITES_RESULTS, [results]),
+        _allow("Extracts", calls.EXTRACTS, [objects_arn(f"{results.rstrip('/')}/{EXTRACTS_FOLDER}")]),
         _allow("AthenaReadsGovernedTables", ["lakeformation:GetDataAccess"], ["*"]),
         *([_allow("Governance", calls.GOVERNED, ["*"])] if settings.governance.is_configured else []),
         _allow("Key", calls.KEY_USE, [key_arn(names)]),
