@@ -22,9 +22,11 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     ),
     "AWS::KMS::Alias": ("kms:CreateAlias", "kms:DeleteAlias", "kms:ListAliases", "kms:UpdateAlias"),
     "AWS::S3::Bucket": (
-        "s3:CreateBucket", "s3:DeleteBucket", "s3:GetBucket*", "s3:GetEncryptionConfiguration",
-        "s3:GetLifecycleConfiguration", "s3:ListBucket", "s3:PutBucketOwnershipControls",
-        "s3:PutBucketPublicAccessBlock", "s3:PutBucketTagging", "s3:PutBucketVersioning",
+        "s3:CreateBucket", "s3:DeleteBucket", "s3:GetA*Configuration", "s3:GetBucket*",
+        "s3:GetEncryptionConfiguration", "s3:GetI*Configuration", "s3:GetLifecycleConfiguration",
+        "s3:GetMetricsConfiguration", "s3:GetReplicationConfiguration", "s3:ListBucket", "s3:ListTagsForResource",
+        "s3:PutBucketOwnershipControls", "s3:PutBucketPublicAccessBlock",
+        "s3:PutBucketTagging", "s3:PutBucketVersioning",
         "s3:PutEncryptionConfiguration", "s3:PutLifecycleConfiguration",
     ),
     "AWS::S3::BucketPolicy": ("s3:DeleteBucketPolicy", "s3:PutBucketPolicy"),
@@ -40,12 +42,18 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
         "glue:CreateJob", "glue:DeleteJob", "glue:GetJob", "glue:GetTags", "glue:TagResource", "glue:UntagResource",
         "glue:UpdateJob",
     ),
-    "AWS::Glue::Database": ("glue:CreateDatabase", "glue:DeleteDatabase", "glue:GetDatabase", "glue:UpdateDatabase"),
+    "AWS::Glue::Database": (
+        "glue:CreateDatabase", "glue:DeleteDatabase", "glue:GetDatabase", "glue:UpdateDatabase",
+        "lakeformation:DescribeLakeFormationIdentityCenterConfiguration", "lakeformation:ListResources",
+    ),
     "AWS::Athena::WorkGroup": (
-        "athena:CreateWorkGroup", "athena:DeleteWorkGroup", "athena:GetWorkGroup", "athena:UpdateWorkGroup",
+        "athena:CreateWorkGroup", "athena:DeleteWorkGroup", "athena:GetWorkGroup", "athena:ListTagsForResource",
+        "athena:UpdateWorkGroup",
     ),
     "AWS::Logs::LogGroup": (
-        "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:ListTagsForResource", "logs:PutRetentionPolicy",
+        "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:DescribeIndexPolicies", "logs:DescribeLogGroups",
+        "logs:DescribeResourcePolicies", "logs:GetDataProtectionPolicy", "logs:ListTagsForResource",
+        "logs:PutRetentionPolicy",
         "logs:TagResource", "logs:UntagResource",
     ),
     "AWS::LakeFormation::Resource": (
@@ -58,11 +66,13 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     "AWS::EC2::VPCGatewayAttachment": ("ec2:AttachInternetGateway", "ec2:DetachInternetGateway"),
     "AWS::EC2::RouteTable": ("ec2:CreateRouteTable", "ec2:DeleteRouteTable"),
     "AWS::EC2::Route": ("ec2:CreateRoute", "ec2:DeleteRoute", "ec2:ReplaceRoute"),
-    "AWS::EC2::SubnetRouteTableAssociation": ("ec2:AssociateRouteTable", "ec2:DisassociateRouteTable"),
+    "AWS::EC2::SubnetRouteTableAssociation": (
+        "ec2:AssociateRouteTable", "ec2:DisassociateRouteTable", "ec2:ReplaceRouteTableAssociation",
+    ),
     "AWS::EC2::VPCEndpoint": ("ec2:CreateVpcEndpoint", "ec2:DeleteVpcEndpoints", "ec2:ModifyVpcEndpoint"),
     "AWS::EC2::SecurityGroup": (
         "ec2:AuthorizeSecurityGroupEgress", "ec2:CreateSecurityGroup", "ec2:DeleteSecurityGroup",
-        "ec2:RevokeSecurityGroupEgress",
+        "ec2:RevokeSecurityGroupEgress", "ec2:UpdateSecurityGroupRuleDescriptionsEgress",
     ),
     "AWS::EC2::Instance": (
         "ec2:CreateTags", "ec2:DeleteTags", "ec2:AssociateIamInstanceProfile", "ec2:ModifyInstanceAttribute",
@@ -71,17 +81,20 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     ),
     "AWS::EC2::Volume": ("ec2:CreateSnapshot", "ec2:CreateVolume", "ec2:DeleteVolume", "ec2:ModifyVolume"),
     "AWS::SNS::Topic": (
-        "sns:CreateTopic", "sns:DeleteTopic", "sns:GetTopicAttributes", "sns:ListTagsForResource",
-        "sns:SetTopicAttributes", "sns:TagResource",
+        "sns:CreateTopic", "sns:DeleteTopic", "sns:GetDataProtectionPolicy", "sns:GetTopicAttributes",
+        "sns:ListSubscriptionsByTopic", "sns:ListTagsForResource", "sns:SetTopicAttributes", "sns:TagResource",
     ),
     "AWS::SNS::TopicPolicy": (),
-    "AWS::SNS::Subscription": ("sns:ListSubscriptionsByTopic", "sns:Subscribe", "sns:Unsubscribe"),
+    "AWS::SNS::Subscription": ("sns:GetSubscriptionAttributes", "sns:Subscribe", "sns:Unsubscribe"),
     "AWS::Events::Rule": (
-        "events:DeleteRule", "events:DescribeRule", "events:ListTargetsByRule", "events:PutRule", "events:PutTargets",
-        "events:RemoveTargets",
+        "events:DeleteRule", "events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule",
+        "events:PutRule", "events:PutTargets", "events:RemoveTargets",
     ),
-    "AWS::CloudWatch::Alarm": ("cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms", "cloudwatch:PutMetricAlarm"),
-    "AWS::Budgets::Budget": ("budgets:ModifyBudget", "budgets:ViewBudget"),
+    "AWS::CloudWatch::Alarm": (
+        "cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource",
+        "cloudwatch:PutMetricAlarm",
+    ),
+    "AWS::Budgets::Budget": ("budgets:ListTagsForResource", "budgets:ModifyBudget", "budgets:ViewBudget"),
     "AWS::SSM::Parameter": (
         "ssm:DeleteParameter", "ssm:GetParameters", "ssm:PutParameter", "ssm:AddTagsToResource",
         "ssm:ListTagsForResource",
@@ -90,7 +103,12 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
 
 
 # What knows no resources; a key has no name before it exists, and EC2's parts have none at all.
-NOWHERE_IN_PARTICULAR = {"kms:CreateKey", "kms:ListAliases", "sns:Unsubscribe"}
+NOWHERE_IN_PARTICULAR = {
+    "athena:ListTagsForResource", "logs:DescribeIndexPolicies",
+    "kms:CreateKey", "kms:ListAliases", "lakeformation:DescribeLakeFormationIdentityCenterConfiguration",
+    "lakeformation:ListResources", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies",
+    "sns:GetSubscriptionAttributes", "sns:Unsubscribe",
+}  # fmt: skip
 
 # What would take a machine, a volume or a key away, or open it: only on those that carry the stack's own name tag.
 # A tag guards against a mistake, not against a deployer that means harm: it also writes its own role.

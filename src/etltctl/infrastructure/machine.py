@@ -76,7 +76,6 @@ def _instance(names: Names) -> dict[str, Any]:
                 "Ebs": {"VolumeSize": ROOT_GB, "VolumeType": "gp3", "Encrypted": True},
             }
         ],
-        "Monitoring": False,
         "PropagateTagsToVolumeOnCreation": True,
         "Tags": _tags(names),
         "UserData": {"Fn::Base64": cloud_config(names)},
