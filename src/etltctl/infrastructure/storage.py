@@ -22,6 +22,8 @@ KEPT = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain
 NOTIFIERS = ("budgets.amazonaws.com", "cloudwatch.amazonaws.com")
 EVENTS = "events.amazonaws.com"
 ABORT_UPLOADS_DAYS = 7
+# A lease is written again four times a minute and a ledger at every event: the last versions are enough to go back to.
+REWRITTEN = {"NoncurrentDays": 1, "NewerNoncurrentVersions": 3}
 
 
 def key_arn(names: Names) -> Any:
@@ -120,10 +122,13 @@ def _rules(purpose: str) -> list[dict[str, Any]]:
         "Status": "Enabled",
         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": ABORT_UPLOADS_DAYS},
         "NoncurrentVersionExpiration": {"NoncurrentDays": ref("OldVersionDays")},
+        "ExpiredObjectDeleteMarker": True,  # else every object that was ever deleted leaves one for ever
     }
-    if purpose != "results":
-        return [tidy]
-    return [tidy, {"Id": "results", "Status": "Enabled", "ExpirationInDays": ref("ResultDays")}]
+    if purpose == "results":
+        return [tidy, {"Id": "results", "Status": "Enabled", "ExpirationInDays": ref("ResultDays")}]
+    if purpose == "state":
+        return [tidy, {"Id": "rewritten", "Status": "Enabled", "NoncurrentVersionExpiration": REWRITTEN}]
+    return [tidy]
 
 
 def _policy(bucket: str) -> Resource:
