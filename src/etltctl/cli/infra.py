@@ -136,16 +136,22 @@ def _watcher(session: Session) -> Watcher:
 
 
 def _show_plan(session: Session, made: Plan) -> None:
+    from etltctl.infrastructure.sizing import told_costs
+
     rows = [
-        (f"{SIGNS.get(c.action, '?')} {c.action}", c.resource, c.type, c.id, c.because) for c in made.changes
+        (f"{SIGNS.get(c.action, '?')} {c.action}", c.resource, c.type, c.id, c.size, c.because)
+        for c in made.changes
     ]
-    columns = ("change", "resource", "type", "id", "because")
+    columns = ("change", "resource", "type", "id", "size", "because")
     stack, files = made.blueprint.names.stack, list(made.missing_files)
+    costs = {cost.part: cost.usd for cost in made.costs}
     session.console.rows(
-        "etltctl.infra-plan/1", columns, rows, none=made.summary(), stack=stack, new=made.is_new, files=files
-    )
+        "etltctl.infra-plan/1", columns, rows, none=made.summary(), stack=stack, new=made.is_new, files=files,
+        monthly_usd=costs,
+    )  # fmt: skip
     if rows:
         session.console.say(made.summary())
+    session.console.say(told_costs(made.costs))
 
 
 def _tell_plan(session: Session, made: Plan) -> None:

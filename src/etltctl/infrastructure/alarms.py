@@ -20,7 +20,7 @@ def alarms(names: Names) -> Resources:
         },
         "AlarmTopicPolicy": _topic_policy(),
         "JobFailures": _job_failures(names),
-        **_machine_alarms(names),
+        **(_machine_alarms(names) if names.settings.infra.machine else {}),
         "ScannedTooMuch": _scanned_too_much(names),
     }
     if names.settings.infra.alarm_email:

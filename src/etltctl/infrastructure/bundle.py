@@ -102,8 +102,10 @@ def _require_whole(folder: Path, files: Mapping[str, Path]) -> None:
             missing.append(source)
     if missing:
         raise ConfigurationError(
-            f"the Airflow machine needs {', '.join(missing)}, and {folder} has no such file; nothing was changed",
-            hint="run this in a checkout of the project, beside its etltctl.toml",
+            f"the Airflow machine needs {', '.join(missing)}, and {folder} has no such file; nothing was changed: "
+            "its image is built from etltctl's own sources",
+            hint="run this in a checkout of etltctl with your etltctl.toml, dags and glue_jobs in it; "
+            "or set infra.machine = false for a stack without a machine, which needs no checkout",
         )
 
 

@@ -130,8 +130,12 @@ OTHER_EC2_ARNS = (
 )  # fmt: skip
 
 
+# The statements of a stack with a machine alone; of EC2's types there is none by name.
+OF_MACHINE = frozenset({"IAM::InstanceProfile", "SSM"})
+
+
 def handler_statements(names: Names) -> list[dict[str, Any]]:
-    """The actions of every type, one statement a service and kind of name."""
+    """Return the actions of every type that the stack has, one statement a service and kind of name."""
     project = names.settings.project
     databases = names.settings.athena.databases.values()
     role_names = (names.operator, names.deployer, names.registrar, *names.job_roles)
@@ -157,14 +161,15 @@ def handler_statements(names: Names) -> list[dict[str, Any]]:
         "Budgets": [filled(f"arn:${{AWS::Partition}}:budgets::${{AWS::AccountId}}:budget/{project}")],
         "SSM": [arn("ssm", f"parameter/{project}/*")],
     }
+    has_machine = names.settings.infra.machine
     apart = NOWHERE_IN_PARTICULAR | TAGGED_KEY | TAGGED_MACHINE | {"iam:PassRole", "ec2:CreateTags"}
     statements = [
         _allow(part.replace("::", ""), _actions(part) - apart, resources)
         for part, resources in places.items()
+        if has_machine or part not in OF_MACHINE
     ]
-    anywhere = (_actions("EC2") | _actions("LakeFormation") | NOWHERE_IN_PARTICULAR) - (
-        apart - NOWHERE_IN_PARTICULAR
-    )
+    network = _actions("EC2") if has_machine else set()
+    anywhere = (network | _actions("LakeFormation") | NOWHERE_IN_PARTICULAR) - (apart - NOWHERE_IN_PARTICULAR)
     region = {"aws:RequestedRegion": {"Ref": "AWS::Region"}}
     return [
         *statements,
@@ -182,8 +187,11 @@ def _tagged(names: Names) -> list[dict[str, Any]]:
     made = {"ec2:CreateAction": list(MAKING)}
     # A snapshot has no account in its name.
     network = [filled(f"arn:${{AWS::Partition}}:ec2:${{AWS::Region}}:*:{place}") for place in OTHER_EC2_ARNS]
+    own_key = _allow("OwnKey", TAGGED_KEY, [arn("kms", "key/*")], StringEquals=key)
+    if not names.settings.infra.machine:
+        return [own_key]
     return [
-        _allow("OwnKey", TAGGED_KEY, [arn("kms", "key/*")], StringEquals=key),
+        own_key,
         _allow("OwnMachine", TAGGED_MACHINE, machines, StringEquals=machine),
         _allow("NewTags", {"ec2:CreateTags"}, machines, StringEquals=made),
         _allow("MoreTags", {"ec2:CreateTags"}, machines, StringEquals=machine),
@@ -194,7 +202,7 @@ def _tagged(names: Names) -> list[dict[str, Any]]:
 def _handed_on(names: Names) -> list[dict[str, Any]]:
     """Each role may be given to the one service that it is for; the deployer's own to none."""
     given = {
-        "ec2.amazonaws.com": [names.operator],
+        "ec2.amazonaws.com": [names.operator] if names.settings.infra.machine else [],
         "glue.amazonaws.com": list(names.job_roles),
         "lakeformation.amazonaws.com": [names.registrar],
     }

@@ -27,7 +27,10 @@ NO_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest a zip archive can say
 
 @dataclass(frozen=True)
 class Uploads:
-    """Files by the s3:// location they belong at, the hash of each job's files, and the bundle's key."""
+    """Files by the s3:// location they belong at, the hash of each job's files, and the bundle's key.
+
+    A stack without a machine has no bundle, and an empty key.
+    """
 
     files: Mapping[str, bytes]
     hashes: Mapping[str, str]
@@ -48,6 +51,8 @@ def uploads_of(settings: Settings) -> Uploads:
         hashes[job] = _digest(found)
         folder = script_folder(settings, job, hashes[job])
         files |= {f"{folder}/{name}": content for name, content in found.items()}
+    if not settings.infra.machine:
+        return Uploads(files, hashes, "")
     bundle = bundle_of(settings)
     key = f"airflow/{hashlib.sha256(bundle).hexdigest()[:HASH_DIGITS]}.tar.gz"
     return Uploads(files | {f"{settings.lake.scripts}/{key}": bundle}, hashes, key)
