@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import subprocess
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -191,13 +193,21 @@ def test_the_machine_waits_until_the_one_before_it_has_let_go_of_the_volume(
     assert log.read_text().splitlines() == [attach, attach, attach, "found"]
 
 
-def volume_script() -> str:
-    """Return the machine's script that fetches its volume, with its names filled in."""
+def machine_script(name: str, **names: str) -> str:
+    """Return a script that cloud-init writes, with its names filled in as CloudFormation does."""
     template = yaml.safe_load((PROJECT / "deploy" / "aws" / "template.yaml").read_text())
     text = template["Resources"]["AirflowMachine"]["Properties"]["UserData"]["Fn::Base64"]["Fn::Sub"][0]
     files = {file["path"]: file["content"] for file in yaml.safe_load(text)["write_files"]}
-    script = str(files["/usr/local/sbin/etltctl-volume"])
-    script = script.replace("${AWS::Region}", "us-east-2").replace("${DataVolume}", "vol-0a")
+    script = str(files[f"/usr/local/sbin/{name}"]).replace("${AWS::Region}", "us-east-2")
+    for word, value in names.items():
+        script = script.replace(f"${{{word}}}", value)
+    assert "${" not in script
+    return script
+
+
+def volume_script() -> str:
+    """Return the machine's script that fetches its volume."""
+    script = machine_script("etltctl-volume", DataVolume="vol-0a")
     return script.replace("nvme-Amazon_Elastic_Block_Store_$id", "nvme-Amazon_Elastic_Block_Store_vol0a")
 
 
@@ -206,3 +216,35 @@ def test_the_operator_attaches_the_stack_s_volume_to_the_stack_s_machine_and_no_
     (policy,) = template["Resources"]["OperatorRole"]["Properties"]["Policies"]
     allowing = [s for s in policy["PolicyDocument"]["Statement"] if "ec2:AttachVolume" in s["Action"]]
     assert [s["Condition"] for s in allowing] == [{"StringEquals": {"aws:ResourceTag/Name": "pi-m3-airflow"}}]
+
+
+def test_a_bundle_that_does_not_start_is_an_alarm_and_one_only(tmp_path: Path, program: Path) -> None:
+    """The script that the machine's timer runs every minute, with a bundle that fails and one that does not."""
+    home, log = tmp_path / "home", tmp_path / "aws.log"
+    home.mkdir()
+    script = machine_script(
+        "etltctl-airflow", BundleParameter="/p", ScriptsBucketName="scripts", AlarmTopic="arn:topic"
+    ).replace("/srv/etltctl", str(home))
+    make_program(
+        program / "aws",
+        f'case "$1" in ssm) cat {tmp_path}/key;; s3) cat {tmp_path}/$(basename "$3");; sns) echo "$*" >> {log};; esac',
+    )
+
+    def look(key: str, start: str) -> int:
+        (tmp_path / "key").write_text(key)
+        with tarfile.open(tmp_path / key.rpartition("/")[2], "w:gz") as archive:
+            content = f"#!/bin/bash\n{start}\n".encode()
+            member = tarfile.TarInfo("deploy/airflow/start.sh")
+            member.size, member.mode = len(content), 0o755
+            archive.addfile(member, io.BytesIO(content))
+        environ = {"PATH": f"{program}{os.pathsep}{os.environ['PATH']}"}
+        return subprocess.run(["bash", "-c", script], env=environ, check=False).returncode
+
+    assert [look("airflow/bad.tar.gz", "exit 3") for _ in range(3)] == [3, 3, 3]
+    (alarm,) = log.read_text().splitlines()
+    assert alarm.startswith("sns publish --topic-arn arn:topic --subject Airflow does not start")
+    assert "Bundle airflow/bad.tar.gz" in alarm
+    assert look("airflow/good.tar.gz", "true") == 0
+    assert (home / "running").read_text() == "airflow/good.tar.gz\n"
+    assert look("airflow/worse.tar.gz", "exit 1") == 1
+    assert len(log.read_text().splitlines()) == 2

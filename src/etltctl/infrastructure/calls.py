@@ -80,6 +80,8 @@ SESSION_MANAGER = (
 )  # fmt: skip
 # The machine attaches its volume at its first start, once the machine before it has let go.
 OWN_VOLUME = ("ec2:AttachVolume",)
+# It says so where a bundle does not start: nothing else tells, because no Airflow is there to do it.
+MACHINE_ALARM = ("sns:Publish",)
 # What Spark's file system (S3A) does to read a folder and to commit one.
 SPARK_READS = ("s3:GetObject",)
 SPARK_WRITES = ("s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")

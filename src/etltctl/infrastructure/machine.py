@@ -50,6 +50,7 @@ def cloud_config(names: Names) -> Any:
     cloud-init writes it once in a machine's life. What may change later is therefore in the bundle.
     """
     named = {
+        "AlarmTopic": ref("AlarmTopic"),
         "DataVolume": ref("AirflowVolume"),
         "BundleParameter": names.bundle_parameter,
         "ScriptsBucketName": names.settings.lake.scripts.removeprefix("s3://"),

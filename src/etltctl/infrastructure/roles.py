@@ -78,6 +78,7 @@ def _machine_statements(names: Names) -> list[Statement]:
     return [
         _allow("Bundle", ["s3:GetObject"], [objects_arn(f"{names.settings.lake.scripts}/airflow")]),
         _allow("SessionManager", calls.SESSION_MANAGER, ["*"]),
+        _allow("Alarm", calls.MACHINE_ALARM, [arn("sns", names.topic)]),
         {
             **_allow("OwnVolume", calls.OWN_VOLUME, [arn("ec2", "instance/*"), arn("ec2", "volume/*")]),
             "Condition": {"StringEquals": {"aws:ResourceTag/Name": names.machine_tag["Value"]}},
