@@ -19,6 +19,7 @@ from etltctl.errors import ConfigurationError
 from etltctl.infrastructure import export
 from etltctl.infrastructure.bundle import NEEDED
 from etltctl.infrastructure.handlers import ACTIONS
+from etltctl.infrastructure.template import blueprint
 from etltctl.infrastructure.uploads import uploads_of
 from etltctl.settings import load_settings
 
@@ -282,3 +283,10 @@ def test_the_check_finds_a_dangerous_action_without_its_fence(
 ) -> None:
     harmless = {"kms": "kms:CreateKey", "ec2": "ec2:CreateVpc", "iam": "iam:UpdateRole"}[action[:3]]
     assert f"allows {action} without the condition" in broken(f"- {harmless}\n", f"- {action}\n")
+
+
+def test_settings_that_make_a_template_too_large_are_refused_with_its_size(folder: Path) -> None:
+    jobs = {f"job_{number:02}": {"script": "glue_jobs/one.py"} for number in range(40)}
+    many = load_settings(config=folder / "etltctl.toml", env="aws", environ={}, flags={"glue.jobs": jobs})
+    with pytest.raises(ConfigurationError, match=r"has \d\d,\d{3} bytes, and CloudFormation takes 51,200"):
+        _ = blueprint(many).body

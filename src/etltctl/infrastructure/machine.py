@@ -10,6 +10,7 @@ from etltctl.settings.shipped import project_file
 CLOUD_CONFIG = "deploy/aws/cloud-config.yaml"
 ANYWHERE = "0.0.0.0/0"
 ROOT_GB = 16
+KEPT_SIGNS = ("#!", "#cloud-config")
 
 
 def machine(names: Names) -> Resources:
@@ -55,7 +56,15 @@ def cloud_config(names: Names) -> Any:
         "BundleParameter": names.bundle_parameter,
         "ScriptsBucketName": names.settings.lake.scripts.removeprefix("s3://"),
     }
-    return {"Fn::Sub": [project_file(CLOUD_CONFIG).read_text("utf-8"), named]}
+    return {"Fn::Sub": [_without_comments(project_file(CLOUD_CONFIG).read_text("utf-8")), named]}
+
+
+def _without_comments(text: str) -> str:
+    """Leave out the lines that are comments: they would count in the 51,200 bytes of a template."""
+    lines = text.splitlines(keepends=True)
+    return "".join(
+        line for line in lines if not line.lstrip().startswith("#") or line.lstrip().startswith(KEPT_SIGNS)
+    )
 
 
 def _instance(names: Names) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from etltctl.errors import ConfigurationError
 from etltctl.infrastructure.alarms import alarms
 from etltctl.infrastructure.machine import machine
 from etltctl.infrastructure.names import Names
@@ -18,6 +19,7 @@ from etltctl.infrastructure.uploads import Uploads, uploads_of
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
+MOST_BYTES = 51_200  # of a template that is sent in a call
 NEWEST_IMAGE = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
 
 
@@ -35,8 +37,20 @@ class Blueprint:
 
     @property
     def body(self) -> str:
-        """The template as it is sent: CloudFormation takes no more than 51,200 bytes in a call."""
-        return json.dumps(self.template, separators=(",", ":"), ensure_ascii=False)
+        """The template as it is sent.
+
+        Raises:
+            ConfigurationError: It is larger than CloudFormation takes in a call.
+        """
+        text = json.dumps(self.template, separators=(",", ":"), ensure_ascii=False)
+        size = len(text.encode())
+        if size > MOST_BYTES:
+            raise ConfigurationError(
+                f"the template of these settings has {size:,} bytes, and CloudFormation takes {MOST_BYTES:,}; "
+                "nothing was changed",
+                hint="share out the Glue jobs over two projects, or set infra.machine = false",
+            )
+        return text
 
 
 def blueprint(settings: Settings) -> Blueprint:
