@@ -27,7 +27,7 @@ def init(home: Path) -> subprocess.CompletedProcess[str]:
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(home),
         "AIRFLOW_HOME": str(home),
-        "AIRFLOW_ADMIN_PASSWORD": "secret",
+        "AIRFLOW_ADMIN_PASSWORD": "-secret",  # new-env.sh makes such ones too
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
         manager: COMPOSE["x-airflow"]["environment"][manager],
     }
