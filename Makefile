@@ -161,7 +161,7 @@ airflow-bench: .airflow-peers/.done  ## what parsing our DAG files costs, beside
 
 airflow-check: .airflow-check/.done  ## what can be known of deploy/airflow with no Docker engine
 	.airflow-check/bin/hadolint deploy/airflow/Dockerfile
-	.airflow-check/bin/shellcheck deploy/airflow/new-env.sh .ci/run
+	.airflow-check/bin/shellcheck deploy/airflow/new-env.sh deploy/airflow/start.sh .ci/run
 	@place=$$(mktemp -d) && trap 'rm -rf "$$place"' EXIT && mkdir -p "$$place/deploy" && cp -r deploy/airflow "$$place/deploy" && \
 	cd "$$place/deploy/airflow" && ./new-env.sh > airflow.env && \
 	"$(CURDIR)/.airflow-check/bin/docker-compose" --env-file airflow.env config --quiet && echo "compose.yaml is right"

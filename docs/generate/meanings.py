@@ -125,6 +125,7 @@ MEANINGS = {
     "infra.stack": "the stack's name; the project's unless set",
     "infra.key_alias": "of the key that encrypts the lake; `alias/PROJECT` unless set",
     "infra.key_arn": "a key that exists, in place of a new one",
+    "infra.machine": "whether a machine that runs Airflow is part of the stack",
     "infra.instance_type": "of the machine that runs Airflow",
     "infra.image": "of that machine; the newest Ubuntu at the first deployment, unless set",
     "infra.volume_gb": "of that machine",

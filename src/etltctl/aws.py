@@ -44,6 +44,8 @@ ACCESS_CODES = frozenset(
     {
         "AccessDenied", "AccessDeniedException", "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId",
         "InvalidAccessKeyId", "SignatureDoesNotMatch", "UnrecognizedClientException", "UnauthorizedException",
+        "UnauthorizedOperation",  # EC2's word
+        "403",  # S3's refusal of a HEAD, which has no body to say more
     }
 )  # fmt: skip
 

@@ -24,6 +24,7 @@ from etltctl.tableau import Target, hyper_types, repoint, write_extract
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
+EXTRACTS_FOLDER = "tableau"  # below the query results: what Athena unloads for an extract
 OnLook = Callable[[QueryExecution], None]
 
 
@@ -128,9 +129,12 @@ def _unload(
     folder: Path,
     on_look: OnLook | None,
 ) -> tuple[list[Path], int]:
-    """Athena's answer as Parquet files in the folder, and how many rows they hold; nothing stays on S3."""
+    """Return Athena's answer as Parquet files in the folder, and how many rows they hold.
+
+    The objects on S3 are deleted afterwards. Where that is refused they expire with the query results.
+    """
     s3 = S3(aws)
-    place = f"{settings.athena.output_location}tableau/{uuid.uuid4().hex}/"
+    place = f"{settings.athena.output_location.rstrip('/')}/{EXTRACTS_FOLDER}/{uuid.uuid4().hex}/"
     try:
         athena = Athena(aws, settings.athena.workgroup, settings.athena.output_location)
         statement = _statement(selection, columns, place, settings)

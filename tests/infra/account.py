@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 Client = Callable[[str], Any]
@@ -40,10 +41,22 @@ def _association(client: Client, name: str) -> Any:
     return {one["RouteTableAssociationId"]: one for table in tables for one in table["Associations"]}[name]
 
 
-def _attachment(client: Client, name: str) -> Any:
-    volume, _, machine = name.partition("|")
-    found = client("ec2").describe_volumes(VolumeIds=[volume])["Volumes"][0]
-    return _listed(found, "Attachments", "InstanceId", machine)
+@contextmanager
+def a_reader_of_alarms(checkout: Any) -> Iterator[str]:
+    """Subscribe an address to the stack's alarms within the block."""
+    sns, stack = checkout.client("sns"), checkout.project
+    described = checkout.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in described["Outputs"]}
+    subscription = sns.subscribe(
+        TopicArn=outputs["AlarmTopicArn"],
+        Protocol="email",
+        Endpoint="oncall@example.org",
+        ReturnSubscriptionArn=True,
+    )["SubscriptionArn"]
+    try:
+        yield outputs["AlarmTopicArn"]
+    finally:
+        sns.unsubscribe(SubscriptionArn=subscription)
 
 
 LOOK: dict[str, Callable[[Client, str], Any]] = {
@@ -61,7 +74,6 @@ LOOK: dict[str, Callable[[Client, str], Any]] = {
     "AWS::EC2::VPCEndpoint": _ec2("describe_vpc_endpoints", "VpcEndpointIds", "VpcEndpoints"),
     "AWS::EC2::VPCGatewayAttachment": _attached_gateway,
     "AWS::EC2::Volume": _ec2("describe_volumes", "VolumeIds", "Volumes"),
-    "AWS::EC2::VolumeAttachment": _attachment,
     "AWS::Events::Rule": lambda c, n: c("events").list_targets_by_rule(Rule=n)["Targets"][0],
     "AWS::Glue::Database": lambda c, n: c("glue").get_database(Name=n),
     "AWS::Glue::Job": lambda c, n: c("glue").get_job(JobName=n),
@@ -83,5 +95,4 @@ LOOK: dict[str, Callable[[Client, str], Any]] = {
     "AWS::SNS::Topic": lambda c, n: c("sns").get_topic_attributes(TopicArn=n),
     "AWS::SNS::TopicPolicy": _policy_of_topic,
     "AWS::SSM::Parameter": lambda c, n: c("ssm").get_parameter(Name=n),
-    "AWS::SecretsManager::Secret": lambda c, n: c("secretsmanager").describe_secret(SecretId=n),
 }

@@ -24,6 +24,7 @@ from etltctl.infrastructure import (
     destroy,
     plan,
 )
+from etltctl.infrastructure.bundle import NEEDED
 from etltctl.settings import Settings, load_settings
 from etltctl.waiting import Waiter
 
@@ -51,8 +52,8 @@ class Checkout(Workplace):
         (folder / "small.py").write_text("# never run: the tests of this folder start no Spark\n")
         airflow = folder / "deploy" / "airflow"
         airflow.mkdir(parents=True)
-        for name in ("compose.yaml", "Dockerfile", "airflow.env.example", "new-env.sh"):
-            (airflow / name).write_text(f"# {name}\n")
+        for name in NEEDED:
+            (folder / name).write_text(f"# {name}\n")
         environ = {
             **account.environ,
             "AWS_REGION": "us-east-1",

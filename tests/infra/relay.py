@@ -12,14 +12,27 @@ Alter = Callable[[bytes, bytes], bytes]  # the request's body and the answer's
 
 
 @contextmanager
-def relayed(port: int, alter: Alter) -> Iterator[str]:
-    """Serve the account at `port` under another address, with each answer altered."""
+def relayed(
+    port: int,
+    alter: Alter = lambda _, body: body,
+    answer_for: Callable[[bytes], bytes | None] = lambda _: None,
+) -> Iterator[str]:
+    """Serve the account at `port` under another address, with each answer altered.
+
+    What `answer_for` makes of a request's body is the answer, and the account never sees the request.
+    """
 
     class Relay(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def pass_on(self) -> None:
             asked = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if (own := answer_for(asked)) is not None:
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(own)))
+                self.end_headers()
+                self.wfile.write(own)
+                return
             account = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
             account.request(self.command, self.path, asked, dict(self.headers))
             answer = account.getresponse()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from account import LOOK
+from account import LOOK, a_reader_of_alarms
 from botocore.exceptions import ClientError
 from checkout import Checkout, recorded
 from forked import Command
@@ -15,9 +15,12 @@ from served import wait_until
 from workplace import ETLTCTL
 
 from etltctl.errors import AlreadyRunningError, BlockedError, ConfigurationError, RunFailedError
+from etltctl.infrastructure import send_test_alarm
 from etltctl.infrastructure.calls import DEPLOYER
 from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.template import template_of
+
+SECRET = "lake1/airbyte"
 
 
 @pytest.fixture(autouse=True)
@@ -213,6 +216,14 @@ def test_the_environment_local_is_told_that_it_has_no_account(deployed: Checkout
     assert "etltctl infra plan --env aws" in told
 
 
+def secret_of(checkout: Checkout) -> str:
+    """Return the value of Airbyte's secret; empty where nobody has put one in."""
+    secrets = checkout.client("secretsmanager")
+    if not secrets.describe_secret(SecretId=SECRET).get("VersionIdsToStages"):
+        return ""
+    return str(secrets.get_secret_value(SecretId=SECRET)["SecretString"])
+
+
 @dataclass(frozen=True)
 class Rebuilt:
     """What was seen while the stack was destroyed and deployed again."""
@@ -222,6 +233,7 @@ class Rebuilt:
     gone: set[str]
     kept: set[str]
     taken_in: set[str]
+    secrets: tuple[str, ...]
     calls: frozenset[str]
 
 
@@ -232,6 +244,8 @@ def rebuilt(deployed: Checkout) -> Rebuilt:
     (deployed.folder / "README.md").write_text("another bundle\n")
     told = deployed.run("infra", "destroy", code=5).stderr
     before = resources(deployed)
+    secrets = deployed.client("secretsmanager")
+    secrets.put_secret_value(SecretId=SECRET, SecretString="mine")
     with recorded() as calls:
         deployed.destroy()
         there = {name for name, (kind, physical) in before.items() if is_there(deployed, kind, physical)}
@@ -239,23 +253,34 @@ def rebuilt(deployed: Checkout) -> Rebuilt:
         made = deployed.plan()
         deployed.deploy()
         assert deployed.plan().is_empty
+        values = [secret_of(deployed)]
+        for how in ({"RecoveryWindowInDays": 7}, {"ForceDeleteWithoutRecovery": True}):
+            secrets.delete_secret(SecretId=SECRET, **how)
+            assert SECRET in deployed.plan().summary()
+            assert deployed.deploy().has_made_secret
+            values.append(secret_of(deployed))
+        with a_reader_of_alarms(deployed):
+            send_test_alarm(deployed.settings())
     taken_in = {change.resource for change in made.changes if change.action == "import"}
-    return Rebuilt(told, before["Key"][1], set(before) - there, there, taken_in, frozenset(calls))
+    gone = set(before) - there
+    return Rebuilt(told, before["Key"][1], gone, there, taken_in, tuple(values), frozenset(calls))
 
 
 def test_destroying_says_what_goes_and_what_stays_before_it_is_told_yes(rebuilt: Rebuilt) -> None:
     assert "stays GoldBucket" in rebuilt.told
+    assert "stays AirbyteSecret" in rebuilt.told
     assert "goes  SilverToGoldJob" in rebuilt.told
     assert "lake1 was not touched" in rebuilt.told
 
 
 def test_destroying_keeps_the_data_and_what_reads_it(rebuilt: Rebuilt) -> None:
-    assert {"GoldBucket", "StateBucket", "Key", "GoldDatabase", "AirbyteSecret"} <= rebuilt.kept
+    assert {"GoldBucket", "StateBucket", "Key", "GoldDatabase"} <= rebuilt.kept
+    assert rebuilt.secrets == ("mine", "mine", "")  # kept, restored from its deletion, made again
     assert {"SilverToGoldJob", "OperatorRole", "Workgroup", "AirflowBundleName"} <= rebuilt.gone
 
 
 def test_deploying_again_takes_in_what_stayed(deployed: Checkout, rebuilt: Rebuilt) -> None:
-    assert {"GoldBucket", "GoldDatabase", "GlueErrorLogs", "AirbyteSecret"} <= rebuilt.taken_in
+    assert {"GoldBucket", "GoldDatabase", "GlueErrorLogs"} <= rebuilt.taken_in
     found = deployed.client("s3").get_object(Bucket="lake1-gold", Key="t/v=1/part-0.parquet")
     assert found["Body"].read() == b"data"
 

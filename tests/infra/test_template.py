@@ -17,7 +17,9 @@ import yaml
 
 from etltctl.errors import ConfigurationError
 from etltctl.infrastructure import export
+from etltctl.infrastructure.bundle import NEEDED
 from etltctl.infrastructure.handlers import ACTIONS
+from etltctl.infrastructure.template import blueprint
 from etltctl.infrastructure.uploads import uploads_of
 from etltctl.settings import load_settings
 
@@ -42,8 +44,8 @@ def folder(tmp_path: Path) -> Path:
         (tmp_path / "glue_jobs" / name).write_text(f"# {name}\n")
     airflow = tmp_path / "deploy" / "airflow"
     airflow.mkdir(parents=True)
-    for name in ("compose.yaml", "Dockerfile", "airflow.env.example", "new-env.sh"):
-        (airflow / name).write_text(f"# {name}\n")
+    for name in NEEDED:
+        (tmp_path / name).write_text(f"# {name}\n")
     return tmp_path
 
 
@@ -111,13 +113,7 @@ def test_the_machine_lets_nobody_in_and_hides_its_credentials() -> None:
     config = yaml.safe_load(machine["UserData"]["Fn::Base64"]["Fn::Sub"][0])
     assert {"docker.io", "docker-compose-v2"} <= set(config["packages"])
     scripts = {file["path"]: file["content"] for file in config["write_files"]}
-    assert "docker compose" in scripts["/usr/local/sbin/etltctl-airflow"]
-    settings = scripts["/etc/etltctl/airflow.env"]
-    assert (
-        "ETLTCTL__SOURCES__MONGODB__CONNECTION_ID" not in settings
-    )  # filled in by CloudFormation, as every name
-    assert "${Connections}" in settings
-    assert "deploy/airflow" in scripts["/usr/local/sbin/etltctl-airflow"]
+    assert "deploy/airflow/start.sh" in scripts["/usr/local/sbin/etltctl-airflow"]
 
 
 def test_every_role_may_do_named_things_only() -> None:
@@ -287,3 +283,10 @@ def test_the_check_finds_a_dangerous_action_without_its_fence(
 ) -> None:
     harmless = {"kms": "kms:CreateKey", "ec2": "ec2:CreateVpc", "iam": "iam:UpdateRole"}[action[:3]]
     assert f"allows {action} without the condition" in broken(f"- {harmless}\n", f"- {action}\n")
+
+
+def test_settings_that_make_a_template_too_large_are_refused_with_its_size(folder: Path) -> None:
+    jobs = {f"job_{number:02}": {"script": "glue_jobs/one.py"} for number in range(40)}
+    many = load_settings(config=folder / "etltctl.toml", env="aws", environ={}, flags={"glue.jobs": jobs})
+    with pytest.raises(ConfigurationError, match=r"has \d\d,\d{3} bytes, and CloudFormation takes 51,200"):
+        _ = blueprint(many).body

@@ -92,7 +92,7 @@ def test_files_that_break_a_contract_are_set_aside_where_no_reader_looks(make: M
     odd = sync(small, 1, RETYPED)
     before = small.lake.s3.read(odd)
     (change,) = small.lake.promises.admit(STREAM)
-    assert change.verdict == "quarantined"
+    assert "quarantined" in change
     location = small.lake.places.fixed(STREAM) or ""
     assert [file.location for file in small.lake.inspector.files(location)] == [good]
     (aside,) = small.lake.s3.objects(f"{location}_quarantine/")

@@ -47,6 +47,8 @@ def deploy_stack(context: typer.Context, yes: Yes = False) -> None:
     with session.console.working("deploying"):
         done = deploy(settings, _watcher(session), yes=yes)
     text = f"Stack {done.stack} is {done.word}: {done.changes} changes, {done.files} files uploaded."
+    if done.has_made_secret:
+        text += " Airbyte's secret is there; put its values in by hand."
     if done.is_nothing:
         text = f"Nothing to do: stack {done.stack} is {done.word} and as the settings say."
     document = {
@@ -55,6 +57,7 @@ def deploy_stack(context: typer.Context, yes: Yes = False) -> None:
         "status": done.word,
         "changes": done.changes,
         "files": done.files,
+        "secret_made": done.has_made_secret,
         "outputs": dict(done.outputs),
     }
     told = [text, *(f"  {name}: {value}" for name, value in done.outputs.items())]
@@ -95,6 +98,23 @@ def export_template(context: typer.Context) -> None:
     session.console.result({"schema": "etltctl.infra-export/1", "template": text}, text)
 
 
+@app.command("test-alarm")
+def test_alarm(context: typer.Context) -> None:
+    """Publish a test message to the alarm topic, and name its confirmed readers."""
+    from etltctl.infrastructure import send_test_alarm
+
+    session: Session = context.obj
+    sent = send_test_alarm(_on_aws(session))
+    document = {
+        "schema": "etltctl.infra-test-alarm/1",
+        "topic": sent.topic,
+        "message_id": sent.message_id,
+        "readers": list(sent.readers),
+    }
+    text = f"A test alarm is on its way to {', '.join(sent.readers)} (message {sent.message_id})."
+    session.console.result(document, text)
+
+
 def _on_aws(session: Session) -> Settings:
     settings = session.load()
     if settings.env == LOCAL:
@@ -116,16 +136,22 @@ def _watcher(session: Session) -> Watcher:
 
 
 def _show_plan(session: Session, made: Plan) -> None:
+    from etltctl.infrastructure.sizing import told_costs
+
     rows = [
-        (f"{SIGNS.get(c.action, '?')} {c.action}", c.resource, c.type, c.id, c.because) for c in made.changes
+        (f"{SIGNS.get(c.action, '?')} {c.action}", c.resource, c.type, c.id, c.size, c.because)
+        for c in made.changes
     ]
-    columns = ("change", "resource", "type", "id", "because")
+    columns = ("change", "resource", "type", "id", "size", "because")
     stack, files = made.blueprint.names.stack, list(made.missing_files)
+    costs = {cost.part: cost.usd for cost in made.costs}
     session.console.rows(
-        "etltctl.infra-plan/1", columns, rows, none=made.summary(), stack=stack, new=made.is_new, files=files
-    )
+        "etltctl.infra-plan/1", columns, rows, none=made.summary(), stack=stack, new=made.is_new, files=files,
+        monthly_usd=costs,
+    )  # fmt: skip
     if rows:
         session.console.say(made.summary())
+    session.console.say(told_costs(made.costs))
 
 
 def _tell_plan(session: Session, made: Plan) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from etltctl.errors import EtltctlError, ExitCode
+from etltctl.errors import AccessError, EtltctlError, ExitCode
 
 LONGEST_EVIDENCE = 300
 
@@ -69,6 +69,13 @@ def skip(subject: str, evidence: str) -> Finding:
 def failed(subject: str, error: EtltctlError) -> Finding:
     """The look itself failed, which is a finding."""
     return fail(subject, shortened(error.message), error.hint, error.exit_code)
+
+
+def unseen(subject: str, error: AccessError) -> Finding:
+    """Return a finding for a thing that no run needs to see and that the caller may not see."""
+    told = f"not looked at, because the caller may not: {shortened(error.message)}"
+    fix = "no run needs it; a caller that may read it sees whether it is well"
+    return Finding(subject, Status.SKIP, told, fix)
 
 
 def shortened(text: str) -> str:

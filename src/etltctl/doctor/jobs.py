@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from etltctl.doctor.findings import Finding, fail, ok, warn
+from etltctl.doctor.findings import Finding, fail, ok, unseen, warn
 from etltctl.doctor.patient import Patient
+from etltctl.errors import AccessError
 from etltctl.s3 import split_location
 
 if TYPE_CHECKING:
@@ -18,7 +19,11 @@ BYTES_SHOWN = 1e9
 def check_jobs(patient: Patient) -> Iterator[Finding]:
     """Every Glue job: that it is there, is what the settings say, and runs the script that is here."""
     for name, job in patient.settings.glue.jobs.items():
-        found = patient.inspection.job(name)
+        try:
+            found = patient.inspection.job(name)
+        except AccessError as error:
+            yield unseen(f"job {name}", error)
+            continue
         if found is None:
             fix = f"{patient.provision_command} makes it from the settings"
             yield fail(f"job {name}", "Glue has no such job", fix)
@@ -30,7 +35,10 @@ def check_jobs(patient: Patient) -> Iterator[Finding]:
         if not drifted:
             size = f"{found.get('NumberOfWorkers')} × {found.get('WorkerType')}"
             yield ok(f"job {name}", f"Glue {found.get('GlueVersion')}, {size}, as the settings say")
-        yield _check_script(patient, name, found)
+        try:
+            yield _check_script(patient, name, found)
+        except AccessError as error:
+            yield unseen(f"job {name}: script", error)
 
 
 def drift(found: Mapping[str, Any], job: GlueJob) -> list[tuple[str, Any, Any, str]]:

@@ -1,7 +1,20 @@
 """The CloudFormation stack: what the settings describe, planned, deployed, taken down, and written out to read."""
 
+from etltctl.infrastructure.alarm_check import SentAlarm, send_test_alarm
 from etltctl.infrastructure.deploying import Deployed, Removal, Watcher, deploy, destroy
 from etltctl.infrastructure.planning import Change, Plan, plan
 from etltctl.infrastructure.template import export
 
-__all__ = ["Change", "Deployed", "Plan", "Removal", "Watcher", "deploy", "destroy", "export", "plan"]
+__all__ = [
+    "Change",
+    "Deployed",
+    "Plan",
+    "Removal",
+    "SentAlarm",
+    "Watcher",
+    "deploy",
+    "destroy",
+    "export",
+    "plan",
+    "send_test_alarm",
+]

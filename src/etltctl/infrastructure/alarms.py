@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from etltctl.infrastructure.names import Names, Resource, Resources, filled, ref
-from etltctl.infrastructure.storage import NOTIFIERS, key_arn
+from etltctl.infrastructure.storage import EVENTS, NOTIFIERS, key_arn
 
 DAY_S = 86_400
 SCANS_A_DAY = 5  # whole scans of the most one query may read
@@ -20,7 +20,7 @@ def alarms(names: Names) -> Resources:
         },
         "AlarmTopicPolicy": _topic_policy(),
         "JobFailures": _job_failures(names),
-        **_machine_alarms(names),
+        **(_machine_alarms(names) if names.settings.infra.machine else {}),
         "ScannedTooMuch": _scanned_too_much(names),
     }
     if names.settings.infra.alarm_email:
@@ -32,15 +32,17 @@ def alarms(names: Names) -> Resources:
 
 
 def _topic_policy() -> Resource:
-    statement = {
-        "Sid": "AwsTellsUs",
-        "Effect": "Allow",
-        "Principal": {"Service": list(NOTIFIERS)},
-        "Action": "sns:Publish",
-        "Resource": ref("AlarmTopic"),
-        "Condition": {"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}},
-    }
-    document = {"Version": "2012-10-17", "Statement": [statement]}
+    publish = {"Effect": "Allow", "Action": "sns:Publish", "Resource": ref("AlarmTopic")}
+    statements = [
+        {
+            "Sid": "AwsTellsUs",
+            **publish,
+            "Principal": {"Service": list(NOTIFIERS)},
+            "Condition": {"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}},
+        },
+        {"Sid": "EventsTellUs", **publish, "Principal": {"Service": EVENTS}},
+    ]
+    document = {"Version": "2012-10-17", "Statement": statements}
     properties = {"Topics": [ref("AlarmTopic")], "PolicyDocument": document}
     return {"Type": "AWS::SNS::TopicPolicy", "Properties": properties}
 

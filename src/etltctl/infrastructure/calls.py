@@ -45,6 +45,8 @@ DEPLOYER: Calls = {
     ),
     "scripts": ("s3:ListObjectsV2", "s3:PutObject"),
     "images": ("ssm:GetParameter",),
+    "secrets": ("secretsmanager:CreateSecret", "secretsmanager:DescribeSecret", "secretsmanager:RestoreSecret"),
+    "alarms": ("sns:ListSubscriptionsByTopic", "sns:Publish"),
 }  # fmt: skip
 
 # Operations whose permission has another name.
@@ -66,6 +68,8 @@ ATHENA_WRITES_RESULTS = (
     "s3:GetBucketLocation", "s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload",
     "s3:ListMultipartUploadParts",
 )  # fmt: skip
+# A Tableau export takes away what Athena unloaded for it; other results expire.
+EXTRACTS = ("s3:DeleteObjects",)
 # What S3 asks of KMS in the name of whoever reads or writes an encrypted object.
 KEY_USE = ("kms:Decrypt", "kms:GenerateDataKey")
 # The Systems Manager agent, by which an administrator reaches the machine; the managed policy would also let the
@@ -74,6 +78,10 @@ SESSION_MANAGER = (
     "ssm:UpdateInstanceInformation", "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
     "ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel",
 )  # fmt: skip
+# The machine attaches its volume at its first start, once the machine before it has let go.
+OWN_VOLUME = ("ec2:AttachVolume",)
+# It says so where a bundle does not start: nothing else tells, because no Airflow is there to do it.
+MACHINE_ALARM = ("sns:Publish",)
 # What Spark's file system (S3A) does to read a folder and to commit one.
 SPARK_READS = ("s3:GetObject",)
 SPARK_WRITES = ("s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")

@@ -20,6 +20,8 @@ from etltctl.cloudformation import (
 from etltctl.errors import AlreadyRunningError, BlockedError, DetachedError, RunFailedError, WaitTimeoutError
 from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.planning import Plan, make_plan
+from etltctl.infrastructure.secret import TYPE as SECRET_TYPE
+from etltctl.infrastructure.secret import SecretState, keep_secret, secret_state
 from etltctl.runs import StackOperation, State
 from etltctl.s3 import S3
 from etltctl.waiting import Waiter
@@ -67,11 +69,12 @@ class Deployed:
     changes: int
     files: int
     outputs: Mapping[str, str] = field(default_factory=dict)
+    has_made_secret: bool = False
 
     @property
     def is_nothing(self) -> bool:
         """Whether everything was as it should be."""
-        return not self.changes and not self.files
+        return not self.changes and not self.files and not self.has_made_secret
 
 
 @dataclass(frozen=True)
@@ -108,12 +111,15 @@ def deploy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Deploy
     if made.is_new:  # the bucket is there only now
         _upload(s3, made)
     stack = service.find(made.blueprint.names.stack)
+    outputs = stack.outputs if stack else {}
+    keep_secret(service.aws, made.blueprint.names, made.secret, outputs.get("KeyArn", ""))
     return Deployed(
         made.blueprint.names.stack,
         word or (stack.status if stack else ""),
         len(made.changes),
         len(made.missing_files),
-        stack.outputs if stack else {},
+        outputs,
+        made.secret is not SecretState.THERE,
     )
 
 
@@ -133,7 +139,7 @@ def destroy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Remov
         raise AlreadyRunningError(
             f"stack {stack.name} is being changed: {stack.status}", hint="wait for it: etltctl infra deploy"
         )
-    removal = _removal(service, stack)
+    removal = _removal(service, stack, Names(settings))
     watcher.on_removal(removal)
     if not yes:
         raise BlockedError(f"stack {stack.name} was not touched", hint="etltctl infra destroy --yes")
@@ -243,13 +249,15 @@ def _upload(s3: S3, made: Plan) -> None:
         s3.write(location, made.blueprint.uploads.files[location])
 
 
-def _removal(service: CloudFormation, stack: Stack) -> Removal:
-    """By the template the stack was made from, not by the one the settings would make now."""
+def _removal(service: CloudFormation, stack: Stack, names: Names) -> Removal:
+    """Judge by the template the stack was made from, not by the one the settings would make now."""
     resources = service.resources(stack.id) if stack.status != "REVIEW_IN_PROGRESS" else []
     described = service.template(stack.id).get("Resources", {}) if resources else {}
     kept = {name for name, facts in described.items() if facts.get("DeletionPolicy") in KEPT_POLICIES}
+    secret = StackResource("AirbyteSecret", names.airbyte_secret, SECRET_TYPE, "")
+    has_secret = secret_state(service.aws, names) is SecretState.THERE and secret.logical_id not in kept
     return Removal(
         stack.name,
         tuple(found for found in resources if found.logical_id not in kept),
-        tuple(found for found in resources if found.logical_id in kept),
+        (*(found for found in resources if found.logical_id in kept), *([secret] if has_secret else [])),
     )

@@ -22,9 +22,11 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     ),
     "AWS::KMS::Alias": ("kms:CreateAlias", "kms:DeleteAlias", "kms:ListAliases", "kms:UpdateAlias"),
     "AWS::S3::Bucket": (
-        "s3:CreateBucket", "s3:DeleteBucket", "s3:GetBucket*", "s3:GetEncryptionConfiguration",
-        "s3:GetLifecycleConfiguration", "s3:ListBucket", "s3:PutBucketOwnershipControls",
-        "s3:PutBucketPublicAccessBlock", "s3:PutBucketTagging", "s3:PutBucketVersioning",
+        "s3:CreateBucket", "s3:DeleteBucket", "s3:GetA*Configuration", "s3:GetBucket*",
+        "s3:GetEncryptionConfiguration", "s3:GetI*Configuration", "s3:GetLifecycleConfiguration",
+        "s3:GetMetricsConfiguration", "s3:GetReplicationConfiguration", "s3:ListBucket", "s3:ListTagsForResource",
+        "s3:PutBucketOwnershipControls", "s3:PutBucketPublicAccessBlock",
+        "s3:PutBucketTagging", "s3:PutBucketVersioning",
         "s3:PutEncryptionConfiguration", "s3:PutLifecycleConfiguration",
     ),
     "AWS::S3::BucketPolicy": ("s3:DeleteBucketPolicy", "s3:PutBucketPolicy"),
@@ -40,12 +42,18 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
         "glue:CreateJob", "glue:DeleteJob", "glue:GetJob", "glue:GetTags", "glue:TagResource", "glue:UntagResource",
         "glue:UpdateJob",
     ),
-    "AWS::Glue::Database": ("glue:CreateDatabase", "glue:DeleteDatabase", "glue:GetDatabase", "glue:UpdateDatabase"),
+    "AWS::Glue::Database": (
+        "glue:CreateDatabase", "glue:DeleteDatabase", "glue:GetDatabase", "glue:UpdateDatabase",
+        "lakeformation:DescribeLakeFormationIdentityCenterConfiguration", "lakeformation:ListResources",
+    ),
     "AWS::Athena::WorkGroup": (
-        "athena:CreateWorkGroup", "athena:DeleteWorkGroup", "athena:GetWorkGroup", "athena:UpdateWorkGroup",
+        "athena:CreateWorkGroup", "athena:DeleteWorkGroup", "athena:GetWorkGroup", "athena:ListTagsForResource",
+        "athena:UpdateWorkGroup",
     ),
     "AWS::Logs::LogGroup": (
-        "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:ListTagsForResource", "logs:PutRetentionPolicy",
+        "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:DescribeIndexPolicies", "logs:DescribeLogGroups",
+        "logs:DescribeResourcePolicies", "logs:GetDataProtectionPolicy", "logs:ListTagsForResource",
+        "logs:PutRetentionPolicy",
         "logs:TagResource", "logs:UntagResource",
     ),
     "AWS::LakeFormation::Resource": (
@@ -58,11 +66,13 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     "AWS::EC2::VPCGatewayAttachment": ("ec2:AttachInternetGateway", "ec2:DetachInternetGateway"),
     "AWS::EC2::RouteTable": ("ec2:CreateRouteTable", "ec2:DeleteRouteTable"),
     "AWS::EC2::Route": ("ec2:CreateRoute", "ec2:DeleteRoute", "ec2:ReplaceRoute"),
-    "AWS::EC2::SubnetRouteTableAssociation": ("ec2:AssociateRouteTable", "ec2:DisassociateRouteTable"),
+    "AWS::EC2::SubnetRouteTableAssociation": (
+        "ec2:AssociateRouteTable", "ec2:DisassociateRouteTable", "ec2:ReplaceRouteTableAssociation",
+    ),
     "AWS::EC2::VPCEndpoint": ("ec2:CreateVpcEndpoint", "ec2:DeleteVpcEndpoints", "ec2:ModifyVpcEndpoint"),
     "AWS::EC2::SecurityGroup": (
         "ec2:AuthorizeSecurityGroupEgress", "ec2:CreateSecurityGroup", "ec2:DeleteSecurityGroup",
-        "ec2:RevokeSecurityGroupEgress",
+        "ec2:RevokeSecurityGroupEgress", "ec2:UpdateSecurityGroupRuleDescriptionsEgress",
     ),
     "AWS::EC2::Instance": (
         "ec2:CreateTags", "ec2:DeleteTags", "ec2:AssociateIamInstanceProfile", "ec2:ModifyInstanceAttribute",
@@ -70,32 +80,35 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
         "ec2:TerminateInstances",
     ),
     "AWS::EC2::Volume": ("ec2:CreateSnapshot", "ec2:CreateVolume", "ec2:DeleteVolume", "ec2:ModifyVolume"),
-    "AWS::EC2::VolumeAttachment": ("ec2:AttachVolume", "ec2:DetachVolume"),
     "AWS::SNS::Topic": (
-        "sns:CreateTopic", "sns:DeleteTopic", "sns:GetTopicAttributes", "sns:ListTagsForResource",
-        "sns:SetTopicAttributes", "sns:TagResource",
+        "sns:CreateTopic", "sns:DeleteTopic", "sns:GetDataProtectionPolicy", "sns:GetTopicAttributes",
+        "sns:ListSubscriptionsByTopic", "sns:ListTagsForResource", "sns:SetTopicAttributes", "sns:TagResource",
     ),
     "AWS::SNS::TopicPolicy": (),
-    "AWS::SNS::Subscription": ("sns:ListSubscriptionsByTopic", "sns:Subscribe", "sns:Unsubscribe"),
+    "AWS::SNS::Subscription": ("sns:GetSubscriptionAttributes", "sns:Subscribe", "sns:Unsubscribe"),
     "AWS::Events::Rule": (
-        "events:DeleteRule", "events:DescribeRule", "events:ListTargetsByRule", "events:PutRule", "events:PutTargets",
-        "events:RemoveTargets",
+        "events:DeleteRule", "events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule",
+        "events:PutRule", "events:PutTargets", "events:RemoveTargets",
     ),
-    "AWS::CloudWatch::Alarm": ("cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms", "cloudwatch:PutMetricAlarm"),
-    "AWS::Budgets::Budget": ("budgets:ModifyBudget", "budgets:ViewBudget"),
+    "AWS::CloudWatch::Alarm": (
+        "cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource",
+        "cloudwatch:PutMetricAlarm",
+    ),
+    "AWS::Budgets::Budget": ("budgets:ListTagsForResource", "budgets:ModifyBudget", "budgets:ViewBudget"),
     "AWS::SSM::Parameter": (
         "ssm:DeleteParameter", "ssm:GetParameters", "ssm:PutParameter", "ssm:AddTagsToResource",
         "ssm:ListTagsForResource",
-    ),
-    "AWS::SecretsManager::Secret": (
-        "secretsmanager:CreateSecret", "secretsmanager:DeleteSecret", "secretsmanager:DescribeSecret",
-        "secretsmanager:TagResource", "secretsmanager:UpdateSecret",
     ),
 }  # fmt: skip
 
 
 # What knows no resources; a key has no name before it exists, and EC2's parts have none at all.
-NOWHERE_IN_PARTICULAR = {"kms:CreateKey", "kms:ListAliases", "sns:Unsubscribe"}
+NOWHERE_IN_PARTICULAR = {
+    "athena:ListTagsForResource", "logs:DescribeIndexPolicies",
+    "kms:CreateKey", "kms:ListAliases", "lakeformation:DescribeLakeFormationIdentityCenterConfiguration",
+    "lakeformation:ListResources", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies",
+    "sns:GetSubscriptionAttributes", "sns:Unsubscribe",
+}  # fmt: skip
 
 # What would take a machine, a volume or a key away, or open it: only on those that carry the stack's own name tag.
 # A tag guards against a mistake, not against a deployer that means harm: it also writes its own role.
@@ -104,8 +117,8 @@ TAGGED_KEY = frozenset(
 )
 TAGGED_MACHINE = frozenset(
     {
-        "ec2:AssociateIamInstanceProfile", "ec2:AttachVolume", "ec2:DeleteTags", "ec2:DeleteVolume",
-        "ec2:DetachVolume", "ec2:ModifyInstanceAttribute", "ec2:ModifyInstanceMetadataOptions", "ec2:ModifyVolume",
+        "ec2:AssociateIamInstanceProfile", "ec2:DeleteTags", "ec2:DeleteVolume", "ec2:ModifyInstanceAttribute",
+         "ec2:ModifyInstanceMetadataOptions", "ec2:ModifyVolume",
         "ec2:StartInstances", "ec2:StopInstances", "ec2:TerminateInstances",
     }
 )  # fmt: skip
@@ -117,8 +130,12 @@ OTHER_EC2_ARNS = (
 )  # fmt: skip
 
 
+# The statements of a stack with a machine alone; of EC2's types there is none by name.
+OF_MACHINE = frozenset({"IAM::InstanceProfile", "SSM"})
+
+
 def handler_statements(names: Names) -> list[dict[str, Any]]:
-    """The actions of every type, one statement a service and kind of name."""
+    """Return the actions of every type that the stack has, one statement a service and kind of name."""
     project = names.settings.project
     databases = names.settings.athena.databases.values()
     role_names = (names.operator, names.deployer, names.registrar, *names.job_roles)
@@ -143,16 +160,16 @@ def handler_statements(names: Names) -> list[dict[str, Any]]:
         "CloudWatch": [arn("cloudwatch", f"alarm:{project}-*")],
         "Budgets": [filled(f"arn:${{AWS::Partition}}:budgets::${{AWS::AccountId}}:budget/{project}")],
         "SSM": [arn("ssm", f"parameter/{project}/*")],
-        "SecretsManager": [arn("secretsmanager", f"secret:{names.airbyte_secret}-*")],
     }
+    has_machine = names.settings.infra.machine
     apart = NOWHERE_IN_PARTICULAR | TAGGED_KEY | TAGGED_MACHINE | {"iam:PassRole", "ec2:CreateTags"}
     statements = [
         _allow(part.replace("::", ""), _actions(part) - apart, resources)
         for part, resources in places.items()
+        if has_machine or part not in OF_MACHINE
     ]
-    anywhere = (_actions("EC2") | _actions("LakeFormation") | NOWHERE_IN_PARTICULAR) - (
-        apart - NOWHERE_IN_PARTICULAR
-    )
+    network = _actions("EC2") if has_machine else set()
+    anywhere = (network | _actions("LakeFormation") | NOWHERE_IN_PARTICULAR) - (apart - NOWHERE_IN_PARTICULAR)
     region = {"aws:RequestedRegion": {"Ref": "AWS::Region"}}
     return [
         *statements,
@@ -170,8 +187,11 @@ def _tagged(names: Names) -> list[dict[str, Any]]:
     made = {"ec2:CreateAction": list(MAKING)}
     # A snapshot has no account in its name.
     network = [filled(f"arn:${{AWS::Partition}}:ec2:${{AWS::Region}}:*:{place}") for place in OTHER_EC2_ARNS]
+    own_key = _allow("OwnKey", TAGGED_KEY, [arn("kms", "key/*")], StringEquals=key)
+    if not names.settings.infra.machine:
+        return [own_key]
     return [
-        _allow("OwnKey", TAGGED_KEY, [arn("kms", "key/*")], StringEquals=key),
+        own_key,
         _allow("OwnMachine", TAGGED_MACHINE, machines, StringEquals=machine),
         _allow("NewTags", {"ec2:CreateTags"}, machines, StringEquals=made),
         _allow("MoreTags", {"ec2:CreateTags"}, machines, StringEquals=machine),
@@ -182,7 +202,7 @@ def _tagged(names: Names) -> list[dict[str, Any]]:
 def _handed_on(names: Names) -> list[dict[str, Any]]:
     """Each role may be given to the one service that it is for; the deployer's own to none."""
     given = {
-        "ec2.amazonaws.com": [names.operator],
+        "ec2.amazonaws.com": [names.operator] if names.settings.infra.machine else [],
         "glue.amazonaws.com": list(names.job_roles),
         "lakeformation.amazonaws.com": [names.registrar],
     }

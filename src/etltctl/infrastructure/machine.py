@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from etltctl.infrastructure.names import Names, Resources, attribute, filled, ref
-from etltctl.infrastructure.storage import key_arn
 from etltctl.settings.shipped import project_file
 
 CLOUD_CONFIG = "deploy/aws/cloud-config.yaml"
 ANYWHERE = "0.0.0.0/0"
 ROOT_GB = 16
+KEPT_SIGNS = ("#!", "#cloud-config")
 
 
 def machine(names: Names) -> Resources:
-    """The network, the instance with its volume, the bundle it runs and the secret its DAGs need."""
+    """Return the network, the instance, its volume, and the name of the bundle that it runs.
+
+    The machine attaches the volume itself. CloudFormation would attach it to a new machine before it ends the old one,
+    and EC2 refuses that.
+    """
     return {
         **_network(names),
         "AirflowVolume": {
@@ -34,47 +38,33 @@ def machine(names: Names) -> Resources:
             "DependsOn": "DefaultRoute",
             "Properties": _instance(names),
         },
-        "AirflowVolumeAttachment": {
-            "Type": "AWS::EC2::VolumeAttachment",
-            "Properties": {
-                "Device": "/dev/sdf",
-                "InstanceId": ref("AirflowMachine"),
-                "VolumeId": ref("AirflowVolume"),
-            },
-        },
         "AirflowBundleName": {
             "Type": "AWS::SSM::Parameter",
             "Properties": {"Name": names.bundle_parameter, "Type": "String", "Value": ref("AirflowBundle")},
-        },
-        "AirbyteSecret": {
-            "Type": "AWS::SecretsManager::Secret",
-            "DeletionPolicy": "RetainExceptOnCreate",
-            "UpdateReplacePolicy": "Retain",
-            "Properties": {
-                "Name": names.airbyte_secret,
-                "Description": "For Airbyte: client_id, client_secret, SOURCE_connection_id; put in by hand",
-                "KmsKeyId": key_arn(names),
-            },
         },
     }
 
 
 def cloud_config(names: Names) -> Any:
-    """The machine's cloud-init file, with the stack's names filled in by CloudFormation."""
-    secret = f"secretsmanager:{names.airbyte_secret}"
-    connections = [
-        f"ETLTCTL__SOURCES__{source.upper()}__CONNECTION_ID={secret}#{source}_connection_id"
-        for source in names.settings.sources
-    ]
+    """Return the machine's cloud-init file, with the stack's names filled in by CloudFormation.
+
+    cloud-init writes it once in a machine's life. What may change later is therefore in the bundle.
+    """
     named = {
-        "Connections": "\n      ".join(connections),  # as deep as the block they stand in
+        "AlarmTopic": ref("AlarmTopic"),
         "DataVolume": ref("AirflowVolume"),
         "BundleParameter": names.bundle_parameter,
         "ScriptsBucketName": names.settings.lake.scripts.removeprefix("s3://"),
-        "AirbyteSecretName": names.airbyte_secret,
-        "EnvironmentName": names.settings.env,
     }
-    return {"Fn::Sub": [project_file(CLOUD_CONFIG).read_text("utf-8"), named]}
+    return {"Fn::Sub": [_without_comments(project_file(CLOUD_CONFIG).read_text("utf-8")), named]}
+
+
+def _without_comments(text: str) -> str:
+    """Leave out the lines that are comments: they would count in the 51,200 bytes of a template."""
+    lines = text.splitlines(keepends=True)
+    return "".join(
+        line for line in lines if not line.lstrip().startswith("#") or line.lstrip().startswith(KEPT_SIGNS)
+    )
 
 
 def _instance(names: Names) -> dict[str, Any]:
@@ -96,7 +86,6 @@ def _instance(names: Names) -> dict[str, Any]:
                 "Ebs": {"VolumeSize": ROOT_GB, "VolumeType": "gp3", "Encrypted": True},
             }
         ],
-        "Monitoring": False,
         "PropagateTagsToVolumeOnCreation": True,
         "Tags": _tags(names),
         "UserData": {"Fn::Base64": cloud_config(names)},

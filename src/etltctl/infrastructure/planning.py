@@ -19,6 +19,8 @@ from etltctl.errors import (
     ServiceError,
     WaitTimeoutError,
 )
+from etltctl.infrastructure.secret import SecretState, secret_state
+from etltctl.infrastructure.sizing import Cost, monthly_costs, name_of, size_of
 from etltctl.infrastructure.template import NEWEST_IMAGE, Blueprint, blueprint
 from etltctl.s3 import S3
 from etltctl.waiting import Waiter
@@ -56,13 +58,17 @@ GONE_WRONG = {
 
 @dataclass(frozen=True)
 class Change:
-    """One resource's change: `add`, `import`, `modify`, `replace`, `may replace` or `remove`, and why."""
+    """One resource's change: `add`, `import`, `modify`, `replace`, `may replace` or `remove`, and why.
+
+    `id` is the physical id, or the name that a new resource will have; `size` is how large it will be.
+    """
 
     action: str
     resource: str
     type: str
     id: str
     because: tuple[str, ...]
+    size: str = ""
 
     @property
     def is_harmful(self) -> bool:
@@ -72,7 +78,10 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a deployment would do; `was_made` tells that the very same plan had been made before."""
+    """What a deployment would do; `was_made` tells that the very same plan had been made before.
+
+    `secret` is how Airbyte's secret stands, which is not part of the stack.
+    """
 
     blueprint: Blueprint
     stack: Stack | None
@@ -80,6 +89,7 @@ class Plan:
     changes: tuple[Change, ...]
     missing_files: tuple[str, ...]
     was_made: bool = False
+    secret: SecretState = SecretState.THERE
 
     @property
     def is_new(self) -> bool:
@@ -89,7 +99,12 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to do."""
-        return not self.changes and not self.missing_files
+        return not self.changes and not self.missing_files and self.secret is SecretState.THERE
+
+    @property
+    def costs(self) -> list[Cost]:
+        """The fixed costs of the stack in a month."""
+        return monthly_costs(self.blueprint.names, self.blueprint.template)
 
     def summary(self) -> str:
         """The plan in one sentence."""
@@ -98,6 +113,9 @@ class Plan:
             return f"Nothing to do: stack {name} is as the settings say."
         parts = [f"{number} to {action}" for action, number in sorted(count.items())]
         parts += [f"{len(self.missing_files)} files to upload"] if self.missing_files else []
+        if self.secret is not SecretState.THERE:
+            verb = "make" if self.secret is SecretState.MISSING else "restore"
+            parts.append(f"secret {self.blueprint.names.airbyte_secret} to {verb}")
         return f"Stack {name}{' is new' if self.is_new else ''}: {', '.join(parts)}."
 
     def require_harmless(self) -> None:
@@ -137,13 +155,15 @@ def make_plan(settings: Settings, waiter: Waiter) -> Plan:
     stack = service.find(drawn.names.stack)
     _require_usable(service, stack)
     # With infra.image set, Canonical's parameter need not be there, nor be readable.
-    image = {} if "ImageId" in drawn.parameters else {"ImageId": _image(aws, stack)}
+    has_image = not settings.infra.machine or "ImageId" in drawn.parameters
+    image = {} if has_image else {"ImageId": _image(aws, stack)}
     parameters = {**image, **drawn.parameters}
     name = _change_set_name(drawn.body, parameters)
     found, was_made = _change_set(service, drawn, stack, name, parameters, waiter)
-    changes = tuple(sorted(map(_told, found.changes), key=lambda change: (change.action, change.resource)))
+    told = (_told(change, drawn, parameters) for change in found.changes)
+    changes = tuple(sorted(told, key=lambda change: (change.action, change.resource)))
     missing = _missing_files(S3(aws), drawn)
-    return Plan(drawn, stack, name, changes, missing, was_made)
+    return Plan(drawn, stack, name, changes, missing, was_made, secret_state(aws, drawn.names))
 
 
 def _require_usable(service: CloudFormation, stack: Stack | None) -> None:
@@ -249,7 +269,7 @@ def _missing_files(s3: S3, drawn: Blueprint) -> tuple[str, ...]:
     return tuple(sorted(set(drawn.uploads.files) - there))
 
 
-def _told(change: ResourceChange) -> Change:
+def _told(change: ResourceChange, drawn: Blueprint, parameters: Mapping[str, str]) -> Change:
     action = {"Add": "add", "Import": "import", "Remove": "remove", "Modify": "modify"}.get(
         change.action, change.action.lower()
     )
@@ -261,4 +281,7 @@ def _told(change: ResourceChange) -> Change:
         what = target.get("Name") or target.get("Attribute", "")
         cause = detail.get("CausingEntity", "")
         because.append(f"{what} through {cause}" if cause else str(what))
-    return Change(action, change.logical_id, change.type, change.physical_id, tuple(dict.fromkeys(because)))
+    resource = drawn.template["Resources"].get(change.logical_id, {})
+    name = change.physical_id or name_of(resource, parameters)
+    reasons, size = tuple(dict.fromkeys(because)), size_of(resource, parameters)
+    return Change(action, change.logical_id, change.type, name, reasons, size)

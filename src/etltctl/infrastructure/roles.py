@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from etltctl.extracting import EXTRACTS_FOLDER
 from etltctl.infrastructure import calls
 from etltctl.infrastructure.handlers import handler_statements
 from etltctl.infrastructure.names import (
@@ -27,13 +28,14 @@ Places = Sequence[str]
 def roles(names: Names) -> Resources:
     """Every role of the stack, and the profile that hands the operator's to the Airflow machine."""
     account = {"AWS": filled("arn:${AWS::Partition}:iam::${AWS::AccountId}:root")}
-    machine = {"Service": "ec2.amazonaws.com"}
+    machine = [{"Service": "ec2.amazonaws.com"}] if names.settings.infra.machine else []
+    profile = {
+        "Type": "AWS::IAM::InstanceProfile",
+        "Properties": {"InstanceProfileName": names.operator, "Roles": [ref("OperatorRole")]},
+    }
     found = {
-        "OperatorRole": _role(names.operator, [account, machine], operator_statements(names)),
-        "OperatorProfile": {
-            "Type": "AWS::IAM::InstanceProfile",
-            "Properties": {"InstanceProfileName": names.operator, "Roles": [ref("OperatorRole")]},
-        },
+        "OperatorRole": _role(names.operator, [account, *machine], operator_statements(names)),
+        **({"OperatorProfile": profile} if machine else {}),
         "DeployerRole": _role(names.deployer, [account], deployer_statements(names)),
         "LakeFormationRole": _role(
             names.registrar, [{"Service": "lakeformation.amazonaws.com"}], _registrar_statements(names)
@@ -61,19 +63,33 @@ def operator_statements(names: Names) -> list[Statement]:
         *_on_objects("State", made["state"], kept),
         _allow("Secrets", made["secrets"], [arn("secretsmanager", f"secret:{names.airbyte_secret}-*")]),
         _allow("Parameters", made["parameters"], [arn("ssm", f"parameter/{settings.project}/*")]),
-        _allow("Bundle", ["s3:GetObject"], [objects_arn(f"{settings.lake.scripts}/airflow")]),
         _allow("AthenaReadsCatalog", calls.ATHENA_READS_CATALOG, catalog),
         *_on_objects("AthenaWritesResults", calls.ATHENA_WRITES_RESULTS, [results]),
+        _allow("Extracts", calls.EXTRACTS, [objects_arn(f"{results.rstrip('/')}/{EXTRACTS_FOLDER}")]),
         _allow("AthenaReadsGovernedTables", ["lakeformation:GetDataAccess"], ["*"]),
         *([_allow("Governance", calls.GOVERNED, ["*"])] if settings.governance.is_configured else []),
         _allow("Key", calls.KEY_USE, [key_arn(names)]),
+        *(_machine_statements(names) if settings.infra.machine else []),
+    ]
+
+
+def _machine_statements(names: Names) -> list[Statement]:
+    """Return what the Airflow machine does with the operator's role."""
+    return [
+        _allow("Bundle", ["s3:GetObject"], [objects_arn(f"{names.settings.lake.scripts}/airflow")]),
         _allow("SessionManager", calls.SESSION_MANAGER, ["*"]),
+        _allow("Alarm", calls.MACHINE_ALARM, [arn("sns", names.topic)]),
+        {
+            **_allow("OwnVolume", calls.OWN_VOLUME, [arn("ec2", "instance/*"), arn("ec2", "volume/*")]),
+            "Condition": {"StringEquals": {"aws:ResourceTag/Name": names.machine_tag["Value"]}},
+        },
     ]
 
 
 def deployer_statements(names: Names) -> list[Statement]:
     """What `etltctl infra` calls, and what CloudFormation does in the deployer's name for every type of the stack."""
     made, scripts = calls.DEPLOYER, names.settings.lake.scripts
+    secrets = (names.airbyte_secret, f"{names.airbyte_secret}-*")
     image = (
         "arn:${AWS::Partition}:ssm:*:*:parameter/aws/service/canonical/*"  # Canonical's, not the account's
     )
@@ -81,6 +97,9 @@ def deployer_statements(names: Names) -> list[Statement]:
         _allow("Stack", made["stack"], [arn("cloudformation", f"stack/{names.stack}/*")]),
         *_on_objects("Scripts", made["scripts"], [scripts]),
         _allow("Images", made["images"], [filled(image)]),
+        # A secret that does not exist yet has no suffix by which IAM could know it.
+        _allow("Secrets", made["secrets"], [arn("secretsmanager", f"secret:{name}") for name in secrets]),
+        _allow("Alarms", made["alarms"], [arn("sns", names.topic)]),
         _allow("Key", calls.KEY_USE, [key_arn(names)]),
         *handler_statements(names),
     ]

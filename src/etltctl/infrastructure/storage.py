@@ -17,8 +17,13 @@ from etltctl.infrastructure.names import (
 
 # A bucket outlives its stack; it goes only with a first deployment that fails, while it is still empty.
 KEPT = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
-NOTIFIERS = ("budgets.amazonaws.com", "cloudwatch.amazonaws.com", "events.amazonaws.com")
+# These name the account that they act for, and their statements ask for it. EventBridge does not where the topic is
+# encrypted: SNS documents that its key and its topic must allow events.amazonaws.com without aws:SourceAccount.
+NOTIFIERS = ("budgets.amazonaws.com", "cloudwatch.amazonaws.com")
+EVENTS = "events.amazonaws.com"
 ABORT_UPLOADS_DAYS = 7
+# A lease is written again four times a minute and a ledger at every event: the last versions are enough to go back to.
+REWRITTEN = {"NoncurrentDays": 1, "NewerNoncurrentVersions": 3}
 
 
 def key_arn(names: Names) -> Any:
@@ -63,6 +68,13 @@ def _key(names: Names) -> Resources:
             "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
             "Resource": "*",
             "Condition": {"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}},
+        },
+        {
+            "Sid": "EventsGoToAnEncryptedTopic",
+            "Effect": "Allow",
+            "Principal": {"Service": EVENTS},
+            "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+            "Resource": "*",
         },
     ]
     key = {
@@ -110,10 +122,13 @@ def _rules(purpose: str) -> list[dict[str, Any]]:
         "Status": "Enabled",
         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": ABORT_UPLOADS_DAYS},
         "NoncurrentVersionExpiration": {"NoncurrentDays": ref("OldVersionDays")},
+        "ExpiredObjectDeleteMarker": True,  # else every object that was ever deleted leaves one for ever
     }
-    if purpose != "results":
-        return [tidy]
-    return [tidy, {"Id": "results", "Status": "Enabled", "ExpirationInDays": ref("ResultDays")}]
+    if purpose == "results":
+        return [tidy, {"Id": "results", "Status": "Enabled", "ExpirationInDays": ref("ResultDays")}]
+    if purpose == "state":
+        return [tidy, {"Id": "rewritten", "Status": "Enabled", "NoncurrentVersionExpiration": REWRITTEN}]
+    return [tidy]
 
 
 def _policy(bucket: str) -> Resource:

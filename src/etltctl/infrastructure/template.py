@@ -7,17 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from etltctl.errors import ConfigurationError
 from etltctl.infrastructure.alarms import alarms
 from etltctl.infrastructure.machine import machine
 from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.processing import processing, scripts_parameter
 from etltctl.infrastructure.roles import roles
-from etltctl.infrastructure.storage import storage
+from etltctl.infrastructure.storage import key_arn, storage
 from etltctl.infrastructure.uploads import Uploads, uploads_of
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
+MOST_BYTES = 51_200  # of a template that is sent in a call
 NEWEST_IMAGE = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
 
 
@@ -35,8 +37,20 @@ class Blueprint:
 
     @property
     def body(self) -> str:
-        """The template as it is sent: CloudFormation takes no more than 51,200 bytes in a call."""
-        return json.dumps(self.template, separators=(",", ":"), ensure_ascii=False)
+        """The template as it is sent.
+
+        Raises:
+            ConfigurationError: It is larger than CloudFormation takes in a call.
+        """
+        text = json.dumps(self.template, separators=(",", ":"), ensure_ascii=False)
+        size = len(text.encode())
+        if size > MOST_BYTES:
+            raise ConfigurationError(
+                f"the template of these settings has {size:,} bytes, and CloudFormation takes {MOST_BYTES:,}; "
+                "nothing was changed",
+                hint="share out the Glue jobs over two projects, or set infra.machine = false",
+            )
+        return text
 
 
 def blueprint(settings: Settings) -> Blueprint:
@@ -47,8 +61,10 @@ def blueprint(settings: Settings) -> Blueprint:
     defaults = {
         name: str(facts["Default"]) for name, facts in _parameters(names).items() if "Default" in facts
     }
-    image = {"ImageId": settings.infra.image} if settings.infra.image else {}
-    parameters = defaults | hashes | {"AirflowBundle": uploads.bundle_key} | image
+    bundle = {"AirflowBundle": uploads.bundle_key} if settings.infra.machine else {}
+    has_image = settings.infra.machine and settings.infra.image
+    image = {"ImageId": settings.infra.image} if has_image else {}
+    parameters = defaults | hashes | bundle | image
     return Blueprint(names, template_of(names), parameters, uploads)
 
 
@@ -62,7 +78,7 @@ def template_of(names: Names) -> dict[str, Any]:
             **storage(names),
             **processing(names),
             **roles(names),
-            **machine(names),
+            **(machine(names) if names.settings.infra.machine else {}),
             **alarms(names),
         },
         "Outputs": _outputs(names),
@@ -94,17 +110,20 @@ def as_yaml(template: Mapping[str, Any]) -> str:
 def _parameters(names: Names) -> dict[str, dict[str, Any]]:
     """What differs between two deployments of one template; the settings' values are the defaults."""
     infra = names.settings.infra
-    found: dict[str, dict[str, Any]] = {
+    of_machine: dict[str, dict[str, Any]] = {
         "InstanceType": _text(r"[a-z0-9-]+\.[a-z0-9]+", infra.instance_type),
         "ImageId": {
             "Type": "AWS::EC2::Image::Id",
             "Description": f"Ubuntu 24.04, such as {NEWEST_IMAGE} names",
         },
         "VolumeGb": _number(infra.volume_gb, least=20),
+        "AirflowBundle": _text(r"airflow/[0-9a-f]+\.tar\.gz"),
+    }
+    found: dict[str, dict[str, Any]] = {
+        **(of_machine if infra.machine else {}),
         "LogDays": _number(infra.log_days),
         "ResultDays": _number(infra.result_days),
         "OldVersionDays": _number(infra.old_version_days),
-        "AirflowBundle": _text(r"airflow/[0-9a-f]+\.tar\.gz"),
         **{scripts_parameter(job): _text("[0-9a-f]+") for job in names.settings.glue.jobs},
     }
     if not infra.key_arn:
@@ -125,13 +144,18 @@ def _number(value: float, least: int = 1) -> dict[str, Any]:
 
 
 def _outputs(names: Names) -> dict[str, Any]:
-    return {
-        "OperatorRoleArn": {"Value": {"Fn::GetAtt": ["OperatorRole", "Arn"]}},
-        "DeployerRoleArn": {"Value": {"Fn::GetAtt": ["DeployerRole", "Arn"]}},
+    session = {
         "AirflowMachineId": {
             "Description": "aws ssm start-session --target THIS --document-name AWS-StartPortForwardingSession "
             "--parameters portNumber=8080,localPortNumber=8080",
             "Value": {"Ref": "AirflowMachine"},
-        },
+        }
+    }
+    return {
+        "OperatorRoleArn": {"Value": {"Fn::GetAtt": ["OperatorRole", "Arn"]}},
+        "DeployerRoleArn": {"Value": {"Fn::GetAtt": ["DeployerRole", "Arn"]}},
+        **(session if names.settings.infra.machine else {}),
         "AirbyteSecretName": {"Value": names.airbyte_secret},
+        "AlarmTopicArn": {"Value": {"Ref": "AlarmTopic"}},
+        "KeyArn": {"Value": key_arn(names)},
     }

@@ -6,10 +6,8 @@ runs on AWS can be compared with what lies here.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
-import tarfile
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etltctl.errors import ConfigurationError
+from etltctl.infrastructure.bundle import bundle_of
 from etltctl.settings.scripts import syntax_errors
 
 if TYPE_CHECKING:
@@ -24,20 +23,14 @@ if TYPE_CHECKING:
 
 HASH_DIGITS = 16
 NO_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest a zip archive can say
-# All that the image of Airflow is made of.
-BUNDLED = (
-    "LICENSE", "README.md", "dags", "deploy/airflow", "etltctl.toml", "glue_jobs", "pyproject.toml", "requirements",
-    "src",
-)  # fmt: skip
-NEEDED = tuple(
-    f"deploy/airflow/{name}" for name in ("compose.yaml", "Dockerfile", "airflow.env.example", "new-env.sh")
-)
-LEFT_OUT = ("airflow.env", "__pycache__")
 
 
 @dataclass(frozen=True)
 class Uploads:
-    """Files by the s3:// location they belong at, the hash of each job's files, and the bundle's key."""
+    """Files by the s3:// location they belong at, the hash of each job's files, and the bundle's key.
+
+    A stack without a machine has no bundle, and an empty key.
+    """
 
     files: Mapping[str, bytes]
     hashes: Mapping[str, str]
@@ -58,7 +51,9 @@ def uploads_of(settings: Settings) -> Uploads:
         hashes[job] = _digest(found)
         folder = script_folder(settings, job, hashes[job])
         files |= {f"{folder}/{name}": content for name, content in found.items()}
-    bundle = _bundle(settings.folder)
+    if not settings.infra.machine:
+        return Uploads(files, hashes, "")
+    bundle = bundle_of(settings)
     key = f"airflow/{hashlib.sha256(bundle).hexdigest()[:HASH_DIGITS]}.tar.gz"
     return Uploads(files | {f"{settings.lake.scripts}/{key}": bundle}, hashes, key)
 
@@ -106,30 +101,3 @@ def _digest(files: Mapping[str, bytes]) -> str:
     for name, content in files.items():
         told.update(f"{name}\0{len(content)}\0".encode() + content)
     return told.hexdigest()[:HASH_DIGITS]
-
-
-def _bundle(folder: Path) -> bytes:
-    """The same bytes for the same files, wherever and whenever they are packed."""
-    if missing := [name for name in NEEDED if not (folder / name).is_file()]:
-        raise ConfigurationError(
-            f"the Airflow machine needs {', '.join(missing)}, and {folder} has no such file",
-            hint="run this in a checkout of the project, beside its etltctl.toml",
-        )
-    packed = io.BytesIO()
-    with (
-        gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as zipped,
-        tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as archive,
-    ):
-        for path in _bundled(folder):
-            content = path.read_bytes()
-            member = tarfile.TarInfo(path.relative_to(folder).as_posix())
-            member.size = len(content)
-            member.mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
-            archive.addfile(member, io.BytesIO(content))
-    return packed.getvalue()
-
-
-def _bundled(folder: Path) -> Iterable[Path]:
-    places = [folder / name for name in BUNDLED if (folder / name).exists()]
-    found = (path for place in places for path in ([place] if place.is_file() else place.rglob("*")))
-    return sorted(path for path in found if path.is_file() and not set(path.parts) & set(LEFT_OUT))

@@ -100,10 +100,15 @@ class Lake:
         judged = self.promises.require_kept(staged)
         borne = self.auditor.audit(staged)
         switched = self.switch.publish(staged, run_id)
-        self.promises.renew(staged, judged)
+        unkept = self.promises.renew(staged, judged)
         return [
             self._published(
-                version, switched[version.name], [str(f) for f in borne if f.table == version.name]
+                version,
+                switched[version.name],
+                [
+                    *(str(finding) for finding in borne if finding.table == version.name),
+                    *(f"{version.name}: {warning}" for warning in unkept[version.name]),
+                ],
             )
             for version in staged
         ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from etltctl.contracts import Change, Contract, ContractBook, Judgement, Policy, Verdict, judge
+from etltctl.contracts import Contract, ContractBook, Judgement, Policy, Verdict, judge
 from etltctl.errors import UsageError
 from etltctl.publishing.auditing import Staged
 from etltctl.publishing.inspecting import Inspector, layout_of, merged_columns, partition_types
@@ -44,21 +44,34 @@ class Promises:
                 judged[version.name] = judgement
         return judged
 
-    def renew(self, staged: Sequence[Staged], judged: Mapping[str, Judgement]) -> None:
-        """Keeps the contract of every table that has none, and what was accepted of the others."""
+    def renew(self, staged: Sequence[Staged], judged: Mapping[str, Judgement]) -> Mapping[str, Sequence[str]]:
+        """Keep the contract of every table that has none, and what was accepted of the others.
+
+        Returns:
+            A warning for each table whose contract could not be written, by table.
+        """
+        warnings = {}
         for version in staged:
             made = {**version.table.columns, **version.table.partitions}
-            self._keep(version.name, made, version_of(version.table.location), judged.get(version.name))
+            warnings[version.name] = self._keep(
+                version.name, made, version_of(version.table.location), judged.get(version.name)
+            )
+        return warnings
 
-    def admit(self, table: str) -> list[Change]:
-        """Looks at a bronze table before any job does; returns what changed and was borne.
+    def admit(self, table: str) -> list[str]:
+        """Hold a bronze table to its contract before any job reads it.
 
-        Files that the policy sets aside are moved to `_quarantine/` beside them, where no reader looks. Raises
-        BlockedError with the difference where the contract is broken.
+        Files that the policy sets aside are moved to `_quarantine/` next to them, where no reader looks.
+
+        Returns:
+            The changes that were accepted, and a warning if the contract could not be written.
+
+        Raises:
+            BlockedError: The contract is broken; the error carries the difference.
         """
         return settled(partial(self._admitted, table), table)
 
-    def _admitted(self, table: str) -> list[Change]:
+    def _admitted(self, table: str) -> list[str]:
         location = self.places.fixed(table) or ""
         files = self.inspector.files(location)
         judgement = self.judged(table, location, files)
@@ -70,9 +83,10 @@ class Promises:
                 below = file.location.removeprefix(location)
                 self.s3.move(file, f"{location}{QUARANTINE}{file.etag[:8]}/{below}")
                 files.remove(file)
+        warnings = [str(change) for change in judgement.changes] if judgement is not None else []
         if files:
-            self._keep(table, self._columns(table, location, files), "", judgement)
-        return list(judgement.changes) if judgement is not None else []
+            warnings += self._keep(table, self._columns(table, location, files), "", judgement)
+        return warnings
 
     def judged(self, table: str, location: str, files: Sequence[S3Object]) -> Judgement | None:
         """The files against the contract; None if there is none yet, or no file."""
@@ -123,8 +137,13 @@ class Promises:
 
     def _keep(
         self, table: str, columns: Mapping[str, str], version: str, judgement: Judgement | None
-    ) -> None:
+    ) -> Sequence[str]:
+        """Write the table's contract where it is new or has changed; return a warning if that is not possible."""
+        file = self.book.file(table)
+        remedy = f"run `etltctl contract accept {table}` in the checkout, commit the file and deploy it"
         if judgement is None:
-            self.book.keep(Contract(table, columns, version))
-        elif (amended := judgement.amended(version)) is not None:
-            self.book.keep(amended)
+            if not self.book.keep(Contract(table, columns, version)):
+                return [f"it has no contract, and {file} cannot be written: drift is not checked; {remedy}"]
+        elif (amended := judgement.amended(version)) is not None and not self.book.keep(amended):
+            return [f"its contract has changed, and {file} cannot be written: it is as before; {remedy}"]
+        return []

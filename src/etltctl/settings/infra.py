@@ -41,12 +41,14 @@ class Infra(Section):
     Empty names follow the project's: stack `PROJECT`, key `alias/PROJECT`. `key_arn` takes up a key that exists, such
     as the one an earlier stack left behind, instead of making one. `image` is the newest Ubuntu at the first
     deployment and stays what it was after that, because another image means another machine. Days are counted from an
-    object's or a line's creation, money is US dollars a month; a budget of 0 makes none.
+    object's or a line's creation, money is US dollars a month; a budget of 0 makes none. `machine = false` makes no
+    machine, network, volume or bundle: for those who have an Airflow, or run etltctl by hand.
     """
 
     stack: StackName = ""
     key_alias: KeyAlias = ""
     key_arn: KeyArn = ""
+    machine: bool = True
     instance_type: str = "t3.large"
     image: Image = ""
     volume_gb: int = Field(default=40, ge=20, le=16384)

@@ -144,11 +144,6 @@ def _change_secret(clients: Clients, arn: str, props: Props) -> None:
     clients("secretsmanager").update_secret(SecretId=arn, Description=props.get("Description", ""))
 
 
-def _find_secret(clients: Clients, props: Props) -> Made:
-    arn = clients("secretsmanager").describe_secret(SecretId=props["Name"])["ARN"]
-    return arn, {"Id": arn}
-
-
 KINDS = {
     "AWS::IAM::Role": Kind(_make_role, _delete_role, frozenset({"RoleName"}), _change_role),
     "AWS::IAM::InstanceProfile": Kind(_make_profile, _delete_profile, frozenset({"InstanceProfileName"})),
@@ -188,6 +183,5 @@ KINDS = {
         lambda clients, arn, _: clients("secretsmanager").delete_secret(SecretId=arn),
         frozenset({"Name"}),
         _change_secret,
-        _find_secret,
     ),
 }

@@ -149,7 +149,7 @@ class CloudFormationApi:
     def _execute_change_set(self, form: Form) -> dict[str, Any]:
         token = form.get("ClientRequestToken", "")
         stack = self._require(form["StackName"])
-        if token in stack.tokens:
+        if token and token in stack.tokens:
             return {}
         stack, made = self._change_set(form)
         if made.execution != "AVAILABLE":
@@ -190,7 +190,7 @@ class CloudFormationApi:
 
     def _delete_stack(self, form: Form) -> dict[str, Any]:
         stack, token = self._find(form["StackName"]), form.get("ClientRequestToken", "")
-        if stack is None or stack.status == "DELETE_COMPLETE" or token in stack.tokens:
+        if stack is None or stack.status == "DELETE_COMPLETE" or (token and token in stack.tokens):
             return {}
         stack.tokens.add(token)
         Thread(target=Execution(stack, self._clients, token).delete, daemon=True).start()

@@ -48,6 +48,13 @@ class Clients:
                 )
             return self._made[service]
 
+    def refusal(self, code: str, message: str, operation: str) -> Exception:
+        """Return the error of a call that AWS refuses and the embedded service does not."""
+        from botocore.exceptions import ClientError
+
+        error: Exception = ClientError({"Error": {"Code": code, "Message": message}}, operation)
+        return error
+
     def has_image(self, image: str) -> bool:
         """Whether EC2 has the image."""
         try:
@@ -58,7 +65,11 @@ class Clients:
 
 @dataclass(frozen=True)
 class Kind:
-    """What CloudFormation can do with one type; a change of a `fixed` property means another resource."""
+    """What CloudFormation can do with one type.
+
+    A change of a `fixed` property means another resource. `find` takes in a resource that is there already. A type
+    whose primary identifier only its service gives has none: CloudFormation does not import such a resource.
+    """
 
     create: Callable[[Clients, Props], Made]
     delete: Callable[[Clients, str, Props], object]

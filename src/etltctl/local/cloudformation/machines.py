@@ -84,6 +84,11 @@ def _delete_volume(clients: Clients, volume: str, _: Props) -> None:
 
 
 def _attach_volume(clients: Clients, props: Props) -> Made:
+    """Attach a volume that no machine has: EC2 refuses any other, the embedded one does not."""
+    (volume,) = clients("ec2").describe_volumes(VolumeIds=[props["VolumeId"]])["Volumes"]
+    if volume["Attachments"]:
+        message = f"{props['VolumeId']} is already attached to an instance"
+        raise clients.refusal("VolumeInUse", message, "AttachVolume")
     clients("ec2").attach_volume(**props)
     return f"{props['VolumeId']}|{props['InstanceId']}", {}
 

@@ -51,7 +51,9 @@ def _lifecycle_rule(rule: Props) -> dict[str, Any]:
     if abort := rule.get("AbortIncompleteMultipartUpload"):
         told["AbortIncompleteMultipartUpload"] = abort
     if old := rule.get("NoncurrentVersionExpiration"):
-        told["NoncurrentVersionExpiration"] = {"NoncurrentDays": int(old["NoncurrentDays"])}
+        told["NoncurrentVersionExpiration"] = {name: int(value) for name, value in old.items()}
+    if rule.get("ExpiredObjectDeleteMarker"):
+        told["Expiration"] = {"ExpiredObjectDeleteMarker": True}
     if days := rule.get("ExpirationInDays"):
         told["Expiration"] = {"Days": int(days)}
     return told

@@ -1,0 +1,121 @@
+"""The bundle that the Airflow machine runs: the checkout's files, as its Dockerfile needs them."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from etltctl.errors import ConfigurationError
+from etltctl.infrastructure.names import Names
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+DOCKERFILE = "deploy/airflow/Dockerfile"
+# Everything that the image is made of. A test builds etltctl from the Dockerfile's COPY lines on the unpacked bundle.
+BUNDLED = (
+    "LICENSE", "README.md", "connectors", "dags", "deploy/airflow", "deploy/aws", "etltctl.toml", "glue_jobs",
+    "pyproject.toml", "requirements", "src",
+)  # fmt: skip
+NEEDED = tuple(
+    f"deploy/airflow/{name}"
+    for name in ("compose.yaml", "Dockerfile", "airflow.env.example", "new-env.sh", "start.sh")
+)
+STACK_ENV = "deploy/airflow/stack.env"
+LEFT_OUT = ("airflow.env", "stack.env", "__pycache__")
+CONTRACTS = "contracts"
+AIRBYTE_PARTS = ("client_id", "client_secret")
+
+
+def bundle_of(settings: Settings) -> bytes:
+    """Pack the checkout for the Airflow machine: the same bytes for the same files.
+
+    The contracts go in as `contracts/`, wherever the settings keep them: the image reads them there. What the settings
+    say of the containers' environment goes in as `stack.env`, so that another source is another bundle.
+
+    Returns:
+        A tar archive, compressed with gzip.
+
+    Raises:
+        ConfigurationError: The checkout lacks a file that the machine or its image needs.
+    """
+    files = {path.relative_to(settings.folder).as_posix(): path for path in _bundled(settings.folder)}
+    if settings.file is not None:  # whatever it is called here, the image knows one name
+        files["etltctl.toml"] = settings.file
+    files |= {f"{CONTRACTS}/{path.name}": path for path in sorted(settings.contracts_folder.glob("*.toml"))}
+    _require_whole(settings.folder, files)
+    contents = {name: (path.read_bytes(), path.stat().st_mode & 0o100) for name, path in files.items()}
+    contents[STACK_ENV] = ("\n".join([*environment(settings), ""]).encode(), 0)
+    packed = io.BytesIO()
+    with (
+        gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as zipped,
+        tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for name, (content, is_program) in sorted(contents.items()):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            member.mode = 0o755 if is_program else 0o644
+            archive.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
+
+
+def environment(settings: Settings) -> list[str]:
+    """Return the lines of the containers' environment that follow from the settings.
+
+    A value that is read from an environment variable comes from the secret instead: nobody exports one on the machine.
+    """
+    secret = f"secretsmanager:{Names(settings).airbyte_secret}"
+    values = {f"AIRBYTE__{part.upper()}": (part, getattr(settings.airbyte, part)) for part in AIRBYTE_PARTS}
+    values |= {
+        f"SOURCES__{name.upper()}__CONNECTION_ID": (f"{name}_connection_id", source.connection_id)
+        for name, source in settings.sources.items()
+    }
+    return [
+        f"ETLTCTL_ENV={settings.env}",
+        "ETLTCTL__AWS__PROFILE=",  # the machine's role is the credential
+        *(
+            f"ETLTCTL__{variable}={secret}#{key}"
+            for variable, (key, value) in values.items()
+            if value.startswith("env:")
+        ),
+    ]
+
+
+def copied_into_image(dockerfile: str) -> list[str]:
+    """Return the sources of the Dockerfile's COPY lines: files, folders and patterns of the checkout."""
+    lines = dockerfile.replace("\\\n", " ").splitlines()
+    copies = [line.split()[1:] for line in lines if line.startswith("COPY ")]
+    return [word for words in copies for word in words[:-1] if not word.startswith("--")]
+
+
+def _require_whole(folder: Path, files: Mapping[str, Path]) -> None:
+    """An image that cannot be built would be tried every minute for ever, seen in the machine's journal alone."""
+    missing = [name for name in NEEDED if name not in files]
+    dockerfile = files[DOCKERFILE].read_text("utf-8") if DOCKERFILE in files else ""
+    for source in copied_into_image(dockerfile):
+        is_there = any(name == source or name.startswith(f"{source.rstrip('/')}/") for name in files)
+        if not is_there and not _is_pattern(source):
+            missing.append(source)
+    if missing:
+        raise ConfigurationError(
+            f"the Airflow machine needs {', '.join(missing)}, and {folder} has no such file; nothing was changed: "
+            "its image is built from etltctl's own sources",
+            hint="run this in a checkout of etltctl with your etltctl.toml, dags and glue_jobs in it; "
+            "or set infra.machine = false for a stack without a machine, which needs no checkout",
+        )
+
+
+def _is_pattern(source: str) -> bool:
+    """Docker copies what a pattern matches, be it nothing."""
+    return any(sign in source for sign in "*?[")
+
+
+def _bundled(folder: Path) -> Iterable[Path]:
+    places = [folder / name for name in BUNDLED if (folder / name).exists()]
+    files = (path for place in places for path in ([place] if place.is_file() else place.rglob("*")))
+    left_out = set(LEFT_OUT)
+    return sorted(p for p in files if p.is_file() and not left_out & set(p.relative_to(folder).parts))

@@ -1,0 +1,55 @@
+"""IAM's policy simulation before the account: moto's evaluation of the policies that the account has recorded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs
+
+from moto.iam.access_control import IAMPolicy, PermissionResult
+
+Answer = Callable[[bytes], bytes | None]
+OPEN = '<SimulatePrincipalPolicyResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/">'
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """Answers SimulatePrincipalPolicy as IAM does, for roles of the account.
+
+    Like IAM it takes the resources by the letter: one that is wider than the policy's is not allowed.
+    """
+
+    iam: Any
+    asked: list[tuple[str, str, str, bool]] = field(
+        default_factory=list
+    )  # principal, action, resource, allowed
+
+    def __call__(self, body: bytes) -> bytes | None:
+        """Return the answer to a simulation; None for any other request."""
+        if b"SimulatePrincipalPolicy" not in body:
+            return None
+        form = {name: values[0] for name, values in parse_qs(body.decode()).items()}
+        principal = form["PolicySourceArn"]
+        policies = self.policies(principal.rpartition("/")[2])
+        results = []
+        for action in (value for name, value in form.items() if name.startswith("ActionNames.member.")):
+            for resource in (v for name, v in form.items() if name.startswith("ResourceArns.member.")):
+                permitted = {policy.is_action_permitted(action, resource) for policy in policies}
+                is_allowed = permitted == {PermissionResult.PERMITTED}
+                self.asked.append((principal, action, resource, is_allowed))
+                decision = "allowed" if is_allowed else "implicitDeny"
+                results.append(
+                    f"<member><EvalActionName>{action}</EvalActionName>"
+                    f"<EvalResourceName>{resource}</EvalResourceName><EvalDecision>{decision}</EvalDecision></member>"
+                )
+        told = f"<IsTruncated>false</IsTruncated><EvaluationResults>{''.join(results)}</EvaluationResults>"
+        result = f"<SimulatePrincipalPolicyResult>{told}</SimulatePrincipalPolicyResult>"
+        return f"{OPEN}{result}</SimulatePrincipalPolicyResponse>".encode()
+
+    def policies(self, role: str) -> list[IAMPolicy]:
+        """Return the role's inline policies."""
+        names = self.iam.list_role_policies(RoleName=role)["PolicyNames"]
+        documents = [self.iam.get_role_policy(RoleName=role, PolicyName=name) for name in names]
+        return [IAMPolicy(json.dumps(document["PolicyDocument"])) for document in documents]
