@@ -33,7 +33,7 @@ OPERATOR: Calls = {
 # What every step looks at before it starts, where Lake Formation governs anything. It knows no resources.
 GOVERNED = (
     "lakeformation:GetDataLakeSettings", "lakeformation:GetResourceLFTags", "lakeformation:ListLakeFormationOptIns",
-    "lakeformation:ListPermissions",
+    "lakeformation:ListPermissions", "lakeformation:ListResources",
 )  # fmt: skip
 
 # What `etltctl infra plan|deploy|destroy` need for themselves.

@@ -20,7 +20,8 @@ from etltctl.local.identities import Identities, UserKey
 from etltctl.local.incoming import held
 from etltctl.local.jvm import installed_archive
 from etltctl.local.keys import Keys
-from etltctl.local.lakeformation import Guard, LakeFormationService
+from etltctl.local.lakeformation import CatalogWrites, Guard, LakeFormationService
+from etltctl.local.lakeformation.store import OWNER
 from etltctl.local.logs import GROUPS, GlueLogs
 from etltctl.local.models import addressed, checked_input, signed_for
 from etltctl.local.provisioning import provision
@@ -82,6 +83,7 @@ class Application:
             "AmazonAthena.StartQueryExecution": self._athena.start,
             **{f"/{name}": do for name, do in self._governance.operations().items()},
         }
+        self._of_others = CatalogWrites(self._governance, catalog.get_partitions, self._call).operations()
         self._roles: set[str] = set()
         self._mounted: dict[str, WSGIApplication] = {
             AIRBYTE: self._airbyte.wsgi_app,
@@ -180,6 +182,8 @@ class Application:
         name = operation_name(request) or (
             request.path if signed_for(request.environ) == "lakeformation" else ""
         )
+        if name in self._of_others and (caller := self._identities.caller(request)) != OWNER:
+            return partial(self._of_others[name], caller=caller)
         if name in self._of_caller:
             return partial(self._of_caller[name], caller=self._identities.caller(request))
         if name in self._log_operations and any(group.encode() in _peek(request) for group in GROUPS):
