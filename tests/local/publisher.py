@@ -33,23 +33,12 @@ class Publisher:
     @classmethod
     def of(cls, lake: GovernedLake) -> Publisher:
         """Assume the role."""
-        given = lake.client("sts").assume_role(RoleArn=arn("operator"), RoleSessionName="publisher")
-        found = given["Credentials"]
-        return cls(
-            lake,
-            {
-                "AWS_ACCESS_KEY_ID": found["AccessKeyId"],
-                "AWS_SECRET_ACCESS_KEY": found["SecretAccessKey"],
-                "AWS_SESSION_TOKEN": found["SessionToken"],
-            },
-        )
+        return cls(lake, session_of(lake.client("sts"), arn("operator")))
 
     @contextmanager
     def led(self) -> Iterator[None]:
         """Make the role this process's caller within the block."""
-        with pytest.MonkeyPatch.context() as environment:
-            for name, value in {**self.credentials, "AWS_DEFAULT_REGION": "us-east-1"}.items():
-                environment.setenv(name, value)
+        with led_by({**self.credentials, "AWS_DEFAULT_REGION": "us-east-1"}):
             yield
 
     def client(self, service: str) -> Any:
@@ -67,6 +56,25 @@ class Publisher:
         """Publish a version of each table as the role."""
         with self.led():
             return publish(settings, versions)
+
+
+def session_of(sts: Any, role: str) -> dict[str, str]:
+    """Return the environment variables of a session of the role, an ARN."""
+    given = sts.assume_role(RoleArn=role, RoleSessionName="publisher")["Credentials"]
+    return {
+        "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": given["SessionToken"],
+    }
+
+
+@contextmanager
+def led_by(environ: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables of this process within the block."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in environ.items():
+            environment.setenv(name, value)
+        yield
 
 
 def publish(settings: Settings, versions: Mapping[str, str]) -> list[Published]:
