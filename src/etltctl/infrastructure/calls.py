@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from etltctl.denials import PERMISSION
+
 Calls = Mapping[str, tuple[str, ...]]
 
 # What running, watching and asking need: `etltctl run`, `runs …`, `athena …`, `retry`, `rollback`, the DAGs.
@@ -47,17 +49,6 @@ DEPLOYER: Calls = {
     "images": ("ssm:GetParameter",),
 }  # fmt: skip
 
-# Operations whose permission has another name.
-PERMISSION = {
-    "s3:ListObjectsV2": "s3:ListBucket",
-    "s3:HeadObject": "s3:GetObject",
-    "s3:CopyObject": "s3:PutObject",
-    "s3:DeleteObjects": "s3:DeleteObject",
-    "s3:HeadBucket": "s3:ListBucket",
-    "s3:CreateMultipartUpload": "s3:PutObject",
-    "s3:UploadPart": "s3:PutObject",
-    "s3:CompleteMultipartUpload": "s3:PutObject",
-}
 ON_BUCKETS = frozenset({"s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"})
 
 # What Athena asks for in the name of whoever queries; etltctl never calls these itself.
