@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from governed import GovernedLake, arn
 from publisher import Publisher, governed_by_iam
+from served import wait_until
 
 LAYER = "arn:aws:s3:::pi-m3-gold"
 PLACE = "s3://pi-m3-gold/t/"
@@ -198,6 +199,33 @@ def test_the_maker_of_a_table_may_change_and_drop_it(registered: GovernedLake) -
     revoke(registered, TABLE, "ALL", who=EVERYBODY)
     with pytest.raises(ClientError, match="Required Drop on t"):
         glue.delete_table(DatabaseName="gold", Name="t")
+
+
+def test_a_view_that_athena_makes_needs_create_table_as_well(registered: GovernedLake) -> None:
+    def asked(sql: str) -> tuple[str, str]:
+        athena = Publisher.of(registered).client("athena")
+        query = athena.start_query_execution(
+            QueryString=sql, WorkGroup="pi-m3", QueryExecutionContext={"Database": "gold"}
+        )["QueryExecutionId"]
+
+        def status() -> dict[str, Any]:
+            return athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"]
+
+        wait_until(lambda: status()["State"] not in {"QUEUED", "RUNNING"})
+        return status()["State"], status().get("StateChangeReason", "")
+
+    revoke(registered, DATABASE, "ALL", who=EVERYBODY)
+    try:
+        state, reason = asked("create view new as select 1 as n")
+        assert state == "FAILED"
+        assert "Required Create Table on gold" in reason
+        grant(registered, DATABASE, "CREATE_TABLE")
+        assert asked("create view new as select 1 as n") == ("SUCCEEDED", "")
+        revoke(registered, DATABASE, "CREATE_TABLE")
+    finally:
+        registered.client("lakeformation").grant_permissions(
+            Principal=EVERYBODY, Resource=DATABASE, Permissions=["ALL"]
+        )
 
 
 def test_nothing_is_registered_until_somebody_registers_it(lake: GovernedLake) -> None:

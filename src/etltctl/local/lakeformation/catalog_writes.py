@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from etltctl.local.control_plane import Catalog, ControlPlane
 from etltctl.local.lakeformation.resources import ALL_TABLES, Shape, key, parts
 from etltctl.local.lakeformation.service import LakeFormationService
 from etltctl.local.lakeformation.store import EVERYBODY, Records
@@ -146,6 +147,26 @@ class CatalogWrites:
                 if kind == "LOCATION" and held["plain"] and _is_within(location, rest[0]):
                     return
         raise AwsError("AccessDeniedException", f"{REFUSED} on {location} ({about})")
+
+
+class CallerCatalog(Catalog):
+    """The Data Catalog as one caller changes it.
+
+    Args:
+        plane: What keeps the catalog.
+        checked: The operations that check their caller, by name.
+        caller: The ARN of the caller.
+    """
+
+    def __init__(self, plane: ControlPlane, checked: Mapping[str, CallerOperation], caller: str) -> None:
+        super().__init__(plane)
+        self._checked = checked
+        self._caller = caller
+
+    def call(self, target: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Perform an operation in the name of the caller; raises AwsError."""
+        operation = self._checked.get(target)
+        return operation(body, caller=self._caller) if operation else super().call(target, body)
 
 
 def _gives(held: Mapping[str, Any], permission: str) -> bool:
