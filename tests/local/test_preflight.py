@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from etltctl.governance import preflight, require_access
 from etltctl.pipeline import Step, Wish, run_alone
 from etltctl.settings import Settings
 
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "governance.toml"
 STEP = "glue:checked"
 JOB = '[glue.jobs.checked]\nscript = "none.py"\nwrites = ["gold.checked"]\n'
 KEYS = '[tables."gold.checked"]\nkeys = ["n"]\n'
@@ -157,6 +159,21 @@ def test_without_any_one_permission_preflight_and_publish_refuse_and_with_all_of
     _grant(lake, *case.needs)
     assert _refusal(settings, publisher) is None
     assert _publish(lake, settings, publisher) == ""
+
+
+def test_what_the_worked_example_grants_is_enough_for_first_and_later_versions(lake: GovernedLake) -> None:
+    """By LF-tags on tables and databases, and on each location."""
+    _drop(lake)
+    _grant(lake)
+    granted = EXAMPLE.read_text().partition("[[governance.grants]]                        # who runs")
+    grants = f"{granted[1]}{granted[2]}".replace("role:pi-m3-operator", "role:operator")
+    assert grants.count("DATA_LOCATION_ACCESS") == 3
+    text, publisher = JOB + SQL + grants, Publisher.of(lake)
+    for _ in ("the first version", "the second"):
+        lake.apply(text, zones=ZONED)
+        settings = lake.settings(text, zones=ZONED)
+        assert _refusal(settings, publisher) is None
+        assert _publish(lake, settings, publisher) == ""
 
 
 def test_a_step_that_would_be_refused_starts_no_job(lake: GovernedLake) -> None:
