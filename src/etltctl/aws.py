@@ -41,7 +41,13 @@ CHECK_ENDPOINT = (
 )
 # Operations whose success always tells something.
 TELLING = re.compile(r"(Get|List|Describe|Search|Lookup|Start)")
-DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedException"})
+DENIED = frozenset(
+    {
+        "AccessDenied", "AccessDeniedException", "UnauthorizedException",
+        "UnauthorizedOperation",  # EC2's word
+        "403",  # S3's refusal of a HEAD, which has no body to say more
+    }
+)  # fmt: skip
 ACCESS_CODES = DENIED | {
     "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "InvalidAccessKeyId", "SignatureDoesNotMatch",
     "UnrecognizedClientException",

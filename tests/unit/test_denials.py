@@ -76,3 +76,8 @@ def test_credentials_that_have_expired_lack_no_permission() -> None:
     )
     assert error.facts == {}
     assert error.hint == "get valid credentials, then run it again"
+
+
+def test_a_refused_head_of_s3_says_nothing_and_is_named_all_the_same() -> None:
+    error = refusal("s3", "HeadBucket", "Forbidden", "403", bucket="lake-gold")
+    assert error.facts == {"bucket": "lake-gold", "action": "s3:ListBucket", "resource": "lake-gold"}
