@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl import outage
 from etltctl.answers import require_needed
+from etltctl.denials import denial_of
 from etltctl.errors import AccessError, ConfigurationError, EtltctlError, ServiceError, UnreachableError
 from etltctl.proxies import is_loopback, is_proxied, require_usable
 from etltctl.retrying import RetryPolicy
@@ -40,14 +41,17 @@ CHECK_ENDPOINT = (
 )
 # Operations whose success always tells something.
 TELLING = re.compile(r"(Get|List|Describe|Search|Lookup|Start)")
-ACCESS_CODES = frozenset(
+DENIED = frozenset(
     {
-        "AccessDenied", "AccessDeniedException", "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId",
-        "InvalidAccessKeyId", "SignatureDoesNotMatch", "UnrecognizedClientException", "UnauthorizedException",
+        "AccessDenied", "AccessDeniedException", "UnauthorizedException",
         "UnauthorizedOperation",  # EC2's word
         "403",  # S3's refusal of a HEAD, which has no body to say more
     }
 )  # fmt: skip
+ACCESS_CODES = DENIED | {
+    "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "InvalidAccessKeyId", "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -338,9 +342,11 @@ def _client_error(service: str, error: Any, facts: dict[str, Any]) -> EtltctlErr
     code = error.response.get("Error", {}).get("Code", "")
     text = error.response.get("Error", {}).get("Message", "") or str(error)
     message = f"{service} {error.operation_name}: {text} ({code})"
+    if code in DENIED:
+        denial = denial_of(service, error.operation_name, text, facts)
+        return AccessError(message, hint=denial.hint, **{**facts, **denial.facts})
     if code in ACCESS_CODES:
-        hint = f"the calling principal needs the permission for {service}:{error.operation_name}"
-        return AccessError(message, hint=hint, **facts)
+        return AccessError(message, hint="get valid credentials, then run it again", **facts)
     return ServiceError(message, code=code, is_open=_may_have_happened(status), **facts)
 
 

@@ -12,7 +12,7 @@ from etltctl.errors import AccessError, ServiceError
 SERVICE = "lakeformation"
 BATCH = 20  # entries of a batch of grants or revokes
 VALUES_A_CALL = 50  # values of an LF-tag
-PAGE = 1000
+PAGE = 1000  # of a list, unless the operation allows fewer
 
 Shape = dict[str, Any]
 
@@ -145,14 +145,24 @@ class LakeFormation:
             return dict(getattr(self.aws.client(SERVICE), operation)(**request))
 
     def _pages(self, operation: str, member: str, **request: Any) -> Iterator[Shape]:
-        """Every item of a list; botocore knows pages of few of these operations, so the tokens are followed here."""
-        token: Shape = {}
+        """Yield every item of a list; botocore has paginators for few of these operations."""
+        size, token = min(self.page, self._largest_page(operation)), Shape()
         while True:
-            answer = self._call(operation, MaxResults=self.page, **request, **token)
+            answer = self._call(operation, MaxResults=size, **request, **token)
             yield from answer.get(member, [])
             if not answer.get("NextToken"):
                 return
             token = {"NextToken": answer["NextToken"]}
+
+    def _largest_page(self, operation: str) -> int:
+        """Return the most items that the operation gives at once, as the API's model says.
+
+        botocore does not check it, and the service refuses more: 100 for searches by LF-tags, 1,000 for lists.
+        """
+        with translated(SERVICE):
+            meta = self.aws.client(SERVICE).meta
+        model = meta.service_model.operation_model(meta.method_to_api_mapping[operation])
+        return int(model.input_shape.members["MaxResults"].metadata.get("max", PAGE))
 
 
 def entry(principal: str, resource: Shape, permissions: Sequence[str], grantable: Sequence[str]) -> Shape:

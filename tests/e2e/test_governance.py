@@ -132,16 +132,21 @@ def refused(place: Workplace, role: str, sql: str, code: int = 4) -> str:
     return place.run("athena", "query", sql, "--as", f"role:{role}", code=code).stderr
 
 
-def test_a_job_whose_role_lacks_a_table_is_not_started(governed: Workplace) -> None:
-    without = EXAMPLE.read_text().rpartition("[[governance.grants]]")[0]
-    without = without.replace("[governance]", '[governance]\nprincipals = ["role:GlueJobRole"]', 1)
-    (governed.folder / "without.toml").write_text(without)
-    governed.run("-c", "without.toml", "govern", "apply", "--yes")
-    told = governed.run("-c", "without.toml", "run", "mongodb", "--only", "silver_to_gold", code=4).stderr
-    role = "arn:aws:iam::123456789012:role/GlueJobRole"
-    assert f"error: glue:silver_to_gold cannot run: {role} lacks SELECT on silver.weather_observation" in told
+def test_a_job_whose_table_the_caller_may_not_publish_is_not_started(governed: Workplace) -> None:
+    governed.run("govern", "apply", "--yes")
+    caller = "arn:aws:iam::123456789012:user/etltctl"
+    url = governed.json("local", "up")["url"]
+    aws(governed, url, "lakeformation").revoke_permissions(
+        Principal={"DataLakePrincipalIdentifier": caller},
+        Resource={"Table": {"DatabaseName": "gold", "Name": "weather_daily"}},
+        Permissions=["ALL"],
+        PermissionsWithGrantOption=["ALL"],
+    )
+    told = governed.run("run", "mongodb", "--only", "silver_to_gold", code=4).stderr
+    assert f"error: glue:silver_to_gold cannot run: {caller} lacks ALTER on gold.weather_daily" in told
     assert "  code: E203\n" in told
-    assert "  needs: SELECT\n" in told
+    assert "  needs: ALTER\n" in told
+    assert "  step: glue:silver_to_gold\n" in told
     assert list((governed.folder / ".etltctl" / "glue" / "runs").glob("jr_*.json")) == []
 
 

@@ -85,6 +85,10 @@ LOOK: dict[str, Callable[[Client, str], Any]] = {
     ),
     "AWS::KMS::Alias": lambda c, n: c("kms").describe_key(KeyId=n),
     "AWS::KMS::Key": lambda c, n: c("kms").describe_key(KeyId=n),
+    "AWS::LakeFormation::PrincipalPermissions": lambda c, n: c("lakeformation").list_permissions(
+        Principal={"DataLakePrincipalIdentifier": n.partition("|")[0]},
+        Resource=json.loads(n.partition("|")[2]),
+    )["PrincipalResourcePermissions"][0],
     "AWS::LakeFormation::Resource": lambda c, n: c("lakeformation").describe_resource(ResourceArn=n),
     "AWS::Logs::LogGroup": lambda c, n: _listed(
         c("logs").describe_log_groups(logGroupNamePrefix=n), "logGroups", "logGroupName", n

@@ -18,10 +18,10 @@ from etltctl.doctor.governing import check_access
 from etltctl.doctor.patient import Patient
 from etltctl.errors import AccessError, BlockedError, ConfigurationError, ServiceError, UsageError
 from etltctl.governance import Change, Plan, apply, audit, plan, preflight, require_access, who
+from etltctl.governance.access import TableView
 from etltctl.governance.auditing import since_when
-from etltctl.governance.model import State
+from etltctl.governance.model import Location, State
 from etltctl.governance.needs import Need, lacking_of
-from etltctl.pipeline import Step, Wish, run_alone
 
 PATAGONIA = "city_key in ('el_calafate', 'puerto_madryn', 'san_carlos_de_bariloche')"
 FILTERED = f"""
@@ -237,7 +237,8 @@ def test_administrators_are_what_the_settings_say_and_always_the_caller(lake: Go
     kept = lake.client("lakeformation").get_data_lake_settings()["DataLakeSettings"]
     found = {item["DataLakePrincipalIdentifier"] for item in kept["DataLakeAdmins"]}
     assert found == {arn("engineer"), f"arn:aws:iam::{ACCOUNT}:user/etltctl"}
-    assert kept["Parameters"] == {"CROSS_ACCOUNT_VERSION": "4", "SET_SOURCE_IDENTITY": "TRUE"}
+    shown = {"CROSS_ACCOUNT_VERSION": "4", "SET_SOURCE_IDENTITY": "TRUE", "SET_CONTEXT": "TRUE"}
+    assert kept["Parameters"] == shown
     planned = plan(lake.settings("", zones=admins))
     assert not planned.changes
     assert "leaves out" in planned.warnings[0]
@@ -468,45 +469,61 @@ def test_every_read_of_a_registered_table_is_in_the_audit(lake: GovernedLake) ->
     assert audit(lake.settings(""), table="gold.weather_monthly", since=begun.isoformat()) == []
 
 
-def test_preflight_names_principal_permission_and_resource(lake: GovernedLake) -> None:
+def test_what_the_owner_publishes_needs_no_grant(lake: GovernedLake) -> None:
+    """The owner made everything, so it holds every permission; the role of the Glue jobs needs none."""
     lake.apply("")
-    found = preflight(lake.settings(""))
-    role = arn("GlueJobRole")
-    assert [str(finding) for finding in found] == [
-        f"{role} lacks SELECT on silver.weather_observation (E203): glue:silver_to_gold reads the whole table"
-    ]
-    with pytest.raises(AccessError, match=f"{role} lacks SELECT on silver.weather_observation") as error:
-        require_access(lake.settings(""), "glue:silver_to_gold")
-    assert error.value.facts == {
-        "code": "E203", "principal": role, "needs": "SELECT", "resource": "silver.weather_observation",
-    }  # fmt: skip
-    require_access(lake.settings(""), "sync:mongodb")
-    (looked,) = check_access(Patient(lake.settings(""), time.time))
-    assert (looked.subject, looked.status, looked.code) == ("silver.weather_observation", Status.FAIL, 4)
-    told = plan(lake.settings("")).text()
-    assert (
-        "! arn:aws:iam::123456789012:role/GlueJobRole lacks SELECT on silver.weather_observation (E203)"
-        in told
-    )
-    for about in ('tags = { zone = ["trusted"] }', 'layer = "silver"\non = "tables"'):
-        lake.apply(grant("role:GlueJobRole", about, "SELECT", "DESCRIBE"))
-        assert preflight(lake.settings("")) == []
+    assert preflight(lake.settings("")) == []
+    (finding,) = check_access(Patient(lake.settings(""), time.time))
+    assert finding.status is Status.OK
+    assert " lacks " not in plan(lake.settings("")).text()
+    for step in ("glue:silver_to_gold", "sync:mongodb"):
+        require_access(lake.settings(""), step)
 
 
-def test_a_step_is_not_started_where_preflight_finds_something(lake: GovernedLake) -> None:
-    lake.apply("")
-    with pytest.raises(AccessError, match="glue:silver_to_gold cannot run") as error:
-        run_alone(Step.parse("glue:silver_to_gold"), lake.settings(""), Wish(run_id="lacking"))
-    assert error.value.exit_code == 4
-    assert lake.client("glue").get_job_runs(JobName="silver_to_gold")["JobRuns"] == []
-
-
-def test_a_caller_that_is_no_administrator_needs_to_alter_what_it_publishes(lake: GovernedLake) -> None:
-    settings = lake.settings("")
-    need = Need("glue:silver_to_gold", arn("operator"), "ALTER", "gold.weather_daily", "publishes it")
+def test_what_a_publisher_would_lack_is_in_the_plan_with_principal_permission_and_resource(
+    lake: GovernedLake,
+) -> None:
+    settings, caller = lake.settings(""), arn("operator")
+    need = Need("glue:silver_to_gold", caller, "ALTER", "gold.weather_daily", "publishes it")
     (finding,) = lacking_of([need], settings, State(), {}, frozenset())
-    assert (finding.need.permission, finding.resource) == ("CREATE_TABLE", "database gold")
-    assert list(lacking_of([need], settings, State(), {}, frozenset({arn("operator")}))) == []
+    assert str(finding) == (
+        f"{caller} lacks CREATE_TABLE on database gold (E203): glue:silver_to_gold publishes it"
+    )
+    assert list(lacking_of([need], settings, State(), {}, frozenset({caller}))) == []
+
+
+def test_an_administrator_may_create_tables_and_point_anywhere_but_not_alter_tables_of_others(
+    lake: GovernedLake,
+) -> None:
+    settings, caller = lake.settings(""), arn("operator")
+    table = TableView("gold", "weather_daily", ("n",), creator=arn("somebody"))
+    state = State(locations={"arn:aws:s3:::pi-m3-gold": Location(arn("Reader"))})
+    needs = [
+        Need("glue:silver_to_gold", caller, permission, "gold.weather_daily", "publishes it")
+        for permission in ("ALTER", "CREATE_TABLE", "DATA_LOCATION_ACCESS")
+    ]
+
+    def lacks(admins: frozenset[str]) -> list[str]:
+        found = lacking_of(needs, settings, state, {table.resource: table}, admins)
+        return [finding.need.permission for finding in found]
+
+    assert lacks(frozenset()) == ["ALTER", "CREATE_TABLE", "DATA_LOCATION_ACCESS"]
+    assert lacks(frozenset({caller})) == ["ALTER"]
+
+
+def test_what_is_listed_on_a_table_because_it_was_granted_on_all_of_them_is_not_revoked(
+    lake: GovernedLake,
+) -> None:
+    """A listing of a resource holds what grants add up to, and a filter makes the plan list its table."""
+    wide = FILTERED + grant("role:engineer", 'layer = "gold"\non = "tables"', "SELECT")
+    lake.apply(wide)
+    table = {"Table": {"DatabaseName": "gold", "Name": "weather_daily"}}
+    rows = lake.client("lakeformation").list_permissions(Resource=table)["PrincipalResourcePermissions"]
+    listed = {row["Principal"]["DataLakePrincipalIdentifier"]: row["Resource"] for row in rows}
+    assert listed[arn("engineer")]["TableWithColumns"]["Name"] == "weather_daily"
+    assert plan(lake.settings(wide)).changes == ()
+    found = {row.principal: row.through for row in who("gold.weather_daily", lake.settings(wide))}
+    assert found[arn("engineer")] == "gold: every table"
 
 
 # the embedded service itself

@@ -70,19 +70,14 @@ def read_state(service: LakeFormation, catalog: CatalogView, scope: Scope) -> Re
     settings = service.settings()
     tags = service.tags()
     filters = read_filters(service, scope.databases)
-    on_filters = [
-        row
-        for table in sorted({found.key[:2] for found in filters})
-        for row in permissions_on(service, table)
-    ]
-    grants = grants_of([*service.permissions(), *on_filters])
+    grants = grants_of(explicit_permissions(service, (found.key[:2] for found in filters)))
     admins = administrators(settings)
     state = State(
         admins=admins,
         iam_defaults=_has_iam_defaults(settings),
         source_identity=(settings.get("Parameters") or {}).get("SET_SOURCE_IDENTITY", "").upper() == "TRUE",
         open_databases=catalog.open_databases,
-        locations={found["ResourceArn"]: _location(found) for found in service.locations()},
+        locations=registered_locations(service),
         tags=tags,
         assigned=read_tags(service, catalog.databases, catalog.tables.values()),
         filters=filters,
@@ -105,6 +100,11 @@ def with_tags_in_use(reading: Reading, desired: State, service: LakeFormation) -
     outside = {pair for pair in extra if _is_tagged_outside(pair, service, reading.scope)}
     in_use = reading.scope.in_use | outside
     return replace(reading, scope=replace(reading.scope, in_use=in_use))
+
+
+def registered_locations(service: LakeFormation) -> dict[str, Location]:
+    """Return every registered location by its ARN."""
+    return {location["ResourceArn"]: _location(location) for location in service.locations()}
 
 
 def administrators(settings: Mapping[str, Any]) -> frozenset[str]:
@@ -146,13 +146,27 @@ def read_opt_ins(service: LakeFormation) -> frozenset[OptIn]:
     )
 
 
-def permissions_of(service: LakeFormation, principal: str) -> list[dict[str, Any]]:
-    """The explicit permissions of a principal, as listed; those on filters are not among them."""
-    return service.permissions(Principal={"DataLakePrincipalIdentifier": principal})
+def explicit_permissions(service: LakeFormation, filtered: Iterable[tuple[str, ...]]) -> list[dict[str, Any]]:
+    """List every permission as it was granted, those on filters of the `filtered` tables included.
+
+    Only a listing without a principal and a resource holds what was granted and nothing else. With them, the service
+    computes what they add up to, and what was granted on all tables appears as if it were granted on one
+    (hashicorp/terraform-provider-aws issue 44574). Filters appear in a listing of their table alone.
+
+    Args:
+        service: Lake Formation.
+        filtered: Database and name of every table that has data cells filters.
+    """
+    on_filters = [
+        row
+        for table in sorted(set(filtered))
+        for row in _permissions_on(service, table)
+        if "DataCellsFilter" in row["Resource"]
+    ]
+    return [*service.permissions(), *on_filters]
 
 
-def permissions_on(service: LakeFormation, table: tuple[str, ...]) -> list[dict[str, Any]]:
-    """The permissions on one table, those on its filters included, which no other way of listing shows."""
+def _permissions_on(service: LakeFormation, table: tuple[str, ...]) -> list[dict[str, Any]]:
     resource = {"Table": {"DatabaseName": table[0], "Name": table[1]}}
     return service.permissions(Resource=resource, IncludeRelated="TRUE")
 

@@ -15,6 +15,9 @@ from etltctl.governance.ordering import Change
 from etltctl.governance.shapes import filter_shape, joined_columns, resource_shape
 from etltctl.lakeformation import BATCH, LakeFormation, entry
 
+# The parameters in the API's reference. Get shows SET_CONTEXT too, and Put refuses a key that it does not know ("Valid
+# Parameters Keys are: …", boto3 issue 3897). Put replaces all settings, so both must be written back.
+PARAMETERS = ("CROSS_ACCOUNT_VERSION", "SET_SOURCE_IDENTITY")
 OPEN = [{"Principal": {"DataLakePrincipalIdentifier": EVERYBODY}, "Permissions": ["ALL"]}]
 
 
@@ -78,7 +81,7 @@ class Applier:
         """Reads the settings, changes what is asked, writes them back as a whole; new tables of databases after it."""
         of_account = [change for change in changes if change.key != "open_database"]
         if of_account:
-            settings = self.service.settings()
+            settings = _writable(self.service.settings())
             for change in of_account:
                 self._change_setting(settings, change)
             self.service.put_settings(settings)
@@ -119,6 +122,12 @@ class Applier:
 
     def _shape(self, resource: Resource) -> dict[str, Any]:
         return resource_shape(resource, self.service.account)
+
+
+def _writable(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings without the parameters that the service shows but does not take back."""
+    shown = settings.get("Parameters") or {}
+    return {**settings, "Parameters": {name: shown[name] for name in PARAMETERS if name in shown}}
 
 
 def require_changeable(changes: Iterable[Change], locations: Any) -> None:

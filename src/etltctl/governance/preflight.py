@@ -1,8 +1,8 @@
-"""Before a step starts: have the caller and the Glue job's role what it needs? No call where nothing is governed."""
+"""The check before a step starts: whether the caller holds every permission of Lake Formation that it needs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,10 +10,26 @@ from etltctl.aws import Aws, Identity
 from etltctl.catalog import Catalog
 from etltctl.errors import AccessError
 from etltctl.governance.access import TableView
-from etltctl.governance.actual import administrators, permissions_of, read_opt_ins, read_tags, table_view
-from etltctl.governance.desired import resource_of, scope_of
-from etltctl.governance.model import EVERYBODY, Resource, State
-from etltctl.governance.needs import Finding, Need, all_needs, lacking_of, needs_of_step
+from etltctl.governance.actual import (
+    administrators,
+    explicit_permissions,
+    read_opt_ins,
+    read_tags,
+    registered_locations,
+    table_view,
+)
+from etltctl.governance.desired import location_arn, resource_of, scope_of
+from etltctl.governance.model import EVERYBODY, Location, Resource, State
+from etltctl.governance.needs import (
+    LOCATION_ACCESS,
+    Finding,
+    Need,
+    all_needs,
+    is_within,
+    lacking_of,
+    needs_of_step,
+    place_of,
+)
 from etltctl.governance.shapes import grants_of
 from etltctl.lakeformation import LakeFormation
 
@@ -22,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def preflight(settings: Settings) -> list[Finding]:
-    """What the principals of the pipelines lack of what their steps need; empty if nothing is governed."""
+    """Return what the caller lacks of what the pipelines' steps need; nothing if nothing is governed."""
     if not settings.governance.is_configured:
         return []
     aws = Aws.from_settings(settings)
@@ -31,58 +47,90 @@ def preflight(settings: Settings) -> list[Finding]:
 
 
 def require_access(settings: Settings, step: str, tables: Iterable[str] = ()) -> None:
-    """Raises AccessError, naming principal, permission and resource, if the step could not do what it is to do.
+    """Check that the caller holds every permission that the step needs, before anything is paid for.
 
-    `tables` are those that a refresh looks at. Makes no call if nothing is governed.
+    No call is made if nothing is governed, or if the step needs nothing of Lake Formation.
+
+    Args:
+        settings: The settings.
+        step: The step, such as `glue:silver_to_gold`.
+        tables: The tables that a refresh brings in line.
+
+    Raises:
+        AccessError: The caller lacks a permission. The error names step, principal, permission and resource.
     """
     if not settings.governance.is_configured:
         return
     aws = Aws.from_settings(settings)
     identity = aws.identity()
     needs = list(needs_of_step(settings, identity, step, tables))
-    if found := _lacking(needs, settings, aws, identity):
-        first = found[0]
+    if not needs:
+        return
+    if findings := _lacking(needs, settings, aws, identity):
+        first = findings[0]
         raise AccessError(
             f"{step} cannot run: {first.need.principal} lacks {first.need.permission} on {first.resource}",
-            hint="add it to governance.grants, then: etltctl govern apply",
+            hint=first.fix(settings),
             code=first.code,
+            step=step,
             principal=first.need.principal,
             needs=first.need.permission,
             resource=first.resource,
-            also="\n".join(str(finding) for finding in found[1:]),
+            also="\n".join(str(finding) for finding in findings[1:]),
         )
 
 
 def _lacking(needs: Sequence[Need], settings: Settings, aws: Aws, identity: Identity) -> list[Finding]:
-    governed = [need for need in needs if need.table.partition(".")[0] in settings.governance.layers]
-    if not governed:
-        return []
     service = LakeFormation(aws, identity.account)
+    locations = registered_locations(service)
+    layers = settings.governance.layers
+    relevant = [
+        need
+        for need in needs
+        if need.table.partition(".")[0] in layers or _is_registered(need, locations, settings)
+    ]
+    if not relevant:
+        return []
+    governed = [need for need in relevant if need.table.partition(".")[0] in layers]
     scope = scope_of(settings, identity)
     wanted = {resource_of(need.table, settings) for need in governed}
     tables = _tables(wanted, Catalog(aws))
     admins = administrators(service.settings())
-    principals = sorted({EVERYBODY, *(need.principal for need in governed)})
-    listed = [row for name in principals for row in permissions_of(service, name)]
+    principals = {EVERYBODY, *(need.principal for need in relevant)}
+    grants = grants_of(explicit_permissions(service, ()))
     opt_ins = (
         read_opt_ins(service)
-        if not scope.hybrid.isdisjoint(found.database for found in wanted)
+        if not scope.hybrid.isdisjoint(resource.database for resource in wanted)
         else frozenset()
     )
-    state = State(grants=grants_of(listed), opt_ins=opt_ins)
+    state = State(
+        locations=locations,
+        grants=frozenset(grant for grant in grants if grant.principal in principals),
+        opt_ins=opt_ins,
+    )
 
-    def found(state: State) -> list[Finding]:
-        return list(lacking_of(governed, settings, state, tables, admins, scope.hybrid))
+    def lacking(state: State) -> list[Finding]:
+        return list(lacking_of(relevant, settings, state, tables, admins))
 
-    without_tags = found(state)
-    if not without_tags or not any(grant.resource.kind in {"tables", "databases"} for grant in state.grants):
+    without_tags = lacking(state)
+    is_tagged = any(grant.resource.kind in {"tables", "databases"} for grant in state.grants)
+    doubtful = {
+        resource_of(finding.need.table, settings)
+        for finding in without_tags
+        if finding.need.permission != LOCATION_ACCESS
+    }
+    if not doubtful or not is_tagged:
         return without_tags
-    doubtful = {resource_of(finding.need.table, settings) for finding in without_tags}
     databases = {resource.database for resource in doubtful}
     assigned = read_tags(
         service, databases, [tables[resource] for resource in doubtful if resource in tables]
     )
-    return found(replace(state, assigned=assigned))
+    return lacking(replace(state, assigned=assigned))
+
+
+def _is_registered(need: Need, locations: Mapping[str, Location], settings: Settings) -> bool:
+    place = location_arn(place_of(need.table, settings))
+    return need.permission == LOCATION_ACCESS and any(is_within(place, arn) for arn in locations)
 
 
 def _tables(wanted: Iterable[Resource], catalog: Catalog) -> dict[Resource, TableView]:

@@ -9,7 +9,13 @@ from etltctl.aws import Aws
 from etltctl.catalog import Catalog
 from etltctl.errors import UsageError
 from etltctl.governance.access import TableView, reaches
-from etltctl.governance.actual import administrators, permissions_on, read_filters, read_tags, table_view
+from etltctl.governance.actual import (
+    administrators,
+    explicit_permissions,
+    read_filters,
+    read_tags,
+    table_view,
+)
 from etltctl.governance.model import ALL_TABLES, EVERYBODY, State
 from etltctl.governance.shapes import grants_of
 from etltctl.lakeformation import LakeFormation
@@ -38,13 +44,11 @@ def who(table: str, settings: Settings) -> list[Seen]:
     aws = Aws.from_settings(settings)
     view = _view(table, settings, Catalog(aws))
     service = LakeFormation(aws, aws.identity().account)
-    listed = permissions_on(service, view.resource.key)
-    wildcard = {"Table": {"DatabaseName": view.database, "TableWildcard": {}}}
-    listed += service.permissions(Resource=wildcard)
-    policies = service.permissions(ResourceType="LF_TAG_POLICY_TABLE")
+    grants = grants_of(explicit_permissions(service, [view.resource.key]))
+    is_tagged = any(grant.resource.kind == "tables" for grant in grants)
     state = State(
-        grants=grants_of([*listed, *policies]),
-        assigned=read_tags(service, [view.database], [view]) if policies else {},
+        grants=grants,
+        assigned=read_tags(service, [view.database], [view]) if is_tagged else {},
         filters=read_filters(service, frozenset({view.database})),
     )
     found = [

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from etltctl.denials import PERMISSION
+
 Calls = Mapping[str, tuple[str, ...]]
 
 # What running, watching and asking need: `etltctl run`, `runs …`, `athena …`, `retry`, `rollback`, the DAGs.
@@ -33,7 +35,7 @@ OPERATOR: Calls = {
 # What every step looks at before it starts, where Lake Formation governs anything. It knows no resources.
 GOVERNED = (
     "lakeformation:GetDataLakeSettings", "lakeformation:GetResourceLFTags", "lakeformation:ListLakeFormationOptIns",
-    "lakeformation:ListPermissions",
+    "lakeformation:ListPermissions", "lakeformation:ListResources",
 )  # fmt: skip
 
 # What `etltctl infra plan|deploy|destroy` need for themselves.
@@ -49,17 +51,6 @@ DEPLOYER: Calls = {
     "alarms": ("sns:ListSubscriptionsByTopic", "sns:Publish"),
 }  # fmt: skip
 
-# Operations whose permission has another name.
-PERMISSION = {
-    "s3:ListObjectsV2": "s3:ListBucket",
-    "s3:HeadObject": "s3:GetObject",
-    "s3:CopyObject": "s3:PutObject",
-    "s3:DeleteObjects": "s3:DeleteObject",
-    "s3:HeadBucket": "s3:ListBucket",
-    "s3:CreateMultipartUpload": "s3:PutObject",
-    "s3:UploadPart": "s3:PutObject",
-    "s3:CompleteMultipartUpload": "s3:PutObject",
-}
 ON_BUCKETS = frozenset({"s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"})
 
 # What Athena asks for in the name of whoever queries; etltctl never calls these itself.

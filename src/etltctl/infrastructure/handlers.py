@@ -60,6 +60,10 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
         "lakeformation:DeregisterResource", "lakeformation:DescribeResource", "lakeformation:RegisterResource",
         "lakeformation:UpdateResource",
     ),
+    # A grant on a location reads no table, so the handler's glue:GetDatabase and glue:GetTable are left out.
+    "AWS::LakeFormation::PrincipalPermissions": (
+        "lakeformation:GrantPermissions", "lakeformation:ListPermissions", "lakeformation:RevokePermissions",
+    ),
     "AWS::EC2::VPC": ("ec2:CreateVpc", "ec2:DeleteVpc", "ec2:Describe*", "ec2:ModifyVpcAttribute"),
     "AWS::EC2::Subnet": ("ec2:CreateSubnet", "ec2:DeleteSubnet", "ec2:ModifySubnetAttribute"),
     "AWS::EC2::InternetGateway": ("ec2:CreateInternetGateway", "ec2:DeleteInternetGateway"),

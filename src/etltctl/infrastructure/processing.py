@@ -31,12 +31,7 @@ def processing(names: Names) -> Resources:
         for layer, database in settings.athena.databases.items()
     }
     logs = {logical("glue", group.rpartition("/")[2], "logs"): _log_group(group) for group in GLUE_LOGS}
-    locations = {
-        logical(layer, "location"): _location(getattr(settings.lake, layer), layer)
-        for layer in DATA
-        if layer in names.buckets
-    }
-    return {**jobs, **databases, "Workgroup": _workgroup(names), **logs, **locations}
+    return {**jobs, **databases, "Workgroup": _workgroup(names), **logs, **_locations(names)}
 
 
 def scripts_parameter(job: str) -> str:
@@ -119,19 +114,69 @@ def _log_group(name: str) -> Resource:
     }
 
 
-def _location(place: str, layer: str) -> Resource:
-    """Hybrid: until somebody is opted in to Lake Formation, IAM alone decides, and pipelines run on."""
-    rest = place.removeprefix(f"s3://{bucket_of(place)}")
-    location = bucket_arn(place)
-    if rest:
-        location = {"Fn::Sub": f"{location['Fn::Sub']}{rest}"}
+def _locations(names: Names) -> Resources:
+    """Return the locations of the governed layers, each with what the operator needs to publish to it.
+
+    A location that is registered, hybrid or not, refuses every table and partition that points to it unless its maker
+    holds DATA_LOCATION_ACCESS. So a layer that nothing governs is not registered.
+    """
+    found: Resources = {}
+    for layer, place in _registered(names).items():
+        found[logical(layer, "location")] = _location(names, layer, place)
+        found[logical(layer, "access")] = _access(logical(layer, "location"), place)
+    return found
+
+
+def _registered(names: Names) -> dict[str, str]:
+    """Return where the layers lie whose locations the stack registers.
+
+    There are none where `governance.location_role` names another role: then `etltctl govern apply` registers them.
+    """
+    governance, lake = names.settings.governance, names.settings.lake
+    role = governance.location_role or ""
+    if role and role != f"role:{names.registrar}" and not role.endswith(f":role/{names.registrar}"):
+        return {}
+    places = {layer: getattr(lake, layer) for layer in DATA if layer in governance.layers}
+    return {
+        layer: place
+        for layer, place in places.items()
+        if not any(place.startswith(f"{other}/") for other in places.values())
+    }
+
+
+def _location(names: Names, layer: str, place: str) -> Resource:
+    governance = names.settings.governance
+    purposes = {bucket: purpose for purpose, bucket in names.buckets.items()}
     return {
         "Type": "AWS::LakeFormation::Resource",
-        "DependsOn": logical(layer, "bucket"),
+        "DependsOn": logical(purposes[bucket_of(place)], "bucket"),
         "Properties": {
-            "ResourceArn": location,
+            "ResourceArn": _location_arn(place),
             "RoleArn": attribute("LakeFormationRole", "Arn"),
             "UseServiceLinkedRole": False,
-            "HybridAccessEnabled": True,
+            "HybridAccessEnabled": governance.zones[governance.layers[layer]].hybrid,
         },
     }
+
+
+def _access(location: str, place: str) -> Resource:
+    """Return the operator's grant on a location. CloudFormation can make it if its caller administers the data lake.
+
+    The stack makes no administrator: AWS::LakeFormation::DataLakeSettings would replace all others of the account.
+    """
+    resource = {"CatalogId": ref("AWS::AccountId"), "ResourceArn": _location_arn(place)}
+    return {
+        "Type": "AWS::LakeFormation::PrincipalPermissions",
+        "DependsOn": location,
+        "Properties": {
+            "Principal": {"DataLakePrincipalIdentifier": attribute("OperatorRole", "Arn")},
+            "Resource": {"DataLocation": resource},
+            "Permissions": ["DATA_LOCATION_ACCESS"],
+            "PermissionsWithGrantOption": [],
+        },
+    }
+
+
+def _location_arn(place: str) -> dict[str, str]:
+    rest = place.removeprefix(f"s3://{bucket_of(place)}")
+    return filled(f"{bucket_arn(place)['Fn::Sub']}{rest}")

@@ -20,7 +20,8 @@ from etltctl.local.identities import Identities, UserKey
 from etltctl.local.incoming import held
 from etltctl.local.jvm import installed_archive
 from etltctl.local.keys import Keys
-from etltctl.local.lakeformation import Guard, LakeFormationService
+from etltctl.local.lakeformation import CallerCatalog, CatalogWrites, Guard, LakeFormationService
+from etltctl.local.lakeformation.store import OWNER
 from etltctl.local.logs import GROUPS, GlueLogs
 from etltctl.local.models import addressed, checked_input, signed_for
 from etltctl.local.provisioning import provision
@@ -63,7 +64,9 @@ class Application:
         self._governance = LakeFormationService(
             state, catalog, self._identities.is_principal, lambda: self._plane.catalog_changes
         )
-        self._athena = AthenaService(state, self._directory, catalog, Guard(self._governance, history.record))
+        self._of_others = CatalogWrites(self._governance, catalog.get_partitions, self._call).operations()
+        guard = Guard(self._governance, history.record)
+        self._athena = AthenaService(state, self._directory, catalog, guard, self._catalog_of)
         self._airbyte = AirbyteService(state, self._directory, lambda: url, sample_headers=keys.headers)
         self._stacks = CloudFormationApi(url, own)
         logs = GlueLogs(self._glue.log_file, self._glue.run_ids)
@@ -180,6 +183,8 @@ class Application:
         name = operation_name(request) or (
             request.path if signed_for(request.environ) == "lakeformation" else ""
         )
+        if name in self._of_others and (caller := self._identities.caller(request)) != OWNER:
+            return partial(self._of_others[name], caller=caller)
         if name in self._of_caller:
             return partial(self._of_caller[name], caller=self._identities.caller(request))
         if name in self._log_operations and any(group.encode() in _peek(request) for group in GROUPS):
@@ -214,6 +219,12 @@ class Application:
     def _find_job(self, name: str) -> Mapping[str, Any]:
         job: dict[str, Any] = self._plane.call("AWSGlue.GetJob", {"JobName": name})["Job"]
         return job
+
+    def _catalog_of(self, caller: str) -> Catalog:
+        """Return the catalog as the caller of a query changes it; the owner, who made everything, is not checked."""
+        if caller == OWNER:
+            return Catalog(self._plane)
+        return CallerCatalog(self._plane, self._of_others, caller)
 
     def _call(self, target: str, body: dict[str, Any]) -> dict[str, Any]:
         operation = self._operations.get(target)

@@ -1,8 +1,13 @@
-"""Before a step starts: whether Lake Formation, where it governs, lets it do what it is to do."""
+"""What a step may do: the check before it starts, and the particulars of a refusal."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from etltctl.errors import AccessError, EtltctlError
 from etltctl.pipeline.refreshing import tables_of
+from etltctl.pipeline.services import Services
 from etltctl.pipeline.work import Work
 
 
@@ -15,3 +20,22 @@ def require_access(work: Work) -> None:
 
     tables = tables_of(work.pipeline, work.services) if work.step.kind == "athena" else ()
     governance.require_access(settings, str(work.step), tables)
+
+
+@contextmanager
+def refusals_named(step: str, services: Services) -> Iterator[None]:
+    """Add the step to every refusal within the block that names none, and the principal where the service did not."""
+    try:
+        yield
+    except AccessError as error:
+        name_refusal(error, step, services)
+        raise
+
+
+def name_refusal(error: AccessError, step: str, services: Services) -> None:
+    """Add the step to a refusal that names none, and the principal where the service named none, as S3 often does."""
+    named: dict[str, object] = {"step": step} if step else {}
+    if "action" in error.facts and "principal" not in error.facts:
+        with suppress(EtltctlError):  # STS answers every caller whose credentials are valid
+            named["principal"] = services.aws.identity().principal
+    error.facts = {**named, **error.facts}

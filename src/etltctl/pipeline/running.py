@@ -20,6 +20,7 @@ from etltctl.pipeline.model import (
     safe_run_id,
     steps,
 )
+from etltctl.pipeline.permitting import refusals_named
 from etltctl.pipeline.readiness import require_ready, unstarted
 from etltctl.pipeline.refreshing import refresh_tables, table_facts
 from etltctl.pipeline.services import Services
@@ -64,7 +65,7 @@ def start_job(step: Step, settings: Settings, wish: Wish | None = None) -> StepR
     check_exists(step, settings)
     wish = wish or Wish()
     services = Services(settings)
-    with driven(services, wish, step.name) as ledger:
+    with refusals_named(str(step), services), driven(services, wish, step.name) as ledger:
         require_ready(settings, unstarted([step], ledger.last, fresh=wish.fresh))
         record_resumed(ledger, step.name, [step], wish)
         with failure_ends(ledger):
@@ -167,7 +168,8 @@ def _recorded_run(
     """
     services = Services(settings)
     started = time.monotonic()
-    with driven(services, wish, name) as ledger:
+    first = str(walk[0]) if walk else ""
+    with refusals_named(first, services), driven(services, wish, name) as ledger:
         if is_pipeline and ledger.pipeline not in ("", name):
             raise UsageError(
                 f"run {ledger.run_id} is a run of {ledger.pipeline}, not of {name}",

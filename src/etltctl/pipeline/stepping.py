@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from etltctl.errors import EtltctlError
+from etltctl.errors import AccessError, EtltctlError
 from etltctl.pipeline.dashboards import finish_tableau, start_refresh
 from etltctl.pipeline.finding import await_listing, starting
 from etltctl.pipeline.jobs import finish_glue, start_glue
 from etltctl.pipeline.model import Begun, StepResult, now, outcome_of
-from etltctl.pipeline.permitting import require_access
+from etltctl.pipeline.permitting import name_refusal, require_access
 from etltctl.pipeline.refreshing import refresh_pipeline
 from etltctl.pipeline.remotes import remote_of
 from etltctl.pipeline.syncing import finish_sync, start_sync
@@ -92,6 +92,8 @@ def _failure_recorded(work: Work, begun: Begun) -> Iterator[None]:
         message = error.message if isinstance(error, EtltctlError) else named(error)
         if isinstance(error, EtltctlError):
             error.name_retry(f"etltctl retry {work.ledger.run_id}")
+        if isinstance(error, AccessError):
+            name_refusal(error, str(work.step), work.services)
         facts = {"outcome": outcome_of(error), "seconds": _since(begun), "error": message}
         if is_interrupt(error) and not _is_decided(work, begun.step):
             text = f"interrupted, and nothing remote was stopped: etltctl retry {work.ledger.run_id} goes on"

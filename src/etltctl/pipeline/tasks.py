@@ -18,6 +18,7 @@ from etltctl.ledger import Ledger
 from etltctl.pipeline.budget import Budget, budget_of
 from etltctl.pipeline.finding import find_remote
 from etltctl.pipeline.model import Begun, Step, ran_s, safe_run_id, steps
+from etltctl.pipeline.permitting import refusals_named
 from etltctl.pipeline.readiness import require_ready, unstarted
 from etltctl.pipeline.remotes import remote_of
 from etltctl.pipeline.running import driven, failure_ends, record_resumed
@@ -186,7 +187,7 @@ def _step_of_run(
     if wanted is None:
         raise UsageError(f"pipeline {pipeline} has no step {step}", hint=told(walk))
     services = Services(settings)
-    with driven(services, wish, pipeline) as ledger:
+    with refusals_named(step, services), driven(services, wish, pipeline) as ledger:
         is_fresh = wish.fresh and not ledger.was_fresh_for(step, wish.fresh_for)
         starting = [wanted] if ledger.pipeline else _checked_first(walk, wanted)
         if starts:

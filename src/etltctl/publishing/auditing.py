@@ -18,7 +18,7 @@ from etltctl.publishing.asking import AT_ONCE, Questions
 from etltctl.publishing.history import FILES, History, utc_now
 from etltctl.publishing.inspecting import Inspector, files_hash
 from etltctl.publishing.places import Places
-from etltctl.publishing.rules import counting_sql, quoted, sql_rules, tables_named
+from etltctl.publishing.rules import counting_sql, quoted, sql_rules
 from etltctl.s3 import Footer
 from etltctl.tabulating import as_json
 
@@ -109,14 +109,10 @@ class Auditor:
         """What Athena counts: one query a table that has such rules, a few at once."""
         by_name = {version.name: version for version in staged}
         declared = {name: self.settings.rules(name) for name in by_name}
-        asking = [
-            name
-            for name, rules in declared.items()
-            if rules.keys or rules.not_null or rules.ranges or rules.sql
-        ]
+        asking = [name for name, rules in declared.items() if rules.needs_query]
         seen = {
             *asking,
-            *(other for name in asking for other in tables_named(declared[name]) if other in by_name),
+            *(other for name in asking for other in declared[name].named_tables if other in by_name),
         }
         if not asking:
             return []
@@ -155,7 +151,7 @@ class Auditor:
             return ".".join(map(quoted, self.places.in_catalog(name)))
 
         rules = sql_rules(table, declared, name_of)
-        held = [self._held(name) for name in sorted(tables_named(declared) - set(names))]
+        held = [self._held(name) for name in sorted(declared.named_tables - set(names))]
 
         def rows(sql: str) -> list[Mapping[str, Any]]:
             return self._rows(questions, table, sql, held)

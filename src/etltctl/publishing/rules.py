@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from etltctl.errors import ConfigurationError
+from etltctl.settings.named_tables import NAMES
 
 if TYPE_CHECKING:
     from etltctl.settings.checks import TableRules
 
 EXAMPLES = 5
-NAMES = re.compile(r"\{([\w.]+)\}")
 
 NameOf = Callable[[str], str]  # `this` or `layer.table` → the name that a query reads it by
 
@@ -71,11 +71,6 @@ def counting_sql(table: str, rules: Sequence[Rule]) -> str:
     return (
         f"select {', '.join(f'n{number}' for number in range(len(rules)))} from {' cross join '.join(parts)}"
     )
-
-
-def tables_named(rules: TableRules) -> set[str]:
-    """Every `layer.table` that the rules' queries name."""
-    return {name for query in rules.sql.values() for name in NAMES.findall(query)} - {"this"}
 
 
 def quoted(name: str) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat, model_validator
 
+from etltctl.settings.named_tables import NAMES
 from etltctl.settings.places import Path as KeyPath
 from etltctl.settings.section import Folder, Section
 
@@ -69,6 +70,16 @@ class TableRules(Section):
     keep_versions: Annotated[int, Field(ge=1, le=MOST_VERSIONS)] | None = None
     location: Folder | None = None
     partitions: Literal["registered", "projection"] = "registered"
+
+    @property
+    def needs_query(self) -> bool:
+        """Whether Athena must read a version to check it; counting its rows is not enough."""
+        return bool(self.keys or self.not_null or self.ranges or self.sql)
+
+    @property
+    def named_tables(self) -> set[str]:
+        """Every `layer.table` that the queries of `sql` name."""
+        return {name for query in self.sql.values() for name in NAMES.findall(query)} - {"this"}
 
 
 def out_of_place(tables: Mapping[str, TableRules]) -> Iterator[tuple[KeyPath, str]]:

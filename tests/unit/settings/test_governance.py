@@ -71,7 +71,7 @@ def test_a_layer_is_in_one_zone_and_governance_is_about_zones(tmp_path: Path) ->
 def test_the_worked_example_is_valid_and_the_shipped_settings_govern_nothing() -> None:
     example = load_settings(config=PROJECT / "docs" / "examples" / "governance.toml", environ={}).governance
     assert example.is_configured
-    assert example.roles == {"analyst", "GlueJobRole", "LakeFormationReader"}
+    assert example.roles == {"analyst", "pi-m3-operator", "LakeFormationReader"}
     assert not load_settings(config=PROJECT / "etltctl.toml", environ={}).governance.is_configured
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
@@ -36,15 +36,21 @@ class AthenaService:
     """The query executions of one state folder.
 
     Bytes scanned are the sizes of all files of the tables a query reads, after its partitions are known. A `guard` is
-    asked before a table is read.
+    asked before a table is read; `catalog_of` gives the catalog as a caller may change it.
     """
 
     def __init__(
-        self, state: Path, directory: S3Directory, catalog: Catalog, guard: Guard | None = None
+        self,
+        state: Path,
+        directory: S3Directory,
+        catalog: Catalog,
+        guard: Guard | None = None,
+        catalog_of: Callable[[str], Catalog] | None = None,
     ) -> None:
         self._folder = state / "athena"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._directory, self._catalog, self._guard = directory, catalog, guard
+        self._catalog_of = catalog_of or (lambda _: catalog)
         self._lock = RLock()
         self._late = LateWrites()
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="athena")
@@ -164,7 +170,7 @@ class AthenaService:
             record.state = "RUNNING"
         started = time.monotonic()
         try:
-            lake = Lake(self._catalog, self._directory, self._guard, record.caller)
+            lake = Lake(self._catalog_of(record.caller), self._directory, self._guard, record.caller)
             statement = Statement(
                 record.sql, record.parameters, record.database, record.caller, self._guard is not None
             )

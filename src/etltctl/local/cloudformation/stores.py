@@ -144,6 +144,25 @@ def _make_location(clients: Clients, props: Props) -> Made:
     return props["ResourceArn"], {}
 
 
+def _change_location(clients: Clients, arn: str, props: Props) -> None:
+    hybrid = bool(props.get("HybridAccessEnabled"))
+    clients("lakeformation").update_resource(
+        ResourceArn=arn, RoleArn=props["RoleArn"], HybridAccessEnabled=hybrid
+    )
+
+
+def _make_permissions(clients: Clients, props: Props) -> Made:
+    clients("lakeformation").grant_permissions(**_permissions(props))
+    principal, resource = props["Principal"]["DataLakePrincipalIdentifier"], json.dumps(props["Resource"])
+    names = {"PrincipalIdentifier": principal, "ResourceIdentifier": resource}
+    return "|".join(names.values()), names
+
+
+def _permissions(props: Props) -> dict[str, Any]:
+    members = ("Principal", "Resource", "Permissions", "PermissionsWithGrantOption")
+    return {member: props[member] for member in members}
+
+
 KINDS = {
     "AWS::S3::Bucket": Kind(
         _make_bucket,
@@ -194,5 +213,11 @@ KINDS = {
         _make_location,
         lambda clients, arn, _: clients("lakeformation").deregister_resource(ResourceArn=arn),
         frozenset({"ResourceArn"}),
+        _change_location,
+    ),
+    "AWS::LakeFormation::PrincipalPermissions": Kind(
+        _make_permissions,
+        lambda clients, _, props: clients("lakeformation").revoke_permissions(**_permissions(props)),
+        frozenset({"Catalog", "Principal", "Resource", "Permissions", "PermissionsWithGrantOption"}),
     ),
 }

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from etltctl.local.lakeformation.resources import Catalog, Key, Shape, invalid, key, keys_of, parts, shape_of
+from etltctl.local.lakeformation.resources import (
+    ALL_TABLES,
+    Catalog,
+    Key,
+    Shape,
+    invalid,
+    key,
+    keys_of,
+    parts,
+    shape_of,
+)
 from etltctl.local.lakeformation.store import EVERYBODY, Records
 from etltctl.local.wire import AwsError
 
@@ -98,7 +108,7 @@ class Permissions:
         found = []
         for name in [principal] if principal else sorted(self._records.grants):
             of_principal = self._records.grants.get(name, {})
-            for target, held in _expanded(of_principal):
+            for target, held in _expanded(_on(of_principal, body.get("Resource"))):
                 if wanted(target) and (kind is None or _is_type(target, kind)):
                     found.append(_row(name, target, held))
         return found
@@ -207,6 +217,19 @@ def _expanded(of_principal: Mapping[Key, Held]) -> Iterator[tuple[Key, Held]]:
             if some:
                 listed[key("COLUMN", database, table, *some)] = {"plain": ["SELECT"], "grantable": grantable}
     yield from sorted(listed.items())
+
+
+def _on(of_principal: Mapping[Key, Held], resource: Shape | None) -> Mapping[Key, Held]:
+    """Return what a principal holds as a listing of one table shows it: grants on all tables as grants on this one."""
+    name = ((resource or {}).get("Table") or {}).get("Name")
+    if not name:
+        return of_principal
+    shown: dict[Key, Held] = {}
+    for target, held in of_principal.items():
+        kind, *rest = parts(target)
+        is_on_all = kind in {"TABLE", "WILDCARD"} and rest[1] == ALL_TABLES
+        _add(shown, key(kind, rest[0], name) if is_on_all else target, held)
+    return shown
 
 
 def _add(listed: dict[Key, Held], target: Key, held: Mapping[str, list[str]]) -> None:

@@ -12,10 +12,12 @@ from etltctl.local.lakeformation.permissions import Permissions, open_by_default
 from etltctl.local.lakeformation.resources import Catalog, Shape, invalid, key, keys_of, parts, shape_of
 from etltctl.local.lakeformation.store import EVERYBODY, OWNER, Records, Store
 from etltctl.local.lakeformation.tags import Tags
+from etltctl.local.models import service_model
 from etltctl.local.wire import AwsError, CallerOperation
 
-MOST = 1000
+MOST = 1000  # items of a page where the caller does not say how many
 ADMINS = 30
+PARAMETERS = {"CROSS_ACCOUNT_VERSION", "SET_SOURCE_IDENTITY"}  # what PutDataLakeSettings takes
 
 
 class LakeFormationService:
@@ -59,7 +61,7 @@ class LakeFormationService:
             "DeleteLakeFormationOptIn": self._opt_out,
         }
         reads: dict[str, Callable[[Shape], Shape]] = {
-            "GetDataLakeSettings": lambda _: {"DataLakeSettings": self._records.settings},
+            "GetDataLakeSettings": lambda _: {"DataLakeSettings": self._settings()},
             "DescribeResource": lambda body: {"ResourceInfo": self._location(body["ResourceArn"])},
             "ListResources": lambda body: _page(
                 "ResourceInfoList", list(self._records.locations.values()), body
@@ -78,7 +80,7 @@ class LakeFormationService:
                 "LakeFormationOptInsInfoList", self._opt_ins(body), body
             ),
         }
-        return {name: self._reading(do) for name, do in reads.items()} | {
+        return {name: self._reading(name, do) for name, do in reads.items()} | {
             name: self._writing(name, do) for name, do in writes.items()
         }
 
@@ -94,12 +96,23 @@ class LakeFormationService:
         default = self._records.settings.get("CreateTableDefaultPermissions") or []
         return {"CreateTableDefaultPermissions": default, **database}
 
+    def give_to_maker(self, target: str, maker: str) -> None:
+        """Give a database or table that was just made to the caller who made it, and not to the owner.
+
+        Whoever makes a thing holds every permission on it, with the right to grant each.
+        """
+        with self.current() as records:
+            records.grants.get(OWNER, {}).pop(target, None)
+            records.grants.setdefault(maker, {})[target] = {"plain": ["ALL"], "grantable": ["ALL"]}
+            self.store.keep()
+
     @property
     def _records(self) -> Records:
         return self.store.records
 
-    def _reading(self, do: Callable[[Shape], Shape]) -> CallerOperation:
-        def answer(body: Shape, caller: str) -> Shape:  # noqa: ARG001 - whoever asks may look
+    def _reading(self, name: str, do: Callable[[Shape], Shape]) -> CallerOperation:
+        def answer(body: Shape, caller: str) -> Shape:  # noqa: ARG001 - every caller may read
+            _require_page(name, body)
             with self.current():
                 return do(body)
 
@@ -123,8 +136,16 @@ class LakeFormationService:
         settings = body["DataLakeSettings"]
         if len(settings.get("DataLakeAdmins") or ()) > ADMINS:
             raise invalid(f"At most {ADMINS} data lake administrators are allowed.")
+        parameters = settings.get("Parameters") or {}
+        if unknown := sorted(set(parameters) - PARAMETERS):
+            raise invalid(f"Valid Parameters Keys are: {sorted(PARAMETERS)}, but found: {unknown}")
         self._records.settings = settings
         return {}
+
+    def _settings(self) -> Shape:
+        """Return the settings as the service shows them, with a parameter that it does not take back."""
+        settings = self._records.settings
+        return {**settings, "Parameters": {**(settings.get("Parameters") or {}), "SET_CONTEXT": "TRUE"}}
 
     def _location(self, arn: str) -> Shape:
         if arn not in self._records.locations:
@@ -239,8 +260,26 @@ def _described(arn: str, role: str, body: Shape) -> Shape:
     return {"ResourceArn": arn, "RoleArn": role, "HybridAccessEnabled": hybrid, "LastModified": time.time()}
 
 
+def _require_page(operation: str, body: Shape) -> None:
+    """Raise AwsError for a page larger than the API's model allows, as the service does."""
+    asked = body.get("MaxResults")
+    if asked is None:
+        return
+    most = (
+        service_model("lakeformation")
+        .operation_model(operation)
+        .input_shape.members["MaxResults"]
+        .metadata["max"]
+    )
+    if asked > most:
+        raise invalid(
+            f"1 validation error detected: Value '{asked}' at 'maxResults' failed to satisfy constraint: "
+            f"Member must have value less than or equal to {most}"
+        )
+
+
 def _page(member: str, found: list[Shape], body: Shape) -> Shape:
     """A page of a list; the token is the position of the next."""
     first = int(body.get("NextToken") or 0)
-    last = first + min(int(body.get("MaxResults") or MOST), MOST)
+    last = first + int(body.get("MaxResults") or MOST)
     return {member: found[first:last]} | ({"NextToken": str(last)} if last < len(found) else {})
