@@ -21,7 +21,17 @@ LIMIT = "ETLTCTL_AWS_MAX_USD"
 ENV = "ETLTCTL_AWS_ENV"
 DESTROY = "ETLTCTL_AWS_DESTROY"
 EMBEDDED_LIMIT_USD = 1.0
-SHIPPED = ("dags", "deploy", "glue_jobs", "requirements", "src", "pyproject.toml", "README.md", "LICENSE")
+SHIPPED = (
+    "connectors",
+    "dags",
+    "deploy",
+    "glue_jobs",
+    "requirements",
+    "src",
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+)
 
 
 @dataclass(frozen=True)
