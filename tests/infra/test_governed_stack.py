@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from publisher import led_by, publish, session_of
 from served import serve
 
 from etltctl.errors import EtltctlError
+from etltctl.governance import require_access
 from etltctl.infrastructure import export
 from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.template import template_of
@@ -52,9 +53,18 @@ def _write(checkout: Checkout, version: str) -> dict[str, str]:
 def _publish(checkout: Checkout, settings: Settings, version: str) -> str:
     """Publish as the operator's role; return what was refused, or an empty text."""
     versions = _write(checkout, version)
+    return _as_operator(checkout, lambda: publish(settings, versions))
+
+
+def _preflight(checkout: Checkout, settings: Settings) -> str:
+    """Check before a step as the operator's role; return what was refused, or an empty text."""
+    return _as_operator(checkout, lambda: require_access(settings, "glue:small"))
+
+
+def _as_operator(checkout: Checkout, do: Callable[[], object]) -> str:
     with led_by({**session_of(checkout.client("sts"), OPERATOR), "AWS_DEFAULT_REGION": "us-east-1"}):
         try:
-            publish(settings, versions)
+            do()
         except EtltctlError as error:
             return str(error)
     return ""
@@ -73,7 +83,11 @@ def test_the_operator_publishes_before_and_after_the_layer_is_governed_and_not_w
     settings = governed.settings(**GOVERNED)
     assert _publish(governed, settings, "2") == ""
 
+    assert _preflight(governed, settings) == ""
     formation.revoke_permissions(**GRANT)
+    assert f"{OPERATOR} lacks DATA_LOCATION_ACCESS on location arn:aws:s3:::lake3-gold" in _preflight(
+        governed, settings
+    )
     assert "Insufficient Lake Formation permission(s) on s3://lake3-gold/small/v=3/" in _publish(
         governed, settings, "3"
     )

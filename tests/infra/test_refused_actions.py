@@ -117,6 +117,7 @@ def test_every_action_that_a_run_uses_is_named_when_it_is_refused_with_principal
     of_operator = {call for calls in OPERATOR.values() for call in calls}
     used = list(dict.fromkeys(call for call in complete.made if call in of_operator))
     assert {START, "glue:CreateTable", "s3:ListObjectsV2", "athena:StartQueryExecution"} <= set(used)
+    assert {"glue:GetTable", "glue:GetJobRuns", "s3:ListObjectsV2"} <= set(used[: used.index(START)])
     borne = set()
     for number, call in enumerate(used):
         caller = Caller(refused=call)

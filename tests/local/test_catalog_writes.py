@@ -228,6 +228,6 @@ def test_a_view_that_athena_makes_needs_create_table_as_well(registered: Governe
         )
 
 
-def test_nothing_is_registered_until_somebody_registers_it(lake: GovernedLake) -> None:
+def test_nothing_is_registered_before_a_caller_registers_it(lake: GovernedLake) -> None:
     """So that the first demo needs no grant."""
     assert lake.client("lakeformation").list_resources()["ResourceInfoList"] == []

@@ -165,7 +165,9 @@ def test_what_the_worked_example_grants_is_enough_for_first_and_later_versions(l
     """By LF-tags on tables and databases, and on each location."""
     _drop(lake)
     _grant(lake)
-    granted = EXAMPLE.read_text().partition("[[governance.grants]]                        # who runs")
+    granted = EXAMPLE.read_text().partition(
+        "[[governance.grants]]                        # the role that runs"
+    )
     grants = f"{granted[1]}{granted[2]}".replace("role:pi-m3-operator", "role:operator")
     assert grants.count("DATA_LOCATION_ACCESS") == 3
     text, publisher = JOB + SQL + grants, Publisher.of(lake)

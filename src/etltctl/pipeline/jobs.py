@@ -60,10 +60,12 @@ def start_glue(work: Work) -> Found:
     def arguments(failed_before: int) -> Mapping[str, str]:
         require_budget(work)
         version = work.version(failed_before)
+        outputs = {table: lake.version_location(table, version) for table in job.writes}
+        lake.require_visible(outputs)
         return {
             "--run_id": work.ledger.run_id,
             "--inputs": json.dumps({table: lake.current_location(table) for table in job.reads}),
-            "--outputs": json.dumps({table: lake.version_location(table, version) for table in job.writes}),
+            "--outputs": json.dumps(outputs),
             "--audits": json.dumps({table: lake.audit_location(table, version) for table in job.writes}),
             "--config": json.dumps(job.config),
         }

@@ -113,6 +113,19 @@ class Lake:
             for version in staged
         ]
 
+    def require_visible(self, versions: Mapping[str, str]) -> None:
+        """Read what a publish of these versions reads, once a layer, before a job that writes them is paid for.
+
+        Args:
+            versions: The location of each version by its `layer.table`; nothing need be there yet.
+
+        Raises:
+            AccessError: The caller may not read the catalog or list the layer.
+        """
+        for table, location in {name.partition(".")[0]: (name, at) for name, at in versions.items()}.values():
+            self.catalog.table(*self.places.in_catalog(table))
+            self.s3.objects(location)
+
     def versions(self, table: str) -> list[str]:
         """Every version of `layer.table` that was published and is kept, the newest first."""
         return list(self._history(table).versions)

@@ -99,7 +99,7 @@ class LakeFormationService:
     def give_to_maker(self, target: str, maker: str) -> None:
         """Give a database or table that was just made to the caller who made it, and not to the owner.
 
-        Whoever makes a thing holds every permission on it, with the right to grant each.
+        The maker of a thing holds every permission on it, with the right to grant each.
         """
         with self.current() as records:
             records.grants.get(OWNER, {}).pop(target, None)
