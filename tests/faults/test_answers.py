@@ -22,7 +22,7 @@ def verbs(lake: SpoiltLake, run_id: str) -> list[str]:
 
 @pytest.mark.parametrize("rule", LOST, ids=["Airbyte", "Glue"])
 def test_work_whose_answer_was_lost_is_adopted(lake: SpoiltLake, rule: dict[str, object]) -> None:
-    run_id, before = f"lost-{LOST.index(rule)}", lake.syncs()
+    run_id, before = f"lost-answer-{LOST.index(rule)}", lake.syncs()
     lake.spoil(rule)
     assert sorted(verbs(lake, run_id)) == ["", "adopted", "started"]
     starts = lake.starts(run_id)
