@@ -69,6 +69,12 @@ def test_airbyte_has_the_connections_that_the_settings_want(account: Account, pr
     prove("the connections are made, and a second plan is empty", "Airbyte's answers")
 
 
+def test_doctor_finds_no_fault(account: Account, prove: Prove) -> None:
+    findings = account.json("doctor")["rows"]
+    assert [finding for finding in findings if finding["status"] == "fail"] == []
+    prove("doctor finds no fault", f"{len(findings)} checks")
+
+
 @pytest.mark.parametrize("pipeline", PIPELINES)
 def test_a_pipeline_runs_to_its_end_within_the_limit(account: Account, prove: Prove, pipeline: str) -> None:
     left = account.max_usd - spent_usd(account)

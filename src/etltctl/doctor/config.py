@@ -41,10 +41,10 @@ def check_secrets(patient: Patient) -> Iterator[Finding]:
     from etltctl.settings.secrets import is_reference
 
     origins = {value.key: value.origin for value in patient.settings.values()}
-    for key, reference, is_secret in _references(patient.settings):
+    for key, reference in _secrets(patient.settings):
         if is_reference(reference):
             yield _revealed(patient, key, reference)
-        elif is_secret and not origins.get(key, "").startswith(("env ", "flag", "default")):
+        elif not origins.get(key, "").startswith(("env ", "flag", "default")):
             fix = f'write {key} = "env:NAME" (or file:, ssm:, secretsmanager:) and put the secret there'
             yield warn(key, "the secret itself is written in the settings file", fix)
         else:
@@ -79,11 +79,14 @@ def _revealed(patient: Patient, key: str, reference: str) -> Finding:
     return ok(key, f"{reference} has a value")
 
 
-def _references(settings: Settings) -> Iterator[tuple[str, str, bool]]:
-    """Key, text, and whether the text would be a secret if it were no reference."""
-    yield "airbyte.client_id", settings.airbyte.client_id, True
-    yield "airbyte.client_secret", settings.airbyte.client_secret, True
+def _secrets(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield key and text of every setting that holds a secret.
+
+    The ids of connections are left to the check of Airbyte: where a setting has no value, the connection that
+    `connections apply` made counts.
+    """
+    yield "airbyte.client_id", settings.airbyte.client_id
+    yield "airbyte.client_secret", settings.airbyte.client_secret
     for name, source in settings.sources.items():
         if source.kind == "mongodb":
-            yield f"sources.{name}.uri", source.uri, True
-        yield f"sources.{name}.connection_id", source.connection_id, False
+            yield f"sources.{name}.uri", source.uri
