@@ -38,6 +38,7 @@ APART = (
 
 DEFAULT_SEED = 20_260
 LINGER = "ETLTCTL__LOCAL__LINGER_MINUTES"
+WITNESS = "ETLTCTL__LOCAL__WITNESS"
 ALLOWED_SKIPS = [
     re.compile(line)
     for line in Path(__file__).with_name("allowed_skips.txt").read_text().splitlines()
@@ -52,6 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
     seed = random.SystemRandom().randrange(10**6) if value == "random" else int(value)
     os.environ["ETLTCTL_SEED"] = str(seed)
     os.environ[LINGER] = "0"  # a test's server ends with its last command
+    os.environ.setdefault(WITNESS, "true")  # and fails a call that the real service would not take or make
     config.option.hypothesis_seed = str(seed)
     config.pluginmanager.register(SkipGate(), "skip-gate")
 

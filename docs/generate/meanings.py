@@ -136,6 +136,7 @@ MEANINGS = {
     "infra.alarm_email": "who is told",
     "local.port": "0 takes any free one",
     "local.linger_minutes": "how long the server stays up after the last command; 0 ends it with the command",
+    "local.witness": "for development: whether every call and its answer is checked against the service's own model",
     "local.class_archive": "whether Spark's classes are cached, 155 MB in the user's cache folder, for a faster start",
     "governance.zone_tag": "the LF-tag whose values are the zones, set on their databases",
     "governance.location_role": "the role that reads registered locations; none are registered unless it is set",

@@ -36,7 +36,8 @@ class Workplace:
             for k, v in os.environ.items()
             if not k.startswith(("AWS_", "ETLTCTL", "AIRBYTE_", "MONGODB_"))
         }
-        return {**kept, "ETLTCTL__LOCAL__LINGER_MINUTES": "0", **self.environ}
+        own = {"ETLTCTL__LOCAL__LINGER_MINUTES": "0", "ETLTCTL__LOCAL__WITNESS": "true"}
+        return {**kept, **own, **self.environ}
 
     @property
     def keys(self) -> Keys:

@@ -103,7 +103,7 @@ def serve(state: Path, *arguments: str) -> Iterator[Served]:
     """Starts the server and ends it by force if the test has not."""
     described = state / "server" / "endpoint.json"
     process = subprocess.Popen(
-        [sys.executable, "-m", "etltctl.local.server", "--state", str(state), *arguments]
+        [sys.executable, "-m", "etltctl.local.server", "--state", str(state), "--witness", *arguments]
     )
     try:
         wait_until(lambda: described.exists() and json.loads(described.read_text())["pid"] == process.pid)

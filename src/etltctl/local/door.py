@@ -68,7 +68,7 @@ class SignedCalls:
         except RefusedError as refused:
             return _refusal(environ, refused.reason)(environ, start_response)
         except AwsError as error:  # a body that is incomplete, malformed or too long
-            return _worded(environ, error)(environ, start_response)
+            return worded(environ, error)(environ, start_response)
         return self._application(environ, start_response)
 
     def _check(self, environ: WSGIEnvironment) -> None:
@@ -166,10 +166,11 @@ def _refusal(environ: WSGIEnvironment, reason: Reason) -> Response:
             code, status = reason.json, 403
         case _:
             code, status = reason.query
-    return _worded(environ, AwsError(code, reason.message, status))
+    return worded(environ, AwsError(code, reason.message, status))
 
 
-def _worded(environ: WSGIEnvironment, error: AwsError) -> Response:
+def worded(environ: WSGIEnvironment, error: AwsError) -> Response:
+    """Return the error as the service words it that the call is for."""
     protocol = _protocol_of(environ)
     if protocol is not Protocol.S3:
         return refusal(Addressed("", "", protocol.value), error)

@@ -24,6 +24,7 @@ from werkzeug.wrappers import Request, Response
 
 from etltctl.errors import ConfigurationError
 from etltctl.local.application import Application
+from etltctl.local.door import worded
 from etltctl.local.faults import Faults
 from etltctl.local.handler import Handler
 from etltctl.local.hosts import raise_open_files
@@ -35,6 +36,7 @@ from etltctl.local.refusals import MALFORMED, not_understood, plain_refusal
 from etltctl.local.state_files import FOLDERS, damages, remove_leftovers, write_atomically
 from etltctl.local.state_folder import prepare_folder
 from etltctl.local.wire import AwsError
+from etltctl.local.witness import Witness
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -52,7 +54,14 @@ log = getLogger("etltctl.local")
 class Server:
     """The application with its own requests (`/_etltctl/…`) before it."""
 
-    def __init__(self, state: Path, listener: socket.socket, kept: bool, build: str = "") -> None:
+    def __init__(
+        self,
+        state: Path,
+        listener: socket.socket,
+        kept: bool,
+        build: str = "",
+        is_witnessed: bool = False,
+    ) -> None:
         self.port: int = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.lifetime = Lifetime(kept)
@@ -63,7 +72,10 @@ class Server:
         self._file = state / "server" / "endpoint.json"
         self._keys = keep_keys(state)
         self._application = Application(state, self.url, self._keys)
-        self._faults = Faults(self._application)
+        # Within the faults: what a rule answers is wrong on purpose.
+        self._witness = Witness(self._application, state / "server" / "witness.jsonl", worded)
+        self._witness.is_on = is_witnessed
+        self._faults = Faults(self._witness)
         self._setting_up = Lock()
         self._wsgi = make_server(
             "127.0.0.1",
@@ -199,6 +211,7 @@ class Server:
             with self._setting_up:
                 stack = request.get_json(force=True)
                 answer = self._application.set_up(stack)
+                self._witness.is_on = bool(stack.get("witness", self._witness.is_on))
                 if "linger_s" in stack:
                     self.lifetime.linger(float(stack["linger_s"]))
                 return _json({**answer, "damages": self._untold_damages()})
@@ -241,7 +254,7 @@ def _serve(state: Path, asked: argparse.Namespace) -> int:
         sys.stderr.write(f"port {asked.port} of 127.0.0.1 cannot be used: {os.strerror(error.errno or 0)}\n")
         return CANNOT_START
     try:
-        server = Server(state, listener, asked.keep, asked.build)
+        server = Server(state, listener, asked.keep, asked.build, asked.witness)
     except (RuntimeError, OSError, ConfigurationError) as error:
         sys.stderr.write(f"{error}\n")
         return CANNOT_START
@@ -301,6 +314,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--build", default="", help="which etltctl this is, as its starter sees it")
     parser.add_argument("--keep", action="store_true", help="run on without a lease")
+    parser.add_argument("--witness", action="store_true", help="check every call against its service's model")
     return parser.parse_args(argv)
 
 

@@ -45,6 +45,7 @@ def describe_stack(
         "roles": sorted(settings.governance.roles),
         "connections": [_connection(name, settings, environ) for name in settings.sources],
         "class_archive": settings.local.class_archive,
+        "witness": settings.local.witness,
         "warm": any(_uses_spark(name, settings) for name in next_jobs if name in settings.glue.jobs),
         "data_pack": environ.get("ETLTCTL_DATA_PACK") or None,
     }

@@ -132,6 +132,7 @@ class Local(Section):
     port: int = Field(default=0, ge=0, le=65535)
     linger_minutes: float = Field(default=5, ge=0, le=24 * 60)
     class_archive: bool = True
+    witness: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,126 @@
+"""A witness of every call to the embedded server: is it, and is its answer, what the real service's model says?
+
+The models are not etltctl's: botocore's for AWS, the published client's for Airbyte. It is a development mode
+(setting `local.witness`), in which a violation turns the answer into a refusal, so that its command or test fails.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.wrappers import Response
+
+from etltctl.local.refusals import airbyte_refusal
+from etltctl.local.signatures import read_credential
+from etltctl.local.wire import AwsError
+from etltctl.local.witness.aws import Checked, check_aws
+from etltctl.local.witness.messages import Answer, Request, read_answer, read_request
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+AIRBYTE = "/airbyte/v1"
+CODE = "WitnessViolation"  # no SDK sends a call again for it
+
+# Words an error as the service of a call does.
+WordRefusal = Callable[["WSGIEnvironment", AwsError], Response]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One call as it stands in the witness's file; `bucket` is S3's."""
+
+    service: str
+    operation: str
+    violations: tuple[str, ...]
+    caller: str = ""
+    status: int = 0
+    bucket: str = ""
+    unread: tuple[str, ...] = ()
+    unchecked: str = ""
+
+
+class Witness:
+    """An application whose calls and answers are checked while `is_on`, each recorded as a line of `file`."""
+
+    def __init__(self, application: WSGIApplication, file: Path, word_refusal: WordRefusal) -> None:
+        self._application = application
+        self._file = file
+        self._word_refusal = word_refusal
+        self._lock = Lock()
+        self._unread: set[str] = set()
+        self.is_on = False
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer the call as the application does, or with the violations in it."""
+        is_airbyte = read_credential(environ) is None and environ["PATH_INFO"].startswith(f"{AIRBYTE}/")
+        if not self.is_on or not (is_airbyte or read_credential(environ)):
+            return self._application(environ, start_response)
+        before = dict(environ)
+        request = read_request(environ)
+        response = Response.from_app(self._application, environ)
+        answer = read_answer(response, request)
+        checked = _check_airbyte(request, answer) if is_airbyte else check_aws(request, answer)
+        self._record(request, answer, checked)
+        if not checked.violations or __import__('os').environ.get('SURVEY'):
+            return response(environ, start_response)
+        response.close()
+        error = AwsError(CODE, f"{checked.service} {checked.operation}: {'; '.join(checked.violations)}"[:2000])
+        refused = airbyte_refusal(error) if is_airbyte else self._word_refusal(before, error)
+        return refused(environ, start_response)
+
+    def _record(self, request: Request, answer: Answer, checked: Checked) -> None:
+        bucket = request.path.strip("/").partition("/")[0] if request.is_s3 else ""
+        with self._lock:
+            unread = tuple(sorted(set(checked.unread) - self._unread))
+            self._unread.update(unread)
+            seen = Seen(
+                checked.service,
+                checked.operation,
+                checked.violations,
+                request.caller,
+                answer.status,
+                bucket,
+                unread,
+                checked.unchecked,
+            )
+            told = {name: value for name, value in asdict(seen).items() if value or name == "violations"}
+            with self._file.open("a", encoding="utf-8") as lines:
+                lines.write(json.dumps(told) + "\n")
+
+
+def read_seen(file: Path) -> list[Seen]:
+    """Return every call that a witness's file holds, in their order; none if there is no file."""
+    if not file.exists():
+        return []
+    tuples = ("violations", "unread")
+    lines = (json.loads(line) for line in file.read_text(encoding="utf-8").splitlines())
+    return [
+        Seen(**{name: tuple(value) if name in tuples else value for name, value in line.items()}) for line in lines
+    ]
+
+
+def _check_airbyte(request: Request, answer: Answer) -> Checked:
+    """Return the verdict on a call to Airbyte's API."""
+    path = request.path.removeprefix(AIRBYTE)
+    operation = f"{request.method} {path}"
+    try:
+        from etltctl.local.witness.airbyte import check_airbyte
+    except ImportError as error:
+        return Checked("airbyte", operation, unchecked=f"no model of Airbyte's API: {error}")
+    given, answered = _parsed(request.body), _parsed(answer.body)
+    return Checked(
+        "airbyte", operation, tuple(check_airbyte(request.method, path, given, answer.status, answered))
+    )
+
+
+def _parsed(body: bytes | None) -> Any:
+    try:
+        return json.loads(body or b"null")
+    except ValueError:
+        return None

@@ -1,0 +1,176 @@
+"""Calls to AWS's services and their answers, checked against the service models that botocore ships."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+from xml.etree import ElementTree
+
+from etltctl.local.models import service_model
+from etltctl.local.witness.allowed import is_allowed
+from etltctl.local.witness.messages import Answer, Request
+from etltctl.local.witness.reading import Reader
+from etltctl.local.witness.rest import find_operation, unknown_headers, unknown_parameters, uri_values
+from etltctl.local.witness.shapes import violations_of
+
+READ_PROTOCOLS = frozenset({"json", "rest-json", "rest-xml", "query", "ec2"})
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The verdict on one call: which operation it was, what was wrong with it, and what could not be checked.
+
+    `unread` names patterns that Python cannot read; `unchecked` says why the whole call was not checked.
+    """
+
+    service: str
+    operation: str
+    violations: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+    unchecked: str = ""
+
+
+def check_aws(request: Request, answer: Answer) -> Checked:
+    """Compare a call and its answer with the service's model.
+
+    A call that the server refuses is not judged: tests and users make wrong calls, and a refusal is right then.
+    """
+    service = request.addressed.service
+    model = service_model(service)
+    name = request.addressed.operation or (find_operation(service, request) if model else "")
+    if model is None or name not in model.operation_names:
+        return Checked(service, name, unchecked="botocore has no model of this call")
+    if request.addressed.protocol not in READ_PROTOCOLS:
+        return Checked(service, name, unchecked=f"the protocol {request.addressed.protocol}")
+    if answer.status >= 300:
+        return Checked(service, name)
+    operation, unread = model.operation_model(name), set[str]()
+    found = [*_wrong_in_request(operation, request, unread), *_wrong_in_answer(operation, request, answer, unread)]
+    violations = tuple(text for text in found if not is_allowed(service, name, text))
+    return Checked(service, name, violations, tuple(sorted(unread)))
+
+
+def _wrong_in_request(operation: Any, request: Request, unread: set[str]) -> Iterator[str]:
+    reader, shape = Reader(), operation.input_shape
+    body = request.body or b""
+    value: Any
+    match request.addressed.protocol:
+        case "json":
+            value = reader.json(body, shape, "input") if shape is not None else {}
+        case "query" | "ec2":
+            text = body.decode(errors="replace") or request.query
+            value = reader.form(text, shape, "input")
+        case protocol:
+            value = _rest_input(reader, operation, request, protocol)
+    yield from reader.problems
+    if shape is not None:
+        yield from violations_of(value, shape, "input", unread)
+
+
+def _rest_input(reader: Reader, operation: Any, request: Request, protocol: str) -> dict[str, Any]:
+    """Return the input of a REST call, whose members are in its path, query, headers and body."""
+    shape = operation.input_shape
+    reader.problems += unknown_parameters(operation, request)
+    reader.problems += unknown_headers(shape, request.headers, "input")
+    if shape is None:
+        return {}
+    value = {**uri_values(operation, request.path), **reader.headers(request.headers, shape)}
+    stated = dict(parse_qsl(request.query, keep_blank_values=True))
+    for name, member in shape.members.items():
+        key = member.serialization.get("name", name)
+        if member.serialization.get("location") == "querystring" and key in stated:
+            value[name] = reader.text(stated[key], member, name)
+    return value | _rest_body(reader, shape, request.body or b"", protocol, "input")
+
+
+def _wrong_in_answer(operation: Any, request: Request, answer: Answer, unread: set[str]) -> Iterator[str]:
+    reader, shape = Reader(), operation.output_shape
+    if shape is None:
+        return
+    value: Any
+    match request.addressed.protocol:
+        case "json":
+            value = reader.json(answer.body or b"", shape, "output")
+        case "query" | "ec2":
+            value = _wrapped(reader, shape, answer.body or b"")
+        case protocol:
+            reader.problems += unknown_headers(shape, answer.headers, "output")
+            value = reader.headers(answer.headers, shape)
+            if request.method != "HEAD":
+                value |= _rest_body(reader, shape, answer.body or b"", protocol, "output")
+    if reader.problems == [IS_ERROR]:
+        return
+    yield from reader.problems
+    yield from violations_of(value, shape, "output", unread)
+
+
+IS_ERROR = "an error"
+
+
+def _wrapped(reader: Reader, shape: Any, body: bytes) -> Any:
+    """Return the result in an answer of the query protocol."""
+    root = _parsed(reader, body, "output")
+    if root is None:
+        return {}
+    if wrapper := shape.serialization.get("resultWrapper"):
+        found = next((child for child in root if child.tag.rpartition("}")[2] == wrapper), None)
+        if found is None:
+            reader.problems.append(f"output has no {wrapper}")
+            return {}
+        return reader.xml(found, shape, "output")
+    for child in list(root):
+        if child.tag.rpartition("}")[2] in ("ResponseMetadata", "requestId", "RequestId"):
+            root.remove(child)
+    return reader.xml(root, shape, "output")
+
+
+def _rest_body(reader: Reader, shape: Any, body: bytes, protocol: str, place: str) -> dict[str, Any]:
+    """Return the members of a REST message that are in its body."""
+    payload = shape.serialization.get("payload")
+    if payload:
+        member = shape.members[payload]
+        if member.type_name != "structure" or getattr(member, "is_eventstream", False):
+            return {payload: body.decode(errors="replace")} if body else {}
+        if not body:
+            return {}
+        return {payload: _document(reader, member, body, protocol, f"{place}.{payload}")}
+    if shape.name == "GetBucketLocationOutput":  # its one member is the text of the root element
+        return {}
+    found: Any = _document(reader, _in_body(shape), body, protocol, place) if body else {}
+    return dict(found) if isinstance(found, dict) else {}
+
+
+def _document(reader: Reader, shape: Any, body: bytes, protocol: str, place: str) -> Any:
+    if protocol == "rest-json":
+        return reader.json(body, shape, place)
+    root = _parsed(reader, body, place)
+    if root is None:
+        return {}
+    if root.tag == "Error":  # S3 fails so after it has begun its answer
+        reader.problems[:] = [IS_ERROR]
+        return {}
+    return reader.xml(root, shape, place)
+
+
+@dataclass(frozen=True)
+class _InBody:
+    """A structure without the members that are elsewhere than in the body."""
+
+    members: dict[str, Any]
+    type_name: str = "structure"
+    is_document_type: bool = False
+
+
+def _in_body(shape: Any) -> _InBody:
+    inside = {name: each for name, each in shape.members.items() if "location" not in each.serialization}
+    return _InBody(inside)
+
+
+def _parsed(reader: Reader, body: bytes, place: str) -> ElementTree.Element | None:
+    try:
+        return ElementTree.fromstring(body)
+    except ElementTree.ParseError:
+        reader.problems.append(f"{place} is not XML")
+        return None

@@ -1,0 +1,125 @@
+"""The witness: calls and answers that the real service would not take or give fail, whoever made them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from served import Served, serve
+
+from etltctl.local.models import service_model
+from etltctl.local.witness import CODE, Seen, read_seen
+from etltctl.local.witness.patterns import compile_pattern
+from etltctl.local.witness.reading import Reader
+from etltctl.local.witness.shapes import violations_of
+
+ROLE = "arn:aws:iam::123456789012:role/r"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serve(tmp_path_factory.mktemp("state"), "--keep") as served:
+        served.client("s3").create_bucket(Bucket="lake")
+        served.client("glue").create_database(DatabaseInput={"Name": "lake"})
+        yield served
+
+
+def seen(server: Served) -> list[Seen]:
+    return read_seen(server.state / "server" / "witness.jsonl")
+
+
+def complaint(server: Served, service: str, call: str, **given: Any) -> str:
+    """The violations of a call that the server would have answered."""
+    with pytest.raises(ClientError) as caught:
+        getattr(server.client(service), call)(**given)
+    error = caught.value.response["Error"]
+    assert error["Code"] == CODE
+    assert seen(server)[-1].violations
+    return str(error["Message"])
+
+
+def test_a_number_above_the_model_s_maximum_is_a_violation(server: Served) -> None:
+    told = complaint(server, "glue", "get_tables", DatabaseName="lake", MaxResults=1000)
+    assert "input.MaxResults is 1000, the maximum is 100" in told
+
+
+def test_a_text_that_does_not_match_the_model_s_pattern_is_a_violation(server: Served) -> None:
+    told = complaint(
+        server, "logs", "filter_log_events", logGroupName="/aws-glue/jobs/error", logStreamNames=["a:b"]
+    )
+    assert "input.logStreamNames[0] is 'a:b', which does not match [^:*]*" in told
+
+
+def test_a_form_of_the_query_protocol_is_read_as_json_is(server: Served) -> None:
+    told = complaint(server, "iam", "create_user", UserName="a/b")
+    assert "input.UserName is 'a/b', which does not match" in told
+
+
+def test_s3_s_parameters_and_headers_are_read_too(server: Served) -> None:
+    told = complaint(server, "s3", "put_object", Bucket="lake", Key="k", Body=b"1", StorageClass="WARM")
+    assert "input.StorageClass is 'WARM', which is not one of STANDARD" in told
+
+
+def test_a_call_that_the_server_refuses_is_not_judged(server: Served) -> None:
+    with suppress(ClientError):
+        server.client("glue").get_tables(DatabaseName="not-there", MaxResults=1000)
+    last = seen(server)[-1]
+    assert (last.operation, last.status, last.violations) == ("GetTables", 400, ())
+
+
+def test_every_call_is_recorded_with_its_caller(server: Served) -> None:
+    server.client("s3").put_object(Bucket="lake", Key="k", Body=b"1")
+    last = seen(server)[-1]
+    assert (last.service, last.operation, last.bucket) == ("s3", "PutObject", "lake")
+    assert last.caller == server.keys.access_key_id
+
+
+def test_without_the_mode_nothing_is_checked_or_written(tmp_path: Path) -> None:
+    with serve(tmp_path, "--keep") as server:
+        server.request("POST", "stack", {"witness": False})
+        server.client("glue").create_database(DatabaseInput={"Name": "lake"})
+        server.client("glue").get_tables(DatabaseName="lake", MaxResults=1000)
+        assert not (tmp_path / "server" / "witness.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("answer", "violation"),
+    [
+        ({"JobRunId": 7}, "output.JobRunId is not a string: 7"),
+        ({"JobRunId": ""}, "the length of output.JobRunId '' is 0, the minimum is 1"),
+        ({"RunId": "jr_1"}, "output.RunId is not known to the model"),
+    ],
+)
+def test_answers_are_held_against_the_model(answer: dict[str, Any], violation: str) -> None:
+    shape = service_model("glue").operation_model("StartJobRun").output_shape
+    reader = Reader()
+    value = reader.json(json.dumps(answer).encode(), shape, "output")
+    assert [*reader.problems, *violations_of(value, shape, "output", set())] == [violation]
+
+
+def test_what_is_required_in_an_answer_must_be_there() -> None:
+    shape = service_model("logs").operation_model("DescribeLogGroups").output_shape
+    assert not list(violations_of({"logGroups": []}, shape, "output", set()))
+    shape = service_model("glue").operation_model("GetTable").output_shape
+    assert list(violations_of({"Table": {}}, shape, "output", set())) == [
+        "output.Table.Name is required and missing"
+    ]
+
+
+def test_java_s_pairs_of_surrogates_are_one_character() -> None:
+    pattern = compile_pattern(r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\t]*")
+    assert pattern is not None
+    assert pattern.fullmatch("wind 🌬")
+    assert not pattern.fullmatch("a\nb")
+
+
+def test_patterns_that_python_cannot_read_are_named_and_not_judged() -> None:
+    shape = service_model("iam").shape_for("tagKeyType")
+    unread: set[str] = set()
+    assert not list(violations_of("anything", shape, "key", unread))
+    assert unread == {"tagKeyType: [\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+"}
