@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import heapq
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from logging import getLogger
+from typing import Any
 
 from etltctl.aws import Aws, translated
-from etltctl.errors import EtltctlError, ServiceError
+from etltctl.errors import AccessError, EtltctlError, ServiceError
 from etltctl.runs import JobRun
 
 GROUPS = ("error", "output")
+GROUP_PREFIX = "--custom-logGroup-prefix"  # the argument with which Glue 5 writes to groups of its own
 READ_BACK = 200  # lines, of which most say nothing
+MOST_EMPTY_PAGES = 50  # in a row
+EARLY, LATE = timedelta(minutes=1), timedelta(minutes=10)  # clocks differ, and lines come late
 NOISE = re.compile(
     r"\b(INFO|DEBUG|TRACE|WARN)\b|^\s+(at |\.\.\. \d+ more)"
 )  # Spark's own talk, frames of the JVM
 OVERLAP_MS = 30_000  # lines may arrive that late
+
+log = getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -61,49 +70,128 @@ class ErrorLines:
 
 @dataclass
 class Logs:
-    """The logs of Glue runs; reading on, it gives each line once."""
+    """The logs of Glue runs; each line is read once, also when a run is followed.
+
+    `prefix` is that of the project's log groups. Jobs that were deployed without it write to the groups that all jobs
+    of the account share.
+    """
 
     aws: Aws
+    prefix: str = ""
     _seen: set[str] = field(default_factory=set, repr=False)
-    _newest_ms: int = 0
+    _newest_ms: dict[tuple[str, str], int] = field(default_factory=dict, repr=False)
 
-    def new_lines(self, run: JobRun) -> list[LogLine]:
-        """What the run has written since the last call, oldest first; a group that is not there yet is empty."""
-        lines = [line for group in GROUPS for line in self._new_of(run, group)]
-        return sorted(lines, key=lambda line: line.at)
+    def new_lines(self, run: JobRun) -> Iterator[LogLine]:
+        """Yield what the run has written since the last call, oldest first, as CloudWatch's pages come.
+
+        A group that is not there yet is empty.
+
+        Raises:
+            EtltctlError: CloudWatch Logs cannot be read.
+        """
+        places = self._places(run)
+        for place in [each for each in places if self._has_read(run, each)] or places:
+            streams = [self._new_of(run, f"{place}/{group}", group) for group in GROUPS]
+            lines = heapq.merge(*streams, key=lambda line: line.at)
+            try:
+                first = next(lines, None)
+            except AccessError:
+                if place != places[0]:
+                    return  # the stack's roles read the project's groups only
+                raise
+            if first is not None:
+                yield first
+                yield from lines
+                return
 
     def last_lines(self, run: JobRun, count: int = 20) -> list[str]:
-        """The newest lines of the error log that say something; empty if it cannot be read, which is no failure."""
-        try:
-            with translated("logs"):
-                answer = self.aws.client("logs").get_log_events(
-                    logGroupName=f"{run.log_group}/error",
-                    logStreamName=run.id,
-                    startFromHead=False,
-                    limit=READ_BACK,
-                )
-        except EtltctlError:
-            return []
-        lines = [str(event["message"]).rstrip() for event in answer["events"]]
-        return ([line for line in lines if line and not NOISE.search(line)] or lines)[-count:]
+        """Return the newest lines that say something about a failure.
 
-    def _new_of(self, run: JobRun, group: str) -> Iterator[LogLine]:
-        asked = {
-            "logGroupName": f"{run.log_group}/{group}",
-            "logStreamNamePrefix": run.id,
-            "startTime": max(self._newest_ms - OVERLAP_MS, 0),
-        }
-        try:
+        They come from the log that holds an error, else from the first that holds anything. Without a readable log
+        the list is empty: a summary must not fail for want of it.
+        """
+        logs = []
+        for place in self._places(run):
+            for group, stream in _streams(run):
+                with suppress(EtltctlError):
+                    lines = self._newest(run, f"{place}/{group}", stream)
+                    logs.append([line for line in lines if line and not NOISE.search(line)] or lines)
+            if any(logs):
+                break
+        telling = [lines for lines in logs if any(ERROR.search(line) for line in lines)]
+        return next((lines for lines in [*telling, *logs] if lines), [])[-count:]
+
+    def _places(self, run: JobRun) -> list[str]:
+        """Return the prefixes of the groups that the run may have written to, the likeliest first."""
+        named = run.arguments.get(GROUP_PREFIX, "").rstrip("/")
+        shared = run.log_group.rstrip("/")
+        return [named] if named else list(dict.fromkeys(place for place in (self.prefix, shared) if place))
+
+    def _has_read(self, run: JobRun, place: str) -> bool:
+        """Return whether lines of the run were read from the groups of this prefix before."""
+        return any((run.id, f"{place}/{group}") in self._newest_ms for group in GROUPS)
+
+    def _newest(self, run: JobRun, group: str, stream: str) -> list[str]:
+        """Return the last lines of a stream. A page without events is not the end of it."""
+        asked: dict[str, Any] = {"logGroupName": group, "logStreamName": stream, "limit": READ_BACK}
+        for _ in range(MOST_EMPTY_PAGES):
             with translated("logs"):
-                pages = list(self.aws.client("logs").get_paginator("filter_log_events").paginate(**asked))
-        except ServiceError as error:
-            if error.code == "ResourceNotFoundException":
-                return
-            raise
-        for event in (event for page in pages for event in page["events"]):
+                page = self.aws.client("logs").get_log_events(**asked, **_period(run), startFromHead=False)
+            if page["events"] or page["nextBackwardToken"] == asked.get("nextToken"):
+                return [str(event["message"]).rstrip() for event in page["events"]]
+            asked["nextToken"] = page["nextBackwardToken"]
+        return []
+
+    def _new_of(self, run: JobRun, name: str, group: str) -> Iterator[LogLine]:
+        period, key = _period(run), (run.id, name)
+        if key in self._newest_ms:
+            period["startTime"] = max(period.get("startTime", 0), self._newest_ms[key] - OVERLAP_MS)
+        for event in self._events(name, run.id, period):
             if event["eventId"] in self._seen:
                 continue
             self._seen.add(event["eventId"])
-            self._newest_ms = max(self._newest_ms, event["timestamp"])
+            self._newest_ms[key] = max(self._newest_ms.get(key, 0), event["timestamp"])
             at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
             yield LogLine(at, group, event["logStreamName"], str(event["message"]).rstrip())
+
+    def _events(self, group: str, run_id: str, period: Mapping[str, int]) -> Iterator[Mapping[str, Any]]:
+        """Yield the events of the run's streams, a page after the other.
+
+        Without a start CloudWatch searches all that a group ever held, and answers with empty pages for up to an hour.
+        """
+        asked: dict[str, Any] = {"logGroupName": group, "logStreamNamePrefix": run_id, **period}
+        empty = 0
+        while empty < MOST_EMPTY_PAGES:
+            try:
+                with translated("logs"):
+                    page = self.aws.client("logs").filter_log_events(**asked)
+            except ServiceError as error:
+                if error.code == "ResourceNotFoundException":
+                    return
+                raise
+            yield from page["events"]
+            empty = 0 if page["events"] else empty + 1
+            if not page.get("nextToken"):
+                return
+            asked["nextToken"] = page["nextToken"]
+        log.warning("%s gave %d pages without a line for %s; the rest is not read", group, empty, run_id)
+
+
+def _streams(run: JobRun) -> list[tuple[str, str]]:
+    """Return the streams in which a failure may be explained, the likeliest first.
+
+    From Glue 5 on, the script's own output and traceback are in `output` and Glue's and Spark's lines in `error`, in
+    the driver's stream. Before, the traceback was in `error`, in a stream with the run's id.
+    """
+    driver = f"{run.id}-driver"
+    return [("output", driver), ("error", driver), ("error", run.id)]
+
+
+def _period(run: JobRun) -> dict[str, int]:
+    """Return the milliseconds between which a run can have written; nothing for what is not known."""
+    period = {}
+    if run.started is not None:
+        period["startTime"] = max(int((run.started - EARLY).timestamp() * 1000), 0)
+    if run.ended is not None:
+        period["endTime"] = int((run.ended + LATE).timestamp() * 1000)
+    return period

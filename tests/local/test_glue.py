@@ -113,9 +113,10 @@ def test_a_script_sees_nothing_of_the_user_s_environment(glue: Any, server: Serv
 def test_an_exception_fails_the_run_with_its_message(glue: Any, server: Served) -> None:
     record = run(glue, do="raise")
     assert (record["JobRunState"], record["ErrorMessage"]) == ("FAILED", "ValueError: no such luck")
-    errors = lines(server, record["Id"], "error")
-    assert "Traceback" in errors
-    assert "second line" in errors
+    written = lines(server, record["Id"], "output")
+    assert "Traceback" in written
+    assert "second line" in written
+    assert "Traceback" not in lines(server, record["Id"], "error")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,10 @@ def logs(tmp_path: Path) -> GlueLogs:
     (tmp_path / "jr_2").mkdir()
     (tmp_path / "jr_1" / "output.log").write_text("1000\tone\n2000\ttwo\twith a tab\n3000\tunfinished")
     (tmp_path / "jr_2" / "output.log").write_text("1500\tother\n")
-    return GlueLogs(lambda run, name: tmp_path / run / f"{name}.log", lambda: ["jr_2", "jr_1"])
+    (tmp_path / "jr_3").mkdir()
+    (tmp_path / "jr_3" / "error.log").write_text("1000\telsewhere\n")
+    prefixes = {"jr_3": "/aws-glue/own", "jr_2": "/aws-glue/jobs", "jr_1": "/aws-glue/jobs"}
+    return GlueLogs(lambda run, name: tmp_path / run / f"{name}.log", lambda: prefixes)
 
 
 def messages(answer: dict[str, list[dict[str, str]]]) -> list[str]:
@@ -44,7 +47,7 @@ def test_pages_cover_every_line_once_with_ids_that_stay(logs: GlueLogs) -> None:
 
 
 def test_one_stream_is_read_forward_from_its_head_until_the_token_stays(logs: GlueLogs) -> None:
-    asked = {"logGroupName": OUTPUT, "logStreamName": "jr_1", "startFromHead": True, "limit": 1}
+    asked = {"logGroupName": OUTPUT, "logStreamName": "jr_1-driver", "startFromHead": True, "limit": 1}
     first = logs.get(asked)
     second = logs.get(asked | {"nextToken": first["nextForwardToken"]})
     third = logs.get(asked | {"nextToken": second["nextForwardToken"]})
@@ -53,21 +56,32 @@ def test_one_stream_is_read_forward_from_its_head_until_the_token_stays(logs: Gl
 
 
 def test_without_a_direction_the_newest_lines_come(logs: GlueLogs) -> None:
-    newest = logs.get({"logGroupName": OUTPUT, "logStreamName": "jr_1", "limit": 1})
+    newest = logs.get({"logGroupName": OUTPUT, "logStreamName": "jr_1-driver", "limit": 1})
     assert messages(newest) == ["two\twith a tab"]
 
 
 def test_streams_are_the_runs_that_wrote(logs: GlueLogs) -> None:
     answer = logs.streams({"logGroupName": OUTPUT, "logStreamNamePrefix": "jr_"})
-    assert [stream["logStreamName"] for stream in answer["logStreams"]] == ["jr_2", "jr_1"]
+    assert [stream["logStreamName"] for stream in answer["logStreams"]] == ["jr_2-driver", "jr_1-driver"]
     assert answer["logStreams"][1]["lastEventTimestamp"] == 2000
     assert logs.streams({"logGroupName": "/aws-glue/jobs/error"})["logStreams"] == []
 
 
 @pytest.mark.parametrize(
-    "asked", [{"logGroupName": "/elsewhere"}, {"logGroupName": OUTPUT, "logStreamName": "jr_9"}]
+    "asked", [{"logGroupName": "/elsewhere"}, {"logGroupName": OUTPUT, "logStreamName": "jr_1"}]
 )
 def test_what_is_not_there_is_told_in_the_service_s_words(logs: GlueLogs, asked: dict[str, str]) -> None:
     with pytest.raises(AwsError, match="does not exist") as caught:
-        logs.get({"logStreamName": "jr_1"} | asked)
+        logs.get({"logStreamName": "jr_1-driver"} | asked)
     assert caught.value.code == "ResourceNotFoundException"
+
+
+def test_a_run_whose_job_names_a_prefix_writes_to_groups_of_that_prefix_only(logs: GlueLogs) -> None:
+    assert messages(logs.filter({"logGroupName": "/aws-glue/own/error"})) == ["elsewhere"]
+    assert messages(logs.filter({"logGroupName": "/aws-glue/jobs/error"})) == []
+    assert not logs.has_group({"logGroupName": "/aws-glue/other/error"})
+
+
+def test_a_stream_that_is_named_must_be_there(logs: GlueLogs) -> None:
+    with pytest.raises(AwsError, match="stream does not exist"):
+        logs.filter({"logGroupName": OUTPUT, "logStreamNames": ["jr_1-driver", "jr_1-1"]})

@@ -158,7 +158,7 @@ def handler_statements(names: Names) -> list[dict[str, Any]]:
             arn("glue", "userDefinedFunction/*/*"),
         ],
         "Athena": [arn("athena", f"workgroup/{names.settings.athena.workgroup}")],
-        "Logs": [arn("logs", "log-group:/aws-glue/jobs/*")],
+        "Logs": [arn("logs", f"log-group:{names.settings.log_group_prefix}/*")],
         "SNS": [arn("sns", names.topic)],
         "Events": [arn("events", f"rule/{project}-*")],
         "CloudWatch": [arn("cloudwatch", f"alarm:{project}-*")],

@@ -18,7 +18,7 @@ from etltctl.infrastructure.names import (
 from etltctl.infrastructure.storage import KEPT, bucket_arn, key_arn
 from etltctl.infrastructure.uploads import job_files, script_folder
 
-GLUE_LOGS = ("/aws-glue/jobs/output", "/aws-glue/jobs/error")  # where Glue 5 writes, whatever the job
+LOG_KINDS = ("output", "error")  # what scripts write, and what Glue and Spark write
 MODULE_SUFFIXES = (".py", ".zip", ".egg", ".whl")
 
 
@@ -30,7 +30,9 @@ def processing(names: Names) -> Resources:
         logical(layer, "database"): _database(database)
         for layer, database in settings.athena.databases.items()
     }
-    logs = {logical("glue", group.rpartition("/")[2], "logs"): _log_group(group) for group in GLUE_LOGS}
+    logs = {
+        logical("glue", kind, "logs"): _log_group(f"{settings.log_group_prefix}/{kind}") for kind in LOG_KINDS
+    }
     return {**jobs, **databases, "Workgroup": _workgroup(names), **logs, **_locations(names)}
 
 
@@ -50,7 +52,7 @@ def _job(names: Names, name: str) -> Resource:
             "Name": name,
             "Role": role,
             "Command": {"Name": "glueetl", "PythonVersion": "3", "ScriptLocation": filled(files[0])},
-            "DefaultArguments": _arguments(files[1:]),
+            "DefaultArguments": _arguments(names, files[1:]),
             "GlueVersion": facts.glue_version,
             "WorkerType": facts.worker_type,
             "NumberOfWorkers": facts.workers,
@@ -63,7 +65,7 @@ def _job(names: Names, name: str) -> Resource:
     }
 
 
-def _arguments(beside: list[str]) -> dict[str, Any]:
+def _arguments(names: Names, beside: list[str]) -> dict[str, Any]:
     """Glue puts modules on the import path and everything else into the working directory."""
     modules = [place for place in beside if place.endswith(MODULE_SUFFIXES)]
     files = [place for place in beside if place not in modules]
@@ -74,6 +76,8 @@ def _arguments(beside: list[str]) -> dict[str, Any]:
         "--enable-metrics": "true",
         "--enable-observability-metrics": "true",
         "--enable-job-insights": "true",
+        # The groups that Glue takes otherwise belong to all jobs of the account, and so does how long they keep lines.
+        "--custom-logGroup-prefix": names.settings.log_group_prefix,
     } | {name: filled(places) for name, places in shipped.items() if places}
 
 

@@ -18,7 +18,7 @@ from etltctl.infrastructure.names import (
     logical,
     ref,
 )
-from etltctl.infrastructure.processing import GLUE_LOGS
+from etltctl.infrastructure.processing import LOG_KINDS
 from etltctl.infrastructure.storage import bucket_arn, key_arn, objects_arn
 
 Statement = dict[str, Any]
@@ -58,7 +58,7 @@ def operator_statements(names: Names) -> list[Statement]:
         _allow("Jobs", made["jobs"], [arn("glue", f"job/{job}") for job in settings.glue.jobs]),
         _allow("Catalog", made["catalog"], catalog),
         _allow("Queries", made["workgroup"], [arn("athena", f"workgroup/{settings.athena.workgroup}")]),
-        _allow("Logs", made["logs"], _log_arns()),
+        _allow("Logs", made["logs"], _log_arns(names)),
         *_on_objects("Lake", made["lake"], lake),
         *_on_objects("State", made["state"], kept),
         _allow("Secrets", made["secrets"], [arn("secretsmanager", f"secret:{names.airbyte_secret}-*")]),
@@ -120,7 +120,7 @@ def job_statements(names: Names, jobs: Iterable[str]) -> list[Statement]:
         _allow("Read", calls.SPARK_READS, [objects_arn(place) for place in both]),
         _allow("Write", calls.SPARK_WRITES, [objects_arn(place) for place in writes]),
         _allow("Key", calls.KEY_USE, [key_arn(names)]),
-        _allow("Logs", calls.GLUE_LOGS, _log_arns()),
+        _allow("Logs", calls.GLUE_LOGS, _log_arns(names)),
         metrics,
     ]
 
@@ -151,8 +151,8 @@ def _catalog(names: Names) -> list[Any]:
     ]
 
 
-def _log_arns() -> list[Any]:
-    return [arn("logs", f"log-group:{group}:*") for group in GLUE_LOGS]
+def _log_arns(names: Names) -> list[Any]:
+    return [arn("logs", f"log-group:{names.settings.log_group_prefix}/{kind}:*") for kind in LOG_KINDS]
 
 
 def _on_objects(sid: str, made: Iterable[str], places: Places) -> list[Statement]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,7 @@ from etltctl.local.jvm import installed_archive
 from etltctl.local.keys import Keys
 from etltctl.local.lakeformation import CallerCatalog, CatalogWrites, Guard, LakeFormationService
 from etltctl.local.lakeformation.store import OWNER
-from etltctl.local.logs import GROUPS, GlueLogs
+from etltctl.local.logs import GlueLogs
 from etltctl.local.models import addressed, checked_input, signed_for
 from etltctl.local.provisioning import provision
 from etltctl.local.refusals import MALFORMED, airbyte_refusal, not_understood, refusal
@@ -69,8 +70,8 @@ class Application:
         self._athena = AthenaService(state, self._directory, catalog, guard, self._catalog_of)
         self._airbyte = AirbyteService(state, self._directory, lambda: url, sample_headers=keys.headers)
         self._stacks = CloudFormationApi(url, own)
-        logs = GlueLogs(self._glue.log_file, self._glue.run_ids)
-        self._log_operations = logs.operations()
+        self._logs = GlueLogs(self._glue.log_file, self._glue.log_prefixes)
+        self._log_operations = self._logs.operations()
         self._operations: dict[str, Operation] = {
             "AWSGlue.UpdateTable": self._plane.update_table,
             "AWSGlue.CreateDatabase": self._create_database,
@@ -187,7 +188,7 @@ class Application:
             return partial(self._of_others[name], caller=caller)
         if name in self._of_caller:
             return partial(self._of_caller[name], caller=self._identities.caller(request))
-        if name in self._log_operations and any(group.encode() in _peek(request) for group in GROUPS):
+        if name in self._log_operations and self._logs.has_group(json.loads(_peek(request) or b"{}")):
             return self._log_operations[name]
         return self._operations.get(name)
 

@@ -13,6 +13,7 @@ from uuid import uuid4
 from etltctl.local.glue_places import check_arguments, check_job
 from etltctl.local.glue_records import LIVE, RunRecords
 from etltctl.local.glue_run import GlueRun
+from etltctl.local.logs import GROUP_PREFIX, SHARED_PREFIX
 from etltctl.local.wire import AwsError, Operation
 
 if TYPE_CHECKING:
@@ -125,9 +126,12 @@ class GlueRuns:
         """Where the run's `output` or `error` lines are kept."""
         return self._folder / run_id / f"{name}.log"
 
-    def run_ids(self) -> list[str]:
-        """Every run ever recorded, newest first."""
-        return [record["Id"] for record in self._records.of(None)]
+    def log_prefixes(self) -> dict[str, str]:
+        """Return the prefix of the log groups of every run ever recorded, the newest run first."""
+        return {
+            record["Id"]: record["Arguments"].get(GROUP_PREFIX, "").rstrip("/") or SHARED_PREFIX
+            for record in self._records.of(None)
+        }
 
     def close(self) -> None:
         """Kills what runs; those runs are recorded as failed."""
@@ -175,7 +179,7 @@ class GlueRuns:
             "MaxCapacity": float(workers),
             "WorkerType": asked.get("WorkerType") or job.get("WorkerType") or "G.1X",
             "NumberOfWorkers": workers,
-            "LogGroupName": "/aws-glue/jobs",
+            "LogGroupName": SHARED_PREFIX,
             "GlueVersion": job.get("GlueVersion") or "5.1",
             "ExecutionClass": "STANDARD",
         }

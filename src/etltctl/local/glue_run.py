@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 from etltctl.local.glue_places import check_place
 from etltctl.local.jvm import Jvm, JvmFailedError, kill_group
 from etltctl.local.jvm_loan import JvmLoan
+from etltctl.local.logs import GROUP_PREFIX
 from etltctl.local.script_process import ScriptProcess, assign
 from etltctl.local.spark import SparkPool, parse_conf
 from etltctl.local.spark_use import ARCHIVES, uses_spark
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from etltctl.local.s3 import S3Directory
 
 EXTRA_FILES = ("--extra-py-files", "--extra-files")
-FOR_GLUE_ITSELF = frozenset({"--conf", *EXTRA_FILES})
+FOR_GLUE_ITSELF = frozenset({"--conf", GROUP_PREFIX, *EXTRA_FILES})
 PUMP_TIMEOUT_S = 2.0
 BUCKET = re.compile(r"s3a?://([a-z0-9][a-z0-9.-]*)")
 
@@ -130,7 +131,8 @@ class GlueRun:
             (self._folder / "output.log").open("ab") as output,
             (self._folder / "error.log").open("ab") as error,
         ):
-            pumps = [self._pump(process.stdout, output), self._pump(process.stderr, error)]
+            # As from Glue 5 on: all that the script writes in one log, what Spark writes in the other.
+            pumps = [self._pump(stream, output) for stream in (process.stdout, process.stderr)]
             assign(process, script, self._argv(), outcome=outcome, python_path=python_path)
             if not self._ending:
                 self._change(JobRunState="RUNNING")

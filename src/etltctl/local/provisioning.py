@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from etltctl.local.logs import GROUP_PREFIX
 from etltctl.local.wire import AwsError
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ def _definition(job: Mapping[str, Any], extra: list[str]) -> dict[str, Any]:
     arguments = {"--job-language": "python"} | {
         name: ",".join(places) for name, places in files.items() if places
     }
+    if prefix := job.get("log_group_prefix"):
+        arguments[GROUP_PREFIX] = prefix
     return {
         "Name": job["name"],
         "Role": job.get("role") or "etltctl",

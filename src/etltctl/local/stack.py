@@ -69,6 +69,7 @@ def _job(name: str, settings: Settings) -> dict[str, Any]:
         "worker_type": job.worker_type,
         "workers": job.workers,
         "timeout_minutes": job.timeout_minutes,
+        "log_group_prefix": settings.log_group_prefix,
     }
 
 

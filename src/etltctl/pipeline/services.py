@@ -50,7 +50,7 @@ class Services:
     @cached_property
     def logs(self) -> Logs:
         """What Glue runs write."""
-        return Logs(self.aws)
+        return Logs(self.aws, self.settings.log_group_prefix)
 
     @cached_property
     def s3(self) -> S3:

@@ -183,6 +183,14 @@ class Settings(Section):
         return self._place(path)
 
     @property
+    def log_group_prefix(self) -> str:
+        """The prefix of the log groups to which the stack's Glue jobs write.
+
+        It begins with `/aws-glue/`, which AWS's managed policy for Glue's roles lets jobs write to.
+        """
+        return f"/aws-glue/{self.infra.stack or self.project}"
+
+    @property
     def folder(self) -> Path:
         """Where the settings file lies, or the working folder."""
         return self._folder
