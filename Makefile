@@ -10,7 +10,7 @@ UV := $(or $(shell command -v uv),.uv/bin/uv)
 # What Python compiled is kept, or each of the hundreds of commands that tests start would compile it anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-more aws-test coverage clients-test connector-test tableau-test bench docs check format lock clean airflow-e2e airflow-bench airflow-check
+.PHONY: help demo test test-more aws-test coverage witness clients-test connector-test tableau-test bench docs check format lock clean airflow-e2e airflow-bench airflow-check
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -92,6 +92,9 @@ test: $(VENV)/.dev  ## run every test that needs no further environment
 coverage: $(VENV)/.dev  ## `make test`, and which lines it reaches, in every process too; fails under 90 %
 	$(BIN)/coverage erase
 	$(MAKE) test MEASURE="--cov --cov-report=term"
+
+witness: $(VENV)/.dev  ## run everything against AWS and Airbyte as their own API models describe them
+	$(BIN)/python tests/witness.py
 
 test-more: clients-test connector-test tableau-test airflow-check airflow-e2e  ## run the tests that need environments of their own (1.5 GB more)
 

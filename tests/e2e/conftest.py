@@ -34,8 +34,10 @@ def _kept_lake(place: Workplace) -> Iterator[Workplace]:
     try:
         place.run_installed("run", "mongodb", "--run-id", "first-mongodb")
         place.run_installed("run", "api", "--run-id", "first-api")
-        log = place.folder / ".etltctl" / "server" / "server.log"
-        (place.folder / "first-runs.log").write_text(log.read_text())  # what the two called, and nothing else
+        seen = place.folder / ".etltctl" / "server" / "witness.jsonl"
+        (place.folder / "first-runs.jsonl").write_text(
+            seen.read_text()
+        )  # what the two called, and nothing else
         yield place
     finally:
         place.run("local", "down")

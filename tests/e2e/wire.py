@@ -1,28 +1,45 @@
-"""The calls that were made over the wire, as the embedded server noted them."""
+"""The calls that were made over the wire, as the embedded server's witness recorded them."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
-LINE = re.compile(r"INFO (\S+) (\S+) (\S+) (\S+) \d+ by (\S+)$", re.MULTILINE)
-SERVICES = {"AWSGlue": "glue", "AmazonAthena": "athena", "Logs_20140328": "logs", "AmazonSSM": "ssm"}
-OF_OBJECTS = {
-    "GET": "GetObject",
-    "HEAD": "HeadObject",
-    "PUT": "PutObject",
-    "DELETE": "DeleteObject",
-    "POST": "CreateMultipartUpload",
-}
+from etltctl.infrastructure.calls import ON_BUCKETS, PERMISSION
+from etltctl.local.witness import read_seen
+
+NEEDS_NO_PERMISSION = frozenset({"sts:GetCallerIdentity"})
 
 
 @dataclass(frozen=True)
 class Call:
-    """One operation, and for S3 the bucket it was about."""
+    """One operation, and for S3 the bucket and the key that it was about."""
 
     name: str
-    bucket: str = ""
+    resource: str = ""
+
+    @property
+    def bucket(self) -> str:
+        """The bucket of a call to S3."""
+        return self.resource.partition("/")[0]
+
+    @property
+    def action(self) -> str:
+        """The IAM action that allows the call."""
+        return PERMISSION.get(self.name, self.name)
+
+    @property
+    def arn(self) -> str:
+        """What a policy must name; empty for what the witness does not tell."""
+        if not self.resource:
+            return ""
+        is_on_bucket = self.action in ON_BUCKETS
+        # DeleteObjects names its keys in the body: any key of the bucket stands for them.
+        place = self.bucket if is_on_bucket else f"{self.bucket}/{self.resource.partition('/')[2] or 'key'}"
+        return f"arn:aws:s3:::{place}"
 
 
 # What the library calls in special cases that no run of the tests' small pipeline meets; tests/infra calls each.
@@ -35,22 +52,17 @@ SPECIAL = frozenset(
 )  # fmt: skip
 
 
-def calls(log: Path, who: str) -> set[Call]:
-    """Every AWS call that was signed by `who`, from the server's log."""
-    text = log.read_text()
-    found = (_call(*line[:4]) for line in LINE.findall(text) if line[4] == who)
-    return {call for call in found if call is not None}
+def calls(witness: Path, who: str) -> set[Call]:
+    """Every AWS call that was signed by `who`, from the witness's file."""
+    made = (seen for seen in read_seen(witness) if seen.caller == who)
+    return {Call(f"{seen.service}:{seen.operation}", seen.resource) for seen in made}
 
 
-def _call(method: str, path: str, names: str, target: str) -> Call | None:
-    if target != "-":
-        service, _, operation = target.partition(".")
-        return Call(f"{SERVICES.get(service, service)}:{operation}")
-    bucket, _, key = path.strip("/").partition("/")
-    if not bucket or bucket == "_etltctl":
-        return None
-    if names == "delete":
-        return Call("s3:DeleteObjects", bucket)
-    if key:
-        return Call(f"s3:{OF_OBJECTS[method]}", bucket)
-    return Call("s3:ListObjectsV2" if "list-type" in names else f"s3:{method} {names}", bucket)
+def granting(statements: Iterable[Mapping[str, Any]], call: Call) -> list[str]:
+    """The statements of a policy that allow the call, by their ids; those without a resource to compare count too."""
+    return [
+        statement["Sid"]
+        for statement in statements
+        if call.action in statement["Action"]
+        and (not call.arn or any(fnmatchcase(call.arn, resource) for resource in statement["Resource"]))
+    ]

@@ -50,9 +50,9 @@ def test_a_number_above_the_model_s_maximum_is_a_violation(server: Served) -> No
 
 def test_a_text_that_does_not_match_the_model_s_pattern_is_a_violation(server: Served) -> None:
     told = complaint(
-        server, "logs", "filter_log_events", logGroupName="/aws-glue/jobs/error", logStreamNames=["a:b"]
+        server, "logs", "filter_log_events", logGroupName="/aws-glue/jobs/error", logStreamNamePrefix="a:b"
     )
-    assert "input.logStreamNames[0] is 'a:b', which does not match [^:*]*" in told
+    assert "input.logStreamNamePrefix is 'a:b', which does not match [^:*]*" in told
 
 
 def test_a_form_of_the_query_protocol_is_read_as_json_is(server: Served) -> None:
@@ -75,7 +75,7 @@ def test_a_call_that_the_server_refuses_is_not_judged(server: Served) -> None:
 def test_every_call_is_recorded_with_its_caller(server: Served) -> None:
     server.client("s3").put_object(Bucket="lake", Key="k", Body=b"1")
     last = seen(server)[-1]
-    assert (last.service, last.operation, last.bucket) == ("s3", "PutObject", "lake")
+    assert (last.service, last.operation, last.resource) == ("s3", "PutObject", "lake/k")
     assert last.caller == server.keys.access_key_id
 
 

@@ -26,7 +26,9 @@ OPERATOR: Calls = {
         "athena:GetWorkGroup",
     ),
     "logs": ("logs:FilterLogEvents", "logs:GetLogEvents"),
-    "lake": ("s3:ListObjectsV2", "s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:DeleteObjects"),
+    "lake": (
+        "s3:ListObjectsV2", "s3:GetObject", "s3:PutObject", "s3:CopyObject", "s3:DeleteObject", "s3:DeleteObjects",
+    ),
     "state": ("s3:ListObjectsV2", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
     "secrets": ("secretsmanager:GetSecretValue",),
     "parameters": ("ssm:GetParameter",),

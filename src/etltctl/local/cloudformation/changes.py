@@ -73,7 +73,7 @@ def _with_followers(found: dict[str, Change], stack: Stack, wanted: Mapping[str,
                     name, Change("Modify", name, current.type, current.physical_id, "False", [])
                 )
                 change.replacement = "Conditional" if is_fixed else change.replacement
-                change.details.append(_detail(part, "Conditional" if is_fixed else "Never", causes[0]))
+                change.details.append(_detail(part, "Conditionally" if is_fixed else "Never", causes[0]))
     return [found[name] for name in wanted if name in found]
 
 

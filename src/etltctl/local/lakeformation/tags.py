@@ -82,16 +82,18 @@ class Tags:
         own = bool(body.get("ShowAssignedLFTags"))
         kind, *names = parts(asked)
         if kind == "DATABASE":
-            return {"LFTagOnDatabase": self._shown(asked, own=own)}
+            return _present({"LFTagOnDatabase": self._shown(asked, own=own)})
         database, table = key("DATABASE", names[0]), key("TABLE", *names[:2])
         described = self._catalog.get_table(names[0], names[1]) or {"StorageDescriptor": {"Columns": []}}
         columns = [(name, key("COLUMN", *names[:2], name)) for name in columns_of(described)]
         listed = [{"Name": name, "LFTags": self._shown(found, own=own)} for name, found in columns]
-        return {
-            "LFTagOnDatabase": self._shown(database, own=own),
-            "LFTagsOnTable": self._shown(table, own=own),
-            "LFTagsOnColumns": [column for column in listed if column["LFTags"]],
-        }
+        return _present(
+            {
+                "LFTagOnDatabase": self._shown(database, own=own),
+                "LFTagsOnTable": self._shown(table, own=own),
+                "LFTagsOnColumns": [column for column in listed if column["LFTags"]],
+            }
+        )
 
     def databases(self, body: Shape) -> list[Shape]:
         """The databases that satisfy the expression."""
@@ -175,3 +177,8 @@ def satisfies(tags: Mapping[str, str], expression: Mapping[str, list[str]]) -> b
 
 def _pairs(expression: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
     return {pair["TagKey"]: pair["TagValues"] for pair in expression}
+
+
+def _present(lists: Mapping[str, list[Shape]]) -> Shape:
+    """Return the lists that hold anything: by the service's model, a list of tags has at least one."""
+    return {name: items for name, items in lists.items() if items}

@@ -7,8 +7,11 @@ The models are not etltctl's: botocore's for AWS, the published client's for Air
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 AIRBYTE = "/airbyte/v1"
+CHECKER, SDK = "etltctl.local.witness.airbyte", "airbyte_api"  # Airbyte's models are a development dependency
+IDENTIFIER = re.compile(r"/(\d+|[0-9a-f]{8}-[0-9a-f-]{27})(?=/|$)")
 CODE = "WitnessViolation"  # no SDK sends a call again for it
 
 # Words an error as the service of a call does.
@@ -33,14 +38,14 @@ WordRefusal = Callable[["WSGIEnvironment", AwsError], Response]
 
 @dataclass(frozen=True)
 class Seen:
-    """One call as it stands in the witness's file; `bucket` is S3's."""
+    """One call as it stands in the witness's file; `resource` is S3's bucket and key, as `BUCKET/KEY`."""
 
     service: str
     operation: str
     violations: tuple[str, ...]
     caller: str = ""
     status: int = 0
-    bucket: str = ""
+    resource: str = ""
     unread: tuple[str, ...] = ()
     unchecked: str = ""
 
@@ -67,15 +72,17 @@ class Witness:
         answer = read_answer(response, request)
         checked = _check_airbyte(request, answer) if is_airbyte else check_aws(request, answer)
         self._record(request, answer, checked)
-        if not checked.violations or __import__('os').environ.get('SURVEY'):
+        if not checked.violations:
             return response(environ, start_response)
         response.close()
-        error = AwsError(CODE, f"{checked.service} {checked.operation}: {'; '.join(checked.violations)}"[:2000])
+        error = AwsError(
+            CODE, f"{checked.service} {checked.operation}: {'; '.join(checked.violations)}"[:2000]
+        )
         refused = airbyte_refusal(error) if is_airbyte else self._word_refusal(before, error)
         return refused(environ, start_response)
 
     def _record(self, request: Request, answer: Answer, checked: Checked) -> None:
-        bucket = request.path.strip("/").partition("/")[0] if request.is_s3 else ""
+        resource = request.path.removeprefix("/") if request.is_s3 else ""
         with self._lock:
             unread = tuple(sorted(set(checked.unread) - self._unread))
             self._unread.update(unread)
@@ -85,7 +92,7 @@ class Witness:
                 checked.violations,
                 request.caller,
                 answer.status,
-                bucket,
+                resource,
                 unread,
                 checked.unchecked,
             )
@@ -98,25 +105,25 @@ def read_seen(file: Path) -> list[Seen]:
     """Return every call that a witness's file holds, in their order; none if there is no file."""
     if not file.exists():
         return []
-    tuples = ("violations", "unread")
-    lines = (json.loads(line) for line in file.read_text(encoding="utf-8").splitlines())
-    return [
-        Seen(**{name: tuple(value) if name in tuples else value for name, value in line.items()}) for line in lines
-    ]
+    return [_seen(json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def _seen(line: dict[str, Any]) -> Seen:
+    lists: dict[str, Any] = {name: tuple(line[name]) for name in ("violations", "unread") if name in line}
+    return Seen(**{**line, **lists})
 
 
 def _check_airbyte(request: Request, answer: Answer) -> Checked:
     """Return the verdict on a call to Airbyte's API."""
     path = request.path.removeprefix(AIRBYTE)
-    operation = f"{request.method} {path}"
-    try:
-        from etltctl.local.witness.airbyte import check_airbyte
-    except ImportError as error:
-        return Checked("airbyte", operation, unchecked=f"no model of Airbyte's API: {error}")
+    operation = f"{request.method} {IDENTIFIER.sub('/{id}', path)}"
+    missing = next((name for name in (CHECKER, SDK) if find_spec(name) is None), "")
+    if missing:
+        return Checked("airbyte", operation, unchecked=f"{missing} is not installed")
     given, answered = _parsed(request.body), _parsed(answer.body)
-    return Checked(
-        "airbyte", operation, tuple(check_airbyte(request.method, path, given, answer.status, answered))
-    )
+    where = f"{path}?{request.query}" if request.query else path
+    found = import_module(CHECKER).check_airbyte(request.method, where, given, answer.status, answered)
+    return Checked("airbyte", operation, tuple(found))
 
 
 def _parsed(body: bytes | None) -> Any:

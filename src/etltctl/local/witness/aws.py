@@ -47,13 +47,16 @@ def check_aws(request: Request, answer: Answer) -> Checked:
     if answer.status >= 300:
         return Checked(service, name)
     operation, unread = model.operation_model(name), set[str]()
-    found = [*_wrong_in_request(operation, request, unread), *_wrong_in_answer(operation, request, answer, unread)]
+    found = [
+        *_wrong_in_request(operation, request, unread),
+        *_wrong_in_answer(operation, request, answer, unread),
+    ]
     violations = tuple(text for text in found if not is_allowed(service, name, text))
     return Checked(service, name, violations, tuple(sorted(unread)))
 
 
 def _wrong_in_request(operation: Any, request: Request, unread: set[str]) -> Iterator[str]:
-    reader, shape = Reader(), operation.input_shape
+    reader, shape = Reader(is_ec2=request.addressed.protocol == "ec2"), operation.input_shape
     body = request.body or b""
     value: Any
     match request.addressed.protocol:
@@ -73,7 +76,7 @@ def _rest_input(reader: Reader, operation: Any, request: Request, protocol: str)
     """Return the input of a REST call, whose members are in its path, query, headers and body."""
     shape = operation.input_shape
     reader.problems += unknown_parameters(operation, request)
-    reader.problems += unknown_headers(shape, request.headers, "input")
+    reader.problems += unknown_headers(operation, shape, request.headers, "input")
     if shape is None:
         return {}
     value = {**uri_values(operation, request.path), **reader.headers(request.headers, shape)}
@@ -96,7 +99,7 @@ def _wrong_in_answer(operation: Any, request: Request, answer: Answer, unread: s
         case "query" | "ec2":
             value = _wrapped(reader, shape, answer.body or b"")
         case protocol:
-            reader.problems += unknown_headers(shape, answer.headers, "output")
+            reader.problems += unknown_headers(operation, shape, answer.headers, "output")
             value = reader.headers(answer.headers, shape)
             if request.method != "HEAD":
                 value |= _rest_body(reader, shape, answer.body or b"", protocol, "output")

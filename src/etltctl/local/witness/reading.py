@@ -22,6 +22,7 @@ class Reader:
     """Reads one message; `problems` collects what is not as the model says."""
 
     problems: list[str] = field(default_factory=list)
+    is_ec2: bool = False  # whose forms have names of their own
 
     def json(self, text: bytes, shape: Any, place: str) -> Any:
         """Return a JSON body as a value of the shape."""
@@ -47,7 +48,9 @@ class Reader:
         names = {member.serialization.get("name", name): name for name, member in shape.members.items()}
         self._report_unknown(set(value) - set(names), place)
         return {
-            names[key]: item if item is None else self.named(item, shape.members[names[key]], f"{place}.{key}")
+            names[key]: item
+            if item is None
+            else self.named(item, shape.members[names[key]], f"{place}.{key}")
             for key, item in value.items()
             if key in names
         }
@@ -68,7 +71,8 @@ class Reader:
     def _from_form(self, node: Any, shape: Any, place: str) -> Any:
         kind = shape.type_name
         if kind == "structure" and isinstance(node, dict):
-            names = {_form_name(name, member): name for name, member in shape.members.items()}
+            form_name = _ec2_name if self.is_ec2 else _form_name
+            names = {form_name(name, member): name for name, member in shape.members.items()}
             self._report_unknown(set(node) - set(names), place)
             return {
                 names[key]: self._from_form(item, shape.members[names[key]], f"{place}.{key}")
@@ -76,7 +80,9 @@ class Reader:
                 if key in names
             }
         if kind == "list":
-            items = _form_items(node, shape)
+            items = _form_items(
+                node, shape, is_flat=self.is_ec2 or bool(shape.serialization.get("flattened"))
+            )
             return [self._from_form(item, shape.member, f"{place}[{at}]") for at, item in enumerate(items)]
         if kind == "map" and isinstance(node, dict):
             entries = node if shape.serialization.get("flattened") else node.get("entry", {})
@@ -176,11 +182,18 @@ def _form_name(name: str, member: Any) -> str:
     return str(member.serialization.get("name", name))
 
 
-def _form_items(node: Any, shape: Any) -> list[Any]:
+def _ec2_name(name: str, member: Any) -> str:
+    """Return a member's name in a form of EC2: its own name for queries, or its name in XML with a capital."""
+    stated = member.serialization.get("queryName")
+    other = str(member.serialization.get("name", name))
+    return str(stated) if stated else other[:1].upper() + other[1:]
+
+
+def _form_items(node: Any, shape: Any, *, is_flat: bool) -> list[Any]:
     """Return the items of a list in the order of their numbers; an empty list is an empty text."""
     if not isinstance(node, dict):
         return []
-    if not shape.serialization.get("flattened"):
+    if not is_flat:
         node = node.get(shape.member.serialization.get("name", "member"), {})
     return [item for _, item in sorted(node.items(), key=lambda pair: int(pair[0]))]
 

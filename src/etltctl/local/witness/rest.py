@@ -25,6 +25,8 @@ def _routes(service: str) -> list[tuple[str, str, re.Pattern[str], set[str], set
     model, routes = service_model(service), []
     for name in model.operation_names:
         operation = model.operation_model(name)
+        if operation.deprecated:  # such as PutBucketLifecycle, which its successor is called like
+            continue
         path, _, query = operation.http["requestUri"].partition("?")
         markers = {pair.partition("=")[0] for pair in query.split("&") if pair}
         routes.append((
@@ -86,13 +88,19 @@ def uri_values(operation: Any, path: str) -> dict[str, Any]:
 def unknown_parameters(operation: Any, request: Request) -> list[str]:
     """Return a line for every query parameter that the operation does not have."""
     query = operation.http["requestUri"].partition("?")[2]
-    known = {pair.partition("=")[0] for pair in query.split("&")} | _names(operation.input_shape, "querystring")
+    known = {pair.partition("=")[0] for pair in query.split("&")} | _names(
+        operation.input_shape, "querystring"
+    )
     stated = {name for name, _ in parse_qsl(request.query, keep_blank_values=True)}
-    return _lines((name for name in stated - known if not ANY_PARAMETER.fullmatch(name)), "input", "parameter")
+    return _lines(
+        (name for name in stated - known if not ANY_PARAMETER.fullmatch(name)), "input", "parameter"
+    )
 
 
-def unknown_headers(shape: Any, headers: Mapping[str, str], place: str) -> list[str]:
+def unknown_headers(operation: Any, shape: Any, headers: Mapping[str, str], place: str) -> list[str]:
     """Return a line for every header of AWS's that the message does not have."""
+    if operation.http_checksum:  # then either side may add one by any algorithm
+        headers = {name: value for name, value in headers.items() if not name.startswith("x-amz-checksum-")}
     known = {name.lower() for name in _names(shape, "header")} | ANY_HEADER
     prefixes = tuple(name.lower() for name in _names(shape, "headers"))
     stated = {name for name in headers if name.startswith("x-amz-")}

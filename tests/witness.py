@@ -1,0 +1,115 @@
+"""Run what etltctl does with AWS and Airbyte on the embedded server, and print what its witness saw.
+
+Every call and every answer is checked against the services' own models. The exit status is 1 if one contradicts them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+TESTS = Path(__file__).parent
+sys.path += [str(TESTS / folder) for folder in ("local", "e2e", "infra")]
+
+from checkout import Checkout  # noqa: E402 - found in a folder of the tests
+from served import serve  # noqa: E402
+from workplace import Workplace  # noqa: E402
+
+from etltctl.local.witness import Seen, read_seen  # noqa: E402
+
+GOVERNANCE = TESTS.parent / "docs" / "examples" / "governance.toml"
+COUNT = "select count(*) as n from weather_daily"
+PIPELINES = (
+    ("run", "mongodb", "--run-id", "witness-mongodb"),
+    ("run", "api", "--run-id", "witness-api"),
+    ("runs", "logs", "witness-mongodb"),
+    ("athena", "refresh"),
+    ("athena", "tables"),
+    ("athena", "query", COUNT),
+    ("connections", "plan"),
+    ("connections", "apply"),
+)
+GOVERNED = (
+    ("govern", "plan"),
+    ("govern", "apply", "--yes"),
+    ("govern", "plan"),
+    ("govern", "who", "gold.weather_daily"),
+    ("athena", "query", COUNT, "--as", "role:analyst"),
+    ("govern", "audit", "gold.weather_daily"),
+)
+DEPLOYMENT = (
+    ("infra", "plan"),
+    ("infra", "deploy", "--yes"),
+    ("infra", "plan"),
+    ("infra", "destroy", "--yes"),
+)
+
+
+def main() -> int:
+    """Do all of it in a folder that is removed afterwards; return the exit status."""
+    with TemporaryDirectory(prefix="etltctl-witness-") as folder:
+        seen = [*work_on_lake(Path(folder) / "lake"), *deploy(Path(folder) / "account")]
+    is_clean = report("AWS", [call for call in seen if call.service != "airbyte"])
+    is_clean &= report("Airbyte", [call for call in seen if call.service == "airbyte"])
+    return 0 if is_clean else 1
+
+
+def work_on_lake(folder: Path) -> list[Seen]:
+    """Run both pipelines on the samples, look at them, and govern what they wrote."""
+    folder.mkdir()
+    place = Workplace(folder)
+    place.run("local", "up")
+    try:
+        run_all(place, PIPELINES)
+        (folder / "etltctl.toml").write_text(GOVERNANCE.read_text())
+        run_all(place, GOVERNED)
+    finally:
+        place.run("local", "down")
+    return read_seen(folder / ".etltctl" / "server" / "witness.jsonl")
+
+
+def deploy(folder: Path) -> list[Seen]:
+    """Deploy the stack to a server that plays the account, and take it down."""
+    checkout_folder = folder / "checkout"
+    checkout_folder.mkdir(parents=True)
+    with serve(folder / "state", "--keep") as account:
+        run_all(Checkout.make(checkout_folder, account, "lake1"), DEPLOYMENT)
+    return read_seen(folder / "state" / "server" / "witness.jsonl")
+
+
+def run_all(place: Workplace, commands: Iterable[Sequence[str]]) -> None:
+    """Run commands of etltctl one after the other; raises AssertionError with the output of one that fails."""
+    for command in commands:
+        print(f"$ etltctl {' '.join(command)}", flush=True)
+        place.run(*command)
+
+
+def report(name: str, seen: Sequence[Seen]) -> bool:
+    """Print what was checked; return whether nothing contradicts the models."""
+    checked = [call for call in seen if not call.unchecked]
+    violations = Counter(f"{c.service} {c.operation}: {text}" for c in checked for text in c.violations)
+    operations = defaultdict(set)
+    for call in checked:
+        operations[call.service].add(call.operation)
+    count = sum(len(names) for names in operations.values())
+    print(f"\n{name}: {count} operations, {len(checked)} calls checked, {violations.total()} violations")
+    for service, names in sorted(operations.items()):
+        print(f"  {service}: {', '.join(sorted(names))}")
+    for text, times in violations.most_common():
+        print(f"  violation ({times} times): {text}")
+    unchecked = Counter(call.unchecked for call in seen if call.unchecked)
+    for reason, times in unchecked.most_common():
+        print(f"  not checked, {times} calls: {reason}")
+    unread = sorted({pattern for call in seen for pattern in call.unread})
+    if unread:
+        print(f"  {len(unread)} patterns left out, which Python cannot read:")
+    for pattern in unread:
+        print(f"    {pattern}")
+    return not violations
+
+
+if __name__ == "__main__":
+    sys.exit(main())
