@@ -32,7 +32,8 @@ LONGEST_ID = 16  # of a remote run on the live line
 BESIDE_TEXT = 11  # columns of the spinner, the clock and the gaps on that line
 
 
-STREAMS = {"error": "stderr", "output": "stdout"}  # a line in Glue's group "error" need not be an error
+# Glue's group "error" has what Glue and Spark log, errors or not; "output" has all that the script writes.
+WRITERS = {"error": "system", "output": "script"}
 
 
 class Output(StrEnum):
@@ -116,7 +117,7 @@ class Console:
         """A line of a log, as a result."""
         told = {"ts": line.at.isoformat(timespec="milliseconds"), "group": line.group, "stream": line.stream}
         if self.output is Output.TABLE:
-            self._write(f"{line.at.astimezone():%H:%M:%S} {STREAMS.get(line.group, line.group)} {line.text}")
+            self._write(f"{line.at.astimezone():%H:%M:%S} {WRITERS.get(line.group, line.group)} {line.text}")
         else:
             self._write(as_json({**told, "text": line.text}))
 

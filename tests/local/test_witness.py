@@ -8,7 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from served import Served, serve
 
@@ -63,6 +67,17 @@ def test_a_form_of_the_query_protocol_is_read_as_json_is(server: Served) -> None
 def test_s3_s_parameters_and_headers_are_read_too(server: Served) -> None:
     told = complaint(server, "s3", "put_object", Bucket="lake", Key="k", Body=b"1", StorageClass="WARM")
     assert "input.StorageClass is 'WARM', which is not one of STANDARD" in told
+
+
+def test_what_no_model_knows_is_recorded_as_unchecked(server: Served) -> None:
+    address = f"http://127.0.0.1:{server.port}/nowhere"
+    request = AWSRequest("GET", address)
+    keys = Credentials(server.keys.access_key_id, server.keys.secret_access_key)
+    SigV4Auth(keys, "lakeformation", "us-east-1").add_auth(request)
+    assert httpx.get(address, headers=dict(request.headers)).status_code >= 400
+    last = seen(server)[-1]
+    assert (last.service, last.operation) == ("lakeformation", "")
+    assert last.unchecked == "botocore has no model of this call"
 
 
 def test_a_call_that_the_server_refuses_is_not_judged(server: Served) -> None:

@@ -66,7 +66,8 @@ SERVICES = (
         "runs your script on Spark 3.5.6 and Java 17, those of Glue 5.1, as a process",
         (
             "job definitions, arguments, run states and their order, concurrent-run limits, timeouts, stops",
-            "logs in both CloudWatch groups; `--extra-py-files` and `--extra-files`",
+            "logs in the groups and streams of Glue 5, `--custom-logGroup-prefix`",
+            "`--extra-py-files` and `--extra-files`",
             "scripts and files from S3 only",
         ),
         ("two threads of this machine whatever the worker type; nothing is billed",),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -31,6 +32,8 @@ AIRBYTE = "/airbyte/v1"
 CHECKER, SDK = "etltctl.local.witness.airbyte", "airbyte_api"  # Airbyte's models are a development dependency
 IDENTIFIER = re.compile(r"/(\d+|[0-9a-f]{8}-[0-9a-f-]{27})(?=/|$)")
 CODE = "WitnessViolation"  # no SDK sends a call again for it
+
+ALWAYS = ("service", "operation", "violations")  # the parts of a line that are never left out
 
 # Words an error as the service of a call does.
 WordRefusal = Callable[["WSGIEnvironment", AwsError], Response]
@@ -96,8 +99,9 @@ class Witness:
                 unread,
                 checked.unchecked,
             )
-            told = {name: value for name, value in asdict(seen).items() if value or name == "violations"}
-            with self._file.open("a", encoding="utf-8") as lines:
+            told = {name: value for name, value in asdict(seen).items() if value or name in ALWAYS}
+            # A full disk, or a state folder that was removed, is for the services to report.
+            with suppress(OSError), self._file.open("a", encoding="utf-8") as lines:
                 lines.write(json.dumps(told) + "\n")
 
 

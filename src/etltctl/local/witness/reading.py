@@ -59,7 +59,8 @@ class Reader:
         """Return the fields of the query protocol (`List.member.1.Key=…`) as a value of the shape."""
         tree: dict[str, Any] = {}
         for name, value in parse_qsl(text, keep_blank_values=True):
-            _put(tree, name.split("."), value)
+            if not name.startswith("X-Amz-"):  # the signature of a call that was presigned
+                _put(tree, name.split("."), value)
         for name in ("Action", "Version"):
             tree.pop(name, None)
         if shape is None:
