@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from typing import Any
 
 import pytest
@@ -54,7 +53,6 @@ def test_the_job_role_may_read_and_write_where_the_jobs_did_and_nowhere_else(sam
         assert _buckets(statements["List"]) == _buckets(statements["Read"])
 
 
-@cache
 def _runs(place: Workplace) -> list[dict[str, Any]]:
     """Every job run of the lake."""
     folder = place.folder / ".etltctl" / "glue" / "runs"
