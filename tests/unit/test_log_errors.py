@@ -56,12 +56,12 @@ def test_an_event_of_several_lines_is_judged_as_one() -> None:
     assert errors_of(("error", "\n".join(TRACE)), ("error", "read 12 rows")) == ["\n".join(TRACE)]
 
 
-def test_a_line_is_labelled_by_its_stream_and_not_as_an_error() -> None:
+def test_a_line_is_labelled_by_its_writer_and_not_as_an_error() -> None:
     out = io.StringIO()
     shown = Console(plain=True, stdout=out)
     shown.log_line(LogLine(datetime.now(UTC), "error", "jr_1", NOISE[1]))
     shown.log_line(LogLine(datetime.now(UTC), "output", "jr_1", NOISE[3]))
-    assert [line.split()[1] for line in out.getvalue().splitlines()] == ["stderr", "stdout"]
+    assert [line.split()[1] for line in out.getvalue().splitlines()] == ["system", "script"]
 
 
 def test_the_log_of_another_job_is_offered_with_the_same_option() -> None:
