@@ -48,6 +48,12 @@ ALLOWED: tuple[Allowed, ...] = (
         "moto answers with the member of DescribeSecret; SDKs leave it out",
     ),
     Allowed(
+        "secretsmanager",
+        "DescribeSecret",
+        r"SecretVersionsToStages is not known",
+        "moto answers with the member of ListSecrets; SDKs leave it out",
+    ),
+    Allowed(
         "lakeformation",
         "ListLFTags",
         r"the number of output\.LFTags is 0",
