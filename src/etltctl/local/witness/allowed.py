@@ -55,6 +55,12 @@ ALLOWED: tuple[Allowed, ...] = (
     ),
     Allowed(
         "lakeformation",
+        "*",
+        r"the number of output\..*TagValues is \d+, the maximum is 50",
+        "a key has up to 1000 values; the maximum of 50 is that of one request",
+    ),
+    Allowed(
+        "lakeformation",
         "ListLFTags",
         r"the number of output\.LFTags is 0",
         "an account may have no LF-tags; the minimum of one is that of a list of tags in a request",
