@@ -121,7 +121,7 @@ def remember_runs(state: Path, job: str, number: int, seconds: float) -> None:
         began = time.time() - 60 * (number - nth) - seconds
         record = {
             "Id": f"jr_{nth:04}", "JobName": job, "JobRunState": "SUCCEEDED", "Attempt": 0,
-            "StartedOn": began, "CompletedOn": began + seconds, "ExecutionTime": seconds,
+            "StartedOn": began, "CompletedOn": began + seconds, "ExecutionTime": int(seconds),
             "Arguments": {RUN_KEY: f"key-{nth}"},
         }  # fmt: skip
         (folder / f"jr_{nth:04}.json").write_text(json.dumps(record))
