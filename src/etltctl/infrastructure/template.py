@@ -103,7 +103,9 @@ def as_yaml(template: Mapping[str, Any]) -> str:
         return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
     Dumper.add_representer(str, text)
-    told = "# Written by the command `infra export` of etltctl from etltctl.toml; a change made here is lost.\n"
+    told = (
+        "# Written by the command `infra export` of etltctl from etltctl.toml; a change made here is lost.\n"
+    )
     return told + str(yaml.dump(template, Dumper=Dumper, sort_keys=False, width=110, allow_unicode=True))
 
 
