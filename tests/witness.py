@@ -1,6 +1,7 @@
 """Run what etltctl does with AWS and Airbyte on the embedded server, and print what its witness saw.
 
-Every call and every answer is checked against the services' own models. The exit status is 1 if one contradicts them.
+Every call and every answer is checked against the services' own models. The exit status is 1 if one contradicts them,
+if a call was not checked, if there was none to check, or if a command failed.
 """
 
 from __future__ import annotations
@@ -40,7 +41,6 @@ GOVERNED = (
     ("athena", "query", COUNT, "--as", "role:analyst"),
     ("govern", "audit"),
 )
-FAILED: list[Sequence[str]] = []
 DEPLOYMENT = (
     ("infra", "plan"),
     ("infra", "deploy", "--yes"),
@@ -52,49 +52,51 @@ DEPLOYMENT = (
 def main() -> int:
     """Do all of it in a folder that is removed afterwards; return the exit status."""
     with TemporaryDirectory(prefix="etltctl-witness-") as folder:
-        seen = [*work_on_lake(Path(folder) / "lake"), *deploy(Path(folder) / "account")]
+        on_lake, have_run = work_on_lake(Path(folder) / "lake")
+        on_account, is_deployed = deploy(Path(folder) / "account")
+    seen = [*on_lake, *on_account]
     is_clean = report("AWS", [call for call in seen if call.service != "airbyte"])
     is_clean &= report("Airbyte", [call for call in seen if call.service == "airbyte"])
-    return 0 if is_clean and not FAILED else 1
+    return 0 if is_clean and have_run and is_deployed else 1
 
 
-def work_on_lake(folder: Path) -> list[Seen]:
-    """Run both pipelines on the samples, look at them, and govern what they wrote."""
+def work_on_lake(folder: Path) -> tuple[list[Seen], bool]:
+    """Run both pipelines on the samples and govern what they wrote; return the calls, and whether all succeeded."""
     folder.mkdir()
     place = Workplace(folder)
     place.run("local", "up")
     try:
-        run_all(place, PIPELINES)
+        have_run = run_all(place, PIPELINES)
         (folder / "etltctl.toml").write_text(GOVERNANCE.read_text())
-        run_all(place, GOVERNED)
+        have_run &= run_all(place, GOVERNED)
     finally:
         place.run("local", "down")
-    return read_seen(folder / ".etltctl" / "server" / "witness.jsonl")
+    return read_seen(folder / ".etltctl" / "server" / "witness.jsonl"), have_run
 
 
-def deploy(folder: Path) -> list[Seen]:
-    """Deploy the stack to a server that plays the account, and take it down."""
+def deploy(folder: Path) -> tuple[list[Seen], bool]:
+    """Deploy the stack to a server that plays the account, and take it down; return as `work_on_lake` does."""
     checkout_folder = folder / "checkout"
     checkout_folder.mkdir(parents=True)
     with serve(folder / "state", "--keep") as account:
-        run_all(Checkout.make(checkout_folder, account, "lake1"), DEPLOYMENT)
-    return read_seen(folder / "state" / "server" / "witness.jsonl")
+        is_deployed = run_all(Checkout.make(checkout_folder, account, "lake1"), DEPLOYMENT)
+    return read_seen(folder / "state" / "server" / "witness.jsonl"), is_deployed
 
 
-def run_all(place: Workplace, commands: Iterable[Sequence[str]]) -> None:
-    """Run commands of etltctl one after the other. One that fails is printed; what was seen by then is reported."""
+def run_all(place: Workplace, commands: Iterable[Sequence[str]]) -> bool:
+    """Run commands of etltctl until one fails, which is printed; return whether all succeeded."""
     for command in commands:
         print(f"$ etltctl {' '.join(command)}", flush=True)
         try:
             place.run(*command)
         except AssertionError as failure:
             print(failure, flush=True)
-            FAILED.append(command)
-            return
+            return False
+    return True
 
 
 def report(name: str, seen: Sequence[Seen]) -> bool:
-    """Print what was checked; return whether nothing contradicts the models."""
+    """Print what was checked; return whether calls were checked, all of them, and none contradicts the models."""
     checked = [call for call in seen if not call.unchecked]
     violations = Counter(f"{c.service} {c.operation}: {text}" for c in checked for text in c.violations)
     operations = defaultdict(set)
@@ -114,7 +116,7 @@ def report(name: str, seen: Sequence[Seen]) -> bool:
         print(f"  {len(unread)} patterns left out, which Python cannot read:")
     for pattern in unread:
         print(f"    {pattern}")
-    return not violations
+    return bool(checked) and not violations and not unchecked
 
 
 if __name__ == "__main__":

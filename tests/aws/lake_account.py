@@ -58,17 +58,38 @@ class Account(Workplace):
         return list(arguments)
 
     def client(self, service: str) -> Any:
-        """Return unmodified boto3, which reads the account's variables as any client does."""
+        """Return unmodified boto3, with the keys of the embedded account or the profile of the real one."""
         import boto3
 
         environ = self.full_environ
-        named = {
+        session = {
             "aws_access_key_id": environ.get("AWS_ACCESS_KEY_ID"),
             "aws_secret_access_key": environ.get("AWS_SECRET_ACCESS_KEY"),
-            "endpoint_url": environ.get("AWS_ENDPOINT_URL"),
-            "region_name": environ.get("AWS_REGION"),
+            "aws_session_token": environ.get("AWS_SESSION_TOKEN"),
+            "region_name": environ.get("AWS_REGION") or self.settings["aws.region"],
         }
-        return boto3.client(service, **{name: value for name, value in named.items() if value})
+        if not session["aws_access_key_id"]:
+            session["profile_name"] = environ.get("AWS_PROFILE") or self.settings["aws.profile"]
+        named = {name: value for name, value in session.items() if value}
+        return boto3.Session(**named).client(service, endpoint_url=environ.get("AWS_ENDPOINT_URL"))
+
+    @property
+    def stack(self) -> str:
+        """The name of the CloudFormation stack."""
+        return str(self.settings["infra.stack"] or self.settings["project"])
+
+    @property
+    def spent_usd(self) -> float:
+        """What the runs of this test have cost so far, in US dollars."""
+        return self._ledger_usd() - self.spent_before_usd
+
+    @cached_property
+    def spent_before_usd(self) -> float:
+        """What all runs had cost before this test; read it before the first."""
+        return self._ledger_usd()
+
+    def _ledger_usd(self) -> float:
+        return float(sum(row["usd"] or 0.0 for row in self.json("cost")["rows"]))
 
     @cached_property
     def settings(self) -> Mapping[str, Any]:

@@ -134,7 +134,7 @@ CASES: list[tuple[Sequence[Rule], Area, str, Status, str]] = [
         Area.GLUE,
         "job bronze_to_silver",
         Status.SKIP,
-        "not looked at, because the caller may not: glue GetJob",
+        "not checked: the caller may not read it: glue GetJob",
     ),
     (
         refused("GetDatabase", "EntityNotFoundException"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -67,13 +68,15 @@ def test_a_test_alarm_that_nobody_would_read_says_so(deployed: Checkout) -> None
     assert "infra.alarm_email" in told
 
 
-def unconfirmed(asked: bytes, body: bytes) -> bytes:
-    return re.sub(rb"<SubscriptionArn>[^<]*<", b"<SubscriptionArn>PendingConfirmation<", body)
+def answers_with(word: str) -> Callable[[bytes, bytes], bytes]:
+    """Return what puts SNS's word for a subscription in the place of its ARN."""
+    return lambda _, body: re.sub(rb"<SubscriptionArn>[^<]*<", f"<SubscriptionArn>{word}<".encode(), body)
 
 
-def test_a_reader_that_has_not_confirmed_is_named(deployed: Checkout) -> None:
+@pytest.mark.parametrize("word", ["PendingConfirmation", "Deleted"])
+def test_a_reader_that_is_not_confirmed_is_named(deployed: Checkout, word: str) -> None:
     assert deployed.account is not None
-    with a_reader_of_alarms(deployed), relayed(deployed.account.port, unconfirmed) as url:
+    with a_reader_of_alarms(deployed), relayed(deployed.account.port, answers_with(word)) as url:
         other = replace(deployed, environ={**deployed.environ, "AWS_ENDPOINT_URL": url})
         told = other.run("infra", "test-alarm", code=5).stderr
-    assert "oncall@example.org has not confirmed the subscription" in told
+    assert f"no confirmed reader: oncall@example.org ({word}); no message was sent" in told

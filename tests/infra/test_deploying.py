@@ -254,10 +254,13 @@ def rebuilt(deployed: Checkout) -> Rebuilt:
         deployed.deploy()
         assert deployed.plan().is_empty
         values = [secret_of(deployed)]
-        for how in ({"RecoveryWindowInDays": 7}, {"ForceDeleteWithoutRecovery": True}):
+        for how, state in (
+            ({"RecoveryWindowInDays": 7}, "scheduled for deletion"),
+            ({"ForceDeleteWithoutRecovery": True}, "missing"),
+        ):
             secrets.delete_secret(SecretId=SECRET, **how)
             assert SECRET in deployed.plan().summary()
-            assert deployed.deploy().has_made_secret
+            assert deployed.deploy().secret == state
             values.append(secret_of(deployed))
         with a_reader_of_alarms(deployed):
             send_test_alarm(deployed.settings())

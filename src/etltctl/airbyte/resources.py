@@ -64,8 +64,9 @@ class Resources:
             path = _definitions(workspace)  # has no pages: Airbyte answers all of it, whatever the offset
             listed = required_list(self.transport.read(path), "data", self.transport.named("GET", path))
         else:
-            listed = self._pages(f"/{kind}s", f"{kind}Id", workspaceIds=workspace)
-        return [self._resource(kind, "GET", each) for each in listed]
+            path = f"/{kind}s"
+            listed = self._pages(path, f"{kind}Id", workspaceIds=workspace)
+        return [_resource(kind, each, self.transport.named("GET", path)) for each in listed]
 
     def create(self, kind: Kind, workspace: str, body: Mapping[str, Any]) -> Resource:
         """Make the resource with one POST; where its answer is lost, find what the POST has made.
@@ -90,7 +91,7 @@ class Resources:
             if not error.is_open:
                 raise
             return self._find_made(kind, workspace, body, error, began)
-        return self._resource(kind, "POST", answer)
+        return _resource(kind, answer, self.transport.named("POST", path))
 
     def change(self, found: Resource, workspace: str, body: Mapping[str, Any]) -> Resource:
         """Change just these fields; a definition gets a new version of its manifest.
@@ -110,10 +111,10 @@ class Resources:
             if not error.is_open:
                 raise
             raise OutcomeUnknownError(
-                f"Airbyte left open whether the {found.kind} {found.name} was changed: {error.message}",
+                f"it is not known whether Airbyte changed the {found.kind} {found.name}: {error.message}",
                 hint="etltctl connections plan  # shows what is left; an apply may safely send it again",
             ) from error
-        return self._resource(found.kind, method, answer)
+        return _resource(found.kind, answer, self.transport.named(method, path))
 
     def delete(self, found: Resource, workspace: str) -> None:
         """Delete the resource, if it is still there; a source or destination takes its connections along."""
@@ -133,8 +134,8 @@ class Resources:
         )
         if made is None:
             raise OutcomeUnknownError(
-                f"Airbyte left open whether the {kind} {body['name']} was made, and after {within:.0f} s shows none "
-                f"of that name: {error.message}",
+                f"it is not known whether Airbyte made the {kind} {body['name']}: the answer was lost, "
+                f"and after {within:.0f} s none of that name is listed: {error.message}",
                 hint="etltctl connections plan  # shows whether it is there by then; an apply adopts it",
             ) from error
         return made
@@ -163,11 +164,11 @@ class Resources:
                 return list(found.values())
             offset += len(page)
 
-    def _resource(self, kind: Kind, method: str, answer: Any) -> Resource:
-        call = self.transport.named(method, f"{kind}s")
-        identifier = required(answer, "id" if kind is Kind.DEFINITION else f"{kind}Id", call)
-        name, connector = required(answer, "name", call), str(answer.get(f"{kind}Type") or "")
-        return Resource(kind, identifier, name, connector, answer)
+
+def _resource(kind: Kind, answer: Any, call: str) -> Resource:
+    identifier = required(answer, "id" if kind is Kind.DEFINITION else f"{kind}Id", call)
+    name, connector = required(answer, "name", call), str(answer.get(f"{kind}Type") or "")
+    return Resource(kind, identifier, name, connector, answer)
 
 
 def _definitions(workspace: str) -> str:

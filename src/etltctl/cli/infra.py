@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 app = group("Plan, deploy and take down what the pipelines need on AWS.")
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without a plan that was looked at before.")]
+# What a deployment did with Airbyte's secret, by the state it found: the word in JSON, and the sentence.
+SECRET = {
+    "there": ("there", ""),
+    "missing": ("made", " Airbyte's secret is made, and empty: put its values in by hand."),
+    "scheduled for deletion": ("restored", " Airbyte's secret is restored, with its old values."),
+}
 SIGNS = {"add": "+", "import": "+", "modify": "~", "replace": "±", "may replace": "±", "remove": "-"}
 
 
@@ -47,8 +53,8 @@ def deploy_stack(context: typer.Context, yes: Yes = False) -> None:
     with session.console.working("deploying"):
         done = deploy(settings, _watcher(session), yes=yes)
     text = f"Stack {done.stack} is {done.word}: {done.changes} changes, {done.files} files uploaded."
-    if done.has_made_secret:
-        text += " Airbyte's secret is there; put its values in by hand."
+    secret, sentence = SECRET[done.secret]
+    text += sentence
     if done.is_nothing:
         text = f"Nothing to do: stack {done.stack} is {done.word} and as the settings say."
     document = {
@@ -57,7 +63,7 @@ def deploy_stack(context: typer.Context, yes: Yes = False) -> None:
         "status": done.word,
         "changes": done.changes,
         "files": done.files,
-        "secret_made": done.has_made_secret,
+        "secret": secret,
         "outputs": dict(done.outputs),
     }
     told = [text, *(f"  {name}: {value}" for name, value in done.outputs.items())]

@@ -148,9 +148,8 @@ def _connection(name: str, settings: Settings) -> Wanted:
         ("nonBreakingSchemaUpdatesBehavior",): source.schema_changes,
         **{("streams", stream): source.sync_mode for stream in names},
     }
-    if (
-        source.kind == "mongodb"
-    ):  # Airbyte keeps the database with each stream, and does not follow the source
+    # Airbyte keeps the database with each stream, and does not follow the source.
+    if source.kind == "mongodb":
         fields |= {("namespace", collection): source.database for collection in names}
     links = {"sourceId": f"source:{name}", "destinationId": f"destination:{name}"}
     return Wanted(f"connection:{name}", Kind.CONNECTION, named(name, settings), "", fields, links=links)

@@ -26,14 +26,6 @@ from etltctl.s3 import split_location
 # AWS refuses a signature that is more than five minutes off (Signature Version 4).
 REFUSED_SKEW_S, ADVISED_SKEW_S = 300.0, 60.0
 
-CALLER_GLUE = calls.OPERATOR["jobs"]
-CALLER_CATALOG = (
-    "glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:CreateTable", "glue:UpdateTable",
-    "glue:GetPartitions", "glue:BatchCreatePartition", "glue:BatchDeletePartition", "glue:BatchUpdatePartition",
-)  # fmt: skip
-CALLER_ATHENA = (
-    "athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults", "athena:StopQueryExecution",
-)  # fmt: skip
 READ, WRITE = "s3:GetObject", "s3:PutObject"
 SUBJECTS = {"Read": "reads", "Write": "writes", "List": "lists"}
 
@@ -142,9 +134,9 @@ def check_caller_permissions(patient: Patient) -> Iterator[Finding]:
     workgroup = [f"arn:aws:athena:{at}:workgroup/{settings.athena.workgroup}"]
     layers = [_objects(place) for place in (settings.lake.bronze, settings.lake.silver, settings.lake.gold)]
     needs = {
-        "jobs": (CALLER_GLUE, jobs),
-        "catalog": (CALLER_CATALOG, catalog),
-        "workgroup": (CALLER_ATHENA, workgroup),
+        "jobs": (calls.OPERATOR["jobs"], jobs),
+        "catalog": (calls.OPERATOR["catalog"], catalog),
+        "workgroup": (calls.OPERATOR["workgroup"], workgroup),
         "layers": ((READ,), layers),
         "query results": ((READ, WRITE), [_objects(settings.athena.output_location)]),
     }

@@ -73,9 +73,9 @@ def failed(subject: str, error: EtltctlError) -> Finding:
 
 def unseen(subject: str, error: AccessError) -> Finding:
     """Return a finding for a thing that no run needs to see and that the caller may not see."""
-    told = f"not looked at, because the caller may not: {shortened(error.message)}"
-    fix = "no run needs it; a caller that may read it sees whether it is well"
-    return Finding(subject, Status.SKIP, told, fix)
+    evidence = f"not checked: the caller may not read it: {shortened(error.message)}"
+    fix = "no run needs it; to check it, run etltctl doctor as an administrator"
+    return Finding(subject, Status.SKIP, evidence, fix)
 
 
 def shortened(text: str) -> str:

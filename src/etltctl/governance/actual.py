@@ -150,8 +150,8 @@ def explicit_permissions(service: LakeFormation, filtered: Iterable[tuple[str, .
     """List every permission as it was granted, those on filters of the `filtered` tables included.
 
     Only a listing without a principal and a resource holds what was granted and nothing else. With them, the service
-    computes what they add up to, and what was granted on all tables appears as if it were granted on one
-    (hashicorp/terraform-provider-aws issue 44574). Filters appear in a listing of their table alone.
+    computes what they add up to, and what was granted on all tables appears as if it were granted on one.
+    Filters appear in a listing of their table alone.
 
     Args:
         service: Lake Formation.

@@ -15,8 +15,8 @@ from etltctl.governance.ordering import Change
 from etltctl.governance.shapes import filter_shape, joined_columns, resource_shape
 from etltctl.lakeformation import BATCH, LakeFormation, entry
 
-# The parameters in the API's reference. Get shows SET_CONTEXT too, and Put refuses a key that it does not know ("Valid
-# Parameters Keys are: …", boto3 issue 3897). Put replaces all settings, so both must be written back.
+# The parameters in the reference of DataLakeSettings. Get shows SET_CONTEXT too, and Put refuses a key that it does not
+# know ("Valid Parameters Keys are: …"). Put replaces all settings, so both must be written back.
 PARAMETERS = ("CROSS_ACCOUNT_VERSION", "SET_SOURCE_IDENTITY")
 OPEN = [{"Principal": {"DataLakePrincipalIdentifier": EVERYBODY}, "Permissions": ["ALL"]}]
 

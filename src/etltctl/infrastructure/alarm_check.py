@@ -13,7 +13,6 @@ from etltctl.infrastructure.names import Names
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
-UNCONFIRMED = "PendingConfirmation"
 SUBJECT = "Test alarm of etltctl"
 
 
@@ -47,16 +46,13 @@ def send_test_alarm(settings: Settings) -> SentAlarm:
     with translated("sns", topic=topic):
         pages = sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
         subscriptions = [one for page in pages for one in page["Subscriptions"]]
-    readers = tuple(one["Endpoint"] for one in subscriptions if one["SubscriptionArn"] != UNCONFIRMED)
+    # A subscription has an ARN while it is confirmed; before and after, SNS gives a word such as PendingConfirmation.
+    readers = tuple(one["Endpoint"] for one in subscriptions if one["SubscriptionArn"].startswith("arn:"))
     if not readers:
-        waiting = ", ".join(one["Endpoint"] for one in subscriptions)
+        waiting = ", ".join(f"{one['Endpoint']} ({one['SubscriptionArn']})" for one in subscriptions)
         raise BlockedError(
-            f"no alarm of stack {names.stack} reaches anyone: "
-            + (
-                f"{waiting} has not confirmed the subscription"
-                if waiting
-                else "its topic has no subscription"
-            )
+            f"the alarms of stack {names.stack} have no confirmed reader: "
+            + (f"{waiting}" if waiting else "its topic has no subscription")
             + "; no message was sent",
             hint="confirm the subscription in the e-mail from AWS"
             if waiting

@@ -93,7 +93,7 @@ def copied_into_image(dockerfile: str) -> list[str]:
 
 
 def _require_whole(folder: Path, files: Mapping[str, Path]) -> None:
-    """An image that cannot be built would be tried every minute for ever, seen in the machine's journal alone."""
+    """Raise ConfigurationError if the image needs a file that is missing: the machine would retry for ever."""
     missing = [name for name in NEEDED if name not in files]
     dockerfile = files[DOCKERFILE].read_text("utf-8") if DOCKERFILE in files else ""
     for source in copied_into_image(dockerfile):
@@ -110,7 +110,7 @@ def _require_whole(folder: Path, files: Mapping[str, Path]) -> None:
 
 
 def _is_pattern(source: str) -> bool:
-    """Docker copies what a pattern matches, be it nothing."""
+    """Return whether the source is a pattern. Docker accepts a pattern that matches no file."""
     return any(sign in source for sign in "*?[")
 
 

@@ -62,19 +62,22 @@ class Asked:
 
 @dataclass(frozen=True)
 class Deployed:
-    """What a deployment did: the stack's word, how many resources changed and files went up, and its outputs."""
+    """What a deployment did: the stack's status, how many resources changed and files went up, and its outputs.
+
+    `secret` is the state in which the deployment found Airbyte's secret.
+    """
 
     stack: str
     word: str
     changes: int
     files: int
     outputs: Mapping[str, str] = field(default_factory=dict)
-    has_made_secret: bool = False
+    secret: SecretState = SecretState.THERE
 
     @property
     def is_nothing(self) -> bool:
         """Whether everything was as it should be."""
-        return not self.changes and not self.files and not self.has_made_secret
+        return not self.changes and not self.files and self.secret is SecretState.THERE
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ def deploy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Deploy
         len(made.changes),
         len(made.missing_files),
         outputs,
-        made.secret is not SecretState.THERE,
+        made.secret,
     )
 
 

@@ -122,7 +122,7 @@ TAGGED_KEY = frozenset(
 TAGGED_MACHINE = frozenset(
     {
         "ec2:AssociateIamInstanceProfile", "ec2:DeleteTags", "ec2:DeleteVolume", "ec2:ModifyInstanceAttribute",
-         "ec2:ModifyInstanceMetadataOptions", "ec2:ModifyVolume",
+        "ec2:ModifyInstanceMetadataOptions", "ec2:ModifyVolume",
         "ec2:StartInstances", "ec2:StopInstances", "ec2:TerminateInstances",
     }
 )  # fmt: skip

@@ -25,7 +25,7 @@ class Names:
     @property
     def stack(self) -> str:
         """The stack itself."""
-        return self.settings.infra.stack or self.settings.project
+        return self.settings.stack_name
 
     @property
     def key_alias(self) -> str:

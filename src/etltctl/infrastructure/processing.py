@@ -17,8 +17,8 @@ from etltctl.infrastructure.names import (
 )
 from etltctl.infrastructure.storage import KEPT, bucket_arn, key_arn
 from etltctl.infrastructure.uploads import job_files, script_folder
+from etltctl.logs import GROUP_PREFIX, GROUPS
 
-LOG_KINDS = ("output", "error")  # what scripts write, and what Glue and Spark write
 MODULE_SUFFIXES = (".py", ".zip", ".egg", ".whl")
 
 
@@ -31,7 +31,7 @@ def processing(names: Names) -> Resources:
         for layer, database in settings.athena.databases.items()
     }
     logs = {
-        logical("glue", kind, "logs"): _log_group(f"{settings.log_group_prefix}/{kind}") for kind in LOG_KINDS
+        logical("glue", kind, "logs"): _log_group(f"{settings.log_group_prefix}/{kind}") for kind in GROUPS
     }
     return {**jobs, **databases, "Workgroup": _workgroup(names), **logs, **_locations(names)}
 
@@ -77,7 +77,7 @@ def _arguments(names: Names, beside: list[str]) -> dict[str, Any]:
         "--enable-observability-metrics": "true",
         "--enable-job-insights": "true",
         # The groups that Glue takes otherwise belong to all jobs of the account, and so does how long they keep lines.
-        "--custom-logGroup-prefix": names.settings.log_group_prefix,
+        GROUP_PREFIX: names.settings.log_group_prefix,
     } | {name: filled(places) for name, places in shipped.items() if places}
 
 

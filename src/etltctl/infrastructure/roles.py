@@ -18,8 +18,8 @@ from etltctl.infrastructure.names import (
     logical,
     ref,
 )
-from etltctl.infrastructure.processing import LOG_KINDS
 from etltctl.infrastructure.storage import bucket_arn, key_arn, objects_arn
+from etltctl.logs import GROUPS
 
 Statement = dict[str, Any]
 Places = Sequence[str]
@@ -152,7 +152,7 @@ def _catalog(names: Names) -> list[Any]:
 
 
 def _log_arns(names: Names) -> list[Any]:
-    return [arn("logs", f"log-group:{names.settings.log_group_prefix}/{kind}:*") for kind in LOG_KINDS]
+    return [arn("logs", f"log-group:{names.settings.log_group_prefix}/{kind}:*") for kind in GROUPS]
 
 
 def _on_objects(sid: str, made: Iterable[str], places: Places) -> list[Statement]:

@@ -1,4 +1,4 @@
-"""The secret with what the DAGs tell Airbyte: made and found next to the stack.
+"""The secret that holds Airbyte's credentials. It is not part of the stack.
 
 CloudFormation cannot take in a secret that an earlier stack left behind: it imports a resource by its primary
 identifier, and that of AWS::SecretsManager::Secret is an ARN that only the service gives. So the secret is not in the

@@ -48,7 +48,8 @@ class Blueprint:
             raise ConfigurationError(
                 f"the template of these settings has {size:,} bytes, and CloudFormation takes {MOST_BYTES:,}; "
                 "nothing was changed",
-                hint="share out the Glue jobs over two projects, or set infra.machine = false",
+                hint="split the Glue jobs into two projects; a stack without Airflow's machine "
+                "(infra.machine = false) is smaller too",
             )
         return text
 

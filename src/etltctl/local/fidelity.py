@@ -102,6 +102,7 @@ SERVICES = (
         (
             "ALL and SELECT listed expanded, failures in the body of a success, pages, limits, refusals",
             "columns and rows a role is not granted are not there; every read of a registered table is in CloudTrail",
+            "creating, changing and dropping tables needs CREATE_TABLE, ALTER, DROP and DATA_LOCATION_ACCESS",
         ),
         (
             "the owner of the state folder administers and sees everything",
@@ -109,7 +110,7 @@ SERVICES = (
             "filters count for locations that are not registered too",
         ),
         (
-            "S3, Glue jobs and the catalog's own API let every role at everything; cross-account, RLS policies",
+            "S3, Glue jobs and reads through the catalog's own API are open to every role; cross-account, RLS policies",
         ),
     ),
     Fidelity(

@@ -42,7 +42,7 @@ class Infra(Section):
     as the one an earlier stack left behind, instead of making one. `image` is the newest Ubuntu at the first
     deployment and stays what it was after that, because another image means another machine. Days are counted from an
     object's or a line's creation, money is US dollars a month; a budget of 0 makes none. `machine = false` makes no
-    machine, network, volume or bundle: for those who have an Airflow, or run etltctl by hand.
+    machine, network, volume or bundle: use it if you already run Airflow, or run etltctl by hand.
     """
 
     stack: StackName = ""

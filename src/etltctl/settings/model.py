@@ -183,12 +183,17 @@ class Settings(Section):
         return self._place(path)
 
     @property
+    def stack_name(self) -> str:
+        """The name of the CloudFormation stack."""
+        return self.infra.stack or self.project
+
+    @property
     def log_group_prefix(self) -> str:
         """The prefix of the log groups to which the stack's Glue jobs write.
 
         It begins with `/aws-glue/`, which AWS's managed policy for Glue's roles lets jobs write to.
         """
-        return f"/aws-glue/{self.infra.stack or self.project}"
+        return f"/aws-glue/{self.stack_name}"
 
     @property
     def folder(self) -> Path:

@@ -1,4 +1,4 @@
-"""A witness of every call to the embedded server: is it, and is its answer, what the real service's model says?
+"""The check of every call to the embedded server, and of its answer, against the service's own model.
 
 The models are not etltctl's: botocore's for AWS, the published client's for Airbyte. It is a development mode
 (setting `local.witness`), in which a violation turns the answer into a refusal, so that its command or test fails.
@@ -11,8 +11,6 @@ import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -22,6 +20,7 @@ from werkzeug.wrappers import Response
 from etltctl.local.refusals import airbyte_refusal
 from etltctl.local.signatures import read_credential
 from etltctl.local.wire import AwsError
+from etltctl.local.witness.airbyte import check_airbyte, has_sdk
 from etltctl.local.witness.aws import Checked, check_aws
 from etltctl.local.witness.messages import Answer, Request, read_answer, read_request
 
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 AIRBYTE = "/airbyte/v1"
-CHECKER, SDK = "etltctl.local.witness.airbyte", "airbyte_api"  # Airbyte's models are a development dependency
 IDENTIFIER = re.compile(r"/(\d+|[0-9a-f]{8}-[0-9a-f-]{27})(?=/|$)")
 CODE = "WitnessViolation"  # no SDK sends a call again for it
 
@@ -121,13 +119,14 @@ def _check_airbyte(request: Request, answer: Answer) -> Checked:
     """Return the verdict on a call to Airbyte's API."""
     path = request.path.removeprefix(AIRBYTE)
     operation = f"{request.method} {IDENTIFIER.sub('/{id}', path)}"
-    missing = next((name for name in (CHECKER, SDK) if find_spec(name) is None), "")
-    if missing:
-        return Checked("airbyte", operation, unchecked=f"{missing} is not installed")
+    if not has_sdk():
+        return Checked(
+            "airbyte", operation, unchecked="Airbyte's SDK, the package airbyte-api, is not installed"
+        )
     given, answered = _parsed(request.body), _parsed(answer.body)
     where = f"{path}?{request.query}" if request.query else path
-    found = import_module(CHECKER).check_airbyte(request.method, where, given, answer.status, answered)
-    return Checked("airbyte", operation, tuple(found))
+    violations = check_airbyte(request.method, where, given, answer.status, answered)
+    return Checked("airbyte", operation, tuple(violations))
 
 
 def _parsed(body: bytes | None) -> Any:

@@ -85,7 +85,7 @@ def check_airbyte(
     place = f"/{place.strip('/')}"
     if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES or (method, place) in NOT_MODELLED:
         return []
-    if not _has_sdk():
+    if not has_sdk():
         return []
     call = next((call for call in CALLS if call.method == method and _matches(call.path, place)), None)
     if call is None:
@@ -98,7 +98,8 @@ def check_airbyte(
 
 
 @cache
-def _has_sdk() -> bool:
+def has_sdk() -> bool:
+    """Return whether Airbyte's SDK, a development dependency, is installed."""
     from importlib.util import find_spec
 
     if find_spec("airbyte_api") is None:
