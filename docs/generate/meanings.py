@@ -34,7 +34,7 @@ _SOURCE = {
 
 MEANINGS = {
     "version": "of the settings' own format",
-    "project": "a name for people to read",
+    "project": "names the stack with its roles, alarms, log groups and secret; another name is another stack",
     "default_env": "the environment where neither `--env` nor ETLTCTL_ENV names one",
     "protected": "whether `govern apply` asks before it changes anything, also where nobody loses by it",
     "state": "where the runs' events are kept: a folder, or `s3://…`; the embedded lake lies there too",

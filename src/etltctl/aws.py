@@ -34,6 +34,7 @@ REQUEST_IDS = frozenset({"x-amzn-requestid", "x-amz-request-id", "x-amz-id-2"})
 SET_PROFILE = "set aws.profile and aws.region in etltctl.toml, or AWS_PROFILE and AWS_REGION"
 EMBEDDED_CONFIG = "/server/aws.config"  # in a state folder; `etltctl local env` exports its path
 STRANGER = "x-etltctl-stranger"
+NO_BUCKET = "check the bucket in `state` and `lake`; etltctl infra deploy makes the buckets of the settings"
 WEB_PAGE, EMPTY, NOT_ITS_OWN = "with a web page", "with nothing", "with something that is not its own"
 CHECK_ENDPOINT = (
     "another program answers in the service's place: check AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_{service}, "
@@ -295,7 +296,7 @@ def translated(service: str, **facts: Any) -> Iterator[None]:
     except ClientError as error:
         raise _client_error(service, error, facts) from error
     except (NoCredentialsError, PartialCredentialsError) as error:
-        hint = "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run with --env local"
+        hint = "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         raise AccessError(f"no AWS credentials to call {service}", hint=hint, **facts) from error
     except (NoRegionError, ProfileNotFound) as error:
         hint = _profile_hint() if isinstance(error, ProfileNotFound) else SET_PROFILE
@@ -347,7 +348,8 @@ def _client_error(service: str, error: Any, facts: dict[str, Any]) -> EtltctlErr
         return AccessError(message, hint=denial.hint, **{**facts, **denial.facts})
     if code in ACCESS_CODES:
         return AccessError(message, hint="get valid credentials, then run it again", **facts)
-    return ServiceError(message, code=code, is_open=_may_have_happened(status), **facts)
+    hint = NO_BUCKET if code == "NoSuchBucket" else ""
+    return ServiceError(message, code=code, is_open=_may_have_happened(status), hint=hint, **facts)
 
 
 def _may_have_happened(status: int) -> bool:

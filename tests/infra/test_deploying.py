@@ -152,6 +152,7 @@ def test_a_creation_that_fails_names_the_first_resource_and_is_rolled_back(newco
     failed = newcomer.run("infra", "deploy", "--yes", code=1)
     assert "GlueJobRole (AWS::IAM::Role) failed" in failed.stderr
     assert "already exists" in failed.stderr
+    assert "etltctl infra destroy --yes && etltctl infra deploy" in failed.stderr
     with pytest.raises(BlockedError, match="lake2 is in ROLLBACK_COMPLETE") as caught:
         newcomer.plan()
     assert "GlueJobRole" in str(caught.value.facts["failed first"])

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 FOLLOWING = Waiter(timeout=3600.0, first_look=0.5, longest=5.0)
 BEGIN_WITHIN_S = 300.0  # from CloudFormation's yes to the first sign of the operation
 KEPT_POLICIES = frozenset({"Retain", "RetainExceptOnCreate"})
+# The status of a stack whose first creation failed; it takes no update.
+NEVER_MADE = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"})
 
 
 def _ignore(_: object) -> None:
@@ -238,9 +240,12 @@ def _require_success(operation: StackOperation, service: CloudFormation) -> Stac
         return operation
     failed = first_failure(service.last_operation(operation.id))
     where = f"{failed.logical_id} ({failed.type})" if failed else "no single resource"
+    again = "etltctl infra deploy"
+    if operation.word in NEVER_MADE:
+        again = f"etltctl infra destroy --yes && {again}"
     raise RunFailedError(
         f"stack {operation.name} ended {operation.word}: {where} failed",
-        hint="mend what AWS says of it, then etltctl infra deploy; everything else is as it was before",
+        hint=f"repair what AWS names, then: {again}",
         reason=failed.reason if failed else operation.reason,
         physical_id=failed.physical_id if failed else "",
         stack=operation.id,
