@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 from account import LOOK, a_reader_of_alarms
 from botocore.exceptions import ClientError
-from checkout import Checkout, recorded
+from checkout import SMALL, Checkout, recorded
 from forked import Command
 from served import wait_until
 from workplace import ETLTCTL
@@ -231,6 +231,7 @@ class Rebuilt:
 
     told: str
     key: str
+    key_arn: str
     gone: set[str]
     kept: set[str]
     taken_in: set[str]
@@ -251,6 +252,10 @@ def rebuilt(deployed: Checkout) -> Rebuilt:
         deployed.destroy()
         there = {name for name, (kind, physical) in before.items() if is_there(deployed, kind, physical)}
         assert deployed.destroy().goes == ()
+        with pytest.raises(BlockedError, match="the stack would make a new key") as refused:
+            deployed.deploy()
+        key = refused.value.facts["bucket lake1-gold"]
+        deployed.change(SMALL, f'{SMALL}\n[infra]\nkey_arn = "{key}"\n')
         made = deployed.plan()
         deployed.deploy()
         assert deployed.plan().is_empty
@@ -267,7 +272,8 @@ def rebuilt(deployed: Checkout) -> Rebuilt:
             send_test_alarm(deployed.settings())
     taken_in = {change.resource for change in made.changes if change.action == "import"}
     gone = set(before) - there
-    return Rebuilt(told, before["Key"][1], gone, there, taken_in, tuple(values), frozenset(calls))
+    assert f'set infra.key_arn = "{key}" in etltctl.toml' in refused.value.hint
+    return Rebuilt(told, before["Key"][1], str(key), gone, there, taken_in, tuple(values), frozenset(calls))
 
 
 def test_destroying_says_what_goes_and_what_stays_before_it_is_told_yes(rebuilt: Rebuilt) -> None:
@@ -285,6 +291,7 @@ def test_destroying_keeps_the_data_and_what_reads_it(rebuilt: Rebuilt) -> None:
 
 def test_deploying_again_takes_in_what_stayed(deployed: Checkout, rebuilt: Rebuilt) -> None:
     assert {"GoldBucket", "GoldDatabase", "GlueErrorLogs"} <= rebuilt.taken_in
+    assert rebuilt.key_arn.endswith(f":key/{rebuilt.key}")  # the refusal names the key that stayed
     found = deployed.client("s3").get_object(Bucket="lake1-gold", Key="t/v=1/part-0.parquet")
     assert found["Body"].read() == b"data"
 

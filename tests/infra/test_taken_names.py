@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from checkout import Checkout, recorded
@@ -63,3 +65,60 @@ def test_the_deployer_of_a_governed_lake_may_ask_for_the_locations() -> None:
     names = Names(load_settings(env="aws", environ={}, flags=zones))
     statements = [one for one in deployer_statements(names) if one["Resource"] == ["*"]]
     assert list(DEPLOYER_OF_GOVERNED) in [one["Action"] for one in statements]
+
+
+@pytest.fixture
+def newcomer(lake: Checkout, tmp_path: Path) -> Checkout:
+    """A checkout for the same account that was never deployed."""
+    assert lake.account is not None
+    return Checkout.make(tmp_path, lake.account, f"lake-{uuid4().hex[:8]}")
+
+
+def _bucket(checkout: Checkout, **encryption: str) -> str:
+    """Make the gold bucket with a default encryption, as an earlier stack leaves it; return its name."""
+    s3, name = checkout.client("s3"), f"{checkout.project}-gold"
+    s3.create_bucket(Bucket=name)
+    rule = {"ApplyServerSideEncryptionByDefault": encryption}
+    s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    return name
+
+
+def test_a_bucket_with_an_earlier_key_is_taken_in_only_with_this_key(newcomer: Checkout) -> None:
+    arn = newcomer.client("kms").create_key()["KeyMetadata"]["Arn"]
+    bucket = _bucket(newcomer, SSEAlgorithm="aws:kms", KMSMasterKeyID=arn)
+    with pytest.raises(BlockedError, match="the stack would make a new key") as caught:
+        newcomer.plan()
+    assert caught.value.facts == {f"bucket {bucket}": arn}
+    assert caught.value.hint.startswith(f'set infra.key_arn = "{arn}" in etltctl.toml')
+    changes = newcomer.plan(infra__key_arn=arn).changes
+    assert ("import", "GoldBucket") in [(c.action, c.resource) for c in changes]
+
+
+def test_a_key_that_s3_names_by_its_alias_is_looked_up_before_it_is_set(newcomer: Checkout) -> None:
+    _bucket(newcomer, SSEAlgorithm="aws:kms", KMSMasterKeyID="alias/ours")
+    with pytest.raises(BlockedError) as caught:
+        newcomer.plan()
+    assert "aws kms describe-key --key-id alias/ours --query KeyMetadata.Arn" in caught.value.hint
+
+
+def test_a_secret_with_an_earlier_key_is_refused_even_while_it_waits_for_its_deletion(
+    newcomer: Checkout,
+) -> None:
+    arn, name = newcomer.client("kms").create_key()["KeyMetadata"]["Arn"], f"{newcomer.project}/airbyte"
+    secrets = newcomer.client("secretsmanager")
+    secrets.create_secret(Name=name, KmsKeyId=arn)
+    for meanwhile in (lambda: secrets.delete_secret(SecretId=name), lambda: None):
+        with pytest.raises(BlockedError) as caught:
+            newcomer.plan()
+        assert caught.value.facts == {f"secret {name}": arn}
+        meanwhile()
+
+
+@pytest.mark.parametrize(
+    "encryption",
+    [{"SSEAlgorithm": "AES256"}, {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "alias/aws/s3"}],
+)
+def test_what_aws_s_own_keys_encrypt_is_taken_in(newcomer: Checkout, encryption: dict[str, str]) -> None:
+    _bucket(newcomer, **encryption)
+    newcomer.client("secretsmanager").create_secret(Name=f"{newcomer.project}/airbyte")
+    assert ("import", "GoldBucket") in [(c.action, c.resource) for c in newcomer.plan().changes]

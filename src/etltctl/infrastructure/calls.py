@@ -47,6 +47,7 @@ DEPLOYER: Calls = {
         "cloudformation:DeleteChangeSet", "cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents",
         "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:DeleteStack",
     ),
+    "buckets": ("s3:GetBucketEncryption",),
     "scripts": ("s3:ListObjectsV2", "s3:PutObject"),
     "images": ("ssm:GetParameter",),
     "secrets": ("secretsmanager:CreateSecret", "secretsmanager:DescribeSecret", "secretsmanager:RestoreSecret"),

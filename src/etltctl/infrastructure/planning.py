@@ -19,6 +19,7 @@ from etltctl.errors import (
     ServiceError,
     WaitTimeoutError,
 )
+from etltctl.infrastructure.earlier_key import require_earlier_key
 from etltctl.infrastructure.secret import SecretState, secret_state
 from etltctl.infrastructure.sizing import Cost, monthly_costs, name_of, size_of
 from etltctl.infrastructure.taken import require_unregistered
@@ -152,7 +153,7 @@ def plan(
 def make_plan(settings: Settings, waiter: Waiter) -> Plan:
     """The plan as it is, harmful or not.
 
-    Raises BlockedError for what the account holds already and CloudFormation could not make.
+    Raises BlockedError for what the account holds already and CloudFormation could not make, and for a second key.
     """
     aws = Aws.from_settings(settings)
     service = CloudFormation(aws)
@@ -167,6 +168,7 @@ def make_plan(settings: Settings, waiter: Waiter) -> Plan:
     found, was_made = _change_set(service, drawn, stack, name, parameters, waiter)
     told = (_told(change, drawn, parameters) for change in found.changes)
     changes = tuple(sorted(told, key=lambda change: (change.action, change.resource)))
+    require_earlier_key(aws, drawn.names, changes)
     require_unregistered(aws, drawn.template, changes)
     missing = _missing_files(S3(aws), drawn)
     return Plan(drawn, stack, name, changes, missing, was_made, secret_state(aws, drawn.names))

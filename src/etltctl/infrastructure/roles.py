@@ -96,6 +96,7 @@ def deployer_statements(names: Names) -> list[Statement]:
     )
     return [
         _allow("Stack", made["stack"], [arn("cloudformation", f"stack/{names.stack}/*")]),
+        _allow("Buckets", made["buckets"], [bucket_arn(bucket) for bucket in names.buckets.values()]),
         *_on_objects("Scripts", made["scripts"], [scripts]),
         _allow("Images", made["images"], [filled(image)]),
         # A secret that does not exist yet has no suffix by which IAM could know it.

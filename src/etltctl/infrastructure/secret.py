@@ -8,6 +8,7 @@ template; `etltctl infra deploy` makes it where it is missing.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 from etltctl.aws import Aws, translated
 from etltctl.errors import ServiceError
@@ -28,14 +29,25 @@ class SecretState(StrEnum):
 
 def secret_state(aws: Aws, names: Names) -> SecretState:
     """Return how the secret stands."""
+    secret = _described(aws, names)
+    if secret is None:
+        return SecretState.MISSING
+    return SecretState.DELETED if secret.get("DeletedDate") else SecretState.THERE
+
+
+def key_of_secret(aws: Aws, names: Names) -> str:
+    """Return the key that encrypts the secret; empty if there is no secret, or AWS's own key encrypts it."""
+    return str((_described(aws, names) or {}).get("KmsKeyId") or "")
+
+
+def _described(aws: Aws, names: Names) -> dict[str, Any] | None:
     try:
         with translated(SERVICE, secret=names.airbyte_secret):
-            secret = aws.client(SERVICE).describe_secret(SecretId=names.airbyte_secret)
+            return dict(aws.client(SERVICE).describe_secret(SecretId=names.airbyte_secret))
     except ServiceError as error:
         if error.code != "ResourceNotFoundException":
             raise
-        return SecretState.MISSING
-    return SecretState.DELETED if secret.get("DeletedDate") else SecretState.THERE
+        return None
 
 
 def keep_secret(aws: Aws, names: Names, state: SecretState, key: str) -> None:
