@@ -77,6 +77,8 @@ class Application:
             "AWSGlue.CreateDatabase": self._create_database,
             "AWSGlue.CreateJob": self._create_job,
             "AWSGlue.UpdateJob": self._update_job,
+            "AmazonAthena.GetDatabase": self._plane.get_database,
+            "AmazonAthena.ListDatabases": self._plane.list_databases,
             "AmazonSSM.GetParameter": self._plane.get_parameter,
             **self._glue.operations(),
             **self._athena.operations(),

@@ -7,6 +7,7 @@ The models are not etltctl's: botocore's for AWS, the published client's for Air
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 AIRBYTE = "/airbyte/v1"
 IDENTIFIER = re.compile(r"/(\d+|[0-9a-f]{8}-[0-9a-f-]{27})(?=/|$)")
+LOG = logging.getLogger(__name__)
 CODE = "WitnessViolation"  # no SDK sends a call again for it
 
 ALWAYS = ("service", "operation", "violations")  # the parts of a line that are never left out
@@ -71,7 +73,7 @@ class Witness:
         request = read_request(environ)
         response = Response.from_app(self._application, environ)
         answer = read_answer(response, request)
-        checked = _check_airbyte(request, answer) if is_airbyte else check_aws(request, answer)
+        checked = _check(request, answer, is_airbyte=is_airbyte)
         self._record(request, answer, checked)
         if not checked.violations:
             return response(environ, start_response)
@@ -115,10 +117,25 @@ def _seen(line: dict[str, Any]) -> Seen:
     return Seen(**{**line, **lists})
 
 
+def _check(request: Request, answer: Answer, *, is_airbyte: bool) -> Checked:
+    """Return the verdict on a call. A fault of the check itself is recorded and leaves the answer as it is."""
+    try:
+        return _check_airbyte(request, answer) if is_airbyte else check_aws(request, answer)
+    except Exception as error:  # the call was carried out: its caller must get the answer
+        LOG.warning("a call could not be checked", exc_info=error)
+        service = "airbyte" if is_airbyte else request.addressed.service
+        operation = _airbyte_operation(request) if is_airbyte else request.addressed.operation
+        reason = f"the check failed: {type(error).__name__}: {error}"
+        return Checked(service, operation, unchecked=reason[:500])
+
+
+def _airbyte_operation(request: Request) -> str:
+    return f"{request.method} {IDENTIFIER.sub('/{id}', request.path.removeprefix(AIRBYTE))}"
+
+
 def _check_airbyte(request: Request, answer: Answer) -> Checked:
     """Return the verdict on a call to Airbyte's API."""
-    path = request.path.removeprefix(AIRBYTE)
-    operation = f"{request.method} {IDENTIFIER.sub('/{id}', path)}"
+    path, operation = request.path.removeprefix(AIRBYTE), _airbyte_operation(request)
     if not has_sdk():
         return Checked(
             "airbyte", operation, unchecked="Airbyte's SDK, the package airbyte-api, is not installed"
