@@ -88,6 +88,28 @@ def test_what_no_model_knows_is_recorded_as_unchecked(server: Served) -> None:
     assert last.unchecked == "botocore has no model of this call"
 
 
+def test_a_change_with_a_violation_is_refused_before_it_is_carried_out(server: Served) -> None:
+    glue = server.client("glue")
+    glue.create_database(DatabaseInput={"Name": "clean"})
+    columns = [{"Name": "n", "Type": "int", "Comment": "c\nd"}]
+    table = {"Name": "t", "StorageDescriptor": {"Columns": columns}}
+    told = complaint(server, "glue", "create_table", DatabaseName="clean", TableInput=table)
+    assert "Columns[0].Comment is 'c\\nd', which does not match" in told
+    assert glue.get_tables(DatabaseName="clean")["TableList"] == []
+
+
+def test_a_form_with_a_violation_is_refused_before_it_is_carried_out(server: Served) -> None:
+    complaint(server, "iam", "create_group", GroupName="a/b")
+    assert server.client("iam").list_groups()["Groups"] == []
+
+
+def test_a_malformed_change_has_the_server_s_own_refusal(server: Served) -> None:
+    headers = signed(server, "POST /", {"X-Amz-Target": "AWSGlue.CreateTable"}, b'{"Name": 3}', "glue")
+    answer = httpx.post(f"http://127.0.0.1:{server.port}/", content=b'{"Name": 3}', headers=headers)
+    assert (answer.status_code, answer.json()["__type"]) == (400, "ValidationException")
+    assert seen(server)[-1].violations == ()
+
+
 def test_a_call_that_the_server_refuses_is_not_judged(server: Served) -> None:
     with suppress(ClientError):
         server.client("glue").get_tables(DatabaseName="not-there", MaxResults=1000)

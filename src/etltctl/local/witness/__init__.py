@@ -20,9 +20,9 @@ from werkzeug.wrappers import Response
 
 from etltctl.local.refusals import airbyte_refusal
 from etltctl.local.signatures import read_credential
-from etltctl.local.wire import AwsError
+from etltctl.local.wire import BEFORE_SERVICE, AwsError
 from etltctl.local.witness.airbyte import check_airbyte, has_sdk
-from etltctl.local.witness.aws import Checked, check_aws
+from etltctl.local.witness.aws import Checked, check_aws, check_change
 from etltctl.local.witness.messages import Answer, Request, read_answer, read_request
 
 if TYPE_CHECKING:
@@ -65,26 +65,41 @@ class Witness:
         self.is_on = False
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer the call as the application does, or with the violations in it."""
+        """Answer the call as the application does, or with the violations in it.
+
+        The request of a change is checked before a service carries it out, but after its signature: see `check_change`.
+        """
         is_airbyte = read_credential(environ) is None and environ["PATH_INFO"].startswith(f"{AIRBYTE}/")
         if not self.is_on or not (is_airbyte or read_credential(environ)):
             return self._application(environ, start_response)
         before = dict(environ)
         request = read_request(environ)
+        refused_changes: list[Checked] = []
+
+        def refuse_change() -> None:
+            checked = _guarded(request, lambda: check_change(request))
+            if checked.violations:
+                refused_changes.append(checked)
+                raise _violation(checked)
+
+        if not is_airbyte:
+            environ[BEFORE_SERVICE] = refuse_change
         response = Response.from_app(self._application, environ)
         answer = read_answer(response, request)
-        checked = _check(request, answer, is_airbyte=is_airbyte)
-        self._record(request, answer, checked)
+        if refused_changes:
+            self._record(request, answer.status, refused_changes[0])
+            return response(environ, start_response)
+        check = _check_airbyte if is_airbyte else check_aws
+        checked = _guarded(request, lambda: check(request, answer))
+        self._record(request, answer.status, checked)
         if not checked.violations:
             return response(environ, start_response)
         response.close()
-        error = AwsError(
-            CODE, f"{checked.service} {checked.operation}: {'; '.join(checked.violations)}"[:2000]
-        )
+        error = _violation(checked)
         refused = airbyte_refusal(error) if is_airbyte else self._word_refusal(before, error)
         return refused(environ, start_response)
 
-    def _record(self, request: Request, answer: Answer, checked: Checked) -> None:
+    def _record(self, request: Request, status: int, checked: Checked) -> None:
         resource = request.path.removeprefix("/") if request.is_s3 else ""
         with self._lock:
             unread = tuple(sorted(set(checked.unread) - self._unread))
@@ -94,7 +109,7 @@ class Witness:
                 checked.operation,
                 checked.violations,
                 request.caller,
-                answer.status,
+                status,
                 resource,
                 unread,
                 checked.unchecked,
@@ -117,12 +132,17 @@ def _seen(line: dict[str, Any]) -> Seen:
     return Seen(**{**line, **lists})
 
 
-def _check(request: Request, answer: Answer, *, is_airbyte: bool) -> Checked:
-    """Return the verdict on a call. A fault of the check itself is recorded and leaves the answer as it is."""
+def _violation(checked: Checked) -> AwsError:
+    return AwsError(CODE, f"{checked.service} {checked.operation}: {'; '.join(checked.violations)}"[:2000])
+
+
+def _guarded(request: Request, check: Callable[[], Checked]) -> Checked:
+    """Return the verdict of a check. A check that fails is recorded and leaves the call as it is."""
     try:
-        return _check_airbyte(request, answer) if is_airbyte else check_aws(request, answer)
-    except Exception as error:  # the call was carried out: its caller must get the answer
+        return check()
+    except Exception as error:  # the mistake is the witness's: the caller must get the server's answer
         LOG.warning("a call could not be checked", exc_info=error)
+        is_airbyte = not request.addressed.service
         service = "airbyte" if is_airbyte else request.addressed.service
         operation = _airbyte_operation(request) if is_airbyte else request.addressed.operation
         reason = f"the check failed: {type(error).__name__}: {error}"
