@@ -52,6 +52,8 @@ DEPLOYER: Calls = {
     "secrets": ("secretsmanager:CreateSecret", "secretsmanager:DescribeSecret", "secretsmanager:RestoreSecret"),
     "alarms": ("sns:ListSubscriptionsByTopic", "sns:Publish"),
 }  # fmt: skip
+# A plan that registers locations asks which of them Lake Formation has already. It knows no resources.
+DEPLOYER_OF_GOVERNED = ("lakeformation:ListResources",)
 
 ON_BUCKETS = frozenset({"s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"})
 

@@ -21,6 +21,7 @@ from etltctl.errors import (
 )
 from etltctl.infrastructure.secret import SecretState, secret_state
 from etltctl.infrastructure.sizing import Cost, monthly_costs, name_of, size_of
+from etltctl.infrastructure.taken import require_unregistered
 from etltctl.infrastructure.template import NEWEST_IMAGE, Blueprint, blueprint
 from etltctl.s3 import S3
 from etltctl.waiting import Waiter
@@ -137,8 +138,9 @@ def plan(
     """What deploying these settings would do, from a change set that is left for `deploy`.
 
     `on_plan` sees the plan even if it is refused. Raises BlockedError if the stack is in a state that takes no change
-    or the plan would replace or remove a bucket, a database, a table or the key; AlreadyRunningError while the stack
-    is being changed; ConfigurationError naming the setting of a parameter that AWS refuses.
+    or the plan would replace or remove a bucket, a database, a table or the key, or register a location that Lake
+    Formation has already; AlreadyRunningError while the stack is being changed; ConfigurationError naming the setting
+    of a parameter that AWS refuses.
     """
     made = make_plan(settings, waiter or Waiter(timeout=300.0, longest=2.0))
     if on_plan is not None:
@@ -148,7 +150,10 @@ def plan(
 
 
 def make_plan(settings: Settings, waiter: Waiter) -> Plan:
-    """The plan as it is, harmful or not."""
+    """The plan as it is, harmful or not.
+
+    Raises BlockedError for what the account holds already and CloudFormation could not make.
+    """
     aws = Aws.from_settings(settings)
     service = CloudFormation(aws)
     drawn = blueprint(settings)
@@ -162,6 +167,7 @@ def make_plan(settings: Settings, waiter: Waiter) -> Plan:
     found, was_made = _change_set(service, drawn, stack, name, parameters, waiter)
     told = (_told(change, drawn, parameters) for change in found.changes)
     changes = tuple(sorted(told, key=lambda change: (change.action, change.resource)))
+    require_unregistered(aws, drawn.template, changes)
     missing = _missing_files(S3(aws), drawn)
     return Plan(drawn, stack, name, changes, missing, was_made, secret_state(aws, drawn.names))
 

@@ -89,6 +89,7 @@ def _machine_statements(names: Names) -> list[Statement]:
 def deployer_statements(names: Names) -> list[Statement]:
     """What `etltctl infra` calls, and what CloudFormation does in the deployer's name for every type of the stack."""
     made, scripts = calls.DEPLOYER, names.settings.lake.scripts
+    governance = names.settings.governance
     secrets = (names.airbyte_secret, f"{names.airbyte_secret}-*")
     image = (
         "arn:${AWS::Partition}:ssm:*:*:parameter/aws/service/canonical/*"  # Canonical's, not the account's
@@ -100,6 +101,7 @@ def deployer_statements(names: Names) -> list[Statement]:
         # A secret that does not exist yet has no suffix by which IAM could know it.
         _allow("Secrets", made["secrets"], [arn("secretsmanager", f"secret:{name}") for name in secrets]),
         _allow("Alarms", made["alarms"], [arn("sns", names.topic)]),
+        *([_allow("Governance", calls.DEPLOYER_OF_GOVERNED, ["*"])] if governance.is_configured else []),
         _allow("Key", calls.KEY_USE, [key_arn(names)]),
         *handler_statements(names),
     ]
