@@ -8,6 +8,9 @@ from typing import Any
 from etltctl.errors import ServiceError
 
 BAD_ANSWER = "bad-answer"
+CHECK_SERVICE = (
+    "something else may answer in the service's place: check its URL and the proxy, then run again"
+)
 _RUN = ("Id", "JobName", "JobRunState")
 _EVENT = ("EventId", "Timestamp", "LogicalResourceId", "ResourceType", "ResourceStatus")
 _OBJECT = ("Key", "Size", "ETag", "LastModified")
@@ -80,13 +83,46 @@ def required_list(answer: Any, field: str, call: str) -> list[Any]:
     return value
 
 
+def optional_object(answer: Mapping[str, Any], field: str, call: str) -> Mapping[str, Any]:
+    """Return the field, an empty object where it is missing or null; raises ServiceError for another shape."""
+    value = answer.get(field)
+    if value is not None and not isinstance(value, Mapping):
+        raise _of_another_shape(call, field, "an object", value)
+    return value or {}
+
+
+def optional_list(answer: Mapping[str, Any], field: str, call: str) -> list[Any]:
+    """Return the field, an empty list where it is missing or null; raises ServiceError for another shape."""
+    value = answer.get(field)
+    if value is not None and not isinstance(value, list):
+        raise _of_another_shape(call, field, "a list", value)
+    return value or []
+
+
+def optional_text(answer: Mapping[str, Any], field: str, call: str) -> str:
+    """Return the field, an empty text where it is missing or null; raises ServiceError for another shape."""
+    value = answer.get(field)
+    if value is not None and not isinstance(value, str):
+        raise _of_another_shape(call, field, "a text", value)
+    return value or ""
+
+
 def incomplete(call: str, field: str) -> ServiceError:
     """Build the error for an answer that says success and lacks a field."""
     return ServiceError(
         f"{call} was answered with success but without the field {field}",
         code=BAD_ANSWER,
         is_open=True,
-        hint="something else may answer in the service's place: check its URL and the proxy, then run again",
+        hint=CHECK_SERVICE,
+    )
+
+
+def _of_another_shape(call: str, field: str, kind: str, value: object) -> ServiceError:
+    return ServiceError(
+        f"{call} was answered with success, but the field {field} is not {kind}: it is of type {type(value).__name__}",
+        code=BAD_ANSWER,
+        is_open=True,
+        hint=CHECK_SERVICE,
     )
 
 

@@ -3,6 +3,7 @@
 EtltctlError                      1   a step failed
 ├── UsageError                    2   the command line asks for something that does not exist
 ├── ConfigurationError            3   a setting is missing, unknown or of the wrong kind
+│   └── NotFoundError             3   the service says that what the settings name is not there
 ├── AccessError                   4   a service refused the credentials or the permission
 ├── BlockedError                  5   a check stopped the work before it was published
 ├── UnverifiedError               6   the service said success, the data does not
@@ -110,6 +111,10 @@ class ConfigurationError(EtltctlError):
     ) -> None:
         super().__init__(message, hint=hint, **facts)
         self.problems = problems
+
+
+class NotFoundError(ConfigurationError):
+    """The service says that what the settings name is not there."""
 
 
 class AccessError(EtltctlError):

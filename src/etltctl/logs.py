@@ -24,6 +24,7 @@ NOISE = re.compile(
     r"\b(INFO|DEBUG|TRACE|WARN)\b|^\s+(at |\.\.\. \d+ more)"
 )  # Spark's own talk, frames of the JVM
 OVERLAP_MS = 30_000  # lines may arrive that late
+LATEST_MS = 253_402_300_799_000  # the last second that Python can name
 
 log = getLogger(__name__)
 
@@ -147,15 +148,13 @@ class Logs:
         if key in self._newest_ms:
             period["startTime"] = max(period.get("startTime", 0), self._newest_ms[key] - OVERLAP_MS)
         for event in self._events(name, run.id, period):
-            if event["eventId"] in self._seen:
-                continue
-            self._seen.add(event["eventId"])
-            self._newest_ms[key] = max(self._newest_ms.get(key, 0), event["timestamp"])
-            at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
+            at_ms = min(event["timestamp"], LATEST_MS)
+            self._newest_ms[key] = max(self._newest_ms.get(key, 0), at_ms)
+            at = datetime.fromtimestamp(at_ms / 1000, UTC)
             yield LogLine(at, group, event["logStreamName"], str(event["message"]).rstrip())
 
     def _events(self, group: str, run_id: str, period: Mapping[str, int]) -> Iterator[Mapping[str, Any]]:
-        """Yield the events of the run's streams, a page after the other.
+        """Yield the run's events that were not read before, a page after the other.
 
         Without a start CloudWatch searches all that a group ever held, and answers with empty pages for up to an hour.
         """
@@ -169,12 +168,20 @@ class Logs:
                 if error.code == "ResourceNotFoundException":
                     return
                 raise
-            yield from page["events"]
-            empty = 0 if page["events"] else empty + 1
+            events = {_identity(event): event for event in page["events"]}
+            unread = [event for identity, event in events.items() if identity not in self._seen]
+            self._seen.update(events)
+            yield from unread
+            empty = 0 if unread else empty + 1
             if not page.get("nextToken"):
                 return
             asked["nextToken"] = page["nextToken"]
-        log.warning("%s gave %d pages without a line for %s; the rest is not read", group, empty, run_id)
+        log.warning("%s gave %d pages without a new line for %s; the rest is not read", group, empty, run_id)
+
+
+def _identity(event: Mapping[str, Any]) -> str:
+    """Return what tells an event from others; CloudWatch may leave its id out."""
+    return event.get("eventId") or f"{event['logStreamName']} {event['timestamp']} {event['message']}"
 
 
 def _streams(run: JobRun) -> list[tuple[str, str]]:

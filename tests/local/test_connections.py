@@ -313,7 +313,7 @@ def test_a_post_that_never_arrived_is_told_as_unknown(place: Place, monkeypatch:
     monkeypatch.setattr(transport, "send", dropping)
     with (
         VirtualClock(),
-        pytest.raises(OutcomeUnknownError, match="after 60 s shows none of that name: no route"),
+        pytest.raises(OutcomeUnknownError, match="after 60 s none of that name is listed: no route"),
     ):
         place.apply()
 

@@ -15,6 +15,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from served import Served, serve
+from signing import signed
 
 from etltctl.local.models import service_model
 from etltctl.local.witness import CODE, Seen, read_seen
@@ -45,6 +46,13 @@ def complaint(server: Served, service: str, call: str, **given: Any) -> str:
     assert error["Code"] == CODE
     assert seen(server)[-1].violations
     return str(error["Message"])
+
+
+def sent(server: Served, service: str, form: str) -> httpx.Response:
+    """The answer to a form that no SDK would send."""
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    headers = signed(server, "POST /", headers, form.encode(), service)
+    return httpx.post(f"http://127.0.0.1:{server.port}/", content=form, headers=headers)
 
 
 def test_a_number_above_the_model_s_maximum_is_a_violation(server: Served) -> None:
@@ -78,6 +86,28 @@ def test_what_no_model_knows_is_recorded_as_unchecked(server: Served) -> None:
     last = seen(server)[-1]
     assert (last.service, last.operation) == ("lakeformation", "")
     assert last.unchecked == "botocore has no model of this call"
+
+
+def test_a_change_with_a_violation_is_refused_before_it_is_carried_out(server: Served) -> None:
+    glue = server.client("glue")
+    glue.create_database(DatabaseInput={"Name": "clean"})
+    columns = [{"Name": "n", "Type": "int", "Comment": "c\nd"}]
+    table = {"Name": "t", "StorageDescriptor": {"Columns": columns}}
+    told = complaint(server, "glue", "create_table", DatabaseName="clean", TableInput=table)
+    assert "Columns[0].Comment is 'c\\nd', which does not match" in told
+    assert glue.get_tables(DatabaseName="clean")["TableList"] == []
+
+
+def test_a_form_with_a_violation_is_refused_before_it_is_carried_out(server: Served) -> None:
+    complaint(server, "iam", "create_group", GroupName="a/b")
+    assert server.client("iam").list_groups()["Groups"] == []
+
+
+def test_a_malformed_change_has_the_server_s_own_refusal(server: Served) -> None:
+    headers = signed(server, "POST /", {"X-Amz-Target": "AWSGlue.CreateTable"}, b'{"Name": 3}', "glue")
+    answer = httpx.post(f"http://127.0.0.1:{server.port}/", content=b'{"Name": 3}', headers=headers)
+    assert (answer.status_code, answer.json()["__type"]) == (400, "ValidationException")
+    assert seen(server)[-1].violations == ()
 
 
 def test_a_call_that_the_server_refuses_is_not_judged(server: Served) -> None:
@@ -138,3 +168,75 @@ def test_patterns_that_python_cannot_read_are_named_and_not_judged() -> None:
     unread: set[str] = set()
     assert not list(violations_of("anything", shape, "key", unread))
     assert unread == {"tagKeyType: [\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+"}
+
+
+@pytest.mark.parametrize(
+    ("service", "form"),
+    [
+        ("iam", "Action=CreateRole&RoleName=r&AssumeRolePolicyDocument={}&Tags.member.x.Key=a"),
+        ("monitoring", "Action=PutMetricData&Namespace=n&MetricData.member.x.MetricName=a"),
+        ("sns", "Action=CreateTopic&Name=odd&Attributes.entry.1.key=DisplayName"),
+        ("sns", "Action=CreateTopic&Name=odd&Attributes.entry.1=DisplayName"),
+        (
+            "sns",
+            "Action=CreateTopic&Name=odd&Attributes.entry.1.key.x=DisplayName&Attributes.entry.1.value=a",
+        ),
+    ],
+)
+def test_an_odd_form_is_answered_in_the_service_s_protocol(server: Served, service: str, form: str) -> None:
+    answer = sent(server, service, form)
+    assert answer.status_code < 500 or "NotImplementedException" in answer.text, answer.text
+    assert "<html" not in answer.text.lower()
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "form", "problem"),
+    [
+        ("iam", "CreateRole", "Tags.member.x.Key=a", "input.Tags.x is not known to the model"),
+        ("iam", "CreateRole", "Tags.member=a", "input.Tags is not numbered: 'a'"),
+        ("iam", "CreateRole", "Tags.1.Key=a", "input.Tags.1 is not known to the model"),
+        ("sns", "CreateTopic", "Attributes.entry.x.key=a", "input.Attributes.x is not known to the model"),
+        ("sns", "CreateTopic", "Attributes.entry.1=a", "an entry of input.Attributes has no key or no value"),
+        (
+            "sns",
+            "CreateTopic",
+            "Attributes.entry.1.key=a",
+            "an entry of input.Attributes has no key or no value",
+        ),
+    ],
+)
+def test_an_odd_form_is_a_problem(service: str, operation: str, form: str, problem: str) -> None:
+    reader = Reader()
+    reader.form(form, service_model(service).operation_model(operation).input_shape, "input")
+    assert reader.problems == [problem]
+
+
+def test_items_of_a_form_are_in_the_order_of_their_numbers() -> None:
+    reader, shape = Reader(), service_model("iam").operation_model("CreateRole").input_shape
+    form = "&".join(f"Tags.member.{number}.Key=k{number}" for number in (10, 2, 1))
+    assert [tag["Key"] for tag in reader.form(form, shape, "input")["Tags"]] == ["k1", "k2", "k10"]
+    assert reader.form("Tags=", shape, "input") == {"Tags": []}
+    assert not reader.problems
+
+
+def test_a_check_that_fails_is_recorded_and_leaves_the_answer_as_it_is(server: Served) -> None:
+    answer = httpx.post(
+        f"http://127.0.0.1:{server.port}/airbyte/v1/applications/token",
+        content=b"[" * 100_000,
+        headers={"Content-Type": "application/json"},
+    )
+    assert (answer.status_code, answer.json()["status"]) == (400, 400)
+    last = seen(server)[-1]
+    assert (last.service, last.operation) == ("airbyte", "POST /applications/token")
+    assert last.unchecked.startswith("the check failed: RecursionError: ")
+
+
+def test_what_moto_writes_besides_the_model_is_allowed(server: Served) -> None:
+    assert server.client("budgets").describe_budgets(AccountId="123456789012")["Budgets"] == []
+
+
+def test_athena_leaves_out_the_empty_description_of_a_database(server: Served) -> None:
+    athena, where = server.client("athena"), {"CatalogName": "AwsDataCatalog"}
+    (listed,) = athena.list_databases(**where)["DatabaseList"]
+    assert listed == {"Name": "default", "Parameters": {}}
+    assert athena.get_database(**where, DatabaseName="default")["Database"] == listed

@@ -97,7 +97,7 @@ def test_a_connection_that_never_shows_up_is_an_open_outcome_in_the_end(
     server: respx.MockRouter, clock: VirtualClock
 ) -> None:
     server.post("/connections").mock(side_effect=httpx.ReadTimeout("slow"))
-    with pytest.raises(OutcomeUnknownError, match="after 660 s shows none of that name") as caught:
+    with pytest.raises(OutcomeUnknownError, match="after 660 s none of that name is listed") as caught:
         airbyte().resources.create(Kind.CONNECTION, "w", BODY)
     assert "etltctl connections plan" in caught.value.hint
     assert clock.now == DISCOVERY_S
@@ -144,7 +144,7 @@ def test_another_source_s_connection_of_that_name_is_not_taken_for_the_one_made(
 
 def test_a_change_whose_answer_was_lost_may_be_sent_again(server: respx.MockRouter) -> None:
     server.patch("/connections/c").mock(side_effect=httpx.ReadTimeout("slow"))
-    with pytest.raises(OutcomeUnknownError, match="whether the connection lake was changed") as caught:
+    with pytest.raises(OutcomeUnknownError, match="whether Airbyte changed the connection lake") as caught:
         airbyte().resources.change(FOUND, "w", BODY)
     assert "may safely send it again" in caught.value.hint
 

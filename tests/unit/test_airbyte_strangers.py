@@ -11,7 +11,7 @@ import respx
 
 from etltctl.airbyte import Airbyte
 from etltctl.airbyte.health import greet
-from etltctl.airbyte.resources import Kind
+from etltctl.airbyte.resources import Kind, Resource
 from etltctl.errors import AccessError, ConfigurationError, EtltctlError, ServiceError
 from etltctl.retrying import RetryPolicy
 from etltctl.waiting import Waiter
@@ -172,3 +172,27 @@ def test_a_count_that_is_no_whole_number_is_named(server: respx.MockRouter, rows
     server.get("/jobs/7").respond(json={"jobId": 7, "status": "succeeded", "rowsSynced": rows})
     with pytest.raises(ServiceError, match=r"rowsSynced \(a whole number\)"):
         airbyte().look_at("7", "api")
+
+
+SOURCE = Resource(Kind.SOURCE, "s1", "weather", "mongodb-v2", {})
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        httpx.Response(302, headers={"Location": "https://sso.example/login"}),
+        httpx.Response(404, text=PAGE),
+        httpx.Response(404),
+    ],
+    ids=["redirect", "page", "nothing"],
+)
+def test_a_stranger_s_answer_deletes_nothing(server: respx.MockRouter, response: httpx.Response) -> None:
+    server.post("/applications/token").respond(json=TOKEN)
+    server.delete("/sources/s1").mock(response)
+    failure(lambda: airbyte().resources.delete(SOURCE, "w"))
+
+
+def test_what_airbyte_no_longer_has_counts_as_deleted(server: respx.MockRouter) -> None:
+    server.post("/applications/token").respond(json=TOKEN)
+    server.delete("/sources/s1").respond(404, json={"title": "resource-not-found", "status": 404})
+    airbyte().resources.delete(SOURCE, "w")

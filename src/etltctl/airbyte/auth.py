@@ -78,14 +78,15 @@ class TokenAuth(httpx.Auth):
                 url=without_credentials(self._url),
             )
         answer = response.json()
-        try:
-            self._token = str(answer["access_token"])
-        except KeyError as error:
+        token = answer.get("access_token")
+        if not isinstance(token, str) or not token:
             raise ServiceError(
                 f"Airbyte at {host_of(self._url)} answered the request for a token without the field access_token",
+                code=BAD_ANSWER,
                 hint=CHECK_URL,
                 url=without_credentials(self._url),
-            ) from error
+            )
+        self._token = token
         told = answer.get("expires_in")
         lifetime = float(told) if isinstance(told, int | float) and told > 0 else 180.0
         expiry = min(self._clock() + lifetime, jwt_expiry(self._token))

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl.airbyte.strangers import CHECK_PROXY, EMPTY, excerpt, host_of, stranger
 from etltctl.answers import BAD_ANSWER
-from etltctl.errors import AccessError, ConfigurationError, ServiceError, UnreachableError
+from etltctl.errors import (
+    AccessError,
+    ConfigurationError,
+    NotFoundError,
+    ServiceError,
+    UnreachableError,
+)
 
 if TYPE_CHECKING:
     import httpx
@@ -39,7 +45,7 @@ def problem(response: httpx.Response, url: str, call: str) -> ServiceError | Acc
     if status in {401, 403}:
         return AccessError(text, hint="check airbyte.client_id, airbyte.client_secret and the workspace")
     if status == HTTPStatus.NOT_FOUND:
-        return ConfigurationError(text, hint="check the connection_id of the source and airbyte.url")
+        return NotFoundError(text, hint="check the connection_id of the source and airbyte.url")
     names = f"{body.get('type', '')} {body.get('title', '')}"
     known = next((word for word in (TRY_AGAIN_LATER, STATE_CONFLICT, LOCKED) if word in names), "")
     return ServiceError(text, code=known or str(status), is_open=_is_open(status))

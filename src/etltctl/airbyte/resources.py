@@ -10,7 +10,7 @@ from typing import Any
 
 from etltctl.airbyte.transport import Transport
 from etltctl.answers import required, required_list
-from etltctl.errors import ConfigurationError, OutcomeUnknownError, ServiceError, UnreachableError
+from etltctl.errors import NotFoundError, OutcomeUnknownError, ServiceError, UnreachableError
 from etltctl.waiting import Waiter
 
 PAGE = 100
@@ -117,9 +117,13 @@ class Resources:
         return _resource(found.kind, answer, self.transport.named(method, path))
 
     def delete(self, found: Resource, workspace: str) -> None:
-        """Delete the resource, if it is still there; a source or destination takes its connections along."""
+        """Delete the resource, if it is still there; a source or destination takes its connections along.
+
+        Raises:
+            EtltctlError: The server refused, or something that is not Airbyte answered.
+        """
         base = _definitions(workspace) if found.kind is Kind.DEFINITION else f"/{found.kind}s"
-        with suppress(ConfigurationError):
+        with suppress(NotFoundError):
             self.transport.send("DELETE", f"{base}/{found.id}")
 
     def _find_made(

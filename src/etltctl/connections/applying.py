@@ -12,6 +12,7 @@ from etltctl.airbyte.resources import Kind, Resource, Resources
 from etltctl.aws import Aws
 from etltctl.connections.desired import Path_, Wanted, wanted_resources
 from etltctl.connections.plan import Action, Change, Plan, compare
+from etltctl.connections.shown import streams_of
 from etltctl.connections.state import ConnectionState, Recorded
 from etltctl.errors import (
     AlreadyRunningError,
@@ -131,10 +132,22 @@ def _make(workspace: Workspace, change: Change, ids: dict[str, str], recorded: R
         made = workspace.resources.create(change.kind, workspace.id, body)
     elif change.differences:
         made = workspace.resources.change(change.actual, workspace.id, body)
+        _require_same(change.actual, made)
     else:
         made = change.actual
     ids[change.key] = made.id
     workspace.state.record(recorded, change.key, made.id, recorded.hash_of(change.wanted.secrets))
+
+
+def _require_same(changed: Resource, answered: Resource) -> None:
+    """Raise UnverifiedError if the answer to a change shows another resource: its id must not be recorded."""
+    if answered.id != changed.id:
+        raise UnverifiedError(
+            f"Airbyte answered the change of the {changed.kind} {changed.name} with another {changed.kind}: "
+            f"{answered.id} instead of {changed.id}. Whether the change took effect is not known; "
+            "the recorded id stays as it was",
+            hint="check airbyte.url and the proxy, then: etltctl connections plan  # shows what is left",
+        )
 
 
 def _body(change: Change, wanted: Wanted) -> dict[str, Any]:
@@ -168,7 +181,7 @@ def _streams(wanted: Wanted, actual: Resource | None) -> list[dict[str, Any]]:
     Airbyte answers empty lists for what is not set (`selectedFields`), and older versions answer null. It refuses an
     empty `selectedFields` in a request, so whatever is empty is left out.
     """
-    shown = ((actual.body.get("configurations") or {}).get("streams") or []) if actual else []
+    shown = streams_of(actual) if actual else []
     set_there = {
         stream["name"]: {name: value for name, value in stream.items() if value not in (None, [])}
         for stream in shown

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from etltctl.airbyte.resources import Kind, Resource
+from etltctl.answers import optional_list
 from etltctl.connections.applying import open_workspace
 from etltctl.connections.plan import DEFAULT_SYNC_MODE
+from etltctl.connections.shown import call_of, configuration_of, link_of, schedule_of, streams_of
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -21,6 +23,9 @@ def export_settings(settings: Settings) -> dict[str, Any]:
     """Every connection of the workspace as a table of `sources`, by name; secrets are references still to be filled.
 
     What etltctl has no words for is under `left_out`, with the reason.
+
+    Raises:
+        ServiceError: Airbyte shows a connection without its source or destination, or in another shape.
     """
     workspace = open_workspace(settings)
     found = workspace.listed()
@@ -28,8 +33,8 @@ def export_settings(settings: Settings) -> dict[str, Any]:
     sources: dict[str, Any] = {}
     left_out: dict[str, str] = {}
     for connection in (each for each in found if each.kind is Kind.CONNECTION):
-        source = by_id.get(str(connection.body.get("sourceId")))
-        target = by_id.get(str(connection.body.get("destinationId")))
+        source = by_id.get(link_of(connection, "sourceId"))
+        target = by_id.get(link_of(connection, "destinationId"))
         trouble = _trouble(source, target)
         if source is None or trouble:
             left_out[connection.name] = trouble
@@ -53,28 +58,29 @@ def _trouble(source: Resource | None, target: Resource | None) -> str:
         return "its source or destination is not in the workspace"
     if target.type != "s3":
         return f"its destination is of type {target.type}, not s3"
-    configuration = source.body.get("configuration") or {}
-    if "database_config" not in configuration and "base_url" not in configuration:
+    configuration = configuration_of(source)
+    if not isinstance(configuration.get("database_config"), Mapping) and not configuration.get("base_url"):
         return f"its source is of type {source.type}; etltctl knows mongodb-v2 and Ergast-compatible ones"
     return ""
 
 
 def _table(name: str, connection: Resource, source: Resource) -> dict[str, Any]:
-    configuration = source.body["configuration"]
-    streams = (connection.body.get("configurations") or {}).get("streams") or []
+    configuration = configuration_of(source)
+    streams = streams_of(connection)
     modes = {stream.get("syncMode") or DEFAULT_SYNC_MODE for stream in streams}
-    schedule = connection.body.get("schedule") or {}
+    schedule = schedule_of(connection)
     common: dict[str, Any] = {"connection_id": connection.id}
     if len(modes) == 1 and modes <= set(SYNC_MODES):
         common["sync_mode"] = modes.pop()
-    if schedule.get("scheduleType") == "cron":
-        common["schedule"] = f"cron {str(schedule.get('cronExpression') or '').removesuffix(' UTC')}"
+    if schedule.startswith("cron "):
+        common["schedule"] = schedule
     names = [stream["name"] for stream in streams]
     database = configuration.get("database_config")
-    if database:
+    if isinstance(database, Mapping):
+        databases = optional_list(database, "databases", call_of(source)) or [""]
         variable = f"{name.upper()}_URI"
         return {
-            "kind": "mongodb", "uri": f"env:{variable}", "database": (database.get("databases") or [""])[0],
+            "kind": "mongodb", "uri": f"env:{variable}", "database": databases[0],
             "collections": names, "schema_enforced": database.get("schema_enforced", True), **common,
         }  # fmt: skip
     seasons = configuration.get("seasons") or "all"

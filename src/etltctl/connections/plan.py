@@ -9,6 +9,7 @@ from typing import Any
 
 from etltctl.airbyte.resources import Kind, Resource
 from etltctl.connections.desired import Path_, Wanted
+from etltctl.connections.shown import configuration_of, link_of, schedule_of, streams_of
 from etltctl.connections.state import Recorded
 from etltctl.errors import BlockedError
 
@@ -108,7 +109,9 @@ class Plan:
 def compare(wanted: Sequence[Wanted], actual: Sequence[Resource], recorded: Recorded) -> Plan:
     """The changes from actual to wanted; what was not recorded and has another name is nobody's business here.
 
-    Raises BlockedError if two resources have the name that is wanted.
+    Raises:
+        BlockedError: Two resources have the name that the settings give to one.
+        ServiceError: Airbyte shows a wanted resource without a link that it must have, or in another shape.
     """
     found: dict[str, Resource | None] = {}
     changes: list[Change] = []
@@ -162,7 +165,7 @@ def _change(wanted: Wanted, found: Mapping[str, Resource | None], recorded: Reco
         if wanted.key in recorded.ids and recorded.ids[wanted.key] == actual.id
         else Action.ADOPT
     )
-    moved = [name for name, key in wanted.links.items() if not _leads_to(actual.body.get(name), found[key])]
+    moved = [name for name, key in wanted.links.items() if not _leads_to(link_of(actual, name), found[key])]
     if moved:
         reason = f"{' and '.join(moved)} cannot be changed: it is deleted and made anew, with a new id"
         breaking = (*breaking, reason)
@@ -200,9 +203,9 @@ def _flat(actual: Resource) -> dict[Path_, Any]:
     if actual.kind is Kind.DEFINITION:
         return {("manifest",): body.get("manifest")}
     if actual.kind is Kind.CONNECTION:
-        streams = (body.get("configurations") or {}).get("streams") or []
+        streams = streams_of(actual)
         return {
-            ("schedule",): _schedule(body.get("schedule") or {}),
+            ("schedule",): schedule_of(actual),
             **{(name,): body.get(name) or default for name, default in DEFAULTS.items()},
             ("prefix",): body.get("prefix") or "",
             **{
@@ -210,7 +213,7 @@ def _flat(actual: Resource) -> dict[Path_, Any]:
             },
             **{("namespace", stream["name"]): stream.get("namespace") for stream in streams},
         }
-    return dict(_leaves(body.get("configuration") or {}, ("configuration",)))
+    return dict(_leaves(configuration_of(actual), ("configuration",)))
 
 
 def _leaves(table: Mapping[str, Any], path: Path_) -> Iterator[tuple[Path_, Any]]:
@@ -219,13 +222,6 @@ def _leaves(table: Mapping[str, Any], path: Path_) -> Iterator[tuple[Path_, Any]
             yield from _leaves(value, (*path, name))
         else:
             yield (*path, name), value
-
-
-def _schedule(schedule: Mapping[str, Any]) -> str:
-    kind = schedule.get("scheduleType") or "manual"
-    if kind == "cron":
-        return f"cron {str(schedule.get('cronExpression') or '').removesuffix(' UTC')}"
-    return " ".join(part for part in (kind, schedule.get("basicTiming")) if part)
 
 
 def _breaking(wanted: Wanted, differences: Sequence[Difference]) -> Iterator[str]:
@@ -256,15 +252,21 @@ def _reasons(kind: Kind, found: Difference) -> Iterator[str]:
 
 
 def _digest_of(manifest: Any) -> dict[str, Any]:
-    """What a manifest is, in a line: its version and its streams."""
-    manifest = manifest if isinstance(manifest, Mapping) else {}
-    definitions = manifest.get("definitions") or {}
-    streams = [
-        stream.get("name")
-        or definitions.get(str(stream.get("$ref", "")).rpartition("/")[2], {}).get("name", "")
-        for stream in manifest.get("streams") or []
-    ]
-    return {"version": manifest.get("version", ""), "streams": streams}
+    """Return a manifest's version and the names of its streams; what has another shape counts as left out."""
+    manifest = _object(manifest)
+    definitions, streams = _object(manifest.get("definitions")), manifest.get("streams")
+    names = [_stream_name(stream, definitions) for stream in streams] if isinstance(streams, list) else []
+    return {"version": manifest.get("version", ""), "streams": [name for name in names if name]}
+
+
+def _stream_name(stream: Any, definitions: Mapping[str, Any]) -> str:
+    stream = _object(stream)
+    reference = str(stream.get("$ref", "")).rpartition("/")[2]
+    return str(stream.get("name") or _object(definitions.get(reference)).get("name") or "")
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _deletion(found: Resource, recorded: Recorded) -> Change:

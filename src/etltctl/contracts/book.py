@@ -72,5 +72,5 @@ def _as_toml(contract: Contract) -> str:
 def _unreadable(file: Path, why: str) -> ConfigurationError:
     return ConfigurationError(
         f"the contract {file} cannot be read: {why}",
-        hint="mend it, or delete it: the next good version makes a new one",
+        hint="correct it, or delete it: the next good version makes a new one",
     )

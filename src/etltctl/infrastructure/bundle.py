@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
+import posixpath
+import re
 import tarfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from etltctl.contracts.book import ContractBook
 from etltctl.errors import ConfigurationError
 from etltctl.infrastructure.names import Names
 
@@ -28,6 +32,8 @@ NEEDED = tuple(
 STACK_ENV = "deploy/airflow/stack.env"
 LEFT_OUT = ("airflow.env", "stack.env", "__pycache__")
 CONTRACTS = "contracts"
+# Docker reads an instruction's name in any case.
+COPY_LINE = re.compile(r"^[ \t]*COPY[ \t]+((?:--\S+[ \t]+)*)(.+)$", re.IGNORECASE | re.MULTILINE)
 AIRBYTE_PARTS = ("client_id", "client_secret")
 
 
@@ -41,14 +47,15 @@ def bundle_of(settings: Settings) -> bytes:
         A tar archive, compressed with gzip.
 
     Raises:
-        ConfigurationError: The checkout lacks a file that the machine or its image needs.
+        ConfigurationError: The checkout lacks a file that the machine or its image needs, or a file cannot be read,
+            or a contract is not one.
     """
     files = {path.relative_to(settings.folder).as_posix(): path for path in _bundled(settings.folder)}
     if settings.file is not None:  # whatever it is called here, the image knows one name
         files["etltctl.toml"] = settings.file
-    files |= {f"{CONTRACTS}/{path.name}": path for path in sorted(settings.contracts_folder.glob("*.toml"))}
+    files |= {f"{CONTRACTS}/{path.name}": path for path in _contracts(settings.contracts_folder)}
     _require_whole(settings.folder, files)
-    contents = {name: (path.read_bytes(), path.stat().st_mode & 0o100) for name, path in files.items()}
+    contents = {name: (_content(path), path.stat().st_mode & 0o100) for name, path in files.items()}
     contents[STACK_ENV] = ("\n".join([*environment(settings), ""]).encode(), 0)
     packed = io.BytesIO()
     with (
@@ -86,18 +93,73 @@ def environment(settings: Settings) -> list[str]:
 
 
 def copied_into_image(dockerfile: str) -> list[str]:
-    """Return the sources of the Dockerfile's COPY lines: files, folders and patterns of the checkout."""
-    lines = dockerfile.replace("\\\n", " ").splitlines()
-    copies = [line.split()[1:] for line in lines if line.startswith("COPY ")]
-    return [word for words in copies for word in words[:-1] if not word.startswith("--")]
+    """Return the sources of the Dockerfile's COPY lines: files, folders and patterns of the checkout.
+
+    A path is returned as the bundle names it: `./src/` is `src`. What is copied from another stage or from text in the
+    Dockerfile itself is left out, as the checkout does not hold it.
+    """
+    copies = COPY_LINE.findall(re.sub(r"\\[ \t]*\r?\n", " ", dockerfile))
+    sources = (source for flags, paths in copies if "--from=" not in flags for source in _paths(paths)[:-1])
+    return [posixpath.normpath(source).lstrip("/") for source in sources if not source.startswith("<<")]
+
+
+def _paths(text: str) -> list[str]:
+    """Return the paths of a COPY line. Docker takes for words what is not a JSON list of texts."""
+    try:
+        paths = json.loads(text)
+    except ValueError:
+        return text.split()
+    is_list = isinstance(paths, list) and all(isinstance(path, str) for path in paths)
+    return paths if is_list else text.split()
+
+
+def _contracts(folder: Path) -> list[Path]:
+    """Return the files of the contracts.
+
+    Raises:
+        ConfigurationError: One is not a contract: on the machine, every publication of its table would fail.
+    """
+    files, book = sorted(folder.glob("*.toml")), ContractBook(folder)
+    for file in files:
+        if book.find(file.stem) is None:
+            raise ConfigurationError(
+                f"the contract {file} cannot be read: it is a link to a file that does not exist; "
+                "nothing was changed",
+                hint="delete the link, or restore its file; then run the same command again",
+            )
+    return files
+
+
+def _content(file: Path) -> bytes:
+    """Return the file's bytes; raises ConfigurationError if it cannot be read."""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise _unreadable(file, error.strerror or str(error)) from error
+
+
+def _unreadable(file: Path, reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{file} cannot be read: {reason}; nothing was changed",
+        hint="correct or remove it, then run the same command again",
+    )
+
+
+def _text(file: Path) -> str:
+    try:
+        return _content(file).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _unreadable(file, f"it is not UTF-8 at byte {error.start}; save it as UTF-8") from error
 
 
 def _require_whole(folder: Path, files: Mapping[str, Path]) -> None:
     """Raise ConfigurationError if the image needs a file that is missing: the machine would retry for ever."""
     missing = [name for name in NEEDED if name not in files]
-    dockerfile = files[DOCKERFILE].read_text("utf-8") if DOCKERFILE in files else ""
+    dockerfile = _text(files[DOCKERFILE]) if DOCKERFILE in files else ""
     for source in copied_into_image(dockerfile):
-        is_there = any(name == source or name.startswith(f"{source.rstrip('/')}/") for name in files)
+        is_there = source in (".", "") or any(
+            name == source or name.startswith(f"{source}/") for name in files
+        )
         if not is_there and not _is_pattern(source):
             missing.append(source)
     if missing:

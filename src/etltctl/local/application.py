@@ -29,7 +29,15 @@ from etltctl.local.provisioning import provision
 from etltctl.local.refusals import MALFORMED, airbyte_refusal, not_understood, refusal
 from etltctl.local.s3 import S3Api, S3Directory
 from etltctl.local.spark import SparkPool
-from etltctl.local.wire import AwsError, CallerOperation, Operation, answer, operation_name, unwritable
+from etltctl.local.wire import (
+    BEFORE_SERVICE,
+    AwsError,
+    CallerOperation,
+    Operation,
+    answer,
+    operation_name,
+    unwritable,
+)
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -77,6 +85,8 @@ class Application:
             "AWSGlue.CreateDatabase": self._create_database,
             "AWSGlue.CreateJob": self._create_job,
             "AWSGlue.UpdateJob": self._update_job,
+            "AmazonAthena.GetDatabase": self._plane.get_database,
+            "AmazonAthena.ListDatabases": self._plane.list_databases,
             "AmazonSSM.GetParameter": self._plane.get_parameter,
             **self._glue.operations(),
             **self._athena.operations(),
@@ -106,6 +116,8 @@ class Application:
         """Answer the request; what cannot be understood is refused in the service's protocol."""
         is_airbyte = environ["PATH_INFO"].startswith(f"{AIRBYTE}/")
         try:
+            if check := environ.get(BEFORE_SERVICE):
+                check()
             return self._responder(environ)(environ, start_response)
         except AwsError as error:
             refused = error

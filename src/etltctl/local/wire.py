@@ -10,6 +10,9 @@ from werkzeug.wrappers import Request, Response
 
 Operation = Callable[[dict[str, Any]], dict[str, Any]]
 
+# Where a WSGI environment holds a check that the application makes before a service gets the call: it raises AwsError.
+BEFORE_SERVICE = "etltctl.before_service"
+
 
 class CallerOperation(Protocol):
     """An operation whose answer depends on who asks."""

@@ -7,6 +7,7 @@ The models are not etltctl's: botocore's for AWS, the published client's for Air
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -19,9 +20,9 @@ from werkzeug.wrappers import Response
 
 from etltctl.local.refusals import airbyte_refusal
 from etltctl.local.signatures import read_credential
-from etltctl.local.wire import AwsError
+from etltctl.local.wire import BEFORE_SERVICE, AwsError
 from etltctl.local.witness.airbyte import check_airbyte, has_sdk
-from etltctl.local.witness.aws import Checked, check_aws
+from etltctl.local.witness.aws import Checked, check_aws, check_change
 from etltctl.local.witness.messages import Answer, Request, read_answer, read_request
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 AIRBYTE = "/airbyte/v1"
 IDENTIFIER = re.compile(r"/(\d+|[0-9a-f]{8}-[0-9a-f-]{27})(?=/|$)")
+LOG = logging.getLogger(__name__)
 CODE = "WitnessViolation"  # no SDK sends a call again for it
 
 ALWAYS = ("service", "operation", "violations")  # the parts of a line that are never left out
@@ -63,26 +65,41 @@ class Witness:
         self.is_on = False
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer the call as the application does, or with the violations in it."""
+        """Answer the call as the application does, or with the violations in it.
+
+        The request of a change is checked before a service carries it out, but after its signature: see `check_change`.
+        """
         is_airbyte = read_credential(environ) is None and environ["PATH_INFO"].startswith(f"{AIRBYTE}/")
         if not self.is_on or not (is_airbyte or read_credential(environ)):
             return self._application(environ, start_response)
         before = dict(environ)
         request = read_request(environ)
+        refused_changes: list[Checked] = []
+
+        def refuse_change() -> None:
+            checked = _guarded(request, lambda: check_change(request))
+            if checked.violations:
+                refused_changes.append(checked)
+                raise _violation(checked)
+
+        if not is_airbyte:
+            environ[BEFORE_SERVICE] = refuse_change
         response = Response.from_app(self._application, environ)
         answer = read_answer(response, request)
-        checked = _check_airbyte(request, answer) if is_airbyte else check_aws(request, answer)
-        self._record(request, answer, checked)
+        if refused_changes:
+            self._record(request, answer.status, refused_changes[0])
+            return response(environ, start_response)
+        check = _check_airbyte if is_airbyte else check_aws
+        checked = _guarded(request, lambda: check(request, answer))
+        self._record(request, answer.status, checked)
         if not checked.violations:
             return response(environ, start_response)
         response.close()
-        error = AwsError(
-            CODE, f"{checked.service} {checked.operation}: {'; '.join(checked.violations)}"[:2000]
-        )
+        error = _violation(checked)
         refused = airbyte_refusal(error) if is_airbyte else self._word_refusal(before, error)
         return refused(environ, start_response)
 
-    def _record(self, request: Request, answer: Answer, checked: Checked) -> None:
+    def _record(self, request: Request, status: int, checked: Checked) -> None:
         resource = request.path.removeprefix("/") if request.is_s3 else ""
         with self._lock:
             unread = tuple(sorted(set(checked.unread) - self._unread))
@@ -92,7 +109,7 @@ class Witness:
                 checked.operation,
                 checked.violations,
                 request.caller,
-                answer.status,
+                status,
                 resource,
                 unread,
                 checked.unchecked,
@@ -115,10 +132,30 @@ def _seen(line: dict[str, Any]) -> Seen:
     return Seen(**{**line, **lists})
 
 
+def _violation(checked: Checked) -> AwsError:
+    return AwsError(CODE, f"{checked.service} {checked.operation}: {'; '.join(checked.violations)}"[:2000])
+
+
+def _guarded(request: Request, check: Callable[[], Checked]) -> Checked:
+    """Return the verdict of a check. A check that fails is recorded and leaves the call as it is."""
+    try:
+        return check()
+    except Exception as error:  # the mistake is the witness's: the caller must get the server's answer
+        LOG.warning("a call could not be checked", exc_info=error)
+        is_airbyte = not request.addressed.service
+        service = "airbyte" if is_airbyte else request.addressed.service
+        operation = _airbyte_operation(request) if is_airbyte else request.addressed.operation
+        reason = f"the check failed: {type(error).__name__}: {error}"
+        return Checked(service, operation, unchecked=reason[:500])
+
+
+def _airbyte_operation(request: Request) -> str:
+    return f"{request.method} {IDENTIFIER.sub('/{id}', request.path.removeprefix(AIRBYTE))}"
+
+
 def _check_airbyte(request: Request, answer: Answer) -> Checked:
     """Return the verdict on a call to Airbyte's API."""
-    path = request.path.removeprefix(AIRBYTE)
-    operation = f"{request.method} {IDENTIFIER.sub('/{id}', path)}"
+    path, operation = request.path.removeprefix(AIRBYTE), _airbyte_operation(request)
     if not has_sdk():
         return Checked(
             "airbyte", operation, unchecked="Airbyte's SDK, the package airbyte-api, is not installed"

@@ -30,6 +30,12 @@ ALLOWED: tuple[Allowed, ...] = (
         "a workgroup may have no queries; the minimum of one is that of BatchGetQueryExecution's request",
     ),
     Allowed(
+        "budgets",
+        "DescribeBudgets",
+        r"output\.nextToken is not known",
+        "moto writes the name with a small letter and its value is always null; SDKs leave it out",
+    ),
+    Allowed(
         "cloudformation",
         "DescribeStackEvents",
         r"ResourceStatus is '(REVIEW_IN_PROGRESS|UPDATE_COMPLETE_CLEANUP_IN_PROGRESS)'",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl
 from xml.etree import ElementTree
 
-from etltctl.local.models import service_model
+from etltctl.local.control_plane import LOOKING
+from etltctl.local.models import checked_input, service_model
+from etltctl.local.wire import AwsError
 from etltctl.local.witness.allowed import is_allowed
 from etltctl.local.witness.messages import Answer, Request
 from etltctl.local.witness.reading import Reader
@@ -32,44 +35,85 @@ class Checked:
     unchecked: str = ""
 
 
+def check_change(request: Request) -> Checked:
+    """Compare a call that changes records with the service's model, before the server carries it out.
+
+    Otherwise the server would keep a record that the model does not allow, and refuse every later read of it.
+    Not judged here are reads, calls to S3, and inputs that the server itself refuses as malformed.
+    """
+    operation, checked = _find(request)
+    is_read = request.method in ("GET", "HEAD") or LOOKING.match(checked.operation)
+    if operation is None or is_read or request.is_s3:
+        return checked
+    unread = set[str]()
+    reader, value = _read_input(operation, request)
+    if _is_malformed(request, operation, value):
+        return checked
+    return _verdict(checked, _wrong_in_input(reader, value, operation, unread), unread)
+
+
 def check_aws(request: Request, answer: Answer) -> Checked:
     """Compare a call and its answer with the service's model.
 
     A call that the server refuses is not judged: tests and users make wrong calls, and a refusal is right then.
     """
-    service = request.addressed.service
+    operation, checked = _find(request)
+    if operation is None or answer.status >= 300:
+        return checked
+    unread = set[str]()
+    found = [
+        *_wrong_in_input(*_read_input(operation, request), operation, unread),
+        *_wrong_in_answer(operation, request, answer, unread),
+    ]
+    return _verdict(checked, found, unread)
+
+
+def _find(request: Request) -> tuple[Any, Checked]:
+    """Return the operation, None if its calls cannot be checked, and a verdict without violations."""
+    service, protocol = request.addressed.service, request.addressed.protocol
     model = service_model(service)
     name = request.addressed.operation or (find_operation(service, request) if model else "")
     if model is None or name not in model.operation_names:
-        return Checked(service, name, unchecked="botocore has no model of this call")
-    if request.addressed.protocol not in READ_PROTOCOLS:
-        return Checked(service, name, unchecked=f"the protocol {request.addressed.protocol}")
-    if answer.status >= 300:
-        return Checked(service, name)
-    operation, unread = model.operation_model(name), set[str]()
-    found = [
-        *_wrong_in_request(operation, request, unread),
-        *_wrong_in_answer(operation, request, answer, unread),
-    ]
+        return None, Checked(service, name, unchecked="botocore has no model of this call")
+    if protocol not in READ_PROTOCOLS:
+        return None, Checked(service, name, unchecked=f"the protocol {protocol}")
+    return model.operation_model(name), Checked(service, name)
+
+
+def _verdict(checked: Checked, found: Iterable[str], unread: set[str]) -> Checked:
+    service, name = checked.service, checked.operation
     violations = tuple(text for text in found if not is_allowed(service, name, text))
     return Checked(service, name, violations, tuple(sorted(unread)))
 
 
-def _wrong_in_request(operation: Any, request: Request, unread: set[str]) -> Iterator[str]:
+def _is_malformed(request: Request, operation: Any, value: Any) -> bool:
+    """Return whether an input is not JSON, has a member of a wrong type, or lacks one."""
+    is_json = request.addressed.protocol == "json"
+    body = request.body or b"" if is_json else json.dumps(value, default=str).encode()
+    try:
+        checked_input(replace(request.addressed, operation=operation.name), body)
+    except AwsError:
+        return True
+    return False
+
+
+def _read_input(operation: Any, request: Request) -> tuple[Reader, Any]:
     reader, shape = Reader(is_ec2=request.addressed.protocol == "ec2"), operation.input_shape
     body = request.body or b""
-    value: Any
     match request.addressed.protocol:
         case "json":
-            value = reader.json(body, shape, "input") if shape is not None else {}
+            return reader, reader.json(body, shape, "input") if shape is not None else {}
         case "query" | "ec2":
             text = body.decode(errors="replace") or request.query
-            value = reader.form(text, shape, "input")
+            return reader, reader.form(text, shape, "input")
         case protocol:
-            value = _rest_input(reader, operation, request, protocol)
+            return reader, _rest_input(reader, operation, request, protocol)
+
+
+def _wrong_in_input(reader: Reader, value: Any, operation: Any, unread: set[str]) -> Iterator[str]:
     yield from reader.problems
-    if shape is not None:
-        yield from violations_of(value, shape, "input", unread)
+    if operation.input_shape is not None:
+        yield from violations_of(value, operation.input_shape, "input", unread)
 
 
 def _rest_input(reader: Reader, operation: Any, request: Request, protocol: str) -> dict[str, Any]:

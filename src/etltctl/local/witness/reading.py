@@ -6,6 +6,7 @@ What a message holds and the model does not know is reported, and left out of th
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +16,7 @@ from urllib.parse import parse_qsl
 from xml.etree import ElementTree
 
 TRUTH = {"true": True, "false": False}
+NUMBER = re.compile(r"[0-9]{1,9}")  # of an item in a form
 
 
 @dataclass
@@ -80,19 +82,36 @@ class Reader:
                 for key, item in node.items()
                 if key in names
             }
+        is_flat = bool(shape.serialization.get("flattened"))
         if kind == "list":
-            items = _form_items(
-                node, shape, is_flat=self.is_ec2 or bool(shape.serialization.get("flattened"))
-            )
+            name = "" if is_flat or self.is_ec2 else shape.member.serialization.get("name", "member")
+            items = self._numbered(node, name, place)
             return [self._from_form(item, shape.member, f"{place}[{at}]") for at, item in enumerate(items)]
-        if kind == "map" and isinstance(node, dict):
-            entries = node if shape.serialization.get("flattened") else node.get("entry", {})
-            key = shape.key.serialization.get("name", "key")
-            value = shape.value.serialization.get("name", "value")
-            return {
-                entry[key]: self._from_form(entry[value], shape.value, place) for entry in entries.values()
-            }
+        if kind == "map":
+            entries = self._numbered(node, "" if is_flat else "entry", place)
+            return dict(self._form_entry(entry, shape, place) for entry in entries)
         return self.text(node, shape, place)
+
+    def _numbered(self, node: Any, name: str, place: str) -> list[Any]:
+        """Return the items that are below `name`, in the order of their numbers; an empty list is an empty text."""
+        if name and isinstance(node, dict):
+            self._report_unknown(set(node) - {name}, place)
+            node = node.get(name, {})
+        if not isinstance(node, dict):
+            if node:
+                self.problems.append(f"{place} is not numbered: {node!r}")
+            return []
+        self._report_unknown({key for key in node if not NUMBER.fullmatch(key)}, place)
+        return [node[key] for key in sorted((key for key in node if NUMBER.fullmatch(key)), key=int)]
+
+    def _form_entry(self, entry: Any, shape: Any, place: str) -> tuple[str, Any]:
+        parts = entry if isinstance(entry, dict) else {}
+        key = parts.get(shape.key.serialization.get("name", "key"))
+        value = parts.get(shape.value.serialization.get("name", "value"))
+        if not isinstance(key, str) or value is None:
+            self.problems.append(f"an entry of {place} has no key or no value")
+            return "", None
+        return key, self._from_form(value, shape.value, f"{place}.{key}")
 
     def xml(self, element: ElementTree.Element, shape: Any, place: str) -> Any:
         """Return an element of XML as a value of the shape."""
@@ -188,15 +207,6 @@ def _ec2_name(name: str, member: Any) -> str:
     stated = member.serialization.get("queryName")
     other = str(member.serialization.get("name", name))
     return str(stated) if stated else other[:1].upper() + other[1:]
-
-
-def _form_items(node: Any, shape: Any, *, is_flat: bool) -> list[Any]:
-    """Return the items of a list in the order of their numbers; an empty list is an empty text."""
-    if not isinstance(node, dict):
-        return []
-    if not is_flat:
-        node = node.get(shape.member.serialization.get("name", "member"), {})
-    return [item for _, item in sorted(node.items(), key=lambda pair: int(pair[0]))]
 
 
 def _element_name(name: str, member: Any) -> str:
