@@ -76,7 +76,7 @@ SESSION_MANAGER = (
 )  # fmt: skip
 # The machine attaches its volume at its first start, once the machine before it has let go.
 OWN_VOLUME = ("ec2:AttachVolume",)
-# It says so where a bundle does not start: nothing else tells, because no Airflow is there to do it.
+# It reports a bundle that does not start. Without it no alarm would come, because Airflow itself does not run.
 MACHINE_ALARM = ("sns:Publish",)
 # What Spark's file system (S3A) does to read a folder and to commit one.
 SPARK_READS = ("s3:GetObject",)

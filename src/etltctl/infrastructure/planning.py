@@ -80,7 +80,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a deployment would do; `was_made` tells that the very same plan had been made before.
+    """What a deployment would do; `was_made` is set if the very same plan had been made before.
 
     `secret` is how Airbyte's secret stands, which is not part of the stack.
     """
@@ -166,8 +166,8 @@ def make_plan(settings: Settings, waiter: Waiter) -> Plan:
     parameters = {**image, **drawn.parameters}
     name = _change_set_name(drawn.body, parameters)
     found, was_made = _change_set(service, drawn, stack, name, parameters, waiter)
-    told = (_told(change, drawn, parameters) for change in found.changes)
-    changes = tuple(sorted(told, key=lambda change: (change.action, change.resource)))
+    unsorted = (_change_of(change, drawn, parameters) for change in found.changes)
+    changes = tuple(sorted(unsorted, key=lambda change: (change.action, change.resource)))
     require_earlier_key(aws, drawn.names, changes)
     require_unregistered(aws, drawn.template, changes)
     missing = _missing_files(S3(aws), drawn)
@@ -277,7 +277,7 @@ def _missing_files(s3: S3, drawn: Blueprint) -> tuple[str, ...]:
     return tuple(sorted(set(drawn.uploads.files) - there))
 
 
-def _told(change: ResourceChange, drawn: Blueprint, parameters: Mapping[str, str]) -> Change:
+def _change_of(change: ResourceChange, drawn: Blueprint, parameters: Mapping[str, str]) -> Change:
     action = {"Add": "add", "Import": "import", "Remove": "remove", "Modify": "modify"}.get(
         change.action, change.action.lower()
     )

@@ -114,10 +114,10 @@ class Witness:
                 unread,
                 checked.unchecked,
             )
-            told = {name: value for name, value in asdict(seen).items() if value or name in ALWAYS}
+            line = {name: value for name, value in asdict(seen).items() if value or name in ALWAYS}
             # A full disk, or a state folder that was removed, is for the services to report.
             with suppress(OSError), self._file.open("a", encoding="utf-8") as lines:
-                lines.write(json.dumps(told) + "\n")
+                lines.write(json.dumps(line) + "\n")
 
 
 def read_seen(file: Path) -> list[Seen]:
