@@ -22,7 +22,7 @@ KINDS = {
     "bad": ("#fbe4e6", "#c4384a", "#5c0b16"),
     "front": ("#e3effb", "#2f6fb3", "#0d2f54"),
 }
-INK, QUIET = "#1c2733", "#4d5967"
+INK, QUIET = "#1c2733", "#46515e"
 
 
 @dataclass(frozen=True)
