@@ -43,5 +43,7 @@ if __name__ == "__main__":
         try:
             session = [record(command, Path(scratch)) for command in COMMANDS]
         finally:
-            subprocess.run([Path(sys.executable).parent / "etltctl", "local", "down"], cwd=scratch, check=False)
+            subprocess.run(
+                [Path(sys.executable).parent / "etltctl", "local", "down"], cwd=scratch, check=False
+            )
     RECORDING.write_text(json.dumps(session, indent=1, ensure_ascii=False) + "\n", "utf-8")
