@@ -9,4 +9,4 @@ from diagrams.pictures import IMAGES, PICTURES
 
 if __name__ == "__main__":
     for name, draw in PICTURES.items():
-        (IMAGES / name).write_text(draw().svg(), "utf-8")
+        (IMAGES / name).write_text(draw(), "utf-8")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from diagrams.drawing import Picture
+from diagrams.terminal import terminal
 
 PROJECT = Path(__file__).parents[2]
 IMAGES = PROJECT / "docs" / "images"
@@ -123,11 +124,13 @@ def publishing() -> Picture:
     return picture
 
 
-PICTURES: Mapping[str, Callable[[], Picture]] = {
-    "data-flow.svg": data_flow,
-    "layers.svg": layers,
-    "run-key.svg": run_key,
-    "publishing.svg": publishing,
+# Each committed picture, and the function that returns its SVG.
+PICTURES: Mapping[str, Callable[[], str]] = {
+    "data-flow.svg": lambda: data_flow().svg(),
+    "layers.svg": lambda: layers().svg(),
+    "run-key.svg": lambda: run_key().svg(),
+    "publishing.svg": lambda: publishing().svg(),
+    "terminal.svg": terminal,
 }
 
 

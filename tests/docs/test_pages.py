@@ -43,9 +43,9 @@ def test_the_readme_and_the_reference_name_every_command() -> None:
 
 def test_every_exit_code_has_a_meaning_in_the_reference() -> None:
     page = (PROJECT / "docs" / "reference" / "exit-codes.md").read_text("utf-8")
-    told = dict(re.findall(r"^\| (\d+) \| (.+) \|$", page, re.MULTILINE))
-    assert told == {str(int(code)): meaning(code) for code in ExitCode}
-    assert all(len(text.split()) > 1 for text in told.values())
+    meanings = dict(re.findall(r"^\| (\d+) \| (.+) \|$", page, re.MULTILINE))
+    assert meanings == {str(int(code)): meaning(code) for code in ExitCode}
+    assert all(len(text.split()) > 1 for text in meanings.values())
 
 
 def test_no_meaning_is_of_a_setting_that_is_gone() -> None:
@@ -55,7 +55,7 @@ def test_no_meaning_is_of_a_setting_that_is_gone() -> None:
     assert set(MEANINGS) - every == set()
 
 
-def test_every_variable_of_etltctl_s_own_is_told_of() -> None:
+def test_every_variable_of_etltctl_is_in_the_reference() -> None:
     assert variables_in_code() <= set(VARIABLES)
 
 
@@ -96,8 +96,9 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_every_promise_of_the_readme_is_linked_to_a_test() -> None:
-    promises = README.partition("## What it promises")[2].partition("\n## ")[0].strip()
-    for promise in re.split(r"\n- ", "\n" + promises)[1:]:
-        links = re.findall(r"\]\(((?:tests|docs)/[^)]+)\)", promise)
-        assert links, promise
+def test_every_guarantee_of_the_readme_is_linked_to_a_test() -> None:
+    guarantees = README.partition("## What it guarantees")[2].partition("\n## ")[0].strip()
+    assert guarantees
+    for guarantee in re.split(r"\n- ", "\n" + guarantees)[1:]:
+        links = re.findall(r"\]\(((?:tests|docs)/[^)]+)\)", guarantee)
+        assert links, guarantee
