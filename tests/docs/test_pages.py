@@ -19,6 +19,7 @@ from generate.words import VARIABLES, meaning, variables_in_code
 PROJECT = Path(__file__).parents[2]
 README = (PROJECT / "README.md").read_text("utf-8")
 PAGES = sorted({*(PROJECT / "docs").rglob("*.md"), PROJECT / "README.md"})
+LINKED = [*PAGES, *(PROJECT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"))]
 
 
 def test_no_reference_page_is_stale() -> None:
@@ -68,7 +69,7 @@ def test_the_fidelity_table_says_of_each_service_what_differs_and_what_is_missin
     assert all(each.same and each.differs and each.missing for each in SERVICES)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+@pytest.mark.parametrize("page", LINKED, ids=lambda page: str(page.relative_to(PROJECT)))
 def test_every_link_inside_the_project_leads_somewhere(page: Path) -> None:
     text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
     for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", text):
