@@ -23,7 +23,7 @@ suppress_warnings = ["toc.empty_glob", "myst.xref_missing"]
 
 html_theme = "furo"
 html_show_sphinx = False
-html_copy_source = True  # a page's Markdown lies beside it, for programs that read
+html_copy_source = True  # a page's Markdown is next to it, for programs that read
 html_sourcelink_suffix = ""
 pygments_style = "friendly"
 pygments_dark_style = "native"
