@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,14 @@ def test_every_guarantee_of_the_readme_is_linked_to_a_test() -> None:
     for guarantee in re.split(r"\n- ", "\n" + guarantees)[1:]:
         links = re.findall(r"\]\(((?:tests|docs)/[^)]+)\)", guarantee)
         assert links, guarantee
+
+
+def test_every_page_that_the_code_names_exists() -> None:
+    listing = subprocess.run(["git", "ls-files"], cwd=PROJECT, check=True, capture_output=True, text=True)
+    names = [
+        name for name in listing.stdout.splitlines() if name.endswith((".py", ".toml", ".yaml", "Makefile"))
+    ]
+    for name in names:
+        if (PROJECT / name).is_file():
+            for page in re.findall(r"\bdocs/[\w/-]+\.md\b", (PROJECT / name).read_text("utf-8")):
+                assert (PROJECT / page).exists(), f"{name} names {page}"
