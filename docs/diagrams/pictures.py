@@ -54,7 +54,9 @@ def layers() -> Picture:
     contracts = settings["tool"]["importlinter"]["contracts"]
     rows = [
         " · ".join(name.strip() for name in layer.split("|"))
-        for layer in next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+        for layer in next(
+            contract["layers"] for contract in contracts if contract.get("containers") == ["etltctl"]
+        )
     ]
     rows = [line for row in rows for line in [_wrapped(row)]]
     picture = Picture(

@@ -83,7 +83,7 @@ def layers_of_page() -> list[set[str]]:
 def layers_of_contract() -> list[set[str]]:
     settings = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
     contracts = settings["tool"]["importlinter"]["contracts"]
-    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    layers = next(contract["layers"] for contract in contracts if contract.get("containers") == ["etltctl"])
     return [{name.strip("() ") for name in re.split(r"[|:]", layer)} for layer in layers]
 
 
