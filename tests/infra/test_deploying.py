@@ -132,6 +132,13 @@ def test_a_plan_that_would_lose_data_from_sight_is_refused(
     assert resources(deployed) == before
 
 
+def test_a_plan_that_would_replace_databases_prints_the_setting_that_keeps_them(deployed: Checkout) -> None:
+    with pytest.raises(BlockedError, match="replace GoldDatabase") as caught:
+        deployed.plan(athena__databases={"silver": "sea", "gold": "lake"})
+    pasted = 'databases = { silver = "lake1_silver", gold = "lake1_gold" }'
+    assert caught.value.hint == f"write into etltctl.toml, under [athena]: {pasted}"
+
+
 @pytest.mark.parametrize(
     ("setting", "value"), [("infra.image", "ami-0123456789abcdef0"), ("infra.instance_type", "huge")]
 )
@@ -148,14 +155,16 @@ def test_the_machine_keeps_its_image_although_a_newer_one_is_out(deployed: Check
 
 
 def test_a_creation_that_fails_names_the_first_resource_and_is_rolled_back(newcomer: Checkout) -> None:
-    """The jobs and the Glue role of the other stack are in the way, as they are in an account."""
+    refusal = {"__type": "InvalidRequestException", "Message": "no more, on purpose"}
+    newcomer.spoil({"call": "CreateWorkGroup", "refuse": {"status": 400, "body": refusal}})
     failed = newcomer.run("infra", "deploy", "--yes", code=1)
-    assert "GlueJobRole (AWS::IAM::Role) failed" in failed.stderr
-    assert "already exists" in failed.stderr
+    assert "Workgroup (AWS::Athena::WorkGroup) failed" in failed.stderr
+    newcomer.spoil()
+    assert "on purpose" in failed.stderr
     assert "etltctl infra destroy --yes && etltctl infra deploy" in failed.stderr
     with pytest.raises(BlockedError, match="lake2 is in ROLLBACK_COMPLETE") as caught:
         newcomer.plan()
-    assert "GlueJobRole" in str(caught.value.facts["failed first"])
+    assert "on purpose" in str(caught.value.facts["failed first"])
     assert "etltctl infra destroy --yes" in caught.value.hint
     assert "lake2-gold" not in [one["Name"] for one in newcomer.client("s3").list_buckets()["Buckets"]]
     newcomer.destroy()

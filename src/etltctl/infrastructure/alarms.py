@@ -51,7 +51,7 @@ def _job_failures(names: Names) -> Resource:
     pattern = {
         "source": ["aws.glue"],
         "detail-type": ["Glue Job State Change"],
-        "detail": {"jobName": list(names.settings.glue.jobs), "state": ["FAILED", "TIMEOUT"]},
+        "detail": {"jobName": list(names.jobs.values()), "state": ["FAILED", "TIMEOUT"]},
     }
     return {
         "Type": "AWS::Events::Rule",

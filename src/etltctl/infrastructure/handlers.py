@@ -150,7 +150,7 @@ def handler_statements(names: Names) -> list[dict[str, Any]]:
         "S3": [bucket_arn(bucket) for bucket in names.buckets.values()],
         "IAM::Role": roles,
         "IAM::InstanceProfile": [profile],
-        "Glue::Job": [arn("glue", f"job/{job}") for job in names.settings.glue.jobs],
+        "Glue::Job": [arn("glue", f"job/{job}") for job in names.jobs.values()],
         "Glue::Database": [
             arn("glue", "catalog"),
             *(arn("glue", f"database/{name}") for name in databases),

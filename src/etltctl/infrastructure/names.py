@@ -47,6 +47,12 @@ class Names:
         """The role with which Lake Formation reads and writes the lake."""
         return f"{self.settings.project}-lake-formation"
 
+    @cached_property
+    def jobs(self) -> Mapping[str, str]:
+        """The Glue jobs by their names in the settings, each with its name at Glue."""
+        glue = self.settings.glue
+        return {job: glue.names.at_glue(job) for job in glue.jobs}
+
     @property
     def airbyte_secret(self) -> str:
         """The secret with Airbyte's client id and secret."""

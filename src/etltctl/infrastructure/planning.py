@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,18 +20,21 @@ from etltctl.errors import (
     WaitTimeoutError,
 )
 from etltctl.infrastructure.earlier_key import require_earlier_key
+from etltctl.infrastructure.names import logical
 from etltctl.infrastructure.secret import SecretState, secret_state
 from etltctl.infrastructure.sizing import Cost, monthly_costs, name_of, size_of
 from etltctl.infrastructure.taken import require_unregistered
 from etltctl.infrastructure.template import NEWEST_IMAGE, Blueprint, blueprint
 from etltctl.s3 import S3
+from etltctl.settings.project_names import LAYERS
 from etltctl.waiting import Waiter
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 # What holds data, or without which data cannot be read: never replaced, never removed by a deployment.
-PROTECTED = frozenset({"AWS::S3::Bucket", "AWS::Glue::Database", "AWS::Glue::Table", "AWS::KMS::Key"})
+DATABASE = "AWS::Glue::Database"
+PROTECTED = frozenset({"AWS::S3::Bucket", DATABASE, "AWS::Glue::Table", "AWS::KMS::Key"})
 # What the words of a refusal about a parameter mean in the settings.
 SETTING_OF = {
     "InstanceType": "infra.instance_type",
@@ -128,9 +131,19 @@ class Plan:
         told = {f"{c.action} {c.resource}": f"{c.type} {c.id}: {', '.join(c.because)}" for c in harmful}
         raise BlockedError(
             f"the plan would {', '.join(told)}: data would be lost from sight, so nothing was touched",
-            hint="name in the settings what was named before; what is really meant to move, copy first and by hand",
+            hint=_hint_to_keep(harmful),
             **told,
         )
+
+
+def _hint_to_keep(harmful: Sequence[Change]) -> str:
+    """Return how to keep what a plan would take away: for databases the setting that can be pasted."""
+    layers = {logical(layer, "database"): layer for layer in LAYERS}
+    earlier = {layers[c.resource]: c.id for c in harmful if c.type == DATABASE and c.resource in layers}
+    if not earlier:
+        return "name in the settings what was named before; if data has to move, copy it first and by hand"
+    databases = ", ".join(f'{layer} = "{earlier[layer]}"' for layer in LAYERS if layer in earlier)
+    return f"write into etltctl.toml, under [athena]: databases = {{ {databases} }}"
 
 
 def plan(

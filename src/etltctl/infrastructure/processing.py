@@ -49,7 +49,7 @@ def _job(names: Names, name: str) -> Resource:
     return {
         "Type": "AWS::Glue::Job",
         "Properties": {
-            "Name": name,
+            "Name": names.jobs[name],
             "Role": role,
             "Command": {"Name": "glueetl", "PythonVersion": "3", "ScriptLocation": filled(files[0])},
             "DefaultArguments": _arguments(names, files[1:]),

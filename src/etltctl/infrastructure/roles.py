@@ -55,7 +55,7 @@ def operator_statements(names: Names) -> list[Statement]:
     kept = [settings.state] if settings.state.startswith("s3://") else []
     catalog = _catalog(names)
     return [
-        _allow("Jobs", made["jobs"], [arn("glue", f"job/{job}") for job in settings.glue.jobs]),
+        _allow("Jobs", made["jobs"], [arn("glue", f"job/{job}") for job in names.jobs.values()]),
         _allow("Catalog", made["catalog"], catalog),
         _allow("Queries", made["workgroup"], [arn("athena", f"workgroup/{settings.athena.workgroup}")]),
         _allow("Logs", made["logs"], _log_arns(names)),

@@ -45,7 +45,7 @@ class Services:
     @cached_property
     def glue(self) -> Glue:
         """Glue job runs."""
-        return Glue(self.aws)
+        return Glue(self.aws, names=self.settings.glue.names)
 
     @cached_property
     def logs(self) -> Logs:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import AfterValidator, Field, PrivateAttr, field_validator, model_validator
 
 from etltctl.errors import ConfigurationError
 from etltctl.settings.airflow import Airflow
@@ -18,8 +18,8 @@ from etltctl.settings.connections import Destination
 from etltctl.settings.governance import Governance
 from etltctl.settings.infra import Infra
 from etltctl.settings.prices import Prices
+from etltctl.settings.project_names import LAYERS, JobNames, with_project_names
 from etltctl.settings.section import (
-    LAYERS,
     SIZE_UNITS,
     Bucket,
     Folder,
@@ -78,10 +78,13 @@ class Aws(Section):
 
 
 class GlueJob(Section):
-    """One Glue job: its script, its size, the tables it reads and writes (`layer.table`), its own config."""
+    """One Glue job: its script, its size, the tables it reads and writes (`layer.table`), its own config.
+
+    Without a `role` the job runs as the project's, `PROJECT-glue`.
+    """
 
     script: str
-    role: str = "GlueJobRole"
+    role: str = ""
     glue_version: str = "5.1"
     worker_type: Literal["G.1X", "G.2X", "G.4X", "G.8X"] = "G.1X"
     workers: int = Field(2, ge=2)
@@ -92,25 +95,44 @@ class GlueJob(Section):
     config: dict[str, Any] = {}
 
 
-class Glue(Section):
-    """The Glue jobs by name."""
+def _job_prefix(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{0,100}", text):
+        raise ValueError(f"must be letters, digits, - and _, at most 100, got {text!r}")
+    return text
 
+
+class Glue(Section):
+    """The Glue jobs by name, and what goes before a name at Glue.
+
+    With a `job_prefix` two projects can share an account: every command keeps the short names of the jobs.
+    """
+
+    job_prefix: Annotated[str, AfterValidator(_job_prefix)] = ""
     jobs: dict[str, GlueJob] = {}
+
+    @property
+    def names(self) -> JobNames:
+        """The names of the jobs, here and at Glue."""
+        return JobNames(self.job_prefix)
 
 
 class Athena(Section):
-    """The workgroup, the database of each layer, where results go, and the most a query may scan."""
+    """The workgroup, the database of each layer, where results go, and the most a query may scan.
 
-    workgroup: str
-    databases: dict[str, str]
+    Names that are left out follow from the project: the workgroup `PROJECT`, and a database `PROJECT_LAYER` for each
+    layer, with `_` in place of `-`.
+    """
+
+    workgroup: str = ""
+    databases: dict[str, str] = {}
     output_location: Folder
     max_scan: Size = "20GB"
 
     @field_validator("databases")
     @classmethod
-    def _one_for_each_layer(cls, databases: dict[str, str]) -> dict[str, str]:
-        if set(databases) != set(LAYERS):
-            raise ValueError(f"must name a database for each of {', '.join(LAYERS)}")
+    def _of_layers(cls, databases: dict[str, str]) -> dict[str, str]:
+        if not set(databases) <= set(LAYERS):
+            raise ValueError(f"must name databases of {', '.join(LAYERS)} only")
         return databases
 
     @property
@@ -168,6 +190,11 @@ class Settings(Section):
     governance: Governance = Governance()
     airflow: Airflow = Airflow()
     infra: Infra = Infra()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_after_the_project(cls, data: Any) -> Any:
+        return with_project_names(data)
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
     _file: Path | None = PrivateAttr(default=None)

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
+from etltctl.settings.project_names import LAYERS
 from etltctl.settings.secrets import is_reference
 
-LAYERS = ("bronze", "silver", "silver_rejects", "gold")
 SIZE_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
