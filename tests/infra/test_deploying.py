@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from workplace import ETLTCTL
 
 from etltctl.errors import AlreadyRunningError, BlockedError, ConfigurationError, RunFailedError
 from etltctl.infrastructure import send_test_alarm
-from etltctl.infrastructure.calls import DEPLOYER
+from etltctl.infrastructure.calls import DEPLOYER, DEPLOYER_OF_NEW_NAMES
 from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.template import template_of
 
@@ -234,6 +235,10 @@ def secret_of(checkout: Checkout) -> str:
     return str(secrets.get_secret_value(SecretId=SECRET)["SecretString"])
 
 
+# The lines that a refusal gives to paste.
+LINES = re.compile(r'adopt = (\[[^]]*\]) and key_arn = "([^"]+)"')
+
+
 @dataclass(frozen=True)
 class Rebuilt:
     """What was seen while the stack was destroyed and deployed again."""
@@ -260,11 +265,15 @@ def rebuilt(deployed: Checkout) -> Rebuilt:
     with recorded() as calls:
         deployed.destroy()
         there = {name for name, (kind, physical) in before.items() if is_there(deployed, kind, physical)}
-        assert deployed.destroy().goes == ()
-        with pytest.raises(BlockedError, match="the stack would make a new key") as refused:
+        again = deployed.run("infra", "destroy", "--yes").stdout
+        assert again == "There is no stack lake1; nothing was changed.\n"
+        with pytest.raises(BlockedError, match="did not make what has these names already") as refused:
             deployed.deploy()
-        key = refused.value.facts["bucket lake1-gold"]
-        deployed.change(SMALL, f'{SMALL}\n[infra]\nkey_arn = "{key}"\n')
+        adopt, key = LINES.findall(refused.value.hint)[0]
+        deployed.change(SMALL, f"{SMALL}\n[infra]\nadopt = {adopt}\n")
+        with pytest.raises(BlockedError, match="the stack would make a new key") as second_key:
+            deployed.deploy()
+        deployed.change("[infra]\n", f'[infra]\nkey_arn = "{key}"\n')
         made = deployed.plan()
         deployed.deploy()
         assert deployed.plan().is_empty
@@ -281,7 +290,8 @@ def rebuilt(deployed: Checkout) -> Rebuilt:
             send_test_alarm(deployed.settings())
     taken_in = {change.resource for change in made.changes if change.action == "import"}
     gone = set(before) - there
-    assert f'set infra.key_arn = "{key}" in etltctl.toml' in refused.value.hint
+    assert f'set infra.key_arn = "{key}" in etltctl.toml' in second_key.value.hint
+    assert second_key.value.facts["bucket lake1-gold"] == key
     return Rebuilt(told, before["Key"][1], str(key), gone, there, taken_in, tuple(values), frozenset(calls))
 
 
@@ -306,4 +316,6 @@ def test_deploying_again_takes_in_what_stayed(deployed: Checkout, rebuilt: Rebui
 
 
 def test_no_call_is_missing_from_the_deployer_s_policy_and_none_is_extra(rebuilt: Rebuilt) -> None:
-    assert rebuilt.calls == {name for names in DEPLOYER.values() for name in names}
+    assert rebuilt.calls == {name for names in DEPLOYER.values() for name in names} | set(
+        DEPLOYER_OF_NEW_NAMES
+    )

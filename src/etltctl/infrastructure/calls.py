@@ -53,6 +53,13 @@ DEPLOYER: Calls = {
     "secrets": ("secretsmanager:CreateSecret", "secretsmanager:DescribeSecret", "secretsmanager:RestoreSecret"),
     "alarms": ("sns:ListSubscriptionsByTopic", "sns:Publish"),
 }  # fmt: skip
+# A plan asks whether the names of new resources are taken. The policy allows these calls for CloudFormation's handlers,
+# which make them as well. STS tells every caller who it is.
+DEPLOYER_OF_NEW_NAMES = (
+    "athena:GetWorkGroup", "cloudwatch:DescribeAlarms", "events:DescribeRule", "glue:GetDatabase", "glue:GetJob",
+    "iam:GetInstanceProfile", "iam:GetRole", "kms:ListAliases", "logs:DescribeLogGroups", "s3:HeadBucket",
+    "sns:GetTopicAttributes", "ssm:GetParameters", "sts:GetCallerIdentity",
+)  # fmt: skip
 # A plan that registers locations asks which of them Lake Formation has already. It knows no resources.
 DEPLOYER_OF_GOVERNED = ("lakeformation:ListResources",)
 

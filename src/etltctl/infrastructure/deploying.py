@@ -21,7 +21,7 @@ from etltctl.errors import AlreadyRunningError, BlockedError, DetachedError, Run
 from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.planning import Plan, make_plan
 from etltctl.infrastructure.secret import TYPE as SECRET_TYPE
-from etltctl.infrastructure.secret import SecretState, keep_secret, secret_state
+from etltctl.infrastructure.secret import SecretState, keep_secret, read_secret
 from etltctl.runs import StackOperation, State
 from etltctl.s3 import S3
 from etltctl.waiting import Waiter
@@ -84,11 +84,12 @@ class Deployed:
 
 @dataclass(frozen=True)
 class Removal:
-    """What goes with the stack and what stays."""
+    """What goes with the stack and what stays; `was_there` is unset if there is no such stack."""
 
     stack: str
     goes: tuple[StackResource, ...] = ()
     stays: tuple[StackResource, ...] = ()
+    was_there: bool = True
 
 
 def deploy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Deployed:
@@ -136,7 +137,7 @@ def destroy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Remov
     service = CloudFormation(Aws.from_settings(settings))
     stack = service.find(Names(settings).stack)
     if stack is None:
-        return Removal(Names(settings).stack)
+        return Removal(Names(settings).stack, was_there=False)
     if stack.status.endswith("_IN_PROGRESS") and stack.status not in {
         "REVIEW_IN_PROGRESS",
         "DELETE_IN_PROGRESS",
@@ -263,7 +264,7 @@ def _removal(service: CloudFormation, stack: Stack, names: Names) -> Removal:
     described = service.template(stack.id).get("Resources", {}) if resources else {}
     kept = {name for name, facts in described.items() if facts.get("DeletionPolicy") in KEPT_POLICIES}
     secret = StackResource("AirbyteSecret", names.airbyte_secret, SECRET_TYPE, "")
-    has_secret = secret_state(service.aws, names) is SecretState.THERE and secret.logical_id not in kept
+    has_secret = read_secret(service.aws, names).state is SecretState.THERE and secret.logical_id not in kept
     return Removal(
         stack.name,
         tuple(found for found in resources if found.logical_id not in kept),

@@ -19,11 +19,10 @@ from etltctl.errors import (
     ServiceError,
     WaitTimeoutError,
 )
-from etltctl.infrastructure.earlier_key import require_earlier_key
+from etltctl.infrastructure.account import require_room, require_unregistered
 from etltctl.infrastructure.names import logical
-from etltctl.infrastructure.secret import SecretState, secret_state
+from etltctl.infrastructure.secret import SecretState, read_secret
 from etltctl.infrastructure.sizing import Cost, monthly_costs, name_of, size_of
-from etltctl.infrastructure.taken import require_unregistered
 from etltctl.infrastructure.template import NEWEST_IMAGE, Blueprint, blueprint
 from etltctl.s3 import S3
 from etltctl.settings.project_names import LAYERS
@@ -99,7 +98,7 @@ class Plan:
     @property
     def is_new(self) -> bool:
         """Whether the stack does not exist yet."""
-        return self.stack is None or self.stack.status == "REVIEW_IN_PROGRESS"
+        return _is_new(self.stack)
 
     @property
     def is_empty(self) -> bool:
@@ -164,9 +163,14 @@ def plan(
 
 
 def make_plan(settings: Settings, waiter: Waiter) -> Plan:
-    """The plan as it is, harmful or not.
+    """Return the plan, harmful or not.
 
-    Raises BlockedError for what the account holds already and CloudFormation could not make, and for a second key.
+    Args:
+        settings: The settings of the environment.
+        waiter: How CloudFormation's answer is waited for.
+
+    Raises:
+        BlockedError: The stack takes no change, a name is taken, or a second key would be made.
     """
     aws = Aws.from_settings(settings)
     service = CloudFormation(aws)
@@ -177,18 +181,21 @@ def make_plan(settings: Settings, waiter: Waiter) -> Plan:
     has_image = not settings.infra.machine or "ImageId" in drawn.parameters
     image = {} if has_image else {"ImageId": _image(aws, stack)}
     parameters = {**image, **drawn.parameters}
-    name = _change_set_name(drawn.body, parameters)
-    found, was_made = _change_set(service, drawn, stack, name, parameters, waiter)
+    secret = read_secret(aws, drawn.names)
+    resources = drawn.template["Resources"]
+    owned = service.resources(stack.id) if stack is not None and not _is_new(stack) else []
+    adopts = require_room(aws, drawn.names, resources, parameters, owned=owned, secret=secret)
+    name = _change_set_name(drawn.body, parameters, adopts=adopts)
+    found, was_made = _change_set(service, drawn, stack, name, parameters, waiter, adopts=adopts)
     unsorted = (_change_of(change, drawn, parameters) for change in found.changes)
     changes = tuple(sorted(unsorted, key=lambda change: (change.action, change.resource)))
-    require_earlier_key(aws, drawn.names, changes)
     require_unregistered(aws, drawn.template, changes)
     missing = _missing_files(S3(aws), drawn)
-    return Plan(drawn, stack, name, changes, missing, was_made, secret_state(aws, drawn.names))
+    return Plan(drawn, stack, name, changes, missing, was_made, secret.state)
 
 
 def _require_usable(service: CloudFormation, stack: Stack | None) -> None:
-    if stack is None or stack.status == "REVIEW_IN_PROGRESS":
+    if stack is None or _is_new(stack):
         return
     if stack.status.endswith("_IN_PROGRESS"):
         raise AlreadyRunningError(
@@ -214,9 +221,13 @@ def _image(aws: Aws, stack: Stack | None) -> str:
         return str(aws.client("ssm").get_parameter(Name=NEWEST_IMAGE)["Parameter"]["Value"])
 
 
-def _change_set_name(body: str, parameters: Mapping[str, str]) -> str:
-    """The same plan has the same name, so that it is found again and not made twice."""
-    told = json.dumps([body, sorted(parameters.items())]).encode()
+def _is_new(stack: Stack | None) -> bool:
+    return stack is None or stack.status == "REVIEW_IN_PROGRESS"
+
+
+def _change_set_name(body: str, parameters: Mapping[str, str], *, adopts: bool) -> str:
+    """Return a name that the same plan always has, so that it is found again and not made twice."""
+    told = json.dumps([body, sorted(parameters.items()), adopts]).encode()
     return f"etltctl-{hashlib.sha256(told).hexdigest()[:20]}"
 
 
@@ -227,6 +238,8 @@ def _change_set(
     name: str,
     parameters: Mapping[str, str],
     waiter: Waiter,
+    *,
+    adopts: bool,
 ) -> tuple[ChangeSet, bool]:
     """The change set, and whether it was there before. One without changes is not left behind."""
     where = drawn.names.stack
@@ -235,9 +248,8 @@ def _change_set(
         return before, True
     if before is not None:
         service.drop_change_set(where, name)
-    is_new = stack is None or stack.status == "REVIEW_IN_PROGRESS"
     try:
-        service.make_change_set(where, name, drawn.body, parameters, is_new=is_new)
+        service.make_change_set(where, name, drawn.body, parameters, is_new=_is_new(stack), adopts=adopts)
     except ServiceError as error:
         raise _refused(error.message, parameters) or error from error
     found = _await(service, where, name, waiter)

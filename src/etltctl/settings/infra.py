@@ -41,13 +41,15 @@ class Infra(Section):
     Empty names follow the project's: stack `PROJECT`, key `alias/PROJECT`. `key_arn` takes up a key that exists, such
     as the one an earlier stack left behind, instead of making one. `image` is the newest Ubuntu at the first
     deployment and stays what it was after that, because another image means another machine. Days are counted from an
-    object's or a line's creation, money is US dollars a month; a budget of 0 makes none. `machine = false` makes no
+    object's or a line's creation. A stack takes in a bucket, a database, a log group or the secret that exists only if
+    `adopt` names it, or is "all". Money is US dollars a month; a budget of 0 makes none. `machine = false` makes no
     machine, network, volume or bundle: use it if you already run Airflow, or run etltctl by hand.
     """
 
     stack: StackName = ""
     key_alias: KeyAlias = ""
     key_arn: KeyArn = ""
+    adopt: list[str] | Literal["all"] = []
     machine: bool = True
     instance_type: str = "t3.large"
     image: Image = ""

@@ -15,7 +15,7 @@ from etltctl.settings.declared import is_written, unknown_columns
 from etltctl.settings.files import read_text
 from etltctl.settings.loading import NAMED_VARIABLES, PREFIX, leaves
 from etltctl.settings.model import Settings
-from etltctl.settings.scripts import syntax_errors
+from etltctl.settings.scripts import LOCAL, syntax_errors
 from etltctl.settings.secrets import is_reference, is_secret
 
 # Variables that etltctl reads by name, those of its tests included.
@@ -30,6 +30,8 @@ VARIABLES = {
     "ETLTCTL_SEED",
     *NAMED_VARIABLES,
 }
+# The beginning of every bucket's name in the settings that etltctl ships.
+SHIPPED_BUCKETS = "pi-m3-"
 PASSWORD_IN_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://[^/@:\s]*:[^/@\s]+@", re.IGNORECASE)
 SECRET_NAME = re.compile(
     r"(^|_)(password|passwd|secret|secret_key|access_token|api_?key|private_key)$", re.IGNORECASE
@@ -54,6 +56,7 @@ def doubts(settings: Settings, environ: Mapping[str, str]) -> list[Doubt]:
     return [
         *_secrets(settings),
         *_regions(settings),
+        *_shipped_buckets(settings),
         *_columns(settings),
         *_scripts(settings),
         *_variables(environ),
@@ -93,6 +96,26 @@ def _regions(settings: Settings) -> Iterator[Doubt]:
     near = difflib.get_close_matches(region, sorted(known), n=2)
     guess = f", did you mean {' or '.join(sorted(near))}?" if near else ""
     yield Doubt(f"{settings.place_of('aws', 'region')}: aws.region: AWS has no region {region}{guess}")
+
+
+def _shipped_buckets(settings: Settings) -> Iterator[Doubt]:
+    """Yield a doubt if an environment on AWS has the buckets of the shipped settings.
+
+    A bucket's name is unique in all of AWS: the account that made it first has it.
+    """
+    if settings.env == LOCAL:
+        return
+    lake = settings.lake
+    places = {("lake", layer): getattr(lake, layer) for layer in ("bronze", "silver", "gold", "scripts")}
+    places |= {("athena", "output_location"): settings.athena.output_location, ("state",): settings.state}
+    shipped = [path for path, place in places.items() if place.startswith(f"s3://{SHIPPED_BUCKETS}")]
+    if shipped:
+        yield Doubt(
+            f"{settings.place_of(*shipped[0])}: {', '.join(map('.'.join, shipped))}: buckets called "
+            f"{SHIPPED_BUCKETS}… belong to the account that made them first: name your own, unless it is "
+            "yours",
+            is_error=False,
+        )
 
 
 def known_regions() -> set[str]:
