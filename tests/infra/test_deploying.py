@@ -127,7 +127,7 @@ def test_a_plan_that_would_lose_data_from_sight_is_refused(
     deployed: Checkout, setting: str, value: str, change: str
 ) -> None:
     before = resources(deployed)
-    with pytest.raises(BlockedError, match="data would be lost from sight") as caught:
+    with pytest.raises(BlockedError, match="readers would lose sight of data") as caught:
         deployed.deploy(**{setting.replace(".", "__"): value})
     assert change in str(caught.value)
     assert resources(deployed) == before
@@ -299,7 +299,7 @@ def test_destroying_says_what_goes_and_what_stays_before_it_is_told_yes(rebuilt:
     assert "stays GoldBucket" in rebuilt.told
     assert "stays AirbyteSecret" in rebuilt.told
     assert "goes  SilverToGoldJob" in rebuilt.told
-    assert "lake1 was not touched" in rebuilt.told
+    assert "lake1 was not changed" in rebuilt.told
 
 
 def test_destroying_keeps_the_data_and_what_reads_it(rebuilt: Rebuilt) -> None:

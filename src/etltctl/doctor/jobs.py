@@ -11,7 +11,7 @@ from etltctl.errors import AccessError
 from etltctl.s3 import split_location
 
 if TYPE_CHECKING:
-    from etltctl.settings.model import GlueJob
+    from etltctl.settings.services import GlueJob
 
 BYTES_SHOWN = 1e9
 

@@ -21,7 +21,7 @@ from etltctl.infrastructure.sizing import name_of
 from etltctl.lakeformation import LakeFormation
 
 if TYPE_CHECKING:
-    from etltctl.infrastructure.planning import Change
+    from etltctl.infrastructure.plan import Change
 
 KEY, LOCATION = "AWS::KMS::Key", "AWS::LakeFormation::Resource"
 REGISTERS = frozenset({"add", "replace"})
@@ -87,9 +87,9 @@ def _require_free(names: Names, taken: Iterable[Holding], key: str) -> None:
     refused = [one for one in taken if not (one.is_adoptable and (adopted == "all" or one.name in adopted))]
     if not refused:
         return
-    listed = ", ".join(one.label for one in refused)
+    labels = ", ".join(one.label for one in refused)
     raise BlockedError(
-        f"stack {names.stack} did not make what has these names already: {listed}; nothing was changed",
+        f"stack {names.stack} did not make what has these names already: {labels}; nothing was changed",
         hint=_hint(names, refused, key),
         **{one.label: one.advice for one in refused},
     )
@@ -100,13 +100,13 @@ def _hint(names: Names, refused: list[Holding], key: str) -> str:
     adopted = names.settings.infra.adopt
     earlier = [] if adopted == "all" else list(adopted)
     mine = list(dict.fromkeys([*earlier, *(one.name for one in refused if one.is_adoptable)]))
-    listed = ", ".join(f'"{name}"' for name in mine)
+    quoted = ", ".join(f'"{name}"' for name in mine)
     settings = ", ".join(dict.fromkeys(one.setting for one in refused if not one.is_adoptable))
     hints = [f"name others in {settings}"] if settings else []
     if any(one.is_adoptable for one in refused):
         with_key = f' and key_arn = "{key}"' if ":key/" in key else ""
         hints.append(
-            f"if they are this project's, write into etltctl.toml under [infra]: adopt = [{listed}]{with_key}"
+            f"if they are this project's, write into etltctl.toml under [infra]: adopt = [{quoted}]{with_key}"
         )
     return f"{'; '.join(hints)}; then: etltctl infra plan"
 

@@ -15,7 +15,7 @@ BUCKET, DATABASE = "AWS::S3::Bucket", "AWS::Glue::Database"
 JOB, ROLE, WORKGROUP = "AWS::Glue::Job", "AWS::IAM::Role", "AWS::Athena::WorkGroup"
 LOGS, TOPIC, ALIAS = "AWS::Logs::LogGroup", "AWS::SNS::Topic", "AWS::KMS::Alias"
 ADOPTABLE = frozenset({BUCKET, DATABASE, LOGS, SECRET})
-# How each service says that it has nothing of a name. Athena has no code of its own for it.
+# How each service says that it has nothing of a name. Athena has no special code for it.
 NOT_THERE = frozenset(
     {
         "EntityNotFoundException", "InvalidRequestException", "NoSuchBucket", "NoSuchEntity", "NotFound",
@@ -65,16 +65,16 @@ class Holding:
         return f"{'adopt it, or ' if self.is_adoptable else ''}name another in {self.setting}"
 
 
-def holdings(aws: Aws, names: Names, wanted: Iterable[tuple[str, str]]) -> list[Holding]:
+def holdings(aws: Aws, names: Names, resources: Iterable[tuple[str, str]]) -> list[Holding]:
     """Return what the account holds under the names of new resources.
 
     Args:
         aws: The account.
         names: The stack's names.
-        wanted: The type and the name of every new resource.
+        resources: The type and the name of every new resource.
     """
     by_type: dict[str, list[str]] = {}
-    for kind, name in wanted:
+    for kind, name in resources:
         by_type.setdefault(kind, []).append(name)
     taken = [one for kind, every in by_type.items() for one in _of_kind(aws, names, kind, every)]
     return sorted(taken, key=lambda one: (one.type, one.name))
@@ -84,10 +84,10 @@ def _of_kind(aws: Aws, names: Names, kind: str, every: list[str]) -> list[Holdin
     if listing := LISTINGS.get(kind):
         there = listing(aws, every)
         return [Holding(kind, name, _setting(names, kind, name)) for name in every if name in there]
-    found = [(name, _is_there(aws, kind, name)) for name in every if kind in READS]
+    answers = [(name, _is_there(aws, kind, name)) for name in every if kind in READS]
     return [
         Holding(kind, name, _setting(names, kind, name), is_foreign=is_there is None)
-        for name, is_there in found
+        for name, is_there in answers
         if is_there is not False
     ]
 

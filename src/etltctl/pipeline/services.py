@@ -18,7 +18,7 @@ from etltctl.tableau import Tableau
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
-    from etltctl.settings.prices import Prices
+    from etltctl.settings.services import Prices
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from etltctl.errors import ConfigurationError, UsageError
-from etltctl.settings.shipped import project_file
+from etltctl.settings.files import project_file
 
 TEMPLATES = Path(__file__).parent / "files"
 CONTRACT = "bronze.api_circuits.toml"
@@ -36,17 +36,17 @@ def lay_out(folder: Path) -> list[Path]:
             f"{folder} already has {', '.join(existing)}; nothing was written",
             hint="name another folder: etltctl init DIR; or move those files away",
         )
-    made: list[Path] = []
+    written: list[Path] = []
     try:
         for name, text in files.items():
-            _write(folder / name, text, made)
+            _write(folder / name, text, written)
     except OSError as error:
-        for path in reversed(made):
+        for path in reversed(written):
             path.rmdir() if path.is_dir() else path.unlink()
         raise ConfigurationError(
             f"cannot write {folder}: {error.strerror}; nothing was written", hint="name another folder"
         ) from error
-    return [path for path in made if path.is_file()]
+    return [path for path in written if path.is_file()]
 
 
 def project_name(folder: str) -> str:
@@ -70,11 +70,11 @@ def _files(project: str) -> Mapping[str, str]:
     }
 
 
-def _write(file: Path, text: str, made: list[Path]) -> None:
-    """Write a new file. It and the folders made for it are added to `made`, so that they can be removed again."""
+def _write(file: Path, text: str, written: list[Path]) -> None:
+    """Write a new file. It and the folders made for it are added to `written`, so that they can be removed again."""
     for folder in reversed([parent for parent in file.parents if not parent.exists()]):
         folder.mkdir()
-        made.append(folder)
+        written.append(folder)
     with file.open("x", encoding="utf-8") as stream:
-        made.append(file)
+        written.append(file)
         stream.write(text)

@@ -1,4 +1,7 @@
-"""Names that follow from the project where the settings leave them out, so that two projects share no name."""
+"""The names of layers and tables, and the names in the account that follow from the project.
+
+Two projects share no name there. Importing this loads no pydantic.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 LAYERS = ("bronze", "silver", "silver_rejects", "gold")
+# A table in a query of `[tables."layer.table".sql]`: `{this}` or `{layer.table}`.
+NAMED_TABLE = re.compile(r"\{([\w.]+)\}")
 
 
 @dataclass(frozen=True)

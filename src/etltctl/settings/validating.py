@@ -1,4 +1,4 @@
-"""What `config validate` finds beyond what every command refuses: what fails a run later, or leaks a secret."""
+"""The checks of `config validate` beyond those of every command: what fails a run later, or leaks a secret."""
 
 from __future__ import annotations
 
@@ -106,7 +106,9 @@ def _shipped_buckets(settings: Settings) -> Iterator[Doubt]:
     if settings.env == LOCAL:
         return
     lake = settings.lake
-    places = {("lake", layer): getattr(lake, layer) for layer in ("bronze", "silver", "gold", "scripts")}
+    places: dict[tuple[str, ...], str] = {
+        ("lake", layer): getattr(lake, layer) for layer in ("bronze", "silver", "gold", "scripts")
+    }
     places |= {("athena", "output_location"): settings.athena.output_location, ("state",): settings.state}
     shipped = [path for path, place in places.items() if place.startswith(f"s3://{SHIPPED_BUCKETS}")]
     if shipped:
@@ -120,10 +122,10 @@ def _shipped_buckets(settings: Settings) -> Iterator[Doubt]:
 
 def known_regions() -> set[str]:
     """Return the regions that the installed botocore knows, read from its data without importing it."""
-    found = find_spec("botocore")
-    if found is None or not found.submodule_search_locations:
+    spec = find_spec("botocore")
+    if spec is None or not spec.submodule_search_locations:
         return set()
-    file = Path(found.submodule_search_locations[0]) / "data" / "partitions.json"
+    file = Path(spec.submodule_search_locations[0]) / "data" / "partitions.json"
     try:
         partitions = json.loads(file.read_text("utf-8"))["partitions"]
     except (OSError, ValueError, KeyError):
