@@ -120,9 +120,18 @@ class CloudFormation:
         )
 
     def make_change_set(
-        self, stack: str, name: str, body: str, parameters: Mapping[str, str], *, is_new: bool
+        self, stack: str, name: str, body: str, parameters: Mapping[str, str], *, is_new: bool, adopts: bool
     ) -> None:
-        """Asks for a change set; resources that exist under the names the template gives them are taken in."""
+        """Ask for a change set.
+
+        Args:
+            stack: The stack's name.
+            name: The change set's name.
+            body: The template.
+            parameters: The template's parameters.
+            is_new: Whether the stack does not exist yet.
+            adopts: Whether resources that exist under the template's names are taken in.
+        """
         given = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
         with translated(SERVICE, stack=stack):
             self._client.create_change_set(
@@ -133,7 +142,7 @@ class CloudFormation:
                 Parameters=given,
                 Capabilities=list(CAPABILITIES),
                 ClientToken=name,
-                ImportExistingResources=True,
+                ImportExistingResources=adopts,
             )
 
     def find_change_set(self, stack: str, name: str) -> ChangeSet | None:

@@ -59,7 +59,7 @@ def plain(value: Any) -> Any:
 
 def answer(lake: Lake, sql: str) -> list[tuple[Any, ...]]:
     """Athena's rows; text for dates and times, which are compared as values."""
-    found = run_query(sql, lake.settings, database="gold")
+    found = run_query(sql, lake.settings, database="pi_m3_gold")
     kinds = {"date": date.fromisoformat, "timestamp": datetime.fromisoformat}
     return [
         tuple(

@@ -90,7 +90,15 @@ def destroy_stack(
         "removed": [resource.logical_id for resource in removed.goes],
         "kept": {resource.logical_id: resource.physical_id for resource in removed.stays},
     }
-    text = f"Stack {removed.stack} is gone; {len(removed.stays)} resources stay."
+    if not removed.was_there:
+        text = f"There is no stack {removed.stack}; nothing was changed."
+    elif removed.stays:
+        text = (
+            f"Stack {removed.stack} is gone; {len(removed.stays)} resources stay. To deploy it again with them, run "
+            "`etltctl infra plan`: it prints the settings that take them in."
+        )
+    else:
+        text = f"Stack {removed.stack} is gone; nothing of it stays."
     session.console.result(document, text)
 
 

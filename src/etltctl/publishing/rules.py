@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from etltctl.errors import ConfigurationError
-from etltctl.settings.named_tables import NAMES
+from etltctl.settings.project_names import NAMED_TABLE
 
 if TYPE_CHECKING:
     from etltctl.settings.checks import TableRules
@@ -111,4 +111,4 @@ def _with_names(table: str, rule: str, query: str, name_of: NameOf) -> str:
                 hint="write {this} for the new version, or {layer.table}",
             ) from error
 
-    return NAMES.sub(name, query.strip().rstrip(";"))
+    return NAMED_TABLE.sub(name, query.strip().rstrip(";"))

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from etltctl.settings.files import FILE, find_file, read_text
-from etltctl.settings.shipped import project_file
+from etltctl.settings.files import FILE, find_file, project_file, read_text
 
 MOST_RUNS = 100  # newest first; a shell shows no more at once
 Layers = list[Mapping[str, Any]]
