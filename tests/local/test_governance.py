@@ -19,7 +19,7 @@ from etltctl.doctor.patient import Patient
 from etltctl.errors import AccessError, BlockedError, ConfigurationError, ServiceError, UsageError
 from etltctl.governance import Change, Plan, apply, audit, plan, preflight, require_access, who
 from etltctl.governance.access import TableView
-from etltctl.governance.auditing import since_when
+from etltctl.governance.audit import since_when
 from etltctl.governance.model import Location, State
 from etltctl.governance.needs import Need, lacking_of
 
@@ -648,5 +648,5 @@ def test_times_are_understood_and_ninety_days_are_the_most() -> None:
     assert since_when("12h", now) == now - timedelta(hours=12)
     assert since_when("2026-11-01", now) == datetime(2026, 11, 1, tzinfo=UTC)
     assert since_when("1000d", now) == now - timedelta(days=90)
-    with pytest.raises(UsageError, match="'yesterday' is no time"):
+    with pytest.raises(UsageError, match="'yesterday' is not a valid time"):
         since_when("yesterday", now)
