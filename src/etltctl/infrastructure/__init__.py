@@ -1,7 +1,7 @@
 """The CloudFormation stack: what the settings describe, planned, deployed, taken down, and written out to read."""
 
 from etltctl.infrastructure.alarm_check import SentAlarm, send_test_alarm
-from etltctl.infrastructure.deploying import Deployed, Removal, Watcher, deploy, destroy
+from etltctl.infrastructure.deploying import Deployed, Removal, Watcher, deploy, destroy, plan_removal
 from etltctl.infrastructure.planning import Change, Plan, plan
 from etltctl.infrastructure.template import export
 
@@ -16,5 +16,6 @@ __all__ = [
     "destroy",
     "export",
     "plan",
+    "plan_removal",
     "send_test_alarm",
 ]

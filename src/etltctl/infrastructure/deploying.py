@@ -37,16 +37,24 @@ NEVER_MADE = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"}
 
 
 def _ignore(_: object) -> None:
-    """Nobody watches."""
+    """Do nothing."""
+
+
+def _refuse(_: object) -> bool:
+    return False
 
 
 @dataclass(frozen=True)
 class Watcher:
-    """Who is told of what is planned and of what happens, and how it is waited for."""
+    """What is called with the plan and with each event, and how the operation is waited for.
+
+    `confirm` is asked about a plan that was not reviewed, and about a removal.
+    """
 
     on_plan: Callable[[Plan], None] = _ignore
     on_removal: Callable[[Removal], None] = _ignore
     on_event: Callable[[StackEvent], None] = _ignore
+    confirm: Callable[[Plan | Removal], bool] = _refuse
     waiter: Waiter = FOLLOWING
 
 
@@ -103,7 +111,7 @@ def deploy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Deploy
     made = make_plan(settings, watcher.waiter)
     watcher.on_plan(made)
     made.require_harmless()
-    if made.changes and not (yes or made.was_made):
+    if made.changes and not (yes or made.was_made or watcher.confirm(made)):
         raise BlockedError(
             "this plan has not been reviewed; nothing was changed",
             hint="etltctl infra deploy --yes  # carries out any plan; without --yes exactly this one",
@@ -146,7 +154,7 @@ def destroy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Remov
         )
     removal = _removal(service, stack, Names(settings))
     watcher.on_removal(removal)
-    if not yes:
+    if not (yes or watcher.confirm(removal)):
         raise BlockedError(f"stack {stack.name} was not touched", hint="etltctl infra destroy --yes")
     asked = Asked("destroy --yes")
     if stack.status != "DELETE_IN_PROGRESS":
@@ -154,6 +162,13 @@ def destroy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Remov
         service.delete(stack.id, asked.token)
     _require_success(_follow(service, stack, watcher, asked), service)
     return removal
+
+
+def plan_removal(settings: Settings) -> Removal:
+    """Return what `destroy` would delete and what would stay. Nothing is changed."""
+    service, names = CloudFormation(Aws.from_settings(settings)), Names(settings)
+    stack = service.find(names.stack)
+    return Removal(names.stack) if stack is None else _removal(service, stack, names)
 
 
 def _see_to_its_end(service: CloudFormation, name: str, watcher: Watcher) -> None:

@@ -53,11 +53,11 @@ class Consent(Generic[P]):
     def _refusal(self, plan: P, done: int) -> BlockedError:
         so_far = f"{count(done)} made, then no more" if done else "nothing was changed"
         why = "the plan takes something away" if plan.takes_away else "the environment is protected"
-        reasons = [detail for change in plan.changes if change.takes_away for detail in _named(change)]
+        reasons = [reason for change in plan.changes for reason in _reasons(change)]
         return BlockedError(
             f"{so_far}: {why}, and it was not confirmed",
             hint=f"review it with etltctl {self.command} plan, then: etltctl {self.command} apply --yes",
-            takes_away="\n".join(reasons) + "\n" if reasons else "",
+            because="\n".join(reasons) + "\n" if reasons else "",
         )
 
 
@@ -66,8 +66,7 @@ def _key(change: Change) -> Key:
     return (change.label, change.text, *change.details)
 
 
-def _named(change: Change) -> list[str]:
-    """Return the change with its reasons, for an error that names what needs consent."""
-    reasons = [detail.removeprefix("! ") for detail in change.details if detail.startswith("! ")]
-    name = f"{change.sign} {change.label} {change.text}"
-    return [f"{name}: {reason}" for reason in reasons] or [name]
+def _reasons(change: Change) -> list[str]:
+    """Return why the change needs consent, where its details say so."""
+    name = f"{change.label} {change.text}"
+    return [f"{name}: {detail.removeprefix('! ')}" for detail in change.details if detail.startswith("! ")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -69,17 +69,26 @@ class Plan(Generic[C_co]):
     def summary(self) -> str:
         """Return how much there is to do."""
         if not self.changes:
-            return f"Nothing to change: {self.subject} is as the settings say."
+            return outcome(self.subject, 0)
         return f"{count(len(self.changes))}, nothing touched."
 
 
-def lines(changes: Iterable[Change]) -> list[str]:
-    """Return the changes as people read them: sign, label and text in columns, the details below."""
-    listed = list(changes)
-    width = max((len(change.label) for change in listed), default=0)
+def outcome(subject: str, number: int) -> str:
+    """Return what an apply did, after it has made `number` changes."""
+    return f"{f'{count(number)} made' if number else 'Nothing to change'}: {subject} is as the settings say."
+
+
+def lines(changes: Sequence[Change], width: int = 0) -> list[str]:
+    """Return the changes as people read them: sign, label and text in columns, the details below.
+
+    Args:
+        changes: The changes.
+        width: The least width of the labels' column, for changes that are printed one by one.
+    """
+    width = max((width, *(len(change.label) for change in changes)))
     return [
         line
-        for change in listed
+        for change in changes
         for line in (
             f"  {change.sign} {change.label:<{width}}  {change.text}".rstrip(),
             *(f"      {detail}" for detail in change.details),
