@@ -378,7 +378,7 @@ def test_tags_of_others_and_grants_of_others_stay(lake: GovernedLake) -> None:
         (FILTERED.replace(PATAGONIA, "lat > 1; drop table x"), "rows is one expression"),
         (
             grant("role:analyst", 'table = "gold.nothing"', "SELECT"),
-            "there is no table gold.nothing in the catalog",
+            "the catalog has no table gold.nothing",
         ),
         (
             '[governance.assign]\n"gold.weather_daily.nope" = { zone = "raw" }\n',

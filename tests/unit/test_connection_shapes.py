@@ -113,7 +113,7 @@ def test_a_connection_of_another_shape_is_named_with_the_field(
 def test_a_source_without_its_definition_is_named_and_not_replaced(shown: Shown) -> None:
     shown.serve(Kind.SOURCE, {"definitionId": None})
     wanted = desired_resources(shown.settings, lambda value, _: value)
-    listed = open_workspace(shown.settings).listed()
+    listed = open_workspace(shown.settings).all_resources()
     ids = {each.key: next(one.id for one in listed if one.kind is each.kind) for each in wanted}
     with pytest.raises(ServiceError, match="without the field definitionId"):
         compare(wanted, listed, Recorded("00", ids))

@@ -29,7 +29,7 @@ class Workspace:
     id: str
     state: ConnectionState
 
-    def listed(self) -> list[Resource]:
+    def all_resources(self) -> list[Resource]:
         """Return every resource, in the order in which they need each other."""
         return [resource for kind in Kind for resource in self.resources.listed(kind, self.id)]
 

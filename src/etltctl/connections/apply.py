@@ -67,7 +67,7 @@ def _apply(
     is_lost: Callable[[], bool],
 ) -> Plan:
     recorded = workspace.state.read()
-    plan = compare(desired, workspace.listed(), recorded)
+    plan = compare(desired, workspace.all_resources(), recorded)
     consent.require(plan)
     ids = {**recorded.ids} | {change.key: change.actual.id for change in plan.changes if change.actual}
     done: list[str] = []
@@ -79,7 +79,7 @@ def _apply(
                 )
             _make(workspace, change, ids, recorded)
         on_change(change)
-    _require_nothing_left(compare(desired, workspace.listed(), workspace.state.read()))
+    _require_nothing_left(compare(desired, workspace.all_resources(), workspace.state.read()))
     return plan
 
 

@@ -34,7 +34,7 @@ def export_settings(settings: Settings) -> dict[str, Any]:
         ServiceError: Airbyte shows a connection without its source or destination, or in another shape.
     """
     workspace = open_workspace(settings)
-    resources = workspace.listed()
+    resources = workspace.all_resources()
     by_id = {each.id: each for each in resources}
     sources: dict[str, Any] = {}
     left_out: dict[str, str] = {}

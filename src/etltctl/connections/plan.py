@@ -40,7 +40,7 @@ def make_plan(settings: Settings) -> Plan:
     """
     workspace = open_workspace(settings)
     desired = desired_resources(settings, workspace.aws.reveal)
-    return compare(desired, workspace.listed(), workspace.state.read())
+    return compare(desired, workspace.all_resources(), workspace.state.read())
 
 
 def compare(desired: Sequence[Desired], actual: Sequence[Resource], recorded: Recorded) -> Plan:

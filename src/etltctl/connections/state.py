@@ -1,7 +1,7 @@
 """The record of what `connections apply` made, next to the ledger: ids, and a keyed hash of the secrets that were sent.
 
-One line of JSON a change, the newest counts. Airbyte shows stars for secrets, so only the hash tells whether they have
-changed; scrypt (RFC 7914) with a key of this state makes guessing them from it slow.
+One line of JSON a change, the newest counts. Airbyte shows stars for secrets, so only the hash shows whether they have
+changed. scrypt (RFC 7914) with a key of this state makes it slow to guess them from the hash.
 """
 
 from __future__ import annotations
@@ -38,10 +38,8 @@ class Recorded:
         """Return the keyed hash of these secrets; empty if there are none."""
         if not values:
             return ""
-        listed = json.dumps(sorted((".".join(path), value) for path, value in values.items()))
-        return hashlib.scrypt(
-            listed.encode(), salt=bytes.fromhex(self.salt), n=2**14, r=8, p=1, dklen=32
-        ).hex()
+        text = json.dumps(sorted((".".join(path), value) for path, value in values.items()))
+        return hashlib.scrypt(text.encode(), salt=bytes.fromhex(self.salt), n=2**14, r=8, p=1, dklen=32).hex()
 
 
 @dataclass(frozen=True)

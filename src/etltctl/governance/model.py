@@ -73,7 +73,7 @@ def column_of(database: str, table: str, column: str) -> Resource:
 
 @dataclass(frozen=True, order=True)
 class Grant:
-    """One permission of a principal; with `grantable`, the right to grant it on, which is a row of its own."""
+    """One permission of a principal; with `grantable`, the right to grant it on, which is a separate row."""
 
     principal: str
     resource: Resource

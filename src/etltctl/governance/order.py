@@ -1,7 +1,7 @@
 """Order the changes so that no principal loses, even briefly, access that it has in both the old and the new state.
 
 Why there is such an order to look for: a grant on LF-tags opens whatever carries the tags, so changing a tag moves the
-rights of every principal at once, and each change is a call of its own. Three rules, from the strongest to the weakest:
+rights of every principal at once, and each change is a separate call. Three rules, from the strongest to the weakest:
 
 1. Some changes must come before others in every order (`Change.waits_for`): a filter exists before it is granted, and
    is revoked before it is deleted.

@@ -38,7 +38,7 @@ def problems(settings: Settings, catalog: CatalogView) -> Iterator[str]:
         at = settings.place_of("governance", *place)
         if view is None:
             if table not in written:
-                yield f"{at}: there is no table {table} in the catalog, and no job or source makes one"
+                yield f"{at}: the catalog has no table {table}, and no job or source makes one"
             continue
         if is_narrowing and view.is_view:
             yield f"{at}: {table} is a view; Lake Formation filters tables only"

@@ -34,7 +34,7 @@ class Simulation:
 
     Rights are compared on every thing that either end names: databases, tables, columns, locations, and one thing that
     stands for all others of its kind. That is what makes a comparison expensive, so each answer is kept until a change
-    is made that may alter it. Changes are told apart by identity: a hash of their nested values would cost more than
+    is made that may alter it. Changes are distinguished by identity: a hash of their nested values would cost more than
     the comparison that it saves.
 
     Args:

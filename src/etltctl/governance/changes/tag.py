@@ -176,7 +176,7 @@ def held_tags(desired: State, actual: State, scope: Scope) -> Assigned:
 def unassigned(desired: State, actual: State, scope: Scope, held: Assigned) -> Iterator[UnassignTags]:
     """Yield the tags that resources lose, databases before tables and columns.
 
-    What has a tag of its own keeps it until what it inherits is right.
+    A resource keeps the tags that were assigned to itself until those that it inherits are right.
     """
     for resource in sorted({*actual.assigned, *held}, key=lambda resource: (DEPTH[resource.kind], resource)):
         tags = desired.assigned.get(resource, {})
