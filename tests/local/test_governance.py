@@ -289,7 +289,9 @@ def test_what_turns_up_during_an_apply_is_taken_away_only_if_somebody_agrees(lak
         asked.extend(change.text for change in planned.changes)
         return yes
 
-    with pytest.raises(BlockedError, match="1 change made, then no more: the plan takes something away"):
+    with pytest.raises(
+        BlockedError, match="takes something away, and it was not confirmed; 1 change made before it"
+    ):
         apply(lake.settings(wanted), confirm=answer, on_change=meddle)
     assert asked == [f"SELECT on gold.weather_monthly from {arn('analyst')}"]
     assert len(seen(lake, "select * from weather_monthly")) == 5

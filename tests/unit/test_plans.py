@@ -62,7 +62,9 @@ def test_a_plan_that_only_adds_needs_no_consent() -> None:
 
 
 def test_a_no_blocks_the_plan_and_names_the_reason_and_the_next_commands() -> None:
-    with pytest.raises(BlockedError, match="nothing was changed: the plan takes something away") as raised:
+    with pytest.raises(
+        BlockedError, match="takes something away, and it was not confirmed; nothing was changed"
+    ) as raised:
         Consent(Answers(False), "govern").require(plan_of(ADDED, REMOVED))
     assert raised.value.exit_code == 5
     assert raised.value.facts["because"] == "revoke B: a reader loses it\n"
@@ -75,7 +77,7 @@ def test_what_was_agreed_to_is_not_asked_again_and_what_turns_up_is() -> None:
     consent.require(plan_of(REMOVED))
     consent.require(plan_of(REMOVED), done=1)
     assert len(answers.plans) == 1
-    with pytest.raises(BlockedError, match="2 changes made, then no more"):
+    with pytest.raises(BlockedError, match="not confirmed; 2 changes made before it, and no more"):
         consent.require(plan_of(REMOVED, Move("-", "revoke", "C")), done=2)
 
 

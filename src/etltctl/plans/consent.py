@@ -51,11 +51,13 @@ class Consent(Generic[P]):
         self._agreed |= new
 
     def _refusal(self, plan: P, done: int) -> BlockedError:
-        so_far = f"{count(done)} made, then no more" if done else "nothing was changed"
-        why = "the plan takes something away" if plan.takes_away else "the environment is protected"
+        so_far = f"{count(done)} made before it, and no more" if done else "nothing was changed"
+        why = "the environment is protected, and the plan was not confirmed"
+        if plan.takes_away:
+            why = "the plan takes something away, and it was not confirmed"
         reasons = [reason for change in plan.changes for reason in _reasons(change)]
         return BlockedError(
-            f"{so_far}: {why}, and it was not confirmed",
+            f"{why}; {so_far}",
             hint=f"review it with etltctl {self.command} plan, then: etltctl {self.command} apply --yes",
             because="\n".join(reasons) + "\n" if reasons else "",
         )
