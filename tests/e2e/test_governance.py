@@ -88,7 +88,7 @@ def test_the_worked_example_from_plan_to_audit(governed: Workplace) -> None:
     )
     assert "nothing touched" in planned
     refusal = governed.run("govern", "apply", code=5).stderr
-    assert "nothing was changed: the plan takes something away" in refusal
+    assert "the plan takes something away, and it was not confirmed; nothing was changed" in refusal
     assert governed.json("govern", "apply", "--yes")["changes"] > 20
     assert governed.json("govern", "plan", "--detailed-exitcode")["changes"] == []
 

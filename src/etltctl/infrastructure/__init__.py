@@ -1,7 +1,7 @@
 """The CloudFormation stack that the settings describe: planned, deployed, destroyed and exported."""
 
 from etltctl.infrastructure.alarms import SentAlarm, send_test_alarm
-from etltctl.infrastructure.deploying import Deployed, Removal, Watcher, deploy, destroy
+from etltctl.infrastructure.deploying import Deployed, Removal, Watcher, deploy, destroy, plan_removal
 from etltctl.infrastructure.plan import Change, Plan
 from etltctl.infrastructure.planning import plan
 from etltctl.infrastructure.template import export
@@ -17,5 +17,6 @@ __all__ = [
     "destroy",
     "export",
     "plan",
+    "plan_removal",
     "send_test_alarm",
 ]

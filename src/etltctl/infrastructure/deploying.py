@@ -41,13 +41,21 @@ def _ignore(_: object) -> None:
     """Do nothing, as no one is watching."""
 
 
+def _refuse(_: object) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Watcher:
-    """The functions that are called with the plan, the removal and every event, and how the end is waited for."""
+    """The functions that are called with the plan, the removal and every event, and how the end is waited for.
+
+    `confirm` is called with a plan that was not reviewed, and with a removal; it returns whether to go ahead.
+    """
 
     on_plan: Callable[[Plan], None] = _ignore
     on_removal: Callable[[Removal], None] = _ignore
     on_event: Callable[[StackEvent], None] = _ignore
+    confirm: Callable[[Plan | Removal], bool] = _refuse
     waiter: Waiter = FOLLOWING
 
 
@@ -112,7 +120,7 @@ def deploy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Deploy
     plan = make_plan(settings, watcher.waiter)
     watcher.on_plan(plan)
     plan.require_harmless()
-    if plan.changes and not (yes or plan.was_made):
+    if plan.changes and not (yes or plan.was_made or watcher.confirm(plan)):
         raise BlockedError(
             "this plan has not been reviewed; nothing was changed",
             hint="etltctl infra deploy --yes  # carries out any plan; without --yes exactly this one",
@@ -165,7 +173,7 @@ def destroy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Remov
         )
     removal = _removal(service, stack, Names(settings))
     watcher.on_removal(removal)
-    if not yes:
+    if not (yes or watcher.confirm(removal)):
         raise BlockedError(f"stack {stack.name} was not changed", hint="etltctl infra destroy --yes")
     request = Request("destroy --yes")
     if stack.status != "DELETE_IN_PROGRESS":
@@ -173,6 +181,13 @@ def destroy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Remov
         service.delete(stack.id, request.token)
     _require_success(_follow(service, stack, watcher, request), service)
     return removal
+
+
+def plan_removal(settings: Settings) -> Removal:
+    """Return what `destroy` would delete and what would stay. Nothing is changed."""
+    service, names = CloudFormation(Aws.from_settings(settings)), Names(settings)
+    stack = service.find(names.stack)
+    return Removal(names.stack, was_there=False) if stack is None else _removal(service, stack, names)
 
 
 def _see_to_its_end(service: CloudFormation, name: str, watcher: Watcher) -> None:

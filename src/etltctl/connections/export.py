@@ -1,4 +1,4 @@
-"""What a workspace has, as settings: the way in for connections that were made by hand."""
+"""Export a workspace as settings, to take over connections that were made by hand."""
 
 from __future__ import annotations
 
@@ -9,9 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl.airbyte.resources import Kind, Resource
 from etltctl.answers import optional_list
-from etltctl.connections.applying import open_workspace
+from etltctl.connections.actual import (
+    call_of,
+    configuration_of,
+    link_of,
+    open_workspace,
+    schedule_of,
+    streams_of,
+)
 from etltctl.connections.plan import DEFAULT_SYNC_MODE
-from etltctl.connections.shown import call_of, configuration_of, link_of, schedule_of, streams_of
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -20,19 +26,19 @@ SYNC_MODES = ("full_refresh_overwrite", "full_refresh_append", "incremental_appe
 
 
 def export_settings(settings: Settings) -> dict[str, Any]:
-    """Every connection of the workspace as a table of `sources`, by name; secrets are references still to be filled.
+    """Return every connection of the workspace as a table of `sources`, by name. Secrets are references to fill in.
 
-    What etltctl has no words for is under `left_out`, with the reason.
+    Connections that no settings can describe are under `left_out`, with the reason.
 
     Raises:
         ServiceError: Airbyte shows a connection without its source or destination, or in another shape.
     """
     workspace = open_workspace(settings)
-    found = workspace.listed()
-    by_id = {each.id: each for each in found}
+    resources = workspace.all_resources()
+    by_id = {each.id: each for each in resources}
     sources: dict[str, Any] = {}
     left_out: dict[str, str] = {}
-    for connection in (each for each in found if each.kind is Kind.CONNECTION):
+    for connection in (each for each in resources if each.kind is Kind.CONNECTION):
         source = by_id.get(link_of(connection, "sourceId"))
         target = by_id.get(link_of(connection, "destinationId"))
         trouble = _trouble(source, target)
@@ -45,7 +51,7 @@ def export_settings(settings: Settings) -> dict[str, Any]:
 
 
 def as_toml(exported: Mapping[str, Any]) -> str:
-    """The exported tables as text for etltctl.toml."""
+    """Return the exported tables as text for etltctl.toml."""
     lines: list[str] = []
     for name, table in exported["sources"].items():
         lines += [f"[sources.{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items()), ""]

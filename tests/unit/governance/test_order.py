@@ -10,7 +10,7 @@ from hypothesis import assume, example, given, settings
 from modelled import COLUMNS, FILTERS, MANAGED, OTHERS, SCOPE, TABLES, Service, pairs, retagged, scope_of
 
 from etltctl.governance.access import TableView, reaches
-from etltctl.governance.changes import changes
+from etltctl.governance.changes import Change
 from etltctl.governance.model import (
     EVERYBODY,
     Grant,
@@ -22,7 +22,7 @@ from etltctl.governance.model import (
     database_of,
     table_of,
 )
-from etltctl.governance.ordering import Change
+from etltctl.governance.order import changes_between
 
 VIEWS = [TableView(database, name, COLUMNS) for database, names in TABLES.items() for name in names]
 GOLD, DAILY, LAT = database_of("gold"), table_of("gold", "daily"), column_of("gold", "daily", "lat")
@@ -66,7 +66,7 @@ def cells(state: State) -> Cells:
 def along(desired: State, existing: State, see: Callable[[State], None]) -> State:
     """Looks at every state on the way; returns the last."""
     service = Service(existing)
-    for change in changes(desired, service.state, service.scope):
+    for change in changes_between(desired, service.state, service.scope):
         service.make(change, lambda: see(service.state))
     return service.state
 
@@ -146,7 +146,7 @@ def test_a_column_that_neither_state_opens_is_opened_on_the_way_only_if_no_order
     desired, existing = both
     seen = way(desired, existing)
     if any(now - seen[0] - seen[-1] for now in seen):
-        made = changes(desired, existing, scope_of(existing))
+        made = changes_between(desired, existing, scope_of(existing))
         assert not any(is_clean(order, existing, seen) for order in islice(permutations(made), 5000))
 
 
@@ -197,5 +197,5 @@ def test_who_opts_in_finds_the_tags_that_its_grants_ask_for() -> None:
     existing = governed({silver: {"zone": "curated"}, raw: {"zone": "trusted"}}, everybody)
     desired = governed({silver: {"zone": "curated"}}, reading(tagged(zone="curated")))
     desired = replace(desired, opt_ins=frozenset({OptIn("analyst", silver)}))
-    phases = [change.phase for change in changes(desired, existing, SCOPE)]
+    phases = [change.phase for change in changes_between(desired, existing, SCOPE)]
     assert phases == ["grants", "unassign", "opt-ins"]

@@ -1,14 +1,63 @@
-"""What Airbyte shows of a resource, field by field: a field of another shape is an error that names it."""
+"""What a workspace of Airbyte holds. A field of another shape than expected is an error that names it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from etltctl.airbyte.resources import Resource
+from etltctl.airbyte import Airbyte
+from etltctl.airbyte.resources import Kind, Resource, Resources
 from etltctl.answers import optional_list, optional_object, optional_text, required
+from etltctl.aws import Aws
+from etltctl.connections.state import ConnectionState
+from etltctl.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
 
 SCHEDULE_PARTS = ("scheduleType", "cronExpression", "basicTiming")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One workspace, and the record of what `connections apply` made in it."""
+
+    settings: Settings
+    aws: Aws
+    resources: Resources
+    id: str
+    state: ConnectionState
+
+    def all_resources(self) -> list[Resource]:
+        """Return every resource, in the order in which they need each other."""
+        return [resource for kind in Kind for resource in self.resources.listed(kind, self.id)]
+
+
+def open_workspace(settings: Settings) -> Workspace:
+    """Return the workspace of the settings, or the only one that the application sees.
+
+    Raises:
+        ConfigurationError: The settings name none and there are several, or the named one does not exist.
+    """
+    aws = Aws.from_settings(settings)
+    resources = Airbyte.from_settings(settings, aws.reveal).resources
+    workspaces = resources.workspaces()
+    reference = settings.airbyte.workspace_id
+    identifier = aws.reveal(reference, "airbyte.workspace_id") if reference else ""
+    names = ", ".join(f"{each} ({name})" for each, name in workspaces.items()) or "none"
+    if identifier and identifier not in workspaces:
+        raise ConfigurationError(
+            f"airbyte.workspace_id: there is no workspace {identifier}", hint=f"there are: {names}"
+        )
+    if not identifier and len(workspaces) != 1:
+        raise ConfigurationError(
+            f"airbyte.workspace_id is not set, and there are {len(workspaces)} workspaces",
+            hint=f"set it to one of: {names}",
+        )
+    return Workspace(
+        settings, aws, resources, identifier or next(iter(workspaces)), ConnectionState.of(settings, aws)
+    )
 
 
 def link_of(resource: Resource, name: str) -> str:
