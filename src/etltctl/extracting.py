@@ -17,8 +17,7 @@ from etltctl.errors import BlockedError, EtltctlError, UnverifiedError, UsageErr
 from etltctl.publishing import ROWS, VERSION
 from etltctl.publishing.rules import quoted
 from etltctl.runs import QueryExecution
-from etltctl.s3 import S3, S3Object
-from etltctl.s3.footers import read_footers
+from etltctl.s3 import S3, S3Object, read_footers
 from etltctl.tableau import Target, hyper_types, repoint, write_extract
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from etltctl.catalog import Described, Table, hive_columns, projection, widened
 from etltctl.errors import BlockedError
-from etltctl.partition_paths import DEFAULT_PARTITION, partition_of, unescaped
+from etltctl.hive import DEFAULT_PARTITION, partition_of, unescaped
 from etltctl.publishing.history import FILES, ROWS, SCHEMA, VERSION, WRITTEN
 from etltctl.publishing.places import version_of
 from etltctl.s3 import S3, Footer, Footers, S3Object, is_data
