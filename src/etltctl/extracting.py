@@ -15,10 +15,10 @@ from etltctl.aws import Aws
 from etltctl.catalog import Catalog
 from etltctl.errors import BlockedError, EtltctlError, UnverifiedError, UsageError, unknown
 from etltctl.publishing import ROWS, VERSION
-from etltctl.publishing.rules import quoted
 from etltctl.runs import QueryExecution
 from etltctl.s3 import S3, S3Object, read_footers
 from etltctl.tableau import Target, hyper_types, repoint, write_extract
+from etltctl.values import quoted_name
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -148,11 +148,11 @@ def _unload(
 
 def _statement(selection: Selection, columns: Mapping[str, str], place: str, settings: Settings) -> str:
     layer, _, name = selection.table.partition(".")
-    listed = ", ".join(quoted(column) for column in columns)
+    listed = ", ".join(quoted_name(column) for column in columns)
     condition = (
         f"WHERE\n{selection.where}\n" if selection.where else ""
     )  # on lines of its own, for it may end in a comment
-    query = f"SELECT {listed} FROM {quoted(settings.athena.databases[layer])}.{quoted(name)} {condition}"
+    query = f"SELECT {listed} FROM {quoted_name(settings.athena.databases[layer])}.{quoted_name(name)} {condition}"
     return f"UNLOAD ({query}) TO '{place}' WITH (format = 'PARQUET', compression = 'SNAPPY')"
 
 

@@ -48,7 +48,7 @@ def full_disk() -> Iterator[None]:
 def test_a_table_without_a_contract_is_named_before_a_job_reads_it(small: SmallLake) -> None:
     small.put(f"{small.lake.places.fixed(STREAM)}part-0.parquet", ROWS)
     for _ in range(2):  # nothing was kept, so it is said again
-        (warning,) = small.lake.promises.admit(STREAM)
+        (warning,) = small.lake.contract_checks.admit(STREAM)
         assert warning.startswith(f"it has no contract, and {UNWRITABLE}/{STREAM}.toml cannot be written")
         assert f"etltctl contract accept {STREAM}" in warning
 
@@ -64,11 +64,10 @@ def test_a_column_that_could_not_be_added_to_the_contract_is_said(small: SmallLa
     folder.mkdir()
     (folder / f"{STREAM}.toml").write_text('version = ""\n[columns]\nid = "bigint"\n')
     contracts = small.settings.contracts.model_copy(update={"folder": str(folder)})
-    promises = replace(
-        small.lake.promises, settings=small.settings.model_copy(update={"contracts": contracts})
-    )
+    settings = small.settings.model_copy(update={"contracts": contracts})
+    checks = replace(small.lake.contract_checks, context=replace(small.lake.context, settings=settings))
     small.put(f"{small.lake.places.fixed(STREAM)}part-0.parquet", ROWS.append_column("n", [[1, 2]]))
     with full_disk():
-        change, warning = promises.admit(STREAM)
+        change, warning = checks.admit(STREAM)
     assert "+ n" in change
     assert "its contract has changed" in warning

@@ -39,9 +39,9 @@ def doctor(
     if area and area not in list(Area):
         raise unknown("area of the doctor", area, list(Area))
     with session.console.working("doctor"):
-        found = examine(session.load, session.connected, Area(area) if area else None)
+        findings = examine(session.load, session.connected, Area(area) if area else None)
     session.console.findings(
         "etltctl.doctor/1",
-        [(of, finding.subject, finding.status, finding.evidence, finding.fix) for of, finding in found],
+        [(of, finding.subject, finding.status, finding.evidence, finding.fix) for of, finding in findings],
     )
-    return exit_code(finding for _, finding in found)
+    return exit_code(finding for _, finding in findings)
