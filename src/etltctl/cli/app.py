@@ -261,6 +261,7 @@ def hoisted(arguments: list[str]) -> list[str]:
     Args:
         arguments: The words after `etltctl`.
     """
+    # click accepts the options of the program only before the name of a command.
     front, rest = [], []
     waiting = iter(arguments)
     for argument in waiting:

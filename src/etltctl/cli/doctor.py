@@ -32,7 +32,7 @@ def doctor(
         str, typer.Argument(metavar="[AREA]", help=f"check this alone: {', '.join(AreaName)}")
     ] = "",
 ) -> int:
-    """Look at settings, credentials, permissions and services; tell the fix for each fault. Changes nothing."""
+    """Look at settings, credentials, permissions and services; print the fix for each fault. Changes nothing."""
     from etltctl.doctor import Area, examine, exit_code
 
     session: Session = context.obj

@@ -201,6 +201,7 @@ class Session:
             outlives: As for `connected`.
             next_jobs: As for `connected`.
         """
+        # One stream serves both: `--events FILE` next to the result, and `--output ndjson` as the result.
         target = self.events or (STDOUT if self.console.output is Output.NDJSON else "")
         self.console.is_streaming = target == STDOUT
         with (

@@ -16,8 +16,8 @@ from etltctl.catalog import STAGING, Described, Registry, Table
 from etltctl.errors import BlockedError, EtltctlError, RunFailedError, UnverifiedError
 from etltctl.publishing.audit_queries import AT_ONCE, AuditQueries, counting_sql, sql_rules
 from etltctl.publishing.places import LakeContext
-from etltctl.publishing.table_files import Inspector, files_hash
-from etltctl.publishing.version_history import FILES, History, utc_now
+from etltctl.publishing.table_files import Inspector
+from etltctl.publishing.version_history import FILES, History, files_hash, utc_now
 from etltctl.s3 import Footer
 from etltctl.tabulating import as_json
 from etltctl.values import TableName, quoted_name
@@ -110,6 +110,7 @@ class Auditor:
             yield Finding(name, said, 0)
         if version.rows < rules.min_rows:
             yield Finding(name, f"{version.rows:,} rows, fewer than min_rows = {rules.min_rows:,}", 0)
+        # Compared with the version that was current when the audit began; a new table has nothing to drop from.
         before = History.of(version.base).rows
         if rules.max_drop_pct is not None and version.rows < before * (1 - rules.max_drop_pct / 100):
             drop = 100 * (1 - version.rows / before)
@@ -142,6 +143,7 @@ class Auditor:
                 for version, table in zip(staged, tables, strict=True)
             }
         finally:
+            # An audit that ended leaves nothing behind. One that was killed leaves tables that a later audit removes.
             for table in tables:
                 with suppress(EtltctlError):  # a table that stays is named as staged, and no listing shows it
                     catalog.unstage(table.database, table.name)
@@ -165,6 +167,7 @@ class Auditor:
         def rows(sql: str) -> list[Mapping[str, Any]]:
             return self._rows(queries, table, sql, others)
 
+        # One query counts all rules, so a version that keeps every rule costs one query.
         (counts,) = rows(counting_sql(names[table], rules)) or [{}]
         broken = [(rule, counts[f"n{number}"] or 0) for number, rule in enumerate(rules)]
         reaction = declared.rows or self.context.settings.contracts.rows

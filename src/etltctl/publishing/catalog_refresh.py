@@ -20,8 +20,8 @@ from etltctl.catalog import (
 )
 from etltctl.errors import EtltctlError, ExitCode, NextStep
 from etltctl.publishing.places import LakeContext, version_of
-from etltctl.publishing.table_files import Inspector, files_hash, parquet_files, require_parquet_alone
-from etltctl.publishing.version_history import FILES, History
+from etltctl.publishing.table_files import Inspector, parquet_files, require_parquet_alone
+from etltctl.publishing.version_history import FILES, History, files_hash
 from etltctl.publishing.version_records import VersionRecords
 from etltctl.s3 import S3Object, settled
 from etltctl.values import TableName
@@ -106,6 +106,8 @@ class Refresh:
         )
         changes, is_new = NO_CHANGES, current is None
         table = inspected.table
+        # A table that is written in place is never closed. The hash of its files is written after its partitions, so
+        # that a refresh that died between the two is noticed.
         if table.registered and not version_of(location):
             current = self._columns_first(table, current)
             changes = Partitions(catalog.aws, table).put(table.registered)

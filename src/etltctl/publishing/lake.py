@@ -114,6 +114,7 @@ class Lake:
         Raises:
             AccessError: The caller may not read the catalog or list the layer.
         """
+        # A layer is one bucket and one database, and permissions are given by layer.
         one_a_layer = {TableName.parse(name).layer: (name, at) for name, at in versions.items()}
         for table, location in one_a_layer.values():
             self.context.current(TableName.parse(table))
@@ -137,6 +138,7 @@ class Lake:
         """
         name = TableName.parse(table)
         with self.switch.locked([name]) as require_held:
+            # Read under the lock: another rollback or publish would change what is before the current version.
             target = self._history(table).target(table, to)
             location = self.version_location(table, target)
             self.records.require_unchanged(table, location, self.inspector.files(location))
@@ -265,6 +267,7 @@ class Lake:
         name = TableName.parse(table)
         base = self.context.current(name)
         objects = self.s3.objects(location)
+        # First, because Athena's readers skip such objects, but other readers of the folder do not.
         self.records.set_aside(name, location, objects)
         require_parquet_alone(table, location, objects)
         inspected = self._inspect(name, location, base)

@@ -121,17 +121,20 @@ class Switch:
             open_ones = [v for v in staged if _is_open(v, current[v.name])]
             journal, is_journaled = self.context.places.journal(staged[0].name), len(open_ones) > 1
             require_held()
+            # Written before the first switch: a process that dies between two tables leaves a record of the set.
             if is_journaled:
                 self.context.s3.write(journal, _journal(open_ones, current, run_id))
             switched = {}
             for version in staged:
                 require_held()
+                # Kept before the switch, so that every current version has a list that shows later changes.
                 self.records.keep_files(
                     version.name, version.table.location, [f.object for f in version.footers]
                 )
                 switched[version.name] = self._switch(
                     version.table, current[version.name], version.name, run_id
                 )
+            # A try before may have switched some tables, or all but one, and left its journal.
             if is_journaled or (len(staged) > 1 and len(open_ones) < len(staged)):
                 self.context.s3.remove(journal)
             return switched
@@ -150,17 +153,21 @@ class Switch:
                 return None
             raise
         except ValueError:
-            return {"run": "unknown", "tables": {}}
+            return {
+                "run": "unknown",
+                "tables": {},
+            }  # a damaged journal still says that a publish was under way
         return journal if isinstance(journal, dict) else None
 
     def _switch(self, table: Table, current: Described | None, name: TableName, run_id: str) -> Switched:
-        """Switch the table, then mark its version as published. Each of the two may have been done by a try before."""
+        """Switch the table, then mark its version as published. A try before may have done either."""
         switched = self._put(table, current, name, run_id)
         self.records.mark_published(name, table.location)
         return switched
 
     def _put(self, table: Table, current: Described | None, name: TableName, run_id: str) -> Switched:
         if _location(current) == table.location:
+            # Resumed after the switch: the history stays as the switch wrote it, and so does the run that it names.
             kept = {key: value for key, value in (current or {}).get("Parameters", {}).items() if key == RUN}
             same = replace(table, parameters={**table.parameters, **kept})
             return Switched(Registry(self.context.catalog).put(same, current), History.of(current))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,7 +10,7 @@ from etltctl.catalog import Described, Table, hive_columns, projection, widened
 from etltctl.errors import BlockedError, NextStep, command
 from etltctl.hive import DEFAULT_PARTITION, partition_of, unescaped
 from etltctl.publishing.places import version_of
-from etltctl.publishing.version_history import FILES, ROWS, SCHEMA, VERSION, WRITTEN
+from etltctl.publishing.version_history import FILES, ROWS, SCHEMA, VERSION, WRITTEN, files_hash, schema_hash
 from etltctl.s3 import S3, Footer, Footers, S3Object, is_data
 
 PARQUET = ".parquet"
@@ -79,6 +78,7 @@ class Inspector:
         }
         if version := version_of(location):
             parameters[VERSION] = version
+        # Projection switches all partitions in one call; registered ones are for paths that it cannot compute.
         computed = None
         if layout.spelt and is_projected:
             computed = projection(location, layout.partitions, layout.spelt, types)
@@ -98,7 +98,7 @@ def _require_apart(table: str, columns: Mapping[str, str], partitions: Mapping[s
 
 
 def parquet_files(location: str, objects: Iterable[S3Object]) -> list[S3Object]:
-    """Return the objects that readers of the location see and that are named as Parquet."""
+    """Return the objects named as Parquet that readers of the location see."""
     return [one for one in objects if one.key.endswith(PARQUET) and is_data(location, one.key)]
 
 
@@ -169,20 +169,6 @@ def _disagreement(
     )
 
 
-def files_hash(files: Iterable[S3Object]) -> str:
-    """Return a hash of the files' keys and ETags."""
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(f"{file.key}\0{file.etag}\n".encode())
-    return digest.hexdigest()[:32]
-
-
-def schema_hash(columns: Mapping[str, str], partitions: Mapping[str, str]) -> str:
-    """Return a hash of the columns and partition columns, whatever their order."""
-    pairs = sorted(columns.items()) + sorted(partitions.items())
-    return hashlib.sha256(repr(pairs).encode()).hexdigest()[:16]
-
-
 @dataclass(frozen=True)
 class Layout:
     """The partitions in a table's paths: the columns as they are spelt, and each partition's folder by its values.
@@ -209,6 +195,7 @@ def layout_of(table: str, location: str, files: Iterable[S3Object]) -> Layout:
         BlockedError: Readers would not see the rows of every file, because the paths have no partition columns in
             common, a value is missing, or a partition lies in two folders.
     """
+    # Hive compares names without regard to case. Projection spells them as the path of the first file does.
     spelt: tuple[str, ...] | None = None
     partitions: dict[tuple[str, ...], str] = {}
     first = ""
@@ -231,6 +218,7 @@ def layout_of(table: str, location: str, files: Iterable[S3Object]) -> Layout:
 
 def _partition_folder(location: str, file: S3Object) -> tuple[str, list[tuple[str, str]]]:
     """Return the folder of the file's partition, and the names and raw values of its columns."""
+    # Folders after the last `name=value` are no partitions: readers look into them as if they were not there.
     folders = file.location.removeprefix(location).split("/")[:-1]
     while folders and "=" not in folders[-1]:
         folders.pop()

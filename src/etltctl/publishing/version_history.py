@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from etltctl.catalog import Described
 from etltctl.errors import BlockedError
 from etltctl.publishing.places import version_of
+from etltctl.s3 import S3Object
 
 VERSION = "etltctl_version"
 VERSIONS = "etltctl_versions"  # every version that was published and is kept, the newest first
@@ -61,6 +63,7 @@ class History:
         It keeps every version: one that it forgot would count as never published and be deleted as such.
         """
         versions = self.versions if to in self.versions else (to, *self.versions)
+        # A table from before etltctl kept a history has a current version that no list names.
         if self.current and self.current not in versions:
             versions = (*versions[:1], self.current, *versions[1:])
         since = {name: self.out_of_use.get(name, now.isoformat()) for name in versions if name != to}
@@ -120,3 +123,18 @@ class History:
 def utc_now() -> datetime:
     """Return the time, to the second."""
     return datetime.now(UTC).replace(microsecond=0)
+
+
+def files_hash(files: Iterable[S3Object]) -> str:
+    """Return a hash of the files' keys and ETags."""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.key}\0{file.etag}\n".encode())
+    return digest.hexdigest()[:32]
+
+
+def schema_hash(columns: Mapping[str, str], partitions: Mapping[str, str]) -> str:
+    """Return a hash of the columns and partition columns, whatever their order."""
+    return hashlib.sha256(repr(sorted(columns.items()) + sorted(partitions.items())).encode()).hexdigest()[
+        :16
+    ]

@@ -13,8 +13,8 @@ from typing import Any
 from etltctl.catalog import Described
 from etltctl.errors import NextStep, ServiceError, UnverifiedError, command
 from etltctl.publishing.places import AUDIT, LakeContext, Name, version_of
-from etltctl.publishing.table_files import files_hash
 from etltctl.publishing.version_history import FILES as CATALOG_FILES
+from etltctl.publishing.version_history import files_hash
 from etltctl.s3 import S3Object, is_data
 from etltctl.values import S3Location
 
@@ -159,6 +159,7 @@ class VersionRecords:
             An empty text if versions exist and none was ever published; None if the table has no version at all.
         """
         s3 = self.context.s3
+        # The mark's time decides and not the version's name: a rollback makes an older version current later.
         root, records = self.context.places.root(table), self.context.places.records(table)
         versions = [name for name in s3.folders(root) if name.startswith("v=")]
         marks = [
@@ -188,7 +189,7 @@ def _parsed(table: str, place: str, text: bytes) -> Mapping[str, Any]:
     if not isinstance(flags, dict):
         raise _unreadable(table, place, "flags is not a JSON object")
     for name, count in {**{name: audit.get(name, 0) for name in COUNTS}, **flags}.items():
-        if type(count) is not int:
+        if type(count) is not int:  # `isinstance` would take true for 1
             raise _unreadable(table, place, f"{name} is {count!r} and not a whole number")
     return audit
 
