@@ -90,7 +90,7 @@ def write_table(
     """
     aws = aws or Aws.from_settings(settings)
     if not file.parent.is_dir():
-        raise UsageError(f"there is no folder {file.parent} to write {file.name} to")
+        raise UsageError(f"cannot write {file.name}: the folder {file.parent} does not exist")
     described = published_table(selection.table, settings, Catalog(aws))
     columns = hyper_types(selection.table, chosen_columns(selection, described))
     with tempfile.TemporaryDirectory(prefix="etltctl-") as folder:

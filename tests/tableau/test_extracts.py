@@ -207,7 +207,7 @@ def test_a_column_or_condition_that_makes_no_sense_is_named(lake: Lake, tmp_path
         write_table(Selection("gold.days", columns=("n", "m")), tmp_path / "x.hyper", lake.settings)
     with pytest.raises(RunFailedError, match="COLUMN_NOT_FOUND"):
         write_table(Selection("gold.days", "m = 1"), tmp_path / "x.hyper", lake.settings)
-    with pytest.raises(UsageError, match="there is no folder"):
+    with pytest.raises(UsageError, match="does not exist"):
         write_table(Selection("gold.days"), tmp_path / "no" / "x.hyper", lake.settings)
 
 
