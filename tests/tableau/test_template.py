@@ -109,7 +109,7 @@ def test_a_file_that_is_no_live_athena_data_source_is_refused(
 def test_a_table_that_is_none_and_a_file_that_is_not_there_are_named(
     settings: Settings, tmp_path: Path
 ) -> None:
-    with pytest.raises(UsageError, match="'weather' is no table"):
+    with pytest.raises(UsageError, match="'weather' is not a table"):
         repoint_template(saved(tmp_path), "weather", settings)
     with pytest.raises(UsageError, match=r"there is no file .*gone\.tds"):
         repoint_template(tmp_path / "gone.tds", "gold.weather_daily", settings)

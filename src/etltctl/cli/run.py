@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from etltctl.cli.session import Interruption, Session
+from etltctl.errors import NextStep, command
 
 if TYPE_CHECKING:
     from etltctl.pipeline import PipelineResult
@@ -44,7 +45,7 @@ Only = Annotated[str, typer.Option("--only", metavar="STEP", help="Run this step
 
 
 def add_to(app: typer.Typer) -> None:
-    """Adds the commands to the top level."""
+    """Add the commands to the top level."""
     app.command("run")(run)
     app.command("sync")(sync)
     app.command("run-glue")(run_glue)
@@ -67,26 +68,26 @@ def run(
 
     session: Session = context.obj
     run_id = session.run_id(run_id, is_new=new, is_fresh=fresh)
-    wish = Wish(run_id, fresh, first, last, only, max_usd=max_usd)
+    options = Wish(run_id, fresh, first, last, only, max_usd=max_usd)
 
     def names(kind: str, settings: Settings) -> list[str]:
-        return [step.name for step in wish.of(steps(pipeline, settings)) if step.kind == kind]
+        return [step.name for step in options.of(steps(pipeline, settings)) if step.kind == kind]
 
     def check(settings: Settings) -> None:
-        session.require_ready(settings, wish.of(steps(pipeline, settings)), run_id, fresh=fresh)
+        session.require_ready(settings, options.of(steps(pipeline, settings)), run_id, fresh=fresh)
 
     def next_jobs(settings: Settings) -> list[str]:
         """Name the jobs whose JVM can be warmed while a sync runs."""
         return names("glue", settings) if names("sync", settings) else []
 
-    reach = session.following(pipeline, wish, on_interrupt, check, next_jobs=next_jobs)
-    with reach as (settings, wish):
-        result = run_pipeline(pipeline, settings, wish)
+    reach = session.following(pipeline, options, on_interrupt, check, next_jobs=next_jobs)
+    with reach as (settings, options):
+        result = run_pipeline(pipeline, settings, options)
     show_run(session, settings, result)
 
 
 def show_run(session: Session, settings: Settings, result: PipelineResult) -> None:
-    """What a run did, as a document or in a sentence."""
+    """Print what a run did, as a document or in a sentence."""
     done = (
         "had succeeded before: nothing to do" if result.is_reused else f"succeeded in {result.seconds:.0f} s"
     )
@@ -115,14 +116,14 @@ def sync(
 
     session: Session = context.obj
     step = Step("sync", source)
-    wish = Wish(session.run_id(run_id, is_new=new, is_fresh=fresh), fresh)
+    options = Wish(session.run_id(run_id, is_new=new, is_fresh=fresh), fresh)
 
     def check(settings: Settings) -> None:
         check_exists(step, settings)
-        session.require_ready(settings, [step], wish.run_id, fresh=fresh)
+        session.require_ready(settings, [step], options.run_id, fresh=fresh)
 
-    with session.following(source, wish, on_interrupt, check) as (settings, wish):
-        result = run_alone(step, settings, wish)
+    with session.following(source, options, on_interrupt, check) as (settings, options):
+        result = run_alone(step, settings, options)
     text = (
         f"Sync of {source} {result.verb} as job {result.remote_id}: {result.facts['rows']:,} rows in bronze"
     )
@@ -147,19 +148,17 @@ def run_glue(
     session: Session = context.obj
     step = Step("glue", job)
     go = run_alone if wait else start_job
-    wish = Wish(session.run_id(run_id, is_new=new, is_fresh=fresh), fresh, max_usd=max_usd)
+    options = Wish(session.run_id(run_id, is_new=new, is_fresh=fresh), fresh, max_usd=max_usd)
 
     def check(settings: Settings) -> None:
         check_exists(step, settings)
-        session.require_ready(settings, [step], wish.run_id, fresh=fresh)
+        session.require_ready(settings, [step], options.run_id, fresh=fresh)
 
-    reach = session.following("run-glue", wish, on_interrupt, check, outlives=not wait)
-    with reach as (settings, wish):
-        result = go(step, settings, wish)
-    told = (
-        "and published"
-        if wait
-        else f"; come back: etltctl run-glue {job} --wait --run-id {result.facts['run_id']}"
-    )
-    text = f"Glue job {job} {result.verb} as {result.remote_id} {told}".replace(" ;", ";")
+    reach = session.following("run-glue", options, on_interrupt, check, outlives=not wait)
+    with reach as (settings, options):
+        result = go(step, settings, options)
+    text = NextStep(f"Glue job {job} {result.verb} as {result.remote_id} and published")
+    if not wait:
+        resume = command("run-glue", job, "--wait", "--run-id", result.facts["run_id"])
+        text = NextStep(f"Glue job {job} {result.verb} as {result.remote_id}; come back: ", resume)
     session.console.result({"schema": "etltctl.run-glue/1", **result.as_dict()}, text)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from etltctl.contracts.book import ContractBook
+from etltctl.contracts import ContractBook
 from etltctl.errors import ConfigurationError
 from etltctl.infrastructure.names import Names
 

@@ -148,7 +148,7 @@ def _drop(name: str, landed: int, before: int, max_drop_pct: float) -> tuple[str
 def _admit(work: Work) -> None:
     """Holds what landed to the contracts of the streams, before a job is paid to read it; tells what was borne."""
     for table in work.services.settings.stream_locations(work.step.name):
-        for change in work.services.lake.promises.admit(f"bronze.{table}"):
+        for change in work.services.lake.contract_checks.admit(f"bronze.{table}"):
             text = f"bronze.{table}: {change}"
             work.ledger.note("warning.degraded", str(work.step), message=text, table=f"bronze.{table}")
 

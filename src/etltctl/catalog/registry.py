@@ -1,7 +1,7 @@
 """Tables with registered partitions, switched so that no reader sees partitions of two versions.
 
-A catalog of Hive tables updates partitions in batches, and readers would see each batch at once. So the table is closed
-while the batches go through: a reader gets the old partitions, an error that says why, or the new ones.
+A catalog of Hive tables updates partitions in batches, and readers would see each batch as it comes. So the table is
+closed while the batches go through: a reader gets the old partitions, an error that says why, or the new ones.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from etltctl.catalog.partitions import Partitions
-from etltctl.catalog.projecting import ENABLED, is_projected
+from etltctl.catalog.partitions import ENABLED, Partitions, is_projected
 from etltctl.catalog.tables import Catalog, Described, Table
-from etltctl.errors import RETRY, EtltctlError
+from etltctl.errors import RETRY, EtltctlError, NextStep, command
 
-# As the kind of a projected column, this makes Athena refuse every query of the table, and it is what Athena quotes.
+# As the kind of a projected column, this makes Athena refuse every query of the table. Athena's error quotes it, so it
+# reads as a message.
 CLOSED = "being_published_by_etltctl_ask_again"
 
 
@@ -30,6 +30,10 @@ class Registry:
         Where Athena computes the partitions of the current version, it ignores registered ones. Then those of the new
         version are prepared first, and one call shows them all. Otherwise the table is closed to readers meanwhile. A
         process that dies leaves the table closed, and the same call again completes it.
+
+        Args:
+            table: The table as the catalog shall hold it.
+            current: The table as it was read from the catalog; None if it is not there.
 
         Returns:
             `created`, `updated` or `unchanged`.
@@ -48,10 +52,10 @@ class Registry:
             partitions.put(table.registered)
         except EtltctlError as error:
             if current is not None and is_closed(current):
-                error.hint = (
-                    f"queries of {table.full_name} are refused until this is done: {RETRY}, or go back: "
-                    "etltctl rollback TABLE, or open it as it is: etltctl athena refresh"
-                )
+                error.next_step = NextStep(
+                    f"queries of {table.full_name} are refused until this is done: ", RETRY, ", or go back: ",
+                    command("rollback", "TABLE"), ", or open it as it is: ", command("athena", "refresh"),
+                )  # fmt: skip
             raise
         change = self.catalog.put(table, current)
         return "created" if before is None else change

@@ -1,4 +1,4 @@
-"""Types as the catalog words them: what Parquet's become, and which may widen into which."""
+"""The catalog's column types: what each of Parquet's types becomes, and which may widen into which."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from etltctl.errors import BlockedError
-from etltctl.hive_types import HiveType, parse_type
+from etltctl.hive import HiveType, parse_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,7 +19,8 @@ MAX_DECIMAL_DIGITS = 38
 MAX_NAME_CHARACTERS = 255  # Glue's limit of a column's name
 MAX_TYPE_CHARACTERS = 131_072  # and of its type
 FIELD_NAME = re.compile(r"\w+")  # what Athena's pages allow in a name; within a struct nothing can be quoted
-# Engines differ on whether the old files are read right: such a change needs a rewrite, or somebody who knows better.
+# Engines differ on whether they read the old files right. Such a change needs the files rewritten, or a person who
+# allows it because every reader of this table copes.
 UNSAFE_WIDENINGS = {("float", "double"), *((integer, "double") for integer in INTEGERS)}
 SCALARS = {
     "int8": "tinyint",
@@ -42,7 +43,7 @@ SCALARS = {
 
 @dataclass(frozen=True)
 class Widening:
-    """A type that holds both of two others; `is_safe` tells whether every engine reads old files under it."""
+    """A type that holds both of two others; `is_safe` says whether every engine reads old files under it."""
 
     type: str
     is_safe: bool = True
@@ -52,6 +53,10 @@ def hive_columns(schema: pa.Schema, table: str) -> dict[str, str]:
     """Return the columns' names in lower case, as Glue keeps them, and their Hive types.
 
     A column of nulls alone has no type yet and is left out.
+
+    Args:
+        schema: The schema of a Parquet file.
+        table: The table, to name it in an error.
 
     Raises:
         BlockedError: Athena cannot read a type, or the catalog cannot hold a name.
@@ -162,10 +167,17 @@ def _require_distinct(names: Iterable[str], owner: str, kind: str) -> None:
 
 
 def widened(old: str, new: str) -> Widening | None:
-    """The type that reads files of both; None if there is none.
+    """Return the type that reads files of both.
 
-    Safe is what Athena reads by the wider type whatever wrote the file: smaller integers, decimals of no fewer digits
-    before and after the point, fields added to a struct.
+    Safe is what Athena reads by the wider type, whichever program wrote the file: smaller integers, decimals with at
+    least as many digits before and after the point, fields added to a struct.
+
+    Args:
+        old: A Hive type.
+        new: Another one.
+
+    Returns:
+        The wider type; None if no type reads both.
     """
     if old == new:
         return Widening(old)

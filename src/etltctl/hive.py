@@ -1,4 +1,4 @@
-"""Hive's column types as the catalog words them: parsed from text and written as text."""
+"""What Hive's conventions make of a table: column types as the catalog words them, and partitions in paths of files."""
 
 from __future__ import annotations
 
@@ -6,23 +6,29 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-DEEPEST = 100  # levels; what is deeper is no table's column
+DEEPEST = 100  # levels of nesting; no real column is deeper, and the parser calls itself at each level
 SCALAR = re.compile(r"[a-z_]+(?: with local time zone)?(?:\(\s*\d+\s*(?:,\s*-?\d+\s*)?\))?", re.IGNORECASE)
+FIELD = re.compile(
+    r"\s*(?:`((?:[^`]|``)+)`\s*|([^:]+?)\s*):"
+)  # the name of a struct's field, up to the colon
 PARTS = {"array": ("element",), "map": ("key", "value")}
+DEFAULT_PARTITION = "__HIVE_DEFAULT_PARTITION__"  # stands for null, and for an empty text
+ESCAPED = re.compile(r"%([0-9A-Fa-f]{2})")
 
 
 @dataclass(frozen=True)
 class HiveType:
     """A type: its name, and the types that it is made of, by name.
 
-    The parts of a list are called `element`, those of a map `key` and `value`; a scalar type has none. The numbers of
-    `decimal(10,2)` or `varchar(5)` belong to the name.
+    The part of a list is called `element`, those of a map `key` and `value`. A scalar type has no parts. The numbers
+    of `decimal(10,2)` or `varchar(5)` belong to the name.
     """
 
     name: str
     parts: Mapping[str, HiveType] = field(default_factory=dict)
 
     def __str__(self) -> str:
+        """Return the type as the catalog words it, such as `array<struct<id:int>>`."""
         if not self.parts:
             return self.name
         named = self.name == "struct"
@@ -40,13 +46,34 @@ def parse_type(text: str) -> HiveType:
     The name of a struct's field may be any text up to the colon, because the catalog may hold what others wrote. It
     may also stand between backticks.
 
+    Args:
+        text: The type as the catalog words it.
+
     Raises:
         ValueError: The text is not a Hive type.
     """
     parser = _Parser(text)
-    found = parser.type(0)
+    kind = parser.type(0)
     parser.require_end()
-    return found
+    return kind
+
+
+def unescaped(text: str) -> str:
+    """Return the text of a path with every `%XX` replaced, as Hive does.
+
+    Hive takes each code for one character, and not for a byte of UTF-8. It leaves any other `%` as it is.
+    """
+    return ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
+
+
+def partition_of(path: str) -> list[tuple[str, str]]:
+    """Return the names and raw values of the partition columns in a path of folders, in their order.
+
+    Args:
+        path: What lies between the table's location and the file's name, such as `year=2024/city=a%3Ab`.
+    """
+    parts = (folder.partition("=") for folder in path.split("/"))
+    return [(name, value) for name, mark, value in parts if mark]
 
 
 @dataclass
@@ -91,11 +118,11 @@ class _Parser:
             self.at += 1
 
     def _field_name(self) -> str:
-        found = re.compile(r"\s*(?:`((?:[^`]|``)+)`\s*|([^:]+?)\s*):").match(self.text, self.at)
-        if found is None:
+        match = FIELD.match(self.text, self.at)
+        if match is None:
             raise self._error("has a struct without the name of a field")
-        self.at = found.end()
-        return found[1].replace("``", "`") if found[1] else found[2]
+        self.at = match.end()
+        return match[1].replace("``", "`") if match[1] else match[2]
 
     def _require(self, mark: str) -> None:
         self._skip_spaces()

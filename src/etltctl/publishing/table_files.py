@@ -1,26 +1,25 @@
-"""What the files of a table say: columns, partitions and rows, from their listing and their footers."""
+"""The files of a table: its columns, partitions and rows, read from their listing and their footers."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from etltctl.catalog import Described, Table, hive_columns, projection, widened
-from etltctl.errors import BlockedError
-from etltctl.partition_paths import DEFAULT_PARTITION, partition_of, unescaped
-from etltctl.publishing.history import FILES, ROWS, SCHEMA, VERSION, WRITTEN
+from etltctl.errors import BlockedError, NextStep, command
+from etltctl.hive import DEFAULT_PARTITION, partition_of, unescaped
 from etltctl.publishing.places import version_of
+from etltctl.publishing.version_history import FILES, ROWS, SCHEMA, VERSION, WRITTEN, files_hash, schema_hash
 from etltctl.s3 import S3, Footer, Footers, S3Object, is_data
 
 PARQUET = ".parquet"
-INTEGERS = {"int": 32, "bigint": 64}  # bits, the smaller first
+INTEGERS = {"int": 32, "bigint": 64}  # bits, the smaller type first
 
 
 @dataclass(frozen=True)
-class Found:
-    """A table as its files say that it is, its rows, and its files' footers."""
+class InspectedTable:
+    """A table as its files make it, its rows, and the footers of its files."""
 
     table: Table
     rows: int
@@ -29,7 +28,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Inspector:
-    """Looks at the files of tables; files it has seen before are not opened again."""
+    """The reader of tables' files; a file that it has read before is not opened again."""
 
     s3: S3
     footers: Footers
@@ -49,7 +48,7 @@ class Inspector:
         allow_widening: bool = False,
         current: Described | None = None,
         before: Described | None = None,
-    ) -> Found:
+    ) -> InspectedTable:
         """Return the table that these files make.
 
         Args:
@@ -79,13 +78,14 @@ class Inspector:
         }
         if version := version_of(location):
             parameters[VERSION] = version
+        # Projection switches all partitions in one call; registered ones are for paths that it cannot compute.
         computed = None
         if layout.spelt and is_projected:
             computed = projection(location, layout.partitions, layout.spelt, types)
         table = Table(*place, location, columns, types, {**parameters, **(computed or {})})
         if computed is None:
             table = replace(table, registered=layout.partitions)
-        return Found(table, rows, footers)
+        return InspectedTable(table, rows, footers)
 
 
 def _require_apart(table: str, columns: Mapping[str, str], partitions: Mapping[str, str]) -> None:
@@ -98,14 +98,17 @@ def _require_apart(table: str, columns: Mapping[str, str], partitions: Mapping[s
 
 
 def parquet_files(location: str, objects: Iterable[S3Object]) -> list[S3Object]:
-    """Return the objects that readers of the location see and that are named as Parquet."""
+    """Return the objects named as Parquet that readers of the location see."""
     return [one for one in objects if one.key.endswith(PARQUET) and is_data(location, one.key)]
 
 
 def require_parquet_alone(table: str, location: str, objects: Iterable[S3Object]) -> None:
-    """Raise BlockedError if the version holds objects with content that are not named as Parquet.
+    """Check that a version holds no objects with content that are not named as Parquet.
 
     Athena reads every object below the table's location that is not hidden by its name, whatever its name ends with.
+
+    Raises:
+        BlockedError: It holds such an object.
     """
     others = [
         one for one in objects if one.size and is_data(location, one.key) and not one.key.endswith(PARQUET)
@@ -115,14 +118,20 @@ def require_parquet_alone(table: str, location: str, objects: Iterable[S3Object]
         raise BlockedError(
             f"next to the Parquet files of {table} lies {count} that is not called *.parquet, and Athena reads it "
             f"as Parquet: {others[0].location}",
-            hint="move it out of the table's folder, then: etltctl athena refresh",
+            hint=NextStep("move it out of the table's folder, then: ", command("athena", "refresh")),
         )
 
 
 def merged_columns(name: str, footers: Sequence[Footer], *, allow_widening: bool = False) -> dict[str, str]:
-    """The columns that read all files of a table: the union of theirs, each with the widest of its types.
+    """Return the columns that read all files of a table: all that a file has, each with the widest of its types.
 
-    Raises BlockedError naming the column, the types and a file of each where no type reads both.
+    Args:
+        name: The table, to name it in an error.
+        footers: The footers of its files.
+        allow_widening: Whether types may differ that engines read differently.
+
+    Raises:
+        BlockedError: No type reads a column of two files; the error names the types and a file of each.
     """
     merged: dict[str, str] = {}
     seen: dict[str, S3Object] = {}
@@ -139,11 +148,11 @@ def merged_columns(name: str, footers: Sequence[Footer], *, allow_widening: bool
 
 
 def _one_a_schema(footers: Iterable[Footer]) -> list[Footer]:
-    found: list[Footer] = []
+    distinct: list[Footer] = []
     for footer in footers:
-        if not any(footer.schema is other.schema or footer.schema.equals(other.schema) for other in found):
-            found.append(footer)
-    return found
+        if not any(footer.schema is other.schema or footer.schema.equals(other.schema) for other in distinct):
+            distinct.append(footer)
+    return distinct
 
 
 def _disagreement(
@@ -151,27 +160,13 @@ def _disagreement(
 ) -> BlockedError:
     hint = "move the files of the old kind away, or write them again"
     if not is_final:
-        hint += f'; if you know that every reader copes, set tables."{name}".allow_widening = true'
+        hint += f'; if every reader copes with both, set tables."{name}".allow_widening = true'
     return BlockedError(
         f"the files of {name} disagree about {column}: {kinds[0]} in one, {kinds[1]} in another",
         hint=hint,
         one=files[0].location,
         another=files[1].location,
     )
-
-
-def files_hash(files: Iterable[S3Object]) -> str:
-    """The same for the same files, by their keys and ETags."""
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(f"{file.key}\0{file.etag}\n".encode())
-    return digest.hexdigest()[:32]
-
-
-def schema_hash(columns: Mapping[str, str], partitions: Mapping[str, str]) -> str:
-    """The same for the same columns and partition columns, in whatever order."""
-    listed = sorted(columns.items()) + sorted(partitions.items())
-    return hashlib.sha256(repr(listed).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -200,6 +195,7 @@ def layout_of(table: str, location: str, files: Iterable[S3Object]) -> Layout:
         BlockedError: Readers would not see the rows of every file, because the paths have no partition columns in
             common, a value is missing, or a partition lies in two folders.
     """
+    # Hive compares names without regard to case. Projection spells them as the path of the first file does.
     spelt: tuple[str, ...] | None = None
     partitions: dict[tuple[str, ...], str] = {}
     first = ""
@@ -222,6 +218,7 @@ def layout_of(table: str, location: str, files: Iterable[S3Object]) -> Layout:
 
 def _partition_folder(location: str, file: S3Object) -> tuple[str, list[tuple[str, str]]]:
     """Return the folder of the file's partition, and the names and raw values of its columns."""
+    # Folders after the last `name=value` are no partitions: readers look into them as if they were not there.
     folders = file.location.removeprefix(location).split("/")[:-1]
     while folders and "=" not in folders[-1]:
         folders.pop()

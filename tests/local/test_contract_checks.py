@@ -50,11 +50,11 @@ def contract(small: SmallLake, table: str) -> dict[str, str]:
 def test_the_first_good_files_make_the_contract_and_a_drift_is_stopped_at_the_door(make: Make) -> None:
     small = make("")
     sync(small, 0, AS_PROMISED)
-    assert small.lake.promises.admit(STREAM) == []
+    assert small.lake.contract_checks.admit(STREAM) == []
     assert contract(small, STREAM) == {"id": "bigint", "at": "timestamp"}
     odd = sync(small, 1, RETYPED)
     with pytest.raises(BlockedError, match="at retyped") as told:
-        small.lake.promises.admit(STREAM)
+        small.lake.contract_checks.admit(STREAM)
     assert told.value.exit_code == 5
     assert f"~ at timestamp → bigint  retyped, blocked: no reader of timestamp reads bigint  in {odd}" in str(
         told.value.facts["difference"]
@@ -66,38 +66,38 @@ def test_the_first_good_files_make_the_contract_and_a_drift_is_stopped_at_the_do
 def test_a_column_that_is_added_is_taken_in_and_told(make: Make) -> None:
     small = make("")
     sync(small, 0, AS_PROMISED)
-    small.lake.promises.admit(STREAM)
+    small.lake.contract_checks.admit(STREAM)
     sync(small, 1, AS_PROMISED.append_column("wind", pa.array([0.5, 1.5])))
-    (change,) = small.lake.promises.admit(STREAM)
+    (change,) = small.lake.contract_checks.admit(STREAM)
     assert str(change).startswith("+ wind double  added, accepted")
     assert contract(small, STREAM)["wind"] == "double"
-    assert small.lake.promises.admit(STREAM) == []
+    assert small.lake.contract_checks.admit(STREAM) == []
 
 
 def test_a_frozen_table_takes_nothing_in_until_somebody_accepts_it(make: Make) -> None:
     small = make('columns = "freeze"')
     sync(small, 0, AS_PROMISED)
-    small.lake.promises.admit(STREAM)
+    small.lake.contract_checks.admit(STREAM)
     sync(small, 1, AS_PROMISED.append_column("wind", pa.array([0.5, 1.5])))
     with pytest.raises(BlockedError, match="wind added"):
-        small.lake.promises.admit(STREAM)
+        small.lake.contract_checks.admit(STREAM)
     assert [row[1:3] for row in accept(small.settings, [STREAM])] == [("added", "wind")]
-    assert small.lake.promises.admit(STREAM) == []
+    assert small.lake.contract_checks.admit(STREAM) == []
 
 
 def test_files_that_break_a_contract_are_set_aside_where_no_reader_looks(make: Make) -> None:
     small = make('types = "quarantine"')
     good = sync(small, 0, AS_PROMISED)
-    small.lake.promises.admit(STREAM)
+    small.lake.contract_checks.admit(STREAM)
     odd = sync(small, 1, RETYPED)
     before = small.lake.s3.read(odd)
-    (change,) = small.lake.promises.admit(STREAM)
+    (change,) = small.lake.contract_checks.admit(STREAM)
     assert "quarantined" in change
     location = small.lake.places.fixed(STREAM) or ""
     assert [file.location for file in small.lake.inspector.files(location)] == [good]
     (aside,) = small.lake.s3.objects(f"{location}_quarantine/")
     assert small.lake.s3.read(aside.location) == before
-    assert small.lake.promises.admit(STREAM) == []
+    assert small.lake.contract_checks.admit(STREAM) == []
 
 
 def test_a_version_that_breaks_its_contract_is_not_published_until_it_is_accepted(make: Make) -> None:
@@ -119,5 +119,5 @@ def test_a_table_that_nobody_knows_is_refused(make: Make) -> None:
     with pytest.raises(UsageError, match=r"gold\.oen") as told:
         differences(make("").settings, ["gold.oen"])
     assert "gold.one" in told.value.hint
-    with pytest.raises(UsageError, match=r"no file of gold\.one"):
+    with pytest.raises(UsageError, match=r"gold\.one: it has no Parquet file"):
         accept(make("").settings, ["gold.one"])
