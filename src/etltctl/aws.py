@@ -57,10 +57,21 @@ ACCESS_CODES = DENIED | {
 
 @dataclass(frozen=True)
 class Identity:
-    """Who calls: the account's 12 digits and the ARN of the user or the assumed role's session."""
+    """The caller: the account's 12 digits, the ARN of the user or of the assumed role's session, STS's user id."""
 
     account: str
     arn: str
+    user_id: str = ""
+
+    @property
+    def is_root(self) -> bool:
+        """Whether the caller is the account's root user, who may do everything. STS gives it the account's id."""
+        return self.arn.endswith(":root") or self.user_id == self.account
+
+    @property
+    def is_federated(self) -> bool:
+        """Whether the caller is a federated user, who has no policies in IAM."""
+        return ":federated-user/" in self.arn
 
     @property
     def principal(self) -> str:
@@ -106,11 +117,15 @@ class Aws:
         """A client that sends every call once, for calls that start paid work."""
         return self._client(service, starts=True)
 
-    def identity(self) -> Identity:
-        """Who calls: the account and the principal, as STS tells."""
+    def identity(self, *, once: bool = False) -> Identity:
+        """Return the caller, as STS knows it.
+
+        Args:
+            once: Whether to send the call only once, for a caller that can do without the answer.
+        """
         with translated("sts"):
-            answer = self.client("sts").get_caller_identity()
-        return Identity(answer["Account"], answer["Arn"])
+            answer = self._client("sts", starts=once).get_caller_identity()
+        return Identity(answer["Account"], answer["Arn"], answer.get("UserId", ""))
 
     def assuming(self, role: str) -> Aws:
         """The same account and region as the role (an ARN), with credentials that STS gives for an hour.

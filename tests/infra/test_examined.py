@@ -72,7 +72,7 @@ def test_a_permission_that_a_role_has_lost_is_named(deployed: Checkout) -> None:
 
 @pytest.mark.parametrize("area", AREAS)
 def test_what_the_operator_may_not_see_is_not_called_broken(deployed: Checkout, area: str) -> None:
-    """The operator's role reads no job, role or script, and simulates no policy: a run needs none of them."""
+    """The operator's role reads no job, role or script, and simulates no other role: a run needs none of them."""
     not_granted = (
         "GetRole",
         "GetJob",

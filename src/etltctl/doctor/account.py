@@ -17,10 +17,10 @@ from etltctl.errors import (
     ServiceError,
     UnreachableError,
 )
-from etltctl.infrastructure import calls
 from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.roles import job_statements
 from etltctl.inspection import GREETINGS
+from etltctl.permissions import OPERATOR
 from etltctl.s3 import split_location
 
 # AWS refuses a signature that is more than five minutes off (Signature Version 4).
@@ -134,9 +134,9 @@ def check_caller_permissions(patient: Patient) -> Iterator[Finding]:
     workgroup = [f"arn:aws:athena:{at}:workgroup/{settings.athena.workgroup}"]
     layers = [_objects(place) for place in (settings.lake.bronze, settings.lake.silver, settings.lake.gold)]
     needs = {
-        "jobs": (calls.OPERATOR["jobs"], jobs),
-        "catalog": (calls.OPERATOR["catalog"], catalog),
-        "workgroup": (calls.OPERATOR["workgroup"], workgroup),
+        "jobs": (OPERATOR["jobs"], jobs),
+        "catalog": (OPERATOR["catalog"], catalog),
+        "workgroup": (OPERATOR["workgroup"], workgroup),
         "layers": ((READ,), layers),
         "query results": ((READ, WRITE), [_objects(settings.athena.output_location)]),
     }

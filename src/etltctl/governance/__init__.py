@@ -8,7 +8,7 @@ from etltctl.governance.auditing import Access, audit
 from etltctl.governance.needs import Finding
 from etltctl.governance.ordering import Change
 from etltctl.governance.planning import Plan, apply, plan
-from etltctl.governance.preflight import preflight, require_access
+from etltctl.governance.preflight import preflight, require_access, require_access_of_steps
 from etltctl.governance.who import Seen, who
 
 __all__ = [
@@ -22,5 +22,6 @@ __all__ = [
     "plan",
     "preflight",
     "require_access",
+    "require_access_of_steps",
     "who",
 ]
