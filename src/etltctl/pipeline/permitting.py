@@ -1,4 +1,4 @@
-"""What a step may do: the check before it starts, and the particulars of a refusal."""
+"""The particulars of a refusal: the step it hit and the principal that was refused."""
 
 from __future__ import annotations
 
@@ -6,20 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from etltctl.errors import AccessError, EtltctlError
-from etltctl.pipeline.refreshing import tables_of
 from etltctl.pipeline.services import Services
-from etltctl.pipeline.work import Work
-
-
-def require_access(work: Work) -> None:
-    """Raises AccessError if the caller or the job's role lacks what the step needs; no call if nothing is governed."""
-    settings = work.services.settings
-    if not settings.governance.is_configured:
-        return
-    from etltctl import governance
-
-    tables = tables_of(work.pipeline, work.services) if work.step.kind == "athena" else ()
-    governance.require_access(settings, str(work.step), tables)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from etltctl.errors import ServiceError, UsageError
 from etltctl.ledger import Event
-from etltctl.logs import ErrorLines, LogLine
+from etltctl.logs import MOST_EMPTY_PAGES, ErrorLines, LogLine
 from etltctl.pipeline.model import Step, remote_runs
 from etltctl.pipeline.services import Services
 from etltctl.runs import JobRun, RefreshJob, State, SyncJob
@@ -24,7 +24,10 @@ FOLLOW_EVERY_S = 2.0
 
 @dataclass(frozen=True)
 class LogRead:
-    """What was read: of which remote run of which step, how many lines; the run's other Glue jobs."""
+    """What was read: of which remote run of which step, how many lines; the run's other Glue jobs.
+
+    `unread` names the log groups that were not read to their end.
+    """
 
     run_id: str
     step: Step
@@ -32,6 +35,16 @@ class LogRead:
     lines: int
     is_errors_only: bool = False
     others: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+
+    def require_whole(self) -> None:
+        """Raise ServiceError unless the log was read to its end: lines may be missing from what was shown."""
+        if self.unread:
+            raise ServiceError(
+                f"the log of {self.step.name} ({self.remote_id}) was not read to its end: {', '.join(self.unread)} "
+                f"gave {MOST_EMPTY_PAGES} pages in a row without a new line; {self.lines} lines were shown",
+                hint=f"CloudWatch still searches; run it again: etltctl runs logs {self.run_id} {self.step.name}",
+            )
 
     def told_if_empty(self) -> str:
         """That there was no line, and how to read on; empty if there was one."""
@@ -85,7 +98,8 @@ def read_logs(
     else:
         tell(_of_refresh(services.tableau.look_at(remote_id, known.name)))
     others = tuple(other.name for other, _ in remote if other.kind == "glue" and other != known)
-    return LogRead(str(events[0]["run_id"]), known, remote_id, told, is_errors_only, others)
+    unread = tuple(sorted(services.logs.unread))
+    return LogRead(str(events[0]["run_id"]), known, remote_id, told, is_errors_only, others, unread)
 
 
 def _of_refresh(job: RefreshJob) -> list[LogLine]:

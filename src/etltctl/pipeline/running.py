@@ -21,6 +21,7 @@ from etltctl.pipeline.model import (
     steps,
 )
 from etltctl.pipeline.permitting import refusals_named
+from etltctl.pipeline.preflight import require_permissions
 from etltctl.pipeline.readiness import require_ready, unstarted
 from etltctl.pipeline.refreshing import refresh_tables, table_facts
 from etltctl.pipeline.services import Services
@@ -69,6 +70,7 @@ def start_job(step: Step, settings: Settings, wish: Wish | None = None) -> StepR
         require_ready(settings, unstarted([step], ledger.last, fresh=wish.fresh))
         record_resumed(ledger, step.name, [step], wish)
         with failure_ends(ledger):
+            require_permissions([step], ledger.pipeline, services, ledger, fresh=wish.fresh)
             begun, run = begin(_work(ledger.pipeline, step, services, ledger, wish), wish)
     facts = {"run_id": ledger.run_id, "state": run.word if run else ""}
     return StepResult(str(step), begun.verb, begun.remote_id, facts=facts)
@@ -178,6 +180,7 @@ def _recorded_run(
         require_ready(settings, unstarted(walk, ledger.last, fresh=wish.fresh))
         record_begin(ledger, name, walk, wish)
         try:
+            require_permissions(walk, ledger.pipeline, services, ledger, fresh=wish.fresh)
             yield services, ledger
         except BaseException as error:
             if isinstance(error, EtltctlError):

@@ -19,6 +19,7 @@ from etltctl.pipeline.budget import Budget, budget_of
 from etltctl.pipeline.finding import find_remote
 from etltctl.pipeline.model import Begun, Step, ran_s, safe_run_id, steps
 from etltctl.pipeline.permitting import refusals_named
+from etltctl.pipeline.preflight import require_permissions
 from etltctl.pipeline.readiness import require_ready, unstarted
 from etltctl.pipeline.remotes import remote_of
 from etltctl.pipeline.running import driven, failure_ends, record_resumed
@@ -194,6 +195,8 @@ def _step_of_run(
             require_ready(settings, unstarted(starting, ledger.last, fresh=is_fresh))
         record_resumed(ledger, pipeline, walk, wish)
         with failure_ends(ledger):
+            if starts:
+                require_permissions(starting, pipeline, services, ledger, fresh=is_fresh)
             work = Work(pipeline, wanted, services, ledger, partial(_decide, settings.airflow.on_kill))
             yield work, wanted == walk[-1]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from etltctl.doctor.findings import Finding, fail, failed, ok, shortened, warn
-from etltctl.doctor.patient import Patient
+from etltctl.diagnosis.findings import Finding, fail, failed, ok, shortened, warn
+from etltctl.diagnosis.probe import Probe
 from etltctl.errors import ConfigurationError, EtltctlError
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ def complaints(error: EtltctlError) -> Iterator[Finding]:
         yield fail("file", shortened(text), fix, error.exit_code)
 
 
-def check_file(patient: Patient) -> Iterator[Finding]:
+def check_file(probe: Probe) -> Iterator[Finding]:
     """Which settings are in force."""
-    settings = patient.settings
+    settings = probe.settings
     own = {value.origin.partition(":")[0] for value in settings.values()} - {"default", "chosen", "flag"}
     files = (
         ", ".join(sorted(origin for origin in own if not origin.startswith("env "))) or "the shipped defaults"
@@ -36,14 +36,14 @@ def check_file(patient: Patient) -> Iterator[Finding]:
     yield ok("file", f"{files}; environment {settings.env}; pipelines: {pipelines}")
 
 
-def check_secrets(patient: Patient) -> Iterator[Finding]:
+def check_secrets(probe: Probe) -> Iterator[Finding]:
     """Every secret is a reference and has a value; no value is shown."""
     from etltctl.settings.secrets import is_reference
 
-    origins = {value.key: value.origin for value in patient.settings.values()}
-    for key, reference in _secrets(patient.settings):
+    origins = {value.key: value.origin for value in probe.settings.values()}
+    for key, reference in _secrets(probe.settings):
         if is_reference(reference):
-            yield _revealed(patient, key, reference)
+            yield _revealed(probe, key, reference)
         elif not origins.get(key, "").startswith(("env ", "flag", "default")):
             fix = f'write {key} = "env:NAME" (or file:, ssm:, secretsmanager:) and put the secret there'
             yield warn(key, "the secret itself is written in the settings file", fix)
@@ -51,9 +51,9 @@ def check_secrets(patient: Patient) -> Iterator[Finding]:
             yield ok(key, "has a value")
 
 
-def check_state(patient: Patient) -> Iterator[Finding]:
+def check_state(probe: Probe) -> Iterator[Finding]:
     """The runs' events can be kept."""
-    state = patient.settings.state
+    state = probe.settings.state
     if "://" in state:
         yield ok("state", f"{state}; its bucket is among the buckets")
         return
@@ -67,11 +67,11 @@ def check_state(patient: Patient) -> Iterator[Finding]:
         )
 
 
-def _revealed(patient: Patient, key: str, reference: str) -> Finding:
+def _revealed(probe: Probe, key: str, reference: str) -> Finding:
     if reference in (SAMPLE, ""):
         return ok(key, "the sample that comes with etltctl")
     try:
-        patient.reveal(reference, key)
+        probe.reveal(reference, key)
     except EtltctlError as error:
         if key.endswith(".uri"):  # a run on AWS leaves the source to Airbyte
             return warn(key, shortened(error.message), f"{error.hint}, where the source itself is read")

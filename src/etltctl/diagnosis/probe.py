@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 LOCAL = "local"
-ASK_ONCE = RetryPolicy(attempts=1)  # a doctor that is patient is no use
+ASK_ONCE = RetryPolicy(attempts=1)  # a doctor that is probe is no use
 
 
 @dataclass(frozen=True)
-class Patient:
+class Probe:
     """One environment's settings, and its services, each reached when first asked."""
 
     settings: Settings

@@ -7,8 +7,9 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from etltctl.doctor.findings import Finding, fail, failed, ok, shortened, skip, unseen, warn
-from etltctl.doctor.patient import Patient
+from etltctl.cloudformation import CloudFormation
+from etltctl.diagnosis.findings import Finding, fail, failed, ok, shortened, skip, unseen, warn
+from etltctl.diagnosis.probe import LOCAL, Probe
 from etltctl.errors import (
     AccessError,
     ConfigurationError,
@@ -17,10 +18,11 @@ from etltctl.errors import (
     ServiceError,
     UnreachableError,
 )
-from etltctl.infrastructure import calls
 from etltctl.infrastructure.names import Names
+from etltctl.infrastructure.planning import GONE_WRONG
 from etltctl.infrastructure.roles import job_statements
 from etltctl.inspection import GREETINGS
+from etltctl.permissions import OPERATOR
 from etltctl.s3 import split_location
 
 # AWS refuses a signature that is more than five minutes off (Signature Version 4).
@@ -30,22 +32,22 @@ READ, WRITE = "s3:GetObject", "s3:PutObject"
 SUBJECTS = {"Read": "reads", "Write": "writes", "List": "lists"}
 
 
-def check_caller(patient: Patient) -> Iterator[Finding]:
+def check_caller(probe: Probe) -> Iterator[Finding]:
     """Who is calling, and where."""
-    caller = patient.caller
+    caller = probe.caller
     yield ok("caller", f"{caller.arn}, account {caller.account}")
-    region = patient.settings.aws.region or patient.aws.client("glue").meta.region_name
+    region = probe.settings.aws.region or probe.aws.client("glue").meta.region_name
     yield ok("region", str(region))
 
 
-def check_clock(patient: Patient) -> Iterator[Finding]:
+def check_clock(probe: Probe) -> Iterator[Finding]:
     """How far this machine's clock is from AWS's."""
-    before = patient.now()
-    theirs = patient.inspection.their_time()
+    before = probe.now()
+    theirs = probe.inspection.their_time()
     if theirs is None:
         yield skip("clock", "no answer of AWS's told its time")
         return
-    skew = (before + patient.now()) / 2 - theirs.timestamp() - 0.5  # the header has whole seconds
+    skew = (before + probe.now()) / 2 - theirs.timestamp() - 0.5  # the header has whole seconds
     told = f"this machine's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} AWS's"
     fix = "set the clock, or let it be kept: timedatectl set-ntp true"
     if abs(skew) >= REFUSED_SKEW_S:
@@ -56,17 +58,17 @@ def check_clock(patient: Patient) -> Iterator[Finding]:
         yield ok("clock", told)
 
 
-def check_reach(patient: Patient) -> Iterator[Finding]:
+def check_reach(probe: Probe) -> Iterator[Finding]:
     """Whether each service answers, with the URL that was used."""
     for service in GREETINGS:
         try:
-            url = patient.inspection.url(service)
+            url = probe.inspection.url(service)
         except ConfigurationError as error:  # no profile, no region: no address either
             yield skip("services", f"no address to call: {shortened(error.message)}")
             return
         started = time.perf_counter()
         try:
-            patient.inspection.greet(service)
+            probe.inspection.greet(service)
         except UnreachableError as error:
             fix = "check the network, a proxy, and AWS_ENDPOINT_URL and aws.region, which make the address"
             yield fail(service, f"{url}: {shortened(error.message)}", fix, ExitCode.FAILED)
@@ -76,11 +78,11 @@ def check_reach(patient: Patient) -> Iterator[Finding]:
             yield ok(service, f"{url} answers in {1000 * (time.perf_counter() - started):.0f} ms")
 
 
-def check_buckets(patient: Patient) -> Iterator[Finding]:
+def check_buckets(probe: Probe) -> Iterator[Finding]:
     """Every bucket the settings name."""
-    for bucket, setting in _buckets(patient).items():
+    for bucket, setting in _buckets(probe).items():
         try:
-            region = patient.inspection.bucket_region(bucket)
+            region = probe.inspection.bucket_region(bucket)
         except AccessError as error:
             # Only a deployment writes scripts; the role that runs pipelines sees no more of them than its bundle.
             yield unseen(bucket, error) if setting == "lake.scripts" else failed(bucket, error)
@@ -88,9 +90,9 @@ def check_buckets(patient: Patient) -> Iterator[Finding]:
         except EtltctlError as error:
             yield failed(bucket, error)
             continue
-        here = patient.aws.client("s3").meta.region_name
+        here = probe.aws.client("s3").meta.region_name
         if region is None:
-            fix = f"{patient.provision_command} makes it; or name another in {setting}"
+            fix = f"{probe.provision_command} makes it; or name another in {setting}"
             yield fail(bucket, f"there is no such bucket ({setting})", fix)
         elif region and here and region != here:
             fix = (
@@ -101,16 +103,44 @@ def check_buckets(patient: Patient) -> Iterator[Finding]:
             yield ok(bucket, f"{setting}, {region or 'region not told'}")
 
 
-def check_roles(patient: Patient) -> Iterator[Finding]:
+def check_stack(probe: Probe) -> Iterator[Finding]:
+    """Check whether the last change of the environment's CloudFormation stack went through."""
+    if probe.settings.env == LOCAL:
+        return
+    name = probe.settings.stack_name
+    subject = f"stack {name}"
+    try:
+        stack = CloudFormation(probe.aws).find(name)
+    except AccessError as error:
+        yield unseen(subject, error)
+        return
+    except ServiceError as error:
+        yield skip(subject, f"its state is not known: {shortened(error.message)}")
+        return
+    if stack is None:
+        yield skip(subject, "there is no such stack: etltctl infra deploy would make one")
+    elif remedy := GONE_WRONG.get(stack.status):
+        evidence = f"it is in {stack.status}: {remedy.format(stack=name)}"
+        yield fail(subject, evidence, "etltctl infra plan says what failed first", ExitCode.BLOCKED)
+    elif stack.status.endswith("ROLLBACK_COMPLETE"):
+        evidence = f"its last update was rolled back ({stack.status}), so it is older than the settings"
+        yield warn(subject, evidence, "etltctl infra plan shows what is left to deploy")
+    else:
+        yield ok(subject, stack.status)
+
+
+def check_roles(probe: Probe) -> Iterator[Finding]:
     """The roles of the Glue jobs, and whether Glue may take them."""
-    for role in _roles(patient):
+    for role in _roles(probe):
         try:
-            found = patient.inspection.role(role.rpartition("/")[2])
+            found = probe.inspection.role(role.rpartition("/")[2])
         except AccessError as error:
             yield unseen(f"role {role}", error)
             continue
         if found is None:
-            fix = f"{patient.provision_command} makes it; or name the role your jobs have in glue.jobs.NAME.role"
+            fix = (
+                f"{probe.provision_command} makes it; or name the role your jobs have in glue.jobs.NAME.role"
+            )
             yield fail(f"role {role}", "there is no such role", fix)
         elif "glue.amazonaws.com" not in json.dumps(_trust(found)):
             fix = "let the role's trust policy allow sts:AssumeRole to the service glue.amazonaws.com"
@@ -119,10 +149,10 @@ def check_roles(patient: Patient) -> Iterator[Finding]:
             yield ok(f"role {role}", f"{found['Arn']}; Glue may take it")
 
 
-def check_caller_permissions(patient: Patient) -> Iterator[Finding]:
+def check_caller_permissions(probe: Probe) -> Iterator[Finding]:
     """What the caller may do, as IAM's own simulation says."""
-    settings, account = patient.settings, patient.caller.account
-    region = settings.aws.region or patient.aws.client("glue").meta.region_name
+    settings, account = probe.settings, probe.caller.account
+    region = settings.aws.region or probe.aws.client("glue").meta.region_name
     at = f"{region}:{account}"
     jobs = [f"arn:aws:glue:{at}:job/{settings.glue.names.at_glue(name)}" for name in settings.glue.jobs]
     databases = settings.athena.databases.values()
@@ -134,44 +164,44 @@ def check_caller_permissions(patient: Patient) -> Iterator[Finding]:
     workgroup = [f"arn:aws:athena:{at}:workgroup/{settings.athena.workgroup}"]
     layers = [_objects(place) for place in (settings.lake.bronze, settings.lake.silver, settings.lake.gold)]
     needs = {
-        "jobs": (calls.OPERATOR["jobs"], jobs),
-        "catalog": (calls.OPERATOR["catalog"], catalog),
-        "workgroup": (calls.OPERATOR["workgroup"], workgroup),
+        "jobs": (OPERATOR["jobs"], jobs),
+        "catalog": (OPERATOR["catalog"], catalog),
+        "workgroup": (OPERATOR["workgroup"], workgroup),
         "layers": ((READ,), layers),
         "query results": ((READ, WRITE), [_objects(settings.athena.output_location)]),
     }
     try:
         for what, (actions, resources) in needs.items():
             if resources:
-                yield _allowed(patient, f"caller: {what}", patient.caller.principal, actions, resources)
+                yield _allowed(probe, f"caller: {what}", probe.caller.principal, actions, resources)
     except ServiceError as error:
         yield _not_simulated("caller", error)
 
 
-def check_role_permissions(patient: Patient) -> Iterator[Finding]:
+def check_role_permissions(probe: Probe) -> Iterator[Finding]:
     """What the Glue jobs' roles may do: exactly what the stack grants a role for these jobs.
 
     IAM's simulation answers no for a resource that is wider than the one that is granted.
     """
-    account = patient.caller.account
-    for role in _roles(patient):
+    account = probe.caller.account
+    for role in _roles(probe):
         principal = role if role.startswith("arn:") else f"arn:aws:iam::{account}:role/{role}"
         try:
-            yield from _check_role(patient, role, principal)
+            yield from _check_role(probe, role, principal)
         except ServiceError as error:
             yield _not_simulated(role, error)
 
 
-def _check_role(patient: Patient, role: str, principal: str) -> Iterator[Finding]:
-    jobs = [name for name, job in patient.settings.glue.jobs.items() if job.role == role]
-    region = patient.settings.aws.region or patient.aws.client("glue").meta.region_name
-    known = {"AWS::Partition": "aws", "AWS::Region": region, "AWS::AccountId": patient.caller.account}
-    for statement in job_statements(Names(patient.settings), jobs):
+def _check_role(probe: Probe, role: str, principal: str) -> Iterator[Finding]:
+    jobs = [name for name, job in probe.settings.glue.jobs.items() if job.role == role]
+    region = probe.settings.aws.region or probe.aws.client("glue").meta.region_name
+    known = {"AWS::Partition": "aws", "AWS::Region": region, "AWS::AccountId": probe.caller.account}
+    for statement in job_statements(Names(probe.settings), jobs):
         resources = [_resolved(resource, known) for resource in statement["Resource"]]
         if "Condition" in statement or not all(resources):
             continue  # the simulation knows neither the values of a condition nor the stack's own key
         subject = f"{role}: {SUBJECTS.get(statement['Sid'], statement['Sid'].lower())}"
-        yield _allowed(patient, subject, principal, tuple(statement["Action"]), resources)
+        yield _allowed(probe, subject, principal, tuple(statement["Action"]), resources)
 
 
 def _resolved(resource: Any, known: Mapping[str, str]) -> str:
@@ -183,10 +213,10 @@ def _resolved(resource: Any, known: Mapping[str, str]) -> str:
 
 
 def _allowed(
-    patient: Patient, subject: str, principal: str, actions: tuple[str, ...], resources: list[str]
+    probe: Probe, subject: str, principal: str, actions: tuple[str, ...], resources: list[str]
 ) -> Finding:
     try:
-        denied = patient.inspection.denied(principal, actions, resources)
+        denied = probe.inspection.denied(principal, actions, resources)
     except AccessError as error:
         fix = "allow iam:SimulatePrincipalPolicy to the caller, or believe that it is as it should be"
         return warn(subject, shortened(error.message), fix)
@@ -202,9 +232,9 @@ def _not_simulated(subject: str, error: ServiceError) -> Finding:
     )
 
 
-def _buckets(patient: Patient) -> dict[str, str]:
+def _buckets(probe: Probe) -> dict[str, str]:
     """Every bucket, with the setting that names it."""
-    settings = patient.settings
+    settings = probe.settings
     places = {
         "lake.bronze": settings.lake.bronze,
         "lake.silver": settings.lake.silver,
@@ -216,8 +246,8 @@ def _buckets(patient: Patient) -> dict[str, str]:
     return {split_location(place)[0]: setting for setting, place in reversed(places.items())}
 
 
-def _roles(patient: Patient) -> list[str]:
-    return sorted({job.role for job in patient.settings.glue.jobs.values()})
+def _roles(probe: Probe) -> list[str]:
+    return sorted({job.role for job in probe.settings.glue.jobs.values()})
 
 
 def _objects(location: str) -> str:

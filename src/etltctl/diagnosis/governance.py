@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from etltctl.doctor.findings import Finding, fail, ok
-from etltctl.doctor.patient import Patient
+from etltctl.diagnosis.findings import Finding, fail, ok
+from etltctl.diagnosis.probe import Probe
 from etltctl.errors import ExitCode
 from etltctl.governance import preflight
 
 FIX = "add it to governance.grants, then: etltctl govern apply"
 
 
-def check_access(patient: Patient) -> Iterator[Finding]:
+def check_access(probe: Probe) -> Iterator[Finding]:
     """A finding for every permission that a step needs and its principal lacks."""
-    if not patient.settings.governance.is_configured:
+    if not probe.settings.governance.is_configured:
         yield ok(
             "lake formation", "no governance is configured: every principal that IAM lets in reads all tables"
         )
         return
-    found = preflight(patient.settings)
+    found = preflight(probe.settings)
     for finding in found:
         yield fail(finding.resource, str(finding), FIX, ExitCode.ACCESS)
     if not found:

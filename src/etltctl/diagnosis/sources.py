@@ -8,43 +8,43 @@ from typing import Any
 from etltctl.airbyte.health import greet
 from etltctl.airbyte.transport import public_api_url
 from etltctl.connections import connection_id
-from etltctl.doctor.findings import Finding, fail, failed, ok, shortened, skip, warn
-from etltctl.doctor.patient import Patient
+from etltctl.diagnosis.findings import Finding, fail, failed, ok, shortened, skip, warn
+from etltctl.diagnosis.probe import Probe
 from etltctl.errors import ConfigurationError, EtltctlError
 from etltctl.s3 import split_location
 
 ACTIVE = "active"
 
 
-def check_api(patient: Patient) -> Iterator[Finding]:
+def check_api(probe: Probe) -> Iterator[Finding]:
     """Whether Airbyte answers at the URL that is used, and takes the client id and secret."""
-    url = public_api_url(patient.settings.airbyte.url)
+    url = public_api_url(probe.settings.airbyte.url)
     try:
         told = greet(url)
     except EtltctlError as error:
         yield failed("address", error)
     else:
         yield ok("address", f"{url} answers: {shortened(told)}")
-    workspaces = patient.airbyte.resources.workspaces()
+    workspaces = probe.airbyte.resources.workspaces()
     yield ok("credentials", f"the token is good for {len(workspaces)} workspace(s)")
 
 
-def check_connections(patient: Patient) -> Iterator[Finding]:
+def check_connections(probe: Probe) -> Iterator[Finding]:
     """The connection of every source."""
     try:
-        patient.airbyte  # noqa: B018  asked for, and kept
+        probe.airbyte  # noqa: B018  asked for, and kept
     except EtltctlError as error:
-        yield skip("connections", f"not looked at: {shortened(error.message)}")
+        yield skip("connections", f"not checked: {shortened(error.message)}")
         return
-    for name in patient.settings.sources:
+    for name in probe.settings.sources:
         subject = f"connection of {name}"
         try:
-            connection = patient.airbyte.connection(connection_id(name, patient.settings, patient.aws))
+            connection = probe.airbyte.connection(connection_id(name, probe.settings, probe.aws))
         except EtltctlError as error:
             yield failed(subject, error)
             continue
         yield _check_status(subject, connection)
-        yield _check_destination(f"{subject}: writes", name, connection, patient)
+        yield _check_destination(f"{subject}: writes", name, connection, probe)
 
 
 def _check_status(subject: str, connection: Mapping[str, Any]) -> Finding:
@@ -60,17 +60,17 @@ def _check_status(subject: str, connection: Mapping[str, Any]) -> Finding:
     return ok(subject, f"{connection.get('name')} is {status}, started by hand only")
 
 
-def _check_destination(subject: str, name: str, connection: Mapping[str, Any], patient: Patient) -> Finding:
+def _check_destination(subject: str, name: str, connection: Mapping[str, Any], probe: Probe) -> Finding:
     """Whether the destination is S3 at bronze, in Parquet: rows that land elsewhere are found missing too late."""
     try:
-        destination = patient.airbyte.destination(str(connection.get("destinationId", "")))
+        destination = probe.airbyte.destination(str(connection.get("destinationId", "")))
     except ConfigurationError as error:
         return skip(subject, shortened(error.message))
     told = destination.get("configuration") or {}
     bucket, path = told.get("s3_bucket_name"), str(told.get("s3_bucket_path") or "").strip("/")
     lands = f"s3://{bucket}/{path}".rstrip("/")
-    streams = list(patient.settings.stream_locations(name).values())
-    expected_bucket, _ = split_location(patient.settings.lake.bronze)
+    streams = list(probe.settings.stream_locations(name).values())
+    expected_bucket, _ = split_location(probe.settings.lake.bronze)
     if bucket is None:
         return skip(subject, f"destination {destination.get('name')} does not tell its bucket")
     if bucket != expected_bucket or not all(place.startswith(f"{lands}/") for place in streams):
