@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from etltctl.pipeline import PipelineResult, StepResult, Wish
+    from etltctl.pipeline import PipelineResult, RunOptions, StepResult
     from etltctl.settings import Settings
 
 LOCAL = "local"
@@ -65,15 +65,17 @@ def connect(
         yield load_settings(config=config, env=env, flags=flags)
 
 
-def run_pipeline(pipeline: str, settings: Settings | None = None, wish: Wish | None = None) -> PipelineResult:
+def run_pipeline(
+    pipeline: str, settings: Settings | None = None, options: RunOptions | None = None
+) -> PipelineResult:
     """Runs the pipeline's steps in order, stops at the first that fails and raises its error.
 
-    `wish` takes up an earlier run, or names the steps. Raises AlreadyRunningError if another process drives the run.
+    `options` takes up an earlier run, or names the steps. Raises AlreadyRunningError if another process drives the run.
     """
     from etltctl import pipeline as library
 
     with _reached(settings) as reached:
-        return library.run_pipeline(pipeline, reached, wish)
+        return library.run_pipeline(pipeline, reached, options)
 
 
 def run_step(
@@ -99,16 +101,16 @@ def run_step(
         )
 
 
-def sync(source: str, settings: Settings | None = None, wish: Wish | None = None) -> StepResult:
+def sync(source: str, settings: Settings | None = None, options: RunOptions | None = None) -> StepResult:
     """Syncs one source into bronze, waits, and proves that the reported rows landed (UnverifiedError if not)."""
     from etltctl.pipeline import Step, run_alone
 
     with _reached(settings) as reached:
-        return run_alone(Step("sync", source), reached, wish)
+        return run_alone(Step("sync", source), reached, options)
 
 
 def run_glue(
-    job: str, settings: Settings | None = None, wish: Wish | None = None, *, wait: bool = True
+    job: str, settings: Settings | None = None, options: RunOptions | None = None, *, wait: bool = True
 ) -> StepResult:
     """Starts or adopts one Glue job run, waits for its end and publishes its tables.
 
@@ -118,7 +120,7 @@ def run_glue(
 
     go = run_alone if wait else start_job
     with _reached(settings) as reached:
-        return go(Step("glue", job), reached, wish)
+        return go(Step("glue", job), reached, options)
 
 
 def refresh(tables: Sequence[str] = (), settings: Settings | None = None) -> StepResult:

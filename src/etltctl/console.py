@@ -203,7 +203,9 @@ class Console:
             yield lambda event: self._show_event(name, event, describe)
 
     def _show_event(self, name: str, event: Mapping[str, Any], describe: Callable[[str], None]) -> None:
-        step = event["step"].partition(":")[2] if event["step"].startswith("glue:") else event["step"]
+        from etltctl.pipeline.kinds import title_of
+
+        step = title_of(event["step"])
         if event["type"] == "run.started":
             self.say(f"run {event['run_id']}")
         elif event["type"] == "publish.switched":
@@ -222,23 +224,18 @@ class Console:
             self.say(self._step_line(name, event))
 
     def _step_line(self, name: str, event: Mapping[str, Any]) -> str:
+        from etltctl.pipeline.kinds import line_of
+
         shown = "" if self._named == name else name
         self._named = name
-        kind, _, what = event["step"].partition(":")
-        label = {"sync": "sync", "athena": "athena refresh"}.get(kind, what)
-        tables = event.get("tables", {})
-        amount = f"{len(tables)} tables up to date" if kind == "athena" else _amount(event.get("rows"))
-        done = _proven(event) if kind == "sync" else ""
-        if kind == "glue":
-            done = f"published {len(tables)} {'table' if len(tables) == 1 else 'tables'}{_audited(tables)}"
-        if kind == "tableau":
-            done = f"{'extract of' if tables else 'refreshed'} {event['datasource']}"
+        line = line_of(event)
+        done = line.achieved
         if event["verb"] == "reused" and event["step"] not in self._switched:
             done = "as before"
         if event.get("usd", 0.0) >= 0.005:  # what would be told as nothing is not told
             done += f" · {event['usd']:.2f} USD"
         cells = (
-            f"{shown:<9} {label:<21} {event['verb']:<8} {amount:<20} "
+            f"{shown:<9} {line.label:<21} {event['verb']:<8} {line.amount:<20} "
             f"{event.get('layer', ''):<7} {event['seconds']:>5.1f} s  {done}"
         )
         return cells.rstrip()
@@ -289,45 +286,10 @@ def table(columns: Sequence[str], rows: Iterable[Cells]) -> str:
     return "\n".join(aligned(columns, rows))
 
 
-def _audited(tables: Mapping[str, Any]) -> str:
-    """What the jobs' own audits add up to: rows in where each is accounted for, and merged, rejected, flagged ones."""
-    audits = [audit for table in tables.values() if "rows_in" in (audit := table.get("audit", {}))]
-    counts = {
-        name: sum(audit.get(name, 0) for audit in audits)
-        for name in ("rows_in", "rows_out", "merged", "rejected")
-    }
-    read, written = counts.pop("rows_in"), counts.pop("rows_out")
-    flags: dict[str, int] = {}
-    for audit in audits:
-        for flag, count in audit.get("flags", {}).items():
-            flags[flag] = flags.get(flag, 0) + count
-    is_conserved = read and read == written + sum(counts.values())
-    told = [f"{read:,} in"] if is_conserved else []
-    told += [f"{count:,} {name}" for name, count in counts.items() if count]
-    told += [f"{flag} {count:,}" for flag, count in flags.items()]
-    return f" · {', '.join(told)}" if told else ""
-
-
 def _short(remote_id: str) -> str:
     """Return the two ends of an id, so that the state and the clock stay on a line of 80 columns."""
     return remote_id if len(remote_id) <= LONGEST_ID else f"{remote_id[:7]}…{remote_id[-4:]}"
 
 
-def _amount(rows: int | None) -> str:
-    return "" if rows is None else f"{rows:,} rows"
-
-
-def _proven(event: Mapping[str, Any]) -> str:
-    """Return what a sync's step line says of the rows that Airbyte reports."""
-    rows, reported = event["rows"], event.get("reported_rows")
-    if isinstance(reported, int) and rows > reported:
-        return f"more than the {reported:,} of Airbyte"
-    return f"proven {rows:,} of {_count(reported)}"
-
-
-def _count(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else "?"
-
-
 def _ignore(text: str) -> None:
-    """Nobody watches."""
+    """Show nothing: no one watches."""

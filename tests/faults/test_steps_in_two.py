@@ -18,7 +18,7 @@ from etltctl.errors import (
     WaitTimeoutError,
 )
 from etltctl.pipeline import (
-    Begun,
+    StepHandle,
     describe_failure,
     finish_step,
     run_step,
@@ -44,8 +44,8 @@ def here(lake: SpoiltLake, monkeypatch: pytest.MonkeyPatch) -> SpoiltLake:
 def in_two(step: str, run_id: str, **wish: Any) -> dict[str, Any]:
     """The step begun, waited for and finished as if by three processes: only JSON goes from one to the next."""
     told = json.dumps(start_step("small", step, run_id=run_id, **wish).as_dict())
-    asyncio.run(wait_for_step(Begun(**json.loads(told))))
-    return finish_step(Begun(**json.loads(told)))
+    asyncio.run(wait_for_step(StepHandle(**json.loads(told))))
+    return finish_step(StepHandle(**json.loads(told)))
 
 
 def story(lake: SpoiltLake, run_id: str) -> list[tuple[str, str]]:
@@ -216,7 +216,7 @@ def test_whose_a_sync_is_is_told_by_where_it_was_found(here: SpoiltLake, is_lost
 def test_a_wait_that_took_too_long_elsewhere_is_over_here(here: SpoiltLake) -> None:
     with here.held_job():
         begun = start_step("small", "glue:small", run_id="too-long")
-        late = Begun(**{**begun.as_dict(), "began": begun.began - 86400})
+        late = StepHandle(**{**begun.as_dict(), "began": begun.began - 86400})
         with pytest.raises(WaitTimeoutError, match="still"):
             asyncio.run(wait_for_step(late))
         with pytest.raises(WaitTimeoutError, match="still"):

@@ -19,7 +19,15 @@ from etltctl.errors import (
     WaitTimeoutError,
 )
 from etltctl.ledger import Ledger
-from etltctl.pipeline import Step, Wish, cancel_run, publish_file, refresh_datasource, run_alone, run_pipeline
+from etltctl.pipeline import (
+    RunOptions,
+    Step,
+    cancel_run,
+    publish_file,
+    refresh_datasource,
+    run_alone,
+    run_pipeline,
+)
 from etltctl.pipeline.services import Services
 from etltctl.runs import State, Verb
 from etltctl.settings import Settings, load_settings
@@ -195,7 +203,7 @@ def test_a_job_that_does_not_end_is_waited_for_no_longer_than_the_settings_say(
     site: Site, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site.job_words = ["InProgress"]
-    monkeypatch.setattr("etltctl.pipeline.dashboards._waiter", lambda _: _impatient())
+    monkeypatch.setattr("etltctl.pipeline.tableau_step._waiter", lambda _: _impatient())
     with pytest.raises(WaitTimeoutError, match="job-1"):
         refresh_datasource("weather", settings, wait=True)
 
@@ -209,18 +217,18 @@ def _impatient() -> Any:
 def test_the_step_of_a_pipeline_refreshes_and_a_second_try_of_the_run_does_not(
     site: Site, settings: Settings
 ) -> None:
-    (step,) = run_pipeline("show", settings, Wish(run_id="r1")).steps
+    (step,) = run_pipeline("show", settings, RunOptions(run_id="r1")).steps
     assert (step.verb, step.remote_id, step.facts["datasource"]) == (
         Verb.STARTED,
         "job-1",
         "Weather, refreshed",
     )
-    (again,) = run_pipeline("show", settings, Wish(run_id="r1")).steps
+    (again,) = run_pipeline("show", settings, RunOptions(run_id="r1")).steps
     assert (again.verb, again.remote_id) == (Verb.REUSED, "job-1")
     assert sum("/refresh" in each for each in site.requests) == 1
     site.job_words = ["Failed"]
     with pytest.raises(RunFailedError):
-        run_pipeline("show", settings, Wish(run_id="r1"))
+        run_pipeline("show", settings, RunOptions(run_id="r1"))
     assert sum("/refresh" in each for each in site.requests) == 2, "a failed refresh is started again"
 
 

@@ -90,13 +90,13 @@ def watch_run(
 ) -> None:
     """Look on until a run ends: wait for what lives, go on with the steps after it; what failed is left to retry."""
     from etltctl.history import Having, find_run
-    from etltctl.pipeline import Wish, watch
+    from etltctl.pipeline import RunOptions, watch
 
     session: Session = context.obj
     events = find_run(session.load(), run_id, Having.STEPS)
     name = str(events[0].get("pipeline", ""))
-    with session.following(name, Wish(max_usd=max_usd), on_interrupt) as (settings, wish):
-        result = watch(events, settings, wish)
+    with session.following(name, RunOptions(max_usd=max_usd), on_interrupt) as (settings, options):
+        result = watch(events, settings, options)
     show_result(session, settings, result)
 
 
@@ -164,7 +164,7 @@ def logs(
             (line.at.isoformat(timespec="milliseconds"), line.group, line.stream, line.text) for line in lines
         ]
         session.console.rows("etltctl.runs-logs/1", ("ts", "group", "stream", "text"), rows)
-    if nothing := found.told_if_empty():
+    if nothing := found.note_if_empty():
         session.console.say(nothing)
 
 
@@ -196,7 +196,7 @@ def retry(
 ) -> None:
     """Run again what failed of a run: adopt what still lives, reuse what succeeded."""
     from etltctl.history import Having, find_run
-    from etltctl.pipeline import Step, Wish, take_up
+    from etltctl.pipeline import RunOptions, Step, resume
 
     session: Session = context.obj
     events = find_run(session.load(), run_id, Having.STEPS)
@@ -207,8 +207,11 @@ def retry(
         walk = [Step.parse(step) for step in named]
         session.require_ready(settings, walk, str(events[0]["run_id"]), fresh=fresh)
 
-    with session.following(name, Wish(fresh=fresh, max_usd=max_usd), on_interrupt, check) as (settings, wish):
-        result = take_up(events, settings, wish)
+    with session.following(name, RunOptions(fresh=fresh, max_usd=max_usd), on_interrupt, check) as (
+        settings,
+        options,
+    ):
+        result = resume(events, settings, options)
     show_result(session, settings, result)
 
 

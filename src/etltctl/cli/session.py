@@ -17,7 +17,7 @@ from etltctl.errors import DetachedError, UsageError
 
 if TYPE_CHECKING:
     from etltctl.local import Endpoints
-    from etltctl.pipeline import Step, Wish
+    from etltctl.pipeline import RunOptions, Step
     from etltctl.runs import Run
     from etltctl.settings import Settings
 
@@ -57,9 +57,9 @@ class Session:
                 )
             return ""
         from etltctl.history import run_to_resume
-        from etltctl.pipeline import safe_run_id
+        from etltctl.pipeline import RunId
 
-        settings, run_id = self.load(), safe_run_id(named)
+        settings, run_id = self.load(), RunId(named).safe
         if settings.env == LOCAL and "://" in settings.state:  # a bucket of the embedded server
             with self.connected() as settings:
                 return run_to_resume(settings, run_id, is_new=is_new)
@@ -162,14 +162,14 @@ class Session:
     def following(
         self,
         name: str,
-        wish: Wish,
+        options: RunOptions,
         on_interrupt: Interruption,
         check: Callable[[Settings], object] | None = None,
         *,
         outlives: bool = False,
         next_jobs: Callable[[Settings], Collection[str]] = lambda _: (),
-    ) -> Iterator[tuple[Settings, Wish]]:
-        """The settings within reach, and the wish with the console listening and asked what Ctrl-C means.
+    ) -> Iterator[tuple[Settings, RunOptions]]:
+        """Yield the settings within reach, and the options with which the console gets events and answers Ctrl-C.
 
         With `--output ndjson` the stream of the events is the result.
         """
@@ -185,7 +185,10 @@ class Session:
                 write(event)
                 show(event)
 
-            yield settings, replace(wish, on_event=on_event, on_interrupt=partial(self._decide, on_interrupt))
+            yield (
+                settings,
+                replace(options, on_event=on_event, on_interrupt=partial(self._decide, on_interrupt)),
+            )
 
     def _decide(self, on_interrupt: Interruption, run: Run, may_ask: bool) -> str:
         if on_interrupt is not Interruption.ASK:
