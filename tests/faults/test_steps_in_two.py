@@ -186,7 +186,7 @@ def test_a_sync_that_somebody_else_started_is_not_stopped_by_any_try(here: Spoil
         assert (guest.verb, guest.remote_id, guest.is_ours) == ("adopted", owner.remote_id, False)
         assert stop_step("sync:api", run_id="guest", by="a test") is None
     (row,) = here.json("runs", "cancel", "guest")["rows"]
-    assert (row["remote run"], row["done"]) == (owner.remote_id, "goes on: somebody else started it")
+    assert (row["remote run"], row["done"]) == (owner.remote_id, "goes on: another caller started it")
     assert here.met() == 1
     here.spoil()
     asyncio.run(wait_for_step(owner))

@@ -56,7 +56,7 @@ def cancel_run(events: Sequence[Event], settings: Settings, reason: str = "") ->
         remote_run = remote_run_of(step, services, remote_id)
         run, done = remote_run.poll(), ""
         if run.state is State.RUNNING and remote_id in foreign:
-            done = "goes on: somebody else started it"
+            done = "goes on: another caller started it"
         elif run.state is State.RUNNING:
             step_run = StepRun(ledger.pipeline, step, services, ledger)
             stop_on_record(step_run, remote_run, run, by="runs cancel", reason=reason)

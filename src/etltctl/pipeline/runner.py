@@ -106,7 +106,7 @@ def run_step(
 
 
 def run_alone(step: Step, settings: Settings, options: RunOptions | None = None) -> StepResult:
-    """Run one step: of the pipeline run that the run id names, or as a run of its own."""
+    """Run one step: of the pipeline run that the run id names, or as a separate run."""
     check_exists(step, settings)
     options = options or RunOptions()
     with recorded_run(step.name, [step], settings, options) as (services, ledger):
@@ -144,7 +144,7 @@ def resume(events: Sequence[Event], settings: Settings, options: RunOptions | No
     if started is None or not started.get("steps"):
         what = f"is a {started['pipeline']}" if started else "has lost its first event"
         raise UsageError(
-            f"run {events[0]['run_id']} {what}: it has no steps to go on with",
+            f"run {events[0]['run_id']} {what}: it has no steps to resume",
             hint="etltctl runs list",
         )
     options = replace(
@@ -214,7 +214,7 @@ def refresh(tables: list[str], settings: Settings, options: RunOptions | None = 
 
 
 def rollback(table: str, settings: Settings, to: str = "", options: RunOptions | None = None) -> Published:
-    """Make an earlier published version of a table current again, on record as a run of its own.
+    """Make an earlier published version of a table current again, on record as a separate run.
 
     Args:
         table: The table, `layer.table`.
