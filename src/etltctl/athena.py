@@ -84,7 +84,7 @@ class Athena:
                 break
         reason = execution.reason or "no reason given"
         raise RunFailedError(
-            f"query {execution.word}: {reason}",
+            f"query {execution.status}: {reason}",
             hint=HINTS.get(reason.partition(":")[0], ""),
             query=execution.id,
         )
@@ -136,7 +136,7 @@ class Athena:
     ) -> QueryExecution:
         """Starts the query, or finds it again: Athena returns the same execution for the same run key."""
         _, query_id = self._start(sql, run_key, database, parameters)
-        return QueryExecution(id=query_id, name=self.workgroup, word="QUEUED")
+        return QueryExecution(id=query_id, name=self.workgroup, status="QUEUED")
 
     def _start(
         self, sql: str, run_key: str, database: str, parameters: Sequence[str]
@@ -255,7 +255,7 @@ def _query_execution(answer: Mapping[str, Any], workgroup: str) -> QueryExecutio
     return QueryExecution(
         id=answer["QueryExecutionId"],
         name=answer.get("WorkGroup", workgroup),
-        word=status["State"],
+        status=status["State"],
         reason=bounded(status.get("StateChangeReason") or error.get("ErrorMessage", "")),
         is_retryable=bool(error.get("Retryable")) or error.get("ErrorCategory") == SYSTEM_ERROR,
         scanned_bytes=statistics.get("DataScannedInBytes", 0),

@@ -78,7 +78,9 @@ class Glue:
                     raise
                 self.search.sleep(self.search.longest)
             else:
-                return Verb.STARTED, JobRun(id=answer["JobRunId"], name=job, word="STARTING", arguments=sent)
+                return Verb.STARTED, JobRun(
+                    id=answer["JobRunId"], name=job, status="STARTING", arguments=sent
+                )
 
     def find_all(self, job: str, run_key: str, *, since: datetime | None = None) -> list[JobRun]:
         """The runs of the job that carry the key and began after `since`, newest first."""
@@ -195,7 +197,7 @@ class Glue:
 def in_the_way(live: JobRun, message: str) -> AlreadyRunningError:
     """The error of whoever finds this live run in the way."""
     hint = f"wait for it, or look: aws glue get-job-runs --job-name {live.name}"
-    return AlreadyRunningError(message, hint=hint, job=live.name, run=live.id, state=live.word)
+    return AlreadyRunningError(message, hint=hint, job=live.name, run=live.id, state=live.status)
 
 
 def _no_slot(job: str, error: ServiceError) -> AlreadyRunningError:
@@ -210,7 +212,7 @@ def _job_run(answer: Mapping[str, Any]) -> JobRun:
     return JobRun(
         id=answer["Id"],
         name=answer["JobName"],
-        word=answer["JobRunState"],
+        status=answer["JobRunState"],
         reason=bounded(answer.get("ErrorMessage") or answer.get("StateDetail") or ""),
         execution_s=answer.get("ExecutionTime", 0),
         arguments=answer.get("Arguments", {}),

@@ -34,13 +34,13 @@ class Run:
 
     id: str
     name: str
-    word: str
+    status: str
     reason: str = ""
 
     @property
     def state(self) -> State:
         """The meaning of `status`; an unknown status counts as running, bounded by the deadline of the wait."""
-        return self.states.get(self.word, State.RUNNING)
+        return self.states.get(self.status, State.RUNNING)
 
     @property
     def began(self) -> datetime | None:
@@ -50,7 +50,7 @@ class Run:
     @property
     def is_known(self) -> bool:
         """Whether `status` is one of the service's documented states."""
-        return self.word in self.states
+        return self.status in self.states
 
 
 @dataclass(frozen=True)

@@ -164,13 +164,13 @@ def test_a_server_that_is_not_set_and_a_token_that_is_not_there_are_named(
 
 def test_a_refresh_is_waited_for(site: Site, settings: Settings) -> None:
     verb, job = refresh_datasource("weather", settings, wait=True)
-    assert (verb, job.id, job.word, job.state) == (Verb.STARTED, "job-1", "Success", State.SUCCEEDED)
+    assert (verb, job.id, job.status, job.state) == (Verb.STARTED, "job-1", "Success", State.SUCCEEDED)
     assert sum("GET" in each and "/jobs/job-1" in each for each in site.requests) == 3
 
 
 def test_without_wait_the_job_is_told_and_left_alone(site: Site, settings: Settings) -> None:
     verb, job = refresh_datasource("Weather, refreshed", settings, project="Weather")
-    assert (verb, job.word) == (Verb.STARTED, "Pending")
+    assert (verb, job.status) == (Verb.STARTED, "Pending")
     assert not any("/jobs/" in each for each in site.requests)
 
 
@@ -186,7 +186,7 @@ def test_an_already_queued_refresh_is_adopted_and_waited_for(site: Site, setting
     site.already_queued = True
     site.listed_jobs = [("job-7", "Other", "InProgress"), ("job-9", "Weather, refreshed", "Pending")]
     verb, job = refresh_datasource("weather", settings, wait=True)
-    assert (verb, job.id, job.word) == (Verb.ADOPTED, "job-9", "Success")
+    assert (verb, job.id, job.status) == (Verb.ADOPTED, "job-9", "Success")
 
 
 def test_an_already_queued_refresh_that_is_not_listed_is_success_all_the_same(
@@ -194,7 +194,7 @@ def test_an_already_queued_refresh_that_is_not_listed_is_success_all_the_same(
 ) -> None:
     site.already_queued = True
     verb, job = refresh_datasource("weather", settings, wait=True)
-    assert (verb, job.id, job.word) == (Verb.ADOPTED, "", "Pending")
+    assert (verb, job.id, job.status) == (Verb.ADOPTED, "", "Pending")
     result = run_alone(Step("tableau", "weather"), settings)
     assert (result.verb, result.remote_id) == (Verb.ADOPTED, "")
 
@@ -238,7 +238,7 @@ def test_a_run_that_refreshes_can_be_cancelled(site: Site, settings: Settings) -
     ledger.append("remote.started", "tableau:weather", remote_id="job-5", service="Tableau", state="Pending")
     site.job_words = ["InProgress"]
     events = [{"run_id": "r2", "step": "tableau:weather", "type": "remote.started", "remote_id": "job-5"}]
-    assert [one.word for one in cancel_run(events, settings)] == ["InProgress"]
+    assert [one.status for one in cancel_run(events, settings)] == ["InProgress"]
     assert site.cancelled == ["job-5"]
 
 

@@ -113,7 +113,7 @@ def cancel(
     session: Session = context.obj
     with session.connected() as settings:
         cancelled = cancel_run(find_run(settings, run_id, Having.STEPS), settings, reason)
-    rows = [(one.service, one.name, one.remote_id, one.word, one.done) for one in cancelled]
+    rows = [(one.service, one.name, one.remote_id, one.status, one.done) for one in cancelled]
     columns = ("service", "name", "remote run", "found", "done")
     session.console.rows("etltctl.runs-cancel/1", columns, rows, none="The run has started nothing remotely.")
 

@@ -35,7 +35,7 @@ def export(
     file = hyper or Path(f"{table.partition('.')[2] or table}.hyper")
     with session.connected() as settings, session.console.working(f"export {table}") as describe:
         made = write_table(
-            selection, file, settings, on_look=lambda run: describe(f"export {table} {run.word}")
+            selection, file, settings, on_look=lambda run: describe(f"export {table} {run.status}")
         )
     text = f"{made.file}: {made.rows:,} rows of {table}" + (
         f", version {made.version}" if made.version else ""
@@ -78,8 +78,8 @@ def refresh(
     settings = session.load()
     with session.console.working(f"refresh {datasource}"):
         verb, job = refresh_datasource(datasource, settings, project, wait=wait)
-    document = {"schema": "etltctl.tableau-refresh/1", "verb": str(verb), "job": job.id, "state": job.word}
-    told = f"job {job.id}: {job.word}" if job.id else "already queued"
+    document = {"schema": "etltctl.tableau-refresh/1", "verb": str(verb), "job": job.id, "state": job.status}
+    told = f"job {job.id}: {job.status}" if job.id else "already queued"
     session.console.result(document, f"Refresh of {job.name} {verb}, {told}.")
 
 

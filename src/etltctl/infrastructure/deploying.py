@@ -170,7 +170,7 @@ def _execute(service: CloudFormation, made: Plan, watcher: Watcher) -> str:
         raise BlockedError(f"stack {name} was deleted while the plan was made", hint="deploy again")
     asked = _ask(service, stack, made.change_set, "deploy")
     service.execute(name, made.change_set, asked.token)
-    return _require_success(_follow(service, stack, watcher, asked), service).word
+    return _require_success(_follow(service, stack, watcher, asked), service).status
 
 
 def _ask(service: CloudFormation, stack: Stack, what: str, command: str) -> Asked:
@@ -188,7 +188,7 @@ def _follow(service: CloudFormation, stack: Stack, watcher: Watcher, asked: Aske
     def look() -> StackOperation:
         events = service.last_operation(stack.id)
         operation = operation_of(stack, events, asked.token, asked.known)
-        if operation.word == "REVIEW_IN_PROGRESS":
+        if operation.status == "REVIEW_IN_PROGRESS":
             return _not_begun(service, stack, operation, asked, is_late=watcher.waiter.clock() > deadline)
         for event in events:
             if event.id not in told and not (asked.token and event.id in asked.known):
@@ -196,7 +196,7 @@ def _follow(service: CloudFormation, stack: Stack, watcher: Watcher, asked: Aske
                 watcher.on_event(event)
         return operation
 
-    begun = StackOperation(id=stack.id, name=stack.name, word="REVIEW_IN_PROGRESS")
+    begun = StackOperation(id=stack.id, name=stack.name, status="REVIEW_IN_PROGRESS")
     with _left_alone_if_interrupted(stack, asked.command):
         return watcher.waiter.wait(begun, look)
 
@@ -211,7 +211,7 @@ def _not_begun(
     """
     now = service.find(stack.id)
     if now is not None and (now.status != stack.status or not asked.token):
-        return replace(operation, word=now.status, reason=now.reason)
+        return replace(operation, status=now.status, reason=now.reason)
     if is_late:
         raise WaitTimeoutError(
             f"CloudFormation accepted the change of stack {stack.name}, and {BEGIN_WITHIN_S:.0f} s later neither its "
@@ -241,10 +241,10 @@ def _require_success(operation: StackOperation, service: CloudFormation) -> Stac
     failed = first_failure(service.last_operation(operation.id))
     where = f"{failed.logical_id} ({failed.type})" if failed else "no single resource"
     again = "etltctl infra deploy"
-    if operation.word in NEVER_MADE:
+    if operation.status in NEVER_MADE:
         again = f"etltctl infra destroy --yes && {again}"
     raise RunFailedError(
-        f"stack {operation.name} ended {operation.word}: {where} failed",
+        f"stack {operation.name} ended {operation.status}: {where} failed",
         hint=f"repair what AWS names, then: {again}",
         reason=failed.reason if failed else operation.reason,
         physical_id=failed.physical_id if failed else "",

@@ -15,7 +15,7 @@ The command line and the Airflow DAGs both walk `steps(...)` and run each step t
 
 from etltctl.pipeline.cancel import cancel_run, stop_step
 from etltctl.pipeline.deferred import finish_step, start_step, wait_for_step
-from etltctl.pipeline.failure_report import describe_failure
+from etltctl.pipeline.failures import describe_failure
 from etltctl.pipeline.follow import watch
 from etltctl.pipeline.glue_step import GlueStep
 from etltctl.pipeline.model import PipelineResult, Step, StepHandle, StepResult, known, steps

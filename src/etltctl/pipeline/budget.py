@@ -112,7 +112,7 @@ def bill_job_runs(step_run: StepRun) -> None:
 def bill_query(step_run: StepRun, verb: Verb, execution: QueryExecution) -> None:
     """Record what a query of the step did and scanned. The cost of a query that is on record is not recorded again."""
     facts = {"remote_id": execution.id, "scanned_bytes": execution.scanned_bytes}
-    step_run.note(QUERY_EVENTS[verb], **facts, state=execution.word)
+    step_run.note(QUERY_EVENTS[verb], **facts, state=execution.status)
     usd = cost_usd(execution.scanned_bytes, step_run.services.prices.athena_tb_usd)
     if usd and not step_run.ledger.is_billed(str(step_run.step), execution.id):
         step_run.note("cost.actual", usd=round(usd, 6), **facts)

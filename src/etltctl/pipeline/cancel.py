@@ -28,7 +28,7 @@ class Cancelled:
     done: str
     service: str = ""
     remote_id: str = ""
-    word: str = ""
+    status: str = ""
 
 
 def cancel_run(events: Sequence[Event], settings: Settings, reason: str = "") -> list[Cancelled]:
@@ -61,7 +61,7 @@ def cancel_run(events: Sequence[Event], settings: Settings, reason: str = "") ->
             step_run = StepRun(ledger.pipeline, step, services, ledger)
             stop_on_record(step_run, remote_run, run, by="runs cancel", reason=reason)
             done = "stopped"
-        cancelled.append(Cancelled(run.name, done, run.service, run.id, run.word))
+        cancelled.append(Cancelled(run.name, done, run.service, run.id, run.status))
     return cancelled + [Cancelled(step.step.name, open_start_text(ledger.run_id)) for step in lost]
 
 

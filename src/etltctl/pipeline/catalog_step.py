@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from etltctl.ledger import Ledger
@@ -11,8 +11,7 @@ from etltctl.pipeline.model import StepHandle, StepResult, known, steps
 from etltctl.pipeline.remote import StepKind, StepLine
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.step_run import StepRun
-from etltctl.pipeline.table_facts import table_facts
-from etltctl.publishing import GONE, NOT_PUBLISHED, combined
+from etltctl.publishing import GONE, NOT_PUBLISHED, Published, combined
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -61,3 +60,22 @@ def refresh_tables(tables: list[str], services: Services, ledger: Ledger) -> Ste
     if errors:
         raise combined(errors, len(tables))
     return StepResult(str(step), facts=facts)
+
+
+def table_facts(published: list[Published]) -> dict[str, Any]:
+    """Return as plain data: the rows of all tables, and for each table its change, its rows and its warnings."""
+    tables = {
+        table.table: {"change": table.change, "rows": table.rows} | _details(table) for table in published
+    }
+    return {"rows": sum(table.rows for table in published), "tables": tables}
+
+
+def _details(published: Published) -> dict[str, Any]:
+    partitions = {name: count for name, count in asdict(published.partitions).items() if count}
+    details = {
+        "audit": published.audit,
+        "partitions": partitions,
+        "retired": list(published.retired),
+        "warnings": list(published.warnings),
+    }
+    return {name: value for name, value in details.items() if value}

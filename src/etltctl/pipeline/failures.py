@@ -1,15 +1,21 @@
-"""Why a remote run failed: its error, who stopped it, and the particulars of a refusal."""
+"""Failures: the error of a remote run, who stopped it, the particulars of a refusal, and the report of a failed run."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from etltctl.errors import AccessError, EtltctlError, RunFailedError
+from etltctl.ledger import Event, read_events
+from etltctl.pipeline.run_ids import RunId
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.step_run import StepRun
 from etltctl.runs import Run, State
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
 
 # What the services and Hadoop's S3 client say of a refused call. Spark's own wrapper hides it: then the log has it.
 REFUSAL = re.compile(
@@ -22,7 +28,7 @@ STOPPED = frozenset({"STOPPED", "STOPPING", "cancelled"})
 
 def stopped_by(step_run: StepRun, run: Run) -> str:
     """Return who stopped the run and why, as the ledger has it; else where to find out. Empty if it was not stopped."""
-    if run.state is not State.FAILED or run.word not in STOPPED:
+    if run.state is not State.FAILED or run.status not in STOPPED:
         return ""
     stopping = step_run.last("remote.stopping")
     if stopping is None or stopping["remote_id"] != run.id:
@@ -36,7 +42,7 @@ def failed(run: Run, *, hint: str, **facts: object) -> EtltctlError:
     reason = f": {run.reason}" if run.reason else ""
     details = f"{run.reason}\n{facts.get('log', '')}" if SPARK_WRAPPER in run.reason else run.reason
     return failure_class(details)(
-        f"{run.service} run {run.id} of {run.name} ended {run.word}{reason}", hint=hint, **facts
+        f"{run.service} run {run.id} of {run.name} ended {run.status}{reason}", hint=hint, **facts
     )
 
 
@@ -68,3 +74,69 @@ def name_refusal(error: AccessError, step: str, services: Services) -> None:
         with suppress(EtltctlError):  # STS answers every caller whose credentials are valid
             facts["principal"] = services.aws.identity().principal
     error.facts = {**facts, **error.facts}
+
+
+def describe_failure(error: BaseException | str, run_id: str, settings: Settings | None = None) -> str:
+    """Return what happened, its particulars, the state of each step of the run, and the next commands.
+
+    It never raises. If the run's events cannot be read, it reports the rest.
+
+    Args:
+        error: The error, or a sentence.
+        run_id: The run's id.
+        settings: The settings; None loads them.
+    """
+    run_id = RunId(run_id).safe
+    lines = [f"run {run_id} failed: {_message(error)}"]
+    cause = _etltctl_error(error)
+    if cause is not None:
+        lines += [f"  {name}: {_indented(value)}" for name, value in cause.facts.items()]
+        lines += [f"  next: {cause.hint}"] if cause.hint else []
+    with suppress(EtltctlError):
+        lines += _step_lines(_events(run_id, settings))
+    env = _env_flag(settings)
+    lines += [f"  events: etltctl runs show {run_id}{env}", f"  logs: etltctl runs logs {run_id}{env}"]
+    return "\n".join([*lines, f"  resume it: clear the task, or etltctl retry {run_id}{env}"])
+
+
+def _env_flag(settings: Settings | None) -> str:
+    """Return the flag with which a command reaches the run's environment, on whichever machine it is typed."""
+    from etltctl.settings import load_settings
+
+    try:
+        return f" --env {(settings or load_settings()).env}"
+    except EtltctlError:
+        return ""
+
+
+def _step_lines(events: list[Event]) -> list[str]:
+    """Return a line for each step: how it ended last, and its remote run."""
+    remote_ids = {event["step"]: event["remote_id"] for event in events if "remote_id" in event}
+    outcomes = {event["step"]: event["outcome"] for event in events if event["type"] == "step.finished"}
+    return [f"  {step}: {outcome} {remote_ids.get(step, '')}".rstrip() for step, outcome in outcomes.items()]
+
+
+def _events(run_id: str, settings: Settings | None) -> list[Event]:
+    from etltctl.settings import load_settings
+
+    return read_events(Services(settings or load_settings()).store, run_id)
+
+
+def _etltctl_error(error: BaseException | str | None) -> EtltctlError | None:
+    """Return the first error of etltctl in the chain of causes; None if there is none."""
+    while isinstance(error, BaseException):
+        if isinstance(error, EtltctlError):
+            return error
+        error = error.__cause__
+    return None
+
+
+def _message(error: BaseException | str) -> str:
+    cause = _etltctl_error(error)
+    if cause is not None:
+        return cause.message
+    return f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else error
+
+
+def _indented(value: object) -> str:
+    return "\n    ".join(["", *str(value).splitlines()]) if "\n" in str(value) else str(value)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from etltctl.errors import AlreadyRunningError, BudgetError, ServiceError
 from etltctl.ledger import Event
 from etltctl.pipeline.budget import Budget, bill_job_runs, bill_query, glue_budget, require_budget
+from etltctl.pipeline.catalog_step import table_facts
 from etltctl.pipeline.conflicts import with_holder
 from etltctl.pipeline.failures import require_success, stopped_by
 from etltctl.pipeline.model import StepHandle, StepResult, known
@@ -21,7 +22,6 @@ from etltctl.pipeline.remote import EmitLines, StepKind, StepLine, rows_text
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.step_run import StartedRun, StepRun
 from etltctl.pipeline.step_wait import await_stop, record_start, wait_for_end
-from etltctl.pipeline.table_facts import table_facts
 from etltctl.publishing import Finding
 from etltctl.runs import JobRun, Run, State, Verb
 from etltctl.waiting import Waiter

@@ -121,7 +121,7 @@ def _write_sync(services: Services, ledger: Ledger, step: Step, before: datetime
     job = next((job for job in done if job.created and before and job.created < before), None)
     if job is None:
         return None
-    facts: dict[str, Any] = {"service": job.service, "remote_id": job.id, "state": job.word}
+    facts: dict[str, Any] = {"service": job.service, "remote_id": job.id, "state": job.status}
     ledger.append("step.planned", str(step), **_at(job.created))
     ledger.append("remote.adopted", str(step), **facts, ours=False, **_at(job.created))
     if job.rows is not None:
@@ -135,7 +135,7 @@ def _write_job_run(services: Services, ledger: Ledger, trace: _Trace) -> None:
     while ledger.generation(step) < trace.generation:
         ledger.append("step.planned", step, fresh=True, **_at(run.started))
     ledger.append("step.planned", step, **_at(run.started))
-    facts: dict[str, Any] = {"service": run.service, "remote_id": run.id, "state": run.word}
+    facts: dict[str, Any] = {"service": run.service, "remote_id": run.id, "state": run.status}
     ledger.append("remote.started", step, **facts, **_at(run.started))
     if usd := dollars(run.dpu_seconds, services.prices.glue_dpu_hour_usd):
         spent = {"usd": usd, "dpu_seconds": run.dpu_seconds, "remote_id": run.id}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl.errors import UsageError
 from etltctl.ledger import Event
-from etltctl.pipeline.catalog_step import refresh_tables
+from etltctl.pipeline.catalog_step import refresh_tables, table_facts
 from etltctl.pipeline.failures import refusals_named
 from etltctl.pipeline.kinds import kind_of, remote_run_of
 from etltctl.pipeline.lost_starts import await_listing, interruptible_start
@@ -34,7 +34,6 @@ from etltctl.pipeline.run_record import (
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.step_run import StepRun
 from etltctl.pipeline.step_wait import record_start
-from etltctl.pipeline.table_facts import table_facts
 from etltctl.runs import Run, State
 
 if TYPE_CHECKING:
@@ -125,7 +124,7 @@ def start_job(step: Step, settings: Settings, options: RunOptions | None = None)
         with failure_ends(ledger):
             step_run = StepRun(ledger.pipeline, step, services, ledger, options.on_interrupt)
             handle, run = start(step_run, options)
-    facts = {"run_id": ledger.run_id, "state": run.word if run else ""}
+    facts = {"run_id": ledger.run_id, "state": run.status if run else ""}
     return StepResult(str(step), handle.verb, handle.remote_id, facts=facts)
 
 

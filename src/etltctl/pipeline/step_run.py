@@ -28,7 +28,7 @@ class StartedRun:
     def facts(self) -> dict[str, Any]:
         """What the ledger keeps of it."""
         others = {} if self.is_ours else {"ours": False}
-        return {"service": self.run.service, "remote_id": self.run.id, "state": self.run.word, **others}
+        return {"service": self.run.service, "remote_id": self.run.id, "state": self.run.status, **others}
 
 
 @dataclass(frozen=True)

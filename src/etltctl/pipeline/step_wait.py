@@ -133,11 +133,11 @@ def _progress_record(step_run: StepRun) -> Callable[[Run], None]:
     seen: set[str] = set()
 
     def record(run: Run) -> None:
-        if run.word in seen:
+        if run.status in seen:
             return
-        seen.add(run.word)
-        step_run.note("step.progress", remote_id=run.id, state=run.word)
+        seen.add(run.status)
+        step_run.note("step.progress", remote_id=run.id, state=run.status)
         if not run.is_known:
-            step_run.warn(f"{run.service} reports the unknown state {run.word}; waiting on")
+            step_run.warn(f"{run.service} reports the unknown state {run.status}; waiting on")
 
     return record

@@ -158,7 +158,7 @@ def lines_of_sync(job: SyncJob) -> list[LogLine]:
     """Return what Airbyte reports of a sync, one line a fact."""
     at = job.created or datetime.now(UTC)
     facts = {
-        "state": job.word,
+        "state": job.status,
         "rows": job.rows,
         "bytes": job.bytes,
         "seconds": job.duration_s,

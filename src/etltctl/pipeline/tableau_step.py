@@ -108,14 +108,14 @@ class TableauStep(StepKind):
             ended,
             hint=f"the lake is up to date, Tableau is not; then: etltctl retry {step_run.ledger.run_id}",
         )
-        return StepResult(str(step), handle.verb, ended.id, facts={**facts, "state": ended.word})
+        return StepResult(str(step), handle.verb, ended.id, facts={**facts, "state": ended.status})
 
     def read_log(
         self, services: Services, name: str, remote_id: str, emit: EmitLines, *, follow: bool
     ) -> None:
         """Emit the state of the refresh; Tableau's API has no log."""
         job = services.tableau.look_at(remote_id, name)
-        text = f"state {job.word} {job.reason}".rstrip()
+        text = f"state {job.status} {job.reason}".rstrip()
         emit([LogLine(datetime.now(UTC), "output", f"job {job.id}", text, job.state is State.FAILED)])
 
     def line(self, name: str, event: Mapping[str, Any]) -> StepLine:

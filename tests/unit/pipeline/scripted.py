@@ -23,7 +23,7 @@ steps = ["sync:api", "glue:often"]
 
 [glue.jobs.often]
 script = "often.py"
-reads = ["bronze.sessions"]
+reads = ["bronze.api_races"]
 writes = ["gold.often"]
 """
 
