@@ -96,8 +96,8 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     home = next((module for module, names in _HOMES.items() if name in names), "etltctl.errors")
-    found = globals()[name] = getattr(import_module(home), name)
-    return found
+    value = globals()[name] = getattr(import_module(home), name)
+    return value
 
 
 def __dir__() -> list[str]:

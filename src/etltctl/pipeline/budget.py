@@ -63,6 +63,7 @@ def glue_budget(step_run: StepRun) -> Budget | None:
         f"glue.jobs.{step_run.step.name}.max_usd": (job.max_usd, ledger.usd(str(step_run.step))),
         "--max-usd": (_run_limit(step_run), ledger.usd()),
     }
+    # Both limits hold, so the run may cost what the smaller of the two leaves.
     left = {name: limit - spent for name, (limit, spent) in limits.items() if limit is not None}
     if not left:
         return None
@@ -79,6 +80,7 @@ def _run_limit(step_run: StepRun) -> float | None:
 
 def require_budget(step_run: StepRun) -> None:
     """Raise BudgetError before a start that, by the job's own history, costs more than is left."""
+    # The dearest of the latest runs, not their mean: a start that is refused is cheaper than one that is stopped.
     estimate = max(step_run.services.glue.dpu_seconds(step_run.step.name), default=0.0)
     usd = dollars(estimate, step_run.services.prices.glue_dpu_hour_usd)
     if usd:
@@ -102,7 +104,7 @@ def bill_job_runs(step_run: StepRun) -> None:
     Glue bills a run that was stopped as well, and one whose driver did not live to see its end.
     """
     for remote_id in step_run.ledger.unbilled(str(step_run.step)):
-        with suppress(EtltctlError):
+        with suppress(EtltctlError):  # a bill that Glue does not show yet is recorded by the next try
             run = step_run.services.glue.look_at(step_run.step.name, remote_id)
             usd = dollars(run.dpu_seconds, step_run.services.prices.glue_dpu_hour_usd)
             if run.state is not State.RUNNING and usd:

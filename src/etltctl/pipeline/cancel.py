@@ -49,7 +49,9 @@ def cancel_run(events: Sequence[Event], settings: Settings, reason: str = "") ->
     intended = dict.fromkeys(event["step"] for event in events if event["type"] == "remote.intended")
     steps = [StepRun(ledger.pipeline, Step.parse(step), services, ledger) for step in intended]
     lost = [step for step in steps if unanswered_start(step) and adopt_lost_start(step) is None]
-    events = read_events(services.store, ledger.run_id)
+    events = read_events(
+        services.store, ledger.run_id
+    )  # again, with the lost starts that were adopted just now
     foreign = {event["remote_id"] for event in events if event.get("ours") is False}
     cancelled = []
     for step, remote_id in remote_runs(events):

@@ -74,6 +74,7 @@ def _result_if_ended(events: Sequence[Event], services: Services) -> PipelineRes
     outcome = (last if last["type"] == "run.finished" else step).get("outcome", "")
     if last["type"] == "run.finished" and outcome == "succeeded":
         return _result(events)
+    # The services are the truth: the record may end early because its process was killed.
     run = _newest_run(events, step["step"], services)
     if run is not None and run.state is State.RUNNING:
         return None

@@ -94,7 +94,7 @@ class GlueStep(StepKind):
 
     def start(self, step_run: StepRun) -> StartedRun:
         """Start the job once, or find the run of it that belongs to this run."""
-        bill_job_runs(step_run)
+        bill_job_runs(step_run)  # before the budget is checked: it counts what earlier tries cost
         key = step_run.run_key
         try:
             verb, run = step_run.services.glue.start_or_adopt(
@@ -177,6 +177,7 @@ def _arguments(step_run: StepRun, failed_before: int) -> Mapping[str, str]:
     """
     require_budget(step_run)
     job, lake = step_run.settings.glue.jobs[step_run.step.name], step_run.services.lake
+    # Called again for each try, so that a new run never writes where a failed one left files.
     version = step_run.run_id.version(failed_before)
     outputs = {table: lake.version_location(table, version) for table in job.writes}
     lake.require_visible(outputs)
@@ -198,6 +199,7 @@ def _wait_for_last_retry(step_run: StepRun, run: JobRun) -> JobRun:
         await_stop(run, remote_run)
         bill_job_runs(step_run)
         raise
+    # With MaxRetries Glue starts the job again by itself: the step waits for that run instead of starting another.
     retry = remote_run.successor(ended)
     if retry is None:
         return ended

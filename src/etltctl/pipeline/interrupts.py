@@ -45,6 +45,7 @@ def _stop_or_detach(
 ) -> None:
     """Stop the run, or raise DetachedError if it is left. A decision on record is kept."""
     by = interrupt_name(interrupt)
+    # A scheduler may stop the run from another process while it ends this one; the first decision counts.
     before = decision_on_record(step_run, run)
     if before is not None and before["type"] == "remote.detached":
         raise _detached(step_run, run, interrupt) from interrupt
@@ -66,7 +67,7 @@ def _detached(step_run: StepRun, run: Run, interrupt: BaseException) -> Detached
         hint=f"wait for it again: etltctl runs watch {step_run.ledger.run_id}",
     )
     if isinstance(interrupt, SystemExit):
-        error.exit_code = ExitCode.TERMINATED
+        error.exit_code = ExitCode.TERMINATED  # a supervisor that sent SIGTERM expects 143
     return error
 
 

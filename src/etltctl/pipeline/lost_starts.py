@@ -24,6 +24,7 @@ def unanswered_start(step_run: StepRun) -> Event | None:
     ended = step_run.last("step.finished")
     if intended is None or intended["type"] != "remote.intended":
         return None
+    # A failure after the intent is an answer: the service refused, so nothing was started.
     failed = ended is not None and ended["seq"] > intended["seq"] and ended["outcome"] == "failed"
     return None if failed else intended
 
@@ -32,7 +33,9 @@ def await_listing(step_run: StepRun) -> None:
     """Wait until the run of an unanswered start must be listed, so that no second run is started next to it."""
     intended = unanswered_start(step_run)
     left = LISTED_WITHIN_S - (now() - datetime.fromisoformat(intended["ts"]).timestamp()) if intended else 0.0
-    if left <= 0 or _find_lost_run(step_run, within=0.0):
+    if left <= 0 or _find_lost_run(
+        step_run, within=0.0
+    ):  # one request first: mostly the run is listed already
         return
     step_run.warn(f"an earlier try may have started it: looked for {left:.0f} s before it is started")
     _find_lost_run(step_run, within=min(left, LISTED_WITHIN_S))

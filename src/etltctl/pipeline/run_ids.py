@@ -54,10 +54,12 @@ class RunId:
             began = datetime.strptime(match[1], "%Y%m%d-%H%M").replace(tzinfo=UTC) if match else None
         except ValueError:
             return None
+        # Glue is asked for runs since then: an hour of margin, as this clock and the service's may differ.
         return began - CLOCKS_DIFFER if began and began <= datetime.now(UTC) else None
 
     def key(self, step: Step, *, env: str, pipeline: str) -> str:
         """Return the run key of a step: the same for every try of the run, another one after a fresh start."""
+        # Generation 0 adds nothing, so that keys of runs from before generations existed stay the same.
         generation = f"#{self.generation}" if self.generation else ""
         parts = (env, pipeline, str(step), f"{self.safe}{generation}")
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40]

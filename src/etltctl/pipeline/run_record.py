@@ -116,6 +116,7 @@ def scheduled_step(
     with refusals_named(step, services), driven(services, options, pipeline) as ledger:
         is_fresh = options.fresh and not ledger.was_fresh_for(step, options.fresh_for)
         if not is_started:
+            # A first task that checks the later jobs saves a long sync before a job that cannot compile.
             checked = [this] if ledger.pipeline else _checked_at_once(walk, this)
             require_ready(settings, unstarted(checked, ledger.last, fresh=is_fresh))
         record_resumed(ledger, pipeline, walk, options)

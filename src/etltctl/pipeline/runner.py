@@ -175,11 +175,12 @@ def start(step_run: StepRun, options: RunOptions) -> tuple[StepHandle, Run | Non
     with failure_recorded(step_run, handle):
         require_access(step_run)
         with interruptible_start(step_run):
-            await_listing(step_run)
+            await_listing(step_run)  # an earlier try may have started it and died before the answer
             started = kind_of(step).start(step_run)
         if started is None:
             return handle, None
         run = started.run
+        # From here on every later try finds the run by its id.
         record_start(step_run, started, remote_run_of(step, step_run.services, run.id))
     handle = replace(handle, verb=str(started.verb), remote_id=run.id, is_ours=started.is_ours)
     return replace(handle, is_running=run.state is State.RUNNING), run

@@ -66,7 +66,7 @@ def wait_for_end(
     record = _progress_record(step_run)
 
     def on_poll(polled: Run) -> None:
-        check(polled)
+        check(polled)  # first: writing an event can fail or be slow, and the run costs money meanwhile
         record(polled)
 
     with interruptible(step_run, run, remote_run if is_ours else None):
@@ -82,6 +82,7 @@ async def wait_for_handle(step_run: StepRun, handle: StepHandle, kind: StepKind)
     remote_id, waited = handle.remote_id, handle.waited
     while remote_id:
         remote_run = kind.remote_run(step_run.services, step_run.step.name, remote_id)
+        # Every SDK call blocks, so each one goes to a thread: a triggerer runs thousands of waits in one loop.
         run = await asyncio.to_thread(remote_run.poll)
         if run.state is State.RUNNING:
             budget = await asyncio.to_thread(kind.budget, step_run)

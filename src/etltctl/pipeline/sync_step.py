@@ -99,6 +99,7 @@ class SyncStep(StepKind):
 
         def before_start(newest: int) -> None:
             require_no_reader(step_run)
+            # A sync job carries no run key: a lost start is found as a job newer than this one.
             step_run.append("remote.intended", newest_before=newest)
 
         verb, job, is_ours = airbyte.start_or_adopt(
@@ -108,6 +109,7 @@ class SyncStep(StepKind):
             newest_before=before["newest_before"] if before and not is_started else None,
             before_start=before_start,
         )
+        # The job was adopted by an earlier try: whether that try had started it is on record only.
         if before and job.id == before.get("remote_id"):
             is_ours = before.get("ours", True)
         return StartedRun(verb, job, is_ours)

@@ -82,6 +82,7 @@ class TableauStep(StepKind):
             if job.state is not State.FAILED:
                 verb = Verb.ADOPTED if job.state is State.RUNNING else Verb.REUSED
                 return StartedRun(verb, job, before.get("ours", True))
+        # Tableau queues one refresh for each data source: a second start adopts it. It may be of another caller.
         verb, job = tableau.refresh(datasource)
         if job.id:
             return StartedRun(verb, job, verb is Verb.STARTED)

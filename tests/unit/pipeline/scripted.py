@@ -37,7 +37,7 @@ class Place:
 
     @property
     def services(self) -> Services:
-        """The services, made anew."""
+        """New clients of the services."""
         return Services(self.settings)
 
     def events(self, run_id: str) -> list[Event]:
@@ -73,7 +73,7 @@ def job_run(status: str, run_id: str = "", *, remote_id: str = "jr_1", **facts: 
     }
 
 
-def listed(*runs: dict[str, Any]) -> list[Rule]:
+def lists(*runs: dict[str, Any]) -> list[Rule]:
     """Glue lists these runs, newest first."""
     return answered("GetJobRuns", {"JobRuns": list(runs)}, times=0)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from scripted import Place, job_run, listed, polled
+from scripted import Place, job_run, lists, polled
 
 from etltctl.errors import AlreadyRunningError
 from etltctl.pipeline import RunOptions, run_pipeline
@@ -18,7 +18,7 @@ def test_a_job_whose_only_slot_is_taken_names_the_run_that_holds_it(place: Place
     if is_on_record:
         place.ledger(holder).append("run.started", pipeline="often", steps=[])
     live = job_run("RUNNING", holder, remote_id="jr_live")
-    place.lake.script(listed(live), polled(live), refused("StartJobRun", NO_SLOT, times=0))
+    place.lake.script(lists(live), polled(live), refused("StartJobRun", NO_SLOT, times=0))
     with pytest.raises(AlreadyRunningError, match="holds its only slot") as blocked:
         run_pipeline("often", place.settings, RunOptions(f"blocked-by-{holder}"))
     assert blocked.value.facts["run"] == "jr_live"
@@ -27,7 +27,7 @@ def test_a_job_whose_only_slot_is_taken_names_the_run_that_holds_it(place: Place
 
 def test_a_sync_does_not_replace_what_a_job_still_reads(place: Place) -> None:
     live = job_run("RUNNING", "reader", remote_id="jr_reader")
-    place.lake.script(sync_job("succeeded"), answered("GET /jobs", {"data": []}, times=0), listed(live))
+    place.lake.script(sync_job("succeeded"), answered("GET /jobs", {"data": []}, times=0), lists(live))
     with pytest.raises(AlreadyRunningError, match="still reads what a sync of api would replace"):
         run_pipeline("both", place.settings, RunOptions("overwrites", only="sync:api"))
     assert place.count("POST /jobs") == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from scripted import JOB, Place, job_run, listed, polled, started, stoppable
+from scripted import JOB, Place, job_run, lists, polled, started, stoppable
 
 from etltctl.errors import DetachedError, ExitCode
 from etltctl.ledger import Event
@@ -25,7 +25,7 @@ def at(type_: str, error: type[BaseException]) -> Listener:
 @pytest.fixture
 def running(place: Place) -> Place:
     """A Glue that starts a run which goes on and on until it is stopped."""
-    place.lake.script(listed(), started(), polled(job_run("RUNNING")), stoppable())
+    place.lake.script(lists(), started(), polled(job_run("RUNNING")), stoppable())
     return place
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from scripted import JOB, Place, job_run, listed, polled, started, stoppable
+from scripted import JOB, Place, job_run, lists, polled, started, stoppable
 
 from etltctl.errors import EtltctlError
 from etltctl.pipeline import RunId, RunOptions, cancel_run, run_pipeline
@@ -24,7 +24,7 @@ def test_the_next_try_waits_for_the_listing_and_adopts_the_run(place: Place, clo
     late = job_run("RUNNING", "late")
     place.lake.script(
         *(answered("GetJobRuns", {"JobRuns": runs}, times=3) for runs in ([],)),
-        listed(late),
+        lists(late),
         started("jr_second"),
         polled(job_run("SUCCEEDED", "late")),
     )
@@ -37,7 +37,7 @@ def test_the_next_try_waits_for_the_listing_and_adopts_the_run(place: Place, clo
 
 def test_a_start_that_was_never_sent_is_sent_after_the_wait(place: Place, clock: VirtualClock) -> None:
     leave_unanswered_start(place, "unsent")
-    place.lake.script(listed(), started(), polled(job_run("SUCCEEDED", "unsent")))
+    place.lake.script(lists(), started(), polled(job_run("SUCCEEDED", "unsent")))
     (step,) = run_pipeline("often", place.settings, RunOptions("unsent")).steps
     assert (step.verb, place.count("StartJobRun")) == ("started", 1)
     assert clock.now > 50, "a listing may show a run a minute late"
@@ -46,7 +46,7 @@ def test_a_start_that_was_never_sent_is_sent_after_the_wait(place: Place, clock:
 def test_an_error_on_record_answers_the_start(place: Place, clock: VirtualClock) -> None:
     leave_unanswered_start(place, "refused")
     place.ledger("refused").append("step.finished", str(JOB), outcome="failed")
-    place.lake.script(listed(), started(), polled(job_run("SUCCEEDED", "refused")))
+    place.lake.script(lists(), started(), polled(job_run("SUCCEEDED", "refused")))
     run_pipeline("often", place.settings, RunOptions("refused"))
     assert clock.now < 10
 
@@ -54,7 +54,7 @@ def test_an_error_on_record_answers_the_start(place: Place, clock: VirtualClock)
 def test_cancel_stops_what_an_unanswered_start_began(place: Place) -> None:
     leave_unanswered_start(place, "cut-off")
     place.lake.script(
-        listed(job_run("RUNNING", "cut-off")), polled(job_run("RUNNING", "cut-off")), stoppable()
+        lists(job_run("RUNNING", "cut-off")), polled(job_run("RUNNING", "cut-off")), stoppable()
     )
     (cancelled,) = cancel_run(place.events("cut-off"), place.settings, "wrong day")
     assert (cancelled.remote_id, cancelled.done, place.count("BatchStopJobRun")) == ("jr_1", "stopped", 1)
@@ -67,7 +67,7 @@ def test_cancel_stops_what_an_unanswered_start_began(place: Place) -> None:
 
 
 def test_an_interrupt_during_a_start_says_so_when_no_run_is_listed(place: Place) -> None:
-    place.lake.script(listed(), started())
+    place.lake.script(lists(), started())
 
     def interrupt(event: object) -> None:
         if isinstance(event, dict) and event["type"] == "remote.intended":
@@ -90,7 +90,7 @@ def test_a_listing_that_fails_meanwhile_does_not_hide_the_interrupt(place: Place
             place.lake.script(answered("GetJobRuns", refused, status=400, times=0))
             raise KeyboardInterrupt
 
-    place.lake.script(listed())
+    place.lake.script(lists())
     with pytest.raises(KeyboardInterrupt) as caught:
         run_pipeline("often", place.settings, RunOptions("denied", on_event=interrupt))
     assert isinstance(caught.value.__cause__, EtltctlError)

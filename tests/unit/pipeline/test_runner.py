@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from scripted import Place, job_run, listed, polled, started
+from scripted import Place, job_run, lists, polled, started
 
 from etltctl.errors import RunFailedError, UsageError
 from etltctl.pipeline import RunOptions, resume, run_pipeline, run_step
@@ -12,7 +12,7 @@ RUN = "20260101-0000-often-aaaa"
 
 
 def test_a_new_run_starts_its_job_and_records_each_stage(place: Place) -> None:
-    place.lake.script(listed(), started(), polled(job_run("RUNNING", "new"), job_run("SUCCEEDED", "new")))
+    place.lake.script(lists(), started(), polled(job_run("RUNNING", "new"), job_run("SUCCEEDED", "new")))
     (step,) = run_pipeline("often", place.settings, RunOptions("new")).steps
     assert (step.verb, step.remote_id) == ("started", "jr_1")
     assert place.types("new") == [
@@ -28,35 +28,33 @@ def test_a_new_run_starts_its_job_and_records_each_stage(place: Place) -> None:
 
 @pytest.mark.parametrize(("status", "verb"), [("RUNNING", "adopted"), ("SUCCEEDED", "reused")])
 def test_a_run_whose_job_run_is_listed_starts_no_other(place: Place, status: str, verb: str) -> None:
-    place.lake.script(started(), listed(job_run(status, verb)), polled(job_run("SUCCEEDED", verb)))
+    place.lake.script(started(), lists(job_run(status, verb)), polled(job_run("SUCCEEDED", verb)))
     (step,) = run_pipeline("often", place.settings, RunOptions(verb)).steps
     assert (step.verb, step.remote_id) == (verb, "jr_1")
     assert place.count("StartJobRun") == 0
 
 
 def test_a_retry_after_a_failure_starts_again_and_writes_elsewhere(place: Place) -> None:
-    place.lake.script(listed(), started(), polled(job_run("FAILED", "again", ErrorMessage="no memory")))
+    place.lake.script(lists(), started(), polled(job_run("FAILED", "again", ErrorMessage="no memory")))
     with pytest.raises(RunFailedError, match="jr_1 of often ended FAILED: no memory") as failure:
         run_pipeline("often", place.settings, RunOptions("again"))
     assert failure.value.hint.endswith("etltctl retry again")
     failed = job_run("FAILED", "again")
-    place.lake.script(
-        listed(failed), started("jr_2"), polled(job_run("SUCCEEDED", "again", remote_id="jr_2"))
-    )
+    place.lake.script(lists(failed), started("jr_2"), polled(job_run("SUCCEEDED", "again", remote_id="jr_2")))
     (step,) = resume(place.events("again"), place.settings).steps
     assert (step.verb, step.remote_id) == ("started", "jr_2")
 
 
 def test_a_run_that_succeeded_is_reused_as_a_whole(place: Place) -> None:
-    place.lake.script(listed(), started(), polled(job_run("SUCCEEDED", "whole")))
+    place.lake.script(lists(), started(), polled(job_run("SUCCEEDED", "whole")))
     assert not run_pipeline("often", place.settings, RunOptions("whole")).is_reused
-    place.lake.script(started(), listed(job_run("SUCCEEDED", "whole")), polled(job_run("SUCCEEDED", "whole")))
+    place.lake.script(started(), lists(job_run("SUCCEEDED", "whole")), polled(job_run("SUCCEEDED", "whole")))
     assert run_pipeline("often", place.settings, RunOptions("whole")).is_reused
     assert place.types("whole").count("publish.switched") == 1
 
 
 def test_fresh_starts_the_work_again_once_for_each_cause(place: Place) -> None:
-    place.lake.script(listed(), started(), polled(job_run("SUCCEEDED", "fresh")))
+    place.lake.script(lists(), started(), polled(job_run("SUCCEEDED", "fresh")))
     arguments = {"run_id": "fresh", "fresh": True, "settings": place.settings}
     for cause in ("clear 0", "clear 0", "clear 1"):
         run_step("often", "glue:often", fresh_for=cause, **arguments)
