@@ -99,7 +99,7 @@ class Athena:
                 break
         reason = execution.reason or "no reason given"
         raise RunFailedError(
-            f"query {execution.word}: {reason}",
+            f"query {execution.status}: {reason}",
             hint=HINTS.get(reason.partition(":")[0], ""),
             query=execution.id,
         )
@@ -164,7 +164,7 @@ class Athena:
             parameters: SQL literals for the query's `?`, in order.
         """
         _, query_id = self._start(sql, run_key, database, parameters)
-        return QueryExecution(id=query_id, name=self.workgroup, word="QUEUED")
+        return QueryExecution(id=query_id, name=self.workgroup, status="QUEUED")
 
     def _start(
         self, sql: str, run_key: str, database: str, parameters: Sequence[str]
@@ -294,7 +294,7 @@ def _query_execution(answer: Mapping[str, Any], workgroup: str) -> QueryExecutio
     return QueryExecution(
         id=answer["QueryExecutionId"],
         name=answer.get("WorkGroup", workgroup),
-        word=status["State"],
+        status=status["State"],
         reason=bounded(status.get("StateChangeReason") or error.get("ErrorMessage", "")),
         is_retryable=bool(error.get("Retryable")) or error.get("ErrorCategory") == SYSTEM_ERROR,
         scanned_bytes=statistics.get("DataScannedInBytes", 0),

@@ -240,8 +240,10 @@ def operation_of(
     if token and events and events[0].token != token:
         of_stack = [] if events[0].token else [event for event in of_stack if event.id not in known]
     if not of_stack:
-        return StackOperation(id=stack.id, name=stack.name, word="REVIEW_IN_PROGRESS")
-    return StackOperation(id=stack.id, name=stack.name, word=of_stack[-1].status, reason=of_stack[-1].reason)
+        return StackOperation(id=stack.id, name=stack.name, status="REVIEW_IN_PROGRESS")
+    return StackOperation(
+        id=stack.id, name=stack.name, status=of_stack[-1].status, reason=of_stack[-1].reason
+    )
 
 
 def first_failure(events: Sequence[StackEvent]) -> StackEvent | None:

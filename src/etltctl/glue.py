@@ -214,7 +214,7 @@ class Glue:
 def in_the_way(live: JobRun, message: str) -> AlreadyRunningError:
     """The error of whoever finds this live run in the way."""
     hint = f"wait for it, or look: aws glue get-job-runs --job-name {live.name_at_glue}"
-    return AlreadyRunningError(message, hint=hint, job=live.name, run=live.id, state=live.word)
+    return AlreadyRunningError(message, hint=hint, job=live.name, run=live.id, state=live.status)
 
 
 def _no_slot(job: str, error: ServiceError) -> AlreadyRunningError:
@@ -230,7 +230,7 @@ def _job_run(answer: Mapping[str, Any], names: JobNames) -> JobRun:
         id=answer["Id"],
         name=names.in_settings(answer["JobName"]),
         name_at_glue=answer["JobName"],
-        word=answer["JobRunState"],
+        status=answer["JobRunState"],
         reason=bounded(answer.get("ErrorMessage") or answer.get("StateDetail") or ""),
         execution_s=answer.get("ExecutionTime", 0),
         arguments=answer.get("Arguments", {}),

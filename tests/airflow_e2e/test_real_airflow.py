@@ -14,7 +14,7 @@ import pytest
 from live import Site
 from pages import keep_page
 
-from etltctl.pipeline.model import safe_run_id
+from etltctl.pipeline import RunId
 
 pytestmark = [pytest.mark.airflow, pytest.mark.e2e]
 
@@ -22,7 +22,7 @@ GLUE = {"run_glue_job_bronze", "run_glue_job_silver"}
 
 
 def run_id(dag: str, run: str) -> str:
-    return safe_run_id(f"{dag}-{run}")
+    return RunId(f"{dag}-{run}").safe
 
 
 def types(site: Site, dag: str, run: str) -> list[str]:

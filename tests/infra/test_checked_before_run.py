@@ -17,7 +17,7 @@ from etltctl.aws import Aws
 from etltctl.errors import AccessError, EtltctlError
 from etltctl.ledger import read_events
 from etltctl.local.witness import read_seen
-from etltctl.pipeline import Step, Wish, run_alone, run_pipeline
+from etltctl.pipeline import RunOptions, Step, run_alone, run_pipeline
 from etltctl.pipeline.services import Services
 
 ROLE = "lake1-operator"
@@ -93,7 +93,7 @@ def skipped(checkout: Checkout, run_id: str) -> list[str]:
 def start(checkout: Checkout, run_id: str) -> EtltctlError:
     """Run a job whose script is not there; return the error."""
     with pytest.raises(EtltctlError) as raised:
-        run_alone(Step.parse("glue:small"), checkout.settings(), Wish(run_id=run_id))
+        run_alone(Step.parse("glue:small"), checkout.settings(), RunOptions(run_id=run_id))
     return raised.value
 
 
@@ -109,7 +109,9 @@ def test_each_permission_that_is_missing_is_refused_before_the_first_paid_call(d
                 passed.add(action)
                 continue
             with without(deployed, action), pytest.raises(AccessError) as raised:
-                run_pipeline(PIPELINE, operator.settings(**CHECKED), Wish(run_id=action.replace(":", "-")))
+                run_pipeline(
+                    PIPELINE, operator.settings(**CHECKED), RunOptions(run_id=action.replace(":", "-"))
+                )
             facts = raised.value.facts
             is_of_sync = action in {"s3:ListBucket", "s3:GetObject"}
             assert facts["step"] == ("sync:mongodb" if is_of_sync else "glue:bronze_to_silver"), action
@@ -192,6 +194,8 @@ def test_the_check_can_be_switched_off(deployed: Checkout) -> None:
     simulation = Simulation(deployed.client("iam"))
     with as_operator(deployed, simulation) as operator:  # noqa: SIM117  the settings are the operator's
         with without(deployed, "glue:StartJobRun"), pytest.raises(EtltctlError) as raised:
-            run_alone(Step.parse("glue:small"), operator.settings(aws__preflight=False), Wish(run_id="off"))
+            run_alone(
+                Step.parse("glue:small"), operator.settings(aws__preflight=False), RunOptions(run_id="off")
+            )
     assert not isinstance(raised.value, AccessError)
     assert simulation.asked == []

@@ -19,7 +19,7 @@ from etltctl.aws import Aws
 from etltctl.denials import PERMISSION
 from etltctl.errors import AccessError
 from etltctl.permissions import OPERATOR
-from etltctl.pipeline import Step, Wish, run_alone
+from etltctl.pipeline import RunOptions, Step, run_alone
 
 PRINCIPAL = "arn:aws:sts::123456789012:assumed-role/lake1-operator/i-1"
 CALLER = "arn:aws:iam::123456789012:user/etltctl"
@@ -91,7 +91,7 @@ def _run(checkout: Checkout, name: str, caller: Caller) -> AccessError | None:
     s3.put_object(Bucket="lake1-gold", Key=f"{folder}/part-0.parquet", Body=body.getvalue())
     with calling(caller):
         try:
-            run_alone(STEP, checkout.settings(**CHECKED), Wish(run_id=name))
+            run_alone(STEP, checkout.settings(**CHECKED), RunOptions(run_id=name))
         except AccessError as error:
             return error
     return None

@@ -360,11 +360,11 @@ def test_etltctls_own_client_works_with_it(server: Server) -> None:
     assert (verb.name, is_ours) == ("STARTED", True)
     server.wait(int(job.id))
     done = client.look_at(job.id, "api")
-    assert (done.word, done.rows) == ("succeeded", 19)
+    assert (done.status, done.rows) == ("succeeded", 19)
     _, busy, _ = client.start_or_adopt(server.ids["busy"], "busy")
     again, adopted, is_ours = client.start_or_adopt(server.ids["busy"], "busy")
     assert (again.name, adopted.id, is_ours) == ("ADOPTED", busy.id, False)
-    assert client.cancel(busy).word == "cancelled"
+    assert client.cancel(busy).status == "cancelled"
 
 
 def test_the_weather_sample_lands_whole(server: Server) -> None:

@@ -24,8 +24,8 @@ from etltctl.errors import (
     UnreachableError,
     UnverifiedError,
 )
-from etltctl.pipeline.remotes import SyncRemote
 from etltctl.pipeline.services import Services
+from etltctl.pipeline.sync_step import SyncRun
 from etltctl.settings import load_settings
 from etltctl.testing.clock import VirtualClock
 
@@ -66,7 +66,7 @@ def test_a_connection_that_was_applied_is_synced_without_naming_its_id(place: Pl
         connection_id("api", settings, Aws())
     assert "etltctl connections apply" in raised.value.hint
     place.apply()
-    place.server.ids["made"] = SyncRemote(Services(settings), "api", "").connection
+    place.server.ids["made"] = SyncRun(Services(settings), "api", "").connection
     assert place.server.sync("made")["rowsSynced"] == 97
     assert place.server.rows("api/") == 97
 

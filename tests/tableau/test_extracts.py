@@ -16,7 +16,7 @@ from tableau_site import Site, served
 
 from etltctl.errors import BlockedError, ConfigurationError, RunFailedError, UnverifiedError, UsageError
 from etltctl.extracting import Selection, write_table
-from etltctl.pipeline import Wish, run_pipeline
+from etltctl.pipeline import RunOptions, run_pipeline
 from etltctl.querying import run_query
 from etltctl.runs import Verb
 from etltctl.settings import load_settings
@@ -169,8 +169,8 @@ class TestWithTableausEngine:
         with served(Site()) as site:
             flags = {"state": str(tmp_path), "tableau.server": site.url, "tableau.site": "lake"}
             settings = load_settings(flags=flags, env="local", environ={}, directory=tmp_path)
-            first = run_pipeline("show", settings, Wish(run_id="r1")).steps[-1]
-            again = run_pipeline("show", settings, Wish(run_id="r1")).steps[-1]
+            first = run_pipeline("show", settings, RunOptions(run_id="r1")).steps[-1]
+            again = run_pipeline("show", settings, RunOptions(run_id="r1")).steps[-1]
         assert (first.verb, first.facts["rows"], first.facts["datasource"]) == (Verb.STARTED, 9, "days")
         assert (again.verb, again.facts["rows"]) == (Verb.REUSED, 9)
         (sent,) = site.published

@@ -239,7 +239,7 @@ def _job(answer: Any, name: str, call: str, **sent: str) -> SyncJob:
     return SyncJob(
         id=identifier,
         name=name,
-        word=status,
+        status=status,
         reason=bounded(str(failure.get("message", ""))) if isinstance(failure, Mapping) else "",
         rows=_count(answer, "rowsSynced", call),
         bytes=_count(answer, "bytesSynced", call),

@@ -44,7 +44,9 @@ class RunProgress:
 
     def draw(self, event: Event) -> None:
         """Draw one event."""
-        kind, step = event["type"], event["step"].removeprefix("glue:")
+        from etltctl.pipeline.kinds import title_of
+
+        kind, step = event["type"], title_of(event["step"])
         if kind == "run.started":
             self.console.say(f"run {event['run_id']}")
         elif kind == "publish.switched":
@@ -63,67 +65,29 @@ class RunProgress:
             self.console.say(self._step_line(event))
 
     def _step_line(self, event: Event) -> str:
+        from etltctl.pipeline.kinds import line_of
+
         shown = "" if self._is_named else self.name
         self._is_named = True
-        kind, _, name = event["step"].partition(":")
-        label = {"sync": "sync", "athena": "athena refresh"}.get(kind, name)
-        tables = event.get("tables", {})
-        amount = f"{len(tables)} tables up to date" if kind == "athena" else _rows(event.get("rows"))
+        line = line_of(event)
         cells = (
-            f"{shown:<9} {label:<21} {event['verb']:<8} {amount:<20} "
-            f"{event.get('layer', ''):<7} {event['seconds']:>5.1f} s  {self._result(kind, event)}"
+            f"{shown:<9} {line.label:<21} {event['verb']:<8} {line.amount:<20} "
+            f"{event.get('layer', ''):<7} {event['seconds']:>5.1f} s  {self._result(line.achieved, event)}"
         )
         return cells.rstrip()
 
-    def _result(self, kind: str, event: Event) -> str:
+    def _result(self, achieved: str, event: Event) -> str:
         """Return what the step did, and its cost."""
-        tables, result = event.get("tables", {}), ""
-        if event["verb"] == "reused" and event["step"] not in self._switched:
-            result = "as before"
-        elif kind == "sync":
-            result = _proven(event)
-        elif kind == "glue":
-            result = f"published {len(tables)} {'table' if len(tables) == 1 else 'tables'}{_audited(tables)}"
-        elif kind == "tableau":
-            result = f"{'extract of' if tables else 'refreshed'} {event['datasource']}"
+        result = (
+            "as before" if event["verb"] == "reused" and event["step"] not in self._switched else achieved
+        )
         usd = event.get("usd", 0.0)
         return f"{result} · {usd:.2f} USD" if usd >= SMALLEST_USD else result
-
-
-def _audited(tables: Mapping[str, Any]) -> str:
-    """Return the sums of the jobs' audits: rows in where each is accounted for, and merged, rejected, flagged ones."""
-    audits = [audit for table in tables.values() if "rows_in" in (audit := table.get("audit", {}))]
-    counts = {
-        name: sum(audit.get(name, 0) for audit in audits)
-        for name in ("rows_in", "rows_out", "merged", "rejected")
-    }
-    read, written = counts.pop("rows_in"), counts.pop("rows_out")
-    flags: dict[str, int] = {}
-    for audit in audits:
-        for flag, count in audit.get("flags", {}).items():
-            flags[flag] = flags.get(flag, 0) + count
-    is_conserved = read and read == written + sum(counts.values())
-    parts = [f"{read:,} in"] if is_conserved else []
-    parts += [f"{count:,} {name}" for name, count in counts.items() if count]
-    parts += [f"{flag} {count:,}" for flag, count in flags.items()]
-    return f" · {', '.join(parts)}" if parts else ""
 
 
 def _short(remote_id: str) -> str:
     """Return the two ends of an id, so that the state and the clock stay on a line of 80 columns."""
     return remote_id if len(remote_id) <= LONGEST_ID else f"{remote_id[:7]}…{remote_id[-4:]}"
-
-
-def _rows(count: int | None) -> str:
-    return "" if count is None else f"{count:,} rows"
-
-
-def _proven(event: Event) -> str:
-    """Return how the rows of a sync compare with those that Airbyte reports."""
-    rows, reported = event["rows"], event.get("reported_rows")
-    if isinstance(reported, int) and rows > reported:
-        return f"more than the {reported:,} of Airbyte"
-    return f"proven {rows:,} of {f'{reported:,}' if isinstance(reported, int) else '?'}"
 
 
 @contextmanager

@@ -64,21 +64,21 @@ def run(
     on_interrupt: OnInterrupt = Interruption.ASK,
 ) -> None:
     """Run a pipeline end to end: sync, Glue jobs, catalog."""
-    from etltctl.pipeline import Wish, run_pipeline, steps
+    from etltctl.pipeline import GlueStep, RunOptions, SyncStep, run_pipeline, steps
 
     session: Session = context.obj
     run_id = session.run_id(run_id, is_new=new, is_fresh=fresh)
-    options = Wish(run_id, fresh, first, last, only, max_usd=max_usd)
+    options = RunOptions(run_id, fresh, first, last, only, max_usd=max_usd)
 
     def names(kind: str, settings: Settings) -> list[str]:
-        return [step.name for step in options.of(steps(pipeline, settings)) if step.kind == kind]
+        return [step.name for step in options.select(steps(pipeline, settings)) if step.kind == kind]
 
     def check(settings: Settings) -> None:
-        session.require_ready(settings, options.of(steps(pipeline, settings)), run_id, fresh=fresh)
+        session.require_ready(settings, options.select(steps(pipeline, settings)), run_id, fresh=fresh)
 
     def next_jobs(settings: Settings) -> list[str]:
         """Name the jobs whose JVM can be warmed while a sync runs."""
-        return names("glue", settings) if names("sync", settings) else []
+        return names(GlueStep.name, settings) if names(SyncStep.name, settings) else []
 
     reach = session.following(pipeline, options, on_interrupt, check, next_jobs=next_jobs)
     with reach as (settings, options):
@@ -112,11 +112,11 @@ def sync(
     on_interrupt: OnInterrupt = Interruption.ASK,
 ) -> None:
     """Sync one source into bronze, wait, and prove that the rows landed."""
-    from etltctl.pipeline import Step, Wish, check_exists, run_alone
+    from etltctl.pipeline import RunOptions, SyncStep, check_exists, run_alone
 
     session: Session = context.obj
-    step = Step("sync", source)
-    options = Wish(session.run_id(run_id, is_new=new, is_fresh=fresh), fresh)
+    step = SyncStep.step(source)
+    options = RunOptions(session.run_id(run_id, is_new=new, is_fresh=fresh), fresh)
 
     def check(settings: Settings) -> None:
         check_exists(step, settings)
@@ -143,12 +143,12 @@ def run_glue(
     on_interrupt: OnInterrupt = Interruption.ASK,
 ) -> None:
     """Start one Glue job, or adopt its run; with --wait see it through and publish."""
-    from etltctl.pipeline import Step, Wish, check_exists, run_alone, start_job
+    from etltctl.pipeline import GlueStep, RunOptions, check_exists, run_alone, start_job
 
     session: Session = context.obj
-    step = Step("glue", job)
+    step = GlueStep.step(job)
     go = run_alone if wait else start_job
-    options = Wish(session.run_id(run_id, is_new=new, is_fresh=fresh), fresh, max_usd=max_usd)
+    options = RunOptions(session.run_id(run_id, is_new=new, is_fresh=fresh), fresh, max_usd=max_usd)
 
     def check(settings: Settings) -> None:
         check_exists(step, settings)

@@ -93,12 +93,12 @@ def watch_run(
 ) -> None:
     """Follow a run to its end: wait for what lives, then run the steps after it; what failed is left to retry."""
     from etltctl.history import Having, find_run
-    from etltctl.pipeline import Wish, watch
+    from etltctl.pipeline import RunOptions, watch
 
     session: Session = context.obj
     events = find_run(session.load(), run_id, Having.STEPS)
     name = str(events[0].get("pipeline", ""))
-    with session.following(name, Wish(max_usd=max_usd), on_interrupt) as (settings, options):
+    with session.following(name, RunOptions(max_usd=max_usd), on_interrupt) as (settings, options):
         result = watch(events, settings, options)
     show_result(session, settings, result)
 
@@ -116,7 +116,7 @@ def cancel(
     session: Session = context.obj
     with session.connected() as settings:
         cancelled = cancel_run(find_run(settings, run_id, Having.STEPS), settings, reason)
-    rows = [(one.service, one.name, one.remote_id, one.word, one.done) for one in cancelled]
+    rows = [(one.service, one.name, one.remote_id, one.status, one.done) for one in cancelled]
     columns = ("service", "name", "remote run", "found", "done")
     session.console.rows("etltctl.runs-cancel/1", columns, rows, none="The run has started nothing remotely.")
 
@@ -168,7 +168,7 @@ def logs(
         ]
         session.console.rows("etltctl.runs-logs/1", ("ts", "group", "stream", "text"), rows)
     reading.require_whole()
-    if nothing := reading.told_if_empty():
+    if nothing := reading.note_if_empty():
         session.console.say(nothing)
 
 
@@ -200,7 +200,7 @@ def retry(
 ) -> None:
     """Run again what failed of a run: adopt what still lives, reuse what succeeded."""
     from etltctl.history import Having, find_run
-    from etltctl.pipeline import Step, Wish, take_up
+    from etltctl.pipeline import RunOptions, Step, resume
 
     session: Session = context.obj
     events = find_run(session.load(), run_id, Having.STEPS)
@@ -211,11 +211,11 @@ def retry(
         walk = [Step.parse(step) for step in named]
         session.require_ready(settings, walk, str(events[0]["run_id"]), fresh=fresh)
 
-    with session.following(name, Wish(fresh=fresh, max_usd=max_usd), on_interrupt, check) as (
+    with session.following(name, RunOptions(fresh=fresh, max_usd=max_usd), on_interrupt, check) as (
         settings,
         options,
     ):
-        result = take_up(events, settings, options)
+        result = resume(events, settings, options)
     show_result(session, settings, result)
 
 

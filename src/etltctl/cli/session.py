@@ -17,7 +17,7 @@ from etltctl.errors import DetachedError, NextStep, UsageError, command
 
 if TYPE_CHECKING:
     from etltctl.local import Endpoints
-    from etltctl.pipeline import Step, Wish
+    from etltctl.pipeline import RunOptions, Step
     from etltctl.runs import Run
     from etltctl.settings import Settings
 
@@ -64,9 +64,9 @@ class Session:
                 )
             return ""
         from etltctl.history import run_to_resume
-        from etltctl.pipeline import safe_run_id
+        from etltctl.pipeline import RunId
 
-        settings, run_id = self.load(), safe_run_id(named)
+        settings, run_id = self.load(), RunId(named).safe
         if settings.env == LOCAL and "://" in settings.state:  # a bucket of the embedded server
             with self.connected() as settings:
                 return run_to_resume(settings, run_id, is_new=is_new)
@@ -182,13 +182,13 @@ class Session:
     def following(
         self,
         name: str,
-        options: Wish,
+        options: RunOptions,
         on_interrupt: Interruption,
         check: Callable[[Settings], object] | None = None,
         *,
         outlives: bool = False,
         next_jobs: Callable[[Settings], Collection[str]] = lambda _: (),
-    ) -> Iterator[tuple[Settings, Wish]]:
+    ) -> Iterator[tuple[Settings, RunOptions]]:
         """Yield the settings with their services within reach, and the run options with this console as listener.
 
         With `--output ndjson` the stream of the events is the result.

@@ -36,7 +36,7 @@ def export(
     file = hyper or Path(f"{TableName.parse(table).name if TableName.is_one(table) else table}.hyper")
     with session.connected() as settings, session.console.working(f"export {table}") as describe:
         extract = write_table(
-            selection, file, settings, on_look=lambda run: describe(f"export {table} {run.word}")
+            selection, file, settings, on_look=lambda run: describe(f"export {table} {run.status}")
         )
     text = f"{extract.file}: {extract.rows:,} rows of {table}" + (
         f", version {extract.version}" if extract.version else ""
@@ -79,8 +79,8 @@ def refresh(
     settings = session.load()
     with session.console.working(f"refresh {datasource}"):
         verb, job = refresh_datasource(datasource, settings, project, wait=wait)
-    document = {"schema": "etltctl.tableau-refresh/1", "verb": str(verb), "job": job.id, "state": job.word}
-    state = f"job {job.id}: {job.word}" if job.id else "already queued"
+    document = {"schema": "etltctl.tableau-refresh/1", "verb": str(verb), "job": job.id, "state": job.status}
+    state = f"job {job.id}: {job.status}" if job.id else "already queued"
     session.console.result(document, f"Refresh of {job.name} {verb}, {state}.")
 
 

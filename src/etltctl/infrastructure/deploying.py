@@ -79,7 +79,7 @@ class Deployed:
     """
 
     stack: str
-    word: str
+    status: str
     changes: int
     files: int
     outputs: Mapping[str, str] = field(default_factory=dict)
@@ -129,7 +129,7 @@ def deploy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Deploy
     s3 = S3(service.aws)
     if not plan.is_new:  # no job may point to a script that is not there yet
         _upload(s3, plan)
-    word = _execute(service, plan, watcher) if plan.changes else ""
+    status = _execute(service, plan, watcher) if plan.changes else ""
     if plan.is_new:  # the bucket is there only now
         _upload(s3, plan)
     stack = service.find(plan.blueprint.names.stack)
@@ -137,7 +137,7 @@ def deploy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Deploy
     keep_secret(service.aws, plan.blueprint.names, plan.secret, outputs.get("KeyArn", ""))
     return Deployed(
         plan.blueprint.names.stack,
-        word or (stack.status if stack else ""),
+        status or (stack.status if stack else ""),
         len(plan.changes),
         len(plan.missing_files),
         outputs,
@@ -207,7 +207,7 @@ def _execute(service: CloudFormation, plan: Plan, watcher: Watcher) -> str:
         )
     request = _request(service, stack, plan.change_set, "deploy")
     service.execute(name, plan.change_set, request.token)
-    return _require_success(_follow(service, stack, watcher, request), service).word
+    return _require_success(_follow(service, stack, watcher, request), service).status
 
 
 def _request(service: CloudFormation, stack: Stack, what: str, command: str) -> Request:
@@ -225,7 +225,7 @@ def _follow(service: CloudFormation, stack: Stack, watcher: Watcher, request: Re
     def poll() -> StackOperation:
         events = service.last_operation(stack.id)
         operation = operation_of(stack, events, request.token, request.known)
-        if operation.word == "REVIEW_IN_PROGRESS":
+        if operation.status == "REVIEW_IN_PROGRESS":
             return _not_begun(service, stack, operation, request, is_late=watcher.waiter.clock() > deadline)
         for event in events:
             if event.id not in reported and not (request.token and event.id in request.known):
@@ -233,7 +233,7 @@ def _follow(service: CloudFormation, stack: Stack, watcher: Watcher, request: Re
                 watcher.on_event(event)
         return operation
 
-    first = StackOperation(id=stack.id, name=stack.name, word="REVIEW_IN_PROGRESS")
+    first = StackOperation(id=stack.id, name=stack.name, status="REVIEW_IN_PROGRESS")
     with _left_alone_if_interrupted(stack, request.command):
         return watcher.waiter.wait(first, poll)
 
@@ -248,7 +248,7 @@ def _not_begun(
     """
     now = service.find(stack.id)
     if now is not None and (now.status != stack.status or not request.token):
-        return replace(operation, word=now.status, reason=now.reason)
+        return replace(operation, status=now.status, reason=now.reason)
     if is_late:
         raise WaitTimeoutError(
             f"CloudFormation accepted the change of stack {stack.name}, and {BEGIN_WITHIN_S:.0f} s later neither its "
@@ -278,10 +278,10 @@ def _require_success(operation: StackOperation, service: CloudFormation) -> Stac
     failed = first_failure(service.last_operation(operation.id))
     where = f"{failed.logical_id} ({failed.type})" if failed else "no single resource"
     again = "etltctl infra deploy"
-    if operation.word in NEVER_MADE:
+    if operation.status in NEVER_MADE:
         again = f"etltctl infra destroy --yes && {again}"
     raise RunFailedError(
-        f"stack {operation.name} ended {operation.word}: {where} failed",
+        f"stack {operation.name} ended {operation.status}: {where} failed",
         hint=f"repair what AWS names, then: {again}",
         reason=failed.reason if failed else operation.reason,
         physical_id=failed.physical_id if failed else "",

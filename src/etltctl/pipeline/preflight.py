@@ -10,8 +10,9 @@ from etltctl.denials import Denial
 from etltctl.errors import AccessError, EtltctlError
 from etltctl.inspection import Inspection
 from etltctl.permissions import Need, Requirements
+from etltctl.pipeline.kinds import kind_of
 from etltctl.pipeline.model import Step
-from etltctl.pipeline.refreshing import tables_of
+from etltctl.pipeline.step_run import StepRun
 
 if TYPE_CHECKING:
     from etltctl.aws import Identity
@@ -43,7 +44,7 @@ def require_permissions(
             and lists the others. Nothing was started.
     """
     unfinished = [step for step in walk if fresh or not _has_succeeded(step, ledger)]
-    tables = {str(step): _tables_of(step, pipeline, services) for step in unfinished}
+    tables = {str(step): _tables_of(StepRun(pipeline, step, services, ledger)) for step in unfinished}
     if services.settings.governance.is_configured:
         from etltctl import governance
 
@@ -110,8 +111,8 @@ def _has_succeeded(step: Step, ledger: Ledger) -> bool:
     return newest is not None and newest.get("outcome") == "succeeded"
 
 
-def _tables_of(step: Step, pipeline: str, services: Services) -> list[str]:
+def _tables_of(step_run: StepRun) -> list[str]:
     """Return the tables that a refresh brings in line; none for another step."""
-    if step.kind != "athena" or pipeline not in services.settings.pipelines:
+    if step_run.pipeline not in step_run.settings.pipelines:
         return []
-    return tables_of(pipeline, services)
+    return list(kind_of(step_run.step).refreshed_tables(step_run))

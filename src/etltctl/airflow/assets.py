@@ -11,19 +11,28 @@ SCHEME = "x-etltctl://"
 
 
 def tables(*names: str) -> list[Any]:
-    """An asset (Airflow 2: a dataset) for each `layer.table`; its URI is the same in every environment."""
+    """Return an asset (Airflow 2: a dataset) for each table, `layer.table`.
+
+    Its URI is the same in every environment.
+    """
     return [Asset(name=name, uri=SCHEME + name.replace(".", "/")) for name in names]
 
 
 def note_published(outlets: list[Any], result: Mapping[str, Any], context: Mapping[str, Any]) -> None:
-    """Tells with the assets' events what the step did: its verb, and each table's rows and change."""
+    """Add to the assets' events what the step did: its verb, and each table's rows and change.
+
+    Args:
+        outlets: The task's assets.
+        result: The step's result.
+        context: Airflow's context of the task.
+    """
     for outlet in outlets:
         name = str(outlet.uri).removeprefix(SCHEME).replace("/", ".")
-        found = result.get("tables", {}).get(name)
-        if found is not None:
-            told = {"verb": result["verb"], "remote_id": result["remote_id"]}
+        table = result.get("tables", {}).get(name)
+        if table is not None:
+            start = {"verb": result["verb"], "remote_id": result["remote_id"]}
             context["outlet_events"][outlet].extra = {
-                **told,
-                "rows": found["rows"],
-                "change": found["change"],
+                **start,
+                "rows": table["rows"],
+                "change": table["change"],
             }

@@ -1,4 +1,4 @@
-"""Whether the wait can be handed to a triggerer."""
+"""Whether the wait of a task can be handed to a triggerer."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import json
 from urllib.error import URLError
 from urllib.request import urlopen
 
-LOOK_S = 5.0
+ANSWERS_WITHIN_S = 5.0
 
 
 def is_deferrable() -> bool:
-    """What the setting `airflow.deferrable` says; for `auto`, whether a triggerer serves now."""
+    """Return what the setting `airflow.deferrable` says; for `auto`, whether a triggerer serves now."""
     from etltctl.settings import load_settings
 
-    wanted = load_settings().airflow.deferrable
-    return _has_triggerer() if wanted == "auto" else bool(wanted)
+    deferrable = load_settings().airflow.deferrable
+    return _has_triggerer() if deferrable == "auto" else bool(deferrable)
 
 
 def _has_triggerer() -> bool:
     from airflow import __version__
 
-    return _has_triggerer_in_database() if __version__.startswith("2.") else _answers_healthy(_server())
+    return _has_triggerer_in_database() if __version__.startswith("2.") else _has_triggerer_at(_server())
 
 
 def _server() -> str:
-    """Where the workers find Airflow 3's API server."""
+    """Return the URL where the workers reach Airflow 3's API server."""
     from airflow.configuration import conf
 
     base = conf.get("api", "base_url", fallback="") or "http://localhost:8080"
@@ -33,10 +33,13 @@ def _server() -> str:
     return str(execution).rstrip("/").removesuffix("/execution")
 
 
-def _answers_healthy(url: str) -> bool:
-    """Asks Airflow's own health page, which needs no login; whatever else answers is no triggerer."""
+def _has_triggerer_at(url: str) -> bool:
+    """Return what Airflow's health page says of the triggerer; the page needs no login.
+
+    Any other answer counts as none, because another program may listen there.
+    """
     try:
-        with urlopen(f"{url}/api/v2/monitor/health", timeout=LOOK_S) as answer:
+        with urlopen(f"{url}/api/v2/monitor/health", timeout=ANSWERS_WITHIN_S) as answer:
             return bool(json.load(answer)["triggerer"]["status"] == "healthy")
     except (URLError, OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
         return False
