@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from etltctl.cli.parameters import built
+from etltctl.cli.groups import built
 
 from etltctl.cli.app import app
 from etltctl.errors import BlockedError
