@@ -74,16 +74,16 @@ def endpoints_page() -> str:
 
 def s3_operations() -> list[str]:
     """Return the operations of S3 that are modelled. Every other one is refused."""
-    from etltctl.local.s3.operations import OPERATIONS
+    from etltctl.local.services.s3.operations import OPERATIONS
 
     return sorted(operation.name for operation in OPERATIONS)
 
 
 def aws_operations() -> dict[str, list[str]]:
     """The operations the server itself answers, by service: those it was made with, in a folder of its own."""
-    from etltctl.local.application import Application
-    from etltctl.local.identities import ACTIONS
-    from etltctl.local.keys import Keys
+    from etltctl.local.kernel.keys import Keys
+    from etltctl.local.server.application import Application
+    from etltctl.local.services.sts.service import ACTIONS
 
     with tempfile.TemporaryDirectory() as folder:
         application = Application(Path(folder), "http://127.0.0.1:1", Keys.make())

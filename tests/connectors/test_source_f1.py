@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 import yaml
+from etltctl.local.services.airbyte.endpoints import ENDPOINTS
+from etltctl.local.services.airbyte.http_pages import HttpPages
+from etltctl.local.services.airbyte.pacing import Pace
+from etltctl.local.services.airbyte.records import Kind
+from etltctl.local.services.airbyte.source_http import HttpSource
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from etltctl.local.airbyte.endpoints import ENDPOINTS
-from etltctl.local.airbyte.http_pages import HttpPages
-from etltctl.local.airbyte.pacing import Pace
-from etltctl.local.airbyte.records import Kind
-from etltctl.local.airbyte.source_http import HttpSource
 from etltctl.local.samples import Throttle, sample_app
 
 PROJECT = Path(__file__).parents[2]

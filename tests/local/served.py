@@ -22,7 +22,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from etltctl.glue import RUN_KEY
-from etltctl.local.keys import Keys, read_keys
+from etltctl.local.kernel.keys import Keys, read_keys
 
 START_S = 60.0  # far longer than a start takes, on a machine that does other work too
 

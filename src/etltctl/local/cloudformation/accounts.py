@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from etltctl.local.cloudformation.kind import Clients, Kind, Made, Props
-from etltctl.local.control_plane import ACCOUNT
+from etltctl.local.kernel.accounts import ACCOUNT
 
 
 def _make_role(clients: Clients, props: Props) -> Made:

@@ -16,12 +16,12 @@ from etltctl.local.cloudformation.kind import Clients
 from etltctl.local.cloudformation.kinds import KINDS
 from etltctl.local.cloudformation.records import ChangeSet, Stack
 from etltctl.local.cloudformation.templates import IMAGE, checked_parameters, in_order, invalid, parse
-from etltctl.local.wire import AwsError
+from etltctl.local.kernel.json_protocol import AwsError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-    from etltctl.local.keys import Keys
+    from etltctl.local.kernel.keys import Keys
 
 NAMESPACE = "http://cloudformation.amazonaws.com/doc/2010-05-15/"
 NO_CHANGES = (

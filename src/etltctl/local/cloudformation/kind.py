@@ -9,7 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from etltctl.local.keys import Keys
+    from etltctl.local.kernel.keys import Keys
 
 Props = Mapping[str, Any]
 Made = tuple[str, Mapping[str, Any]]  # physical id, attributes

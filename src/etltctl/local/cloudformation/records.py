@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from etltctl.local.control_plane import ACCOUNT
+from etltctl.local.kernel.accounts import ACCOUNT
 
 REGION = "us-east-1"
 PSEUDO = {

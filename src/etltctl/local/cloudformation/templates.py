@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from etltctl.local.wire import AwsError
+from etltctl.local.kernel.json_protocol import AwsError
 
 MOST_BYTES = 51_200  # of a template in the request
 IMAGE = "AWS::EC2::Image::Id"
