@@ -6,12 +6,12 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from werkzeug.wrappers import Request, Response
 
-from etltctl.local.cloudformation import CloudFormationApi
 from etltctl.local.kernel.accounts import OWNER
 from etltctl.local.kernel.api_models import addressed, checked_input, signed_for
 from etltctl.local.kernel.bodies import held
@@ -26,7 +26,7 @@ from etltctl.local.kernel.json_protocol import (
     unwritable,
 )
 from etltctl.local.kernel.keys import Keys
-from etltctl.local.kernel.refusals import MALFORMED, not_understood, refusal
+from etltctl.local.kernel.refusals import MALFORMED, not_implemented, not_understood, refusal
 from etltctl.local.server.control_plane import ControlPlane
 from etltctl.local.server.door import SignedCalls
 from etltctl.local.server.provisioning import provision
@@ -47,13 +47,30 @@ from etltctl.local.services.sts.service import Identities, UserKey
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+    # Makes a service from the address of the embedded services and the keys for its own calls of them.
+    MakeService = Callable[[str, Keys], WSGIApplication]
+
 AIRBYTE, SAMPLE = "/airbyte/v1", "/sample"
+NO_SERVICES: Mapping[str, MakeService] = MappingProxyType({})
+NOT_PLAYED = frozenset(
+    {"cloudformation"}
+)  # moto would make resources of its own, which no service here knows
 
 
 class Application:
-    """AWS, Airbyte and the samples of one state folder, reachable at `url` by callers that have `keys`."""
+    """AWS, Airbyte and the samples of one state folder, behind the server's door.
 
-    def __init__(self, state: Path, url: str, keys: Keys) -> None:
+    Args:
+        state: The folder of everything that the services keep.
+        url: The address at which callers reach the services.
+        keys: The keys that callers must have.
+        further_services: Services to play as well, by the name that their calls are signed for. The project's tests
+            add a CloudFormation here; no command of etltctl needs one.
+    """
+
+    def __init__(
+        self, state: Path, url: str, keys: Keys, further_services: Mapping[str, MakeService] = NO_SERVICES
+    ) -> None:
         from etltctl.local.samples import sample_app
         from etltctl.local.services.airbyte.service import AirbyteService
         from etltctl.local.services.athena.service import AthenaService
@@ -82,7 +99,7 @@ class Application:
         guard = Guard(self._governance, history.record)
         self._athena = AthenaService(state, self._directory, catalog, guard, self._catalog_of)
         self._airbyte = AirbyteService(state, self._directory, lambda: url, sample_headers=keys.headers)
-        self._stacks = CloudFormationApi(url, own)
+        self._further = {name: make(url, own) for name, make in further_services.items()}
         self._logs = GlueLogs(self._glue.log_file, self._glue.log_prefixes)
         self._log_operations = self._logs.operations()
         self._operations: dict[str, Operation] = {
@@ -180,8 +197,10 @@ class Application:
         if service == "s3":
             return self._s3
         self._check(environ)
-        if service == "cloudformation":
-            return self._stacks
+        if service in self._further:
+            return self._further[service]
+        if service in NOT_PLAYED:
+            raise not_implemented(addressed(environ, held(environ)))
         request = Request(environ)
         if service == "sts" and (told := self._identities.answer(request, _form(request))):
             return told

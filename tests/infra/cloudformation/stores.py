@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from etltctl.local.cloudformation.kind import Clients, Kind, Made, Props
+from cloudformation.kind import Clients, Kind, Made, Props
 
 
 def _make_bucket(clients: Clients, props: Props) -> Made:

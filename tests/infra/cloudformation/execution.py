@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from etltctl.local.cloudformation.kind import Clients
-from etltctl.local.cloudformation.kinds import KINDS
-from etltctl.local.cloudformation.records import PSEUDO, ChangeSet, Resource, Stack
-from etltctl.local.cloudformation.templates import Lookup, answered, in_order
+from cloudformation.kind import Clients
+from cloudformation.kinds import KINDS
+from cloudformation.records import PSEUDO, ChangeSet, Resource, Stack
+from cloudformation.templates import Lookup, answered, in_order
 
 KEPT = frozenset({"Retain", "RetainExceptOnCreate", "Snapshot"})
 

@@ -10,12 +10,12 @@ from xml.sax.saxutils import escape
 
 from werkzeug.wrappers import Request, Response
 
-from etltctl.local.cloudformation.changes import changes_between
-from etltctl.local.cloudformation.execution import Execution
-from etltctl.local.cloudformation.kind import Clients
-from etltctl.local.cloudformation.kinds import KINDS
-from etltctl.local.cloudformation.records import ChangeSet, Stack
-from etltctl.local.cloudformation.templates import IMAGE, checked_parameters, in_order, invalid, parse
+from cloudformation.changes import changes_between
+from cloudformation.execution import Execution
+from cloudformation.kind import Clients
+from cloudformation.kinds import KINDS
+from cloudformation.records import ChangeSet, Stack
+from cloudformation.templates import IMAGE, checked_parameters, in_order, invalid, parse
 from etltctl.local.kernel.json_protocol import AwsError
 
 if TYPE_CHECKING:

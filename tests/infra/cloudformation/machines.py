@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from etltctl.local.cloudformation.kind import Clients, Kind, Made, Props
+from cloudformation.kind import Clients, Kind, Made, Props
 
 
 def _make_vpc(clients: Clients, props: Props) -> Made:

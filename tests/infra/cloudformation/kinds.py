@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from etltctl.local.cloudformation import accounts, machines, stores
-from etltctl.local.cloudformation.kind import Kind
+from cloudformation import accounts, machines, stores
+from cloudformation.kind import Kind
 
 KINDS: dict[str, Kind] = {**stores.KINDS, **accounts.KINDS, **machines.KINDS}

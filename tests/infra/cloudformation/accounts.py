@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from etltctl.local.cloudformation.kind import Clients, Kind, Made, Props
+from cloudformation.kind import Clients, Kind, Made, Props
 from etltctl.local.kernel.accounts import ACCOUNT
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from etltctl.local.cloudformation.kinds import KINDS
-from etltctl.local.cloudformation.records import PSEUDO, Change, Resource, Stack
-from etltctl.local.cloudformation.templates import answered, invalid, names_in, symbolic
+from cloudformation.kinds import KINDS
+from cloudformation.records import PSEUDO, Change, Resource, Stack
+from cloudformation.templates import answered, invalid, names_in, symbolic
 
 IsThere = Callable[[str, Mapping[str, Any]], bool]  # of this type and with these properties
 
