@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from functools import cache
 from random import Random
 
-from etltctl.local.samples.entries import (
+from invented_season.entries import (
     ABOUT,
     SEASON,
     Circuit,
@@ -15,8 +15,8 @@ from etltctl.local.samples.entries import (
     make_constructors,
     make_drivers,
 )
-from etltctl.local.samples.races import Entry, race_weekend
-from etltctl.local.samples.standings import Standings
+from invented_season.races import Entry, race_weekend
+from invented_season.standings import Standings
 
 FIRST_RACE = date(2099, 3, 15)
 DAYS_BETWEEN_RACES = 14

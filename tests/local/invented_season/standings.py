@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 
-from etltctl.local.samples.entries import Record
+from invented_season.entries import Record
 
 
 class Standings:
