@@ -44,7 +44,7 @@ def check_versions() -> Iterator[Finding]:
 
 def check_extra(patient: Patient) -> Iterator[Finding]:  # noqa: ARG001 - the same shape as every check
     """Whether the extra `local` is installed."""
-    from etltctl.local.client.endpoints import NEEDED_PACKAGES, check_installed
+    from etltctl.local.client.launch import NEEDED_PACKAGES, check_installed
 
     try:
         check_installed()

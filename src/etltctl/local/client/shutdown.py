@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etltctl.errors import ConfigurationError, UnreachableError
-from etltctl.local.client.endpoints import OTHER_PLACE, find_server, state_folder
+from etltctl.local.client.endpoints import find_server, state_folder
+from etltctl.local.client.launch import OTHER_PLACE
 from etltctl.local.client.live_server import described
 from etltctl.local.kernel.processes import descendants, is_alive, send, start_times, still, wait_until
 from etltctl.local.kernel.state_folder import check_owner

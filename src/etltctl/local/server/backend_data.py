@@ -8,12 +8,17 @@ node, and everything else stands for itself. Objects are made without their cons
 from __future__ import annotations
 
 import base64
+import io
+import os
+import pickle
 import re
+import stat
 from collections import OrderedDict, defaultdict
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from enum import Enum
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from etltctl.local.kernel.api_models import IMPORTING_MOTO
@@ -38,6 +43,15 @@ FACTORIES: dict[str, Any] = {
 SCALARS = (bool, int, float, str)
 
 Node = list[Any]
+FORMAT = 1
+# Everything else that such a pickle may name. No function but the one that makes patterns: it runs nothing.
+PLAIN: dict[tuple[str, str], Any] = {
+    **{
+        ("builtins", kind.__name__): kind for kind in (list, dict, set, frozenset, tuple, int, str, bytearray)
+    },
+    **{("datetime", kind.__name__): kind for kind in (datetime, timedelta, timezone)},
+    **{("collections", kind.__name__): kind for kind in (OrderedDict, defaultdict)},
+}
 
 
 def to_nodes(value: Any) -> list[Node]:
@@ -205,3 +219,46 @@ def _factory_name(value: defaultdict[Any, Any]) -> str:
             f"{value.default_factory} makes the missing values of a dictionary, and cannot be kept"
         )
     return name
+
+
+def read_pickled(path: Path, moto: str) -> dict[str, dict[str, Any]]:
+    """Return the backends by service and region.
+
+    Raises:
+        ValueError, pickle.UnpicklingError: the file is another user's, may be written by others, names anything
+            but records, or was written by another version of moto.
+    """
+    _refuse_foreign(path)
+    content = _load(path.read_bytes())
+    if (content["format"], content["moto"]) != (FORMAT, moto):
+        raise ValueError(f"written by moto {content['moto']}")
+    return {name: _load(data) for name, data in content["services"].items()}
+
+
+class _Records(pickle.Unpickler):
+    """Finds the classes of records, and nothing else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("re", "_compile"):
+            import re
+
+            return re.compile
+        if module in MODULES:
+            return known_class(module, name)
+        try:
+            return PLAIN[module, name]
+        except KeyError:
+            raise pickle.UnpicklingError(f"it names {module}.{name}, which no record holds") from None
+
+
+def _load(content: bytes) -> Any:
+    return _Records(io.BytesIO(content)).load()
+
+
+def _refuse_foreign(path: Path) -> None:
+    for place in (path, path.parent):
+        told = place.stat()
+        if told.st_uid != os.geteuid():
+            raise ValueError(f"{place} belongs to another user (uid {told.st_uid})")
+    if path.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise ValueError(f"other users may write {path.name}")

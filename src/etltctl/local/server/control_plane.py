@@ -17,9 +17,8 @@ from etltctl.local.kernel.accounts import ACCOUNT
 from etltctl.local.kernel.api_models import IMPORTING_MOTO, READS, signed_for
 from etltctl.local.kernel.json_protocol import AwsError
 from etltctl.local.kernel.state_files import MISSHAPEN, LateWrites, read_json, set_aside
-from etltctl.local.server.backend_data import KEPT_SERVICES, from_nodes, to_nodes
+from etltctl.local.server.backend_data import KEPT_SERVICES, from_nodes, read_pickled, to_nodes
 from etltctl.local.server.moto_answers import answer_of, moto_application
-from etltctl.local.server.pickled_records import read_pickled
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from etltctl.local.services.airbyte.connections import WORKSPACE_ID, Connection
 from etltctl.local.services.airbyte.jobs import AlreadyRunningError, Job, Jobs, Status
-from etltctl.local.services.airbyte.pages import page_of
 from etltctl.local.services.airbyte.records import describe, without_passwords
 from etltctl.local.services.airbyte.resource_calls import ResourceCalls
 from etltctl.local.services.airbyte.tokens import LIFETIME_S, Tokens
@@ -20,6 +19,7 @@ from etltctl.local.services.airbyte.wire import (
     Request,
     bad_request,
     not_found,
+    page_of,
     problem,
     read_request,
     send,

@@ -21,7 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from etltctl.local.kernel.interpreter import clean_environ, python_command
+from etltctl.local.kernel.processes import clean_environ, python_command
 
 USER = "etltctl"
 START_TIMEOUT_S = 15.0

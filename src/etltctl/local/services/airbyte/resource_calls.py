@@ -15,7 +15,6 @@ from etltctl.local.services.airbyte.connections import (
     workspace_answer,
 )
 from etltctl.local.services.airbyte.definition_calls import DefinitionCalls, check_workspace, require
-from etltctl.local.services.airbyte.pages import page_of
 from etltctl.local.services.airbyte.resources import MadeResources, Record
 from etltctl.local.services.airbyte.streams import (
     Discover,
@@ -24,7 +23,14 @@ from etltctl.local.services.airbyte.streams import (
     mongodb_stream,
     stream_answer,
 )
-from etltctl.local.services.airbyte.wire import Request, forbidden, not_found, state_conflict, unprocessable
+from etltctl.local.services.airbyte.wire import (
+    Request,
+    forbidden,
+    not_found,
+    page_of,
+    state_conflict,
+    unprocessable,
+)
 
 Answer = dict[str, Any]
 MONGODB, S3 = "mongodb-v2", "s3"

@@ -1,14 +1,15 @@
-"""Requests, answers and problems of Airbyte's public API over WSGI."""
+"""Requests, answers, pages and problems of Airbyte's public API over WSGI."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 from werkzeug.wrappers import Response
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 REFERENCE = "https://reference.airbyte.com/reference/errors"
 MAX_BODY_BYTES = 2**20
+DEFAULT_LIMIT, MAX_LIMIT = 20, 100
 
 
 @dataclass(frozen=True)
@@ -196,3 +198,27 @@ def send(start_response: StartResponse, status: HTTPStatus, answer: Any) -> Iter
 
 def _last_values(text: str) -> dict[str, str]:
     return {name: values[-1] for name, values in parse_qs(text, keep_blank_values=True).items()}
+
+
+def page_of(answers: Sequence[dict[str, Any]], request: Request, kept: Sequence[str]) -> dict[str, Any]:
+    """Cut one page. Its links are whole addresses, so that a client can follow them.
+
+    `next` is empty only after an empty page, as in Airbyte: one page too many is the rule.
+    """
+    limit = _number(request.query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+    offset = _number(request.query, "offset", 0, 0, 2**31)
+    page = answers[offset : offset + limit]
+    filters = [(name, value) for name in kept for value in request.parameters.get(name, ())]
+
+    def link(start: int) -> str:
+        return f"{request.url}{request.path}?{urlencode([*filters, ('limit', limit), ('offset', start)])}"
+
+    previous = link(max(0, offset - limit)) if offset else ""
+    return {"previous": previous, "next": link(offset + limit) if page else "", "data": page}
+
+
+def _number(query: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    text = query.get(name, str(default))
+    if not re.fullmatch(r"\d{1,10}", text) or not least <= int(text) <= most:
+        raise bad_request(f"{name} must be a number from {least} to {most}")
+    return int(text)

@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from etltctl.local.kernel.interpreter import bare_environ, python_command
+from etltctl.local.kernel.processes import bare_environ, python_command
 from etltctl.local.services.athena.dialect import QueryError
 from etltctl.local.services.athena.engine import Answer
 from etltctl.local.services.athena.tables import Lake

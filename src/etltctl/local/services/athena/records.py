@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
+
+from etltctl.local.kernel.state_files import read_json
 
 LIVE = frozenset({"QUEUED", "RUNNING"})
 
@@ -72,3 +76,31 @@ class Record:
         if self.output:
             return {"ResultConfiguration": {"OutputLocation": self.output}}
         return {"ManagedQueryResultsConfiguration": {"Enabled": True}}
+
+
+def read_records(folder: Path) -> list[Record]:
+    """Return the executions kept in a folder; one that was live has failed with the server that ran it."""
+    records = []
+    for path in folder.glob("*.json"):
+        record = read_json(path, _parse)
+        if record is None:
+            continue
+        if record.state in LIVE:
+            record.state, record.reason = (
+                "FAILED",
+                "INTERNAL_ERROR: the embedded server ended during the query",
+            )
+        records.append(record)
+    return records
+
+
+def _parse(content: Any) -> Record:
+    record = Record(**content)
+    if not all(isinstance(part, str) for part in (record.id, record.sql, record.state, record.token)):
+        raise ValueError("its id, SQL, state and token are not all text")
+    return record
+
+
+def content_of(record: Record) -> bytes:
+    """Return the content of the file that keeps an execution."""
+    return json.dumps(asdict(record)).encode()

@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from threading import RLock
@@ -15,11 +14,11 @@ from typing import Any
 from uuid import uuid4
 
 from etltctl.local.kernel.json_protocol import AwsError, Operation
-from etltctl.local.kernel.state_files import LateWrites, read_json, write_atomically
+from etltctl.local.kernel.state_files import LateWrites, write_atomically
 from etltctl.local.services.athena.dialect import QueryError
 from etltctl.local.services.athena.engine import Answer
 from etltctl.local.services.athena.processes import CancelledError, Workers, run_apart
-from etltctl.local.services.athena.records import LIVE, Record
+from etltctl.local.services.athena.records import LIVE, Record, content_of, read_records
 from etltctl.local.services.athena.tables import Catalog, Guard, Lake
 from etltctl.local.services.athena.worker import Statement
 from etltctl.local.services.s3.directory import S3Directory
@@ -56,7 +55,7 @@ class AthenaService:
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="athena")
         self._workers = Workers(AT_ONCE)
         self._is_closed = False
-        self._records = {record.id: record for record in self._read_records()}
+        self._records = {record.id: record for record in read_records(self._folder)}
 
     def operations(self) -> Mapping[str, Operation]:
         """The operations that are ours; workgroups and the rest are the control plane's."""
@@ -93,7 +92,7 @@ class AthenaService:
                 caller=caller,
             )
             # Not synced: a query that a loss of power takes can be asked again.
-            write_atomically(self._path(record), _content(record), sync=False)
+            write_atomically(self._path(record), content_of(record), sync=False)
             self._records[query_id] = record
         self._threads.submit(self._run, record)
         return {"QueryExecutionId": query_id}
@@ -263,35 +262,10 @@ class AthenaService:
                 self._keep(record)
 
     def _keep(self, record: Record) -> None:
-        self._late.write(self._path(record), _content(record), sync=False)
+        self._late.write(self._path(record), content_of(record), sync=False)
 
     def _path(self, record: Record) -> Path:
         return self._folder / f"{record.id}.json"
-
-    def _read_records(self) -> list[Record]:
-        records = []
-        for path in self._folder.glob("*.json"):
-            record = read_json(path, _parse)
-            if record is None:
-                continue
-            if record.state in LIVE:
-                record.state, record.reason = (
-                    "FAILED",
-                    "INTERNAL_ERROR: the embedded server ended during the query",
-                )
-            records.append(record)
-        return records
-
-
-def _parse(content: Any) -> Record:
-    record = Record(**content)
-    if not all(isinstance(part, str) for part in (record.id, record.sql, record.state, record.token)):
-        raise ValueError("its id, SQL, state and token are not all text")
-    return record
-
-
-def _content(record: Record) -> bytes:
-    return json.dumps(asdict(record)).encode()
 
 
 def _csv_cell(value: str | None) -> str:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from etltctl.local.kernel.interpreter import clean_environ, python_command
+from etltctl.local.kernel.processes import clean_environ, python_command
 
 BASE, SPARK, MANIFEST = "base.jsa", "spark.jsa", "archive.json"
 FORMAT = "1"  # raise it when the training run loads other classes

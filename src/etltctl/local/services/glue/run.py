@@ -17,9 +17,8 @@ from typing import IO, TYPE_CHECKING, Any
 from etltctl.local.kernel.json_protocol import AwsError
 from etltctl.local.kernel.spark_use import ARCHIVES, uses_spark
 from etltctl.local.services.glue.jvm import Jvm, JvmFailedError, kill_group
-from etltctl.local.services.glue.jvm_loan import JvmLoan
 from etltctl.local.services.glue.places import check_place
-from etltctl.local.services.glue.script_process import ScriptProcess, assign
+from etltctl.local.services.glue.script_process import JvmLoan, ScriptProcess, assign
 from etltctl.local.services.glue.spark import SparkPool, parse_conf
 from etltctl.local.services.logs.service import GROUP_PREFIX
 

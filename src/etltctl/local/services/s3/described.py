@@ -10,9 +10,8 @@ from urllib.parse import parse_qsl
 from etltctl.local.kernel.json_protocol import AwsError
 from etltctl.local.services.s3.call import CONTROL, Call
 from etltctl.local.services.s3.checksums import ALGORITHMS, checksum_header
-from etltctl.local.services.s3.directory import ObjectInfo
 from etltctl.local.services.s3.errors import invalid_argument
-from etltctl.local.services.s3.kept import OCTETS, Description
+from etltctl.local.services.s3.kept import OCTETS, Description, ObjectInfo
 
 METADATA = "x-amz-meta-"
 TAGGING = "x-amz-tagging"

@@ -2,54 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import stat as file_mode
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from typing import IO, Any
 
 from etltctl.local.kernel.json_protocol import AwsError
+from etltctl.local.services.s3.bucket_folders import BucketFolders
 from etltctl.local.services.s3.errors import no_such_key, shape_of_a_folder, unmet_condition
-from etltctl.local.services.s3.kept import OCTETS, Description, Kept, KeptFacts
-from etltctl.local.services.s3.keys import locate
-from etltctl.local.services.s3.tree import keys_below
+from etltctl.local.services.s3.files import EMPTY_MD5, file_md5, is_still, set_distinct_time
+from etltctl.local.services.s3.kept import OCTETS, Description, Kept, KeptFacts, ObjectInfo
+from etltctl.local.services.s3.keys import keys_below
 
-COPY_BYTES = 1 << 20
-EMPTY_MD5 = hashlib.md5(b"", usedforsecurity=False).hexdigest()
-CREATED = "-created"  # no sub-resource of S3 has such a name
-CLOCK_STEP_NS = 10**9  # far more than the step of any file system's clock
 TRIES = 5  # of making a file in a folder that others empty and remove at the same time
 
 
-@dataclass(frozen=True)
-class ObjectInfo:
-    """One object without its bytes; size in bytes, times in UTC."""
-
-    key: str
-    size: int
-    etag: str
-    last_modified: datetime
-    description: Description = field(default_factory=Description)
-
-    @property
-    def metadata(self) -> Mapping[str, str]:
-        """The user metadata by name, without the prefix of its headers."""
-        return self.description.metadata
-
-    @property
-    def content_type(self) -> str:
-        """The media type that the writer gave."""
-        return self.description.content_type
-
-
-class S3Directory:
+class S3Directory(BucketFolders):
     """S3 in a folder. Errors are AwsError with S3's own codes.
 
     A file that another program wrote into the folder is an object as well; a symbolic link is not. A key cannot be
@@ -57,24 +32,13 @@ class S3Directory:
     """
 
     def __init__(self, root: Path, meta_root: Path) -> None:
-        self._root = root.resolve()
-        self._meta = meta_root.resolve()
+        super().__init__(root, meta_root)
         self._scratch = self._meta / ".scratch"
         self._kept = KeptFacts(self._meta, self._scratch)
         self._changing = Lock()
         shutil.rmtree(self._scratch, ignore_errors=True)
         for folder in (self._root, self._scratch):
             folder.mkdir(parents=True, exist_ok=True)
-
-    # buckets
-
-    def create_bucket(self, bucket: str) -> None:
-        """Make the bucket unless it exists."""
-        self.path(bucket).mkdir(exist_ok=True)
-        created = self.configuration_file(bucket, CREATED)
-        if not created.exists():
-            created.parent.mkdir(parents=True, exist_ok=True)
-            created.touch()
 
     def delete_bucket(self, bucket: str) -> None:
         """Remove an empty bucket."""
@@ -83,31 +47,6 @@ class S3Directory:
                 raise AwsError("BucketNotEmpty", "The bucket you tried to delete is not empty", 409)
             shutil.rmtree(self.path(bucket), ignore_errors=True)
             shutil.rmtree(self.configuration_file(bucket, ""), ignore_errors=True)
-
-    def buckets(self) -> list[str]:
-        """Return the names of all buckets, sorted."""
-        with os.scandir(self._root) as entries:
-            return sorted(e.name for e in entries if e.is_dir(follow_symlinks=False) and e.name[0] != ".")
-
-    def has_bucket(self, bucket: str) -> bool:
-        """Return whether the bucket exists."""
-        return self.path(bucket).is_dir()
-
-    def created(self, bucket: str) -> datetime:
-        """Return when the bucket was made; of a folder that another program made, when it last changed."""
-        file = self.configuration_file(bucket, CREATED)
-        return datetime.fromtimestamp((file if file.exists() else self.path(bucket)).stat().st_mtime, UTC)
-
-    def configuration_file(self, bucket: str, name: str) -> Path:
-        """Return where a configuration of the bucket is kept."""
-        self.path(bucket)  # refuses a name that leads elsewhere
-        return self._meta / ".configurations" / bucket / name
-
-    # objects
-
-    def path(self, bucket: str, key: str = "") -> Path:
-        """Return the file of the object; a key that would lead out of the bucket is refused (see `locate`)."""
-        return locate(self._root, bucket, key)
 
     def put_object(
         self,
@@ -281,10 +220,6 @@ class S3Directory:
                 return
             folder = folder.parent
 
-    def _check_bucket(self, bucket: str) -> None:
-        if not self.has_bucket(bucket):
-            raise AwsError("NoSuchBucket", "The specified bucket does not exist", 404)
-
     def _is_there(self, bucket: str, key: str) -> bool:
         try:
             self.head_object(bucket, key)
@@ -303,7 +238,7 @@ class S3Directory:
         self, bucket: str, key: str, written: Path, target: Path, etag: str, described: Description
     ) -> None:
         written.chmod(0o644)
-        stat = _told_apart(written, target)
+        stat = set_distinct_time(written, target)
         for left in reversed(range(TRIES)):
             target.parent.mkdir(parents=True, exist_ok=True)
             if target.is_dir():
@@ -334,7 +269,7 @@ class S3Directory:
         kept = self._kept.find_about(bucket, key, stat)
         if kept is not None:
             return ObjectInfo(key, stat.st_size, kept.etag, modified, kept.description)
-        if not _is_still(path, stat):
+        if not is_still(path, stat):
             return None
         return ObjectInfo(key, stat.st_size, f"{stat.st_mtime_ns:016x}{stat.st_size:016x}", modified)
 
@@ -342,35 +277,3 @@ class S3Directory:
         kept = self._kept.find(bucket, key)
         modified = datetime.fromtimestamp(stat.st_mtime, UTC)
         return ObjectInfo(key, 0, EMPTY_MD5, modified, kept.description if kept else Description())
-
-
-def _is_still(path: Path, stat: os.stat_result) -> bool:
-    """Return whether the path leads to the same unchanged file."""
-    try:
-        now = path.stat()
-    except OSError:
-        return False
-    return (now.st_ino, now.st_size, now.st_mtime_ns) == (stat.st_ino, stat.st_size, stat.st_mtime_ns)
-
-
-def _told_apart(written: Path, target: Path) -> os.stat_result:
-    """Give the written file another time than the file that it replaces, so that cached facts of the two differ.
-
-    Linux counts a file's time in steps of some milliseconds, so that two quick writes may have the same.
-    """
-    stat = written.stat()
-    with suppress(OSError):
-        old = target.stat().st_mtime_ns
-        if 0 <= old - stat.st_mtime_ns < CLOCK_STEP_NS:
-            os.utime(written, ns=(stat.st_atime_ns, old + 1))
-            stat = written.stat()
-    return stat
-
-
-def file_md5(path: Path) -> str:
-    """Return the MD5 of the file in hexadecimal, which is what S3 calls the ETag of a simple object."""
-    digest = hashlib.md5(usedforsecurity=False)
-    with path.open("rb") as stream:
-        while chunk := stream.read(COPY_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -51,3 +51,17 @@ def malformed_xml() -> AwsError:
         "MalformedXML",
         "The XML you provided was not well-formed or did not validate against our published schema",
     )
+
+
+def no_such_upload() -> AwsError:
+    """Build the error for a multipart upload that is not there."""
+    return AwsError("NoSuchUpload", "The specified multipart upload does not exist.", 404)
+
+
+def invalid_part() -> AwsError:
+    """Build the error for a part that an upload does not have."""
+    return AwsError(
+        "InvalidPart",
+        "One or more of the specified parts could not be found. The part may not have been uploaded, or the "
+        "specified entity tag may not match the part's entity tag.",
+    )

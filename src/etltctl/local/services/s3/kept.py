@@ -6,6 +6,7 @@ import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from os import fdopen, stat_result
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,27 @@ class Description:
     headers: Mapping[str, str] = field(default_factory=dict)
     checksums: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """One object without its bytes; size in bytes, times in UTC."""
+
+    key: str
+    size: int
+    etag: str
+    last_modified: datetime
+    description: Description = field(default_factory=Description)
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """The user metadata by name, without the prefix of its headers."""
+        return self.description.metadata
+
+    @property
+    def content_type(self) -> str:
+        """The media type that the writer gave."""
+        return self.description.content_type
 
 
 @dataclass(frozen=True)

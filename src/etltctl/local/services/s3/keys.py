@@ -1,10 +1,11 @@
-"""The rules that lead from a bucket and a key to a file, and refuse what a folder cannot hold."""
+"""Where the files of S3's keys lie, and the keys of a bucket in the order in which S3 lists them."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from etltctl.local.kernel.json_protocol import AwsError
@@ -13,6 +14,7 @@ BUCKET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 MAX_KEY_BYTES = 1024  # the limit of S3
 MAX_PART_BYTES = 255  # the limit of a file name on Linux and macOS
 META_SUFFIX = ".json"
+IsMarker = Callable[[str, Path], bool]
 
 
 def check_key(bucket: str, key: str) -> None:
@@ -94,3 +96,48 @@ def _short(name: str, suffix: str = "") -> str:
     if len(name.encode()) <= MAX_PART_BYTES:
         return name
     return hashlib.sha256(name.encode()).hexdigest() + suffix
+
+
+def keys_below(folder: Path, below: str, after: str, is_marker: IsMarker) -> Iterator[str]:
+    """Iterate over the keys of a folder; folders that lie before `after` are not opened.
+
+    Args:
+        folder: where to begin.
+        below: the key of this folder: empty for a bucket, else with `/` at its end.
+        after: only keys beyond this one.
+        is_marker: whether a folder is an object itself.
+    """
+    if below > after and is_marker(below, folder):
+        yield below
+    for name in _names(folder):
+        key = below + name
+        if not name.endswith("/"):
+            if key > after:
+                yield key
+        elif key > after or after.startswith(key):
+            yield from keys_below(folder / name, key, after, is_marker)
+
+
+def _names(folder: Path) -> list[str]:
+    """Return the files and folders of a folder, folders with `/`.
+
+    Symbolic links and names that are not UTF-8 cannot be objects.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            names = [
+                e.name + "/" if e.is_dir(follow_symlinks=False) else e.name
+                for e in entries
+                if e.is_dir(follow_symlinks=False) or e.is_file(follow_symlinks=False)
+            ]
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return []
+    return sorted((name for name in names if _is_utf8(name)), key=str.encode)
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -11,8 +11,8 @@ from xml.sax.saxutils import escape
 from werkzeug.wrappers import Response
 
 from etltctl.local.services.s3.call import CONTROL
-from etltctl.local.services.s3.directory import ObjectInfo
 from etltctl.local.services.s3.errors import invalid_argument
+from etltctl.local.services.s3.kept import ObjectInfo
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 PAGE_KEYS = 1000

@@ -19,8 +19,9 @@ from etltctl.local.kernel.json_protocol import AwsError
 from etltctl.local.services.s3.call import Call
 from etltctl.local.services.s3.checksums import ALGORITHMS
 from etltctl.local.services.s3.described import checksums_sent, description_of
-from etltctl.local.services.s3.directory import S3Directory, file_md5
-from etltctl.local.services.s3.errors import invalid_argument, malformed_xml
+from etltctl.local.services.s3.directory import S3Directory
+from etltctl.local.services.s3.errors import invalid_argument, invalid_part, malformed_xml, no_such_upload
+from etltctl.local.services.s3.files import file_md5
 from etltctl.local.services.s3.kept import Description
 from etltctl.local.services.s3.listing import OWNER, Node, timestamp, xml, xml_response
 from etltctl.local.services.s3.payload import bare_tag, received, whole_xml
@@ -88,7 +89,7 @@ class MultipartUploads:
     def _find(self, call: Call) -> _Upload:
         upload = self._uploads.get(call.query["uploadId"])
         if upload is None or (upload.bucket, upload.key) != (call.bucket, call.key):
-            raise _no_such_upload()
+            raise no_such_upload()
         return upload
 
     def _put_part(self, call: Call) -> Response:
@@ -122,7 +123,7 @@ class MultipartUploads:
         part = _Part(path.with_name(f"part-{uuid4().hex}"), etag, path.stat().st_size, checksums)
         with self._lock:
             if upload.id not in self._uploads:  # it was completed or aborted while the part came in
-                raise _no_such_upload()
+                raise no_such_upload()
             path.rename(part.path)
             replaced = upload.parts.get(number)
             upload.parts[number] = part
@@ -225,7 +226,7 @@ def _opened(part: _Part) -> IO[bytes]:
     try:
         return part.path.open("rb")
     except FileNotFoundError as error:  # replaced, or the upload was aborted meanwhile
-        raise _invalid_part() from error
+        raise invalid_part() from error
 
 
 def _named_parts(call: Call) -> list[dict[str, str]]:
@@ -257,7 +258,7 @@ def _chosen(named: list[dict[str, str]], upload: _Upload) -> list[_Part]:
         not _is_part(named_part, upload.parts.get(number))
         for number, named_part in zip(numbers, named, strict=True)
     ):
-        raise _invalid_part()
+        raise invalid_part()
     chosen = [upload.parts[number] for number in numbers]
     if any(part.size < LEAST_PART_BYTES for part in chosen[:-1]):
         raise AwsError("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size")
@@ -291,15 +292,3 @@ def _upload_node(upload: _Upload) -> Node:
         ("StorageClass", "STANDARD"),
         ("Initiated", timestamp(upload.began)),
     ]
-
-
-def _no_such_upload() -> AwsError:
-    return AwsError("NoSuchUpload", "The specified multipart upload does not exist.", 404)
-
-
-def _invalid_part() -> AwsError:
-    return AwsError(
-        "InvalidPart",
-        "One or more of the specified parts could not be found. The part may not have been uploaded, or the "
-        "specified entity tag may not match the part's entity tag.",
-    )

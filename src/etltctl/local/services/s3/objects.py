@@ -13,9 +13,9 @@ from etltctl.local.kernel.json_protocol import AwsError
 from etltctl.local.services.s3.call import Call
 from etltctl.local.services.s3.conditions import is_unchanged
 from etltctl.local.services.s3.described import checksums_sent, description_of, headers_of
-from etltctl.local.services.s3.directory import ObjectInfo, S3Directory
+from etltctl.local.services.s3.directory import S3Directory
 from etltctl.local.services.s3.errors import invalid_argument, invalid_request, malformed_xml
-from etltctl.local.services.s3.kept import Description
+from etltctl.local.services.s3.kept import Description, ObjectInfo
 from etltctl.local.services.s3.listing import (
     PAGE_KEYS,
     Node,

@@ -11,8 +11,9 @@ from urllib.parse import unquote
 from etltctl.local.kernel.json_protocol import AwsError
 from etltctl.local.services.s3.call import Call
 from etltctl.local.services.s3.conditions import is_unchanged
-from etltctl.local.services.s3.directory import ObjectInfo, S3Directory
+from etltctl.local.services.s3.directory import S3Directory
 from etltctl.local.services.s3.errors import invalid_argument, unmet_condition
+from etltctl.local.services.s3.kept import ObjectInfo
 from etltctl.local.services.s3.operations import COPY_SOURCE
 
 SEND_BYTES = 1 << 20
