@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from checkout import Checkout
-from served import serve
+from served import ACCOUNT, serve
 
 from etltctl.errors import ConfigurationError
 from etltctl.infrastructure.names import Names
@@ -21,7 +21,7 @@ from etltctl.settings import load_settings
 @pytest.fixture(scope="module")
 def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A folder with settings alone, and an account of its own."""
-    with serve(tmp_path_factory.mktemp("other-account"), "--keep") as account:
+    with serve(tmp_path_factory.mktemp("other-account"), "--keep", program=ACCOUNT) as account:
         made = Checkout.make(tmp_path_factory.mktemp("outside"), account, "lake3")
         shutil.rmtree(made.folder / "deploy")
         text = (made.folder / "etltctl.toml").read_text()

@@ -17,8 +17,8 @@ UID = 12345  # no account has it
 SPARK = """
 import sys
 from pathlib import Path
-from etltctl.local.script_process import assign
-from etltctl.local.spark import SparkPool
+from etltctl.local.services.glue.script_process import assign
+from etltctl.local.services.glue.spark import SparkPool
 folder = Path(sys.argv[1])
 script = folder / "job.py"
 script.write_text(

@@ -44,7 +44,7 @@ def check_versions() -> Iterator[Finding]:
 
 def check_extra(probe: Probe) -> Iterator[Finding]:  # noqa: ARG001 - the same shape as every check
     """Whether the extra `local` is installed."""
-    from etltctl.local.endpoints import NEEDED_PACKAGES, check_installed
+    from etltctl.local.client.launch import NEEDED_PACKAGES, check_installed
 
     try:
         check_installed()
@@ -76,7 +76,7 @@ def check_java(probe: Probe) -> Iterator[Finding]:  # noqa: ARG001
 
 def check_class_archive(probe: Probe) -> Iterator[Finding]:
     """Report the class archive, which halves the start of the embedded Spark, and how to remove it."""
-    from etltctl.local.jvm import installed_archive
+    from etltctl.local.services.glue.jvm import installed_archive
 
     archive = installed_archive()
     if not probe.settings.local.class_archive:
@@ -106,7 +106,7 @@ def check_disk(probe: Probe) -> Iterator[Finding]:
 
 def check_port(probe: Probe) -> Iterator[Finding]:
     """The port the settings ask for."""
-    from etltctl.local import find_server
+    from etltctl.local.client import find_server
 
     port = probe.settings.local.port
     server = find_server(probe.settings)
@@ -123,7 +123,7 @@ def check_port(probe: Probe) -> Iterator[Finding]:
 
 def check_state_files(probe: Probe) -> Iterator[Finding]:
     """Check for files that the embedded server could not read and has set aside."""
-    from etltctl.local.state_files import DAMAGED, find_set_aside, way_back
+    from etltctl.local.kernel.state_files import DAMAGED, find_set_aside, way_back
 
     state = Path(probe.settings.state).resolve()
     aside = find_set_aside(state)
@@ -140,7 +140,7 @@ def check_state_files(probe: Probe) -> Iterator[Finding]:
 
 def check_host(probe: Probe) -> Iterator[Finding]:  # noqa: ARG001
     """Check the user, the loopback, the limit of open files and the machine's name."""
-    from etltctl.local import hosts
+    from etltctl.local.kernel import hosts
 
     name = hosts.user_name()
     if hosts.has_account():

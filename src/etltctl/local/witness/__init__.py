@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Response
 
-from etltctl.local.refusals import airbyte_refusal
-from etltctl.local.signatures import read_credential
-from etltctl.local.wire import BEFORE_SERVICE, AwsError
+from etltctl.local.kernel.json_protocol import BEFORE_SERVICE, AwsError
+from etltctl.local.kernel.signatures import read_credential
+from etltctl.local.services.airbyte.wire import airbyte_refusal
 from etltctl.local.witness.airbyte import check_airbyte, has_sdk
 from etltctl.local.witness.aws import Checked, check_aws, check_change
 from etltctl.local.witness.messages import Answer, Request, read_answer, read_request

@@ -10,9 +10,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 from xml.etree import ElementTree
 
-from etltctl.local.control_plane import LOOKING
-from etltctl.local.models import checked_input, service_model
-from etltctl.local.wire import AwsError
+from etltctl.local.kernel.api_models import READS, checked_input, service_model
+from etltctl.local.kernel.json_protocol import AwsError
 from etltctl.local.witness.allowed import is_allowed
 from etltctl.local.witness.error_codes import undeclared_code
 from etltctl.local.witness.messages import Answer, Request
@@ -44,7 +43,7 @@ def check_change(request: Request) -> Checked:
     Not judged here are reads, calls to S3, and inputs that the server itself refuses as malformed.
     """
     operation, checked = _find(request)
-    is_read = request.method in ("GET", "HEAD") or LOOKING.match(checked.operation)
+    is_read = request.method in ("GET", "HEAD") or READS.match(checked.operation)
     if operation is None or is_read or request.is_s3:
         return checked
     unread = set[str]()

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Response
 
-from etltctl.local.incoming import held
-from etltctl.local.models import Addressed, addressed
-from etltctl.local.signatures import headers_of, read_credential
-from etltctl.local.wire import AwsError
+from etltctl.local.kernel.api_models import Addressed, addressed
+from etltctl.local.kernel.bodies import held
+from etltctl.local.kernel.json_protocol import AwsError
+from etltctl.local.kernel.signatures import headers_of, read_credential
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
