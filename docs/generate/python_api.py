@@ -10,7 +10,7 @@ from etltctl import errors, testing
 
 
 def python_page() -> str:
-    """The page."""
+    """Return the page."""
     functions = [name for name in etltctl.__all__ if not hasattr(errors, name)]
     return "\n".join(
         [
@@ -29,21 +29,19 @@ def python_page() -> str:
     )
 
 
-def _told(module: str, name: str, found: Any) -> str:
-    if not (inspect.isclass(found) or inspect.isfunction(found)):
+def _told(module: str, name: str, thing: Any) -> str:
+    if not (inspect.isclass(thing) or inspect.isfunction(thing)):
         return f"### {module}.{name}\n\nWhat `EmbeddedLake.script` takes: a mapping.\n"
     is_model = name == "Settings"
-    signature = f"{name}(…)" if is_model else f"{name}{_signature(found)}"
-    text = inspect.cleandoc(found.__doc__ or "")
-    members = [_member(word, member) for word, member in vars(found).items()] if _is_ours(found) else []
-    listed = "\n".join(filter(None, members))
-    return f"### {module}.{name}\n\n```text\n{signature}\n```\n\n{text}\n" + (
-        f"\n{listed}\n" if listed else ""
-    )
+    signature = f"{name}(…)" if is_model else f"{name}{_signature(thing)}"
+    text = inspect.cleandoc(thing.__doc__ or "")
+    members = [_member(word, member) for word, member in vars(thing).items()] if _is_ours(thing) else []
+    rows = "\n".join(filter(None, members))
+    return f"### {module}.{name}\n\n```text\n{signature}\n```\n\n{text}\n" + (f"\n{rows}\n" if rows else "")
 
 
-def _is_ours(found: Any) -> bool:
-    return inspect.isclass(found) and found.__module__.startswith(("etltctl.testing", "etltctl.api"))
+def _is_ours(member: Any) -> bool:
+    return inspect.isclass(member) and member.__module__.startswith(("etltctl.testing", "etltctl.api"))
 
 
 def _member(word: str, member: Any) -> str:
@@ -56,8 +54,8 @@ def _member(word: str, member: Any) -> str:
     return ""
 
 
-def _first(found: Any) -> str:
-    return " ".join(inspect.cleandoc(found.__doc__ or "").partition("\n\n")[0].split())
+def _first(member: Any) -> str:
+    return " ".join(inspect.cleandoc(member.__doc__ or "").partition("\n\n")[0].split())
 
 
 class Shown:
@@ -70,15 +68,15 @@ class Shown:
         return self._text
 
 
-def _signature(found: Any, *, bound: bool = False) -> str:
-    signature = inspect.signature(found)
+def _signature(member: Any, *, bound: bool = False) -> str:
+    signature = inspect.signature(member)
     parameters = [
         _plain(parameter)
         for name, parameter in signature.parameters.items()
         if not name.startswith("_") and not (bound and name == "self")
     ]
     returned = signature.return_annotation
-    is_class = inspect.isclass(found) or returned is signature.empty
+    is_class = inspect.isclass(member) or returned is signature.empty
     return str(
         signature.replace(
             parameters=parameters, return_annotation=signature.empty if is_class else Shown(str(returned))
@@ -87,7 +85,7 @@ def _signature(found: Any, *, bound: bool = False) -> str:
 
 
 def _plain(parameter: inspect.Parameter) -> inspect.Parameter:
-    """The parameter with its annotation as it is written, and no default that names an address in memory."""
+    """Return the parameter with its annotation as it is written, and no default that names an address in memory."""
     if parameter.annotation is not parameter.empty:
         parameter = parameter.replace(annotation=Shown(str(parameter.annotation)))
     is_made = parameter.default is not parameter.empty and "<" in repr(parameter.default)
