@@ -37,7 +37,7 @@ def test_it_is_planned_and_deployed_with_no_checkout_at_all(outside: Checkout) -
     assert not {"EC2", "SSM"} & services
     assert "AWS::IAM::InstanceProfile" not in {row["type"] for row in planned["rows"]}
     assert planned["monthly_usd"] == {"key, secret and alarms": pytest.approx(1.5)}
-    assert outside.deploy().word == "CREATE_COMPLETE"
+    assert outside.deploy().status == "CREATE_COMPLETE"
     assert outside.plan().is_empty
     assert outside.client("ec2").describe_instances()["Reservations"] == []
     uploaded = outside.client("s3").list_objects_v2(Bucket="lake3-scripts")["Contents"]

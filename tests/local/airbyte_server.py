@@ -11,11 +11,11 @@ from typing import Any
 
 import httpx
 import pyarrow.parquet as pq
-from etltctl.local.services.airbyte.service import AirbyteService
 from exchanges import Exchange, recorded, translated, violations
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from etltctl.local.samples import Throttle, sample_app
+from etltctl.local.services.airbyte.service import AirbyteService
 from etltctl.local.services.s3.directory import S3Directory
 
 

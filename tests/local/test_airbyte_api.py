@@ -16,10 +16,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from airbyte_server import Server, api, mongo
-from etltctl.local.services.airbyte.jobs import Job, Status, java_duration, java_instant
-from etltctl.local.services.airbyte.service import AirbyteService
 
 from etltctl.airbyte import Airbyte
+from etltctl.local.services.airbyte.jobs import Job, Status, java_duration, java_instant
+from etltctl.local.services.airbyte.service import AirbyteService
 from etltctl.local.services.s3.directory import S3Directory
 
 PACK = Path(os.environ.get("ETLTCTL_DATA_PACK", "/nonexistent"))
@@ -360,11 +360,11 @@ def test_etltctls_own_client_works_with_it(server: Server) -> None:
     assert (verb.name, is_ours) == ("STARTED", True)
     server.wait(int(job.id))
     done = client.look_at(job.id, "api")
-    assert (done.word, done.rows) == ("succeeded", 19)
+    assert (done.status, done.rows) == ("succeeded", 19)
     _, busy, _ = client.start_or_adopt(server.ids["busy"], "busy")
     again, adopted, is_ours = client.start_or_adopt(server.ids["busy"], "busy")
     assert (again.name, adopted.id, is_ours) == ("ADOPTED", busy.id, False)
-    assert client.cancel(busy).word == "cancelled"
+    assert client.cancel(busy).status == "cancelled"
 
 
 def test_the_weather_sample_lands_whole(server: Server) -> None:

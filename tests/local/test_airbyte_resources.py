@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from airbyte_server import Server, api
+
 from etltctl.local.services.airbyte.connections import WORKSPACE_ID
 
 MANIFEST = {

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from airbyte_place import Place, open_place
 from airbyte_server import Server
+
 from etltctl.local.services.airbyte.connections import WORKSPACE_ID
 
 

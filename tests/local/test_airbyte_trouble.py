@@ -14,12 +14,12 @@ import pymongo
 import pytest
 from airbyte_server import Server, api, mongo
 from bson import DatetimeMS
+
 from etltctl.local.services.airbyte.jobs import Jobs
+from etltctl.local.services.airbyte.mongodb import MongoProcess
 from etltctl.local.services.airbyte.mongodb_values import to_json_value
 from etltctl.local.services.airbyte.records import SyncError
 from etltctl.local.services.airbyte.sample_database import SampleSource
-
-from etltctl.local.services.airbyte.mongodb import MongoProcess
 from etltctl.local.services.s3.directory import S3Directory
 
 COMPOSED, DECOMPOSED = "\u00e9", "e\u0301"

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from etltctl.local.services.airbyte.jobs import Jobs, Status
 from served import serve, wait_until
 
+from etltctl.local.services.airbyte.jobs import Jobs, Status
 from etltctl.local.services.s3.directory import S3Directory
 
 pytestmark = pytest.mark.skipif(

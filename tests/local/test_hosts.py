@@ -34,7 +34,7 @@ finally:
     pool.close()
 """
 FINDINGS = """
-from etltctl.doctor.machine import check_host
+from etltctl.diagnosis.machine import check_host
 for found in check_host(None):
     print(f"{found.status} {found.subject}: {found.evidence} | {found.fix}")
 """

@@ -18,12 +18,12 @@ from typing import Any
 import pymongo
 import pytest
 from bson import Binary, Decimal128, Int64, ObjectId, Regex
+
+from etltctl.local.services.airbyte.mongodb import MongoProcess
 from etltctl.local.services.airbyte.mongodb_values import field_kinds, to_json_value
 from etltctl.local.services.airbyte.records import FailureKind, SyncCancelledError, SyncError
 from etltctl.local.services.airbyte.sample_database import load
 from etltctl.local.services.airbyte.source_mongodb import MongoSource
-
-from etltctl.local.services.airbyte.mongodb import MongoProcess
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, 250_000, tzinfo=UTC)
 

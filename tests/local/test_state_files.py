@@ -17,9 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from etltctl.local.services.airbyte.jobs import Jobs
-from etltctl.local.services.airbyte.resources import MadeResources
-from etltctl.local.services.airbyte.tokens import keep_credentials
 from served import Served, serve
 
 from etltctl.local.kernel.accounts import EVERYBODY, OWNER
@@ -27,6 +24,9 @@ from etltctl.local.kernel.data_catalog import Catalog
 from etltctl.local.kernel.state_files import LateWrites, find_set_aside, write_atomically
 from etltctl.local.server.backend_data import from_nodes, to_nodes
 from etltctl.local.server.control_plane import MOTO_VERSION, ControlPlane
+from etltctl.local.services.airbyte.jobs import Jobs
+from etltctl.local.services.airbyte.resources import MadeResources
+from etltctl.local.services.airbyte.tokens import keep_credentials
 from etltctl.local.services.glue.records import RunRecords
 from etltctl.local.services.lakeformation.store import Store
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import duckdb
 
+from etltctl.hive import DEFAULT_PARTITION
 from etltctl.local.services.athena.dialect import (
     QueryError,
     TableName,
@@ -22,7 +23,6 @@ from etltctl.local.services.athena.dialect.errors import unsupported
 from etltctl.local.services.athena.dialect.trino_types import literal, quoted
 from etltctl.local.services.athena.types import duckdb_type
 from etltctl.local.services.s3.directory import S3Directory
-from etltctl.partition_paths import DEFAULT_PARTITION
 
 PROJECTED = ("enum", "integer", "date", "injected")
 

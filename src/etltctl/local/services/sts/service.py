@@ -126,7 +126,9 @@ class Identities:
         if action == "GetCallerIdentity":
             session = self._session(request)
             arn = session.arn if session else self.caller(request)
-            return _xml(action, {"Arn": arn, "UserId": "AIDA", "Account": ACCOUNT})
+            # STS names the root user by the account's id. The folder's owner may do everything, as the root user may.
+            user_id = ACCOUNT if arn == OWNER else "AIDA"
+            return _xml(action, {"Arn": arn, "UserId": user_id, "Account": ACCOUNT})
         if action == "AssumeRole":
             return self._assume(form["RoleArn"], form["RoleSessionName"], self.caller(request))
         return None
