@@ -9,8 +9,10 @@ from generate.pages import stale, write
 
 if __name__ == "__main__":
     if "--check" in sys.argv[1:]:
-        found = stale()
-        print("\n".join(f"stale: {path}" for path in found) or "every reference page is as the code says")
-        sys.exit(1 if found else 0)
+        stale_pages = stale()
+        print(
+            "\n".join(f"stale: {path}" for path in stale_pages) or "every reference page is as the code says"
+        )
+        sys.exit(1 if stale_pages else 0)
     for path in write():
         print(f"wrote {path}")

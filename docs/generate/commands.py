@@ -15,7 +15,7 @@ COLUMN = 45
 
 
 def commands() -> Iterator[tuple[str, Any]]:
-    """Every command that does something, by its whole name, in the order of the program's help."""
+    """Yield every command that does something, by its whole name, in the order of the program's help."""
     yield from _below("etltctl", built(app))
 
 
@@ -28,20 +28,20 @@ def _below(name: str, command: Any) -> Iterator[tuple[str, Any]]:
 
 
 def commands_block() -> str:
-    """The README's list: a line a command, a group of commands on one."""
-    told = [
+    """Return the README's list: a line a command, a group of commands on one."""
+    lines_of = [
         (f"etltctl {name} {_inside(command)}".rstrip(), _sentence(command))
         for name, command in built(app).commands.items()
     ]
     lines = [
         f"{name:<{COLUMN}} {text}" if len(name) < COLUMN else f"{name}\n{'':<{COLUMN}} {text}"
-        for name, text in told
+        for name, text in lines_of
     ]
     return "\n".join(["```", *lines, "```", ""])
 
 
 def _inside(command: Any) -> str:
-    """A group's commands, or a command's arguments."""
+    """Return a group's commands, or a command's arguments."""
     if hasattr(command, "commands"):
         return "|".join(command.commands)
     context = typer.Context(command)
@@ -54,7 +54,7 @@ def _sentence(command: Any) -> str:
 
 
 def commands_page() -> str:
-    """The page."""
+    """Return the page."""
     root = built(app)
     parts = [
         "# Commands\n",

@@ -66,7 +66,7 @@ def endpoints_table() -> str:
 
 
 def endpoints_page() -> str:
-    """The page."""
+    """Return the page."""
     parts = [
         "# The embedded endpoints\n",
         "For a pipeline etltctl only ever talks to Airbyte's public API and to AWS's API; locally it talks to a small "
@@ -98,7 +98,7 @@ def s3_operations() -> list[str]:
 
 
 def aws_operations() -> dict[str, list[str]]:
-    """The operations the server itself answers, by service: those it was made with, in a folder of its own."""
+    """Return the operations that the server itself answers, by service; it is made in a folder that goes again."""
     from etltctl.local.kernel.keys import Keys
     from etltctl.local.server.application import Application
     from etltctl.local.services.sts.service import ACTIONS
@@ -113,16 +113,18 @@ def aws_operations() -> dict[str, list[str]]:
             names |= {f"STS.{action}" for action in ACTIONS}
         finally:
             application.close()
-    found: dict[str, list[str]] = {}
+    operations_of: dict[str, list[str]] = {}
     for name in sorted(names):
         target, _, operation = name.rpartition(".")
         if target and not target.startswith("etltctl"):
-            found.setdefault(SERVICE_NAMES.get(target, target.removeprefix("Amazon")), []).append(operation)
-    return found
+            operations_of.setdefault(SERVICE_NAMES.get(target, target.removeprefix("Amazon")), []).append(
+                operation
+            )
+    return operations_of
 
 
 def airbyte_calls() -> list[str]:
-    """The calls of Airbyte's public API that are answered, as method and path."""
+    """Return the calls of Airbyte's public API that are answered, as method and path."""
     text = "".join(
         file.read_text("utf-8") for file in sorted(Path(str(airbyte.__file__)).parent.glob("*.py"))
     )

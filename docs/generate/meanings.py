@@ -1,4 +1,4 @@
-"""What each setting means, in the reference's words; a test tells which are missing and which are gone."""
+"""What each setting means, in the reference's words. A test finds missing and superfluous ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SECTIONS = {
 _SOURCE = {
     "connection_id": "the Airbyte connection's id, or a reference to it; unset, the one `connections apply` made",
     "schedule": "`manual`, or `cron` and a Quartz expression by which Airbyte itself syncs",
-    "sync_mode": "whether a sync's files replace those before it or stand beside them",
+    "sync_mode": "whether a sync's files replace the earlier ones or are added to them",
     "schema_changes": "what Airbyte does with new columns of the source",
     "prefix": "the source's folder in bronze; its name unless set",
     "min_rows": "a sync that brings fewer is not believed (exit 6)",
@@ -37,7 +37,7 @@ MEANINGS = {
     "version": "of the settings' own format",
     "project": "names the stack with its roles, alarms, log groups and secret; another name is another stack",
     "default_env": "the environment where neither `--env` nor ETLTCTL_ENV names one",
-    "protected": "whether `govern apply` asks before it changes anything, also where nobody loses by it",
+    "protected": "whether `govern apply` asks before every change, also where no principal loses access",
     "state": "where the runs' events are kept: a folder, or `s3://…`; the embedded lake lies there too",
     "lake.bronze": "where Airbyte writes",
     "lake.silver": "cleaned tables; rejected rows in `rejects/` below it",
@@ -84,14 +84,14 @@ MEANINGS = {
     "aws.profile": "of AWS's own configuration",
     "aws.region": "where everything is",
     "glue.job_prefix": "goes before a job's name at Glue, so that two projects can share an account",
-    "glue.jobs.NAME.script": "the script, beside the settings file or the one etltctl brings",
+    "glue.jobs.NAME.script": "the script: a path next to the settings file, or one that etltctl ships",
     "glue.jobs.NAME.role": "the role the job runs as; `PROJECT-glue` unless named",
     "glue.jobs.NAME.glue_version": "of Glue; 5.1 has Spark 3.5.6 and Java 17",
     "glue.jobs.NAME.worker_type": "the size of a worker",
     "glue.jobs.NAME.workers": "how many",
     "glue.jobs.NAME.timeout_minutes": "Glue ends a run after so long",
     "glue.jobs.NAME.max_usd": "a run that would cost more is not started (exit 9)",
-    "glue.jobs.NAME.reads": "the tables it reads, `layer.table`; it is told their current versions",
+    "glue.jobs.NAME.reads": "the tables it reads, `layer.table`; it gets their current versions as arguments",
     "glue.jobs.NAME.writes": "the tables it writes, each as a new version",
     "glue.jobs.NAME.config": "values on top of the job's own config file",
     "athena.workgroup": "the workgroup every query runs in; `PROJECT` unless named",
@@ -109,7 +109,7 @@ MEANINGS = {
     "tables.NAME.rows": "what rows that break the contract do",
     "tables.NAME.allow_widening": "whether a type may become wider",
     "tables.NAME.keep_versions": "in place of `lake.keep_versions`",
-    "tables.NAME.location": "where a table lies that somebody else writes",
+    "tables.NAME.location": "where a table lies that another program writes",
     "tables.NAME.partitions": "of such a table: registered one by one, or by projection",
     "tables.NAME.ranges.NAME.min": "the least value the column may have",
     "tables.NAME.ranges.NAME.max": "the greatest",
@@ -135,8 +135,8 @@ MEANINGS = {
     "infra.log_days": "how long logs stay",
     "infra.result_days": "how long query results stay",
     "infra.old_version_days": "how long replaced versions of objects stay",
-    "infra.monthly_budget_usd": "a month that costs more is told; 0 for no budget",
-    "infra.alarm_email": "who is told",
+    "infra.monthly_budget_usd": "a month that costs more sends an alarm; 0 for no budget",
+    "infra.alarm_email": "the address that alarms are sent to",
     "local.port": "0 takes any free one",
     "local.linger_minutes": "how long the server stays up after the last command; 0 ends it with the command",
     "local.witness": "for development: whether every call and its answer is checked against the service's own model",

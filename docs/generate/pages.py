@@ -32,8 +32,8 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
 }
 
 
-def made() -> dict[Path, str]:
-    """Every generated file as it should be."""
+def pages() -> dict[Path, str]:
+    """Return every generated file as it should be."""
     files = {REFERENCE / name: NOTE + page() for name, page in PAGES.items()}
     readme = PROJECT / "README.md"
     files[PROJECT / "src" / "etltctl" / "cli" / "command_tree.json"] = command_tree()
@@ -42,7 +42,7 @@ def made() -> dict[Path, str]:
 
 
 def with_blocks(text: str) -> str:
-    """The text with every marked part as the code says; raises ValueError if one is not marked."""
+    """Return the text with every marked part as the code says; raise ValueError if one is not marked."""
     for name, block in BLOCKS.items():
         before, opening, rest = text.partition(f"<!-- {name} -->\n")
         _, closing, after = rest.partition(f"<!-- /{name} -->")
@@ -53,18 +53,18 @@ def with_blocks(text: str) -> str:
 
 
 def stale() -> list[Path]:
-    """The files on disk that are not as the code says."""
+    """Return the files on disk that are not as the code says."""
     return [
         path.relative_to(PROJECT)
-        for path, text in made().items()
+        for path, text in pages().items()
         if not path.exists() or path.read_text("utf-8") != text
     ]
 
 
 def write() -> list[Path]:
-    """Writes the stale files."""
-    found, files = stale(), made()
-    for path in found:
+    """Write the stale files."""
+    stale_pages, files = stale(), pages()
+    for path in stale_pages:
         (PROJECT / path).parent.mkdir(exist_ok=True)
         (PROJECT / path).write_text(files[PROJECT / path], "utf-8")
-    return found
+    return stale_pages

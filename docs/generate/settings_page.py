@@ -14,28 +14,28 @@ Key = tuple[str, str, str]  # key, what it may be, default
 
 
 def keys() -> dict[str, list[Key]]:
-    """Every setting, by its section."""
+    """Return every setting, by its section."""
     schema = Settings.model_json_schema()
     shipped = tomllib.loads(project_file("etltctl.toml").read_text("utf-8"))
-    found: dict[str, list[Key]] = {}
-    for section, name, told, default in _walk("", schema, schema["$defs"], shipped):
-        found.setdefault(section, []).append((name, told, default))
-    return found
+    rows: dict[str, list[Key]] = {}
+    for section, name, kind, default in _walk("", schema, schema["$defs"], shipped):
+        rows.setdefault(section, []).append((name, kind, default))
+    return rows
 
 
 def sections() -> dict[str, str]:
-    """What each section says of itself, for those that have no words of their own in the reference."""
+    """Return what each section says of itself, where the reference has no words for it."""
     schema = Settings.model_json_schema()
-    found = {"": ""}
+    meanings = {"": ""}
     pending = [("", schema)]
     for section, inner in pending:
-        found[section] = inner.get("description", "") if section else ""
+        meanings[section] = inner.get("description", "") if section else ""
         pending += _below(section, inner, schema["$defs"])
-    return found
+    return meanings
 
 
 def settings_page() -> str:
-    """The page."""
+    """Return the page."""
     parts = [
         "# Settings\n",
         "In `etltctl.toml`, found in the working folder or above it, or named by `--config`. Order: flag > environment "
@@ -49,9 +49,9 @@ def settings_page() -> str:
         if text := SECTIONS.get(section) or sections().get(section):
             parts.append(f"{text}\n")
         parts += ["| key | value | default | meaning |", "| --- | --- | --- | --- |"]
-        for name, told, default in rows:
+        for name, kind, default in rows:
             dotted = f"{section}.{name}" if section else name
-            parts.append(f"| `{name}` | {told} | {default} | {MEANINGS.get(dotted, '')} |")
+            parts.append(f"| `{name}` | {kind} | {default} | {MEANINGS.get(dotted, '')} |")
         parts.append("")
     return "\n".join(parts)
 
@@ -59,7 +59,7 @@ def settings_page() -> str:
 def _walk(
     section: str, schema: Mapping[str, Any], definitions: Mapping[str, Any], shipped: Any
 ) -> Iterator[tuple[str, str, str, str]]:
-    """The section's own keys first, then the sections below it."""
+    """Yield the section's own keys first, then the sections below it."""
     below = dict(_below(section, schema, definitions))
     for name, raw in schema.get("properties", {}).items():
         inner = _resolved(raw, definitions)
@@ -74,7 +74,7 @@ def _walk(
 def _below(
     section: str, schema: Mapping[str, Any], definitions: Mapping[str, Any]
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The sections directly below this one, by their whole name."""
+    """Yield the sections directly below this one, by their whole name."""
     for name, raw in schema.get("properties", {}).items():
         inner = _resolved(raw, definitions)
         path = f"{section}.{name}" if section else name
@@ -100,15 +100,15 @@ def _is_table_of_sections(schema: Mapping[str, Any]) -> bool:
 
 
 def _kinds(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """The sections a table holds; where they are of several kinds, by the kind in brackets."""
+    """Return the sections a table holds; where they are of several kinds, by the kind in brackets."""
     if "oneOf" not in schema:
         return [("", _resolved(schema, definitions))]
-    found = [_resolved(each, definitions) for each in schema["oneOf"]]
-    return [(f"NAME ({each['properties']['kind']['const']})", each) for each in found]
+    variants = [_resolved(each, definitions) for each in schema["oneOf"]]
+    return [(f"NAME ({each['properties']['kind']['const']})", each) for each in variants]
 
 
 def _what(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
-    """What the value may be, in words."""
+    """Return what the value may be, in words."""
     schema = _resolved(schema, definitions)
     if "anyOf" in schema:
         return " or ".join(

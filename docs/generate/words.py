@@ -41,7 +41,7 @@ VARIABLES = {
 
 
 def exit_codes_page() -> str:
-    """The page of exit codes."""
+    """Return the page of exit codes."""
     rows = [f"| {int(code)} | {meaning(code)} |" for code in ExitCode]
     return "\n".join(
         [
@@ -59,17 +59,17 @@ def exit_codes_page() -> str:
 
 
 def meaning(code: ExitCode) -> str:
-    """What the code means: the first sentence of the error that has it."""
+    """Return what the code means: the first sentence of the error that has it."""
     if code in CODES:
         return CODES[code]
-    found = [
+    kinds = [
         kind
         for kind in vars(errors).values()
         if isinstance(kind, type) and issubclass(kind, EtltctlError) and kind.exit_code == code
     ]
-    if not found:
+    if not kinds:
         return code.name.lower().replace("_", " ")
-    text = (found[0].__doc__ or "").strip().partition("\n")[0]
+    text = (kinds[0].__doc__ or "").strip().partition("\n")[0]
     return text[0].lower() + text[1:].rstrip(".")
 
 
@@ -78,12 +78,12 @@ def _tree() -> str:
 
 
 def environment_page() -> str:
-    """The page of environment variables."""
+    """Return the page of environment variables."""
     rows = [f"| `{name}` | {text} |" for name, text in VARIABLES.items()]
     return "\n".join(
         [
             "# Environment variables\n",
-            "A flag comes before a variable, a variable before the settings file. `etltctl config show` tells which "
+            "A flag comes before a variable, a variable before the settings file. `etltctl config show` prints which "
             "variable a value comes from.\n",
             "| variable | what it sets |",
             "| --- | --- |",
@@ -94,7 +94,7 @@ def environment_page() -> str:
 
 
 def variables_in_code() -> set[str]:
-    """The variables of etltctl's own that the code names; those of the machinery of a Glue run left out."""
+    """Return the variables of etltctl's own that the code names; those of the machinery of a Glue run left out."""
     files = [path for path in SOURCES.rglob("*.py") if "local" not in path.parts]
     named = {
         name

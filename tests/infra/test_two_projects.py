@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from account import LOOK
 from checkout import Checkout
-from served import Served, serve
+from served import ACCOUNT, Served, serve
 
 from etltctl.pipeline.services import Services
 
@@ -16,7 +16,7 @@ from etltctl.pipeline.services import Services
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """An account of this module's own."""
-    with serve(tmp_path_factory.mktemp("shared-account"), "--keep") as served:
+    with serve(tmp_path_factory.mktemp("shared-account"), "--keep", program=ACCOUNT) as served:
         yield served
 
 

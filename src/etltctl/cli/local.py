@@ -21,13 +21,13 @@ def up(context: typer.Context) -> None:
 
     session: Session = context.obj
     session.env = LOCAL
-    found = keep_server(session.load(), os.environ)
-    server = found.server
-    for warning in found.warnings:
+    kept = keep_server(session.load(), os.environ)
+    server = kept.server
+    for warning in kept.warnings:
         session.console.warn(warning)
     document = {
         "schema": "etltctl.local/1", "running": True, "url": server.url, "pid": server.pid,
-        "environ": dict(found.environ),
+        "environ": dict(kept.environ),
     }  # fmt: skip
     text = (
         f"The embedded server runs at {server.url} (pid {server.pid}).\n"

@@ -43,10 +43,10 @@ _HOMES = {"VirtualClock": "clock", "EmbeddedLake": "lake", "open_lake": "lake"}
 
 
 def __getattr__(name: str) -> Any:
-    """Loads a name when it is first used: every pytest run imports this for the sake of the fixtures."""
+    """Load a name when it is first used: every pytest run imports this for the sake of the fixtures."""
     if name not in __all__:
         raise AttributeError(f"module 'etltctl.testing' has no attribute {name!r}")
     from importlib import import_module
 
-    found = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'scripts')}"), name)
-    return found
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'scripts')}"), name)
+    return value

@@ -26,7 +26,7 @@ class VirtualClock:
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        """Moves the clock on and returns at once."""
+        """Move the clock on and return at once."""
         self.now += seconds
         self.slept.append(seconds)
 

@@ -1,4 +1,4 @@
-"""A lake on embedded endpoints for tests: real services in a folder of their own, whose answers can be scripted."""
+"""A lake on embedded endpoints for tests: real services in a separate folder, whose answers can be scripted."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ class EmbeddedLake:
         return self._endpoints.environ
 
     def leading(self) -> AbstractContextManager[None]:
-        """This process's environment leads to the services within the block, as it does while the lake is opened."""
+        """Lead this process's environment to the services within the block, as it is while the lake is open."""
         return self._endpoints.lead(os.environ)
 
     def script(self, *rules: Sequence[Rule]) -> None:
-        """From now on calls meet these rules, in place of any before; without rules nothing is scripted any more."""
+        """Apply these rules to calls from now on, in place of earlier ones; without rules nothing is scripted."""
         self._endpoints.server.request(
             "POST", "/_etltctl/faults", [dict(rule) for some in rules for rule in some]
         )
 
     def met(self) -> dict[str, int]:
-        """How often each scripted call was met so far."""
+        """Return how often each scripted call was met so far."""
         counts: dict[str, int] = {}
         for rule in self._endpoints.server.request("GET", "/_etltctl/faults"):
             counts[rule["call"]] = counts.get(rule["call"], 0) + rule["met"]
         return counts
 
     def query(self, sql: str) -> list[dict[str, Any]]:
-        """The rows that Athena answers, by column name."""
+        """Return the rows that Athena answers, by column name."""
         from etltctl.api import query
 
         return query(sql, self.settings).dicts()
@@ -58,7 +58,7 @@ class EmbeddedLake:
 def open_lake(
     folder: Path, *, project: Path | None = None, flags: Mapping[str, Any] | None = None
 ) -> Iterator[EmbeddedLake]:
-    """A lake that keeps everything in `folder` and ends with the block: no server lingers after a test.
+    """Open a lake that keeps everything in `folder` and ends with the block: no server lingers after a test.
 
     Its settings are those of the environment `local` of the project (the nearest `etltctl.toml` at or above
     `project`, else the shipped ones); `flags` sets single values by dotted key. Raises ConfigurationError.
@@ -71,24 +71,24 @@ def open_lake(
 def serve_lake(
     folder: Path, *, project: Path | None = None, flags: Mapping[str, Any] | None = None
 ) -> Iterator[EmbeddedLake]:
-    """The same, with nothing leading there yet but `EmbeddedLake.leading`."""
+    """Open the lake and lead nothing to it: only `EmbeddedLake.leading` does."""
     from etltctl.local.client import endpoints
     from etltctl.settings import load_settings
 
-    told = {**(flags or {}), "state": str(folder), "contracts.folder": str(folder / "contracts")}
+    all_flags = {**(flags or {}), "state": str(folder), "contracts.folder": str(folder / "contracts")}
 
     def load() -> Settings:
-        return load_settings(env="local", directory=project, flags=told)
+        return load_settings(env="local", directory=project, flags=all_flags)
 
     _copy_contracts(load_settings(env="local", directory=project, flags=flags).contracts_folder, folder)
-    with endpoints(load(), os.environ) as found:
-        with found.lead(os.environ):
+    with endpoints(load(), os.environ) as reached:
+        with reached.lead(os.environ):
             settings = load()
-        yield EmbeddedLake(settings, folder, found)
+        yield EmbeddedLake(settings, folder, reached)
 
 
 def _copy_contracts(theirs: Path, folder: Path) -> None:
-    """The project's contracts hold in the lake, and what a test changes of them stays there."""
+    """Copy the project's contracts into the lake, so that what a test changes of them stays there."""
     (folder / "contracts").mkdir(parents=True, exist_ok=True)
     for contract in theirs.glob("*.toml"):
         shutil.copy(contract, folder / "contracts")

@@ -1,4 +1,4 @@
-"""The pytest fixtures, there wherever etltctl is installed beside pytest; they cost nothing until a test asks."""
+"""The pytest fixtures of etltctl, in every environment that also has pytest. An unused fixture costs nothing."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def _embedded_lake_of_session(
 
 @pytest.fixture
 def embedded_lake(_embedded_lake_of_session: EmbeddedLake) -> Iterator[EmbeddedLake]:
-    """Real embedded services for one test, with the project's settings; what a test scripted ends with it.
+    """Yield real embedded services for one test, with the project's settings; what a test scripted ends with it.
 
-    The server and its data are shared by the tests of a session: give each run an id of its own.
+    The server and its data are shared by the tests of a session: give each run a different id.
     """
     lake = _embedded_lake_of_session
     with lake.leading():
@@ -35,7 +35,7 @@ def embedded_lake(_embedded_lake_of_session: EmbeddedLake) -> Iterator[EmbeddedL
 
 @pytest.fixture
 def virtual_clock() -> Iterator[VirtualClock]:
-    """Waits of etltctl take no time in this test; the clock tells how long they would have been."""
+    """Let etltctl's waits take no time in this test; the clock counts how long they would have been."""
     from etltctl.testing import VirtualClock
 
     with VirtualClock() as clock:

@@ -1,4 +1,4 @@
-"""What the embedded services are told to answer: each function makes rules for `EmbeddedLake.script`.
+"""Scripted answers of the embedded services: each function makes rules for `EmbeddedLake.script`.
 
 A rule is for one call: an AWS operation (`StartJobRun`), or method and path of Airbyte's API (`POST /jobs`); `*` stands
 for anything. Rules are met in the order they are given, each as often as it says.
@@ -16,51 +16,51 @@ JOB_STARTED_S = 1_767_225_600.0  # 2026-01-01, for the runs of a script
 
 
 def answered(call: str, body: Mapping[str, Any] | str, *, status: int = 200, times: int = 1) -> list[Rule]:
-    """The call is answered so (text is sent as XML), and nothing is done; `times=0` means always."""
+    """Answer the call so (text is sent as XML) and do nothing; `times=0` means always."""
     return [{"call": call, "times": times, "refuse": {"status": status, "body": body}}]
 
 
 def refused(call: str, code: str, message: str = "", *, status: int = 400, times: int = 1) -> list[Rule]:
-    """The call is answered with this AWS error code, and nothing is done."""
+    """Answer the call with this AWS error code and do nothing."""
     return answered(call, {"__type": code, "message": message or code}, status=status, times=times)
 
 
 def throttled(call: str, *, times: int = 1) -> list[Rule]:
-    """The service says that it is asked too often: AWS by ThrottlingException, Airbyte by 429."""
+    """Throttle the call: AWS by ThrottlingException, Airbyte by 429."""
     if " " in call:
         return answered(call, {"message": "You are being rate limited."}, status=429, times=times)
     return refused(call, "ThrottlingException", "Rate exceeded", times=times)
 
 
 def lost(call: str, *, times: int = 1) -> list[Rule]:
-    """The call takes effect and its answer never arrives."""
+    """Let the call take effect and lose its answer."""
     return [{"call": call, "times": times, "lose": True}]
 
 
 def delayed(call: str, seconds: float, *, times: int = 1) -> list[Rule]:
-    """The call is answered after so many real seconds."""
+    """Answer the call after so many real seconds."""
     return [{"call": call, "times": times, "delay": seconds}]
 
 
 def changed(call: str, values: Mapping[str, Any], *, times: int = 0) -> list[Rule]:
-    """The call takes effect, and in its answer these keys have other values, wherever they stand."""
+    """Let the call take effect, and change the values of these keys in its answer, wherever they stand."""
     return [{"call": call, "times": times, "change": dict(values)}]
 
 
 def glue_run(job: str, *states: str, reason: str = "", run_id: str = "jr_scripted") -> list[Rule]:
-    """A Glue job run that passes through these states, a look each, without Spark; the last one stays.
+    """Script a Glue job run that passes through these states, one a poll, without Spark; the last one stays.
 
     Raises ValueError for a state Glue does not have, and for SUCCEEDED: a success leaves tables behind, which a
     script cannot make. Let the embedded Glue run the job for that.
     """
     _check(JobRun, states, success="SUCCEEDED")
-    told = {"Id": run_id, "JobName": job, "Arguments": {}, "StartedOn": JOB_STARTED_S, "ExecutionTime": 0}
+    run = {"Id": run_id, "JobName": job, "Arguments": {}, "StartedOn": JOB_STARTED_S, "ExecutionTime": 0}
 
     def look(state: str) -> dict[str, Any]:
         ended = JobRun.states[state].value != "running"
         more = {"CompletedOn": JOB_STARTED_S + 60} if ended else {}
         return {
-            **told,
+            **run,
             "JobRunState": state,
             **more,
             **({"ErrorMessage": reason} if ended and reason else {}),
@@ -76,13 +76,13 @@ def glue_run(job: str, *states: str, reason: str = "", run_id: str = "jr_scripte
 
 
 def sync_job(*states: str, rows: int | None = None, job_id: int = 900_001) -> list[Rule]:
-    """An Airbyte sync that passes through these states, a look each, and moves nothing; the last one stays.
+    """Script an Airbyte sync that passes through these states, one a poll, and moves nothing; the last one stays.
 
     With `succeeded` it is a sync that says success and leaves no rows behind, whatever `rows` it reports.
     Raises ValueError for a state Airbyte does not have.
     """
     _check(SyncJob, states)
-    told = {
+    job_of = {
         "jobId": job_id,
         "jobType": "sync",
         "connectionId": "scripted",
@@ -92,9 +92,9 @@ def sync_job(*states: str, rows: int | None = None, job_id: int = 900_001) -> li
     *passing, last = states
     path = f"GET /jobs/{job_id}"
     return [
-        *answered("POST /jobs", {**told, "status": "pending"}),
-        *(rule for state in passing for rule in answered(path, {**told, "status": state})),
-        *answered(path, {**told, "status": last, **counted}, times=0),
+        *answered("POST /jobs", {**job_of, "status": "pending"}),
+        *(rule for state in passing for rule in answered(path, {**job_of, "status": state})),
+        *answered(path, {**job_of, "status": last, **counted}, times=0),
     ]
 
 

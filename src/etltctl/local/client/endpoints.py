@@ -45,17 +45,17 @@ class Endpoints:
     warnings: tuple[str, ...] = ()
 
     def keep(self) -> None:
-        """Lets the server run on after the command has ended."""
+        """Let the server run on after the command has ended."""
         self.server.request("POST", "/_etltctl/keep", {"keep": True})
 
     def apply_to(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """The environment with these endpoints in it and nothing of any real AWS account."""
+        """Return the environment with these endpoints in it and nothing of any real AWS account."""
         kept = {name: value for name, value in environ.items() if not _leads_elsewhere(name)}
         return {**kept, **self.environ}
 
     @contextmanager
     def lead(self, environ: MutableMapping[str, str]) -> Iterator[None]:
-        """The environment leads here within the block; after the last of those that overlap, it is as it was."""
+        """Lead the environment here within the block. After the last of overlapping blocks it is as it was."""
         with _LEADING:
             if not _LED:
                 _BEFORE.clear()
@@ -120,10 +120,10 @@ def find_server(settings: Settings) -> Server | None:
 
 
 def keep_server(settings: Settings, environ: Mapping[str, str]) -> Endpoints:
-    """Starts the server, or finds it, and lets it run on after the command has ended."""
-    with endpoints(settings, environ) as found:
-        found.keep()
-        return found
+    """Start the server, or find it, and let it run on after the command has ended."""
+    with endpoints(settings, environ) as reached:
+        reached.keep()
+        return reached
 
 
 def environ_of(settings: Settings, environ: Mapping[str, str]) -> Mapping[str, str]:
@@ -139,13 +139,13 @@ def environ_of(settings: Settings, environ: Mapping[str, str]) -> Mapping[str, s
             f"no embedded server runs for the state folder {state_folder(settings)}",
             hint="etltctl local up",
         )
-    with endpoints(settings, environ) as found:
+    with endpoints(settings, environ) as reached:
         short = {
-            f"AIRBYTE_{name}": found.environ[f"ETLTCTL__AIRBYTE__{name}"]
+            f"AIRBYTE_{name}": reached.environ[f"ETLTCTL__AIRBYTE__{name}"]
             for name in ("URL", "CLIENT_ID", "CLIENT_SECRET")
         }
         direct = {name: _with_this_machine(environ.get(name, "")) for name in ("NO_PROXY", "no_proxy")}
-        return {**found.environ, **direct, **short}
+        return {**reached.environ, **direct, **short}
 
 
 def misleading(environ: Mapping[str, str]) -> list[str]:
@@ -154,7 +154,7 @@ def misleading(environ: Mapping[str, str]) -> list[str]:
 
 
 def state_folder(settings: Settings) -> Path:
-    """Where the embedded lake lives; raises ConfigurationError if `state` is not a folder."""
+    """Return where the embedded lake lives; raise ConfigurationError if `state` is not a folder."""
     if "://" in settings.state:
         raise ConfigurationError(
             f"state = {settings.state!r} is not a folder, which the embedded endpoints need",
@@ -184,9 +184,9 @@ def _environ(server: Server, stack: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _become(environ: MutableMapping[str, str], wanted: Mapping[str, str]) -> None:
-    environ.update(wanted)
-    for name in set(environ) - set(wanted):
+def _become(environ: MutableMapping[str, str], target: Mapping[str, str]) -> None:
+    environ.update(target)
+    for name in set(environ) - set(target):
         del environ[name]
 
 

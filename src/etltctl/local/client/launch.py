@@ -32,7 +32,7 @@ INHERITED = re.compile(
 
 
 def check_installed() -> None:
-    """Raises ConfigurationError naming what the extra `local` would bring."""
+    """Raise ConfigurationError naming what the extra `local` would bring."""
     missing = [name for name in NEEDED_PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise ConfigurationError(
@@ -42,7 +42,7 @@ def check_installed() -> None:
 
 
 def find_or_start(state: Path, port: int, build: str) -> tuple[Server, bool, socket.socket]:
-    """A server with a lease on it, taken before anybody else may look.
+    """Return a server, whether it was started, and a lease that was taken before any other process could act.
 
     The lock of a process that died is free again, so no stale one can be in the way.
     """

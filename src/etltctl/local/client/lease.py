@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MOST_RESTARTS = 3  # of one command: a server that dies again and again is not kept alive by force
 LOOK_S = 1.0
 ENDING_S = 2.0
-Found = tuple["Server", bool, socket.socket]
+Held = tuple["Server", bool, socket.socket]
 
 log = getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Lease:
 
     def __init__(
         self,
-        find: Callable[[], Found],
+        find: Callable[[], Held],
         set_up: Callable[[Server], Mapping[str, Any]],
         tell: Callable[[str], None] = log.warning,
     ) -> None:
@@ -97,15 +97,17 @@ class Lease:
             f"the embedded server ended: {why}. It is started again ({self._restarts} of {MOST_RESTARTS})"
         )
         try:
-            found, _, connection = self._find()
+            restarted, _, connection = self._find()
             self._socket.close()
             self._socket = connection
-            if found.port != server.port:
-                return _gone(server, f"a new one runs at {found.url}, where this command does not reach it")
-            self.server = found
-            self._set_up(found)
+            if restarted.port != server.port:
+                return _gone(
+                    server, f"a new one runs at {restarted.url}, where this command does not reach it"
+                )
+            self.server = restarted
+            self._set_up(restarted)
             if was_kept:
-                found.request("POST", "/_etltctl/keep", {"keep": True})
+                restarted.request("POST", "/_etltctl/keep", {"keep": True})
         except EtltctlError as error:
             return _gone(server, f"it cannot be started again: {error.message}")
         return None
@@ -133,7 +135,7 @@ def _is_closed(connection: socket.socket) -> bool:
     """Return whether the server has closed the lease; wait up to a second for it."""
     try:
         readable, _, _ = select.select([connection], [], [], LOOK_S)
-        told = connection.recv(1024) if readable else b"held"
+        received = connection.recv(1024) if readable else b"held"
     except (OSError, ValueError):  # reset, or closed by this side
         return True
-    return told == b"" or told.endswith(LAST_CHUNK)
+    return received == b"" or received.endswith(LAST_CHUNK)

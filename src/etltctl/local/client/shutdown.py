@@ -81,9 +81,9 @@ def _holder(state: Path) -> int | None:
             try:
                 fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                told = claim.read().strip()
+                text = claim.read().strip()
                 last_told = described(state)
-                return int(told) if told.isdigit() else last_told.pid if last_told else None
+                return int(text) if text.isdigit() else last_told.pid if last_told else None
     except FileNotFoundError:
         return None
     except OSError as error:

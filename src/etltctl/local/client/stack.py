@@ -93,7 +93,7 @@ def _source(name: str, source: Any, environ: Mapping[str, str]) -> dict[str, Any
 
     try:
         address = {"uri": resolve_secret(source.uri, environ, setting=f"sources.{name}.uri")}
-    except ConfigurationError as error:  # whoever syncs this source is told; everybody else does without it
+    except ConfigurationError as error:  # a sync of this source reports it; other commands do not need it
         address = {"uri": "", "missing": f"{error.message} ({error.hint})" if error.hint else error.message}
     return {
         "kind": "mongodb",

@@ -54,7 +54,7 @@ def main() -> int:
 def kill_descendants(root: int) -> None:
     """Kill every process that descends from `root`, which must adopt orphans, until none is left.
 
-    A process that is killed hands its children to `root`, so they are met at the next look.
+    A process that is killed hands its children to `root`, so the next round finds them.
     """
     deadline = time.monotonic() + KILLING_S
     while (alive := _descendants(root)) and time.monotonic() < deadline:
@@ -65,7 +65,7 @@ def kill_descendants(root: int) -> None:
 
 
 def carry_out(assignment: dict[str, Any]) -> int:
-    """Runs the script as `__main__`; what it raised is left in the outcome file."""
+    """Run the script as `__main__`; what it raised is left in the outcome file."""
     SparkPreparation.nameless_user = assignment.get("nameless_user") or ""
     if assignment["gateway"]:
         _name_gateway(assignment["gateway"])
@@ -104,8 +104,8 @@ def _descendants(root: int) -> list[int]:
             if state != "Z":
                 parents[int(entry.name)] = int(parent)
     below: set[int] = {root}
-    while found := {pid for pid, parent in parents.items() if parent in below} - below:
-        below |= found
+    while children := {pid for pid, parent in parents.items() if parent in below} - below:
+        below |= children
     return sorted(below - {root})
 
 

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F  # noqa: N812 - Spark's own idiom
 
 
 def main(scratch: str) -> None:
-    """Writes and reads Parquet with JSON, windows, joins and aggregates."""
+    """Write and read Parquet with JSON, windows, joins and aggregates."""
     spark = SparkSession.builder.getOrCreate()
     rows = spark.range(400).select(
         F.col("id").cast("string").alias("key"),

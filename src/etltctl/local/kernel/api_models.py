@@ -47,8 +47,8 @@ def signed_for(environ: WSGIEnvironment) -> str:
 def addressed(environ: WSGIEnvironment, body: bytes) -> Addressed:
     """Return what a request to AWS is for; its body must have been read already."""
     service, path = signed_for(environ), environ["PATH_INFO"]
-    if found := CBOR_PATH.fullmatch(path):
-        return Addressed(service, found[1], "smithy-rpc-v2-cbor")
+    if match := CBOR_PATH.fullmatch(path):
+        return Addressed(service, match[1], "smithy-rpc-v2-cbor")
     if target := environ.get("HTTP_X_AMZ_TARGET", ""):
         return Addressed(service, target.rpartition(".")[2], "json")
     is_form = environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded")
@@ -126,10 +126,10 @@ def checked_input(request: Addressed, body: bytes) -> None:
     from botocore.validate import ParamValidator
 
     try:
-        given = json.loads(body or b"{}")
+        fields = json.loads(body or b"{}")
     except (ValueError, RecursionError) as error:
         raise AwsError("SerializationException", "the body of the request is not JSON") from error
-    if not isinstance(given, dict):
+    if not isinstance(fields, dict):
         raise AwsError("SerializationException", "the body of the request is not a JSON object")
     model = service_model(request.service)
     if model is None or request.operation not in model.operation_names:
@@ -138,7 +138,7 @@ def checked_input(request: Addressed, body: bytes) -> None:
     if shape is None:
         return
     try:
-        report = ParamValidator().validate(given, shape)
+        report = ParamValidator().validate(fields, shape)
     except (BotoCoreError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
         raise AwsError("ValidationException", f"the input of {request.operation} is malformed") from error
     report._errors = [each for each in report._errors if each[0] not in NOT_MISTAKES]

@@ -18,13 +18,13 @@ class CatalogRecords(Protocol):
 
 
 class Catalog:
-    """The Glue Data Catalog for the services beside it, in the shapes of Glue's API."""
+    """The Glue Data Catalog for the other services, in the shapes of Glue's API."""
 
     def __init__(self, plane: CatalogRecords) -> None:
         self._plane = plane
 
     def call(self, target: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Performs any operation, such as `AWSGlue.CreateTable`; raises AwsError."""
+        """Perform any operation, such as `AWSGlue.CreateTable`; raise AwsError."""
         return (
             self._plane.update_table(body)
             if target == "AWSGlue.UpdateTable"
@@ -32,34 +32,36 @@ class Catalog:
         )
 
     def get_table(self, database: str, name: str) -> dict[str, Any] | None:
-        """The table, or None."""
+        """Return the table, or None."""
         table: dict[str, Any] | None = self._found(
             "AWSGlue.GetTable", {"DatabaseName": database, "Name": name}, "Table"
         )
         return table
 
     def get_tables(self, database: str) -> list[dict[str, Any]]:
-        """Every table of the database; none if there is no such database."""
+        """Return every table of the database; none if there is no such database."""
         return self._found("AWSGlue.GetTables", {"DatabaseName": database}, "TableList") or []
 
     def get_database(self, name: str) -> dict[str, Any] | None:
-        """The database, or None."""
+        """Return the database, or None."""
         database: dict[str, Any] | None = self._found("AWSGlue.GetDatabase", {"Name": name}, "Database")
         return database
 
     def get_databases(self) -> list[str]:
-        """The names of the databases."""
+        """Return the names of the databases."""
         return [database["Name"] for database in self.call("AWSGlue.GetDatabases", {})["DatabaseList"]]
 
     def get_partitions(self, database: str, table: str) -> list[dict[str, Any]]:
-        """Every registered partition of the table."""
-        asked = {"DatabaseName": database, "TableName": table}
-        return self._found("AWSGlue.GetPartitions", asked, "Partitions") or []
+        """Return every registered partition of the table."""
+        table_name = {"DatabaseName": database, "TableName": table}
+        return self._found("AWSGlue.GetPartitions", table_name, "Partitions") or []
 
     def get_workgroup(self, name: str) -> dict[str, Any] | None:
         """Athena's workgroup, or None."""
-        asked = {"WorkGroup": name}
-        workgroup: dict[str, Any] | None = self._found("AmazonAthena.GetWorkGroup", asked, "WorkGroup")
+        workgroup_name = {"WorkGroup": name}
+        workgroup: dict[str, Any] | None = self._found(
+            "AmazonAthena.GetWorkGroup", workgroup_name, "WorkGroup"
+        )
         return workgroup
 
     def _found(self, target: str, body: dict[str, Any], member: str) -> Any:

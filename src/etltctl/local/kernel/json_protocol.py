@@ -18,7 +18,7 @@ class CallerOperation(Protocol):
     """An operation whose answer depends on who asks."""
 
     def __call__(self, body: dict[str, Any], caller: str) -> dict[str, Any]:
-        """The answer to `caller`, an ARN."""
+        """Return the answer to `caller`, an ARN."""
 
 
 class AwsError(Exception):
@@ -32,7 +32,7 @@ class AwsError(Exception):
 
 
 def answer(operation: Operation, request: Request) -> Response:
-    """The operation's answer to the request, errors included."""
+    """Return the operation's answer to the request, errors included."""
     try:
         body = operation(json.loads(request.get_data() or b"{}"))
     except AwsError as error:
@@ -49,13 +49,13 @@ def answer(operation: Operation, request: Request) -> Response:
 def unwritable(error: OSError) -> Response:
     """Return the answer to a call whose effect could not be kept, in words that all services' clients read."""
     place = f": {error.filename}" if error.filename else ""
-    told = f"the embedded server cannot keep its state: {(error.strerror or str(error)).lower()}{place}"
-    body = {"__type": "InternalServiceException", "message": told, "Message": told, "detail": told}
+    message = f"the embedded server cannot keep its state: {(error.strerror or str(error)).lower()}{place}"
+    body = {"__type": "InternalServiceException", "message": message, "Message": message, "detail": message}
     return _response(body, 500)
 
 
 def operation_name(request: Request) -> str:
-    """The operation a request asks for, such as `AWSGlue.StartJobRun`; empty if it does not say."""
+    """Return the operation a request asks for, such as `AWSGlue.StartJobRun`; empty if it does not say."""
     return request.headers.get("X-Amz-Target", "")
 
 

@@ -101,7 +101,7 @@ def write_atomically(path: Path, content: bytes, *, sync: bool = True) -> None:
 
 
 def read_json(path: Path, parse: Callable[[Any], T]) -> T | None:
-    """Return what `parse` makes of the file's JSON; None if there is no file, or if it is damaged.
+    """Return what `parse` makes of the file's JSON; None if the file is missing or damaged.
 
     A damaged file is set aside.
 

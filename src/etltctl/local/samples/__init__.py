@@ -13,7 +13,7 @@ __all__ = ["Throttle", "sample_app", "weather_documents", "weather_fingerprint"]
 
 
 def sample_app(data_pack: Callable[[], Path | None], throttle: Throttle | None = None) -> ErgastServer:
-    """The F1 API replayed at /ergast/f1: the pack's seasons if there is a pack, else the invented one."""
+    """Return the F1 API replayed at /ergast/f1: the pack's seasons if there is a pack, else the invented one."""
 
     def archive() -> Archive:
         pack = data_pack()

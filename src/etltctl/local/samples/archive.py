@@ -18,21 +18,21 @@ class Archive(Protocol):
     """Where whole, unpaged lists come from."""
 
     def seasons(self) -> list[str]:
-        """The seasons there are, oldest first."""
+        """Return the seasons there are, oldest first."""
 
     def whole(self, season: str, endpoint: str) -> list[Record]:
-        """The endpoint's list for one season; empty if there is none."""
+        """Return the endpoint's list for one season; empty if there is none."""
 
 
 class InventedArchive:
     """The one invented season."""
 
     def seasons(self) -> list[str]:
-        """The invented season's number."""
+        """Return the invented season's number."""
         return [SEASON]
 
     def whole(self, season: str, endpoint: str) -> list[Record]:
-        """A list of the invented season."""
+        """Return a list of the invented season."""
         return _read_invented().get(endpoint, []) if season == SEASON else []
 
 
@@ -43,11 +43,11 @@ class PackArchive:
         self._folder = data_pack / "f1"
 
     def seasons(self) -> list[str]:
-        """The season folders of the pack."""
+        """Return the season folders of the pack."""
         return sorted(path.name for path in self._folder.iterdir() if path.name.isdigit())
 
     def whole(self, season: str, endpoint: str) -> list[Record]:
-        """A list of the pack, read once."""
+        """Return a list of the pack, read once."""
         return _read_list(self._folder / season / f"{endpoint}.json.gz")
 
 
@@ -65,5 +65,5 @@ def _read_list(file: Path) -> list[Record]:
     with gzip.open(file, "rb") as stream:
         data = json.load(stream)["MRData"]
     table = next(value for name, value in data.items() if name.endswith("Table"))
-    found: list[Record] = next(value for value in table.values() if isinstance(value, list))
-    return found
+    records: list[Record] = next(value for value in table.values() if isinstance(value, list))
+    return records

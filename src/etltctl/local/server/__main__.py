@@ -98,7 +98,7 @@ def _claim(file: IO[str], starter: int) -> bool:
 
 
 def _is_orphan(starter: int) -> bool:
-    """Return whether the process that started this one has ended; 0 means that nobody waits for this one."""
+    """Return whether the process that started this one has ended; 0 means that no process waits for this one."""
     return starter not in (0, os.getppid())
 
 

@@ -52,9 +52,7 @@ if TYPE_CHECKING:
 
 AIRBYTE, SAMPLE = "/airbyte/v1", "/sample"
 NO_SERVICES: Mapping[str, MakeService] = MappingProxyType({})
-NOT_PLAYED = frozenset(
-    {"cloudformation"}
-)  # moto would make resources of its own, which no service here knows
+NOT_PLAYED = frozenset({"cloudformation"})  # moto would make its own resources, which no service here knows
 
 
 class Application:
@@ -165,7 +163,7 @@ class Application:
         return answer_owner
 
     def set_up(self, stack: Mapping[str, Any]) -> dict[str, Any]:
-        """Makes the stack exist; returns the connections' ids. Raises AwsError, OSError, KeyError or ValueError."""
+        """Make the stack exist; return the connections' ids. Raises AwsError, OSError, KeyError or ValueError."""
         provision(stack, self._directory, self._call)
         self._roles |= {
             *stack.get("roles", ()),
@@ -179,7 +177,7 @@ class Application:
         return {"connections": ids, "airbyte": self.airbyte_credentials}
 
     def close(self) -> None:
-        """Ends everything the services started."""
+        """End everything the services started."""
         self._glue.close()
         self._spark.close()
         self._airbyte.close()
@@ -203,8 +201,8 @@ class Application:
         if service in NOT_PLAYED:
             raise not_implemented(addressed(environ, held(environ)))
         request = Request(environ)
-        if service == "sts" and (told := self._identities.answer(request, _form(request))):
-            return told
+        if service == "sts" and (response := self._identities.answer(request, _form(request))):
+            return response
         if service == "iam":
             self._make_roles()
         operation = self._find_operation(request)
@@ -250,7 +248,7 @@ class Application:
         return UserKey(*key) if key else None
 
     def _make_roles(self) -> None:
-        """The roles of jobs and governance, made when somebody asks: loading IAM takes a quarter of a second."""
+        """Make the roles of jobs and governance at the first call that needs them: loading IAM takes 0.25 s."""
         while self._roles:
             self._plane.make_role(self._roles.pop())
 

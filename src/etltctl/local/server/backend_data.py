@@ -74,10 +74,10 @@ def known_class(module: str, name: str) -> type:
     if module not in MODULES:
         raise ValueError(f"{module}.{name} is not one of the records that are kept")
     with IMPORTING_MOTO:
-        found = vars(import_module(module)).get(name)
-    if not isinstance(found, type) or found.__module__ != module:
+        kind = vars(import_module(module)).get(name)
+    if not isinstance(kind, type) or kind.__module__ != module:
         raise ValueError(f"{module}.{name} is not one of the records that are kept")
-    return found
+    return kind
 
 
 class _Writer:
@@ -161,24 +161,24 @@ class _Reader:
 
     def _make_object(self, number: int, kind: type, pairs: list[Node], content: Node) -> None:
         base = defaultdict if issubclass(kind, defaultdict) else dict if issubclass(kind, dict) else object
-        made = self._keep(number, base.__new__(kind))
-        self._fill(vars(made), pairs)
+        instance = self._keep(number, base.__new__(kind))
+        self._fill(vars(instance), pairs)
         if content:
-            if isinstance(made, defaultdict):
-                made.default_factory = FACTORIES.get(content[1])
-            self._fill(made, content[0])
+            if isinstance(instance, defaultdict):
+                instance.default_factory = FACTORIES.get(content[1])
+            self._fill(instance, content[0])
 
-    def _keep(self, number: int, made: Any) -> Any:
-        self._made[number] = made
-        return made
+    def _keep(self, number: int, value: Any) -> Any:
+        self._made[number] = value
+        return value
 
     def _fill(self, mapping: dict[Any, Any], pairs: list[Node]) -> None:
         put = OrderedDict.__setitem__ if isinstance(mapping, OrderedDict) else dict.__setitem__
         for name, item in pairs:
             put(mapping, self._value(name), self._value(item))
 
-    def _value(self, told: Any) -> Any:
-        return self.node(told[0]) if isinstance(told, list) else told
+    def _value(self, node: Any) -> Any:
+        return self.node(node[0]) if isinstance(node, list) else node
 
 
 def _plain(kind: str, rest: Node) -> Any:
@@ -210,11 +210,11 @@ def _factory_name(value: defaultdict[Any, Any]) -> str:
     """Return the name of a default factory, judged by what it makes; raise TypeError for one not in `FACTORIES`."""
     if value.default_factory is None:
         return ""
-    made = value.default_factory()
-    name = type(made).__name__
-    if type(made) is defaultdict and made.default_factory is not None:
-        name = f"defaultdict({made.default_factory.__name__})"
-    if made or name not in FACTORIES:
+    value_made = value.default_factory()
+    name = type(value_made).__name__
+    if type(value_made) is defaultdict and value_made.default_factory is not None:
+        name = f"defaultdict({value_made.default_factory.__name__})"
+    if value_made or name not in FACTORIES:
         raise TypeError(
             f"{value.default_factory} makes the missing values of a dictionary, and cannot be kept"
         )
@@ -257,8 +257,8 @@ def _load(content: bytes) -> Any:
 
 def _refuse_foreign(path: Path) -> None:
     for place in (path, path.parent):
-        told = place.stat()
-        if told.st_uid != os.geteuid():
-            raise ValueError(f"{place} belongs to another user (uid {told.st_uid})")
+        facts = place.stat()
+        if facts.st_uid != os.geteuid():
+            raise ValueError(f"{place} belongs to another user (uid {facts.st_uid})")
     if path.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise ValueError(f"other users may write {path.name}")

@@ -47,7 +47,7 @@ log = getLogger(__name__)
 class ControlPlane:
     """moto as a WSGI application whose records outlive the process.
 
-    Loading moto takes most of a second, so it happens beside the rest of the start; the first request waits for it.
+    Loading moto takes most of a second, so it happens in the background of the start. The first request waits for it.
     """
 
     def __init__(self, snapshot: Path) -> None:
@@ -56,7 +56,7 @@ class ControlPlane:
         self._texts: dict[str, str] = {}
         self._late = LateWrites()
         self._lock = RLock()
-        self.catalog_changes = 0  # counted, so that nobody need look through the catalog in vain
+        self.catalog_changes = 0  # lets Lake Formation read the catalog again only after a change
         self._app: WSGIApplication | None = None
         self._later: Timer | None = None
         Thread(target=self._loaded, daemon=True).start()
@@ -86,7 +86,7 @@ class ControlPlane:
         return response(environ, start_response)
 
     def close(self) -> None:
-        """Keeps what was to be kept a little later."""
+        """Keep what was to be kept a little later."""
         with self._lock:
             if self._later is not None:
                 self._later.cancel()
@@ -95,7 +95,7 @@ class ControlPlane:
                     self._late.write(self._snapshot, self._content())  # no caller waits for it
 
     def call(self, target: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Performs an operation such as `AWSGlue.GetTable` without a connection; raises AwsError."""
+        """Perform an operation such as `AWSGlue.GetTable` without a connection; raise AwsError."""
         from werkzeug.test import Client
 
         service = SERVICES[target.split(".")[0]]
@@ -112,8 +112,8 @@ class ControlPlane:
         try:
             answer: dict[str, Any] = json.loads(response.get_data() or b"{}")
         except ValueError as error:
-            told = f"{target} cannot be answered: what is kept for it may be malformed"
-            raise AwsError("InternalFailure", told, 500) from error
+            reason = f"{target} cannot be answered: what is kept for it may be malformed"
+            raise AwsError("InternalFailure", reason, 500) from error
         if response.status_code >= 400:
             message = answer.get("message") or answer.get("Message") or ""
             raise AwsError(
@@ -122,10 +122,10 @@ class ControlPlane:
         return answer
 
     def find_principal(self, kind: str, name: str) -> str:
-        """The ARN of IAM's `role` or `user` of this name; empty if there is none."""
+        """Return the ARN of IAM's `role` or `user` of this name; empty if there is none."""
         text = self._ask_iam(f"Get{kind.capitalize()}", **{f"{kind.capitalize()}Name": name})
-        found = re.search(r"<Arn>([^<]+)</Arn>", text)
-        return found[1] if found else ""
+        arn = re.search(r"<Arn>([^<]+)</Arn>", text)
+        return arn[1] if arn else ""
 
     def find_access_key(self, access_key: str) -> tuple[str, str] | None:
         """Return the user's ARN and the secret of an active access key that IAM made; None if there is none."""
@@ -255,7 +255,7 @@ class ControlPlane:
 
 
 def check_moto() -> None:
-    """Raises RuntimeError unless the one version of moto is installed whose insides are known here."""
+    """Raise RuntimeError unless the one version of moto is installed whose insides are known here."""
     installed = version("moto")
     if installed != MOTO_VERSION:
         raise RuntimeError(f"the embedded server needs moto {MOTO_VERSION}, not {installed}")
@@ -286,8 +286,10 @@ def _backends(service: str) -> dict[str, Any]:
     with IMPORTING_MOTO:
         from moto import backends
 
-    found: dict[str, Any] = cast(Any, backends).get_backend(service)[ACCOUNT]  # typed by literal names only
-    return found
+    backends_of: dict[str, Any] = cast(Any, backends).get_backend(service)[
+        ACCOUNT
+    ]  # typed by literal names only
+    return backends_of
 
 
 def _described(database: dict[str, Any]) -> dict[str, Any]:
@@ -295,6 +297,6 @@ def _described(database: dict[str, Any]) -> dict[str, Any]:
 
 
 def _operation(environ: WSGIEnvironment) -> str:
-    """The operation's name: from the header, or the path of a service that speaks REST."""
+    """Return the operation's name: from the header, or the path of a service that speaks REST."""
     target: str = environ.get("HTTP_X_AMZ_TARGET", "")
     return target.rpartition(".")[2] or environ.get("PATH_INFO", "").lstrip("/")

@@ -1,6 +1,6 @@
 """Faults on demand: answers that are late, lost, refused or untrue, so that clients are tested over the wire.
 
-`POST /_etltctl/faults` takes a list of rules and replaces those before; `GET` tells how often each was met. A rule
+`POST /_etltctl/faults` takes a list of rules and replaces those before; `GET` returns how often each was met. A rule
 names the `call` it is for (`StartJobRun`, `POST /jobs`, `PUT`: AWS operations by name, others by method and path;
 `*` matches anything), lets `skip` such calls pass, is met `times` times (0: always) and does one thing:
 
@@ -57,32 +57,32 @@ MAY_SAY = ACTIONS | {"call", "skip", "times"}
 class Rule:
     """One fault, and how often it was met."""
 
-    asked: Mapping[str, Any]
+    fields: Mapping[str, Any]
     seen: int = 0
     met: int = 0
     over: Event = field(default_factory=Event)
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a rule that says nothing or too much."""
-        unknown = sorted(set(self.asked) - MAY_SAY)
-        actions = ACTIONS & set(self.asked)
-        if unknown or "call" not in self.asked or len(actions) != 1:
+        """Raise ValueError for a rule that says nothing or too much."""
+        unknown = sorted(set(self.fields) - MAY_SAY)
+        actions = ACTIONS & set(self.fields)
+        if unknown or "call" not in self.fields or len(actions) != 1:
             raise ValueError(
-                f"a fault needs `call` and one of {', '.join(sorted(ACTIONS))}, not {dict(self.asked)}"
+                f"a fault needs `call` and one of {', '.join(sorted(ACTIONS))}, not {dict(self.fields)}"
             )
-        wrong = sorted(name for name, value in self.asked.items() if not GOOD[name](value))
+        wrong = sorted(name for name, value in self.fields.items() if not GOOD[name](value))
         if wrong:
             raise ValueError(
-                f"a fault cannot have {', '.join(f'{name}={self.asked[name]!r}' for name in wrong)}"
+                f"a fault cannot have {', '.join(f'{name}={self.fields[name]!r}' for name in wrong)}"
             )
 
     def takes(self, call: str) -> bool:
-        """Whether this call meets the rule, now that it was seen."""
-        if not fnmatch.fnmatchcase(call, self.asked["call"]):
+        """Return whether this call meets the rule, now that it was seen."""
+        if not fnmatch.fnmatchcase(call, self.fields["call"]):
             return False
         self.seen += 1
-        times = self.asked.get("times", 1)
-        if self.seen <= self.asked.get("skip", 0) or (times and self.met >= times):
+        times = self.fields.get("times", 1)
+        if self.seen <= self.fields.get("skip", 0) or (times and self.met >= times):
             return False
         self.met += 1
         return True
@@ -97,40 +97,40 @@ class Faults:
         self._lock = Lock()
 
     def replace(self, rules: Iterable[Mapping[str, Any]]) -> None:
-        """Puts these rules in force and lets go what the old ones held; raises ValueError for one that is none."""
+        """Put these rules in force and release what the old ones held. Raises ValueError for a malformed rule."""
         if not isinstance(rules, list):
             raise ValueError("faults are a list of rules")
-        made = [Rule(dict(rule)) for rule in rules]
+        new_rules = [Rule(dict(rule)) for rule in rules]
         with self._lock:
             for rule in self._rules:
                 rule.over.set()
-            self._rules = made
+            self._rules = new_rules
 
-    def told(self) -> list[dict[str, Any]]:
-        """Every rule with how often it was met."""
+    def described(self) -> list[dict[str, Any]]:
+        """Return every rule with how often it was met."""
         with self._lock:
-            return [{**rule.asked, "met": rule.met} for rule in self._rules]
+            return [{**rule.fields, "met": rule.met} for rule in self._rules]
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answers the call, with the fault it meets."""
+        """Answer the call, with the fault it meets."""
         rule = self._rule_for(environ) if self._rules else None
         if rule is None:
             return self._application(environ, start_response)
-        asked = rule.asked
-        if "refuse" in asked:
-            return _refusal(asked["refuse"], environ)(environ, start_response)
-        if "delay" in asked:
-            time.sleep(asked["delay"])
+        fields = rule.fields
+        if "refuse" in fields:
+            return _refusal(fields["refuse"], environ)(environ, start_response)
+        if "delay" in fields:
+            time.sleep(fields["delay"])
             return self._application(environ, start_response)
-        if asked.get("hold") == "before":
+        if fields.get("hold") == "before":
             rule.over.wait()
             return _hang_up(environ)
         answer = Response.from_app(self._application, environ)
-        if "change" in asked:
-            answer.set_data(json.dumps(_changed(json.loads(answer.get_data()), asked["change"])))
+        if "change" in fields:
+            answer.set_data(json.dumps(_changed(json.loads(answer.get_data()), fields["change"])))
             return answer(environ, start_response)
         answer.get_data()  # what is answered piece by piece takes effect as it is read
-        if "hold" in asked:
+        if "hold" in fields:
             rule.over.wait()
         return _hang_up(environ)
 
@@ -147,7 +147,7 @@ def _hang_up(environ: WSGIEnvironment) -> NoReturn:
 
 
 def call_name(environ: WSGIEnvironment) -> str:
-    """What a rule calls this request: the AWS operation, or method and path."""
+    """Return what a rule calls this request: the AWS operation, or method and path."""
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     if target:
         return str(target).rpartition(".")[2]
@@ -156,21 +156,21 @@ def call_name(environ: WSGIEnvironment) -> str:
     return f"{environ['REQUEST_METHOD']} {environ['PATH_INFO'].removeprefix('/airbyte/v1')}"
 
 
-def _refusal(asked: Mapping[str, Any], environ: WSGIEnvironment) -> Response:
-    """The answer as the rule words it; an AWS error (`__type`, `message`) in the protocol of the service."""
-    body = asked.get("body", {})
+def _refusal(refusal: Mapping[str, Any], environ: WSGIEnvironment) -> Response:
+    """Return the answer as the rule words it; an AWS error (`__type`, `message`) in the protocol of the service."""
+    body = refusal.get("body", {})
     is_json = bool(environ.get("HTTP_X_AMZ_TARGET")) or environ["PATH_INFO"].startswith("/airbyte/")
     if not isinstance(body, str) and (is_json or "__type" not in body):
-        return Response(json.dumps(body), asked["status"], content_type="application/json")
+        return Response(json.dumps(body), refusal["status"], content_type="application/json")
     if isinstance(body, str):
-        return Response(body, asked["status"], content_type="text/xml")
+        return Response(body, refusal["status"], content_type="text/xml")
     error = f"<Error><Code>{escape(body['__type'])}</Code><Message>{escape(body.get('message', ''))}</Message></Error>"
     text = f"<ErrorResponse>{error}</ErrorResponse>" if _form_action(environ) else error
-    return Response(text, asked["status"], content_type="text/xml")
+    return Response(text, refusal["status"], content_type="text/xml")
 
 
 def _form_action(environ: WSGIEnvironment) -> str:
-    """The operation of services that speak AWS's query protocol, such as IAM; the body is left to be read again."""
+    """Return the operation of a call in AWS's query protocol, such as IAM's; the body can still be read."""
     if not environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
         return ""
     try:

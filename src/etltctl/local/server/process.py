@@ -97,7 +97,7 @@ class ServerProcess:
         return self._faults(environ, start)
 
     def serve(self) -> None:
-        """Serves until its lifetime ends, then ends what it started."""
+        """Serve until its lifetime ends, then end what it started."""
         Thread(target=self._wsgi.serve_forever, args=(0.05,), daemon=True).start()
         self._describe()
         self._await_end()
@@ -121,8 +121,13 @@ class ServerProcess:
             self.lifetime.end_if_due()
 
     def _describe(self) -> None:
-        told = {**self._health(), "url": self.url, "port": self.port, **self._application.airbyte_credentials}
-        write_atomically(self._file, json.dumps(told).encode())
+        description = {
+            **self._health(),
+            "url": self.url,
+            "port": self.port,
+            **self._application.airbyte_credentials,
+        }
+        write_atomically(self._file, json.dumps(description).encode())
 
     def _health(self) -> dict[str, Any]:
         return {
@@ -166,7 +171,7 @@ class ServerProcess:
             case "POST", "keep" | "retire" | "shutdown":
                 return self._set_lifetime(name, request)
             case "GET", "faults":
-                return _json(self._faults.told())
+                return _json(self._faults.described())
             case "POST", "faults":
                 return self._set_faults(request)
             case "POST", "stack":
@@ -193,7 +198,7 @@ class ServerProcess:
             self._faults.replace(request.get_json(force=True))
         except (ValueError, TypeError) as error:
             return _json({"message": str(error)}, 400)
-        return _json(self._faults.told())
+        return _json(self._faults.described())
 
     def _untold_damages(self) -> list[str]:
         """Return the files set aside since the last call, so that one command reports each damage."""

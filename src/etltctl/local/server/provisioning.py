@@ -38,8 +38,8 @@ def _provide_workgroup(workgroup: Mapping[str, Any], call: Call) -> None:
         "EnforceWorkGroupConfiguration": True,
         **({"BytesScannedCutoffPerQuery": cutoff} if cutoff else {}),
     }
-    asked = {"Name": workgroup["name"], "Configuration": configuration}
-    _create(call, "AmazonAthena.CreateWorkGroup", asked, "InvalidRequestException")
+    request = {"Name": workgroup["name"], "Configuration": configuration}
+    _create(call, "AmazonAthena.CreateWorkGroup", request, "InvalidRequestException")
 
 
 def _provide_job(job: Mapping[str, Any], directory: S3Directory, call: Call) -> None:
@@ -49,10 +49,10 @@ def _provide_job(job: Mapping[str, Any], directory: S3Directory, call: Call) -> 
     extra = [Path(file) for file in job.get("extra_files", ())]
     for file in extra:
         _upload(file, f"{folder}/{file.name}", directory)
-    wanted = _definition(job, [f"{folder}/{file.name}" for file in extra])
-    if not _is_there(wanted, call):
+    definition = _definition(job, [f"{folder}/{file.name}" for file in extra])
+    if not _is_there(definition, call):
         call("AWSGlue.DeleteJob", {"JobName": job["name"]})
-        call("AWSGlue.CreateJob", wanted)
+        call("AWSGlue.CreateJob", definition)
 
 
 def _definition(job: Mapping[str, Any], extra: list[str]) -> dict[str, Any]:
@@ -78,15 +78,15 @@ def _definition(job: Mapping[str, Any], extra: list[str]) -> dict[str, Any]:
     }
 
 
-def _is_there(wanted: Mapping[str, Any], call: Call) -> bool:
+def _is_there(definition: Mapping[str, Any], call: Call) -> bool:
     try:
-        found = call("AWSGlue.GetJob", {"JobName": wanted["Name"]})["Job"]
+        job = call("AWSGlue.GetJob", {"JobName": definition["Name"]})["Job"]
     except AwsError as error:
         # A job whose definition cannot be read is replaced by the definition of the stack.
         if error.code in {"EntityNotFoundException", "InternalFailure"}:
             return False
         raise
-    return all(found.get(name) == value for name, value in wanted.items())
+    return all(job.get(name) == value for name, value in definition.items())
 
 
 def _upload(file: Path, location: str, directory: S3Directory) -> None:
@@ -95,9 +95,9 @@ def _upload(file: Path, location: str, directory: S3Directory) -> None:
     directory.put_object(bucket, key, file.read_bytes(), content_type="text/x-python")
 
 
-def _create(call: Call, target: str, asked: dict[str, Any], when_there: str) -> None:
+def _create(call: Call, target: str, request: dict[str, Any], when_there: str) -> None:
     try:
-        call(target, asked)
+        call(target, request)
     except AwsError as error:
         if error.code != when_there:
             raise

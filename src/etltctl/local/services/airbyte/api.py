@@ -42,10 +42,10 @@ class SyncControl(Protocol):
     """Starts and stops syncs."""
 
     def start(self, connection: Connection) -> Job:
-        """A new job; raises AlreadyRunningError."""
+        """Start a job; raise AlreadyRunningError."""
 
     def cancel(self, connection_id: str) -> None:
-        """Returns when the connection's sync has stopped."""
+        """Cancel the connection's sync and wait until it has stopped."""
 
 
 class PublicApi:
@@ -77,7 +77,7 @@ class PublicApi:
         ]
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answers one request; PATH_INFO begins after the API's base."""
+        """Answer one request; PATH_INFO begins after the API's base."""
         request = read_request(environ)
         try:
             return send(start_response, HTTPStatus.OK, self._answer(request))
@@ -97,20 +97,20 @@ class PublicApi:
         if scheme.lower() != "bearer" or not self._tokens.is_good(token):
             raise unauthorized()
         matches = [
-            (method, found, handler)
+            (method, match, handler)
             for method, pattern, handler in self._guarded
-            if (found := re.fullmatch(pattern, path))
+            if (match := re.fullmatch(pattern, path))
         ]
-        for method, found, handler in matches:
+        for method, match, handler in matches:
             if method == request.method:
-                return handler(request, *found.groups())
+                return handler(request, *match.groups())
         if matches:
             message = f"{request.method} {path} is not offered here"
             raise problem(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", message)
         raise not_found("path", path)
 
     def _issue_token(self, request: Request) -> dict[str, Any]:
-        """The grant type is not looked at, as in Airbyte, whose clients spell it in three ways."""
+        """Answer with a token, whatever the grant type: Airbyte's clients spell it in three ways."""
         fields = request.fields()
         token = self._tokens.issue(str(fields.get("client_id", "")), str(fields.get("client_secret", "")))
         if token is None:

@@ -20,7 +20,7 @@ QUARTZ_FIELDS = (6, 7)
 
 
 def check_mongodb(configuration: Mapping[str, Any]) -> None:
-    """Raises ProblemError unless source-mongodb-v2 could be configured so, and the embedded extractor as well."""
+    """Raise ProblemError unless source-mongodb-v2 could be configured so, and the embedded extractor as well."""
     database = _table(configuration, "database_config")
     if database.get("cluster_type") not in CLUSTERS:
         raise _invalid("database_config.cluster_type", f"must be one of {', '.join(CLUSTERS)}")
@@ -40,7 +40,7 @@ def check_mongodb(configuration: Mapping[str, Any]) -> None:
 
 
 def check_s3(configuration: Mapping[str, Any]) -> None:
-    """Raises ProblemError unless the S3 destination could be configured so with Parquet."""
+    """Raise ProblemError unless the S3 destination could be configured so with Parquet."""
     for name in ("s3_bucket_name", "s3_bucket_path", "s3_bucket_region"):
         value = configuration.get(name)
         # An empty region is one of the connector's own values: the region is then looked up.
@@ -54,7 +54,7 @@ def check_s3(configuration: Mapping[str, Any]) -> None:
 
 
 def check_declarative(configuration: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
-    """Raises ProblemError where the manifest's own specification asks for something else."""
+    """Raise ProblemError where the manifest's own specification asks for something else."""
     specification = manifest.get("spec", {}).get("connection_specification", {})
     for name in specification.get("required", []):
         if configuration.get(name) in (None, ""):
@@ -62,7 +62,7 @@ def check_declarative(configuration: Mapping[str, Any], manifest: Mapping[str, A
 
 
 def check_manifest(manifest: Any) -> None:
-    """Raises ProblemError unless this has the parts every low-code manifest needs."""
+    """Raise ProblemError unless this has the parts every low-code manifest needs."""
     if not isinstance(manifest, Mapping) or manifest.get("type") != "DeclarativeSource":
         raise unprocessable("the manifest is not of type DeclarativeSource")
     for part in ("version", "check", "streams"):
@@ -81,7 +81,7 @@ def stream_names(manifest: Mapping[str, Any]) -> list[str]:
 
 
 def check_connection(body: Mapping[str, Any]) -> None:
-    """Raises ProblemError for a schedule, status or namespace that cannot be."""
+    """Raise ProblemError for a schedule, status or namespace that cannot be."""
     schedule = _table(body, "schedule")
     if schedule.get("scheduleType") not in ("manual", "cron"):
         raise _invalid("schedule.scheduleType", "must be manual or cron")
@@ -123,7 +123,7 @@ def schedule_answer(schedule: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def masked(configuration: Any, secrets: frozenset[str] = SECRETS) -> Any:
-    """The configuration as it may be read back: secrets are stars, as is an address that holds a password."""
+    """Return the configuration as it may be read back: secrets are stars, as is an address that holds a password."""
     if isinstance(configuration, Mapping):
         return {
             name: MASK if name in secrets and value else masked(value, secrets)
@@ -135,23 +135,23 @@ def masked(configuration: Any, secrets: frozenset[str] = SECRETS) -> Any:
 
 
 def merged(old: Any, new: Any) -> Any:
-    """The new values laid over the old ones; a mask that was read back keeps the secret it stands for."""
+    """Return the new values laid over the old ones; a mask that was read back keeps the secret it stands for."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         return {**old, **{name: merged(old.get(name), value) for name, value in new.items()}}
     return old if new == MASK else new
 
 
 def secret_names(manifest: Mapping[str, Any]) -> frozenset[str]:
-    """What a manifest's own specification calls a secret."""
+    """Return what a manifest's own specification calls a secret."""
     properties = manifest.get("spec", {}).get("connection_specification", {}).get("properties", {})
     return SECRETS | {name for name, schema in properties.items() if schema.get("airbyte_secret")}
 
 
 def _table(configuration: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = configuration.get(name)
-    if not isinstance(found, Mapping):
+    table = configuration.get(name)
+    if not isinstance(table, Mapping):
         raise _invalid(name, "is required")
-    return found
+    return table
 
 
 def _invalid(place: str, trouble: str) -> ProblemError:

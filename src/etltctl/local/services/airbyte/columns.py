@@ -77,7 +77,7 @@ def _shown(name: str) -> str:
 
 
 def parquet_schema(stream: Stream) -> pa.Schema:
-    """The four Airbyte columns, then the stream's, all nullable."""
+    """Return the four Airbyte columns, then the stream's, all nullable."""
     fields = [pa.field(column_name(name), ARROW_TYPES[kind]) for name, kind in stream.columns.items()]
     return pa.schema([*AIRBYTE_FIELDS, *fields])
 
@@ -90,7 +90,7 @@ def column_name(name: str) -> str:
 
 
 def to_line(record: Record, stream: Stream, sync: Sync, extracted_ms: int) -> bytes:
-    """The row as a line of JSON; a value its column cannot hold becomes null and is named in `_airbyte_meta`."""
+    """Return the row as a line of JSON; a value its column cannot hold becomes null and is named in `_airbyte_meta`."""
     changes: list[dict[str, str]] = []
     row: dict[str, Any] = {
         "_airbyte_raw_id": str(uuid.uuid4()),
@@ -109,7 +109,7 @@ def to_line(record: Record, stream: Stream, sync: Sync, extracted_ms: int) -> by
 
 
 def to_table(lines: Sequence[bytes], schema: pa.Schema) -> pa.Table:
-    """The lines as columns of the schema.
+    """Return the lines as columns of the schema.
 
     Arrow reads them as JSON: built from Python lists, the first column of a process would import pandas.
     """
@@ -123,7 +123,7 @@ def to_table(lines: Sequence[bytes], schema: pa.Schema) -> pa.Table:
 
 
 def to_json(value: Any) -> str:
-    """Compact, in the order of the keys, not escaped; raises ValueError for NaN and infinities."""
+    """Return compact, in the order of the keys, not escaped; raise ValueError for NaN and infinities."""
     return _encodable(ENCODER.encode(value))
 
 
@@ -132,7 +132,7 @@ def _to_string(value: Any) -> str:
 
 
 def _encodable(text: str) -> str:
-    """The text; a lone surrogate in it raises UnicodeEncodeError, which is a ValueError."""
+    """Return the text; a lone surrogate in it raises UnicodeEncodeError, which is a ValueError."""
     text.encode()
     return text
 

@@ -18,7 +18,7 @@ NEEDED = {"mongodb": {"uri", "database", "collections"}, "http": {"base_url", "s
 
 
 def stable_id(kind: str, name: str) -> str:
-    """The same UUID (RFC 9562, version 5) for the same name, also after a restart."""
+    """Return the same UUID (RFC 9562, version 5) for the same name, also after a restart."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"etltctl:{kind}:{name}"))
 
 
@@ -44,7 +44,7 @@ class Connection:
         return self.given_id or stable_id("connection", self.name)
 
     def connection_answer(self) -> dict[str, Any]:
-        """The connection resource."""
+        """Return the connection resource."""
         return {
             "connectionId": self.id,
             "name": self.name,
@@ -62,7 +62,7 @@ class Connection:
         }
 
     def source_answer(self) -> dict[str, Any]:
-        """The source resource; the address is masked because it may hold a password."""
+        """Return the source resource; the address is masked because it may hold a password."""
         return {
             "sourceId": stable_id("source", self.name),
             "name": self.name,
@@ -74,7 +74,7 @@ class Connection:
         }
 
     def destination_answer(self) -> dict[str, Any]:
-        """The destination resource."""
+        """Return the destination resource."""
         return {
             "destinationId": stable_id("destination", self.name),
             "name": self.name,
@@ -117,12 +117,12 @@ class Connection:
 
 
 def workspace_answer() -> dict[str, Any]:
-    """The one workspace there is."""
+    """Return the one workspace there is."""
     return {"workspaceId": WORKSPACE_ID, "name": "etltctl", "dataResidency": "auto", "notifications": {}}
 
 
 def parse_connection(described: Mapping[str, Any], created: float) -> Connection:
-    """The connection of a stack's description; raises ValueError if a part is missing or of an unknown kind."""
+    """Return the connection of a stack's description; raise ValueError if a part is missing or of an unknown kind."""
     source = described.get("source", {})
     kind = source.get("kind")
     if kind not in NEEDED:
@@ -151,7 +151,7 @@ def made_connection(
 
 
 def extractor_of(configuration: Mapping[str, Any], streams: list[str]) -> dict[str, Any]:
-    """What the embedded extractor needs to know of a source configured as Airbyte's connectors are."""
+    """Return what the embedded extractor needs to know of a source configured as Airbyte's connectors are."""
     database = configuration.get("database_config")
     if database is None:
         return {

@@ -16,8 +16,8 @@ Answer = dict[str, Any]
 class DefinitionCalls:
     """The definitions of the one workspace."""
 
-    def __init__(self, made: MadeResources) -> None:
-        self._made = made
+    def __init__(self, resources: MadeResources) -> None:
+        self._made = resources
 
     def routes(self) -> list[tuple[str, str, Callable[..., Any]]]:
         """Return method, path and handler of every call."""

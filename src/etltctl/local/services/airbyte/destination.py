@@ -53,11 +53,11 @@ class S3Destination:
         self._part_bytes = part_bytes
 
     def newest_generation(self, streams: Iterable[Stream]) -> int:
-        """The highest generation whose files are here; 0 if there are none."""
+        """Return the highest generation whose files are here; 0 if there are none."""
         return max((self._generation(key) for stream in streams for key in self._keys(stream)), default=0)
 
     def write(self, stream: Stream, records: Iterable[Record], sync: Sync, on_rows: OnRows) -> None:
-        """Writes the records as one part or more; memory is bounded by one part."""
+        """Write the records as one part or more; memory is bounded by one part."""
         batches = _batches(records, stream, sync, on_rows)
         # `_fill_part` draws from the same iterator, so each round of the loop begins a new part.
         for part, first in enumerate(batches):
@@ -68,7 +68,7 @@ class S3Destination:
             on_rows(0, len(body))
 
     def retire_other_generations(self, streams: Iterable[Stream], generation: int) -> None:
-        """Deletes the streams' files of every other generation; files not named as a sync names them stay."""
+        """Delete the streams' files of every other generation; files not named as a sync names them stay."""
         for stream in streams:
             for key in self._keys(stream):
                 if self._generation(key) != generation:
@@ -97,8 +97,8 @@ class S3Destination:
 
     def _keys(self, stream: Stream) -> list[str]:
         prefix = self._prefix(stream)
-        found = self._directory.list_objects(self._bucket, prefix)
-        return [each.key for each in found if re.fullmatch(re.escape(prefix) + FILE_NAME, each.key)]
+        objects = self._directory.list_objects(self._bucket, prefix)
+        return [each.key for each in objects if re.fullmatch(re.escape(prefix) + FILE_NAME, each.key)]
 
     def _generation(self, key: str) -> int:
         text = self._directory.head_object(self._bucket, key).metadata.get(GENERATION, "0")
@@ -106,7 +106,7 @@ class S3Destination:
 
 
 def _batches(records: Iterable[Record], stream: Stream, sync: Sync, on_rows: OnRows) -> Iterator[pa.Table]:
-    """The records as tables of bounded size."""
+    """Yield the records as tables of bounded size."""
     schema = parquet_schema(stream)
     lines: list[bytes] = []
     size = 0

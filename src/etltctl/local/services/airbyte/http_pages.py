@@ -37,7 +37,7 @@ class HttpPages:
         )
 
     def get(self, path: str, query: Mapping[str, Any]) -> dict[str, Any]:
-        """The JSON object at the path.
+        """Return the JSON object at the path.
 
         429 is waited out (as long as Retry-After says, if it says), 5xx, timeouts and lost connections are tried
         again a few times. Raises SyncError when that does not help, and at once for every other refusal.
@@ -60,7 +60,7 @@ class HttpPages:
                 return _json_object(response)
 
     def close(self) -> None:
-        """Closes the connection."""
+        """Close the connection."""
         self._client.close()
 
     def _wait(self, seconds: float | None, trouble: str) -> None:
@@ -70,7 +70,7 @@ class HttpPages:
 
 
 def check_address(url: str) -> None:
-    """Raises SyncError unless this is an http or https URL with a host."""
+    """Raise SyncError unless this is an http or https URL with a host."""
     try:
         parts = httpx.URL(url)
     except httpx.InvalidURL as error:
@@ -80,9 +80,9 @@ def check_address(url: str) -> None:
 
 
 def _asked_wait(response: httpx.Response, planned: float | None) -> float | None:
-    """The longer of the planned wait and the one asked for in seconds; None when the plan is used up."""
-    asked = response.headers.get("Retry-After", "")
-    return max(planned, float(asked)) if planned is not None and asked.isdigit() else planned
+    """Return the longer of the planned wait and the one asked for in seconds; None when the plan is used up."""
+    text = response.headers.get("Retry-After", "")
+    return max(planned, float(text)) if planned is not None and text.isdigit() else planned
 
 
 def _json_object(response: httpx.Response) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class Job:
     failure_kind: str = ""
 
     def answer(self, now: float) -> dict[str, Any]:
-        """The job as the public API shows it, and `etltctl_failure`, which only the embedded server adds."""
+        """Return the job as the public API shows it, and `etltctl_failure`, which only the embedded server adds."""
         answer: dict[str, Any] = {
             "jobId": self.id,
             "status": str(self.status),
@@ -109,22 +109,22 @@ class Jobs:
             return job
 
     def run(self, job_id: int) -> Job:
-        """The job, running from now on."""
+        """Record that the job runs, and return it."""
         return self._change(job_id, status=Status.RUNNING, started=self._clock())
 
     def end(self, job_id: int, status: Status, failure: str = "", failure_kind: str = "") -> Job:
-        """The job, ended; a job that has ended before stays as it is."""
+        """End the job and return it; a job that has ended before stays as it is."""
         ended = self._clock()
         return self._change(job_id, status=status, ended=ended, failure=failure, failure_kind=failure_kind)
 
     def count(self, job_id: int, rows: int, size: int) -> None:
-        """Adds rows and bytes to the job, in memory: progress is not worth a write to disk."""
+        """Add rows and bytes to the job, in memory: progress is not worth a write to disk."""
         with self._lock:
             job = self._jobs[job_id]
             self._jobs[job_id] = replace(job, rows=job.rows + rows, bytes=job.bytes + size)
 
     def next_generation(self, connection_id: str, newest_written: int) -> int:
-        """A generation newer than any before, also than the newest one among the files already written."""
+        """Return a generation newer than any before, also than the newest one among the files already written."""
         with self._lock:
             generation = max(self._generations.get(connection_id, 0), newest_written) + 1
             self._generations[connection_id] = generation
@@ -132,17 +132,17 @@ class Jobs:
             return generation
 
     def find(self, job_id: int) -> Job | None:
-        """The job with this id."""
+        """Return the job with this id."""
         with self._lock:
             return self._jobs.get(job_id)
 
     def current(self, connection_id: str) -> Job | None:
-        """The job of the connection that has not ended."""
+        """Return the job of the connection that has not ended."""
         with self._lock:
             return self._current(connection_id)
 
     def all(self) -> list[Job]:
-        """Every job, oldest first."""
+        """Return every job, oldest first."""
         with self._lock:
             return list(self._jobs.values())
 
@@ -189,13 +189,13 @@ def _parse(state: Any) -> tuple[int, dict[str, int], list[Job]]:
 
 
 def java_instant(seconds: float) -> str:
-    """Whole seconds as Java prints an OffsetDateTime: `2026-01-02T03:04:05Z`, and no seconds when they are 0."""
+    """Return whole seconds as Java prints an OffsetDateTime: `2026-01-02T03:04:05Z`, and no seconds when they are 0."""
     text = datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%S")
     return f"{text.removesuffix(':00')}Z"
 
 
 def java_duration(seconds: float) -> str:
-    """Whole seconds as Java prints a Duration: `PT8H6M12S`, `PT0S`."""
+    """Return whole seconds as Java prints a Duration: `PT8H6M12S`, `PT0S`."""
     hours, rest = divmod(max(0, int(seconds)), 3600)
     minutes, left = divmod(rest, 60)
     parts = [f"{number}{unit}" for number, unit in ((hours, "H"), (minutes, "M"), (left, "S")) if number]

@@ -1,4 +1,4 @@
-"""A MongoDB wire server as a process of its own, reached over TCP only, that ends with the process that started it.
+"""A MongoDB wire server in a separate process, reached over TCP only. It ends with the process that started it.
 
 The server is SecantusDB. Its licence is the GPL, so it is imported in `main`, which only the separate process runs.
 """
@@ -46,7 +46,7 @@ class MongoProcess:
         self._password = secrets.token_urlsafe(30)  # of this process's life, written nowhere
 
     def begin(self) -> bool:
-        """Starts the process if it does not run, without waiting until it serves.
+        """Start the process if it does not run, without waiting until it serves.
 
         Returns whether there is no data yet: no server has ever run on this folder.
         """
@@ -88,7 +88,7 @@ class MongoProcess:
                 self._process = self._spawn()
 
     def pid(self) -> int | None:
-        """The process id while the server runs."""
+        """Return the process id while the server runs."""
         process = self._process
         return process.pid if process is not None and process.poll() is None else None
 
@@ -100,7 +100,7 @@ class MongoProcess:
         return f"the last line of {self._log()}: {self._last_words()}"
 
     def stop(self) -> None:
-        """Ends the process in good order; does nothing if there is none."""
+        """End the process in good order; do nothing if there is none."""
         with self._lock:
             process, self._process = self._process, None
         if process is None:
@@ -123,13 +123,13 @@ class MongoProcess:
             return uri
         if process is None:
             raise MongoStartError("the local MongoDB server was stopped while it started")
-        told = _first_line(process, deadline)
-        if not told:
+        line = _first_line(process, deadline)
+        if not line:
             if process.poll() is None:
                 _kill(process)
             return ""
         with self._lock:
-            port = json.loads(told)["port"]
+            port = json.loads(line)["port"]
             self._uri = f"mongodb://{USER}:{self._password}@127.0.0.1:{port}/?authSource=admin"
             return self._uri
 
@@ -223,15 +223,15 @@ def _knock(port: int) -> None:
 
 def _first_line(process: subprocess.Popen[bytes], deadline: float) -> bytes:
     """Return the first line that the process writes; empty if it ends, or the deadline comes, before that."""
-    told = b""
+    line = b""
     stdout: IO[bytes] = process.stdout  # type: ignore[assignment]
-    while not told.endswith(b"\n"):
+    while not line.endswith(b"\n"):
         ready, _, _ = select.select([stdout], [], [], max(deadline - time.monotonic(), 0))
         part = os.read(stdout.fileno(), 1024) if ready else b""
         if not part:
             return b""
-        told += part
-    return told
+        line += part
+    return line
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

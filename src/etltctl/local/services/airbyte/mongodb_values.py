@@ -18,7 +18,7 @@ CYCLE_MS = 146_097 * 86_400_000  # the days of 400 years of the Gregorian calend
 
 
 def field_kinds(documents: Iterable[Mapping[str, Any]]) -> dict[str, Kind]:
-    """The kind of every top-level field seen, by name.
+    """Return the kind of every top-level field seen, by name.
 
     Numbers of any type are one kind. A field of several kinds is an array if one of them is, else a string; a field
     that was always null is a string too.
@@ -31,7 +31,7 @@ def field_kinds(documents: Iterable[Mapping[str, Any]]) -> dict[str, Kind]:
 
 
 def array_fields(documents: Iterable[Mapping[str, Any]]) -> set[str]:
-    """The fields that hold an array at least once: a value of theirs that is none gets wrapped in one."""
+    """Return the fields that hold an array at least once; their other values get wrapped in one."""
     return {name for document in documents for name, value in document.items() if isinstance(value, list)}
 
 
@@ -54,7 +54,7 @@ def _kind(shapes: set[str]) -> Kind:
 
 
 def to_json_value(value: Any) -> Any:
-    """The value as it appears in a record, nested values too: ids as hex, dates as ISO 8601 with milliseconds."""
+    """Return a value, nested or not, as a record has it: ids as hex, dates as ISO 8601 with milliseconds."""
     if value is None or isinstance(value, (str, bool)):
         return value
     if isinstance(value, int):
@@ -104,7 +104,7 @@ def _distant_date(milliseconds: int) -> str:
 
 
 def to_column_value(value: Any, kind: Kind, is_array: bool) -> Any:
-    """The top-level value for a column of this kind."""
+    """Return the top-level value for a column of this kind."""
     value = to_json_value(value)
     if value is None:
         return None

@@ -33,12 +33,12 @@ class Pace:
         self._lock = threading.Lock()
 
     def take_turn(self, pause: Pause) -> None:
-        """Sleeps until the next request is due; a sync cancelled meanwhile has used no turn."""
+        """Sleep until the next request is due; a sync cancelled meanwhile has used no turn."""
         while (wait := self._try_turn()) > 0:
             pause(wait)
 
     def _try_turn(self) -> float:
-        """Takes the turn and returns 0, or returns how many seconds are left until there is one."""
+        """Take the turn and return 0, or return how many seconds are left until there is one."""
         with self._lock:
             now = self._clock()
             wait = max(self._next, self._budget_due()) - now
@@ -58,7 +58,7 @@ class Pace:
 
 
 def parse_rate(rate: str | float | None) -> float | None:
-    """Requests per second of "3/s", "30/m", "400/h" or a number; None and "" are no limit. Raises ValueError."""
+    """Return requests per second of "3/s", "30/m", "400/h" or a number; None and "" are no limit. Raises ValueError."""
     if rate in (None, ""):
         return None
     count, _, unit = str(rate).partition("/")

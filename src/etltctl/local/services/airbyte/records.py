@@ -48,20 +48,20 @@ class SyncError(Exception):
 
 
 class SyncCancelledError(Exception):
-    """Somebody cancelled the sync."""
+    """The sync was cancelled."""
 
 
 class Source(Protocol):
     """Reads one configured source."""
 
     def streams(self) -> Sequence[Stream]:
-        """The streams with their columns; may look at the data. Raises SyncError."""
+        """Return the streams with their columns; may look at the data. Raises SyncError."""
 
     def read(self, stream: Stream) -> Iterator[Record]:
-        """The stream's records. Raises SyncError and SyncCancelledError."""
+        """Yield the stream's records. Raises SyncError and SyncCancelledError."""
 
     def close(self) -> None:
-        """Ends connections."""
+        """End connections."""
 
 
 def describe(error: BaseException) -> str:

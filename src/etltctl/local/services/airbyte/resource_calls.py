@@ -48,10 +48,10 @@ PATCHABLE = (
 class ResourceCalls:
     """Reads show the connections of the stack's description too; only those made here can be changed."""
 
-    def __init__(self, made: MadeResources, provisioned: Mapping[str, Connection]) -> None:
-        self._made = made
+    def __init__(self, resources: MadeResources, provisioned: Mapping[str, Connection]) -> None:
+        self._made = resources
         self._provisioned = provisioned
-        self._definitions = DefinitionCalls(made)
+        self._definitions = DefinitionCalls(resources)
 
     def routes(self) -> list[tuple[str, str, Callable[..., Any]]]:
         """Method, path and handler of every call."""
@@ -68,7 +68,7 @@ class ResourceCalls:
         ]
 
     def runnable(self, identifier: str) -> Connection:
-        """The connection as a sync runs it. Raises ProblemError if there is none, or it is not active."""
+        """Return the connection as a sync runs it. Raises ProblemError if there is none, or it is not active."""
         if identifier in self._provisioned:
             return self._provisioned[identifier]
         record = self._known("connections", identifier)
@@ -88,10 +88,10 @@ class ResourceCalls:
         return page_of(answers, request, kept=("workspaceIds", "includeDeleted", "tagIds"))
 
     def _get(self, request: Request, kind: str, identifier: str) -> Answer:  # noqa: ARG002
-        found = self._answers(kind).get(identifier)
-        if found is None:
+        answer = self._answers(kind).get(identifier)
+        if answer is None:
             raise not_found(kind.removesuffix("s"), identifier)
-        return found
+        return answer
 
     def _answers(self, kind: str) -> dict[str, Answer]:
         if kind == "workspaces":

@@ -29,16 +29,16 @@ class MadeResources:
         self._records |= read_json(file, _parse) or {}
 
     def all(self, kind: str) -> dict[str, Record]:
-        """The records of one kind, oldest first, by id."""
+        """Return the records of one kind, oldest first, by id."""
         with self._lock:
             return dict(self._records[kind])
 
     def find(self, kind: str, identifier: str) -> Record | None:
-        """The record, or None."""
+        """Return the record, or None."""
         return self.all(kind).get(identifier)
 
     def create(self, kind: str, record: Mapping[str, Any]) -> Record:
-        """A new record with an id and the time it was made."""
+        """Return a new record with an id and the time it was made."""
         return self.put(kind, {**record, "id": str(uuid.uuid4()), "created": int(self._clock())})
 
     def put(self, kind: str, record: Record) -> Record:
@@ -48,7 +48,7 @@ class MadeResources:
         return record
 
     def delete(self, kind: str, identifier: str) -> None:
-        """Takes the record away, and with a source or destination the connections that use it."""
+        """Take the record away, and with a source or destination the connections that use it."""
         with self._lock:
             left = {kind: dict(records) for kind, records in self._records.items()}
             del left[kind][identifier]

@@ -34,7 +34,7 @@ _loading = threading.Lock()
 class SampleSource:
     """The source that reads the sample; `read_from` makes the source of an address.
 
-    The server starts beside what a sync has to do first. On a new one the documents are made meanwhile.
+    The server starts while a sync does its first work. For a new one the documents are made meanwhile.
     """
 
     def __init__(
@@ -54,15 +54,15 @@ class SampleSource:
         self._source: Source | None = None
 
     def streams(self) -> Sequence[Stream]:
-        """The sample's streams; loads it before. Raises SyncError if that fails."""
+        """Return the sample's streams; loads it before. Raises SyncError if that fails."""
         return self._ready().streams()
 
     def read(self, stream: Stream) -> Iterator[Record]:
-        """The sample's records."""
+        """Yield the sample's records."""
         return self._ready().read(stream)
 
     def close(self) -> None:
-        """Closes the connections; the server goes on."""
+        """Close the connections; the server goes on."""
         if self._source is not None:
             self._source.close()
 
@@ -88,7 +88,7 @@ class SampleSource:
 
 
 def load(uri: str, documents: Iterable[dict[str, Any]], fingerprint: str, pause: Pause) -> None:
-    """Loads the documents unless just these are loaded; a load that was cut off half-way begins anew."""
+    """Load the documents unless just these are loaded; a load that was cut off starts again."""
     with pymongo.MongoClient[dict[str, Any]](
         uri, serverSelectionTimeoutMS=5_000, socketTimeoutMS=SOCKET_TIMEOUT_MS
     ) as client:

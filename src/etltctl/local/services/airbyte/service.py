@@ -43,8 +43,8 @@ class AirbyteService:
         self._jobs = Jobs(state / "airbyte" / "jobs.json", clock)
         self._sources = Sources(state / "mongodb", base_url, sample_headers)
         self._syncs = Syncs(self._jobs, directory, self._make_source)
-        made = MadeResources(state / "airbyte" / "resources.json", clock)
-        resources = ResourceCalls(made, self._connections)
+        made_resources = MadeResources(state / "airbyte" / "resources.json", clock)
+        resources = ResourceCalls(made_resources, self._connections)
         self._api = PublicApi(Tokens(self._credentials, clock), self._jobs, self, resources, clock)
 
     @property
@@ -63,7 +63,7 @@ class AirbyteService:
         return self._sources.data_pack
 
     def configure(self, connections: Sequence[Mapping[str, Any]], data_pack: str | None) -> dict[str, str]:
-        """Makes just these connections exist beside those made over the API; returns name → id. Jobs stay listed.
+        """Make exactly these connections exist, next to those made over the API; return name → id. Jobs stay listed.
 
         Raises ValueError if a description is incomplete.
         """
@@ -75,11 +75,11 @@ class AirbyteService:
         return {connection.name: connection.id for connection in parsed}
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """The public API; PATH_INFO comes without the API's base."""
+        """Return the public API; PATH_INFO comes without the API's base."""
         return self._api(environ, start_response)
 
     def start(self, connection: Connection) -> Job:
-        """Starts a sync; raises AlreadyRunningError."""
+        """Start a sync; raise AlreadyRunningError."""
         return self._syncs.start(connection)
 
     def cancel(self, connection_id: str) -> None:
@@ -87,7 +87,7 @@ class AirbyteService:
         self._syncs.cancel(connection_id)
 
     def close(self) -> None:
-        """Cancels what runs and ends the sample database."""
+        """Cancel what runs and end the sample database."""
         self._syncs.close()
         self._sources.close()
         self._jobs.flush()

@@ -27,7 +27,7 @@ class HttpSource:
         self._rounds: dict[str, list[str]] = {}
 
     def streams(self) -> Sequence[Stream]:
-        """The configured streams; their columns are fixed. Raises SyncError for a name that does not exist."""
+        """Return the configured streams; their columns are fixed. Raises SyncError for a name that does not exist."""
         unknown = [name for name in self._names if name not in ENDPOINTS]
         if unknown:
             raise SyncError(
@@ -37,7 +37,7 @@ class HttpSource:
         return [Stream(name, ENDPOINTS[name].columns) for name in self._names]
 
     def read(self, stream: Stream) -> Iterator[Record]:
-        """The stream's records, season by season; a record is an element of the API's list on one page."""
+        """Yield the stream's records, season by season; a record is an element of the API's list on one page."""
         endpoint = ENDPOINTS[stream.name]
         for season in self._seasons:
             if not endpoint.is_per_round:
@@ -47,7 +47,7 @@ class HttpSource:
                 yield from self._crawl(endpoint, f"{season}/{number}/{endpoint.path}/")
 
     def close(self) -> None:
-        """Closes the connection."""
+        """Close the connection."""
         self._pages.close()
 
     @cached_property
@@ -57,14 +57,14 @@ class HttpSource:
         return [record["season"] for record in self._crawl(SEASONS, "seasons/")]
 
     def _rounds_run(self, season: str) -> list[str]:
-        """The rounds that have results: what is asked round by round exists for those only."""
+        """Return the rounds that have results: what is asked round by round exists for those only."""
         if season not in self._rounds:
             races = self._crawl(ENDPOINTS["results"], f"{season}/results/")
             self._rounds[season] = list(dict.fromkeys(race["round"] for race in races))
         return self._rounds[season]
 
     def _crawl(self, endpoint: Endpoint, path: str) -> list[dict[str, Any]]:
-        """Every record at the path. The API has no snapshot, so pages that do not add up are fetched again."""
+        """Return every record at the path. The API has no snapshot, so pages that do not add up are fetched again."""
         trouble = ""
         for _ in range(CRAWLS):
             records, trouble = self._crawl_once(endpoint, path)
@@ -74,7 +74,7 @@ class HttpSource:
         raise SyncError(f"{path}: {trouble}, {CRAWLS} times in a row", FailureKind.TRANSIENT)
 
     def _crawl_once(self, endpoint: Endpoint, path: str) -> tuple[list[dict[str, Any]], str]:
-        """The records of all pages and what is wrong with them, if anything is."""
+        """Return the records of all pages and what is wrong with them, if anything is."""
         records: list[dict[str, Any]] = []
         rows, offset, total = 0, 0, None
         while total is None or offset < total:
@@ -105,10 +105,10 @@ def _envelope(answer: Mapping[str, Any], path: str) -> Mapping[str, Any]:
 
 
 def _listing(data: Mapping[str, Any], endpoint: Endpoint, path: str) -> list[dict[str, Any]]:
-    found = data.get(endpoint.table, {}).get(endpoint.listing)
-    if not isinstance(found, list):
+    records = data.get(endpoint.table, {}).get(endpoint.listing)
+    if not isinstance(records, list):
         raise _broken(path, f"the answer has no {endpoint.table}.{endpoint.listing}")
-    return found
+    return records
 
 
 def _number(data: Mapping[str, Any], name: str, path: str) -> int:

@@ -77,7 +77,7 @@ class MongoSource:
         self._database = self._client.get_database(database, options)
 
     def streams(self) -> Sequence[Stream]:
-        """One stream per collection, its columns found in a sample of documents.
+        """Return one stream per collection, its columns found in a sample of documents.
 
         Raises SyncError if the server cannot be used or a collection does not exist.
         """
@@ -86,7 +86,7 @@ class MongoSource:
             return [self._discover(collection) for collection in self._collections]
 
     def read(self, stream: Stream) -> Iterator[Record]:
-        """Every document in the order of `_id`; raises SyncError if the `_id`s are not all of one usable type."""
+        """Yield every document in the order of `_id`; raise SyncError if the `_id`s are not all of one usable type."""
         arrays = self._arrays.get(stream.name, set())
         fields = {name: kind for name, kind in stream.columns.items() if name not in CDC_COLUMNS}
         emitted = int(self._clock())
@@ -99,7 +99,7 @@ class MongoSource:
             yield {**record, "_ab_cdc_updated_at": updated_at, "_ab_cdc_cursor": emitted * 10**8 + count}
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         self._client.close()
 
     def _documents(self, collection: str) -> Iterator[Mapping[str, Any]]:
@@ -114,15 +114,15 @@ class MongoSource:
 
     def _checked_id_type(self, collection: str, value: Any, before: type | None) -> type:
         """Airbyte resumes by comparing `_id`s, so they must be comparable: of one type, and of these."""
-        found = next((each for each in ID_TYPES if isinstance(value, each)), None)
-        if found is None or isinstance(value, bool):
+        id_type = next((each for each in ID_TYPES if isinstance(value, each)), None)
+        if id_type is None or isinstance(value, bool):
             raise _config_error(
                 f"{self._name}.{collection}: an _id of type {type(value).__name__} cannot be synced; "
                 "ObjectId, string, int and long can"
             )
-        if before not in (None, found):
+        if before not in (None, id_type):
             raise _config_error(f"{self._name}.{collection}: the _id values are of several types")
-        return found
+        return id_type
 
     def _discover(self, collection: str) -> Stream:
         sample = list(self._database[collection].aggregate([{"$sample": {"size": SAMPLE_SIZE}}]))

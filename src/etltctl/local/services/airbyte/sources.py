@@ -32,7 +32,7 @@ class Sources:
         self.data_pack: Path | None = None
 
     def make(self, configuration: Mapping[str, Any], pause: Pause) -> Source:
-        """The source of one sync. Raises SyncError if it cannot be set up."""
+        """Return the source of one sync. Raises SyncError if it cannot be set up."""
         if missing := configuration.get("missing"):
             raise SyncError(missing, FailureKind.CONFIG)
         if configuration["kind"] == "mongodb":
@@ -40,7 +40,7 @@ class Sources:
         return self._http_source(configuration, pause)
 
     def close(self) -> None:
-        """Ends the sample database."""
+        """End the sample database."""
         self._mongo.stop()
 
     def _mongo_source(self, configuration: Mapping[str, Any], pause: Pause) -> Source:
@@ -73,7 +73,7 @@ class Sources:
         return HttpSource(pages, configuration["seasons"], configuration.get("streams") or (), pause)
 
     def _pace(self, base_url: str, rate: str, budget: int | None) -> Pace:
-        """The same for every sync of the API: what one has used of the hour, the next cannot use again."""
+        """Return the same for every sync of the API: what one has used of the hour, the next cannot use again."""
         try:
             return self._paces.setdefault((base_url, rate), Pace(parse_rate(rate), budget))
         except ValueError as error:

@@ -119,19 +119,19 @@ def check_streams(streams: Any, known: Iterable[str] | None, discover: Discover)
 
 
 def _checked(stream: Mapping[str, Any], discovered: Discovered) -> Stream:
-    given = {name: stream[name] for name in FIELDS if stream.get(name) is not None}
-    for name, value in given.items():
+    stated = {name: stream[name] for name in FIELDS if stream.get(name) is not None}
+    for name, value in stated.items():
         if not isinstance(value, FIELDS[name]):
             raise bad_request(f"{name} of stream {stream['name']} is not a {FIELDS[name].__name__}")
-    if given.get("selectedFields") == []:
+    if stated.get("selectedFields") == []:
         raise bad_request(
             f"No fields selected for stream {stream['name']}. "
             f"The list of valid field names includes: [{', '.join(discovered.fields)}]."
         )
     for name in NOT_MODELLED:
-        if given.get(name):
+        if stated.get(name):
             raise unprocessable(f"stream {stream['name']}: {name} is not modelled by the embedded Airbyte")
-    mode = given.get("syncMode", SYNC_MODES[0])
+    mode = stated.get("syncMode", SYNC_MODES[0])
     if mode not in SYNC_MODES:
         offered = (
             "the embedded Airbyte and its S3 destination do" if mode in KNOWN_SYNC_MODES else "there are"
@@ -140,7 +140,7 @@ def _checked(stream: Mapping[str, Any], discovered: Discovered) -> Stream:
             f"stream {stream['name']}: no sync mode {mode}; {offered} {', '.join(SYNC_MODES)}"
         )
     # The catalog keeps the namespace of its time; a source that changes later does not change it.
-    return {**given, "namespace": given.get("namespace") or discovered.namespace}
+    return {**stated, "namespace": stated.get("namespace") or discovered.namespace}
 
 
 def _place(stream: Mapping[str, Any]) -> str:

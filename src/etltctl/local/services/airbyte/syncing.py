@@ -43,7 +43,7 @@ class Cancellation:
         self._event.set()
 
     def pause(self, seconds: float) -> None:
-        """Sleeps; raises SyncCancelledError as soon as somebody cancels."""
+        """Sleep; raise SyncCancelledError as soon as the sync is cancelled."""
         if self._event.wait(seconds):
             raise SyncCancelledError
 
@@ -58,7 +58,7 @@ class Syncs:
         self._running: dict[str, tuple[threading.Thread, Cancellation]] = {}
 
     def start(self, connection: Connection) -> Job:
-        """A new job of the connection, already under way; raises AlreadyRunningError."""
+        """Return a new job of the connection, already under way; raise AlreadyRunningError."""
         job = self._jobs.create(connection.id)
         cancellation = Cancellation()
         thread = threading.Thread(

@@ -26,13 +26,13 @@ class Credentials:
 
 
 def keep_credentials(file: Path) -> Credentials:
-    """The credentials in the file, which only its owner can read; made at the first call."""
+    """Return the credentials in the file, which only its owner can read; made at the first call."""
     kept = read_json(file, _parse)
     if kept is not None:
         return kept
-    made = {"client_id": secrets.token_hex(16), "client_secret": secrets.token_urlsafe(32)}
-    write_atomically(file, json.dumps(made).encode())
-    return Credentials(**made)
+    credentials = {"client_id": secrets.token_hex(16), "client_secret": secrets.token_urlsafe(32)}
+    write_atomically(file, json.dumps(credentials).encode())
+    return Credentials(**credentials)
 
 
 def _parse(content: Any) -> Credentials:
@@ -51,17 +51,17 @@ class Tokens:
         self._key = secrets.token_bytes(32)
 
     def issue(self, client_id: str, client_secret: str) -> str | None:
-        """A token good for LIFETIME_S seconds; None for wrong credentials."""
-        given = f"{client_id}\n{client_secret}".encode()
-        wanted = f"{self._credentials.client_id}\n{self._credentials.client_secret}".encode()
-        if not hmac.compare_digest(given, wanted):
+        """Return a token good for LIFETIME_S seconds; None for wrong credentials."""
+        presented = f"{client_id}\n{client_secret}".encode()
+        expected = f"{self._credentials.client_id}\n{self._credentials.client_secret}".encode()
+        if not hmac.compare_digest(presented, expected):
             return None
         claims = {"sub": client_id, "exp": int(self._clock()) + LIFETIME_S, "jti": secrets.token_hex(8)}
         content = f"{_encoded({'alg': 'HS256', 'typ': 'JWT'})}.{_encoded(claims)}"
         return f"{content}.{self._signature(content)}"
 
     def is_good(self, token: str) -> bool:
-        """Whether the token is one of these and has not run out."""
+        """Return whether the token is one of these and has not run out."""
         content, _, signature = token.rpartition(".")
         if not hmac.compare_digest(signature.encode(), self._signature(content).encode()):
             return False

@@ -50,13 +50,13 @@ class Request:
         if not text:
             return None
         try:
-            found = datetime.fromisoformat(text)
+            moment = datetime.fromisoformat(text)
         except ValueError as error:
             raise bad_request(f"{name} is not a time such as 2026-01-02T03:04:05Z: {text}") from error
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
     def fields(self) -> dict[str, Any]:
-        """The body's fields, sent as JSON or as a form. Raises ProblemError (400) if it is neither."""
+        """Return the body's fields, sent as JSON or as a form. Raises ProblemError (400) if it is neither."""
         if self.content_type.startswith("application/x-www-form-urlencoded"):
             return _last_values(self.body.decode("utf-8", "replace"))
         try:
@@ -80,7 +80,7 @@ class ProblemError(Exception):
 def problem(
     status: HTTPStatus, title: str, detail: str, data: Mapping[str, Any] | None = None
 ) -> ProblemError:
-    """A problem in the public API's shape; its type is the title's place in the reference."""
+    """Build a problem in the public API's shape; its type is the title's place in the reference."""
     body = {
         "status": status.value,
         "type": f"{REFERENCE}#{title}",
@@ -93,7 +93,7 @@ def problem(
 
 
 def bad_request(message: str) -> ProblemError:
-    """400: the request itself is wrong."""
+    """Build the error 400: the request itself is wrong."""
     return problem(HTTPStatus.BAD_REQUEST, "bad-request", "The request is invalid.", {"message": message})
 
 
@@ -104,7 +104,7 @@ def airbyte_refusal(error: AwsError) -> Response:
 
 
 def unprocessable(message: str) -> ProblemError:
-    """422: well formed, and still not possible."""
+    """Build the error 422: well formed, and still not possible."""
     return problem(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "unprocessable-entity",
@@ -114,7 +114,7 @@ def unprocessable(message: str) -> ProblemError:
 
 
 def not_found(kind: str, identifier: str) -> ProblemError:
-    """404: there is no such resource."""
+    """Build the error 404: there is no such resource."""
     return problem(
         HTTPStatus.NOT_FOUND,
         "resource-not-found",
@@ -124,19 +124,19 @@ def not_found(kind: str, identifier: str) -> ProblemError:
 
 
 def unauthorized() -> ProblemError:
-    """401: no token, a wrong one, or one that has run out."""
+    """Build the error 401: no token, a wrong one, or one that has run out."""
     return problem(
         HTTPStatus.UNAUTHORIZED, "invalid-api-key", "Unauthorized: the token is missing or not valid"
     )
 
 
 def forbidden(message: str) -> ProblemError:
-    """403: known, and not to be touched by this caller."""
+    """Build the error 403: known, and not to be touched by this caller."""
     return problem(HTTPStatus.FORBIDDEN, "forbidden", "Forbidden", {"message": message})
 
 
 def unexpected(message: str) -> ProblemError:
-    """500: an error that no code here expects; the server's log has its trace."""
+    """Build the error 500: an error that no code here expects; the server's log has its trace."""
     detail = (
         "The embedded Airbyte met an unforeseen error; server/server.log in the state folder has its trace."
     )
@@ -154,7 +154,7 @@ def wrong_credentials(path: str) -> ProblemError:
 
 
 def try_again_later(connection_id: str) -> ProblemError:
-    """409: a sync of the connection has not ended; the body does not say which."""
+    """Build the error 409: a sync of the connection has not ended; the body does not say which."""
     return problem(
         HTTPStatus.CONFLICT,
         "try-again-later",
@@ -164,12 +164,12 @@ def try_again_later(connection_id: str) -> ProblemError:
 
 
 def state_conflict(message: str) -> ProblemError:
-    """409: the resource is not in a state that allows this."""
+    """Build the error 409: the resource is not in a state that allows this."""
     return problem(HTTPStatus.CONFLICT, "state-conflict", "State conflict", {"message": message})
 
 
 def read_request(environ: WSGIEnvironment) -> Request:
-    """The WSGI environment as a request."""
+    """Return the WSGI environment as a request."""
     length = environ.get("CONTENT_LENGTH") or "0"
     size = min(int(length), MAX_BODY_BYTES) if length.isdigit() else 0
     return Request(
@@ -184,7 +184,7 @@ def read_request(environ: WSGIEnvironment) -> Request:
 
 
 def send(start_response: StartResponse, status: HTTPStatus, answer: Any) -> Iterable[bytes]:
-    """Sends text as text, everything else as JSON; problems too are `application/json`, as Airbyte's are."""
+    """Send text as text, everything else as JSON; problems too are `application/json`, as Airbyte's are."""
     if answer is None:
         start_response(f"{HTTPStatus.NO_CONTENT.value} {HTTPStatus.NO_CONTENT.phrase}", [])
         return []

@@ -73,7 +73,7 @@ def run(
     lake: Lake,
     on_plan: Callable[[int], None] | None = None,
 ) -> Answer:
-    """Answers the statement; raises QueryError in Athena's words, AwsError for a refusal, or DuckDB's own error.
+    """Answer the statement; raise QueryError in Athena's words, AwsError for a refusal, or DuckDB's own error.
 
     `on_plan` hears how many bytes will be scanned before any is.
     """
@@ -145,14 +145,14 @@ def executed(prepared: Prepared, engine: duckdb.DuckDBPyConnection) -> Iterator[
 
 
 def _columns_of(database: str, lake: Lake, query: exp.Expr) -> list[Column]:
-    """The columns of a query's answer."""
+    """Return the columns of a query's answer."""
     nothing = exp.select("*").from_(exp.Subquery(this=query.copy(), alias=exp.to_identifier("v"))).limit(0)
     with duckdb.connect() as engine:
         return run(nothing, (), database, engine, lake).columns
 
 
 def _as_seen(name: TableName, lake: Lake) -> CatalogTable:
-    """The table with what the caller sees of it; raises AwsError if that is nothing."""
+    """Return the table with what the caller sees of it; raise AwsError if that is nothing."""
     table = find_table(name, lake.catalog, lake.directory)
     return replace(table, parts=lake.parts_of(table))
 
@@ -173,11 +173,12 @@ def confine(engine: duckdb.DuckDBPyConnection, tables: Sequence[CatalogTable]) -
 
 
 def _with_parameters(query: exp.Expr, parameters: Sequence[str]) -> exp.Expr:
-    """The query with each `?` replaced by its literal."""
-    wanted = list(query.find_all(exp.Placeholder))
-    if len(wanted) != len(parameters):
+    """Return the query with each `?` replaced by its literal."""
+    placeholders = list(query.find_all(exp.Placeholder))
+    if len(placeholders) != len(parameters):
         raise QueryError(
-            "INVALID_PARAMETER", f"the query has parameters: {len(wanted)}; values given: {len(parameters)}"
+            "INVALID_PARAMETER",
+            f"the query has parameters: {len(placeholders)}; values given: {len(parameters)}",
         )
     query = query.copy()
     for place, text in zip(list(query.find_all(exp.Placeholder)), parameters, strict=True):
@@ -200,21 +201,21 @@ def _describe(query: exp.Expr, database: str, lake: Lake) -> Answer:
         return Answer(
             [("database_name", "varchar", 0, 0)], [[name] for name in catalog.get_databases()], 0, "UTILITY"
         )
-    if found := re.fullmatch(r"(?i)show tables(?: (?:in|from) (\S+))?", text):
-        asked = (found[1] or database).strip('`"')
-        listed = [table for table in catalog.get_tables(asked) if lake.shows(asked, table)]
-        return Answer([("tab_name", "varchar", 0, 0)], [[table["Name"]] for table in listed], 0, "UTILITY")
-    if found := re.fullmatch(r"(?i)(?:describe|desc|show columns (?:in|from)) (\S+)", text):
-        table = found[1].replace("`", "").replace('"', "").lower()
+    if match := re.fullmatch(r"(?i)show tables(?: (?:in|from) (\S+))?", text):
+        schema = (match[1] or database).strip('`"')
+        rows = [table for table in catalog.get_tables(schema) if lake.shows(schema, table)]
+        return Answer([("tab_name", "varchar", 0, 0)], [[table["Name"]] for table in rows], 0, "UTILITY")
+    if match := re.fullmatch(r"(?i)(?:describe|desc|show columns (?:in|from)) (\S+)", text):
+        table = match[1].replace("`", "").replace('"', "").lower()
         name = TableName(*table.split(".")) if "." in table else TableName(database, table)
         described = catalog.get_table(name.database, name.name)
         if described is None:
             raise QueryError("TABLE_NOT_FOUND", f"Table {name.database}.{name.name} does not exist")
         visible = replace(shown := CatalogTable(name, described, []), parts=lake.parts_of(shown)).visible
-        listed = [*described["StorageDescriptor"]["Columns"], *(described.get("PartitionKeys") or [])]
-        listed = [column for column in listed if column["Name"].lower() in visible]
+        rows = [*described["StorageDescriptor"]["Columns"], *(described.get("PartitionKeys") or [])]
+        rows = [column for column in rows if column["Name"].lower() in visible]
         columns: list[Column] = [("col_name", "varchar", 0, 0), ("data_type", "varchar", 0, 0)]
-        return Answer(columns, [[column["Name"], column["Type"]] for column in listed], 0, "UTILITY")
+        return Answer(columns, [[column["Name"], column["Type"]] for column in rows], 0, "UTILITY")
     raise QueryError("NOT_SUPPORTED", f"the embedded Athena does not model {' '.join(words[:2]).upper()}")
 
 
@@ -233,8 +234,8 @@ def _column(name: str, kind: Type) -> Column:
 
 def in_athenas_words(error: duckdb.Error, text: str) -> QueryError:
     """Return DuckDB's error under Athena's name for it; `text` is its text, freed of this machine's paths."""
-    if found := RAISED.search(text):
-        return QueryError(found[1], found[2].strip())
+    if match := RAISED.search(text):
+        return QueryError(match[1], match[2].strip())
     line = text.splitlines()[0]
     words = line.partition(": ")[2] or line
     if isinstance(error, duckdb.OutOfMemoryException) or "MemoryError" in line or "bad_alloc" in line:
@@ -245,9 +246,9 @@ def in_athenas_words(error: duckdb.Error, text: str) -> QueryError:
         return QueryError("NUMERIC_VALUE_OUT_OF_RANGE", words)
     if "INT128" in line and "INT64" in line:
         return QueryError("NUMERIC_VALUE_OUT_OF_RANGE", "bigint addition overflow")
-    if found := re.search(r'column "([^"]+)" must appear in the GROUP BY clause', line):
+    if match := re.search(r'column "([^"]+)" must appear in the GROUP BY clause', line):
         # The translation names the columns of a subquery c0, c1, …: these names are not the caller's.
-        name = "an expression" if re.fullmatch(r"c\d+", found[1]) else f"'{found[1]}'"
+        name = "an expression" if re.fullmatch(r"c\d+", match[1]) else f"'{match[1]}'"
         return QueryError(
             "EXPRESSION_NOT_AGGREGATE",
             f"line 1:1: {name} must be an aggregate expression or appear in GROUP BY clause",

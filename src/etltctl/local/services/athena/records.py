@@ -35,8 +35,8 @@ class Record:
     caller: str = ""
     manifest: str = ""  # the URL of the list of files that an UNLOAD wrote
 
-    def told(self) -> dict[str, Any]:
-        """The execution in Athena's own shape."""
+    def as_query_execution(self) -> dict[str, Any]:
+        """Return the execution in Athena's own shape."""
         status: dict[str, Any] = {"State": self.state, "SubmissionDateTime": self.submitted}
         if self.completed:
             status["CompletionDateTime"] = self.completed

@@ -58,7 +58,7 @@ class AthenaService:
         self._records = {record.id: record for record in read_records(self._folder)}
 
     def operations(self) -> Mapping[str, Operation]:
-        """The operations that are ours; workgroups and the rest are the control plane's."""
+        """Return the operations that are answered here; the control plane has workgroups and the rest."""
         return {
             "AmazonAthena.StartQueryExecution": self.start,
             "AmazonAthena.GetQueryExecution": self.get,
@@ -69,7 +69,7 @@ class AthenaService:
         }
 
     def start(self, body: dict[str, Any], caller: str = "") -> dict[str, Any]:
-        """Starts a query of the caller; the same token and query give the same execution."""
+        """Start a query of the caller; the same token and query give the same execution."""
         sql, token = body["QueryString"], body.get("ClientRequestToken", "")
         workgroup = body.get("WorkGroup", "primary")
         output = self._output_location(body, workgroup)
@@ -98,24 +98,24 @@ class AthenaService:
         return {"QueryExecutionId": query_id}
 
     def get(self, body: dict[str, Any]) -> dict[str, Any]:
-        """One execution."""
-        return {"QueryExecution": self._record(body["QueryExecutionId"]).told()}
+        """Return one execution."""
+        return {"QueryExecution": self._record(body["QueryExecutionId"]).as_query_execution()}
 
     def batch_get(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Up to 50 executions; unknown ids are told apart."""
-        found = [self._records[name] for name in body["QueryExecutionIds"] if name in self._records]
+        """Return up to 50 executions, and the unknown ids separately."""
+        records = [self._records[name] for name in body["QueryExecutionIds"] if name in self._records]
         missing = [
             {"QueryExecutionId": name, "ErrorCode": "INVALID_INPUT", "ErrorMessage": "not found"}
             for name in body["QueryExecutionIds"]
             if name not in self._records
         ]
         return {
-            "QueryExecutions": [record.told() for record in found],
+            "QueryExecutions": [record.as_query_execution() for record in records],
             "UnprocessedQueryExecutionIds": missing,
         }
 
     def list_ids(self, body: dict[str, Any]) -> dict[str, Any]:
-        """The ids of a workgroup's executions, newest first."""
+        """Return the ids of a workgroup's executions, newest first."""
         workgroup = body.get("WorkGroup", "primary")
         records = sorted(self._records.values(), key=lambda record: -record.submitted)
         return {
@@ -125,7 +125,7 @@ class AthenaService:
         }
 
     def stop(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Cancels an execution that has not ended."""
+        """Cancel an execution that has not ended."""
         record = self._record(body["QueryExecutionId"])
         with self._lock:
             if record.state in LIVE:
@@ -134,7 +134,7 @@ class AthenaService:
         return {}
 
     def results(self, body: dict[str, Any]) -> dict[str, Any]:
-        """A page of rows; the first row of the first page is the header of a SELECT."""
+        """Return a page of rows; the first row of the first page is the header of a SELECT."""
         record = self._record(body["QueryExecutionId"])
         if record.state != "SUCCEEDED":
             raise AwsError(
@@ -196,7 +196,7 @@ class AthenaService:
         return record.state in LIVE and not self._is_closed
 
     def _plan(self, record: Record, scanned: int) -> None:
-        """Notes what will be scanned; raises _TooMuchError if that is more than the workgroup allows one query."""
+        """Note what will be scanned; raise _TooMuchError if that is more than the workgroup allows one query."""
         record.scanned = scanned
         described = self._catalog.get_workgroup(record.workgroup) or {}
         limit = (described.get("Configuration") or {}).get("BytesScannedCutoffPerQuery")
@@ -230,16 +230,18 @@ class AthenaService:
             raise AwsError("InvalidRequestException", f"WorkGroup {workgroup} is not found.")
         configuration = described.get("Configuration") or {}
         of_group = (configuration.get("ResultConfiguration") or {}).get("OutputLocation", "")
-        asked = (body.get("ResultConfiguration") or {}).get("OutputLocation", "")
+        requested = (body.get("ResultConfiguration") or {}).get("OutputLocation", "")
         if (configuration.get("ManagedQueryResultsConfiguration") or {}).get("Enabled"):
-            if asked:
+            if requested:
                 raise AwsError(
                     "InvalidRequestException",
                     "OutputLocation cannot be set for a workgroup whose query results Athena manages",
                 )
             return ""
         location = (
-            of_group if configuration.get("EnforceWorkGroupConfiguration") and of_group else asked or of_group
+            of_group
+            if configuration.get("EnforceWorkGroupConfiguration") and of_group
+            else requested or of_group
         )
         if not re.match(r"s3://[^/]+", location):
             raise AwsError(

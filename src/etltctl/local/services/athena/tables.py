@@ -28,25 +28,25 @@ PROJECTED = ("enum", "integer", "date", "injected")
 
 
 class Catalog(Protocol):
-    """What Athena asks of the Data Catalog and of its own workgroups."""
+    """What Athena reads of the Data Catalog and of its workgroups."""
 
     def get_table(self, database: str, name: str) -> dict[str, Any] | None:
-        """The table in Glue's own shape, or None."""
+        """Return the table in Glue's own shape, or None."""
 
     def get_tables(self, database: str) -> list[dict[str, Any]]:
-        """Every table of the database."""
+        """Return every table of the database."""
 
     def get_databases(self) -> list[str]:
-        """The names of the databases."""
+        """Return the names of the databases."""
 
     def get_partitions(self, database: str, table: str) -> list[dict[str, Any]]:
-        """The registered partitions."""
+        """Return the registered partitions."""
 
     def get_workgroup(self, name: str) -> dict[str, Any] | None:
-        """The workgroup in Athena's own shape, or None."""
+        """Return the workgroup in Athena's own shape, or None."""
 
     def call(self, target: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Any operation of the Data Catalog."""
+        """Perform any operation of the Data Catalog."""
 
 
 class Part(Protocol):
@@ -65,10 +65,10 @@ class Guard(Protocol):
     """What is asked before a table is read."""
 
     def parts_of(self, caller: str, database: str, table: Mapping[str, Any]) -> Sequence[Part] | None:
-        """What the caller sees of the table, added up; None for all of it. Raises AwsError if it sees nothing."""
+        """Return what the caller sees of the table; None for all of it. Raises AwsError if it sees nothing."""
 
     def may_describe(self, caller: str, database: str, table: Mapping[str, Any]) -> bool:
-        """Whether the caller may know that the table exists."""
+        """Return whether the caller may know that the table exists."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,13 @@ class Lake:
     caller: str = ""
 
     def parts_of(self, table: CatalogTable) -> Sequence[Part] | None:
-        """What the caller sees of the table; None for all of it."""
+        """Return what the caller sees of the table; None for all of it."""
         if self.guard is None:
             return None
         return self.guard.parts_of(self.caller, table.name.database, table.described)
 
     def shows(self, database: str, described: Mapping[str, Any]) -> bool:
-        """Whether the caller may know of the table."""
+        """Return whether the caller may know of the table."""
         return self.guard is None or self.guard.may_describe(self.caller, database, described)
 
 
@@ -113,11 +113,11 @@ class CatalogTable:
     @property
     def columns(self) -> dict[str, str]:
         """DuckDB types of the columns, partition columns last."""
-        listed = [
+        names = [
             *self.described["StorageDescriptor"]["Columns"],
             *(self.described.get("PartitionKeys") or []),
         ]
-        return {column["Name"].lower(): self._duckdb_type(column) for column in listed}
+        return {column["Name"].lower(): self._duckdb_type(column) for column in names}
 
     def _duckdb_type(self, column: Mapping[str, str]) -> str:
         try:
@@ -131,11 +131,11 @@ class CatalogTable:
     @property
     def types(self) -> dict[str, Type]:
         """Athena's types of the columns, partition columns last."""
-        listed = [
+        pairs = [
             *self.described["StorageDescriptor"]["Columns"],
             *(self.described.get("PartitionKeys") or []),
         ]
-        return {column["Name"].lower(): of_hive(column["Type"]) for column in listed}
+        return {column["Name"].lower(): of_hive(column["Type"]) for column in pairs}
 
     @property
     def visible(self) -> dict[str, Type]:
@@ -152,7 +152,7 @@ class CatalogTable:
 
 
 def find_table(name: TableName, catalog: Catalog, directory: S3Directory) -> CatalogTable:
-    """The table and its files; raises QueryError in Athena's words if the catalog has none."""
+    """Return the table and its files; raise QueryError in Athena's words if the catalog has none."""
     described = catalog.get_table(name.database, name.name)
     if described is None and name.database.lower() == "information_schema":
         raise unsupported(f"information_schema.{name.name}")
@@ -183,7 +183,7 @@ def find_table(name: TableName, catalog: Catalog, directory: S3Directory) -> Cat
 
 
 def make_view(table: CatalogTable, engine: duckdb.DuckDBPyConnection) -> None:
-    """Makes the table readable under its name: the catalog's columns and types, whatever the files call them."""
+    """Make the table readable under its name: the catalog's columns and types, whatever the files call them."""
     database, name = quoted(table.name.database), quoted(table.name.name)
     engine.execute(f"CREATE SCHEMA IF NOT EXISTS {database}")
     selects = [
@@ -200,7 +200,7 @@ def make_view(table: CatalogTable, engine: duckdb.DuckDBPyConnection) -> None:
 
 
 def _seen(table: CatalogTable, everything: str, engine: duckdb.DuckDBPyConnection) -> str:
-    """What the parts add up to: rows of any of them, and in each row the columns of those that it satisfies."""
+    """Return what the parts add up to: rows of any of them, and in each row the columns of those that it satisfies."""
     parts = [(part, _rows_of(part, table, engine)) for part in table.parts or ()]
     columns = []
     for name in table.visible:
@@ -223,8 +223,8 @@ def _rows_of(part: Part, table: CatalogTable, engine: duckdb.DuckDBPyConnection)
 
 def _select(table: CatalogTable, partition: tuple[str, ...], engine: duckdb.DuckDBPyConnection) -> str:
     paths = [file.path for file in table.files if file.partition == partition]
-    listed = ", ".join(literal(path) for path in paths)
-    source = f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+    files = ", ".join(literal(path) for path in paths)
+    source = f"read_parquet([{files}], union_by_name = true, hive_partitioning = false)"
     try:
         described = engine.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
     except duckdb.Error as error:
@@ -251,7 +251,7 @@ def in_locations(text: str, files: Sequence[DataFile]) -> str:
 
 
 def _files(location: str, directory: S3Directory) -> list[DataFile]:
-    """The files below the location that Athena would read: no part of their path is hidden."""
+    """Return the files below the location that Athena would read: no part of their path is hidden."""
     bucket, _, prefix = location.removeprefix("s3://").partition("/")
     prefix = prefix if prefix.endswith("/") or not prefix else f"{prefix}/"
     return [
@@ -265,28 +265,26 @@ def _files(location: str, directory: S3Directory) -> list[DataFile]:
 def _projected(
     location: str, template: str, keys: list[str], parameters: Mapping[str, str], directory: S3Directory
 ) -> list[DataFile]:
-    """The files under the template whose values the projection allows."""
+    """Return the files under the template whose values the projection allows."""
     for key in keys:
         _require_projection(key, parameters)
     pattern = re.escape(template)
     for number, key in enumerate(keys):
         pattern = pattern.replace(re.escape(f"${{{key}}}"), f"(?P<part{number}>[^/]+)")
-    found = []
+    partitions = []
     for file in _files(location, directory):
         match = re.match(pattern, file.location)
         values = tuple(match[f"part{number}"] for number in range(len(keys))) if match else ()
         if match and all(map(partial(_is_projected, parameters=parameters), values, keys)):
-            found.append(replace(file, partition=values))
-    return found
+            partitions.append(replace(file, partition=values))
+    return partitions
 
 
 def _require_projection(key: str, parameters: Mapping[str, str]) -> None:
     """Refuse the table, as Athena does, if its parameters do not say how the column's values are computed."""
     kind = parameters.get(f"projection.{key}.type", "").lower()
     if kind not in PROJECTED:
-        raise QueryError(
-            "INVALID_TABLE_PROPERTY", f"Column {key} has the projection type '{kind}', which is none"
-        )
+        raise QueryError("INVALID_TABLE_PROPERTY", f"Column {key} has the unknown projection type '{kind}'")
 
 
 def _is_projected(value: str, key: str, parameters: Mapping[str, str]) -> bool:

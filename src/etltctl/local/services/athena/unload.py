@@ -110,12 +110,15 @@ def _options(text: str) -> Options:
     Raises:
         QueryError: if an option is unknown, stands twice, or is not supported.
     """
-    told = _properties(text)
-    form, codec = str(told.pop("format", "")).upper(), str(told.pop("compression", "GZIP")).upper()
-    level, partitions = told.pop("compression_level", None), told.pop("partitioned_by", ())
-    delimiter = told.pop("field_delimiter", None)
-    if told:
-        raise QueryError("INVALID_PROPERTY", f"UNLOAD has no property {', '.join(sorted(told))}")
+    properties = _properties(text)
+    form, codec = (
+        str(properties.pop("format", "")).upper(),
+        str(properties.pop("compression", "GZIP")).upper(),
+    )
+    level, partitions = properties.pop("compression_level", None), properties.pop("partitioned_by", ())
+    delimiter = properties.pop("field_delimiter", None)
+    if properties:
+        raise QueryError("INVALID_PROPERTY", f"UNLOAD has no property {', '.join(sorted(properties))}")
     if form not in FORMATS:
         raise QueryError(
             "INVALID_PROPERTY", f"UNLOAD needs format, one of {', '.join(FORMATS)}; it is '{form}'"
@@ -139,24 +142,24 @@ def _codec(codec: str, level: int | None) -> str:
 
 
 def _properties(text: str) -> dict[str, Any]:
-    told: dict[str, Any] = {}
+    properties: dict[str, Any] = {}
     at = 0
     while at < len(text.rstrip()):
         option = OPTION.match(text, at)
         if option is None:
             raise QueryError("SYNTAX_ERROR", f"line 1:1: mismatched input '{text[at:].strip()}' in WITH")
-        name, word, number, listed = option.groups()
-        if name.lower() in told:
+        name, word, number, names = option.groups()
+        if name.lower() in properties:
             raise QueryError("INVALID_PROPERTY", f"the property {name.lower()} stands twice")
-        told[name.lower()] = word if word is not None else (int(number) if number else _names(listed))
+        properties[name.lower()] = word if word is not None else (int(number) if number else _names(names))
         at = option.end()
-    return told
+    return properties
 
 
-def _names(listed: str) -> tuple[str, ...]:
-    names = tuple(part.strip() for part in listed.split(",") if part.strip())
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(part.strip() for part in text.split(",") if part.strip())
     if not all(re.fullmatch(r"'[^']+'", name) for name in names):
-        raise QueryError("SYNTAX_ERROR", f"line 1:1: mismatched input 'ARRAY[{listed}]'")
+        raise QueryError("SYNTAX_ERROR", f"line 1:1: mismatched input 'ARRAY[{text}]'")
     return tuple(name.strip("'").lower() for name in names)
 
 
@@ -207,7 +210,7 @@ def _folder(value: Any, kind: Type) -> str:
 
 def _escaped(text: str) -> str:
     """Return a part of a folder's name as Hive writes it."""
-    return UNSAFE.sub(lambda found: f"%{ord(found[0]):02X}", text)
+    return UNSAFE.sub(lambda character: f"%{ord(character[0]):02X}", text)
 
 
 def _parquet(rows: pa.Table, options: Options) -> bytes:

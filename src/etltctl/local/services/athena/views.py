@@ -29,42 +29,42 @@ class Catalog(Protocol):
     """What views need of the Data Catalog."""
 
     def get_table(self, database: str, name: str) -> dict[str, Any] | None:
-        """The table or view, or None."""
+        """Return the table or view, or None."""
 
     def call(self, target: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Any operation of it."""
+        """Perform any operation of the Data Catalog."""
 
 
 def is_statement(query: exp.Expr) -> bool:
-    """Whether the statement makes or drops a view."""
+    """Return whether the statement makes or drops a view."""
     return isinstance(query, exp.Create | exp.Drop) and str(query.args.get("kind", "")).upper() == "VIEW"
 
 
 def perform(
     query: exp.Expr, database: str, catalog: Catalog, columns_of: Callable[[exp.Expr], Columns]
 ) -> None:
-    """Makes or drops the view; `columns_of` tells the columns of the query it stands for."""
+    """Make or drop the view; `columns_of` returns the columns of its query."""
     place = query.find(exp.Table)
     assert place is not None
     at, name = (place.db or database).lower(), place.name.lower()
-    found = catalog.get_table(at, name)
-    if found is not None and found.get("TableType") != VIEW:
+    table = catalog.get_table(at, name)
+    if table is not None and table.get("TableType") != VIEW:
         raise QueryError("INVALID_VIEW", f"{at}.{name} is a table, not a view")
     if isinstance(query, exp.Drop):
-        if found is not None:
+        if table is not None:
             catalog.call("AWSGlue.DeleteTable", {"DatabaseName": at, "Name": name})
         elif not query.args.get("exists"):
             raise QueryError("TABLE_NOT_FOUND", f"View '{at}.{name}' does not exist")
         return
-    if found is not None and not query.args.get("replace"):
+    if table is not None and not query.args.get("replace"):
         raise QueryError("TABLE_ALREADY_EXISTS", f"View already exists: '{at}.{name}'")
     described = _described(name, database, query.expression, columns_of(query.expression))
-    operation = "AWSGlue.CreateTable" if found is None else "AWSGlue.UpdateTable"
+    operation = "AWSGlue.CreateTable" if table is None else "AWSGlue.UpdateTable"
     catalog.call(operation, {"DatabaseName": at, "TableInput": described})
 
 
 def expanded(query: exp.Expr, database: str, catalog: Catalog, depth: int = 0) -> exp.Expr:
-    """The query with every view in it replaced by what it stands for."""
+    """Return the query with every view in it replaced by what it stands for."""
     if depth > DEEPEST:
         raise QueryError("VIEW_IS_RECURSIVE", "Statement would create a recursive view")
     own = {cte.alias_or_name.lower() for cte in query.find_all(exp.CTE)}
@@ -72,12 +72,14 @@ def expanded(query: exp.Expr, database: str, catalog: Catalog, depth: int = 0) -
     for place in list(query.find_all(exp.Table)):
         if not place.name or (not place.db and place.name.lower() in own):
             continue
-        found = catalog.get_table((place.db or database).lower(), place.name.lower())
-        if found is None or found.get("TableType") != VIEW:
+        view = catalog.get_table((place.db or database).lower(), place.name.lower())
+        if view is None or view.get("TableType") != VIEW:
             continue
-        told = _definition(found)
-        inner = parse(told["originalSql"])
-        inner = _with_databases(expanded(inner, told["schema"], catalog, depth + 1), told["schema"])
+        definition = _definition(view)
+        inner = parse(definition["originalSql"])
+        inner = _with_databases(
+            expanded(inner, definition["schema"], catalog, depth + 1), definition["schema"]
+        )
         place.replace(
             exp.Subquery(this=inner, alias=exp.to_identifier(place.alias or place.name, quoted=True))
         )
@@ -85,7 +87,7 @@ def expanded(query: exp.Expr, database: str, catalog: Catalog, depth: int = 0) -
 
 
 def _with_databases(query: exp.Expr, database: str) -> exp.Expr:
-    """The names without a database belong to the view's own, not to that of whoever asks."""
+    """Put names without a database into the view's database, not into the caller's."""
     own = {cte.alias_or_name.lower() for cte in query.find_all(exp.CTE)}
     for place in query.find_all(exp.Table):
         if place.name and not place.db and place.name.lower() not in own:
@@ -93,21 +95,21 @@ def _with_databases(query: exp.Expr, database: str) -> exp.Expr:
     return query
 
 
-def _definition(found: dict[str, Any]) -> dict[str, Any]:
-    text = found.get("ViewOriginalText", "").removeprefix(MARK).removesuffix(" */")
-    told: dict[str, Any] = json.loads(base64.b64decode(text))
-    return told
+def _definition(view: dict[str, Any]) -> dict[str, Any]:
+    text = view.get("ViewOriginalText", "").removeprefix(MARK).removesuffix(" */")
+    definition: dict[str, Any] = json.loads(base64.b64decode(text))
+    return definition
 
 
 def _described(name: str, database: str, query: exp.Expr, columns: Columns) -> dict[str, Any]:
-    told = {
+    definition = {
         "originalSql": query.sql(dialect=AthenaSql),
         "catalog": "awsdatacatalog",
         "schema": database,
         "columns": [{"name": column, "type": kind} for column, kind, *_ in columns],
     }
-    text = base64.b64encode(json.dumps(told).encode()).decode()
-    listed = [{"Name": column, "Type": _hive(kind, *size)} for column, kind, *size in columns]
+    text = base64.b64encode(json.dumps(definition).encode()).decode()
+    column_list = [{"Name": column, "Type": _hive(kind, *size)} for column, kind, *size in columns]
     return {
         "Name": name,
         "TableType": VIEW,
@@ -115,7 +117,7 @@ def _described(name: str, database: str, query: exp.Expr, columns: Columns) -> d
         "ViewExpandedText": "/* Presto View */",
         "Parameters": {"presto_view": "true", "comment": "Presto View"},
         "PartitionKeys": [],
-        "StorageDescriptor": {"Columns": listed, "Location": "", "SerdeInfo": {}},
+        "StorageDescriptor": {"Columns": column_list, "Location": "", "SerdeInfo": {}},
     }
 
 

@@ -26,14 +26,14 @@ class EventHistory:
         self._lock = Lock()
 
     def operations(self) -> dict[str, Operation]:
-        """The operation that is answered here."""
+        """Return the operation that is answered here."""
         return {"com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents": self.look_up}
 
     def record(self, event: dict[str, Any]) -> None:
-        """Keeps an event with its id and time."""
+        """Keep an event with its id and time."""
         now = time.time()
         principal = (event.get("additionalEventData") or {}).get("lakeFormationPrincipal", "")
-        told = {
+        entry = {
             "eventVersion": "1.09",
             "eventID": str(uuid4()),
             "eventTime": datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -45,17 +45,17 @@ class EventHistory:
         with self._lock:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("a") as file:
-                file.write(json.dumps({"at": now, "event": told}) + "\n")
+                file.write(json.dumps({"at": now, "event": entry}) + "\n")
 
     def look_up(self, body: dict[str, Any]) -> dict[str, Any]:
         """LookupEvents: by one attribute and by time, the newest first, fifty a page."""
         attributes = body.get("LookupAttributes") or []
-        if len(attributes) > 1 or any(found["AttributeKey"] not in FIELDS for found in attributes):
+        if len(attributes) > 1 or any(attribute["AttributeKey"] not in FIELDS for attribute in attributes):
             raise AwsError(
                 "InvalidLookupAttributesException", "One of EventName, EventSource, EventId is supported."
             )
         begin, end = body.get("StartTime", 0), body.get("EndTime", float("inf"))
-        found = [
+        matching = [
             _shown(kept)
             for kept in self._kept()
             if begin <= kept["at"] <= end
@@ -63,7 +63,7 @@ class EventHistory:
         ][::-1]
         first = int(body.get("NextToken") or 0)
         last = first + min(int(body.get("MaxResults") or PAGE), PAGE)
-        return {"Events": found[first:last]} | ({"NextToken": str(last)} if last < len(found) else {})
+        return {"Events": matching[first:last]} | ({"NextToken": str(last)} if last < len(matching) else {})
 
     def _kept(self) -> Iterator[dict[str, Any]]:
         if not self._path.exists():

@@ -1,1 +1,1 @@
-"""Glue's job runs: each runs its script for real, in a process of its own, on real Spark where it needs Spark."""
+"""Glue's job runs: each runs its script for real, in a separate process, on real Spark if it needs Spark."""

@@ -160,9 +160,9 @@ def _make(scratch: Path, folder: Path) -> None:
     from etltctl.local.services.glue.jvm import java_home
     from etltctl.local.services.glue.spark import train
 
-    made = scratch / "archive"
-    made.mkdir(mode=0o700)
-    base, spark = made / BASE, made / SPARK
+    archive_file = scratch / "archive"
+    archive_file.mkdir(mode=0o700)
+    base, spark = archive_file / BASE, archive_file / SPARK
     java = java_home() / "bin" / "java"
     subprocess.run(
         [str(java), "-Xshare:dump", f"-XX:SharedArchiveFile={base}", "-XX:+UseSerialGC"],
@@ -172,8 +172,8 @@ def _make(scratch: Path, folder: Path) -> None:
     )
     train(scratch, (f"-XX:SharedArchiveFile={base}", f"-XX:ArchiveClassesAtExit={spark}"), BUILD_TIMEOUT_S)
     sizes = {file.name: file.stat().st_size for file in (base, spark)}
-    (made / MANIFEST).write_text(json.dumps(sizes))
-    made.rename(folder)
+    (archive_file / MANIFEST).write_text(json.dumps(sizes))
+    archive_file.rename(folder)
 
 
 def _make_room(root: Path) -> None:

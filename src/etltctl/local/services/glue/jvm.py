@@ -1,4 +1,4 @@
-"""A JVM with Spark that Python processes connect to: how it is started, what it is told, how it ends."""
+"""A JVM with Spark that Python processes connect to: its start, its settings, its end."""
 
 from __future__ import annotations
 
@@ -100,11 +100,11 @@ class Jvm:
     is_warm: bool = False
 
     def is_alive(self) -> bool:
-        """Whether the process still runs."""
+        """Return whether the process still runs."""
         return self.process.poll() is None
 
     def kill(self) -> None:
-        """Ends it at once."""
+        """End it at once."""
         kill_group(self.process)
         if self.process.stdin:
             self.process.stdin.close()
@@ -121,12 +121,12 @@ class StartingJvm:
 
     process: subprocess.Popen[bytes]
     needs: Needs
-    told: Path
+    address_file: Path
     log: Path
 
     def await_ready(self) -> Jvm:
-        """The JVM, once Python processes can connect; raises JvmFailedError."""
-        port, secret = _await_gateway(self.process, self.told, self.log)
+        """Return the JVM, once Python processes can connect; raise JvmFailedError."""
+        port, secret = _await_gateway(self.process, self.address_file, self.log)
         return Jvm(self.process, self.needs, port, secret, self.log)
 
 
@@ -135,7 +135,7 @@ def launch(
 ) -> StartingJvm:
     """Start a JVM that works in `folder` and finds the buckets in `lake`."""
     name = uuid4().hex[:12]
-    told = folder / f"jvm-{name}.told"
+    address_file = folder / f"jvm-{name}.address"
     log = folder / f"jvm-{name}.log"
     logging = folder / "log4j2.properties"
     logging.write_text(LOG4J)
@@ -146,10 +146,10 @@ def launch(
             stdout=stream,
             stderr=stream,
             cwd=folder,
-            env={**_of_java(environ), "_PYSPARK_DRIVER_CONN_INFO_PATH": str(told)},
+            env={**_of_java(environ), "_PYSPARK_DRIVER_CONN_INFO_PATH": str(address_file)},
             start_new_session=True,
         )
-    return StartingJvm(process, needs, told, log)
+    return StartingJvm(process, needs, address_file, log)
 
 
 def java_home() -> Path:
@@ -220,13 +220,13 @@ def _spark_home() -> str:
     return str(Path(spec.origin).parent)
 
 
-def _await_gateway(process: subprocess.Popen[bytes], told: Path, log: Path) -> tuple[int, str]:
-    """Port and secret from the file that Spark's gateway leaves: two big-endian lengths and the secret."""
+def _await_gateway(process: subprocess.Popen[bytes], address_file: Path, log: Path) -> tuple[int, str]:
+    """Return port and secret from the file that Spark's gateway leaves: two big-endian lengths and the secret."""
     deadline = time.monotonic() + JVM_START_TIMEOUT_S
     while process.poll() is None and time.monotonic() < deadline:
         with suppress(FileNotFoundError):
-            content = told.read_bytes()
-            told.unlink()
+            content = address_file.read_bytes()
+            address_file.unlink()
             port, length = struct.unpack(">ii", content[:8])
             return port, content[8 : 8 + length].decode()
         time.sleep(0.02)

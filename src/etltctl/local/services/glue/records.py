@@ -59,17 +59,17 @@ class RunRecords:
         return self._folder / f"{record['Id']}.json"
 
     def get(self, run_id: str) -> dict[str, Any] | None:
-        """The run's record, or None."""
+        """Return the run's record, or None."""
         return self._records.get(run_id)
 
     def of(self, job: str | None) -> list[dict[str, Any]]:
-        """The runs of the job, or of every job; newest first."""
+        """Return the runs of the job, or of every job; newest first."""
         with self._lock:
             records = list(self._records.values())
         return [record for record in reversed(records) if job is None or record["JobName"] == job]
 
     def live(self, job: str) -> list[dict[str, Any]]:
-        """The job's runs that are not over."""
+        """Return the job's runs that are not over."""
         return [record for record in self.of(job) if record["JobRunState"] in LIVE]
 
 

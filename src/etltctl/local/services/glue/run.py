@@ -1,4 +1,4 @@
-"""One Glue job run: its script in a process of its own, its lines in log files, its end as Glue would tell it."""
+"""One Glue job run: its script in a separate process, its lines in log files, its end in Glue's words."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BUCKET = re.compile(r"s3a?://([a-z0-9][a-z0-9.-]*)")
 
 
 class GlueRun:
-    """A run from STARTING to its end. Whoever ends it first says how it ended."""
+    """A run from STARTING to its end. The first cause of its end decides the final state."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class GlueRun:
         self._thread = Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
-        """Begins in the background."""
+        """Begin in the background."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -67,7 +67,7 @@ class GlueRun:
         self._end_as("STOPPED", "", meanwhile="STOPPING")
 
     def abandon(self, reason: str) -> None:
-        """Ends it as failed and waits until it is recorded."""
+        """End it as failed and wait until it is recorded."""
         self._end_as("FAILED", reason)
         self._thread.join(PUMP_TIMEOUT_S * 2)
 
@@ -162,7 +162,7 @@ class GlueRun:
                 raise AwsError("NoSuchBucket", f"The specified bucket does not exist: {bucket}")
 
     def _fetch_code(self) -> tuple[Path, list[Path]]:
-        """Copies of the script and its modules, so that a later upload does not reach into the run."""
+        """Return copies of the script and its modules, so that a later upload does not reach into the run."""
         code = self._folder / "code"
         code.mkdir(exist_ok=True)
         script = self._fetch(self._job["Command"]["ScriptLocation"], code)
@@ -178,17 +178,17 @@ class GlueRun:
 
     def _argv(self) -> list[str]:
         named = {"--JOB_NAME": self._record["JobName"], "--JOB_RUN_ID": self._record["Id"]}
-        given = {
+        arguments = {
             name: value for name, value in self._record["Arguments"].items() if name not in FOR_GLUE_ITSELF
         }
-        return [word for pair in {**named, **given}.items() for word in pair]
+        return [word for pair in {**named, **arguments}.items() for word in pair]
 
     def _finish(self, state: str, message: str) -> None:
         now = self._clock()
         changes: dict[str, Any] = {
             "CompletedOn": now,
             "ExecutionTime": int(now - self._record["StartedOn"]),
-            "DPUSeconds": 0.0,  # this machine is nobody's bill
+            "DPUSeconds": 0.0,  # this machine costs nothing
         }
         if message:
             changes["ErrorMessage"] = message

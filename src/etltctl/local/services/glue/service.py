@@ -48,7 +48,7 @@ class GlueRuns:
         self._is_closing = False
 
     def operations(self) -> Mapping[str, Operation]:
-        """What is answered here instead of by the control plane."""
+        """Return what is answered here instead of by the control plane."""
         return {
             "AWSGlue.StartJobRun": self.start,
             "AWSGlue.GetJobRun": self.get,
@@ -56,17 +56,17 @@ class GlueRuns:
             "AWSGlue.BatchStopJobRun": self.stop,
         }
 
-    def start(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def start(self, body: dict[str, Any]) -> dict[str, Any]:
         """StartJobRun: the run's id, at once."""
-        name = asked["JobName"]
+        name = body["JobName"]
         job = self._find_job(name)
         check_job(job)  # once more: the record may be older than the check
-        check_arguments(asked.get("Arguments") or {})
+        check_arguments(body.get("Arguments") or {})
         limit = (job.get("ExecutionProperty") or {}).get("MaxConcurrentRuns") or 1
         with self._starting:
             if len(self._records.live(name)) >= limit:
                 raise AwsError("ConcurrentRunsExceededException", f"Concurrent runs exceeded for {name}", 400)
-            record = self._new_record(job, asked)
+            record = self._new_record(job, body)
             self._records.add(record)
         self._begin(record, job)
         return {"JobRunId": record["Id"]}
@@ -86,7 +86,7 @@ class GlueRuns:
         run.start()
 
     def _save(self, job: Mapping[str, Any], record: dict[str, Any]) -> None:
-        """Keeps the record; a run that failed is run again where the job's MaxRetries says so."""
+        """Keep the record; a run that failed is run again where the job's MaxRetries says so."""
         self._records.save(record)
         is_left = record["Attempt"] < (job.get("MaxRetries") or 0)
         if record["JobRunState"] == "FAILED" and is_left and not self._is_closing:
@@ -95,27 +95,27 @@ class GlueRuns:
             self._records.add(again)
             self._begin(again, job)
 
-    def get(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def get(self, body: dict[str, Any]) -> dict[str, Any]:
         """GetJobRun."""
-        self._find_job(asked["JobName"])
-        return {"JobRun": self._public(self._record(asked["JobName"], asked["RunId"]))}
+        self._find_job(body["JobName"])
+        return {"JobRun": self._public(self._record(body["JobName"], body["RunId"]))}
 
-    def page(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def page(self, body: dict[str, Any]) -> dict[str, Any]:
         """GetJobRuns: newest first, a page at a time."""
-        self._find_job(asked["JobName"])
-        runs = self._records.of(asked["JobName"])
-        first = int(asked.get("NextToken") or 0)
-        last = first + min(int(asked.get("MaxResults") or PAGE_RUNS), PAGE_RUNS)
+        self._find_job(body["JobName"])
+        runs = self._records.of(body["JobName"])
+        first = int(body.get("NextToken") or 0)
+        last = first + min(int(body.get("MaxResults") or PAGE_RUNS), PAGE_RUNS)
         answer: dict[str, Any] = {"JobRuns": [self._public(run) for run in runs[first:last]]}
         return answer | ({"NextToken": str(last)} if last < len(runs) else {})
 
-    def stop(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """BatchStopJobRun: what could not be stopped is told run by run, in the body."""
+    def stop(self, body: dict[str, Any]) -> dict[str, Any]:
+        """BatchStopJobRun: the body names each run that could not be stopped."""
         stopped, errors = [], []
-        for run_id in asked["JobRunIds"]:
-            named = {"JobName": asked["JobName"], "JobRunId": run_id}
+        for run_id in body["JobRunIds"]:
+            named = {"JobName": body["JobName"], "JobRunId": run_id}
             try:
-                self._stop(asked["JobName"], run_id)
+                self._stop(body["JobName"], run_id)
                 stopped.append(named)
             except AwsError as error:
                 detail = {"ErrorCode": error.code, "ErrorMessage": error.message}
@@ -123,7 +123,7 @@ class GlueRuns:
         return {"SuccessfulSubmissions": stopped, "Errors": errors}
 
     def log_file(self, run_id: str, name: str) -> Path:
-        """Where the run's `output` or `error` lines are kept."""
+        """Return where the run's `output` or `error` lines are kept."""
         return self._folder / run_id / f"{name}.log"
 
     def log_prefixes(self) -> dict[str, str]:
@@ -134,7 +134,7 @@ class GlueRuns:
         }
 
     def close(self) -> None:
-        """Kills what runs; those runs are recorded as failed."""
+        """Kill what runs; those runs are recorded as failed."""
         self._is_closing = True
         for run in list(self._live.values()):
             run.abandon("the embedded server was shut down while the run was going on")
@@ -160,10 +160,10 @@ class GlueRuns:
         spent = {"ExecutionTime": int(self._clock() - record["StartedOn"]), "DPUSeconds": 0.0}
         return {**record, **spent}
 
-    def _new_record(self, job: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+    def _new_record(self, job: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
         now = self._clock()
-        given = {**(job.get("DefaultArguments") or {}), **(asked.get("Arguments") or {})}
-        workers = asked.get("NumberOfWorkers") or job.get("NumberOfWorkers") or 2
+        arguments = {**(job.get("DefaultArguments") or {}), **(body.get("Arguments") or {})}
+        workers = body.get("NumberOfWorkers") or job.get("NumberOfWorkers") or 2
         return {
             "Id": f"jr_{uuid4().hex}{uuid4().hex}",
             "Attempt": 0,
@@ -171,13 +171,13 @@ class GlueRuns:
             "StartedOn": now,
             "LastModifiedOn": now,
             "JobRunState": "STARTING",
-            "Arguments": {**given, **(job.get("NonOverridableArguments") or {})},
+            "Arguments": {**arguments, **(job.get("NonOverridableArguments") or {})},
             "PredecessorRuns": [],
             "AllocatedCapacity": workers,
             "ExecutionTime": 0,
-            "Timeout": asked.get("Timeout") or job.get("Timeout") or DEFAULT_TIMEOUT_MINUTES,
+            "Timeout": body.get("Timeout") or job.get("Timeout") or DEFAULT_TIMEOUT_MINUTES,
             "MaxCapacity": float(workers),
-            "WorkerType": asked.get("WorkerType") or job.get("WorkerType") or "G.1X",
+            "WorkerType": body.get("WorkerType") or job.get("WorkerType") or "G.1X",
             "NumberOfWorkers": workers,
             "LogGroupName": SHARED_PREFIX,
             "GlueVersion": job.get("GlueVersion") or "5.1",

@@ -49,7 +49,7 @@ class SparkPool:
         folder.mkdir(parents=True)
 
     def needs(self, settings: Mapping[str, str] | None = None) -> Needs:
-        """What a run that starts now needs."""
+        """Return what a run that starts now needs."""
         return Needs(frozenset(self._buckets()), tuple(sorted((settings or {}).items())))
 
     def warm(self, is_rehearsed: bool = True) -> None:
@@ -94,7 +94,7 @@ class SparkPool:
         return self._launch(needs)
 
     def give_back(self, jvm: Jvm) -> None:
-        """Keeps a JVM whose run ended well as the spare, if it can serve as one."""
+        """Keep a JVM whose run ended well as the spare, if it can serve as one."""
         jvm.is_warm = True
         with self._changed:
             self._lent = [lent for lent in self._lent if lent is not jvm]
@@ -109,7 +109,7 @@ class SparkPool:
         self._await_idleness(self._idle_s)
 
     def discard(self, jvm: Jvm) -> None:
-        """Ends a JVM whose state nobody should trust."""
+        """End a JVM whose state cannot be trusted."""
         jvm.kill()
         self._forget(jvm.process)
         with self._changed:
@@ -127,13 +127,13 @@ class SparkPool:
         return ready if ready is not None and ready.poll() is None else self._start_python()
 
     def prepare_python(self) -> None:
-        """Starts the Python process of the next run."""
+        """Start the Python process of the next run."""
         with self._changed:
             if self._spare_python is None and not self._is_closed:
                 self._spare_python = self._start_python()
 
     def close(self) -> None:
-        """Ends every process of the pool."""
+        """End every process of the pool."""
         with self._changed:
             self._is_closed = True
             python = [self._spare_python] if self._spare_python else []

@@ -118,7 +118,7 @@ class CatalogWrites:
         """Yield what the caller holds on the object, and what everybody holds unless the caller opted in on it."""
         target = key("TABLE", database, table) if table else key("DATABASE", database)
         covering = {target, key("TABLE", database, ALL_TABLES)} if table else {target}
-        opted_in = {found for name, found in records.opt_ins if name in {caller, EVERYBODY}}
+        opted_in = {resource for name, resource in records.opt_ins if name in {caller, EVERYBODY}}
         names = [caller]
         if opted_in.isdisjoint({*covering, key("DATABASE", database)}):
             names.append(EVERYBODY)
@@ -180,8 +180,8 @@ def _partitions(body: Shape) -> Iterable[tuple[tuple[str, ...], str]]:
     for entry in changed:
         yield tuple(entry["PartitionValueList"]), _location(entry["PartitionInput"])
     if not changed:
-        for made in body.get("PartitionInputList") or [body.get("PartitionInput") or {}]:
-            yield tuple(made.get("Values") or ()), _location(made)
+        for partition in body.get("PartitionInputList") or [body.get("PartitionInput") or {}]:
+            yield tuple(partition.get("Values") or ()), _location(partition)
 
 
 def _location(described: Mapping[str, Any]) -> str:

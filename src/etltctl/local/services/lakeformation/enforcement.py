@@ -33,23 +33,23 @@ class Guard:
     record: Record
 
     def parts_of(self, caller: str, database: str, table: Mapping[str, Any]) -> tuple[Part, ...] | None:
-        """What the caller sees of the table, added up; None for all of it. Raises AwsError if it sees nothing."""
+        """Return what the caller sees of the table; None for all of it. Raises AwsError if it sees nothing."""
         if caller == OWNER and not self.service.store.records.locations:
             return None  # sees all, and nothing is registered that an event would be kept of
         with self.service.current() as records:
             if _sees_all(records, caller, database, table):
                 self._note(records, caller, database, table)
                 return None
-            found = tuple(self._granted(records, caller, database, table))
-            self._note(records, caller, database, table, is_refused=not found)
-        if not found:
+            granted = tuple(self._granted(records, caller, database, table))
+            self._note(records, caller, database, table, is_refused=not granted)
+        if not granted:
             required = f"Required Select on {database}.{table['Name']} for {caller}"
             raise AwsError("AccessDeniedException", f"Insufficient Lake Formation permission(s): {required}")
         everything = frozenset(name.lower() for name in columns_of(table))
-        return None if Part(everything) in found else found
+        return None if Part(everything) in granted else granted
 
     def may_describe(self, caller: str, database: str, table: Mapping[str, Any]) -> bool:
-        """Whether the caller may know that the table exists."""
+        """Return whether the caller may know that the table exists."""
         if caller == OWNER:
             return True
         with self.service.current() as records:
@@ -81,12 +81,12 @@ class Guard:
         _, kind, expression = parts(policy)
         if kind != "TABLE":
             return frozenset()
-        wanted = dict(json.loads(expression))
+        expected = dict(json.loads(expression))
         effective = self.service.tags.effective
         return frozenset(
             name
             for name in columns
-            if satisfies(effective(key("COLUMN", database, table["Name"], name)), wanted)
+            if satisfies(effective(key("COLUMN", database, table["Name"], name)), expected)
         )
 
     def _note(
@@ -121,7 +121,7 @@ def _sees_all(records: Records, caller: str, database: str, table: Mapping[str, 
     if caller in records.admins | {OWNER}:
         return True
     target = key("TABLE", database, table["Name"])
-    opted_in = {found for name, found in records.opt_ins if name in {caller, EVERYBODY}}
+    opted_in = {resource for name, resource in records.opt_ins if name in {caller, EVERYBODY}}
     is_open = "ALL" in records.grants.get(EVERYBODY, {}).get(target, {"plain": []})["plain"]
     return is_open and opted_in.isdisjoint({target, key("DATABASE", database)})
 
@@ -135,10 +135,10 @@ def _named(records: Records, target: str, columns: list[str]) -> Iterator[Part]:
     elif kind == "EXCEPT":
         yield Part(frozenset(columns) - set(names[2:]))
     elif kind == "FILTER" and target in records.filters:
-        found = records.filters[target]
-        excluded = (found.get("ColumnWildcard") or {}).get("ExcludedColumnNames") or []
-        seen = frozenset(found.get("ColumnNames") or columns) - set(excluded)
-        yield Part(seen, found["RowFilter"].get("FilterExpression", ""))
+        record = records.filters[target]
+        excluded = (record.get("ColumnWildcard") or {}).get("ExcludedColumnNames") or []
+        seen = frozenset(record.get("ColumnNames") or columns) - set(excluded)
+        yield Part(seen, record["RowFilter"].get("FilterExpression", ""))
 
 
 def _is_registered(records: Records, table: Mapping[str, Any]) -> bool:

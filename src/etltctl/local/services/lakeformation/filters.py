@@ -35,26 +35,26 @@ class Filters:
         self._records, self._catalog = records, catalog
 
     def create(self, body: Shape) -> Shape:
-        """A new filter."""
-        target, found = self._checked(body["TableData"])
+        """Create a filter."""
+        target, record = self._checked(body["TableData"])
         if target in self._records.filters:
-            raise AwsError("AlreadyExistsException", f"Filter already exists: {found['Name']}")
-        self._records.filters[target] = found
+            raise AwsError("AlreadyExistsException", f"Filter already exists: {record['Name']}")
+        self._records.filters[target] = record
         return {}
 
     def update(self, body: Shape) -> Shape:
-        """Another definition for a filter that is there."""
-        target, found = self._checked(body["TableData"])
+        """Change the definition of a filter."""
+        target, record = self._checked(body["TableData"])
         self._require(target)
-        self._records.filters[target] = found
+        self._records.filters[target] = record
         return {}
 
     def get(self, body: Shape) -> Shape:
-        """One filter."""
+        """Return one filter."""
         return {"DataCellsFilter": self._require(_key(body))}
 
     def delete(self, body: Shape) -> Shape:
-        """A filter that nobody is granted."""
+        """Delete a filter that no principal is granted."""
         target = _key(body)
         self._require(target)
         if holders := [name for name, held in self._records.grants.items() if target in held]:
@@ -63,13 +63,13 @@ class Filters:
         return {}
 
     def every(self, body: Shape) -> list[Shape]:
-        """The filters of a table, or all."""
+        """Return the filters of a table, or all."""
         table = body.get("Table")
-        wanted = [table["DatabaseName"], table["Name"]] if table else None
+        table_name = [table["DatabaseName"], table["Name"]] if table else None
         return [
-            found
-            for target, found in sorted(self._records.filters.items())
-            if wanted is None or parts(target)[1:3] == wanted
+            record
+            for target, record in sorted(self._records.filters.items())
+            if table_name is None or parts(target)[1:3] == table_name
         ]
 
     def _require(self, target: Key) -> Shape:
@@ -100,7 +100,7 @@ def _key(named: Mapping[str, Any]) -> Key:
 
 
 def _require_rows(rows: str, table: Mapping[str, Any]) -> None:
-    """Raises for an expression that is none, or speaks of columns that there are not or that hold more than a value."""
+    """Refuse an expression that is malformed, or names columns that are missing or hold nested values."""
     try:
         parsed = sqlglot.parse_one(f"SELECT 1 WHERE {rows}", read="athena")
     except SqlglotError as error:
@@ -111,7 +111,7 @@ def _require_rows(rows: str, table: Mapping[str, Any]) -> None:
     known = {name.lower() for name in columns_of(table)}
     if missing := sorted(require - known):
         raise invalid(f"Invalid filter expression, unknown columns: {missing}")
-    listed = [*table["StorageDescriptor"]["Columns"], *(table.get("PartitionKeys") or [])]
-    nested = [c["Name"] for c in listed if c["Name"].lower() in require and c["Type"].startswith(NESTED)]
+    columns = [*table["StorageDescriptor"]["Columns"], *(table.get("PartitionKeys") or [])]
+    nested = [c["Name"] for c in columns if c["Name"].lower() in require and c["Type"].startswith(NESTED)]
     if nested:
         raise invalid(f"Filter expressions do not support columns of nested types: {nested}")

@@ -45,13 +45,13 @@ Target = tuple[Key, list[str], list[str]]  # a resource, permissions, and those 
 
 
 class Permissions:
-    """The grants in the records; `is_principal` tells whether an identifier names somebody."""
+    """The grants in the records; `is_principal` returns whether an identifier names a principal."""
 
     def __init__(self, records: Records, catalog: Catalog, is_principal: Callable[[str], bool]) -> None:
         self._records, self._catalog, self._is_principal = records, catalog, is_principal
 
     def grant(self, entry: Mapping[str, Any]) -> None:
-        """Adds what the entry says; raises AwsError for what cannot be granted."""
+        """Add what the entry says; raise AwsError for what cannot be granted."""
         principal, targets = self._read(entry)
         for target, permissions, grantable in targets:
             held = self._records.grants.setdefault(principal, {}).setdefault(
@@ -63,7 +63,7 @@ class Permissions:
             held["grantable"] = sorted({*held["grantable"], *grantable})
 
     def revoke(self, entry: Mapping[str, Any]) -> None:
-        """Takes away what the entry says; raises AwsError if the principal does not have it."""
+        """Take away what the entry says; raise AwsError if the principal does not have it."""
         principal, targets = self._read(entry, is_new=False)
         for target, permissions, grantable in targets:
             held = self._records.grants.get(principal, {}).get(target, {"plain": [], "grantable": []})
@@ -85,7 +85,7 @@ class Permissions:
         return {}
 
     def batch(self, body: Mapping[str, Any], move: Callable[[Mapping[str, Any]], None]) -> Shape:
-        """Every entry for itself; those that fail are told in the body of a success."""
+        """Perform every entry separately; the body of a success lists those that failed."""
         entries = body["Entries"]
         if not 0 < len(entries) <= BATCH:
             raise invalid(f"Entries must have between 1 and {BATCH} members.")
@@ -94,36 +94,36 @@ class Permissions:
             try:
                 move(entry)
             except AwsError as error:
-                told = {"ErrorCode": error.code, "ErrorMessage": error.message}
-                failures.append({"RequestEntry": entry, "Error": told})
+                detail = {"ErrorCode": error.code, "ErrorMessage": error.message}
+                failures.append({"RequestEntry": entry, "Error": detail})
         return {"Failures": failures}
 
     def rows(self, body: Mapping[str, Any]) -> list[Shape]:
-        """What ListPermissions answers, before paging."""
+        """Return what ListPermissions answers, before paging."""
         principal = (body.get("Principal") or {}).get("DataLakePrincipalIdentifier")
         with_filters = str(body.get("IncludeRelated", "")).upper() == "TRUE"
         if with_filters and principal:
             raise invalid("Principal must not be specified with IncludeRelated.")
-        wanted = self._filter(body.get("Resource"), with_filters=with_filters)
+        is_wanted = self._filter(body.get("Resource"), with_filters=with_filters)
         kind = body.get("ResourceType")
-        found = []
+        entries = []
         for name in [principal] if principal else sorted(self._records.grants):
             of_principal = self._records.grants.get(name, {})
             for target, held in _expanded(_on(of_principal, body.get("Resource"))):
-                if wanted(target) and (kind is None or _is_type(target, kind)):
-                    found.append(_row(name, target, held))
-        return found
+                if is_wanted(target) and (kind is None or _is_type(target, kind)):
+                    entries.append(_row(name, target, held))
+        return entries
 
     def _filter(self, resource: Shape | None, *, with_filters: bool) -> Callable[[Key], bool]:
-        """Which resources are listed: filters of a table only where they are asked for."""
+        """Return which resources are listed: filters of a table only where they are asked for."""
         if not resource:
             return lambda target: parts(target)[0] != "FILTER"
         if "TableWithColumns" in resource:
             raise invalid("Resource must not be a table with columns.")
-        (asked,) = keys_of(resource, self._catalog)
-        kind, *names = parts(asked)
+        (requested,) = keys_of(resource, self._catalog)
+        kind, *names = parts(requested)
         if kind != "TABLE":
-            return lambda target: target == asked
+            return lambda target: target == requested
         shown = {"TABLE", "WILDCARD", "COLUMN", "EXCEPT", *(("FILTER",) if with_filters else ())}
         return lambda target: parts(target)[0] in shown and parts(target)[1:3] == names
 
@@ -160,7 +160,11 @@ class Permissions:
                 raise AwsError("EntityNotFoundException", "Tag or tag value does not exist.")
 
     def _require_room(self, principal: str, target: Key) -> None:
-        same = [found for found in self._records.grants[principal] if parts(found)[:3] == parts(target)[:3]]
+        same = [
+            held_target
+            for held_target in self._records.grants[principal]
+            if parts(held_target)[:3] == parts(target)[:3]
+        ]
         if len(same) > FILTERS_OF_A_TABLE:
             del self._records.grants[principal][target]
             raise AwsError(
@@ -175,8 +179,8 @@ def _select_apart(target: Key, permissions: list[str], grantable: list[str]) -> 
     if kind != "TABLE":
         yield target, permissions, grantable
         return
-    rest = [[name for name in given if name != "SELECT"] for given in (permissions, grantable)]
-    select = [[name for name in given if name == "SELECT"] for given in (permissions, grantable)]
+    rest = [[name for name in part if name != "SELECT"] for part in (permissions, grantable)]
+    select = [[name for name in part if name == "SELECT"] for part in (permissions, grantable)]
     if any(rest):
         yield target, rest[0], rest[1]
     if any(select):
@@ -184,7 +188,7 @@ def _select_apart(target: Key, permissions: list[str], grantable: list[str]) -> 
 
 
 def _without(held: list[str], names: list[str], target: Key) -> list[str]:
-    """What stays; of ALL, everything it stands for but the names."""
+    """Return the remaining permissions; of ALL, everything that it stands for except the names."""
     if missing := [name for name in names if name not in held and "ALL" not in held]:
         raise invalid(f"No permissions revoked. Grantee does not have:{missing}")
     kind = parts(target)[0]
@@ -196,7 +200,7 @@ def _without(held: list[str], names: list[str], target: Key) -> list[str]:
 
 def _expanded(of_principal: Mapping[Key, Held]) -> Iterator[tuple[Key, Held]]:
     """ALL with everything it stands for; for a table its SELECT as a row of columns; columns of a table in one row."""
-    listed: dict[Key, Held] = {}
+    expanded: dict[Key, Held] = {}
     columns: dict[tuple[str, str], dict[str, Held]] = {}
     for target, held in of_principal.items():
         kind, *names = parts(target)
@@ -205,19 +209,22 @@ def _expanded(of_principal: Mapping[Key, Held]) -> Iterator[tuple[Key, Held]]:
             continue
         every = {"TABLE": OF_TABLE, "DATABASE": OF_DATABASE}.get(kind, ())
         _add(
-            listed,
+            expanded,
             target,
             {m: [*{*names_, *(every if "ALL" in names_ else ())}] for m, names_ in held.items()},
         )
         if kind == "TABLE" and "ALL" in held["plain"]:
             select = {m: ["SELECT"] if "ALL" in names_ else [] for m, names_ in held.items()}
-            _add(listed, key("WILDCARD", *names), select)
+            _add(expanded, key("WILDCARD", *names), select)
     for (database, table), held_by_column in columns.items():
         for grantable in ([], ["SELECT"]):
             some = sorted(name for name, held in held_by_column.items() if held["grantable"] == grantable)
             if some:
-                listed[key("COLUMN", database, table, *some)] = {"plain": ["SELECT"], "grantable": grantable}
-    yield from sorted(listed.items())
+                expanded[key("COLUMN", database, table, *some)] = {
+                    "plain": ["SELECT"],
+                    "grantable": grantable,
+                }
+    yield from sorted(expanded.items())
 
 
 def _on(of_principal: Mapping[Key, Held], resource: Shape | None) -> Mapping[Key, Held]:
@@ -233,9 +240,9 @@ def _on(of_principal: Mapping[Key, Held], resource: Shape | None) -> Mapping[Key
     return shown
 
 
-def _add(listed: dict[Key, Held], target: Key, held: Mapping[str, list[str]]) -> None:
-    before = listed.get(target, {"plain": [], "grantable": []})
-    listed[target] = {member: sorted({*before[member], *held[member]}) for member in before}
+def _add(expanded: dict[Key, Held], target: Key, held: Mapping[str, list[str]]) -> None:
+    before = expanded.get(target, {"plain": [], "grantable": []})
+    expanded[target] = {member: sorted({*before[member], *held[member]}) for member in before}
 
 
 def _row(principal: str, target: Key, held: Held) -> Shape:
@@ -248,12 +255,12 @@ def _row(principal: str, target: Key, held: Held) -> Shape:
 
 
 def _is_type(target: Key, kind: str) -> bool:
-    found, *rest = parts(target)
+    target_kind, *rest = parts(target)
     if kind in {"LF_TAG_POLICY_TABLE", "LF_TAG_POLICY_DATABASE"}:
-        return found == "POLICY" and rest[0] == kind.removeprefix("LF_TAG_POLICY_")
-    return found in TYPES.get(kind, ())
+        return target_kind == "POLICY" and rest[0] == kind.removeprefix("LF_TAG_POLICY_")
+    return target_kind in TYPES.get(kind, ())
 
 
 def open_by_default(of: list[Shape] | None) -> bool:
-    """Whether default permissions let everybody in whom IAM lets in."""
+    """Return whether default permissions let everybody in whom IAM lets in."""
     return any(row["Principal"]["DataLakePrincipalIdentifier"] == EVERYBODY for row in of or ())

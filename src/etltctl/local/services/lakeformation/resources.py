@@ -18,62 +18,62 @@ class Catalog(Protocol):
     """What Lake Formation asks of the Data Catalog."""
 
     def get_table(self, database: str, name: str) -> dict[str, Any] | None:
-        """The table in Glue's own shape, or None."""
+        """Return the table in Glue's own shape, or None."""
 
     def get_tables(self, database: str) -> list[dict[str, Any]]:
-        """Every table of the database."""
+        """Return every table of the database."""
 
     def get_databases(self) -> list[str]:
-        """The names of the databases."""
+        """Return the names of the databases."""
 
     def get_database(self, name: str) -> dict[str, Any] | None:
-        """The database in Glue's own shape, or None."""
+        """Return the database in Glue's own shape, or None."""
 
 
 def key(*parts: str) -> Key:
-    """The key of a resource: `DATABASE name`, `TABLE db name`, `WILDCARD db name`, `COLUMN db name column`, …"""
+    """Return the key of a resource: `DATABASE name`, `TABLE db name`, `WILDCARD db name`, `COLUMN db name column`, …"""
     return json.dumps(parts)
 
 
 def parts(of: Key) -> list[str]:
-    """Kind and parts of a key."""
-    found: list[str] = json.loads(of)
-    return found
+    """Return kind and parts of a key."""
+    names: list[str] = json.loads(of)
+    return names
 
 
 def columns_of(table: Mapping[str, Any]) -> list[str]:
-    """The names of a table's columns, partition columns last."""
-    listed = [*table["StorageDescriptor"]["Columns"], *(table.get("PartitionKeys") or [])]
-    return [column["Name"] for column in listed]
+    """Return the names of a table's columns, partition columns last."""
+    columns = [*table["StorageDescriptor"]["Columns"], *(table.get("PartitionKeys") or [])]
+    return [column["Name"] for column in columns]
 
 
 def keys_of(shape: Mapping[str, Any], catalog: Catalog) -> list[Key]:
-    """What the shape is about, one key a column; raises AwsError for what the catalog does not have."""
+    """Return the keys of a shape, one a column; raise AwsError for what the catalog does not have."""
     if len(shape) != 1:
         raise invalid("Resource must have exactly one of its fields populated.")
-    kind, found = next(iter(shape.items()))
+    kind, fields = next(iter(shape.items()))
     match kind:
         case "Catalog":
             return [key("CATALOG")]
         case "Database":
-            return [key("DATABASE", require_database(found["Name"], catalog))]
+            return [key("DATABASE", require_database(fields["Name"], catalog))]
         case "Table":
-            return [key("TABLE", *_table_key(found, catalog))]
+            return [key("TABLE", *_table_key(fields, catalog))]
         case "TableWithColumns":
-            return _columns(found, catalog)
+            return _columns(fields, catalog)
         case "DataCellsFilter":
-            return [key("FILTER", found["DatabaseName"], found["TableName"], found["Name"])]
+            return [key("FILTER", fields["DatabaseName"], fields["TableName"], fields["Name"])]
         case "DataLocation":
-            return [key("LOCATION", found["ResourceArn"])]
+            return [key("LOCATION", fields["ResourceArn"])]
         case "LFTagPolicy":
-            return [policy_key(found["ResourceType"], found.get("Expression") or ())]
+            return [policy_key(fields["ResourceType"], fields.get("Expression") or ())]
         case "LFTag":
-            return [key("TAG", found["TagKey"], *sorted(found["TagValues"]))]
+            return [key("TAG", fields["TagKey"], *sorted(fields["TagValues"]))]
     raise invalid("Resource must have either the catalog, table or database field populated.")
 
 
 def policy_key(kind: str, expression: Sequence[Mapping[str, Any]]) -> Key:
-    """The key of an LF-tag expression, whatever the order of its keys and values."""
+    """Return the key of an LF-tag expression, whatever the order of its keys and values."""
     pairs = sorted((pair["TagKey"], sorted(pair["TagValues"])) for pair in expression)
     if not pairs:
         raise invalid("Expression must not be empty.")
@@ -81,7 +81,7 @@ def policy_key(kind: str, expression: Sequence[Mapping[str, Any]]) -> Key:
 
 
 def shape_of(of: Key) -> Shape:
-    """The key as the API lists it; columns are gathered by who lists them."""
+    """Return the key as the API lists it; columns are gathered by who lists them."""
     kind, *rest = parts(of)
     own = {"CatalogId": ACCOUNT}
     match kind:
@@ -110,14 +110,14 @@ def shape_of(of: Key) -> Shape:
 
 
 def require_database(name: str, catalog: Catalog) -> str:
-    """The name of a database that is there."""
+    """Return the name of a database that is there."""
     if catalog.get_database(name) is None:
         raise AwsError("EntityNotFoundException", f"Database {name} not found.")
     return name
 
 
 def require_table(database: str, name: str, catalog: Catalog) -> dict[str, Any]:
-    """A table that is there."""
+    """Return a table that is there."""
     require_database(database, catalog)
     table = catalog.get_table(database, name)
     if table is None:
@@ -126,28 +126,28 @@ def require_table(database: str, name: str, catalog: Catalog) -> dict[str, Any]:
 
 
 def require_columns(table: Mapping[str, Any], names: Sequence[str]) -> None:
-    """Raises unless the table has all these columns."""
+    """Raise unless the table has all these columns."""
     known = columns_of(table)
     if missing := [name for name in names if name not in known]:
         raise AwsError("EntityNotFoundException", f"Column(s) not found in table {table['Name']}: {missing}")
 
 
 def invalid(message: str) -> AwsError:
-    """The service's error for a request it does not understand or accept."""
+    """Build the service's error for a request it does not understand or accept."""
     return AwsError("InvalidInputException", message)
 
 
-def _table_key(found: Mapping[str, Any], catalog: Catalog) -> tuple[str, str]:
-    if "TableWildcard" in found or found.get("Name") == ALL_TABLES:
-        return require_database(found["DatabaseName"], catalog), ALL_TABLES
-    if not found.get("Name"):
+def _table_key(fields: Mapping[str, Any], catalog: Catalog) -> tuple[str, str]:
+    if "TableWildcard" in fields or fields.get("Name") == ALL_TABLES:
+        return require_database(fields["DatabaseName"], catalog), ALL_TABLES
+    if not fields.get("Name"):
         raise invalid("Table name and table wildcard cannot both be empty.")
-    return found["DatabaseName"], require_table(found["DatabaseName"], found["Name"], catalog)["Name"]
+    return fields["DatabaseName"], require_table(fields["DatabaseName"], fields["Name"], catalog)["Name"]
 
 
-def _columns(found: Mapping[str, Any], catalog: Catalog) -> list[Key]:
-    database, name = found["DatabaseName"], found["Name"]
-    names, wildcard = found.get("ColumnNames") or [], found.get("ColumnWildcard")
+def _columns(fields: Mapping[str, Any], catalog: Catalog) -> list[Key]:
+    database, name = fields["DatabaseName"], fields["Name"]
+    names, wildcard = fields.get("ColumnNames") or [], fields.get("ColumnWildcard")
     if bool(names) == (wildcard is not None):
         raise invalid("Exactly one of column names and column wildcard must be present.")
     if name == ALL_TABLES and not names:

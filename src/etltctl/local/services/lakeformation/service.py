@@ -32,8 +32,8 @@ PARAMETERS = {"CROSS_ACCOUNT_VERSION", "SET_SOURCE_IDENTITY"}  # what PutDataLak
 class LakeFormationService:
     """The governance of one state folder.
 
-    `is_principal` tells whether an identifier names somebody; `changes` counts the catalog's changes, so that it is
-    looked through only after one.
+    `is_principal` returns whether an identifier names a principal. `changes` counts the changes of the catalog,
+    which is read again only after one.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class LakeFormationService:
         self.permissions = Permissions(records, catalog, is_principal)
 
     def operations(self) -> Mapping[str, CallerOperation]:
-        """What is answered here, by name; other operations are not modelled."""
+        """Return what is answered here, by name; other operations are not modelled."""
         tags, filters, permissions = self.tags, self.filters, self.permissions
         writes: dict[str, Callable[[Shape], Shape]] = {
             "PutDataLakeSettings": self._put_settings,
@@ -101,7 +101,7 @@ class LakeFormationService:
             yield self._records
 
     def open_new_tables(self, database: Shape) -> Shape:
-        """A database about to be made, with the account's default for its tables where it says nothing."""
+        """Return a database about to be made, with the account's default for its tables where it says nothing."""
         default = self._records.settings.get("CreateTableDefaultPermissions") or []
         return {"CreateTableDefaultPermissions": default, **database}
 
@@ -191,10 +191,10 @@ class LakeFormationService:
         return {}
 
     def _opt_out(self, body: Shape) -> Shape:
-        for found in self._asked_opt_ins(body):
-            if found not in self._records.opt_ins:
+        for opt_in in self._asked_opt_ins(body):
+            if opt_in not in self._records.opt_ins:
                 raise AwsError("EntityNotFoundException", "The principal has not opted in on the resource.")
-            self._records.opt_ins.remove(found)
+            self._records.opt_ins.remove(opt_in)
         return {}
 
     def _asked_opt_ins(self, body: Shape) -> list[list[str]]:
@@ -210,7 +210,7 @@ class LakeFormationService:
         ]
 
     def _observe(self) -> None:
-        """What the catalog has anew gets the default permissions; what it no longer has loses everything."""
+        """Give new tables the default permissions; take everything from what the catalog no longer has."""
         changes = self._changes()
         if changes == self._seen:
             return
@@ -234,9 +234,9 @@ class LakeFormationService:
             self.store.keep()
         self._seen = changes
 
-    def _welcome(self, target: str, made: str, *, is_open: bool) -> None:
+    def _welcome(self, target: str, created: str, *, is_open: bool) -> None:
         known = self._records.known.get(target)
-        if known == made:
+        if known == created:
             return
         if known is not None:
             self._forget(target)
@@ -249,10 +249,10 @@ class LakeFormationService:
         kind, *names = parts(target)
 
         def is_of_it(other: str) -> bool:
-            found, *rest = parts(other)
-            if found in {"POLICY", "LOCATION", "CATALOG", "TAG"}:
+            other_kind, *rest = parts(other)
+            if other_kind in {"POLICY", "LOCATION", "CATALOG", "TAG"}:
                 return False
-            return rest[: len(names)] == names and (found != "DATABASE" or kind == "DATABASE")
+            return rest[: len(names)] == names and (other_kind != "DATABASE" or kind == "DATABASE")
 
         records = self._records
         for held in records.grants.values():
@@ -261,7 +261,7 @@ class LakeFormationService:
         for kept in (records.assigned, records.filters):
             for other in [other for other in kept if is_of_it(other)]:
                 del kept[other]
-        records.opt_ins = [found for found in records.opt_ins if not is_of_it(found[1])]
+        records.opt_ins = [opt_in for opt_in in records.opt_ins if not is_of_it(opt_in[1])]
 
 
 def _described(arn: str, role: str, body: Shape) -> Shape:
@@ -271,8 +271,8 @@ def _described(arn: str, role: str, body: Shape) -> Shape:
 
 def _require_page(operation: str, body: Shape) -> None:
     """Raise AwsError for a page larger than the API's model allows, as the service does."""
-    asked = body.get("MaxResults")
-    if asked is None:
+    page_size = body.get("MaxResults")
+    if page_size is None:
         return
     most = (
         service_model("lakeformation")
@@ -280,15 +280,15 @@ def _require_page(operation: str, body: Shape) -> None:
         .input_shape.members["MaxResults"]
         .metadata["max"]
     )
-    if asked > most:
+    if page_size > most:
         raise invalid(
-            f"1 validation error detected: Value '{asked}' at 'maxResults' failed to satisfy constraint: "
+            f"1 validation error detected: Value '{page_size}' at 'maxResults' failed to satisfy constraint: "
             f"Member must have value less than or equal to {most}"
         )
 
 
-def _page(member: str, found: list[Shape], body: Shape) -> Shape:
-    """A page of a list; the token is the position of the next."""
+def _page(member: str, rows: list[Shape], body: Shape) -> Shape:
+    """Return a page of a list; the token is the position of the next."""
     first = int(body.get("NextToken") or 0)
     last = first + int(body.get("MaxResults") or MOST)
-    return {member: found[first:last]} | ({"NextToken": str(last)} if last < len(found) else {})
+    return {member: rows[first:last]} | ({"NextToken": str(last)} if last < len(rows) else {})

@@ -31,9 +31,9 @@ def _first_settings() -> dict[str, Any]:
 class Records:
     """The records by kind. Keys of resources are JSON lists (`resources.key_of`); grants are kept as granted.
 
-    `known` are the databases and tables seen in the catalog, with the time each was made: one made anew has lost its
-    grants, tags and filters. `lost` says that the records before were damaged: then nothing that is in the catalog
-    gets the default permissions, because what was closed must not stand open.
+    `known` are the databases and tables seen in the catalog, with the time each was made: one that was made again
+    has lost its grants, tags and filters. `lost` says that the records before were damaged: then nothing that is in
+    the catalog gets the default permissions, because what was closed must not stand open.
     """
 
     settings: dict[str, Any] = field(default_factory=_first_settings)
@@ -49,7 +49,7 @@ class Records:
     @property
     def admins(self) -> set[str]:
         """The data lake administrators."""
-        return {found["DataLakePrincipalIdentifier"] for found in self.settings.get("DataLakeAdmins") or ()}
+        return {admin["DataLakePrincipalIdentifier"] for admin in self.settings.get("DataLakeAdmins") or ()}
 
 
 class Store:
@@ -82,11 +82,11 @@ def _parse(content: Any) -> Records:
     if not isinstance(content, dict):
         raise TypeError("it is not an object")
     first = asdict(Records())
-    told = {item.name: content[item.name] for item in fields(Records) if item.name in content}
-    for name, value in told.items():
+    known = {item.name: content[item.name] for item in fields(Records) if item.name in content}
+    for name, value in known.items():
         if type(value) is not type(first[name]):
             raise ValueError(f"{name} is not a {type(first[name]).__name__}")
-    records = Records(**told)
+    records = Records(**known)
     records.admins  # noqa: B018  administrators that cannot be read would stop every question
     return records
 

@@ -30,14 +30,14 @@ class Tags:
         self._records, self._catalog = records, catalog
 
     def create(self, body: Shape) -> Shape:
-        """A new key with its first values."""
+        """Create a key with its first values."""
         if body["TagKey"] in self._records.tags:
             raise invalid(f"Tag key already exists: {body['TagKey']}")
         self._records.tags[body["TagKey"]] = self._checked(body["TagValues"])
         return {}
 
     def update(self, body: Shape) -> Shape:
-        """Adds and takes away values; what carried one that goes carries it no longer."""
+        """Add and take away values; what carried one that goes carries it no longer."""
         name = body["TagKey"]
         current = self._values(name)
         gone, more = body.get("TagValuesToDelete") or [], body.get("TagValuesToAdd") or []
@@ -53,11 +53,11 @@ class Tags:
         return {}
 
     def get(self, body: Shape) -> Shape:
-        """One key with its values."""
+        """Return one key with its values."""
         return self._told(body["TagKey"], self._values(body["TagKey"]))
 
     def delete(self, body: Shape) -> Shape:
-        """A key with everything that carries it."""
+        """Delete a key, and take it from everything that carries it."""
         self._values(body["TagKey"])
         del self._records.tags[body["TagKey"]]
         for tags in self._records.assigned.values():
@@ -65,47 +65,49 @@ class Tags:
         return {}
 
     def every(self) -> list[Shape]:
-        """Every key with its values."""
+        """Return every key with its values."""
         return [self._told(name, values) for name, values in sorted(self._records.tags.items())]
 
     def assign(self, body: Shape) -> Shape:
-        """Sets tags of a resource; a value that does not exist is a failure in the body."""
+        """Set tags of a resource; a value that does not exist is a failure in the body."""
         return self._each(body, self._assign_one)
 
     def unassign(self, body: Shape) -> Shape:
-        """Takes tags of its own away from a resource; what it inherits stays."""
+        """Take the resource's own tags away from it; inherited tags stay."""
         return self._each(body, self._unassign_one)
 
     def of_resource(self, body: Shape) -> Shape:
-        """The tags of a resource: all it has, or with ShowAssignedLFTags those of its own."""
-        (asked,) = keys_of(body["Resource"], self._catalog)
+        """Return the tags of a resource: all of them, or with ShowAssignedLFTags only the assigned ones."""
+        (requested,) = keys_of(body["Resource"], self._catalog)
         own = bool(body.get("ShowAssignedLFTags"))
-        kind, *names = parts(asked)
+        kind, *names = parts(requested)
         if kind == "DATABASE":
-            return _present({"LFTagOnDatabase": self._shown(asked, own=own)})
+            return _present({"LFTagOnDatabase": self._shown(requested, own=own)})
         database, table = key("DATABASE", names[0]), key("TABLE", *names[:2])
         described = self._catalog.get_table(names[0], names[1]) or {"StorageDescriptor": {"Columns": []}}
         columns = [(name, key("COLUMN", *names[:2], name)) for name in columns_of(described)]
-        listed = [{"Name": name, "LFTags": self._shown(found, own=own)} for name, found in columns]
+        shown_columns = [
+            {"Name": name, "LFTags": self._shown(resource, own=own)} for name, resource in columns
+        ]
         return _present(
             {
                 "LFTagOnDatabase": self._shown(database, own=own),
                 "LFTagsOnTable": self._shown(table, own=own),
-                "LFTagsOnColumns": [column for column in listed if column["LFTags"]],
+                "LFTagsOnColumns": [column for column in shown_columns if column["LFTags"]],
             }
         )
 
     def databases(self, body: Shape) -> list[Shape]:
-        """The databases that satisfy the expression."""
-        found = [(name, key("DATABASE", name)) for name in self._catalog.get_databases()]
+        """Return the databases that satisfy the expression."""
+        named = [(name, key("DATABASE", name)) for name in self._catalog.get_databases()]
         return [
             {"Database": {"CatalogId": ACCOUNT, "Name": name}, "LFTags": self._shown(of, own=False)}
-            for name, of in found
+            for name, of in named
             if satisfies(self.effective(of), _pairs(body["Expression"]))
         ]
 
     def tables(self, body: Shape) -> list[Shape]:
-        """The tables that satisfy the expression, themselves or by a column."""
+        """Return the tables that satisfy the expression, themselves or by a column."""
         expression = _pairs(body["Expression"])
         return [
             {"Table": {"CatalogId": ACCOUNT, "DatabaseName": database, "Name": table["Name"]}}
@@ -116,7 +118,7 @@ class Tags:
         ]
 
     def effective(self, of: Key) -> dict[str, str]:
-        """The tags a resource has, inherited or its own."""
+        """Return the tags a resource has, inherited or its own."""
         kind, *names = parts(of)
         above = {"COLUMN": lambda: key("TABLE", *names[:2]), "TABLE": lambda: key("DATABASE", names[0])}.get(
             kind
@@ -127,7 +129,7 @@ class Tags:
     def _table_satisfies(self, database: str, table: Shape, expression: Mapping[str, list[str]]) -> bool:
         about = [key("TABLE", database, table["Name"])]
         about += [key("COLUMN", database, table["Name"], name) for name in columns_of(table)]
-        return any(satisfies(self.effective(found), expression) for found in about)
+        return any(satisfies(self.effective(resource), expression) for resource in about)
 
     def _each(self, body: Shape, do: Callable[[Key, str, str], None]) -> Shape:
         targets = keys_of(body["Resource"], self._catalog)
@@ -149,7 +151,9 @@ class Tags:
 
     def _unassign_one(self, target: Key, name: str, value: str) -> None:
         if self._records.assigned.get(target, {}).get(name) != value:
-            raise AwsError("EntityNotFoundException", f"The resource has no tag {name} = {value} of its own.")
+            raise AwsError(
+                "EntityNotFoundException", f"The tag {name} = {value} is not assigned to the resource."
+            )
         del self._records.assigned[target][name]
 
     def _shown(self, of: Key, *, own: bool) -> list[Shape]:
@@ -171,7 +175,7 @@ class Tags:
 
 
 def satisfies(tags: Mapping[str, str], expression: Mapping[str, list[str]]) -> bool:
-    """Whether the tags have one of the values of every key."""
+    """Return whether the tags have one of the values of every key."""
     return all(name in tags and tags[name] in values for name, values in expression.items())
 
 

@@ -44,33 +44,33 @@ class GlueLogs:
             "Logs_20140328.DescribeLogStreams": self.streams,
         }
 
-    def has_group(self, asked: Mapping[str, Any]) -> bool:
+    def has_group(self, body: Mapping[str, Any]) -> bool:
         """Return whether a request is about a group that Glue runs write to."""
-        group = GROUP.fullmatch(_group_name(asked))
+        group = GROUP.fullmatch(_group_name(body))
         return group is not None and group["prefix"] in {SHARED_PREFIX, *self._prefixes().values()}
 
-    def filter(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def filter(self, body: dict[str, Any]) -> dict[str, Any]:
         """FilterLogEvents: of the streams named, or of those with the prefix, or of all, by time."""
-        group = self._group(asked)
-        names = asked.get("logStreamNames") or self._streams(group, asked.get("logStreamNamePrefix", ""))
+        group = self._group(body)
+        names = body.get("logStreamNames") or self._streams(group, body.get("logStreamNamePrefix", ""))
         for name in names:
             self._require(group, name)
-        wanted = asked.get("filterPattern", "").strip().strip('"')
-        events = [event for name in names for event in self._events(group, name, asked)]
-        events = [event for event in events if wanted in event["message"]]
+        pattern = body.get("filterPattern", "").strip().strip('"')
+        events = [event for name in names for event in self._events(group, name, body)]
+        events = [event for event in events if pattern in event["message"]]
         events.sort(key=lambda event: event["timestamp"])  # stable: lines of one stream keep their order
-        first = int(asked.get("nextToken") or 0)
-        last = first + min(int(asked.get("limit") or PAGE_EVENTS), PAGE_EVENTS)
+        first = int(body.get("nextToken") or 0)
+        last = first + min(int(body.get("limit") or PAGE_EVENTS), PAGE_EVENTS)
         answer: dict[str, Any] = {"events": events[first:last], "searchedLogStreams": []}
         return answer | ({"nextToken": str(last)} if last < len(events) else {})
 
-    def get(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def get(self, body: dict[str, Any]) -> dict[str, Any]:
         """GetLogEvents: a page of one stream; its tokens walk forward and backward, and stay put at the ends."""
-        group, name = self._group(asked), asked["logStreamName"]
+        group, name = self._group(body), body["logStreamName"]
         self._require(group, name)
-        events = [_without_id(event) for event in self._events(group, name, asked)]
-        limit = min(int(asked.get("limit") or PAGE_EVENTS), PAGE_EVENTS)
-        token = asked.get("nextToken") or ("f/0" if asked.get("startFromHead") else f"b/{len(events)}")
+        events = [_without_id(event) for event in self._events(group, name, body)]
+        limit = min(int(body.get("limit") or PAGE_EVENTS), PAGE_EVENTS)
+        token = body.get("nextToken") or ("f/0" if body.get("startFromHead") else f"b/{len(events)}")
         direction, _, place = token.partition("/")
         first = max(int(place) - limit, 0) if direction == "b" else min(int(place), len(events))
         last = int(place) if direction == "b" else min(first + limit, len(events))
@@ -80,20 +80,20 @@ class GlueLogs:
             "nextBackwardToken": f"b/{first}",
         }
 
-    def streams(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def streams(self, body: dict[str, Any]) -> dict[str, Any]:
         """DescribeLogStreams: newest run first."""
-        group = self._group(asked)
-        names = self._streams(group, asked.get("logStreamNamePrefix", ""))
-        first = int(asked.get("nextToken") or 0)
-        last = first + int(asked.get("limit") or 50)
+        group = self._group(body)
+        names = self._streams(group, body.get("logStreamNamePrefix", ""))
+        first = int(body.get("nextToken") or 0)
+        last = first + int(body.get("limit") or 50)
         answer: dict[str, Any] = {"logStreams": [self._stream(group, name) for name in names[first:last]]}
         return answer | ({"nextToken": str(last)} if last < len(names) else {})
 
-    def _group(self, asked: Mapping[str, Any]) -> str:
-        if not self.has_group(asked):
-            told = f"The specified log group does not exist: {_group_name(asked)}"
-            raise AwsError("ResourceNotFoundException", told)
-        return _group_name(asked)
+    def _group(self, body: Mapping[str, Any]) -> str:
+        if not self.has_group(body):
+            message = f"The specified log group does not exist: {_group_name(body)}"
+            raise AwsError("ResourceNotFoundException", message)
+        return _group_name(body)
 
     def _streams(self, group: str, prefix: str) -> list[str]:
         """Return the streams of a group that begin with the prefix, the newest run's first."""
@@ -113,8 +113,8 @@ class GlueLogs:
         known = {"firstEventTimestamp": stamps[0], "lastEventTimestamp": stamps[-1]} if stamps else {}
         return {"logStreamName": name, **known}
 
-    def _events(self, group: str, name: str, asked: Mapping[str, Any]) -> Iterator[Event]:
-        start, end = asked.get("startTime", 0), asked.get("endTime", float("inf"))
+    def _events(self, group: str, name: str, body: Mapping[str, Any]) -> Iterator[Event]:
+        start, end = body.get("startTime", 0), body.get("endTime", float("inf"))
         with self._file(group, name).open("rb") as lines:
             for number, line in enumerate(lines):
                 stamp, _, message = line.rstrip(b"\n").partition(b"\t")
@@ -137,5 +137,5 @@ def _without_id(event: Event) -> Event:
     return {name: event[name] for name in ("timestamp", "message", "ingestionTime")}
 
 
-def _group_name(asked: Mapping[str, Any]) -> str:
-    return str(asked.get("logGroupName") or asked.get("logGroupIdentifier") or "")
+def _group_name(body: Mapping[str, Any]) -> str:
+    return str(body.get("logGroupName") or body.get("logGroupIdentifier") or "")

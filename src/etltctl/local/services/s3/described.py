@@ -73,7 +73,7 @@ def tags_of(text: str) -> dict[str, str]:
 def check_tags(names: list[str]) -> None:
     """Check the names of the tags of one object; raises AwsError `InvalidTag`."""
     if len(names) > MAX_TAGS or len(set(names)) < len(names) or "" in names:
-        raise AwsError("InvalidTag", f"an object has at most {MAX_TAGS} tags, each with a name of its own")
+        raise AwsError("InvalidTag", f"an object has at most {MAX_TAGS} tags, each with a different name")
 
 
 def headers_of(info: ObjectInfo, call: Call, *, is_whole: bool) -> dict[str, str]:
@@ -102,10 +102,12 @@ def headers_of(info: ObjectInfo, call: Call, *, is_whole: bool) -> dict[str, str
 
 
 def _overrides(call: Call) -> dict[str, str]:
-    asked = {name: call.query.get(f"response-{name.lower()}", "") for name in (*KEPT_HEADERS, "Content-Type")}
-    if any(CONTROL.search(value) or not _is_latin(value) for value in asked.values()):
+    overrides = {
+        name: call.query.get(f"response-{name.lower()}", "") for name in (*KEPT_HEADERS, "Content-Type")
+    }
+    if any(CONTROL.search(value) or not _is_latin(value) for value in overrides.values()):
         raise invalid_argument("a response-… parameter is not a valid header")
-    return {name: value for name, value in asked.items() if value}
+    return {name: value for name, value in overrides.items() if value}
 
 
 def _is_latin(value: str) -> bool:

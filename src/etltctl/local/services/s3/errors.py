@@ -15,7 +15,7 @@ def shape_of_a_folder(key: str) -> Iterator[None]:
     try:
         yield
     except (NotADirectoryError, IsADirectoryError, FileExistsError) as error:
-        message = f"the embedded S3 cannot hold {key} beside a key below or above it; nothing was changed"
+        message = f"the embedded S3 cannot hold {key} next to a key below or above it; nothing was changed"
         raise AwsError("InvalidArgument", message, 409) from error
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:

@@ -33,8 +33,8 @@ class Page:
 
 
 def page(keys: Iterable[str], *, prefix: str, delimiter: str, after: str, limit: int) -> Page:
-    """The first `limit` objects and folders whose names come after `after`."""
-    found: list[str] = []
+    """Return the first `limit` objects and folders whose names come after `after`."""
+    entries: list[str] = []
     folders: list[str] = []
     last = ""
     for key in keys:
@@ -45,18 +45,18 @@ def page(keys: Iterable[str], *, prefix: str, delimiter: str, after: str, limit:
         name = folder or key
         if name <= after or (folder and folders[-1:] == [folder]):
             continue
-        if len(found) + len(folders) == limit:
-            return Page(found, folders, last)
+        if len(entries) + len(folders) == limit:
+            return Page(entries, folders, last)
         if folder:
             folders.append(folder)
         else:
-            found.append(key)
+            entries.append(key)
         last = name
-    return Page(found, folders, "")
+    return Page(entries, folders, "")
 
 
 def listing_xml(
-    bucket: str, query: Mapping[str, str], listed: Page, objects: Sequence[ObjectInfo], limit: int
+    bucket: str, query: Mapping[str, str], one_page: Page, objects: Sequence[ObjectInfo], limit: int
 ) -> str:
     """Return the answer to ListObjectsV2, or to the first version of it."""
     is_v2 = "list-type" in query
@@ -70,25 +70,25 @@ def listing_xml(
         ("Name", bucket),
         ("Prefix", name(query.get("prefix", ""))),
         ("MaxKeys", str(limit)),
-        ("IsTruncated", "true" if listed.next_after else "false"),
+        ("IsTruncated", "true" if one_page.next_after else "false"),
     ]
     if coded:
         nodes.append(("EncodingType", "url"))
     if delimiter := query.get("delimiter"):
         nodes.append(("Delimiter", name(delimiter)))
     if is_v2:
-        nodes += _position_v2(query, listed, len(objects) + len(listed.folders), name)
+        nodes += _position_v2(query, one_page, len(objects) + len(one_page.folders), name)
     else:
         nodes.append(("Marker", name(query.get("marker", ""))))
-        if listed.next_after and query.get("delimiter"):
-            nodes.append(("NextMarker", name(listed.next_after)))
+        if one_page.next_after and query.get("delimiter"):
+            nodes.append(("NextMarker", name(one_page.next_after)))
     nodes += [("Contents", _contents(info, name(info.key), with_owner)) for info in objects]
-    nodes += [("CommonPrefixes", [("Prefix", name(folder))]) for folder in listed.folders]
+    nodes += [("CommonPrefixes", [("Prefix", name(folder))]) for folder in one_page.folders]
     return xml("ListBucketResult", nodes)
 
 
 def _position_v2(
-    query: Mapping[str, str], listed: Page, count: int, name: Callable[[str], str]
+    query: Mapping[str, str], one_page: Page, count: int, name: Callable[[str], str]
 ) -> list[tuple[str, Node]]:
     """Return the place of this page; S3 repeats in it what the request said."""
     nodes: list[tuple[str, Node]] = [("KeyCount", str(count))]
@@ -96,8 +96,8 @@ def _position_v2(
         nodes.append(("ContinuationToken", token))
     if start := query.get("start-after"):
         nodes.append(("StartAfter", name(start)))
-    if listed.next_after:
-        nodes.append(("NextContinuationToken", listed.next_after.encode().hex()))
+    if one_page.next_after:
+        nodes.append(("NextContinuationToken", one_page.next_after.encode().hex()))
     return nodes
 
 

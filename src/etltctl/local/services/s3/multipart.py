@@ -101,12 +101,12 @@ class MultipartUploads:
     def _copy_part(self, call: Call) -> Response:
         upload, number = self._find(call), call.number("partNumber", 0, 1, MAX_PARTS)
         with opened_source(call, self._directory) as (stream, info, _):
-            asked = call.header("x-amz-copy-source-range")
-            if asked and not re.fullmatch(r"bytes=[0-9]+-[0-9]+", asked):
+            requested = call.header("x-amz-copy-source-range")
+            if requested and not re.fullmatch(r"bytes=[0-9]+-[0-9]+", requested):
                 raise invalid_argument(
                     "The x-amz-copy-source-range value must be of the form bytes=first-last"
                 )
-            start, stop = span_of(asked, info.size) or (0, info.size)
+            start, stop = span_of(requested, info.size) or (0, info.size)
             with self._directory.scratch_file() as (path, written):
                 for piece in pieces(stream, start, stop):
                     written.write(piece)

@@ -161,9 +161,9 @@ class ObjectOperations:
         if "continuation-token" in query:
             after = token_to_key(query["continuation-token"])
         keys = self._directory.list_keys(call.bucket, prefix, after)
-        listed = page(keys, prefix=prefix, delimiter=query.get("delimiter", ""), after=after, limit=limit)
-        objects = self._directory.look_at(call.bucket, listed.keys)
-        return xml_response(listing_xml(call.bucket, query, listed, objects, limit))
+        one_page = page(keys, prefix=prefix, delimiter=query.get("delimiter", ""), after=after, limit=limit)
+        objects = self._directory.look_at(call.bucket, one_page.keys)
+        return xml_response(listing_xml(call.bucket, query, one_page, objects, limit))
 
 
 def _unchanged(info: ObjectInfo, call: Call) -> Response:
@@ -174,7 +174,7 @@ def _unchanged(info: ObjectInfo, call: Call) -> Response:
 
 def _described_copy(call: Call, info: ObjectInfo, *, is_new: bool) -> Description:
     """Return what is kept about a copy: of the source, or of the request if it says REPLACE."""
-    asked, source = description_of(call), info.description
-    described = asked if is_new else source
-    tags = asked.tags if is_replaced(call, "x-amz-tagging-directive") else source.tags
+    requested, source = description_of(call), info.description
+    described = requested if is_new else source
+    tags = requested.tags if is_replaced(call, "x-amz-tagging-directive") else source.tags
     return replace(described, tags=tags, checksums=source.checksums)

@@ -137,11 +137,11 @@ def operation_of(call: Call, operations: Iterable[Operation] = OPERATIONS) -> Op
     if matching and not refused:
         return matching[0]
     names = ", ".join(sorted(name for name in call.query if name not in ANYWHERE and not is_moved(name)))
-    asked = f"{call.method} on {'the service' if call.level == 'service' else f'a {call.level}'}"
+    description = f"{call.method} on {'the service' if call.level == 'service' else f'a {call.level}'}"
     with_names = f" with {names}" if names else ""
     with_headers = f" with the header {refused[0]}" if refused else ""
     raise AwsError(
         "NotImplemented",
-        f"the embedded S3 does not model {asked}{with_names}{with_headers}; nothing was changed",
+        f"the embedded S3 does not model {description}{with_names}{with_headers}; nothing was changed",
         501,
     )

@@ -114,11 +114,11 @@ class Identities:
         return key.user
 
     def is_principal(self, name: str) -> bool:
-        """Whether an identifier names somebody."""
+        """Return whether an identifier names a principal."""
         if name in {EVERYBODY, OWNER} or re.fullmatch(NEVER_CHECKED, name):
             return True
-        found = re.fullmatch(r"arn:aws:iam::\d{12}:(role|user)/(?:.*/)?([^/]+)", name)
-        return bool(found) and self._find(found[1], found[2]) == name  # type: ignore[index]
+        match = re.fullmatch(r"arn:aws:iam::\d{12}:(role|user)/(?:.*/)?([^/]+)", name)
+        return bool(match) and self._find(match[1], match[2]) == name  # type: ignore[index]
 
     def answer(self, request: Request, form: Mapping[str, str]) -> Response | None:
         """STS's answer to the form, or None for an action that is not modelled here."""
@@ -143,9 +143,14 @@ class Identities:
         with self._lock:
             self._sessions[key] = session
         until = datetime.fromtimestamp(expires, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        given = {"AccessKeyId": key, "SecretAccessKey": secret, "SessionToken": token, "Expiration": until}
+        credentials = {
+            "AccessKeyId": key,
+            "SecretAccessKey": secret,
+            "SessionToken": token,
+            "Expiration": until,
+        }
         user = {"AssumedRoleId": f"AROA:{name}", "Arn": session.arn}
-        return _xml("AssumeRole", {"Credentials": given, "AssumedRoleUser": user})
+        return _xml("AssumeRole", {"Credentials": credentials, "AssumedRoleUser": user})
 
     def _session(self, request: Request) -> Session | None:
         credential = read_credential(request.environ)
@@ -154,8 +159,8 @@ class Identities:
 
 def _xml(action: str, result: Mapping[str, str | Mapping[str, str]]) -> Response:
     body = f"<{action}Result>{_members(result)}</{action}Result>"
-    told = f"<ResponseMetadata><RequestId>{secrets.token_hex(8)}</RequestId></ResponseMetadata>"
-    text = f'<{action}Response xmlns="{NAMESPACE}">{body}{told}</{action}Response>'
+    metadata = f"<ResponseMetadata><RequestId>{secrets.token_hex(8)}</RequestId></ResponseMetadata>"
+    text = f'<{action}Response xmlns="{NAMESPACE}">{body}{metadata}</{action}Response>'
     return Response(text, 200, content_type="text/xml")
 
 

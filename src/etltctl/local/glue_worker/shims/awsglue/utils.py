@@ -16,7 +16,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def getResolvedOptions(args: Sequence[str], options: Sequence[str]) -> dict[str, str]:  # noqa: N802
-    """The named options found in `args` (`--name value`); raises GlueArgumentError if one is missing.
+    """Return the named options found in `args` (`--name value`); raise GlueArgumentError if one is missing.
 
     JOB_NAME and JOB_RUN_ID are given when present, asked for or not, as on Glue.
     """
@@ -25,5 +25,5 @@ def getResolvedOptions(args: Sequence[str], options: Sequence[str]) -> dict[str,
         parser.add_argument(f"--{option}", required=True)
     for option in {"JOB_NAME", "JOB_RUN_ID"} - set(options):
         parser.add_argument(f"--{option}")
-    found, _ = parser.parse_known_args(list(args)[1:])
-    return {name: value for name, value in vars(found).items() if value is not None}
+    resolved, _ = parser.parse_known_args(list(args)[1:])
+    return {name: value for name, value in vars(resolved).items() if value is not None}
