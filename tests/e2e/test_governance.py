@@ -87,6 +87,7 @@ def test_the_worked_example_from_plan_to_audit(governed: Workplace) -> None:
         in planned
     )
     assert "nothing touched" in planned
+    assert governed.run("govern", "apply", "--dry-run").stdout == planned
     refusal = governed.run("govern", "apply", code=5).stderr
     assert "the plan takes something away, and it was not confirmed; nothing was changed" in refusal
     assert governed.json("govern", "apply", "--yes")["changes"] > 20
