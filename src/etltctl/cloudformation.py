@@ -132,14 +132,14 @@ class CloudFormation:
             is_new: Whether the stack does not exist yet.
             adopts: Whether resources that exist under the template's names are taken in.
         """
-        given = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
+        pairs = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
         with translated(SERVICE, stack=stack):
             self._client.create_change_set(
                 StackName=stack,
                 ChangeSetName=name,
                 ChangeSetType="CREATE" if is_new else "UPDATE",
                 TemplateBody=body,
-                Parameters=given,
+                Parameters=pairs,
                 Capabilities=list(CAPABILITIES),
                 ClientToken=name,
                 ImportExistingResources=adopts,
