@@ -1,7 +1,7 @@
-"""What parsing the two DAG files costs Airflow, beside the same DAGs written with Airflow's own operators.
+"""What parsing the two DAG files costs Airflow, compared with the same DAGs written with Airflow's own operators.
 
 Three kinds of files, each two DAGs of four tasks: ours, the official Airbyte and Amazon operators, and PythonOperators
-with empty callables as the least there can be. Every measurement is a process of its own that has imported Airflow
+with empty callables as the least there can be. Every measurement is a separate process that has imported Airflow
 and its DagBag before the clock starts; medians of several, taken in turn. `make airflow-bench` runs it.
 """
 
@@ -93,15 +93,15 @@ def main() -> None:
                 (folders[kind] / f"{name}.py").write_text(text.format(name=name, tail=tail))
         home = Path(scratch) / "home"
         turns = [{kind: measure(folder, home) for kind, folder in folders.items()} for _ in range(TURNS + 1)]
-    told = {
+    costs = {
         kind: [statistics.median(column) for column in zip(*(turn[kind] for turn in turns[1:]), strict=True)]
         for kind in folders
     }
     print(f"two DAG files of four tasks, after `import airflow`; medians of {TURNS} processes each")
     print(f"{'':<10} {'first parse':>12} {'next parse':>12} {'modules':>9} {'memory':>10}")
-    for kind, (first, again, modules, memory) in told.items():
+    for kind, (first, again, modules, memory) in costs.items():
         print(f"{kind:<10} {first:>9.1f} ms {again:>9.1f} ms {modules:>+9.0f} {memory:>+7.1f} MB")
-    ours, theirs, least = told["etltctl"], told["official"], told["empty"]
+    ours, theirs, least = costs["etltctl"], costs["official"], costs["empty"]
     print(
         f"official : etltctl  first parse {theirs[0] / ours[0]:.1f} : 1, modules {theirs[2] / ours[2]:.1f} : 1"
     )

@@ -1,4 +1,4 @@
-"""How long a table of 200,000 rows takes to become a Hyper extract, beside Tableau's own engine reading its file.
+"""How long a table of 200,000 rows takes to become a Hyper extract, compared with Tableau's own engine.
 
 The engine alone reads one local Parquet file and casts nothing: the least there is to do. Ours unloads the table by
 Athena (the embedded one, over the wire), fetches the files, gives every column its type and counts the rows at every
@@ -50,7 +50,7 @@ def sample() -> pa.Table:
 
 
 def hyper_alone(parquet: Path, file: Path) -> int:
-    """What Tableau's engine needs for the same rows, and nothing of ours."""
+    """Measure Tableau's engine alone on the same rows."""
     from tableauhyperapi import Connection, CreateMode, HyperProcess, Telemetry
 
     parameters = {"log_dir": str(file.parent)}
@@ -82,8 +82,8 @@ def main() -> None:
         settings = load_settings(
             flags={"state": str(folder / "state")}, env="local", environ={}, directory=folder
         )
-        with endpoints(settings, {}) as found:
-            environ = found.apply_to(os.environ)
+        with endpoints(settings, {}) as server:
+            environ = server.apply_to(os.environ)
             os.environ.clear()
             os.environ.update(environ)
             services = Services(settings)

@@ -1,6 +1,6 @@
 """How long a person waits at the front door: `import etltctl` over a bare interpreter, and `etltctl doctor`.
 
-Each is measured in processes of its own; boto3 and typer, taken in turns with it, tell what imports cost here.
+Each is measured in separate processes; boto3 and typer, measured in turns with it, show what imports cost here.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ def seconds(*command: str, cwd: str | None = None) -> float:
 
 def imports() -> dict[str, float]:
     """The median milliseconds of an interpreter that imports each of these and ends, taken in turns."""
-    wanted = {"bare": "pass", "etltctl": "import etltctl", "boto3": "import boto3", "typer": "import typer"}
-    taken: dict[str, list[float]] = {name: [] for name in wanted}
+    programs = {"bare": "pass", "etltctl": "import etltctl", "boto3": "import boto3", "typer": "import typer"}
+    taken: dict[str, list[float]] = {name: [] for name in programs}
     for _ in range(ROUNDS):
-        for name, code in wanted.items():
+        for name, code in programs.items():
             taken[name].append(1000 * seconds(sys.executable, "-c", code))
     return {name: statistics.median(times) for name, times in taken.items()}
 
@@ -50,10 +50,10 @@ def doctor() -> tuple[list[float], list[float]]:
 
 def main() -> None:
     """Prints the figures and the ratio to boto3."""
-    found = imports()
-    over = {name: found[name] - found["bare"] for name in found if name != "bare"}
+    costs = imports()
+    over = {name: costs[name] - costs["bare"] for name in costs if name != "bare"}
     print(
-        f"bare interpreter {found['bare']:.0f} ms; over it: "
+        f"bare interpreter {costs['bare']:.0f} ms; over it: "
         + ", ".join(f"{n} {ms:.1f} ms" for n, ms in over.items())
     )
     print(f"import etltctl takes {over['etltctl'] / over['boto3']:.3f} of import boto3")

@@ -1,11 +1,11 @@
-"""Speed of the weather jobs on Spark local[2], beside their core transformation written by hand for DuckDB and polars.
+"""Speed of the weather jobs on Spark local[2], compared with their core written by hand for DuckDB and polars.
 
 `python benchmarks/jobs.py` makes bronze of 0.5 and 5 million documents from the data pack (`ETLTCTL_DATA_PACK`), the
 places repeated under new names, and prints documents a second, the ratio to DuckDB, and peak memory. Every measure
-runs in a process of its own. DuckDB and polars do what no job can do without: parse the JSON, read the numbers, null
+runs in a separate process. DuckDB and polars do what no job can do without: parse the JSON, read the numbers, null
 the impossible, merge by place and time, compute the density of air, write Parquet by place. They leave out flags,
 lineage, rejects, condition ranking and audit; so they are lower bounds. All must agree on rows, documents merged, and
-the means of air density and wind power density. The start of the JVM is told apart; compiling code is in the seconds.
+the means of air density and wind power density. The start of the JVM is reported separately; compiling code counts.
 CPU seconds are of silver, all cores and processes together: on a machine that others use too, trust their ratio.
 """
 
@@ -60,7 +60,7 @@ COMPARED = (
 
 def run_spark(bronze: str, out: Path) -> dict[str, float]:
     """The two Glue scripts as they are, with the session's code generation on."""
-    found = run_silver(bronze, out)
+    seconds = run_silver(bronze, out)
     import silver_to_gold
     from lake import JobArguments, spark_session
     from weather_counts import TABLE
@@ -68,7 +68,7 @@ def run_spark(bronze: str, out: Path) -> dict[str, float]:
     gold = {table: f"{out}/{table}" for table in silver_to_gold.TABLES}
     began = time.perf_counter()
     silver_to_gold.run(spark_session("benchmark"), JobArguments("bench", {TABLE: f"{out}/silver"}, gold, {}))
-    return {**found, "gold": time.perf_counter() - began}
+    return {**seconds, "gold": time.perf_counter() - began}
 
 
 def run_silver(bronze: str, out: Path) -> dict[str, float]:
@@ -203,17 +203,17 @@ ENGINES: Mapping[str, Callable[[str, Path], dict[str, float]]] = {
 
 
 def measure(engine: str, bronze: str, out: Path) -> dict[str, Any]:
-    """Run an engine in a process of its own; seconds of its stages and the peak memory of all its processes."""
+    """Run an engine in a separate process; seconds of its stages and the peak memory of all its processes."""
     command = [sys.executable, __file__, "--alone", engine, bronze, str(out)]
     with (
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process,
         ThreadPoolExecutor(1) as thread,
     ):
         peak = thread.submit(peak_memory, process)
-        told, _ = process.communicate()
+        output, _ = process.communicate()
     if process.returncode:
         sys.exit(f"{engine} failed with exit code {process.returncode}")
-    return {"peak_gb": peak.result() / 1e9, **json.loads(told.splitlines()[-1])}
+    return {"peak_gb": peak.result() / 1e9, **json.loads(output.splitlines()[-1])}
 
 
 def summarise(out: Path) -> tuple[Any, ...]:
@@ -221,8 +221,8 @@ def summarise(out: Path) -> tuple[Any, ...]:
     import duckdb
 
     files = f"read_parquet('{out}/silver/**/*.parquet', hive_partitioning = true)"
-    found: list[tuple[Any, ...]] = duckdb.execute(f"select {COMPARED} from {files}").fetchall()
-    return found[0]
+    rows: list[tuple[Any, ...]] = duckdb.execute(f"select {COMPARED} from {files}").fetchall()
+    return rows[0]
 
 
 def _agree(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
@@ -238,21 +238,21 @@ def main() -> None:
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=["spark", "duckdb", "polars"])
     parser.add_argument("--folder", type=Path, help="keep bronze here for the next time")
     parser.add_argument("--alone", nargs=3, metavar=("ENGINE", "BRONZE", "OUT"), help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.alone:
-        engine, bronze, out = asked.alone
+    options = parser.parse_args()
+    if options.alone:
+        engine, bronze, out = options.alone
         print(json.dumps(ENGINES[engine](bronze, Path(out))))
         return
-    engines = [engine for engine in asked.engines if _is_installed(engine)]
+    engines = [engine for engine in options.engines if _is_installed(engine)]
     with tempfile.TemporaryDirectory() as temporary:
-        compare(asked.documents, engines, asked.folder or Path(temporary), Path(temporary))
+        compare(options.documents, engines, options.folder or Path(temporary), Path(temporary))
 
 
 def _is_installed(engine: str) -> bool:
-    found = find_spec({"spark": "pyspark", "silver": "pyspark"}.get(engine, engine)) is not None
-    if not found:
+    is_installed = find_spec({"spark": "pyspark", "silver": "pyspark"}.get(engine, engine)) is not None
+    if not is_installed:
         print(f"{engine} is not installed and left out")
-    return found
+    return is_installed
 
 
 def compare(sizes: list[int], engines: list[str], folder: Path, temporary: Path) -> None:
@@ -268,16 +268,16 @@ def compare(sizes: list[int], engines: list[str], folder: Path, temporary: Path)
         for engine in sorted(engines, key=["duckdb", "polars", "spark", "silver"].index):
             out = temporary / f"{engine}_{documents}"
             out.mkdir()
-            found = taken[engine, documents] = measure(engine, bronze, out)
+            result = taken[engine, documents] = measure(engine, bronze, out)
             reference = reference or summarise(out)
             if not _agree(summarise(out), reference):
                 sys.exit(f"{engine} disagrees about the data: {summarise(out)} is not {reference}")
             base = taken.get(("duckdb", documents))
-            ratio, work = (f"{found[of] / base[of]:.1f}" if base else "-" for of in ("silver", "cpu"))
-            gold, start = (f"{found[stage]:.1f}" if stage in found else "-" for stage in ("gold", "start"))
+            ratio, cpu = (f"{result[of] / base[of]:.1f}" if base else "-" for of in ("silver", "cpu"))
+            gold, start = (f"{result[stage]:.1f}" if stage in result else "-" for stage in ("gold", "start"))
             print(
-                f"{engine:<8}{documents:>11,}{found['silver']:>10.1f}{documents / found['silver']:>10,.0f}"
-                f"{ratio:>10}{found['cpu']:>8.0f}{work:>10}{gold:>8}{start:>9}{found['peak_gb']:>9.2f}",
+                f"{engine:<8}{documents:>11,}{result['silver']:>10.1f}{documents / result['silver']:>10,.0f}"
+                f"{ratio:>10}{result['cpu']:>8.0f}{cpu:>10}{gold:>8}{start:>9}{result['peak_gb']:>9.2f}",
                 flush=True,
             )
     for least, most in pairwise(sorted(sizes)) if "spark" in engines else ():

@@ -1,4 +1,4 @@
-"""What a process and those it started have used of the machine, as Linux tells it."""
+"""What a process and those it started have used of the machine, as Linux reports it."""
 
 import ctypes
 import os
@@ -91,5 +91,5 @@ def _most_resident(pid: int) -> int:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return 0
-    found = [int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:")]
-    return sum(found)
+    peaks = [int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:")]
+    return sum(peaks)

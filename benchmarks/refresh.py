@@ -1,4 +1,4 @@
-"""How a table of Parquet files gets into the catalog: etltctl beside awswrangler and an MSCK-like listing.
+"""How a table of Parquet files gets into the catalog: etltctl compared with awswrangler and an MSCK-like listing.
 
 The same files on the same embedded server, which counts every request. First 64 files in 8 partitions, then 10,000
 partitions of one small file each. `python benchmarks/refresh.py [PARTITIONS]`.
@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 PROJECT = Path(__file__).parents[1]
 sys.path.insert(0, str(PROJECT / "tests" / "local"))
-from served import Served, serve  # noqa: E402  the embedded server as a process of its own
+from served import Served, serve  # noqa: E402  the embedded server as a separate process
 
 from etltctl.aws import Aws  # noqa: E402
 from etltctl.catalog import Catalog  # noqa: E402
@@ -58,7 +58,7 @@ class Round:
 
 @dataclass
 class Stage:
-    """The server, and what was read from S3 since it was last asked."""
+    """The server, and what was read from S3 since it was last counted."""
 
     server: Served
     session: Any
@@ -66,7 +66,7 @@ class Stage:
     batches: list[float] = field(default_factory=list)
 
     def measure(self, work: Callable[[], object]) -> Round:
-        """Does the work and counts what the server was asked."""
+        """Do the work and count the requests to the server."""
         names = {**S3_CALLS, "catalog reads": READS, "catalog writes": WRITES}
         rules = [{"call": call, "delay": 0, "times": 0} for call in names.values()]
         assert self.server.request("POST", "faults", rules)[0] == 200
@@ -141,13 +141,13 @@ def msck_refresh(stage: Stage, location: str, table: str) -> Callable[[], object
     columns = [{"Name": "c1", "Type": "bigint"}]
     described = {"Columns": columns, "Location": location, "SerdeInfo": {}}
     keys = [{"Name": "day", "Type": "int"}]
-    wanted = {
+    expected = {
         "Name": table,
         "StorageDescriptor": described,
         "PartitionKeys": keys,
         "TableType": "EXTERNAL_TABLE",
     }
-    glue.create_table(DatabaseName=DATABASE, TableInput=wanted)
+    glue.create_table(DatabaseName=DATABASE, TableInput=expected)
     place = {"DatabaseName": DATABASE, "TableName": table}
     prefix = location.removeprefix(f"s3://{BUCKET}/")
 
@@ -177,7 +177,7 @@ def msck_refresh(stage: Stage, location: str, table: str) -> Callable[[], object
 
 
 def compare(stage: Stage, folder: Path, name: str, partitions: int, files: int, rows: int) -> None:
-    """Refreshes twice with each tool and prints what each asked."""
+    """Refresh twice with each tool and print the requests of each."""
     location = write_files(stage.server, name, partitions, files, rows)
     tools = {
         "etltctl": etltctl_refresh(stage, folder, location, f"{name}_ours"),
@@ -187,11 +187,11 @@ def compare(stage: Stage, folder: Path, name: str, partitions: int, files: int, 
     print(f"\n{partitions * files:,} files in {partitions:,} partitions")
     print(f"{'':12} {'':6} {'S3 calls':>9} {'MB read':>8} {'catalog reads':>14} {'writes':>7} {'seconds':>8}")
     rounds = {(tool, lap): stage.measure(work) for tool, work in tools.items() for lap in ("first", "again")}
-    for (tool, lap), found in rounds.items():
-        asked = found.requests
+    for (tool, lap), result in rounds.items():
+        requests = result.requests
         print(
-            f"{tool:12} {lap:6} {found.s3:>9,} {found.read / 1e6:>8.1f} {asked['catalog reads']:>14,} "
-            f"{asked['catalog writes']:>7,} {found.seconds:>8.2f}"
+            f"{tool:12} {lap:6} {result.s3:>9,} {result.read / 1e6:>8.1f} {requests['catalog reads']:>14,} "
+            f"{requests['catalog writes']:>7,} {result.seconds:>8.2f}"
         )
     _ratios(rounds)
 
@@ -206,7 +206,7 @@ def _ratios(rounds: Mapping[tuple[str, str], Round]) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Runs both comparisons on a server of their own."""
+    """Run both comparisons on a separate server."""
     partitions = int(arguments[0]) if arguments else 10_000
     with tempfile.TemporaryDirectory() as name, serve(Path(name) / "state", "--keep") as server:
         os.environ.update({**server.environ, "AWS_DEFAULT_REGION": "us-east-1"})

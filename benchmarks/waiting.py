@@ -1,9 +1,9 @@
 """What waiting costs: API calls times mean delay until an end is noticed, of our Waiter and of fixed intervals.
 
 `python benchmarks/waiting.py` waits in simulated time for 2-minute and 10-minute jobs whose durations are drawn at
-random (so many per cent of spread, two kinds of runs, a few that take far longer) and not known to the Waiter, who
-knows the last twenty. Beside it stand the intervals at which Airflow's Glue operator (6 s), its deferrable form and
-Prefect's block (60 s) and Dagster's Pipes client (5 s) look, and the least that is possible: no policy that knows the
+random (with a given spread, of two kinds, or a few far longer) and not known to the Waiter, which knows the last
+twenty. It is compared with the intervals at which Airflow's Glue operator (6 s), its deferrable form and Prefect's
+block (60 s) and Dagster's Pipes client (5 s) poll, and with the least that is possible: no policy that knows the
 distribution of a job's durations and nothing else costs less than half the square of the integral of
 √(density × chance to go on); a fixed interval, whatever it is, costs half the duration.
 """

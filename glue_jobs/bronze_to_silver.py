@@ -17,9 +17,9 @@ from weather_counts import (
     check_units,
     count_observations,
     count_screened,
+    describe_rejections,
     make_audit,
     name_fields,
-    tell_rejections,
 )
 from weather_documents import (
     BRONZE,
@@ -62,7 +62,7 @@ _COLUMNS = (
 
 
 def screen_documents(bronze: DataFrame, config: Mapping[str, Any]) -> DataFrame:
-    """Flat documents with their key, and the `reason` of those that must be rejected."""
+    """Return flat documents with their key, and the `reason` of those that must be rejected."""
     documents = flatten_documents(bronze)
     named = documents.withColumns(
         {
@@ -76,7 +76,7 @@ def screen_documents(bronze: DataFrame, config: Mapping[str, Any]) -> DataFrame:
 def observe_weather(
     screened: DataFrame, config: Mapping[str, Any], lineage: Mapping[str, Column]
 ) -> DataFrame:
-    """Kept documents as rows of silver.weather_observation, sorted by the key within each file."""
+    """Return kept documents as rows of silver.weather_observation, sorted by the key within each file."""
     at = F.timestamp_seconds("dt")
     iso_at = F.substring("dt_iso", 1, 19).cast("timestamp")
     kept = screened.where(F.col("reason").isNull()).withColumns(
@@ -93,9 +93,10 @@ def observe_weather(
 
 
 def _merge_documents(kept: DataFrame) -> DataFrame:
-    """One row per place and time: the last ingested document, with the weather of all that equal it otherwise.
+    """Return one row per place and time: the document ingested last, with the weather entries of its equals.
 
-    Of a document that was synced twice, as happens where streams are appended, only the newest state counts.
+    Documents are equal if their measures are. A stream that is appended may hold a document twice; then only its
+    newest state counts.
     """
     same = Window.partitionBy(*KEY).orderBy(*_INGESTION_ORDER)
     before = same.rowsBetween(Window.unboundedPreceding, -1)
@@ -149,7 +150,7 @@ def _age_of_id() -> Column:
 
 
 def _clean(merged: DataFrame, config: Mapping[str, Any]) -> DataFrame:
-    """Metric units, impossible values nulled, all flags set."""
+    """Convert to metric units, null impossible values and set all flags."""
     celsius = {f"{name}_c": _celsius(f"{name}{SOURCE_UNIT}", config["units"]) for name in TEMPERATURES}
     metric = merged.withColumns(celsius | _dry())
     placed = metric.withColumn("place", _places(config)[F.col("city_key")])
@@ -157,14 +158,14 @@ def _clean(merged: DataFrame, config: Mapping[str, Any]) -> DataFrame:
 
 
 def _dry() -> dict[str, Column]:
-    """No amount means no rain or snow only where the document tells the weather, and other weather than these."""
-    severities = F.col("weather.severity")  # in rising order; 0 is weather nobody knows
-    is_told = (F.get(severities, F.lit(0)) > 0) & ~F.col("is_unreadable")
+    """Read a missing amount as 0 where the document states its weather, and that weather is neither rain nor snow."""
+    severities = F.col("weather.severity")  # in rising order; 0 is unknown weather
+    is_stated = (F.get(severities, F.lit(0)) > 0) & ~F.col("is_unreadable")
     is_dry = {
         "rain_1h_mm": F.get(severities, F.size("weather") - 1) < DRIZZLE,
         "snow_1h_mm": ~F.array_contains(severities, SNOW),
     }
-    return {name: F.coalesce(name, F.when(is_told & dry, 0.0)) for name, dry in is_dry.items()}
+    return {name: F.coalesce(name, F.when(is_stated & dry, 0.0)) for name, dry in is_dry.items()}
 
 
 def _celsius(name: str, units: str) -> Column:
@@ -177,7 +178,7 @@ def _celsius(name: str, units: str) -> Column:
 
 
 def _places(config: Mapping[str, Any]) -> Column:
-    """The places of the config as a map from city key to position and elevation."""
+    """Return the places of the config as a map from city key to position and elevation."""
     entries: list[Column] = []
     for key, place in sorted(config["places"].items()):
         fields = (F.lit(place.get(name)).cast("double").alias(name) for name in ("lat", "lon", "elevation_m"))
@@ -210,7 +211,7 @@ def _derive(cleaned: DataFrame) -> DataFrame:
 
 
 def _station_pressure() -> dict[str, Column]:
-    """Pressure at the ground and where it comes from: measured, reduced from sea level, or the standard's."""
+    """Return the pressure at the ground and its source: measured, reduced from sea level, or the standard's."""
     elevation = F.col("place.elevation_m")
     reduced = F.col("pressure_msl_hpa") * standard_factor(elevation)
     standard = STANDARD_PRESSURE_HPA * standard_factor(F.coalesce(elevation, F.lit(0.0)))
@@ -226,7 +227,11 @@ def _station_pressure() -> dict[str, Column]:
 
 
 def run(spark: SparkSession, job: JobArguments) -> None:
-    """Write the table and, where asked for, what was rejected; raise QualityError if neither must be published."""
+    """Write the table and, if the job has that output, the rejected documents.
+
+    Raises:
+        QualityError: The result must not be published.
+    """
     config = read_config(WEATHER, job.config)
     lineage = {"run_id": F.lit(job.run_id), "config_hash": F.lit(config_hash(config))}
     bronze = read_stream(spark, job.inputs[SOURCE], BRONZE, (*NUMBERS, *FLAT), OPTIONAL)
@@ -238,11 +243,11 @@ def run(spark: SparkSession, job: JobArguments) -> None:
     write_audit(spark, job.audit_location(TABLE), audit)
     if REJECTS in job.outputs:
         rejected = rejects(documents, lineage)
-        # No second look at every document for nothing.
+        # Without rejections the documents are not read a second time.
         write_table(rejected if audit["rejected"] else rejected.limit(0), job.outputs[REJECTS])
         write_audit(spark, job.audit_location(REJECTS), {"table": REJECTS, "rows_out": audit["rejected"]})
     check_shape(screened_counts.get, lambda: name_fields(spark, job.inputs[SOURCE]))
-    check_counts(audit, config["max_reject_share"], lambda: tell_rejections(documents))
+    check_counts(audit, config["max_reject_share"], lambda: describe_rejections(documents))
     check_places(
         screened_counts.get["suspects"], spark.read.schema("city_key string").parquet(job.outputs[TABLE])
     )
@@ -250,7 +255,7 @@ def run(spark: SparkSession, job: JobArguments) -> None:
 
 
 def rejects(screened: DataFrame, lineage: Mapping[str, Column]) -> DataFrame:
-    """silver_rejects.weather_observation: the documents that cannot be kept, each with its reason and its source."""
+    """Return silver_rejects.weather_observation: the rejected documents, each with its reason and its source."""
     rejected = screened.where(F.col("reason").isNotNull())
     source = ("_id", "source_file", "source_row", "city_name", "dt", "dt_iso", "document")
     return rejected.select("reason", *source, *(value.alias(name) for name, value in lineage.items()))

@@ -50,7 +50,7 @@ def run(spark: SparkSession, job: JobArguments) -> None:
 
 
 def _read(spark: SparkSession, inputs: Mapping[str, str], threads: ThreadPoolExecutor) -> Records:
-    """Every stream that was given; one that was not has no records."""
+    """Return the records of every stream; a stream without an input has none."""
     locations = {table.removeprefix(INPUT): location for table, location in inputs.items()}
 
     def read(stream: str) -> DataFrame:
@@ -67,9 +67,9 @@ def _write(
     screened, before = count_screened(table, screen_rows(table, records))
     rows, after = count_rows(table, clean_rows(table, screened, records, lineage))
     write_table(rows, job.outputs[table])
-    found = after.get
-    codes = {rule.code: found[rule.code] for rule in rules_of(table) if found[rule.code]}
-    counts = {"rows_out": found["rows_out"], "merged": found["merged"]}
+    counted = after.get
+    codes = {rule.code: counted[rule.code] for rule in rules_of(table) if counted[rule.code]}
+    counts = {"rows_out": counted["rows_out"], "merged": counted["merged"]}
     audit = {"table": table, **before.get, **counts, "flags": codes}
     write_audit(spark, job.audit_location(table), audit)
     return audit
@@ -85,13 +85,15 @@ def count_screened(table: str, screened: DataFrame) -> tuple[DataFrame, Observat
 def count_rows(table: str, rows: DataFrame) -> tuple[DataFrame, Observation]:
     """Count rows, merged ones and every flag while the table is written."""
     counts = Observation(f"{table} rows")
-    found = [F.count_if(F.array_contains("dq_flags", rule.code)).alias(rule.code) for rule in rules_of(table)]
+    by_flag = [
+        F.count_if(F.array_contains("dq_flags", rule.code)).alias(rule.code) for rule in rules_of(table)
+    ]
     merged = F.coalesce(F.sum(F.col("source_rows") - 1), F.lit(0)).alias("merged")
-    return rows.observe(counts, F.count(F.lit(1)).alias("rows_out"), merged, *found), counts
+    return rows.observe(counts, F.count(F.lit(1)).alias("rows_out"), merged, *by_flag), counts
 
 
 def reject_rows(spark: SparkSession, tables: Iterable[str], records: Records, lineage: Lineage) -> DataFrame:
-    """silver_rejects.f1_row: what cannot be kept in any of the tables, each row with its reason and its source."""
+    """Return silver_rejects.f1_row: the rejected rows of the tables, each with its reason and its source."""
     none = spark.range(0).select(
         *(F.lit(None).cast(kind).alias(name) for name, kind in _REJECT_COLUMNS.items())
     )
@@ -100,7 +102,7 @@ def reject_rows(spark: SparkSession, tables: Iterable[str], records: Records, li
 
 
 def rejects(table: str, records: Records) -> DataFrame:
-    """The rows of a table that cannot be kept, each with its `reason` and its `row` as it came."""
+    """Return the rejected rows of a table, each with its `reason` and its `row` as it arrived."""
     screened = screen_rows(table, records).where(F.col("reason").isNotNull())
     return screened.select("reason", "row", "source_file", "source_row")
 
@@ -108,57 +110,57 @@ def rejects(table: str, records: Records) -> DataFrame:
 def check_audit(
     audit: Mapping[str, Any], failing: Iterable[str], max_reject_share: float, records: Records
 ) -> None:
-    """Raise QualityError when rows were lost, too many were rejected, or a rule that fails the run was broken."""
+    """Raise QualityError if rows were lost, too many were rejected, or a rule that fails the run was broken."""
     table = audit["table"]
     if audit["rows_in"] != audit["rows_out"] + audit["merged"] + audit["rejected"]:
         raise QualityError(f"{table}: rows in are not rows out, merged and rejected: {audit}")
     if audit["rejected"] > max_reject_share * audit["rows_in"]:
         raise QualityError(
             f"{table}: {audit['rejected']} of {audit['rows_in']} rows rejected, more than {max_reject_share:.1%}: "
-            + _tell(rejects(table, records))
+            + _describe(rejects(table, records))
         )
     broken = {code: count for code, count in audit["flags"].items() if code in failing}
     if broken:
         raise QualityError(f"{table}: rows break rules that fail the run: {broken}")
 
 
-def _tell(rejected: DataFrame) -> str:
-    """The commonest reasons, each with its number of rows and an example."""
+def _describe(rejected: DataFrame) -> str:
+    """Return the commonest reasons for a rejection, each with its number of rows and an example."""
     reasons = rejected.groupBy("reason").agg(F.count(F.lit(1)).alias("n"), F.min("row").alias("example"))
     commonest = reasons.orderBy(F.desc("n"), "reason").limit(EXAMPLES).collect()
     return "; ".join(f"{row.reason} {row.n} times, as in {str(row.example)[:200]}" for row in commonest)
 
 
 def check_references(spark: SparkSession, outputs: Mapping[str, str]) -> None:
-    """Raise QualityError when a row written names a race, driver, team or circuit that no table of this run knows."""
-    checked = [found for found in REFERENCES if found.table in outputs and found.dimension in outputs]
+    """Raise QualityError if a row names a race, driver, team or circuit that no table of this run has."""
+    checked = [rule for rule in REFERENCES if rule.table in outputs and rule.dimension in outputs]
     if not checked:
         return
-    sides = [side for found in checked for side in _sides(spark, found, outputs)]
+    sides = [side for rule in checked for side in _sides(spark, rule, outputs)]
     values = reduce(DataFrame.union, sides).coalesce(1).groupBy("dimension", "value")
     known = values.agg(F.bool_or("is_known").alias("is_known"), F.min("named_by").alias("named_by"))
     orphans = known.where(~F.col("is_known")).orderBy("dimension", "value").limit(EXAMPLES).collect()
     if orphans:
-        told = "; ".join(f"{row.named_by} names {row.value}, not in {row.dimension}" for row in orphans)
-        raise QualityError(f"references lead nowhere: {told}")
+        examples = "; ".join(f"{row.named_by} names {row.value}, not in {row.dimension}" for row in orphans)
+        raise QualityError(f"references without a target: {examples}")
 
 
-def _sides(spark: SparkSession, found: Reference, outputs: Mapping[str, str]) -> list[DataFrame]:
+def _sides(spark: SparkSession, reference: Reference, outputs: Mapping[str, str]) -> list[DataFrame]:
     schema = ", ".join(
-        f"{column} {'int' if column in ('season', 'round') else 'string'}" for column in found.columns
+        f"{column} {'int' if column in ('season', 'round') else 'string'}" for column in reference.columns
     )
-    value = F.concat_ws("/", *found.columns).alias("value")
-    named = [F.lit(found.dimension).alias("dimension"), value]
+    value = F.concat_ws("/", *reference.columns).alias("value")
+    named = [F.lit(reference.dimension).alias("dimension"), value]
     return [
-        spark.read.schema(schema).parquet(outputs[table]).where(f"{found.columns[0]} is not null").select(
+        spark.read.schema(schema).parquet(outputs[table]).where(f"{reference.columns[0]} is not null").select(
             *named, F.lit(is_known).alias("is_known"), F.lit(name).cast("string").alias("named_by")
         )
-        for table, is_known, name in ((found.table, False, found.table), (found.dimension, True, None))
+        for table, is_known, name in ((reference.table, False, reference.table), (reference.dimension, True, None))
     ]  # fmt: skip
 
 
 def main() -> None:
-    """The Glue job."""
+    """Run the Glue job."""
     job = arguments(sys.argv)
     run(spark_session("bronze_to_silver_api", is_small=True), job)
 

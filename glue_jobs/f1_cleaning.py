@@ -20,7 +20,7 @@ Records = Mapping[str, DataFrame]
 
 
 def screen_rows(name: str, records: Records) -> DataFrame:
-    """A table's rows before one is kept a key: its fields, `reason` where a row must be rejected, and its source."""
+    """Return a table's rows before duplicates are dropped: fields, `reason` of a rejection, source."""
     table = TABLES[name]
     parts = [_rows_of(name, records[source.stream], source) for source in table.sources]
     return reduce(DataFrame.unionByName, parts)
@@ -45,7 +45,7 @@ def _rows_of(name: str, records: DataFrame, source: Source) -> DataFrame:
 
 
 def _open(name: str, records: DataFrame, source: Source) -> DataFrame:
-    """The records' rows with `row`, their JSON, for whoever must look at a rejected one."""
+    """Return the records' rows with `row`, their JSON, for readers of the rejected rows."""
     if source.listing:
         rows = unpack_list(records, source.listing, TABLES[name].shape)
         arranged = _REARRANGED[name](rows) if name in _REARRANGED else rows
@@ -78,7 +78,7 @@ _REARRANGED: Mapping[str, Callable[[DataFrame], DataFrame]] = {
 
 
 def keep_one(rows: DataFrame, table: Table) -> DataFrame:
-    """One row a key: of the newest sync's, the preferred, then the fullest; `variants` counts those that differ.
+    """Keep one row a key: of the newest sync's rows the preferred, then the fullest; `variants` counts unequal ones.
 
     The sync is the time in the file's name, the same for all files of a sync. Where streams are appended, older
     syncs' rows are superseded, not in conflict.
@@ -106,7 +106,7 @@ def keep_one(rows: DataFrame, table: Table) -> DataFrame:
 
 
 def clean_rows(name: str, screened: DataFrame, records: Records, lineage: Mapping[str, Column]) -> DataFrame:
-    """The silver table `name` from its screened rows, in order of its key.
+    """Return the silver table `name` from its screened rows, in order of its key.
 
     One task does it all: the whole history of the sport is some ten thousand rows a table, less than a shuffle costs.
     """
@@ -152,7 +152,7 @@ def _result(rows: DataFrame) -> DataFrame:
 
 
 def status_group(status: Column, position_text: Column) -> Column:
-    """finished, lapped, retired, dsq or dns, from the API's words and position letters (D, E, W, F)."""
+    """Return finished, lapped, retired, dsq or dns, from the API's words and position letters (D, E, W, F)."""
     words = F.lower(status)
     return (
         F.when(words.rlike("^disqualified|^excluded") | position_text.isin("D", "E"), "dsq")

@@ -86,12 +86,12 @@ REFERENCES = (
 
 
 def rules_of(table: str) -> tuple[Rule, ...]:
-    """The rules of a table, those every table has first."""
+    """Return the rules of a table, beginning with those that every table has."""
     return (*_COMMON, *RULES.get(table, ()))
 
 
 def failing_codes(actions: Mapping[str, str]) -> frozenset[str]:
-    """Codes that end the run; `actions` (code to `flag` or `fail`) overrides the rules' own."""
+    """Return the codes that end the run; `actions` (code to `flag` or `fail`) overrides the rules' own."""
     known = {
         rule.code: rule.action for rule in (*_COMMON, *(rule for rules in RULES.values() for rule in rules))
     }
@@ -102,5 +102,5 @@ def failing_codes(actions: Mapping[str, str]) -> frozenset[str]:
 
 
 def flags(table: str) -> Column:
-    """All codes of a row, in the order of the rules."""
+    """Return all codes of a row, in the order of the rules."""
     return F.array_compact(F.array(*(F.when(F.expr(rule.broken), rule.code) for rule in rules_of(table))))

@@ -9,7 +9,7 @@ _DRIVER_IN_RACE = ["season", "round", "driver_id"]
 
 
 def quali_vs_race(seasons: Seasons) -> DataFrame:
-    """gold.f1_quali_vs_race: what became of each qualifying place; penalties and gains in places, gaps in ms."""
+    """Return gold.f1_quali_vs_race: the finish of each qualifying place; penalties and gains in places, gaps in ms."""
     race = _race_results(seasons).select(
         *_DRIVER_IN_RACE, "grid", F.when(F.col("is_classified"), F.col("position")).alias("finish_position")
     )
@@ -37,7 +37,7 @@ def quali_vs_race(seasons: Seasons) -> DataFrame:
 
 
 def pit_stats(seasons: Seasons) -> DataFrame:
-    """gold.f1_pit_stats: lane times (entry to exit, not stationary) of a team in a race; long stops apart."""
+    """Return gold.f1_pit_stats: a team's lane times in a race (entry to exit, not standing), without long stops."""
     teams = _race_results(seasons).select(*_DRIVER_IN_RACE, "constructor_id")
     stops = seasons.tables["silver.f1_pit_stop"].join(F.broadcast(teams), _DRIVER_IN_RACE)
     is_long = F.coalesce("is_long", F.lit(False))
@@ -55,7 +55,7 @@ def pit_stats(seasons: Seasons) -> DataFrame:
 
 
 def teammate_h2h(seasons: Seasons) -> DataFrame:
-    """gold.f1_teammate_h2h: two drivers of a team against each other, in the rounds both drove for it.
+    """Return gold.f1_teammate_h2h: two drivers of a team compared, in the rounds in which both drove for it.
 
     A race counts where both are classified; `median_quali_gap_pct` is above 0 where driver_a was the slower.
     """
@@ -76,7 +76,7 @@ def teammate_h2h(seasons: Seasons) -> DataFrame:
 
 
 def _drives(seasons: Seasons) -> DataFrame:
-    """One row for each driver, team and round: race finish, qualifying place and time, points of both sessions."""
+    """Return a row for each driver, team and round: race finish, qualifying place and time, points of both sessions."""
     finish = F.max(F.when((F.col("session") == "R") & F.col("is_classified"), F.col("position")))
     drives = (
         seasons.results.groupBy(*_DRIVER_IN_RACE, "constructor_id")
@@ -105,7 +105,7 @@ def _pairs(drives: DataFrame) -> DataFrame:
 
 
 def circuit_stats(seasons: Seasons) -> DataFrame:
-    """gold.f1_circuit_stats: how races at a circuit go, over the seasons read."""
+    """Return gold.f1_circuit_stats: the races at a circuit summed up over the seasons that were read."""
     starts = _starts_at_circuits(seasons)
     is_winner = F.col("finish") == 1
     qualified = F.when(is_winner & F.col("quali").isNotNull(), F.col("quali"))
@@ -121,7 +121,7 @@ def circuit_stats(seasons: Seasons) -> DataFrame:
 
 
 def circuit_wins(seasons: Seasons) -> DataFrame:
-    """gold.f1_circuit_wins: what each driver did at each circuit."""
+    """Return gold.f1_circuit_wins: the record of each driver at each circuit."""
     wins = F.count_if(F.col("finish") == 1)
     return _starts_at_circuits(seasons).groupBy("circuit_id", "driver_id").agg(
         F.count(F.lit(1)).cast("int").alias("starts"),

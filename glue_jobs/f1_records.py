@@ -30,7 +30,7 @@ _DURATION = r"^\+?(?:(?:(\d+):)?(\d+):)?(\d+)(?:\.(\d{1,3}))?$"
 
 
 def read_records(spark: SparkSession, location: str, stream: str) -> DataFrame:
-    """The stream's records; none if nothing was ever written for it, as for sprints in a season without one."""
+    """Return the stream's records; none if it was never written, as sprints in a season without one."""
     fields = [StructField(name, StringType()) for name in COLUMNS[stream]]
     schema = StructType([*fields, StructField(EXTRACTED_AT, LongType())])
     try:
@@ -42,7 +42,7 @@ def read_records(spark: SparkSession, location: str, stream: str) -> DataFrame:
 
 
 def no_records(spark: SparkSession, stream: str) -> DataFrame:
-    """The columns of a stream without a row."""
+    """Return an empty stream with its columns."""
     names = (*COLUMNS[stream], *LINEAGE)
     numbers = ("source_row", EXTRACTED_AT)
     columns = [F.lit(None).cast("long" if name in numbers else "string").alias(name) for name in names]
@@ -51,7 +51,7 @@ def no_records(spark: SparkSession, stream: str) -> DataFrame:
 
 
 def unpack_list(records: DataFrame, listing: str, shape: str) -> DataFrame:
-    """One row for every `item` of the record's list; a list that is no JSON of that shape is one row with a `reason`.
+    """Return a row for every `item` of the record's list; a list that is not such JSON is one row with a `reason`.
 
     A race that the API cut over two pages comes in two records; its items are all there, in either.
     """
@@ -66,13 +66,13 @@ def unpack_list(records: DataFrame, listing: str, shape: str) -> DataFrame:
 
 
 def text(name: str) -> Column:
-    """A text without the empty one, which the API uses for "not known"."""
+    """Return a text, or null for the empty one, which the API uses for "not known"."""
     value = F.trim(F.col(name))
     return F.when(value != "", value)
 
 
 def milliseconds(value: Column) -> Column:
-    """Exact milliseconds of `[H:]MM:SS.sss` or `SS.sss`; a leading `+` marks a gap. Null if it is neither."""
+    """Return the milliseconds of `[H:]MM:SS.sss` or `SS.sss`, exactly; a leading `+` marks a gap. Else null."""
 
     def part(group: int) -> Column:
         return F.regexp_extract(value, _DURATION, group)
@@ -85,7 +85,7 @@ def milliseconds(value: Column) -> Column:
 
 
 def moment(day: Column, time: Column) -> Column:
-    """The instant of an ISO date and a time of day in UTC (`13:00:00Z`); null unless both are known."""
+    """Return the instant of an ISO date and a time of day in UTC (`13:00:00Z`); null unless both are known."""
     return F.when(time.isNotNull(), F.concat(day, F.lit("T"), time).cast("timestamp"))
 
 

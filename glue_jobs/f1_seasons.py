@@ -21,17 +21,17 @@ class Seasons:
 
     @property
     def results(self) -> DataFrame:
-        """silver.f1_result."""
+        """The rows of silver.f1_result."""
         return self.tables["silver.f1_result"]
 
     @property
     def races(self) -> DataFrame:
-        """silver.f1_race."""
+        """The rows of silver.f1_race."""
         return self.tables["silver.f1_race"]
 
     @property
     def qualifying(self) -> DataFrame:
-        """silver.f1_qualifying."""
+        """The rows of silver.f1_qualifying."""
         return self.tables["silver.f1_qualifying"]
 
     def standings(self, kind: str) -> DataFrame:
@@ -46,7 +46,7 @@ class Seasons:
 
 
 def reconciliation(seasons: Seasons) -> DataFrame:
-    """gold.f1_standings_reconciliation: every round with official standings, recomputed from results."""
+    """Return gold.f1_standings_reconciliation: every round with official standings, recomputed from results."""
     both = seasons.standings("driver").unionByName(seasons.standings("constructor"))
     return both.where("has_official").select(
         "season", "round", "kind", "entity_id", F.col("points").alias("computed_points"), "official_points",
@@ -55,7 +55,7 @@ def reconciliation(seasons: Seasons) -> DataFrame:
 
 
 def driver_championship(seasons: Seasons) -> DataFrame:
-    """gold.f1_driver_championship: the table after the last round, with what each driver did in the races."""
+    """Return gold.f1_driver_championship: the table after the last round, with each driver's record in the races."""
     standings = seasons.standings("driver")
     joined = _after_last_round(standings)
     clinched = clinched_rounds(standings, seasons.points_left(), "driver")
@@ -91,7 +91,7 @@ def driver_championship(seasons: Seasons) -> DataFrame:
 
 
 def constructor_championship(seasons: Seasons) -> DataFrame:
-    """gold.f1_constructor_championship: the table after the last round, rulings applied."""
+    """Return gold.f1_constructor_championship: the table after the last round, rulings applied."""
     in_front = (
         seasons.results.where("session = 'R' and is_classified")
         .groupBy("season", "round", F.col("constructor_id").alias("entity_id"))
@@ -113,12 +113,12 @@ def constructor_championship(seasons: Seasons) -> DataFrame:
 
 
 def driver_progression(seasons: Seasons) -> DataFrame:
-    """gold.f1_driver_points_progression: from each driver's first result on, every round."""
+    """Return gold.f1_driver_points_progression: every round from each driver's first result on."""
     return _progression(seasons, "driver").drop("points_cum_gross")
 
 
 def constructor_progression(seasons: Seasons) -> DataFrame:
-    """gold.f1_constructor_points_progression: `points_cum` with rulings, `points_cum_gross` without."""
+    """Return gold.f1_constructor_points_progression: `points_cum` with rulings, `points_cum_gross` without."""
     return _progression(seasons, "constructor")
 
 
@@ -131,7 +131,7 @@ def _progression(seasons: Seasons, kind: str) -> DataFrame:
     )
     so_far = Window.partitionBy("season", "entity_id").orderBy("round")
     joined = standings.join(F.broadcast(seasons.points_left()), ["season", "round"], "left")
-    # A driver who sits a round out is still told by the team he last drove for.
+    # A driver who sits a round out is still listed under the team he last drove for.
     team = [F.last("team", ignorenulls=True).over(so_far).alias("constructor_id")] if kind == "driver" else []
     won = {name: F.coalesce(name, F.lit(0)).cast("decimal(7,2)") for name in ("race_points", "sprint_points")}
     leader = F.max("counted").over(Window.partitionBy("season", "round"))
@@ -164,7 +164,7 @@ def _points_of_round(results: DataFrame, kind: str) -> DataFrame:
 
 
 def _after_last_round(standings: DataFrame) -> DataFrame:
-    """The table after the last round that has results."""
+    """Return the table after the last round that has results."""
     last = F.max(F.when(F.col("is_computed"), F.col("round"))).over(Window.partitionBy("season"))
     return standings.withColumn("last_round", last).where("round = last_round and is_computed")
 
@@ -183,7 +183,7 @@ def _race_record(results: DataFrame) -> DataFrame:
 
 
 def _poles(qualifying: DataFrame) -> DataFrame:
-    """Poles are fastest qualifyings: a penalty moves the driver on the grid, not the pole in the record."""
+    """Count poles by the fastest qualifying: a penalty moves the driver on the grid, not the pole in the record."""
     drivers = qualifying.groupBy("season", F.col("driver_id").alias("entity_id"))
     return drivers.agg(F.count_if(F.col("position") == 1).alias("poles"))
 

@@ -1,4 +1,4 @@
-"""Standings recomputed from results, round by round, and laid beside the official ones."""
+"""Standings recomputed from results, round by round, and compared with the official ones."""
 
 import json
 from collections.abc import Mapping
@@ -15,13 +15,16 @@ _ADJUSTMENT = "season int, kind string, entity_id string, from_round int, points
 
 
 def rows_of(spark: SparkSession, values: str, schema: str) -> DataFrame:
-    """Settings as rows. They travel as JSON in the plan: rows made of Python objects would start Python workers."""
+    """Return settings as rows.
+
+    They travel as JSON in the plan, because rows made of Python objects would start Python workers.
+    """
     parsed = F.from_json(F.lit(values), f"array<struct<{schema}>>")
     return spark.range(1, numPartitions=1).select(F.inline(parsed))
 
 
 def standings_by_round(results: DataFrame, kind: str) -> DataFrame:
-    """For every round, everybody who had a result up to then: points, wins, and `finishes` for the count-back.
+    """Return for every round each driver or team with a result so far: points, wins, and `finishes` to break ties.
 
     `finishes` are the classified race positions in order with a last place behind them: compared element by
     element, more firsts come before fewer, then more seconds, and so on.
@@ -41,10 +44,10 @@ def standings_by_round(results: DataFrame, kind: str) -> DataFrame:
 
 
 def reconcile(computed: DataFrame, official: DataFrame, known: DataFrame, kind: str) -> DataFrame:
-    """Computed and official standings side by side, and what a difference means.
+    """Return computed and official standings side by side, and what a difference means.
 
     `points` are those of the results, `counted` have the known rulings applied and decide the position.
-    `has_official` tells whether any official standings of the round were read.
+    `has_official` is true if any official standings of the round were read.
     """
     stated = official.select(
         "season", "round", F.col(ENTITY[kind]).alias("entity_id"),
@@ -100,12 +103,12 @@ def _status() -> Column:
 
 
 def adjustments(spark: SparkSession, config: Mapping[str, Any]) -> DataFrame:
-    """The known rulings, from config."""
+    """Return the known rulings from the config."""
     return rows_of(spark, json.dumps(config["known_adjustments"]), _ADJUSTMENT)
 
 
 def max_points_left(spark: SparkSession, races: DataFrame, config: Mapping[str, Any]) -> DataFrame:
-    """For every round, the most points a driver and a constructor (two cars) can still win after it.
+    """Return for every round the most points that a driver and a constructor (two cars) can still win after it.
 
     Null in seasons without a scheme in config, where nothing is known.
     """
@@ -127,7 +130,7 @@ def max_points_left(spark: SparkSession, races: DataFrame, config: Mapping[str, 
 
 
 def clinched_rounds(standings: DataFrame, left: DataFrame, kind: str) -> DataFrame:
-    """The first round after which the leader's gap exceeds what any rival could still win."""
+    """Return the first round after which the leader's gap exceeds what any rival can still win."""
     leads = (
         standings.where("order <= 2")
         .groupBy("season", "round")

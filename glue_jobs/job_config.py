@@ -1,4 +1,4 @@
-"""The settings of a branch's jobs: a versioned JSON file beside the scripts, overridden by the job's `--config`."""
+"""The settings of a branch's jobs: a versioned JSON file next to the scripts, overridden by the job's `--config`."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ F1 = "f1_config.json"
 
 
 def read_config(file: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """The file's settings with overrides laid over them, objects such as `places` entry by entry.
+    """Return the file's settings with the overrides; objects such as `places` are merged entry by entry.
 
     Raises KeyError with the names of settings that do not exist.
     """
@@ -27,7 +27,7 @@ def read_config(file: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def config_hash(config: Mapping[str, Any]) -> str:
-    """The first 12 hex digits of the SHA-256 of the settings in canonical JSON."""
+    """Return the first 12 hex digits of the SHA-256 of the settings in canonical JSON."""
     return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -37,4 +37,4 @@ def _find(file: str) -> Path:
     for folder in folders:
         if (folder / file).is_file():
             return folder / file
-    raise FileNotFoundError(f"{file} is neither beside the scripts nor in the working directory")
+    raise FileNotFoundError(f"{file} is neither next to the scripts nor in the working directory")

@@ -55,7 +55,7 @@ def days_of(hours: DataFrame, config: Mapping[str, Any]) -> DataFrame:
 
 
 def months_of(hours: DataFrame, config: Mapping[str, Any]) -> DataFrame:
-    """gold.weather_monthly: one row per place and local month, with the distribution of the hourly wind."""
+    """Return gold.weather_monthly: one row per place and local month, with the distribution of the hourly wind."""
     in_day = F.count("temp_c").over(Window.partitionBy(*_DAY))
     months = hours.withColumn("is_complete", in_day >= config["min_hours_per_day"]).groupBy(*_MONTH)
     summarised = _summarise(months.agg(*_shared_aggregates(), *_distribution_aggregates(config)))
@@ -88,7 +88,7 @@ TABLES: Mapping[str, Callable[[DataFrame, Mapping[str, Any]], DataFrame]] = {
 
 
 def _shared_aggregates() -> list[Column]:
-    """What a day and a month are told by alike, from their hours."""
+    """Return the aggregates of hours that a day and a month share."""
     powered = F.when(F.col("wpd10").isNotNull(), F.col("wind_speed_ms"))
     return [
         F.count(F.lit(1)).cast("int").alias("hours_observed"),
@@ -133,7 +133,7 @@ def _distribution_aggregates(config: Mapping[str, Any]) -> list[Column]:
 
 
 def _summarise(grouped: DataFrame) -> DataFrame:
-    """Directions and ratios from the aggregates, and whether the row obeys the laws it must obey."""
+    """Add directions and ratios, and whether the row obeys the laws of its table."""
     east, north = F.col("east"), F.col("north")
     clear, shaded = F.col("clear_sky_kwh_m2"), F.col("ghi_proxy_kwh_m2")
     steadiness = F.hypot(east, north)
@@ -149,7 +149,7 @@ def _summarise(grouped: DataFrame) -> DataFrame:
 
 
 def _is_sound() -> Column:
-    """Shares lie in 0..1, and the mean of cubes is at least the cube of the mean (Jensen's inequality)."""
+    """Check that shares lie in 0..1 and the mean of cubes is at least the cube of the mean (Jensen's inequality)."""
     cube_of_mean = wind_power_density(F.col("density_min"), F.col("powered_speed_ms"))
     laws = (
         F.col("cf_proxy").between(0, 1 + _ROUNDING),
@@ -161,7 +161,11 @@ def _is_sound() -> Column:
 
 
 def run(spark: SparkSession, job: JobArguments) -> None:
-    """Write the gold tables the run asks for; raise QualityError when a row breaks a law of its table."""
+    """Write the gold tables that the run has as outputs.
+
+    Raises:
+        QualityError: A row breaks a law of its table.
+    """
     config = read_config(WEATHER, job.config)
     hours = hours_of(read_observations(spark, job.inputs[SOURCE]), config)
     if len(job.outputs) > FEW_TABLES:
@@ -178,11 +182,11 @@ def _write_checked(spark: SparkSession, rows: DataFrame, table: str, location: s
         counts, F.count(F.lit(1)).alias("rows_out"), F.sum("observations").alias("rows_in"), unsound
     )
     write_table(observed.drop("is_sound", "observations"), location)
-    found = counts.get
-    audit = {"table": table, "rows_in": found["rows_in"] or 0, "rows_out": found["rows_out"]}
+    counted = counts.get
+    audit = {"table": table, "rows_in": counted["rows_in"] or 0, "rows_out": counted["rows_out"]}
     write_audit(spark, account, {**audit, "merged": 0, "rejected": 0, "flags": {}})
-    if found["unsound"]:
-        raise QualityError(f"{found['unsound']} rows of {table} break a law of physics")
+    if counted["unsound"]:
+        raise QualityError(f"{counted['unsound']} rows of {table} break a law of physics")
 
 
 if __name__ == "__main__":

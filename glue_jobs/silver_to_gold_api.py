@@ -36,11 +36,11 @@ STANDINGS = ("silver.f1_driver_standing", "silver.f1_constructor_standing")
 
 @dataclass(frozen=True)
 class GoldTable:
-    """How a table is made, its key, and the silver tables whose rows it tells of."""
+    """A gold table: its function, its key, and the silver tables whose rows it counts as read."""
 
     make: Callable[[Seasons], DataFrame]
     key: tuple[str, ...]
-    tells_of: tuple[str, ...]
+    reads: tuple[str, ...]
 
 
 TABLES: Mapping[str, GoldTable] = {
@@ -66,7 +66,11 @@ TABLES: Mapping[str, GoldTable] = {
 
 
 def run(spark: SparkSession, job: JobArguments) -> None:
-    """Write every table that is asked for; raise QualityError if the standings do not reconcile."""
+    """Write the gold tables that the run has as outputs.
+
+    Raises:
+        QualityError: The standings do not reconcile.
+    """
     config = read_config(F1, job.config)
     version = F.lit(config_hash(config))
     with ThreadPoolExecutor(WRITERS) as threads:
@@ -79,7 +83,7 @@ def run(spark: SparkSession, job: JobArguments) -> None:
             gold = TABLES[table]
             rows = gold.make(seasons).withColumns({"run_id": F.lit(job.run_id), "config_hash": version})
             ordered = rows.coalesce(1).sortWithinPartitions(*gold.key)
-            rows_in = sum(read[silver] for silver in gold.tells_of)
+            rows_in = sum(read[silver] for silver in gold.reads)
             _write(spark, ordered, table, job, rows_in)
 
         list(threads.map(write, job.outputs))
@@ -89,7 +93,7 @@ def run(spark: SparkSession, job: JobArguments) -> None:
 
 
 def count_rows(tables: Mapping[str, DataFrame]) -> dict[str, int]:
-    """The rows of each table, which Parquet's footers know."""
+    """Return the number of rows of each table, from Parquet's footers."""
     counts = (
         rows.agg(F.lit(name).alias("name"), F.count(F.lit(1)).alias("n")) for name, rows in tables.items()
     )
@@ -135,7 +139,7 @@ def check_reconciliation(rows: DataFrame, first_season: int = FIRST_SEASON) -> N
 
 
 def main() -> None:
-    """The Glue job."""
+    """Run the Glue job."""
     job = arguments(sys.argv)
     run(spark_session("silver_to_gold_api", is_small=True), job)
 

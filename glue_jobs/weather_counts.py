@@ -21,12 +21,12 @@ EXAMPLE_LENGTH = 300  # characters
 
 
 def count_screened(screened: DataFrame) -> tuple[DataFrame, Observation]:
-    """Count documents, rejections, and what tells of the units, while they are read and at no extra pass.
+    """Count documents, rejections and signs of the units while the documents are read, with no extra pass.
 
     `suspects` are the places that have rejected documents, as one text: an observation gives back no arrays.
     """
     counts = Observation("screened")
-    found = (
+    totals = (
         F.count(F.lit(1)).alias("rows_in"),
         F.count("reason").alias("rejected"),
         F.count("temp_source_unit").alias("temperatures"),
@@ -37,34 +37,34 @@ def count_screened(screened: DataFrame) -> tuple[DataFrame, Observation]:
             "suspects"
         ),
     )
-    return screened.observe(counts, *found), counts
+    return screened.observe(counts, *totals), counts
 
 
 def count_observations(silver: DataFrame) -> tuple[DataFrame, Observation]:
     """Count rows, merged documents and every flag while the table is written."""
     counts = Observation("observations")
-    found = [F.count_if(F.array_contains("dq_flags", code)).alias(code) for code in CODES]
+    by_flag = [F.count_if(F.array_contains("dq_flags", code)).alias(code) for code in CODES]
     totals = (
         F.count(F.lit(1)).alias("rows_out"),
         F.coalesce(F.sum(F.col("source_rows") - 1), F.lit(0)).alias("merged"),
     )
-    return silver.observe(counts, *totals, *found), counts
+    return silver.observe(counts, *totals, *by_flag), counts
 
 
 def make_audit(screened: Mapping[str, Any], observations: Mapping[str, Any]) -> dict[str, Any]:
-    """The row counts of the table, with the flags that occurred."""
+    """Return the row counts of the table, with the flags that occurred."""
     read = {name: screened[name] for name in ("rows_in", "rejected")}
     written = {name: observations[name] for name in ("rows_out", "merged")}
-    found = {code: observations[code] for code in CODES if observations[code]}
-    return {"table": TABLE, **read, **written, "flags": found}
+    occurred = {code: observations[code] for code in CODES if observations[code]}
+    return {"table": TABLE, **read, **written, "flags": occurred}
 
 
-def check_shape(screened: Mapping[str, Any], seen: Callable[[], str]) -> None:
+def check_shape(screened: Mapping[str, Any], field_names: Callable[[], str]) -> None:
     """Stop a run whose documents have a time and a place but none of the measures that the table is for.
 
     Args:
         screened: The counts of `count_screened`.
-        seen: Returns the names of the fields that the stream has; called only where the run stops.
+        field_names: Returns the names of the fields that the stream has; called only where the run stops.
 
     Raises:
         QualityError: No document has a temperature, pressure, humidity or wind speed.
@@ -72,7 +72,7 @@ def check_shape(screened: Mapping[str, Any], seen: Callable[[], str]) -> None:
     if screened["placed"] and not screened["measured"]:
         raise QualityError(
             f"none of {screened['rows_in']} documents has a temperature, pressure, humidity or wind speed, "
-            f"so silver stays as it was; expected {EXPECTED}; the documents have the fields {seen()}"
+            f"so silver stays as it was; expected {EXPECTED}; the documents have the fields {field_names()}"
         )
 
 
@@ -87,19 +87,29 @@ def name_fields(spark: SparkSession, location: str) -> str:
 
 
 def check_counts(
-    audit: Mapping[str, Any], max_reject_share: float, tell: Callable[[], str] = lambda: ""
+    audit: Mapping[str, Any], max_reject_share: float, describe: Callable[[], str] = lambda: ""
 ) -> None:
-    """Raise QualityError when rows were lost or too many documents were rejected; `tell` says which."""
+    """Check that no row was lost and that not too many documents were rejected.
+
+    Args:
+        audit: The row counts of `make_audit`.
+        max_reject_share: The share of rejected documents, 0 to 1, up to which a run may be published.
+        describe: Returns a description of the rejections; called only if there are too many.
+
+    Raises:
+        QualityError: One of the two does not hold.
+    """
     if audit["rows_in"] != audit["rows_out"] + audit["merged"] + audit["rejected"]:
         raise QualityError(f"rows in are not rows out, merged and rejected: {json.dumps(audit)}")
     if audit["rejected"] > max_reject_share * audit["rows_in"]:
         raise QualityError(
-            f"{audit['rejected']} of {audit['rows_in']} documents rejected, more than {max_reject_share:.1%}: {tell()}"
+            f"{audit['rejected']} of {audit['rows_in']} documents rejected, more than {max_reject_share:.1%}: "
+            + describe()
         )
 
 
-def tell_rejections(screened: DataFrame) -> str:
-    """The commonest reasons, each with its number of documents and an example."""
+def describe_rejections(screened: DataFrame) -> str:
+    """Return the commonest reasons for a rejection, each with its number of documents and an example."""
     example = F.min(F.struct("source_file", "source_row", "document")).alias("example")
     reasons = (
         screened.where("reason is not null").groupBy("reason").agg(F.count(F.lit(1)).alias("n"), example)
@@ -113,7 +123,15 @@ def tell_rejections(screened: DataFrame) -> str:
 
 
 def check_places(suspects: str, silver: DataFrame) -> None:
-    """Raise QualityError when a place that had documents has no row; `suspects` are city keys with blanks between."""
+    """Check that every place that had documents has a row.
+
+    Args:
+        suspects: City keys with blanks between.
+        silver: The rows that were written.
+
+    Raises:
+        QualityError: Every document of a place was rejected.
+    """
     if not suspects:
         return
     kept = silver.where(F.col("city_key").isin(suspects.split())).select("city_key").distinct()
@@ -123,17 +141,21 @@ def check_places(suspects: str, silver: DataFrame) -> None:
 
 
 def check_units(screened: Mapping[str, Any], units: str) -> None:
-    """Raise QualityError when the median temperature is not one of the units the settings name."""
+    """Check that the median temperature fits the unit that the settings name.
+
+    Raises:
+        QualityError: It fits the other unit.
+    """
     if not screened["temperatures"]:
         return
     is_kelvin = 2 * screened["hot"] > screened["temperatures"]
     if is_kelvin and units != "standard":
         raise QualityError(
             f"the median temperature is above {KELVIN_ABOVE:.0f}, so it is in Kelvin, but the job's setting units is "
-            f'"{units}"; say units = "standard" in [glue.jobs.bronze_to_silver.config]'
+            f'"{units}"; set units = "standard" in [glue.jobs.bronze_to_silver.config]'
         )
     if units == "standard" and not is_kelvin:
         raise QualityError(
             f"the median temperature is not above {KELVIN_ABOVE:.0f}, so it is not in Kelvin, but the job's setting "
-            'units is "standard"; say units = "metric" in [glue.jobs.bronze_to_silver.config]'
+            'units is "standard"; set units = "metric" in [glue.jobs.bronze_to_silver.config]'
         )

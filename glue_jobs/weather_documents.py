@@ -69,22 +69,21 @@ _ANY_MEASURE = (
 
 
 def number(text: Column) -> Column:
-    """A number from its text, in MongoDB's extended JSON or plain; null when it is none."""
+    """Return the number of a text, plain or in MongoDB's extended JSON; null if the text is not a number."""
     return F.coalesce(text.cast("double"), F.regexp_extract(text, _WRAPPED_NUMBER, 1).cast("double"))
 
 
 def unix_seconds(text: Column) -> Column:
-    """Seconds since 1970 from a number, or from MongoDB's `$date` in milliseconds or as ISO text; else null."""
+    """Return seconds since 1970 from a number, or from MongoDB's `$date` in milliseconds or as ISO text; else null."""
     date = F.regexp_extract(text, _WRAPPED_DATE, 1)
     return F.coalesce(number(text), date.cast("double") / 1000, date.cast("timestamp").cast("double"))
 
 
 def flatten_documents(bronze: DataFrame) -> DataFrame:
-    """One row per document with `MEASURES`, `dt`, `weather` (array of entries) and the bronze columns of lineage.
+    """Return one row per document with `MEASURES`, `dt`, `weather` (array of entries) and the bronze lineage columns.
 
-    `is_unreadable` tells that something in it is no JSON, or no number where one belongs; that value is null.
-    `is_bare` is true if it has no measure at all.
-    `document` is all of it as it came.
+    `is_unreadable` is true if a part is not JSON, or not a number where one belongs; the value of that part is null.
+    `is_bare` is true if the document has no measure at all. `document` is the document as it arrived.
     """
     columns = [name for name in bronze.columns if name in {*NUMBERS, *TEXTS, *NESTED, *FLAT}]
     came = bronze.withColumn("document", _or_data(F.to_json(F.struct(*columns)), bronze))
@@ -96,7 +95,7 @@ def _or_data(text: Column, bronze: DataFrame) -> Column:
 
 
 def _parse(bronze: DataFrame) -> DataFrame:
-    """Each document as one struct, `whole`, and where it is not to the schema, what its texts say, `mended`.
+    """Parse each document as one struct, `whole`; if it breaks the schema, read its texts one by one, `corrected`.
 
     A schemaless stream keeps the document in `data`, another one its objects in columns. Either way it is parsed
     once as a whole: that costs far less than once a column, and numbers need no detour through text. The parser
@@ -108,15 +107,18 @@ def _parse(bronze: DataFrame) -> DataFrame:
     fields = [*_SCALARS, *_OBJECTS] if SCHEMALESS in bronze.columns else _OBJECTS
     # With a mode stated Spark does not prune the schema, which would parse every document again for one field.
     whole = F.from_json("text", _struct(fields), {"mode": "PERMISSIVE"})
-    mended = F.when(whole[_UNREADABLE].isNotNull(), _read_one_by_one(bronze))
+    corrected = F.when(whole[_UNREADABLE].isNotNull(), _read_one_by_one(bronze))
     # The search is made here, so that the text itself is not copied into the parsed row.
     has_measure = F.col("text").rlike(_ANY_MEASURE)
-    parsed = texts.withColumns({"whole": whole, "mended": mended, "has_measure": has_measure})
+    parsed = texts.withColumns({"whole": whole, "corrected": corrected, "has_measure": has_measure})
     return parsed.drop("text")
 
 
 def _read_one_by_one(bronze: DataFrame) -> Column:
-    """Every value from its own text. In arrays: what few documents need must not be much code for all."""
+    """Read every value from its own text.
+
+    The values stand in arrays, because few documents need this and its generated code is compiled for all.
+    """
 
     def text_of(name: str) -> Column:
         text = F.col(name).cast("string")
@@ -159,11 +161,11 @@ def _measure(parsed: DataFrame) -> DataFrame:
     def value(path: str) -> Column:
         if path in own and not is_schemaless:
             return own[path]
-        found = (F.col(f"whole.{path}"), F.get("mended.numbers", F.lit(_PATHS.index(path))))
-        return F.coalesce(own[path], *found) if path in own else F.coalesce(*found)
+        read = (F.col(f"whole.{path}"), F.get("corrected.numbers", F.lit(_PATHS.index(path))))
+        return F.coalesce(own[path], *read) if path in own else F.coalesce(*read)
 
     def text(name: str) -> Column:
-        return F.coalesce(name, f"whole.{name}", f"mended.{name}") if is_schemaless else F.col(name)
+        return F.coalesce(name, f"whole.{name}", f"corrected.{name}") if is_schemaless else F.col(name)
 
     rain_3h, snow_3h = value("rain.3h"), value("snow.3h")
     rain_1h, snow_1h = value("rain.1h"), value("snow.1h")
@@ -190,9 +192,9 @@ def _measure(parsed: DataFrame) -> DataFrame:
             (rain_1h.isNull() & rain_3h.isNotNull()) | (snow_1h.isNull() & snow_3h.isNotNull()), F.lit(False)
         ).alias("precip_from_3h"),
         value("visibility").alias("visibility_m"),
-        F.coalesce("mended.weather", "whole.weather").alias("weather"),
+        F.coalesce("corrected.weather", "whole.weather").alias("weather"),
         (~F.col("has_measure") & F.col("visibility").isNull()).alias("is_bare"),
-        reduce(operator.or_, odd, F.coalesce("mended.is_unreadable", F.lit(False))).alias("is_unreadable"),
+        reduce(operator.or_, odd, F.coalesce("corrected.is_unreadable", F.lit(False))).alias("is_unreadable"),
     )  # fmt: skip
 
 

@@ -45,7 +45,7 @@ _ACCENTED = {
 }
 
 
-_COMBINING = r"[\u0300-\u036F]"  # accents that are characters of their own
+_COMBINING = r"[\u0300-\u036F]"  # accents that are separate characters
 _NAMING = r"\p{L}\p{N}\p{M}\p{So}"  # places differ by letters, digits, marks and symbols, not by punctuation
 _FORGOTTEN = rf"[{_NAMING}&&[^a-z0-9]]"
 LONGEST_KEY = 100  # a key names a folder, and a file system takes 255 bytes
@@ -108,12 +108,12 @@ def hub_speed(speed_ms: Column, hub_height_m: float, shear_alpha: float) -> Colu
 
 
 def normalised_speed(speed_ms: Column, density: Column) -> Column:
-    """The speed that carries the same power in air of 1.225 kg/m3, m/s; IEC 61400-12-1."""
+    """Return the speed that carries the same power in air of 1.225 kg/m3, m/s; IEC 61400-12-1."""
     return speed_ms * F.cbrt(density / REFERENCE_DENSITY)
 
 
 def capacity_factor(speed_ms: Column, cut_in: float, rated: float, cut_out: float) -> Column:
-    """Share of rated power (0..1) on an idealised cubic power curve."""
+    """Return the share of rated power (0..1) on an idealised cubic power curve."""
     rising = (F.pow(speed_ms, F.lit(3.0)) - cut_in**3) / (rated**3 - cut_in**3)
     return (
         F.when((speed_ms < cut_in) | (speed_ms >= cut_out), 0.0)
@@ -123,7 +123,7 @@ def capacity_factor(speed_ms: Column, cut_in: float, rated: float, cut_out: floa
 
 
 def gamma(x: Column) -> Column:
-    """The gamma function of x > 0."""
+    """Return the gamma function of x > 0."""
     base = x + 5.5
     series = F.lit(1.000000000190015)
     for step, coefficient in enumerate(_LANCZOS, start=1):
@@ -142,12 +142,12 @@ def weibull_c(mean_ms: Column, k: Column) -> Column:
 
 
 def sector(direction_deg: Column) -> Column:
-    """One of 16 compass sectors, 0 = north, clockwise."""
+    """Return one of 16 compass sectors, 0 = north, clockwise."""
     return F.floor(F.pmod(direction_deg + SECTOR_DEG / 2, F.lit(360.0)) / SECTOR_DEG).cast("int")
 
 
 def direction_of(east: Column, north: Column) -> Column:
-    """Compass direction 0..360 of the vector (sin, cos); never the mean of degrees."""
+    """Return the compass direction 0..360 of the vector (sin, cos); never the mean of degrees."""
     return F.pmod(F.degrees(F.atan2(east, north)), F.lit(360.0))
 
 

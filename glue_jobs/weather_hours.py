@@ -25,12 +25,12 @@ _MEANS = (
 
 
 def read_observations(spark: SparkSession, location: str) -> DataFrame:
-    """The columns of silver.weather_observation that gold is made of."""
+    """Return the columns of silver.weather_observation from which gold is made."""
     return spark.read.schema(OBSERVATIONS).parquet(location)
 
 
 def hours_of(observations: DataFrame, config: Mapping[str, Any]) -> DataFrame:
-    """One row per place and UTC hour with data: the means of its observations, and how many `observations` they are of.
+    """Return one row per place and UTC hour with data: the means of its observations, and their number.
 
     Power is averaged, never computed from an average. An hour belongs to the local date it begins on, whole, also
     where clocks are half an hour apart from UTC's. The rows of a place and local month are brought together

@@ -17,7 +17,7 @@ _ROUNDING = 1e-9
 
 
 def wind_rose(hours: DataFrame) -> DataFrame:
-    """gold.wind_rose_monthly: hours by sector and speed; calm hours are sector -1.
+    """Return gold.wind_rose_monthly: hours by sector and speed; calm hours are sector -1.
 
     Hours without speed, or with wind from an unknown direction, are in no sector: shares are of all others.
     """
@@ -51,7 +51,7 @@ def wind_rose(hours: DataFrame) -> DataFrame:
 
 
 def hours_of_day(hours: DataFrame) -> DataFrame:
-    """gold.potential_hour_month: how sun and wind vary over the local day, month by month, all years together."""
+    """Return gold.potential_hour_month: sun and wind over the local day, month by month, all years together."""
     by_hour = hours.groupBy("city_key", F.month("local_month").alias("month"), "local_hour")
     means = by_hour.agg(
         F.count(F.lit(1)).cast("int").alias("hours"),
@@ -64,7 +64,7 @@ def hours_of_day(hours: DataFrame) -> DataFrame:
 
 
 def conditions(hours: DataFrame) -> DataFrame:
-    """gold.potential_by_condition: potential by weather and cloud cover, against all hours of the place."""
+    """Return gold.potential_by_condition: potential by weather and cloud cover, against all hours of the place."""
     described = hours.withColumns(
         {
             "weather_main": F.coalesce("weather_main", F.lit("unknown")),
@@ -72,7 +72,7 @@ def conditions(hours: DataFrame) -> DataFrame:
             "ghi_ratio": F.when(F.col("clear_sky_wm2") > 0, F.col("ghi_wm2") / F.col("clear_sky_wm2")),
         }
     )
-    found = described.groupBy("city_key", "weather_main", "clouds_band").agg(
+    grouped = described.groupBy("city_key", "weather_main", "clouds_band").agg(
         F.count(F.lit(1)).cast("int").alias("hours"),
         F.avg("cf").alias("cf_proxy"),
         F.avg("ghi_ratio").alias("ghi_ratio_mean"),
@@ -84,12 +84,12 @@ def conditions(hours: DataFrame) -> DataFrame:
     overall = F.sum("cf_sum").over(place) / F.sum("cf_hours").over(place)
     delta = F.when(overall > 0, 100 * (F.col("cf_proxy") / overall - 1))
     sound = _is_share("cf_proxy") & _is_share("ghi_ratio_mean")
-    compared = found.withColumns({"delta_vs_all_pct": delta, "is_sound": sound})
+    compared = grouped.withColumns({"delta_vs_all_pct": delta, "is_sound": sound})
     return compared.drop("cf_sum", "cf_hours")
 
 
 def rank_days(days: DataFrame, config: Mapping[str, Any]) -> DataFrame:
-    """gold.day_ranking from the rows of gold.weather_daily: the complete days of most and of least potential."""
+    """Return gold.day_ranking from gold.weather_daily: the complete days of most and of least potential."""
     values = F.array(
         F.struct(F.lit("wind").alias("kind"), F.col("wind_energy_kwh_m2").alias("value")),
         F.struct(F.lit("solar").alias("kind"), F.col("ghi_proxy_kwh_m2").alias("value")),

@@ -30,7 +30,7 @@ class Range:
     high: float | None = None
 
     def broken(self) -> Column:
-        """True for an impossible value; NaN, which Spark sorts last, counts as one."""
+        """Return true for an impossible value; NaN, which Spark sorts last, counts as one."""
         value = F.col(self.column)
         high = float("inf") if self.high is None else self.high
         return value.isNotNull() & ~value.between(self.low, high)
@@ -72,7 +72,7 @@ CODES = tuple(dict.fromkeys(rule.code for rule in (*RANGES, *FLAGS)))
 
 
 def rejections() -> tuple[Flag, ...]:
-    """Why a document cannot be kept, as of this moment: every query that asks by these rules gets the same answer."""
+    """Return the reasons for a rejection as of this moment, so that every query with these rules agrees."""
     latest = int(time.time()) + DAY_S
     return (
         Flag("DT_MISSING", f"dt is null or not (dt between {EARLIEST_DT} and {latest})"),
@@ -82,25 +82,25 @@ def rejections() -> tuple[Flag, ...]:
 
 
 def rejection_reason(rules: Sequence[Flag]) -> Column:
-    """The code of the first rule a row cannot be kept under; null for a row to keep."""
+    """Return the code of the first rule that rejects a row; null for a row to keep."""
     return F.coalesce(*(F.when(F.expr(rule.broken), rule.code) for rule in rules))
 
 
 def null_impossible(rows: DataFrame, rules: Sequence[Range] = RANGES) -> DataFrame:
-    """Null every value outside its range; `broken_ranges` says of each rule whether it was broken."""
+    """Null every value outside its range; `broken_ranges` holds for each rule whether it was broken."""
     cleaned = {rule.column: F.when(~rule.broken(), F.col(rule.column)) for rule in rules}
     return rows.withColumns({**cleaned, "broken_ranges": F.struct(*(rule.broken() for rule in rules))})
 
 
 def flags(ranges: Sequence[Range] = RANGES, rules: Sequence[Flag] = FLAGS) -> Column:
-    """All codes of a row in the order of the rules, each once.
+    """Return all codes of a row in the order of the rules, each once.
 
     Cut from one text: functions of arrays that leave nulls out are not compiled and several times slower.
     """
     broken: dict[str, Column] = {}
     for at, rule in enumerate(ranges, start=1):
-        found = F.col(f"broken_ranges.col{at}")
-        broken[rule.code] = broken[rule.code] | found if rule.code in broken else found
+        is_broken = F.col(f"broken_ranges.col{at}")
+        broken[rule.code] = broken[rule.code] | is_broken if rule.code in broken else is_broken
     broken |= {rule.code: F.expr(rule.broken) for rule in rules}
     codes = F.concat_ws(" ", *(F.when(is_broken, code) for code, is_broken in broken.items()))
     return F.when(codes == "", F.array().cast("array<string>")).otherwise(F.split(codes, " "))

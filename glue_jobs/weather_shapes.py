@@ -31,7 +31,7 @@ ValueOf = Callable[[str], Column]
 
 
 def nest_flat_documents(bronze: DataFrame) -> DataFrame:
-    """Fill the nested columns of documents whose measures are columns of their own.
+    """Fill the nested columns of documents whose measures are separate columns.
 
     A stream without any flat column keeps its query plan: nested documents pay nothing for the other shapes.
 

@@ -8,7 +8,7 @@ _DAY_S = 86_400
 
 
 def sine_of_elevation(unix_s: Column, lat_deg: Column, lon_deg: Column) -> Column:
-    """Sine of the sun's elevation, good to 0.01 degrees 1950-2050; Michalsky (1988), Astronomical Almanac."""
+    """Return the sine of the sun's elevation, to 0.01 degrees in 1950-2050; Michalsky (1988), Astronomical Almanac."""
     days = (unix_s - _J2000_UNIX_S) / _DAY_S
     anomaly = F.radians(357.528 + 0.9856003 * days)
     longitude = F.radians(280.460 + 0.9856474 * days + 1.915 * F.sin(anomaly) + 0.020 * F.sin(2 * anomaly))
@@ -23,7 +23,7 @@ def sine_of_elevation(unix_s: Column, lat_deg: Column, lon_deg: Column) -> Colum
 
 
 def clear_sky(sine: Column, model: str) -> Column:
-    """Global horizontal irradiance without clouds, W/m2, 0 below the horizon; `haurwitz` (1945) or `kasten_czeplak`."""
+    """Return global irradiance without clouds, W/m2, 0 below the horizon; `haurwitz` (1945) or `kasten_czeplak`."""
     if model == "haurwitz":
         return F.when(sine > 0, 1098 * sine * F.exp(-0.059 / sine)).when(sine <= 0, 0.0)
     if model == "kasten_czeplak":
@@ -32,5 +32,5 @@ def clear_sky(sine: Column, model: str) -> Column:
 
 
 def below_clouds(clear_wm2: Column, clouds_pct: Column) -> Column:
-    """Global horizontal irradiance under clouds, W/m2; Kasten and Czeplak (1980), N/8 taken as the cover's share."""
+    """Return global irradiance under clouds, W/m2; Kasten and Czeplak (1980), N/8 taken as the cover's share."""
     return clear_wm2 * (1 - 0.75 * F.pow(clouds_pct / 100, F.lit(3.4)))

@@ -143,10 +143,10 @@ def resolved(value: Any) -> Any:
     if "Fn::GetAtt" in value:
         return "arn:aws:kms:us-east-2:123456789012:key/00000000-0000-0000-0000-000000000000"
     if "Fn::Sub" in value:
-        asked = value["Fn::Sub"]
-        text, names = asked if isinstance(asked, list) else (asked, {})
-        known = KNOWN | {name: str(resolved(found)) for name, found in names.items()}
-        return re.sub(r"\$\{([^}]+)\}", lambda found: known[found[1]], text)
+        template = value["Fn::Sub"]
+        text, names = template if isinstance(template, list) else (template, {})
+        known = KNOWN | {name: str(resolved(each)) for name, each in names.items()}
+        return re.sub(r"\$\{([^}]+)\}", lambda match: known[match[1]], text)
     return {name: resolved(item) for name, item in value.items()}
 
 

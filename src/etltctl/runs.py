@@ -81,7 +81,10 @@ class SyncJob(Run):
 
 @dataclass(frozen=True)
 class JobRun(Run):
-    """A run of one Glue job."""
+    """A run of one Glue job.
+
+    `name` is the job's name in the settings, and `name_at_glue` the one by which Glue knows the job.
+    """
 
     service: ClassVar[str] = "Glue"
     states: ClassVar[Mapping[str, State]] = {
@@ -104,6 +107,7 @@ class JobRun(Run):
     started: datetime | None = None
     ended: datetime | None = None
     log_group: str = "/aws-glue/jobs"
+    name_at_glue: str = ""
 
     @property
     def began(self) -> datetime | None:

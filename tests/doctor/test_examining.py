@@ -19,7 +19,7 @@ from etltctl.doctor.machine import check_disk
 from etltctl.doctor.patient import Patient
 from etltctl.errors import AccessError, ConfigurationError, ExitCode, UnreachableError
 from etltctl.settings import Settings, load_settings
-from etltctl.settings.model import GlueJob
+from etltctl.settings.services import GlueJob
 
 
 def defaults(**flags: object) -> Settings:

@@ -308,7 +308,7 @@ def test_a_run_of_one_thing_is_not_taken_up_as_a_run_of_another(lake: SpoiltLake
 
 
 def test_the_same_query_under_the_same_run_id_is_paid_once(lake: SpoiltLake) -> None:
-    sql = "select count(*) as n from gold.small"
+    sql = "select count(*) as n from pi_m3_gold.small"
     asked = ("athena", "query", sql, "--run-id", "asked-once")
     first = lake.json(*asked)
     time.sleep(2.1)  # Athena tells when a query was submitted to the second

@@ -35,6 +35,6 @@ def deployed(deployment: Checkout) -> Iterator[Checkout]:
 
 @pytest.fixture
 def newcomer(deployed: Checkout, tmp_path: Path) -> Checkout:
-    """Another checkout for the same account, in which the jobs and roles of the deployed one are in the way."""
+    """Another checkout for the same account, whose names are its own."""
     assert deployed.account is not None
-    return Checkout.make(tmp_path, deployed.account, "lake2")
+    return Checkout.make(tmp_path, deployed.account, "lake2", prefix="lake2-")

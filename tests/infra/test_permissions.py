@@ -77,7 +77,7 @@ def made(deployed: Checkout) -> set[Call]:
         _write(deployed, version)
         run("run-glue", "small", "--wait", "--run-id", version)
     run("runs", "logs", "second")
-    run("athena", "query", "select count(*) as n from gold.small")
+    run("athena", "query", "select count(*) as n from lake1_gold.small")
     run("athena", "describe", "gold.small")
     run("athena", "tables")
     run("rollback", "gold.small")

@@ -106,7 +106,7 @@ def ready(deployed: Checkout) -> Iterator[Checkout]:
     deployed.spoil({"call": "GetJobRun*", "change": {"JobRunState": "SUCCEEDED"}, "times": 0})
     yield deployed
     deployed.spoil()
-    deployed.client("glue").delete_table(DatabaseName="gold", Name="small")  # others begin without it
+    deployed.client("glue").delete_table(DatabaseName="lake1_gold", Name="small")  # others begin without it
 
 
 def test_every_action_that_a_run_uses_is_named_when_it_is_refused_with_principal_resource_and_step(

@@ -16,7 +16,12 @@ from etltctl.local.athena.tables import Lake
 from etltctl.local.keys import Keys
 from etltctl.local.s3 import S3Api, S3Directory
 
-STAYING = {"bronze", "silver", "silver_rejects", "gold"}  # lakes make these, and some last for a module
+STAYING = {
+    "pi_m3_bronze",
+    "pi_m3_silver",
+    "pi_m3_silver_rejects",
+    "pi_m3_gold",
+}  # lakes make these, and some last for a module
 
 
 def names_of(glue: Any) -> set[str]:

@@ -36,7 +36,7 @@ NAMED = {
     "DATA_LOCATION_ACCESS": "location arn:aws:s3:::pi-m3-gold",
     "SELECT": "silver.weather_observation",
 }
-ZONED = ZONES.replace('"role:GlueJobRole"', '"role:GlueJobRole", "role:operator"')
+ZONED = ZONES.replace('"role:pi-m3-glue"', '"role:pi-m3-glue", "role:operator"')
 HYBRID = ZONED.replace('layers = ["gold"]', 'layers = ["gold"], hybrid = true')
 OPTED_IN = HYBRID + '[[governance.opt_ins]]\nprincipal = "role:operator"\nlayer = "gold"\n'
 

@@ -123,7 +123,7 @@ def test_a_slot_whose_holder_is_not_listed_is_exit_7_with_what_to_do(
     with pytest.raises(AlreadyRunningError, match="the run that holds the slot is not listed") as raised:
         Glue(aws, Waiter(timeout=0.2, longest=0.05)).start_or_adopt("often", "no-slot", lambda _: {})
     assert raised.value.exit_code == 7
-    assert raised.value.hint.endswith(RETRY)
+    assert raised.value.hint.endswith(str(RETRY))
 
 
 def test_a_failure_is_told_with_the_lines_that_say_something(glue: Glue) -> None:

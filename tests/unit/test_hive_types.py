@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from etltctl.catalog import hive_columns, widened
 from etltctl.errors import BlockedError
-from etltctl.hive_types import HiveType, parse_type
+from etltctl.hive import HiveType, parse_type
 from etltctl.local.athena.types import duckdb_type
 
 NAMES = st.text(st.characters(codec="utf-8", categories=["L", "N"]) | st.just("_"), min_size=1, max_size=8)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from etltctl.cli.session import Interruption, Session
+from etltctl.errors import NextStep, command
 
 if TYPE_CHECKING:
     from etltctl.pipeline import PipelineResult
@@ -44,7 +45,7 @@ Only = Annotated[str, typer.Option("--only", metavar="STEP", help="Run this step
 
 
 def add_to(app: typer.Typer) -> None:
-    """Adds the commands to the top level."""
+    """Add the commands to the top level."""
     app.command("run")(run)
     app.command("sync")(sync)
     app.command("run-glue")(run_glue)
@@ -86,7 +87,7 @@ def run(
 
 
 def show_run(session: Session, settings: Settings, result: PipelineResult) -> None:
-    """What a run did, as a document or in a sentence."""
+    """Print what a run did, as a document or in a sentence."""
     done = (
         "had succeeded before: nothing to do" if result.is_reused else f"succeeded in {result.seconds:.0f} s"
     )
@@ -156,10 +157,8 @@ def run_glue(
     reach = session.following("run-glue", options, on_interrupt, check, outlives=not wait)
     with reach as (settings, options):
         result = go(step, settings, options)
-    told = (
-        "and published"
-        if wait
-        else f"; come back: etltctl run-glue {job} --wait --run-id {result.facts['run_id']}"
-    )
-    text = f"Glue job {job} {result.verb} as {result.remote_id} {told}".replace(" ;", ";")
+    text = NextStep(f"Glue job {job} {result.verb} as {result.remote_id} and published")
+    if not wait:
+        resume = command("run-glue", job, "--wait", "--run-id", result.facts["run_id"])
+        text = NextStep(f"Glue job {job} {result.verb} as {result.remote_id}; come back: ", resume)
     session.console.result({"schema": "etltctl.run-glue/1", **result.as_dict()}, text)

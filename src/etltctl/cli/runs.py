@@ -12,6 +12,7 @@ from etltctl.cli.groups import group
 from etltctl.cli.run import MaxUsd, OnInterrupt
 from etltctl.cli.run import show_run as show_result
 from etltctl.cli.session import Interruption, Session
+from etltctl.errors import NextStep, command
 from etltctl.tabulating import local_time
 
 if TYPE_CHECKING:
@@ -52,7 +53,9 @@ def list_runs(
         for run in summaries(session.load(), limit)
     ]
     columns = ("run", "pipeline", "started", "outcome", "seconds", "failed at")
-    session.console.rows("etltctl.runs/1", columns, rows, none="No runs yet: etltctl run mongodb.")
+    session.console.rows(
+        "etltctl.runs/1", columns, rows, none=NextStep("No runs yet: ", command("run", "mongodb"), ".")
+    )
 
 
 @app.command("show")
@@ -67,7 +70,7 @@ def show_run(
     run = find_run(session.load(), run_id)
     if session.console.output == "table":
         rows = [
-            (event["seq"], local_time(event["ts"]), event["step"], event["type"], told(event))
+            (event["seq"], local_time(event["ts"]), event["step"], event["type"], facts_line(event))
             for event in run
         ]
         session.console.rows("etltctl.events/1", ("seq", "time", "step", "event", "facts"), rows)
@@ -88,7 +91,7 @@ def watch_run(
     max_usd: MaxUsd = None,
     on_interrupt: OnInterrupt = Interruption.ASK,
 ) -> None:
-    """Look on until a run ends: wait for what lives, go on with the steps after it; what failed is left to retry."""
+    """Follow a run to its end: wait for what lives, then run the steps after it; what failed is left to retry."""
     from etltctl.history import Having, find_run
     from etltctl.pipeline import RunOptions, watch
 
@@ -158,13 +161,13 @@ def logs(
     emit = lines.append if is_document else session.console.log_line
     with session.connected() as settings:
         run = find_run(settings, run_id, Having.REMOTE_RUNS)
-        found = read_logs(run, settings, emit, step=step, is_errors_only=errors, follow=follow)
+        reading = read_logs(run, settings, emit, step=step, is_errors_only=errors, follow=follow)
     if is_document:
         rows = [
             (line.at.isoformat(timespec="milliseconds"), line.group, line.stream, line.text) for line in lines
         ]
         session.console.rows("etltctl.runs-logs/1", ("ts", "group", "stream", "text"), rows)
-    if nothing := found.note_if_empty():
+    if nothing := reading.note_if_empty():
         session.console.say(nothing)
 
 
@@ -215,8 +218,12 @@ def retry(
     show_result(session, settings, result)
 
 
-def told(event: Mapping[str, Any]) -> str:
-    """An event's own facts on one line; of tables their names, where they were published."""
+def facts_line(event: Mapping[str, Any]) -> str:
+    """Return the facts of an event on one line; of published tables their names.
+
+    Args:
+        event: The event as the ledger has it.
+    """
     common = {"ts", "seq", "run_id", "step", "env", "type"}
     if event["type"] != "publish.switched":
         common.add("tables")

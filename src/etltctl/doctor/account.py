@@ -124,7 +124,7 @@ def check_caller_permissions(patient: Patient) -> Iterator[Finding]:
     settings, account = patient.settings, patient.caller.account
     region = settings.aws.region or patient.aws.client("glue").meta.region_name
     at = f"{region}:{account}"
-    jobs = [f"arn:aws:glue:{at}:job/{name}" for name in settings.glue.jobs]
+    jobs = [f"arn:aws:glue:{at}:job/{settings.glue.names.at_glue(name)}" for name in settings.glue.jobs]
     databases = settings.athena.databases.values()
     catalog = [
         f"arn:aws:glue:{at}:catalog",

@@ -11,7 +11,7 @@ from etltctl.errors import AccessError
 from etltctl.s3 import split_location
 
 if TYPE_CHECKING:
-    from etltctl.settings.model import GlueJob
+    from etltctl.settings.services import GlueJob
 
 BYTES_SHOWN = 1e9
 
@@ -20,13 +20,13 @@ def check_jobs(patient: Patient) -> Iterator[Finding]:
     """Every Glue job: that it is there, is what the settings say, and runs the script that is here."""
     for name, job in patient.settings.glue.jobs.items():
         try:
-            found = patient.inspection.job(name)
+            found = patient.inspection.job(patient.settings.glue.names.at_glue(name))
         except AccessError as error:
             yield unseen(f"job {name}", error)
             continue
         if found is None:
             fix = f"{patient.provision_command} makes it from the settings"
-            yield fail(f"job {name}", "Glue has no such job", fix)
+            yield fail(f"job {name}", f"Glue has no job {patient.settings.glue.names.at_glue(name)}", fix)
             continue
         drifted = drift(found, job)
         for what, theirs, ours, setting in drifted:

@@ -11,7 +11,6 @@ from etltctl.catalog import Catalog
 from etltctl.errors import AccessError
 from etltctl.governance.access import TableView
 from etltctl.governance.actual import (
-    administrators,
     explicit_permissions,
     read_opt_ins,
     read_tags,
@@ -30,7 +29,7 @@ from etltctl.governance.needs import (
     needs_of_step,
     place_of,
 )
-from etltctl.governance.shapes import grants_of
+from etltctl.governance.shapes import AccountSettings, grants_of
 from etltctl.lakeformation import LakeFormation
 
 if TYPE_CHECKING:
@@ -93,14 +92,14 @@ def _lacking(needs: Sequence[Need], settings: Settings, aws: Aws, identity: Iden
         return []
     governed = [need for need in relevant if need.table.partition(".")[0] in layers]
     scope = scope_of(settings, identity)
-    wanted = {resource_of(need.table, settings) for need in governed}
-    tables = _tables(wanted, Catalog(aws))
-    admins = administrators(service.settings())
+    resources = {resource_of(need.table, settings) for need in governed}
+    tables = _tables(resources, Catalog(aws))
+    admins = AccountSettings.of(service.settings()).admins
     principals = {EVERYBODY, *(need.principal for need in relevant)}
     grants = grants_of(explicit_permissions(service, ()))
     opt_ins = (
         read_opt_ins(service)
-        if not scope.hybrid.isdisjoint(resource.database for resource in wanted)
+        if not scope.hybrid.isdisjoint(resource.database for resource in resources)
         else frozenset()
     )
     state = State(
@@ -133,7 +132,7 @@ def _is_registered(need: Need, locations: Mapping[str, Location], settings: Sett
     return need.permission == LOCATION_ACCESS and any(is_within(place, arn) for arn in locations)
 
 
-def _tables(wanted: Iterable[Resource], catalog: Catalog) -> dict[Resource, TableView]:
-    databases = sorted({resource.database for resource in wanted})
+def _tables(resources: Iterable[Resource], catalog: Catalog) -> dict[Resource, TableView]:
+    databases = sorted({resource.database for resource in resources})
     views = [table_view(name, table) for name in databases for table in catalog.tables(name)]
     return {view.resource: view for view in views}

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from etltctl.contracts.book import ContractBook
+from etltctl.contracts import ContractBook
 from etltctl.errors import ConfigurationError
 from etltctl.infrastructure.names import Names
 
@@ -73,7 +73,7 @@ def bundle_of(settings: Settings) -> bytes:
 def environment(settings: Settings) -> list[str]:
     """Return the lines of the containers' environment that follow from the settings.
 
-    A value that is read from an environment variable comes from the secret instead: nobody exports one on the machine.
+    A value that is read from an environment variable comes from the secret instead: the machine has no such variable.
     """
     secret = f"secretsmanager:{Names(settings).airbyte_secret}"
     values = {f"AIRBYTE__{part.upper()}": (part, getattr(settings.airbyte, part)) for part in AIRBYTE_PARTS}

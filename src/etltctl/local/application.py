@@ -88,6 +88,7 @@ class Application:
             "AmazonAthena.GetDatabase": self._plane.get_database,
             "AmazonAthena.ListDatabases": self._plane.list_databases,
             "AmazonSSM.GetParameter": self._plane.get_parameter,
+            "AmazonSSM.GetParameters": self._plane.get_parameters,
             **self._glue.operations(),
             **self._athena.operations(),
             **history.operations(),

@@ -191,6 +191,11 @@ class ControlPlane:
             return {"Parameter": {"Name": name, "Type": "String", "Value": image, "Version": 1}}
         return self.call("AmazonSSM.GetParameter", body)
 
+    def get_parameters(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Return SSM's parameters without an empty list of wrong names: moto writes it, SSM's is never empty."""
+        answer = self.call("AmazonSSM.GetParameters", body)
+        return {name: value for name, value in answer.items() if name != "InvalidParameters" or value}
+
     def _loaded(self) -> WSGIApplication:
         with self._lock:
             if self._app is None:

@@ -59,7 +59,7 @@ def _job(name: str, settings: Settings) -> dict[str, Any]:
     job = settings.glue.jobs[name]
     script = settings.require_script(name)
     return {
-        "name": name,
+        "name": settings.glue.names.at_glue(name),
         "script": str(script),
         "extra_files": [str(file) for file in settings.extra_files(name)],
         # Each job has a folder, as on AWS: scripts of the same name in two folders must not replace each other.

@@ -185,5 +185,5 @@ def _proof(event: Mapping[str, Any]) -> str:
 def _check_contracts(step_run: StepRun) -> None:
     """Hold what landed to the contracts of the streams before a job is paid to read it; warn of tolerated changes."""
     for table in step_run.settings.stream_locations(step_run.step.name):
-        for change in step_run.services.lake.promises.admit(f"bronze.{table}"):
+        for change in step_run.services.lake.contract_checks.admit(f"bronze.{table}"):
             step_run.warn(f"bronze.{table}: {change}", table=f"bronze.{table}")

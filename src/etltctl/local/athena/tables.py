@@ -10,12 +10,12 @@ from typing import Any, Protocol
 
 import duckdb
 
+from etltctl.hive import DEFAULT_PARTITION
 from etltctl.local.athena.dialect import QueryError, TableName, Type, duckdb_expression, of_hive, register
 from etltctl.local.athena.dialect.errors import unsupported
 from etltctl.local.athena.dialect.trino_types import literal, quoted
 from etltctl.local.athena.types import duckdb_type
 from etltctl.local.s3 import S3Directory
-from etltctl.partition_paths import DEFAULT_PARTITION
 
 PROJECTED = ("enum", "integer", "date", "injected")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from etltctl.hive_types import HiveType, parse_type
+from etltctl.hive import HiveType, parse_type
 from etltctl.local.athena.dialect.trino_types import quoted
 
 HIVE_TO_DUCKDB = {

@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlglot import exp
 
+from etltctl.hive import DEFAULT_PARTITION
 from etltctl.local.athena.dialect import QueryError, Type, parse, rendered
 from etltctl.local.athena.engine import Answer, answered
 from etltctl.local.athena.tables import Lake
-from etltctl.partition_paths import DEFAULT_PARTITION
 
 if TYPE_CHECKING:
     from etltctl.local.athena.dialect import Translation

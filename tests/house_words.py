@@ -1,0 +1,100 @@
+"""Find words of the project's old dialect: `python tests/house_words.py [PATH …]`, which `make check` runs.
+
+Every finding is one line: `file:line: word: what to write instead`. CONTRIBUTING.md says how the project writes.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[1]
+SUFFIXES = (".md", ".py", ".toml")
+MOST = 20
+"""Lines that may hold such a word, because a quotation or a vendor's name needs it."""
+
+# A pattern of prose, and what to write instead.
+PROSE = {
+    r"told|tells": "printed, logged, reported, returned, raised, recorded",
+    r"(?:a|the|one|each|every|first|last|next|later|an? early) looks?(?! (?:at|like|for|up|as|alike)\b)": "poll",
+    r"beside|anew|afresh|lest|borne|hitherto|therein": "next to, again, so that … not, carried, so far, in it",
+    r"mend|mends|mended|mending": "fix",
+    r"whoever|whosoever|somebody|nobody": "the caller, the operator, a reader; `if no one …`",
+    r"(?:that|which) (?:is|are) none|is no (?:time|table|number|date|file|folder)": "is not a …",
+    r"of ours|of theirs|of its own|of their own|of his own": "etltctl's, the service's, its, separate",
+    r"(?:is|are|was|were) come back to|(?:gone|goes|go|going|went) on with": "resume, continue",
+    r"(?:taken|takes|took|taking) up(?! to\b)": "resume, adopt",
+    r"wish|wishes|begun|promises": "options, StepHandle, contract checks",
+}
+# A name of a variable, a parameter, an attribute, a function or a class, and what to write instead.
+NAMES = {
+    **dict.fromkeys(("found", "told", "asked", "wanted", "made", "listed", "given"), "the name of the thing"),
+    "Wish": "RunOptions",
+    "wish": "options",
+    "Work": "StepRun",
+    "Found": "StartedRun",
+    "Begun": "StepHandle",
+    "begun": "handle",
+    "Patient": "Probe",
+    "patient": "probe",
+    "Promises": "contract checks",
+}
+PROSE_PATTERNS = [
+    (re.compile(rf"\b(?:{words})\b", re.IGNORECASE), instead) for words, instead in PROSE.items()
+]
+
+
+def main(arguments: list[str]) -> int:
+    """Print every finding; return 1 if more lines hold a word of the dialect than may."""
+    findings = [finding for file in _files(arguments) for finding in findings_of(file)]
+    for finding in findings:
+        print(finding)
+    lines = {finding.split(": ")[0] for finding in findings}
+    print(f"{len(lines)} lines with words of the old dialect (at most {MOST})")
+    return int(len(lines) > MOST)
+
+
+def findings_of(file: Path) -> Iterator[str]:
+    """Yield the findings of one file."""
+    text = file.read_text("utf-8")
+    place = file.relative_to(PROJECT) if file.is_relative_to(PROJECT) else file
+    for number, line in enumerate(text.splitlines(), 1):
+        for pattern, instead in PROSE_PATTERNS:
+            if word := pattern.search(line):
+                yield f"{place}:{number}: {word[0]}: {instead}"
+    if file.suffix == ".py":
+        for number, name in sorted(set(_names(ast.parse(text)))):
+            if name in NAMES:
+                yield f"{place}:{number}: {name}: {NAMES[name]}"
+
+
+def _names(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Yield every name that the module gives to something, with its line."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.id
+        elif isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield node.lineno, node.name
+
+
+def _files(arguments: Iterable[str]) -> list[Path]:
+    """Return the committed files below the paths, of the whole project if there are none; never this one."""
+    listing = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *arguments],
+        cwd=PROJECT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    files = [PROJECT / line for line in listing.splitlines() if line.endswith(SUFFIXES)]
+    return [file for file in files if file.is_file() and file != Path(__file__)]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
