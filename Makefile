@@ -82,7 +82,7 @@ demo: $(VENV)/.local  ## run both pipelines for real on this machine and query g
 	@echo "Go on by yourself: . $(VENV)/bin/activate && etltctl athena tables"
 
 # The tests start dozens of JVMs: the archive of Spark's classes, else made in the background, pays at once.
-CLASS_ARCHIVE = $(BIN)/python -P -m etltctl.local.class_archive || true
+CLASS_ARCHIVE = $(BIN)/python -P -m etltctl.local.services.glue.class_archive || true
 PYTEST = $(BIN)/python -m pytest -n $(PROCESSES) --dist loadscope --no-loadscope-reorder
 FURTHER = airflow or cdk or clients or hyper
 test: $(VENV)/.dev  ## run every test that needs no further environment

@@ -66,7 +66,7 @@ def connect(
     if settings.env != LOCAL:
         yield settings
         return
-    from etltctl.local import endpoints
+    from etltctl.local.client import endpoints
 
     with endpoints(settings, os.environ) as server, server.lead(os.environ):
         yield load_settings(config=config, env=env, flags=flags)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -14,6 +14,7 @@ from etltctl.errors import EtltctlError, ServiceError, UnreachableError
 NOT_THERE = frozenset(
     {"EntityNotFoundException", "NoSuchEntity", "NoSuchBucket", "NoSuchKey", "404", "InvalidRequestException"}
 )
+MOST_RESULTS = 1000  # of one answer of IAM
 # One cheap request for each service, to see whether it answers at all.
 GREETINGS: dict[str, Callable[[Any], Any]] = {
     "sts": lambda client: client.get_caller_identity(),
@@ -100,6 +101,30 @@ class Inspection:
             results = [result for page in pages for result in page["EvaluationResults"]]
         return sorted({each["EvalActionName"] for each in results if each["EvalDecision"] != "allowed"})
 
+    def decisions(
+        self, principal: str, actions: Sequence[str], resources: Sequence[str]
+    ) -> Mapping[tuple[str, str], str]:
+        """Return IAM's decision on each action and resource, in one call that is sent once.
+
+        A decision is left out where it rests on a condition whose value IAM was not given: the real call gives it.
+
+        Args:
+            principal: The ARN of a role or a user.
+            actions: IAM actions, such as `glue:StartJobRun`.
+            resources: ARNs.
+
+        Returns:
+            `allowed`, `explicitDeny` or `implicitDeny`, by action and resource.
+        """
+        with translated("iam", principal=principal):
+            answer = self.aws.start_client("iam").simulate_principal_policy(
+                PolicySourceArn=principal,
+                ActionNames=list(actions),
+                ResourceArns=list(resources),
+                MaxItems=MOST_RESULTS,
+            )
+        return dict(_decided(answer["EvaluationResults"]))
+
     def job(self, name: str) -> dict[str, Any] | None:
         """Return the Glue job's definition."""
         answer = self._read("glue", lambda client: client.get_job(JobName=name), job=name)
@@ -138,3 +163,19 @@ class Inspection:
             if error.code in NOT_THERE:
                 return None
             raise
+
+
+def _decided(results: Iterable[Mapping[str, Any]]) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield the decisions of a simulation.
+
+    IAM gives one result an action, whose own decision is the strictest of all resources; those of each resource stand
+    below it. Earlier it gave one result for each action and resource, with nothing below.
+    """
+    for result in results:
+        action = result["EvalActionName"]
+        specific = result.get("ResourceSpecificResults") or ()
+        for each in specific:
+            if not each.get("MissingContextValues"):
+                yield (action, each["EvalResourceName"]), each["EvalResourceDecision"]
+        if not specific and not result.get("MissingContextValues"):
+            yield (action, result.get("EvalResourceName", "")), result["EvalDecision"]

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from etltctl.errors import ExitCode
-from etltctl.local.fidelity import SERVICES
 from generate.commands import commands
-from generate.endpoints import airbyte_calls, aws_operations
+from generate.endpoints import SERVICES, airbyte_calls, aws_operations
 from generate.meanings import MEANINGS
 from generate.pages import stale, with_blocks
 from generate.settings_page import keys

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 import boto3
 import pytest
 
-from etltctl.doctor import Area, Finding, Status, examine, exit_code
+from etltctl.diagnosis import Area, Finding, Status, examine, exit_code
 from etltctl.errors import ExitCode
 from etltctl.settings import Settings, load_settings
 from etltctl.testing import EmbeddedLake, Rule, answered, changed, refused

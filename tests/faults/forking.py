@@ -19,7 +19,7 @@ import pyarrow.parquet
 import tenacity
 from fork_server import load_descriptions
 
-from etltctl.local import endpoints
+from etltctl.local.client import endpoints
 from etltctl.pipeline import RunOptions, lost_starts, run_pipeline
 from etltctl.settings import load_settings
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from spoilt import ROWS, SpoiltLake
 
-from etltctl.local.processes import descendants, wait_until
+from etltctl.local.kernel.processes import descendants, wait_until
 
 pytestmark = pytest.mark.faults
 

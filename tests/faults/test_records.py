@@ -340,6 +340,20 @@ def test_the_log_of_a_sync_is_what_airbyte_tells(lake: SpoiltLake) -> None:
     assert "97" in text
 
 
+def test_a_log_that_was_not_read_to_its_end_is_an_error_and_not_called_empty(lake: SpoiltLake) -> None:
+    page = {"status": 200, "body": {"events": [], "searchedLogStreams": [], "nextToken": "0"}}
+    lake.run("run", "small", "--run-id", "unread")
+    lake.spoil({"call": "FilterLogEvents", "refuse": page, "times": 0})
+    try:
+        stderr = lake.run("runs", "logs", "unread", code=1).stderr
+    finally:
+        lake.spoil()
+    assert "was not read to its end" in stderr
+    assert "50 pages in a row without a new line; 0 lines were shown" in stderr
+    assert "next: CloudWatch still searches" in stderr
+    assert "wrote nothing" not in stderr
+
+
 def test_a_job_that_wrote_nothing_is_named_and_so_is_the_other(lake: SpoiltLake) -> None:
     settings = lake.folder / "etltctl.toml"
     kept = settings.read_text()

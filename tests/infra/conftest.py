@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 from checkout import Checkout
-from served import Served, serve
+from served import ACCOUNT, Served, serve
 
 
 @pytest.fixture(scope="session")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server that plays one account."""
-    with serve(tmp_path_factory.mktemp("account"), "--keep") as served:
+    with serve(tmp_path_factory.mktemp("account"), "--keep", program=ACCOUNT) as served:
         yield served
 
 

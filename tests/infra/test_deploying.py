@@ -191,7 +191,7 @@ def test_an_update_that_fails_leaves_everything_as_it_was_and_can_be_tried_again
 def test_a_lost_answer_starts_no_second_update(deployed: Checkout) -> None:
     deployed.change('max_scan = "20GB"', 'max_scan = "10GB"')
     deployed.spoil({"call": "ExecuteChangeSet", "lose": True}, {"call": "CreateChangeSet", "lose": True})
-    assert deployed.deploy().word == "UPDATE_COMPLETE"
+    assert deployed.deploy().status == "UPDATE_COMPLETE"
     events = deployed.client("cloudformation").describe_stack_events(StackName="lake1")["StackEvents"]
     token = events[0]["ClientRequestToken"]
     assert (

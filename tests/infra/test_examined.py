@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -72,7 +73,7 @@ def test_a_permission_that_a_role_has_lost_is_named(deployed: Checkout) -> None:
 
 @pytest.mark.parametrize("area", AREAS)
 def test_what_the_operator_may_not_see_is_not_called_broken(deployed: Checkout, area: str) -> None:
-    """The operator's role reads no job, role or script, and simulates no policy: a run needs none of them."""
+    """The operator's role reads no job, role or script, and simulates no other role: a run needs none of them."""
     not_granted = (
         "GetRole",
         "GetJob",
@@ -90,3 +91,30 @@ def test_what_the_operator_may_not_see_is_not_called_broken(deployed: Checkout, 
         "buckets": {"lake1-scripts"},
         "glue": {f"job {name}" for name in deployed.settings().glue.jobs},
     }.get(area, set())
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [
+        ("UPDATE_ROLLBACK_FAILED", "fail"),
+        ("DELETE_FAILED", "fail"),
+        ("ROLLBACK_COMPLETE", "fail"),
+        ("UPDATE_ROLLBACK_COMPLETE", "warn"),
+        ("UPDATE_IN_PROGRESS", "ok"),
+    ],
+)
+def test_a_stack_that_has_gone_wrong_is_a_finding_with_its_state(
+    deployed: Checkout, state: str, status: str
+) -> None:
+    assert deployed.account is not None
+
+    def spoilt(asked: bytes, body: bytes) -> bytes:
+        words = rb"<StackStatus>[A-Z_]+</StackStatus>"
+        return re.sub(words, f"<StackStatus>{state}</StackStatus>".encode(), body) if asked else body
+
+    with relayed(deployed.account.port, spoilt) as url:
+        other = replace(deployed, environ={**deployed.environ, "AWS_ENDPOINT_URL": url})
+        code = 1 if status == "fail" else 0
+        rows = json.loads(other.run("doctor", "aws", "-o", "json", code=code).stdout)["rows"]
+    (row,) = [row for row in rows if row["subject"] == "stack lake1"]
+    assert (row["status"], state in row["evidence"]) == (status, True)

@@ -22,9 +22,10 @@ from etltctl.aws import Aws
 from etltctl.catalog import STAGING, Catalog, Partitions, Table
 from etltctl.errors import AccessError
 from etltctl.governance import require_access
-from etltctl.infrastructure.calls import GOVERNED, OPERATOR
+from etltctl.infrastructure.calls import GOVERNED
 from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.roles import operator_statements
+from etltctl.permissions import OPERATOR
 from etltctl.s3 import S3
 
 SECRET = "lake1/airbyte"

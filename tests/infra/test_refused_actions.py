@@ -18,7 +18,7 @@ from checkout import Checkout
 from etltctl.aws import Aws
 from etltctl.denials import PERMISSION
 from etltctl.errors import AccessError
-from etltctl.infrastructure.calls import OPERATOR
+from etltctl.permissions import OPERATOR
 from etltctl.pipeline import RunOptions, Step, run_alone
 
 PRINCIPAL = "arn:aws:sts::123456789012:assumed-role/lake1-operator/i-1"

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 from checkout import Checkout, recorded
-from served import serve
+from served import ACCOUNT, serve
 
 from etltctl.errors import BlockedError
 from etltctl.infrastructure.calls import DEPLOYER_OF_GOVERNED
@@ -25,7 +25,7 @@ OTHER_ROLE = "arn:aws:iam::123456789012:role/SomebodyElses"
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A checkout that is deployed to an account of its own and governs nothing."""
-    with serve(tmp_path_factory.mktemp("account"), "--keep") as account:
+    with serve(tmp_path_factory.mktemp("account"), "--keep", program=ACCOUNT) as account:
         checkout = Checkout.make(tmp_path_factory.mktemp("lake"), account, "lake4")
         with checkout.led():
             checkout.deploy()

@@ -35,7 +35,7 @@ def land(sea: Checkout, account: Served, tmp_path_factory: pytest.TempPathFactor
 def deployed(checkout: Checkout) -> Checkout:
     """Deploy the checkout's stack."""
     with checkout.led():
-        assert checkout.deploy().word == "CREATE_COMPLETE"
+        assert checkout.deploy().status == "CREATE_COMPLETE"
     return checkout
 
 

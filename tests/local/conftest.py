@@ -12,9 +12,10 @@ from served import Served, make_client, serve
 from werkzeug.serving import make_server
 
 from etltctl.aws import Aws
-from etltctl.local.athena.tables import Lake
-from etltctl.local.keys import Keys
-from etltctl.local.s3 import S3Api, S3Directory
+from etltctl.local.kernel.keys import Keys
+from etltctl.local.services.athena.tables import Lake
+from etltctl.local.services.s3.directory import S3Directory
+from etltctl.local.services.s3.service import S3Api
 
 STAYING = {
     "pi_m3_bronze",

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etltctl.governance import Change, apply
-from etltctl.local import keep_server, stop_server
+from etltctl.local.client import keep_server, stop_server
 from etltctl.pipeline import refresh
 from etltctl.querying import run_query
 from etltctl.settings import Settings, load_settings

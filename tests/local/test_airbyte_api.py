@@ -18,9 +18,9 @@ import pytest
 from airbyte_server import Server, api, mongo
 
 from etltctl.airbyte import Airbyte
-from etltctl.local.airbyte import AirbyteService
-from etltctl.local.airbyte.jobs import Job, Status, java_duration, java_instant
-from etltctl.local.s3 import S3Directory
+from etltctl.local.services.airbyte.jobs import Job, Status, java_duration, java_instant
+from etltctl.local.services.airbyte.service import AirbyteService
+from etltctl.local.services.s3.directory import S3Directory
 
 PACK = Path(os.environ.get("ETLTCTL_DATA_PACK", "/nonexistent"))
 SECRET_URI = "mongodb://me:s3cret@127.0.0.1:1/"
@@ -159,7 +159,7 @@ def test_of_many_starts_at_once_exactly_one_succeeds(server: Server) -> None:
 
 
 def test_a_failed_job_says_why_without_the_password(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("etltctl.local.airbyte.source_mongodb.SERVER_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("etltctl.local.services.airbyte.source_mongodb.SERVER_TIMEOUT_S", 0.2)
     job = server.sync("secret")
     assert job["status"] == "failed"
     assert job["etltctl_failure"]["kind"] == "transient_error"

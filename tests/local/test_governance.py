@@ -13,9 +13,9 @@ import pytest
 from botocore.exceptions import ClientError
 from governed import ACCOUNT, PLACES, ZONES, GovernedLake, arn, governed_lake
 
-from etltctl.doctor.findings import Status
-from etltctl.doctor.governing import check_access
-from etltctl.doctor.patient import Patient
+from etltctl.diagnosis.findings import Status
+from etltctl.diagnosis.governance import check_access
+from etltctl.diagnosis.probe import Probe
 from etltctl.errors import AccessError, BlockedError, ConfigurationError, ServiceError, UsageError
 from etltctl.governance import Change, Plan, apply, audit, plan, preflight, require_access, who
 from etltctl.governance.access import TableView
@@ -475,7 +475,7 @@ def test_what_the_owner_publishes_needs_no_grant(lake: GovernedLake) -> None:
     """The owner made everything, so it holds every permission; the role of the Glue jobs needs none."""
     lake.apply("")
     assert preflight(lake.settings("")) == []
-    (finding,) = check_access(Patient(lake.settings(""), time.time))
+    (finding,) = check_access(Probe(lake.settings(""), time.time))
     assert finding.status is Status.OK
     assert " lacks " not in plan(lake.settings("")).text()
     for step in ("glue:silver_to_gold", "sync:mongodb"):

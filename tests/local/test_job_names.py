@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from etltctl.local.stack import describe_stack
 from served import Served
 
 from etltctl.aws import Aws
 from etltctl.glue import Glue
-from etltctl.local.stack import describe_stack
 from etltctl.runs import State, Verb
 from etltctl.settings import Settings, load_settings
 from etltctl.waiting import Waiter

@@ -155,7 +155,7 @@ def test_a_change_that_is_answered_with_another_id_is_not_recorded(shown: Shown)
     shown.serve(
         Kind.DEFINITION, {"manifest": {"type": "DeclarativeSource", "version": "1.0.0", "streams": []}}
     )
-    shown.router.post("/sources").respond(json={"sourceId": "new", "name": "that of the sample"})
+    shown.router.post("/sources").respond(json={"sourceId": "new", "name": "pi-m3-mongodb"})
     shown.router.patch("/sources/s").respond(json=shown.resources[Kind.SOURCE] | {"sourceId": "another"})
     with pytest.raises(UnverifiedError, match="another instead of s") as caught:
         apply_plan(shown.settings, confirm=lambda plan: True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from etltctl.cli.parameters import built
 
 from etltctl.cli.app import app
+from etltctl.cli.groups import built
 from etltctl.errors import BlockedError
 from etltctl.plans import Consent, Plan, lines, outcome
 

@@ -226,7 +226,7 @@ def _say_whose(error: PermissionError, session: Session) -> int:
     if error.filename is None:
         session.console.fault(error)
         return ExitCode.FAILED
-    from etltctl.local.state_folder import not_yours
+    from etltctl.local.kernel.state_folder import not_yours
 
     refused = not_yours(Path(os.fsdecode(error.filename)))
     session.console.error(refused)

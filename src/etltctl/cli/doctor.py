@@ -33,7 +33,7 @@ def doctor(
     ] = "",
 ) -> int:
     """Look at settings, credentials, permissions and services; print the fix for each fault. Changes nothing."""
-    from etltctl.doctor import Area, examine, exit_code
+    from etltctl.diagnosis import Area, examine, exit_code
 
     session: Session = context.obj
     if area and area not in list(Area):

@@ -56,14 +56,14 @@ def deploy_stack(context: typer.Context, yes: Yes = False, dry_run: DryRun = Fal
         done = deploy(settings, _watcher(session), yes=yes)
     secret, sentence = SECRET[done.secret]
     text = (
-        f"Stack {done.stack} is {done.word}: {done.changes} changes, {done.files} files uploaded.{sentence}"
+        f"Stack {done.stack} is {done.status}: {done.changes} changes, {done.files} files uploaded.{sentence}"
     )
     if done.is_nothing:
-        text = f"Nothing to do: stack {done.stack} is {done.word} and as the settings say."
+        text = f"Nothing to do: stack {done.stack} is {done.status} and as the settings say."
     document = {
         "schema": "etltctl.infra-deploy/1",
         "stack": done.stack,
-        "status": done.word,
+        "status": done.status,
         "changes": done.changes,
         "files": done.files,
         "secret": secret,

@@ -29,9 +29,8 @@ def drawn_run(console: Console, name: str) -> Iterator[Listener]:
         console: Where the run is drawn.
         name: The run's pipeline, or what else is run.
     """
-    import_module(
-        "etltctl.pipeline"
-    )  # here: it takes a moment, in which the live line's clock would stand still
+    # Here, because the import takes a moment in which the live line's clock would stand still.
+    import_module("etltctl.pipeline")
     with console.working(name) as describe:
         yield RunProgress(console, name, describe).draw
 
@@ -48,42 +47,45 @@ class RunProgress:
 
     def draw(self, event: Event) -> None:
         """Draw one event."""
-        from etltctl.pipeline import title_of
+        from etltctl.pipeline.kinds import title_of
 
-        type_, step = event["type"], title_of(event["step"])
-        if type_ == "run.started":
+        kind, step = event["type"], title_of(event["step"])
+        if kind == "run.started":
             self.console.say(f"run {event['run_id']}")
-        elif type_ == "publish.switched":
+        elif kind == "publish.switched":
             self._switched.add(event["step"])
-        elif type_ == "step.planned":
+        elif kind == "step.planned":
             self.describe(f"{step} …")
-        elif type_ in {"remote.started", "remote.adopted", "step.progress"}:
+        elif kind in {"remote.started", "remote.adopted", "step.progress"}:
             self.describe(f"{step} {event['state']} {_short(event['remote_id'])}")
             if self.console.verbosity:
-                self.console.say(f"  {step}: {type_} {event['remote_id']} {event['state']}")
-        elif type_ == "remote.stopped":
+                self.console.say(f"  {step}: {kind} {event['remote_id']} {event['state']}")
+        elif kind == "remote.stopped":
             self.console.say(f"stopped {event['remote_id']} of {step}")
-        elif type_ == "warning.degraded":
+        elif kind == "warning.degraded":
             self.console.say(f"warning: {event['message']}")
-        elif type_ == "step.finished" and event["outcome"] == "succeeded":
+        elif kind == "step.finished" and event["outcome"] == "succeeded":
             self.console.say(self._step_line(event))
 
     def _step_line(self, event: Event) -> str:
-        from etltctl.pipeline import line_of
+        from etltctl.pipeline.kinds import line_of
 
         shown = "" if self._is_named else self.name
         self._is_named = True
         line = line_of(event)
-        result = line.result
-        if event["verb"] == "reused" and event["step"] not in self._switched:
-            result = "as before"
-        if (usd := event.get("usd", 0.0)) >= SMALLEST_USD:
-            result += f" · {usd:.2f} USD"
         cells = (
             f"{shown:<9} {line.label:<21} {event['verb']:<8} {line.amount:<20} "
-            f"{event.get('layer', ''):<7} {event['seconds']:>5.1f} s  {result}"
+            f"{event.get('layer', ''):<7} {event['seconds']:>5.1f} s  {self._result(line.result, event)}"
         )
         return cells.rstrip()
+
+    def _result(self, achieved: str, event: Event) -> str:
+        """Return what the step did, and its cost."""
+        result = (
+            "as before" if event["verb"] == "reused" and event["step"] not in self._switched else achieved
+        )
+        usd = event.get("usd", 0.0)
+        return f"{result} · {usd:.2f} USD" if usd >= SMALLEST_USD else result
 
 
 def _short(remote_id: str) -> str:

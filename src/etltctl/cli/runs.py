@@ -167,6 +167,7 @@ def logs(
             (line.at.isoformat(timespec="milliseconds"), line.group, line.stream, line.text) for line in lines
         ]
         session.console.rows("etltctl.runs-logs/1", ("ts", "group", "stream", "text"), rows)
+    reading.require_whole()
     if nothing := reading.note_if_empty():
         session.console.say(nothing)
 

@@ -16,7 +16,7 @@ from etltctl.console import Console, Output
 from etltctl.errors import DetachedError, NextStep, UsageError, command
 
 if TYPE_CHECKING:
-    from etltctl.local import Endpoints
+    from etltctl.local.client import Endpoints
     from etltctl.pipeline import RunOptions, Step
     from etltctl.runs import Run
     from etltctl.settings import Settings
@@ -156,7 +156,7 @@ class Session:
         if settings.env != LOCAL:
             yield settings
             return
-        from etltctl.local import endpoints
+        from etltctl.local.client import endpoints
 
         with endpoints(
             settings, os.environ, self.console.warn, lingers=True, next_jobs=next_jobs(settings)

@@ -1,38 +1,16 @@
 """The calls that etltctl makes, by role and kind of resource: the roles' policies are made of these tables.
 
 A test records every call over the wire and compares: none may be missing here, none may be too many. A call that
-was added to the code is added here as `service:Operation`, under the kind of resource it works on.
+was added to the code is added here as `service:Operation`, under the kind of resource it works on. The operator's
+calls stand in `permissions.py`, because a run checks them before it starts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from etltctl.denials import PERMISSION
-
-Calls = Mapping[str, tuple[str, ...]]
-
-# What running, watching and asking need: `etltctl run`, `runs …`, `athena …`, `retry`, `rollback`, the DAGs.
-OPERATOR: Calls = {
-    "jobs": ("glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"),
-    "catalog": (
-        "glue:CreateDatabase", "glue:CreateTable", "glue:GetTable", "glue:GetTables", "glue:UpdateTable",
-        "glue:DeleteTable", "glue:GetPartitions", "glue:BatchCreatePartition", "glue:BatchUpdatePartition",
-        "glue:BatchDeletePartition",
-    ),
-    "workgroup": (
-        "athena:StartQueryExecution", "athena:GetQueryExecution",
-        "athena:GetQueryResults", "athena:StopQueryExecution",
-        "athena:GetWorkGroup",
-    ),
-    "logs": ("logs:FilterLogEvents", "logs:GetLogEvents"),
-    "lake": (
-        "s3:ListObjectsV2", "s3:GetObject", "s3:PutObject", "s3:CopyObject", "s3:DeleteObject", "s3:DeleteObjects",
-    ),
-    "state": ("s3:ListObjectsV2", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
-    "secrets": ("secretsmanager:GetSecretValue",),
-    "parameters": ("ssm:GetParameter",),
-}  # fmt: skip
+from etltctl.permissions import Calls
 
 # What every step looks at before it starts, where Lake Formation governs anything. It knows no resources.
 GOVERNED = (

@@ -79,7 +79,7 @@ class Deployed:
     """
 
     stack: str
-    word: str
+    status: str
     changes: int
     files: int
     outputs: Mapping[str, str] = field(default_factory=dict)
@@ -129,7 +129,7 @@ def deploy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Deploy
     s3 = S3(service.aws)
     if not plan.is_new:  # no job may point to a script that is not there yet
         _upload(s3, plan)
-    word = _execute(service, plan, watcher) if plan.changes else ""
+    status = _execute(service, plan, watcher) if plan.changes else ""
     if plan.is_new:  # the bucket is there only now
         _upload(s3, plan)
     stack = service.find(plan.blueprint.names.stack)
@@ -137,7 +137,7 @@ def deploy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Deploy
     keep_secret(service.aws, plan.blueprint.names, plan.secret, outputs.get("KeyArn", ""))
     return Deployed(
         plan.blueprint.names.stack,
-        word or (stack.status if stack else ""),
+        status or (stack.status if stack else ""),
         len(plan.changes),
         len(plan.missing_files),
         outputs,

@@ -20,6 +20,9 @@ from etltctl.infrastructure.names import (
 )
 from etltctl.infrastructure.storage import bucket_arn, key_arn, objects_arn
 from etltctl.logs import GROUPS
+from etltctl.permissions import OPERATOR
+
+OWN_ROLE = "arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/{}"
 
 Statement = dict[str, Any]
 Places = Sequence[str]
@@ -51,7 +54,7 @@ def roles(names: Names) -> Resources:
 def operator_statements(names: Names) -> list[Statement]:
     """Return what the operator's calls need, what Athena and S3 do in its name, and what its machine needs."""
     settings = names.settings
-    table = calls.OPERATOR
+    table = OPERATOR
     lake = [getattr(settings.lake, layer) for layer in DATA]
     results = settings.athena.output_location
     kept = [settings.state] if settings.state.startswith("s3://") else []
@@ -65,6 +68,7 @@ def operator_statements(names: Names) -> list[Statement]:
         *_on_objects("State", table["state"], kept),
         _allow("Secrets", table["secrets"], [arn("secretsmanager", f"secret:{names.airbyte_secret}-*")]),
         _allow("Parameters", table["parameters"], [arn("ssm", f"parameter/{settings.project}/*")]),
+        _allow("Preflight", table["preflight"], [filled(OWN_ROLE.format(names.operator))]),
         _allow("AthenaReadsCatalog", calls.ATHENA_READS_CATALOG, catalog),
         *_on_objects("AthenaWritesResults", calls.ATHENA_WRITES_RESULTS, [results]),
         _allow("Extracts", calls.EXTRACTS, [objects_arn(f"{results.rstrip('/')}/{EXTRACTS_FOLDER}")]),

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from etltctl.errors import ConfigurationError
 from etltctl.pipeline.kinds import kind_of
 from etltctl.pipeline.model import Step
-from etltctl.pipeline.step_run import StepRun
 
 if TYPE_CHECKING:
     from etltctl.ledger import Event
@@ -57,14 +56,3 @@ def _has_run(step: str, last: Callable[..., Event | None]) -> bool:
     if newest is None:
         return False
     return newest["type"] != "step.finished" or newest.get("outcome") in ("succeeded", "detached")
-
-
-def require_access(step_run: StepRun) -> None:
-    """Raise AccessError if the caller or the job's role lacks what the step needs; no call if nothing is governed."""
-    settings = step_run.settings
-    if not settings.governance.is_configured:
-        return
-    from etltctl import governance
-
-    tables = kind_of(step_run.step).refreshed_tables(step_run)
-    governance.require_access(settings, str(step_run.step), tables)

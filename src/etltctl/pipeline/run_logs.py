@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from etltctl.errors import UsageError
+from etltctl.errors import ServiceError, UsageError
 from etltctl.ledger import Event
-from etltctl.logs import ErrorLines, LogLine
+from etltctl.logs import MOST_EMPTY_PAGES, ErrorLines, LogLine
 from etltctl.pipeline.kinds import kind_of
 from etltctl.pipeline.model import Step, remote_runs
 from etltctl.pipeline.services import Services
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LogRead:
-    """What was read: of which remote run of which step, how many lines; and the run's other steps with a log."""
+    """What was read: of which remote run of which step, how many lines; and the run's other steps with a log.
+
+    `unread` names the log groups that were not read to their end.
+    """
 
     run_id: str
     step: Step
@@ -27,6 +30,16 @@ class LogRead:
     lines: int
     is_errors_only: bool = False
     others: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+
+    def require_whole(self) -> None:
+        """Raise ServiceError unless the log was read to its end: lines may be missing from what was shown."""
+        if self.unread:
+            raise ServiceError(
+                f"the log of {self.step.name} ({self.remote_id}) was not read to its end: {', '.join(self.unread)} "
+                f"gave {MOST_EMPTY_PAGES} pages in a row without a new line; {self.lines} lines were shown",
+                hint=f"CloudWatch still searches; run it again: etltctl runs logs {self.run_id} {self.step.name}",
+            )
 
     def note_if_empty(self) -> str:
         """Return that there was no line, and how to read on; empty if there was one."""
@@ -81,6 +94,8 @@ def read_logs(
                 emit(line)
                 lines_read += 1
 
-    kind_of(this).read_log(Services(settings), this.name, remote_id, emit_lines, follow=follow)
+    services = Services(settings)
+    kind_of(this).read_log(services, this.name, remote_id, emit_lines, follow=follow)
+    unread = tuple(sorted(services.logs.unread))
     others = tuple(other.name for other, _ in every if kind_of(other).has_log and other != this)
-    return LogRead(str(events[0]["run_id"]), this, remote_id, lines_read, is_errors_only, others)
+    return LogRead(str(events[0]["run_id"]), this, remote_id, lines_read, is_errors_only, others, unread)

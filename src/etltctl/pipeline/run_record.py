@@ -14,6 +14,7 @@ from etltctl.pipeline.interrupts import interrupt_name, is_interrupt
 from etltctl.pipeline.kinds import kind_of
 from etltctl.pipeline.model import Step, StepHandle, outcome_of, steps, steps_hint
 from etltctl.pipeline.options import RunOptions
+from etltctl.pipeline.preflight import require_permissions
 from etltctl.pipeline.readiness import require_ready, unstarted
 from etltctl.pipeline.run_ids import RunId, new_run_id
 from etltctl.pipeline.services import Services
@@ -69,6 +70,7 @@ def recorded_run(
         require_ready(settings, unstarted(walk, ledger.last, fresh=options.fresh))
         _record_begin(ledger, name, walk, options)
         try:
+            require_permissions(walk, ledger.pipeline, services, ledger, fresh=options.fresh)
             yield services, ledger
         except BaseException as error:
             if isinstance(error, EtltctlError):
@@ -121,6 +123,8 @@ def scheduled_step(
             require_ready(settings, unstarted(checked, ledger.last, fresh=is_fresh))
         record_resumed(ledger, pipeline, walk, options)
         with failure_ends(ledger):
+            if not is_started:
+                require_permissions(checked, pipeline, services, ledger, fresh=is_fresh)
             yield StepRun(pipeline, this, services, ledger, lambda *_: on_kill)
             if is_finished and this == walk[-1]:
                 ledger.note("run.finished", outcome="succeeded", seconds=ledger.seconds)

@@ -20,7 +20,8 @@ from etltctl.pipeline.kinds import kind_of, remote_run_of
 from etltctl.pipeline.lost_starts import await_listing, interruptible_start
 from etltctl.pipeline.model import PipelineResult, Step, StepHandle, StepResult, known, now, steps
 from etltctl.pipeline.options import Listener, RunOptions
-from etltctl.pipeline.readiness import require_access, require_ready, unstarted
+from etltctl.pipeline.preflight import require_permissions
+from etltctl.pipeline.readiness import require_ready, unstarted
 from etltctl.pipeline.run_record import (
     driven,
     failure_ends,
@@ -122,6 +123,7 @@ def start_job(step: Step, settings: Settings, options: RunOptions | None = None)
         require_ready(settings, unstarted([step], ledger.last, fresh=options.fresh))
         record_resumed(ledger, step.name, [step], options)
         with failure_ends(ledger):
+            require_permissions([step], ledger.pipeline, services, ledger, fresh=options.fresh)
             step_run = StepRun(ledger.pipeline, step, services, ledger, options.on_interrupt)
             handle, run = start(step_run, options)
     facts = {"run_id": ledger.run_id, "state": run.status if run else ""}
@@ -173,7 +175,6 @@ def start(step_run: StepRun, options: RunOptions) -> tuple[StepHandle, Run | Non
     handle = StepHandle(step_run.pipeline, str(step), step_run.ledger.run_id, now())
     record_plan(step_run, options)
     with failure_recorded(step_run, handle):
-        require_access(step_run)
         with interruptible_start(step_run):
             await_listing(step_run)  # an earlier try may have started it and died before the answer
             started = kind_of(step).start(step_run)

@@ -38,10 +38,15 @@ class Airbyte(Section):
 
 
 class Aws(Section):
-    """Profile and region; botocore's rules apply where they are not set."""
+    """Profile and region; botocore's rules apply where they are not set.
+
+    Before a run starts anything, `preflight` asks IAM whether the caller's policies allow what its steps need. Switch
+    it off if a resource's own policy alone gives access, such as a bucket policy: IAM's simulation does not see it.
+    """
 
     profile: str | None = None
     region: str | None = None
+    preflight: bool = True
 
 
 class GlueJob(Section):

@@ -1,0 +1,263 @@
+"""The rules of casts between booleans, numbers, texts and moments."""
+
+from __future__ import annotations
+
+import re
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import TYPE_CHECKING
+
+from etltctl.local.services.athena.dialect import coercion
+from etltctl.local.services.athena.dialect.casts import casts
+from etltctl.local.services.athena.dialect.decimals import EXACT
+from etltctl.local.services.athena.dialect.doubles import scientific, scientific_real
+from etltctl.local.services.athena.dialect.errors import QueryError
+from etltctl.local.services.athena.dialect.refusals import failure
+from etltctl.local.services.athena.dialect.trino_types import BOOLEAN, DOUBLE, VARCHAR, Type, literal
+from etltctl.local.services.athena.dialect.values import Udf, Value
+
+if TYPE_CHECKING:
+    from etltctl.local.services.athena.dialect.expressions import Expressions
+
+WHOLE = "tinyint|smallint|integer|bigint"
+BITS = {"tinyint": 8, "smallint": 16, "integer": 32, "bigint": 64}
+NAMES = {"integer": "INT", "bigint": "BIGINT", "smallint": "SMALLINT", "tinyint": "TINYINT"}
+NUMBER = r"[+-]?(NaN|Infinity|([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[fFdD]?)"
+
+
+def python(function: object, value: Value, to: Type, compiler: Expressions) -> Value:
+    """Return the value as a Python function turns it."""
+    udf = Udf.of(function, [value.type], to)  # type: ignore[arg-type]
+    compiler.udfs[udf.name] = udf
+    return Value(f"{udf.name}({value.sql})", to)
+
+
+@casts(WHOLE, *WHOLE.split("|"))
+def _whole(value: Value, to: Type, compiler: Expressions) -> Value:
+    if BITS[value.type.name] <= BITS[to.name]:
+        return coercion.coerced(value, to)
+    return _in_range(value.sql, value.sql, to, "NUMERIC_VALUE_OUT_OF_RANGE", f"Out of range for {to.name}: ")
+
+
+def _in_range(test: str, sql: str, to: Type, code: str, words: str) -> Value:
+    limit = 2 ** (BITS[to.name] - 1)
+    shown = f"CAST({test} AS VARCHAR)"
+    fits = f"{test} BETWEEN {-limit} AND {limit - 1}"
+    return Value(
+        f"(CASE WHEN {test} IS NULL THEN NULL WHEN {fits} THEN CAST({sql} AS {to.duckdb})"
+        f" ELSE {failure(to, code, literal(words), shown)} END)",
+        to,
+    )
+
+
+@casts("decimal", *WHOLE.split("|"))
+def _decimal_to_whole(value: Value, to: Type, compiler: Expressions) -> Value:
+    rounded = f"CAST({value.sql} AS DECIMAL(38, 0))" if value.type.scale else value.sql
+    return _in_range(rounded, rounded, to, "INVALID_CAST_ARGUMENT", f"Cannot cast to {NAMES[to.name]}: ")
+
+
+@casts("double|real", *WHOLE.split("|"))
+def _floating_to_whole(value: Value, to: Type, compiler: Expressions) -> Value:
+    rounded = f"round(CAST({value.sql} AS DOUBLE))"
+    limit = 2.0 ** (BITS[to.name] - 1)
+    fits = f"{rounded} >= {-limit!r}::DOUBLE AND {rounded} < {limit!r}::DOUBLE"
+    words = literal(f"Out of range for {to.name}: ")
+    refusal = failure(to, "INVALID_CAST_ARGUMENT", words, f"CAST({value.sql} AS VARCHAR)")
+    return Value(
+        f"(CASE WHEN {value.sql} IS NULL THEN NULL WHEN {fits} THEN CAST({rounded} AS {to.duckdb}) ELSE {refusal} END)",
+        to,
+    )
+
+
+@casts("decimal|double|real|" + WHOLE, "boolean")
+def _number_to_boolean(value: Value, to: Type, compiler: Expressions) -> Value:
+    return Value(f"({value.sql} <> 0)", BOOLEAN)
+
+
+@casts("boolean", *WHOLE.split("|"), "double", "real", "decimal")
+def _boolean_to_number(value: Value, to: Type, compiler: Expressions) -> Value:
+    return Value(f"CAST(CAST({value.sql} AS INTEGER) AS {to.duckdb})", to)
+
+
+@casts("decimal|" + WHOLE, "double", "real")
+def _exact_to_floating(value: Value, to: Type, compiler: Expressions) -> Value:
+    return Value(f"CAST({value.sql} AS {to.duckdb})", to)
+
+
+@casts("double", "real")
+def _double_to_real(value: Value, to: Type, compiler: Expressions) -> Value:
+    return python(_as_real, value, to, compiler)
+
+
+def _as_real(value: float) -> float:
+    """Cast to real. A double beyond the range of real is infinite in Java; DuckDB refuses it."""
+    largest = 3.4028235677973366e38  # from here on a double rounds to infinity
+    return value if abs(value) < largest else value * float("inf")
+
+
+@casts("decimal|" + WHOLE, "decimal")
+def _exact_to_decimal(value: Value, to: Type, compiler: Expressions) -> Value:
+    kind = value.type
+    if kind.precision - kind.scale <= to.precision - to.scale and kind.scale <= to.scale:
+        return Value(f"CAST({value.sql} AS {to.duckdb})", to)
+    words = f"Cannot cast {str(kind).upper()} to {str(to).upper()}: "
+    limit = 10 ** (to.precision - to.scale)
+    room = 38 - (kind.precision - kind.scale)
+    scale = min(to.scale, room) if kind.scale > to.scale else kind.scale
+    wide = f"CAST({value.sql} AS DECIMAL(38, {scale}))"
+    fits = f"abs({wide}) < {limit}" if to.precision - to.scale < 38 else "true"
+    refusal = failure(to, "INVALID_CAST_ARGUMENT", literal(words), f"CAST({value.sql} AS VARCHAR)")
+    return Value(
+        f"(CASE WHEN {value.sql} IS NULL THEN NULL WHEN {fits} THEN CAST({wide} AS {to.duckdb}) ELSE {refusal} END)",
+        to,
+    )
+
+
+@casts("double|real", "decimal")
+def _floating_to_decimal(value: Value, to: Type, compiler: Expressions) -> Value:
+    udf = Udf.of(_double_decimal, [DOUBLE, Type("integer"), Type("integer")], to)
+    compiler.udfs[udf.name] = udf
+    return Value(f"{udf.name}(CAST({value.sql} AS DOUBLE), {to.precision}, {to.scale})", to)
+
+
+def _double_decimal(value: float, precision: int, scale: int) -> Decimal:
+    if value != value or value in (float("inf"), float("-inf")):
+        raise QueryError(
+            "INVALID_CAST_ARGUMENT", f"Cannot cast DOUBLE '{value}' to DECIMAL({precision}, {scale})"
+        )
+    return _quantized(Decimal(value), precision, scale, f"DOUBLE '{value}'")
+
+
+def _quantized(value: Decimal, precision: int, scale: int, what: str) -> Decimal:
+    rounded = (
+        value.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, EXACT)
+        if abs(value) < Decimal(10) ** 39
+        else value
+    )
+    if abs(rounded) >= Decimal(10) ** (precision - scale):
+        raise QueryError("INVALID_CAST_ARGUMENT", f"Cannot cast {what} to DECIMAL({precision}, {scale})")
+    return rounded
+
+
+@casts("varchar|char", "decimal")
+def _text_to_decimal(value: Value, to: Type, compiler: Expressions) -> Value:
+    udf = Udf.of(_read_decimal, [VARCHAR, Type("integer"), Type("integer")], to)
+    compiler.udfs[udf.name] = udf
+    return Value(f"{udf.name}({value.sql}, {to.precision}, {to.scale})", to)
+
+
+def _read_decimal(written: str, precision: int, scale: int) -> Decimal:
+    what = f"VARCHAR '{written}'"
+    if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", written):
+        raise QueryError(
+            "INVALID_CAST_ARGUMENT",
+            f"Cannot cast {what} to DECIMAL({precision}, {scale}). Value is not a number.",
+        )
+    try:
+        return _quantized(Decimal(written), precision, scale, what)
+    except InvalidOperation as error:
+        raise QueryError(
+            "INVALID_CAST_ARGUMENT", f"Cannot cast {what} to DECIMAL({precision}, {scale})"
+        ) from error
+
+
+@casts("varchar|char", *WHOLE.split("|"))
+def _text_to_whole(value: Value, to: Type, compiler: Expressions) -> Value:
+    refusal = failure(
+        to, "INVALID_CAST_ARGUMENT", literal("Cannot cast '"), value.sql, literal(f"' to {NAMES[to.name]}")
+    )
+    read = f"TRY_CAST({value.sql} AS {to.duckdb})"
+    good = f"regexp_full_match({value.sql}, '[+-]?[0-9]+') AND {read} IS NOT NULL"
+    return Value(f"(CASE WHEN {value.sql} IS NULL THEN NULL WHEN {good} THEN {read} ELSE {refusal} END)", to)
+
+
+@casts("varchar|char", "double", "real")
+def _text_to_floating(value: Value, to: Type, compiler: Expressions) -> Value:
+    name = to.name.upper()
+    refusal = failure(
+        to, "INVALID_CAST_ARGUMENT", literal("Cannot cast '"), value.sql, literal(f"' to {name}")
+    )
+    trimmed = f"trim({value.sql}, ' \t\n\r')"
+    read = f"CAST(CAST(regexp_replace({trimmed}, '[fFdD]$', '') AS DOUBLE) AS {to.duckdb})"
+    good = f"regexp_full_match({trimmed}, {literal(NUMBER)})"
+    return Value(f"(CASE WHEN {value.sql} IS NULL THEN NULL WHEN {good} THEN {read} ELSE {refusal} END)", to)
+
+
+@casts("varchar|char", "boolean")
+def _text_to_boolean(value: Value, to: Type, compiler: Expressions) -> Value:
+    refusal = failure(
+        to, "INVALID_CAST_ARGUMENT", literal("Cannot cast '"), value.sql, literal("' to BOOLEAN")
+    )
+    low = f"lower({value.sql})"
+    return Value(
+        f"(CASE WHEN {value.sql} IS NULL THEN NULL WHEN {low} IN ('t', 'true', '1') THEN true"
+        f" WHEN {low} IN ('f', 'false', '0') THEN false ELSE {refusal} END)",
+        to,
+    )
+
+
+@casts("varchar|char", "varchar", "char")
+def _text(value: Value, to: Type, compiler: Expressions) -> Value:
+    kind = value.type
+    if not to.parameters:
+        return Value(value.sql, to, value.constant)
+    cut = value.sql
+    if not kind.parameters or kind.number > to.number:
+        cut = f"left({value.sql}, {to.number})"
+    if to.is_("char"):
+        cut = f"rpad({cut}, {to.number}, ' ')"
+    constant = value.constant[: to.number] if isinstance(value.constant, str) and to.is_("varchar") else None
+    return Value(cut, to, constant) if constant is not None else Value(cut, to)
+
+
+@casts("boolean|decimal|" + WHOLE, "varchar", "char")
+def _plain_to_text(value: Value, to: Type, compiler: Expressions) -> Value:
+    return fitted(f"CAST({value.sql} AS VARCHAR)", to)
+
+
+@casts("double", "varchar", "char")
+def _double_to_text(value: Value, to: Type, compiler: Expressions) -> Value:
+    return fitted(python(scientific, value, VARCHAR, compiler).sql, to)
+
+
+@casts("real", "varchar", "char")
+def _real_to_text(value: Value, to: Type, compiler: Expressions) -> Value:
+    return fitted(python(scientific_real, value, VARCHAR, compiler).sql, to)
+
+
+def fitted(sql: str, to: Type) -> Value:
+    """Return a text that was made of a value as varchar(n) or char(n), which has to hold all of it."""
+    if not to.parameters:
+        return Value(sql, to)
+    words = literal(f" cannot be represented as {to}")
+    refusal = failure(to, "INVALID_CAST_ARGUMENT", literal("Value "), sql, words)
+    padded = f"rpad({sql}, {to.number}, ' ')" if to.is_("char") else sql
+    return Value(
+        f"(CASE WHEN {sql} IS NULL THEN NULL WHEN length({sql}) <= {to.number} THEN {padded} ELSE {refusal} END)",
+        to,
+    )
+
+
+@casts("varchar", "varbinary")
+def _text_to_binary(value: Value, to: Type, compiler: Expressions) -> Value:
+    return Value(f"encode({value.sql})", to)
+
+
+@casts("unknown", "varchar")
+def _unknown(value: Value, to: Type, compiler: Expressions) -> Value:
+    return Value("CAST(NULL AS VARCHAR)", to)
+
+
+@casts("uuid", "varchar")
+def _uuid_to_text(value: Value, to: Type, compiler: Expressions) -> Value:
+    return fitted(value.sql, to)
+
+
+@casts("varchar", "uuid")
+def _text_to_uuid(value: Value, to: Type, compiler: Expressions) -> Value:
+    refusal = failure(to, "INVALID_CAST_ARGUMENT", literal("Cannot cast value to UUID: "), value.sql)
+    pattern = literal("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+    good = f"regexp_full_match({value.sql}, {pattern})"
+    return Value(
+        f"(CASE WHEN {value.sql} IS NULL THEN NULL WHEN {good} THEN lower({value.sql}) ELSE {refusal} END)",
+        to,
+    )

@@ -1,0 +1,160 @@
+"""date_format and date_parse: MySQL's format letters, as Trino reads them."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from etltctl.local.services.athena.dialect import coercion
+from etltctl.local.services.athena.dialect.errors import invalid_argument, unsupported
+from etltctl.local.services.athena.dialect.moment_texts import DAY_NAMES, MONTH_NAMES
+from etltctl.local.services.athena.dialect.registry import Call, function
+from etltctl.local.services.athena.dialect.trino_types import TIMESTAMP, VARCHAR, literal, timestamp
+from etltctl.local.services.athena.dialect.values import Value
+from etltctl.local.services.athena.dialect.zones import clock
+
+# Trino's letter → DuckDB's strftime.
+WRITTEN = {
+    "a": "%a", "b": "%b", "c": "%-m", "d": "%d", "e": "%-d", "f": "%f", "H": "%H", "h": "%I", "I": "%I", "i": "%M",
+    "j": "%j", "k": "%-H", "l": "%-I", "M": "%B", "m": "%m", "p": "%p", "r": "%I:%M:%S %p", "S": "%S", "s": "%S",
+    "T": "%H:%M:%S", "v": "%V", "W": "%A", "x": "%G", "Y": "%Y", "y": "%y", "%": "%%",
+}  # fmt: skip
+REFUSED = "DUuVwX"
+# What date_parse reads for each letter; the numbers of digits are Joda's.
+READ = {
+    "a": "(?P<a>[A-Za-z]+)", "W": "(?P<a>[A-Za-z]+)", "b": "(?P<b>[A-Za-z]+)", "M": "(?P<b>[A-Za-z]+)",
+    "c": r"(?P<m>\d{1,2})", "m": r"(?P<m>\d{1,2})", "d": r"(?P<d>\d{1,2})", "e": r"(?P<d>\d{1,2})",
+    "f": r"(?P<f>\d{1,9})", "H": r"(?P<H>\d{1,2})", "k": r"(?P<H>\d{1,2})", "h": r"(?P<h>\d{1,2})",
+    "I": r"(?P<h>\d{1,2})", "l": r"(?P<h>\d{1,2})", "i": r"(?P<i>\d{1,2})", "j": r"(?P<j>\d{1,3})",
+    "p": "(?P<p>[AaPp][Mm])", "S": r"(?P<s>\d{1,2})", "s": r"(?P<s>\d{1,2})", "Y": r"(?P<Y>[+-]?\d{1,4})",
+    "y": r"(?P<y>\d{2})", "v": r"(?P<v>\d{1,2})", "x": r"(?P<x>[+-]?\d{1,4})", "%": "%",
+}  # fmt: skip
+COMPOSED = {"T": "%H:%i:%s", "r": "%h:%i:%s %p"}
+
+
+def _letters(pattern: str) -> list[tuple[bool, str]]:
+    """Split a format into letters behind a percent sign (True) and other characters (False)."""
+    parts: list[tuple[bool, str]] = []
+    is_escaped = False
+    for character in pattern:
+        if is_escaped:
+            if character in REFUSED:
+                raise invalid_argument(f"%{character} not supported in date format string")
+            parts.append((character in WRITTEN, character))
+            is_escaped = False
+        elif character == "%":
+            is_escaped = True
+        else:
+            parts.append((False, character))
+    return parts
+
+
+def _constant(call: Call) -> str:
+    given = call.to(1, VARCHAR)
+    if not isinstance(given.constant, str):
+        raise unsupported(f"{call.name} with a format that is not a literal")
+    return given.constant
+
+
+@function("date_format")
+def _date_format(call: Call) -> Value:
+    call.expect(2)
+    if not call.types[0].is_("date", "timestamp", "timestamp with time zone"):
+        raise call.unexpected(
+            "date_format(timestamp(p), varchar(x))", "date_format(timestamp(p) with time zone, varchar(x))"
+        )
+    shown = clock(call.args[0])
+    if call.types[0].is_("date"):
+        shown = f"CAST({shown} AS TIMESTAMP)"
+    elif call.types[0].number > 3:
+        shown = f"date_trunc('milliseconds', {shown})"
+    parts = _letters(_constant(call))
+    native = "".join(WRITTEN[text] if is_letter else text.replace("%", "%%") for is_letter, text in parts)
+    return Value(f"strftime({shown}, {literal(native)})", VARCHAR)
+
+
+@function("date_parse")
+def _date_parse(call: Call) -> Value:
+    call.expect(2)
+    written = call.to(0, VARCHAR)
+    pattern = _constant(call)
+    _pattern(pattern)  # refuses a format that Trino does not have, before any row
+    from etltctl.local.services.athena.dialect.literals import text
+
+    return coercion.coerced(call.python(_parsed, written, text(pattern), returns=TIMESTAMP), timestamp(3))
+
+
+@lru_cache(maxsize=256)
+def _pattern(pattern: str) -> re.Pattern[str]:
+    used: set[str] = set()
+    regex = ""
+    for is_letter, character in _letters(pattern):
+        if not is_letter:
+            regex += re.escape(character)
+            continue
+        for inner in re.findall(r"%(.)|(.)", COMPOSED.get(character, f"%{character}")):
+            piece = READ[inner[0]] if inner[0] else re.escape(inner[1])
+            if (name := re.match(r"\(\?P<(\w)>", piece)) is not None:
+                if name[1] in used:
+                    piece = f"(?P={name[1]})"
+                used.add(name[1])
+            regex += piece
+    return re.compile(regex, re.IGNORECASE)
+
+
+def _parsed(written: str, pattern: str) -> datetime:
+    found = _pattern(pattern).fullmatch(written)
+    if found is None:
+        raise invalid_argument(f'Invalid format: "{written}"')
+    try:
+        return _moment({name: value for name, value in found.groupdict().items() if value is not None})
+    except ValueError as error:
+        raise invalid_argument(f'Cannot parse "{written}": {error}') from error
+
+
+def _moment(parts: dict[str, str]) -> datetime:
+    """Put the parts together; a date that is not given is the first of January 1970.
+
+    Raises:
+        ValueError: if there is no such moment.
+    """
+    year = int(parts.get("Y", "1970"))
+    if "y" in parts:  # two digits are a year from 1970 to 2069
+        year = int(parts["y"]) + (1900 if int(parts["y"]) >= 70 else 2000)
+    month = _named(parts["b"], MONTH_NAMES) if "b" in parts else int(parts.get("m", "1"))
+    if "v" in parts or "x" in parts:
+        day = datetime.fromisocalendar(int(parts.get("x", year)), int(parts.get("v", "1")), 1)
+        if "a" in parts:
+            day += timedelta(days=_named(parts["a"], DAY_NAMES) - 1)
+    elif "j" in parts:
+        day = datetime(year, 1, 1) + timedelta(days=int(parts["j"]) - 1)
+        if day.year != year:
+            raise ValueError("day of year out of range")
+    else:
+        day = datetime(year, month, int(parts.get("d", "1")))
+        if "a" in parts and _named(parts["a"], DAY_NAMES) != day.isoweekday() and "d" in parts:
+            raise ValueError("day of week does not fit the date")
+    fraction = int(parts.get("f", "0").ljust(9, "0")[:3]) * 1000
+    return day.replace(
+        hour=_hour(parts),
+        minute=int(parts.get("i", "0")),
+        second=int(parts.get("s", "0")),
+        microsecond=fraction,
+    )
+
+
+def _hour(parts: dict[str, str]) -> int:
+    if "H" in parts:
+        return int(parts["H"])
+    hour = int(parts.get("h", "12"))
+    if not 1 <= hour <= 12:
+        raise ValueError("clock hour must be in the range [1,12]")
+    return hour % 12 + (12 if parts.get("p", "AM").upper() == "PM" else 0)
+
+
+def _named(written: str, names: tuple[str, ...]) -> int:
+    for number, name in enumerate(names, 1):
+        if written.lower() in (name.lower(), name[:3].lower()):
+            return number
+    raise ValueError(f"{written} is no name")

@@ -1,0 +1,154 @@
+"""Functions of regular expressions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from etltctl.local.services.athena.dialect.errors import invalid_argument
+from etltctl.local.services.athena.dialect.functions.java_regex import compiled
+from etltctl.local.services.athena.dialect.registry import Call, function, simple
+from etltctl.local.services.athena.dialect.trino_types import BOOLEAN, VARCHAR, array, row
+from etltctl.local.services.athena.dialect.values import Value
+
+PIECES = array(row({"before": VARCHAR, "groups": array(VARCHAR), "is_last": BOOLEAN}))
+
+
+def regexp_like(text: str, pattern: str) -> bool:
+    """Return whether the pattern is somewhere in the text."""
+    return compiled(pattern).search(text) is not None
+
+
+def regexp_count(text: str, pattern: str) -> int:
+    """Count the matches."""
+    return sum(1 for _ in compiled(pattern).finditer(text))
+
+
+def regexp_extract(text: str, pattern: str, group: int = 0) -> str | None:
+    """Return a group of the first match; None if there is no match."""
+    found = _checked(compiled(pattern), group).search(text)
+    return found[group] if found else None
+
+
+def regexp_extract_all(text: str, pattern: str, group: int = 0) -> list[str | None]:
+    """Return a group of every match."""
+    return [found[group] for found in _checked(compiled(pattern), group).finditer(text)]
+
+
+def regexp_position(text: str, pattern: str, start: int = 1, occurrence: int = 1) -> int:
+    """Return where the n-th match begins; -1 for nowhere."""
+    if start < 1:
+        raise invalid_argument("start position cannot be smaller than 1")
+    if occurrence < 1:
+        raise invalid_argument("occurrence cannot be smaller than 1")
+    if start > len(text):
+        return -1
+    for index, found in enumerate(compiled(pattern).finditer(text, start - 1), 1):
+        if index == occurrence:
+            return found.start() + 1
+    return -1
+
+
+def regexp_replace(text: str, pattern: str, replacement: str = "") -> str:
+    """Replace every match; `$1` and `${name}` stand for groups."""
+    regex = compiled(pattern)
+    parts = list(_template(replacement, regex))
+    return regex.sub(
+        lambda found: "".join(part if isinstance(part, str) else found[part[0]] or "" for part in parts), text
+    )
+
+
+def regexp_split(text: str, pattern: str) -> list[str]:
+    """Split at every match, and keep the empty parts."""
+    parts, at = [], 0
+    for found in compiled(pattern).finditer(text):
+        parts.append(text[at : found.start()])
+        at = found.end()
+    return [*parts, text[at:]]
+
+
+def regexp_pieces(text: str, pattern: str) -> list[dict[str, object]]:
+    """Return the text before each match with the groups of the match, and the text behind the last."""
+    pieces: list[dict[str, object]] = []
+    at = 0
+    for found in compiled(pattern).finditer(text):
+        pieces.append({"before": text[at : found.start()], "groups": list(found.groups()), "is_last": False})
+        at = found.end()
+    return [*pieces, {"before": text[at:], "groups": [], "is_last": True}]
+
+
+def _checked(regex: re.Pattern[str], group: int) -> re.Pattern[str]:
+    if group < 0:
+        raise invalid_argument("Group cannot be negative")
+    if group > regex.groups:
+        raise invalid_argument(f"Pattern has {regex.groups} groups. Cannot access group {group}")
+    return regex
+
+
+def _template(replacement: str, regex: re.Pattern[str]) -> Iterator[str | tuple[int | str]]:
+    """Read a replacement: a number takes as many digits as there are groups for."""
+    at = 0
+    while at < len(replacement):
+        letter = replacement[at]
+        at += 1
+        if letter == "\\":
+            if at == len(replacement):
+                raise invalid_argument(f"Illegal replacement sequence: {replacement}")
+            yield replacement[at]
+            at += 1
+        elif letter != "$":
+            yield letter
+        elif named := re.compile(r"\{([^}]*)\}").match(replacement, at):
+            if named[1] not in regex.groupindex:
+                raise invalid_argument(f"Illegal replacement sequence: unknown group {{ {named[1]} }}")
+            yield (named[1],)
+            at = named.end()
+        else:
+            number, at = _group_number(replacement, at, regex)
+            yield (number,)
+
+
+def _group_number(replacement: str, at: int, regex: re.Pattern[str]) -> tuple[int, int]:
+    first = replacement[at : at + 1]
+    if not first.isascii() or not first.isdigit():
+        raise invalid_argument(f"Illegal replacement sequence: {replacement}")
+    number = int(first)
+    if number > regex.groups:
+        raise invalid_argument(f"Illegal replacement sequence: unknown group {number}")
+    at += 1
+    while (digit := replacement[at : at + 1]).isascii() and digit.isdigit():
+        if number * 10 + int(digit) > regex.groups:
+            break
+        number, at = number * 10 + int(digit), at + 1
+    return number, at
+
+
+simple("regexp_like(varchar, varchar) -> boolean", regexp_like)
+simple("regexp_count(varchar, varchar) -> bigint", regexp_count)
+simple("regexp_extract(varchar, varchar) -> varchar", regexp_extract)
+simple("regexp_extract(varchar, varchar, bigint) -> varchar", regexp_extract)
+simple("regexp_extract_all(varchar, varchar) -> array(varchar)", regexp_extract_all)
+simple("regexp_extract_all(varchar, varchar, bigint) -> array(varchar)", regexp_extract_all)
+simple("regexp_position(varchar, varchar) -> integer", regexp_position)
+simple("regexp_position(varchar, varchar, integer) -> integer", regexp_position)
+simple("regexp_position(varchar, varchar, integer, integer) -> integer", regexp_position)
+simple("regexp_split(varchar, varchar) -> array(varchar)", regexp_split)
+
+
+@function("regexp_replace")
+def _replaced(call: Call) -> Value:
+    call.expect(2, 3)
+    count = len(call.args)
+    values = [call.to(index, VARCHAR) for index in range(count)]
+    if count == len(call.nodes):
+        return call.python(regexp_replace, *values, returns=VARCHAR)
+    if count != 2:
+        raise call.unexpected("regexp_replace(varchar, joniregexp, function(array(varchar), varchar))")
+    body = call.lambda_(2, array(VARCHAR))
+    pieces = call.python(regexp_pieces, *values, returns=PIECES)
+    replaced = f"list_extract(list_transform([struct_extract(\"~p\", 'groups')], {body.sql}), 1)"
+    text = (
+        f"struct_extract(\"~p\", 'before') || "
+        f"CASE WHEN struct_extract(\"~p\", 'is_last') THEN '' ELSE coalesce({replaced}, '') END"
+    )
+    return Value(f"array_to_string(list_transform({pieces.sql}, lambda \"~p\": {text}), '')", VARCHAR)

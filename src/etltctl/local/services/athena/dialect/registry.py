@@ -1,0 +1,180 @@
+"""The functions that the embedded Athena has, and what a function sees of its call.
+
+A family of functions registers each by its name in Athena:
+
+    simple("upper(varchar) -> varchar", "upper({0})")
+
+    @function("typeof")
+    def typeof(call: Call) -> Value: ...
+
+A name that no family registers is refused: by FUNCTION_NOT_FOUND if Athena has no such function, by NOT_SUPPORTED
+if Athena has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+
+from etltctl.local.services.athena.dialect import coercion
+from etltctl.local.services.athena.dialect.errors import QueryError, unexpected_parameters
+from etltctl.local.services.athena.dialect.signatures import Signature
+from etltctl.local.services.athena.dialect.trino_types import Type
+from etltctl.local.services.athena.dialect.values import Udf, Value
+
+if TYPE_CHECKING:
+    from etltctl.local.services.athena.dialect.expressions import Expressions
+
+
+@dataclass(frozen=True)
+class Modifiers:
+    """What stands around a call: DISTINCT, ORDER BY, FILTER, OVER, IGNORE NULLS."""
+
+    distinct: bool = False
+    order: str = ""
+    filter: str = ""
+    over: str = ""
+    nulls: str = ""
+
+
+@dataclass(frozen=True)
+class Lambda:
+    """A translated lambda: DuckDB's SQL and the type of its result."""
+
+    sql: str
+    type: Type
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a function: its name, its arguments as they were written, and what translates them."""
+
+    name: str
+    nodes: Sequence[exp.Expr]
+    compiler: Expressions
+    modifiers: Modifiers = field(default_factory=Modifiers)
+    node: exp.Expr | None = None
+
+    @cached_property
+    def args(self) -> tuple[Value, ...]:
+        """The translated arguments, without those that are lambdas."""
+        return tuple(self.compiler.value(node) for node in self.nodes if not isinstance(node, exp.Lambda))
+
+    @property
+    def types(self) -> tuple[Type, ...]:
+        """The types of the arguments, without those that are lambdas."""
+        return tuple(value.type for value in self.args)
+
+    def lambda_(self, index: int, *types: Type) -> Lambda:
+        """Translate the lambda at a position, its parameters being of these types."""
+        node = self.nodes[index]
+        if not isinstance(node, exp.Lambda) or len(node.expressions) != len(types):
+            raise self.unexpected()
+        return self.compiler.lambda_(node, types)
+
+    def to(self, index: int, kind: Type) -> Value:
+        """Return an argument as a type that it is coerced to; refuse the call if it cannot be."""
+        if index >= len(self.args) or not coercion.can(self.args[index].type, kind):
+            raise self.unexpected()
+        return coercion.coerced(self.args[index], kind)
+
+    def expect(self, *counts: int) -> None:
+        """Refuse the call if it has another number of arguments."""
+        if len(self.nodes) not in counts:
+            raise self.unexpected()
+
+    def unexpected(self, *signatures: str) -> QueryError:
+        """Build the error of a call with types that the function does not take."""
+        listed = signatures or tuple(SIGNATURES.get(self.name, (self.name,)))
+        return unexpected_parameters(self.name, self.types, listed, self.node)
+
+    def python(
+        self, function: Callable[..., Any], *values: Value, returns: Type, nulls: bool = False
+    ) -> Value:
+        """Call a Python function for every row.
+
+        Args:
+            function: takes the values as DuckDB hands them to Python. An error of it ends the query; a
+                QueryError does so under its own name.
+            values: the arguments.
+            returns: the type of the result.
+            nulls: whether the function is called for nulls; if not, the result of a null is null.
+        """
+        udf = Udf.of(function, [value.type for value in values], returns, nulls=nulls)
+        self.compiler.udfs[udf.name] = udf
+        return Value(f"{udf.name}({', '.join(value.sql for value in values)})", returns)
+
+    def aggregate(self, name: str, *arguments: str, distinct: bool = True, order: bool = True) -> str:
+        """Return DuckDB's aggregate or window function with all that stands around the call.
+
+        Args:
+            name: the function's name in DuckDB.
+            arguments: their SQL.
+            distinct: whether DISTINCT is handed on.
+            order: whether ORDER BY is handed on.
+        """
+        told = self.modifiers
+        first = "DISTINCT " if told.distinct and distinct else ""
+        ordered = f" ORDER BY {told.order}" if told.order and order else ""
+        nulls = f" {told.nulls}" if told.nulls else ""
+        filtered = f" FILTER (WHERE {told.filter})" if told.filter else ""
+        over = f" OVER {told.over}" if told.over else ""
+        return f"{name}({first}{', '.join(arguments)}{ordered}{nulls}){filtered}{over}"
+
+
+Handler = Callable[[Call], Value]
+FUNCTIONS: dict[str, Handler] = {}
+AGGREGATES: set[str] = set()
+SIGNATURES: dict[str, list[str]] = {}
+_OVERLOADS: dict[str, list[tuple[Signature, str | Callable[..., Any]]]] = {}
+
+
+def function(*names: str, aggregate: bool = False) -> Callable[[Handler], Handler]:
+    """Register a handler under its names in Athena."""
+
+    def registered(handler: Handler) -> Handler:
+        for name in names:
+            FUNCTIONS[name] = handler
+            if aggregate:
+                AGGREGATES.add(name)
+        return handler
+
+    return registered
+
+
+def simple(signature: str, how: str | Callable[..., Any]) -> None:
+    """Register an overload of a function.
+
+    Args:
+        signature: as in `split_part(varchar, varchar, bigint) -> varchar`; a single capital letter is any type.
+        how: a template of DuckDB's SQL with the arguments as {0}, {1}, or a Python function.
+    """
+    parsed = Signature.of(signature)
+    _OVERLOADS.setdefault(parsed.name, []).append((parsed, how))
+    SIGNATURES.setdefault(parsed.name, []).append(signature.partition(" -> ")[0])
+    FUNCTIONS[parsed.name] = _overloaded
+
+
+def _overloaded(call: Call) -> Value:
+    """Call the overload that takes the arguments with the fewest coercions."""
+    matches = []
+    for signature, how in _OVERLOADS[call.name]:
+        bound = signature.bound(call.types)
+        if bound is not None:
+            matches.append((bound.cost, bound, how))
+    if not matches or len(call.args) != len(call.nodes):
+        raise call.unexpected()
+    _, bound, how = min(matches, key=lambda match: match[0])
+    values = [coercion.coerced(v, kind) for v, kind in zip(call.args, bound.parameters, strict=True)]
+    if callable(how):
+        return call.python(how, *values, returns=bound.returns)
+    return Value(f"({how.format(*(value.sql for value in values))})", bound.returns)
+
+
+def renamed(call: Call, name: str) -> Call:
+    """Return the call under another function's name."""
+    return replace(call, name=name)

@@ -1,0 +1,263 @@
+"""Relations: what stands in FROM, with the names and types of its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from etltctl.local.services.athena.dialect import coercion
+from etltctl.local.services.athena.dialect.errors import QueryError, mismatch, place, syntax, unsupported
+from etltctl.local.services.athena.dialect.expressions import Expressions
+from etltctl.local.services.athena.dialect.outputs import Output, renamed
+from etltctl.local.services.athena.dialect.scopes import Field, Scope
+from etltctl.local.services.athena.dialect.trino_types import BIGINT, Type, quoted
+from etltctl.local.services.athena.dialect.values import Value, member
+
+if TYPE_CHECKING:
+    from etltctl.local.services.athena.dialect.queries import Queries
+Tables = Mapping[str, Mapping[str, Mapping[str, Type]]]  # database → table → column → type
+CATALOG = "awsdatacatalog"
+
+
+def from_clause(queries: Queries, node: exp.Select, outer: Scope | None) -> tuple[str, Scope]:
+    """Translate FROM and its joins; return the SQL, empty without FROM, and what can be named."""
+    from_ = node.args.get("from_")
+    if from_ is None:
+        return "", Scope((), outer)
+    sql, fields = relation(queries, from_.this, Scope((), outer))
+    if node.args.get("sample") is not None:
+        if node.args.get("joins"):
+            raise unsupported("TABLESAMPLE before a JOIN")
+        sql += _sample(node)
+    sql, fields = _joined(queries, node.args.get("joins") or (), sql, fields, outer)
+    return f" FROM {sql}", Scope(fields, outer)
+
+
+def _joined(
+    queries: Queries, joins: Sequence[exp.Expr], sql: str, fields: list[Field], outer: Scope | None
+) -> tuple[str, list[Field]]:
+    for join in joins:
+        sql, fields = _join(queries, join, sql, fields, outer)
+    return sql, fields
+
+
+def relation(queries: Queries, node: exp.Expr, scope: Scope) -> tuple[str, list[Field]]:
+    """Translate one relation; `scope` is what it can name, which is more than nothing for UNNEST and LATERAL."""
+    if isinstance(node, exp.Table):
+        sql, fields = _table(queries, node, scope)
+    elif isinstance(node, exp.Unnest):
+        sql, fields = _unnest(queries, node, scope)
+    elif isinstance(node, exp.Lateral):
+        sql, fields = _lateral(queries, node, scope)
+    elif isinstance(node, exp.Subquery) and isinstance(node.this, exp.Table):
+        sql, fields = relation(queries, node.this, scope)
+        sql = f"({sql})"
+    elif isinstance(node, exp.Subquery | exp.Values):
+        sql, fields = _derived(queries, node, scope)
+    else:
+        raise unsupported(f"{node.key.upper()} in FROM")
+    for key in ("pivots", "match", "laterals", "version", "system_time", "hints", "only", "partition"):
+        if node.args.get(key):
+            raise unsupported(f"{key.upper()} in FROM")
+    if not isinstance(node, exp.Unnest | exp.Lateral):
+        sql, fields = _joined(queries, node.args.get("joins") or (), sql, fields, scope.parent)
+    return sql, fields
+
+
+def _table(queries: Queries, node: exp.Table, scope: Scope) -> tuple[str, list[Field]]:
+    if not isinstance(node.this, exp.Identifier):
+        name = node.this.name or node.this.key
+        raise QueryError(
+            "FUNCTION_NOT_FOUND", f"{place(node)}: Table function '{name.lower()}' not registered"
+        )
+    names, held = _alias(node), queries.fresh()
+    common = queries.commons.get(node.name.lower()) if not node.db else None
+    if common is not None:
+        sql = f"{common.held} AS {held}{_sample(node)}"
+        fields = fields_of(common.columns, names or node.name, held, node)
+        return sql, fields
+    if node.catalog and node.catalog.lower() != CATALOG:
+        raise QueryError("CATALOG_NOT_FOUND", f"{place(node)}: Catalog '{node.catalog}' does not exist")
+    database, name = (node.db or queries.database).lower(), node.name.lower()
+    columns = queries.tables.get(database, {}).get(name)
+    if columns is None:
+        raise QueryError(
+            "TABLE_NOT_FOUND", f"{place(node)}: Table '{CATALOG}.{database}.{name}' does not exist"
+        )
+    outputs = [Output(column, kind, column) for column, kind in columns.items()]
+    fields = fields_of(outputs, names or name, held, node)
+    if not names:
+        fields = [replace(known, database=database) for known in fields]
+    return f"{quoted(database)}.{quoted(name)} AS {held}{_sample(node)}", fields
+
+
+def _derived(queries: Queries, node: exp.Expr, scope: Scope) -> tuple[str, list[Field]]:
+    bare = node.copy()
+    bare.set("alias", None)
+    bare.set("joins", None)
+    inner = queries.query(bare, scope.parent if not scope.fields else scope)
+    held = queries.fresh()
+    return f"({inner.sql}) AS {held}{_sample(node)}", fields_of(inner.columns, _alias(node), held, node)
+
+
+def _lateral(queries: Queries, node: exp.Lateral, scope: Scope) -> tuple[str, list[Field]]:
+    if node.args.get("view") or node.args.get("outer") or not isinstance(node.this, exp.Subquery):
+        raise syntax("mismatched input 'LATERAL'", node)
+    inner = queries.query(node.this, scope)
+    held = queries.fresh()
+    return f"LATERAL ({inner.sql}) AS {held}", fields_of(inner.columns, _alias(node), held, node)
+
+
+def _unnest(queries: Queries, node: exp.Unnest, scope: Scope) -> tuple[str, list[Field]]:
+    held = queries.fresh()
+    listed, fields = _unnested(queries, node, scope, held)
+    return f"LATERAL (SELECT {', '.join(listed)}) AS {held}", fields
+
+
+def _cross_unnest(
+    queries: Queries, node: exp.Unnest, sql: str, fields: list[Field], outer: Scope | None
+) -> tuple[str, list[Field]]:
+    """CROSS JOIN UNNEST in the select list of a query over the left side: a lateral join would lose its order."""
+    held = queries.fresh()
+    listed, theirs = _unnested(queries, node, Scope(fields, outer), held)
+    kept = [f"{known.sql} AS k{index}" for index, known in enumerate(fields)]
+    mine = [replace(known, sql=f"{held}.k{index}") for index, known in enumerate(fields)]
+    return f"(SELECT {', '.join([*kept, *listed])} FROM {sql}) AS {held}", [*mine, *theirs]
+
+
+def _unnested(queries: Queries, node: exp.Unnest, scope: Scope, held: str) -> tuple[list[str], list[Field]]:
+    """Translate UNNEST: arrays side by side, the shorter filled with nulls.
+
+    A map gives two columns, an array of rows one for each field.
+    """
+    compiler = Expressions(scope, queries)
+    values = [compiler.value(item) for item in node.expressions]
+    inside: list[str] = []  # what is unnested, side by side
+    outside: list[tuple[str | None, Type, str]] = []  # the columns over it
+    for value in values:
+        if value.type.is_("map"):
+            for function, kind in zip(("map_keys", "map_values"), value.type.inners, strict=True):
+                outside.append((None, kind, f"{held}.u{len(inside)}"))
+                inside.append(f"{function}({value.sql})")
+        elif value.type.is_("array") and value.type.element.is_("row"):
+            element = value.type.element
+            names = element.fields or (None,) * len(element.inners)
+            for name, inner, kind in zip(names, element.field_names, element.inners, strict=True):
+                outside.append((name, kind, member(f"{held}.u{len(inside)}", inner)))
+            inside.append(value.sql)
+        elif value.type.is_("array"):
+            outside.append((None, value.type.element, f"{held}.u{len(inside)}"))
+            inside.append(value.sql)
+        else:
+            raise mismatch(f"Cannot unnest type: {value.type}", node)
+    offset = node.args.get("offset")
+    listed = [f"unnest({sql}) AS u{index}" for index, sql in enumerate(inside)]
+    if offset:
+        longest = ", ".join(f"coalesce(len({sql}), 0)" for sql in inside)
+        outside.append((None, BIGINT, f"{held}.ordinal"))
+        listed.append(f"unnest(range(1, greatest({longest}) + 1)) AS ordinal")
+    alias = _alias(node)
+    if isinstance(alias, tuple) and isinstance(offset, exp.Identifier):
+        alias = (alias[0], [*alias[1], offset.name])
+    table, given = alias or (None, [])
+    outputs = renamed([Output(name, kind, sql) for name, kind, sql in outside], given, node)
+    return listed, [Field(column.name, column.type, column.held, table) for column in outputs]
+
+
+def _join(
+    queries: Queries, join: exp.Expr, sql: str, fields: list[Field], outer: Scope | None
+) -> tuple[str, list[Field]]:
+    side, kind = str(join.args.get("side") or "").upper(), str(join.args.get("kind") or "").upper()
+    method = str(join.args.get("method") or "").upper()
+    if (
+        kind not in ("", "INNER", "OUTER", "CROSS")
+        or method not in ("", "NATURAL")
+        or side not in ("", "LEFT", "RIGHT", "FULL")
+    ):
+        raise syntax(f"mismatched input '{kind or method or side}'", join)
+    if any(
+        join.args.get(key) for key in ("global_", "hint", "match_condition", "nearest", "directed", "pivots")
+    ):
+        raise unsupported("this kind of JOIN")
+    on, using = join.args.get("on"), join.args.get("using")
+    if isinstance(join.this, exp.Unnest) and not (
+        side or method or using or on is not None or kind == "INNER"
+    ):
+        return _cross_unnest(queries, join.this, sql, fields, outer)
+    right, theirs = relation(queries, join.this, Scope(fields, outer))
+    word = f"{side} JOIN" if side else ("JOIN" if on is not None or using or method else "CROSS JOIN")
+    if method == "NATURAL":
+        raise QueryError("NOT_SUPPORTED", f"{place(join)}: Natural join not supported")
+    if using:
+        return _using(join, f"{sql} {word} {right}", fields, theirs)
+    if on is None:
+        if side or kind == "INNER":
+            raise syntax("mismatched input. Expecting: 'ON', 'USING'", join)
+        return f"{sql} CROSS JOIN {right}", [*fields, *theirs]
+    both = [*fields, *theirs]
+    condition = Expressions(Scope(both, outer), queries).condition(on, "JOIN ON clause")
+    return f"{sql} {word} {right} ON {condition}", both
+
+
+def _using(join: exp.Expr, sql: str, left: list[Field], right: list[Field]) -> tuple[str, list[Field]]:
+    """JOIN … USING: the shared columns come first, once, and belong to neither side."""
+    conditions, shared, gone = [], [], []
+    for identifier in join.args["using"]:
+        name = identifier.name.lower()
+        pair = []
+        for fields, side in ((left, "left"), (right, "right")):
+            matches = [known for known in fields if known.name is not None and known.name.lower() == name]
+            if len(matches) != 1:
+                raise QueryError(
+                    "COLUMN_NOT_FOUND", f"{place(join)}: Column '{name}' is missing from {side} side of join"
+                )
+            pair.append(matches[0])
+        kind = coercion.common(pair[0].type, pair[1].type)
+        if kind is None:
+            raise mismatch(
+                f"Column Types of left and right side are not compatible: {pair[0].type}, {pair[1].type}",
+                join,
+            )
+        values = [coercion.coerced(Value(known.sql, known.type), kind) for known in pair]
+        one, other = (value.instant if kind.is_zoned else value.sql for value in values)
+        conditions.append(f"{one} = {other}")
+        joined = f"coalesce({values[0].sql}, {values[1].sql})"
+        shared.append(Field(pair[0].name, kind, joined))
+        gone += pair
+    rest = [known for known in (*left, *right) if known not in gone]
+    return f"{sql} ON {' AND '.join(conditions)}", [*shared, *rest]
+
+
+def fields_of(
+    columns: Sequence[Output], alias: tuple[str, list[str]] | str | None, held: str, node: exp.Expr
+) -> list[Field]:
+    """Return the columns of a relation that has this name in DuckDB, under the alias in the statement."""
+    table, names = alias if isinstance(alias, tuple) else (alias, list[str]())
+    return [
+        Field(column.name, column.type, f"{held}.{quoted(column.held)}", table)
+        for column in renamed(columns, names, node)
+    ]
+
+
+def _alias(node: exp.Expr) -> tuple[str, list[str]] | None:
+    alias = node.args.get("alias")
+    if alias is None:
+        return None
+    columns = alias.columns if isinstance(alias, exp.TableAlias) else ()  # a view's place has a bare name
+    return alias.name, [column.name for column in columns]
+
+
+def _sample(node: exp.Expr) -> str:
+    sample = node.args.get("sample")
+    if sample is None:
+        return ""
+    method, percent = str(sample.args.get("method") or "").upper(), sample.args.get("percent")
+    if method not in ("BERNOULLI", "SYSTEM") or percent is None or any(
+        sample.args.get(key) for key in ("bucket_numerator", "rows", "size", "seed")
+    ):  # fmt: skip
+        raise syntax("mismatched input 'TABLESAMPLE'", node)
+    # SYSTEM takes whole splits in Trino; rows one by one are as good an answer of chance.
+    return f" TABLESAMPLE bernoulli({float(percent.name)} PERCENT)"

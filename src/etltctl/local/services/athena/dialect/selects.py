@@ -1,0 +1,178 @@
+"""SELECT: its clauses in the order in which Trino resolves names, FROM first and ORDER BY last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from etltctl.local.services.athena.dialect.errors import QueryError, mismatch, place, syntax, unsupported
+from etltctl.local.services.athena.dialect.expressions import Expressions
+from etltctl.local.services.athena.dialect.outputs import Output, Query, refuse_grouping
+from etltctl.local.services.athena.dialect.relations import from_clause
+from etltctl.local.services.athena.dialect.scopes import Field, Scope
+from etltctl.local.services.athena.dialect.trino_types import quoted
+from etltctl.local.services.athena.dialect.values import Value, member
+
+if TYPE_CHECKING:
+    from etltctl.local.services.athena.dialect.queries import Queries
+
+
+def select(queries: Queries, node: exp.Select, outer: Scope | None) -> Query:
+    """Translate a SELECT."""
+    _refuse(node)
+    sql, scope = from_clause(queries, node, outer)
+    compiler = Expressions(scope, _with_windows(queries, node))
+    columns, values = _outputs(compiler, node, scope)
+    is_distinct = node.args.get("distinct") is not None
+    if is_distinct:
+        refuse_grouping([value.type for value in values], "DISTINCT")
+    listed = ", ".join(f"{v.sql} AS {quoted(c.held)}" for v, c in zip(values, columns, strict=True))
+    text = f"SELECT {'DISTINCT ' if is_distinct else ''}{listed}{sql}"
+    if (where := node.args.get("where")) is not None:
+        text += f" WHERE {compiler.condition(where.this)}"
+    text += _grouped(compiler, node, values)
+    if (having := node.args.get("having")) is not None:
+        text += f" HAVING {compiler.condition(having.this, 'HAVING clause')}"
+    return _finished(queries, node, compiler, text, columns, values)
+
+
+def _finished(
+    queries: Queries,
+    node: exp.Select,
+    compiler: Expressions,
+    text: str,
+    columns: Sequence[Output],
+    values: Sequence[Value],
+) -> Query:
+    order, limit = node.args.get("order"), node.args.get("limit")
+    keys = queries.output_keys(order, columns, values, compiler) if order is not None else ""
+    options = limit.args.get("limit_options") if isinstance(limit, exp.Fetch) else None
+    if options is not None and options.args.get("with_ties"):
+        return _with_ties(queries, node, text, columns, keys)
+    query = Query(text + (f" ORDER BY {keys}" if keys else ""), columns)
+    return Query(query.sql + queries.limited(node), columns)
+
+
+def _with_ties(queries: Queries, node: exp.Select, text: str, columns: Sequence[Output], keys: str) -> Query:
+    """FETCH FIRST n ROWS WITH TIES: the rows whose rank by the keys is at most n."""
+    if not keys:
+        raise QueryError("MISSING_ORDER_BY", f"{place(node)}: FETCH FIRST WITH TIES clause requires ORDER BY")
+    if node.args.get("offset") is not None or node.args.get("distinct") is not None or node.args.get("group"):
+        raise unsupported("FETCH FIRST WITH TIES with OFFSET, DISTINCT or GROUP BY")
+    head, _, tail = text.partition("SELECT ")
+    name, count = queries.fresh(), node.args["limit"].args["count"]
+    listed = ", ".join(quoted(column.held) for column in columns)
+    ranked = f"{head}SELECT rank() OVER (ORDER BY {keys}) AS athena_rank, {tail}"
+    last = int(count.name) if count is not None else 1
+    return Query(
+        f"SELECT {listed} FROM ({ranked}) {name} WHERE athena_rank <= {last} ORDER BY athena_rank", columns
+    )
+
+
+def _outputs(compiler: Expressions, node: exp.Select, scope: Scope) -> tuple[list[Output], list[Value]]:
+    """Translate the select list; a star becomes the columns that it stands for."""
+    columns: list[Output] = []
+    values: list[Value] = []
+    for item in node.expressions:
+        for name, value in _items(compiler, item, scope):
+            columns.append(Output(name, value.type, f"c{len(columns)}"))
+            values.append(value)
+    if not columns:
+        raise syntax("mismatched input 'FROM'", node)
+    return columns, values
+
+
+def _items(compiler: Expressions, item: exp.Expr, scope: Scope) -> list[tuple[str | None, Value]]:
+    if isinstance(item, exp.Star):
+        return [(known.name, Value(known.sql, known.type)) for known in _starred(item, scope.fields, item)]
+    if isinstance(item, exp.Column) and isinstance(item.this, exp.Star):
+        return _qualified_star(compiler, item, scope)
+    if isinstance(item, exp.Alias):
+        return [(item.alias, compiler.value(item.this))]
+    named = item.this if isinstance(item, exp.Paren) else item
+    while isinstance(named, exp.Paren):
+        named = named.this
+    name = None
+    if isinstance(named, exp.Column):
+        name = named.name
+    elif isinstance(named, exp.Dot):
+        name = named.expression.name
+    return [(name, compiler.value(item))]
+
+
+def _qualified_star(compiler: Expressions, item: exp.Column, scope: Scope) -> list[tuple[str | None, Value]]:
+    parts = [part.name.lower() for part in item.parts[:-1]]
+    fields = [known for known in scope.fields if replace(known, name="*").is_named([*parts, "*"])]
+    if fields:
+        return [(known.name, Value(known.sql, known.type)) for known in _starred(item.this, fields, item)]
+    try:
+        whole, rest = scope.resolve(parts, item)
+    except QueryError as error:
+        raise QueryError(
+            "TABLE_NOT_FOUND", f"{place(item)}: Unable to resolve reference {'.'.join(parts)}"
+        ) from error
+    if rest or not whole.type.is_("row"):
+        raise mismatch(f"expected expression of type Row, not {whole.type}", item)
+    return [
+        (name, Value(member(whole.sql, held), kind))
+        for name, held, kind in zip(
+            whole.type.fields or (None,) * len(whole.type.inners),
+            whole.type.field_names,
+            whole.type.inners,
+            strict=True,
+        )
+    ]
+
+
+def _starred(star: exp.Expr, fields: Sequence[Field], node: exp.Expr) -> Sequence[Field]:
+    if any(star.args.get(key) for key in ("except_", "replace", "rename", "ilike")):
+        raise syntax("mismatched input '('", node)
+    if not fields:
+        raise QueryError(
+            "COLUMN_NOT_FOUND", f"{place(node)}: SELECT * not allowed in queries without FROM clause"
+        )
+    return fields
+
+
+def _grouped(compiler: Expressions, node: exp.Select, values: Sequence[Value]) -> str:
+    group = node.args.get("group")
+    if group is None:
+        return ""
+    if group.args.get("all") or group.args.get("totals"):
+        raise syntax("mismatched input 'ALL'", group)
+    parts = [_group_item(compiler, item, values) for item in group.expressions]
+    for key in ("grouping_sets", "cube", "rollup"):
+        parts += [_group_item(compiler, item, values) for item in group.args.get(key) or ()]
+    return f" GROUP BY {', '.join(parts)}"
+
+
+def _group_item(compiler: Expressions, item: exp.Expr, values: Sequence[Value]) -> str:
+    if isinstance(item, exp.GroupingSets | exp.Cube | exp.Rollup):
+        word = {"GroupingSets": "GROUPING SETS", "Cube": "CUBE", "Rollup": "ROLLUP"}[type(item).__name__]
+        return f"{word} ({', '.join(_group_item(compiler, inner, values) for inner in item.expressions)})"
+    if isinstance(item, exp.Tuple):
+        return f"({', '.join(_group_item(compiler, inner, values) for inner in item.expressions)})"
+    if isinstance(item, exp.Literal) and not item.is_string and item.name.isdigit():
+        value = compiler.queries.at_position(item, values, "GROUP BY")
+    else:
+        value = compiler.value(item)
+    refuse_grouping([value.type], "GROUP BY")
+    return value.sql
+
+
+def _with_windows(queries: Queries, node: exp.Select) -> Queries:
+    named = {window.this.name.lower(): window for window in node.args.get("windows") or ()}
+    if not named:
+        return queries
+    return replace(queries, windows={**queries.windows, **named})
+
+
+def _refuse(node: exp.Select) -> None:
+    distinct = node.args.get("distinct")
+    if distinct is not None and distinct.args.get("on") is not None:
+        raise syntax("mismatched input 'ON'", node)
+    if node.args.get("kind"):
+        raise syntax("mismatched input", node)
