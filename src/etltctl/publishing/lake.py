@@ -90,6 +90,8 @@ class Lake:
             BlockedError: A check failed, or another run published one of the tables meanwhile.
             AlreadyRunningError: Another run publishes one of the tables now.
         """
+        if not versions:
+            return []  # a job may write no table
         staged = [self._stage(table, location) for table, location in versions.items()]
         judgements = self.contract_checks.require_kept(staged)
         findings = self.auditor.audit(staged)
