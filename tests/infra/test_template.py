@@ -291,5 +291,10 @@ def test_the_check_finds_a_dangerous_action_without_its_fence(
 def test_settings_that_make_a_template_too_large_are_refused_with_its_size(folder: Path) -> None:
     jobs = {f"job_{number:02}": {"script": "glue_jobs/one.py"} for number in range(40)}
     many = load_settings(config=folder / "etltctl.toml", env="aws", environ={}, flags={"glue.jobs": jobs})
-    with pytest.raises(ConfigurationError, match=r"has \d\d,\d{3} bytes, and CloudFormation takes 51,200"):
-        _ = blueprint(many).body
+    drawn = blueprint(many)
+    with pytest.raises(
+        ConfigurationError, match=r"has \d\d,\d{3} bytes, and CloudFormation takes 51,200 of a new"
+    ):
+        drawn.require_room(has_bucket=False)
+    drawn.require_room(has_bucket=True)
+    assert not drawn.fits_a_call

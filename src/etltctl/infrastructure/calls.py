@@ -73,6 +73,8 @@ ATHENA_WRITES_RESULTS = (
 )  # fmt: skip
 # A Tableau export takes away what Athena unloaded for it; other results expire.
 EXTRACTS = ("s3:DeleteObjects",)
+# CloudFormation reads a template that is too large for a call in the deployer's name.
+TEMPLATE_READ = ("s3:GetObject",)
 # What S3 does at KMS in the name of the caller that reads or writes an encrypted object.
 KEY_USE = ("kms:Decrypt", "kms:GenerateDataKey")
 # The Systems Manager agent, by which an administrator reaches the machine; the managed policy would also let the

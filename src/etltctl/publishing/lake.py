@@ -142,7 +142,7 @@ class Lake:
             found = self._inspect(table, location)
             require_held()
             switched = self.switch.back(table, found.table, run_id)
-        return Published(found.table.full_name, switched.change, found.rows, version=target)
+        return Published(table, switched.change, found.rows, version=target)
 
     def has_published_files(self, table: str) -> bool:
         """Return True if the current version holds the files that were published, False if there is no such version.
@@ -265,7 +265,7 @@ class Lake:
             retirement = Retirement(self.settings, self.s3, self.catalog, self.places)
             gone = retirement.retire(version.name, switched.history, switched.retired)
         return Published(
-            version.table.full_name,
+            version.name,
             switched.change,
             version.rows,
             version.audit,

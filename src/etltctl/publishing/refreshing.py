@@ -42,7 +42,7 @@ NOT_PUBLISHED = "not published"  # there are versions, and none that passed its 
 
 @dataclass(frozen=True)
 class Refreshed:
-    """A table brought in line: what changed, its rows, its partitions' changes."""
+    """A table brought in line, as `layer.name`: what changed, its rows, its partitions' changes."""
 
     table: str
     change: str
@@ -77,18 +77,16 @@ class Refresh:
         return settled(partial(self._refreshed, name), name)
 
     def _refreshed(self, name: str) -> Refreshed | None:
-        place = self.places.in_catalog(name)
-        full_name = ".".join(place)
-        current = self.catalog.table(*place)
+        current = self.catalog.table(*self.places.in_catalog(name))
         location = self._location(name, current)
         objects = self.s3.objects(location) if location else []
         files = parquet_files(location or "", objects)
         if current is not None and location and not files:
-            return Refreshed(full_name, GONE, 0)
+            return Refreshed(name, GONE, 0)
         if not location or not files:
-            return Refreshed(full_name, NOT_PUBLISHED, 0) if location == "" else None
+            return Refreshed(name, NOT_PUBLISHED, 0) if location == "" else None
         if current is not None and _is_in_line(current, location, files):
-            return Refreshed(full_name, "unchanged", History.of(current).rows)
+            return Refreshed(name, "unchanged", History.of(current).rows)
         require_parquet_alone(name, location, objects)
         if version_of(location):
             self.records.require_unchanged(name, location, files, current)
@@ -118,7 +116,7 @@ class Refresh:
             if version_of(location)
             else self.catalog.put(table, current)
         )
-        return Refreshed(table.full_name, "created" if is_new else change, found.rows, changes)
+        return Refreshed(name, "created" if is_new else change, found.rows, changes)
 
     def _columns_first(self, table: Table, current: Described | None) -> Described | None:
         """The table with its new columns but not yet the mark that its files are registered.
