@@ -19,7 +19,6 @@ from etltctl.infrastructure.names import (
     ref,
 )
 from etltctl.infrastructure.storage import bucket_arn, key_arn, objects_arn
-from etltctl.infrastructure.uploads import TEMPLATES
 from etltctl.logs import GROUPS
 
 Statement = dict[str, Any]
@@ -99,9 +98,7 @@ def deployer_statements(names: Names) -> list[Statement]:
     )
     return [
         _allow("Stack", table["stack"], [arn("cloudformation", f"stack/{names.stack}/*")]),
-        _allow("Buckets", table["buckets"], [bucket_arn(bucket) for bucket in names.buckets.values()]),
-        *_on_objects("Scripts", table["scripts"], [scripts]),
-        _allow("Template", calls.TEMPLATE_READ, [objects_arn(f"{scripts}/{TEMPLATES}")]),
+        *_on_objects("Scripts", (*table["scripts"], *calls.TEMPLATE_READ), [scripts]),
         _allow("Images", table["images"], [filled(image)]),
         # A secret that does not exist yet has no suffix by which IAM could know it.
         _allow("Secrets", table["secrets"], [arn("secretsmanager", f"secret:{name}") for name in secrets]),

@@ -15,6 +15,7 @@ from etltctl.infrastructure.machine import machine
 from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.processing import processing, scripts_parameter
 from etltctl.infrastructure.roles import roles
+from etltctl.infrastructure.sizing import policy_characters
 from etltctl.infrastructure.storage import key_arn, storage
 from etltctl.infrastructure.uploads import HASH_DIGITS, TEMPLATES, Uploads, uploads_of
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 MOST_BYTES = 51_200  # of a template that is sent in a call
+MOST_POLICY_CHARACTERS = 10_240  # of all inline policies of a role, blanks not counted
+LONG_REGION = "ap-southeast-2"
 MOST_BYTES_IN_S3 = 1_048_576  # of a template that CloudFormation reads from S3
 NEWEST_IMAGE = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
 
@@ -61,8 +64,9 @@ class Blueprint:
             has_bucket: Whether the stack has its scripts bucket, from which CloudFormation reads a larger template.
 
         Raises:
-            ConfigurationError: The template is too large.
+            ConfigurationError: The template, or the policy of a role, is too large.
         """
+        self._require_short_policies()
         size, most = len(self.body.encode()), MOST_BYTES_IN_S3 if has_bucket else MOST_BYTES
         if size <= most:
             return
@@ -74,6 +78,19 @@ class Blueprint:
             "(infra.machine = false) is smaller too"
             + ("" if has_bucket else "; or deploy fewer jobs first, and all of them after that"),
         )
+
+    def _require_short_policies(self) -> None:
+        region = self.names.settings.aws.region or LONG_REGION
+        for resource in self.template["Resources"].values():
+            if resource["Type"] != "AWS::IAM::Role":
+                continue
+            size, role = policy_characters(resource, region), resource["Properties"]["RoleName"]
+            if size > MOST_POLICY_CHARACTERS:
+                raise ConfigurationError(
+                    f"the policy of role {role} has {size:,} characters, and IAM takes {MOST_POLICY_CHARACTERS:,}; "
+                    "nothing was changed",
+                    hint="shorten the names it holds: project, glue.job_prefix and the buckets; or name fewer jobs",
+                )
 
 
 def blueprint(settings: Settings) -> Blueprint:
