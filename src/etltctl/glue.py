@@ -85,12 +85,12 @@ class Glue:
                     raise
                 self.search.sleep(self.search.longest)
             else:
-                run = {
+                started = {
                     "JobName": self.names.at_glue(job),
                     "Id": answer["JobRunId"],
                     "JobRunState": "STARTING",
                 }
-                return Verb.STARTED, _job_run({**run, "Arguments": sent}, self.names)
+                return Verb.STARTED, _job_run({**started, "Arguments": sent}, self.names)
 
     def find_all(self, job: str, run_key: str, *, since: datetime | None = None) -> list[JobRun]:
         """The runs of the job that carry the key and began after `since`, newest first."""
