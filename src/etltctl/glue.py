@@ -137,8 +137,8 @@ class Glue:
     def look_at(self, job: str, run_id: str) -> JobRun:
         """The run as Glue sees it now."""
         with translated("glue", job=job, run=run_id):
-            asked = {"JobName": self.names.at_glue(job), "RunId": run_id}
-            return _job_run(self.aws.client("glue").get_job_run(**asked)["JobRun"], self.names)
+            query = {"JobName": self.names.at_glue(job), "RunId": run_id}
+            return _job_run(self.aws.client("glue").get_job_run(**query)["JobRun"], self.names)
 
     def job_runs(self, job: str, *, page: int = PAGE_RUNS, since: datetime | None = None) -> Iterator[JobRun]:
         """The job's runs, newest first, read page by page as they are asked for, back to `since`."""
