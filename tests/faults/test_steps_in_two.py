@@ -41,9 +41,9 @@ def here(lake: SpoiltLake, monkeypatch: pytest.MonkeyPatch) -> SpoiltLake:
     return lake
 
 
-def in_two(step: str, run_id: str, **wish: Any) -> dict[str, Any]:
+def in_two(step: str, run_id: str, **options: Any) -> dict[str, Any]:
     """The step begun, waited for and finished as if by three processes: only JSON goes from one to the next."""
-    told = json.dumps(start_step("small", step, run_id=run_id, **wish).as_dict())
+    told = json.dumps(start_step("small", step, run_id=run_id, **options).as_dict())
     asyncio.run(wait_for_step(StepHandle(**json.loads(told))))
     return finish_step(StepHandle(**json.loads(told)))
 

@@ -86,6 +86,7 @@ class LeaseObject:
     def held(self) -> Iterator[IsLost]:
         """Hold the lease and renew it in the background; yield a function that says whether another process took it."""
         hold = _Hold(self, self._take())
+        # A thread, because the driver may be busy for minutes in one call, such as the upload of an extract.
         ended = Event()
         renewing = Thread(target=hold.renew_until, args=(ended,), daemon=True)
         renewing.start()
@@ -167,6 +168,7 @@ class _Hold:
 
     def is_lost(self) -> bool:
         """Return whether another process has the lease; poll it first if it may have lapsed meanwhile."""
+        # A laptop that was closed does not run the thread: another process may have taken the lease meanwhile.
         if self.lease.watch.clock() - self._renewed > LAPSES_AFTER_S / 2:
             self._renew()
         return self._lost
@@ -174,6 +176,7 @@ class _Hold:
     def _renew(self) -> None:
         with self._lock, suppress(EtltctlError):
             mine = _owner()
+            # The last two owners that were sent: a put whose answer was lost may have been the one that counted.
             self._sent = (*self._sent[-1:], mine)
             sent_at = self.lease.watch.clock()
             etag = self.lease._put(mine, IfMatch=self.etag)

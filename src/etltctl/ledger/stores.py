@@ -111,6 +111,7 @@ class S3Store:
         """Write the run's object with more at its end; read and write again if another process wrote in between."""
         for _ in range(TRIES):
             before, etag = self._read(run_id)
+            # Compare and swap: the put fails if another process wrote after this read.
             condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
             body = (before + compose(before)).encode()
             try:
