@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from etltctl.local.models import service_model
 
+from etltctl.local.kernel.api_models import service_model
 from etltctl.local.witness.error_codes import COMMON, EMBEDDED, undeclared_code
 from etltctl.local.witness.messages import Answer
 
