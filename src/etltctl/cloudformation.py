@@ -120,7 +120,15 @@ class CloudFormation:
         )
 
     def make_change_set(
-        self, stack: str, name: str, body: str, parameters: Mapping[str, str], *, is_new: bool, adopts: bool
+        self,
+        stack: str,
+        name: str,
+        body: str,
+        parameters: Mapping[str, str],
+        *,
+        url: str,
+        is_new: bool,
+        adopts: bool,
     ) -> None:
         """Ask for a change set.
 
@@ -129,17 +137,18 @@ class CloudFormation:
             name: The change set's name.
             body: The template.
             parameters: The template's parameters.
+            url: Where CloudFormation reads the template; empty if it is sent in the call.
             is_new: Whether the stack does not exist yet.
             adopts: Whether resources that exist under the template's names are taken in.
         """
-        given = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
+        pairs = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
         with translated(SERVICE, stack=stack):
             self._client.create_change_set(
                 StackName=stack,
                 ChangeSetName=name,
                 ChangeSetType="CREATE" if is_new else "UPDATE",
-                TemplateBody=body,
-                Parameters=given,
+                **({"TemplateURL": url} if url else {"TemplateBody": body}),
+                Parameters=pairs,
                 Capabilities=list(CAPABILITIES),
                 ClientToken=name,
                 ImportExistingResources=adopts,

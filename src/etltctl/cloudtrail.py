@@ -24,7 +24,7 @@ class CloudTrail:
 
     def events(self, name: str, since: datetime) -> Iterator[dict[str, Any]]:
         """The records of events of this name, the newest first; at most 90 days of them are kept by the service."""
-        asked: dict[str, Any] = {
+        query: dict[str, Any] = {
             "LookupAttributes": [{"AttributeKey": "EventName", "AttributeValue": name}],
             "StartTime": since,
             "MaxResults": PAGE,
@@ -32,9 +32,9 @@ class CloudTrail:
         while True:
             self.pace.take()
             with translated("cloudtrail", event=name):
-                answer = self.aws.client("cloudtrail").lookup_events(**asked)
+                answer = self.aws.client("cloudtrail").lookup_events(**query)
             for event in answer["Events"]:
                 yield json.loads(event["CloudTrailEvent"])
             if not answer.get("NextToken"):
                 return
-            asked["NextToken"] = answer["NextToken"]
+            query["NextToken"] = answer["NextToken"]

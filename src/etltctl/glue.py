@@ -27,7 +27,7 @@ RUN_KEY = "--etltctl_run_key"
 NO_SLOT = "ConcurrentRunsExceededException"
 MINIMUM_BILLED_S = 60
 DPU_A_WORKER = {"G.025X": 0.25, "G.1X": 1.0, "G.2X": 2.0, "G.4X": 4.0, "G.8X": 8.0, "R.1X": 1.0, "R.2X": 2.0}
-Arguments = Callable[[int], Mapping[str, str]]  # how many tries failed before → what this one is told
+Arguments = Callable[[int], Mapping[str, str]]  # how many tries failed before → the arguments of this one
 OUTCOME_OPEN = frozenset({"InternalServiceException", "OperationTimeoutException"})
 SLOT_LAG_S = 60.0  # a slot is free some seconds after the run that held it has ended
 PAGE_RUNS = 200  # the most that GetJobRuns gives at once
@@ -76,21 +76,21 @@ class Glue:
                         JobName=self.names.at_glue(job), Arguments=sent
                     )
             except ServiceError as error:
-                found = self._after_refusal(job, run_key, {run.id for run in ours}, error)
-                if found is not None:
-                    return Verb.ADOPTED, found
+                run = self._after_refusal(job, run_key, {run.id for run in ours}, error)
+                if run is not None:
+                    return Verb.ADOPTED, run
                 if self.search.clock() >= deadline:
                     if error.code == NO_SLOT:
                         raise _no_slot(job, error) from error
                     raise
                 self.search.sleep(self.search.longest)
             else:
-                run = {
+                started = {
                     "JobName": self.names.at_glue(job),
                     "Id": answer["JobRunId"],
                     "JobRunState": "STARTING",
                 }
-                return Verb.STARTED, _job_run({**run, "Arguments": sent}, self.names)
+                return Verb.STARTED, _job_run({**started, "Arguments": sent}, self.names)
 
     def find_all(self, job: str, run_key: str, *, since: datetime | None = None) -> list[JobRun]:
         """The runs of the job that carry the key and began after `since`, newest first."""
@@ -99,7 +99,10 @@ class Glue:
     def find_new(
         self, job: str, run_key: str, known: Collection[str], *, since: datetime, within: float
     ) -> JobRun | None:
-        """The newest run with the key that is none of `known`, looked for so long: the listing may show it late."""
+        """Return the newest run with the key that is not in `known`.
+
+        The listing may show a run late, so the search goes on for `within` seconds.
+        """
 
         def look() -> JobRun | None:
             return next(
@@ -124,7 +127,7 @@ class Glue:
             return []
 
     def retry_of(self, run: JobRun) -> JobRun | None:
-        """The run Glue itself started after this one failed, where the job's MaxRetries says so and Glue tells."""
+        """Return the run that Glue itself started after this one failed, as the job's MaxRetries says."""
         try:
             later = self.job_runs(run.name, since=run.started)
             return next((other for other in later if other.previous_id == run.id), None)
@@ -134,16 +137,16 @@ class Glue:
     def look_at(self, job: str, run_id: str) -> JobRun:
         """The run as Glue sees it now."""
         with translated("glue", job=job, run=run_id):
-            asked = {"JobName": self.names.at_glue(job), "RunId": run_id}
-            return _job_run(self.aws.client("glue").get_job_run(**asked)["JobRun"], self.names)
+            query = {"JobName": self.names.at_glue(job), "RunId": run_id}
+            return _job_run(self.aws.client("glue").get_job_run(**query)["JobRun"], self.names)
 
     def job_runs(self, job: str, *, page: int = PAGE_RUNS, since: datetime | None = None) -> Iterator[JobRun]:
         """The job's runs, newest first, read page by page as they are asked for, back to `since`."""
         token: dict[str, str] = {}
         while True:
             answer = self._page(job, MaxResults=page, **token)
-            for told in answer["JobRuns"]:
-                run = _job_run(told, self.names)
+            for described in answer["JobRuns"]:
+                run = _job_run(described, self.names)
                 if since is not None and run.started is not None and run.started < since - CLOCKS_DIFFER:
                     return
                 yield run
@@ -155,11 +158,11 @@ class Glue:
         """The runs of the job that go on now, newest first, among as many as a page of the listing holds."""
         return [run for run in islice(self.job_runs(job), PAGE_RUNS) if run.state is State.RUNNING]
 
-    def _page(self, job: str, **asked: Any) -> Mapping[str, Any]:
+    def _page(self, job: str, **query: Any) -> Mapping[str, Any]:
         try:
             with translated("glue", job=job):
                 answer: Mapping[str, Any] = self.aws.client("glue").get_job_runs(
-                    JobName=self.names.at_glue(job), **asked
+                    JobName=self.names.at_glue(job), **query
                 )
         except ServiceError as error:
             if error.code == "EntityNotFoundException":
@@ -200,19 +203,19 @@ class Glue:
 
     def _find_started(self, job: str, run_key: str, known: set[str], error: ServiceError) -> JobRun:
         lately = datetime.now(UTC) - timedelta(seconds=2 * self.search.timeout)
-        found = self.find_new(job, run_key, known, since=lately, within=self.search.timeout)
-        if found is None:
+        run = self.find_new(job, run_key, known, since=lately, within=self.search.timeout)
+        if run is None:
             raise OutcomeUnknownError(
                 f"Glue left open whether a run of job {job} was started, and lists none with our key: {error.message}",
                 hint=f"look before you start again: aws glue get-job-runs --job-name {self.names.at_glue(job)}",
                 job=job,
                 run_key=run_key,
             ) from error
-        return found
+        return run
 
 
 def in_the_way(live: JobRun, message: str) -> AlreadyRunningError:
-    """The error of whoever finds this live run in the way."""
+    """Build the error for a live job run that blocks this one."""
     hint = f"wait for it, or look: aws glue get-job-runs --job-name {live.name_at_glue}"
     return AlreadyRunningError(message, hint=hint, job=live.name, run=live.id, state=live.status)
 

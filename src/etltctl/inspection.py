@@ -76,7 +76,7 @@ class Inspection:
         )
 
     def object_bytes(self, bucket: str, key: str) -> bytes | None:
-        """The object's bytes."""
+        """Return the object's bytes."""
         answer = self._read("s3", lambda client: client.get_object(Bucket=bucket, Key=key), bucket=bucket)
         return None if answer is None else bytes(answer["Body"].read())
 

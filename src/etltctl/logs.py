@@ -15,7 +15,7 @@ from etltctl.errors import AccessError, EtltctlError, ServiceError
 from etltctl.runs import JobRun
 
 GROUPS = ("error", "output")
-GROUP_PREFIX = "--custom-logGroup-prefix"  # the argument with which Glue 5 writes to groups of its own
+GROUP_PREFIX = "--custom-logGroup-prefix"  # the argument with which Glue 5 writes to other groups
 READ_BACK = 200  # lines, of which most say nothing
 MOST_EMPTY_PAGES = 50  # in a row
 EARLY, LATE = timedelta(minutes=1), timedelta(minutes=10)  # clocks differ, and lines come late
@@ -132,13 +132,13 @@ class Logs:
 
     def _newest(self, run: JobRun, group: str, stream: str) -> list[str]:
         """Return the last lines of a stream. A page without events is not the end of it."""
-        asked: dict[str, Any] = {"logGroupName": group, "logStreamName": stream, "limit": READ_BACK}
+        query: dict[str, Any] = {"logGroupName": group, "logStreamName": stream, "limit": READ_BACK}
         for _ in range(MOST_EMPTY_PAGES):
             with translated("logs"):
-                page = self.aws.client("logs").get_log_events(**asked, **_period(run), startFromHead=False)
-            if page["events"] or page["nextBackwardToken"] == asked.get("nextToken"):
+                page = self.aws.client("logs").get_log_events(**query, **_period(run), startFromHead=False)
+            if page["events"] or page["nextBackwardToken"] == query.get("nextToken"):
                 return [str(event["message"]).rstrip() for event in page["events"]]
-            asked["nextToken"] = page["nextBackwardToken"]
+            query["nextToken"] = page["nextBackwardToken"]
         return []
 
     def _new_of(self, run: JobRun, name: str, group: str) -> Iterator[LogLine]:
@@ -157,12 +157,12 @@ class Logs:
         Without a start CloudWatch searches all that a group ever held, and answers with empty pages for up to an hour.
         After 50 of them in a row the rest is left, and the group is `unread`.
         """
-        asked: dict[str, Any] = {"logGroupName": group, "logStreamNamePrefix": run_id, **period}
+        query: dict[str, Any] = {"logGroupName": group, "logStreamNamePrefix": run_id, **period}
         empty = 0
         while empty < MOST_EMPTY_PAGES:
             try:
                 with translated("logs"):
-                    page = self.aws.client("logs").filter_log_events(**asked)
+                    page = self.aws.client("logs").filter_log_events(**query)
             except ServiceError as error:
                 if error.code == "ResourceNotFoundException":
                     return
@@ -175,12 +175,12 @@ class Logs:
             empty = 0 if unread else empty + 1
             if not page.get("nextToken"):
                 return
-            asked["nextToken"] = page["nextToken"]
+            query["nextToken"] = page["nextToken"]
         self.unread.add(group)
 
 
 def _identity(event: Mapping[str, Any]) -> str:
-    """Return what tells an event from others; CloudWatch may leave its id out."""
+    """Return what distinguishes an event from others; CloudWatch may leave its id out."""
     return event.get("eventId") or f"{event['logStreamName']} {event['timestamp']} {event['message']}"
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 LOOKS = 12.0  # on average, of a run that ends as expected
-LEAST_SPREAD = 0.01  # of the usual duration: nobody is more punctual than that
+LEAST_SPREAD = 0.01  # of the usual duration: no job is more punctual than that
 EARLY_SHARE = 0.1  # of the usual duration: what cannot start breaks off early
 OVERDUE_SHARE = 0.03  # of the runs take longer than any before
 REACH = 4.0  # standard deviations beyond the shortest and the longest
@@ -42,10 +42,10 @@ def schedule(durations: tuple[float, ...]) -> Schedule:
     likely = _Likelihood.of(durations, middle)
     step = (likely.last - likely.first) / GRID
     grid = [likely.first + step * (number + 0.5) for number in range(GRID)]
-    told = [likely.at(time) for time in grid]
-    between = sum(math.sqrt(density * left) for density, left in told) * step / LOOKS
+    likelihoods = [likely.at(time) for time in grid]
+    between = sum(math.sqrt(density * left) for density, left in likelihoods) * step / LOOKS
     looks, sum_ = [middle * EARLY_SHARE], 0.0
-    for time, (density, left) in zip(grid, told, strict=True):
+    for time, (density, left) in zip(grid, likelihoods, strict=True):
         sum_ += math.sqrt(density / left) * step
         if sum_ >= between * (len(looks)):
             looks.append(time)

@@ -28,7 +28,7 @@ def since_boot() -> float:
 
 
 def doze(seconds: float) -> None:
-    """Sleeps so long, or until the machine wakes from a sleep of its own that took longer."""
+    """Sleep for the time, or until the machine wakes if it was suspended for longer."""
     due = since_boot() + seconds
     while (left := due - since_boot()) > 0:
         time.sleep(min(left, NAP_S))
@@ -88,7 +88,7 @@ class Waiter:
     timeout: float = 3600.0
     expected: Sequence[float] = ()
     first_look: float = 0.2
-    growth: float = 1.1  # a run is noticed at most a tenth of its own length late
+    growth: float = 1.1  # a run is noticed at most a tenth of its length late
     longest: float = 20.0
     patience: float = 300.0
     waited: float = 0.0
@@ -114,15 +114,15 @@ class Waiter:
             return done.value  # type: ignore[no-any-return]
 
     def find(self, look: Callable[[], T | None], within: float) -> T | None:
-        """What the look finds, made once and again for so many seconds: a listing may show late what there is."""
+        """Poll until there is a result, for at most `within` seconds: a listing may show a new entry late."""
         deadline = self.clock() + within
         while True:
-            found = None
+            result = None
             with suppress(ServiceError):  # an answer that is lost says nothing about what there is
-                found = look()
+                result = look()
             left = deadline - self.clock()
-            if found is not None or left <= 0:
-                return found
+            if result is not None or left <= 0:
+                return result
             self.sleep(min(self.longest, left))
 
     async def wait_async(
@@ -148,7 +148,7 @@ class Waiter:
             return error
 
     def _decide(self, run: R, on_look: Callable[[R], None] | None) -> Generator[float, Any, R]:
-        """Yields how long to sleep, receives what the look saw, returns the run once it ended."""
+        """Yield how long to sleep, receive the polled run, and return the run once it has ended."""
         started = self.clock() - self.waited
         failing_since: float | None = None
         was_seen = False

@@ -14,6 +14,7 @@ def test_connections_are_planned_applied_and_then_as_wanted(workplace: Workplace
     planned = workplace.run("connections", "plan", "--detailed-exitcode", code=10)
     assert "+ connection   pi-m3-mongodb" in planned.stdout
     assert "7 changes, nothing touched." in planned.stdout
+    assert workplace.run("connections", "apply", "--dry-run").stdout == planned.stdout
     applied = workplace.run("connections", "apply")
     assert "+ connection    pi-m3-api" in applied.stderr
     assert applied.stdout == "7 changes made: Airbyte is as the settings say.\n"

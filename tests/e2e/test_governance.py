@@ -40,11 +40,11 @@ TABLES = {
 
 def example() -> str:
     """The worked example with coordinates in gold."""
-    told = EXAMPLE.read_text()
-    told = told.replace("[governance.filters", f"{COORDINATES}\n[governance.filters", 1)
+    text = EXAMPLE.read_text()
+    text = text.replace("[governance.filters", f"{COORDINATES}\n[governance.filters", 1)
     rows = "'san_carlos_de_bariloche')\"\n"
-    assert rows in told
-    return told.replace(rows, f'{rows}exclude_columns = ["lat", "lon"]\n', 1)
+    assert rows in text
+    return text.replace(rows, f'{rows}exclude_columns = ["lat", "lon"]\n', 1)
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +87,7 @@ def test_the_worked_example_from_plan_to_audit(governed: Workplace) -> None:
         in planned
     )
     assert "nothing touched" in planned
+    assert governed.run("govern", "apply", "--dry-run").stdout == planned
     refusal = governed.run("govern", "apply", code=5).stderr
     assert "the plan takes something away, and it was not confirmed; nothing was changed" in refusal
     assert governed.json("govern", "apply", "--yes")["changes"] > 20
@@ -130,8 +131,8 @@ def test_the_worked_example_from_plan_to_audit(governed: Workplace) -> None:
         "through": "pi_m3_gold.weather_daily through filter patagonia",
     }
     audit = governed.json("govern", "audit", "--table", "gold.weather_daily", "--since", "1h")["rows"]
-    told = {(row["principal"].rpartition("/")[2], row["outcome"]) for row in audit}
-    assert told == {("analyst", "allowed"), ("visitor", "AccessDenied"), ("etltctl", "allowed")}
+    outcomes = {(row["principal"].rpartition("/")[2], row["outcome"]) for row in audit}
+    assert outcomes == {("analyst", "allowed"), ("visitor", "AccessDenied"), ("etltctl", "allowed")}
 
 
 def refused(place: Workplace, role: str, sql: str, code: int = 4) -> str:
@@ -148,15 +149,17 @@ def test_a_job_whose_table_the_caller_may_not_publish_is_not_started(governed: W
         Permissions=["ALL"],
         PermissionsWithGrantOption=["ALL"],
     )
-    told = governed.run("run", "mongodb", "--only", "silver_to_gold", code=4).stderr
-    assert f"error: glue:silver_to_gold cannot run: {caller} lacks ALTER on pi_m3_gold.weather_daily" in told
-    assert "  code: E203\n" in told
-    assert "  needs: ALTER\n" in told
-    assert "  step: glue:silver_to_gold\n" in told
+    refusal = governed.run("run", "mongodb", "--only", "silver_to_gold", code=4).stderr
+    assert (
+        f"error: glue:silver_to_gold cannot run: {caller} lacks ALTER on pi_m3_gold.weather_daily" in refusal
+    )
+    assert "  code: E203\n" in refusal
+    assert "  needs: ALTER\n" in refusal
+    assert "  step: glue:silver_to_gold\n" in refusal
     assert list((governed.folder / ".etltctl" / "glue" / "runs").glob("jr_*.json")) == []
 
 
 def test_without_governance_there_is_nothing_to_plan(governed: Workplace) -> None:
     (governed.folder / "none.toml").write_text("")
-    told = governed.run("-c", "none.toml", "govern", "plan", code=2).stderr
-    assert "no governance is configured" in told
+    refusal = governed.run("-c", "none.toml", "govern", "plan", code=2).stderr
+    assert "no governance is configured" in refusal

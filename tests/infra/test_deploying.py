@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import pytest
 from account import LOOK, a_reader_of_alarms
 from botocore.exceptions import ClientError
-from checkout import SMALL, Checkout, recorded
+from checkout import QUICK, SMALL, Checkout, recorded
 from forked import Command
 from served import wait_until
 from workplace import ETLTCTL
 
 from etltctl.errors import AlreadyRunningError, BlockedError, ConfigurationError, RunFailedError
-from etltctl.infrastructure import send_test_alarm
+from etltctl.infrastructure import Watcher, deploy, send_test_alarm
 from etltctl.infrastructure.calls import DEPLOYER, DEPLOYER_OF_NEW_NAMES
 from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.template import template_of
@@ -100,6 +100,29 @@ def test_a_changed_setting_is_a_plan_that_says_why_and_is_carried_out_as_it_was_
     assert "NumberOfWorkers" in done.stdout
     assert "UPDATE_COMPLETE" in deployed.run("infra", "deploy").stdout
     assert deployed.client("glue").get_job(JobName="silver_to_gold")["Job"]["NumberOfWorkers"] == 3
+
+
+def test_a_plan_that_was_not_reviewed_is_carried_out_if_the_caller_confirms_it(deployed: Checkout) -> None:
+    plans: list[object] = []
+
+    def confirm(plan: object) -> bool:
+        plans.append(plan)
+        return True
+
+    settings = deployed.settings(athena__max_scan="15GB")
+    done = deploy(settings, Watcher(waiter=QUICK, confirm=confirm))
+    assert (done.status, done.changes > 0, len(plans)) == ("UPDATE_COMPLETE", True, 1)
+    deployed.deploy()
+
+
+def test_a_dry_run_says_what_would_change_and_changes_nothing(deployed: Checkout) -> None:
+    before = resources(deployed)
+    removal = deployed.run("infra", "destroy", "--dry-run")
+    assert "goes  SilverToGoldJob" in removal.stderr
+    assert "stays GoldBucket" in removal.stderr
+    assert "would stay; nothing was changed." in removal.stdout
+    assert "Nothing to do" in deployed.run("infra", "deploy", "--dry-run").stderr
+    assert resources(deployed) == before
 
 
 def test_another_dag_is_another_bundle_and_the_only_change(deployed: Checkout) -> None:

@@ -290,6 +290,25 @@ def test_the_check_finds_a_dangerous_action_without_its_fence(
 
 def test_settings_that_make_a_template_too_large_are_refused_with_its_size(folder: Path) -> None:
     jobs = {f"job_{number:02}": {"script": "glue_jobs/one.py"} for number in range(40)}
-    many = load_settings(config=folder / "etltctl.toml", env="aws", environ={}, flags={"glue.jobs": jobs})
-    with pytest.raises(ConfigurationError, match=r"has \d\d,\d{3} bytes, and CloudFormation takes 51,200"):
-        _ = blueprint(many).body
+    many = load_settings(
+        config=folder / "etltctl.toml",
+        env="aws",
+        environ={},
+        flags={"glue.jobs": jobs, "glue.job_prefix": "x-"},
+    )
+    drawn = blueprint(many)
+    with pytest.raises(
+        ConfigurationError, match=r"has \d\d,\d{3} bytes, and CloudFormation takes 51,200 of a new"
+    ):
+        drawn.require_room(has_bucket=False)
+    drawn.require_room(has_bucket=True)
+    assert not drawn.fits_a_call
+
+
+def test_names_that_make_a_policy_too_long_are_refused_before_iam_does(folder: Path) -> None:
+    flags = {"project": "w" * 60}
+    long = load_settings(config=folder / "etltctl.toml", env="aws", environ={}, flags=flags)
+    with pytest.raises(
+        ConfigurationError, match=r"role w+-deployer has 1\d,\d{3} characters, and IAM takes 10,240"
+    ):
+        blueprint(long).require_room(has_bucket=True)

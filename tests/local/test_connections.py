@@ -117,10 +117,10 @@ def test_two_of_the_same_name_are_refused_with_their_ids(place: Place) -> None:
     (place.folder / "state" / "connections" / "local.ndjson").unlink()
     shown = place.server.http.get(f"/destinations/{ours}").json()
     twin = {key: shown[key] for key in ("name", "workspaceId", "definitionId", "configuration")}
-    made = place.server.http.post("/destinations", json=twin).json()
+    twin_there = place.server.http.post("/destinations", json=twin).json()
     with pytest.raises(BlockedError, match="2 destinations in Airbyte are called pi-m3-api-bronze") as raised:
         place.plan()
-    assert made["destinationId"] in raised.value.facts["ids"]
+    assert twin_there["destinationId"] in raised.value.facts["ids"]
 
 
 def test_what_is_not_ours_is_left_alone(place: Place) -> None:
@@ -322,7 +322,7 @@ def test_an_airbyte_that_accepts_and_does_nothing_is_not_believed(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.apply()
-    monkeypatch.setattr(Resources, "change", lambda self, found, workspace, body: found)
+    monkeypatch.setattr(Resources, "change", lambda self, resource, workspace, body: resource)
     with pytest.raises(UnverifiedError) as raised:
         place.apply(sources__api__seasons=[2099])
     assert "seasons: none → 2099" in raised.value.facts["left"]

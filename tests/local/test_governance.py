@@ -40,16 +40,16 @@ permissions = ["SELECT"]
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GovernedLake]:
     before = dict(os.environ)
     try:
-        with governed_lake(tmp_path_factory.mktemp("governed"), os.environ) as made:  # type: ignore[arg-type]
-            yield made
+        with governed_lake(tmp_path_factory.mktemp("governed"), os.environ) as lake:  # type: ignore[arg-type]
+            yield lake
     finally:
         os.environ.clear()
         os.environ.update(before)
 
 
 def grant(principal: str, about: str, *permissions: str, **more: Any) -> str:
-    listed = ", ".join(f'"{name}"' for name in permissions)
-    return f'\n[[governance.grants]]\nprincipal = "{principal}"\n{about}\npermissions = [{listed}]\n'
+    names = ", ".join(f'"{name}"' for name in permissions)
+    return f'\n[[governance.grants]]\nprincipal = "{principal}"\n{about}\npermissions = [{names}]\n'
 
 
 def seen(
@@ -162,8 +162,8 @@ def test_everybody_sees_all_until_something_is_governed_and_hybrid_zones_ask_for
     )
     assert len(seen(lake)) == 3
     assert len(seen(lake, role="engineer")) == 5
-    made = lake.apply(FILTERED)
-    assert [change.text for change in made if change.phase == "opt-outs"] == [
+    applied = lake.apply(FILTERED)
+    assert [change.text for change in applied if change.phase == "opt-outs"] == [
         f"{arn('analyst')} opted in on database gold"
     ]
     with pytest.raises(AccessError):
@@ -191,14 +191,14 @@ def test_more_grants_than_a_batch_or_a_page_takes_are_made_and_found_again(lake:
     filters = "".join(
         f'[governance.filters."gold.weather_daily".{name}]\nrows = "lat > {name[1:]}"\n' for name in names
     )
-    wanted = "".join(
+    grants = "".join(
         grant("role:analyst", f'table = "gold.weather_daily"\nfilters = {names[n : n + 10]!r}', "SELECT")
         for n in range(0, 90, 10)
     )
-    made = lake.apply(filters + wanted)
-    assert len([change for change in made if change.phase == "grants"]) == 90
-    assert len([change for change in made if change.phase == "filters"]) == 120
-    assert not plan(lake.settings(filters + wanted)).changes
+    applied = lake.apply(filters + grants)
+    assert len([change for change in applied if change.phase == "grants"]) == 90
+    assert len([change for change in applied if change.phase == "filters"]) == 120
+    assert not plan(lake.settings(filters + grants)).changes
 
 
 def test_a_filter_changes_in_place_and_goes_after_its_grants(lake: GovernedLake) -> None:
@@ -235,8 +235,8 @@ def test_administrators_are_what_the_settings_say_and_always_the_caller(lake: Go
     )
     lake.apply("", zones=admins)
     kept = lake.client("lakeformation").get_data_lake_settings()["DataLakeSettings"]
-    found = {item["DataLakePrincipalIdentifier"] for item in kept["DataLakeAdmins"]}
-    assert found == {arn("engineer"), f"arn:aws:iam::{ACCOUNT}:user/etltctl"}
+    admins = {item["DataLakePrincipalIdentifier"] for item in kept["DataLakeAdmins"]}
+    assert admins == {arn("engineer"), f"arn:aws:iam::{ACCOUNT}:user/etltctl"}
     shown = {"CROSS_ACCOUNT_VERSION": "4", "SET_SOURCE_IDENTITY": "TRUE", "SET_CONTEXT": "TRUE"}
     assert kept["Parameters"] == shown
     planned = plan(lake.settings("", zones=admins))
@@ -265,18 +265,18 @@ def test_the_default_for_new_tables_is_closed_so_that_a_new_table_is_seen_by_nob
         lake.client("glue").delete_table(DatabaseName="gold", Name="fresh")
 
 
-def test_nothing_is_taken_away_unless_somebody_agrees(lake: GovernedLake) -> None:
+def test_nothing_is_taken_away_unless_the_caller_agrees(lake: GovernedLake) -> None:
     lake.apply(FILTERED)
     with pytest.raises(BlockedError, match="takes something away"):
         apply(lake.settings(""), confirm=lambda plan: False, on_change=lambda change: None)
     assert len(seen(lake)) == 3
 
 
-def test_what_turns_up_during_an_apply_is_taken_away_only_if_somebody_agrees(lake: GovernedLake) -> None:
-    """The plan takes nothing away; while it is applied somebody grants what the settings do not."""
+def test_what_turns_up_during_an_apply_is_taken_away_only_if_the_caller_agrees(lake: GovernedLake) -> None:
+    """The plan takes nothing away; while it is applied, another program grants what the settings do not."""
     lake.apply("")
-    wanted = grant("role:analyst", 'table = "gold.weather_daily"', "SELECT")
-    asked: list[str] = []
+    text = grant("role:analyst", 'table = "gold.weather_daily"', "SELECT")
+    questions: list[str] = []
 
     def meddle(_: Change) -> None:
         lake.client("lakeformation").grant_permissions(
@@ -286,31 +286,31 @@ def test_what_turns_up_during_an_apply_is_taken_away_only_if_somebody_agrees(lak
         )
 
     def answer(planned: Plan, *, yes: bool = False) -> bool:
-        asked.extend(change.text for change in planned.changes)
+        questions.extend(change.text for change in planned.changes)
         return yes
 
     with pytest.raises(
         BlockedError, match="takes something away, and it was not confirmed; 1 change made before it"
     ):
-        apply(lake.settings(wanted), confirm=answer, on_change=meddle)
-    assert asked == [f"SELECT on gold.weather_monthly from {arn('analyst')}"]
+        apply(lake.settings(text), confirm=answer, on_change=meddle)
+    assert questions == [f"SELECT on gold.weather_monthly from {arn('analyst')}"]
     assert len(seen(lake, "select * from weather_monthly")) == 5
-    assert apply(lake.settings(wanted), confirm=partial(answer, yes=True), on_change=lambda change: None) == 1
-    assert len(asked) == 2
+    assert apply(lake.settings(text), confirm=partial(answer, yes=True), on_change=lambda change: None) == 1
+    assert len(questions) == 2
     with pytest.raises(AccessError):
         seen(lake, "select * from weather_monthly")
 
 
 def test_what_was_agreed_to_is_not_asked_for_again_and_what_comes_beside_it_is(lake: GovernedLake) -> None:
     lake.apply(grant("role:analyst", 'table = "gold.weather_daily"', "SELECT"))
-    asked: list[list[str]] = []
+    questions: list[list[str]] = []
 
     def answer(planned: Plan) -> bool:
-        asked.append([change.text for change in planned.changes])
+        questions.append([change.text for change in planned.changes])
         return True
 
     def meddle(change: Change) -> None:
-        if change.phase == "revokes" and len(asked) == 1:
+        if change.phase == "revokes" and len(questions) == 1:
             lake.client("lakeformation").grant_permissions(
                 Principal={"DataLakePrincipalIdentifier": arn("engineer")},
                 Resource={"Table": {"DatabaseName": "gold", "Name": "weather_daily"}},
@@ -318,7 +318,7 @@ def test_what_was_agreed_to_is_not_asked_for_again_and_what_comes_beside_it_is(l
             )
 
     assert apply(lake.settings(""), confirm=answer, on_change=meddle) == 2
-    assert asked == [
+    assert questions == [
         [f"SELECT on gold.weather_daily from {arn('analyst')}"],
         [f"SELECT on gold.weather_daily from {arn('engineer')}"],
     ]
@@ -352,8 +352,8 @@ def test_tags_of_others_and_grants_of_others_stay(lake: GovernedLake) -> None:
         Resource={"Table": {"DatabaseName": "gold", "Name": "weather_daily"}},
         Permissions=["ALL"],
     )
-    made = lake.apply('[governance.tags]\naudience = ["everyone"]\n')
-    assert [change.text for change in made] == ["LF-tag audience: odd"]
+    applied = lake.apply('[governance.tags]\naudience = ["everyone"]\n')
+    assert [change.text for change in applied] == ["LF-tag audience: odd"]
     kept = formation.get_resource_lf_tags(Resource={"Database": {"Name": "foreign"}})["LFTagOnDatabase"]
     assert {pair["TagKey"]: pair["TagValues"] for pair in kept} == {"audience": ["theirs"], "theirs": ["x"]}
     assert len(seen(lake, role="outsider")) == 5
@@ -393,8 +393,8 @@ def test_what_the_catalog_contradicts_is_refused_at_plan_time_with_its_place(
 ) -> None:
     with pytest.raises(ConfigurationError) as error:
         plan(lake.settings(text))
-    (told,) = [problem for problem in error.value.problems if says in problem]
-    place, line = told.partition(": ")[0], int(told.split(":")[1])
+    (problem_text,) = [problem for problem in error.value.problems if says in problem]
+    place, line = problem_text.partition(": ")[0], int(problem_text.split(":")[1])
     assert place.startswith("etltctl.toml:")
     assert line > ZONES.count("\n")
 
@@ -445,12 +445,12 @@ def test_a_table_that_a_job_has_not_made_yet_is_waited_for(lake: GovernedLake) -
 
 def test_who_tells_everybody_with_columns_rows_and_grant(lake: GovernedLake) -> None:
     lake.apply(FILTERED + grant("role:engineer", 'layer = "gold"\non = "tables"', "SELECT"))
-    found = {row.principal: row for row in who("gold.weather_daily", lake.settings(""))}
-    assert (found[arn("analyst")].columns, found[arn("analyst")].rows) == (
+    readers = {row.principal: row for row in who("gold.weather_daily", lake.settings(""))}
+    assert (readers[arn("analyst")].columns, readers[arn("analyst")].rows) == (
         "city_key, temp_mean_c, notes",
         PATAGONIA,
     )
-    assert found[arn("engineer")].through == "gold: every table"
+    assert readers[arn("engineer")].through == "gold: every table"
     assert len(seen(lake, role="engineer")) == len(PLACES)
     with pytest.raises(UsageError, match=r"no table gold\.nothing"):
         who("gold.nothing", lake.settings(""))
@@ -458,17 +458,17 @@ def test_who_tells_everybody_with_columns_rows_and_grant(lake: GovernedLake) -> 
 
 def test_every_read_of_a_registered_table_is_in_the_audit(lake: GovernedLake) -> None:
     lake.apply(FILTERED)
-    begun = datetime.now(UTC)
+    start = datetime.now(UTC)
     seen(lake)
     with pytest.raises(AccessError):
         seen(lake, role="visitor")
-    found = audit(
-        lake.settings(""), table="gold.weather_daily", since=(begun - timedelta(seconds=1)).isoformat()
+    accesses = audit(
+        lake.settings(""), table="gold.weather_daily", since=(start - timedelta(seconds=1)).isoformat()
     )
-    assert {(row.principal, row.outcome) for row in found} >= {
+    assert {(row.principal, row.outcome) for row in accesses} >= {
         (arn("analyst"), "allowed"), (arn("visitor"), "AccessDenied"),
     }  # fmt: skip
-    assert audit(lake.settings(""), table="gold.weather_monthly", since=begun.isoformat()) == []
+    assert audit(lake.settings(""), table="gold.weather_monthly", since=start.isoformat()) == []
 
 
 def test_what_the_owner_publishes_needs_no_grant(lake: GovernedLake) -> None:
@@ -498,7 +498,7 @@ def test_an_administrator_may_create_tables_and_point_anywhere_but_not_alter_tab
     lake: GovernedLake,
 ) -> None:
     settings, caller = lake.settings(""), arn("operator")
-    table = TableView("gold", "weather_daily", ("n",), creator=arn("somebody"))
+    table = TableView("gold", "weather_daily", ("n",), creator=arn("maker"))
     state = State(locations={"arn:aws:s3:::pi-m3-gold": Location(arn("Reader"))})
     needs = [
         Need("glue:silver_to_gold", caller, permission, "gold.weather_daily", "publishes it")
@@ -506,8 +506,8 @@ def test_an_administrator_may_create_tables_and_point_anywhere_but_not_alter_tab
     ]
 
     def lacks(admins: frozenset[str]) -> list[str]:
-        found = lacking_of(needs, settings, state, {table.resource: table}, admins)
-        return [finding.need.permission for finding in found]
+        findings = lacking_of(needs, settings, state, {table.resource: table}, admins)
+        return [finding.need.permission for finding in findings]
 
     assert lacks(frozenset()) == ["ALTER", "CREATE_TABLE", "DATA_LOCATION_ACCESS"]
     assert lacks(frozenset({caller})) == ["ALTER"]
@@ -521,18 +521,18 @@ def test_what_is_listed_on_a_table_because_it_was_granted_on_all_of_them_is_not_
     lake.apply(wide)
     table = {"Table": {"DatabaseName": "gold", "Name": "weather_daily"}}
     rows = lake.client("lakeformation").list_permissions(Resource=table)["PrincipalResourcePermissions"]
-    listed = {row["Principal"]["DataLakePrincipalIdentifier"]: row["Resource"] for row in rows}
-    assert listed[arn("engineer")]["TableWithColumns"]["Name"] == "weather_daily"
+    resources = {row["Principal"]["DataLakePrincipalIdentifier"]: row["Resource"] for row in rows}
+    assert resources[arn("engineer")]["TableWithColumns"]["Name"] == "weather_daily"
     assert plan(lake.settings(wide)).changes == ()
-    found = {row.principal: row.through for row in who("gold.weather_daily", lake.settings(wide))}
-    assert found[arn("engineer")] == "gold: every table"
+    readers = {row.principal: row.through for row in who("gold.weather_daily", lake.settings(wide))}
+    assert readers[arn("engineer")] == "gold: every table"
 
 
 # the embedded service itself
 
 
 @pytest.mark.parametrize(
-    ("operation", "asked", "says"),
+    ("operation", "arguments", "says"),
     [
         (
             "create_data_cells_filter",
@@ -564,12 +564,15 @@ def test_what_is_listed_on_a_table_because_it_was_granted_on_all_of_them_is_not_
     ],
 )
 def test_the_embedded_service_refuses_what_aws_refuses(
-    lake: GovernedLake, operation: str, asked: dict[str, Any], says: str
+    lake: GovernedLake, operation: str, arguments: dict[str, Any], says: str
 ) -> None:
-    data = asked.get("TableData", {})
-    asked = {**asked, **({"TableData": {k: v for k, v in data.items() if v is not None}} if data else {})}
+    data = arguments.get("TableData", {})
+    arguments = {
+        **arguments,
+        **({"TableData": {k: v for k, v in data.items() if v is not None}} if data else {}),
+    }
     with pytest.raises(Exception, match=says.replace("(s)", r"\(s\)")):
-        getattr(lake.client("lakeformation"), operation)(**asked)
+        getattr(lake.client("lakeformation"), operation)(**arguments)
 
 
 @pytest.mark.parametrize(
@@ -618,13 +621,13 @@ def test_all_and_select_are_listed_expanded_as_aws_lists_them(lake: GovernedLake
         as_visitor(lake, role).grant_permissions(Principal=visitor, Resource=table, Permissions=["SELECT"])
 
 
-def as_visitor(lake: GovernedLake, given: dict[str, Any]) -> Any:
+def as_visitor(lake: GovernedLake, request: dict[str, Any]) -> Any:
     import boto3
 
     return boto3.client(
         "lakeformation", endpoint_url=lake.environ["AWS_ENDPOINT_URL"], region_name="us-east-1",
-        aws_access_key_id=given["AccessKeyId"], aws_secret_access_key=given["SecretAccessKey"],
-        aws_session_token=given["SessionToken"],
+        aws_access_key_id=request["AccessKeyId"], aws_secret_access_key=request["SecretAccessKey"],
+        aws_session_token=request["SessionToken"],
     )  # fmt: skip
 
 

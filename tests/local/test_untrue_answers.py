@@ -92,7 +92,7 @@ AIRBYTE: dict[str, Callable[[Airbyte], object]] = {
     "start": lambda airbyte: airbyte.start("c", "api"),
     "connection": lambda airbyte: airbyte.connection("c"),
     "workspaces": lambda airbyte: airbyte.resources.workspaces(),
-    "sources": lambda airbyte: airbyte.resources.listed(Kind.SOURCE, "w"),
+    "sources": lambda airbyte: airbyte.resources.of_kind(Kind.SOURCE, "w"),
     "create": lambda airbyte: airbyte.resources.create(Kind.SOURCE, "w", {"name": "n"}),
 }
 BODIES: tuple[Any, ...] = (

@@ -12,6 +12,8 @@ import pytest
 
 from etltctl.errors import ConfigurationError, ExitCode, UsageError
 from etltctl.infrastructure.names import Names
+from etltctl.infrastructure.template import Blueprint, template_of
+from etltctl.infrastructure.uploads import Uploads
 from etltctl.scaffold import TEMPLATES, lay_out
 from etltctl.settings import load_settings
 
@@ -36,7 +38,13 @@ def test_every_environment_of_the_new_settings_is_valid(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("folder", "project"),
-    [("lake", "lake"), ("My lake (2)", "my-lake-2"), ("7 seas", "lake-7-seas"), ("ö", "my-lake")],
+    [
+        ("lake", "lake"),
+        ("My lake (2)", "my-lake-2"),
+        ("7 seas", "lake-7-seas"),
+        ("ö", "my-lake"),
+        ("x" * 30, "x" * 20),
+    ],
 )
 def test_no_name_in_the_account_is_that_of_another_project(tmp_path: Path, folder: str, project: str) -> None:
     lay_out(tmp_path / folder)
@@ -47,6 +55,7 @@ def test_no_name_in_the_account_is_that_of_another_project(tmp_path: Path, folde
     assert all(bucket.startswith(f"{project}-") for bucket in names.buckets.values())
     assert list(names.job_roles) == [f"{project}-glue"]
     assert settings.athena.workgroup == names.stack == project
+    Blueprint(names, template_of(names), {}, Uploads({}, {}, "")).require_room(has_bucket=False)
     assert settings.athena.databases["gold"] == f"{project.replace('-', '_')}_gold"
 
 

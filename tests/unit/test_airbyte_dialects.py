@@ -39,7 +39,7 @@ def definitions(count: int) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("count", [0, 99, 100, 150, 200])
 def test_the_list_of_definitions_has_no_pages_and_is_asked_for_once(server: respx.Router, count: int) -> None:
     route = server.get(DEFINITIONS).respond(json={"data": definitions(count)})
-    found = airbyte().resources.listed(Kind.DEFINITION, "w")
+    found = airbyte().resources.of_kind(Kind.DEFINITION, "w")
     assert [each.id for each in found] == [f"d{at}" for at in range(count)]
     assert [str(call.request.url.query) for call in route.calls] == ["b''"]
 
@@ -59,7 +59,7 @@ def test_a_list_is_read_to_its_end_also_where_the_offset_is_ignored(
         return httpx.Response(200, json={"data": listed})
 
     server.get("/sources").mock(side_effect=page)
-    assert len(airbyte().resources.listed(Kind.SOURCE, "w")) == count
+    assert len(airbyte().resources.of_kind(Kind.SOURCE, "w")) == count
 
 
 def test_the_token_is_asked_for_in_both_spellings(server: respx.Router) -> None:

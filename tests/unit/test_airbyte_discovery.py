@@ -73,7 +73,7 @@ def test_only_what_is_discovered_for_is_waited_for_longer(server: respx.MockRout
     resources.change(FOUND, "w", {"name": "lake", "status": "active"})
     source = server.post("/sources").respond(json={"sourceId": "s", "name": "mongo"})
     resources.create(Kind.SOURCE, "w", {"name": "mongo", "configuration": {}})
-    resources.listed(Kind.CONNECTION, "w")
+    resources.of_kind(Kind.CONNECTION, "w")
     assert [read_timeout(changed), read_timeout(source), read_timeout(server.routes[1])] == [60.0] * 3
     health = server.get("/health").respond(text="Successful operation")
     assert greet(URL) == "Successful operation"

@@ -25,7 +25,7 @@ CALLS: dict[str, Callable[[Airbyte], object]] = {
     "start": lambda airbyte: airbyte.start("c", "api"),
     "connection": lambda airbyte: airbyte.connection("c"),
     "workspaces": lambda airbyte: airbyte.resources.workspaces(),
-    "definitions": lambda airbyte: airbyte.resources.listed(Kind.DEFINITION, "w"),
+    "definitions": lambda airbyte: airbyte.resources.of_kind(Kind.DEFINITION, "w"),
     "create": lambda airbyte: airbyte.resources.create(Kind.SOURCE, "w", {"name": "n"}),
 }
 NULLS = {"jobId": None, "status": None, "data": None, "connectionId": None, "sourceId": None, "name": None}

@@ -43,7 +43,7 @@ def test_every_proof_that_is_named_exists() -> None:
 
 
 def test_every_event_is_told_of() -> None:
-    kinds = r'"((?:check|query|run|step|remote|verify|publish|cost|warning)\.[a-z]+)"'
+    kinds = r'"((?:check|query|run|step|remote|verify|publish|cost|warning|preflight)\.[a-z]+)"'
     sources = "".join(file.read_text("utf-8") for file in (PROJECT / "src" / "etltctl").rglob("*.py"))
     page = (PROJECT / "docs" / "events.md").read_text("utf-8")
     assert set(re.findall(kinds, sources)) == set(re.findall(r"`(\w+\.\w+)`", page))

@@ -11,9 +11,9 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
 SOURCE = PROJECT / "src" / "etltctl"
-# The embedded server, its machine's doctor and the tests' fixtures do not run there; the engine of Tableau's extracts,
-# 300 MB, is left to those who want it (docs/tableau.md).
-ELSEWHERE = ("local", "testing", "tableau/hyper.py", "doctor/machine.py")
+# The embedded server, the diagnosis of its machine and the fixtures of tests do not run there. The engine of extracts,
+# 300 MB, is optional (docs/tableau.md).
+ELSEWHERE = ("local", "testing", "tableau/hyper.py", "diagnosis/machine.py")
 
 
 def imported() -> Iterator[tuple[str, str]]:

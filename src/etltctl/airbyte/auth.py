@@ -87,8 +87,8 @@ class TokenAuth(httpx.Auth):
                 url=without_credentials(self._url),
             )
         self._token = token
-        told = answer.get("expires_in")
-        lifetime = float(told) if isinstance(told, int | float) and told > 0 else 180.0
+        seconds = answer.get("expires_in")
+        lifetime = float(seconds) if isinstance(seconds, int | float) and seconds > 0 else 180.0
         expiry = min(self._clock() + lifetime, jwt_expiry(self._token))
         self._good_until = max(expiry - SKEW_S, self._clock() + lifetime / 10)
 

@@ -57,13 +57,23 @@ class Airbyte:
         newest_before: int | None = None,
         before_start: Callable[[int], None] | None = None,
     ) -> tuple[Verb, SyncJob, bool]:
-        """The sync of this connection that belongs to the caller, found or started once; and whether it is its own.
+        """Find the connection's sync that belongs to the caller, or start one once.
 
-        `known_job` is the job an earlier try of the same run started; `newest_before` what was the newest job when
-        an earlier try was about to start one and never told. Such a job still running is adopted, succeeded it is
-        reused, failed a new one starts. `before_start` is told the newest job id before the POST. A sync that
-        somebody else already runs is adopted, and not the caller's own. Raises OutcomeUnknownError if the answer to the
-        start was lost and no new job shows up.
+        A job of an earlier try is adopted while it runs and reused once it has succeeded; after a failed one, a new
+        job starts. A sync that another caller has started is adopted, too.
+
+        Args:
+            connection_id: The connection.
+            name: The name of the source.
+            known_job: The job that an earlier try of the same run started.
+            newest_before: The newest job when an earlier try was about to start one and recorded no answer.
+            before_start: A function that gets the newest job id before the POST.
+
+        Returns:
+            What was done, the job, and whether the job is the caller's own.
+
+        Raises:
+            OutcomeUnknownError: The answer to the start was lost, and no new job shows up.
         """
         ours = self._ours(connection_id, name, known_job, newest_before)
         if ours is not None and ours.state is not State.FAILED:
@@ -76,9 +86,9 @@ class Airbyte:
             try:
                 return Verb.STARTED, self.start(connection_id, name), True
             except ServiceError as error:
-                found = self._after_refusal(connection_id, name, newest, error)
-                if found is not None:
-                    return Verb.ADOPTED, found, error.is_open  # else it was there before, in the start's way
+                job = self._after_refusal(connection_id, name, newest, error)
+                if job is not None:
+                    return Verb.ADOPTED, job, error.is_open  # else it was there before, in the start's way
                 if self.search.clock() >= deadline:
                     raise
                 self.search.sleep(PAUSES_S[error.code])
@@ -103,8 +113,8 @@ class Airbyte:
             "orderBy": "createdAt|DESC",
         }
         call = self._transport.named("GET", "/jobs")
-        listed = required_list(self._transport.read("/jobs", **query), "data", call)
-        return [_job(job, name, call) for job in listed]
+        answers = required_list(self._transport.read("/jobs", **query), "data", call)
+        return [_job(job, name, call) for job in answers]
 
     def find_newer(self, connection_id: str, name: str, newest: int, *, within: float) -> SyncJob | None:
         """The newest sync after the job `newest`, looked for so long: the listing may show it late."""
@@ -182,28 +192,28 @@ class Airbyte:
     def _why_refused(self, connection_id: str, name: str, error: ServiceError) -> EtltctlError:
         """The state the connection is in, which the refusal itself does not tell."""
         try:
-            told = self._transport.read(f"/connections/{connection_id}")
+            connection = self._transport.read(f"/connections/{connection_id}")
         except EtltctlError:
             return error
-        if not isinstance(told, Mapping) or (told.get("status") or "active") == "active":
+        if not isinstance(connection, Mapping) or (connection.get("status") or "active") == "active":
             return error
         return ConfigurationError(
-            f"Airbyte starts no sync of {name}: its connection is {told['status']}",
+            f"Airbyte starts no sync of {name}: its connection is {connection['status']}",
             hint="look at the connection in Airbyte and make it active, then run again",
             connection=connection_id,
-            reason=told.get("statusReason"),
+            reason=connection.get("statusReason"),
         )
 
     def _find_started(self, connection_id: str, name: str, newest: int, error: ServiceError) -> SyncJob:
-        found = self.find_newer(connection_id, name, newest, within=self.search.timeout)
-        if found is None:
+        job = self.find_newer(connection_id, name, newest, within=self.search.timeout)
+        if job is None:
             raise OutcomeUnknownError(
                 f"Airbyte left open whether a sync of {name} was started, and lists no new job: {error.message}",
                 hint="look at the connection in Airbyte before you start again: the sync may begin late",
                 connection=connection_id,
                 newest_job_before=newest,
             ) from error
-        return found
+        return job
 
     @cached_property
     def resources(self) -> Resources:

@@ -67,8 +67,8 @@ def _stranger_error(
     status = response.status_code
     # Airbyte's own framework may refuse a token with no body at all.
     if status in {401, 403}:
-        asked = f"check airbyte.client_id and airbyte.client_secret; or {CHECK_PROXY}"
-        return AccessError(message, hint=asked if kind == EMPTY else CHECK_PROXY)
+        hint = f"check airbyte.client_id and airbyte.client_secret; or {CHECK_PROXY}"
+        return AccessError(message, hint=hint if kind == EMPTY else CHECK_PROXY)
     if status == HTTPStatus.NOT_FOUND or response.has_redirect_location:
         return ConfigurationError(message, hint=CHECK_PROXY)
     return ServiceError(message, code=str(status), is_open=_is_open(status), hint=CHECK_PROXY)

@@ -58,17 +58,19 @@ class Resources:
         """Names by id."""
         call = self.transport.named("GET", "/workspaces")
         pages = self._pages("/workspaces", "workspaceId")
-        return {required(found, "workspaceId", call): required(found, "name", call) for found in pages}
+        return {
+            required(workspace, "workspaceId", call): required(workspace, "name", call) for workspace in pages
+        }
 
-    def listed(self, kind: Kind, workspace: str) -> list[Resource]:
+    def of_kind(self, kind: Kind, workspace: str) -> list[Resource]:
         """Return every resource of the kind in the workspace."""
         if kind is Kind.DEFINITION:
             path = _definitions(workspace)  # has no pages: Airbyte answers all of it, whatever the offset
-            listed = required_list(self.transport.read(path), "data", self.transport.named("GET", path))
+            answers = required_list(self.transport.read(path), "data", self.transport.named("GET", path))
         else:
             path = f"/{kind}s"
-            listed = self._pages(path, f"{kind}Id", workspaceIds=workspace)
-        return [_resource(kind, each, self.transport.named("GET", path)) for each in listed]
+            answers = self._pages(path, f"{kind}Id", workspaceIds=workspace)
+        return [_resource(kind, each, self.transport.named("GET", path)) for each in answers]
 
     def create(self, kind: Kind, workspace: str, body: Mapping[str, Any]) -> Resource:
         """Make the resource with one POST; where its answer is lost, find what the POST has made.
@@ -95,43 +97,43 @@ class Resources:
                 raise
             return self._find_made(kind, workspace, body, error, began)
         call = self.transport.named("POST", path)
-        made = _resource(kind, answer, call)
+        created = _resource(kind, answer, call)
         sent = {field: value for field, value in {**owner, **body}.items() if field in NAMED}
-        require_same(call, sent, made.body)
-        return made
+        require_same(call, sent, created.body)
+        return created
 
-    def change(self, found: Resource, workspace: str, body: Mapping[str, Any]) -> Resource:
+    def change(self, resource: Resource, workspace: str, body: Mapping[str, Any]) -> Resource:
         """Change just these fields; a definition gets a new version of its manifest.
 
         Raises:
             OutcomeUnknownError: The answer was lost. To send the change again does no harm.
             EtltctlError: The server refused.
         """
-        if found.kind is Kind.DEFINITION:
-            method, path = "PUT", f"{_definitions(workspace)}/{found.id}"
+        if resource.kind is Kind.DEFINITION:
+            method, path = "PUT", f"{_definitions(workspace)}/{resource.id}"
             body = {"manifest": body["manifest"]}
         else:
-            method, path = "PATCH", f"/{found.kind}s/{found.id}"
+            method, path = "PATCH", f"/{resource.kind}s/{resource.id}"
         try:
-            answer = self.transport.send(method, path, json=dict(body), timeout=_timeout(found.kind, body))
+            answer = self.transport.send(method, path, json=dict(body), timeout=_timeout(resource.kind, body))
         except ServiceError as error:
             if not error.is_open:
                 raise
             raise OutcomeUnknownError(
-                f"it is not known whether Airbyte changed the {found.kind} {found.name}: {error.message}",
+                f"it is not known whether Airbyte changed the {resource.kind} {resource.name}: {error.message}",
                 hint="etltctl connections plan  # shows what is left; an apply may safely send it again",
             ) from error
-        return _resource(found.kind, answer, self.transport.named(method, path))
+        return _resource(resource.kind, answer, self.transport.named(method, path))
 
-    def delete(self, found: Resource, workspace: str) -> None:
+    def delete(self, resource: Resource, workspace: str) -> None:
         """Delete the resource, if it is still there; a source or destination takes its connections along.
 
         Raises:
             EtltctlError: The server refused, or something that is not Airbyte answered.
         """
-        base = _definitions(workspace) if found.kind is Kind.DEFINITION else f"/{found.kind}s"
+        base = _definitions(workspace) if resource.kind is Kind.DEFINITION else f"/{resource.kind}s"
         with suppress(NotFoundError):
-            self.transport.send("DELETE", f"{base}/{found.id}")
+            self.transport.send("DELETE", f"{base}/{resource.id}")
 
     def _find_made(
         self, kind: Kind, workspace: str, body: Mapping[str, Any], error: ServiceError, began: float
@@ -140,16 +142,16 @@ class Resources:
         within = self.search.timeout
         if kind is Kind.CONNECTION and (isinstance(error, UnreachableError) or error.code in CUT_OFF):
             within = max(within, DISCOVERY_S - (self.search.clock() - began))
-        made = replace(self.search, longest=max(self.search.longest, within / 60)).find(
-            lambda: next((each for each in self.listed(kind, workspace) if _is_of(each, body)), None), within
+        resource = replace(self.search, longest=max(self.search.longest, within / 60)).find(
+            lambda: next((each for each in self.of_kind(kind, workspace) if _is_of(each, body)), None), within
         )
-        if made is None:
+        if resource is None:
             raise OutcomeUnknownError(
                 f"it is not known whether Airbyte made the {kind} {body['name']}: the answer was lost, "
                 f"and after {within:.0f} s none of that name is listed: {error.message}",
                 hint="etltctl connections plan  # shows whether it is there by then; an apply adopts it",
             ) from error
-        return made
+        return resource
 
     def _pages(self, path: str, key: str, **query: str) -> list[dict[str, Any]]:
         """Return every element of a list, by etltctl's own offset.
@@ -162,17 +164,17 @@ class Resources:
             key: The field that holds an element's id.
             query: Further parameters.
         """
-        found: dict[str, dict[str, Any]] = {}
+        elements: dict[str, dict[str, Any]] = {}
         offset = 0
         while True:
             call = self.transport.named("GET", path)
             answer = self.transport.read(path, **query, limit=PAGE, offset=offset)
             page = required_list(answer, "data", call)
-            known = len(found)
+            known = len(elements)
             for each in page:
-                found.setdefault(required(each, key, call), each)
-            if len(page) < PAGE or len(found) == known:
-                return list(found.values())
+                elements.setdefault(required(each, key, call), each)
+            if len(page) < PAGE or len(elements) == known:
+                return list(elements.values())
             offset += len(page)
 
 

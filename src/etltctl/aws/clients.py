@@ -70,8 +70,8 @@ class Aws:
         """
         with translated("sts", role=role):
             answer = self.client("sts").assume_role(RoleArn=role, RoleSessionName="etltctl")
-        given = answer["Credentials"]
-        credentials = (given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+        answered = answer["Credentials"]
+        credentials = (answered["AccessKeyId"], answered["SecretAccessKey"], answered["SessionToken"])
         return Aws(region=self.region_name, policy=self.policy, credentials=credentials)
 
     def fetch_secret(self, reference: str) -> str:

@@ -26,12 +26,12 @@ class Identity:
 
     @property
     def principal(self) -> str:
-        """The user or role behind the session, as an ARN; the path of an assumed role is not told by STS."""
-        found = re.fullmatch(r"(arn:[^:]+):sts::(\d+):assumed-role/([^/]+)/.+", self.arn)
-        return f"{found[1]}:iam::{found[2]}:role/{found[3]}" if found else self.arn
+        """The ARN of the user or role behind the session. STS leaves out the path of an assumed role."""
+        session = re.fullmatch(r"(arn:[^:]+):sts::(\d+):assumed-role/([^/]+)/.+", self.arn)
+        return f"{session[1]}:iam::{session[2]}:role/{session[3]}" if session else self.arn
 
     def arn_of(self, name: str) -> str:
-        """The ARN that `role:NAME` or `user:NAME` stands for in this account; anything else is told as it is."""
+        """Return the ARN that `role:NAME` or `user:NAME` stands for in this account; other text stays as it is."""
         kind, _, rest = name.partition(":")
         if kind not in {"role", "user"}:
             return name

@@ -115,9 +115,9 @@ def _stranger_error(service: str, kind: str, facts: dict[str, Any], *, is_open: 
 
 
 def _client_error(service: str, error: Any, facts: dict[str, Any]) -> EtltctlError:
-    told = error.response.get("ResponseMetadata", {})
-    status = told.get("HTTPStatusCode", 0)
-    if kind := told.get("HTTPHeaders", {}).get(STRANGER):
+    metadata = error.response.get("ResponseMetadata", {})
+    status = metadata.get("HTTPStatusCode", 0)
+    if kind := metadata.get("HTTPHeaders", {}).get(STRANGER):
         return _stranger_error(
             service, f"{kind} (status {status})", facts, is_open=_may_have_happened(status)
         )

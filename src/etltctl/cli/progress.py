@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -28,6 +29,8 @@ def drawn_run(console: Console, name: str) -> Iterator[Listener]:
         console: Where the run is drawn.
         name: The run's pipeline, or what else is run.
     """
+    # Here, because the import takes a moment in which the live line's clock would stand still.
+    import_module("etltctl.pipeline")
     with console.working(name) as describe:
         yield RunProgress(console, name, describe).draw
 
@@ -72,7 +75,7 @@ class RunProgress:
         line = line_of(event)
         cells = (
             f"{shown:<9} {line.label:<21} {event['verb']:<8} {line.amount:<20} "
-            f"{event.get('layer', ''):<7} {event['seconds']:>5.1f} s  {self._result(line.achieved, event)}"
+            f"{event.get('layer', ''):<7} {event['seconds']:>5.1f} s  {self._result(line.result, event)}"
         )
         return cells.rstrip()
 

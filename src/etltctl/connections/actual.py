@@ -31,7 +31,7 @@ class Workspace:
 
     def all_resources(self) -> list[Resource]:
         """Return every resource, in the order in which they need each other."""
-        return [resource for kind in Kind for resource in self.resources.listed(kind, self.id)]
+        return [resource for kind in Kind for resource in self.resources.of_kind(kind, self.id)]
 
 
 def open_workspace(settings: Settings) -> Workspace:

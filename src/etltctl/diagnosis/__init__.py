@@ -1,7 +1,7 @@
-"""The doctor: looks at everything a run needs and says of each thing whether it is well, and how to mend it.
+"""The diagnosis behind `etltctl doctor`: checks of everything that a run needs, each with its finding and its fix.
 
-It never needs what it checks: without settings it says what is wrong with the settings, without a network what it
-could not reach, and goes on with the rest. It starts no work and changes nothing.
+It needs nothing of what it checks. Without settings it reports what is wrong with them, without a network what it
+could not reach, and then it checks the rest. It starts no work and changes nothing.
 """
 
 from etltctl.diagnosis.examination import examine

@@ -1,4 +1,4 @@
-"""The AWS account: who calls, whose clock is wrong, what answers, what is allowed, which buckets there are."""
+"""The AWS account: caller, clock, services, stack, permissions and buckets."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SUBJECTS = {"Read": "reads", "Write": "writes", "List": "lists"}
 
 
 def check_caller(probe: Probe) -> Iterator[Finding]:
-    """Who is calling, and where."""
+    """Report the caller and the region."""
     caller = probe.caller
     yield ok("caller", f"{caller.arn}, account {caller.account}")
     region = probe.settings.aws.region or probe.aws.client("glue").meta.region_name
@@ -41,25 +41,25 @@ def check_caller(probe: Probe) -> Iterator[Finding]:
 
 
 def check_clock(probe: Probe) -> Iterator[Finding]:
-    """How far this machine's clock is from AWS's."""
+    """Compare this machine's clock with that of AWS."""
     before = probe.now()
     theirs = probe.inspection.their_time()
     if theirs is None:
-        yield skip("clock", "no answer of AWS's told its time")
+        yield skip("clock", "no answer of AWS has its time")
         return
     skew = (before + probe.now()) / 2 - theirs.timestamp() - 0.5  # the header has whole seconds
-    told = f"this machine's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} AWS's"
+    evidence = f"this machine's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} AWS's"
     fix = "set the clock, or let it be kept: timedatectl set-ntp true"
     if abs(skew) >= REFUSED_SKEW_S:
-        yield fail("clock", f"{told}; AWS refuses signatures from five minutes on", fix, ExitCode.ACCESS)
+        yield fail("clock", f"{evidence}; AWS refuses signatures from five minutes on", fix, ExitCode.ACCESS)
     elif abs(skew) >= ADVISED_SKEW_S:
-        yield warn("clock", told, fix)
+        yield warn("clock", evidence, fix)
     else:
-        yield ok("clock", told)
+        yield ok("clock", evidence)
 
 
 def check_reach(probe: Probe) -> Iterator[Finding]:
-    """Whether each service answers, with the URL that was used."""
+    """Check that each service answers, and report its URL."""
     for service in GREETINGS:
         try:
             url = probe.inspection.url(service)
@@ -79,7 +79,7 @@ def check_reach(probe: Probe) -> Iterator[Finding]:
 
 
 def check_buckets(probe: Probe) -> Iterator[Finding]:
-    """Every bucket the settings name."""
+    """Check every bucket that the settings name."""
     for bucket, setting in _buckets(probe).items():
         try:
             region = probe.inspection.bucket_region(bucket)
@@ -100,7 +100,7 @@ def check_buckets(probe: Probe) -> Iterator[Finding]:
             )
             yield warn(bucket, f"is in {region}, and the work is in {here}", fix)
         else:
-            yield ok(bucket, f"{setting}, {region or 'region not told'}")
+            yield ok(bucket, f"{setting}, {region or 'its region is not known'}")
 
 
 def check_stack(probe: Probe) -> Iterator[Finding]:
@@ -130,27 +130,27 @@ def check_stack(probe: Probe) -> Iterator[Finding]:
 
 
 def check_roles(probe: Probe) -> Iterator[Finding]:
-    """The roles of the Glue jobs, and whether Glue may take them."""
+    """Check that the roles of the Glue jobs exist and that Glue may take them."""
     for role in _roles(probe):
         try:
-            found = probe.inspection.role(role.rpartition("/")[2])
+            definition = probe.inspection.role(role.rpartition("/")[2])
         except AccessError as error:
             yield unseen(f"role {role}", error)
             continue
-        if found is None:
+        if definition is None:
             fix = (
                 f"{probe.provision_command} makes it; or name the role your jobs have in glue.jobs.NAME.role"
             )
             yield fail(f"role {role}", "there is no such role", fix)
-        elif "glue.amazonaws.com" not in json.dumps(_trust(found)):
+        elif "glue.amazonaws.com" not in json.dumps(_trust(definition)):
             fix = "let the role's trust policy allow sts:AssumeRole to the service glue.amazonaws.com"
             yield fail(f"role {role}", "Glue may not take this role", fix, ExitCode.ACCESS)
         else:
-            yield ok(f"role {role}", f"{found['Arn']}; Glue may take it")
+            yield ok(f"role {role}", f"{definition['Arn']}; Glue may take it")
 
 
 def check_caller_permissions(probe: Probe) -> Iterator[Finding]:
-    """What the caller may do, as IAM's own simulation says."""
+    """Check what the caller may do, by IAM's simulation."""
     settings, account = probe.settings, probe.caller.account
     region = settings.aws.region or probe.aws.client("glue").meta.region_name
     at = f"{region}:{account}"
@@ -179,7 +179,7 @@ def check_caller_permissions(probe: Probe) -> Iterator[Finding]:
 
 
 def check_role_permissions(probe: Probe) -> Iterator[Finding]:
-    """What the Glue jobs' roles may do: exactly what the stack grants a role for these jobs.
+    """Check that the Glue jobs' roles may do exactly what the stack grants a role for these jobs.
 
     IAM's simulation answers no for a resource that is wider than the one that is granted.
     """
@@ -233,7 +233,7 @@ def _not_simulated(subject: str, error: ServiceError) -> Finding:
 
 
 def _buckets(probe: Probe) -> dict[str, str]:
-    """Every bucket, with the setting that names it."""
+    """Return every bucket with the setting that names it."""
     settings = probe.settings
     places = {
         "lake.bronze": settings.lake.bronze,

@@ -20,7 +20,7 @@ SAMPLE = "sample:"
 def complaints(error: EtltctlError) -> Iterator[Finding]:
     """Every problem of settings that cannot be read, with its place."""
     problems = error.problems if isinstance(error, ConfigurationError) else ()
-    fix = error.hint or "mend it, then: etltctl config validate"
+    fix = error.hint or "correct it, then: etltctl config validate"
     for text in problems or (error.message,):
         yield fail("file", shortened(text), fix, error.exit_code)
 
@@ -58,7 +58,7 @@ def check_state(probe: Probe) -> Iterator[Finding]:
         yield ok("state", f"{state}; its bucket is among the buckets")
         return
     folder = Path(state).resolve()
-    nearest = next(found for found in (folder, *folder.parents) if found.exists())
+    nearest = next(place for place in (folder, *folder.parents) if place.exists())
     if nearest.is_dir() and os.access(nearest, os.W_OK):
         yield ok("state", str(folder))
     else:

@@ -95,28 +95,28 @@ def examine(
     Returns:
         Every finding with its area, an area after the areas that it depends on. No EtltctlError is raised.
     """
-    found: Findings = []
+    results: Findings = []
     if _is_in(area, Area.VERSIONS):
-        found += [(Area.VERSIONS, finding) for finding in machine.check_versions()]
+        results += [(Area.VERSIONS, finding) for finding in machine.check_versions()]
     if area is Area.VERSIONS:
-        return found
+        return results
     try:
         settings = load()
     except EtltctlError as error:
-        found += [(Area.SETTINGS, finding) for finding in config.complaints(error)]
-        return found + list(_skipped((*EMBEDDED, *SERVICES), area, "the settings cannot be read"))
+        results += [(Area.SETTINGS, finding) for finding in config.complaints(error)]
+        return results + list(_skipped((*EMBEDDED, *SERVICES), area, "the settings cannot be read"))
     is_local = settings.env == LOCAL
-    found += _run_all((*HERE, *(EMBEDDED if is_local else ())), area, Probe(settings, now))
+    results += _run_all((*HERE, *(EMBEDDED if is_local else ())), area, Probe(settings, now))
     checks = [
         check for check in SERVICES if _is_in(area, check.area) and (check.area is not Area.LOCAL or is_local)
     ]
     if checks or area is Area.LOCAL:
-        found += _examine_services(connect, checks, now, Area.LOCAL if is_local else Area.SETTINGS)
+        results += _examine_services(connect, checks, now, Area.LOCAL if is_local else Area.SETTINGS)
     if area is Area.LOCAL and not is_local:
         finding = skip("embedded server", f"the environment {settings.env} does without one")
-        found.append((Area.LOCAL, finding))
-    found = [pair for pair in found if pair[1].status is Status.FAIL or _is_in(area, pair[0])]
-    return sorted(found, key=lambda pair: list(Area).index(pair[0]))
+        results.append((Area.LOCAL, finding))
+    results = [pair for pair in results if pair[1].status is Status.FAIL or _is_in(area, pair[0])]
+    return sorted(results, key=lambda pair: list(Area).index(pair[0]))
 
 
 def _examine_services(
@@ -133,7 +133,7 @@ def _examine_services(
         now: The clock.
         place: The area of a finding about the connection itself.
     """
-    found: Findings = []
+    results: Findings = []
     started = time.monotonic()
     is_reached = False
     try:
@@ -141,13 +141,13 @@ def _examine_services(
             is_reached = True
             if place is Area.LOCAL:
                 evidence = f"ready in {time.monotonic() - started:.1f} s"
-                found.append((place, ok("embedded server", evidence)))
-            found += _run_on_services(checks, Probe(settings, now))
+                results.append((place, ok("embedded server", evidence)))
+            results += _run_on_services(checks, Probe(settings, now))
     except EtltctlError as error:
-        found.append((place, failed("embedded server" if place is Area.LOCAL else "services", error)))
+        results.append((place, failed("embedded server" if place is Area.LOCAL else "services", error)))
         if not is_reached:
-            found += _skipped(checks, None, "the services are not within reach")
-    return found
+            results += _skipped(checks, None, "the services are not within reach")
+    return results
 
 
 def _run_on_services(checks: list[Check], probe: Probe) -> Findings:
@@ -156,10 +156,10 @@ def _run_on_services(checks: list[Check], probe: Probe) -> Findings:
     barred = _barred(probe) if behind else None
     if barred is None:
         return _run_all(checks, None, probe)
-    found = _run_all([check for check in checks if check not in behind], None, probe)
+    results = _run_all([check for check in checks if check not in behind], None, probe)
     is_reported = any(check.area is Area.AWS for check in checks)
     caller = [] if is_reported else [(Area.AWS, failed("caller", barred))]
-    return [*caller, *found, *_skipped(behind, None, "there are no working AWS credentials")]
+    return [*caller, *results, *_skipped(behind, None, "there are no working AWS credentials")]
 
 
 def _barred(probe: Probe) -> EtltctlError | None:

@@ -1,4 +1,4 @@
-"""What a look at one thing told."""
+"""Findings: the results of checks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LONGEST_EVIDENCE = 300
 
 
 class Area(StrEnum):
-    """What the doctor can be asked to look at alone."""
+    """An area that can be checked alone."""
 
     VERSIONS = "versions"
     SETTINGS = "settings"
@@ -27,7 +27,7 @@ class Area(StrEnum):
 
 
 class Status(StrEnum):
-    """How it stands: well; worth a look; broken; or not looked at, with the reason."""
+    """The result of a check: fine, doubtful, broken, or not checked."""
 
     OK = "ok"
     WARN = "warn"
@@ -37,7 +37,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing and how it stands: what was seen (`evidence`) and what to do about it (`fix`)."""
+    """One thing and its status: what was seen (`evidence`) and what to do about it (`fix`)."""
 
     subject: str
     status: Status
@@ -47,27 +47,27 @@ class Finding:
 
 
 def ok(subject: str, evidence: str) -> Finding:
-    """The thing is well."""
+    """Return a finding for a thing that is as it should be."""
     return Finding(subject, Status.OK, evidence)
 
 
 def warn(subject: str, evidence: str, fix: str) -> Finding:
-    """A run will work, but not as anybody would want."""
+    """Return a finding for a thing with which a run works, but not well."""
     return Finding(subject, Status.WARN, evidence, fix)
 
 
 def fail(subject: str, evidence: str, fix: str, code: ExitCode = ExitCode.CONFIGURATION) -> Finding:
-    """A run will fail."""
+    """Return a finding for a thing with which a run fails."""
     return Finding(subject, Status.FAIL, evidence, fix, code)
 
 
 def skip(subject: str, evidence: str) -> Finding:
-    """It was not looked at, and why."""
+    """Return a finding for a thing that was not checked, with the reason."""
     return Finding(subject, Status.SKIP, evidence)
 
 
 def failed(subject: str, error: EtltctlError) -> Finding:
-    """The look itself failed, which is a finding."""
+    """Return a finding for a check that failed itself."""
     return fail(subject, shortened(error.message), error.hint, error.exit_code)
 
 
@@ -79,13 +79,13 @@ def unseen(subject: str, error: AccessError) -> Finding:
 
 
 def shortened(text: str) -> str:
-    """The first line, not longer than a terminal bears."""
+    """Return the first line, cut to a length that a terminal can show."""
     line = text.strip().partition("\n")[0]
     return line if len(line) <= LONGEST_EVIDENCE else f"{line[:LONGEST_EVIDENCE]}…"
 
 
 def exit_code(findings: Iterable[Finding]) -> ExitCode:
-    """0 if nothing failed; else 3 if the settings or what they name is at fault, else 4 if access is, else 1."""
+    """Return 0 if nothing failed, 3 if a setting or the thing it names is at fault, 4 if access is, else 1."""
     codes = {finding.code for finding in findings if finding.status is Status.FAIL}
     for code in (ExitCode.CONFIGURATION, ExitCode.ACCESS):
         if code in codes:

@@ -1,4 +1,4 @@
-"""Whether Lake Formation, where it governs the lake, lets the pipelines do what they are to do."""
+"""The check of Lake Formation: whether it allows the pipelines what their steps need."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ FIX = "add it to governance.grants, then: etltctl govern apply"
 
 
 def check_access(probe: Probe) -> Iterator[Finding]:
-    """A finding for every permission that a step needs and its principal lacks."""
+    """Yield a finding for every permission that a step needs and its principal lacks."""
     if not probe.settings.governance.is_configured:
         yield ok(
             "lake formation", "no governance is configured: every principal that IAM lets in reads all tables"
         )
         return
-    found = preflight(probe.settings)
-    for finding in found:
+    findings = preflight(probe.settings)
+    for finding in findings:
         yield fail(finding.resource, str(finding), FIX, ExitCode.ACCESS)
-    if not found:
+    if not findings:
         yield ok("lake formation", "every step's principals have what it needs")

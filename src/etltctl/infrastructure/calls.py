@@ -25,18 +25,17 @@ DEPLOYER: Calls = {
         "cloudformation:DeleteChangeSet", "cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents",
         "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:DeleteStack",
     ),
-    "buckets": ("s3:GetBucketEncryption",),
     "scripts": ("s3:ListObjectsV2", "s3:PutObject"),
     "images": ("ssm:GetParameter",),
     "secrets": ("secretsmanager:CreateSecret", "secretsmanager:DescribeSecret", "secretsmanager:RestoreSecret"),
     "alarms": ("sns:ListSubscriptionsByTopic", "sns:Publish"),
 }  # fmt: skip
-# A plan asks whether the names of new resources are taken. The policy allows these calls for CloudFormation's handlers,
-# which make them as well. Every caller may ask STS for its identity.
+# A plan asks whether the names of new resources are taken, and by which key a bucket is encrypted. The policy allows
+# these calls for CloudFormation's handlers, which make them as well. Every caller may ask STS for its identity.
 DEPLOYER_OF_NEW_NAMES = (
     "athena:GetWorkGroup", "cloudwatch:DescribeAlarms", "events:DescribeRule", "glue:GetDatabase", "glue:GetJob",
-    "iam:GetInstanceProfile", "iam:GetRole", "kms:ListAliases", "logs:DescribeLogGroups", "s3:HeadBucket",
-    "sns:GetTopicAttributes", "ssm:GetParameters", "sts:GetCallerIdentity",
+    "iam:GetInstanceProfile", "iam:GetRole", "kms:ListAliases", "logs:DescribeLogGroups",
+    "s3:GetBucketEncryption", "s3:HeadBucket", "sns:GetTopicAttributes", "ssm:GetParameters", "sts:GetCallerIdentity",
 )  # fmt: skip
 # A plan that registers locations asks which of them Lake Formation has already. It knows no resources.
 DEPLOYER_OF_GOVERNED = ("lakeformation:ListResources",)
@@ -51,6 +50,8 @@ ATHENA_WRITES_RESULTS = (
 )  # fmt: skip
 # A Tableau export takes away what Athena unloaded for it; other results expire.
 EXTRACTS = ("s3:DeleteObjects",)
+# CloudFormation reads a template that is too large for a call in the deployer's name, from the scripts bucket.
+TEMPLATE_READ = ("s3:GetObject",)
 # What S3 does at KMS in the name of the caller that reads or writes an encrypted object.
 KEY_USE = ("kms:Decrypt", "kms:GenerateDataKey")
 # The Systems Manager agent, by which an administrator reaches the machine; the managed policy would also let the

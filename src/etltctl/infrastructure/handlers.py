@@ -141,7 +141,7 @@ OF_MACHINE = frozenset({"IAM::InstanceProfile", "SSM"})
 def handler_statements(names: Names) -> list[dict[str, Any]]:
     """Return the actions of every type that the stack has, one statement a service and kind of name."""
     project = names.settings.project
-    databases = names.settings.athena.databases.values()
+    databases = _database_names(names)
     role_names = (names.operator, names.deployer, names.registrar, *names.job_roles)
     roles = [filled(f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/{name}") for name in role_names]
     profile = filled(f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:instance-profile/{names.operator}")
@@ -150,7 +150,7 @@ def handler_statements(names: Names) -> list[dict[str, Any]]:
         "S3": [bucket_arn(bucket) for bucket in names.buckets.values()],
         "IAM::Role": roles,
         "IAM::InstanceProfile": [profile],
-        "Glue::Job": [arn("glue", f"job/{job}") for job in names.jobs.values()],
+        "Glue::Job": [arn("glue", f"job/{job}") for job in _job_names(names)],
         "Glue::Database": [
             arn("glue", "catalog"),
             *(arn("glue", f"database/{name}") for name in databases),
@@ -181,6 +181,21 @@ def handler_statements(names: Names) -> list[dict[str, Any]]:
         *_tagged(names),
         *_handed_on(names),
     ]
+
+
+def _job_names(names: Names) -> list[str]:
+    """Return the jobs' names at Glue; one pattern where they have a prefix."""
+    prefix = names.settings.glue.job_prefix
+    return [f"{prefix}*"] if prefix else list(names.jobs.values())
+
+
+def _database_names(names: Names) -> list[str]:
+    """Return the databases' names; one pattern for names that follow from the project, because policies are short."""
+    databases = names.settings.athena.databases
+    prefixes = {name.removesuffix(f"_{layer}") for layer, name in databases.items()}
+    if len(prefixes) == 1 and not prefixes & set(databases.values()):
+        return [f"{prefixes.pop()}_*"]
+    return list(databases.values())
 
 
 def _tagged(names: Names) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ from etltctl.waiting import Waiter
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
+SCRIPTS_BUCKET = "ScriptsBucket"  # its logical id
 # The setting of each parameter that AWS may refuse.
 SETTING_OF = {
     "InstanceType": "infra.instance_type",
@@ -99,6 +100,7 @@ def make_plan(settings: Settings, waiter: Waiter) -> Plan:
     secret = read_secret(aws, drawn.names)
     resources = drawn.template["Resources"]
     owned = service.resources(stack.id) if stack is not None and not is_new(stack) else []
+    drawn.require_room(has_bucket=SCRIPTS_BUCKET in {each.logical_id for each in owned})
     adopts = require_room(aws, drawn.names, resources, parameters, owned=owned, secret=secret)
     name = _change_set_name(drawn.body, parameters, adopts=adopts)
     change_set, was_made = _change_set(service, drawn, stack, name, parameters, waiter, adopts=adopts)
@@ -159,8 +161,11 @@ def _change_set(
         return before, True
     if before is not None:
         service.drop_change_set(where, name)
+    url = "" if drawn.fits_a_call else _uploaded(S3(service.aws), drawn)
     try:
-        service.make_change_set(where, name, drawn.body, parameters, is_new=is_new(stack), adopts=adopts)
+        service.make_change_set(
+            where, name, drawn.body, parameters, url=url, is_new=is_new(stack), adopts=adopts
+        )
     except ServiceError as error:
         raise _refused(error.message, parameters) or error from error
     change_set = _await(service, where, name, waiter)
@@ -173,6 +178,16 @@ def _change_set(
         f"CloudFormation refused the plan of stack {where}: {change_set.reason}; nothing was changed",
         hint="correct what CloudFormation names, then: etltctl infra plan",
     )
+
+
+def _uploaded(s3: S3, drawn: Blueprint) -> str:
+    """Put a template that is too large for a call into the scripts bucket; return the URL that CloudFormation reads.
+
+    A plan does so too: the file is no part of the stack, and its key is made of its content.
+    """
+    s3.write(drawn.location, drawn.body.encode())
+    endpoint = s3.aws.client("s3").meta.endpoint_url
+    return f"{endpoint.rstrip('/')}/{drawn.location.removeprefix('s3://')}"
 
 
 def _await(service: CloudFormation, stack: str, name: str, waiter: Waiter) -> ChangeSet:

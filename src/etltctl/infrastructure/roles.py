@@ -102,8 +102,7 @@ def deployer_statements(names: Names) -> list[Statement]:
     )
     return [
         _allow("Stack", table["stack"], [arn("cloudformation", f"stack/{names.stack}/*")]),
-        _allow("Buckets", table["buckets"], [bucket_arn(bucket) for bucket in names.buckets.values()]),
-        *_on_objects("Scripts", table["scripts"], [scripts]),
+        *_on_objects("Scripts", (*table["scripts"], *calls.TEMPLATE_READ), [scripts]),
         _allow("Images", table["images"], [filled(image)]),
         # A secret that does not exist yet has no suffix by which IAM could know it.
         _allow("Secrets", table["secrets"], [arn("secretsmanager", f"secret:{name}") for name in secrets]),

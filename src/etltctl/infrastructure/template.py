@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from etltctl.errors import ConfigurationError
@@ -13,13 +15,17 @@ from etltctl.infrastructure.machine import machine
 from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.processing import processing, scripts_parameter
 from etltctl.infrastructure.roles import roles
+from etltctl.infrastructure.sizing import policy_characters
 from etltctl.infrastructure.storage import key_arn, storage
-from etltctl.infrastructure.uploads import Uploads, uploads_of
+from etltctl.infrastructure.uploads import HASH_DIGITS, TEMPLATES, Uploads, uploads_of
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 MOST_BYTES = 51_200  # of a template that is sent in a call
+MOST_POLICY_CHARACTERS = 10_240  # of all inline policies of a role, blanks not counted
+LONG_REGION = "ap-southeast-2"
+MOST_BYTES_IN_S3 = 1_048_576  # of a template that CloudFormation reads from S3
 NEWEST_IMAGE = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
 
 
@@ -35,23 +41,56 @@ class Blueprint:
     parameters: Mapping[str, str]
     uploads: Uploads
 
-    @property
+    @cached_property
     def body(self) -> str:
-        """The template as it is sent.
+        """The template as it is sent."""
+        return json.dumps(self.template, separators=(",", ":"), ensure_ascii=False)
+
+    @property
+    def fits_a_call(self) -> bool:
+        """Whether the template may be sent in a call."""
+        return len(self.body.encode()) <= MOST_BYTES
+
+    @property
+    def location(self) -> str:
+        """Where in S3 a template that is too large for a call is put, under a key made of its content."""
+        digest = hashlib.sha256(self.body.encode()).hexdigest()[:HASH_DIGITS]
+        return f"{self.names.settings.lake.scripts}/{TEMPLATES}/{digest}.json"
+
+    def require_room(self, *, has_bucket: bool) -> None:
+        """Refuse a template that CloudFormation cannot read.
+
+        Args:
+            has_bucket: Whether the stack has its scripts bucket, from which CloudFormation reads a larger template.
 
         Raises:
-            ConfigurationError: It is larger than CloudFormation takes in a call.
+            ConfigurationError: The template, or the policy of a role, is too large.
         """
-        text = json.dumps(self.template, separators=(",", ":"), ensure_ascii=False)
-        size = len(text.encode())
-        if size > MOST_BYTES:
-            raise ConfigurationError(
-                f"the template of these settings has {size:,} bytes, and CloudFormation takes {MOST_BYTES:,}; "
-                "nothing was changed",
-                hint="split the Glue jobs into two projects; a stack without Airflow's machine "
-                "(infra.machine = false) is smaller too",
-            )
-        return text
+        self._require_short_policies()
+        size, most = len(self.body.encode()), MOST_BYTES_IN_S3 if has_bucket else MOST_BYTES
+        if size <= most:
+            return
+        larger = "" if has_bucket else " of a new stack, whose scripts bucket does not exist yet"
+        raise ConfigurationError(
+            f"the template of these settings has {size:,} bytes, and CloudFormation takes {most:,}{larger}; "
+            "nothing was changed",
+            hint="split the Glue jobs into two projects; a stack without Airflow's machine "
+            "(infra.machine = false) is smaller too"
+            + ("" if has_bucket else "; or deploy fewer jobs first, and all of them after that"),
+        )
+
+    def _require_short_policies(self) -> None:
+        region = self.names.settings.aws.region or LONG_REGION
+        for resource in self.template["Resources"].values():
+            if resource["Type"] != "AWS::IAM::Role":
+                continue
+            size, role = policy_characters(resource, region), resource["Properties"]["RoleName"]
+            if size > MOST_POLICY_CHARACTERS:
+                raise ConfigurationError(
+                    f"the policy of role {role} has {size:,} characters, and IAM takes {MOST_POLICY_CHARACTERS:,}; "
+                    "nothing was changed",
+                    hint="shorten the names it holds: project, glue.job_prefix and the buckets; or name fewer jobs",
+                )
 
 
 def blueprint(settings: Settings) -> Blueprint:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 HASH_DIGITS = 16
+TEMPLATES = "cloudformation"  # the folder of templates that are too large for a call
 NO_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest a zip archive can say
 
 

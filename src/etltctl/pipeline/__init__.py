@@ -18,6 +18,7 @@ from etltctl.pipeline.deferred import finish_step, start_step, wait_for_step
 from etltctl.pipeline.failures import describe_failure
 from etltctl.pipeline.follow import watch
 from etltctl.pipeline.glue_step import GlueStep
+from etltctl.pipeline.kinds import line_of, title_of
 from etltctl.pipeline.model import PipelineResult, Step, StepHandle, StepResult, known, steps
 from etltctl.pipeline.options import RunOptions
 from etltctl.pipeline.readiness import require_ready, unstarted
@@ -53,6 +54,7 @@ __all__ = [
     "describe_failure",
     "finish_step",
     "known",
+    "line_of",
     "new_run_id",
     "publish_file",
     "read_logs",
@@ -69,6 +71,7 @@ __all__ = [
     "start_step",
     "steps",
     "stop_step",
+    "title_of",
     "unstarted",
     "wait_for_step",
     "watch",

@@ -161,8 +161,8 @@ class GlueStep(StepKind):
     def line(self, name: str, event: Mapping[str, Any]) -> StepLine:
         """Return the line with the published tables and what the job's audits add up to."""
         tables = event.get("tables", {})
-        achieved = f"published {len(tables)} {'table' if len(tables) == 1 else 'tables'}"
-        return StepLine(name, rows_text(event.get("rows")), achieved + _audit_text(tables.values()))
+        result = f"published {len(tables)} {'table' if len(tables) == 1 else 'tables'}"
+        return StepLine(name, rows_text(event.get("rows")), result + _audit_text(tables.values()))
 
 
 def _arguments(step_run: StepRun, failed_before: int) -> Mapping[str, str]:

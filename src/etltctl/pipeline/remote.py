@@ -41,11 +41,11 @@ class RemoteRun(Protocol[R_co]):
 
 @dataclass(frozen=True)
 class StepLine:
-    """What the console prints of a step that ended: its label, how much it moved, and what it achieved."""
+    """What the console prints of a step that ended: its label, how much it moved, and its result."""
 
     label: str
     amount: str = ""
-    achieved: str = ""
+    result: str = ""
 
 
 class StepKind:

@@ -213,8 +213,7 @@ def require_accounted(version: Staged) -> None:
     written = version.audit.get("rows_out", version.rows)
     if written != version.rows:
         raise UnverifiedError(
-            f"the job says that it wrote {written} rows of {version.table.full_name}, but its files hold "
-            f"{version.rows}",
+            f"the job says that it wrote {written} rows of {version.name}, but its files hold {version.rows}",
             hint="nothing was published; check the version's files, then run the job again",
             location=version.table.location,
         )

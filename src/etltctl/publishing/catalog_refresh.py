@@ -74,17 +74,16 @@ class Refresh:
         return settled(partial(self._refresh, table), str(table))
 
     def _refresh(self, name: TableName) -> Refreshed | None:
-        full_name = ".".join(self.context.places.in_catalog(name))
         current = self.context.current(name)
         location = self._location(name, current)
         objects = self.context.s3.objects(location) if location else []
         files = parquet_files(location or "", objects)
         if current is not None and location and not files:
-            return Refreshed(full_name, GONE, 0)
+            return Refreshed(str(name), GONE, 0)
         if not location or not files:
-            return Refreshed(full_name, NOT_PUBLISHED, 0) if location == "" else None
+            return Refreshed(str(name), NOT_PUBLISHED, 0) if location == "" else None
         if current is not None and _is_up_to_date(current, location, files):
-            return Refreshed(full_name, "unchanged", History.of(current).rows)
+            return Refreshed(str(name), "unchanged", History.of(current).rows)
         require_parquet_alone(str(name), location, objects)
         if version_of(location):
             self.records.require_unchanged(name, location, files, current)
@@ -113,7 +112,7 @@ class Refresh:
             changes = Partitions(catalog.aws, table).put(table.registered)
         put = Registry(catalog).put if version_of(location) else catalog.put
         change = put(table, current)
-        return Refreshed(table.full_name, "created" if is_new else change, inspected.rows, changes)
+        return Refreshed(str(name), "created" if is_new else change, inspected.rows, changes)
 
     def _columns_first(self, table: Table, current: Described | None) -> Described | None:
         """Write the table with its new columns, but not yet the hash of its files, and return it.

@@ -90,6 +90,8 @@ class Lake:
             BlockedError: A check failed, or another run published one of the tables meanwhile.
             AlreadyRunningError: Another run publishes one of the tables now.
         """
+        if not versions:
+            return []  # a job may write no table
         staged = [self._stage(table, location) for table, location in versions.items()]
         judgements = self.contract_checks.require_kept(staged)
         findings = self.auditor.audit(staged)
@@ -145,7 +147,7 @@ class Lake:
             inspected = self._inspect(name, location)
             require_held()
             switched = self.switch.back(name, inspected.table, run_id)
-        return Published(inspected.table.full_name, switched.change, inspected.rows, version=target)
+        return Published(str(name), switched.change, inspected.rows, version=target)
 
     def has_published_files(self, table: str) -> bool:
         """Return True if the current version holds the files that were published, False if there is no such version.
@@ -279,7 +281,7 @@ class Lake:
         if switched.change != "unchanged":
             gone = Retirement(self.context).retire(version.name, switched.history, switched.retired)
         return Published(
-            version.table.full_name,
+            str(version.name),
             switched.change,
             version.rows,
             version.audit,

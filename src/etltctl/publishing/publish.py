@@ -113,6 +113,8 @@ class Switch:
                 is current. Nothing was switched.
             AlreadyRunningError: The lock is held by another process or was lost to one. What was switched stays so.
         """
+        if not staged:  # a job may write no table
+            return {}
         with self.locked([version.name for version in staged]) as require_held:
             current = {version.name: self.context.current(version.name) for version in staged}
             for version in staged:

@@ -12,8 +12,8 @@ from etltctl.settings.files import project_file
 TEMPLATES = Path(__file__).parent / "files"
 CONTRACT = "bronze.api_circuits.toml"
 PROJECT_NAME = "my-lake"  # as the template calls it
-# A bucket's name has at most 63 characters, and the longest is the project's with `-athena-results`.
-LONGEST_NAME = 40
+# The deployer's policy holds the project's name often, and IAM takes 10,240 characters.
+LONGEST_NAME = 20
 
 
 def lay_out(folder: Path) -> list[Path]:

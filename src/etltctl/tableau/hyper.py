@@ -34,16 +34,16 @@ def hyper_types(table: str, columns: Mapping[str, str]) -> dict[str, str]:
 
     Raises BlockedError naming every column whose type Hyper cannot hold.
     """
-    found = {name: _hyper_type(kind) for name, kind in columns.items()}
-    without = [f"{name} ({columns[name]})" for name, kind in found.items() if not kind]
+    types = {name: _hyper_type(kind) for name, kind in columns.items()}
+    without = [f"{name} ({columns[name]})" for name, kind in types.items() if not kind]
     if without:
-        known = ",".join(name for name, kind in found.items() if kind)
+        known = ",".join(name for name, kind in types.items() if kind)
         raise BlockedError(
             f"{table} has columns of types that Hyper cannot hold: {', '.join(without)}",
             hint=f"leave them out: --columns {known}",
             table=table,
         )
-    return found
+    return types
 
 
 def write_extract(file: Path, columns: Mapping[str, str], parquet: Sequence[Path]) -> int:
@@ -60,12 +60,12 @@ def write_extract(file: Path, columns: Mapping[str, str], parquet: Sequence[Path
             hint=install("tableau"),
         ) from error
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=".etltctl-") as folder:
-        made = Path(folder) / file.name
+        temporary = Path(folder) / file.name
         try:
-            rows = _write(made, columns, parquet, Path(folder))
+            rows = _write(temporary, columns, parquet, Path(folder))
         except HyperException as error:
             raise ServiceError(f"Hyper cannot write {file}: {str(error).splitlines()[0]}") from error
-        made.replace(file)
+        temporary.replace(file)
     return rows
 
 
@@ -117,6 +117,6 @@ def _zoned(file: Path) -> set[str]:
 def _hyper_type(hive: str) -> str:
     """Hyper's SQL name for a Hive type; empty if it has none."""
     hive = hive.strip().lower()
-    if found := re.fullmatch(r"decimal\((\d+),\s*(\d+)\)", hive):
-        return f"NUMERIC({found[1]}, {found[2]})"
+    if decimal := re.fullmatch(r"decimal\((\d+),\s*(\d+)\)", hive):
+        return f"NUMERIC({decimal[1]}, {decimal[2]})"
     return "TEXT" if re.fullmatch(r"(var)?char\(\d+\)", hive) else TYPES.get(hive, "")

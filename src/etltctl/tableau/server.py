@@ -91,25 +91,27 @@ class Tableau:
             options.filter.add(tsc.Filter(field_, operator, name))
             return list(tsc.Pager(server.datasources, options))
 
-        found = [each for each in self._call(f"finding {name}", ask) if each.name == name]
-        ours = [each for each in found if each.project_name == project]
+        named = [each for each in self._call(f"finding {name}", ask) if each.name == name]
+        ours = [each for each in named if each.project_name == project]
         if len(ours) != 1:
-            places = ", ".join(sorted(str(each.project_name) for each in found)) or "none"
+            places = ", ".join(sorted(str(each.project_name) for each in named)) or "none"
             raise ConfigurationError(
                 f"{len(ours)} data sources are called {name} in project {project} of {self._place}",
                 hint=f"projects with one of that name: {places}; set tableau.project, or publish it first",
             )
         return Datasource(ours[0].id, name, project, ours[0].webpage_url or "")
 
-    def refresh(self, found: Datasource) -> tuple[Verb, RefreshJob]:
+    def refresh(self, datasource: Datasource) -> tuple[Verb, RefreshJob]:
         """Queues a refresh of the data source's extract, or adopts the one that is already queued.
 
         A queued job that the server does not list has no id: it can be trusted, not waited for.
         """
-        job = self._call(f"refreshing {found.name}", lambda server: server.datasources.refresh(found.id))
+        job = self._call(
+            f"refreshing {datasource.name}", lambda server: server.datasources.refresh(datasource.id)
+        )
         if job is not None:
-            return Verb.STARTED, _job(job, found.name)
-        return Verb.ADOPTED, self._queued(found)
+            return Verb.STARTED, _job(job, datasource.name)
+        return Verb.ADOPTED, self._queued(datasource)
 
     def look_at(self, job_id: str, name: str) -> RefreshJob:
         """The job as the server sees it now."""
@@ -120,7 +122,7 @@ class Tableau:
         """Asks the server to cancel the job."""
         self._call(f"cancelling job {job_id}", lambda server: server.jobs.cancel(job_id))
 
-    def _queued(self, found: Datasource) -> RefreshJob:
+    def _queued(self, datasource: Datasource) -> RefreshJob:
         import tableauserverclient as tsc
 
         def ask(server: Any) -> list[Any]:
@@ -130,20 +132,20 @@ class Tableau:
             return list(tsc.Pager(server.jobs, options))
 
         live = [
-            job for job in self._call(f"finding the refresh of {found.name}", ask)
-            if job.name == found.name and job.status in ("Pending", "InProgress")
+            job for job in self._call(f"finding the refresh of {datasource.name}", ask)
+            if job.name == datasource.name and job.status in ("Pending", "InProgress")
         ]  # fmt: skip
         if len(live) != 1:
-            return RefreshJob("", found.name, "Pending")
-        return RefreshJob(live[0].id, found.name, live[0].status)
+            return RefreshJob("", datasource.name, "Pending")
+        return RefreshJob(live[0].id, datasource.name, live[0].status)
 
     def _project_id(self, name: str) -> str:
         import tableauserverclient as tsc
 
-        listed = self._call("listing the projects", lambda server: list(tsc.Pager(server.projects)))
-        ids = [project.id for project in listed if project.name == name]
+        projects = self._call("listing the projects", lambda server: list(tsc.Pager(server.projects)))
+        ids = [project.id for project in projects if project.name == name]
         if len(ids) != 1:
-            known = ", ".join(sorted({str(project.name) for project in listed})) or "none"
+            known = ", ".join(sorted({str(project.name) for project in projects})) or "none"
             raise ConfigurationError(
                 f"{len(ids)} projects are called {name} on {self._place}",
                 hint=f"set tableau.project; known: {known}",

@@ -40,13 +40,13 @@ def repoint(file: Path, target: Target, to: Path) -> list[str]:
     try:
         content = file.read_bytes()
         if file.suffix == ".tds":
-            made, changes = _repointed(content, target, file)
-            to.write_bytes(made)
+            repointed, changes = _repointed(content, target, file)
+            to.write_bytes(repointed)
             return changes
         if file.suffix == ".tdsx":
             return _repoint_archive(content, target, file, to)
     except FileNotFoundError as error:
-        raise UsageError(f"there is no file {file}", hint="save a data source in Tableau Desktop") from error
+        raise UsageError(f"{file} does not exist", hint="save a data source in Tableau Desktop") from error
     except (OSError, ET.ParseError, zipfile.BadZipFile) as error:
         raise UsageError(f"{file} cannot be read as a data source of Tableau's: {error}") from error
     raise UsageError(f"{file} is no data source", hint="save one in Tableau Desktop as .tds or .tdsx")
@@ -54,17 +54,20 @@ def repoint(file: Path, target: Target, to: Path) -> list[str]:
 
 def _repoint_archive(content: bytes, target: Target, file: Path, to: Path) -> list[str]:
     changes: list[str] = []
-    made = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as new:
+    packed = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(content)) as old,
+        zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
         for entry in old.infolist():
             body = old.read(entry)
             if entry.filename.endswith(".tds"):
-                body, told = _repointed(body, target, file)
-                changes += told
+                body, more = _repointed(body, target, file)
+                changes += more
             new.writestr(entry, body)
-    if not any(name.endswith(".tds") for name in zipfile.ZipFile(made).namelist()):
+    if not any(name.endswith(".tds") for name in zipfile.ZipFile(packed).namelist()):
         raise UsageError(f"{file} holds no .tds", hint="save it in Tableau Desktop as a data source")
-    to.write_bytes(made.getvalue())
+    to.write_bytes(packed.getvalue())
     return changes
 
 
@@ -90,23 +93,23 @@ def _repointed(content: bytes, target: Target, file: Path) -> tuple[bytes, list[
     for parent in root.iter("parent-name"):
         if parent.text == f"[{old_table}]":
             parent.text = f"[{target.table}]"
-    made = ET.tostring(root, encoding="utf-8", xml_declaration=True)
-    return made, list(dict.fromkeys(changes))
+    text = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return text, list(dict.fromkeys(changes))
 
 
 def _places(connection: ET.Element, target: Target) -> dict[str, str]:
     """The attributes that name a place; the staging directory and workgroup only where Desktop wrote them."""
-    found = {
+    attributes = {
         "server": f"athena.{target.region}.amazonaws.com",
         "dbname": CATALOG,
         "schema": target.database,
     }
     for name, value in connection.attrib.items():
         if value.startswith("s3://"):
-            found[name] = target.output_location
+            attributes[name] = target.output_location
         elif "workgroup" in name.lower():
-            found[name] = target.workgroup
-    return found
+            attributes[name] = target.workgroup
+    return attributes
 
 
 def _set(element: ET.Element, name: str, value: str, changes: list[str]) -> None:

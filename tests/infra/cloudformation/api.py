@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
 from werkzeug.wrappers import Request, Response
@@ -15,7 +16,15 @@ from cloudformation.execution import Execution
 from cloudformation.kind import Clients
 from cloudformation.kinds import KINDS
 from cloudformation.records import ChangeSet, Stack
-from cloudformation.templates import IMAGE, checked_parameters, in_order, invalid, parse
+from cloudformation.templates import (
+    IMAGE,
+    MOST_BYTES,
+    MOST_BYTES_IN_S3,
+    checked_parameters,
+    in_order,
+    invalid,
+    parse,
+)
 from etltctl.local.kernel.json_protocol import AwsError
 
 if TYPE_CHECKING:
@@ -70,14 +79,13 @@ class CloudFormationApi:
 
     def _create_change_set(self, form: Form) -> dict[str, Any]:
         name, is_new = form["StackName"], form.get("ChangeSetType") == "CREATE"
-        template = parse(form["TemplateBody"])
+        body, most = self._template_of(form)
+        template = parse(body, most)
         in_order(template["Resources"])
         given = {entry["ParameterKey"]: entry["ParameterValue"] for entry in _members(form, "Parameters")}
         values = checked_parameters(template, given)
         stack = self._stack_for_change_set(name, is_new)
-        made = ChangeSet(
-            form["ChangeSetName"], form.get("ClientToken", ""), form["TemplateBody"], template, values
-        )
+        made = ChangeSet(form["ChangeSetName"], form.get("ClientToken", ""), body, template, values)
         before = stack.change_sets.get(made.name)
         if before is not None and (not made.token or before.token != made.token):
             raise AwsError("AlreadyExistsException", f"ChangeSet {made.name} cannot be created")
@@ -85,6 +93,18 @@ class CloudFormationApi:
             self._fill(made, stack)
             stack.change_sets[made.name] = made
         return {"Id": f"{stack.id}/{made.name}", "StackId": stack.id}
+
+    def _template_of(self, form: Form) -> tuple[str, int]:
+        """Return the template that a request holds or points to, and the most bytes that it may have."""
+        url = form.get("TemplateURL", "")
+        if not url:
+            return form["TemplateBody"], MOST_BYTES
+        bucket, _, key = urlsplit(url).path.lstrip("/").partition("/")
+        try:
+            body = self._clients("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        except self._clients.errors as error:
+            raise invalid(f"S3 error: Access Denied for {url}") from error
+        return body.decode(), MOST_BYTES_IN_S3
 
     def _stack_for_change_set(self, name: str, is_new: bool) -> Stack:
         stack = self._find(name)

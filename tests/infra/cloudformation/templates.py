@@ -12,17 +12,26 @@ from typing import Any
 from etltctl.local.kernel.json_protocol import AwsError
 
 MOST_BYTES = 51_200  # of a template in the request
+MOST_BYTES_IN_S3 = 1_048_576
 IMAGE = "AWS::EC2::Image::Id"
 NAMED = re.compile(r"\$\{([^!][^}]*)\}")
 Lookup = Callable[[str, str], Any]  # a name and an attribute (empty for Ref) → its value
 
 
-def parse(body: str) -> dict[str, Any]:
-    """The template, from JSON or YAML without short forms. Raises AwsError if it is none."""
+def parse(body: str, most: int = MOST_BYTES) -> dict[str, Any]:
+    """Return the template, from JSON or YAML without short forms.
+
+    Args:
+        body: The template as it was sent.
+        most: The most bytes that it may have.
+
+    Raises:
+        AwsError: It is not a template, or too large.
+    """
     import yaml
 
-    if len(body.encode()) > MOST_BYTES:
-        raise invalid(f"'templateBody' failed to satisfy constraint: length at most {MOST_BYTES}")
+    if len(body.encode()) > most:
+        raise invalid(f"'templateBody' failed to satisfy constraint: length at most {most}")
     try:
         template = json.loads(body) if body.lstrip().startswith("{") else _from_yaml(body)
     except (ValueError, yaml.YAMLError, RecursionError) as error:

@@ -99,7 +99,7 @@ def grant(draw: st.DrawFn, principals: tuple[str, ...]) -> Grant:
 
 def canonical(grants: frozenset[Grant]) -> frozenset[Grant]:
     """ALL stands for the rest; the grant option needs the permission itself."""
-    rows = grants | {replace(found, grantable=False) for found in grants}
+    rows = grants | {replace(row, grantable=False) for row in grants}
     gathered: dict[tuple[str, Resource, bool], set[str]] = {}
     for row in rows:
         gathered.setdefault((row.principal, row.resource, row.grantable), set()).add(row.permission)
@@ -119,7 +119,7 @@ def states(draw: st.DrawFn, *, desired: bool) -> State:
     """Any state; a desired one speaks of managed principals and resources only."""
     principals = MANAGED[:2] if desired else MANAGED + OTHERS
     tagged = [*databases, *(t for t in tables if t.key[1] != "*"), *columns]
-    tagged = [found for found in tagged if not desired or found.database in DATABASES]
+    tagged = [resource for resource in tagged if not desired or resource.database in DATABASES]
     assigned = draw(st.dictionaries(st.sampled_from(tagged), _tags(KEYS), max_size=6))
     grants = canonical(draw(st.frozensets(grant(principals), max_size=8)))
     optional = st.none() if desired else st.booleans()
@@ -134,7 +134,7 @@ def states(draw: st.DrawFn, *, desired: bool) -> State:
         )
     )
     grants = frozenset(g for g in grants if g.resource.kind != "filter" or g.resource in filters)
-    about = [found for found in (*databases, *tables) if not desired or found.database in DATABASES]
+    about = [resource for resource in (*databases, *tables) if not desired or resource.database in DATABASES]
     opt_ins = st.builds(OptIn, st.sampled_from(principals), st.sampled_from(about))
     return State(
         admins=draw(st.none() if desired else st.just(frozenset({"engineer"}))),
@@ -165,13 +165,13 @@ def pairs(draw: st.DrawFn) -> tuple[State, State]:
     """A desired and an existing state that have much in common: what differs is what matters."""
     existing, desired = draw(states(desired=False)), draw(states(desired=True))
     grants = set(desired.grants)
-    for found in sorted(existing.grants):
-        if found.principal in MANAGED[:2] and SCOPE.covers(found.resource) and draw(st.booleans()):
-            permission = draw(st.sampled_from((found.permission, *PERMITS[found.resource.kind])))
-            grants.add(replace(found, permission=permission))
+    for row in sorted(existing.grants):
+        if row.principal in MANAGED[:2] and SCOPE.covers(row.resource) and draw(st.booleans()):
+            permission = draw(st.sampled_from((row.permission, *PERMITS[row.resource.kind])))
+            grants.add(replace(row, permission=permission))
     grants = {g for g in grants if g.resource.kind != "filter" or g.resource in desired.filters}
     assigned = {resource: dict(tags) for resource, tags in desired.assigned.items()}
-    about = [found for found in (*databases, *tables[:2], *columns[:3]) if SCOPE.covers(found)]
+    about = [resource for resource in (*databases, *tables[:2], *columns[:3]) if SCOPE.covers(resource)]
     for resource in about:
         if draw(st.booleans()):
             assigned.setdefault(resource, {}).update(effective_tags(existing.assigned, resource))
@@ -185,7 +185,7 @@ def retagged(draw: st.DrawFn) -> tuple[State, State]:
     """A desired and an existing state of few things with many LF-tags, all of which may move at once."""
     about = (database_of("gold"), *tables[:2], *columns[:2])
     tags = {key: frozenset(values) for key, values in KEYS.items()}
-    named = (*(found for found in policies if found.kind == "tables"), tables[0], columns[0])
+    named = (*(resource for resource in policies if resource.kind == "tables"), tables[0], columns[0])
 
     def one() -> State:
         assigned = draw(st.fixed_dictionaries({}, optional=dict.fromkeys(about, _tags(KEYS))))
@@ -198,21 +198,21 @@ def retagged(draw: st.DrawFn) -> tuple[State, State]:
 
     existing, desired = one(), one()
     grants = frozenset(
-        found for found in desired.grants if found.principal in MANAGED and SCOPE.covers(found.resource)
+        row for row in desired.grants if row.principal in MANAGED and SCOPE.covers(row.resource)
     )
     return replace(desired, grants=grants), replace(existing, admins=frozenset({"engineer"}))
 
 
 def scope_of(existing: State) -> Scope:
     """The scope, with what others rely on."""
-    used = frozenset(found.resource for found in existing.grants if found.principal in OTHERS)
+    used = frozenset(row.resource for row in existing.grants if row.principal in OTHERS)
     return replace(SCOPE, in_use=used | {("zone", "old")})
 
 
 class Service:
     """The service: keeps grants as granted, lists ALL folded; keeps tags as assigned, shows them with inheritance.
 
-    `revokes_all` is a service in which revoking ALL takes the permissions away that were granted beside it.
+    `revokes_all` is a service in which revoking ALL takes the permissions away that were granted next to it.
     """
 
     def __init__(self, state: State, *, revokes_all: bool = False) -> None:

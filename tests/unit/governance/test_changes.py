@@ -34,10 +34,10 @@ TAGGED_COLUMN = State(
 def apply(service: Service, desired: State) -> int:
     """Plans and applies until nothing is left; the number of rounds it took."""
     for number in range(ROUNDS):
-        found = changes_between(desired, service.state, service.scope)
-        if not found:
+        planned = changes_between(desired, service.state, service.scope)
+        if not planned:
             return number
-        for change in found:
+        for change in planned:
             service.make(change, lambda: None)
     assert not changes_between(desired, service.state, service.scope), "no fixpoint"
     return ROUNDS
@@ -127,10 +127,10 @@ def test_a_service_that_revokes_more_than_asked_is_healed_in_the_next_round(
 @settings(max_examples=30, deadline=None)
 def test_an_apply_that_was_cut_off_anywhere_goes_on(both: tuple[State, State]) -> None:
     desired, existing = both
-    found = changes_between(desired, Service(existing).state, scope_of(existing))
-    for cut in range(0, len(found), 3):
+    planned = changes_between(desired, Service(existing).state, scope_of(existing))
+    for cut in range(0, len(planned), 3):
         service = Service(existing)
-        for change in found[:cut]:
+        for change in planned[:cut]:
             service.make(change, lambda: None)
         apply(service, desired)
         assert not changes_between(desired, service.state, service.scope)
@@ -156,16 +156,16 @@ def test_all_stands_for_the_rest_and_a_narrower_grant_replaces_it_after_it_is_ma
 
 def test_an_implicit_all_is_neither_revoked_nor_granted_beside() -> None:
     raw = table_of("silver", "raw")
-    made = State(grants=frozenset({Grant("analyst", raw, "ALL")}))
-    assert not changes_between(State(), made, SCOPE)
-    assert not changes_between(State(grants=frozenset({Grant("analyst", raw, "SELECT")})), made, SCOPE)
+    actual = State(grants=frozenset({Grant("analyst", raw, "ALL")}))
+    assert not changes_between(State(), actual, SCOPE)
+    assert not changes_between(State(grants=frozenset({Grant("analyst", raw, "SELECT")})), actual, SCOPE)
 
 
 def test_everybody_is_shut_out_of_managed_databases_unless_they_are_hybrid() -> None:
     open_to_all = canonical(
         frozenset(
-            Grant(EVERYBODY, found, "ALL")
-            for found in (database_of("gold"), database_of("silver"), database_of("foreign"))
+            Grant(EVERYBODY, database, "ALL")
+            for database in (database_of("gold"), database_of("silver"), database_of("foreign"))
         )
     )
     texts = [change.text for change in changes_between(State(), State(grants=open_to_all), SCOPE)]
@@ -173,10 +173,10 @@ def test_everybody_is_shut_out_of_managed_databases_unless_they_are_hybrid() -> 
 
 
 def test_columns_granted_one_by_one_are_one_change() -> None:
-    wanted = frozenset(
+    rows = frozenset(
         Grant("analyst", Resource("column", ("gold", "daily", name)), "SELECT") for name in ("key", "lat")
     )
-    assert [c.text for c in changes_between(State(grants=wanted), State(), SCOPE)] == [
+    assert [c.text for c in changes_between(State(grants=rows), State(), SCOPE)] == [
         "SELECT on gold.daily columns key, lat to analyst"
     ]
 
@@ -184,15 +184,15 @@ def test_columns_granted_one_by_one_are_one_change() -> None:
 def test_a_table_keeps_the_tag_it_inherited_while_its_database_gets_another() -> None:
     gold, daily = database_of("gold"), table_of("gold", "daily")
     before = State(assigned={gold: {"zone": "trusted"}}, tags={"zone": frozenset({"trusted", "curated"})})
-    wanted = State(assigned={gold: {"zone": "curated"}, daily: {"zone": "trusted"}})
+    desired = State(assigned={gold: {"zone": "curated"}, daily: {"zone": "trusted"}})
     service = Service(before)
 
     def see() -> None:
         assert effective_tags(service.assigned, daily) == {"zone": "trusted"}
 
-    found = changes_between(wanted, service.state, SCOPE)
-    assert [change.resources for change in found] == [(daily,), (gold,)]
-    for change in found:
+    planned = changes_between(desired, service.state, SCOPE)
+    assert [change.resources for change in planned] == [(daily,), (gold,)]
+    for change in planned:
         service.make(change, see)
 
 

@@ -50,17 +50,17 @@ def governed(
 
 
 def cells(state: State) -> Cells:
-    """Which column who reaches; what everybody reaches, each does where IAM does not stay beside."""
-    found = {
+    """The columns that each principal reaches, and those of everybody where a database is not hybrid."""
+    reached = {
         (reach.principal, column_of(view.database, view.name, column))
         for view in VIEWS
         for reach in reaches(state, view)
         for column in reach.columns or view.columns
     }
     of_everybody = {
-        column for who, column in found if who == EVERYBODY and column.database not in SCOPE.hybrid
+        column for who, column in reached if who == EVERYBODY and column.database not in SCOPE.hybrid
     }
-    return found | {(principal, column) for principal in (*MANAGED, *OTHERS) for column in of_everybody}
+    return reached | {(principal, column) for principal in (*MANAGED, *OTHERS) for column in of_everybody}
 
 
 def along(desired: State, existing: State, see: Callable[[State], None]) -> State:
@@ -82,7 +82,7 @@ RETAGGED_AND_NAMED = (
     governed({DAILY: {"audience": "named"}}, reading(DAILY)),
     governed({DAILY: {"audience": "all"}}, reading(tagged(audience="all"))),
 )
-ITS_OWN_TAG_GOES = (  # what it inherits is granted, what it had of its own is not any more
+ITS_OWN_TAG_GOES = (  # its inherited tag is granted, its former one is not
     governed({GOLD: {"zone": "curated"}}, reading(tagged(zone="curated"))),
     governed({GOLD: {"zone": "curated"}, DAILY: {"zone": "trusted"}}, reading(tagged(zone="trusted"))),
 )
@@ -121,8 +121,8 @@ def test_at_no_instant_does_a_principal_lose_a_column_that_both_states_open(
     both: tuple[State, State],
 ) -> None:
     desired, existing = both
-    known = [found for found in FILTERS if found in existing.filters and found in desired.filters]
-    assume(len([found for found in known if existing.filters[found] != desired.filters[found]]) < 2)
+    known = [each for each in FILTERS if each in existing.filters and each in desired.filters]
+    assume(len([each for each in known if existing.filters[each] != desired.filters[each]]) < 2)
     seen = way(desired, existing)
     for now in seen:
         assert seen[0] & seen[-1] <= now
@@ -146,8 +146,8 @@ def test_a_column_that_neither_state_opens_is_opened_on_the_way_only_if_no_order
     desired, existing = both
     seen = way(desired, existing)
     if any(now - seen[0] - seen[-1] for now in seen):
-        made = changes_between(desired, existing, scope_of(existing))
-        assert not any(is_clean(order, existing, seen) for order in islice(permutations(made), 5000))
+        planned = changes_between(desired, existing, scope_of(existing))
+        assert not any(is_clean(order, existing, seen) for order in islice(permutations(planned), 5000))
 
 
 def is_clean(order: Iterable[Change], existing: State, seen: list[Cells]) -> bool:

@@ -10,9 +10,9 @@ from scripted import PROJECT, Place
 from etltctl.testing import EmbeddedLake, VirtualClock, open_lake
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedLake]:
-    """One embedded server for these tests."""
+    """One embedded server for the tests of a module; it leads this process to itself until they end."""
     project = tmp_path_factory.mktemp("project")
     (project / "etltctl.toml").write_text(PROJECT)
     (project / "often.py").write_text("print('never run: the tests script what Glue answers')\n")

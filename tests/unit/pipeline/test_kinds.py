@@ -14,6 +14,7 @@ import pytest
 from scripted import Place
 
 import etltctl
+from etltctl.cli.progress import drawn_run
 from etltctl.console import Console
 from etltctl.errors import ConfigurationError, UsageError
 from etltctl.logs import LogLine
@@ -131,7 +132,7 @@ def test_it_runs_waits_and_is_on_record(place: Place, oven: Oven) -> None:
 def test_its_line_is_on_the_screen(place: Place, oven: Oven) -> None:
     stderr = io.StringIO()
     console = replace(Console(), stderr=stderr)
-    with console.following("bakery") as show:
+    with drawn_run(console, "bakery") as show:
         run_pipeline("bakery", place.settings, RunOptions("seen", on_event=show))
     assert "bakery    bread" in stderr.getvalue()
     assert "1 loaf" in stderr.getvalue()

@@ -128,7 +128,7 @@ class Witness:
 
 
 def read_seen(file: Path) -> list[Seen]:
-    """Return every call that a witness's file holds, in their order; none if there is no file."""
+    """Return every call that a witness's file holds, in their order; none without a file."""
     if not file.exists():
         return []
     return [_seen(json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]

@@ -24,16 +24,16 @@ class Reader:
     """Reads one message; `problems` collects what is not as the model says."""
 
     problems: list[str] = field(default_factory=list)
-    is_ec2: bool = False  # whose forms have names of their own
+    is_ec2: bool = False  # whose forms have other names
 
     def json(self, text: bytes, shape: Any, place: str) -> Any:
         """Return a JSON body as a value of the shape."""
         try:
-            given = json.loads(text or b"{}")
+            value = json.loads(text or b"{}")
         except ValueError:
             self.problems.append(f"{place} is not JSON")
             return {}
-        return self.named(given, shape, place)
+        return self.named(value, shape, place)
 
     def named(self, value: Any, shape: Any, place: str) -> Any:
         """Return a value of JSON with the model's names for its members."""
@@ -128,7 +128,7 @@ class Reader:
 
     def _from_elements(self, element: ElementTree.Element, shape: Any, place: str) -> dict[str, Any]:
         names = {_element_name(name, member): name for name, member in shape.members.items()}
-        found: dict[str, Any] = {
+        members: dict[str, Any] = {
             names[attribute]: value for attribute, value in _attributes(element).items() if attribute in names
         }
         for child in element:
@@ -139,12 +139,12 @@ class Reader:
                 continue
             member, where = shape.members[name], f"{place}.{name}"
             if not member.serialization.get("flattened"):
-                found[name] = self.xml(child, member, where)
+                members[name] = self.xml(child, member, where)
             elif member.type_name == "list":
-                found.setdefault(name, []).append(self.xml(child, member.member, where))
+                members.setdefault(name, []).append(self.xml(child, member.member, where))
             else:
-                found.setdefault(name, {}).update([self._entry(child, member, where)])
-        return found
+                members.setdefault(name, {}).update([self._entry(child, member, where)])
+        return members
 
     def _entry(self, element: ElementTree.Element, shape: Any, place: str) -> tuple[str, Any]:
         parts = {_tag(part): part for part in element}
@@ -157,12 +157,12 @@ class Reader:
 
     def headers(self, headers: Mapping[str, str], shape: Any) -> dict[str, Any]:
         """Return the members of the shape that are headers; the names in `headers` are in lower case."""
-        found: dict[str, Any] = {}
+        members: dict[str, Any] = {}
         for name, member in shape.members.items():
             stated = member.serialization.get("name", name).lower()
             if member.serialization.get("location") == "header" and stated in headers:
-                found[name] = self.text(headers[stated], member, name)
-        return found
+                members[name] = self.text(headers[stated], member, name)
+        return members
 
     def text(self, text: Any, shape: Any, place: str) -> Any:
         """Return a scalar of the shape that was written as text."""
