@@ -32,10 +32,10 @@ def arithmetic(sign: str, left: Value, right: Value, node: exp.Expr | None, comp
         return _numbers(sign, left, coercion.coerced(right, left.type), compiler)
     if right.type.is_number and left.type.is_("unknown"):
         return _numbers(sign, coercion.coerced(left, right.type), right, compiler)
-    found = moment_arithmetic(sign, left, right, node, compiler)
-    if found is None:
+    result = moment_arithmetic(sign, left, right, node, compiler)
+    if result is None:
         raise mismatch(f"Cannot apply operator: {left.type} {sign} {right.type}", node)
-    return found
+    return result
 
 
 def negated(value: Value, node: exp.Expr | None) -> Value:

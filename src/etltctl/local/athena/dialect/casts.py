@@ -62,10 +62,10 @@ def cast(
     Raises:
         QueryError: TYPE_MISMATCH if Trino has no such cast.
     """
-    found = _cast(value, to, compiler, node)
-    if is_try and found.sql != value.sql:
-        return Value(f"TRY({found.sql})", found.type)
-    return found
+    result = _cast(value, to, compiler, node)
+    if is_try and result.sql != value.sql:
+        return Value(f"TRY({result.sql})", result.type)
+    return result
 
 
 def _cast(value: Value, to: Type, compiler: Expressions, node: exp.Expr | None) -> Value:

@@ -145,18 +145,22 @@ class Expressions:
         return Lambda(f"lambda {', '.join(names)}: {body.sql}", body.type)
 
 
-def _refuse_modifiers(name: str, told: Modifiers, node: exp.Expr | None) -> None:
+def _refuse_modifiers(name: str, modifiers: Modifiers, node: exp.Expr | None) -> None:
     """Refuse what only aggregates take around another function, and what Trino's windows do not take."""
     if name not in AGGREGATES:
-        if told.over:
+        if modifiers.over:
             raise QueryError("FUNCTION_NOT_WINDOW", f"{place(node)}: Not a window function: {name}")
-        if told.distinct or told.filter or told.order or told.nulls:
-            word = "DISTINCT" if told.distinct else "Filter" if told.filter else "ORDER BY"
+        if modifiers.distinct or modifiers.filter or modifiers.order or modifiers.nulls:
+            word = "DISTINCT" if modifiers.distinct else "Filter" if modifiers.filter else "ORDER BY"
             raise QueryError(
                 "FUNCTION_NOT_AGGREGATE", f"{place(node)}: {word} is only valid for aggregation functions"
             )
-    if told.over and (told.distinct or told.order):
-        word = "DISTINCT in window function parameters" if told.distinct else "Window function with ORDER BY"
+    if modifiers.over and (modifiers.distinct or modifiers.order):
+        word = (
+            "DISTINCT in window function parameters"
+            if modifiers.distinct
+            else "Window function with ORDER BY"
+        )
         raise QueryError("NOT_SUPPORTED", f"{place(node)}: {word} not yet supported")
 
 

@@ -55,10 +55,10 @@ def _number(node: exp.Expr) -> Value:
 
 
 def _decimal(written: str, node: exp.Expr) -> Value:
-    found = DECIMAL.fullmatch(written)
-    if found is None or not (found[2] or found[3]):
+    match = DECIMAL.fullmatch(written)
+    if match is None or not (match[2] or match[3]):
         raise QueryError("INVALID_LITERAL", f"{place(node)}: '{written}' is not a valid DECIMAL literal")
-    sign, whole, fraction = found[1], found[2].lstrip("0"), found[3] or ""
+    sign, whole, fraction = match[1], match[2].lstrip("0"), match[3] or ""
     if not whole and not fraction:
         whole = "0"
     precision = max(len(whole) + len(fraction), 1)
@@ -94,8 +94,8 @@ def _unicode(compiler: Expressions, node: exp.Expr) -> Value:
         re.escape(mark) + r"(?:\+([0-9a-fA-F]{6})|([0-9a-fA-F]{4})|(" + re.escape(mark) + "))"
     )
 
-    def shown(found: re.Match[str]) -> str:
-        return mark if found[3] else chr(int(found[1] or found[2], 16))
+    def shown(match: re.Match[str]) -> str:
+        return mark if match[3] else chr(int(match[1] or match[2], 16))
 
     return text(pattern.sub(shown, str(node.this)))
 
@@ -137,8 +137,10 @@ def _array(compiler: Expressions, node: exp.Expr) -> Value:
     if not values:
         return Value("CAST([] AS VARCHAR[])", array(UNKNOWN))
     kind = common_of(values, "All ARRAY elements", node)
-    listed = ", ".join(coercion.coerced(value, kind).sql for value in values)
-    return Value(f"[{listed}]" if not kind.is_("unknown") else f"CAST([{listed}] AS VARCHAR[])", array(kind))
+    elements = ", ".join(coercion.coerced(value, kind).sql for value in values)
+    return Value(
+        f"[{elements}]" if not kind.is_("unknown") else f"CAST([{elements}] AS VARCHAR[])", array(kind)
+    )
 
 
 @operator(exp.Tuple)

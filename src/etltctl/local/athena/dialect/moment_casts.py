@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from etltctl.local.athena.dialect.expressions import Expressions
 
 
-def rounded(sql: str, given: int, wanted: int) -> str:
+def rounded(sql: str, precision: int, to_precision: int) -> str:
     """Return the SQL of a timestamp with fewer digits of a second's fraction, rounded half up."""
-    if wanted >= given:
+    if to_precision >= precision:
         return sql
-    unit = 10 ** (6 - wanted)
+    unit = 10 ** (6 - to_precision)
     raised = f"(epoch_us({sql}) + {unit // 2})"
     # The remainder of a time before 1970 is negative in SQL; rounding goes down from the raised value all the same.
     rest = f"(({raised} % {unit} + {unit}) % {unit})"
@@ -174,7 +174,7 @@ def _text_to_time(value: Value, to: Type, compiler: Expressions) -> Value:
 
 
 def _as_time(written: str) -> time:
-    found = read_time(written)
-    if found is None:
+    parsed = read_time(written)
+    if parsed is None:
         raise QueryError("INVALID_CAST_ARGUMENT", f"Value cannot be cast to time: {written}")
-    return time.fromisoformat(found[0])
+    return time.fromisoformat(parsed[0])

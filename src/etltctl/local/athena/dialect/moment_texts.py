@@ -27,41 +27,41 @@ class Moment:
 
 def read_date(written: str) -> str | None:
     """Return a date as ISO text; None if the text is not a date."""
-    found = DATE.fullmatch(written)
-    if found is None:
+    match = DATE.fullmatch(written)
+    if match is None:
         return None
     try:
-        return date(int(found[1]), int(found[2]), int(found[3])).isoformat()
+        return date(int(match[1]), int(match[2]), int(match[3])).isoformat()
     except ValueError:
         return None
 
 
 def read_time(written: str) -> tuple[str, int] | None:
     """Return a time of day as ISO text, and the count of its fraction's digits; None if the text is not one."""
-    found = TIME.fullmatch(written.strip())
-    if found is None or int(found[1]) > 23 or int(found[2]) > 59 or int(found[3] or 0) > 59:
+    match = TIME.fullmatch(written.strip())
+    if match is None or int(match[1]) > 23 or int(match[2]) > 59 or int(match[3] or 0) > 59:
         return None
-    fraction = found[4] or ""
-    text = f"{int(found[1]):02d}:{int(found[2]):02d}:{int(found[3] or 0):02d}"
+    fraction = match[4] or ""
+    text = f"{int(match[1]):02d}:{int(match[2]):02d}:{int(match[3] or 0):02d}"
     return text + (f".{fraction[:6]}" if fraction else ""), len(fraction)
 
 
 def read_timestamp(written: str) -> Moment | None:
     """Return a timestamp; None if the text is not one or names an unknown zone."""
-    found = TIMESTAMP.fullmatch(written.strip())
-    if found is None:
+    match = TIMESTAMP.fullmatch(written.strip())
+    if match is None:
         return None
-    fraction = found[7] or ""
+    fraction = match[7] or ""
     try:
         moment = datetime(
-            int(found[1]), int(found[2]), int(found[3]), int(found[4] or 0), int(found[5] or 0),
-            int(found[6] or 0), int(fraction[:6].ljust(6, "0") or 0),
+            int(match[1]), int(match[2]), int(match[3]), int(match[4] or 0), int(match[5] or 0),
+            int(match[6] or 0), int(fraction[:6].ljust(6, "0") or 0),
         )  # fmt: skip
     except ValueError:
         return None
-    if found[8] is None:
+    if match[8] is None:
         return Moment(moment.isoformat(" "), len(fraction), None)
-    zone = zone_name(found[8].strip())
+    zone = zone_name(match[8].strip())
     instant = to_utc(moment, zone) if zone is not None else None
     if instant is None:
         return None
@@ -86,11 +86,11 @@ def zone_name(written: str) -> str | None:
     for prefix in ("UTC", "GMT", "UT"):
         if written.upper().startswith(prefix) and OFFSET.fullmatch(written[len(prefix) :]):
             written = written[len(prefix) :]
-    if found := OFFSET.fullmatch(written):
-        hours, minutes = int(found[2]), int(found[3] or 0)
+    if match := OFFSET.fullmatch(written):
+        hours, minutes = int(match[2]), int(match[3] or 0)
         if hours > 14 or minutes > 59 or (hours == 14 and minutes):
             return None
-        return f"{found[1]}{hours:02d}:{minutes:02d}" if hours or minutes else "UTC"
+        return f"{match[1]}{hours:02d}:{minutes:02d}" if hours or minutes else "UTC"
     try:
         return ZoneInfo(written).key
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -101,16 +101,16 @@ def zone_of(name: str) -> ZoneInfo | timezone:
     """Return the zone of a name that `zone_name` returned."""
     if name == "UTC":
         return UTC
-    if found := OFFSET.fullmatch(name):
-        minutes = int(found[2]) * 60 + int(found[3] or 0)
-        return timezone(timedelta(minutes=-minutes if found[1] == "-" else minutes))
+    if match := OFFSET.fullmatch(name):
+        minutes = int(match[2]) * 60 + int(match[3] or 0)
+        return timezone(timedelta(minutes=-minutes if match[1] == "-" else minutes))
     return ZoneInfo(name)
 
 
 def to_utc(local: datetime, zone: str) -> datetime | None:
     """Return the instant of a zone's clock without its zone, the earlier if there are two; None in a gap."""
-    found = local.replace(tzinfo=zone_of(zone)).astimezone(UTC).replace(tzinfo=None)
-    return found if to_local(found, zone) == local else None
+    instant = local.replace(tzinfo=zone_of(zone)).astimezone(UTC).replace(tzinfo=None)
+    return instant if to_local(instant, zone) == local else None
 
 
 def to_local(instant: datetime, zone: str) -> datetime:

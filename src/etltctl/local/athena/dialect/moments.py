@@ -30,31 +30,31 @@ def _bad(kind: str, written: str, node: exp.Expr) -> QueryError:
 
 def date_literal(written: str, node: exp.Expr) -> Value:
     """Translate `date '…'`."""
-    found = read_date(written)
-    if found is None:
+    iso = read_date(written)
+    if iso is None:
         raise _bad("DATE", written, node)
-    return Value(f"CAST({literal(found)} AS DATE)", DATE)
+    return Value(f"CAST({literal(iso)} AS DATE)", DATE)
 
 
 def time_literal(written: str, node: exp.Expr) -> Value:
     """Translate `time '…'`."""
-    found = read_time(written)
-    if found is None:
+    parsed = read_time(written)
+    if parsed is None:
         raise _bad("TIME", written, node)
-    return Value(f"CAST({literal(found[0])} AS TIME)", Type("time", (found[1],)))
+    return Value(f"CAST({literal(parsed[0])} AS TIME)", Type("time", (parsed[1],)))
 
 
 def timestamp_literal(written: str, node: exp.Expr) -> Value:
     """Translate `timestamp '…'`, with its zone if it names one."""
-    found = read_timestamp(written)
-    if found is None:
+    moment = read_timestamp(written)
+    if moment is None:
         raise _bad("TIMESTAMP", written, node)
-    if found.precision > 6:
+    if moment.precision > 6:
         raise unsupported("timestamps finer than microseconds")
-    instant = f"CAST({literal(found.instant)} AS TIMESTAMP)"
-    if found.zone is None:
-        return Value(instant, timestamp(found.precision))
-    return coercion.zoned_of(instant, literal(found.zone), found.precision, found.zone)
+    instant = f"CAST({literal(moment.instant)} AS TIMESTAMP)"
+    if moment.zone is None:
+        return Value(instant, timestamp(moment.precision))
+    return coercion.zoned_of(instant, literal(moment.zone), moment.precision, moment.zone)
 
 
 LITERALS: dict[str, Callable[[str, exp.Expr], Value]] = {
@@ -85,17 +85,17 @@ def _counted(written: str, first: str, last: str, node: exp.Expr) -> tuple[int, 
     sign = -1 if written.strip().startswith("-") else 1
     digits = written.strip().lstrip("+-")
     if (first, last) == ("YEAR", "MONTH"):
-        found = re.fullmatch(r"(\d+)-(\d+)", digits)
-        if found is None:
+        match = re.fullmatch(r"(\d+)-(\d+)", digits)
+        if match is None:
             raise bad
-        return sign * (int(found[1]) * 12 + int(found[2])), MONTHS
+        return sign * (int(match[1]) * 12 + int(match[2])), MONTHS
     if first == last and first in MONTHS_IN and first != "QUARTER":
         if not re.fullmatch(r"\d+", digits):
             raise bad
         return sign * int(digits) * MONTHS_IN[first], MONTHS
     if first == last and first in MILLISECONDS:
-        if first == "SECOND" and (found := re.fullmatch(r"(\d+)(?:\.(\d{1,3}))?", digits)):
-            return sign * (int(found[1]) * 1000 + int((found[2] or "0").ljust(3, "0"))), DAYS
+        if first == "SECOND" and (match := re.fullmatch(r"(\d+)(?:\.(\d{1,3}))?", digits)):
+            return sign * (int(match[1]) * 1000 + int((match[2] or "0").ljust(3, "0"))), DAYS
         if not re.fullmatch(r"\d+", digits):
             raise bad
         return sign * int(digits) * MILLISECONDS[first], DAYS
@@ -110,11 +110,11 @@ def _spanned(digits: str, units: tuple[str, ...], bad: QueryError) -> int:
     joined = pattern[units[0]]
     for before, unit in pairwise(units):
         joined += (" +" if before == "DAY" else ":") + pattern[unit]
-    found = re.fullmatch(joined, digits)
-    if found is None:
+    match = re.fullmatch(joined, digits)
+    if match is None:
         raise bad
     return sum(
-        round(float(part) * MILLISECONDS[unit]) for part, unit in zip(found.groups(), units, strict=True)
+        round(float(part) * MILLISECONDS[unit]) for part, unit in zip(match.groups(), units, strict=True)
     )
 
 

@@ -139,8 +139,8 @@ def one_of(value: Value, items: Sequence[Value], node: exp.Expr) -> Value:
     if common.is_floating or common.is_zoned or common.is_("array", "map", "row", "char", "json"):
         parts = [equality(value, item, node).sql for item in items]
         return Value(f"({' OR '.join(parts)})", BOOLEAN)
-    listed = ", ".join(coercion.coerced(item, common).sql for item in items)
-    return Value(f"({coercion.coerced(value, common).sql} IN ({listed}))", BOOLEAN)
+    options = ", ".join(coercion.coerced(item, common).sql for item in items)
+    return Value(f"({coercion.coerced(value, common).sql} IN ({options}))", BOOLEAN)
 
 
 def _in_query(compiler: Expressions, node: exp.Expr, query: exp.Expr) -> Value:

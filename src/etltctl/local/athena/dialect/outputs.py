@@ -46,11 +46,11 @@ def cast_columns(query: Query, columns: Sequence[Output]) -> Query:
     )
     if same and not any(a.type.is_("unknown") for a in query.columns):
         return Query(query.sql, columns)
-    listed = ", ".join(
+    select_list = ", ".join(
         f"{held(Value(f'v.{quoted(mine.held)}', mine.type), column.type)} AS {quoted(column.held)}"
         for mine, column in zip(query.columns, columns, strict=True)
     )
-    return Query(f"SELECT {listed} FROM ({query.sql}) v", columns)
+    return Query(f"SELECT {select_list} FROM ({query.sql}) v", columns)
 
 
 def held(value: Value, kind: Type) -> str:

@@ -127,13 +127,13 @@ class AthenaSql(Trino):
         } | {"JSON_VALUE": lambda parser: parser._parse_json_value(json_path=False)}
         TYPE_LITERAL_PARSERS: ClassVar[dict[Any, Any]] = dict.fromkeys(exp.DType, _literal)
 
-        def _parse_types(self, *given: Any, **named: Any) -> Any:
+        def _parse_types(self, *arguments: Any, **named: Any) -> Any:
             """Note the word that names a type: sqlglot takes the words of every engine."""
             word = self._curr.text if self._curr else ""
-            found = super()._parse_types(*given, **named)
-            if isinstance(found, exp.DataType) and word.upper() not in TYPE_WORDS:
-                found.meta[FOREIGN_TYPE] = word
-            return found
+            kind = super()._parse_types(*arguments, **named)
+            if isinstance(kind, exp.DataType) and word.upper() not in TYPE_WORDS:
+                kind.meta[FOREIGN_TYPE] = word
+            return kind
 
         COLUMN_OPERATORS: ClassVar[dict[Any, Any]] = {
             token: parser for token, parser in TrinoParser.COLUMN_OPERATORS.items() if token == TokenType.DOT
@@ -173,7 +173,7 @@ def parse(sql: str) -> exp.Expr:
         if is_query and not _is_hive(tokens):
             _refuse_foreign(tokens)
         read = AthenaSql if is_query and not _is_hive(tokens) else "athena"
-        statements = [found for found in sqlglot.parse(sql, read=read) if found is not None]
+        statements = [statement for statement in sqlglot.parse(sql, read=read) if statement is not None]
     except TokenError as error:
         raise _unclosed(sql) from error
     except ParseError as error:
@@ -188,7 +188,7 @@ def parse(sql: str) -> exp.Expr:
 
 def _unclosed(sql: str) -> QueryError:
     """Build the error of text with a quote or a comment that does not end, at the place where it begins."""
-    begin = next((found for found in QUOTED.finditer(sql) if found[1]), None)
+    begin = next((match for match in QUOTED.finditer(sql) if match[1]), None)
     if begin is None:
         return QueryError("SYNTAX_ERROR", "line 1:1: the text cannot be read as SQL")
     before = sql[: begin.start()]
@@ -207,16 +207,16 @@ def expression(sql: str) -> exp.Expr:
     query = parse(f"SELECT {sql}")
     if not isinstance(query, exp.Select) or len(query.expressions) != 1 or query.args.get("from_"):
         raise QueryError("SYNTAX_ERROR", f"line 1:1: {sql} is not one expression")
-    found: exp.Expr = query.expressions[0]
-    return found
+    item: exp.Expr = query.expressions[0]
+    return item
 
 
-def _plain_number(found: re.Match[str]) -> str:
-    if found[4]:
-        raise unsupported(f"the literal {found[4]}")
-    if found[2]:
-        return str(found[2]).replace("_", "")
-    return f"{found[3]} " if found[3] else found[0]
+def _plain_number(match: re.Match[str]) -> str:
+    if match[4]:
+        raise unsupported(f"the literal {match[4]}")
+    if match[2]:
+        return str(match[2]).replace("_", "")
+    return f"{match[3]} " if match[3] else match[0]
 
 
 def _is_hive(tokens: Sequence[Token]) -> bool:

@@ -119,12 +119,12 @@ class Queries:
             if [c.type.name for c in first.columns] != [c.type.name for c in step.columns]:
                 raise mismatch("recursion step relation output type is not the base relation's type", cte)
             parts.append(f"{name}_{depth} AS MATERIALIZED ({cast_columns(step, first.columns).sql})")
-        told = (
+        message = (
             f"Recursion depth limit exceeded ({DEEPEST}). "
             "Use 'max_recursion_depth' session property to modify the limit."
         )
         # The count, of which nothing is shown, keeps DuckDB from raising the error where there is no row.
-        refusal = failure(BOOLEAN, "NOT_SUPPORTED", literal(told), "left(CAST(count(*) AS VARCHAR), 0)")
+        refusal = failure(BOOLEAN, "NOT_SUPPORTED", literal(message), "left(CAST(count(*) AS VARCHAR), 0)")
         is_deeper = f"SELECT CASE WHEN count(*) > 0 THEN {refusal} ELSE false END FROM {name}_{DEEPEST + 1}"
         steps = " UNION ALL ".join(f"SELECT * FROM {name}_{depth}" for depth in range(DEEPEST + 1))
         last = f"SELECT * FROM {name}_{DEEPEST + 1} WHERE ({is_deeper})"
@@ -188,13 +188,13 @@ class Queries:
             if kind is None:
                 raise mismatch("Values rows have mismatched types", node)
             kinds.append(kind)
-        listed = ", ".join(
+        row_list = ", ".join(
             f"({', '.join(held(value, kind) for value, kind in zip(values, kinds, strict=True))})"
             for values in rows
         )
         columns = [Output(None, kind, f"c{index}") for index, kind in enumerate(kinds)]
         names = ", ".join(column.held for column in columns)
-        query = Query(f"SELECT * FROM (VALUES {listed}) {self.fresh()}({names})", columns)
+        query = Query(f"SELECT * FROM (VALUES {row_list}) {self.fresh()}({names})", columns)
         return self._ended(node, query, compiler)
 
     def _ended(self, node: exp.Expr, query: Query, compiler: Expressions) -> Query:

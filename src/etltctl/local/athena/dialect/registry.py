@@ -89,8 +89,8 @@ class Call:
 
     def unexpected(self, *signatures: str) -> QueryError:
         """Build the error of a call with types that the function does not take."""
-        listed = signatures or tuple(SIGNATURES.get(self.name, (self.name,)))
-        return unexpected_parameters(self.name, self.types, listed, self.node)
+        expected = signatures or tuple(SIGNATURES.get(self.name, (self.name,)))
+        return unexpected_parameters(self.name, self.types, expected, self.node)
 
     def python(
         self, function: Callable[..., Any], *values: Value, returns: Type, nulls: bool = False
@@ -117,12 +117,12 @@ class Call:
             distinct: whether DISTINCT is handed on.
             order: whether ORDER BY is handed on.
         """
-        told = self.modifiers
-        first = "DISTINCT " if told.distinct and distinct else ""
-        ordered = f" ORDER BY {told.order}" if told.order and order else ""
-        nulls = f" {told.nulls}" if told.nulls else ""
-        filtered = f" FILTER (WHERE {told.filter})" if told.filter else ""
-        over = f" OVER {told.over}" if told.over else ""
+        modifiers = self.modifiers
+        first = "DISTINCT " if modifiers.distinct and distinct else ""
+        ordered = f" ORDER BY {modifiers.order}" if modifiers.order and order else ""
+        nulls = f" {modifiers.nulls}" if modifiers.nulls else ""
+        filtered = f" FILTER (WHERE {modifiers.filter})" if modifiers.filter else ""
+        over = f" OVER {modifiers.over}" if modifiers.over else ""
         return f"{name}({first}{', '.join(arguments)}{ordered}{nulls}){filtered}{over}"
 
 

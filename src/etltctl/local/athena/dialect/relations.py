@@ -113,8 +113,8 @@ def _lateral(queries: Queries, node: exp.Lateral, scope: Scope) -> tuple[str, li
 
 def _unnest(queries: Queries, node: exp.Unnest, scope: Scope) -> tuple[str, list[Field]]:
     held = queries.fresh()
-    listed, fields = _unnested(queries, node, scope, held)
-    return f"LATERAL (SELECT {', '.join(listed)}) AS {held}", fields
+    items, fields = _unnested(queries, node, scope, held)
+    return f"LATERAL (SELECT {', '.join(items)}) AS {held}", fields
 
 
 def _cross_unnest(
@@ -122,10 +122,10 @@ def _cross_unnest(
 ) -> tuple[str, list[Field]]:
     """CROSS JOIN UNNEST in the select list of a query over the left side: a lateral join would lose its order."""
     held = queries.fresh()
-    listed, theirs = _unnested(queries, node, Scope(fields, outer), held)
+    items, theirs = _unnested(queries, node, Scope(fields, outer), held)
     kept = [f"{known.sql} AS k{index}" for index, known in enumerate(fields)]
     mine = [replace(known, sql=f"{held}.k{index}") for index, known in enumerate(fields)]
-    return f"(SELECT {', '.join([*kept, *listed])} FROM {sql}) AS {held}", [*mine, *theirs]
+    return f"(SELECT {', '.join([*kept, *items])} FROM {sql}) AS {held}", [*mine, *theirs]
 
 
 def _unnested(queries: Queries, node: exp.Unnest, scope: Scope, held: str) -> tuple[list[str], list[Field]]:
@@ -154,17 +154,17 @@ def _unnested(queries: Queries, node: exp.Unnest, scope: Scope, held: str) -> tu
         else:
             raise mismatch(f"Cannot unnest type: {value.type}", node)
     offset = node.args.get("offset")
-    listed = [f"unnest({sql}) AS u{index}" for index, sql in enumerate(inside)]
+    items = [f"unnest({sql}) AS u{index}" for index, sql in enumerate(inside)]
     if offset:
         longest = ", ".join(f"coalesce(len({sql}), 0)" for sql in inside)
         outside.append((None, BIGINT, f"{held}.ordinal"))
-        listed.append(f"unnest(range(1, greatest({longest}) + 1)) AS ordinal")
+        items.append(f"unnest(range(1, greatest({longest}) + 1)) AS ordinal")
     alias = _alias(node)
     if isinstance(alias, tuple) and isinstance(offset, exp.Identifier):
         alias = (alias[0], [*alias[1], offset.name])
-    table, given = alias or (None, [])
-    outputs = renamed([Output(name, kind, sql) for name, kind, sql in outside], given, node)
-    return listed, [Field(column.name, column.type, column.held, table) for column in outputs]
+    table, column_names = alias or (None, [])
+    outputs = renamed([Output(name, kind, sql) for name, kind, sql in outside], column_names, node)
+    return items, [Field(column.name, column.type, column.held, table) for column in outputs]
 
 
 def _join(

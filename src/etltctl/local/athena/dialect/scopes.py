@@ -29,8 +29,10 @@ class Field:
         if self.name is None or self.name.lower() != parts[-1]:
             return False
         mine = [self.table, self.database, "awsdatacatalog"]
-        asked = list(reversed(parts[:-1]))
-        return all(own is not None and own.lower() == part for part, own in zip(asked, mine, strict=False))
+        qualifiers = list(reversed(parts[:-1]))
+        return all(
+            own is not None and own.lower() == part for part, own in zip(qualifiers, mine, strict=False)
+        )
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,9 @@ class Scope:
             scope = scope.parent
         if lowered[-1] in HIDDEN_COLUMNS:
             raise unsupported(f'the hidden column "{lowered[-1]}"')
-        told = " or requester is not authorized to access requested resources" if self.is_narrowed else ""
+        hint = " or requester is not authorized to access requested resources" if self.is_narrowed else ""
         raise QueryError(
-            "COLUMN_NOT_FOUND", f"{place(node)}: Column '{'.'.join(parts)}' cannot be resolved{told}"
+            "COLUMN_NOT_FOUND", f"{place(node)}: Column '{'.'.join(parts)}' cannot be resolved{hint}"
         )
 
     @property

@@ -29,8 +29,8 @@ def select(queries: Queries, node: exp.Select, outer: Scope | None) -> Query:
     is_distinct = node.args.get("distinct") is not None
     if is_distinct:
         refuse_grouping([value.type for value in values], "DISTINCT")
-    listed = ", ".join(f"{v.sql} AS {quoted(c.held)}" for v, c in zip(values, columns, strict=True))
-    text = f"SELECT {'DISTINCT ' if is_distinct else ''}{listed}{sql}"
+    select_list = ", ".join(f"{v.sql} AS {quoted(c.held)}" for v, c in zip(values, columns, strict=True))
+    text = f"SELECT {'DISTINCT ' if is_distinct else ''}{select_list}{sql}"
     if (where := node.args.get("where")) is not None:
         text += f" WHERE {compiler.condition(where.this)}"
     text += _grouped(compiler, node, values)
@@ -64,11 +64,12 @@ def _with_ties(queries: Queries, node: exp.Select, text: str, columns: Sequence[
         raise unsupported("FETCH FIRST WITH TIES with OFFSET, DISTINCT or GROUP BY")
     head, _, tail = text.partition("SELECT ")
     name, count = queries.fresh(), node.args["limit"].args["count"]
-    listed = ", ".join(quoted(column.held) for column in columns)
+    select_list = ", ".join(quoted(column.held) for column in columns)
     ranked = f"{head}SELECT rank() OVER (ORDER BY {keys}) AS athena_rank, {tail}"
     last = int(count.name) if count is not None else 1
     return Query(
-        f"SELECT {listed} FROM ({ranked}) {name} WHERE athena_rank <= {last} ORDER BY athena_rank", columns
+        f"SELECT {select_list} FROM ({ranked}) {name} WHERE athena_rank <= {last} ORDER BY athena_rank",
+        columns,
     )
 
 

@@ -30,10 +30,10 @@ class Signature:
     @classmethod
     def of(cls, text: str) -> Signature:
         """Read `name(type, …) -> type`."""
-        found = re.fullmatch(r"(\w+)\((.*)\) -> (.+)", text)
-        assert found is not None, text
-        listed = split_top(found[2]) if found[2].strip() else []
-        return cls(found[1], tuple(_type(part) for part in listed), _type(found[3]))
+        match = re.fullmatch(r"(\w+)\((.*)\) -> (.+)", text)
+        assert match is not None, text
+        parameters = split_top(match[2]) if match[2].strip() else []
+        return cls(match[1], tuple(_type(part) for part in parameters), _type(match[3]))
 
     def bound(self, types: Sequence[Type]) -> Bound | None:
         """Return the signature as it is for these argument types, or None if it does not take them."""
@@ -54,12 +54,12 @@ class Signature:
 
 def _type(text: str) -> Type:
     text = text.strip()
-    if found := re.fullmatch(r"(array|map)\((.*)\)", text):
-        return Type(found[1], tuple(_type(part) for part in split_top(found[2])))
-    if found := re.fullmatch(r"timestamp(?:\((\d)\))?( with time zone)?", text):
-        return Type(f"timestamp{found[2] or ''}", (int(found[1] or 3),))
-    if found := re.fullmatch(r"(\w+)\(([\d, ]+)\)", text):
-        return Type(found[1], tuple(int(part) for part in found[2].split(",")))
+    if match := re.fullmatch(r"(array|map)\((.*)\)", text):
+        return Type(match[1], tuple(_type(part) for part in split_top(match[2])))
+    if match := re.fullmatch(r"timestamp(?:\((\d)\))?( with time zone)?", text):
+        return Type(f"timestamp{match[2] or ''}", (int(match[1] or 3),))
+    if match := re.fullmatch(r"(\w+)\(([\d, ]+)\)", text):
+        return Type(match[1], tuple(int(part) for part in match[2].split(",")))
     return Type(text)
 
 

@@ -45,11 +45,11 @@ def _is_name(zone: str) -> bool:
 
 def _minutes(zone: str) -> int | None:
     """Return the minutes of an offset that is a literal."""
-    found = OFFSET.fullmatch(zone.strip("'")) if zone.startswith("'") else None
-    if found is None:
+    match = OFFSET.fullmatch(zone.strip("'")) if zone.startswith("'") else None
+    if match is None:
         return None
-    minutes = int(found[2]) * 60 + int(found[3] or 0)
-    return -minutes if found[1] == "-" else minutes
+    minutes = int(match[2]) * 60 + int(match[3] or 0)
+    return -minutes if match[1] == "-" else minutes
 
 
 def _is_offset(zone: str) -> str:

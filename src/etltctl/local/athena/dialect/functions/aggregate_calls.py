@@ -53,11 +53,11 @@ def percentiles(pairs: Pairs, shares: Sequence[float]) -> list[Any] | None:
     return [_percentile(weighted, share * total) for share in shares]
 
 
-def _percentile(weighted: Sequence[tuple[Any, float]], wanted: float) -> Any:
+def _percentile(weighted: Sequence[tuple[Any, float]], rank: float) -> Any:
     so_far = 0.0
     for value, weight in weighted:
         so_far += weight
-        if so_far >= wanted - 1e-9:
+        if so_far >= rank - 1e-9:
             return value
     return weighted[-1][0]
 

@@ -41,8 +41,8 @@ def _with(call: Call, **changes: object) -> Call:
 
 def _where(call: Call, condition: str) -> Call:
     """Return the call with one more condition in its FILTER."""
-    told = call.modifiers.filter
-    return _with(call, filter=f"({told}) AND {condition}" if told else condition)
+    current = call.modifiers.filter
+    return _with(call, filter=f"({current}) AND {condition}" if current else condition)
 
 
 @aggregate("count")
@@ -134,8 +134,8 @@ def _some(call: Call, value: Value, key: Value, word: str, at: int) -> Value:
             "INVALID_FUNCTION_ARGUMENT", "third argument of max_by/min_by must be a positive integer"
         )
     order = f"{_key(key)} {'ASC' if word == 'min' else 'DESC'}"
-    listed = _where(_with(call, order=order), f"{key.sql} IS NOT NULL").aggregate("list", value.sql)
-    return Value(f"list_slice({listed}, 1, {count.constant})", array(value.type))
+    values = _where(_with(call, order=order), f"{key.sql} IS NOT NULL").aggregate("list", value.sql)
+    return Value(f"list_slice({values}, 1, {count.constant})", array(value.type))
 
 
 @aggregate("array_agg")
@@ -206,8 +206,8 @@ def _spread(call: Call) -> Value:
 def _skewness(call: Call) -> Value:
     """Trino's is of the whole population, DuckDB's is corrected for a sample."""
     call.expect(1)
-    listed = Value(call.aggregate("list", call.to(0, DOUBLE).sql), array(DOUBLE))
-    return call.python(aggregate_calls.skewness, listed, returns=DOUBLE)
+    values = Value(call.aggregate("list", call.to(0, DOUBLE).sql), array(DOUBLE))
+    return call.python(aggregate_calls.skewness, values, returns=DOUBLE)
 
 
 @aggregate("corr", "covar_pop", "covar_samp", "regr_slope", "regr_intercept")
@@ -233,11 +233,13 @@ def _percentile(call: Call) -> Value:
     weight = call.to(1, DOUBLE).sql if len(call.nodes) == 3 else "CAST(1 AS DOUBLE)"
     pairs = call.aggregate("list", f"struct_pack(x := {value.sql}, w := {weight})")
     kind = array(row({"x": value.type, "w": DOUBLE}))
-    asked = Value(shares_of_group(call, coercion.coerced(shares, array(DOUBLE)).sql), array(DOUBLE))
-    found = call.python(aggregate_calls.percentiles, Value(pairs, kind), asked, returns=array(value.type))
+    group_shares = Value(shares_of_group(call, coercion.coerced(shares, array(DOUBLE)).sql), array(DOUBLE))
+    result = call.python(
+        aggregate_calls.percentiles, Value(pairs, kind), group_shares, returns=array(value.type)
+    )
     if share.type.is_("array"):
-        return found
-    return Value(f"list_extract({found.sql}, 1)", value.type)
+        return result
+    return Value(f"list_extract({result.sql}, 1)", value.type)
 
 
 def shares_of_group(call: Call, sql: str) -> str:
@@ -262,8 +264,8 @@ def _numeric_histogram(call: Call) -> Value:
     weight = call.to(2, DOUBLE).sql if len(call.nodes) == 3 else "CAST(1 AS DOUBLE)"
     pairs = call.aggregate("list", f"struct_pack(x := {call.to(1, DOUBLE).sql}, w := {weight})")
     buckets = Value(call.aggregate("any_value", call.to(0, BIGINT).sql), BIGINT)
-    listed = Value(pairs, array(row({"x": DOUBLE, "w": DOUBLE})))
-    return call.python(aggregate_calls.numeric_histogram, buckets, listed, returns=map_of(kind, kind))
+    group = Value(pairs, array(row({"x": DOUBLE, "w": DOUBLE})))
+    return call.python(aggregate_calls.numeric_histogram, buckets, group, returns=map_of(kind, kind))
 
 
 @aggregate("map_agg", "multimap_agg")
@@ -272,10 +274,10 @@ def _map_agg(call: Call) -> Value:
     keys, values = call.types
     refuse_key(keys)
     pairs = call.aggregate("list", f"struct_pack(k := {call.args[0].sql}, v := {call.args[1].sql})")
-    listed = Value(pairs, array(row({"k": keys, "v": values})))
+    group = Value(pairs, array(row({"k": keys, "v": values})))
     if call.name == "map_agg":
-        return call.python(aggregate_calls.map_agg, listed, returns=map_of(keys, values))
-    return call.python(aggregate_calls.multimap_agg, listed, returns=map_of(keys, array(values)))
+        return call.python(aggregate_calls.map_agg, group, returns=map_of(keys, values))
+    return call.python(aggregate_calls.multimap_agg, group, returns=map_of(keys, array(values)))
 
 
 @aggregate("map_union")
@@ -285,16 +287,16 @@ def _map_union(call: Call) -> Value:
     if not kind.is_("map"):
         raise call.unexpected("map_union(map(K,V))")
     refuse_key(kind.inner(0))
-    listed = Value(call.aggregate("list", call.args[0].sql), array(kind))
-    return call.python(aggregate_calls.map_union, listed, returns=kind)
+    group = Value(call.aggregate("list", call.args[0].sql), array(kind))
+    return call.python(aggregate_calls.map_union, group, returns=kind)
 
 
 @aggregate("reduce_agg")
 def _reduce_agg(call: Call) -> Value:
     call.expect(4)
     known = _where(call, f"{call.args[0].sql} IS NOT NULL")
-    listed = Value(known.aggregate("list", call.args[0].sql), array(call.types[0]))
-    return folded(call, listed, Value(call.aggregate("any_value", call.args[1].sql), call.types[1]), 2, None)
+    values = Value(known.aggregate("list", call.args[0].sql), array(call.types[0]))
+    return folded(call, values, Value(call.aggregate("any_value", call.args[1].sql), call.types[1]), 2, None)
 
 
 @aggregate("checksum")
@@ -304,8 +306,8 @@ def _checksum(call: Call) -> Value:
     if not (kind.is_integer or kind.is_("varchar", "varbinary", "boolean")):
         raise unsupported(f"checksum of {kind}")
     wide = coercion.coerced(call.args[0], BIGINT) if kind.is_integer else call.args[0]
-    listed = Value(call.aggregate("list", wide.sql), array(wide.type))
-    return call.python(aggregate_calls.checksum, listed, returns=VARBINARY)
+    values = Value(call.aggregate("list", wide.sql), array(wide.type))
+    return call.python(aggregate_calls.checksum, values, returns=VARBINARY)
 
 
 @function("grouping")

@@ -44,7 +44,7 @@ def _match(call: Call) -> Value:
     is_match = condition(call, 1, Value(name, values.type.element))
     answers = f"list_transform({values.sql}, lambda {name}: CAST({is_match} AS BOOLEAN))"
     # One answer decides; without it a null leaves the whole unknown.
-    deciding, told, other = {
+    deciding, decided, other = {
         "any_match": ("true", "true", "false"),
         "all_match": ("false", "false", "true"),
         "none_match": ("true", "false", "true"),
@@ -52,7 +52,7 @@ def _match(call: Call) -> Value:
     sql = once(
         answers,
         lambda held: (
-            f"CASE WHEN {held} IS NULL THEN NULL WHEN list_contains({held}, {deciding}) THEN {told}"
+            f"CASE WHEN {held} IS NULL THEN NULL WHEN list_contains({held}, {deciding}) THEN {decided}"
             f" WHEN len({held}) <> list_count({held}) THEN NULL ELSE {other} END"
         ),
     )

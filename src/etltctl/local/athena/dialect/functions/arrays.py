@@ -50,18 +50,18 @@ def _has_null(values: str) -> str:
     return f"(len({values}) <> list_count({values}))"
 
 
-def _matches(values: str, element: Type, wanted: Value, call: Call) -> str:
+def _matches(values: str, element: Type, value: Value, call: Call) -> str:
     """Return whether an element is equal to a value."""
-    if element == wanted.type and element.is_(*PLAIN):
-        return f"list_contains({values}, {wanted.sql})"
+    if element == value.type and element.is_(*PLAIN):
+        return f"list_contains({values}, {value.sql})"
     return (
         "(len("
-        + over("list_filter", values, lambda name: equality(Value(name, element), wanted, call.node).sql)
+        + over("list_filter", values, lambda name: equality(Value(name, element), value, call.node).sql)
         + ") > 0)"
     )
 
 
-def _wanted(call: Call) -> tuple[Value, Value]:
+def _array_and_value(call: Call) -> tuple[Value, Value]:
     """Return an array and a value, both as their common type."""
     call.expect(2)
     values = array_of(call, 0)
@@ -90,22 +90,22 @@ def _cardinality(call: Call) -> Value:
 
 @function("contains")
 def _contains(call: Call) -> Value:
-    values, wanted = _wanted(call)
-    found = _matches(values.sql, values.type.element, wanted, call)
-    null = f"{values.sql} IS NULL OR {wanted.sql} IS NULL"
+    values, value = _array_and_value(call)
+    is_there = _matches(values.sql, values.type.element, value, call)
+    null = f"{values.sql} IS NULL OR {value.sql} IS NULL"
     return Value(
-        f"(CASE WHEN {null} THEN NULL WHEN {found} THEN true WHEN {_has_null(values.sql)} THEN NULL ELSE false END)",
+        f"(CASE WHEN {null} THEN NULL WHEN {is_there} THEN true WHEN {_has_null(values.sql)} THEN NULL ELSE false END)",
         BOOLEAN,
     )
 
 
 @function("array_position")
 def _position(call: Call) -> Value:
-    values, wanted = _wanted(call)
-    refuse_unequal(call.name, wanted.type)
+    values, value = _array_and_value(call)
+    refuse_unequal(call.name, value.type)
     return Value(
         unless_null(
-            f"CAST(coalesce(list_position({values.sql}, {wanted.sql}), 0) AS BIGINT)", values.sql, wanted.sql
+            f"CAST(coalesce(list_position({values.sql}, {value.sql}), 0) AS BIGINT)", values.sql, value.sql
         ),
         BIGINT,
     )
@@ -113,13 +113,13 @@ def _position(call: Call) -> Value:
 
 @function("array_remove")
 def _remove(call: Call) -> Value:
-    values, wanted = _wanted(call)
+    values, value = _array_and_value(call)
     kind = values.type.element
 
     def kept(name: str) -> str:
-        return f"{name} IS NULL OR NOT coalesce({equality(Value(name, kind), wanted, call.node).sql}, false)"
+        return f"{name} IS NULL OR NOT coalesce({equality(Value(name, kind), value, call.node).sql}, false)"
 
-    return Value(unless_null(over("list_filter", values.sql, kept), wanted.sql), values.type)
+    return Value(unless_null(over("list_filter", values.sql, kept), value.sql), values.type)
 
 
 def distinct_of(values: str) -> str:
@@ -268,8 +268,8 @@ def _repeat(call: Call) -> Value:
     many = failure(f"'count argument of repeat function must be less than or equal to {MOST_REPEATED}'", kind)
     few = failure("'count argument of repeat function must be greater than or equal to 0'", kind)
     typed = value.sql if not value.type.is_("unknown") else f"CAST(NULL AS {UNKNOWN.duckdb})"
-    listed = over("list_transform", f"range(least({count}, {MOST_REPEATED}))", lambda _: typed)
-    guarded = f"CASE WHEN {count} > {MOST_REPEATED} THEN {many} WHEN {count} < 0 THEN {few} ELSE {listed} END"
+    copies = over("list_transform", f"range(least({count}, {MOST_REPEATED}))", lambda _: typed)
+    guarded = f"CASE WHEN {count} > {MOST_REPEATED} THEN {many} WHEN {count} < 0 THEN {few} ELSE {copies} END"
     return Value(unless_null(guarded, count), kind)
 
 
@@ -287,14 +287,14 @@ def _ngrams(call: Call) -> Value:
 def combinations(length: int, size: int) -> list[list[int]]:
     """Return the positions of every combination, in Trino's order: the last position grows slowest."""
     if not 0 <= size <= 5:
-        told = "not be negative" if size < 0 else "not exceed 5"
-        raise invalid_argument(f"combination size must {told}: {size}")
-    found: list[list[int]] = []
+        problem = "not be negative" if size < 0 else "not exceed 5"
+        raise invalid_argument(f"combination size must {problem}: {size}")
+    groups: list[list[int]] = []
     for positions in combined(range(1, length + 1), size):
-        found.append(list(positions))
-        if len(found) > MOST_COMBINED:
+        groups.append(list(positions))
+        if len(groups) > MOST_COMBINED:
             raise invalid_argument("combinations exceed max size")
-    return sorted(found, key=lambda positions: positions[::-1])
+    return sorted(groups, key=lambda positions: positions[::-1])
 
 
 @function("combinations")
@@ -331,12 +331,12 @@ def _contains_sequence(call: Call) -> Value:
     one, other = _both(call)
     refuse_unequal(call.name, one.type.element)
     starts = f"range(1, greatest(len({one.sql}) - len({other.sql}) + 1, 0) + 1)"
-    found = over(
+    matches = over(
         "list_filter",
         starts,
         lambda at: f"list_slice({one.sql}, {at}, {at} + len({other.sql}) - 1) = {other.sql}",
     )
-    return Value(unless_null(f"(len({other.sql}) = 0 OR len({found}) > 0)", one.sql, other.sql), BOOLEAN)
+    return Value(unless_null(f"(len({other.sql}) = 0 OR len({matches}) > 0)", one.sql, other.sql), BOOLEAN)
 
 
 @function("zip")

@@ -42,8 +42,8 @@ def from_hex(text: str | bytes) -> bytes:
     try:
         return binascii.unhexlify(text)
     except (binascii.Error, ValueError) as error:
-        told = text if isinstance(text, str) else text.decode(errors="replace")
-        raise invalid_argument(f"Illegal base 16 encoding: {told}") from error
+        shown = text if isinstance(text, str) else text.decode(errors="replace")
+        raise invalid_argument(f"Illegal base 16 encoding: {shown}") from error
 
 
 def to_base64(data: bytes) -> str:

@@ -74,10 +74,10 @@ def _extract(compiler: Expressions, node: exp.Expr) -> Value:
     value = compiler.value(node.expression)
     if value.type.is_("unknown"):
         return Value("CAST(NULL AS BIGINT)", BIGINT)
-    found = part(value, unit)
-    if found is None:
+    result = part(value, unit)
+    if result is None:
         raise mismatch(f"Cannot extract {unit.upper()} from {value.type}", node)
-    return found
+    return result
 
 
 @function(*DAY_PARTS, *TIME_PARTS, "millisecond", "timezone_hour", "timezone_minute")
@@ -85,12 +85,12 @@ def _part(call: Call) -> Value:
     call.expect(1)
     if call.args and call.types[0].is_("unknown"):
         return Value("CAST(NULL AS BIGINT)", BIGINT)
-    found = part(call.args[0], call.name) if call.args else None
-    if found is None:
+    result = part(call.args[0], call.name) if call.args else None
+    if result is None:
         raise call.unexpected(
             f"{call.name}(date)", f"{call.name}(timestamp(p))", f"{call.name}(interval day to second)"
         )
-    return found
+    return result
 
 
 @function("last_day_of_month")

@@ -51,10 +51,10 @@ def _letters(pattern: str) -> list[tuple[bool, str]]:
 
 
 def _constant(call: Call) -> str:
-    given = call.to(1, VARCHAR)
-    if not isinstance(given.constant, str):
+    pattern = call.to(1, VARCHAR)
+    if not isinstance(pattern.constant, str):
         raise unsupported(f"{call.name} with a format that is not a literal")
-    return given.constant
+    return pattern.constant
 
 
 @function("date_format")
@@ -104,11 +104,11 @@ def _pattern(pattern: str) -> re.Pattern[str]:
 
 
 def _parsed(written: str, pattern: str) -> datetime:
-    found = _pattern(pattern).fullmatch(written)
-    if found is None:
+    match = _pattern(pattern).fullmatch(written)
+    if match is None:
         raise invalid_argument(f'Invalid format: "{written}"')
     try:
-        return _moment({name: value for name, value in found.groupdict().items() if value is not None})
+        return _moment({name: value for name, value in match.groupdict().items() if value is not None})
     except ValueError as error:
         raise invalid_argument(f'Cannot parse "{written}": {error}') from error
 

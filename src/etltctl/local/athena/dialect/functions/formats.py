@@ -22,33 +22,33 @@ def _format(call: Call) -> Value:
     if not call.args or not isinstance(call.to(0, VARCHAR).constant, str):
         raise unsupported("format with a pattern that is not a literal")
     pattern, values = str(call.args[0].constant), call.args[1:]
-    letters = [found for found in SPECIFIER.finditer(pattern) if found[4]]
+    letters = [match for match in SPECIFIER.finditer(pattern) if match[4]]
     if "%" in SPECIFIER.sub("", pattern) or len(letters) > len(values):
         raise QueryError("INVALID_FUNCTION_ARGUMENT", f"Invalid format string: {pattern}")
     shown = []
-    for found, value in zip(letters, values, strict=False):
-        _check(found, value.type)
+    for match, value in zip(letters, values, strict=False):
+        _check(match, value.type)
         shown.append(cast(value, VARCHAR, call.compiler))
     return call.python(_formatted, text(pattern), *shown, returns=VARCHAR)
 
 
-def _check(found: re.Match[str], kind: Type) -> None:
+def _check(match: re.Match[str], kind: Type) -> None:
     """Refuse what is not modelled, and letters that Java does not take for the type."""
-    flags, _, precision, letter = found.groups()
+    flags, _, precision, letter = match.groups()
     fits = {"s": kind.is_(*PLAIN), "d": kind.is_integer, "f": kind.is_("decimal")}
     if letter not in fits or not (fits[letter] or (letter == "s" and kind.is_("unknown"))):
         raise unsupported(f"%{letter} of {kind} in format")
     if (letter == "s" and (set(flags) - {"-"} or precision)) or (letter == "d" and precision):
-        raise unsupported(f"{found[0]} in format")
+        raise unsupported(f"{match[0]} in format")
 
 
 def _formatted(pattern: str, *values: str) -> str:
     left = list(values)
 
-    def shown(found: re.Match[str]) -> str:
-        if not found[4]:
-            return "\n" if found[0] == "%n" else "%"
-        flags, width, precision, letter = found[1], int(found[2] or 0), found[3], found[4]
+    def shown(match: re.Match[str]) -> str:
+        if not match[4]:
+            return "\n" if match[0] == "%n" else "%"
+        flags, width, precision, letter = match[1], int(match[2] or 0), match[3], match[4]
         value = left.pop(0)
         if letter == "f":
             exact = Decimal(value).quantize(Decimal(1).scaleb(-int(precision or 6)), ROUND_HALF_UP, EXACT)

@@ -39,12 +39,12 @@ def _now(precision: int) -> str:
 
 
 def _precision(node: exp.Expr) -> int:
-    given = node.this
-    if given is None:
+    digits = node.this
+    if digits is None:
         return 3
-    if not isinstance(given, exp.Literal) or not given.name.isdigit() or int(given.name) not in (0, 3, 6):
+    if not isinstance(digits, exp.Literal) or not digits.name.isdigit() or int(digits.name) not in (0, 3, 6):
         raise unsupported("the current time with this precision")
-    return int(given.name)
+    return int(digits.name)
 
 
 @operator(exp.CurrentTimestamp)
@@ -196,23 +196,23 @@ ZONE_PATTERN = r"(Z|[+-]\d{2}(?::?\d{2})?)?"
 def _iso_date(written: str) -> date | None:
     """Return a date in any form of ISO 8601; a part that is missing is the first one."""
     try:
-        if found := re.fullmatch(ORDINAL_PATTERN, written):
-            first = date(int(found[1]), 1, 1) + timedelta(days=int(found[2]) - 1)
-            return first if first.year == int(found[1]) and int(found[2]) else None
-        if found := re.fullmatch(DATE_PATTERN, written):
-            return date(int(found[1]), int(found[2] or 1), int(found[3] or 1))
-        if found := re.fullmatch(WEEK_PATTERN, written):
-            return date.fromisocalendar(int(found[1]), int(found[2]), int(found[3] or 1))
+        if match := re.fullmatch(ORDINAL_PATTERN, written):
+            first = date(int(match[1]), 1, 1) + timedelta(days=int(match[2]) - 1)
+            return first if first.year == int(match[1]) and int(match[2]) else None
+        if match := re.fullmatch(DATE_PATTERN, written):
+            return date(int(match[1]), int(match[2] or 1), int(match[3] or 1))
+        if match := re.fullmatch(WEEK_PATTERN, written):
+            return date.fromisocalendar(int(match[1]), int(match[2]), int(match[3] or 1))
     except ValueError:
         return None
     return None
 
 
 def _from_iso_date(written: str) -> date:
-    found = _iso_date(written)
-    if found is None:
+    day = _iso_date(written)
+    if day is None:
         raise invalid_argument(f'Invalid format: "{written}"')
-    return found
+    return day
 
 
 simple("from_iso8601_date(varchar) -> date", _from_iso_date)
@@ -223,29 +223,32 @@ def _from_iso_timestamp(call: Call) -> Value:
     call.expect(1)
     written = call.to(0, VARCHAR)
     if isinstance(written.constant, str):
-        found = _iso_timestamp(written.constant)
-        instant = f"CAST({literal(found['at'].isoformat(' '))} AS TIMESTAMP)"
-        return coercion.zoned_of(instant, literal(found["zone"]), 3, found["zone"])
+        moment = _iso_timestamp(written.constant)
+        instant = f"CAST({literal(moment['at'].isoformat(' '))} AS TIMESTAMP)"
+        return coercion.zoned_of(instant, literal(moment["zone"]), 3, moment["zone"])
     return call.python(_iso_timestamp, written, returns=ZONED)
 
 
 def _iso_timestamp(written: str) -> dict[str, Any]:
     day, mark, rest = written.partition("T")
-    found_day = _iso_date(day) if day else None
-    found = re.fullmatch(CLOCK_PATTERN + ZONE_PATTERN, rest) if mark and rest else None
-    if found_day is None or (mark and rest and found is None):
+    calendar_day = _iso_date(day) if day else None
+    clock_match = re.fullmatch(CLOCK_PATTERN + ZONE_PATTERN, rest) if mark and rest else None
+    if calendar_day is None or (mark and rest and clock_match is None):
         raise invalid_argument(f'Invalid format: "{written}"')
-    moment = datetime(found_day.year, found_day.month, found_day.day)
+    moment = datetime(calendar_day.year, calendar_day.month, calendar_day.day)
     offset = timedelta(0)
     zone = "UTC"
-    if found is not None:
-        if int(found[1]) > 23 or int(found[2] or 0) > 59 or int(found[3] or 0) > 59:
+    if clock_match is not None:
+        if int(clock_match[1]) > 23 or int(clock_match[2] or 0) > 59 or int(clock_match[3] or 0) > 59:
             raise invalid_argument(f'Cannot parse "{written}"')
-        fraction = int((found[4] or "0").ljust(9, "0")[:3])
+        fraction = int((clock_match[4] or "0").ljust(9, "0")[:3])
         moment += timedelta(
-            hours=int(found[1]), minutes=int(found[2] or 0), seconds=int(found[3] or 0), milliseconds=fraction
+            hours=int(clock_match[1]),
+            minutes=int(clock_match[2] or 0),
+            seconds=int(clock_match[3] or 0),
+            milliseconds=fraction,
         )
-        zone = zone_name(found[5] or "UTC") or "UTC"
+        zone = zone_name(clock_match[5] or "UTC") or "UTC"
         if zone != "UTC":
             sign = -1 if zone[0] == "-" else 1
             offset = sign * timedelta(hours=int(zone[1:3]), minutes=int(zone[4:6]))
@@ -285,10 +288,10 @@ DURATION = {
 
 
 def _parse_duration(written: str) -> int:
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]+)\s*", written)
-    if found is None or found[2] not in DURATION:
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]+)\s*", written)
+    if match is None or match[2] not in DURATION:
         raise invalid_argument(f"duration is not a valid data duration string: {written}")
-    return math.floor(float(found[1]) * DURATION[found[2]] + 0.5)
+    return math.floor(float(match[1]) * DURATION[match[2]] + 0.5)
 
 
 simple("parse_duration(varchar) -> interval day to second", _parse_duration)

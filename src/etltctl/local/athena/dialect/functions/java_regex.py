@@ -125,20 +125,20 @@ class _Translation:
         self.open_flags.append([])
         self.at += length
 
-    def _flags(self, found: re.Match[str]) -> None:
+    def _flags(self, match: re.Match[str]) -> None:
         """Open a group for inline flags: Java lets them act up to the end of the group around them."""
-        told = found[1] + (found[2] or "")
-        if set(told) - set("imsx"):
-            raise unsupported(f"the flags {told} in a regular expression")
-        opened = f"(?{found[1]}{'-' + found[2] if found[2] else ''}:"
-        if not told:
+        letters = match[1] + (match[2] or "")
+        if set(letters) - set("imsx"):
+            raise unsupported(f"the flags {letters} in a regular expression")
+        opened = f"(?{match[1]}{'-' + match[2] if match[2] else ''}:"
+        if not letters:
             opened = "(?:"
-        if found[3] == ":":
-            self._open(opened, len(found[0]))
+        if match[3] == ":":
+            self._open(opened, len(match[0]))
             return
         self.open_flags[-1].append(opened)
         self.out.append(opened)
-        self.at += len(found[0])
+        self.at += len(match[0])
 
     def _class(self) -> None:
         start = self.at

@@ -24,28 +24,28 @@ def _tokens(pattern: str) -> tuple[tuple[str, str], ...]:
     """Split a pattern into (letter, run of it) and ("", literal text)."""
     tokens, position = [], 0
     while position < len(pattern):
-        found = TOKEN.match(pattern, position)
-        if found is None:
+        match = TOKEN.match(pattern, position)
+        if match is None:
             raise invalid_argument(f"Illegal pattern: {pattern}")
-        if found[2]:
-            if found[2] not in KNOWN:
-                raise invalid_argument(f"Illegal pattern component: {found[0]}")
-            tokens.append((found[2], found[0]))
+        if match[2]:
+            if match[2] not in KNOWN:
+                raise invalid_argument(f"Illegal pattern component: {match[0]}")
+            tokens.append((match[2], match[0]))
         else:
-            quoted = found[1]
-            tokens.append(("", found[3] if quoted is None else quoted.replace("''", "'") or "'"))
-        position = found.end()
+            quoted = match[1]
+            tokens.append(("", match[3] if quoted is None else quoted.replace("''", "'") or "'"))
+        position = match.end()
     return tuple(tokens)
 
 
 def _pattern_of(call: Call) -> Value:
-    given = call.to(1, VARCHAR)
-    if not isinstance(given.constant, str):
+    pattern = call.to(1, VARCHAR)
+    if not isinstance(pattern.constant, str):
         raise unsupported(f"{call.name} with a pattern that is not a literal")
-    for letter, _ in _tokens(given.constant):
+    for letter, _ in _tokens(pattern.constant):
         if letter in ("G", "C", "z") and letter:
             raise unsupported(f"the letter {letter} in a pattern of {call.name}")
-    return text(given.constant)
+    return text(pattern.constant)
 
 
 @function("format_datetime")
@@ -98,9 +98,9 @@ def _parse_datetime(call: Call) -> Value:
             raise unsupported(f"the letter {letter} in a pattern of parse_datetime")
         if letter == "Z" and len(run) > 2:
             raise unsupported("a zone's name in a pattern of parse_datetime")
-    found = call.python(_parsed, written, pattern, returns=ZONED)
+    moment = call.python(_parsed, written, pattern, returns=ZONED)
     has_zone = any(letter == "Z" for letter, _ in _tokens(str(pattern.constant)))
-    return found if has_zone else coercion.zoned_of(found.instant, "'UTC'", 3, "UTC")
+    return moment if has_zone else coercion.zoned_of(moment.instant, "'UTC'", 3, "UTC")
 
 
 @lru_cache(maxsize=256)
@@ -136,10 +136,10 @@ def _piece(letter: str, width: int, *, is_tight: bool) -> str:
 
 
 def _parsed(written: str, pattern: str) -> dict[str, Any]:
-    found = _regex(pattern).fullmatch(written)
-    if found is None:
+    match = _regex(pattern).fullmatch(written)
+    if match is None:
         raise invalid_argument(f'Invalid format: "{written}"')
-    parts = {name: value for name, value in found.groupdict().items() if value is not None}
+    parts = {name: value for name, value in match.groupdict().items() if value is not None}
     try:
         local = _moment(parts, is_short_year="yy" in pattern and "yyy" not in pattern)
     except ValueError as error:

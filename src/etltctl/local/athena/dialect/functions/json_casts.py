@@ -59,7 +59,7 @@ def from_json(kind: Type) -> Callable[[str], Any]:
         try:
             return _value_of(read(text), kind)
         except CastError as error:
-            raise QueryError(error.code, _told(text, kind, str(error))) from error
+            raise QueryError(error.code, _message(text, kind, str(error))) from error
 
     return _named(cast, "from_json", kind)
 
@@ -271,7 +271,7 @@ def _start(value: Any) -> str:
     return "{" if isinstance(value, dict) else ("[" if isinstance(value, list) else write(value))
 
 
-def _told(text: str, kind: Type, reason: str) -> str:
+def _message(text: str, kind: Type, reason: str) -> str:
     shown = text if len(text) <= 10_000 else text[:10_000] + "...(truncated)"
     if kind.is_("array", "map", "row"):
         return f"Cannot cast to {kind}. {reason}\n{shown}"

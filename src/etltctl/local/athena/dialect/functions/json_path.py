@@ -40,15 +40,15 @@ def parsed(path: str) -> tuple[bool, tuple[Step, ...]]:
     steps: list[Step] = []
     at = head.end()
     while at < len(path.rstrip()):
-        found = TOKEN.match(path, at)
-        if found is None or found.lastgroup is None:
+        match = TOKEN.match(path, at)
+        if match is None or match.lastgroup is None:
             raise unsupported(f"the JSON path '{path}'")
-        steps.append((found.lastgroup, found[found.lastgroup]))
-        at = found.end()
+        steps.append((match.lastgroup, match[match.lastgroup]))
+        at = match.end()
     return head[1] == "lax", tuple(steps)
 
 
-def found_by(value: Any, path: str) -> list[Any]:
+def items_at(value: Any, path: str) -> list[Any]:
     """Return the items that a path leads to.
 
     Raises:

@@ -14,7 +14,7 @@ from etltctl.local.athena.dialect.casts import cast, of_node
 from etltctl.local.athena.dialect.errors import QueryError, mismatch, syntax, unsupported
 from etltctl.local.athena.dialect.expressions import Expressions, operator
 from etltctl.local.athena.dialect.functions.json_casts import SCALARS, CastError
-from etltctl.local.athena.dialect.functions.json_path import PathError, found_by, parsed
+from etltctl.local.athena.dialect.functions.json_path import PathError, items_at, parsed
 from etltctl.local.athena.dialect.functions.json_text import Number, read, write
 from etltctl.local.athena.dialect.registry import Call, Modifiers, function
 from etltctl.local.athena.dialect.trino_types import BOOLEAN, JSON, VARCHAR, Type, array
@@ -32,25 +32,25 @@ class _Answers:
 
     def of(self, which: str, message: str, code: str) -> str | None:
         """Return the answer to a case."""
-        told = self.empty if which == "empty" else self.error
-        if told == "ERROR":
+        answer = self.empty if which == "empty" else self.error
+        if answer == "ERROR":
             raise QueryError(code, message)
-        return {"EMPTY ARRAY": "[]", "EMPTY OBJECT": "{}"}.get(told)
+        return {"EMPTY ARRAY": "[]", "EMPTY OBJECT": "{}"}.get(answer)
 
 
 def _answers(node: exp.Expr) -> _Answers:
     condition = node.args.get("on_condition")
     if condition is None:
         return _Answers()
-    told = {}
+    answers = {}
     for key in ("empty", "error"):
-        given = condition.args.get(key)
-        if given is None:
+        clause = condition.args.get(key)
+        if clause is None:
             continue
-        if isinstance(given, exp.Expr):
+        if isinstance(clause, exp.Expr):
             raise unsupported("DEFAULT … ON EMPTY and ON ERROR of SQL/JSON")
-        told[key] = str(given).upper().removesuffix(f" ON {key.upper()}")
-    return _Answers(**told)
+        answers[key] = str(clause).upper().removesuffix(f" ON {key.upper()}")
+    return _Answers(**answers)
 
 
 def _path_of(node: exp.Expr | None) -> str:
@@ -82,7 +82,7 @@ def _json_value(compiler: Expressions, node: exp.Expr) -> Value:
 
     def json_value(text: str) -> Any:
         try:
-            items = found_by(read(text), path)
+            items = items_at(read(text), path)
             if not items:
                 return answers.of("empty", "cannot extract a scalar from no items", "JSON_VALUE_RESULT_ERROR")
             if len(items) > 1 or isinstance(items[0], dict | list):
@@ -116,7 +116,7 @@ def _json_query(compiler: Expressions, node: exp.Expr) -> Value:
 
     def json_query(text: str) -> str | None:
         try:
-            items = found_by(read(text), path)
+            items = items_at(read(text), path)
         except PathError as error:
             return answers.of("error", str(error), "PATH_EVALUATION_ERROR")
         except ValueError as error:
@@ -143,7 +143,7 @@ def _json_exists(call: Call) -> Value:
 
     def json_exists(text: str) -> bool:
         try:
-            return bool(found_by(read(text), path))
+            return bool(items_at(read(text), path))
         except ValueError:
             return False
 
@@ -196,12 +196,12 @@ def _json_object(compiler: Expressions, node: exp.Expr) -> Value:
     if any(not value.type.is_("varchar", "char") for value in call.args[::2]):
         raise mismatch("Invalid type of JSON object key", node)
     absent = str(node.args.get("null_handling") or "").upper().startswith("ABSENT")
-    made = json_object_without_nulls if absent else json_object_with_nulls
+    build = json_object_without_nulls if absent else json_object_with_nulls
     values = [
         Value(_listed(keys), array(VARCHAR)),
         Value(_listed(_jsons(call.args[1::2], call)), array(VARCHAR)),
     ]
-    return call.python(made, *values, returns=VARCHAR)
+    return call.python(build, *values, returns=VARCHAR)
 
 
 @function("json_array")

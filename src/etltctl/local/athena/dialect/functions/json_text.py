@@ -70,7 +70,7 @@ def steps(path: str) -> tuple[str, ...]:
     """
     if not path.startswith("$"):
         raise invalid_argument(f"Invalid JSON path: '{path}'")
-    found, at = [], 1
+    names, at = [], 1
     while at < len(path):
         if path.startswith('["', at):
             step, at = _quoted(path, at + 2)
@@ -79,8 +79,8 @@ def steps(path: str) -> tuple[str, ...]:
             at += 1
         else:
             step, at = _plain(path, at)
-        found.append(step)
-    return tuple(found)
+        names.append(step)
+    return tuple(names)
 
 
 def _plain(path: str, at: int) -> tuple[str, int]:

@@ -72,7 +72,7 @@ def checked_map(call: Call, keys: str, values: str, kind: Type) -> str:
     null = failure("'map key cannot be null'", kind)
     uneven = failure("'Key and value arrays must be the same length'", kind)
 
-    def made(held: str) -> str:
+    def build(held: str) -> str:
         shown = cast(Value(f"list_extract({_repeated(held)}, 1)", kind.inner(0)), VARCHAR, call.compiler)
         twice = failure(f"concat('Duplicate map keys (', {shown.sql}, ') are not allowed')", kind)
         return (
@@ -81,7 +81,7 @@ def checked_map(call: Call, keys: str, values: str, kind: Type) -> str:
             f" WHEN len({held}) <> len(list_distinct({held})) THEN {twice} ELSE map({held}, {values}) END"
         )
 
-    return once(keys, made)
+    return once(keys, build)
 
 
 def _repeated(keys: str) -> str:
@@ -99,16 +99,19 @@ def value_at(
     refuse_key(common)
     if common.duckdb != keys.duckdb:
         value = coercion.coerced(value, map_of(common, kind))
-    wanted = coercion.coerced(key, common)
-    found = f"map_extract_value({value.sql}, {wanted.sql})"
+    typed_key = coercion.coerced(key, common)
+    at_key = f"map_extract_value({value.sql}, {typed_key.sql})"
     if not is_needed:
-        return Value(unless_null(found, value.sql, wanted.sql), kind)
+        return Value(unless_null(at_key, value.sql, typed_key.sql), kind)
     missing = refusals.failure(
-        kind, "INVALID_FUNCTION_ARGUMENT", "'Key not present in map: '", cast(wanted, VARCHAR, compiler).sql
+        kind,
+        "INVALID_FUNCTION_ARGUMENT",
+        "'Key not present in map: '",
+        cast(typed_key, VARCHAR, compiler).sql,
     )
-    there = f"map_contains({value.sql}, {wanted.sql})"
-    guarded = f"CASE WHEN {there} THEN {found} ELSE {missing} END"
-    return Value(unless_null(guarded, value.sql, wanted.sql), kind)
+    there = f"map_contains({value.sql}, {typed_key.sql})"
+    guarded = f"CASE WHEN {there} THEN {at_key} ELSE {missing} END"
+    return Value(unless_null(guarded, value.sql, typed_key.sql), kind)
 
 
 @function("map")
@@ -139,16 +142,16 @@ def _from_entries(call: Call) -> Value:
     kind = map_of(keys, values)
     null = failure("'map entry cannot be null'", kind)
 
-    def made(held: str) -> str:
-        listed = [
+    def build(held: str) -> str:
+        columns = [
             over("list_transform", held, lambda name, field=field: member(name, field))  # type: ignore[misc]
             for field in (first, second)
         ]
         whole = f"len({held}) <> list_count({held})"
-        made_map = checked_map(call, listed[0], listed[1], kind)
-        return f"CASE WHEN {held} IS NULL THEN NULL WHEN {whole} THEN {null} ELSE {made_map} END"
+        built = checked_map(call, columns[0], columns[1], kind)
+        return f"CASE WHEN {held} IS NULL THEN NULL WHEN {whole} THEN {null} ELSE {built} END"
 
-    return Value(once(pairs.sql, made), kind)
+    return Value(once(pairs.sql, build), kind)
 
 
 def grouped(pairs: list[Any]) -> dict[str, list[Any]] | None:
@@ -194,12 +197,12 @@ def _entries(call: Call) -> Value:
     call.expect(1)
     value = map_value(call, 0)
     kind = row(((None, value.type.inner(0)), (None, value.type.inner(1))))
-    made = over(
+    entries = over(
         "list_transform",
         f"map_entries({value.sql})",
         lambda name: f"struct_pack(field0 := {name}.key, field1 := {name}.value)",
     )
-    return Value(unless_null(made, value.sql), array(kind))
+    return Value(unless_null(entries, value.sql), array(kind))
 
 
 @function("map_concat")
@@ -215,8 +218,8 @@ def _concat(call: Call) -> Value:
     values = [coercion.coerced(value, kind) for value in call.args]
     # Trino begins with the last map, and adds of the others the keys that are still missing.
     entries = ", ".join(f"map_entries({value.sql})" for value in reversed(values))
-    made = once(f"list_concat({entries})", _first_of_each_key)
-    return Value(unless_null(made, *(value.sql for value in values)), kind)
+    merged = once(f"list_concat({entries})", _first_of_each_key)
+    return Value(unless_null(merged, *(value.sql for value in values)), kind)
 
 
 def _first_of_each_key(entries: str) -> str:
@@ -244,24 +247,24 @@ def _mapped(call: Call) -> tuple[Value, Value, str]:
     value, name = map_value(call, 0), parameter()
     keys, values = value.type.inners
     body = applied(call, 1, Value(f"{name}.key", keys), Value(f"{name}.value", values))
-    made = f"CAST(NULL AS {body.type.duckdb})" if body.type.is_("unknown") else body.sql
-    return value, body, f"list_transform(map_entries({value.sql}), lambda {name}: {made})"
+    result = f"CAST(NULL AS {body.type.duckdb})" if body.type.is_("unknown") else body.sql
+    return value, body, f"list_transform(map_entries({value.sql}), lambda {name}: {result})"
 
 
 @function("transform_values")
 def _transform_values(call: Call) -> Value:
-    value, body, listed = _mapped(call)
+    value, body, results = _mapped(call)
     return Value(
-        unless_null(f"map(map_keys({value.sql}), {listed})", value.sql),
+        unless_null(f"map(map_keys({value.sql}), {results})", value.sql),
         map_of(value.type.inner(0), body.type),
     )
 
 
 @function("transform_keys")
 def _transform_keys(call: Call) -> Value:
-    value, body, listed = _mapped(call)
+    value, body, results = _mapped(call)
     kind = map_of(body.type, value.type.inner(1))
-    return Value(unless_null(checked_map(call, listed, f"map_values({value.sql})", kind), value.sql), kind)
+    return Value(unless_null(checked_map(call, results, f"map_values({value.sql})", kind), value.sql), kind)
 
 
 @function("map_zip_with")
@@ -282,8 +285,8 @@ def _zip_with(call: Call) -> Value:
         Value(f"map_extract_value({other.sql}, {name})", other.type.inner(1)),
     )
     rest = over("list_filter", f"map_keys({other.sql})", lambda key: f"NOT map_contains({one.sql}, {key})")
-    made = once(
+    zipped = once(
         f"list_concat(map_keys({one.sql}), {rest})",
         lambda held: f"map({held}, list_transform({held}, lambda {name}: {body.sql}))",
     )
-    return Value(unless_null(made, one.sql, other.sql), map_of(keys, body.type))
+    return Value(unless_null(zipped, one.sql, other.sql), map_of(keys, body.type))

@@ -26,13 +26,13 @@ def regexp_count(text: str, pattern: str) -> int:
 
 def regexp_extract(text: str, pattern: str, group: int = 0) -> str | None:
     """Return a group of the first match; None if there is no match."""
-    found = _checked(compiled(pattern), group).search(text)
-    return found[group] if found else None
+    match = _checked(compiled(pattern), group).search(text)
+    return match[group] if match else None
 
 
 def regexp_extract_all(text: str, pattern: str, group: int = 0) -> list[str | None]:
     """Return a group of every match."""
-    return [found[group] for found in _checked(compiled(pattern), group).finditer(text)]
+    return [match[group] for match in _checked(compiled(pattern), group).finditer(text)]
 
 
 def regexp_position(text: str, pattern: str, start: int = 1, occurrence: int = 1) -> int:
@@ -43,9 +43,9 @@ def regexp_position(text: str, pattern: str, start: int = 1, occurrence: int = 1
         raise invalid_argument("occurrence cannot be smaller than 1")
     if start > len(text):
         return -1
-    for index, found in enumerate(compiled(pattern).finditer(text, start - 1), 1):
+    for index, match in enumerate(compiled(pattern).finditer(text, start - 1), 1):
         if index == occurrence:
-            return found.start() + 1
+            return match.start() + 1
     return -1
 
 
@@ -54,16 +54,16 @@ def regexp_replace(text: str, pattern: str, replacement: str = "") -> str:
     regex = compiled(pattern)
     parts = list(_template(replacement, regex))
     return regex.sub(
-        lambda found: "".join(part if isinstance(part, str) else found[part[0]] or "" for part in parts), text
+        lambda match: "".join(part if isinstance(part, str) else match[part[0]] or "" for part in parts), text
     )
 
 
 def regexp_split(text: str, pattern: str) -> list[str]:
     """Split at every match, and keep the empty parts."""
     parts, at = [], 0
-    for found in compiled(pattern).finditer(text):
-        parts.append(text[at : found.start()])
-        at = found.end()
+    for match in compiled(pattern).finditer(text):
+        parts.append(text[at : match.start()])
+        at = match.end()
     return [*parts, text[at:]]
 
 
@@ -71,9 +71,9 @@ def regexp_pieces(text: str, pattern: str) -> list[dict[str, object]]:
     """Return the text before each match with the groups of the match, and the text behind the last."""
     pieces: list[dict[str, object]] = []
     at = 0
-    for found in compiled(pattern).finditer(text):
-        pieces.append({"before": text[at : found.start()], "groups": list(found.groups()), "is_last": False})
-        at = found.end()
+    for match in compiled(pattern).finditer(text):
+        pieces.append({"before": text[at : match.start()], "groups": list(match.groups()), "is_last": False})
+        at = match.end()
     return [*pieces, {"before": text[at:], "groups": [], "is_last": True}]
 
 

@@ -28,29 +28,29 @@ def days(start: date, stop: date, step: int) -> list[date]:
     """Return the dates from one to another; the step is in milliseconds, of whole days."""
     if step % DAY_MS:
         raise invalid_argument("sequence step must be a day interval if start and end values are dates")
-    found = numbers(start.toordinal(), stop.toordinal(), step // DAY_MS)
-    return [date.fromordinal(number) for number in found]
+    ordinals = numbers(start.toordinal(), stop.toordinal(), step // DAY_MS)
+    return [date.fromordinal(number) for number in ordinals]
 
 
 def moments(start: datetime, stop: datetime, step: int) -> list[datetime]:
     """Return the timestamps from one to another; the step is in milliseconds."""
     micro = timedelta(microseconds=1)
-    found = numbers(0, (stop - start) // micro, step * 1000)
-    return [start + number * micro for number in found]
+    steps = numbers(0, (stop - start) // micro, step * 1000)
+    return [start + number * micro for number in steps]
 
 
 def months(start: Moment, stop: Moment, step: int) -> list[Moment]:
     """Return the dates or timestamps from one to another by months; a month that is too short ends earlier."""
     _check_order(start <= stop, start >= stop, step)
     count = (stop.year - start.year) * 12 + stop.month - start.month
-    found: list[Moment] = []
+    result: list[Moment] = []
     for number in range(0, count + (1 if step > 0 else -1), step):
         value = _plus_months(start, number)
         if (value > stop) if step > 0 else (value < stop):
             break
-        found.append(value)
-        _check_length(len(found))
-    return found
+        result.append(value)
+        _check_length(len(result))
+    return result
 
 
 @function("sequence")

@@ -63,8 +63,8 @@ def _substring(compiler: Expressions, node: exp.Expr) -> Value:
 @operator(exp.Normalize)
 def _normalized(compiler: Expressions, node: exp.Expr) -> Value:
     form = node.args.get("form")
-    listed = [node.this, *([exp.Literal.string(form.name.upper())] if form else [])]
-    return compiler.call("normalize", listed, node)
+    arguments = [node.this, *([exp.Literal.string(form.name.upper())] if form else [])]
+    return compiler.call("normalize", arguments, node)
 
 
 @operator(exp.GroupConcat)

@@ -73,35 +73,35 @@ def padded_right(text: Text, size: int, pad: Text) -> Text:
     return text[:size] + _padding(text, size, pad)
 
 
-def position(text: str, wanted: str, instance: int) -> int:
+def position(text: str, substring: str, instance: int) -> int:
     """Return where a text stands for the n-th time, counted from the end if n is negative; 0 for nowhere."""
     if instance == 0:
         raise invalid_argument("'instance' must not be a positive or negative number.")
-    if not wanted:
+    if not substring:
         return 1
     place = -1 if instance > 0 else len(text)
     for _ in range(abs(instance)):
         if instance > 0:
-            place = text.find(wanted, place + 1)
+            place = text.find(substring, place + 1)
         else:
-            place = text.rfind(wanted, 0, place - 1 + len(wanted)) if place > 0 else -1
+            place = text.rfind(substring, 0, place - 1 + len(substring)) if place > 0 else -1
         if place < 0:
             return 0
     return place + 1
 
 
-def removed(text: str, wanted: str) -> str:
+def removed(text: str, substring: str) -> str:
     """Take every instance of a text out."""
-    return text.replace(wanted, "")
+    return text.replace(substring, "")
 
 
-def replaced(text: str, wanted: str, by: str) -> str:
+def replaced(text: str, substring: str, by: str) -> str:
     """Replace every instance; an empty one stands around every character."""
-    if len(text) * (len(by) + 1) > MOST_BYTES and len(by) > len(wanted):
-        count = text.count(wanted)
-        if len(text) + count * (len(by) - len(wanted)) > MOST_BYTES:
+    if len(text) * (len(by) + 1) > MOST_BYTES and len(by) > len(substring):
+        count = text.count(substring)
+        if len(text) + count * (len(by) - len(substring)) > MOST_BYTES:
             raise invalid_argument('inputs to "replace" function are too large')
-    return text.replace(wanted, by)
+    return text.replace(substring, by)
 
 
 def soundex(text: str) -> str:
@@ -221,8 +221,8 @@ def _pairs(text: str, between: str, inside: str) -> list[tuple[str, str]]:
     if entries[-1] == "":  # a delimiter at the end begins no entry
         entries.pop()
     for entry in entries:
-        key, found, value = entry.partition(inside)
-        if not found or inside in value:
+        key, delimiter, value = entry.partition(inside)
+        if not delimiter or inside in value:
             raise invalid_argument(
                 f"Key-value delimiter must appear exactly once in each entry. Bad input: '{entry}'"
             )
