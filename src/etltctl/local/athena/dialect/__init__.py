@@ -13,15 +13,21 @@ from dataclasses import dataclass
 import duckdb
 from sqlglot import exp
 
-from etltctl.local.athena.dialect import cast_rules, functions, literals, moment_casts, operators  # noqa: F401
-from etltctl.local.athena.dialect.errors import QueryError, place
+from etltctl.local.athena.dialect import (  # noqa: F401
+    arithmetic,
+    cast_rules,
+    comparisons,
+    datetime_casts,
+    functions,
+    literals,
+)
+from etltctl.local.athena.dialect.columns import Field, Scope
+from etltctl.local.athena.dialect.errors import FAIL, QueryError, place
 from etltctl.local.athena.dialect.expressions import Expressions
 from etltctl.local.athena.dialect.parsing import AthenaSql, expression, parse
 from etltctl.local.athena.dialect.queries import Queries
-from etltctl.local.athena.dialect.refusals import FAIL
 from etltctl.local.athena.dialect.relations import CATALOG, Tables
 from etltctl.local.athena.dialect.rendering import rendered
-from etltctl.local.athena.dialect.scopes import Field, Scope
 from etltctl.local.athena.dialect.trino_types import Type, of_hive, quoted
 from etltctl.local.athena.dialect.values import Udf
 

@@ -1,4 +1,4 @@
-"""The rules of casts between booleans, numbers, texts and moments."""
+"""The rules of casts between booleans, numbers and texts."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import re
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
-from etltctl.local.athena.dialect import coercion
-from etltctl.local.athena.dialect.casts import casts
-from etltctl.local.athena.dialect.decimals import EXACT
-from etltctl.local.athena.dialect.doubles import scientific, scientific_real
-from etltctl.local.athena.dialect.errors import QueryError
-from etltctl.local.athena.dialect.refusals import failure
+from etltctl.local.athena.dialect import casts
+from etltctl.local.athena.dialect.arithmetic import EXACT
+from etltctl.local.athena.dialect.casts import cast_rule
+from etltctl.local.athena.dialect.errors import QueryError, failure
+from etltctl.local.athena.dialect.rendering import scientific, scientific_real
 from etltctl.local.athena.dialect.trino_types import BOOLEAN, DOUBLE, VARCHAR, Type, literal
 from etltctl.local.athena.dialect.values import Udf, Value
 
 if TYPE_CHECKING:
     from etltctl.local.athena.dialect.expressions import Expressions
+
 
 WHOLE = "tinyint|smallint|integer|bigint"
 BITS = {"tinyint": 8, "smallint": 16, "integer": 32, "bigint": 64}
@@ -31,10 +31,10 @@ def python(function: object, value: Value, to: Type, compiler: Expressions) -> V
     return Value(f"{udf.name}({value.sql})", to)
 
 
-@casts(WHOLE, *WHOLE.split("|"))
+@cast_rule(WHOLE, *WHOLE.split("|"))
 def _whole(value: Value, to: Type, compiler: Expressions) -> Value:
     if BITS[value.type.name] <= BITS[to.name]:
-        return coercion.coerced(value, to)
+        return casts.coerced(value, to)
     return _in_range(value.sql, value.sql, to, "NUMERIC_VALUE_OUT_OF_RANGE", f"Out of range for {to.name}: ")
 
 
@@ -49,13 +49,13 @@ def _in_range(test: str, sql: str, to: Type, code: str, words: str) -> Value:
     )
 
 
-@casts("decimal", *WHOLE.split("|"))
+@cast_rule("decimal", *WHOLE.split("|"))
 def _decimal_to_whole(value: Value, to: Type, compiler: Expressions) -> Value:
     rounded = f"CAST({value.sql} AS DECIMAL(38, 0))" if value.type.scale else value.sql
     return _in_range(rounded, rounded, to, "INVALID_CAST_ARGUMENT", f"Cannot cast to {NAMES[to.name]}: ")
 
 
-@casts("double|real", *WHOLE.split("|"))
+@cast_rule("double|real", *WHOLE.split("|"))
 def _floating_to_whole(value: Value, to: Type, compiler: Expressions) -> Value:
     rounded = f"round(CAST({value.sql} AS DOUBLE))"
     limit = 2.0 ** (BITS[to.name] - 1)
@@ -68,22 +68,22 @@ def _floating_to_whole(value: Value, to: Type, compiler: Expressions) -> Value:
     )
 
 
-@casts("decimal|double|real|" + WHOLE, "boolean")
+@cast_rule("decimal|double|real|" + WHOLE, "boolean")
 def _number_to_boolean(value: Value, to: Type, compiler: Expressions) -> Value:
     return Value(f"({value.sql} <> 0)", BOOLEAN)
 
 
-@casts("boolean", *WHOLE.split("|"), "double", "real", "decimal")
+@cast_rule("boolean", *WHOLE.split("|"), "double", "real", "decimal")
 def _boolean_to_number(value: Value, to: Type, compiler: Expressions) -> Value:
     return Value(f"CAST(CAST({value.sql} AS INTEGER) AS {to.duckdb})", to)
 
 
-@casts("decimal|" + WHOLE, "double", "real")
+@cast_rule("decimal|" + WHOLE, "double", "real")
 def _exact_to_floating(value: Value, to: Type, compiler: Expressions) -> Value:
     return Value(f"CAST({value.sql} AS {to.duckdb})", to)
 
 
-@casts("double", "real")
+@cast_rule("double", "real")
 def _double_to_real(value: Value, to: Type, compiler: Expressions) -> Value:
     return python(_as_real, value, to, compiler)
 
@@ -94,7 +94,7 @@ def _as_real(value: float) -> float:
     return value if abs(value) < largest else value * float("inf")
 
 
-@casts("decimal|" + WHOLE, "decimal")
+@cast_rule("decimal|" + WHOLE, "decimal")
 def _exact_to_decimal(value: Value, to: Type, compiler: Expressions) -> Value:
     kind = value.type
     if kind.precision - kind.scale <= to.precision - to.scale and kind.scale <= to.scale:
@@ -112,7 +112,7 @@ def _exact_to_decimal(value: Value, to: Type, compiler: Expressions) -> Value:
     )
 
 
-@casts("double|real", "decimal")
+@cast_rule("double|real", "decimal")
 def _floating_to_decimal(value: Value, to: Type, compiler: Expressions) -> Value:
     udf = Udf.of(_double_decimal, [DOUBLE, Type("integer"), Type("integer")], to)
     compiler.udfs[udf.name] = udf
@@ -138,7 +138,7 @@ def _quantized(value: Decimal, precision: int, scale: int, what: str) -> Decimal
     return rounded
 
 
-@casts("varchar|char", "decimal")
+@cast_rule("varchar|char", "decimal")
 def _text_to_decimal(value: Value, to: Type, compiler: Expressions) -> Value:
     udf = Udf.of(_read_decimal, [VARCHAR, Type("integer"), Type("integer")], to)
     compiler.udfs[udf.name] = udf
@@ -160,7 +160,7 @@ def _read_decimal(written: str, precision: int, scale: int) -> Decimal:
         ) from error
 
 
-@casts("varchar|char", *WHOLE.split("|"))
+@cast_rule("varchar|char", *WHOLE.split("|"))
 def _text_to_whole(value: Value, to: Type, compiler: Expressions) -> Value:
     refusal = failure(
         to, "INVALID_CAST_ARGUMENT", literal("Cannot cast '"), value.sql, literal(f"' to {NAMES[to.name]}")
@@ -170,7 +170,7 @@ def _text_to_whole(value: Value, to: Type, compiler: Expressions) -> Value:
     return Value(f"(CASE WHEN {value.sql} IS NULL THEN NULL WHEN {good} THEN {read} ELSE {refusal} END)", to)
 
 
-@casts("varchar|char", "double", "real")
+@cast_rule("varchar|char", "double", "real")
 def _text_to_floating(value: Value, to: Type, compiler: Expressions) -> Value:
     name = to.name.upper()
     refusal = failure(
@@ -182,7 +182,7 @@ def _text_to_floating(value: Value, to: Type, compiler: Expressions) -> Value:
     return Value(f"(CASE WHEN {value.sql} IS NULL THEN NULL WHEN {good} THEN {read} ELSE {refusal} END)", to)
 
 
-@casts("varchar|char", "boolean")
+@cast_rule("varchar|char", "boolean")
 def _text_to_boolean(value: Value, to: Type, compiler: Expressions) -> Value:
     refusal = failure(
         to, "INVALID_CAST_ARGUMENT", literal("Cannot cast '"), value.sql, literal("' to BOOLEAN")
@@ -195,7 +195,7 @@ def _text_to_boolean(value: Value, to: Type, compiler: Expressions) -> Value:
     )
 
 
-@casts("varchar|char", "varchar", "char")
+@cast_rule("varchar|char", "varchar", "char")
 def _text(value: Value, to: Type, compiler: Expressions) -> Value:
     kind = value.type
     if not to.parameters:
@@ -209,17 +209,17 @@ def _text(value: Value, to: Type, compiler: Expressions) -> Value:
     return Value(cut, to, constant) if constant is not None else Value(cut, to)
 
 
-@casts("boolean|decimal|" + WHOLE, "varchar", "char")
+@cast_rule("boolean|decimal|" + WHOLE, "varchar", "char")
 def _plain_to_text(value: Value, to: Type, compiler: Expressions) -> Value:
     return fitted(f"CAST({value.sql} AS VARCHAR)", to)
 
 
-@casts("double", "varchar", "char")
+@cast_rule("double", "varchar", "char")
 def _double_to_text(value: Value, to: Type, compiler: Expressions) -> Value:
     return fitted(python(scientific, value, VARCHAR, compiler).sql, to)
 
 
-@casts("real", "varchar", "char")
+@cast_rule("real", "varchar", "char")
 def _real_to_text(value: Value, to: Type, compiler: Expressions) -> Value:
     return fitted(python(scientific_real, value, VARCHAR, compiler).sql, to)
 
@@ -237,22 +237,22 @@ def fitted(sql: str, to: Type) -> Value:
     )
 
 
-@casts("varchar", "varbinary")
+@cast_rule("varchar", "varbinary")
 def _text_to_binary(value: Value, to: Type, compiler: Expressions) -> Value:
     return Value(f"encode({value.sql})", to)
 
 
-@casts("unknown", "varchar")
+@cast_rule("unknown", "varchar")
 def _unknown(value: Value, to: Type, compiler: Expressions) -> Value:
     return Value("CAST(NULL AS VARCHAR)", to)
 
 
-@casts("uuid", "varchar")
+@cast_rule("uuid", "varchar")
 def _uuid_to_text(value: Value, to: Type, compiler: Expressions) -> Value:
     return fitted(value.sql, to)
 
 
-@casts("varchar", "uuid")
+@cast_rule("varchar", "uuid")
 def _text_to_uuid(value: Value, to: Type, compiler: Expressions) -> Value:
     refusal = failure(to, "INVALID_CAST_ARGUMENT", literal("Cannot cast value to UUID: "), value.sql)
     pattern = literal("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")

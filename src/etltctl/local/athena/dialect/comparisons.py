@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlglot import exp
 
-from etltctl.local.athena.dialect import coercion
-from etltctl.local.athena.dialect.errors import mismatch, unsupported
+from etltctl.local.athena.dialect import casts
+from etltctl.local.athena.dialect.errors import QueryError, mismatch, place, syntax, unsupported
+from etltctl.local.athena.dialect.expressions import Expressions, operator
 from etltctl.local.athena.dialect.trino_types import BOOLEAN, Type
 from etltctl.local.athena.dialect.values import Value, member
+
+SIGNS: dict[type[exp.Expr], str] = {
+    exp.EQ: "=",
+    exp.NEQ: "<>",
+    exp.LT: "<",
+    exp.LTE: "<=",
+    exp.GT: ">",
+    exp.GTE: ">=",
+}
+
 
 NOT_ORDERED = ("map", "json", "function", "unknown")
 
@@ -18,11 +31,11 @@ def compared(sign: str, left: Value, right: Value, node: exp.Expr | None = None)
     Raises:
         QueryError: TYPE_MISMATCH if Trino compares no such types.
     """
-    kind = coercion.common(left.type, right.type)
+    kind = casts.common(left.type, right.type)
     is_order = sign not in ("=", "<>")
     if kind is None or (is_order and kind.is_(*NOT_ORDERED) and not kind.is_("unknown")):
         raise mismatch(f"Cannot apply operator: {left.type} {sign} {right.type}", node)
-    one, other = coercion.coerced(left, kind), coercion.coerced(right, kind)
+    one, other = casts.coerced(left, kind), casts.coerced(right, kind)
     if kind.is_zoned:
         return Value(f"({one.instant} {sign} {other.instant})", BOOLEAN)
     if kind.is_floating:
@@ -43,12 +56,12 @@ def equality(left: Value, right: Value, node: exp.Expr | None = None) -> Value:
 
 def distinct_from(left: Value, right: Value, node: exp.Expr | None = None, *, same: bool) -> Value:
     """Return `left IS [NOT] DISTINCT FROM right`."""
-    kind = coercion.common(left.type, right.type)
+    kind = casts.common(left.type, right.type)
     if kind is None:
         raise mismatch(f"Cannot apply operator: {left.type} IS DISTINCT FROM {right.type}", node)
     if kind.is_("map"):
         raise unsupported("IS DISTINCT FROM of maps")
-    one, other = coercion.coerced(left, kind), coercion.coerced(right, kind)
+    one, other = casts.coerced(left, kind), casts.coerced(right, kind)
     parts = (one.instant, other.instant) if kind.is_zoned else (one.sql, other.sql)
     return Value(f"({parts[0]} IS {'NOT ' if same else ''}DISTINCT FROM {parts[1]})", BOOLEAN)
 
@@ -130,3 +143,152 @@ def _nested(sign: str, one: Value, other: Value) -> Value:
 
 def _has(kind: Type, *names: str) -> bool:
     return kind.is_(*names) or any(_has(inner, *names) for inner in kind.inners)
+
+
+@operator(exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
+def _comparison(compiler: Expressions, node: exp.Expr) -> Value:
+    sign = SIGNS[type(node)]
+    if (quantified := _quantifier(node.expression)) is not None:
+        return _quantified(compiler, node, sign, *quantified)
+    return compared(sign, compiler.value(node.this), compiler.value(node.expression), node)
+
+
+def _quantifier(node: exp.Expr) -> tuple[str, exp.Expr] | None:
+    if isinstance(node, exp.Any):
+        return "ANY", node.this
+    if isinstance(node, exp.All):
+        return "ALL", node.this
+    if (
+        isinstance(node, exp.Anonymous)
+        and node.name.lower() in ("all", "any", "some")
+        and len(node.expressions) == 1
+    ):
+        return ("ALL" if node.name.lower() == "all" else "ANY"), node.expressions[0]
+    return None
+
+
+def _quantified(compiler: Expressions, node: exp.Expr, sign: str, word: str, query: exp.Expr) -> Value:
+    value, inner = compiler.value(node.this), compiler.queries.query(query, compiler.scope)
+    if len(inner.columns) != 1:
+        raise mismatch("Multiple columns returned by subquery are not yet supported.", node)
+    kind = inner.columns[0].type
+    common = casts.common(value.type, kind)
+    if common is None:
+        raise mismatch(
+            f"Value expression and result of subquery must be of the same type: {value.type} vs {kind}", node
+        )
+    if common.is_floating or common.is_zoned or common.is_("array", "map", "row", "char"):
+        raise unsupported(f"a quantified comparison of {common}")
+    return Value(f"({casts.coerced(value, common).sql} {sign} {word} ({inner.sql}))", BOOLEAN)
+
+
+@operator(exp.NullSafeEQ, exp.NullSafeNEQ)
+def _null_safe(compiler: Expressions, node: exp.Expr) -> Value:
+    same = isinstance(node, exp.NullSafeEQ)
+    return distinct_from(compiler.value(node.this), compiler.value(node.expression), node, same=same)
+
+
+@operator(exp.Is)
+def _is(compiler: Expressions, node: exp.Expr) -> Value:
+    if not isinstance(node.expression, exp.Null):
+        raise syntax(
+            f"mismatched input '{node.expression.sql()}'. Expecting: 'DISTINCT', 'NOT', 'NULL'", node
+        )
+    return Value(f"({compiler.value(node.this).sql} IS NULL)", BOOLEAN)
+
+
+@operator(exp.Between)
+def _between(compiler: Expressions, node: exp.Expr) -> Value:
+    if node.args.get("symmetric"):
+        raise syntax("mismatched input 'SYMMETRIC'", node)
+    value, low, high = (compiler.value(node.args[key]) for key in ("this", "low", "high"))
+    first, second = compared(">=", value, low, node), compared("<=", value, high, node)
+    return Value(f"({first.sql} AND {second.sql})", BOOLEAN)
+
+
+@operator(exp.In)
+def _in(compiler: Expressions, node: exp.Expr) -> Value:
+    if node.args.get("unnest") or node.args.get("field"):
+        raise syntax("mismatched input in IN", node)
+    if (query := node.args.get("query")) is not None:
+        return _in_query(compiler, node, query)
+    value, items = compiler.value(node.this), [compiler.value(item) for item in node.expressions]
+    return one_of(value, items, node)
+
+
+def one_of(value: Value, items: Sequence[Value], node: exp.Expr) -> Value:
+    """Return whether a value is in a list."""
+    common: Type | None = value.type
+    for item in items:
+        common = casts.common(common, item.type) if common is not None else None
+        if common is None:
+            raise mismatch(
+                "IN value and list items must be the same type or coercible to a common type. "
+                f"Cannot find common type between {value.type} and {item.type}, all types (without duplicates): "
+                f"[{', '.join(dict.fromkeys(str(v.type) for v in (value, *items)))}]",
+                node,
+            )
+    assert common is not None
+    if common.is_floating or common.is_zoned or common.is_("array", "map", "row", "char", "json"):
+        parts = [equality(value, item, node).sql for item in items]
+        return Value(f"({' OR '.join(parts)})", BOOLEAN)
+    options = ", ".join(casts.coerced(item, common).sql for item in items)
+    return Value(f"({casts.coerced(value, common).sql} IN ({options}))", BOOLEAN)
+
+
+def _in_query(compiler: Expressions, node: exp.Expr, query: exp.Expr) -> Value:
+    inner = compiler.queries.query(query, compiler.scope)
+    value = compiler.value(node.this)
+    if len(inner.columns) != 1:
+        raise unsupported("IN with a subquery of more than one column")
+    kind = inner.columns[0].type
+    common = casts.common(value.type, kind)
+    if common is None:
+        raise mismatch(
+            f"value and result of subquery must be of the same type for IN expression: {value.type} vs {kind}",
+            node,
+        )
+    if common.is_zoned or common.is_("array", "map", "row", "char", "json"):
+        raise unsupported(f"IN with a subquery of {common}")
+    column = Value("v.c", kind)
+    inside = f"SELECT {casts.coerced(column, common).sql} FROM ({inner.sql}) v(c)"
+    if common.is_floating:  # NaN is equal to nothing
+        inside += " WHERE v.c IS NULL OR NOT isnan(v.c)"
+    return Value(f"({casts.coerced(value, common).sql} IN ({inside}))", BOOLEAN)
+
+
+@operator(exp.Like, exp.Escape)
+def _like(compiler: Expressions, node: exp.Expr) -> Value:
+    like, escape = (
+        (node.this, compiler.value(node.expression)) if isinstance(node, exp.Escape) else (node, None)
+    )
+    if not isinstance(like, exp.Like):
+        raise syntax("mismatched input 'ESCAPE'", node)
+    value, pattern = compiler.value(like.this), compiler.value(like.expression)
+    for part, name in ((value, "Left side of LIKE expression"), (pattern, "Pattern for LIKE expression")):
+        if not part.type.is_("varchar", "char", "unknown"):
+            raise mismatch(f"{name} must evaluate to a varchar (actual: {part.type})", node)
+    word = "NOT LIKE" if like.args.get("negate") else "LIKE"
+    if escape is None:
+        return Value(f"({value.sql} {word} {pattern.sql})", BOOLEAN)
+    if escape.is_constant and len(str(escape.constant)) != 1:
+        raise QueryError(
+            "INVALID_FUNCTION_ARGUMENT", f"{place(node)}: Escape string must be a single character"
+        )
+    if isinstance(pattern.constant, str) and escape.is_constant:
+        _check_escapes(pattern.constant, str(escape.constant))
+    return Value(f"({value.sql} {word} {pattern.sql} ESCAPE {escape.sql})", BOOLEAN)
+
+
+def _check_escapes(pattern: str, escape: str) -> None:
+    """Refuse an escape character before anything but a wildcard or itself, which DuckDB would let pass."""
+    at = 0
+    while at < len(pattern):
+        if pattern[at] == escape:
+            at += 1
+            if pattern[at : at + 1] not in ("%", "_", escape):
+                raise QueryError(
+                    "INVALID_FUNCTION_ARGUMENT",
+                    "Escape character must be followed by '%', '_' or the escape character itself",
+                )
+        at += 1

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from etltctl.local.athena.dialect.columns import Scope
 from etltctl.local.athena.dialect.errors import (
     QueryError,
     mismatch,
@@ -20,14 +21,13 @@ from etltctl.local.athena.dialect.errors import (
     syntax,
     unsupported,
 )
-from etltctl.local.athena.dialect.known_functions import KNOWN
-from etltctl.local.athena.dialect.registry import AGGREGATES, FUNCTIONS, Call, Lambda, Modifiers
-from etltctl.local.athena.dialect.scopes import Scope
+from etltctl.local.athena.dialect.registry import AGGREGATES, FUNCTIONS, KNOWN, Call, Lambda, Modifiers
 from etltctl.local.athena.dialect.trino_types import Type, quoted
 from etltctl.local.athena.dialect.values import Udf, Value, member
 
 if TYPE_CHECKING:
     from etltctl.local.athena.dialect.queries import Queries
+
 
 Operator = Callable[["Expressions", exp.Expr], Value]
 OPERATORS: dict[type[exp.Expr], Operator] = {}

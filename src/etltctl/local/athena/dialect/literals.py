@@ -1,4 +1,4 @@
-"""Literals and constructors, with the types that Trino gives them."""
+"""Literals, constructors and names of types, as a statement writes them."""
 
 from __future__ import annotations
 
@@ -6,25 +6,29 @@ import re
 
 from sqlglot import exp
 
-from etltctl.local.athena.dialect import coercion
-from etltctl.local.athena.dialect.casts import cast, of_node
-from etltctl.local.athena.dialect.errors import QueryError, place, syntax
+from etltctl.local.athena.dialect import casts
+from etltctl.local.athena.dialect.casts import cast, common_of
+from etltctl.local.athena.dialect.datetimes import LITERALS, interval_literal
+from etltctl.local.athena.dialect.errors import QueryError, mismatch, place, syntax, unsupported
 from etltctl.local.athena.dialect.expressions import Expressions, operator
-from etltctl.local.athena.dialect.moments import LITERALS, interval_literal
-from etltctl.local.athena.dialect.operators import common_of
-from etltctl.local.athena.dialect.parsing import LITERAL
+from etltctl.local.athena.dialect.parsing import FOREIGN_TYPE, LITERAL
+from etltctl.local.athena.dialect.registry import Call, function
 from etltctl.local.athena.dialect.trino_types import (
     BIGINT,
     BOOLEAN,
     DOUBLE,
     INTEGER,
+    PLAIN,
     UNKNOWN,
     VARBINARY,
+    Type,
     array,
     decimal,
     literal,
+    map_of,
     row,
     varchar,
+    zoned,
 )
 from etltctl.local.athena.dialect.values import Value
 
@@ -137,7 +141,7 @@ def _array(compiler: Expressions, node: exp.Expr) -> Value:
     if not values:
         return Value("CAST([] AS VARCHAR[])", array(UNKNOWN))
     kind = common_of(values, "All ARRAY elements", node)
-    elements = ", ".join(coercion.coerced(value, kind).sql for value in values)
+    elements = ", ".join(casts.coerced(value, kind).sql for value in values)
     return Value(
         f"[{elements}]" if not kind.is_("unknown") else f"CAST([{elements}] AS VARCHAR[])", array(kind)
     )
@@ -166,8 +170,83 @@ def _two_literals(compiler: Expressions, node: exp.Expr) -> Value:
 
 @operator(exp.Bracket)
 def _subscript(compiler: Expressions, node: exp.Expr) -> Value:
-    from etltctl.local.athena.dialect.functions.subscripts import subscript
+    from etltctl.local.athena.dialect.functions.arrays import subscript
 
     if len(node.expressions) != 1 or isinstance(node.expressions[0], exp.Slice):
         raise syntax("mismatched input ':'", node)
     return subscript(compiler.value(node.this), compiler.value(node.expressions[0]), node, compiler)
+
+
+@function("row")
+def _row(call: Call) -> Value:
+    return row_of(list(call.args))
+
+
+NAMES = {
+    "INT": "integer",
+    "FLOAT": "real",
+    "STRUCT": "row",
+    "TIMESTAMPTZ": "timestamp with time zone",
+    "TIMESTAMPLTZ": "timestamp with time zone",
+    "TIMETZ": "time with time zone",
+    "TEXT": "string",
+    "NCHAR": "nchar",
+}
+
+
+def of_node(node: exp.Expr) -> Type:
+    """Return the type that a statement names.
+
+    Raises:
+        QueryError: TYPE_MISMATCH if Trino has no such type, NOT_SUPPORTED if the embedded Athena has not.
+    """
+    if not isinstance(node, exp.DataType):
+        raise mismatch(f"Unknown type: {node.sql()}", node)
+    if (word := node.meta.get(FOREIGN_TYPE)) is not None:
+        raise mismatch(f"Unknown type: {word}", node)
+    name = NAMES.get(node.this.name, node.this.name.lower())
+    inner = list(node.expressions)
+    if name in ("array", "map"):
+        kinds = [of_node(item) for item in inner]
+        if len(kinds) != {"array": 1, "map": 2}[name]:
+            raise mismatch(f"Unknown type: {name}", node)
+        return array(kinds[0]) if name == "array" else map_of(kinds[0], kinds[1])
+    if name == "row":
+        return row(tuple(_field(item) for item in inner))
+    numbers = [
+        int(item.this.name)
+        for item in inner
+        if isinstance(item, exp.DataTypeParam) and item.this.name.isdigit()
+    ]
+    return _sized(name, numbers, node)
+
+
+def _sized(name: str, numbers: list[int], node: exp.Expr) -> Type:
+    if name == "decimal":
+        precision, scale = [*numbers, 0][:2] if numbers else (38, 0)
+        if not 1 <= precision <= 38 or scale > precision:
+            raise QueryError(
+                "INVALID_FUNCTION_ARGUMENT",
+                f"{place(node)}: DECIMAL precision must be in range [1, 38]: {precision}",
+            )
+        return decimal(precision, scale)
+    if name in ("timestamp", "timestamp with time zone", "time"):
+        precision = numbers[0] if numbers else 3
+        if precision > 6:
+            raise unsupported(f"{name}({precision})")
+        return zoned(precision) if name == "timestamp with time zone" else Type(name, (precision,))
+    if name in ("varchar", "char"):
+        return Type(name, tuple(numbers[:1]) or ((1,) if name == "char" else ()))
+    if name in ("time with time zone", "ipaddress"):
+        raise unsupported(f"the type {name}")
+    if name == "interval":
+        raise unsupported("a cast to an interval")
+    if name not in PLAIN or numbers:
+        raise mismatch(f"Unknown type: {name}", node)
+    return Type(name)
+
+
+def _field(item: exp.Expr) -> tuple[str | None, Type]:
+    if isinstance(item, exp.ColumnDef):
+        return item.name, of_node(item.args["kind"])
+    return None, of_node(item)

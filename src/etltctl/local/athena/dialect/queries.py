@@ -8,27 +8,26 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from etltctl.local.athena.dialect import coercion
-from etltctl.local.athena.dialect.errors import QueryError, mismatch, place, syntax, unsupported
-from etltctl.local.athena.dialect.expressions import Expressions
-from etltctl.local.athena.dialect.outputs import (
+from etltctl.local.athena.dialect import casts
+from etltctl.local.athena.dialect.columns import (
     Common,
     Output,
     Query,
+    Scope,
     cast_columns,
     held,
     refuse_grouping,
     renamed,
 )
-from etltctl.local.athena.dialect.refusals import failure
-from etltctl.local.athena.dialect.scopes import Scope
-from etltctl.local.athena.dialect.selects import select
+from etltctl.local.athena.dialect.errors import QueryError, failure, mismatch, place, syntax, unsupported
+from etltctl.local.athena.dialect.expressions import Expressions
+from etltctl.local.athena.dialect.selects import select, window
 from etltctl.local.athena.dialect.trino_types import BOOLEAN, Type, literal, quoted
 from etltctl.local.athena.dialect.values import Udf, Value
-from etltctl.local.athena.dialect.windows import window
 
 if TYPE_CHECKING:
     from etltctl.local.athena.dialect.relations import Tables
+
 
 CLAUSES = (
     "with_", "kind", "expressions", "distinct", "from_", "joins", "where", "group", "having", "windows", "order",
@@ -157,7 +156,7 @@ class Queries:
             )
         columns = []
         for index, (one, other) in enumerate(zip(left.columns, right.columns, strict=True), 1):
-            kind = coercion.common(one.type, other.type)
+            kind = casts.common(one.type, other.type)
             if kind is None:
                 raise mismatch(
                     f"column {index} in {word} query has incompatible types: {one.type}, {other.type}", node
@@ -184,7 +183,7 @@ class Queries:
         for column in zip(*rows, strict=True):
             kind: Type | None = column[0].type
             for value in column[1:]:
-                kind = coercion.common(kind, value.type) if kind is not None else None
+                kind = casts.common(kind, value.type) if kind is not None else None
             if kind is None:
                 raise mismatch("Values rows have mismatched types", node)
             kinds.append(kind)

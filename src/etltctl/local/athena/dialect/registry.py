@@ -13,21 +13,99 @@ if Athena has it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from etltctl.local.athena.dialect import coercion
+from etltctl.local.athena.dialect import casts
 from etltctl.local.athena.dialect.errors import QueryError, unexpected_parameters
-from etltctl.local.athena.dialect.signatures import Signature
-from etltctl.local.athena.dialect.trino_types import Type
+from etltctl.local.athena.dialect.trino_types import UNKNOWN, Type, split_top
 from etltctl.local.athena.dialect.values import Udf, Value
 
 if TYPE_CHECKING:
     from etltctl.local.athena.dialect.expressions import Expressions
+
+
+KNOWN = frozenset(Path(__file__).with_name("trino_functions.txt").read_text("utf-8").split())
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A signature for one call: no type in it is open any more. `cost` counts the coercions."""
+
+    parameters: tuple[Type, ...]
+    returns: Type
+    cost: int
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A function's name, parameters and result. A type named by one capital letter stands for any type."""
+
+    name: str
+    parameters: tuple[Type, ...]
+    returns: Type
+
+    @classmethod
+    def of(cls, text: str) -> Signature:
+        """Read `name(type, …) -> type`."""
+        match = re.fullmatch(r"(\w+)\((.*)\) -> (.+)", text)
+        assert match is not None, text
+        parameters = split_top(match[2]) if match[2].strip() else []
+        return cls(match[1], tuple(_type(part) for part in parameters), _type(match[3]))
+
+    def bound(self, types: Sequence[Type]) -> Bound | None:
+        """Return the signature as it is for these argument types, or None if it does not take them."""
+        if len(types) != len(self.parameters):
+            return None
+        letters: dict[str, Type] = {}
+        for parameter, kind in zip(self.parameters, types, strict=True):
+            if not _unify(parameter, kind, letters):
+                return None
+        parameters = tuple(_filled(parameter, letters) for parameter in self.parameters)
+        cost = 0
+        for kind, parameter in zip(types, parameters, strict=True):
+            if not casts.can(kind, parameter):
+                return None
+            cost += casts.cost(kind, parameter)
+        return Bound(parameters, _filled(self.returns, letters), cost)
+
+
+def _type(text: str) -> Type:
+    text = text.strip()
+    if match := re.fullmatch(r"(array|map)\((.*)\)", text):
+        return Type(match[1], tuple(_type(part) for part in split_top(match[2])))
+    if match := re.fullmatch(r"timestamp(?:\((\d)\))?( with time zone)?", text):
+        return Type(f"timestamp{match[2] or ''}", (int(match[1] or 3),))
+    if match := re.fullmatch(r"(\w+)\(([\d, ]+)\)", text):
+        return Type(match[1], tuple(int(part) for part in match[2].split(",")))
+    return Type(text)
+
+
+def _unify(parameter: Type, kind: Type, letters: dict[str, Type]) -> bool:
+    """Note which type each letter stands for; widen it if it is used for two types."""
+    if len(parameter.name) == 1:
+        common = casts.common(letters.get(parameter.name, UNKNOWN), kind)
+        if common is None:
+            return False
+        letters[parameter.name] = common
+        return True
+    if parameter.is_("array", "map") and kind.name == parameter.name:
+        return all(_unify(a, b, letters) for a, b in zip(parameter.inners, kind.inners, strict=True))
+    return True
+
+
+def _filled(kind: Type, letters: dict[str, Type]) -> Type:
+    if len(kind.name) == 1:
+        return letters.get(kind.name, UNKNOWN)
+    if kind.is_("array", "map"):
+        return Type(kind.name, tuple(_filled(inner, letters) for inner in kind.inners))
+    return kind
 
 
 @dataclass(frozen=True)
@@ -78,9 +156,9 @@ class Call:
 
     def to(self, index: int, kind: Type) -> Value:
         """Return an argument as a type that it is coerced to; refuse the call if it cannot be."""
-        if index >= len(self.args) or not coercion.can(self.args[index].type, kind):
+        if index >= len(self.args) or not casts.can(self.args[index].type, kind):
             raise self.unexpected()
-        return coercion.coerced(self.args[index], kind)
+        return casts.coerced(self.args[index], kind)
 
     def expect(self, *counts: int) -> None:
         """Refuse the call if it has another number of arguments."""
@@ -169,7 +247,7 @@ def _overloaded(call: Call) -> Value:
     if not matches or len(call.args) != len(call.nodes):
         raise call.unexpected()
     _, bound, how = min(matches, key=lambda match: match[0])
-    values = [coercion.coerced(v, kind) for v, kind in zip(call.args, bound.parameters, strict=True)]
+    values = [casts.coerced(v, kind) for v, kind in zip(call.args, bound.parameters, strict=True)]
     if callable(how):
         return call.python(how, *values, returns=bound.returns)
     return Value(f"({how.format(*(value.sql for value in values))})", bound.returns)

@@ -1,4 +1,4 @@
-"""Relations: what stands in FROM, with the names and types of its columns."""
+"""Relations: the tables, subqueries and joins of FROM, with the names and types of their columns."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from etltctl.local.athena.dialect import coercion
+from etltctl.local.athena.dialect import casts
+from etltctl.local.athena.dialect.columns import Field, Output, Scope, renamed
 from etltctl.local.athena.dialect.errors import QueryError, mismatch, place, syntax, unsupported
 from etltctl.local.athena.dialect.expressions import Expressions
-from etltctl.local.athena.dialect.outputs import Output, renamed
-from etltctl.local.athena.dialect.scopes import Field, Scope
 from etltctl.local.athena.dialect.trino_types import BIGINT, Type, quoted
 from etltctl.local.athena.dialect.values import Value, member
 
 if TYPE_CHECKING:
     from etltctl.local.athena.dialect.queries import Queries
+
 Tables = Mapping[str, Mapping[str, Mapping[str, Type]]]  # database → table → column → type
 CATALOG = "awsdatacatalog"
 
@@ -215,13 +215,13 @@ def _using(join: exp.Expr, sql: str, left: list[Field], right: list[Field]) -> t
                     "COLUMN_NOT_FOUND", f"{place(join)}: Column '{name}' is missing from {side} side of join"
                 )
             pair.append(matches[0])
-        kind = coercion.common(pair[0].type, pair[1].type)
+        kind = casts.common(pair[0].type, pair[1].type)
         if kind is None:
             raise mismatch(
                 f"Column Types of left and right side are not compatible: {pair[0].type}, {pair[1].type}",
                 join,
             )
-        values = [coercion.coerced(Value(known.sql, known.type), kind) for known in pair]
+        values = [casts.coerced(Value(known.sql, known.type), kind) for known in pair]
         one, other = (value.instant if kind.is_zoned else value.sql for value in values)
         conditions.append(f"{one} = {other}")
         joined = f"coalesce({values[0].sql}, {values[1].sql})"

@@ -1,4 +1,4 @@
-"""SELECT: its clauses in the order in which Trino resolves names, FROM first and ORDER BY last."""
+"""SELECT: its clauses in the order in which Trino resolves names, FROM first and ORDER BY last; and its windows."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from etltctl.local.athena.dialect.columns import Field, Output, Query, Scope, refuse_grouping
 from etltctl.local.athena.dialect.errors import QueryError, mismatch, place, syntax, unsupported
 from etltctl.local.athena.dialect.expressions import Expressions
-from etltctl.local.athena.dialect.outputs import Output, Query, refuse_grouping
 from etltctl.local.athena.dialect.relations import from_clause
-from etltctl.local.athena.dialect.scopes import Field, Scope
 from etltctl.local.athena.dialect.trino_types import quoted
 from etltctl.local.athena.dialect.values import Value, member
 
@@ -177,3 +176,56 @@ def _refuse(node: exp.Select) -> None:
         raise syntax("mismatched input 'ON'", node)
     if node.args.get("kind"):
         raise syntax("mismatched input", node)
+
+
+def window(queries: Queries, node: exp.Expr, compiler: Expressions) -> str:
+    """Translate a window: its own clauses, added to those of the window that it names."""
+    return f"({' '.join(part for part in _clauses(queries, node, compiler) if part)})"
+
+
+def _clauses(queries: Queries, node: exp.Expr, compiler: Expressions) -> list[str]:
+    partition, order, frame = "", "", ""
+    alias = node.args.get("alias")
+    if alias is not None:
+        named = queries.windows.get(alias.name.lower())
+        if named is None:
+            raise QueryError(
+                "INVALID_WINDOW_REFERENCE", f"{place(node)}: Cannot resolve WINDOW name {alias.name}"
+            )
+        partition, order, frame = _clauses(queries, named, compiler)
+    if node.args.get("partition_by"):
+        keys = [compiler.value(key) for key in node.args["partition_by"]]
+        refuse_grouping([key.type for key in keys], "PARTITION BY")
+        partition = f"PARTITION BY {', '.join(key.sql for key in keys)}"
+    if node.args.get("order") is not None:
+        order = f"ORDER BY {queries.order_keys(node.args['order'], compiler)}"
+    if (spec := node.args.get("spec")) is not None:
+        frame = _frame(spec, compiler)
+    return [partition, order, frame]
+
+
+def _frame(spec: exp.Expr, compiler: Expressions) -> str:
+    if spec.args.get("exclude"):
+        raise unsupported("EXCLUDE in a window frame")
+    start = _bound(spec.args.get("start"), spec.args.get("start_side"), compiler)
+    end = _bound(spec.args.get("end"), spec.args.get("end_side"), compiler)
+    return f"{spec.args['kind'].upper()} " + (f"BETWEEN {start} AND {end}" if end else start)
+
+
+def _bound(value: object, side: object, compiler: Expressions) -> str:
+    if value is None:
+        return ""
+    words = str(side or "").upper()
+    if isinstance(value, str):
+        return f"{value} {words}".strip()
+    assert isinstance(value, exp.Expr)
+    return f"{_distance(compiler.value(value))} {words}"
+
+
+def _distance(value: Value) -> str:
+    """Return a distance as DuckDB counts it: intervals are numbers of milliseconds or months here."""
+    if value.type.is_("interval day to second"):
+        return f"to_milliseconds({value.sql})"
+    if value.type.is_("interval year to month"):
+        return f"to_months({value.sql})"
+    return value.sql

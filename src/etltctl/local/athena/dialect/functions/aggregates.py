@@ -1,32 +1,28 @@
-"""Aggregates."""
+"""Aggregates that DuckDB computes by itself, and window functions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import ROUND_HALF_UP, Context, Decimal
 
 from sqlglot import exp
 
-from etltctl.local.athena.dialect import coercion
-from etltctl.local.athena.dialect.errors import QueryError, mismatch, place, unsupported
-from etltctl.local.athena.dialect.functions import aggregate_calls
-from etltctl.local.athena.dialect.functions.array_lambdas import folded
-from etltctl.local.athena.dialect.functions.maps import refuse_key
+from etltctl.local.athena.dialect import casts
+from etltctl.local.athena.dialect.errors import QueryError, place, unsupported
 from etltctl.local.athena.dialect.registry import Call, Handler, function
-from etltctl.local.athena.dialect.trino_types import (
-    BIGINT,
-    BOOLEAN,
-    DOUBLE,
-    INTEGER,
-    VARBINARY,
-    VARCHAR,
-    Type,
-    array,
-    decimal,
-    map_of,
-    row,
-)
+from etltctl.local.athena.dialect.trino_types import BIGINT, BOOLEAN, DOUBLE, INTEGER, Type, array, decimal
 from etltctl.local.athena.dialect.values import Value
+
+EXACT = Context(prec=80)
+
+
+def decimal_average(total: Decimal, count: int) -> Decimal:
+    """Return the mean of decimals, rounded half up to their scale."""
+    exponent = total.as_tuple().exponent
+    assert isinstance(exponent, int)
+    quotient = EXACT.divide(total, Decimal(count))
+    return quotient.quantize(Decimal(1).scaleb(exponent), ROUND_HALF_UP, EXACT)
 
 
 def aggregate(*names: str) -> Callable[[Handler], Handler]:
@@ -34,15 +30,15 @@ def aggregate(*names: str) -> Callable[[Handler], Handler]:
     return function(*names, aggregate=True)
 
 
-def _with(call: Call, **changes: object) -> Call:
+def modified(call: Call, **changes: object) -> Call:
     """Return the call with something else around it."""
     return replace(call, modifiers=replace(call.modifiers, **changes))  # type: ignore[arg-type]
 
 
-def _where(call: Call, condition: str) -> Call:
+def filtered(call: Call, condition: str) -> Call:
     """Return the call with one more condition in its FILTER."""
     current = call.modifiers.filter
-    return _with(call, filter=f"({current}) AND {condition}" if current else condition)
+    return modified(call, filter=f"({current}) AND {condition}" if current else condition)
 
 
 @aggregate("count")
@@ -73,7 +69,7 @@ def _sum(call: Call) -> Value:
         return Value(f"CAST({total} AS {kind.duckdb})", kind)
     if value.type.is_floating or value.type.name.startswith("interval"):
         return Value(f"CAST({total} AS {value.type.duckdb})", value.type)
-    raise _unexpected(
+    raise unexpected(
         call, "double", "real", "bigint", "decimal(p,s)", "interval day to second", "interval year to month"
     )
 
@@ -88,7 +84,7 @@ def _average(call: Call) -> Value:
             decimal(38, value.type.scale),
         )
         count = Value(f"CAST({call.aggregate('count', value.sql)} AS BIGINT)", BIGINT)
-        return call.python(aggregate_calls.decimal_average, total, count, returns=value.type)
+        return call.python(decimal_average, total, count, returns=value.type)
     mean = call.aggregate("avg", value.sql)
     if value.type.is_integer or value.type.is_("double"):
         return Value(f"CAST({mean} AS DOUBLE)", DOUBLE)
@@ -96,7 +92,7 @@ def _average(call: Call) -> Value:
         return Value(f"CAST({mean} AS FLOAT)", value.type)
     if value.type.name.startswith("interval"):
         return Value(f"CAST(round({mean}) AS {value.type.duckdb})", value.type)
-    raise _unexpected(
+    raise unexpected(
         call, "double", "real", "bigint", "decimal(p,s)", "interval day to second", "interval year to month"
     )
 
@@ -134,7 +130,7 @@ def _some(call: Call, value: Value, key: Value, word: str, at: int) -> Value:
             "INVALID_FUNCTION_ARGUMENT", "third argument of max_by/min_by must be a positive integer"
         )
     order = f"{_key(key)} {'ASC' if word == 'min' else 'DESC'}"
-    values = _where(_with(call, order=order), f"{key.sql} IS NOT NULL").aggregate("list", value.sql)
+    values = filtered(modified(call, order=order), f"{key.sql} IS NOT NULL").aggregate("list", value.sql)
     return Value(f"list_slice({values}, 1, {count.constant})", array(value.type))
 
 
@@ -173,7 +169,7 @@ def _approx_distinct(call: Call) -> Value:
         call.to(1, DOUBLE)
     _refuse_unhashed(call, call.types[0])
     return Value(
-        f"CAST({_with(call, distinct=True).aggregate('count', _key(call.args[0]))} AS BIGINT)", BIGINT
+        f"CAST({modified(call, distinct=True).aggregate('count', _key(call.args[0]))} AS BIGINT)", BIGINT
     )
 
 
@@ -202,14 +198,6 @@ def _spread(call: Call) -> Value:
     return Value(call.aggregate(DOUBLES[call.name], call.to(0, DOUBLE).sql), DOUBLE)
 
 
-@aggregate("skewness")
-def _skewness(call: Call) -> Value:
-    """Trino's is of the whole population, DuckDB's is corrected for a sample."""
-    call.expect(1)
-    values = Value(call.aggregate("list", call.to(0, DOUBLE).sql), array(DOUBLE))
-    return call.python(aggregate_calls.skewness, values, returns=DOUBLE)
-
-
 @aggregate("corr", "covar_pop", "covar_samp", "regr_slope", "regr_intercept")
 def _pairs(call: Call) -> Value:
     call.expect(2)
@@ -218,116 +206,11 @@ def _pairs(call: Call) -> Value:
     return Value(f"CAST({sql} AS {kind.duckdb})", kind)
 
 
-@aggregate("approx_percentile")
-def _percentile(call: Call) -> Value:
-    """Return an exact percentile, which is an existing value, as Trino's is for few values."""
-    call.expect(2, 3)
-    value, share = call.args[0], call.args[-1]
-    if not value.type.is_number or value.type.is_("decimal"):
-        value = coercion.coerced(value, DOUBLE) if value.type.is_("decimal") else value
-    if not value.type.is_number:
-        raise _unexpected(call, "bigint, double", "double, double", "real, double")
-    shares = share if share.type.is_("array") else Value(f"[{share.sql}]", array(share.type))
-    if not coercion.can(shares.type, array(DOUBLE)):
-        raise _unexpected(call, "bigint, double", "double, double", "real, double")
-    weight = call.to(1, DOUBLE).sql if len(call.nodes) == 3 else "CAST(1 AS DOUBLE)"
-    pairs = call.aggregate("list", f"struct_pack(x := {value.sql}, w := {weight})")
-    kind = array(row({"x": value.type, "w": DOUBLE}))
-    group_shares = Value(shares_of_group(call, coercion.coerced(shares, array(DOUBLE)).sql), array(DOUBLE))
-    result = call.python(
-        aggregate_calls.percentiles, Value(pairs, kind), group_shares, returns=array(value.type)
-    )
-    if share.type.is_("array"):
-        return result
-    return Value(f"list_extract({result.sql}, 1)", value.type)
-
-
-def shares_of_group(call: Call, sql: str) -> str:
-    """Return the SQL of the percentages, which are the same in every row of a group."""
-    return sql if not call.modifiers.over and isinstance(call.nodes[-1], exp.Literal | exp.Array) else (
-        call.aggregate("any_value", sql)
-    )  # fmt: skip
-
-
-@aggregate("histogram")
-def _histogram(call: Call) -> Value:
-    call.expect(1)
-    refuse_key(call.types[0])
-    kind = map_of(call.types[0], BIGINT)
-    return Value(f"CAST({call.aggregate('histogram', call.args[0].sql)} AS {kind.duckdb})", kind)
-
-
-@aggregate("numeric_histogram")
-def _numeric_histogram(call: Call) -> Value:
-    call.expect(2, 3)
-    kind = Type("real") if call.types[1].is_("real") else DOUBLE
-    weight = call.to(2, DOUBLE).sql if len(call.nodes) == 3 else "CAST(1 AS DOUBLE)"
-    pairs = call.aggregate("list", f"struct_pack(x := {call.to(1, DOUBLE).sql}, w := {weight})")
-    buckets = Value(call.aggregate("any_value", call.to(0, BIGINT).sql), BIGINT)
-    group = Value(pairs, array(row({"x": DOUBLE, "w": DOUBLE})))
-    return call.python(aggregate_calls.numeric_histogram, buckets, group, returns=map_of(kind, kind))
-
-
-@aggregate("map_agg", "multimap_agg")
-def _map_agg(call: Call) -> Value:
-    call.expect(2)
-    keys, values = call.types
-    refuse_key(keys)
-    pairs = call.aggregate("list", f"struct_pack(k := {call.args[0].sql}, v := {call.args[1].sql})")
-    group = Value(pairs, array(row({"k": keys, "v": values})))
-    if call.name == "map_agg":
-        return call.python(aggregate_calls.map_agg, group, returns=map_of(keys, values))
-    return call.python(aggregate_calls.multimap_agg, group, returns=map_of(keys, array(values)))
-
-
-@aggregate("map_union")
-def _map_union(call: Call) -> Value:
-    call.expect(1)
-    kind = call.types[0]
-    if not kind.is_("map"):
-        raise call.unexpected("map_union(map(K,V))")
-    refuse_key(kind.inner(0))
-    group = Value(call.aggregate("list", call.args[0].sql), array(kind))
-    return call.python(aggregate_calls.map_union, group, returns=kind)
-
-
-@aggregate("reduce_agg")
-def _reduce_agg(call: Call) -> Value:
-    call.expect(4)
-    known = _where(call, f"{call.args[0].sql} IS NOT NULL")
-    values = Value(known.aggregate("list", call.args[0].sql), array(call.types[0]))
-    return folded(call, values, Value(call.aggregate("any_value", call.args[1].sql), call.types[1]), 2, None)
-
-
-@aggregate("checksum")
-def _checksum(call: Call) -> Value:
-    call.expect(1)
-    kind = call.types[0]
-    if not (kind.is_integer or kind.is_("varchar", "varbinary", "boolean")):
-        raise unsupported(f"checksum of {kind}")
-    wide = coercion.coerced(call.args[0], BIGINT) if kind.is_integer else call.args[0]
-    values = Value(call.aggregate("list", wide.sql), array(wide.type))
-    return call.python(aggregate_calls.checksum, values, returns=VARBINARY)
-
-
 @function("grouping")
 def _grouping(call: Call) -> Value:
     if not call.nodes or any(not isinstance(node, exp.Column | exp.Identifier) for node in call.nodes):
         raise call.unexpected("grouping(column, ...)")
     return Value(f"CAST(grouping({', '.join(value.sql for value in call.args)}) AS INTEGER)", INTEGER)
-
-
-@aggregate("listagg")
-def _listagg(call: Call) -> Value:
-    call.expect(1, 2)
-    if call.modifiers.over:
-        raise QueryError("NOT_SUPPORTED", f"{place(call.node)}: Window frame is not supported for listagg")
-    if not call.types[0].is_("varchar", "unknown"):
-        raise mismatch(
-            f"Expected expression of varchar, but '{call.nodes[0].sql()}' has {call.types[0]} type", call.node
-        )
-    separator = call.to(1, VARCHAR).sql if len(call.nodes) == 2 else "''"
-    return Value(call.aggregate("string_agg", call.to(0, VARCHAR).sql, separator), VARCHAR)
 
 
 def _key(value: Value) -> str:
@@ -347,5 +230,66 @@ def _refuse_unhashed(call: Call, kind: Type) -> None:
         raise unsupported(f"{call.name} of distinct values of {kind}")
 
 
-def _unexpected(call: Call, *kinds: str) -> QueryError:
+def unexpected(call: Call, *kinds: str) -> QueryError:
     return call.unexpected(*(f"{call.name}({kind})" for kind in kinds))
+
+
+def _require_over(call: Call) -> None:
+    if not call.modifiers.over:
+        raise QueryError(
+            "MISSING_OVER", f"{place(call.node)}: Window function {call.name} requires an OVER clause"
+        )
+    if call.modifiers.distinct:
+        raise QueryError(
+            "NOT_SUPPORTED", f"{place(call.node)}: DISTINCT in window function parameters not yet supported"
+        )
+
+
+@function("row_number", "rank", "dense_rank", aggregate=True)
+def _ranked(call: Call) -> Value:
+    call.expect(0)
+    _require_over(call)
+    return Value(f"CAST({call.aggregate(call.name)} AS BIGINT)", BIGINT)
+
+
+@function("percent_rank", "cume_dist", aggregate=True)
+def _share(call: Call) -> Value:
+    call.expect(0)
+    _require_over(call)
+    return Value(call.aggregate(call.name), DOUBLE)
+
+
+@function("ntile", aggregate=True)
+def _ntile(call: Call) -> Value:
+    call.expect(1)
+    _require_over(call)
+    return Value(f"CAST({call.aggregate('ntile', call.to(0, BIGINT).sql)} AS BIGINT)", BIGINT)
+
+
+@function("first_value", "last_value", aggregate=True)
+def _end(call: Call) -> Value:
+    call.expect(1)
+    _require_over(call)
+    return Value(call.aggregate(call.name, call.args[0].sql), call.types[0])
+
+
+@function("nth_value", aggregate=True)
+def _nth(call: Call) -> Value:
+    call.expect(2)
+    _require_over(call)
+    return Value(call.aggregate("nth_value", call.args[0].sql, call.to(1, BIGINT).sql), call.types[0])
+
+
+@function("lag", "lead", aggregate=True)
+def _shifted(call: Call) -> Value:
+    call.expect(1, 2, 3)
+    _require_over(call)
+    value = call.args[0]
+    arguments = [value.sql]
+    if len(call.nodes) > 1:
+        arguments.append(call.to(1, BIGINT).sql)
+    if len(call.nodes) == 3:
+        if not casts.can(call.types[2], value.type):
+            raise call.unexpected(f"{call.name}(T, bigint, T)")
+        arguments.append(casts.coerced(call.args[2], value.type).sql)
+    return Value(call.aggregate(call.name, *arguments), value.type)

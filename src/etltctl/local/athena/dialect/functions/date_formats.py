@@ -1,18 +1,19 @@
-"""date_format and date_parse: MySQL's format letters, as Trino reads them."""
+"""date_format and date_parse with MySQL's format letters, and ISO 8601."""
 
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
-from etltctl.local.athena.dialect import coercion
+from etltctl.local.athena.dialect import casts
+from etltctl.local.athena.dialect.datetimes import DAY_NAMES, MONTH_NAMES, clock, zone_name
 from etltctl.local.athena.dialect.errors import invalid_argument, unsupported
-from etltctl.local.athena.dialect.moment_texts import DAY_NAMES, MONTH_NAMES
-from etltctl.local.athena.dialect.registry import Call, function
-from etltctl.local.athena.dialect.trino_types import TIMESTAMP, VARCHAR, literal, timestamp
+from etltctl.local.athena.dialect.literals import text
+from etltctl.local.athena.dialect.registry import Call, function, simple
+from etltctl.local.athena.dialect.trino_types import TIMESTAMP, VARCHAR, ZONED, literal, timestamp, varchar
 from etltctl.local.athena.dialect.values import Value
-from etltctl.local.athena.dialect.zones import clock
 
 # Trino's letter → DuckDB's strftime.
 WRITTEN = {
@@ -80,9 +81,8 @@ def _date_parse(call: Call) -> Value:
     written = call.to(0, VARCHAR)
     pattern = _constant(call)
     _pattern(pattern)  # refuses a format that Trino does not have, before any row
-    from etltctl.local.athena.dialect.literals import text
 
-    return coercion.coerced(call.python(_parsed, written, text(pattern), returns=TIMESTAMP), timestamp(3))
+    return casts.coerced(call.python(_parsed, written, text(pattern), returns=TIMESTAMP), timestamp(3))
 
 
 @lru_cache(maxsize=256)
@@ -158,3 +158,99 @@ def _named(written: str, names: tuple[str, ...]) -> int:
         if written.lower() in (name.lower(), name[:3].lower()):
             return number
     raise ValueError(f"{written} is no name")
+
+
+DATE_PATTERN = r"([+-]?\d{4,9})(?:-(\d{1,2})(?:-(\d{1,2}))?)?"
+WEEK_PATTERN = r"(\d{4})-W(\d{1,2})(?:-(\d))?"
+ORDINAL_PATTERN = r"(\d{4})-(\d{3})"
+CLOCK_PATTERN = r"(\d{1,2})(?::(\d{1,2})(?::(\d{1,2})(?:[.,](\d{1,9}))?)?)?"
+ZONE_PATTERN = r"(Z|[+-]\d{2}(?::?\d{2})?)?"
+
+
+def _iso_date(written: str) -> date | None:
+    """Return a date in any form of ISO 8601; a part that is missing is the first one."""
+    try:
+        if match := re.fullmatch(ORDINAL_PATTERN, written):
+            first = date(int(match[1]), 1, 1) + timedelta(days=int(match[2]) - 1)
+            return first if first.year == int(match[1]) and int(match[2]) else None
+        if match := re.fullmatch(DATE_PATTERN, written):
+            return date(int(match[1]), int(match[2] or 1), int(match[3] or 1))
+        if match := re.fullmatch(WEEK_PATTERN, written):
+            return date.fromisocalendar(int(match[1]), int(match[2]), int(match[3] or 1))
+    except ValueError:
+        return None
+    return None
+
+
+def _from_iso_date(written: str) -> date:
+    day = _iso_date(written)
+    if day is None:
+        raise invalid_argument(f'Invalid format: "{written}"')
+    return day
+
+
+simple("from_iso8601_date(varchar) -> date", _from_iso_date)
+
+
+@function("from_iso8601_timestamp")
+def _from_iso_timestamp(call: Call) -> Value:
+    call.expect(1)
+    written = call.to(0, VARCHAR)
+    if isinstance(written.constant, str):
+        moment = _iso_timestamp(written.constant)
+        instant = f"CAST({literal(moment['at'].isoformat(' '))} AS TIMESTAMP)"
+        return casts.zoned_of(instant, literal(moment["zone"]), 3, moment["zone"])
+    return call.python(_iso_timestamp, written, returns=ZONED)
+
+
+def _iso_timestamp(written: str) -> dict[str, Any]:
+    day, mark, rest = written.partition("T")
+    calendar_day = _iso_date(day) if day else None
+    clock_match = re.fullmatch(CLOCK_PATTERN + ZONE_PATTERN, rest) if mark and rest else None
+    if calendar_day is None or (mark and rest and clock_match is None):
+        raise invalid_argument(f'Invalid format: "{written}"')
+    moment = datetime(calendar_day.year, calendar_day.month, calendar_day.day)
+    offset = timedelta(0)
+    zone = "UTC"
+    if clock_match is not None:
+        if int(clock_match[1]) > 23 or int(clock_match[2] or 0) > 59 or int(clock_match[3] or 0) > 59:
+            raise invalid_argument(f'Cannot parse "{written}"')
+        fraction = int((clock_match[4] or "0").ljust(9, "0")[:3])
+        moment += timedelta(
+            hours=int(clock_match[1]),
+            minutes=int(clock_match[2] or 0),
+            seconds=int(clock_match[3] or 0),
+            milliseconds=fraction,
+        )
+        zone = zone_name(clock_match[5] or "UTC") or "UTC"
+        if zone != "UTC":
+            sign = -1 if zone[0] == "-" else 1
+            offset = sign * timedelta(hours=int(zone[1:3]), minutes=int(zone[4:6]))
+    return {"at": moment - offset, "zone": zone}
+
+
+@function("to_iso8601")
+def _to_iso(call: Call) -> Value:
+    call.expect(1)
+    value, kind = call.args[0], call.types[0]
+    if kind.is_("date"):
+        return Value(f"strftime({value.sql}, '%Y-%m-%d')", varchar(16))
+    if not kind.is_("timestamp", "timestamp with time zone"):
+        raise call.unexpected(
+            "to_iso8601(date)", "to_iso8601(timestamp(p))", "to_iso8601(timestamp(p) with time zone)"
+        )
+    shown = clock(value)
+    sql = f"strftime({shown}, '%Y-%m-%dT%H:%M:%S')"
+    if kind.number:
+        sql = f"({sql} || '.' || left(strftime({shown}, '%f'), {kind.number}))"
+    if kind.is_zoned:
+        sql = f"({sql} || {_iso_offset(value)})"
+    return Value(sql, varchar(35))
+
+
+def _iso_offset(value: Value) -> str:
+    minutes = f"((epoch_ms({clock(value)}) - epoch_ms({value.instant})) // 60000)"
+    digits = f"printf('%02d:%02d', abs({minutes}) // 60, abs({minutes}) % 60)"
+    return (
+        f"(CASE WHEN {minutes} = 0 THEN 'Z' WHEN {minutes} < 0 THEN '-' || {digits} ELSE '+' || {digits} END)"
+    )

@@ -1,6 +1,6 @@
 """Java's regular expressions, as Trino reads them, for Python's `re`.
 
-What `re` has not is refused by name. What it reads otherwise than Java is rewritten.
+What `re` lacks is refused by name. What it reads otherwise than Java is rewritten.
 """
 
 from __future__ import annotations

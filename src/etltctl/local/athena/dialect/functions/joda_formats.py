@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from etltctl.local.athena.dialect import coercion
+from etltctl.local.athena.dialect import casts
+from etltctl.local.athena.dialect.datetimes import DAY_NAMES, MONTH_NAMES, to_local, to_utc, zone_name
 from etltctl.local.athena.dialect.errors import invalid_argument, unsupported
 from etltctl.local.athena.dialect.literals import text
-from etltctl.local.athena.dialect.moment_texts import DAY_NAMES, MONTH_NAMES, to_local, to_utc, zone_name
 from etltctl.local.athena.dialect.registry import Call, function
 from etltctl.local.athena.dialect.trino_types import VARCHAR, ZONED, zoned
 from etltctl.local.athena.dialect.values import Value
@@ -54,7 +54,7 @@ def _format_datetime(call: Call) -> Value:
     kind = call.types[0]
     if not kind.is_("date", "timestamp", "timestamp with time zone"):
         raise call.unexpected("format_datetime(timestamp(p), varchar(x))")
-    moment = coercion.coerced(call.args[0], zoned(kind.number if kind.parameters else 3))
+    moment = casts.coerced(call.args[0], zoned(kind.number if kind.parameters else 3))
     return call.python(_formatted, moment, _pattern_of(call), returns=VARCHAR)
 
 
@@ -100,7 +100,7 @@ def _parse_datetime(call: Call) -> Value:
             raise unsupported("a zone's name in a pattern of parse_datetime")
     moment = call.python(_parsed, written, pattern, returns=ZONED)
     has_zone = any(letter == "Z" for letter, _ in _tokens(str(pattern.constant)))
-    return moment if has_zone else coercion.zoned_of(moment.instant, "'UTC'", 3, "UTC")
+    return moment if has_zone else casts.zoned_of(moment.instant, "'UTC'", 3, "UTC")
 
 
 @lru_cache(maxsize=256)

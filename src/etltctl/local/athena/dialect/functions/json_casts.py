@@ -11,16 +11,17 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from etltctl.local.athena.dialect.cast_rules import BITS, python
-from etltctl.local.athena.dialect.casts import casts
-from etltctl.local.athena.dialect.doubles import java_double, java_real, scientific
+from etltctl.local.athena.dialect.casts import cast_rule
 from etltctl.local.athena.dialect.errors import QueryError, mismatch
 from etltctl.local.athena.dialect.functions.json_text import Number, read, write
 from etltctl.local.athena.dialect.functions.maps import entries_of
+from etltctl.local.athena.dialect.rendering import java_double, java_real, scientific
 from etltctl.local.athena.dialect.trino_types import JSON, Type
 from etltctl.local.athena.dialect.values import Value
 
 if TYPE_CHECKING:
     from etltctl.local.athena.dialect.expressions import Expressions
+
 
 KEYS = ("boolean", "tinyint", "smallint", "integer", "bigint", "real", "double", "decimal", "varchar")
 
@@ -280,11 +281,11 @@ def _message(text: str, kind: Type, reason: str) -> str:
     return f"Cannot cast '{shown}' to {str(kind).replace(', ', ',')}"
 
 
-@casts("|".join((*KEYS, "date", "timestamp", "array", "map", "row")), "json")
+@cast_rule("|".join((*KEYS, "date", "timestamp", "array", "map", "row")), "json")
 def _to_json(value: Value, _: Type, compiler: Expressions) -> Value:
     return python(to_json(value.type), value, JSON, compiler)
 
 
-@casts("json", *KEYS, "array", "map", "row")
+@cast_rule("json", *KEYS, "array", "map", "row")
 def _from_json(value: Value, to: Type, compiler: Expressions) -> Value:
     return python(from_json(to), value, to, compiler)

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlglot import exp
 
+from etltctl.local.athena.dialect.datetimes import LITERALS
 from etltctl.local.athena.dialect.errors import QueryError, invalid_argument, place
 from etltctl.local.athena.dialect.functions.json_text import Missing, Number, at_path, read, steps, write
-from etltctl.local.athena.dialect.moments import LITERALS
 from etltctl.local.athena.dialect.registry import simple
 from etltctl.local.athena.dialect.trino_types import JSON, literal
 from etltctl.local.athena.dialect.values import Value

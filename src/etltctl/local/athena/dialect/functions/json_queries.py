@@ -9,13 +9,13 @@ from typing import Any
 
 from sqlglot import exp
 
-from etltctl.local.athena.dialect import coercion
-from etltctl.local.athena.dialect.casts import cast, of_node
+from etltctl.local.athena.dialect import casts
+from etltctl.local.athena.dialect.casts import cast
 from etltctl.local.athena.dialect.errors import QueryError, mismatch, syntax, unsupported
 from etltctl.local.athena.dialect.expressions import Expressions, operator
 from etltctl.local.athena.dialect.functions.json_casts import SCALARS, CastError
-from etltctl.local.athena.dialect.functions.json_path import PathError, items_at, parsed
-from etltctl.local.athena.dialect.functions.json_text import Number, read, write
+from etltctl.local.athena.dialect.functions.json_text import Number, PathError, items_at, parsed, read, write
+from etltctl.local.athena.dialect.literals import of_node
 from etltctl.local.athena.dialect.registry import Call, Modifiers, function
 from etltctl.local.athena.dialect.trino_types import BOOLEAN, JSON, VARCHAR, Type, array
 from etltctl.local.athena.dialect.values import Value
@@ -192,7 +192,7 @@ def _json_object(compiler: Expressions, node: exp.Expr) -> Value:
         Modifiers(),
         node,
     )
-    keys = [coercion.coerced(value, VARCHAR).sql for value in call.args[::2]]
+    keys = [casts.coerced(value, VARCHAR).sql for value in call.args[::2]]
     if any(not value.type.is_("varchar", "char") for value in call.args[::2]):
         raise mismatch("Invalid type of JSON object key", node)
     absent = str(node.args.get("null_handling") or "").upper().startswith("ABSENT")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from etltctl.local.athena.dialect import coercion, refusals
+from etltctl.local.athena.dialect import casts, errors
 from etltctl.local.athena.dialect.casts import cast
 from etltctl.local.athena.dialect.errors import invalid_argument, mismatch, unsupported
 from etltctl.local.athena.dialect.functions.lambdas import (
@@ -54,7 +54,7 @@ def map_value(call: Call, index: int) -> Value:
         raise call.unexpected()
     value = call.args[index]
     if value.type.is_("unknown"):
-        return coercion.coerced(value, map_of(UNKNOWN, UNKNOWN))
+        return casts.coerced(value, map_of(UNKNOWN, UNKNOWN))
     if not value.type.is_("map"):
         raise call.unexpected()
     return value
@@ -93,17 +93,17 @@ def value_at(
 ) -> Value:
     """Return the value of a key; null or, if it is needed, an error if the map lacks the key."""
     keys, kind = value.type.inners
-    common = coercion.common(keys, key.type)
+    common = casts.common(keys, key.type)
     if common is None:
         raise mismatch(f"Cannot apply operator: {value.type}[{key.type}]", node)
     refuse_key(common)
     if common.duckdb != keys.duckdb:
-        value = coercion.coerced(value, map_of(common, kind))
-    typed_key = coercion.coerced(key, common)
+        value = casts.coerced(value, map_of(common, kind))
+    typed_key = casts.coerced(key, common)
     at_key = f"map_extract_value({value.sql}, {typed_key.sql})"
     if not is_needed:
         return Value(unless_null(at_key, value.sql, typed_key.sql), kind)
-    missing = refusals.failure(
+    missing = errors.failure(
         kind,
         "INVALID_FUNCTION_ARGUMENT",
         "'Key not present in map: '",
@@ -211,11 +211,11 @@ def _concat(call: Call) -> Value:
         raise call.unexpected("map_concat(map(K,V), map(K,V))")
     kind: Type | None = map_value(call, 0).type
     for index in range(1, len(call.nodes)):
-        kind = coercion.common(kind, map_value(call, index).type) if kind is not None else None
+        kind = casts.common(kind, map_value(call, index).type) if kind is not None else None
     if kind is None:
         raise call.unexpected("map_concat(map(K,V), map(K,V))")
     refuse_key(kind.inner(0))
-    values = [coercion.coerced(value, kind) for value in call.args]
+    values = [casts.coerced(value, kind) for value in call.args]
     # Trino begins with the last map, and adds of the others the keys that are still missing.
     entries = ", ".join(f"map_entries({value.sql})" for value in reversed(values))
     merged = once(f"list_concat({entries})", _first_of_each_key)
@@ -271,12 +271,12 @@ def _transform_keys(call: Call) -> Value:
 def _zip_with(call: Call) -> Value:
     call.expect(3)
     one, other, name = map_value(call, 0), map_value(call, 1), parameter()
-    keys = coercion.common(one.type.inner(0), other.type.inner(0))
+    keys = casts.common(one.type.inner(0), other.type.inner(0))
     if keys is None:
         raise call.unexpected("map_zip_with(map(K,V1), map(K,V2), function(K,V1,V2,V3))")
     refuse_key(keys)
-    one = coercion.coerced(one, map_of(keys, one.type.inner(1)))
-    other = coercion.coerced(other, map_of(keys, other.type.inner(1)))
+    one = casts.coerced(one, map_of(keys, one.type.inner(1)))
+    other = casts.coerced(other, map_of(keys, other.type.inner(1)))
     body = applied(
         call,
         2,

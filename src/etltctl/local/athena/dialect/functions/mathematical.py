@@ -6,9 +6,8 @@ import math
 import statistics
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 
-from etltctl.local.athena.dialect import coercion
-from etltctl.local.athena.dialect.arithmetic import arithmetic
-from etltctl.local.athena.dialect.decimals import EXACT
+from etltctl.local.athena.dialect import casts
+from etltctl.local.athena.dialect.arithmetic import EXACT, arithmetic
 from etltctl.local.athena.dialect.errors import invalid_argument
 from etltctl.local.athena.dialect.registry import Call, function, simple
 from etltctl.local.athena.dialect.trino_types import DOUBLE, INTEGER, decimal
@@ -151,7 +150,7 @@ def _round(call: Call) -> Value:
     digits = call.to(1, INTEGER)
     if kind.is_("decimal"):
         widened = decimal(kind.precision + 1, kind.scale)
-        return call.python(_round_decimal, coercion.coerced(value, widened), digits, returns=widened)
+        return call.python(_round_decimal, casts.coerced(value, widened), digits, returns=widened)
     if kind.is_integer:
         return call.python(_round_whole, value, digits, returns=kind)
     return call.python(_round_double, value, digits, returns=kind)
@@ -196,7 +195,7 @@ def _truncate(call: Call) -> Value:
     value, kind = call.args[0], call.types[0]
     if len(call.args) == 1:
         if kind.is_integer:
-            value, kind = coercion.coerced(value, DOUBLE), DOUBLE
+            value, kind = casts.coerced(value, DOUBLE), DOUBLE
         if kind.is_("decimal"):
             kind = decimal(max(kind.precision - kind.scale, 1), 0)
             return Value(f"CAST(trunc({value.sql}) AS {kind.duckdb})", kind)
@@ -231,39 +230,10 @@ def _random(call: Call) -> Value:
         return Value("random()", DOUBLE)
     if len(call.args) > 2 or not all(kind.is_integer for kind in call.types):
         raise call.unexpected()
-    kind = coercion.common(call.types[0], call.types[-1]) or INTEGER
-    low = coercion.coerced(call.args[0], kind).sql if len(call.args) == 2 else "0"
-    high = coercion.coerced(call.args[-1], kind).sql
+    kind = casts.common(call.types[0], call.types[-1]) or INTEGER
+    low = casts.coerced(call.args[0], kind).sql if len(call.args) == 2 else "0"
+    high = casts.coerced(call.args[-1], kind).sql
     return Value(f"CAST({low} + floor(random() * ({high} - {low})) AS {kind.duckdb})", kind)
-
-
-def _from_base(written: str, radix: int) -> int:
-    _check_radix(radix)
-    try:
-        number = int(written, radix)
-    except ValueError as error:
-        raise invalid_argument(f"Not a valid base-{radix} number: {written}") from error
-    if not -(2**63) <= number < 2**63 or "_" in written or written != written.strip():
-        raise invalid_argument(f"Not a valid base-{radix} number: {written}")
-    return number
-
-
-def _to_base(number: int, radix: int) -> str:
-    _check_radix(radix)
-    digits, rest = "", abs(number)
-    while rest:
-        rest, digit = divmod(rest, radix)
-        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[digit] + digits
-    return ("-" if number < 0 else "") + (digits or "0")
-
-
-def _check_radix(radix: int) -> None:
-    if not 2 <= radix <= 36:
-        raise invalid_argument("Radix must be between 2 and 36")
-
-
-simple("from_base(varchar, bigint) -> bigint", _from_base)
-simple("to_base(bigint, bigint) -> varchar", _to_base)
 
 
 def _width_bucket(operand: float, low: float, high: float, count: int) -> int:
@@ -317,23 +287,6 @@ def _inverse_normal_cdf(mean: float, deviation: float, chance: float) -> float:
         raise invalid_argument("sd must be > 0")
     return statistics.NormalDist(mean, deviation).inv_cdf(chance)
 
-
-def _format_number(value: float) -> str:
-    """Write a number with a letter for its thousands, with three digits of it."""
-    units, shown, index = ["", "K", "M", "B", "T", "Q"], float(value), 0
-    while abs(shown) >= 1000 and index < len(units) - 1:
-        shown /= 1000.0
-        index += 1
-    size = abs(shown)
-    digits = 2 if size < 10 else 1 if size < 100 else 0
-    return (
-        f"{shown:.{digits}f}".rstrip("0").rstrip(".") + units[index]
-        if digits
-        else f"{shown:.0f}{units[index]}"
-    )
-
-
-simple("format_number(double) -> varchar", _format_number)
 
 simple("normal_cdf(double, double, double) -> double", _normal_cdf)
 simple("inverse_normal_cdf(double, double, double) -> double", _inverse_normal_cdf)

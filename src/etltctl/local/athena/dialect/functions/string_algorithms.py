@@ -1,4 +1,4 @@
-"""What Trino's functions of text do with one row, in Python."""
+"""The string functions that Python computes, one row at a time."""
 
 from __future__ import annotations
 

@@ -1,13 +1,106 @@
-"""date_add, date_diff and date_trunc: in whole units, and in the zone of a timestamp that has one."""
+"""Parts of dates and times: EXTRACT and its functions, date_add, date_diff and date_trunc."""
 
 from __future__ import annotations
 
-from etltctl.local.athena.dialect import coercion
-from etltctl.local.athena.dialect.errors import invalid_argument, unsupported
+from collections.abc import Callable
+
+from sqlglot import exp
+
+from etltctl.local.athena.dialect import casts
+from etltctl.local.athena.dialect.datetimes import clock, local_of, utc_of
+from etltctl.local.athena.dialect.errors import QueryError, invalid_argument, mismatch, place, unsupported
+from etltctl.local.athena.dialect.expressions import Expressions, operator
 from etltctl.local.athena.dialect.registry import Call, function
 from etltctl.local.athena.dialect.trino_types import BIGINT, DATE, VARCHAR, Type, timestamp
 from etltctl.local.athena.dialect.values import Value
-from etltctl.local.athena.dialect.zones import clock, local_of, utc_of
+
+DAY_PARTS = {
+    "year": "year",
+    "quarter": "quarter",
+    "month": "month",
+    "week": "week",
+    "week_of_year": "week",
+    "day": "day",
+    "day_of_month": "day",
+    "day_of_week": "isodow",
+    "dow": "isodow",
+    "day_of_year": "doy",
+    "doy": "doy",
+    "year_of_week": "isoyear",
+    "yow": "isoyear",
+}
+TIME_PARTS = ("hour", "minute", "second")
+DAY_LENGTH = 86_400_000
+
+
+def part(value: Value, unit: str) -> Value | None:
+    """Return a part of a moment or an interval, or None if its type has no such part."""
+    kind = value.type
+    if kind.is_("interval day to second"):
+        return _of_days(value, unit)
+    if kind.is_("interval year to month"):
+        sql = {"year": f"({value.sql} // 12)", "month": f"({value.sql} % 12)"}.get(unit)
+        return Value(f"CAST({sql} AS BIGINT)", BIGINT) if sql else None
+    has_days, has_time = not kind.is_("time"), not kind.is_("date")
+    if not kind.is_("date", "time", "timestamp", "timestamp with time zone"):
+        return None
+    if unit in DAY_PARTS and has_days:
+        return Value(f"CAST(extract('{DAY_PARTS[unit]}' FROM {clock(value)}) AS BIGINT)", BIGINT)
+    if unit in TIME_PARTS and has_time:
+        return Value(f"CAST(extract('{unit}' FROM {clock(value)}) AS BIGINT)", BIGINT)
+    if unit == "millisecond" and has_time:
+        return Value(f"CAST(extract('millisecond' FROM {clock(value)}) % 1000 AS BIGINT)", BIGINT)
+    if unit in ("timezone_hour", "timezone_minute") and kind.is_zoned:
+        minutes = f"((epoch_ms({clock(value)}) - epoch_ms({value.instant})) // 60000)"
+        return Value(f"CAST({minutes} {'//' if unit == 'timezone_hour' else '%'} 60 AS BIGINT)", BIGINT)
+    return None
+
+
+def _of_days(value: Value, unit: str) -> Value | None:
+    sizes: dict[str, Callable[[str], str]] = {
+        "day": lambda sql: f"({sql} // {DAY_LENGTH})",
+        "hour": lambda sql: f"({sql} % {DAY_LENGTH} // 3600000)",
+        "minute": lambda sql: f"({sql} % 3600000 // 60000)",
+        "second": lambda sql: f"({sql} % 60000 // 1000)",
+        "millisecond": lambda sql: f"({sql} % 1000)",
+    }
+    return Value(f"CAST({sizes[unit](value.sql)} AS BIGINT)", BIGINT) if unit in sizes else None
+
+
+@operator(exp.Extract)
+def _extract(compiler: Expressions, node: exp.Expr) -> Value:
+    unit = node.this.name.lower()
+    if unit not in (*DAY_PARTS, *TIME_PARTS, "timezone_hour", "timezone_minute") or unit == "week_of_year":
+        raise QueryError("SYNTAX_ERROR", f"{place(node)}: Invalid EXTRACT field: {unit}")
+    value = compiler.value(node.expression)
+    if value.type.is_("unknown"):
+        return Value("CAST(NULL AS BIGINT)", BIGINT)
+    result = part(value, unit)
+    if result is None:
+        raise mismatch(f"Cannot extract {unit.upper()} from {value.type}", node)
+    return result
+
+
+@function(*DAY_PARTS, *TIME_PARTS, "millisecond", "timezone_hour", "timezone_minute")
+def _part(call: Call) -> Value:
+    call.expect(1)
+    if call.args and call.types[0].is_("unknown"):
+        return Value("CAST(NULL AS BIGINT)", BIGINT)
+    result = part(call.args[0], call.name) if call.args else None
+    if result is None:
+        raise call.unexpected(
+            f"{call.name}(date)", f"{call.name}(timestamp(p))", f"{call.name}(interval day to second)"
+        )
+    return result
+
+
+@function("last_day_of_month")
+def _last_day(call: Call) -> Value:
+    call.expect(1)
+    if not call.types[0].is_("date", "timestamp", "timestamp with time zone"):
+        raise call.unexpected()
+    return Value(f"last_day({clock(call.args[0])})", DATE)
+
 
 SHORT = {"millisecond": 1, "second": 1000, "minute": 60_000, "hour": 3_600_000}
 DAYS = {"day": 1, "week": 7}
@@ -56,21 +149,21 @@ def _added_zoned(moment: Value, by: str, unit: str, precision: int) -> Value:
     """Add to a zoned moment: hours and shorter units move the instant, days and longer move the zone's clock."""
     zone = moment.type.zone
     if unit in SHORT or zone == "UTC":
-        return coercion.zoned_of(f"({moment.instant} + {by})", moment.zone, precision, zone)
+        return casts.zoned_of(f"({moment.instant} + {by})", moment.zone, precision, zone)
     moved = utc_of(f"({local_of(moment.instant, moment.zone)} + {by})", moment.zone)
-    return coercion.zoned_of(moved, moment.zone, precision, zone)
+    return casts.zoned_of(moved, moment.zone, precision, zone)
 
 
 @function("date_diff")
 def _date_diff(call: Call) -> Value:
     call.expect(3)
-    kind = coercion.common(call.types[1], call.types[2])
+    kind = casts.common(call.types[1], call.types[2])
     if kind is None or not kind.is_(*MOMENTS):
         raise call.unexpected(
             "date_diff(varchar(x), date, date)", "date_diff(varchar(x), timestamp(p), timestamp(p))"
         )
     unit = _unit(call, kind)
-    first, second = coercion.coerced(call.args[1], kind), coercion.coerced(call.args[2], kind)
+    first, second = casts.coerced(call.args[1], kind), casts.coerced(call.args[2], kind)
     if kind.is_("date"):
         a, b = f"CAST({first.sql} AS TIMESTAMP)", f"CAST({second.sql} AS TIMESTAMP)"
     elif kind.is_("time"):
@@ -115,4 +208,4 @@ def _date_trunc(call: Call) -> Value:
     cut = f"date_trunc('{unit}', {local})"
     # Within an hour the offset stays as it is, so a clock time that occurs twice keeps its own offset.
     sql = f"({value.instant} - ({local} - {cut}))" if unit in SHORT else utc_of(cut, value.zone)
-    return coercion.zoned_of(sql, value.zone, kind.number, kind.zone)
+    return casts.zoned_of(sql, value.zone, kind.number, kind.zone)

@@ -1,0 +1,294 @@
+"""Dates, times, timestamps, intervals and time zones as a statement writes them, and a zone's clock in DuckDB's SQL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, timezone
+from itertools import pairwise
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlglot import exp
+
+from etltctl.local.athena.dialect import casts
+from etltctl.local.athena.dialect.errors import QueryError, place, unsupported
+from etltctl.local.athena.dialect.trino_types import DATE, DAYS, MONTHS, Type, literal, timestamp
+from etltctl.local.athena.dialect.values import Value
+
+if TYPE_CHECKING:
+    pass
+
+
+OFFSET = re.compile(r"([+-])(\d{1,2})(?::?(\d{2}))?")
+DATE_TEXT = re.compile(r"\s*([+-]?\d{1,9})-(\d{1,2})-(\d{1,2})\s*")
+TIME_TEXT = re.compile(r"(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,12}))?)?")
+TIMESTAMP_TEXT = re.compile(
+    r"([+-]?\d{4,9})-(\d{1,2})-(\d{1,2})"
+    r"(?: (?:(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,12}))?)?)?\s*(\D.*|[+-].+)?)?"
+)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A timestamp that was read: its text in UTC (or as it was written without a zone), and its zone."""
+
+    instant: str
+    precision: int
+    zone: str | None
+
+
+def read_date(written: str) -> str | None:
+    """Return a date as ISO text; None if the text is not a date."""
+    match = DATE_TEXT.fullmatch(written)
+    if match is None:
+        return None
+    try:
+        return date(int(match[1]), int(match[2]), int(match[3])).isoformat()
+    except ValueError:
+        return None
+
+
+def read_time(written: str) -> tuple[str, int] | None:
+    """Return a time of day as ISO text, and the count of its fraction's digits; None if the text is not one."""
+    match = TIME_TEXT.fullmatch(written.strip())
+    if match is None or int(match[1]) > 23 or int(match[2]) > 59 or int(match[3] or 0) > 59:
+        return None
+    fraction = match[4] or ""
+    text = f"{int(match[1]):02d}:{int(match[2]):02d}:{int(match[3] or 0):02d}"
+    return text + (f".{fraction[:6]}" if fraction else ""), len(fraction)
+
+
+def read_timestamp(written: str) -> Moment | None:
+    """Return a timestamp; None if the text is not one or names an unknown zone."""
+    match = TIMESTAMP_TEXT.fullmatch(written.strip())
+    if match is None:
+        return None
+    fraction = match[7] or ""
+    try:
+        moment = datetime(
+            int(match[1]), int(match[2]), int(match[3]), int(match[4] or 0), int(match[5] or 0),
+            int(match[6] or 0), int(fraction[:6].ljust(6, "0") or 0),
+        )  # fmt: skip
+    except ValueError:
+        return None
+    if match[8] is None:
+        return Moment(moment.isoformat(" "), len(fraction), None)
+    zone = zone_name(match[8].strip())
+    instant = to_utc(moment, zone) if zone is not None else None
+    if instant is None:
+        return None
+    return Moment(instant.isoformat(" "), len(fraction), zone)
+
+
+def zone_name(written: str) -> str | None:
+    """Return a zone's name as Trino writes it, or None if there is no such zone."""
+    if written.upper() in (
+        "UTC",
+        "Z",
+        "GMT",
+        "UT",
+        "ETC/UTC",
+        "ETC/GMT",
+        "+00:00",
+        "-00:00",
+        "GREENWICH",
+        "ZULU",
+    ):
+        return "UTC"
+    for prefix in ("UTC", "GMT", "UT"):
+        if written.upper().startswith(prefix) and OFFSET.fullmatch(written[len(prefix) :]):
+            written = written[len(prefix) :]
+    if match := OFFSET.fullmatch(written):
+        hours, minutes = int(match[2]), int(match[3] or 0)
+        if hours > 14 or minutes > 59 or (hours == 14 and minutes):
+            return None
+        return f"{match[1]}{hours:02d}:{minutes:02d}" if hours or minutes else "UTC"
+    try:
+        return ZoneInfo(written).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def zone_of(name: str) -> ZoneInfo | timezone:
+    """Return the zone of a name that `zone_name` returned."""
+    if name == "UTC":
+        return UTC
+    if match := OFFSET.fullmatch(name):
+        minutes = int(match[2]) * 60 + int(match[3] or 0)
+        return timezone(timedelta(minutes=-minutes if match[1] == "-" else minutes))
+    return ZoneInfo(name)
+
+
+def to_utc(local: datetime, zone: str) -> datetime | None:
+    """Return the instant of a zone's clock without its zone, the earlier if there are two; None in a gap."""
+    instant = local.replace(tzinfo=zone_of(zone)).astimezone(UTC).replace(tzinfo=None)
+    return instant if to_local(instant, zone) == local else None
+
+
+def to_local(instant: datetime, zone: str) -> datetime:
+    """Return what a zone's clock shows at an instant in UTC."""
+    return instant.replace(tzinfo=UTC).astimezone(zone_of(zone)).replace(tzinfo=None)
+
+
+DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+MONTH_NAMES = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+
+
+def clock(value: Value) -> str:
+    """Return the SQL of what a date, timestamp or timestamp with time zone shows, as DuckDB's TIMESTAMP or DATE."""
+    return local_of(value.instant, value.zone) if value.type.is_zoned else value.sql
+
+
+def local_of(instant: str, zone: str) -> str:
+    """Return the SQL of what the zone's clock shows at an instant in UTC; both are DuckDB's TIMESTAMP."""
+    if zone == "'UTC'":
+        return instant
+    if (minutes := _minutes(zone)) is not None:
+        return f"({instant} + to_minutes({minutes}))"
+    named = f"timezone({zone}, timezone('UTC', {instant}))"
+    return (
+        named
+        if _is_name(zone)
+        else f"(CASE WHEN {_is_offset(zone)} THEN {instant} + {_shift(zone)} ELSE {named} END)"
+    )
+
+
+def utc_of(local: str, zone: str) -> str:
+    """Return the SQL of the instant in UTC at which the zone's clock shows a time."""
+    if zone == "'UTC'":
+        return local
+    if (minutes := _minutes(zone)) is not None:
+        return f"({local} - to_minutes({minutes}))"
+    named = f"timezone('UTC', timezone({zone}, {local}))"
+    return (
+        named
+        if _is_name(zone)
+        else f"(CASE WHEN {_is_offset(zone)} THEN {local} - {_shift(zone)} ELSE {named} END)"
+    )
+
+
+def _is_name(zone: str) -> bool:
+    return zone.startswith("'")
+
+
+def _minutes(zone: str) -> int | None:
+    """Return the minutes of an offset that is a literal."""
+    match = OFFSET.fullmatch(zone.strip("'")) if zone.startswith("'") else None
+    if match is None:
+        return None
+    minutes = int(match[2]) * 60 + int(match[3] or 0)
+    return -minutes if match[1] == "-" else minutes
+
+
+def _is_offset(zone: str) -> str:
+    return f"left({zone}, 1) IN ('+', '-')"
+
+
+def _shift(zone: str) -> str:
+    """Return the SQL of an offset such as +05:30 as an interval."""
+    hours, minutes = f"CAST({zone}[2:3] AS INTEGER)", f"CAST({zone}[5:6] AS INTEGER)"
+    return f"to_minutes(({hours} * 60 + {minutes}) * CASE WHEN left({zone}, 1) = '-' THEN -1 ELSE 1 END)"
+
+
+MILLISECONDS = {"DAY": 86_400_000, "HOUR": 3_600_000, "MINUTE": 60_000, "SECOND": 1000, "WEEK": 604_800_000}
+MONTHS_IN = {"YEAR": 12, "MONTH": 1, "QUARTER": 3}
+ORDER = ("DAY", "HOUR", "MINUTE", "SECOND")
+
+
+def _bad(kind: str, written: str, node: exp.Expr) -> QueryError:
+    return QueryError("INVALID_LITERAL", f"{place(node)}: '{written}' is not a valid {kind} literal")
+
+
+def date_literal(written: str, node: exp.Expr) -> Value:
+    """Translate `date '…'`."""
+    iso = read_date(written)
+    if iso is None:
+        raise _bad("DATE", written, node)
+    return Value(f"CAST({literal(iso)} AS DATE)", DATE)
+
+
+def time_literal(written: str, node: exp.Expr) -> Value:
+    """Translate `time '…'`."""
+    parsed = read_time(written)
+    if parsed is None:
+        raise _bad("TIME", written, node)
+    return Value(f"CAST({literal(parsed[0])} AS TIME)", Type("time", (parsed[1],)))
+
+
+def timestamp_literal(written: str, node: exp.Expr) -> Value:
+    """Translate `timestamp '…'`, with its zone if it names one."""
+    moment = read_timestamp(written)
+    if moment is None:
+        raise _bad("TIMESTAMP", written, node)
+    if moment.precision > 6:
+        raise unsupported("timestamps finer than microseconds")
+    instant = f"CAST({literal(moment.instant)} AS TIMESTAMP)"
+    if moment.zone is None:
+        return Value(instant, timestamp(moment.precision))
+    return casts.zoned_of(instant, literal(moment.zone), moment.precision, moment.zone)
+
+
+LITERALS: dict[str, Callable[[str, exp.Expr], Value]] = {
+    "DATE": date_literal,
+    "TIMESTAMP": timestamp_literal,
+    "TIME": time_literal,
+}
+
+
+def interval_literal(node: exp.Expr) -> Value:
+    """Translate `interval '…' unit [to unit]`."""
+    written, sign = node.this, 1
+    if isinstance(written, exp.Neg):
+        written, sign = written.this, -1
+    unit = node.args.get("unit")
+    if not isinstance(written, exp.Literal) or unit is None:
+        raise _bad("INTERVAL", node.sql(), node)
+    if isinstance(unit, exp.IntervalSpan):
+        first, last = unit.this.name.upper(), unit.expression.name.upper()
+    else:
+        first = last = unit.name.upper()
+    count, kind = _counted(written.name, first, last, node)
+    return Value(f"CAST({sign * count} AS {kind.duckdb})", kind, sign * count)
+
+
+def _counted(written: str, first: str, last: str, node: exp.Expr) -> tuple[int, Type]:
+    bad = QueryError("INVALID_LITERAL", f"{place(node)}: '{written}' is not a valid INTERVAL literal")
+    sign = -1 if written.strip().startswith("-") else 1
+    digits = written.strip().lstrip("+-")
+    if (first, last) == ("YEAR", "MONTH"):
+        match = re.fullmatch(r"(\d+)-(\d+)", digits)
+        if match is None:
+            raise bad
+        return sign * (int(match[1]) * 12 + int(match[2])), MONTHS
+    if first == last and first in MONTHS_IN and first != "QUARTER":
+        if not re.fullmatch(r"\d+", digits):
+            raise bad
+        return sign * int(digits) * MONTHS_IN[first], MONTHS
+    if first == last and first in MILLISECONDS:
+        if first == "SECOND" and (match := re.fullmatch(r"(\d+)(?:\.(\d{1,3}))?", digits)):
+            return sign * (int(match[1]) * 1000 + int((match[2] or "0").ljust(3, "0"))), DAYS
+        if not re.fullmatch(r"\d+", digits):
+            raise bad
+        return sign * int(digits) * MILLISECONDS[first], DAYS
+    if first in ORDER and last in ORDER and ORDER.index(first) < ORDER.index(last):
+        return sign * _spanned(digits, ORDER[ORDER.index(first) : ORDER.index(last) + 1], bad), DAYS
+    raise bad
+
+
+def _spanned(digits: str, units: tuple[str, ...], bad: QueryError) -> int:
+    """Read `1 02:03:04.5` from its first unit to its last."""
+    pattern = {"DAY": r"(\d+)", "HOUR": r"(\d+)", "MINUTE": r"(\d+)", "SECOND": r"(\d+(?:\.\d{1,3})?)"}
+    joined = pattern[units[0]]
+    for before, unit in pairwise(units):
+        joined += (" +" if before == "DAY" else ":") + pattern[unit]
+    match = re.fullmatch(joined, digits)
+    if match is None:
+        raise bad
+    return sum(
+        round(float(part) * MILLISECONDS[unit]) for part, unit in zip(match.groups(), units, strict=True)
+    )
