@@ -67,7 +67,7 @@ def negated(value: Value, node: exp.Expr | None) -> Value:
 
 
 def _numbers(sign: str, left: Value, right: Value, compiler: Expressions) -> Value:
-    kind = casts.common(left.type, right.type)
+    kind = casts.common_type(left.type, right.type)
     assert kind is not None
     if kind.is_("decimal"):
         return _decimals(sign, left, right, compiler)
@@ -254,7 +254,7 @@ def _moved_zoned(sign: str, moment: Value, by: str, *, is_months: bool) -> Value
 
 
 def _between(left: Value, right: Value) -> Value | None:
-    kind = casts.common(left.type, right.type)
+    kind = casts.common_type(left.type, right.type)
     if kind is None or not kind.is_("date", "timestamp", "timestamp with time zone", "time"):
         return None
     one, other = casts.coerced(left, kind), casts.coerced(right, kind)

@@ -28,7 +28,7 @@ from etltctl.local.athena.dialect.values import Value, member
 ORDER = (*INTEGERS, "decimal", "real", "double")
 
 
-def common(left: Type, right: Type) -> Type | None:
+def common_type(left: Type, right: Type) -> Type | None:
     """Return the type that both are turned into when they meet, or None if Trino has none."""
     if left == right:
         return left if left.zone == right.zone else Type(left.name, left.parameters, left.fields)
@@ -43,7 +43,7 @@ def common(left: Type, right: Type) -> Type | None:
     return _common_time(left, right)
 
 
-def can(kind: Type, to: Type) -> bool:
+def is_coercible(kind: Type, to: Type) -> bool:
     """Return whether Trino turns one type into the other by itself."""
     if kind.is_text and to.name == "varchar" and not to.parameters:
         return True
@@ -52,11 +52,11 @@ def can(kind: Type, to: Type) -> bool:
     if kind.is_exact and to.name == "decimal" and not to.parameters:
         return True
     if kind.is_("array", "map") and kind.name == to.name:
-        return all(can(a, b) for a, b in zip(kind.inners, to.inners, strict=True))
-    return common(kind, to) == to
+        return all(is_coercible(a, b) for a, b in zip(kind.inners, to.inners, strict=True))
+    return common_type(kind, to) == to
 
 
-def cost(kind: Type, to: Type) -> int:
+def coercion_cost(kind: Type, to: Type) -> int:
     """Return how far a type is from another that it is turned into: 0 for the same."""
     if kind == to or (kind.name == to.name and not kind.is_("decimal", "array", "map", "row")):
         return 0
@@ -122,7 +122,7 @@ def _common_text(left: Type, right: Type) -> Type:
 def _common_nested(left: Type, right: Type) -> Type | None:
     if len(left.inners) != len(right.inners):
         return None
-    inners = [common(a, b) for a, b in zip(left.inners, right.inners, strict=True)]
+    inners = [common_type(a, b) for a, b in zip(left.inners, right.inners, strict=True)]
     known = [inner for inner in inners if inner is not None]
     if len(known) != len(inners):
         return None
@@ -149,14 +149,11 @@ def _common_time(left: Type, right: Type) -> Type | None:
     return zoned(precision, zones.pop() if len(zones) == 1 else None)
 
 
-__all__ = ["can", "coerced", "common", "cost", "holds_zoned", "quoted", "zoned_of"]
-
-
-def common_of(values: Sequence[Value], what: str, node: exp.Expr | None) -> Type:
+def common_type_of(values: Sequence[Value], what: str, node: exp.Expr | None) -> Type:
     """Return the common type of the values, or refuse them in Athena's words."""
     kind: Type | None = values[0].type
     for value in values[1:]:
-        before, kind = kind, common(kind, value.type) if kind is not None else None
+        before, kind = kind, common_type(kind, value.type) if kind is not None else None
         if kind is None:
             raise mismatch(
                 f"{what} must be the same type or coercible to a common type. Cannot find common type between "
@@ -208,7 +205,7 @@ def _cast(value: Value, to: Type, compiler: Expressions, node: exp.Expr | None) 
         return rule(value, to, compiler)
     if kind.name == to.name and kind.is_("array", "map", "row"):
         return _nested(value, to, compiler, node)
-    if kind.is_number and to.is_number and common(kind, to) == to:
+    if kind.is_number and to.is_number and common_type(kind, to) == to:
         return coerced(value, to)
     if kind.name == to.name and kind.duckdb == to.duckdb:
         return coerced(value, to)

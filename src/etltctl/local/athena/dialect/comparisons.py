@@ -31,7 +31,7 @@ def compared(sign: str, left: Value, right: Value, node: exp.Expr | None = None)
     Raises:
         QueryError: TYPE_MISMATCH if Trino compares no such types.
     """
-    kind = casts.common(left.type, right.type)
+    kind = casts.common_type(left.type, right.type)
     is_order = sign not in ("=", "<>")
     if kind is None or (is_order and kind.is_(*NOT_ORDERED) and not kind.is_("unknown")):
         raise mismatch(f"Cannot apply operator: {left.type} {sign} {right.type}", node)
@@ -56,7 +56,7 @@ def equality(left: Value, right: Value, node: exp.Expr | None = None) -> Value:
 
 def distinct_from(left: Value, right: Value, node: exp.Expr | None = None, *, same: bool) -> Value:
     """Return `left IS [NOT] DISTINCT FROM right`."""
-    kind = casts.common(left.type, right.type)
+    kind = casts.common_type(left.type, right.type)
     if kind is None:
         raise mismatch(f"Cannot apply operator: {left.type} IS DISTINCT FROM {right.type}", node)
     if kind.is_("map"):
@@ -172,7 +172,7 @@ def _quantified(compiler: Expressions, node: exp.Expr, sign: str, word: str, que
     if len(inner.columns) != 1:
         raise mismatch("Multiple columns returned by subquery are not yet supported.", node)
     kind = inner.columns[0].type
-    common = casts.common(value.type, kind)
+    common = casts.common_type(value.type, kind)
     if common is None:
         raise mismatch(
             f"Value expression and result of subquery must be of the same type: {value.type} vs {kind}", node
@@ -220,7 +220,7 @@ def one_of(value: Value, items: Sequence[Value], node: exp.Expr) -> Value:
     """Return whether a value is in a list."""
     common: Type | None = value.type
     for item in items:
-        common = casts.common(common, item.type) if common is not None else None
+        common = casts.common_type(common, item.type) if common is not None else None
         if common is None:
             raise mismatch(
                 "IN value and list items must be the same type or coercible to a common type. "
@@ -242,7 +242,7 @@ def _in_query(compiler: Expressions, node: exp.Expr, query: exp.Expr) -> Value:
     if len(inner.columns) != 1:
         raise unsupported("IN with a subquery of more than one column")
     kind = inner.columns[0].type
-    common = casts.common(value.type, kind)
+    common = casts.common_type(value.type, kind)
     if common is None:
         raise mismatch(
             f"value and result of subquery must be of the same type for IN expression: {value.type} vs {kind}",

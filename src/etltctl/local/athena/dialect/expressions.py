@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from etltctl.local.athena.dialect.columns import Scope
 from etltctl.local.athena.dialect.errors import (
     QueryError,
     mismatch,
@@ -21,6 +20,7 @@ from etltctl.local.athena.dialect.errors import (
     syntax,
     unsupported,
 )
+from etltctl.local.athena.dialect.names import Scope
 from etltctl.local.athena.dialect.registry import AGGREGATES, FUNCTIONS, KNOWN, Call, Lambda, Modifiers
 from etltctl.local.athena.dialect.trino_types import Type, quoted
 from etltctl.local.athena.dialect.values import Udf, Value, member

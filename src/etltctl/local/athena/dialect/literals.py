@@ -7,7 +7,7 @@ import re
 from sqlglot import exp
 
 from etltctl.local.athena.dialect import casts
-from etltctl.local.athena.dialect.casts import cast, common_of
+from etltctl.local.athena.dialect.casts import cast, common_type_of
 from etltctl.local.athena.dialect.datetimes import LITERALS, interval_literal
 from etltctl.local.athena.dialect.errors import QueryError, mismatch, place, syntax, unsupported
 from etltctl.local.athena.dialect.expressions import Expressions, operator
@@ -140,7 +140,7 @@ def _array(compiler: Expressions, node: exp.Expr) -> Value:
     values = [compiler.value(item) for item in node.expressions]
     if not values:
         return Value("CAST([] AS VARCHAR[])", array(UNKNOWN))
-    kind = common_of(values, "All ARRAY elements", node)
+    kind = common_type_of(values, "All ARRAY elements", node)
     elements = ", ".join(casts.coerced(value, kind).sql for value in values)
     return Value(
         f"[{elements}]" if not kind.is_("unknown") else f"CAST([{elements}] AS VARCHAR[])", array(kind)

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from etltctl.local.athena.dialect import casts
-from etltctl.local.athena.dialect.columns import (
-    Common,
+from etltctl.local.athena.dialect.errors import QueryError, failure, mismatch, place, syntax, unsupported
+from etltctl.local.athena.dialect.expressions import Expressions
+from etltctl.local.athena.dialect.names import (
+    CommonTable,
     Output,
     Query,
     Scope,
     cast_columns,
-    held,
+    coerced_sql,
     refuse_grouping,
     renamed,
 )
-from etltctl.local.athena.dialect.errors import QueryError, failure, mismatch, place, syntax, unsupported
-from etltctl.local.athena.dialect.expressions import Expressions
 from etltctl.local.athena.dialect.selects import select, window
 from etltctl.local.athena.dialect.trino_types import BOOLEAN, Type, literal, quoted
 from etltctl.local.athena.dialect.values import Udf, Value
@@ -45,7 +45,7 @@ class Queries:
     tables: Tables
     database: str
     udfs: dict[str, Udf] = field(default_factory=dict)
-    commons: Mapping[str, Common] = field(default_factory=dict)
+    common_tables: Mapping[str, CommonTable] = field(default_factory=dict)
     windows: Mapping[str, exp.Expr] = field(default_factory=dict)
     _names: list[int] = field(default_factory=lambda: [0])
 
@@ -60,7 +60,7 @@ class Queries:
         with_ = node.args.get("with_")
         if with_ is None:
             return self._body(node, outer)
-        inner = replace(self, commons=dict(self.commons))
+        inner = replace(self, common_tables=dict(self.common_tables))
         parts = [
             inner._common(cte, outer, is_recursive=bool(with_.args.get("recursive")))
             for cte in with_.expressions
@@ -95,7 +95,7 @@ class Queries:
             columns = renamed(first.columns, names, cte)
             if not body.args.get("distinct") and _names_itself(cte):
                 return self._unrolled(cte, name, cast_columns(first, columns), outer)
-            self.commons = {**self.commons, cte.alias.lower(): Common(name, columns)}
+            self._add_common_table(cte, name, columns)
             second = self.query(body.expression, outer)
             if [c.type.name for c in first.columns] != [c.type.name for c in second.columns]:
                 raise mismatch("recursion step relation output type is not the base relation's type", cte)
@@ -103,17 +103,18 @@ class Queries:
             all_ = "" if body.args.get("distinct") else " ALL"
             return f"{name} AS ({first.sql} UNION{all_} {second.sql})"
         inner = self.query(body, outer)
-        self.commons = {
-            **self.commons,
-            cte.alias.lower(): Common(name, renamed(inner.columns, names, cte)),
-        }
+        self._add_common_table(cte, name, renamed(inner.columns, names, cte))
         return f"{name} AS ({inner.sql})"
+
+    def _add_common_table(self, cte: exp.Expr, duckdb_name: str, columns: Sequence[Output]) -> None:
+        """Let the rest of the statement read a query of a WITH by its name."""
+        self.common_tables = {**self.common_tables, cte.alias.lower(): CommonTable(duckdb_name, columns)}
 
     def _unrolled(self, cte: exp.Expr, name: str, first: Query, outer: Scope | None) -> str:
         """Write out a recursion step by step, as Trino does: a step after the last must not have a row."""
         parts = [f"{name}_0 AS MATERIALIZED ({first.sql})"]
         for depth in range(1, DEEPEST + 2):
-            self.commons = {**self.commons, cte.alias.lower(): Common(f"{name}_{depth - 1}", first.columns)}
+            self._add_common_table(cte, f"{name}_{depth - 1}", first.columns)
             step = self.query(cte.this.expression, outer)
             if [c.type.name for c in first.columns] != [c.type.name for c in step.columns]:
                 raise mismatch("recursion step relation output type is not the base relation's type", cte)
@@ -127,7 +128,7 @@ class Queries:
         is_deeper = f"SELECT CASE WHEN count(*) > 0 THEN {refusal} ELSE false END FROM {name}_{DEEPEST + 1}"
         steps = " UNION ALL ".join(f"SELECT * FROM {name}_{depth}" for depth in range(DEEPEST + 1))
         last = f"SELECT * FROM {name}_{DEEPEST + 1} WHERE ({is_deeper})"
-        self.commons = {**self.commons, cte.alias.lower(): Common(name, first.columns)}
+        self._add_common_table(cte, name, first.columns)
         return f"{', '.join(parts)}, {name} AS ({steps} UNION ALL {last})"
 
     def _body(self, node: exp.Expr, outer: Scope | None) -> Query:
@@ -156,12 +157,12 @@ class Queries:
             )
         columns = []
         for index, (one, other) in enumerate(zip(left.columns, right.columns, strict=True), 1):
-            kind = casts.common(one.type, other.type)
+            kind = casts.common_type(one.type, other.type)
             if kind is None:
                 raise mismatch(
                     f"column {index} in {word} query has incompatible types: {one.type}, {other.type}", node
                 )
-            columns.append(Output(one.name, kind, one.held))
+            columns.append(Output(one.name, kind, one.duckdb_name))
         is_all = not node.args.get("distinct")
         if not is_all:
             refuse_grouping([column.type for column in columns], word)
@@ -183,16 +184,16 @@ class Queries:
         for column in zip(*rows, strict=True):
             kind: Type | None = column[0].type
             for value in column[1:]:
-                kind = casts.common(kind, value.type) if kind is not None else None
+                kind = casts.common_type(kind, value.type) if kind is not None else None
             if kind is None:
                 raise mismatch("Values rows have mismatched types", node)
             kinds.append(kind)
         row_list = ", ".join(
-            f"({', '.join(held(value, kind) for value, kind in zip(values, kinds, strict=True))})"
+            f"({', '.join(coerced_sql(value, kind) for value, kind in zip(values, kinds, strict=True))})"
             for values in rows
         )
         columns = [Output(None, kind, f"c{index}") for index, kind in enumerate(kinds)]
-        names = ", ".join(column.held for column in columns)
+        names = ", ".join(column.duckdb_name for column in columns)
         query = Query(f"SELECT * FROM (VALUES {row_list}) {self.fresh()}({names})", columns)
         return self._ended(node, query, compiler)
 
@@ -201,7 +202,7 @@ class Queries:
         order = node.args.get("order")
         keys = ""
         if order is not None:
-            outputs = [Value(quoted(column.held), column.type) for column in query.columns]
+            outputs = [Value(quoted(column.duckdb_name), column.type) for column in query.columns]
             keys = self.output_keys(order, query.columns, outputs, compiler)
         return Query(query.sql + (f" ORDER BY {keys}" if keys else "") + self.limited(node), query.columns)
 

@@ -70,9 +70,9 @@ class Signature:
         parameters = tuple(_filled(parameter, letters) for parameter in self.parameters)
         cost = 0
         for kind, parameter in zip(types, parameters, strict=True):
-            if not casts.can(kind, parameter):
+            if not casts.is_coercible(kind, parameter):
                 return None
-            cost += casts.cost(kind, parameter)
+            cost += casts.coercion_cost(kind, parameter)
         return Bound(parameters, _filled(self.returns, letters), cost)
 
 
@@ -90,7 +90,7 @@ def _type(text: str) -> Type:
 def _unify(parameter: Type, kind: Type, letters: dict[str, Type]) -> bool:
     """Note which type each letter stands for; widen it if it is used for two types."""
     if len(parameter.name) == 1:
-        common = casts.common(letters.get(parameter.name, UNKNOWN), kind)
+        common = casts.common_type(letters.get(parameter.name, UNKNOWN), kind)
         if common is None:
             return False
         letters[parameter.name] = common
@@ -156,7 +156,7 @@ class Call:
 
     def to(self, index: int, kind: Type) -> Value:
         """Return an argument as a type that it is coerced to; refuse the call if it cannot be."""
-        if index >= len(self.args) or not casts.can(self.args[index].type, kind):
+        if index >= len(self.args) or not casts.is_coercible(self.args[index].type, kind):
             raise self.unexpected()
         return casts.coerced(self.args[index], kind)
 

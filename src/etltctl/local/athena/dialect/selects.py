@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from etltctl.local.athena.dialect.columns import Field, Output, Query, Scope, refuse_grouping
 from etltctl.local.athena.dialect.errors import QueryError, mismatch, place, syntax, unsupported
 from etltctl.local.athena.dialect.expressions import Expressions
+from etltctl.local.athena.dialect.names import Field, Output, Query, Scope, refuse_grouping
 from etltctl.local.athena.dialect.relations import from_clause
 from etltctl.local.athena.dialect.trino_types import quoted
 from etltctl.local.athena.dialect.values import Value, member
@@ -28,7 +28,9 @@ def select(queries: Queries, node: exp.Select, outer: Scope | None) -> Query:
     is_distinct = node.args.get("distinct") is not None
     if is_distinct:
         refuse_grouping([value.type for value in values], "DISTINCT")
-    select_list = ", ".join(f"{v.sql} AS {quoted(c.held)}" for v, c in zip(values, columns, strict=True))
+    select_list = ", ".join(
+        f"{v.sql} AS {quoted(c.duckdb_name)}" for v, c in zip(values, columns, strict=True)
+    )
     text = f"SELECT {'DISTINCT ' if is_distinct else ''}{select_list}{sql}"
     if (where := node.args.get("where")) is not None:
         text += f" WHERE {compiler.condition(where.this)}"
@@ -63,7 +65,7 @@ def _with_ties(queries: Queries, node: exp.Select, text: str, columns: Sequence[
         raise unsupported("FETCH FIRST WITH TIES with OFFSET, DISTINCT or GROUP BY")
     head, _, tail = text.partition("SELECT ")
     name, count = queries.fresh(), node.args["limit"].args["count"]
-    select_list = ", ".join(quoted(column.held) for column in columns)
+    select_list = ", ".join(quoted(column.duckdb_name) for column in columns)
     ranked = f"{head}SELECT rank() OVER (ORDER BY {keys}) AS athena_rank, {tail}"
     last = int(count.name) if count is not None else 1
     return Query(
@@ -117,8 +119,8 @@ def _qualified_star(compiler: Expressions, item: exp.Column, scope: Scope) -> li
     if rest or not whole.type.is_("row"):
         raise mismatch(f"expected expression of type Row, not {whole.type}", item)
     return [
-        (name, Value(member(whole.sql, held), kind))
-        for name, held, kind in zip(
+        (name, Value(member(whole.sql, duckdb_name), kind))
+        for name, duckdb_name, kind in zip(
             whole.type.fields or (None,) * len(whole.type.inners),
             whole.type.field_names,
             whole.type.inners,

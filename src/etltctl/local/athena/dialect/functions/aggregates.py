@@ -289,7 +289,7 @@ def _shifted(call: Call) -> Value:
     if len(call.nodes) > 1:
         arguments.append(call.to(1, BIGINT).sql)
     if len(call.nodes) == 3:
-        if not casts.can(call.types[2], value.type):
+        if not casts.is_coercible(call.types[2], value.type):
             raise call.unexpected(f"{call.name}(T, bigint, T)")
         arguments.append(casts.coerced(call.args[2], value.type).sql)
     return Value(call.aggregate(call.name, *arguments), value.type)

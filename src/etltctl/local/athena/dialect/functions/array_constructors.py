@@ -69,7 +69,7 @@ def months(start: Moment, stop: Moment, step: int) -> list[Moment]:
 @function("sequence")
 def _sequence(call: Call) -> Value:
     call.expect(2, 3)
-    kind = casts.common(call.types[0], call.types[1])
+    kind = casts.common_type(call.types[0], call.types[1])
     if kind is None or not (kind.is_integer or kind.is_("date", "timestamp")):
         raise call.unexpected(
             "sequence(bigint, bigint)", "sequence(bigint, bigint, bigint)", "sequence(date, date)",
@@ -228,7 +228,7 @@ def concatenated(call: Call) -> Value:
     kind: Type | None = None
     for known in call.types:
         if known.is_("array"):
-            kind = known if kind is None else casts.common(kind, known)
+            kind = known if kind is None else casts.common_type(kind, known)
             if kind is None:
                 raise call.unexpected("concat(array(e), array(e))")
     assert kind is not None
@@ -238,7 +238,7 @@ def concatenated(call: Call) -> Value:
         if value.type.is_("array", "unknown"):
             parts.append(casts.coerced(value, kind).sql)
             continue
-        if len(call.args) != 2 or not (common := casts.common(element, value.type)):
+        if len(call.args) != 2 or not (common := casts.common_type(element, value.type)):
             raise call.unexpected("concat(array(e), e)", "concat(e, array(e))")
         kind = array(common)
         parts = [

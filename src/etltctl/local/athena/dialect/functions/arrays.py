@@ -59,7 +59,7 @@ def _array_and_value(call: Call) -> tuple[Value, Value]:
     """Return an array and a value, both as their common type."""
     call.expect(2)
     values = array_of(call, 0)
-    kind = casts.common(values.type.element, call.types[1])
+    kind = casts.common_type(values.type.element, call.types[1])
     if kind is None:
         raise call.unexpected()
     return casts.coerced(values, array(kind)), casts.coerced(call.args[1], kind)
@@ -68,7 +68,7 @@ def _array_and_value(call: Call) -> tuple[Value, Value]:
 def _both(call: Call) -> tuple[Value, Value]:
     """Return two arrays as their common type."""
     call.expect(2)
-    kind = casts.common(array_of(call, 0).type, array_of(call, 1).type)
+    kind = casts.common_type(array_of(call, 0).type, array_of(call, 1).type)
     if kind is None:
         raise call.unexpected()
     return casts.coerced(call.args[0], kind), casts.coerced(call.args[1], kind)

@@ -152,7 +152,7 @@ def _approx_percentile(call: Call) -> Value:
     if not value.type.is_number:
         raise unexpected(call, "bigint, double", "double, double", "real, double")
     shares = share if share.type.is_("array") else Value(f"[{share.sql}]", array(share.type))
-    if not casts.can(shares.type, array(DOUBLE)):
+    if not casts.is_coercible(shares.type, array(DOUBLE)):
         raise unexpected(call, "bigint, double", "double, double", "real, double")
     weight = call.to(1, DOUBLE).sql if len(call.nodes) == 3 else "CAST(1 AS DOUBLE)"
     pairs = call.aggregate("list", f"struct_pack(x := {value.sql}, w := {weight})")

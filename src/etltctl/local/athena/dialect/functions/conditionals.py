@@ -8,7 +8,7 @@ from functools import reduce
 from sqlglot import exp
 
 from etltctl.local.athena.dialect import casts
-from etltctl.local.athena.dialect.casts import common_of
+from etltctl.local.athena.dialect.casts import common_type_of
 from etltctl.local.athena.dialect.comparisons import compared, equality
 from etltctl.local.athena.dialect.errors import QueryError, mismatch
 from etltctl.local.athena.dialect.expressions import Expressions, operator
@@ -54,7 +54,7 @@ def _if_form(compiler: Expressions, node: exp.Expr) -> Value:
 
 def chosen(conditions: Sequence[str], results: Sequence[Value], other: Value, node: exp.Expr | None) -> Value:
     """Return CASE with its results turned into their common type."""
-    kind = common_of([*results, other], "All CASE results", node)
+    kind = common_type_of([*results, other], "All CASE results", node)
     parts = [
         f"WHEN {condition} THEN {casts.coerced(result, kind).sql}"
         for condition, result in zip(conditions, results, strict=True)
@@ -68,7 +68,7 @@ def _coalesce(call: Call) -> Value:
         raise QueryError(
             "INVALID_FUNCTION_ARGUMENT", "The 'coalesce' function must have at least two arguments"
         )
-    kind = common_of(call.args, "All COALESCE operands", call.node)
+    kind = common_type_of(call.args, "All COALESCE operands", call.node)
     return Value(f"coalesce({', '.join(casts.coerced(v, kind).sql for v in call.args)})", kind)
 
 
@@ -99,7 +99,7 @@ def _try(call: Call) -> Value:
 def _extreme(call: Call) -> Value:
     if not call.args:
         raise call.unexpected()
-    kind = common_of(call.args, f"All {call.name.upper()} operands", call.node)
+    kind = common_type_of(call.args, f"All {call.name.upper()} operands", call.node)
     if kind.is_("map", "json", "row", "array"):
         raise mismatch(f"Type {kind} is not orderable", call.node)
     values = [casts.coerced(value, kind) for value in call.args]

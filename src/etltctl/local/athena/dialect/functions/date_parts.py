@@ -157,7 +157,7 @@ def _added_zoned(moment: Value, by: str, unit: str, precision: int) -> Value:
 @function("date_diff")
 def _date_diff(call: Call) -> Value:
     call.expect(3)
-    kind = casts.common(call.types[1], call.types[2])
+    kind = casts.common_type(call.types[1], call.types[2])
     if kind is None or not kind.is_(*MOMENTS):
         raise call.unexpected(
             "date_diff(varchar(x), date, date)", "date_diff(varchar(x), timestamp(p), timestamp(p))"

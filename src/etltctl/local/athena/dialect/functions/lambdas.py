@@ -149,12 +149,12 @@ def folded(call: Call, values: Value, initial: Value, step: int, finish: int | N
         return applied(call, step, held, Value(f"struct_extract({now}, 'e')", element))
 
     body = stepped(state)
-    common = casts.common(state, body.type)
+    common = casts.common_type(state, body.type)
     if common is None:
         raise call.unexpected("reduce(array(t), s, function(s,t,s), function(s,r))")
     if common != state:
         state, body = common, stepped(common)
-        if casts.common(state, body.type) != state:
+        if casts.common_type(state, body.type) != state:
             raise call.unexpected("reduce(array(t), s, function(s,t,s), function(s,r))")
     null_e, null_s = f"CAST(NULL AS {element.duckdb})", f"CAST(NULL AS {state.duckdb})"
     items = over("list_transform", values.sql, lambda name: f"struct_pack(e := {name}, s := {null_s})")

@@ -93,7 +93,7 @@ def value_at(
 ) -> Value:
     """Return the value of a key; null or, if it is needed, an error if the map lacks the key."""
     keys, kind = value.type.inners
-    common = casts.common(keys, key.type)
+    common = casts.common_type(keys, key.type)
     if common is None:
         raise mismatch(f"Cannot apply operator: {value.type}[{key.type}]", node)
     refuse_key(common)
@@ -211,7 +211,7 @@ def _concat(call: Call) -> Value:
         raise call.unexpected("map_concat(map(K,V), map(K,V))")
     kind: Type | None = map_value(call, 0).type
     for index in range(1, len(call.nodes)):
-        kind = casts.common(kind, map_value(call, index).type) if kind is not None else None
+        kind = casts.common_type(kind, map_value(call, index).type) if kind is not None else None
     if kind is None:
         raise call.unexpected("map_concat(map(K,V), map(K,V))")
     refuse_key(kind.inner(0))
@@ -271,7 +271,7 @@ def _transform_keys(call: Call) -> Value:
 def _zip_with(call: Call) -> Value:
     call.expect(3)
     one, other, name = map_value(call, 0), map_value(call, 1), parameter()
-    keys = casts.common(one.type.inner(0), other.type.inner(0))
+    keys = casts.common_type(one.type.inner(0), other.type.inner(0))
     if keys is None:
         raise call.unexpected("map_zip_with(map(K,V1), map(K,V2), function(K,V1,V2,V3))")
     refuse_key(keys)

@@ -230,7 +230,7 @@ def _random(call: Call) -> Value:
         return Value("random()", DOUBLE)
     if len(call.args) > 2 or not all(kind.is_integer for kind in call.types):
         raise call.unexpected()
-    kind = casts.common(call.types[0], call.types[-1]) or INTEGER
+    kind = casts.common_type(call.types[0], call.types[-1]) or INTEGER
     low = casts.coerced(call.args[0], kind).sql if len(call.args) == 2 else "0"
     high = casts.coerced(call.args[-1], kind).sql
     return Value(f"CAST({low} + floor(random() * ({high} - {low})) AS {kind.duckdb})", kind)

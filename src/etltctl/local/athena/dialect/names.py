@@ -1,4 +1,4 @@
-"""Columns: those that the expressions of a query can name, and those that the query returns."""
+"""Names: the tables that a query reads, the columns that its expressions can name, and those that it returns."""
 
 from __future__ import annotations
 
@@ -15,6 +15,44 @@ from etltctl.local.athena.dialect.values import Value
 HIDDEN_COLUMNS = {"$path", "$bucket", "$partition", "$file_size", "$file_modified_time", "$row_id"}
 
 
+CATALOG = "awsdatacatalog"
+
+
+@dataclass(frozen=True)
+class TableName:
+    """A table as a query names it, with the place it is named at."""
+
+    database: str
+    name: str
+    line: int = 1
+    column: int = 1
+
+
+def tables_of(query: exp.Expr, default_database: str) -> list[TableName]:
+    """Return the catalog's tables that the query reads; a name of its WITH is not one.
+
+    Raises:
+        QueryError: if it reads a table function or another catalog.
+    """
+    own = {cte.alias_or_name.lower() for cte in query.find_all(exp.CTE)}
+    names: dict[tuple[str, str], TableName] = {}
+    for table in query.find_all(exp.Table):
+        if isinstance(table.this, exp.Func):  # one of DuckDB's own would read files past every grant
+            named = table.this.name if isinstance(table.this, exp.Anonymous) else table.this.sql_name()
+            raise QueryError(
+                "FUNCTION_NOT_FOUND", f"{place(table)}: Table function '{named.lower()}' not registered"
+            )
+        if table.catalog and table.catalog.lower() != CATALOG:
+            raise QueryError("CATALOG_NOT_FOUND", f"{place(table)}: Catalog '{table.catalog}' does not exist")
+        if not table.name or (not table.db and table.name.lower() in own):
+            continue
+        meta = table.this.meta if isinstance(table.this, exp.Identifier) else {}
+        at = (meta.get("line", 1), meta.get("col", 1) - len(table.name) + 1 if meta.get("col") else 1)
+        name = TableName((table.db or default_database).lower(), table.name.lower(), *at)
+        names.setdefault((name.database, name.name), name)
+    return list(names.values())
+
+
 @dataclass(frozen=True)
 class Field:
     """A column of a relation that stands in FROM: the SQL that reads it, and the names it goes by."""
@@ -29,7 +67,7 @@ class Field:
         """Return whether `[catalog, database, table,] column` names it; names are compared in lower case."""
         if self.name is None or self.name.lower() != parts[-1]:
             return False
-        mine = [self.table, self.database, "awsdatacatalog"]
+        mine = [self.table, self.database, CATALOG]
         qualifiers = list(reversed(parts[:-1]))
         return all(
             own is not None and own.lower() == part for part, own in zip(qualifiers, mine, strict=False)
@@ -82,7 +120,7 @@ class Output:
 
     name: str | None
     type: Type
-    held: str
+    duckdb_name: str
 
 
 @dataclass(frozen=True)
@@ -94,29 +132,29 @@ class Query:
 
 
 @dataclass(frozen=True)
-class Common:
+class CommonTable:
     """A query of a WITH: the name it has in DuckDB, and its columns."""
 
-    held: str
+    duckdb_name: str
     columns: Sequence[Output]
 
 
 def cast_columns(query: Query, columns: Sequence[Output]) -> Query:
     """Return the query with its columns as the types and under the names of these."""
     same = all(
-        a.type.duckdb == b.type.duckdb and a.held == b.held
+        a.type.duckdb == b.type.duckdb and a.duckdb_name == b.duckdb_name
         for a, b in zip(query.columns, columns, strict=True)
     )
     if same and not any(a.type.is_("unknown") for a in query.columns):
         return Query(query.sql, columns)
     select_list = ", ".join(
-        f"{held(Value(f'v.{quoted(mine.held)}', mine.type), column.type)} AS {quoted(column.held)}"
+        f"{coerced_sql(Value(f'v.{quoted(mine.duckdb_name)}', mine.type), column.type)} AS {quoted(column.duckdb_name)}"
         for mine, column in zip(query.columns, columns, strict=True)
     )
     return Query(f"SELECT {select_list} FROM ({query.sql}) v", columns)
 
 
-def held(value: Value, kind: Type) -> str:
+def coerced_sql(value: Value, kind: Type) -> str:
     """Return the SQL of the value as a type that it is coerced to."""
     return casts.coerced(value, kind).sql
 
