@@ -44,6 +44,7 @@ def arithmetic(sign: str, left: Value, right: Value, node: exp.Expr | None, comp
 
     if left.type.is_number and right.type.is_number:
         return _numbers(sign, left, right, compiler)
+    # `null + null` is an integer in Trino. A single null takes the type of the other side.
     if left.type.is_("unknown") and right.type.is_("unknown"):
         return Value("CAST(NULL AS INTEGER)", Type("integer"))
     if left.type.is_number and right.type.is_("unknown"):
@@ -77,6 +78,7 @@ def _numbers(sign: str, left: Value, right: Value, compiler: Expressions) -> Val
             f"CAST({one} {sign} {other} AS {kind.duckdb})", kind
         )  # IEEE 754 in both: x / 0 is infinite
     if sign == "/":
+        # `7 / 2` of integers is 3 in Trino and 3.5 in DuckDB, whose integer division is `//`.
         return Value(f"CAST({one} // {other} AS {kind.duckdb})", kind)
     if sign == "%":
         return Value(f"CAST({one} % {other} AS {kind.duckdb})", kind)
@@ -90,7 +92,9 @@ def _decimals(sign: str, left: Value, right: Value, compiler: Expressions) -> Va
     a, b = one.type, other.type
     if sign in ("+", "-"):
         scale = max(a.scale, b.scale)
+        # Trino's precision of a sum: one digit more than the longer side needs, 38 at most.
         kind = decimal(max(a.precision - a.scale, b.precision - b.scale) + scale + 1, scale)
+        # DuckDB would add in the narrower type and overflow, so both sides get the type of the result first.
         wide = f"DECIMAL({kind.precision}, {kind.scale})"
         return Value(f"CAST(CAST({one.sql} AS {wide}) {sign} CAST({other.sql} AS {wide}) AS {wide})", kind)
     if sign == "*":
@@ -113,6 +117,7 @@ def divide_decimals(left: Value, right: Value, compiler: Expressions) -> Value:
     scale = max(a.scale, b.scale)
     kind = decimal(a.precision + b.scale + max(b.scale - a.scale, 0), scale)
     shift = scale - a.scale + b.scale
+    # 38 digits are what DuckDB's decimals and its 128-bit integers hold.
     if a.precision + shift < LARGEST and b.precision < LARGEST:
         return Value(_native(left, right, shift, kind), kind)
     return _in_python(divided, left, right, kind, compiler)
@@ -132,16 +137,18 @@ def divided(one: Decimal | None, other: Decimal | None, scale: int) -> Decimal |
         return None
     if not other:
         raise QueryError("DIVISION_BY_ZERO", "Division by zero")
+    # The division keeps 90 digits, so that rounding its result once more cannot change the answer.
     with_more = EXACT.divide(one, other)
     return _fits(with_more.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, EXACT))
 
 
 def remainder(one: Decimal | None, other: Decimal | None, scale: int) -> Decimal | None:
-    """Return what is left of dividing by a whole number of times."""
+    """Return the remainder, with `scale` digits behind the point."""
     if one is None or other is None:
         return None
     if not other:
         raise QueryError("DIVISION_BY_ZERO", "Division by zero")
+    # `-7 % 3` is -1 in Trino: the remainder has the sign of the dividend.
     return EXACT.remainder(one, other).quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, EXACT)
 
 
@@ -181,12 +188,13 @@ def _in_python(function: object, left: Value, right: Value, kind: Type, compiler
 def moment_arithmetic(
     sign: str, left: Value, right: Value, node: exp.Expr | None, compiler: Expressions
 ) -> Value | None:
-    """Return arithmetic with dates, times, timestamps and intervals, or None if Trino has no such operator."""
+    """Return an operation on dates, times, timestamps or intervals; None if Trino has no such operator."""
     intervals = ("interval day to second", "interval year to month")
     if left.type.is_(*intervals) and right.type.is_(*intervals):
         if left.type != right.type or sign not in "+-":
             return None
         return Value(f"({left.sql} {sign} {right.sql})", left.type)
+    # An interval is a number here, so `interval '1' day * 2` is an ordinary product. Its fraction is cut off.
     if left.type.is_(*intervals) and right.type.is_number:
         return _scaled(sign, left, right)
     if right.type.is_(*intervals) and left.type.is_number and sign == "*":
@@ -215,13 +223,15 @@ def _scaled(sign: str, interval: Value, number: Value) -> Value | None:
 
 
 def _moved(sign: str, moment: Value, interval: Value) -> Value | None:
-    """Return a moment moved by an interval. Months keep the day, or take the month's last one."""
+    """Return a date or time moved by an interval. Months keep the day, or take the month's last one."""
     kind = moment.type
     is_months = interval.type == MONTHS
     by = f"to_months({interval.sql})" if is_months else f"to_milliseconds({interval.sql})"
     if kind.is_("date"):
+        # A date plus an interval is a date in Trino and a timestamp in DuckDB.
         if is_months:
             return Value(f"CAST({moment.sql} {sign} {by} AS DATE)", kind)
+        # Trino refuses `date '2024-01-01' + interval '1' hour`; DuckDB would return a timestamp.
         whole = f"{interval.sql} % 86400000 = 0"
         refusal = failure(
             DATE, "INVALID_FUNCTION_ARGUMENT", literal("Cannot add hour, minutes or seconds to a date")
@@ -243,11 +253,11 @@ def _moved(sign: str, moment: Value, interval: Value) -> Value | None:
 
 
 def _moved_zoned(sign: str, moment: Value, by: str, *, is_months: bool) -> Value:
-    """Add to a zoned moment: days and shorter units move the instant, months move the zone's clock."""
+    """Move a timestamp with time zone: days and shorter units move the instant, months move the zone's clock."""
     precision = moment.type.number if is_months else max(moment.type.number, 3)
     if not is_months or moment.type.zone == "UTC":
         return casts.zoned_of(f"({moment.instant} {sign} {by})", moment.zone, precision, moment.type.zone)
-    from etltctl.local.athena.dialect.datetimes import local_of, utc_of
+    from etltctl.local.athena.dialect.time_zones import local_of, utc_of
 
     moved = f"({local_of(moment.instant, moment.zone)} {sign} {by})"
     return casts.zoned_of(utc_of(moved, moment.zone), moment.zone, precision, moment.type.zone)
@@ -260,7 +270,9 @@ def _between(left: Value, right: Value) -> Value | None:
     one, other = casts.coerced(left, kind), casts.coerced(right, kind)
     a, b = (one.instant, other.instant) if kind.is_zoned else (one.sql, other.sql)
     if kind.is_("date"):
+        # The difference of two dates is an interval in Trino and a count of days in DuckDB.
         return Value(f"(CAST({a} - {b} AS BIGINT) * 86400000)", DAYS)
     if kind.is_("time"):
+        # DuckDB subtracts no times of day, so both get the same day.
         a, b = f"(DATE '2000-01-01' + {a})", f"(DATE '2000-01-01' + {b})"
     return Value(f"((epoch_us({a}) - epoch_us({b})) // 1000)", DAYS)

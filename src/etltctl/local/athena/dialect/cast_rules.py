@@ -35,6 +35,7 @@ def python(function: object, value: Value, to: Type, compiler: Expressions) -> V
 def _whole(value: Value, to: Type, compiler: Expressions) -> Value:
     if BITS[value.type.name] <= BITS[to.name]:
         return casts.coerced(value, to)
+    # DuckDB refuses it too, but in other words; clients match Athena's error name and text.
     return _in_range(value.sql, value.sql, to, "NUMERIC_VALUE_OUT_OF_RANGE", f"Out of range for {to.name}: ")
 
 
@@ -57,7 +58,9 @@ def _decimal_to_whole(value: Value, to: Type, compiler: Expressions) -> Value:
 
 @cast_rule("double|real", *WHOLE.split("|"))
 def _floating_to_whole(value: Value, to: Type, compiler: Expressions) -> Value:
+    # `cast(2.5e0 as integer)` is 3 in Trino. DuckDB's cast rounds half to even, to 2; its round() does not.
     rounded = f"round(CAST({value.sql} AS DOUBLE))"
+    # The limits are doubles, which cannot hold 2^63 - 1: it would be rounded up to 2^63.
     limit = 2.0 ** (BITS[to.name] - 1)
     fits = f"{rounded} >= {-limit!r}::DOUBLE AND {rounded} < {limit!r}::DOUBLE"
     words = literal(f"Out of range for {to.name}: ")
@@ -101,6 +104,7 @@ def _exact_to_decimal(value: Value, to: Type, compiler: Expressions) -> Value:
         return Value(f"CAST({value.sql} AS {to.duckdb})", to)
     words = f"Cannot cast {str(kind).upper()} to {str(to).upper()}: "
     limit = 10 ** (to.precision - to.scale)
+    # Before it is rounded the number needs all of its digits, and DuckDB has 38 of them.
     room = 38 - (kind.precision - kind.scale)
     scale = min(to.scale, room) if kind.scale > to.scale else kind.scale
     wide = f"CAST({value.sql} AS DECIMAL(38, {scale}))"
@@ -128,6 +132,7 @@ def _double_decimal(value: float, precision: int, scale: int) -> Decimal:
 
 
 def _quantized(value: Decimal, precision: int, scale: int, what: str) -> Decimal:
+    # A number of more than 39 digits fits no decimal, and quantize would raise an error of its own.
     rounded = (
         value.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, EXACT)
         if abs(value) < Decimal(10) ** 39
@@ -147,6 +152,7 @@ def _text_to_decimal(value: Value, to: Type, compiler: Expressions) -> Value:
 
 def _read_decimal(written: str, precision: int, scale: int) -> Decimal:
     what = f"VARCHAR '{written}'"
+    # Python's Decimal would also read 'NaN', '1_000' and digits of other scripts.
     if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", written):
         raise QueryError(
             "INVALID_CAST_ARGUMENT",
@@ -166,6 +172,7 @@ def _text_to_whole(value: Value, to: Type, compiler: Expressions) -> Value:
         to, "INVALID_CAST_ARGUMENT", literal("Cannot cast '"), value.sql, literal(f"' to {NAMES[to.name]}")
     )
     read = f"TRY_CAST({value.sql} AS {to.duckdb})"
+    # DuckDB would also read ' 1 ', '1.5' as 2 and '1e3' as 1000; Trino refuses all three.
     good = f"regexp_full_match({value.sql}, '[+-]?[0-9]+') AND {read} IS NOT NULL"
     return Value(f"(CASE WHEN {value.sql} IS NULL THEN NULL WHEN {good} THEN {read} ELSE {refusal} END)", to)
 
@@ -176,6 +183,7 @@ def _text_to_floating(value: Value, to: Type, compiler: Expressions) -> Value:
     refusal = failure(
         to, "INVALID_CAST_ARGUMENT", literal("Cannot cast '"), value.sql, literal(f"' to {name}")
     )
+    # Java's Double.parseDouble takes blanks around the number and a letter behind it ('1.5d'), but not 'inf'.
     trimmed = f"trim({value.sql}, ' \t\n\r')"
     read = f"CAST(CAST(regexp_replace({trimmed}, '[fFdD]$', '') AS DOUBLE) AS {to.duckdb})"
     good = f"regexp_full_match({trimmed}, {literal(NUMBER)})"
@@ -187,6 +195,7 @@ def _text_to_boolean(value: Value, to: Type, compiler: Expressions) -> Value:
     refusal = failure(
         to, "INVALID_CAST_ARGUMENT", literal("Cannot cast '"), value.sql, literal("' to BOOLEAN")
     )
+    # DuckDB would also take 'yes' and 'y' for true.
     low = f"lower({value.sql})"
     return Value(
         f"(CASE WHEN {value.sql} IS NULL THEN NULL WHEN {low} IN ('t', 'true', '1') THEN true"
@@ -200,6 +209,7 @@ def _text(value: Value, to: Type, compiler: Expressions) -> Value:
     kind = value.type
     if not to.parameters:
         return Value(value.sql, to, value.constant)
+    # A text that is too long is cut: `cast('abc' as varchar(2))` is 'ab'.
     cut = value.sql
     if not kind.parameters or kind.number > to.number:
         cut = f"left({value.sql}, {to.number})"
@@ -216,6 +226,7 @@ def _plain_to_text(value: Value, to: Type, compiler: Expressions) -> Value:
 
 @cast_rule("double", "varchar", "char")
 def _double_to_text(value: Value, to: Type, compiler: Expressions) -> Value:
+    # `cast(1e0 as varchar)` is '1.0E0' in Trino and '1.0' in DuckDB.
     return fitted(python(scientific, value, VARCHAR, compiler).sql, to)
 
 
@@ -228,6 +239,7 @@ def fitted(sql: str, to: Type) -> Value:
     """Return a text that was made of a value as varchar(n) or char(n), which has to hold all of it."""
     if not to.parameters:
         return Value(sql, to)
+    # A number's text is not cut as a text is: `cast(12345 as varchar(2))` is an error in Trino.
     words = literal(f" cannot be represented as {to}")
     refusal = failure(to, "INVALID_CAST_ARGUMENT", literal("Value "), sql, words)
     padded = f"rpad({sql}, {to.number}, ' ')" if to.is_("char") else sql

@@ -25,11 +25,13 @@ from etltctl.local.athena.dialect.trino_types import (
 )
 from etltctl.local.athena.dialect.values import Value, member
 
+# Trino turns a number into a type further right by itself, never one further left.
 ORDER = (*INTEGERS, "decimal", "real", "double")
 
 
 def common_type(left: Type, right: Type) -> Type | None:
     """Return the type that both are turned into when they meet, or None if Trino has none."""
+    # A zone is no part of the type, but it is known only if both sides share it.
     if left == right:
         return left if left.zone == right.zone else Type(left.name, left.parameters, left.fields)
     if left.is_("unknown") or right.is_("unknown"):
@@ -49,6 +51,7 @@ def is_coercible(kind: Type, to: Type) -> bool:
         return True
     if to.name in ("timestamp", "timestamp with time zone", "time") and kind.name == to.name:
         return True  # functions take every precision
+    # A parameter `decimal` of a signature takes every precision and scale.
     if kind.is_exact and to.name == "decimal" and not to.parameters:
         return True
     if kind.is_("array", "map") and kind.name == to.name:
@@ -78,6 +81,7 @@ def coerced(value: Value, to: Type) -> Value:
     if to.is_zoned and not kind.is_("unknown"):
         return zoned_of(coerced(value, timestamp(to.number)).sql, "'UTC'", to.number, "UTC")
     if kind.is_("array") and holds_zoned(to):
+        # DuckDB cannot cast a timestamp into the struct of a zoned one, so each element is turned by itself.
         inner = coerced(Value("e", kind.element), to.element)
         return Value(f"list_transform({value.sql}, lambda e: {inner.sql})", to)
     return Value(f"CAST({value.sql} AS {to.duckdb})", to, value.constant)
@@ -85,6 +89,7 @@ def coerced(value: Value, to: Type) -> Value:
 
 def zoned_of(instant: str, zone: str, precision: int = 3, static: str | None = None) -> Value:
     """Return a timestamp with time zone of the SQL of its instant and of its zone; `static` names a known zone."""
+    # A struct of nulls is not null in DuckDB, so the null is made one level up.
     null = f'CASE WHEN {instant} IS NULL THEN NULL ELSE struct_pack("at" := {instant}, "zone" := {zone}) END'
     return Value(f"({null})", zoned(precision, static), parts=(instant, zone))
 
@@ -95,6 +100,7 @@ def holds_zoned(kind: Type) -> bool:
 
 
 def _padded(sql: str, kind: Type, to: Type) -> str:
+    # char(3) holds 'a' as 'a ': the padding shows when it is joined or printed.
     if to.is_("char") and to.parameters and kind != to:
         return f"rpad({sql}, greatest({to.number}, length({sql}))::INTEGER, ' ')"
     return sql
@@ -105,6 +111,7 @@ def _common_number(left: Type, right: Type) -> Type:
         return max(left, right, key=lambda kind: ORDER.index(kind.name))
     if left.is_integer and right.is_integer:
         return max(left, right, key=lambda kind: DIGITS[kind.name])
+    # The common decimal has room for the longer whole part and for the longer fraction.
     scale = max(left.scale, right.scale)
     return decimal(max(left.precision - left.scale, right.precision - right.scale) + scale, scale)
 
@@ -115,6 +122,7 @@ def _common_text(left: Type, right: Type) -> Type:
             return varchar(max(left.number, right.number))
         return Type("varchar")
     if left.parameters and right.parameters:
+        # A char meets a varchar as char, by the greater length.
         return Type("char", (max(left.number, right.number),))
     return Type("varchar")
 
@@ -190,6 +198,7 @@ def cast(
         QueryError: TYPE_MISMATCH if Trino has no such cast.
     """
     result = _cast(value, to, compiler, node)
+    # DuckDB's TRY_CAST would only catch DuckDB's own errors. TRY catches those that a rule raises, too.
     if is_try and result.sql != value.sql:
         return Value(f"TRY({result.sql})", result.type)
     return result
@@ -201,6 +210,7 @@ def _cast(value: Value, to: Type, compiler: Expressions, node: exp.Expr | None) 
         return value
     if kind.is_("unknown"):
         return coerced(value, to)
+    # The order matters: a rule for a pair of types goes before every general way.
     if (rule := CASTS.get((kind.name, to.name))) is not None:
         return rule(value, to, compiler)
     if kind.name == to.name and kind.is_("array", "map", "row"):
@@ -226,10 +236,12 @@ def _nested(value: Value, to: Type, compiler: Expressions, node: exp.Expr | None
         return Value(f"map_from_entries({entries})", to)
     if len(kind.inners) != len(to.inners):
         raise mismatch(f"Cannot cast {kind} to {to}", node)
+    # Rows are cast by position: `cast(row(1, 2) as row(a bigint, b bigint))` names the fields.
     parts = []
     for index, (held, name) in enumerate(zip(kind.field_names, to.field_names, strict=True)):
         field = Value(member(value.sql, held), kind.inner(index))
         cast_field = _cast(field, to.inner(index), compiler, node)
         parts.append(f"{quoted(name)} := {coerced(cast_field, to.inner(index)).sql}")
+    # A null row stays null. Without the CASE it would become a row of nulls.
     packed = f"struct_pack({', '.join(parts)})"
     return Value(f"(CASE WHEN {value.sql} IS NULL THEN NULL ELSE {packed} END)", to)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from etltctl.local.athena.dialect import casts
-from etltctl.local.athena.dialect.errors import QueryError, mismatch, place, syntax, unsupported
+from etltctl.local.athena.dialect.errors import mismatch, syntax, unsupported
 from etltctl.local.athena.dialect.expressions import Expressions, operator
 from etltctl.local.athena.dialect.trino_types import BOOLEAN, Type
 from etltctl.local.athena.dialect.values import Value, member
@@ -29,7 +29,7 @@ def compared(sign: str, left: Value, right: Value, node: exp.Expr | None = None)
     """Return `left sign right`.
 
     Raises:
-        QueryError: TYPE_MISMATCH if Trino compares no such types.
+        QueryError: TYPE_MISMATCH if Trino does not compare these types.
     """
     kind = casts.common_type(left.type, right.type)
     is_order = sign not in ("=", "<>")
@@ -37,10 +37,13 @@ def compared(sign: str, left: Value, right: Value, node: exp.Expr | None = None)
         raise mismatch(f"Cannot apply operator: {left.type} {sign} {right.type}", node)
     one, other = casts.coerced(left, kind), casts.coerced(right, kind)
     if kind.is_zoned:
+        # 01:00 in Berlin and 00:00 in UTC are one instant, so they are equal; their structs differ by the
+        # zone.
         return Value(f"({one.instant} {sign} {other.instant})", BOOLEAN)
     if kind.is_floating:
         return Value(_floating(sign, one, other), BOOLEAN)
     if kind.is_("char"):
+        # `cast('a' as char(3)) = cast('a' as char(5))` is true: the padding does not count.
         return Value(f"(rtrim({one.sql}, ' ') {sign} rtrim({other.sql}, ' '))", BOOLEAN)
     if kind.is_("row"):
         return _rows(sign, one, other, node)
@@ -67,8 +70,9 @@ def distinct_from(left: Value, right: Value, node: exp.Expr | None = None, *, sa
 
 
 def _floating(sign: str, one: Value, other: Value) -> str:
-    """DuckDB takes NaN for the greatest number and for equal to itself; in Trino it is neither.
+    """Return the comparison of two reals or doubles, in which NaN is neither equal to itself nor in any order.
 
+    DuckDB takes NaN for the greatest number and for equal to itself: `nan() = nan()` is false in Trino, true there.
     A guard is needed only where DuckDB's rule would answer otherwise, so a comparison with a constant stays plain.
     """
     plain = f"{one.sql} {sign} {other.sql}"
@@ -93,7 +97,7 @@ def _is_number(value: Value) -> bool:
 
 
 def _rows(sign: str, one: Value, other: Value, node: exp.Expr | None) -> Value:
-    """Compare rows: equal if all fields are; a null field makes the answer unknown. Order goes field by field."""
+    """Compare rows field by field. A null field makes the answer unknown, unless other fields decide it."""
     pairs = [
         (
             Value(member(one.sql, held), kind),
@@ -104,6 +108,7 @@ def _rows(sign: str, one: Value, other: Value, node: exp.Expr | None) -> Value:
     if sign in ("=", "<>"):
         parts = [compared(sign, a, b, node).sql for a, b in pairs]
         return Value(f"({(' AND ' if sign == '=' else ' OR ').join(parts)})", BOOLEAN)
+    # `row(1, 2) < row(1, 3)`: the first fields that differ decide, and only the last pair may be equal.
     strict = sign[0]
     last_a, last_b = pairs[-1]
     sql = compared(sign, last_a, last_b, node).sql
@@ -113,6 +118,8 @@ def _rows(sign: str, one: Value, other: Value, node: exp.Expr | None) -> Value:
 
 
 def _nested(sign: str, one: Value, other: Value) -> Value:
+    # DuckDB compares what is inside a list by its own rules: a NaN, a zone or a null field would answer
+    # otherwise.
     if _has(one.type, "timestamp with time zone", "row", "double", "real", "map") and not one.type.is_("map"):
         raise unsupported(f"a comparison of {one.type}")
     if one.type.is_("map"):
@@ -120,10 +127,13 @@ def _nested(sign: str, one: Value, other: Value) -> Value:
             one.type.inner(1), "timestamp with time zone", "row", "double", "real"
         ):
             raise unsupported(f"a comparison of {one.type}")
+        # Two maps are equal in any order of their entries; DuckDB compares them in the order they were built
+        # in.
         ordered = [f"list_sort(map_entries({value.sql}))" for value in (one, other)]
         return Value(f"({ordered[0]} {sign} {ordered[1]})", BOOLEAN)
     if sign in ("=", "<>"):
-        # A null element makes the comparison unknown, unless the lengths or other elements already differ.
+        # `array[1, null] = array[1, null]` is unknown in Trino and true in DuckDB. A null element makes the
+        # comparison unknown, unless the lengths or other elements already differ.
         unknown = (
             f"(list_contains(list_transform({one.sql}, lambda e: e IS NULL), true)"
             f" OR list_contains(list_transform({other.sql}, lambda e: e IS NULL), true))"
@@ -177,6 +187,7 @@ def _quantified(compiler: Expressions, node: exp.Expr, sign: str, word: str, que
         raise mismatch(
             f"Value expression and result of subquery must be of the same type: {value.type} vs {kind}", node
         )
+    # DuckDB's ANY and ALL compare by its rules. These types have rules of Trino's.
     if common.is_floating or common.is_zoned or common.is_("array", "map", "row", "char"):
         raise unsupported(f"a quantified comparison of {common}")
     return Value(f"({casts.coerced(value, common).sql} {sign} {word} ({inner.sql}))", BOOLEAN)
@@ -190,6 +201,7 @@ def _null_safe(compiler: Expressions, node: exp.Expr) -> Value:
 
 @operator(exp.Is)
 def _is(compiler: Expressions, node: exp.Expr) -> Value:
+    # sqlglot reads `x IS TRUE`, which Trino does not have.
     if not isinstance(node.expression, exp.Null):
         raise syntax(
             f"mismatched input '{node.expression.sql()}'. Expecting: 'DISTINCT', 'NOT', 'NULL'", node
@@ -202,6 +214,7 @@ def _between(compiler: Expressions, node: exp.Expr) -> Value:
     if node.args.get("symmetric"):
         raise syntax("mismatched input 'SYMMETRIC'", node)
     value, low, high = (compiler.value(node.args[key]) for key in ("this", "low", "high"))
+    # BETWEEN becomes two comparisons, so that the rules of NaN, of zones and of char hold in it.
     first, second = compared(">=", value, low, node), compared("<=", value, high, node)
     return Value(f"({first.sql} AND {second.sql})", BOOLEAN)
 
@@ -230,6 +243,7 @@ def one_of(value: Value, items: Sequence[Value], node: exp.Expr) -> Value:
             )
     assert common is not None
     if common.is_floating or common.is_zoned or common.is_("array", "map", "row", "char", "json"):
+        # DuckDB's IN would find a NaN, and would compare zones and the padding of char.
         parts = [equality(value, item, node).sql for item in items]
         return Value(f"({' OR '.join(parts)})", BOOLEAN)
     options = ", ".join(casts.coerced(item, common).sql for item in items)
@@ -252,43 +266,6 @@ def _in_query(compiler: Expressions, node: exp.Expr, query: exp.Expr) -> Value:
         raise unsupported(f"IN with a subquery of {common}")
     column = Value("v.c", kind)
     inside = f"SELECT {casts.coerced(column, common).sql} FROM ({inner.sql}) v(c)"
-    if common.is_floating:  # NaN is equal to nothing
+    if common.is_floating:  # DuckDB's IN would find a NaN, which in Trino is equal to nothing
         inside += " WHERE v.c IS NULL OR NOT isnan(v.c)"
     return Value(f"({casts.coerced(value, common).sql} IN ({inside}))", BOOLEAN)
-
-
-@operator(exp.Like, exp.Escape)
-def _like(compiler: Expressions, node: exp.Expr) -> Value:
-    like, escape = (
-        (node.this, compiler.value(node.expression)) if isinstance(node, exp.Escape) else (node, None)
-    )
-    if not isinstance(like, exp.Like):
-        raise syntax("mismatched input 'ESCAPE'", node)
-    value, pattern = compiler.value(like.this), compiler.value(like.expression)
-    for part, name in ((value, "Left side of LIKE expression"), (pattern, "Pattern for LIKE expression")):
-        if not part.type.is_("varchar", "char", "unknown"):
-            raise mismatch(f"{name} must evaluate to a varchar (actual: {part.type})", node)
-    word = "NOT LIKE" if like.args.get("negate") else "LIKE"
-    if escape is None:
-        return Value(f"({value.sql} {word} {pattern.sql})", BOOLEAN)
-    if escape.is_constant and len(str(escape.constant)) != 1:
-        raise QueryError(
-            "INVALID_FUNCTION_ARGUMENT", f"{place(node)}: Escape string must be a single character"
-        )
-    if isinstance(pattern.constant, str) and escape.is_constant:
-        _check_escapes(pattern.constant, str(escape.constant))
-    return Value(f"({value.sql} {word} {pattern.sql} ESCAPE {escape.sql})", BOOLEAN)
-
-
-def _check_escapes(pattern: str, escape: str) -> None:
-    """Refuse an escape character before anything but a wildcard or itself, which DuckDB would let pass."""
-    at = 0
-    while at < len(pattern):
-        if pattern[at] == escape:
-            at += 1
-            if pattern[at : at + 1] not in ("%", "_", escape):
-                raise QueryError(
-                    "INVALID_FUNCTION_ARGUMENT",
-                    "Escape character must be followed by '%', '_' or the escape character itself",
-                )
-        at += 1

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from etltctl.local.athena.dialect import casts
 from etltctl.local.athena.dialect.cast_rules import fitted, python
 from etltctl.local.athena.dialect.casts import cast_rule
-from etltctl.local.athena.dialect.datetimes import clock, read_date, read_time, read_timestamp
+from etltctl.local.athena.dialect.datetimes import read_date, read_time, read_timestamp
 from etltctl.local.athena.dialect.errors import QueryError
 from etltctl.local.athena.dialect.rendering import rendered
+from etltctl.local.athena.dialect.time_zones import clock
 from etltctl.local.athena.dialect.trino_types import DAYS, MONTHS, VARCHAR, Type, literal, timestamp
 from etltctl.local.athena.dialect.values import Value
 
@@ -22,6 +23,8 @@ def rounded(sql: str, precision: int, to_precision: int) -> str:
     """Return the SQL of a timestamp with fewer digits of a second's fraction, rounded half up."""
     if to_precision >= precision:
         return sql
+    # DuckDB's TIMESTAMP always has six digits. Trino rounds to those of the type, half up, into the next year
+    # too.
     unit = 10 ** (6 - to_precision)
     raised = f"(epoch_us({sql}) + {unit // 2})"
     # The remainder of a time before 1970 is negative in SQL; rounding goes down from the raised value all the same.
@@ -64,6 +67,7 @@ def _timestamp_to_time(value: Value, to: Type, compiler: Expressions) -> Value:
 @cast_rule("time", "time")
 def _time_to_time(value: Value, to: Type, compiler: Expressions) -> Value:
     day = f"(DATE '1970-01-01' + {value.sql})"
+    # The rounding counts microseconds of a timestamp, so the time of day gets a day first.
     return Value(f"CAST({rounded(day, value.type.number, to.number)} AS TIME)", to)
 
 
@@ -76,6 +80,7 @@ def _date_to_text(value: Value, to: Type, compiler: Expressions) -> Value:
 def _timestamp_to_text(value: Value, to: Type, compiler: Expressions) -> Value:
     shown = clock(value)
     sql = f"strftime({shown}, '%Y-%m-%d %H:%M:%S')"
+    # strftime's %f has six digits; Trino prints as many as the type has.
     if value.type.number:
         sql = f"({sql} || '.' || left(strftime({shown}, '%f'), {value.type.number}))"
     if value.type.is_zoned:
@@ -110,7 +115,7 @@ def _write_months(value: int) -> str:
 
 @cast_rule("varchar|char", "date")
 def _text_to_date(value: Value, to: Type, compiler: Expressions) -> Value:
-    # The ordinary form is read by DuckDB; Python reads the others and words the error.
+    # DuckDB reads the ordinary form, which is fast. Python reads the others ('2024-1-5'), and raises Athena's error.
     quick = f"TRY_CAST({value.sql} AS DATE)"
     is_plain = f"regexp_full_match({value.sql}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}') AND {quick} IS NOT NULL"
     slow = python(_as_date, value, to, compiler).sql
@@ -127,6 +132,7 @@ def _as_date(written: str) -> date:
 @cast_rule("varchar|char", "timestamp")
 def _text_to_timestamp(value: Value, to: Type, compiler: Expressions) -> Value:
     pattern = r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1," + str(to.number) + "})?"
+    # timestamp(0) has no fraction, so one that is written has to be rounded: by the slow way.
     pattern = pattern if to.number else pattern.partition("(")[0]
     quick = f"TRY_CAST({value.sql} AS TIMESTAMP)"
     is_plain = f"regexp_full_match({value.sql}, {literal(pattern)}) AND {quick} IS NOT NULL"
@@ -142,7 +148,7 @@ def _as_timestamp(written: str) -> datetime:
 
 
 def _half_up(moment: datetime, written: str) -> datetime:
-    """Round what is finer than a microsecond."""
+    """Round half up at the seventh digit of the fraction, which Python's datetime cannot hold."""
     fraction = written.rpartition(".")[2].split(" ")[0] if "." in written else ""
     return moment + timedelta(microseconds=1) if len(fraction) > 6 and fraction[6] >= "5" else moment
 
@@ -150,6 +156,7 @@ def _half_up(moment: datetime, written: str) -> datetime:
 @cast_rule("varchar|char", "timestamp with time zone")
 def _text_to_zoned(value: Value, to: Type, compiler: Expressions) -> Value:
     if isinstance(value.constant, str) and (moment := read_timestamp(value.constant)) is not None:
+        # Athena's session is in UTC, so a text without a zone is a time in UTC.
         zone = moment.zone or "UTC"
         instant = rounded(
             f"CAST({literal(moment.instant)} AS TIMESTAMP)", min(moment.precision, 6), to.number

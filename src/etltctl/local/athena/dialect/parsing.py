@@ -21,79 +21,22 @@ from sqlglot.tokenizer_core import Token, TokenType
 from etltctl.local.athena.dialect.errors import QueryError, unsupported
 
 SPECIAL_FORMS = (
-    "CAST",
-    "TRY_CAST",
-    "EXTRACT",
-    "TRIM",
-    "POSITION",
-    "NORMALIZE",
-    "LISTAGG",
-    "SUBSTRING",
-    "JSON_OBJECT",
-    "JSON_QUERY",
-    "JSON_VALUE",
-)
+    "CAST", "TRY_CAST", "EXTRACT", "TRIM", "POSITION", "NORMALIZE", "LISTAGG", "SUBSTRING", "JSON_OBJECT",
+    "JSON_QUERY", "JSON_VALUE",
+)  # fmt: skip
 LITERAL = "literal"  # marks `date '…'`, which is no cast of a varchar
 FOREIGN_TYPE = "foreign_type"  # marks a type whose word Trino does not know
-TYPE_WORDS = frozenset(
-    [
-        "BOOLEAN",
-        "TINYINT",
-        "SMALLINT",
-        "INT",
-        "INTEGER",
-        "BIGINT",
-        "REAL",
-        "DOUBLE",
-        "DECIMAL",
-        "DEC",
-        "NUMERIC",
-        "VARCHAR",
-        "CHAR",
-        "VARBINARY",
-        "JSON",
-        "DATE",
-        "TIME",
-        "TIMESTAMP",
-        "INTERVAL",
-        "ARRAY",
-        "MAP",
-        "ROW",
-        "UUID",
-        "IPADDRESS",
-        "UNKNOWN",
-    ]
-)
+TYPE_WORDS = frozenset([
+    "BOOLEAN", "TINYINT", "SMALLINT", "INT", "INTEGER", "BIGINT", "REAL", "DOUBLE", "DECIMAL", "DEC",
+    "NUMERIC", "VARCHAR", "CHAR", "VARBINARY", "JSON", "DATE", "TIME", "TIMESTAMP", "INTERVAL", "ARRAY",
+    "MAP", "ROW", "UUID", "IPADDRESS", "UNKNOWN",
+])  # fmt: skip
 # Words that begin a statement of Athena; another one is no statement.
-STATEMENTS = frozenset(
-    [
-        "SELECT",
-        "WITH",
-        "VALUES",
-        "TABLE",
-        "(",
-        "CREATE",
-        "DROP",
-        "ALTER",
-        "INSERT",
-        "UPDATE",
-        "DELETE",
-        "MERGE",
-        "SHOW",
-        "DESCRIBE",
-        "DESC",
-        "EXPLAIN",
-        "MSCK",
-        "UNLOAD",
-        "PREPARE",
-        "EXECUTE",
-        "DEALLOCATE",
-        "USE",
-        "VACUUM",
-        "OPTIMIZE",
-        "COPY",
-    ]
-)
+STATEMENTS = frozenset([
+    "SELECT", "WITH", "VALUES", "TABLE", "(", "CREATE", "DROP", "ALTER", "INSERT", "UPDATE", "DELETE",
+    "MERGE", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "MSCK", "UNLOAD", "PREPARE", "EXECUTE", "DEALLOCATE",
+    "USE", "VACUUM", "OPTIMIZE", "COPY",
+])  # fmt: skip
 # Strings, quoted names and comments stay as they are; a number may have underscores, and its exponent ends before a
 # sign: sqlglot would take `1e0+1` for one number.
 NUMBERS = re.compile(
@@ -276,20 +219,8 @@ def _ends_operand(token: Token) -> bool:
     if token.token_type in (TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.IDENTIFIER, TokenType.VAR):
         return True
     words = (
-        "SELECT",
-        "IN",
-        "AND",
-        "OR",
-        "NOT",
-        "WHERE",
-        "THEN",
-        "ELSE",
-        "WHEN",
-        "BY",
-        "ON",
-        "VALUES",
-        "FROM",
-    )
+        "SELECT", "IN", "AND", "OR", "NOT", "WHERE", "THEN", "ELSE", "WHEN", "BY", "ON", "VALUES", "FROM",
+    )  # fmt: skip
     return token.text.replace("_", "").isalnum() and token.text.upper() not in words
 
 

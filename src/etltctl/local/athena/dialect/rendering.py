@@ -8,7 +8,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
-from etltctl.local.athena.dialect.datetimes import to_local
+from etltctl.local.athena.dialect.time_zones import to_local
 from etltctl.local.athena.dialect.trino_types import Type
 
 

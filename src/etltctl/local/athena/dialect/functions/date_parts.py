@@ -7,10 +7,10 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from etltctl.local.athena.dialect import casts
-from etltctl.local.athena.dialect.datetimes import clock, local_of, utc_of
 from etltctl.local.athena.dialect.errors import QueryError, invalid_argument, mismatch, place, unsupported
 from etltctl.local.athena.dialect.expressions import Expressions, operator
 from etltctl.local.athena.dialect.registry import Call, function
+from etltctl.local.athena.dialect.time_zones import clock, local_of, utc_of
 from etltctl.local.athena.dialect.trino_types import BIGINT, DATE, VARCHAR, Type, timestamp
 from etltctl.local.athena.dialect.values import Value
 

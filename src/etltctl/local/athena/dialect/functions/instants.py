@@ -6,11 +6,11 @@ from sqlglot import exp
 
 from etltctl.local.athena.dialect import casts
 from etltctl.local.athena.dialect.casts import cast
-from etltctl.local.athena.dialect.datetimes import utc_of, zone_name
 from etltctl.local.athena.dialect.errors import invalid_argument, mismatch, unsupported
 from etltctl.local.athena.dialect.expressions import Expressions, operator
 from etltctl.local.athena.dialect.literals import text
 from etltctl.local.athena.dialect.registry import Call, function
+from etltctl.local.athena.dialect.time_zones import utc_of, zone_name
 from etltctl.local.athena.dialect.trino_types import (
     BIGINT,
     DATE,

@@ -8,10 +8,11 @@ from functools import lru_cache
 from typing import Any
 
 from etltctl.local.athena.dialect import casts
-from etltctl.local.athena.dialect.datetimes import DAY_NAMES, MONTH_NAMES, to_local, to_utc, zone_name
+from etltctl.local.athena.dialect.datetimes import DAY_NAMES, MONTH_NAMES
 from etltctl.local.athena.dialect.errors import invalid_argument, unsupported
 from etltctl.local.athena.dialect.literals import text
 from etltctl.local.athena.dialect.registry import Call, function
+from etltctl.local.athena.dialect.time_zones import to_local, to_utc, zone_name
 from etltctl.local.athena.dialect.trino_types import VARCHAR, ZONED, zoned
 from etltctl.local.athena.dialect.values import Value
 

@@ -1,11 +1,20 @@
-"""Functions of regular expressions."""
+"""LIKE, and the functions of regular expressions."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from etltctl.local.athena.dialect.errors import invalid_argument
+from sqlglot import exp
+
+from etltctl.local.athena.dialect.errors import (
+    QueryError,
+    invalid_argument,
+    mismatch,
+    place,
+    syntax,
+)
+from etltctl.local.athena.dialect.expressions import Expressions, operator
 from etltctl.local.athena.dialect.functions.java_regex import compiled
 from etltctl.local.athena.dialect.registry import Call, function, simple
 from etltctl.local.athena.dialect.trino_types import BOOLEAN, VARCHAR, array, row
@@ -152,3 +161,40 @@ def _replaced(call: Call) -> Value:
         f"CASE WHEN struct_extract(\"~p\", 'is_last') THEN '' ELSE coalesce({replaced}, '') END"
     )
     return Value(f"array_to_string(list_transform({pieces.sql}, lambda \"~p\": {text}), '')", VARCHAR)
+
+
+@operator(exp.Like, exp.Escape)
+def _like(compiler: Expressions, node: exp.Expr) -> Value:
+    like, escape = (
+        (node.this, compiler.value(node.expression)) if isinstance(node, exp.Escape) else (node, None)
+    )
+    if not isinstance(like, exp.Like):
+        raise syntax("mismatched input 'ESCAPE'", node)
+    value, pattern = compiler.value(like.this), compiler.value(like.expression)
+    for part, name in ((value, "Left side of LIKE expression"), (pattern, "Pattern for LIKE expression")):
+        if not part.type.is_("varchar", "char", "unknown"):
+            raise mismatch(f"{name} must evaluate to a varchar (actual: {part.type})", node)
+    word = "NOT LIKE" if like.args.get("negate") else "LIKE"
+    if escape is None:
+        return Value(f"({value.sql} {word} {pattern.sql})", BOOLEAN)
+    if escape.is_constant and len(str(escape.constant)) != 1:
+        raise QueryError(
+            "INVALID_FUNCTION_ARGUMENT", f"{place(node)}: Escape string must be a single character"
+        )
+    if isinstance(pattern.constant, str) and escape.is_constant:
+        _check_escapes(pattern.constant, str(escape.constant))
+    return Value(f"({value.sql} {word} {pattern.sql} ESCAPE {escape.sql})", BOOLEAN)
+
+
+def _check_escapes(pattern: str, escape: str) -> None:
+    """Refuse an escape character before anything but a wildcard or itself, which DuckDB would let pass."""
+    at = 0
+    while at < len(pattern):
+        if pattern[at] == escape:
+            at += 1
+            if pattern[at : at + 1] not in ("%", "_", escape):
+                raise QueryError(
+                    "INVALID_FUNCTION_ARGUMENT",
+                    "Escape character must be followed by '%', '_' or the escape character itself",
+                )
+        at += 1
