@@ -36,7 +36,14 @@ def _negative(compiler: Expressions, node: exp.Expr) -> Value:
 
 
 def arithmetic(sign: str, left: Value, right: Value, node: exp.Expr | None, compiler: Expressions) -> Value:
-    """Return `left sign right`.
+    """Return `left sign right` with the type of Trino's result.
+
+    Args:
+        sign: one of + - * / %.
+        left: the left operand: a number, a date, a time or an interval.
+        right: the right operand.
+        node: the place of an error.
+        compiler: the translator, which collects the Python functions that the result calls.
 
     Raises:
         QueryError: TYPE_MISMATCH if Trino has no such operator.
@@ -94,7 +101,7 @@ def _decimals(sign: str, left: Value, right: Value, compiler: Expressions) -> Va
         scale = max(a.scale, b.scale)
         # Trino's precision of a sum: one digit more than the longer side needs, 38 at most.
         kind = decimal(max(a.precision - a.scale, b.precision - b.scale) + scale + 1, scale)
-        # DuckDB would add in the narrower type and overflow, so both sides get the type of the result first.
+        # Both sides get the type of the result first, so that the sum cannot overflow a narrower one.
         wide = f"DECIMAL({kind.precision}, {kind.scale})"
         return Value(f"CAST(CAST({one.sql} AS {wide}) {sign} CAST({other.sql} AS {wide}) AS {wide})", kind)
     if sign == "*":
@@ -132,7 +139,7 @@ def remainder_decimals(left: Value, right: Value, compiler: Expressions) -> Valu
 
 
 def divided(one: Decimal | None, other: Decimal | None, scale: int) -> Decimal | None:
-    """Divide and round half up to `scale` digits behind the point."""
+    """Divide and round half up to `scale` digits after the point."""
     if one is None or other is None:
         return None
     if not other:
@@ -143,7 +150,7 @@ def divided(one: Decimal | None, other: Decimal | None, scale: int) -> Decimal |
 
 
 def remainder(one: Decimal | None, other: Decimal | None, scale: int) -> Decimal | None:
-    """Return the remainder, with `scale` digits behind the point."""
+    """Return the remainder, with `scale` digits after the point."""
     if one is None or other is None:
         return None
     if not other:
@@ -273,6 +280,6 @@ def _between(left: Value, right: Value) -> Value | None:
         # The difference of two dates is an interval in Trino and a count of days in DuckDB.
         return Value(f"(CAST({a} - {b} AS BIGINT) * 86400000)", DAYS)
     if kind.is_("time"):
-        # DuckDB subtracts no times of day, so both get the same day.
+        # Both times of day get the same day, because epoch_us takes timestamps.
         a, b = f"(DATE '2000-01-01' + {a})", f"(DATE '2000-01-01' + {b})"
     return Value(f"((epoch_us({a}) - epoch_us({b})) // 1000)", DAYS)

@@ -132,7 +132,7 @@ def _double_decimal(value: float, precision: int, scale: int) -> Decimal:
 
 
 def _quantized(value: Decimal, precision: int, scale: int, what: str) -> Decimal:
-    # A number of more than 39 digits fits no decimal, and quantize would raise an error of its own.
+    # A number of more than 39 digits fits no decimal, and Python's quantize would raise another error.
     rounded = (
         value.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, EXACT)
         if abs(value) < Decimal(10) ** 39
@@ -183,7 +183,7 @@ def _text_to_floating(value: Value, to: Type, compiler: Expressions) -> Value:
     refusal = failure(
         to, "INVALID_CAST_ARGUMENT", literal("Cannot cast '"), value.sql, literal(f"' to {name}")
     )
-    # Java's Double.parseDouble takes blanks around the number and a letter behind it ('1.5d'), but not 'inf'.
+    # Java's Double.parseDouble takes blanks around the number and a letter after it ('1.5d'), but not 'inf'.
     trimmed = f"trim({value.sql}, ' \t\n\r')"
     read = f"CAST(CAST(regexp_replace({trimmed}, '[fFdD]$', '') AS DOUBLE) AS {to.duckdb})"
     good = f"regexp_full_match({trimmed}, {literal(NUMBER)})"

@@ -1,16 +1,17 @@
-"""Turning a value into another type: by itself where Trino does it (coercion), or by CAST and TRY_CAST.
+"""Conversions between types: those that Trino makes without a CAST (coercions), CAST and TRY_CAST.
 
-`CASTS` holds the pairs of type names that have a rule; JSON's are registered by its family.
+`CASTS` holds a rule for each pair of type names. `cast_rules`, `datetime_casts` and `functions.json_casts` register
+theirs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from etltctl.local.athena.dialect.errors import mismatch
-from etltctl.local.athena.dialect.expressions import Expressions
 from etltctl.local.athena.dialect.trino_types import (
     DIGITS,
     INTEGERS,
@@ -25,13 +26,16 @@ from etltctl.local.athena.dialect.trino_types import (
 )
 from etltctl.local.athena.dialect.values import Value, member
 
-# Trino turns a number into a type further right by itself, never one further left.
+if TYPE_CHECKING:
+    from etltctl.local.athena.dialect.expressions import Expressions
+
+# Trino coerces a number to a type further right, never to one further left.
 ORDER = (*INTEGERS, "decimal", "real", "double")
 
 
 def common_type(left: Type, right: Type) -> Type | None:
-    """Return the type that both are turned into when they meet, or None if Trino has none."""
-    # A zone is no part of the type, but it is known only if both sides share it.
+    """Return the type that Trino coerces both types to; None if there is none."""
+    # The zone is not part of the type. It stays known only if both sides have the same.
     if left == right:
         return left if left.zone == right.zone else Type(left.name, left.parameters, left.fields)
     if left.is_("unknown") or right.is_("unknown"):
@@ -46,7 +50,7 @@ def common_type(left: Type, right: Type) -> Type | None:
 
 
 def is_coercible(kind: Type, to: Type) -> bool:
-    """Return whether Trino turns one type into the other by itself."""
+    """Return whether Trino coerces one type to the other."""
     if kind.is_text and to.name == "varchar" and not to.parameters:
         return True
     if to.name in ("timestamp", "timestamp with time zone", "time") and kind.name == to.name:
@@ -60,7 +64,7 @@ def is_coercible(kind: Type, to: Type) -> bool:
 
 
 def coercion_cost(kind: Type, to: Type) -> int:
-    """Return how far a type is from another that it is turned into: 0 for the same."""
+    """Return how far a type is from the one that it is coerced to: 0 for the same."""
     if kind == to or (kind.name == to.name and not kind.is_("decimal", "array", "map", "row")):
         return 0
     if kind.name in ORDER and to.name in ORDER:
@@ -69,11 +73,16 @@ def coercion_cost(kind: Type, to: Type) -> int:
 
 
 def coerced(value: Value, to: Type) -> Value:
-    """Return the value as the type; the caller knows that it can be."""
+    """Return the value as a type that Trino coerces it to.
+
+    Args:
+        value: the value.
+        to: a type for which `is_coercible` is true. Without parameters it takes those of the value's type.
+    """
     kind = value.type
     if kind.duckdb == to.duckdb and not kind.is_("unknown"):
         if kind.name == to.name and not to.parameters:
-            return value  # varchar(3) as varchar keeps what is known of it
+            return value  # varchar(3) as varchar keeps its length and its constant
         retyped = Type(to.name, to.parameters, to.fields, kind.zone or to.zone)
         return Value(_padded(value.sql, kind, to), retyped, value.constant, value.parts)
     if to.is_("decimal") and not to.parameters:
@@ -81,14 +90,21 @@ def coerced(value: Value, to: Type) -> Value:
     if to.is_zoned and not kind.is_("unknown"):
         return zoned_of(coerced(value, timestamp(to.number)).sql, "'UTC'", to.number, "UTC")
     if kind.is_("array") and holds_zoned(to):
-        # DuckDB cannot cast a timestamp into the struct of a zoned one, so each element is turned by itself.
+        # DuckDB cannot cast a timestamp into the struct of a zoned one, so each element is converted.
         inner = coerced(Value("e", kind.element), to.element)
         return Value(f"list_transform({value.sql}, lambda e: {inner.sql})", to)
     return Value(f"CAST({value.sql} AS {to.duckdb})", to, value.constant)
 
 
 def zoned_of(instant: str, zone: str, precision: int = 3, static: str | None = None) -> Value:
-    """Return a timestamp with time zone of the SQL of its instant and of its zone; `static` names a known zone."""
+    """Return a timestamp with time zone.
+
+    Args:
+        instant: the SQL of the instant in UTC.
+        zone: the SQL of the zone's name.
+        precision: the count of digits of a second's fraction.
+        static: the zone's name, if it is known before the query runs.
+    """
     # A struct of nulls is not null in DuckDB, so the null is made one level up.
     null = f'CASE WHEN {instant} IS NULL THEN NULL ELSE struct_pack("at" := {instant}, "zone" := {zone}) END'
     return Value(f"({null})", zoned(precision, static), parts=(instant, zone))
@@ -100,7 +116,7 @@ def holds_zoned(kind: Type) -> bool:
 
 
 def _padded(sql: str, kind: Type, to: Type) -> str:
-    # char(3) holds 'a' as 'a ': the padding shows when it is joined or printed.
+    # `cast('a' as char(3))` has two spaces at its end, which show when it is joined or printed.
     if to.is_("char") and to.parameters and kind != to:
         return f"rpad({sql}, greatest({to.number}, length({sql}))::INTEGER, ' ')"
     return sql
@@ -158,7 +174,16 @@ def _common_time(left: Type, right: Type) -> Type | None:
 
 
 def common_type_of(values: Sequence[Value], what: str, node: exp.Expr | None) -> Type:
-    """Return the common type of the values, or refuse them in Athena's words."""
+    """Return the common type of the values.
+
+    Args:
+        values: at least one value.
+        what: the subject of the error, such as "All CASE results".
+        node: the place of the error.
+
+    Raises:
+        QueryError: TYPE_MISMATCH if Trino has no common type of them.
+    """
     kind: Type | None = values[0].type
     for value in values[1:]:
         before, kind = kind, common_type(kind, value.type) if kind is not None else None
@@ -192,7 +217,14 @@ def cast_rule(source: str, *targets: str) -> Callable[[Cast], Cast]:
 def cast(
     value: Value, to: Type, compiler: Expressions, node: exp.Expr | None = None, *, is_try: bool = False
 ) -> Value:
-    """Return the value as the type; with `is_try`, null where the cast fails.
+    """Cast a value to a type.
+
+    Args:
+        value: the value.
+        to: the type.
+        compiler: the translator, which collects the Python functions that a rule calls.
+        node: the place of an error.
+        is_try: whether a cast that fails is null, as TRY_CAST is.
 
     Raises:
         QueryError: TYPE_MISMATCH if Trino has no such cast.

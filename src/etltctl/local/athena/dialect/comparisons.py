@@ -26,7 +26,13 @@ NOT_ORDERED = ("map", "json", "function", "unknown")
 
 
 def compared(sign: str, left: Value, right: Value, node: exp.Expr | None = None) -> Value:
-    """Return `left sign right`.
+    """Return `left sign right` as Trino answers it.
+
+    Args:
+        sign: one of = <> < <= > >=.
+        left: the left operand.
+        right: the right operand.
+        node: the place of an error.
 
     Raises:
         QueryError: TYPE_MISMATCH if Trino does not compare these types.
@@ -187,7 +193,7 @@ def _quantified(compiler: Expressions, node: exp.Expr, sign: str, word: str, que
         raise mismatch(
             f"Value expression and result of subquery must be of the same type: {value.type} vs {kind}", node
         )
-    # DuckDB's ANY and ALL compare by its rules. These types have rules of Trino's.
+    # DuckDB's ANY and ALL compare by its rules. These types have other rules in Trino.
     if common.is_floating or common.is_zoned or common.is_("array", "map", "row", "char"):
         raise unsupported(f"a quantified comparison of {common}")
     return Value(f"({casts.coerced(value, common).sql} {sign} {word} ({inner.sql}))", BOOLEAN)

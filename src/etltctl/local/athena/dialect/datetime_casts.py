@@ -23,8 +23,7 @@ def rounded(sql: str, precision: int, to_precision: int) -> str:
     """Return the SQL of a timestamp with fewer digits of a second's fraction, rounded half up."""
     if to_precision >= precision:
         return sql
-    # DuckDB's TIMESTAMP always has six digits. Trino rounds to those of the type, half up, into the next year
-    # too.
+    # DuckDB's TIMESTAMP always has six digits. Trino rounds to those of the type, half up.
     unit = 10 ** (6 - to_precision)
     raised = f"(epoch_us({sql}) + {unit // 2})"
     # The remainder of a time before 1970 is negative in SQL; rounding goes down from the raised value all the same.

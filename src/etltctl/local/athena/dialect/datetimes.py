@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
@@ -16,10 +15,6 @@ from etltctl.local.athena.dialect.errors import QueryError, place, unsupported
 from etltctl.local.athena.dialect.time_zones import to_utc, zone_name
 from etltctl.local.athena.dialect.trino_types import DATE, DAYS, MONTHS, Type, literal, timestamp
 from etltctl.local.athena.dialect.values import Value
-
-if TYPE_CHECKING:
-    pass
-
 
 DATE_TEXT = re.compile(r"\s*([+-]?\d{1,9})-(\d{1,2})-(\d{1,2})\s*")
 TIME_TEXT = re.compile(r"(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,12}))?)?")
@@ -31,7 +26,7 @@ TIMESTAMP_TEXT = re.compile(
 
 @dataclass(frozen=True)
 class Moment:
-    """A timestamp that was read: its text in UTC (or as it was written without a zone), and its zone."""
+    """A timestamp that was read: its text in UTC (or as it was written, if it has no zone), and its zone."""
 
     instant: str
     precision: int
@@ -88,6 +83,7 @@ MONTH_NAMES = (
 )  # fmt: skip
 
 
+# Intervals are numbers here. DuckDB's own keep months, days and microseconds apart, so that 24 hours are not a day.
 MILLISECONDS = {"DAY": 86_400_000, "HOUR": 3_600_000, "MINUTE": 60_000, "SECOND": 1000, "WEEK": 604_800_000}
 MONTHS_IN = {"YEAR": 12, "MONTH": 1, "QUARTER": 3}
 ORDER = ("DAY", "HOUR", "MINUTE", "SECOND")
@@ -118,6 +114,7 @@ def timestamp_literal(written: str, node: exp.Expr) -> Value:
     moment = read_timestamp(written)
     if moment is None:
         raise _bad("TIMESTAMP", written, node)
+    # A literal has as many digits as are written, up to 12. DuckDB has six.
     if moment.precision > 6:
         raise unsupported("timestamps finer than microseconds")
     instant = f"CAST({literal(moment.instant)} AS TIMESTAMP)"
@@ -153,6 +150,7 @@ def _counted(written: str, first: str, last: str, node: exp.Expr) -> tuple[int, 
     bad = QueryError("INVALID_LITERAL", f"{place(node)}: '{written}' is not a valid INTERVAL literal")
     sign = -1 if written.strip().startswith("-") else 1
     digits = written.strip().lstrip("+-")
+    # `interval '2-6' year to month` is 30 months.
     if (first, last) == ("YEAR", "MONTH"):
         match = re.fullmatch(r"(\d+)-(\d+)", digits)
         if match is None:

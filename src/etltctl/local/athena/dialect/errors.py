@@ -26,6 +26,7 @@ def place(node: exp.Expr | None) -> str:
     """Return `line L:C` of a node, or of the first part of it that knows its place."""
     for part in node.walk() if node is not None else ():
         if "line" in part.meta:
+            # sqlglot counts the column at the end of a token, Athena at its beginning.
             column = part.meta["col"] - (part.meta.get("end", 0) - part.meta.get("start", 0))
             return f"line {part.meta['line']}:{max(column, 1)}"
     return "line 1:1"
@@ -42,7 +43,7 @@ def mismatch(message: str, node: exp.Expr | None = None) -> QueryError:
 
 
 def unsupported(what: str) -> QueryError:
-    """Build the error of what Athena can do and the embedded Athena cannot."""
+    """Build the error of a feature that Athena has and the embedded Athena lacks."""
     return QueryError("NOT_SUPPORTED", f"the embedded Athena does not support {what}")
 
 
@@ -76,15 +77,15 @@ def failure(kind: Type, code: str, *parts: str) -> str:
 
     Args:
         kind: the type of the CASE.
-        code: Athena's name of the error.
-        parts: SQL of the texts that make up the message.
+        code: Athena's error name.
+        parts: the SQL of each part of the message, a text.
     """
     message = " || ".join([literal(f"{code}: "), *(f"coalesce({part}, 'null')" for part in parts)])
     return f"CAST({FAIL.name}({message}) AS {kind.duckdb})"
 
 
 def fail(message: str) -> NoReturn:
-    """Raise the error of a message that begins with Athena's name of it."""
+    """Raise the error of a message that begins with Athena's error name."""
     code, _, words = message.partition(": ")
     raise QueryError(code, words)
 

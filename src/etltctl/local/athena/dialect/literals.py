@@ -51,6 +51,7 @@ def _number(node: exp.Expr) -> Value:
         number = int(written)
         if number > 2**63:
             raise syntax(f"Invalid numeric literal: {written}", node)
+        # A literal is an integer if it fits into 32 bits, else a bigint.
         kind = INTEGER if number < 2**31 else BIGINT
         return Value(f"CAST({number} AS {kind.duckdb})" if kind == BIGINT else str(number), kind, number)
     if "e" in written.lower():
@@ -68,6 +69,7 @@ def _decimal(written: str, node: exp.Expr) -> Value:
     precision = max(len(whole) + len(fraction), 1)
     if precision > 38:
         raise QueryError("INVALID_LITERAL", f"{place(node)}: '{written}' is not a valid DECIMAL literal")
+    # `1.50` is decimal(3,2): every digit counts, and zeros before the first do not.
     kind = decimal(precision, len(fraction))
     return Value(f"CAST('{sign}{whole or '0'}.{fraction or '0'}' AS {kind.duckdb})", kind)
 
@@ -139,6 +141,7 @@ def _typed(compiler: Expressions, node: exp.Cast) -> Value:
 def _array(compiler: Expressions, node: exp.Expr) -> Value:
     values = [compiler.value(item) for item in node.expressions]
     if not values:
+        # DuckDB's empty list has no type; Trino's is array(unknown), which fits every array.
         return Value("CAST([] AS VARCHAR[])", array(UNKNOWN))
     kind = common_type_of(values, "All ARRAY elements", node)
     elements = ", ".join(casts.coerced(value, kind).sql for value in values)
@@ -154,6 +157,7 @@ def _tuple(compiler: Expressions, node: exp.Expr) -> Value:
 
 def row_of(values: list[Value]) -> Value:
     """Return ROW of the values."""
+    # DuckDB's row() has no names for its fields; a struct has.
     kind = row(tuple((None, value.type) for value in values))
     parts = ", ".join(
         f"{name} := {'CAST(NULL AS VARCHAR)' if value.type.is_('unknown') else value.sql}"
@@ -198,7 +202,7 @@ def of_node(node: exp.Expr) -> Type:
     """Return the type that a statement names.
 
     Raises:
-        QueryError: TYPE_MISMATCH if Trino has no such type, NOT_SUPPORTED if the embedded Athena has not.
+        QueryError: TYPE_MISMATCH if Trino has no such type, NOT_SUPPORTED if the embedded Athena lacks it.
     """
     if not isinstance(node, exp.DataType):
         raise mismatch(f"Unknown type: {node.sql()}", node)
@@ -223,6 +227,7 @@ def of_node(node: exp.Expr) -> Type:
 
 def _sized(name: str, numbers: list[int], node: exp.Expr) -> Type:
     if name == "decimal":
+        # `decimal` alone is decimal(38,0) in Trino and decimal(18,3) in DuckDB.
         precision, scale = [*numbers, 0][:2] if numbers else (38, 0)
         if not 1 <= precision <= 38 or scale > precision:
             raise QueryError(
@@ -232,6 +237,7 @@ def _sized(name: str, numbers: list[int], node: exp.Expr) -> Type:
         return decimal(precision, scale)
     if name in ("timestamp", "timestamp with time zone", "time"):
         precision = numbers[0] if numbers else 3
+        # Trino goes down to picoseconds. DuckDB stops at microseconds.
         if precision > 6:
             raise unsupported(f"{name}({precision})")
         return zoned(precision) if name == "timestamp with time zone" else Type(name, (precision,))

@@ -13,14 +13,12 @@ from etltctl.local.athena.dialect.trino_types import Type, quoted
 from etltctl.local.athena.dialect.values import Value
 
 HIDDEN_COLUMNS = {"$path", "$bucket", "$partition", "$file_size", "$file_modified_time", "$row_id"}
-
-
 CATALOG = "awsdatacatalog"
 
 
 @dataclass(frozen=True)
 class TableName:
-    """A table as a query names it, with the place it is named at."""
+    """A table that a query names, and the place of its name in the statement."""
 
     database: str
     name: str
@@ -29,11 +27,12 @@ class TableName:
 
 
 def tables_of(query: exp.Expr, default_database: str) -> list[TableName]:
-    """Return the catalog's tables that the query reads; a name of its WITH is not one.
+    """Return the tables of the catalog that the query reads, without the queries of its WITH.
 
     Raises:
-        QueryError: if it reads a table function or another catalog.
+        QueryError: FUNCTION_NOT_FOUND for a table function, CATALOG_NOT_FOUND for another catalog.
     """
+    # A query of the WITH hides a table of the same name.
     own = {cte.alias_or_name.lower() for cte in query.find_all(exp.CTE)}
     names: dict[tuple[str, str], TableName] = {}
     for table in query.find_all(exp.Table):
@@ -55,7 +54,7 @@ def tables_of(query: exp.Expr, default_database: str) -> list[TableName]:
 
 @dataclass(frozen=True)
 class Field:
-    """A column of a relation that stands in FROM: the SQL that reads it, and the names it goes by."""
+    """A column of a relation in FROM: the SQL that reads it, and the names that a query can use for it."""
 
     name: str | None
     type: Type
@@ -64,7 +63,7 @@ class Field:
     database: str | None = None
 
     def is_named(self, parts: Sequence[str]) -> bool:
-        """Return whether `[catalog, database, table,] column` names it; names are compared in lower case."""
+        """Return whether `[catalog, database, table,] column`, in lower case, names this column."""
         if self.name is None or self.name.lower() != parts[-1]:
             return False
         mine = [self.table, self.database, CATALOG]
@@ -86,12 +85,14 @@ class Scope:
         """Return the column that the longest beginning of a dotted name means, and the rest of the name.
 
         Raises:
-            QueryError: COLUMN_NOT_FOUND, AMBIGUOUS_NAME if two columns have the name, or NOT_SUPPORTED for a column
-                that every table of Athena's has hidden.
+            QueryError: COLUMN_NOT_FOUND, AMBIGUOUS_NAME if two columns have the name, or NOT_SUPPORTED for a
+                hidden column of every table, such as "$path".
         """
         lowered = [part.lower() for part in parts]
         scope: Scope | None = self
         while scope is not None:
+            # `a.b.c` is column c of table a.b, field c of column a.b, or field b.c of column a. The longest name
+            # of a column wins, as in Trino.
             for length in range(min(len(parts), 4), 0, -1):
                 matches = [known for known in scope.fields if known.is_named(lowered[:length])]
                 if len(matches) > 1:
@@ -100,9 +101,12 @@ class Scope:
                     )
                 if matches:
                     return Value(matches[0].sql, matches[0].type), list(parts[length:])
+            # A name that this query lacks may be one of the query around it: that makes a correlated
+            # subquery.
             scope = scope.parent
         if lowered[-1] in HIDDEN_COLUMNS:
             raise unsupported(f'the hidden column "{lowered[-1]}"')
+        # Athena adds these words if Lake Formation hides columns from the caller.
         hint = " or requester is not authorized to access requested resources" if self.is_narrowed else ""
         raise QueryError(
             "COLUMN_NOT_FOUND", f"{place(node)}: Column '{'.'.join(parts)}' cannot be resolved{hint}"
@@ -140,7 +144,7 @@ class CommonTable:
 
 
 def cast_columns(query: Query, columns: Sequence[Output]) -> Query:
-    """Return the query with its columns as the types and under the names of these."""
+    """Return the query with its columns cast to the types, and under the names, of these columns."""
     same = all(
         a.type.duckdb == b.type.duckdb and a.duckdb_name == b.duckdb_name
         for a, b in zip(query.columns, columns, strict=True)
@@ -172,8 +176,9 @@ def renamed(columns: Sequence[Output], names: Sequence[str], node: exp.Expr) -> 
 
 
 def refuse_grouping(kinds: Sequence[Type], clause: str) -> None:
-    """Refuse types that cannot be grouped, or that DuckDB would group otherwise than Trino."""
+    """Refuse types that cannot be grouped, or that DuckDB groups differently from Trino."""
     for kind in kinds:
+        # Trino groups by the instant. DuckDB would group the struct, so by the zone, too.
         if kind.is_zoned and kind.zone is None:
             raise unsupported(f"{clause} on timestamps with different time zones")
         if kind.is_("map", "json"):

@@ -24,14 +24,14 @@ SPECIAL_FORMS = (
     "CAST", "TRY_CAST", "EXTRACT", "TRIM", "POSITION", "NORMALIZE", "LISTAGG", "SUBSTRING", "JSON_OBJECT",
     "JSON_QUERY", "JSON_VALUE",
 )  # fmt: skip
-LITERAL = "literal"  # marks `date '…'`, which is no cast of a varchar
+LITERAL = "literal"  # marks `date '…'`, which is not a cast of a varchar
 FOREIGN_TYPE = "foreign_type"  # marks a type whose word Trino does not know
 TYPE_WORDS = frozenset([
     "BOOLEAN", "TINYINT", "SMALLINT", "INT", "INTEGER", "BIGINT", "REAL", "DOUBLE", "DECIMAL", "DEC",
     "NUMERIC", "VARCHAR", "CHAR", "VARBINARY", "JSON", "DATE", "TIME", "TIMESTAMP", "INTERVAL", "ARRAY",
     "MAP", "ROW", "UUID", "IPADDRESS", "UNKNOWN",
 ])  # fmt: skip
-# Words that begin a statement of Athena; another one is no statement.
+# Athena's grammar has no statement that begins with another word.
 STATEMENTS = frozenset([
     "SELECT", "WITH", "VALUES", "TABLE", "(", "CREATE", "DROP", "ALTER", "INSERT", "UPDATE", "DELETE",
     "MERGE", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "MSCK", "UNLOAD", "PREPARE", "EXECUTE", "DEALLOCATE",
@@ -44,7 +44,7 @@ NUMBERS = re.compile(
     re.DOTALL,
 )
 FIRST_WORDS = ("SELECT", "WITH", "VALUES", "TABLE", "CREATE")
-# Words that begin a clause which Trino has not: sqlglot reads them for other engines.
+# Words of clauses that Trino lacks. sqlglot reads them for other engines.
 FOREIGN = {"QUALIFY", "ILIKE", "RLIKE", "SIMILAR", "PIVOT", "UNPIVOT", "GLOB", "ASOF", "TOP"}
 
 
@@ -62,8 +62,9 @@ class AthenaSql(Trino):
     SUPPORTS_USER_DEFINED_TYPES = True  # so that an unknown type is refused by its own error
 
     class Parser(TrinoParser):
-        """The parser."""
+        """The parser, which reads functions by name and keeps the words of types."""
 
+        # sqlglot's own functions would make one node of `strpos` and of another engine's `instr`.
         FUNCTIONS: ClassVar[dict[str, Any]] = {}
         FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
             name: TrinoParser.FUNCTION_PARSERS[name] for name in SPECIAL_FORMS
@@ -71,13 +72,14 @@ class AthenaSql(Trino):
         TYPE_LITERAL_PARSERS: ClassVar[dict[Any, Any]] = dict.fromkeys(exp.DType, _literal)
 
         def _parse_types(self, *arguments: Any, **named: Any) -> Any:
-            """Note the word that names a type: sqlglot takes the words of every engine."""
+            """Keep the word that names a type, because sqlglot takes the words of every engine."""
             word = self._curr.text if self._curr else ""
             kind = super()._parse_types(*arguments, **named)
             if isinstance(kind, exp.DataType) and word.upper() not in TYPE_WORDS:
                 kind.meta[FOREIGN_TYPE] = word
             return kind
 
+        # Of `a.b`, `a::int`, `a -> b` and the like Trino has only the dot.
         COLUMN_OPERATORS: ClassVar[dict[Any, Any]] = {
             token: parser for token, parser in TrinoParser.COLUMN_OPERATORS.items() if token == TokenType.DOT
         }
@@ -97,7 +99,7 @@ class AthenaSql(Trino):
             return super().cast_sql(expression, safe_prefix)
 
 
-# Text in quotes or a comment: what is whole, or else (in the group) the mark of what is not closed.
+# Text in quotes or a comment. The group is the mark of one that is not closed.
 QUOTED = re.compile(r"""'(?:[^']|'')*'(?!')|"(?:[^"]|"")*"(?!")|/\*.*?\*/|--[^\n]*|('|"|/\*)""", re.DOTALL)
 
 
@@ -110,6 +112,7 @@ def parse(sql: str) -> exp.Expr:
     try:
         sql = NUMBERS.sub(_plain_number, sql)
         tokens = sqlglot.tokenize(sql, read="trino")
+        # Statements that Athena passes on to Hive (DDL) keep sqlglot's own reading.
         is_query = bool(tokens) and (tokens[0].text.upper() in FIRST_WORDS or tokens[0].text == "(")
         if tokens and tokens[0].text.upper() not in STATEMENTS:
             raise _at(tokens[0])
@@ -130,7 +133,7 @@ def parse(sql: str) -> exp.Expr:
 
 
 def _unclosed(sql: str) -> QueryError:
-    """Build the error of text with a quote or a comment that does not end, at the place where it begins."""
+    """Build the error of a quote or a comment that is not closed, at the place where it begins."""
     begin = next((match for match in QUOTED.finditer(sql) if match[1]), None)
     if begin is None:
         return QueryError("SYNTAX_ERROR", "line 1:1: the text cannot be read as SQL")
@@ -215,7 +218,7 @@ def _is_foreign(token: Token, word: str, before: Token | None, after: Token | No
 
 
 def _ends_operand(token: Token) -> bool:
-    """Return whether a subscript can stand behind the token."""
+    """Return whether a subscript can follow the token."""
     if token.token_type in (TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.IDENTIFIER, TokenType.VAR):
         return True
     words = (

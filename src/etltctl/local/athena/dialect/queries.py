@@ -55,7 +55,12 @@ class Queries:
         return f"r{self._names[0]}"
 
     def query(self, node: exp.Expr, outer: Scope | None = None) -> Query:
-        """Translate a query; `outer` is the scope of the query around it."""
+        """Translate a query.
+
+        Args:
+            node: the query.
+            outer: the scope of the query around it; None if there is none.
+        """
         _refuse_unknown_clauses(node)
         with_ = node.args.get("with_")
         if with_ is None:
@@ -74,7 +79,7 @@ class Queries:
         return ", ".join(self._key(key, compiler.value(key.this)) for key in order.expressions)
 
     def window(self, node: exp.Expr, compiler: Expressions) -> str:
-        """Translate what stands behind OVER."""
+        """Translate the window after OVER."""
         return window(self, node, compiler)
 
     def _key(self, key: exp.Expr, value: Value) -> str:
@@ -82,17 +87,21 @@ class Queries:
             raise mismatch(
                 f"Type {value.type} is not orderable, and therefore cannot be used in ORDER BY", key
             )
+        # Trino puts nulls last in both directions unless the query says otherwise.
         nulls = "NULLS FIRST" if key.args.get("nulls_first") else "NULLS LAST"
         sql = value.instant if value.type.is_zoned else value.sql
         return f"{sql} {'DESC' if key.args.get('desc') else 'ASC'} {nulls}"
 
     def _common(self, cte: exp.Expr, outer: Scope | None, *, is_recursive: bool) -> str:
         names = [column.name for column in cte.args["alias"].columns]
+        # A fresh name, so that a query of the WITH cannot hide a table of the catalog in DuckDB.
         name = f"c_{self.fresh()}"
         body = cte.this
         if is_recursive and isinstance(body, exp.Union) and names:
             first = self.query(body.this, outer)
             columns = renamed(first.columns, names, cte)
+            # Trino ends a recursion after ten steps with an error, where DuckDB would go on: `SELECT n + 1
+            # FROM t`.
             if not body.args.get("distinct") and _names_itself(cte):
                 return self._unrolled(cte, name, cast_columns(first, columns), outer)
             self._add_common_table(cte, name, columns)
@@ -111,7 +120,7 @@ class Queries:
         self.common_tables = {**self.common_tables, cte.alias.lower(): CommonTable(duckdb_name, columns)}
 
     def _unrolled(self, cte: exp.Expr, name: str, first: Query, outer: Scope | None) -> str:
-        """Write out a recursion step by step, as Trino does: a step after the last must not have a row."""
+        """Write out a recursion step by step, as Trino does. A step after the last one must not have a row."""
         parts = [f"{name}_0 AS MATERIALIZED ({first.sql})"]
         for depth in range(1, DEEPEST + 2):
             self._add_common_table(cte, f"{name}_{depth - 1}", first.columns)
@@ -136,6 +145,7 @@ class Queries:
             inner = self.query(node.this, outer)
             if not any(node.args.get(key) for key in ("order", "limit", "offset")):
                 return inner
+            # `(SELECT … LIMIT 5) LIMIT 3`: the inner limit is inside, so the outer one needs another query.
             wrapped = Query(f"SELECT * FROM ({inner.sql}) {self.fresh()}", inner.columns)
             return self._ended(node, wrapped, Expressions(Scope((), outer), self))
         if isinstance(node, exp.SetOperation):
@@ -162,8 +172,10 @@ class Queries:
                 raise mismatch(
                     f"column {index} in {word} query has incompatible types: {one.type}, {other.type}", node
                 )
+            # The names of the columns are those of the first query.
             columns.append(Output(one.name, kind, one.duckdb_name))
         is_all = not node.args.get("distinct")
+        # UNION without ALL compares rows, so it can have no column that cannot be grouped.
         if not is_all:
             refuse_grouping([column.type for column in columns], word)
         first, second = cast_columns(left, columns).sql, cast_columns(right, columns).sql
@@ -180,6 +192,7 @@ class Queries:
         widths = {len(values) for values in rows}
         if len(widths) != 1:
             raise mismatch("Values rows have mismatched sizes", node)
+        # A column of VALUES has the common type of its rows: `VALUES 1, 2.5` is decimal(11,1).
         kinds = []
         for column in zip(*rows, strict=True):
             kind: Type | None = column[0].type
@@ -198,7 +211,7 @@ class Queries:
         return self._ended(node, query, compiler)
 
     def _ended(self, node: exp.Expr, query: Query, compiler: Expressions) -> Query:
-        """Add ORDER BY, OFFSET and LIMIT of a query that is no SELECT: its keys name output columns."""
+        """Add ORDER BY, OFFSET and LIMIT of a query other than SELECT. Its keys name output columns."""
         order = node.args.get("order")
         keys = ""
         if order is not None:
@@ -214,10 +227,12 @@ class Queries:
         for column, value in zip(columns, values, strict=True):
             if column.name is not None:
                 named.setdefault(column.name.lower(), value)
+        # In ORDER BY an output column hides an input column of the same name.
         inner = replace(compiler, variables={**compiler.variables, **named})
         keys = []
         for key in order.expressions:
             position = key.this
+            # `ORDER BY 2` is the second output column, but `ORDER BY 1 + 1` is a constant.
             if isinstance(position, exp.Literal) and not position.is_string and position.name.isdigit():
                 keys.append(self._key(key, self.at_position(position, values, "ORDER BY")))
             else:
@@ -242,6 +257,7 @@ class Queries:
                 raise unsupported("FETCH FIRST WITH TIES here")
             count = limit.args.get("count")
             sql += f" LIMIT {_whole(count) if count is not None else 1}"
+        # `LIMIT ALL` limits nothing.
         elif limit is not None and limit.expression.name.upper() != "ALL":
             sql += f" LIMIT {_whole(limit.expression)}"
         if offset is not None:

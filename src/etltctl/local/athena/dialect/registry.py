@@ -1,4 +1,4 @@
-"""The functions that the embedded Athena has, and what a function sees of its call.
+"""The functions that the embedded Athena has, and the call that a function translates.
 
 A family of functions registers each by its name in Athena:
 
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,12 +31,14 @@ if TYPE_CHECKING:
     from etltctl.local.athena.dialect.expressions import Expressions
 
 
+# Trino's functions by name. One that no family registers is refused as NOT_SUPPORTED instead of
+# FUNCTION_NOT_FOUND.
 KNOWN = frozenset(Path(__file__).with_name("trino_functions.txt").read_text("utf-8").split())
 
 
 @dataclass(frozen=True)
 class Bound:
-    """A signature for one call: no type in it is open any more. `cost` counts the coercions."""
+    """A signature whose letters are bound to the types of one call. `cost` counts the coercions."""
 
     parameters: tuple[Type, ...]
     returns: Type
@@ -45,7 +47,7 @@ class Bound:
 
 @dataclass(frozen=True)
 class Signature:
-    """A function's name, parameters and result. A type named by one capital letter stands for any type."""
+    """A function's name, parameters and result. A capital letter is any type: the same for the same letter."""
 
     name: str
     parameters: tuple[Type, ...]
@@ -88,13 +90,14 @@ def _type(text: str) -> Type:
 
 
 def _unify(parameter: Type, kind: Type, letters: dict[str, Type]) -> bool:
-    """Note which type each letter stands for; widen it if it is used for two types."""
+    """Bind each letter to a type, and widen it if the letter is used for two types."""
     if len(parameter.name) == 1:
         common = casts.common_type(letters.get(parameter.name, UNKNOWN), kind)
         if common is None:
             return False
         letters[parameter.name] = common
         return True
+    # `map(K, V)` binds K and V to the types inside the map of the call.
     if parameter.is_("array", "map") and kind.name == parameter.name:
         return all(_unify(a, b, letters) for a, b in zip(parameter.inners, kind.inners, strict=True))
     return True
@@ -110,7 +113,7 @@ def _filled(kind: Type, letters: dict[str, Type]) -> Type:
 
 @dataclass(frozen=True)
 class Modifiers:
-    """What stands around a call: DISTINCT, ORDER BY, FILTER, OVER, IGNORE NULLS."""
+    """The clauses of a call: DISTINCT, ORDER BY, FILTER, OVER, IGNORE NULLS."""
 
     distinct: bool = False
     order: str = ""
@@ -129,7 +132,7 @@ class Lambda:
 
 @dataclass(frozen=True)
 class Call:
-    """A call of a function: its name, its arguments as they were written, and what translates them."""
+    """A call of a function: its name, its arguments as they were written, and their translator."""
 
     name: str
     nodes: Sequence[exp.Expr]
@@ -148,14 +151,14 @@ class Call:
         return tuple(value.type for value in self.args)
 
     def lambda_(self, index: int, *types: Type) -> Lambda:
-        """Translate the lambda at a position, its parameters being of these types."""
+        """Translate the lambda at a position; its parameters have these types."""
         node = self.nodes[index]
         if not isinstance(node, exp.Lambda) or len(node.expressions) != len(types):
             raise self.unexpected()
         return self.compiler.lambda_(node, types)
 
     def to(self, index: int, kind: Type) -> Value:
-        """Return an argument as a type that it is coerced to; refuse the call if it cannot be."""
+        """Return an argument coerced to a type; refuse the call if Trino does not coerce it."""
         if index >= len(self.args) or not casts.is_coercible(self.args[index].type, kind):
             raise self.unexpected()
         return casts.coerced(self.args[index], kind)
@@ -176,8 +179,8 @@ class Call:
         """Call a Python function for every row.
 
         Args:
-            function: takes the values as DuckDB hands them to Python. An error of it ends the query; a
-                QueryError does so under its own name.
+            function: takes the values as DuckDB passes them to Python. An error that it raises ends the query. A
+                QueryError keeps its name.
             values: the arguments.
             returns: the type of the result.
             nulls: whether the function is called for nulls; if not, the result of a null is null.
@@ -187,13 +190,13 @@ class Call:
         return Value(f"{udf.name}({', '.join(value.sql for value in values)})", returns)
 
     def aggregate(self, name: str, *arguments: str, distinct: bool = True, order: bool = True) -> str:
-        """Return DuckDB's aggregate or window function with all that stands around the call.
+        """Return DuckDB's aggregate or window function with the clauses of the call.
 
         Args:
             name: the function's name in DuckDB.
             arguments: their SQL.
-            distinct: whether DISTINCT is handed on.
-            order: whether ORDER BY is handed on.
+            distinct: whether to pass DISTINCT on.
+            order: whether to pass ORDER BY on.
         """
         modifiers = self.modifiers
         first = "DISTINCT " if modifiers.distinct and distinct else ""
@@ -212,7 +215,12 @@ _OVERLOADS: dict[str, list[tuple[Signature, str | Callable[..., Any]]]] = {}
 
 
 def function(*names: str, aggregate: bool = False) -> Callable[[Handler], Handler]:
-    """Register a handler under its names in Athena."""
+    """Register the translation of a function.
+
+    Args:
+        names: the function's names in Athena.
+        aggregate: whether it is an aggregate or a window function, which may have DISTINCT, FILTER and OVER.
+    """
 
     def registered(handler: Handler) -> Handler:
         for name in names:
@@ -239,6 +247,7 @@ def simple(signature: str, how: str | Callable[..., Any]) -> None:
 
 def _overloaded(call: Call) -> Value:
     """Call the overload that takes the arguments with the fewest coercions."""
+    # Of is_nan(double) and is_nan(real), `is_nan(real '1')` takes the second, although a real can be a double.
     matches = []
     for signature, how in _OVERLOADS[call.name]:
         bound = signature.bound(call.types)
@@ -251,8 +260,3 @@ def _overloaded(call: Call) -> Value:
     if callable(how):
         return call.python(how, *values, returns=bound.returns)
     return Value(f"({how.format(*(value.sql for value in values))})", bound.returns)
-
-
-def renamed(call: Call, name: str) -> Call:
-    """Return the call under another function's name."""
-    return replace(call, name=name)

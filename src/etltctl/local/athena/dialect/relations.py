@@ -22,13 +22,14 @@ Tables = Mapping[str, Mapping[str, Mapping[str, Type]]]  # database → table �
 
 
 def from_clause(queries: Queries, node: exp.Select, outer: Scope | None) -> tuple[str, Scope]:
-    """Translate FROM and its joins; return the SQL, empty without FROM, and what can be named."""
+    """Translate FROM and its joins; return the SQL (empty without FROM) and the columns that can be named."""
     from_ = node.args.get("from_")
     if from_ is None:
         return "", Scope((), outer)
     sql, fields = relation(queries, from_.this, Scope((), outer))
     if node.args.get("sample") is not None:
         if node.args.get("joins"):
+            # sqlglot keeps the sample with the SELECT, so DuckDB would sample the join.
             raise unsupported("TABLESAMPLE before a JOIN")
         sql += _sample(node)
     sql, fields = _joined(queries, node.args.get("joins") or (), sql, fields, outer)
@@ -44,7 +45,7 @@ def _joined(
 
 
 def relation(queries: Queries, node: exp.Expr, scope: Scope) -> tuple[str, list[Field]]:
-    """Translate one relation; `scope` is what it can name, which is more than nothing for UNNEST and LATERAL."""
+    """Translate one relation. `scope` holds the columns that UNNEST and LATERAL can name."""
     if isinstance(node, exp.Table):
         sql, fields = _table(queries, node, scope)
     elif isinstance(node, exp.Unnest):
@@ -73,6 +74,7 @@ def _table(queries: Queries, node: exp.Table, scope: Scope) -> tuple[str, list[F
             "FUNCTION_NOT_FOUND", f"{place(node)}: Table function '{name.lower()}' not registered"
         )
     names, duckdb_name = _alias(node), queries.fresh()
+    # Names of the WITH go first, unless a database is written before the name.
     common = queries.common_tables.get(node.name.lower()) if not node.db else None
     if common is not None:
         sql = f"{common.duckdb_name} AS {duckdb_name}{_sample(node)}"
@@ -123,7 +125,7 @@ def _unnest(queries: Queries, node: exp.Unnest, scope: Scope) -> tuple[str, list
 def _cross_unnest(
     queries: Queries, node: exp.Unnest, sql: str, fields: list[Field], outer: Scope | None
 ) -> tuple[str, list[Field]]:
-    """CROSS JOIN UNNEST in the select list of a query over the left side: a lateral join would lose its order."""
+    """Translate CROSS JOIN UNNEST as a select list over the left side: a lateral join would lose its order."""
     duckdb_name = queries.fresh()
     items, theirs = _unnested(queries, node, Scope(fields, outer), duckdb_name)
     kept = [f"{known.sql} AS k{index}" for index, known in enumerate(fields)]
@@ -140,7 +142,7 @@ def _unnested(
     """
     compiler = Expressions(scope, queries)
     values = [compiler.value(item) for item in node.expressions]
-    inside: list[str] = []  # what is unnested, side by side
+    inside: list[str] = []  # the lists to unnest, side by side
     outside: list[tuple[str | None, Type, str]] = []  # the columns over it
     for value in values:
         if value.type.is_("map"):
@@ -161,10 +163,12 @@ def _unnested(
     offset = node.args.get("offset")
     items = [f"unnest({sql}) AS u{index}" for index, sql in enumerate(inside)]
     if offset:
+        # WITH ORDINALITY counts up to the longest array.
         longest = ", ".join(f"coalesce(len({sql}), 0)" for sql in inside)
         outside.append((None, BIGINT, f"{duckdb_name}.ordinal"))
         items.append(f"unnest(range(1, greatest({longest}) + 1)) AS ordinal")
     alias = _alias(node)
+    # sqlglot takes the last name of `AS t(x, n)` for the ordinality.
     if isinstance(alias, tuple) and isinstance(offset, exp.Identifier):
         alias = (alias[0], [*alias[1], offset.name])
     table, column_names = alias or (None, [])
@@ -208,7 +212,7 @@ def _join(
 
 
 def _using(join: exp.Expr, sql: str, left: list[Field], right: list[Field]) -> tuple[str, list[Field]]:
-    """JOIN … USING: the shared columns come first, once, and belong to neither side."""
+    """Translate JOIN … USING: the shared columns come first, once, and belong to neither side."""
     conditions, shared, gone = [], [], []
     for identifier in join.args["using"]:
         name = identifier.name.lower()
@@ -227,8 +231,10 @@ def _using(join: exp.Expr, sql: str, left: list[Field], right: list[Field]) -> t
                 join,
             )
         values = [casts.coerced(Value(known.sql, known.type), kind) for known in pair]
+        # A USING of DuckDB's would compare by its own rules, so the condition is written out.
         one, other = (value.instant if kind.is_zoned else value.sql for value in values)
         conditions.append(f"{one} = {other}")
+        # After a FULL JOIN either side may be null, so the shared column takes the side that is not.
         joined = f"coalesce({values[0].sql}, {values[1].sql})"
         shared.append(Field(pair[0].name, kind, joined))
         gone += pair
@@ -251,7 +257,9 @@ def _alias(node: exp.Expr) -> tuple[str, list[str]] | None:
     alias = node.args.get("alias")
     if alias is None:
         return None
-    columns = alias.columns if isinstance(alias, exp.TableAlias) else ()  # a view's place has a bare name
+    columns = (
+        alias.columns if isinstance(alias, exp.TableAlias) else ()
+    )  # the query of a view gets an alias that is a bare name
     return alias.name, [column.name for column in columns]
 
 
@@ -264,5 +272,5 @@ def _sample(node: exp.Expr) -> str:
         sample.args.get(key) for key in ("bucket_numerator", "rows", "size", "seed")
     ):  # fmt: skip
         raise syntax("mismatched input 'TABLESAMPLE'", node)
-    # SYSTEM takes whole splits in Trino; rows one by one are as good an answer of chance.
+    # SYSTEM samples whole splits in Trino. Single rows are as good a random answer.
     return f" TABLESAMPLE bernoulli({float(percent.name)} PERCENT)"

@@ -1,4 +1,4 @@
-"""Values as Athena writes them into a result, doubles as Java writes them."""
+"""Values as Athena writes them into a result. Doubles look as Java writes them."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ def _boolean(value: bool, kind: Type) -> str:
 
 
 def _decimal(value: Decimal, kind: Type) -> str:
+    # Python would write a small decimal as 1E-7.
     return f"{value:f}"
 
 
@@ -41,6 +42,7 @@ def _date(value: date | datetime, kind: Type) -> str:
 
 
 def _fraction(microseconds: int, precision: int) -> str:
+    # Athena prints at least three digits, even of timestamp(0).
     return f"{microseconds:06d}"[: max(precision, 3)]
 
 
@@ -71,6 +73,7 @@ def _months(value: int, kind: Type) -> str:
 
 
 def _bytes(value: bytes, kind: Type) -> str:
+    # Athena prints bytes in pairs of digits: 'ab' is `61 62`.
     return bytes(value).hex(" ")
 
 
@@ -132,6 +135,7 @@ def scientific_real(value: float) -> str:
 
 def shortest_real(value: float) -> str:
     """Return the shortest decimal that reads back as the same 32-bit number."""
+    # At most nine digits identify a 32-bit number.
     for digits in range(1, 10):
         text = f"{value:.{digits}g}"
         if struct.pack("f", float(text)) == struct.pack("f", value):
@@ -164,6 +168,7 @@ def _java(value: float, text: str) -> str:
     sign, digits, power = _parts(text)
     if value == 0:
         return f"{sign}0.0"
+    # Java writes 0.001 up to 9999999 in full, and other numbers with an exponent: `1.0E7`.
     if -3 <= power < 7:
         if power < 0:
             return f"{sign}0.{'0' * (-power - 1)}{digits}"

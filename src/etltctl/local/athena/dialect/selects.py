@@ -31,9 +31,11 @@ def select(queries: Queries, node: exp.Select, outer: Scope | None) -> Query:
     select_list = ", ".join(
         f"{v.sql} AS {quoted(c.duckdb_name)}" for v, c in zip(values, columns, strict=True)
     )
+    # Two output columns may have one name in Trino, so each has a name c0, c1, … in DuckDB.
     text = f"SELECT {'DISTINCT ' if is_distinct else ''}{select_list}{sql}"
     if (where := node.args.get("where")) is not None:
         text += f" WHERE {compiler.condition(where.this)}"
+    # In GROUP BY a position is an output column, but a name is always an input column.
     text += _grouped(compiler, node, values)
     if (having := node.args.get("having")) is not None:
         text += f" HAVING {compiler.condition(having.this, 'HAVING clause')}"
@@ -58,7 +60,7 @@ def _finished(
 
 
 def _with_ties(queries: Queries, node: exp.Select, text: str, columns: Sequence[Output], keys: str) -> Query:
-    """FETCH FIRST n ROWS WITH TIES: the rows whose rank by the keys is at most n."""
+    """Translate FETCH FIRST n ROWS WITH TIES: the rows whose rank by the keys is at most n."""
     if not keys:
         raise QueryError("MISSING_ORDER_BY", f"{place(node)}: FETCH FIRST WITH TIES clause requires ORDER BY")
     if node.args.get("offset") is not None or node.args.get("distinct") is not None or node.args.get("group"):
@@ -66,6 +68,7 @@ def _with_ties(queries: Queries, node: exp.Select, text: str, columns: Sequence[
     head, _, tail = text.partition("SELECT ")
     name, count = queries.fresh(), node.args["limit"].args["count"]
     select_list = ", ".join(quoted(column.duckdb_name) for column in columns)
+    # DuckDB has no WITH TIES.
     ranked = f"{head}SELECT rank() OVER (ORDER BY {keys}) AS athena_rank, {tail}"
     last = int(count.name) if count is not None else 1
     return Query(
@@ -75,7 +78,7 @@ def _with_ties(queries: Queries, node: exp.Select, text: str, columns: Sequence[
 
 
 def _outputs(compiler: Expressions, node: exp.Select, scope: Scope) -> tuple[list[Output], list[Value]]:
-    """Translate the select list; a star becomes the columns that it stands for."""
+    """Translate the select list. A star becomes columns."""
     columns: list[Output] = []
     values: list[Value] = []
     for item in node.expressions:
@@ -95,6 +98,7 @@ def _items(compiler: Expressions, item: exp.Expr, scope: Scope) -> list[tuple[st
     if isinstance(item, exp.Alias):
         return [(item.alias, compiler.value(item.this))]
     named = item.this if isinstance(item, exp.Paren) else item
+    # `(x)` is still named x, and `x + 0` has no name.
     while isinstance(named, exp.Paren):
         named = named.this
     name = None
@@ -107,6 +111,7 @@ def _items(compiler: Expressions, item: exp.Expr, scope: Scope) -> list[tuple[st
 
 def _qualified_star(compiler: Expressions, item: exp.Column, scope: Scope) -> list[tuple[str | None, Value]]:
     parts = [part.name.lower() for part in item.parts[:-1]]
+    # `t.*` is every column of the table t, or every field of the row t.
     fields = [known for known in scope.fields if replace(known, name="*").is_named([*parts, "*"])]
     if fields:
         return [(known.name, Value(known.sql, known.type)) for known in _starred(item.this, fields, item)]
@@ -194,6 +199,7 @@ def _clauses(queries: Queries, node: exp.Expr, compiler: Expressions) -> list[st
             raise QueryError(
                 "INVALID_WINDOW_REFERENCE", f"{place(node)}: Cannot resolve WINDOW name {alias.name}"
             )
+        # A window that names another one takes its clauses and adds those that it has itself.
         partition, order, frame = _clauses(queries, named, compiler)
     if node.args.get("partition_by"):
         keys = [compiler.value(key) for key in node.args["partition_by"]]

@@ -8,28 +8,21 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from etltctl.local.athena.dialect.values import Value
 
+UTC_NAMES = (
+    "UTC", "Z", "GMT", "UT", "ETC/UTC", "ETC/GMT", "+00:00", "-00:00", "GREENWICH", "ZULU",
+)  # fmt: skip
 OFFSET = re.compile(r"([+-])(\d{1,2})(?::?(\d{2}))?")
 
 
 def zone_name(written: str) -> str | None:
     """Return a zone's name as Trino writes it, or None if there is no such zone."""
-    if written.upper() in (
-        "UTC",
-        "Z",
-        "GMT",
-        "UT",
-        "ETC/UTC",
-        "ETC/GMT",
-        "+00:00",
-        "-00:00",
-        "GREENWICH",
-        "ZULU",
-    ):
+    if written.upper() in UTC_NAMES:
         return "UTC"
     for prefix in ("UTC", "GMT", "UT"):
         if written.upper().startswith(prefix) and OFFSET.fullmatch(written[len(prefix) :]):
             written = written[len(prefix) :]
     if match := OFFSET.fullmatch(written):
+        # Trino allows offsets up to 14 hours.
         hours, minutes = int(match[2]), int(match[3] or 0)
         if hours > 14 or minutes > 59 or (hours == 14 and minutes):
             return None
@@ -52,25 +45,27 @@ def zone_of(name: str) -> ZoneInfo | timezone:
 
 def to_utc(local: datetime, zone: str) -> datetime | None:
     """Return the instant of a zone's clock without its zone, the earlier if there are two; None in a gap."""
+    # 02:30 does not exist in Berlin on 2024-03-31, and exists twice on 2024-10-27.
     instant = local.replace(tzinfo=zone_of(zone)).astimezone(UTC).replace(tzinfo=None)
     return instant if to_local(instant, zone) == local else None
 
 
 def to_local(instant: datetime, zone: str) -> datetime:
-    """Return what a zone's clock shows at an instant in UTC."""
+    """Return the time that a zone's clock shows at an instant in UTC."""
     return instant.replace(tzinfo=UTC).astimezone(zone_of(zone)).replace(tzinfo=None)
 
 
 def clock(value: Value) -> str:
-    """Return the SQL of what a date, timestamp or timestamp with time zone shows, as DuckDB's TIMESTAMP or DATE."""
+    """Return the SQL of the date and time that a value shows, as DuckDB's TIMESTAMP or DATE."""
     return local_of(value.instant, value.zone) if value.type.is_zoned else value.sql
 
 
 def local_of(instant: str, zone: str) -> str:
-    """Return the SQL of what the zone's clock shows at an instant in UTC; both are DuckDB's TIMESTAMP."""
+    """Return the SQL of the time that a zone's clock shows at an instant in UTC; both are TIMESTAMP."""
     if zone == "'UTC'":
         return instant
     if (minutes := _minutes(zone)) is not None:
+        # DuckDB's timezone() knows names only: an offset such as '+05:30' is an error there.
         return f"({instant} + to_minutes({minutes}))"
     named = f"timezone({zone}, timezone('UTC', {instant}))"
     return (

@@ -66,6 +66,7 @@ class Udf:
     ) -> Udf:
         """Name the function for these types."""
         parameters = tuple(kind.duckdb for kind in types)
+        # Two functions may share a name, and one function may be called with different types.
         text = "|".join((function.__module__, *parameters, returns.duckdb))
         mark = hashlib.sha256(text.encode()).hexdigest()[:8]
         name = f"athena_{function.__name__.strip('_')}_{mark}"
@@ -94,10 +95,10 @@ def member(sql: str, name: str) -> str:
 
 
 def register(engine: duckdb.DuckDBPyConnection, udfs: Sequence[Udf]) -> None:
-    """Make Python functions callable in a connection; one that it has already is left as it is.
+    """Register Python functions with a connection. A function that it already has stays as it is.
 
-    DuckDB takes a NaN of Python for a null. So doubles leave Python as texts, and a macro of the function's name
-    reads them.
+    DuckDB takes a NaN of Python for a null. So a function returns its doubles as texts, and a macro of the
+    function's name reads the texts.
     """
     for udf in udfs:
         carried = re.sub(r"\b(DOUBLE|FLOAT)\b", "VARCHAR", udf.returns)

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from decimal import ROUND_HALF_UP, Context, Decimal
 
 from sqlglot import exp
 
 from etltctl.local.athena.dialect import casts
-from etltctl.local.athena.dialect.errors import QueryError, place, unsupported
-from etltctl.local.athena.dialect.registry import Call, Handler, function
-from etltctl.local.athena.dialect.trino_types import BIGINT, BOOLEAN, DOUBLE, INTEGER, Type, array, decimal
+from etltctl.local.athena.dialect.errors import (
+    QueryError,
+    place,
+    syntax,
+    unsupported,
+)
+from etltctl.local.athena.dialect.expressions import Expressions, operator
+from etltctl.local.athena.dialect.registry import Call, Handler, Modifiers, function
+from etltctl.local.athena.dialect.trino_types import (
+    BIGINT,
+    BOOLEAN,
+    DOUBLE,
+    INTEGER,
+    Type,
+    array,
+    decimal,
+)
 from etltctl.local.athena.dialect.values import Value
-
-EXACT = Context(prec=80)
-
-
-def decimal_average(total: Decimal, count: int) -> Decimal:
-    """Return the mean of decimals, rounded half up to their scale."""
-    exponent = total.as_tuple().exponent
-    assert isinstance(exponent, int)
-    quotient = EXACT.divide(total, Decimal(count))
-    return quotient.quantize(Decimal(1).scaleb(exponent), ROUND_HALF_UP, EXACT)
 
 
 def aggregate(*names: str) -> Callable[[Handler], Handler]:
@@ -31,7 +34,7 @@ def aggregate(*names: str) -> Callable[[Handler], Handler]:
 
 
 def modified(call: Call, **changes: object) -> Call:
-    """Return the call with something else around it."""
+    """Return the call with other clauses."""
     return replace(call, modifiers=replace(call.modifiers, **changes))  # type: ignore[arg-type]
 
 
@@ -47,6 +50,7 @@ def _count(call: Call) -> Value:
     arguments = (call.args[0].sql,) if call.nodes else ("*",)
     if call.nodes and call.modifiers.distinct:
         _refuse_unhashed(call, call.types[0])
+        # Two times of one instant in different zones are one value in Trino.
         arguments = (_key(call.args[0]),)
     return Value(f"CAST({call.aggregate('count', *arguments)} AS BIGINT)", BIGINT)
 
@@ -61,6 +65,7 @@ def _count_if(call: Call) -> Value:
 def _sum(call: Call) -> Value:
     call.expect(1)
     value = call.args[0]
+    # DuckDB's sum of integers is a HUGEINT. Trino's is a bigint, and one that does not fit is an error.
     total = call.aggregate("sum", value.sql)
     if value.type.is_integer:
         return Value(f"CAST({total} AS BIGINT)", BIGINT)
@@ -74,29 +79,6 @@ def _sum(call: Call) -> Value:
     )
 
 
-@aggregate("avg")
-def _average(call: Call) -> Value:
-    call.expect(1)
-    value = call.args[0]
-    if value.type.is_("decimal"):
-        total = Value(
-            f"CAST({call.aggregate('sum', value.sql)} AS DECIMAL(38, {value.type.scale}))",
-            decimal(38, value.type.scale),
-        )
-        count = Value(f"CAST({call.aggregate('count', value.sql)} AS BIGINT)", BIGINT)
-        return call.python(decimal_average, total, count, returns=value.type)
-    mean = call.aggregate("avg", value.sql)
-    if value.type.is_integer or value.type.is_("double"):
-        return Value(f"CAST({mean} AS DOUBLE)", DOUBLE)
-    if value.type.is_("real"):
-        return Value(f"CAST({mean} AS FLOAT)", value.type)
-    if value.type.name.startswith("interval"):
-        return Value(f"CAST(round({mean}) AS {value.type.duckdb})", value.type)
-    raise unexpected(
-        call, "double", "real", "bigint", "decimal(p,s)", "interval day to second", "interval year to month"
-    )
-
-
 @aggregate("min", "max")
 def _extreme(call: Call) -> Value:
     call.expect(1, 2)
@@ -105,6 +87,8 @@ def _extreme(call: Call) -> Value:
     if len(call.nodes) == 2:
         return _some(call, value, value, call.name, 1)
     if value.type.is_zoned:
+        # Zoned times are ordered by their instant; DuckDB's max of structs would compare the zone's name,
+        # too.
         return Value(call.aggregate(f"arg_{call.name}", value.sql, value.instant), value.type)
     return Value(call.aggregate(call.name, value.sql), value.type)
 
@@ -117,6 +101,7 @@ def _extreme_by(call: Call) -> Value:
     word = call.name[:3]
     if len(call.nodes) == 3:
         return _some(call, value, key, word, 2)
+    # `max_by(x, y)` is the x of the greatest y even if x is null. DuckDB's arg_max would skip that row.
     return Value(call.aggregate(f"arg_{word}_null", value.sql, _key(key)), value.type)
 
 
@@ -124,11 +109,12 @@ def _some(call: Call, value: Value, key: Value, word: str, at: int) -> Value:
     """Return the values of the n greatest or least keys."""
     count = call.to(at, BIGINT)
     if not isinstance(count.constant, int):
-        raise unsupported(f"{call.name} with a count that is no constant")
+        raise unsupported(f"{call.name} with a count that is not a constant")
     if not 0 < count.constant <= 10_000:
         raise QueryError(
             "INVALID_FUNCTION_ARGUMENT", "third argument of max_by/min_by must be a positive integer"
         )
+    # `max_by(x, y, 3)` becomes the first three of a sorted list.
     order = f"{_key(key)} {'ASC' if word == 'min' else 'DESC'}"
     values = filtered(modified(call, order=order), f"{key.sql} IS NOT NULL").aggregate("list", value.sql)
     return Value(f"list_slice({values}, 1, {count.constant})", array(value.type))
@@ -151,6 +137,7 @@ def _arbitrary(call: Call) -> Value:
 @aggregate("bool_and", "bool_or", "every")
 def _bool(call: Call) -> Value:
     call.expect(1)
+    # `every` is Trino's other name of bool_and.
     name = "bool_and" if call.name == "every" else call.name
     return Value(call.aggregate(name, call.to(0, BOOLEAN).sql), BOOLEAN)
 
@@ -163,7 +150,7 @@ def _bits(call: Call) -> Value:
 
 @aggregate("approx_distinct")
 def _approx_distinct(call: Call) -> Value:
-    """Count exactly: that is within every error that the caller may have allowed."""
+    """Count exactly, which is within every error that the caller allows."""
     call.expect(1, 2)
     if len(call.nodes) == 2:
         call.to(1, DOUBLE)
@@ -234,6 +221,7 @@ def unexpected(call: Call, *kinds: str) -> QueryError:
     return call.unexpected(*(f"{call.name}({kind})" for kind in kinds))
 
 
+# Trino knows these functions only in a window: `SELECT rank()` alone is MISSING_OVER.
 def _require_over(call: Call) -> None:
     if not call.modifiers.over:
         raise QueryError(
@@ -293,3 +281,20 @@ def _shifted(call: Call) -> Value:
             raise call.unexpected(f"{call.name}(T, bigint, T)")
         arguments.append(casts.coerced(call.args[2], value.type).sql)
     return Value(call.aggregate(call.name, *arguments), value.type)
+
+
+@operator(exp.GroupConcat)
+def _listagg_form(compiler: Expressions, node: exp.Expr) -> Value:
+    overflow = node.args.get("on_overflow")
+    if overflow is not None and not (isinstance(overflow, exp.Var) or overflow == "ERROR"):
+        raise unsupported("LISTAGG with ON OVERFLOW TRUNCATE")
+    ordered, inner = node.this, replace(compiler, modifiers=Modifiers())
+    if not isinstance(ordered, exp.Order):
+        raise syntax("mismatched input. Expecting: 'WITHIN'", node)
+    compiler = compiler.with_modifiers(order=compiler.queries.order_keys(ordered, inner))
+    value = ordered.this
+    if isinstance(value, exp.Distinct):
+        compiler = compiler.with_modifiers(distinct=True)
+        value = value.expressions[0]
+    separator = node.args.get("separator")
+    return compiler.call("listagg", [value, *([separator] if separator is not None else [])], node)

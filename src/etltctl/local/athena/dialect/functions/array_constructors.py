@@ -34,11 +34,13 @@ def numbers(start: int, stop: int, step: int) -> list[int]:
     """Return the numbers from one to another."""
     _check(start, stop, step)
     _check_length((stop - start) // step + 1)
+    # Trino's sequence includes its end; Python's and DuckDB's ranges do not.
     return list(range(start, stop + (1 if step > 0 else -1), step))
 
 
 def days(start: date, stop: date, step: int) -> list[date]:
     """Return the dates from one to another; the step is in milliseconds, of whole days."""
+    # An interval counts milliseconds, and a date moves by whole days.
     if step % DAY_MS:
         raise invalid_argument("sequence step must be a day interval if start and end values are dates")
     ordinals = numbers(start.toordinal(), stop.toordinal(), step // DAY_MS)
@@ -83,6 +85,7 @@ def _sequence(call: Call) -> Value:
     if len(call.nodes) == 2:
         if not kind.is_("date"):
             raise call.unexpected("sequence(date, date)")
+        # Without a step, dates go by one day towards the end.
         step = Value(f"CASE WHEN {ends[0].sql} > {ends[1].sql} THEN -{DAY_MS} ELSE {DAY_MS} END", DAYS)
     else:
         step = call.args[2]
@@ -103,6 +106,7 @@ def _of_numbers(call: Call) -> Value:
 
 
 def _plus_months(value: Moment, number: int) -> Moment:
+    # Each element is counted from the start: from January 31, the third is March 31 and not March 29.
     year, month = divmod(value.month - 1 + number, 12)
     year, month = value.year + year, month + 1
     return value.replace(year=year, month=month, day=min(value.day, calendar.monthrange(year, month)[1]))
@@ -147,6 +151,7 @@ def _repeat(call: Call) -> Value:
     kind = array(value.type)
     many = failure(f"'count argument of repeat function must be less than or equal to {MOST_REPEATED}'", kind)
     few = failure("'count argument of repeat function must be greater than or equal to 0'", kind)
+    # A list of DuckDB's needs a type, also one of nulls.
     typed = value.sql if not value.type.is_("unknown") else f"CAST(NULL AS {UNKNOWN.duckdb})"
     copies = over("list_transform", f"range(least({count}, {MOST_REPEATED}))", lambda _: typed)
     guarded = f"CASE WHEN {count} > {MOST_REPEATED} THEN {many} WHEN {count} < 0 THEN {few} ELSE {copies} END"
@@ -174,6 +179,7 @@ def combinations(length: int, size: int) -> list[list[int]]:
         groups.append(list(positions))
         if len(groups) > MOST_COMBINED:
             raise invalid_argument("combinations exceed max size")
+    # Python's combinations are in the order of the first position.
     return sorted(groups, key=lambda positions: positions[::-1])
 
 
@@ -191,7 +197,7 @@ def _combinations(call: Call) -> Value:
 
 
 def shuffled(length: int) -> list[int]:
-    """Return the positions of an array in an order of chance."""
+    """Return the positions of an array in random order."""
     return sample(range(1, length + 1), length)
 
 
@@ -212,6 +218,7 @@ def _zip(call: Call) -> Value:
         raise call.unexpected("zip(array(t1), array(t2))")
     values = [array_of(call, index) for index in range(len(call.nodes))]
     kind = row(tuple((None, value.type.element) for value in values))
+    # Shorter arrays are filled with nulls, in Trino and in DuckDB.
     zipped = f"list_zip({', '.join(value.sql for value in values)})"
 
     def packed(name: str) -> str:
@@ -224,7 +231,7 @@ def _zip(call: Call) -> Value:
 
 
 def concatenated(call: Call) -> Value:
-    """Return arrays, and elements before or behind them, as one array."""
+    """Return arrays, and an element before or after one, as one array."""
     kind: Type | None = None
     for known in call.types:
         if known.is_("array"):
@@ -240,6 +247,7 @@ def concatenated(call: Call) -> Value:
             continue
         if len(call.args) != 2 or not (common := casts.common_type(element, value.type)):
             raise call.unexpected("concat(array(e), e)", "concat(e, array(e))")
+        # `array[1] || 2.5` widens the elements to the common type.
         kind = array(common)
         parts = [
             casts.coerced(known, kind).sql

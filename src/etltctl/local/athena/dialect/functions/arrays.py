@@ -27,25 +27,19 @@ if TYPE_CHECKING:
     from etltctl.local.athena.dialect.expressions import Expressions
 
 PLAIN = (
-    "boolean",
-    "tinyint",
-    "smallint",
-    "integer",
-    "bigint",
-    "decimal",
-    "varchar",
-    "date",
-    "timestamp",
+    "boolean", "tinyint", "smallint", "integer", "bigint", "decimal", "varchar", "date", "timestamp",
     "varbinary",
-)
+)  # fmt: skip
 
 
+# list_count counts the elements that are not null.
 def _has_null(values: str) -> str:
     return f"(len({values}) <> list_count({values}))"
 
 
 def _matches(values: str, element: Type, value: Value, call: Call) -> str:
     """Return whether an element is equal to a value."""
+    # DuckDB's list_contains is fast, but compares by DuckDB's rules, which agree for these types only.
     if element == value.type and element.is_(*PLAIN):
         return f"list_contains({values}, {value.sql})"
     return (
@@ -86,6 +80,7 @@ def _cardinality(call: Call) -> Value:
 def _contains(call: Call) -> Value:
     values, value = _array_and_value(call)
     is_there = _matches(values.sql, values.type.element, value, call)
+    # `contains(array[1, null], 2)` is unknown in Trino and false in DuckDB.
     null = f"{values.sql} IS NULL OR {value.sql} IS NULL"
     return Value(
         f"(CASE WHEN {null} THEN NULL WHEN {is_there} THEN true WHEN {_has_null(values.sql)} THEN NULL ELSE false END)",
@@ -111,11 +106,13 @@ def _remove(call: Call) -> Value:
     kind = values.type.element
 
     def kept(name: str) -> str:
+        # A null element stays: `array_remove(array[1, null], 1)` is [null].
         return f"{name} IS NULL OR NOT coalesce({equality(Value(name, kind), value, call.node).sql}, false)"
 
     return Value(unless_null(over("list_filter", values.sql, kept), value.sql), values.type)
 
 
+# DuckDB's list_distinct loses the order and the null.
 def distinct_of(values: str) -> str:
     """Return a list without repetitions, in the order of the first ones; a null counts once."""
     return once(
@@ -145,6 +142,7 @@ def _union(call: Call) -> Value:
 def _except(call: Call) -> Value:
     one, other = _both(call)
     refuse_unequal(call.name, one.type.element)
+    # list_position finds a null, as Trino's array_except does.
     rest = over("list_filter", one.sql, lambda name: f"list_position({other.sql}, {name}) IS NULL")
     return Value(unless_null(distinct_of(rest), one.sql, other.sql), one.type)
 
@@ -185,6 +183,7 @@ def _join(call: Call) -> Value:
         shown = cast(Value(name, kind), VARCHAR, call.compiler, node=call.node).sql
         return f"coalesce({shown}, {call.to(2, VARCHAR).sql})" if len(call.nodes) == 3 else shown
 
+    # `array_join` leaves nulls out, or writes its third argument for them.
     texts = over("list_transform", values.sql, text)
     return Value(
         unless_null(f"coalesce(array_to_string({texts}, {separator.sql}), '')", values.sql, separator.sql),
@@ -197,6 +196,7 @@ def _extreme(call: Call) -> Value:
     call.expect(1)
     values = array_of(call, 0)
     refuse_unequal(call.name, values.type.element)
+    # A null makes Trino's answer null. DuckDB's list_max leaves nulls out.
     best = f"list_{call.name[-3:]}({values.sql})"
     return Value(f"(CASE WHEN {_has_null(values.sql)} THEN NULL ELSE {best} END)", values.type.element)
 
@@ -210,6 +210,7 @@ def _element_at(call: Call) -> Value:
         return value_at(call.args[0], call.args[1], call.node, call.compiler)
     values, index = array_of(call, 0), call.to(1, BIGINT)
     kind = values.type.element
+    # An index past the end is null here, and a negative one counts from the end, in Trino and in DuckDB.
     zero = failure("'SQL array indices start at 1'", kind)
     return Value(
         f"(CASE WHEN {index.sql} = 0 THEN {zero} ELSE list_extract({values.sql}, {index.sql}) END)", kind
@@ -222,6 +223,7 @@ def _slice(call: Call) -> Value:
     values, start, length = array_of(call, 0), call.to(1, BIGINT).sql, call.to(2, BIGINT).sql
     zero = failure("'SQL array indices start at 1'", values.type)
     short = failure("'length must be greater than or equal to 0'", values.type)
+    # Trino takes a start and a length, DuckDB the first and the last position.
     first = f"CASE WHEN {start} < 0 THEN len({values.sql}) + {start} + 1 ELSE {start} END"
     taken = once(first, lambda at: f"CASE WHEN {at} < 1 OR {length} = 0 THEN list_slice({values.sql}, 1, 0)"
                                    f" ELSE list_slice({values.sql}, {at}, {at} + {length} - 1) END")  # fmt: skip
@@ -249,6 +251,7 @@ def _trim_array(call: Call) -> Value:
 def _contains_sequence(call: Call) -> Value:
     one, other = _both(call)
     refuse_unequal(call.name, one.type.element)
+    # Every slice as long as the other array is compared with it.
     starts = f"range(1, greatest(len({one.sql}) - len({other.sql}) + 1, 0) + 1)"
     matches = over(
         "list_filter",
@@ -264,6 +267,7 @@ def subscript(value: Value, index: Value, node: exp.Expr, compiler: Expressions)
         at, held = casts.coerced(index, BIGINT).sql, value.sql
         inner = value.type.element
         code, shown = "INVALID_FUNCTION_ARGUMENT", f"CAST({at} AS VARCHAR)"
+        # `array[1][2]` is an error in Trino and null in DuckDB.
         beyond = errors.failure(
             inner,
             code,
@@ -282,6 +286,7 @@ def subscript(value: Value, index: Value, node: exp.Expr, compiler: Expressions)
         )
     if value.type.is_("map"):
         return value_at(value, index, node, compiler, is_needed=True)
+    # Rows are subscripted by position, from 1: `row('a', 'b')[2]` is 'b'.
     if value.type.is_("row") and isinstance(index.constant, int):
         if not 1 <= index.constant <= len(value.type.inners):
             raise QueryError("INVALID_FUNCTION_ARGUMENT", f"Invalid subscript index: {index.constant}")

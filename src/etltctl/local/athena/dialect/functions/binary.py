@@ -69,17 +69,17 @@ def xxhash64(data: bytes) -> int:
 
 
 def from_base64(text: str | bytes) -> bytes:
-    """Read base 64."""
+    """Decode base 64."""
     return _decoded(text, base64.b64decode, "+/")
 
 
 def from_base64url(text: str | bytes) -> bytes:
-    """Read base 64 of the alphabet for URLs."""
+    """Decode base 64 with the alphabet for URLs."""
     return _decoded(text, lambda data: base64.b64decode(data, altchars=b"-_", validate=True), "-_")
 
 
 def from_base32(text: str | bytes) -> bytes:
-    """Read base 32."""
+    """Decode base 32."""
     data = text.encode() if isinstance(text, str) else text
     try:
         return base64.b32decode(data + b"=" * (-len(data) % 8), casefold=False)
@@ -88,7 +88,7 @@ def from_base32(text: str | bytes) -> bytes:
 
 
 def from_hex(text: str | bytes) -> bytes:
-    """Read hexadecimal digits."""
+    """Decode hexadecimal digits."""
     try:
         return binascii.unhexlify(text)
     except (binascii.Error, ValueError) as error:
@@ -97,22 +97,22 @@ def from_hex(text: str | bytes) -> bytes:
 
 
 def to_base64(data: bytes) -> str:
-    """Write base 64."""
+    """Encode as base 64."""
     return base64.b64encode(data).decode()
 
 
 def to_base64url(data: bytes) -> str:
-    """Write base 64 of the alphabet for URLs."""
+    """Encode as base 64 with the alphabet for URLs."""
     return base64.urlsafe_b64encode(data).decode()
 
 
 def to_base32(data: bytes) -> str:
-    """Write base 32."""
+    """Encode as base 32."""
     return base64.b32encode(data).decode()
 
 
 def to_hex(data: bytes) -> str:
-    """Write hexadecimal digits, in capitals."""
+    """Encode as hexadecimal digits, in capitals."""
     return data.hex().upper()
 
 
@@ -123,6 +123,7 @@ def to_utf8(text: str) -> bytes:
 
 def from_utf8(data: bytes, replacement: str = "\ufffd") -> str:
     """Return the text of bytes; each invalid sequence becomes the replacement."""
+    # Trino takes one character or none.
     if len(replacement) > 1:
         raise invalid_argument("Replacement character string must empty or a single character")
     return data.decode(errors="replace").replace("\ufffd", replacement)
@@ -137,6 +138,7 @@ def digest(name: str) -> object:
     """Return the function of a hash."""
 
     def hashed(data: bytes) -> bytes:
+        # These are functions of SQL, not this program's security: MD5 must work in FIPS mode, too.
         return hashlib.new(name, data, usedforsecurity=False).digest()
 
     hashed.__name__ = name
@@ -188,6 +190,8 @@ def _read_as(name: str, layout: str) -> Callable[[bytes], float]:
 
 def _decoded(text: str | bytes, decode: object, extra: str) -> bytes:
     data = text.encode() if isinstance(text, str) else text
+    # Java's decoder takes text without its padding, and Python's does not; Python's skips foreign letters,
+    # and Java's does not.
     if re.fullmatch(rb"[A-Za-z0-9%s]*=*" % re.escape(extra).encode(), data) is None or len(data) % 4 == 1:
         raise invalid_argument("Illegal base64 character or length")
     return decode(data + b"=" * (-len(data) % 4))  # type: ignore[operator,no-any-return]
@@ -226,6 +230,7 @@ BITS = {"tinyint": 8, "smallint": 16, "integer": 32, "bigint": 64}
 
 simple("bitwise_and(bigint, bigint) -> bigint", "{0} & {1}")
 simple("bitwise_or(bigint, bigint) -> bigint", "{0} | {1}")
+# `^` is a power in DuckDB.
 simple("bitwise_xor(bigint, bigint) -> bigint", "xor({0}, {1})")
 simple("bitwise_not(bigint) -> bigint", "~{0}")
 
@@ -275,6 +280,7 @@ def _right(number: int, by: int, bits: int) -> int:
 
 
 def _right_arithmetic(number: int, by: int, bits: int) -> int:
+    # A shift by all bits or more leaves the sign.
     return (-1 if number < 0 else 0) if not 0 <= by < bits else number >> by
 
 

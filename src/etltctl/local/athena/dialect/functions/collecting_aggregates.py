@@ -1,10 +1,10 @@
-"""Aggregates that need all values of a group at once: DuckDB collects them in a list, Python does the rest."""
+"""Aggregates that Python finishes: DuckDB collects the values of a group, or their sum, and Python does the rest."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 from sqlglot import exp
@@ -15,15 +15,13 @@ from etltctl.local.athena.dialect.errors import (
     invalid_argument,
     mismatch,
     place,
-    syntax,
     unsupported,
 )
-from etltctl.local.athena.dialect.expressions import Expressions, operator
 from etltctl.local.athena.dialect.functions.aggregates import aggregate, filtered, unexpected
-from etltctl.local.athena.dialect.functions.binary import xxhash64
+from etltctl.local.athena.dialect.functions.binary import MASK, xxhash64
 from etltctl.local.athena.dialect.functions.lambdas import folded
 from etltctl.local.athena.dialect.functions.maps import entries_of, map_from, refuse_key, unique
-from etltctl.local.athena.dialect.registry import Call, Modifiers
+from etltctl.local.athena.dialect.registry import Call
 from etltctl.local.athena.dialect.trino_types import (
     BIGINT,
     DOUBLE,
@@ -31,13 +29,13 @@ from etltctl.local.athena.dialect.trino_types import (
     VARCHAR,
     Type,
     array,
+    decimal,
     map_of,
     row,
 )
 from etltctl.local.athena.dialect.values import Value
 
 PRIME = 0x9E3779B185EBCA87
-MASK = (1 << 64) - 1
 Pairs = list[dict[str, Any]]
 
 
@@ -49,11 +47,12 @@ def skewness(values: Sequence[float | None]) -> float | None:
     mean = math.fsum(known) / len(known)
     second = math.fsum((value - mean) ** 2 for value in known)
     third = math.fsum((value - mean) ** 3 for value in known)
+    # The third moment over the second, of the population: sqrt(n) * m3 / m2^1.5, with sums for the moments.
     return math.sqrt(len(known)) * third / second**1.5 if second else math.nan
 
 
 def percentiles(pairs: Pairs, shares: Sequence[float]) -> list[Any] | None:
-    """Return the values below which these shares of the weight lie."""
+    """Return, for each share, the value up to which this share of the weight lies."""
     weighted = sorted(
         ((pair["x"], pair["w"]) for pair in pairs if pair["x"] is not None and pair["w"] is not None),
         key=lambda item: item[0],
@@ -73,6 +72,7 @@ def _percentile(weighted: Sequence[tuple[Any, float]], rank: float) -> Any:
     so_far = 0.0
     for value, weight in weighted:
         so_far += weight
+        # The tolerance absorbs the error of `share * total`: 0.07 * 100 is more than 7.
         if so_far >= rank - 1e-9:
             return value
     return weighted[-1][0]
@@ -91,6 +91,7 @@ def numeric_histogram(buckets: int, pairs: Pairs) -> dict[str, list[Any]] | None
     entries = sorted(held.items())
     while len(entries) > buckets:
         gaps = [(entries[i + 1][0] - entries[i][0], i) for i in range(len(entries) - 1)]
+        # The two nearest means merge first; of equal gaps, the one with the smaller values.
         at = min(gaps)[1]
         (a, one), (b, other) = entries[at], entries[at + 1]
         entries[at : at + 2] = [((a * one + b * other) / (one + other), one + other)]
@@ -105,6 +106,7 @@ def map_agg(pairs: Pairs) -> dict[str, list[Any]] | None:
 
 def multimap_agg(pairs: Pairs) -> dict[str, list[Any]] | None:
     """Return a map from each key to all its values."""
+    # A key may be a list, which Python cannot hash, so entries are looked up by the text of their keys.
     groups: dict[str, tuple[Any, list[Any]]] = {}
     for pair in pairs:
         if pair["k"] is not None:
@@ -136,7 +138,7 @@ def _hashed(value: Any) -> int:
 
 @aggregate("skewness")
 def _skewness(call: Call) -> Value:
-    """Trino's is of the whole population, DuckDB's is corrected for a sample."""
+    """Return the skewness of the whole population, as Trino does; DuckDB's is corrected for a sample."""
     call.expect(1)
     values = Value(call.aggregate("list", call.to(0, DOUBLE).sql), array(DOUBLE))
     return call.python(skewness, values, returns=DOUBLE)
@@ -151,6 +153,7 @@ def _approx_percentile(call: Call) -> Value:
         value = casts.coerced(value, DOUBLE) if value.type.is_("decimal") else value
     if not value.type.is_number:
         raise unexpected(call, "bigint, double", "double, double", "real, double")
+    # One percentile is a list of one, whose element is the answer.
     shares = share if share.type.is_("array") else Value(f"[{share.sql}]", array(share.type))
     if not casts.is_coercible(shares.type, array(DOUBLE)):
         raise unexpected(call, "bigint, double", "double, double", "real, double")
@@ -175,6 +178,7 @@ def shares_of_group(call: Call, sql: str) -> str:
 def _histogram(call: Call) -> Value:
     call.expect(1)
     refuse_key(call.types[0])
+    # DuckDB counts in UBIGINT, Trino in bigint.
     kind = map_of(call.types[0], BIGINT)
     return Value(f"CAST({call.aggregate('histogram', call.args[0].sql)} AS {kind.duckdb})", kind)
 
@@ -182,6 +186,7 @@ def _histogram(call: Call) -> Value:
 @aggregate("numeric_histogram")
 def _numeric_histogram(call: Call) -> Value:
     call.expect(2, 3)
+    # Trino's histogram of reals has real means and real weights.
     kind = Type("real") if call.types[1].is_("real") else DOUBLE
     weight = call.to(2, DOUBLE).sql if len(call.nodes) == 3 else "CAST(1 AS DOUBLE)"
     pairs = call.aggregate("list", f"struct_pack(x := {call.to(1, DOUBLE).sql}, w := {weight})")
@@ -216,6 +221,7 @@ def _map_union(call: Call) -> Value:
 @aggregate("reduce_agg")
 def _reduce_agg(call: Call) -> Value:
     call.expect(4)
+    # Trino's reduce_agg leaves nulls out.
     known = filtered(call, f"{call.args[0].sql} IS NOT NULL")
     values = Value(known.aggregate("list", call.args[0].sql), array(call.types[0]))
     return folded(call, values, Value(call.aggregate("any_value", call.args[1].sql), call.types[1]), 2, None)
@@ -241,22 +247,42 @@ def _listagg(call: Call) -> Value:
         raise mismatch(
             f"Expected expression of varchar, but '{call.nodes[0].sql()}' has {call.types[0]} type", call.node
         )
+    # LISTAGG has no separator by default; DuckDB's string_agg has a comma.
     separator = call.to(1, VARCHAR).sql if len(call.nodes) == 2 else "''"
     return Value(call.aggregate("string_agg", call.to(0, VARCHAR).sql, separator), VARCHAR)
 
 
-@operator(exp.GroupConcat)
-def _listagg_form(compiler: Expressions, node: exp.Expr) -> Value:
-    overflow = node.args.get("on_overflow")
-    if overflow is not None and not (isinstance(overflow, exp.Var) or overflow == "ERROR"):
-        raise unsupported("LISTAGG with ON OVERFLOW TRUNCATE")
-    ordered, inner = node.this, replace(compiler, modifiers=Modifiers())
-    if not isinstance(ordered, exp.Order):
-        raise syntax("mismatched input. Expecting: 'WITHIN'", node)
-    compiler = compiler.with_modifiers(order=compiler.queries.order_keys(ordered, inner))
-    value = ordered.this
-    if isinstance(value, exp.Distinct):
-        compiler = compiler.with_modifiers(distinct=True)
-        value = value.expressions[0]
-    separator = node.args.get("separator")
-    return compiler.call("listagg", [value, *([separator] if separator is not None else [])], node)
+# 80 digits hold the sum of any number of decimals without rounding.
+EXACT = Context(prec=80)
+
+
+def decimal_average(total: Decimal, count: int) -> Decimal:
+    """Return the mean of decimals, rounded half up to their scale."""
+    exponent = total.as_tuple().exponent
+    assert isinstance(exponent, int)
+    quotient = EXACT.divide(total, Decimal(count))
+    return quotient.quantize(Decimal(1).scaleb(exponent), ROUND_HALF_UP, EXACT)
+
+
+@aggregate("avg")
+def _average(call: Call) -> Value:
+    call.expect(1)
+    value = call.args[0]
+    if value.type.is_("decimal"):
+        # Trino's average of decimals is a decimal, rounded half up. DuckDB's is a double.
+        total = Value(
+            f"CAST({call.aggregate('sum', value.sql)} AS DECIMAL(38, {value.type.scale}))",
+            decimal(38, value.type.scale),
+        )
+        count = Value(f"CAST({call.aggregate('count', value.sql)} AS BIGINT)", BIGINT)
+        return call.python(decimal_average, total, count, returns=value.type)
+    mean = call.aggregate("avg", value.sql)
+    if value.type.is_integer or value.type.is_("double"):
+        return Value(f"CAST({mean} AS DOUBLE)", DOUBLE)
+    if value.type.is_("real"):
+        return Value(f"CAST({mean} AS FLOAT)", value.type)
+    if value.type.name.startswith("interval"):
+        return Value(f"CAST(round({mean}) AS {value.type.duckdb})", value.type)
+    raise unexpected(
+        call, "double", "real", "bigint", "decimal(p,s)", "interval day to second", "interval year to month"
+    )

@@ -20,6 +20,7 @@ from etltctl.local.athena.dialect.values import Value
 @operator(exp.And, exp.Or)
 def _logic(compiler: Expressions, node: exp.Expr) -> Value:
     word = "AND" if isinstance(node, exp.And) else "OR"
+    # DuckDB would take a number for a truth value; Trino refuses `1 AND true`.
     parts = [compiler.condition(part, "Logical expression term") for part in (node.this, node.expression)]
     return Value(f"({parts[0]} {word} {parts[1]})", BOOLEAN)
 
@@ -37,6 +38,7 @@ def _case(compiler: Expressions, node: exp.Expr) -> Value:
         if operand is None:
             conditions.append(compiler.condition(branch.this, "CASE WHEN clause"))
         else:
+            # `CASE x WHEN …` compares by Trino's rules, so the equalities are written out.
             conditions.append(equality(operand, compiler.value(branch.this), branch).sql)
         results.append(compiler.value(branch.args["true"]))
     default = node.args.get("default")
@@ -92,6 +94,7 @@ def _if(call: Call) -> Value:
 @function("try")
 def _try(call: Call) -> Value:
     call.expect(1)
+    # DuckDB's TRY makes null of the errors of casts and functions, as Trino's does.
     return Value(f"TRY({call.args[0].sql})", call.args[0].type)
 
 
@@ -106,6 +109,7 @@ def _extreme(call: Call) -> Value:
     if kind.is_zoned:
         sign = ">=" if call.name == "greatest" else "<="
         return reduce(lambda a, b: chosen([compared(sign, a, b).sql], [a], b, call.node), values)
+    # A null makes the whole null in Trino. DuckDB's greatest leaves it out.
     nulls = " OR ".join(f"{value.sql} IS NULL" for value in values)
     best = f"{call.name}({', '.join(value.sql for value in values)})"
     return Value(f"(CASE WHEN {nulls} THEN NULL ELSE {best} END)", kind)

@@ -21,7 +21,9 @@ from etltctl.local.athena.dialect.values import Value
 def _typeof(call: Call) -> Value:
     call.expect(1)
     named = text(str(call.args[0].type))
-    if any(_is_aggregate(inner) for inner in call.nodes[0].walk()):  # it makes the query an aggregation
+    if any(
+        _is_aggregate(inner) for inner in call.nodes[0].walk()
+    ):  # an aggregate inside makes the query an aggregation
         return Value(
             f"(CASE WHEN {call.args[0].sql} IS NULL THEN {named.sql} ELSE {named.sql} END)", named.type
         )
@@ -43,6 +45,7 @@ def _format(call: Call) -> Value:
     if not call.args or not isinstance(call.to(0, VARCHAR).constant, str):
         raise unsupported("format with a pattern that is not a literal")
     pattern, values = str(call.args[0].constant), call.args[1:]
+    # `%%` and `%n` take no value.
     letters = [match for match in SPECIFIER.finditer(pattern) if match[4]]
     if "%" in SPECIFIER.sub("", pattern) or len(letters) > len(values):
         raise QueryError("INVALID_FUNCTION_ARGUMENT", f"Invalid format string: {pattern}")
@@ -54,7 +57,7 @@ def _format(call: Call) -> Value:
 
 
 def _check(match: re.Match[str], kind: Type) -> None:
-    """Refuse what is not modelled, and letters that Java does not take for the type."""
+    """Refuse a letter that Java does not take for the type, or that the embedded Athena lacks."""
     flags, _, precision, letter = match.groups()
     fits = {"s": kind.is_(*PLAIN), "d": kind.is_integer, "f": kind.is_("decimal")}
     if letter not in fits or not (fits[letter] or (letter == "s" and kind.is_("unknown"))):
@@ -72,6 +75,7 @@ def _formatted(pattern: str, *values: str) -> str:
         flags, width, precision, letter = match[1], int(match[2] or 0), match[3], match[4]
         value = left.pop(0)
         if letter == "f":
+            # Java writes six digits if the pattern names no precision.
             exact = Decimal(value).quantize(Decimal(1).scaleb(-int(precision or 6)), ROUND_HALF_UP, EXACT)
             value = f"{exact:f}"
         if letter in "df":
@@ -97,6 +101,7 @@ def _from_base(written: str, radix: int) -> int:
         number = int(written, radix)
     except ValueError as error:
         raise invalid_argument(f"Not a valid base-{radix} number: {written}") from error
+    # Python would also read '1_000' and ' 7 '.
     if not -(2**63) <= number < 2**63 or "_" in written or written != written.strip():
         raise invalid_argument(f"Not a valid base-{radix} number: {written}")
     return number
@@ -121,12 +126,13 @@ simple("to_base(bigint, bigint) -> varchar", _to_base)
 
 
 def _format_number(value: float) -> str:
-    """Write a number with a letter for its thousands, with three digits of it."""
+    """Write a number with three digits and a letter for its thousands."""
     units, shown, index = ["", "K", "M", "B", "T", "Q"], float(value), 0
     while abs(shown) >= 1000 and index < len(units) - 1:
         shown /= 1000.0
         index += 1
     size = abs(shown)
+    # `format_number(123456)` is '123K', and of 1234 it is '1.23K'.
     digits = 2 if size < 10 else 1 if size < 100 else 0
     return (
         f"{shown:.{digits}f}".rstrip("0").rstrip(".") + units[index]

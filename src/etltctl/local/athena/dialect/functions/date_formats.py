@@ -36,11 +36,12 @@ COMPOSED = {"T": "%H:%i:%s", "r": "%h:%i:%s %p"}
 
 
 def _letters(pattern: str) -> list[tuple[bool, str]]:
-    """Split a format into letters behind a percent sign (True) and other characters (False)."""
+    """Split a format into letters after a percent sign (True) and other characters (False)."""
     parts: list[tuple[bool, str]] = []
     is_escaped = False
     for character in pattern:
         if is_escaped:
+            # MySQL has these letters, and Trino does not.
             if character in REFUSED:
                 raise invalid_argument(f"%{character} not supported in date format string")
             parts.append((character in WRITTEN, character))
@@ -69,6 +70,7 @@ def _date_format(call: Call) -> Value:
     shown = clock(call.args[0])
     if call.types[0].is_("date"):
         shown = f"CAST({shown} AS TIMESTAMP)"
+    # Joda has milliseconds, so %f ends with three zeros.
     elif call.types[0].number > 3:
         shown = f"date_trunc('milliseconds', {shown})"
     parts = _letters(_constant(call))
@@ -98,6 +100,7 @@ def _pattern(pattern: str) -> re.Pattern[str]:
             piece = READ[inner[0]] if inner[0] else re.escape(inner[1])
             if (name := re.match(r"\(\?P<(\w)>", piece)) is not None:
                 if name[1] in used:
+                    # A part that is named twice has to be the same both times.
                     piece = f"(?P={name[1]})"
                 used.add(name[1])
             regex += piece
@@ -115,10 +118,10 @@ def _parsed(written: str, pattern: str) -> datetime:
 
 
 def _moment(parts: dict[str, str]) -> datetime:
-    """Put the parts together; a date that is not given is the first of January 1970.
+    """Put the parts together. A part of the date that is missing is that of 1970-01-01.
 
     Raises:
-        ValueError: if there is no such moment.
+        ValueError: if there is no such date or time.
     """
     year = int(parts.get("Y", "1970"))
     if "y" in parts:  # two digits are a year from 1970 to 2069
@@ -158,7 +161,7 @@ def _named(written: str, names: tuple[str, ...]) -> int:
     for number, name in enumerate(names, 1):
         if written.lower() in (name.lower(), name[:3].lower()):
             return number
-    raise ValueError(f"{written} is no name")
+    raise ValueError(f"{written} is not the name of a day or a month")
 
 
 DATE_PATTERN = r"([+-]?\d{4,9})(?:-(\d{1,2})(?:-(\d{1,2}))?)?"
@@ -250,6 +253,7 @@ def _to_iso(call: Call) -> Value:
 
 
 def _iso_offset(value: Value) -> str:
+    # The offset is that of the zone at this instant, in minutes.
     minutes = f"((epoch_ms({clock(value)}) - epoch_ms({value.instant})) // 60000)"
     digits = f"printf('%02d:%02d', abs({minutes}) // 60, abs({minutes}) % 60)"
     return (

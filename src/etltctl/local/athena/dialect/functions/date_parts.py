@@ -14,6 +14,7 @@ from etltctl.local.athena.dialect.time_zones import clock, local_of, utc_of
 from etltctl.local.athena.dialect.trino_types import BIGINT, DATE, VARCHAR, Type, timestamp
 from etltctl.local.athena.dialect.values import Value
 
+# Weeks begin on Monday, which is day 1: DuckDB's `dow` begins with Sunday as 0.
 DAY_PARTS = {
     "year": "year",
     "quarter": "quarter",
@@ -34,11 +35,12 @@ DAY_LENGTH = 86_400_000
 
 
 def part(value: Value, unit: str) -> Value | None:
-    """Return a part of a moment or an interval, or None if its type has no such part."""
+    """Return a part of a date, a time or an interval; None if its type has no such part."""
     kind = value.type
     if kind.is_("interval day to second"):
         return _of_days(value, unit)
     if kind.is_("interval year to month"):
+        # An interval of months is their count.
         sql = {"year": f"({value.sql} // 12)", "month": f"({value.sql} % 12)"}.get(unit)
         return Value(f"CAST({sql} AS BIGINT)", BIGINT) if sql else None
     has_days, has_time = not kind.is_("time"), not kind.is_("date")
@@ -49,6 +51,7 @@ def part(value: Value, unit: str) -> Value | None:
     if unit in TIME_PARTS and has_time:
         return Value(f"CAST(extract('{unit}' FROM {clock(value)}) AS BIGINT)", BIGINT)
     if unit == "millisecond" and has_time:
+        # DuckDB's milliseconds include the seconds: 1500 for 01.5, where Trino has 500.
         return Value(f"CAST(extract('millisecond' FROM {clock(value)}) % 1000 AS BIGINT)", BIGINT)
     if unit in ("timezone_hour", "timezone_minute") and kind.is_zoned:
         minutes = f"((epoch_ms({clock(value)}) - epoch_ms({value.instant})) // 60000)"
@@ -115,6 +118,7 @@ def _unit(call: Call, kind: Type) -> str:
         raise unsupported(f"{call.name} with a unit that is not a literal")
     unit = named.constant.lower()
     known = {"date": (*DAYS, *MONTHS), "time": tuple(SHORT)}.get(kind.name, (*SHORT, *DAYS, *MONTHS))
+    # A date has no hours and a time of day no days, so Trino refuses to count in them.
     if unit not in known:
         name = {"date": "DATE", "time": "TIME"}.get(kind.name, "TIMESTAMP")
         raise invalid_argument(f"'{named.constant}' is not a valid {name} field")
@@ -138,6 +142,7 @@ def _date_add(call: Call) -> Value:
     else:
         by = f"to_months(CAST({count} * {MONTHS[unit]} AS INTEGER))"
     if kind.is_("date"):
+        # DuckDB turns a date plus an interval into a timestamp.
         return Value(f"CAST({moment.sql} + {by} AS DATE)", kind)
     finer = max(kind.number, 3) if unit == "millisecond" else kind.number
     if kind.is_zoned:
@@ -146,7 +151,7 @@ def _date_add(call: Call) -> Value:
 
 
 def _added_zoned(moment: Value, by: str, unit: str, precision: int) -> Value:
-    """Add to a zoned moment: hours and shorter units move the instant, days and longer move the zone's clock."""
+    """Move a timestamp with time zone: hours and shorter units move the instant, longer ones the zone's clock."""
     zone = moment.type.zone
     if unit in SHORT or zone == "UTC":
         return casts.zoned_of(f"({moment.instant} + {by})", moment.zone, precision, zone)
@@ -174,6 +179,8 @@ def _date_diff(call: Call) -> Value:
         a, b = local_of(first.instant, first.zone), local_of(second.instant, first.zone)
     else:
         a, b = first.sql, second.sql
+    # DuckDB's date_diff counts how often a unit begins: January 31 to February 1 is a month. Trino counts
+    # whole units: none.
     size = SHORT.get(unit) or (DAYS[unit] * 86_400_000 if unit in DAYS else 0)
     if size:
         return Value(f"CAST((epoch_ms({b}) - epoch_ms({a})) // {size} AS BIGINT)", BIGINT)
@@ -182,7 +189,10 @@ def _date_diff(call: Call) -> Value:
 
 
 def _months(start: str, end: str) -> str:
-    """Return the complete months between two moments; a month's last day completes one of a longer month."""
+    """Return the SQL of the complete months between two times.
+
+    The last day of a month completes a month that began on a later day: January 31 to February 29 is one month.
+    """
     between = f"((year({end}) - year({start})) * 12 + month({end}) - month({start}))"
     is_last = f"(day({end}) = day(last_day({end})) AND day({start}) > day({end}))"
     start_day = f"(CASE WHEN {is_last} THEN day({end}) ELSE day({start}) END)"

@@ -23,6 +23,7 @@ from etltctl.local.athena.dialect.trino_types import (
 )
 from etltctl.local.athena.dialect.values import Value
 
+# now() is the start of the transaction, so it is the same in the whole query, as in Athena.
 NOW = "timezone('UTC', now())"
 
 
@@ -64,7 +65,7 @@ def _current_date(compiler: Expressions, node: exp.Expr) -> Value:
 
 @function("current_timestamp", "localtimestamp", "localtime")
 def _with_precision(call: Call) -> Value:
-    """Translate the forms with a precision; without one they are no functions but words."""
+    """Translate the forms with a precision. Without one, sqlglot reads them as words and not as calls."""
     call.expect(1)
     kinds = {
         "current_timestamp": exp.CurrentTimestamp, "localtimestamp": exp.Localtimestamp, "localtime": exp.Localtime
@@ -95,6 +96,7 @@ def _current_timezone(call: Call) -> Value:
 def _zone(value: Value) -> tuple[str, str | None]:
     """Return the SQL of a zone that an argument names, and its name if it is a literal."""
     if value.type.is_("interval day to second") and isinstance(value.constant, int):
+        # `AT TIME ZONE interval '2' hour` names an offset.
         minutes = value.constant // 60_000
         named = zone_name(f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}")
     elif isinstance(value.constant, str):
@@ -175,4 +177,5 @@ def _to_unixtime(call: Call) -> Value:
         raise call.unexpected("to_unixtime(timestamp(p))", "to_unixtime(timestamp(p) with time zone)")
     value = call.args[0]
     instant = value.instant if value.type.is_zoned else f"CAST({value.sql} AS TIMESTAMP)"
+    # The result has microseconds as its fraction.
     return Value(f"(CAST(epoch_us({instant}) AS DOUBLE) / 1000000.0::DOUBLE)", DOUBLE)

@@ -70,6 +70,7 @@ def _shown(at: datetime, offset: int, letter: str, run: str) -> str:
     if letter == "":
         return run
     if letter in "yYx":
+        # `x` is the year of the ISO week, which differs from `y` around New Year.
         year = at.isocalendar().year if letter == "x" else at.year
         return f"{year % 100:02d}" if width == 2 else f"{year:0{width}d}"
     if letter == "M" and width >= 3:
@@ -100,6 +101,7 @@ def _parse_datetime(call: Call) -> Value:
         if letter == "Z" and len(run) > 2:
             raise unsupported("a zone's name in a pattern of parse_datetime")
     moment = call.python(_parsed, written, pattern, returns=ZONED)
+    # A text without a zone is a time in UTC, the zone of Athena's session.
     has_zone = any(letter == "Z" for letter, _ in _tokens(str(pattern.constant)))
     return moment if has_zone else casts.zoned_of(moment.instant, "'UTC'", 3, "UTC")
 
@@ -151,7 +153,7 @@ def _parsed(written: str, pattern: str) -> dict[str, Any]:
 
 def _moment(parts: dict[str, str], *, is_short_year: bool) -> datetime:
     year = int(parts.get("y", "1970"))
-    if is_short_year:  # Joda takes the century that is nearest to thirty years from now
+    if is_short_year:  # Joda takes the century that is nearest to thirty years ago
         pivot = datetime.now(UTC).year - 30
         low = pivot - 50
         year = low + (year - low) % 100

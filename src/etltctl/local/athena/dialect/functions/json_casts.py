@@ -27,7 +27,7 @@ KEYS = ("boolean", "tinyint", "smallint", "integer", "bigint", "real", "double",
 
 
 class CastError(ValueError):
-    """A value of JSON that is no value of the type. `code` is Trino's error."""
+    """A value of JSON that cannot be cast to the type. `code` is Trino's error name."""
 
     def __init__(self, reason: str = "", code: str = "INVALID_CAST_ARGUMENT") -> None:
         super().__init__(reason)
@@ -93,6 +93,7 @@ def _json_of(value: Any, kind: Type) -> Any:
                 (_key_of(key, kind.inner(0)), _json_of(item, kind.inner(1)))
                 for key, item in entries_of(value)
             )
+            # Trino writes the keys of a map in order.
             return dict(sorted(pairs, key=lambda pair: pair[0]))
         case "row":
             fields = kind.fields or (None,) * len(kind.inners)
@@ -138,6 +139,7 @@ def _time_text(value: date | datetime, kind: Type) -> str:
 
 def _double_text(value: float, *, is_real: bool) -> Any:
     text = java_real(value) if is_real else java_double(value)
+    # JSON has no NaN and no infinity, so these are texts.
     return text if "N" in text or "I" in text else Number(text)
 
 
@@ -154,6 +156,7 @@ def _value_of(value: Any, kind: Type) -> Any:
         case "map":
             if not isinstance(value, dict):
                 raise CastError(f"Expected a json object, but got {_start(value)}")
+            # Keys are texts in JSON, and take the map's type: {"1": …} can be a map of integers.
             keys = [_value_of(key, kind.inner(0)) for key in value]
             if len(set(keys)) < len(keys):
                 raise CastError("Duplicate keys are not allowed")
@@ -174,6 +177,7 @@ def _row_of(value: Any, kind: Type) -> dict[str, Any]:
         return {name: _value_of(item, inner) for name, item, inner in pairs}
     if not isinstance(value, dict):
         raise CastError(f"Expected a json array or object, but got {_start(value)}")
+    # Fields of rows have no case; a field that is missing is null.
     lowered = {str(key).lower(): item for key, item in value.items()}
     return {name: _value_of(lowered.get(name), inner) for name, inner in zip(held, kind.inners, strict=True)}
 
@@ -199,6 +203,7 @@ def _integer(value: Any, kind: Type) -> int:
     try:
         if isinstance(value, Number) and not value.is_whole:
             code = "NUMERIC_VALUE_OUT_OF_RANGE"
+            # A fraction is read as a double before it is rounded, as Trino does.
             rounded = float(value)
             number = int(Decimal(rounded).quantize(Decimal(1), ROUND_HALF_UP))
         else:

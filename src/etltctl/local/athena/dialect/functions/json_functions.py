@@ -23,13 +23,13 @@ def json_parse(text: str) -> str:
 
 
 def json_extract(text: str, path: str) -> str | None:
-    """Return what a path leads to, as JSON; None if nothing, or if the text is not JSON."""
+    """Return the value at a path, as JSON; None if there is none, or if the text is not JSON."""
     item = _item_at(text, path)
     return None if item is Missing else write(item)
 
 
 def json_extract_scalar(text: str, path: str) -> str | None:
-    """Return the text of the scalar that a path leads to; None for anything else."""
+    """Return the text of the scalar at a path; None for anything else."""
     item = _item_at(text, path)
     if item is Missing or item is None or isinstance(item, dict | list):
         return None
@@ -37,7 +37,7 @@ def json_extract_scalar(text: str, path: str) -> str | None:
 
 
 def json_size(text: str, path: str) -> int | None:
-    """Count the members of what a path leads to; 0 for a scalar."""
+    """Count the members of the value at a path; 0 for a scalar."""
     item = _item_at(text, path)
     if item is Missing:
         return None
@@ -45,7 +45,7 @@ def json_size(text: str, path: str) -> int | None:
 
 
 def json_array_length(text: str) -> int | None:
-    """Count the elements; None for what is not an array."""
+    """Count the elements; None for anything but an array."""
     item = _item_at(text, "$")
     return len(item) if isinstance(item, list) else None
 

@@ -25,13 +25,13 @@ RETURNED = ("boolean", "tinyint", "smallint", "integer", "bigint", "real", "doub
 
 @dataclass(frozen=True)
 class _Answers:
-    """What stands for no item and for an error: `NULL`, `ERROR`, `EMPTY ARRAY` or `EMPTY OBJECT`."""
+    """The answers ON EMPTY and ON ERROR: `NULL`, `ERROR`, `EMPTY ARRAY` or `EMPTY OBJECT`."""
 
     empty: str = "NULL"
     error: str = "NULL"
 
     def of(self, which: str, message: str, code: str) -> str | None:
-        """Return the answer to a case."""
+        """Return the answer to a case, or raise its error."""
         answer = self.empty if which == "empty" else self.error
         if answer == "ERROR":
             raise QueryError(code, message)
@@ -67,6 +67,7 @@ def _input(call: Call) -> Value:
 
 
 def _named(function_: Callable[..., Any], name: str, *parts: object) -> Callable[..., Any]:
+    # DuckDB keeps a function by its name, and each path and its answers make another function.
     mark = hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
     function_.__name__ = f"{name}_{mark}"
     return function_
@@ -92,6 +93,7 @@ def _json_value(compiler: Expressions, node: exp.Expr) -> Value:
                     else "JSON path found an item that is not scalar"
                 )
             return None if items[0] is None else SCALARS[kind.name](items[0], kind)
+        # The order matters: CastError and PathError are ValueErrors, each with an error name of Athena's.
         except CastError as error:
             return answers.of("error", str(error), "JSON_VALUE_RESULT_ERROR")
         except PathError as error:
@@ -213,6 +215,7 @@ def _jsons(values: Sequence[Value], call: Call) -> list[str]:
     for value in values:
         if value.type.is_("array", "map", "row"):
             raise unsupported(f"a value of {value.type} in {call.name}")
+    # Dates and times are JSON texts.
     texts = [cast(value, VARCHAR, call.compiler) if _is_moment(value.type) else value for value in values]
     return [cast(text, JSON, call.compiler).sql for text in texts]
 

@@ -32,6 +32,7 @@ def _refuse(constant: str) -> Any:
     raise _NoJsonError(constant)
 
 
+# Python's numbers would lose digits: 1.10 would come back as 1.1, and 1e400 as infinite.
 _DECODER = json.JSONDecoder(parse_float=Number, parse_int=Number, parse_constant=_refuse)
 
 
@@ -43,6 +44,7 @@ def read(text: str) -> Any:
     """
     try:
         return _DECODER.decode(text)
+    # Deep JSON must not end the worker.
     except RecursionError as error:
         raise ValueError("the JSON is nested too deep") from error
 
@@ -117,7 +119,7 @@ def _quoted(path: str, at: int) -> tuple[str, int]:
 
 
 class Missing:
-    """The mark of a value that a path does not lead to."""
+    """The mark of a path that has no value, where None is the null of JSON."""
 
 
 def at_path(value: Any, path: str) -> Any:
@@ -172,7 +174,7 @@ def parsed(path: str) -> tuple[bool, tuple[Step, ...]]:
 
 
 def items_at(value: Any, path: str) -> list[Any]:
-    """Return the items that a path leads to.
+    """Return the items at a path.
 
     Raises:
         PathError: if a strict path does not fit the value.
@@ -191,7 +193,8 @@ def _step(item: Any, kind: str, text: str, *, is_lax: bool) -> list[Any]:
         return [_type(item) if text == "type" else _size(item, is_lax=is_lax)]
     if not isinstance(item, list):
         if not is_lax:
-            raise PathError("array accessor applied to a value that is no array")
+            raise PathError("array accessor applied to a value that is not an array")
+        # A lax path takes a scalar for an array of one element.
         item = [item]
     if kind == "elements":
         return list(item)
@@ -199,6 +202,7 @@ def _step(item: Any, kind: str, text: str, *, is_lax: bool) -> list[Any]:
 
 
 def _members(item: Any, kind: str, name: str, *, is_lax: bool) -> list[Any]:
+    # A lax path opens arrays by itself: `lax $.a` of [{"a": 1}] is 1.
     if is_lax and isinstance(item, list):
         return [inner for element in item for inner in _members_of(element, kind, name, is_lax=True)]
     return _members_of(item, kind, name, is_lax=is_lax)
@@ -208,7 +212,7 @@ def _members_of(item: Any, kind: str, name: str, *, is_lax: bool) -> list[Any]:
     if not isinstance(item, dict):
         if is_lax:
             return []
-        raise PathError("member accessor applied to a value that is no object")
+        raise PathError("member accessor applied to a value that is not an object")
     if kind == "members":
         return list(item.values())
     if name not in item and not is_lax:
@@ -221,6 +225,7 @@ def _indexed(items: list[Any], text: str, *, is_lax: bool) -> list[Any]:
     first, last = bounds[0], bounds[-1]
     if not is_lax and not (0 <= first <= last < len(items)):
         raise PathError(f"invalid array subscript: [{text.strip()}]")
+    # A lax path leaves out positions that the array does not have.
     return items[max(first, 0) : last + 1] if last >= 0 else []
 
 
@@ -241,5 +246,5 @@ def _size(item: Any, *, is_lax: bool) -> Number:
     if isinstance(item, list):
         return Number(len(item))
     if not is_lax:
-        raise PathError("size() applied to a value that is no array")
+        raise PathError("size() applied to a value that is not an array")
     return Number(1)

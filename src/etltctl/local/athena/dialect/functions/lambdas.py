@@ -16,11 +16,12 @@ from etltctl.local.athena.dialect.registry import Call, Modifiers, function
 from etltctl.local.athena.dialect.trino_types import BOOLEAN, INTEGER, UNKNOWN, Type, array
 from etltctl.local.athena.dialect.values import Value
 
+# One counter for the process, so that no lambda has the name of a lambda around it.
 _NUMBERS = count()
 
 
 def parameter() -> str:
-    """Return a name that no other lambda has: DuckDB confuses a name with an equal one further out."""
+    """Return a name that no other lambda has: DuckDB confuses it with an equal name of an outer lambda."""
     return f'"~{next(_NUMBERS)}"'
 
 
@@ -31,7 +32,8 @@ def over(function: str, values: str, body: Callable[[str], str]) -> str:
 
 
 def once(sql: str, body: Callable[[str], str]) -> str:
-    """Return SQL that names a value more than once and computes it once."""
+    """Return SQL that uses a value more than once and computes it once."""
+    # DuckDB's SQL has no LET: a list of one element gives a value a name.
     return f"list_extract({over('list_transform', f'[{sql}]', body)}, 1)"
 
 
@@ -41,10 +43,20 @@ def unless_null(body: str, *parts: str) -> str:
 
 
 def applied(call: Call, index: int, *values: Value) -> Value:
-    """Translate the body of the lambda at a position with values in place of its parameters."""
+    """Translate the body of a lambda with values in place of its parameters.
+
+    Args:
+        call: the call that has the lambda as an argument.
+        index: the position of the lambda among the arguments.
+        values: a value for each parameter.
+
+    Raises:
+        QueryError: if the argument is not a lambda with as many parameters.
+    """
     node = call.nodes[index] if index < len(call.nodes) else None
     if not isinstance(node, exp.Lambda) or len(node.expressions) != len(values):
         raise call.unexpected()
+    # A lambda sees the parameters of the lambdas around it, and hides those of the same name.
     variables = dict(call.compiler.variables)
     for name, value in zip(node.expressions, values, strict=True):
         variables[name.name.lower()] = value
@@ -77,7 +89,7 @@ def array_of(call: Call, index: int) -> Value:
 
 
 def refuse_unequal(name: str, kind: Type) -> None:
-    """Refuse element types that DuckDB compares otherwise than Trino."""
+    """Refuse element types that DuckDB compares differently from Trino."""
     if re.search(r"time zone|json|map|row", str(kind)):
         raise unsupported(f"{name} of {kind}")
 
@@ -86,6 +98,7 @@ def refuse_unequal(name: str, kind: Type) -> None:
 def _transform(call: Call) -> Value:
     call.expect(2)
     values, name = array_of(call, 0), parameter()
+    # The type of the new elements is that of the body.
     body = applied(call, 1, Value(name, values.type.element))
     return Value(f"list_transform({values.sql}, lambda {name}: {_typed(body)})", array(body.type))
 
@@ -95,6 +108,7 @@ def _filter(call: Call) -> Value:
     call.expect(2)
     values, name = array_of(call, 0), parameter()
     is_kept = condition(call, 1, Value(name, values.type.element))
+    # An unknown condition leaves the element out.
     return Value(f"list_filter({values.sql}, lambda {name}: coalesce({is_kept}, false))", values.type)
 
 
@@ -125,6 +139,7 @@ def _zip_with(call: Call) -> Value:
     call.expect(3)
     one, other, name = array_of(call, 0), array_of(call, 1), parameter()
     body = applied(call, 2, Value(f"{name}[1]", one.type.element), Value(f"{name}[2]", other.type.element))
+    # The shorter array is filled with nulls.
     zipped = f"list_transform(list_zip({one.sql}, {other.sql}), lambda {name}: {_typed(body)})"
     return Value(unless_null(zipped, one.sql, other.sql), array(body.type))
 
@@ -137,7 +152,14 @@ def _reduce(call: Call) -> Value:
 
 
 def folded(call: Call, values: Value, initial: Value, step: int, finish: int | None) -> Value:
-    """Return what is left of an array when a lambda takes its elements one by one.
+    """Reduce an array by a lambda of a state and an element.
+
+    Args:
+        call: the call that has the lambdas as arguments.
+        values: the array.
+        initial: the first state.
+        step: the position of the lambda that makes the next state.
+        finish: the position of the lambda that makes the result of the last state; None if there is none.
 
     DuckDB's list_reduce has one type for the state and the elements, so both are fields of a struct.
     """
@@ -149,6 +171,7 @@ def folded(call: Call, values: Value, initial: Value, step: int, finish: int | N
         return applied(call, step, held, Value(f"struct_extract({now}, 'e')", element))
 
     body = stepped(state)
+    # `reduce(a, 0, (s, x) -> s + x, …)` over bigints begins with an integer, so the state is widened once.
     common = casts.common_type(state, body.type)
     if common is None:
         raise call.unexpected("reduce(array(t), s, function(s,t,s), function(s,r))")
@@ -183,6 +206,7 @@ def _sort(call: Call) -> Value:
         if kind.is_("map", "json"):
             raise call.unexpected("array_sort(array(e))")
         refuse_unequal(call.name, kind)
+        # Nulls are last in Trino.
         return Value(f"list_sort({values.sql}, 'ASC', 'NULLS LAST')", values.type)
     one, other = parameter(), parameter()
     body = applied(call, 1, Value(one, kind), Value(other, kind))
@@ -192,6 +216,7 @@ def _sort(call: Call) -> Value:
         f"list_transform({values.sql}, lambda {one}: list_transform({values.sql}, lambda {other}:"
         f" CAST({body.sql} AS INTEGER)))"
     )
+    # DuckDB sorts by no comparator. SQL compares each element with each, and Python sorts by the answers.
     places = call.python(sorted_places, Value(answers, array(array(INTEGER))), returns=array(INTEGER))
     return Value(
         over("list_transform", places.sql, lambda at: f"list_extract({values.sql}, {at})"), values.type

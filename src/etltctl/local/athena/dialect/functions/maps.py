@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 
 def entries_of(value: Any) -> list[tuple[Any, Any]]:
-    """Return the entries of a map as DuckDB hands it to Python: keys that cannot be hashed stand in a list."""
+    """Return the entries of a map as DuckDB passes it to Python: keys that cannot be hashed come in a list."""
+    # DuckDB passes a map with hashable keys as a dict, and others as two lists.
     if isinstance(value, dict) and set(value) == {"key", "value"} and isinstance(value["key"], list):
         return list(zip(value["key"], value["value"], strict=True))
     return list(value.items())
@@ -41,7 +42,7 @@ def map_from(entries: Sequence[tuple[Any, Any]]) -> dict[str, list[Any]]:
 
 
 def unique(entries: Sequence[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
-    """Return the entries without a second one of a key."""
+    """Return the entries; the first one of each key stays."""
     seen: dict[str, tuple[Any, Any]] = {}
     for key, value in entries:
         seen.setdefault(repr(key), (key, value))
@@ -61,7 +62,7 @@ def map_value(call: Call, index: int) -> Value:
 
 
 def refuse_key(kind: Type) -> None:
-    """Refuse a type of keys that DuckDB compares otherwise than Trino."""
+    """Refuse a type of keys that DuckDB compares differently from Trino."""
     if any(word in str(kind) for word in ("time zone", "json", "map")):
         raise unsupported(f"maps with keys of {kind}")
 
@@ -69,6 +70,7 @@ def refuse_key(kind: Type) -> None:
 def checked_map(call: Call, keys: str, values: str, kind: Type) -> str:
     """Return SQL of a map of two lists; a null key, a repeated key or another length ends the query."""
     refuse_key(kind.inner(0))
+    # DuckDB refuses null and repeated keys too, but not in Athena's words.
     null = failure("'map key cannot be null'", kind)
     uneven = failure("'Key and value arrays must be the same length'", kind)
 
@@ -91,18 +93,20 @@ def _repeated(keys: str) -> str:
 def value_at(
     value: Value, key: Value, node: exp.Expr | None, compiler: Expressions, *, is_needed: bool = False
 ) -> Value:
-    """Return the value of a key; null or, if it is needed, an error if the map lacks the key."""
+    """Return the value of a key; if the map lacks the key, null, or an error if it is needed."""
     keys, kind = value.type.inners
     common = casts.common_type(keys, key.type)
     if common is None:
         raise mismatch(f"Cannot apply operator: {value.type}[{key.type}]", node)
     refuse_key(common)
+    # `map(array[1], …)[bigint '1']`: DuckDB looks a key up by its own type only.
     if common.duckdb != keys.duckdb:
         value = casts.coerced(value, map_of(common, kind))
     typed_key = casts.coerced(key, common)
     at_key = f"map_extract_value({value.sql}, {typed_key.sql})"
     if not is_needed:
         return Value(unless_null(at_key, value.sql, typed_key.sql), kind)
+    # `m['x']` without the key is an error, and `element_at(m, 'x')` is null.
     missing = errors.failure(
         kind,
         "INVALID_FUNCTION_ARGUMENT",
@@ -237,12 +241,13 @@ def _filter(call: Call) -> Value:
     value, name = map_value(call, 0), parameter()
     keys, values = value.type.inners
     is_kept = condition(call, 1, Value(f"{name}.key", keys), Value(f"{name}.value", values))
+    # The cast keeps the type of a map that is left without entries.
     kept = f"list_filter(map_entries({value.sql}), lambda {name}: coalesce({is_kept}, false))"
     return Value(unless_null(f"CAST(map_from_entries({kept}) AS {value.type.duckdb})", value.sql), value.type)
 
 
 def _mapped(call: Call) -> tuple[Value, Value, str]:
-    """Return a map, what a lambda makes of each entry, and the SQL of the list of these."""
+    """Return a map, the result of a lambda for an entry, and the SQL of the list of all results."""
     call.expect(2)
     value, name = map_value(call, 0), parameter()
     keys, values = value.type.inners
@@ -284,6 +289,7 @@ def _zip_with(call: Call) -> Value:
         Value(f"map_extract_value({one.sql}, {name})", one.type.inner(1)),
         Value(f"map_extract_value({other.sql}, {name})", other.type.inner(1)),
     )
+    # The keys of the first map come first, then those that only the second one has.
     rest = over("list_filter", f"map_keys({other.sql})", lambda key: f"NOT map_contains({one.sql}, {key})")
     zipped = once(
         f"list_concat(map_keys({one.sql}), {rest})",

@@ -13,7 +13,7 @@ from etltctl.local.athena.dialect.registry import Call, function, simple
 from etltctl.local.athena.dialect.trino_types import DOUBLE, INTEGER, decimal
 from etltctl.local.athena.dialect.values import Value
 
-# Outside their domain these are NaN or infinite in Java; DuckDB ends the query.
+# Outside their domain these are NaN or infinite in Java; DuckDB 1 ends the query.
 _GUARDED = {
     "acos": "CASE WHEN abs({0}) > 1 THEN CAST('NaN' AS DOUBLE) ELSE acos({0}) END",
     "asin": "CASE WHEN abs({0}) > 1 THEN CAST('NaN' AS DOUBLE) ELSE asin({0}) END",
@@ -66,6 +66,7 @@ def _java_power(base: float, exponent: float) -> float:
     """Return what Java's Math.pow returns, which never fails."""
     if exponent == 0:
         return 1.0
+    # Python's 1 ** inf is 1, and Java's is NaN.
     if math.isnan(base) or math.isnan(exponent) or (abs(base) == 1 and math.isinf(exponent)):
         return math.nan
     try:
@@ -109,6 +110,7 @@ def _abs(call: Call) -> Value:
 @function("sign")
 def _sign(call: Call) -> Value:
     value = _one_number(call)
+    # The sign of a decimal has one digit: -1, 0 or 1.
     kind = decimal(1, 0) if value.type.is_("decimal") else value.type
     if kind.is_floating:
         return Value(
@@ -146,9 +148,11 @@ def _round(call: Call) -> Value:
         if kind.is_("decimal"):
             kind = decimal(kind.precision - kind.scale + min(kind.scale, 1), 0)
             return Value(f"CAST(round({value.sql}, 0) AS {kind.duckdb})", kind)
+        # DuckDB's round(x) and Java's both go away from zero at a half.
         return value if kind.is_integer else Value(f"CAST(round({value.sql}) AS {kind.duckdb})", kind)
     digits = call.to(1, INTEGER)
     if kind.is_("decimal"):
+        # Rounding up may need one digit more: round(9.99, 1) is 10.00.
         widened = decimal(kind.precision + 1, kind.scale)
         return call.python(_round_decimal, casts.coerced(value, widened), digits, returns=widened)
     if kind.is_integer:
@@ -178,6 +182,7 @@ def _round_double(value: float, digits: int) -> float:
     if math.isnan(value) or math.isinf(value) or abs(digits) > 320:
         return value
     factor = 10.0 ** min(digits, 300)
+    # Trino multiplies, rounds and divides in doubles, which decides the last digits.
     scaled = value * factor
     if math.isinf(scaled):
         return value

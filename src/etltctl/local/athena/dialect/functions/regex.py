@@ -24,7 +24,7 @@ PIECES = array(row({"before": VARCHAR, "groups": array(VARCHAR), "is_last": BOOL
 
 
 def regexp_like(text: str, pattern: str) -> bool:
-    """Return whether the pattern is somewhere in the text."""
+    """Return whether the pattern matches anywhere in the text."""
     return compiled(pattern).search(text) is not None
 
 
@@ -45,7 +45,7 @@ def regexp_extract_all(text: str, pattern: str, group: int = 0) -> list[str | No
 
 
 def regexp_position(text: str, pattern: str, start: int = 1, occurrence: int = 1) -> int:
-    """Return where the n-th match begins; -1 for nowhere."""
+    """Return the position of the n-th match; -1 for none."""
     if start < 1:
         raise invalid_argument("start position cannot be smaller than 1")
     if occurrence < 1:
@@ -59,7 +59,7 @@ def regexp_position(text: str, pattern: str, start: int = 1, occurrence: int = 1
 
 
 def regexp_replace(text: str, pattern: str, replacement: str = "") -> str:
-    """Replace every match; `$1` and `${name}` stand for groups."""
+    """Replace every match. `$1` and `${name}` are groups."""
     regex = compiled(pattern)
     parts = list(_template(replacement, regex))
     return regex.sub(
@@ -73,11 +73,12 @@ def regexp_split(text: str, pattern: str) -> list[str]:
     for match in compiled(pattern).finditer(text):
         parts.append(text[at : match.start()])
         at = match.end()
+    # re.split would add the groups of the pattern to the parts.
     return [*parts, text[at:]]
 
 
 def regexp_pieces(text: str, pattern: str) -> list[dict[str, object]]:
-    """Return the text before each match with the groups of the match, and the text behind the last."""
+    """Return the text before each match with the groups of the match, and the text after the last match."""
     pieces: list[dict[str, object]] = []
     at = 0
     for match in compiled(pattern).finditer(text):
@@ -126,6 +127,7 @@ def _group_number(replacement: str, at: int, regex: re.Pattern[str]) -> tuple[in
         raise invalid_argument(f"Illegal replacement sequence: unknown group {number}")
     at += 1
     while (digit := replacement[at : at + 1]).isascii() and digit.isdigit():
+        # `$12` is group 12 if the pattern has as many groups, else group 1 and a 2.
         if number * 10 + int(digit) > regex.groups:
             break
         number, at = number * 10 + int(digit), at + 1
@@ -154,6 +156,7 @@ def _replaced(call: Call) -> Value:
     if count != 2:
         raise call.unexpected("regexp_replace(varchar, joniregexp, function(array(varchar), varchar))")
     body = call.lambda_(2, array(VARCHAR))
+    # A lambda is SQL and the matching is Python, so Python cuts the text and SQL replaces.
     pieces = call.python(regexp_pieces, *values, returns=PIECES)
     replaced = f"list_extract(list_transform([struct_extract(\"~p\", 'groups')], {body.sql}), 1)"
     text = (

@@ -42,6 +42,7 @@ def hamming(left: str, right: str) -> int:
 
 def levenshtein(left: str, right: str) -> int:
     """Count the changes that turn one text into the other."""
+    # Trino refuses what would take too long; DuckDB would compute it.
     if left and right and len(left) * (len(right) - 1) > 1_000_000:
         raise invalid_argument("The combined inputs for Levenshtein distance are too large")
     row = list(range(len(right) + 1))
@@ -69,12 +70,12 @@ def padded_left(text: Text, size: int, pad: Text) -> Text:
 
 
 def padded_right(text: Text, size: int, pad: Text) -> Text:
-    """Put a padding behind a text, or cut the text at its end."""
+    """Put a padding after a text, or cut the text at its end."""
     return text[:size] + _padding(text, size, pad)
 
 
 def position(text: str, substring: str, instance: int) -> int:
-    """Return where a text stands for the n-th time, counted from the end if n is negative; 0 for nowhere."""
+    """Return the position of the n-th instance of a text, from the end if n is negative; 0 for none."""
     if instance == 0:
         raise invalid_argument("'instance' must not be a positive or negative number.")
     if not substring:
@@ -91,12 +92,12 @@ def position(text: str, substring: str, instance: int) -> int:
 
 
 def removed(text: str, substring: str) -> str:
-    """Take every instance of a text out."""
+    """Remove every instance of a text."""
     return text.replace(substring, "")
 
 
 def replaced(text: str, substring: str, by: str) -> str:
-    """Replace every instance; an empty one stands around every character."""
+    """Replace every instance of a text. An empty one is before, between and after the characters."""
     if len(text) * (len(by) + 1) > MOST_BYTES and len(by) > len(substring):
         count = text.count(substring)
         if len(text) + count * (len(by) - len(substring)) > MOST_BYTES:
@@ -116,6 +117,7 @@ def soundex(text: str) -> str:
         sound = SOUNDS[letter]
         if sound not in ("0", last):
             code += sound
+        # H and W do not part two equal sounds, vowels do.
         if letter not in "HW":
             last = sound
     return code[:4].ljust(4, "0")
@@ -141,12 +143,13 @@ def split_part(text: str, delimiter: str, index: int) -> str | None:
     """Return one part of a text that is split; None past the last."""
     if index <= 0:
         raise invalid_argument("Index must be greater than zero")
+    # An empty delimiter splits into characters.
     parts = text.split(delimiter) if delimiter else list(text)
     return parts[index - 1] if index <= len(parts) else None
 
 
 def split_to_map(text: str, between: str, inside: str) -> dict[str, str]:
-    """Read `key=value` pairs; a key that stands twice is an error."""
+    """Read `key=value` pairs; a repeated key is an error."""
     entries: dict[str, str] = {}
     for key, value in _pairs(text, between, inside):
         if key in entries:
@@ -156,7 +159,7 @@ def split_to_map(text: str, between: str, inside: str) -> dict[str, str]:
 
 
 def split_to_multimap(text: str, between: str, inside: str) -> dict[str, list[str]]:
-    """Read `key=value` pairs; a key may stand more than once."""
+    """Read `key=value` pairs; a key may be repeated."""
     entries: dict[str, list[str]] = {}
     for key, value in _pairs(text, between, inside):
         entries.setdefault(key, []).append(value)
@@ -164,20 +167,21 @@ def split_to_multimap(text: str, between: str, inside: str) -> dict[str, list[st
 
 
 def translated(text: str, origin: str, by: str) -> str:
-    """Replace each character of one set by that of another; one without a partner is taken out."""
+    """Replace each character of one set by that of another; one without a partner is removed."""
     mapping: dict[int, str | None] = {}
     for index, letter in enumerate(origin):
+        # Of a repeated character the first partner counts.
         mapping.setdefault(ord(letter), by[index] if index < len(by) else None)
     return text.translate(mapping)
 
 
 def reversed_text(text: str) -> str:
-    """Turn a text around, by code points."""
+    """Reverse a text by code points."""
     return text[::-1]
 
 
 def reversed_bytes(data: bytes) -> bytes:
-    """Turn bytes around."""
+    """Reverse bytes."""
     return data[::-1]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from urllib.parse import parse_qsl, quote_plus, unquote_plus, urlsplit
 
 from sqlglot import exp
@@ -35,6 +36,7 @@ simple("lpad(varbinary, bigint, varbinary) -> varbinary", string_algorithms.padd
 simple("rpad(varbinary, bigint, varbinary) -> varbinary", string_algorithms.padded_right)
 simple("strpos(varchar, varchar) -> bigint", "strpos({0}, {1})::BIGINT")
 simple("strpos(varchar, varchar, bigint) -> bigint", string_algorithms.position)
+# Arguments of POSITION(part IN text) come the other way round.
 simple("position(varchar, varchar) -> bigint", "strpos({1}, {0})::BIGINT")
 simple("replace(varchar, varchar) -> varchar", string_algorithms.removed)
 simple("replace(varchar, varchar, varchar) -> varchar", string_algorithms.replaced)
@@ -64,6 +66,7 @@ def _cased(call: Call) -> Value:
 @function("trim", "ltrim", "rtrim")
 def _trimmed(call: Call) -> Value:
     call.expect(1, 2)
+    # DuckDB's trim removes spaces only; Trino's also tabs and line ends.
     characters = call.to(1, VARCHAR).sql if len(call.nodes) == 2 else f"'{BLANKS}'"
     return Value(f"{call.name}({call.to(0, VARCHAR).sql}, {characters})", _same(call.types[0]))
 
@@ -86,6 +89,7 @@ def _part(call: Call) -> Value:
 @function("split_part")
 def _split_part(call: Call) -> Value:
     call.expect(3)
+    # DuckDB counts a negative index from the end. Trino refuses it.
     values = [call.to(0, VARCHAR), call.to(1, VARCHAR), call.to(2, BIGINT)]
     return call.python(string_algorithms.split_part, *values, returns=_same(call.types[0]))
 
@@ -107,6 +111,8 @@ def _reversed(call: Call) -> Value:
         return Value(f"list_reverse({call.args[0].sql})", kind)
     if kind.is_("varbinary"):
         return call.python(string_algorithms.reversed_bytes, call.args[0], returns=kind)
+    # DuckDB reverses by what a reader sees as one character, Trino by code points: an accent can change its
+    # letter.
     return call.python(string_algorithms.reversed_text, call.to(0, VARCHAR), returns=_same(kind))
 
 
@@ -121,6 +127,7 @@ def _concat(call: Call) -> Value:
         return concatenated(call)
     kind = first or VARCHAR
     values = [call.to(index, kind).sql for index in range(len(call.nodes))]
+    # A null makes the whole null. DuckDB's concat would leave it out.
     return Value(f"({' || '.join(values)})", kind)
 
 
@@ -156,6 +163,7 @@ def _joined(compiler: Expressions, node: exp.Expr) -> Value:
     if kind is None:
         raise mismatch(f"Cannot apply operator: {one} || {other}", node)
     left, right = (casts.coerced(value, kind).sql for value in call.args)
+    # DuckDB would also join numbers: `1 || 'a'` is a TYPE_MISMATCH in Trino.
     return Value(f"({left} || {right})", kind)
 
 
@@ -202,40 +210,26 @@ URL = re.compile(r"[^\s<>\"{}|\\^`]*")
 
 
 def url_encode(text: str) -> str:
-    """Write a text as a part of a query."""
+    """Encode a text for the query of a URL."""
+    # Java's URLEncoder leaves `*-._` as they are, Python's quote_plus `_.-~`.
     return quote_plus(text, safe="*-._").replace("~", "%7E")
 
 
 def url_decode(text: str) -> str:
-    """Read a part of a query."""
+    """Decode a text from the query of a URL."""
     if re.search(r"%(?![0-9A-Fa-f]{2})", text):
         raise invalid_argument(f"URLDecoder: Illegal hex characters in escape (%) pattern - {text}")
     return unquote_plus(text)
 
 
-def url_extract_protocol(url: str) -> str | None:
-    """Return the scheme."""
-    return _taken(url, "scheme")
+def _url_part(name: str, key: str) -> Callable[[str], str | None]:
+    """Return the function that returns a part of a URL."""
 
+    def extracted(url: str) -> str | None:
+        return _taken(url, key)
 
-def url_extract_host(url: str) -> str | None:
-    """Return the host."""
-    return _taken(url, "host")
-
-
-def url_extract_path(url: str) -> str | None:
-    """Return the path."""
-    return _taken(url, "path")
-
-
-def url_extract_query(url: str) -> str | None:
-    """Return the query."""
-    return _taken(url, "query")
-
-
-def url_extract_fragment(url: str) -> str | None:
-    """Return the fragment."""
-    return _taken(url, "fragment")
+    extracted.__name__ = name
+    return extracted
 
 
 def url_extract_port(url: str) -> int | None:
@@ -256,7 +250,7 @@ def url_extract_parameter(url: str, name: str) -> str | None:
 
 
 def _taken(url: str, what: str) -> str | None:
-    """Return a part of a URL: an empty text if the URL lacks it, None if it is no URL."""
+    """Return a part of a URL: an empty text if the URL lacks it, None if it is not a URL."""
     if not URL.fullmatch(url) or re.search(r"%(?![0-9A-Fa-f]{2})", url):
         return None
     try:
@@ -264,6 +258,7 @@ def _taken(url: str, what: str) -> str | None:
     except ValueError:
         return None
     scheme = url.partition(":")[0] if parts.scheme else ""
+    # Java's URI keeps the case of a host, which urlsplit's `hostname` would lower.
     host = parts.netloc.rpartition("@")[2]
     host = re.sub(r":\d*$", "", host)
     query = unquote_plus(parts.query.replace("+", "%2B"))
@@ -278,8 +273,14 @@ def _taken(url: str, what: str) -> str | None:
     return held[what]
 
 
-for _name in ("protocol", "host", "path", "query", "fragment"):
-    simple(f"url_extract_{_name}(varchar) -> varchar", globals()[f"url_extract_{_name}"])
+for _name, _key in (
+    ("protocol", "scheme"),
+    ("host", "host"),
+    ("path", "path"),
+    ("query", "query"),
+    ("fragment", "fragment"),
+):
+    simple(f"url_extract_{_name}(varchar) -> varchar", _url_part(f"url_extract_{_name}", _key))
 simple("url_extract_port(varchar) -> bigint", url_extract_port)
 simple("url_extract_parameter(varchar, varchar) -> varchar", url_extract_parameter)
 simple("url_encode(varchar) -> varchar", url_encode)
