@@ -7,10 +7,10 @@ PROCESSES ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(or $(shell command -v uv),.uv/bin/uv)
-# What Python compiled is kept, or each of the hundreds of commands that tests start would compile it anew.
+# What Python compiled is kept, or each of the hundreds of commands that tests start would compile it again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-more aws-test coverage witness clients-test connector-test tableau-test bench docs check format lock clean airflow-e2e airflow-bench airflow-check
+.PHONY: help demo test test-more aws-test coverage witness clients-test connector-test tableau-test bench docs release check format lock clean airflow-e2e airflow-bench airflow-check
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -82,7 +82,7 @@ demo: $(VENV)/.local  ## run both pipelines for real on this machine and query g
 	@echo "Go on by yourself: . $(VENV)/bin/activate && etltctl athena tables"
 
 # The tests start dozens of JVMs: the archive of Spark's classes, else made in the background, pays at once.
-CLASS_ARCHIVE = $(BIN)/python -P -m etltctl.local.class_archive || true
+CLASS_ARCHIVE = $(BIN)/python -P -m etltctl.local.services.glue.class_archive || true
 PYTEST = $(BIN)/python -m pytest -n $(PROCESSES) --dist loadscope --no-loadscope-reorder
 FURTHER = airflow or cdk or clients or hyper
 test: $(VENV)/.dev  ## run every test that needs no further environment
@@ -119,17 +119,22 @@ bench: $(VENV)/.bench .tableau/.done  ## measure what the README claims (all but
 	$(BIN)/python benchmarks/jobs.py
 	.tableau/bin/python benchmarks/extracts.py
 
-docs: $(VENV)/.docs  ## write the reference pages from the code, build the site into site/
+docs: $(VENV)/.docs  ## write the reference pages and diagrams from the code, build the site into site/
 	$(BIN)/python docs/generate
+	$(BIN)/python docs/diagrams
 	$(BIN)/sphinx-build --quiet --nitpicky --fail-on-warning --keep-going docs site
 	@echo "site/index.html"
 
-check: $(VENV)/.dev  ## lint, types, import layers, template and policies
+release: $(VENV)/.dev  ## check that this commit can be released, build wheel and sdist into dist/; publishes nothing
+	$(BIN)/python .ci/release.py
+
+check: $(VENV)/.dev  ## lint, types, import layers, words, template and policies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy tests/typing/public_api.py
 	$(BIN)/lint-imports
+	$(BIN)/python tests/house_words.py
 	$(BIN)/cfn-lint deploy/aws/template.yaml
 	$(BIN)/python deploy/aws/check.py
 
@@ -159,7 +164,7 @@ format: $(VENV)/.dev  ## rewrite the code in the project's format
 airflow-e2e: $(VENV)/.dev .airflow3/.done .airflow2/.done  ## both DAGs on a real Airflow 3 and 2.11 (takes a quarter of an hour)
 	ETLTCTL_AIRFLOW_E2E=1 $(BIN)/python -m pytest -v -m airflow tests/dags tests/airflow_e2e
 
-airflow-bench: .airflow-peers/.done  ## what parsing our DAG files costs, beside Airflow's own operators
+airflow-bench: .airflow-peers/.done  ## what parsing etltctl's DAG files costs, next to Airflow's own operators
 	.airflow-peers/bin/python benchmarks/dag_parse.py
 
 airflow-check: .airflow-check/.done  ## what can be known of deploy/airflow with no Docker engine

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etltctl.extracting import Selection, write_table
-from etltctl.local import endpoints
+from etltctl.local.client import endpoints
 from etltctl.pipeline.services import Services
 from etltctl.settings import load_settings
 

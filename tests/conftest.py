@@ -25,6 +25,7 @@ TOGETHER = (
     "tests/glue_jobs/f1/",
     "tests/glue_jobs/",
     "tests/infra/",
+    "tests/unit/pipeline/",
 )
 APART = (
     "tests/e2e/test_pack.py",

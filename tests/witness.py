@@ -16,7 +16,7 @@ TESTS = Path(__file__).parent
 sys.path += [str(TESTS / folder) for folder in ("local", "e2e", "infra")]
 
 from checkout import Checkout  # noqa: E402 - found in a folder of the tests
-from served import serve  # noqa: E402
+from served import ACCOUNT, serve  # noqa: E402
 from workplace import Workplace  # noqa: E402
 
 from etltctl.local.witness import Seen, read_seen  # noqa: E402
@@ -78,7 +78,7 @@ def deploy(folder: Path) -> tuple[list[Seen], bool]:
     """Deploy the stack to a server that plays the account, and take it down; return as `work_on_lake` does."""
     checkout_folder = folder / "checkout"
     checkout_folder.mkdir(parents=True)
-    with serve(folder / "state", "--keep") as account:
+    with serve(folder / "state", "--keep", program=ACCOUNT) as account:
         is_deployed = run_all(Checkout.make(checkout_folder, account, "lake1"), DEPLOYMENT)
     return read_seen(folder / "state" / "server" / "witness.jsonl"), is_deployed
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from etltctl.cli.app import app
 from etltctl.cli.doctor import AreaName
-from etltctl.cli.parameters import built
+from etltctl.cli.groups import built
 
 # What the value of a parameter names, by the parameter's own name.
 TAKES = {

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from etltctl.cli.app import app
-from etltctl.cli.parameters import built
+from etltctl.cli.groups import built
 
 WIDTH = 100
 COLUMN = 45

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import tempfile
+import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 
-from etltctl.local import fidelity
+from etltctl.local.services import airbyte
 
-SOURCES = Path(fidelity.__file__).parent
 SERVICE_NAMES = {
     "AWSGlue": "Glue",
     "AmazonAthena": "Athena",
@@ -41,9 +42,26 @@ job is such a program. Nothing is encrypted on the way, which does not leave the
 """
 
 
+@dataclass(frozen=True)
+class Fidelity:
+    """How true one embedded service is to the real one: what is the same, what differs, what is not modelled."""
+
+    name: str
+    embedded: str
+    same: list[str]
+    differs: list[str]
+    missing: list[str]
+
+
+SERVICES = [
+    Fidelity(**service)
+    for service in tomllib.loads(Path(__file__).with_name("fidelity.toml").read_text("utf-8"))["services"]
+]
+
+
 def endpoints_table() -> str:
-    """The README's table."""
-    rows = [f"| {each.service} | {each.embedded} | {'; '.join(each.missing)} |" for each in fidelity.SERVICES]
+    """Return the README's table."""
+    rows = [f"| {each.name} | {each.embedded} | {'; '.join(each.missing)} |" for each in SERVICES]
     return "\n".join(["| | embedded | not modelled |", "| --- | --- | --- |", *rows, ""])
 
 
@@ -54,8 +72,8 @@ def endpoints_page() -> str:
         "For a pipeline etltctl only ever talks to Airbyte's public API and to AWS's API; locally it talks to a small "
         "server on 127.0.0.1 that speaks both. This is how true that server is to the real services.\n",
     ]
-    for each in fidelity.SERVICES:
-        parts.append(f"## {each.service}\n\n{each.embedded[0].upper()}{each.embedded[1:]}.\n")
+    for each in SERVICES:
+        parts.append(f"## {each.name}\n\n{each.embedded[0].upper()}{each.embedded[1:]}.\n")
         parts += ["| same | differs | not modelled |", "| --- | --- | --- |"]
         cells = ("; ".join(texts) for texts in (each.same, each.differs, each.missing))
         parts.append(f"| {' | '.join(cells)} |\n")
@@ -74,16 +92,16 @@ def endpoints_page() -> str:
 
 def s3_operations() -> list[str]:
     """Return the operations of S3 that are modelled. Every other one is refused."""
-    from etltctl.local.s3.operations import OPERATIONS
+    from etltctl.local.services.s3.operations import OPERATIONS
 
     return sorted(operation.name for operation in OPERATIONS)
 
 
 def aws_operations() -> dict[str, list[str]]:
     """The operations the server itself answers, by service: those it was made with, in a folder of its own."""
-    from etltctl.local.application import Application
-    from etltctl.local.identities import ACTIONS
-    from etltctl.local.keys import Keys
+    from etltctl.local.kernel.keys import Keys
+    from etltctl.local.server.application import Application
+    from etltctl.local.services.sts.service import ACTIONS
 
     with tempfile.TemporaryDirectory() as folder:
         application = Application(Path(folder), "http://127.0.0.1:1", Keys.make())
@@ -105,7 +123,9 @@ def aws_operations() -> dict[str, list[str]]:
 
 def airbyte_calls() -> list[str]:
     """The calls of Airbyte's public API that are answered, as method and path."""
-    text = "".join(file.read_text("utf-8") for file in sorted((SOURCES / "airbyte").glob("*.py")))
+    text = "".join(
+        file.read_text("utf-8") for file in sorted(Path(str(airbyte.__file__)).parent.glob("*.py"))
+    )
     calls = re.findall(r'\(\s*"(GET|POST|PUT|PATCH|DELETE)", (r?)"(/[^"]*)"', text)
     return sorted({f"{method} {_readable(path) if raw else path}" for method, raw, path in calls})
 

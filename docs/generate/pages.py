@@ -36,7 +36,7 @@ def made() -> dict[Path, str]:
     """Every generated file as it should be."""
     files = {REFERENCE / name: NOTE + page() for name, page in PAGES.items()}
     readme = PROJECT / "README.md"
-    files[PROJECT / "src" / "etltctl" / "cli" / "completion" / "command_tree.json"] = command_tree()
+    files[PROJECT / "src" / "etltctl" / "cli" / "command_tree.json"] = command_tree()
     files[readme] = with_blocks(readme.read_text("utf-8"))
     return files
 

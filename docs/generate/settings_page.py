@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from etltctl.settings import Settings
-from etltctl.settings.shipped import project_file
+from etltctl.settings.files import project_file
 from generate.meanings import MEANINGS, SECTIONS
 
 Key = tuple[str, str, str]  # key, what it may be, default

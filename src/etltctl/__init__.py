@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         UsageError,
         WaitTimeoutError,
     )
-    from etltctl.pipeline import PipelineResult, StepResult, Wish
+    from etltctl.pipeline import PipelineResult, RunOptions, StepResult
     from etltctl.settings import Settings, load_settings
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "PipelineResult",
     "QueryResult",
     "RunFailedError",
+    "RunOptions",
     "ServiceError",
     "Settings",
     "StepResult",
@@ -59,7 +60,6 @@ __all__ = [
     "UnverifiedError",
     "UsageError",
     "WaitTimeoutError",
-    "Wish",
     "connect",
     "load_settings",
     "query",
@@ -81,7 +81,7 @@ _HOMES = {
         "run_step",
         "sync",
     },
-    "etltctl.pipeline": {"PipelineResult", "StepResult", "Wish"},
+    "etltctl.pipeline": {"PipelineResult", "RunOptions", "StepResult"},
     "etltctl.settings": {"Settings", "load_settings"},
 }
 
@@ -96,8 +96,8 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     home = next((module for module, names in _HOMES.items() if name in names), "etltctl.errors")
-    found = globals()[name] = getattr(import_module(home), name)
-    return found
+    value = globals()[name] = getattr(import_module(home), name)
+    return value
 
 
 def __dir__() -> list[str]:

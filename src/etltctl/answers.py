@@ -117,6 +117,28 @@ def incomplete(call: str, field: str) -> ServiceError:
     )
 
 
+def require_same(call: str, sent: Mapping[str, Any], answered: Mapping[str, Any]) -> None:
+    """Check that an answer is about what the call was about. A field that the answer leaves out is not compared.
+
+    Args:
+        call: The service and the call, as the error names them.
+        sent: The fields that the call named, such as an id or a name.
+        answered: The answer.
+
+    Raises:
+        ServiceError: A field has another value. Whether the call took effect is open.
+    """
+    for field, value in sent.items():
+        came = answered.get(field)
+        if came is not None and str(came) != str(value):
+            raise ServiceError(
+                f"{call} was answered with another {field}: {value} was sent, and {came} came back",
+                code=BAD_ANSWER,
+                is_open=True,
+                hint=CHECK_SERVICE,
+            )
+
+
 def _of_another_shape(call: str, field: str, kind: str, value: object) -> ServiceError:
     return ServiceError(
         f"{call} was answered with success, but the field {field} is not {kind}: it is of type {type(value).__name__}",

@@ -1,7 +1,7 @@
-"""The library as people call it from Python: each function is one command, its result a typed value.
+"""The library for Python: each function is one command, its result a typed value.
 
-Without `settings` a function loads them (`etltctl.toml`, environment) and reaches the services for its own duration;
-with the settings that `connect` gives, several calls share one connection.
+Without `settings` a function loads them (`etltctl.toml`, environment) and connects to the services for this one call.
+With the settings that `connect` yields, several calls share one connection.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from etltctl.pipeline import PipelineResult, StepResult, Wish
+    from etltctl.pipeline import PipelineResult, RunOptions, StepResult
     from etltctl.settings import Settings
 
 LOCAL = "local"
@@ -33,7 +33,7 @@ class QueryResult:
     cost_usd: float
 
     def dicts(self) -> list[dict[str, Any]]:
-        """The rows by column name; of columns of one name the later ones are numbered, `city_2`."""
+        """Return the rows by column name. If columns share a name, the later ones are numbered: `city_2`."""
         from etltctl.tabulating import distinct
 
         names = distinct(self.columns)
@@ -44,12 +44,19 @@ class QueryResult:
 def connect(
     *, env: str | None = None, config: Path | None = None, flags: Mapping[str, Any] | None = None
 ) -> Iterator[Settings]:
-    """The settings of an environment, with its services within reach for the block.
+    """Yield the settings of an environment, with its services within reach for the block.
 
-    `env` and `config` say which, as `--env` and `--config` do; `flags` sets single values by dotted key and comes
-    before everything else. In the environment `local` the embedded endpoints are found or started, and this
-    process's environment variables lead to them until the block ends. A server that this starts ends with the block:
-    `local.linger_minutes` is for commands. Raises ConfigurationError.
+    In the environment `local` the embedded endpoints are found or started, and this process's environment variables
+    lead to them until the block ends. A server that this starts ends with the block: `local.linger_minutes` is for
+    commands.
+
+    Args:
+        env: The environment, as `--env` names it.
+        config: The settings file, as `--config` names it.
+        flags: Single values by dotted key, which override the file and the environment variables.
+
+    Raises:
+        ConfigurationError: The settings are invalid, or the embedded endpoints cannot start.
     """
     import os
 
@@ -59,21 +66,29 @@ def connect(
     if settings.env != LOCAL:
         yield settings
         return
-    from etltctl.local import endpoints
+    from etltctl.local.client import endpoints
 
-    with endpoints(settings, os.environ) as found, found.lead(os.environ):
+    with endpoints(settings, os.environ) as server, server.lead(os.environ):
         yield load_settings(config=config, env=env, flags=flags)
 
 
-def run_pipeline(pipeline: str, settings: Settings | None = None, wish: Wish | None = None) -> PipelineResult:
-    """Runs the pipeline's steps in order, stops at the first that fails and raises its error.
+def run_pipeline(
+    pipeline: str, settings: Settings | None = None, options: RunOptions | None = None
+) -> PipelineResult:
+    """Run the pipeline's steps in order, stop at the first that fails and raise its error.
 
-    `wish` takes up an earlier run, or names the steps. Raises AlreadyRunningError if another process drives the run.
+    Args:
+        pipeline: The pipeline's name.
+        settings: The settings; None loads them and connects.
+        options: The run to resume, the steps to run, a limit of its costs.
+
+    Raises:
+        AlreadyRunningError: Another process drives the run.
     """
     from etltctl import pipeline as library
 
     with _reached(settings) as reached:
-        return library.run_pipeline(pipeline, reached, wish)
+        return library.run_pipeline(pipeline, reached, options)
 
 
 def run_step(
@@ -86,10 +101,18 @@ def run_step(
     settings: Settings | None = None,
     on_event: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
-    """Run one step, `kind:name`, as part of the run `run_id`, and return its result as plain data.
+    """Run one step as part of a run, and return its result as plain data.
 
-    Called again with the same run id it adopts or reuses what the first call started; `fresh` starts it again.
-    `max_usd` is the most that the whole run may cost; the run keeps it for its later steps and tries.
+    Called again with the same run id it adopts or reuses what the first call started.
+
+    Args:
+        pipeline: The pipeline's name.
+        step: The step, `kind:name`.
+        run_id: The run's id, the same for every step and every try. An id that is new begins a run.
+        fresh: Start the step's work again, whatever the result so far.
+        max_usd: The most that the whole run may cost, in US dollars. The run keeps it for its later steps and tries.
+        settings: The settings; None loads them and connects.
+        on_event: A function that is called with every event.
     """
     from etltctl import pipeline as library
 
@@ -99,30 +122,44 @@ def run_step(
         )
 
 
-def sync(source: str, settings: Settings | None = None, wish: Wish | None = None) -> StepResult:
-    """Syncs one source into bronze, waits, and proves that the reported rows landed (UnverifiedError if not)."""
-    from etltctl.pipeline import Step, run_alone
+def sync(source: str, settings: Settings | None = None, options: RunOptions | None = None) -> StepResult:
+    """Sync one source into bronze, wait, and prove that the reported rows landed.
+
+    Args:
+        source: The source's name.
+        settings: The settings; None loads them and connects.
+        options: The run to resume.
+
+    Raises:
+        UnverifiedError: Fewer rows landed than Airbyte reports or the settings expect.
+    """
+    from etltctl.pipeline import SyncStep, run_alone
 
     with _reached(settings) as reached:
-        return run_alone(Step("sync", source), reached, wish)
+        return run_alone(SyncStep.step(source), reached, options)
 
 
 def run_glue(
-    job: str, settings: Settings | None = None, wish: Wish | None = None, *, wait: bool = True
+    job: str, settings: Settings | None = None, options: RunOptions | None = None, *, wait: bool = True
 ) -> StepResult:
-    """Starts or adopts one Glue job run, waits for its end and publishes its tables.
+    """Start or adopt one Glue job run, wait for its end and publish its tables.
 
-    Without `wait` it returns once the run is known; the same call with the run id of its facts comes back to it.
+    Args:
+        job: The job's name.
+        settings: The settings; None loads them and connects.
+        options: The run to resume, a limit of its costs.
+        wait: Whether to wait. If not, it returns once the job run is known; the same call with the run id of its facts
+            and `wait` finishes it.
     """
-    from etltctl.pipeline import Step, run_alone, start_job
+    from etltctl.pipeline import GlueStep, run_alone, start_job
 
     go = run_alone if wait else start_job
     with _reached(settings) as reached:
-        return go(Step("glue", job), reached, wish)
+        return go(GlueStep.step(job), reached, options)
 
 
 def refresh(tables: Sequence[str] = (), settings: Settings | None = None) -> StepResult:
-    """Brings the catalog in line with the files of these tables (`layer.table`), of all if none is named."""
+    """Bring the catalog in line with the files of these tables (`layer.table`), of all if none is named."""
     from etltctl import pipeline as library
 
     with _reached(settings) as reached:
@@ -130,7 +167,16 @@ def refresh(tables: Sequence[str] = (), settings: Settings | None = None) -> Ste
 
 
 def query(sql: str, settings: Settings | None = None, *, database: str = "") -> QueryResult:
-    """Runs SQL on Athena and reads all its rows; raises RunFailedError with Athena's own reason."""
+    """Run SQL on Athena and read all its rows.
+
+    Args:
+        sql: The statement.
+        settings: The settings; None loads them and connects.
+        database: The database of tables that the statement names without one; by default that of the settings.
+
+    Raises:
+        RunFailedError: The query failed. The message has Athena's reason.
+    """
     from etltctl.querying import run_query
 
     with _reached(settings) as reached:

@@ -1,4 +1,4 @@
-"""Athena query executions: start one or find it again, see it through, cancel it, read its rows."""
+"""Athena query executions: start one or adopt it, wait for its end, cancel it, read its rows."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from functools import cached_property, partial
 from typing import Any
 
 from etltctl.aws import Aws, translated
-from etltctl.errors import AccessError, BudgetError, RunFailedError, ServiceError, bounded
+from etltctl.errors import AccessError, BudgetError, Hint, RunFailedError, ServiceError, bounded, command
 from etltctl.runs import QueryExecution, State, Verb
 from etltctl.waiting import Waiter
 
 PAGE_ROWS = 1000
-TRIES = 3  # of a query that fails for a reason of Athena's own
-FOUND_FAILED = 20  # executions that earlier tries of the same run left behind
-ANSWERED_WITHIN = timedelta(seconds=2)  # Athena tells its own time to the second
+TRIES = 3  # of a query that fails because of a fault in Athena
+LEFT_BEHIND = 20  # failed executions that earlier tries of the same run may have left
+ANSWERED_WITHIN = timedelta(seconds=2)  # the Date header of Athena's answer has whole seconds
 SYSTEM_ERROR = 1  # AthenaError.ErrorCategory: 1 is the system's, 2 the user's, 3 another
 MINIMUM_BILLED_BYTES = 10_000_000
-TABLES_HINT, VALUES_HINT = "etltctl athena tables", "give each ? a value: -p VALUE"
-HINTS = {  # by Athena's code at the head of its reason
-    "COLUMN_NOT_FOUND": "etltctl athena describe TABLE",
+TABLES_HINT, VALUES_HINT = command("athena", "tables"), "give each ? a value: -p VALUE"
+HINTS: dict[str, Hint] = {  # by Athena's code at the head of its reason
+    "COLUMN_NOT_FOUND": command("athena", "describe", "TABLE"),
     "INVALID_PARAMETER": VALUES_HINT,
     "INVALID_PARAMETER_USAGE": VALUES_HINT,
     "TABLE_NOT_FOUND": TABLES_HINT,
@@ -44,8 +44,12 @@ class Column:
 class Athena:
     """Athena in one account and region, through one workgroup.
 
-    `on_start` hears the id of every execution as soon as Athena has told it, `on_run` of every one that has ended: what
-    its start did, and what it scanned.
+    Attributes:
+        output_location: Where the results go, unless the workgroup decides that.
+        on_run: Called with every execution that has ended, and with what its start did.
+        on_start: Called with the id of every execution as soon as Athena returns it.
+        tb_usd: US dollars for each TB that is scanned.
+        waiter: Polls an execution to its end.
     """
 
     aws: Aws
@@ -66,25 +70,36 @@ class Athena:
         max_scan: int | None = None,
         on_look: Callable[[QueryExecution], None] | None = None,
     ) -> QueryExecution:
-        """Runs the query to its success; an interrupt cancels it.
+        """Run the query to its success; an interrupt cancels it.
 
-        What failed for a reason of Athena's own is run again, three times at most. Raises RunFailedError with Athena's
-        reason, BudgetError once more than `max_scan` bytes were scanned: the query is cancelled then.
+        A query that failed because of a fault in Athena is run again, three times at most.
+
+        Args:
+            sql: The query.
+            run_key: The query is started once for this key.
+            database: The database of names without one.
+            parameters: SQL literals for the query's `?`, in order.
+            max_scan: The bytes that it may scan; None for any number.
+            on_look: Called with each poll's answer.
+
+        Raises:
+            RunFailedError: The query failed, for the reason that Athena gives.
+            BudgetError: It scanned more than `max_scan` bytes, and was cancelled.
         """
         tries = 0
-        for number in range(FOUND_FAILED + TRIES):
+        for number in range(LEFT_BEHIND + TRIES):
             key = f"{run_key}#{number}" if number else run_key
-            verb, begun = self.start_or_adopt(sql, key, database=database, parameters=parameters)
-            if verb is not Verb.STARTED and begun.state is State.FAILED:
-                continue  # what an earlier try left behind
-            execution, tries = self._seen_through(verb, begun, max_scan, on_look), tries + 1
+            verb, started = self.start_or_adopt(sql, key, database=database, parameters=parameters)
+            if verb is not Verb.STARTED and started.state is State.FAILED:
+                continue  # an earlier try left it: the next key is tried
+            execution, tries = self._wait(verb, started, max_scan, on_look), tries + 1
             if execution.state is State.SUCCEEDED:
                 return execution
             if not execution.is_retryable or tries == TRIES:
                 break
         reason = execution.reason or "no reason given"
         raise RunFailedError(
-            f"query {execution.word}: {reason}",
+            f"query {execution.status}: {reason}",
             hint=HINTS.get(reason.partition(":")[0], ""),
             query=execution.id,
         )
@@ -92,18 +107,24 @@ class Athena:
     def start_or_adopt(
         self, sql: str, run_key: str, *, database: str = "default", parameters: Sequence[str] = ()
     ) -> tuple[Verb, QueryExecution]:
-        """The execution that belongs to the run key: started now, found running, or found at its end.
+        """Return the execution of the run key: started now, adopted while it runs, or reused at its end.
 
-        Athena gives the same execution for the same token; that it was there before shows in when it was submitted,
-        by Athena's own clock.
+        Athena returns the same execution for the same token, and does not say whether it is new. The time at which it
+        was submitted shows that, compared with the time of the answer: both are of Athena's clock.
+
+        Args:
+            sql: The query.
+            run_key: The query is started once for this key.
+            database: The database of names without one.
+            parameters: SQL literals for the query's `?`, in order.
         """
-        asked, started = self._start(sql, run_key, database, parameters)
-        execution = self.look_at(started)
-        if execution.submitted is None or execution.submitted > asked - ANSWERED_WITHIN:
+        answered, query_id = self._start(sql, run_key, database, parameters)
+        execution = self.look_at(query_id)
+        if execution.submitted is None or execution.submitted > answered - ANSWERED_WITHIN:
             return Verb.STARTED, execution
         return (Verb.ADOPTED if execution.state is State.RUNNING else Verb.REUSED), execution
 
-    def _seen_through(
+    def _wait(
         self,
         verb: Verb,
         execution: QueryExecution,
@@ -134,14 +155,21 @@ class Athena:
     def start(
         self, sql: str, run_key: str, *, database: str = "default", parameters: Sequence[str] = ()
     ) -> QueryExecution:
-        """Starts the query, or finds it again: Athena returns the same execution for the same run key."""
+        """Start the query, or find it again: Athena returns the same execution for the same run key.
+
+        Args:
+            sql: The query.
+            run_key: The query is started once for this key.
+            database: The database of names without one.
+            parameters: SQL literals for the query's `?`, in order.
+        """
         _, query_id = self._start(sql, run_key, database, parameters)
-        return QueryExecution(id=query_id, name=self.workgroup, word="QUEUED")
+        return QueryExecution(id=query_id, name=self.workgroup, status="QUEUED")
 
     def _start(
         self, sql: str, run_key: str, database: str, parameters: Sequence[str]
     ) -> tuple[datetime, str]:
-        """When Athena answered, by its own clock, and the execution's id."""
+        """Start the query; return the time of Athena's answer by its clock, and the execution's id."""
         parts = (run_key, self.workgroup, sql, *parameters)
         token = hashlib.sha256("\0".join(parts).encode()).hexdigest()
         request: dict[str, Any] = {
@@ -150,7 +178,7 @@ class Athena:
             "WorkGroup": self.workgroup,
             "QueryExecutionContext": {"Database": database},
         }
-        if self.output_location and not self._decides_where_results_go:
+        if self.output_location and not self._workgroup_decides_where_results_go:
             request["ResultConfiguration"] = {"OutputLocation": self.output_location}
         if parameters:
             request["ExecutionParameters"] = list(parameters)
@@ -162,10 +190,11 @@ class Athena:
         return _answered(answer), query_id
 
     @cached_property
-    def _decides_where_results_go(self) -> bool:
-        """Whether the workgroup does: it enforces its own settings, or Athena keeps its results (and refuses a place).
+    def _workgroup_decides_where_results_go(self) -> bool:
+        """Return whether the workgroup enforces its settings, or has Athena manage the results.
 
-        Who may not look at the workgroup sends the place that the settings name.
+        With managed results Athena refuses a place. A caller that may not read the workgroup sends the place that the
+        settings name.
         """
         try:
             with translated("athena", workgroup=self.workgroup):
@@ -174,22 +203,22 @@ class Athena:
             return False
         described = answer.get("WorkGroup", {}).get("Configuration", {})
         is_managed = described.get("ManagedQueryResultsConfiguration", {}).get("Enabled", False)
-        own_place = described.get("ResultConfiguration", {}).get("OutputLocation")
-        return bool(is_managed or (described.get("EnforceWorkGroupConfiguration") and own_place))
+        place = described.get("ResultConfiguration", {}).get("OutputLocation")
+        return bool(is_managed or (described.get("EnforceWorkGroupConfiguration") and place))
 
     def look_at(self, query_id: str) -> QueryExecution:
-        """The execution as Athena sees it now."""
+        """Return the execution as Athena describes it now."""
         with translated("athena", query=query_id):
             answer = self.aws.client("athena").get_query_execution(QueryExecutionId=query_id)
         return _query_execution(answer["QueryExecution"], self.workgroup)
 
     def cancel(self, query_id: str) -> None:
-        """Asks Athena to cancel the execution."""
+        """Ask Athena to cancel the execution."""
         with translated("athena", query=query_id):
             self.aws.client("athena").stop_query_execution(QueryExecutionId=query_id)
 
     def columns(self, query_id: str) -> list[Column]:
-        """The columns of the result, in order."""
+        """Return the columns of the result, in order."""
         with translated("athena", query=query_id):
             answer = self.aws.client("athena").get_query_results(QueryExecutionId=query_id, MaxResults=1)
         return [
@@ -198,7 +227,12 @@ class Athena:
         ]
 
     def rows(self, query_id: str, columns: Sequence[Column]) -> Iterator[tuple[str | None, ...]]:
-        """The rows of the result as Athena's text, None for null, read page by page."""
+        """Yield the rows of the result as Athena's text, None for null, read page by page.
+
+        Args:
+            query_id: The execution.
+            columns: The columns of its result. Athena repeats their names in the first row of a query's result.
+        """
         header = tuple(column.name for column in columns)
         with translated("athena", query=query_id):
             paginator = self.aws.client("athena").get_paginator("get_query_results")
@@ -209,15 +243,20 @@ class Athena:
 
 
 def cost_usd(scanned_bytes: int, tb_usd: float) -> float:
-    """US dollars of a query at so many dollars a TB, with the 10 MB minimum; nothing scanned costs nothing."""
+    """Return the US dollars of a query, with Athena's minimum of 10 MB; a query that scanned nothing costs nothing.
+
+    Args:
+        scanned_bytes: The bytes that it scanned.
+        tb_usd: US dollars for each TB.
+    """
     return max(scanned_bytes, MINIMUM_BILLED_BYTES) * tb_usd / 1e12 if scanned_bytes else 0.0
 
 
 def _answered(answer: Mapping[str, Any]) -> datetime:
-    """When the service answered, by its own clock; by ours where it does not tell."""
-    told = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+    """Return the time of the answer by the service's clock, or by this machine's if the answer has no date."""
+    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
     try:
-        return parsedate_to_datetime(told)
+        return parsedate_to_datetime(date)
     except ValueError:
         return datetime.now(UTC)
 
@@ -255,7 +294,7 @@ def _query_execution(answer: Mapping[str, Any], workgroup: str) -> QueryExecutio
     return QueryExecution(
         id=answer["QueryExecutionId"],
         name=answer.get("WorkGroup", workgroup),
-        word=status["State"],
+        status=status["State"],
         reason=bounded(status.get("StateChangeReason") or error.get("ErrorMessage", "")),
         is_retryable=bool(error.get("Retryable")) or error.get("ErrorCategory") == SYSTEM_ERROR,
         scanned_bytes=statistics.get("DataScannedInBytes", 0),

@@ -1,4 +1,4 @@
-"""CloudFormation stacks: change sets, what they would do, executing them, and what happens then."""
+"""CloudFormation: stacks, change sets, and the events of an operation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack as described; `status` is CloudFormation's own word."""
+    """A stack as described. `status` is CloudFormation's word for it."""
 
     id: str
     name: str
@@ -32,7 +32,7 @@ class Stack:
 
 @dataclass(frozen=True)
 class ResourceChange:
-    """What a change set would do to one resource; `replacement` is True, False, Conditional or empty."""
+    """The change of one resource in a change set. `replacement` is True, False, Conditional or empty."""
 
     action: str
     logical_id: str
@@ -54,7 +54,7 @@ class ChangeSet:
 
     @property
     def is_empty(self) -> bool:
-        """Whether CloudFormation found nothing to change, which it calls a failure."""
+        """Whether there is nothing to change, which CloudFormation reports as a failure."""
         return self.status == "FAILED" and any(words in self.reason for words in NO_CHANGES)
 
     @property
@@ -78,7 +78,7 @@ class StackEvent:
 
     @property
     def is_of_stack(self) -> bool:
-        """Whether it tells of the stack as a whole."""
+        """Whether it is about the stack as a whole."""
         return self.type == STACK_TYPE
 
 
@@ -96,33 +96,42 @@ class StackResource:
 class CloudFormation:
     """The stacks of one account and region.
 
-    Everything that changes something carries a client token, so that a call whose answer was lost may be sent again.
+    Every call that changes something carries a client token, so that one whose answer was lost may be sent again.
     """
 
     aws: Aws
 
     def find(self, name: str) -> Stack | None:
-        """The stack of this name or id, or None."""
+        """Return the stack of this name or id, or None."""
         try:
             with translated(SERVICE, stack=name):
-                found = self._client.describe_stacks(StackName=name)["Stacks"][0]
+                stack = self._client.describe_stacks(StackName=name)["Stacks"][0]
         except ServiceError as error:
             if error.code == "ValidationError" and "does not exist" in error.message:
                 return None
             raise
         return Stack(
-            found["StackId"],
-            found["StackName"],
-            found["StackStatus"],
-            found.get("StackStatusReason", ""),
-            {entry["ParameterKey"]: entry.get("ParameterValue", "") for entry in found.get("Parameters", [])},
-            {entry["OutputKey"]: entry["OutputValue"] for entry in found.get("Outputs", [])},
+            stack["StackId"],
+            stack["StackName"],
+            stack["StackStatus"],
+            stack.get("StackStatusReason", ""),
+            {entry["ParameterKey"]: entry.get("ParameterValue", "") for entry in stack.get("Parameters", [])},
+            {entry["OutputKey"]: entry["OutputValue"] for entry in stack.get("Outputs", [])},
         )
 
     def make_change_set(
-        self, stack: str, name: str, body: str, parameters: Mapping[str, str], *, is_new: bool
+        self, stack: str, name: str, body: str, parameters: Mapping[str, str], *, is_new: bool, adopts: bool
     ) -> None:
-        """Asks for a change set; resources that exist under the names the template gives them are taken in."""
+        """Ask for a change set.
+
+        Args:
+            stack: The stack's name.
+            name: The change set's name.
+            body: The template.
+            parameters: The template's parameters.
+            is_new: Whether the stack does not exist yet.
+            adopts: Whether resources that exist under the template's names are taken in.
+        """
         given = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
         with translated(SERVICE, stack=stack):
             self._client.create_change_set(
@@ -133,11 +142,11 @@ class CloudFormation:
                 Parameters=given,
                 Capabilities=list(CAPABILITIES),
                 ClientToken=name,
-                ImportExistingResources=True,
+                ImportExistingResources=adopts,
             )
 
     def find_change_set(self, stack: str, name: str) -> ChangeSet | None:
-        """The change set with all its changes, or None."""
+        """Return the change set with all its changes, or None."""
         try:
             with translated(SERVICE, stack=stack, change_set=name):
                 pages = [self._client.describe_change_set(StackName=stack, ChangeSetName=name)]
@@ -159,25 +168,25 @@ class CloudFormation:
         )
 
     def drop_change_set(self, stack: str, name: str) -> None:
-        """Deletes the change set; nothing else changes."""
+        """Delete the change set; nothing else changes."""
         with translated(SERVICE, stack=stack, change_set=name):
             self._client.delete_change_set(StackName=stack, ChangeSetName=name)
 
     def execute(self, stack: str, name: str, token: str) -> None:
-        """Starts what the change set says."""
+        """Start to carry the change set out."""
         with translated(SERVICE, stack=stack, change_set=name):
             self._client.execute_change_set(StackName=stack, ChangeSetName=name, ClientRequestToken=token)
 
     def delete(self, stack_id: str, token: str) -> None:
-        """Starts the stack's deletion; what the template says to keep is kept."""
+        """Start the stack's deletion; CloudFormation keeps what the template says to keep."""
         with translated(SERVICE, stack=stack_id):
             self._client.delete_stack(StackName=stack_id, ClientRequestToken=token)
 
     def resources(self, stack: str) -> list[StackResource]:
-        """What the stack has now."""
+        """Return the resources that the stack has now."""
         with translated(SERVICE, stack=stack):
             pages = self._client.get_paginator("list_stack_resources").paginate(StackName=stack)
-            found = [entry for page in pages for entry in page["StackResourceSummaries"]]
+            summaries = [entry for page in pages for entry in page["StackResourceSummaries"]]
         return [
             StackResource(
                 entry["LogicalResourceId"],
@@ -185,27 +194,27 @@ class CloudFormation:
                 entry["ResourceType"],
                 entry["ResourceStatus"],
             )
-            for entry in found
+            for entry in summaries
             if entry["ResourceStatus"] != "DELETE_COMPLETE"
         ]
 
     def template(self, stack: str) -> Mapping[str, Any]:
-        """The template the stack was made from."""
+        """Return the template that the stack was made from."""
         with translated(SERVICE, stack=stack):
             body = self._client.get_template(StackName=stack)["TemplateBody"]
         return dict(body) if isinstance(body, Mapping) else {}
 
     def last_operation(self, stack_id: str) -> list[StackEvent]:
-        """The events of what was last done to the stack, oldest first, the start of it included."""
-        found: list[StackEvent] = []
+        """Return the events of the last operation on the stack, oldest first, with the one that started it."""
+        events: list[StackEvent] = []
         for event in self._events(stack_id):
-            found.append(event)
+            events.append(event)
             if event.is_of_stack and event.status in STARTS:
                 break
-        return found[::-1]
+        return events[::-1]
 
     def _events(self, stack_id: str) -> Iterator[StackEvent]:
-        """Newest first, a page at a time, no more pages than are read."""
+        """Yield events, the newest first. A page is requested only when its first event is read."""
         with translated(SERVICE, stack=stack_id):
             for page in self._client.get_paginator("describe_stack_events").paginate(StackName=stack_id):
                 yield from map(_event, page["StackEvents"])
@@ -223,7 +232,7 @@ def operation_of(
     Args:
         stack: The stack.
         events: What `last_operation` returned.
-        token: The client token that the operation was asked for with; empty for whatever goes on.
+        token: The client token of the request; empty for any operation that goes on.
         known: The ids of the events that were there before. Some services put no token into their events: there the
             operation began with the first event of the stack that is not one of these.
     """
@@ -231,12 +240,14 @@ def operation_of(
     if token and events and events[0].token != token:
         of_stack = [] if events[0].token else [event for event in of_stack if event.id not in known]
     if not of_stack:
-        return StackOperation(id=stack.id, name=stack.name, word="REVIEW_IN_PROGRESS")
-    return StackOperation(id=stack.id, name=stack.name, word=of_stack[-1].status, reason=of_stack[-1].reason)
+        return StackOperation(id=stack.id, name=stack.name, status="REVIEW_IN_PROGRESS")
+    return StackOperation(
+        id=stack.id, name=stack.name, status=of_stack[-1].status, reason=of_stack[-1].reason
+    )
 
 
 def first_failure(events: Sequence[StackEvent]) -> StackEvent | None:
-    """The resource that failed by itself: all that CloudFormation then cancels fails because of it."""
+    """Return the event of the resource that failed first. CloudFormation then cancels others, which fail as well."""
     return next(
         (
             event
@@ -247,25 +258,25 @@ def first_failure(events: Sequence[StackEvent]) -> StackEvent | None:
     )
 
 
-def _change(found: Mapping[str, Any]) -> ResourceChange:
+def _change(change: Mapping[str, Any]) -> ResourceChange:
     return ResourceChange(
-        found["Action"],
-        found["LogicalResourceId"],
-        found["ResourceType"],
-        found.get("PhysicalResourceId", ""),
-        str(found.get("Replacement", "")),
-        found.get("Details", []),
+        change["Action"],
+        change["LogicalResourceId"],
+        change["ResourceType"],
+        change.get("PhysicalResourceId", ""),
+        str(change.get("Replacement", "")),
+        change.get("Details", []),
     )
 
 
-def _event(found: Mapping[str, Any]) -> StackEvent:
+def _event(event: Mapping[str, Any]) -> StackEvent:
     return StackEvent(
-        found["EventId"],
-        found["Timestamp"],
-        found["LogicalResourceId"],
-        found["ResourceType"],
-        found["ResourceStatus"],
-        found.get("ResourceStatusReason", ""),
-        found.get("ClientRequestToken", ""),
-        found.get("PhysicalResourceId", ""),
+        event["EventId"],
+        event["Timestamp"],
+        event["LogicalResourceId"],
+        event["ResourceType"],
+        event["ResourceStatus"],
+        event.get("ResourceStatusReason", ""),
+        event.get("ClientRequestToken", ""),
+        event.get("PhysicalResourceId", ""),
     )

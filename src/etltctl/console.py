@@ -1,4 +1,4 @@
-"""Every word, colour and progress line the user sees: results on stdout, everything else on stderr."""
+"""The words that the user sees: results on stdout; progress, advice and errors on stderr."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from enum import StrEnum
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TextIO
 
-from etltctl.errors import ConfigurationError, EtltctlError, bounded
+from etltctl.errors import Command, ConfigurationError, EtltctlError, NextStep, bounded
 from etltctl.tabulating import (
     Cells,
     aligned,
@@ -27,13 +27,12 @@ from etltctl.tabulating import (
 if TYPE_CHECKING:
     from etltctl.logs import LogLine
 
+NEXT_TO_TEXT = 11  # columns of the spinner, the clock and the gaps on the live line
 
-LONGEST_ID = 16  # of a remote run on the live line
-BESIDE_TEXT = 11  # columns of the spinner, the clock and the gaps on that line
-
-
-# Glue's group "error" has what Glue and Spark log, errors or not; "output" has all that the script writes.
+# Glue's group "error" has all that Glue and Spark log, errors or not; "output" has all that the script writes.
 WRITERS = {"error": "system", "output": "script"}
+
+Advice = str | Command | NextStep
 
 
 class Output(StrEnum):
@@ -46,8 +45,14 @@ class Output(StrEnum):
 
 
 @dataclass
-class Console:
-    """Where a command says what it does; plain lines unless stderr is a terminal."""
+class Terminal:
+    """How a command speaks: its options, its two streams, and a line on stderr.
+
+    Attributes:
+        plain: Whether stderr gets plain lines alone, with no live line.
+        is_streaming: Whether stdout is a stream of events, so that a result is said on stderr.
+        spell: Spells a next step; the command line's spelling adds its flags to the commands.
+    """
 
     output: Output = Output.TABLE
     quiet: bool = False
@@ -56,30 +61,63 @@ class Console:
     stdout: TextIO = field(default_factory=lambda: sys.stdout)
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
     is_streaming: bool = False
-    addressed: Callable[[str], str] = str  # what makes commands in a text lead to where this one was led
-    _status: Any = field(default=None, repr=False)
-    _named: str = ""
-    _switched: set[str] = field(default_factory=set, repr=False)  # steps that published now
+    spell: Callable[[Advice], str] = str
+    _live: Any = field(default=None, repr=False)  # rich's progress display, while there is a live line
 
-    # results
+    def say(self, text: Advice) -> None:
+        """Write a line of progress or advice, unless no progress is wanted."""
+        if self.quiet:
+            return
+        line = printable(self.spell(text))
+        with suppress(OSError):  # the reader of the progress has gone, or the terminal has; the run goes on
+            if self._live is not None:
+                self._live.console.print(line, markup=False, highlight=False)
+            else:
+                self.stderr.write(line + "\n")
+                self.stderr.flush()
 
-    def result(self, document: Mapping[str, Any], text: str) -> None:
-        """One result: as a JSON document, or as this text; said aside where stdout is a stream of events."""
+    def warn(self, text: Advice) -> None:
+        """Write a warning, even where no progress is wanted."""
+        self.complain(f"warning: {self.spell(text)}")
+
+    def complain(self, text: str) -> None:
+        """Write lines to stderr, even where no progress is wanted."""
+        with suppress(OSError):
+            self.stderr.write(printable(text) + "\n")
+            self.stderr.flush()
+
+
+@dataclass
+class Results(Terminal):
+    """The results of a command on stdout, in the format that the user chose."""
+
+    def result(self, document: Mapping[str, Any], text: Advice) -> None:
+        """Write one result.
+
+        Args:
+            document: The result as data, with its schema.
+            text: The same for a person; it goes to stderr where stdout is a stream of events.
+        """
         if self.is_streaming:
             self.say(text)
         elif self.output is Output.TABLE:
-            self._write(self.addressed(text))
+            self._write(self.spell(text))
         elif self.output is Output.CSV:
             self._write_all(csv_lines(list(document), [list(document.values())]))
         else:
             self._write(as_json(document, indent=2 if self.output is Output.JSON else None))
 
     def rows(
-        self, schema: str, columns: Sequence[str], rows: Iterable[Cells], /, none: str = "", **facts: Any
+        self, schema: str, columns: Sequence[str], rows: Iterable[Cells], /, none: Advice = "", **facts: Any
     ) -> None:
-        """A result of rows, written as they come: aligned, CSV, one JSON document, or one JSON object a line.
+        """Write a result of rows as they come: aligned, as CSV, one JSON document, or one JSON object a line.
 
-        In place of a table without rows `none` is said, if it is given.
+        Args:
+            schema: The name of the result's schema.
+            columns: The names of the columns.
+            rows: The rows.
+            none: Said in place of a table without rows; if it is empty, the table's head is written.
+            facts: What else the JSON document says.
         """
         head = {"schema": schema, **facts}
         match self.output:
@@ -97,32 +135,37 @@ class Console:
                     self.say(none)
 
     def stream(self, events: Iterable[Mapping[str, Any]]) -> None:
-        """Events as their stream has them: a line each, behind one that names the schema."""
+        """Write events as their stream has them: a line that names the schema, then a line for each."""
         from etltctl.ledger import VERSION_LINE
 
         self._write(VERSION_LINE)
         for event in events:
             self._write(as_json(event))
 
-    def findings(self, schema: str, found: Sequence[tuple[str, str, str, str, str]]) -> None:
-        """Write what was checked: area, subject, status, evidence, fix; a table has the problems first."""
+    def findings(self, schema: str, findings: Sequence[tuple[str, str, str, str, str]]) -> None:
+        """Write the doctor's findings; a table has the problems first.
+
+        Args:
+            schema: The name of the result's schema.
+            findings: Area, subject, status, evidence and fix of each check.
+        """
         columns = ("area", "subject", "status", "evidence", "fix")
-        found = [(*rest, self.addressed(fix)) for *rest, fix in found]  # type: ignore[misc]
+        rows = [(*rest, self.spell(fix)) for *rest, fix in findings]
         if self.output is Output.TABLE:
-            self._write_all(findings_lines(found, is_whole=self.verbosity > 0))
+            self._write_all(findings_lines(rows, is_whole=self.verbosity > 0))
         else:
-            self.rows(schema, columns, found)
+            self.rows(schema, columns, rows)
 
     def log_line(self, line: LogLine) -> None:
-        """A line of a log, as a result."""
-        told = {"ts": line.at.isoformat(timespec="milliseconds"), "group": line.group, "stream": line.stream}
+        """Write a line of a log, as a result."""
+        facts = {"ts": line.at.isoformat(timespec="milliseconds"), "group": line.group, "stream": line.stream}
         if self.output is Output.TABLE:
             self._write(f"{line.at.astimezone():%H:%M:%S} {WRITERS.get(line.group, line.group)} {line.text}")
         else:
-            self._write(as_json({**told, "text": line.text}))
+            self._write(as_json({**facts, "text": line.text}))
 
     def _write_all(self, lines: Iterable[str]) -> None:
-        for line in lines:  # made outside: what goes wrong in the making is another error
+        for line in lines:  # an error in making a line is not one of writing it, so it is raised here
             self._put((printable(line) if self.output is Output.TABLE else line) + "\n")
         self._put("", flush=True)
 
@@ -130,41 +173,29 @@ class Console:
         self._write_all([text.rstrip("\n")])
 
     def _put(self, text: str, *, flush: bool = False) -> None:
-        """A reader who has gone, as `head` does, ends the command well; a result that cannot be kept is an error."""
+        """Write to stdout. A reader that has gone, as `head` does, ends the command well; a full disk is an error."""
         try:
             self.stdout.write(text)
             if flush:
                 self.stdout.flush()
         except BrokenPipeError:
+            # Python flushes stdout once more at its end, and would fail on the broken pipe again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise SystemExit(0) from None
         except OSError as error:
             raise EtltctlError(f"the result cannot be written to stdout: {error.strerror}") from error
 
-    # progress
 
-    def say(self, text: str) -> None:
-        """A line of progress or advice."""
-        if self.quiet:
-            return
-        text = printable(self.addressed(text))
-        with suppress(OSError):  # whoever read the progress has gone, or the terminal has; the work goes on
-            if self._status is not None:
-                self._status.console.print(text, markup=False, highlight=False)
-            else:
-                self.stderr.write(text + "\n")
-                self.stderr.flush()
-
-    def warn(self, text: str) -> None:
-        """Write a warning, even where no progress is wanted."""
-        self._complain(f"warning: {text}")
+@dataclass
+class Progress(Terminal):
+    """The live line of what is under way, and a question to the user."""
 
     def ask(self, question: str) -> str:
-        """The answer of whoever sits at the terminal; empty where nobody does."""
+        """Return the answer of the user at the terminal; empty if there is no terminal."""
         if self.plain or not sys.stdin.isatty():
             return ""
-        if self._status is not None:
-            self._status.stop()
+        if self._live is not None:
+            self._live.stop()
         self.stderr.write(f"\n{question} ")
         self.stderr.flush()
         with suppress(KeyboardInterrupt, OSError):
@@ -173,161 +204,85 @@ class Console:
 
     @contextmanager
     def working(self, text: str) -> Iterator[Callable[[str], None]]:
-        """A spinner with a running clock while something takes its time; nothing where nobody watches."""
-        if self.quiet or self.plain or self._status is not None:
-            yield _ignore
+        """Show a spinner with a running clock inside the block, if someone watches.
+
+        Args:
+            text: What is under way.
+
+        Yields:
+            A function that replaces the text.
+        """
+        if self.quiet or self.plain or self._live is not None:
+            yield lambda _: None
             return
         from rich.console import Console as RichConsole
-        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as RichProgress
+        from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
         from rich.table import Column
 
         terminal = RichConsole(file=self.stderr)
-        left = Column(no_wrap=True, overflow="ellipsis", max_width=max(terminal.width - BESIDE_TEXT, 10))
+        left = Column(no_wrap=True, overflow="ellipsis", max_width=max(terminal.width - NEXT_TO_TEXT, 10))
         columns = (
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False, table_column=left),
             TimeElapsedColumn(),
         )
-        with Progress(*columns, console=terminal, transient=True) as progress:
+        with RichProgress(*columns, console=terminal, transient=True) as progress:
             task = progress.add_task(text, total=None)
-            self._status = progress
+            self._live = progress
             try:
                 yield lambda text: progress.update(task, description=printable(text))
             finally:
-                self._status = None
+                self._live = None
 
-    @contextmanager
-    def following(self, name: str) -> Iterator[Callable[[Mapping[str, Any]], None]]:
-        """Shows a run's events as they happen: a line a step, and what is going on now."""
-        with self.working(name) as describe:
-            yield lambda event: self._show_event(name, event, describe)
 
-    def _show_event(self, name: str, event: Mapping[str, Any], describe: Callable[[str], None]) -> None:
-        step = event["step"].partition(":")[2] if event["step"].startswith("glue:") else event["step"]
-        if event["type"] == "run.started":
-            self.say(f"run {event['run_id']}")
-        elif event["type"] == "publish.switched":
-            self._switched.add(event["step"])
-        elif event["type"] == "step.planned":
-            describe(f"{step} …")
-        elif event["type"] in {"remote.started", "remote.adopted", "step.progress"}:
-            describe(f"{step} {event['state']} {_short(event['remote_id'])}")
-            if self.verbosity:
-                self.say(f"  {step}: {event['type']} {event['remote_id']} {event['state']}")
-        elif event["type"] == "remote.stopped":
-            self.say(f"stopped {event['remote_id']} of {step}")
-        elif event["type"] == "warning.degraded":
-            self.say(f"warning: {event['message']}")
-        elif event["type"] == "step.finished" and event["outcome"] == "succeeded":
-            self.say(self._step_line(name, event))
-
-    def _step_line(self, name: str, event: Mapping[str, Any]) -> str:
-        shown = "" if self._named == name else name
-        self._named = name
-        kind, _, what = event["step"].partition(":")
-        label = {"sync": "sync", "athena": "athena refresh"}.get(kind, what)
-        tables = event.get("tables", {})
-        amount = f"{len(tables)} tables up to date" if kind == "athena" else _amount(event.get("rows"))
-        done = _proven(event) if kind == "sync" else ""
-        if kind == "glue":
-            done = f"published {len(tables)} {'table' if len(tables) == 1 else 'tables'}{_audited(tables)}"
-        if kind == "tableau":
-            done = f"{'extract of' if tables else 'refreshed'} {event['datasource']}"
-        if event["verb"] == "reused" and event["step"] not in self._switched:
-            done = "as before"
-        if event.get("usd", 0.0) >= 0.005:  # what would be told as nothing is not told
-            done += f" · {event['usd']:.2f} USD"
-        cells = (
-            f"{shown:<9} {label:<21} {event['verb']:<8} {amount:<20} "
-            f"{event.get('layer', ''):<7} {event['seconds']:>5.1f} s  {done}"
-        )
-        return cells.rstrip()
-
-    # errors
+@dataclass
+class Errors(Terminal):
+    """Errors as the user sees them."""
 
     def error(self, error: EtltctlError) -> None:
-        """What happened, to what, and what to do next; the traceback only when asked for twice."""
+        """Write what happened, to what, and what to do next; the traceback only with -vv."""
         lines = [f"error: {error.message}"]
         if isinstance(error, ConfigurationError):
-            lines += [f"  {problem}" for problem in error.problems]
+            lines += [f"  {self.spell(problem)}" for problem in error.problems]
         for name, value in error.facts.items():
-            text = bounded(str(value))
+            text = bounded(self.spell(value) if isinstance(value, NextStep) else str(value))
             lines += (
                 [f"  {name}:", *(f"    {line}" for line in text.splitlines())]
                 if "\n" in text
                 else [f"  {name}: {text}"]
             )
-        if error.hint:
-            lines.append(f"  next: {error.hint}")
-        self._complain("\n".join(lines))
+        if error.next_step.parts:
+            lines.append(f"  next: {self.spell(error.next_step)}")
+        self.complain("\n".join(lines))
         if self.verbosity > 1:
-            self._complain("".join(traceback.format_exception(error)).rstrip())
+            self.complain("".join(traceback.format_exception(error)).rstrip())
 
     def fault(self, error: BaseException) -> None:
-        """An error nobody foresaw."""
-        self._complain(f"error: unexpected {type(error).__name__}: {error}")
+        """Write an error that etltctl did not foresee."""
+        self.complain(f"error: unexpected {type(error).__name__}: {error}")
         if self.verbosity > 1:
-            self._complain("".join(traceback.format_exception(error)).rstrip())
+            self.complain("".join(traceback.format_exception(error)).rstrip())
         else:
-            self._complain("  next: this is a bug in etltctl; run again with -vv for the traceback")
+            self.complain("  next: this is a bug in etltctl; run again with -vv for the traceback")
 
-    def _complain(self, text: str) -> None:
-        text = printable(self.addressed(text))
-        with suppress(OSError):
-            self.stderr.write(text + "\n")
-            self.stderr.flush()
+
+@dataclass
+class Console(Results, Progress, Errors):
+    """Where a command says what it does."""
 
 
 def is_terminal(stream: TextIO, environ: Mapping[str, str]) -> bool:
-    """Whether live progress can be shown: a terminal that can move its cursor, and nobody asked for plain."""
-    wanted = environ.get("TERM") != "dumb" and not environ.get("CI") and not environ.get("NO_COLOR")
-    return stream.isatty() and wanted
+    """Return whether live progress can be shown.
+
+    Args:
+        stream: Standard error.
+        environ: The variables of the process; TERM=dumb, CI and NO_COLOR ask for plain lines.
+    """
+    asks_for_plain = environ.get("TERM") == "dumb" or environ.get("CI") or environ.get("NO_COLOR")
+    return stream.isatty() and not asks_for_plain
 
 
 def table(columns: Sequence[str], rows: Iterable[Cells]) -> str:
-    """Rows under their column names, aligned."""
+    """Return rows under their column names, aligned."""
     return "\n".join(aligned(columns, rows))
-
-
-def _audited(tables: Mapping[str, Any]) -> str:
-    """What the jobs' own audits add up to: rows in where each is accounted for, and merged, rejected, flagged ones."""
-    audits = [audit for table in tables.values() if "rows_in" in (audit := table.get("audit", {}))]
-    counts = {
-        name: sum(audit.get(name, 0) for audit in audits)
-        for name in ("rows_in", "rows_out", "merged", "rejected")
-    }
-    read, written = counts.pop("rows_in"), counts.pop("rows_out")
-    flags: dict[str, int] = {}
-    for audit in audits:
-        for flag, count in audit.get("flags", {}).items():
-            flags[flag] = flags.get(flag, 0) + count
-    is_conserved = read and read == written + sum(counts.values())
-    told = [f"{read:,} in"] if is_conserved else []
-    told += [f"{count:,} {name}" for name, count in counts.items() if count]
-    told += [f"{flag} {count:,}" for flag, count in flags.items()]
-    return f" · {', '.join(told)}" if told else ""
-
-
-def _short(remote_id: str) -> str:
-    """Return the two ends of an id, so that the state and the clock stay on a line of 80 columns."""
-    return remote_id if len(remote_id) <= LONGEST_ID else f"{remote_id[:7]}…{remote_id[-4:]}"
-
-
-def _amount(rows: int | None) -> str:
-    return "" if rows is None else f"{rows:,} rows"
-
-
-def _proven(event: Mapping[str, Any]) -> str:
-    """Return what a sync's step line says of the rows that Airbyte reports."""
-    rows, reported = event["rows"], event.get("reported_rows")
-    if isinstance(reported, int) and rows > reported:
-        return f"more than the {reported:,} of Airbyte"
-    return f"proven {rows:,} of {_count(reported)}"
-
-
-def _count(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else "?"
-
-
-def _ignore(text: str) -> None:
-    """Nobody watches."""

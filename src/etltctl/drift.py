@@ -1,4 +1,4 @@
-"""Questions about contracts: what changed against them, and to take it in."""
+"""Drift: how the newest files of tables differ from their contracts, and how a contract takes that in."""
 
 from __future__ import annotations
 
@@ -20,16 +20,24 @@ COLUMNS = ("table", "change", "column", "was", "now", "verdict", "why")
 
 
 def differences(settings: Settings, tables: Sequence[str] = ()) -> tuple[list[Row], bool]:
-    """What the newest files of these tables (of all, if none is named) say other than their contracts.
+    """Compare the newest files of tables with their contracts.
 
-    Also whether any of it would stop a run.
+    Args:
+        settings: The settings.
+        tables: The tables as `layer.table`; every table if none is named.
+
+    Returns:
+        The differences, and whether one of them would stop a run.
+
+    Raises:
+        UsageError: There is no such table.
     """
     lake = _lake(settings)
     rows: list[Row] = []
     is_blocked = False
     for table in _known(lake, tables):
-        location = lake.promises.newest(table)
-        judgement = lake.promises.judged(table, location, lake.inspector.files(location))
+        location = lake.contract_checks.newest(table)
+        judgement = lake.contract_checks.judged(table, location, lake.inspector.files(location))
         if judgement is not None:
             rows += [_row(table, change) for change in judgement.changes]
             is_blocked = is_blocked or bool(judgement.having(Verdict.BLOCKED))
@@ -37,9 +45,20 @@ def differences(settings: Settings, tables: Sequence[str] = ()) -> tuple[list[Ro
 
 
 def accept(settings: Settings, tables: Sequence[str]) -> list[Row]:
-    """Makes what the newest files of these tables say their contracts; returns what changed by that."""
+    """Take the contracts of tables from their newest files.
+
+    Args:
+        settings: The settings.
+        tables: The tables as `layer.table`.
+
+    Returns:
+        The differences to the contracts before.
+
+    Raises:
+        UsageError: There is no such table, or it has no file.
+    """
     lake = _lake(settings)
-    accepted = [(table, lake.promises.accept(table)) for table in _known(lake, tables)]
+    accepted = [(table, lake.contract_checks.accept(table)) for table in _known(lake, tables)]
     return [_row(table, change) for table, judgement in accepted for change in judgement.changes]
 
 

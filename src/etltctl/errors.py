@@ -7,11 +7,11 @@ EtltctlError                      1   a step failed
 ├── AccessError                   4   a service refused the credentials or the permission
 ├── BlockedError                  5   a check stopped the work before it was published
 ├── UnverifiedError               6   the service said success, the data does not
-├── AlreadyRunningError           7   somebody else's run holds what this one needs
+├── AlreadyRunningError           7   another run holds what this one needs
 │   └── DrivenElsewhereError      7   another process drives this very run
 ├── WaitTimeoutError              8   waited long enough; the remote run is still running
 ├── BudgetError                   9   the work costs more than the settings allow
-├── DetachedError               130   interrupted; the remote run goes on, as was asked
+├── DetachedError               130   the wait was interrupted; the remote run goes on, as the user chose
 ├── ServiceError                  1   a service answered with an error
 │   └── UnreachableError          1   a service did not answer at all
 ├── OutcomeUnknownError           1   a start was sent once and its answer never came
@@ -24,10 +24,36 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from enum import IntEnum
-from pathlib import Path
 
-# In the hint of code that does not know of runs; what drives the run fills in its id.
-RETRY = "etltctl retry RUN"
+from etltctl.next_steps import RETRY, Command, Hint, NextStep, command, install
+
+__all__ = [
+    "RETRY",
+    "AccessError",
+    "AlreadyRunningError",
+    "BlockedError",
+    "BudgetError",
+    "Command",
+    "ConfigurationError",
+    "DetachedError",
+    "DrivenElsewhereError",
+    "EtltctlError",
+    "ExitCode",
+    "Hint",
+    "NextStep",
+    "NotFoundError",
+    "OutcomeUnknownError",
+    "RunFailedError",
+    "ServiceError",
+    "UnreachableError",
+    "UnverifiedError",
+    "UsageError",
+    "WaitTimeoutError",
+    "bounded",
+    "command",
+    "install",
+    "unknown",
+]
 
 
 class ExitCode(IntEnum):
@@ -51,33 +77,59 @@ class ExitCode(IntEnum):
 LONGEST_TEXT = 4000
 
 
-def bounded(text: str, most: int = LONGEST_TEXT) -> str:
-    """Return the text, of a long one its beginning and its end: what a service says may be megabytes long."""
-    if len(text) <= most:
+def bounded(text: str, limit: int = LONGEST_TEXT) -> str:
+    """Return the text; of a long one its beginning and its end, because a service may answer with megabytes.
+
+    Args:
+        text: What a service or a file says.
+        limit: The number of characters that are kept of it.
+    """
+    if len(text) <= limit:
         return text
-    half = most // 2
+    half = limit // 2
     return f"{text[:half]} … {len(text) - 2 * half:,} characters left out … {text[-half:]}"
 
 
 class EtltctlError(Exception):
     """A step failed.
 
-    `message` says what happened and to which run, `hint` what to do next, `facts` hold the particulars
-    (ids, names, places) by name, in the order they should be read.
+    Attributes:
+        message: What happened, and to which run or table.
+        next_step: What to do next.
+        facts: The particulars (ids, names, places) by name, in the order in which they are printed.
     """
 
     exit_code: ExitCode = ExitCode.FAILED
 
-    def __init__(self, message: str, *, hint: str = "", **facts: object) -> None:
+    def __init__(self, message: str, *, hint: Hint = "", **facts: object) -> None:
+        """Keep what is known of the error.
+
+        Args:
+            message: What happened; a long one keeps its beginning and its end.
+            hint: What to do next.
+            facts: The particulars; empty ones are left out.
+        """
         message = bounded(message)
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self.next_step = hint if isinstance(hint, NextStep) else NextStep(hint)
         self.facts = {name: value for name, value in facts.items() if value not in (None, "")}
 
-    def name_retry(self, command: str) -> None:
-        """Put the command that resumes this very run where the hint has `RETRY`: a retry of none takes the newest."""
-        self.hint = self.hint.replace(RETRY, command)
+    @property
+    def hint(self) -> str:
+        """Return what to do next as text; empty if no next step is known."""
+        return str(self.next_step)
+
+    @hint.setter
+    def hint(self, text: str) -> None:
+        self.next_step = NextStep(text)
+
+    def name_retry(self, retry: str | Command) -> None:
+        """Put the command that resumes this very run where the next step has `RETRY`.
+
+        Without the run's id, `etltctl retry` would take the newest run, which may be another one.
+        """
+        self.next_step = self.next_step.naming(retry)
 
 
 class UsageError(EtltctlError):
@@ -86,13 +138,20 @@ class UsageError(EtltctlError):
     exit_code = ExitCode.USAGE
 
 
-def unknown(kind: str, name: str, known: Iterable[str], *, hint: str = "") -> UsageError:
-    """Build the error for a name that nothing has: it says the nearest one, else `hint`, else every name."""
+def unknown(kind: str, name: str, known: Iterable[str], *, hint: Hint = "") -> UsageError:
+    """Build the error for a name that nothing has.
+
+    Args:
+        kind: What has no such name, such as `table`.
+        name: The name that was given.
+        known: Every name that there is.
+        hint: The next step where no known name is near; if it is empty, every known name.
+    """
     every = sorted(known)
     near = [other for other in every if other.endswith(f".{name}")]
     near = near or [other for other in get_close_matches(name, every, n=1) if _is_near(name, other)]
-    told = f"did you mean {near[0]}?" if near else hint or f"known: {', '.join(every) or 'none'}"
-    return UsageError(f"no {kind} is called {name}", hint=told)
+    guess = f"did you mean {near[0]}?" if near else hint or f"known: {', '.join(every) or 'none'}"
+    return UsageError(f"no {kind} is called {name}", hint=guess)
 
 
 def _is_near(name: str, other: str) -> bool:
@@ -107,8 +166,9 @@ class ConfigurationError(EtltctlError):
     exit_code = ExitCode.CONFIGURATION
 
     def __init__(
-        self, message: str, *, hint: str = "", problems: tuple[str, ...] = (), **facts: object
+        self, message: str, *, hint: Hint = "", problems: tuple[str, ...] = (), **facts: object
     ) -> None:
+        """Keep what is known of the error; `problems` are lines, each with its place."""
         super().__init__(message, hint=hint, **facts)
         self.problems = problems
 
@@ -136,7 +196,7 @@ class UnverifiedError(EtltctlError):
 
 
 class AlreadyRunningError(EtltctlError):
-    """Somebody else's run holds what this one needs."""
+    """Another run holds what this one needs."""
 
     exit_code = ExitCode.ALREADY_RUNNING
 
@@ -158,21 +218,23 @@ class BudgetError(EtltctlError):
 
 
 class DetachedError(EtltctlError):
-    """The wait was interrupted and the remote run goes on, as was asked."""
+    """The wait was interrupted and the remote run goes on, as the user chose."""
 
     exit_code = ExitCode.INTERRUPTED
 
 
 class ServiceError(EtltctlError):
-    """A service answered with an error; `code` is the service's own word for it.
+    """A service answered with an error.
 
-    `is_open` tells that the answer leaves it open whether the call took effect, so that it must not be sent again
-    before somebody has looked.
+    Attributes:
+        code: The service's own word for the error.
+        is_open: Whether the call may have taken effect. Then it must not be sent again before someone has checked.
     """
 
     def __init__(
-        self, message: str, *, code: str = "", hint: str = "", is_open: bool = False, **facts: object
+        self, message: str, *, code: str = "", hint: Hint = "", is_open: bool = False, **facts: object
     ) -> None:
+        """Keep what is known of the error."""
         super().__init__(message, hint=hint, **facts)
         self.code = code
         self.is_open = is_open
@@ -185,8 +247,9 @@ class UnreachableError(ServiceError):
     """
 
     def __init__(
-        self, message: str, *, code: str = "", hint: str = "", is_open: bool = True, **facts: object
+        self, message: str, *, code: str = "", hint: Hint = "", is_open: bool = True, **facts: object
     ) -> None:
+        """Keep what is known of the error."""
         super().__init__(message, code=code, hint=hint, is_open=is_open, **facts)
 
     @property
@@ -201,35 +264,3 @@ class OutcomeUnknownError(EtltctlError):
 
 class RunFailedError(EtltctlError):
     """The remote run ended and it was not a success."""
-
-
-def install(extra: str) -> str:
-    """Return the command that adds an extra to this installation, however etltctl was installed."""
-    import shlex
-    import sys
-    from importlib.util import find_spec
-
-    prefix, wanted = Path(sys.prefix).as_posix(), f"etltctl[{extra}]"
-    address, is_editable = _installed_from()
-    if is_editable:
-        return f"in the checkout of etltctl: pip install -e '.[{extra}]'"
-    requirement = shlex.quote(f"{wanted} @ {address}" if address else wanted)
-    if "/uv/tools/" in prefix:
-        return f"uv tool install --force {requirement}"
-    if "/pipx/" in prefix:
-        return f"pipx install --force {requirement}"
-    if find_spec("pip") is None:
-        return f"uv pip install --python {shlex.quote(sys.executable)} {requirement}"
-    return f"{shlex.quote(sys.executable)} -m pip install {requirement}"
-
-
-def _installed_from() -> tuple[str, bool]:
-    """Return the wheel or folder that etltctl was installed from (empty: an index), and whether it is editable."""
-    import json
-    from importlib.metadata import PackageNotFoundError, distribution
-
-    try:
-        told = json.loads(distribution("etltctl").read_text("direct_url.json") or "{}")
-    except (PackageNotFoundError, OSError, ValueError):
-        return "", False
-    return str(told.get("url", "")), bool(told.get("dir_info", {}).get("editable"))

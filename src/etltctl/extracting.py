@@ -13,24 +13,31 @@ from typing import TYPE_CHECKING, Any
 from etltctl.athena import Athena
 from etltctl.aws import Aws
 from etltctl.catalog import Catalog
-from etltctl.errors import BlockedError, EtltctlError, UnverifiedError, UsageError, unknown
+from etltctl.errors import (
+    BlockedError,
+    EtltctlError,
+    NextStep,
+    UnverifiedError,
+    UsageError,
+    command,
+    unknown,
+)
 from etltctl.publishing import ROWS, VERSION
-from etltctl.publishing.rules import quoted
 from etltctl.runs import QueryExecution
-from etltctl.s3 import S3, S3Object
-from etltctl.s3.footers import read_footers
+from etltctl.s3 import S3, S3Object, read_footers
 from etltctl.tableau import Target, hyper_types, repoint, write_extract
+from etltctl.values import S3Location, TableName, quoted_name, quoted_text
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
-EXTRACTS_FOLDER = "tableau"  # below the query results: what Athena unloads for an extract
+EXTRACTS_FOLDER = "tableau"  # below the query results; Athena unloads the rows of extracts there
 OnLook = Callable[[QueryExecution], None]
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which rows and columns of `layer.table`; `where` is Athena's SQL, no columns are all of them."""
+    """The rows and columns of `layer.table` to extract; `where` is Athena's SQL, and no columns mean all of them."""
 
     table: str
     where: str = ""
@@ -48,7 +55,7 @@ class Extract:
     columns: Mapping[str, str]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return the extract as plain data."""
         return {
             "file": str(self.file),
             "table": self.table,
@@ -66,59 +73,88 @@ def write_table(
     aws: Aws | None = None,
     on_look: OnLook | None = None,
 ) -> Extract:
-    """Writes the published version of a table as a Hyper file, its rows counted at every station.
+    """Write the published version of a table as a Hyper file, and compare the rows of the table, Athena and the file.
 
-    Raises UsageError for a table or column that does not exist, BlockedError if the table has no published version or
-    a column Hyper cannot hold, RunFailedError with Athena's own reason, and UnverifiedError if rows were lost.
+    Args:
+        selection: The rows and columns.
+        file: The Hyper file to write.
+        settings: The settings.
+        aws: The account; that of the settings if None.
+        on_look: Called with each poll of Athena's query.
+
+    Raises:
+        UsageError: There is no such table, column or folder.
+        BlockedError: The table has no published version, or a column that Hyper cannot hold.
+        RunFailedError: Athena refused or failed.
+        UnverifiedError: Rows were lost.
     """
     aws = aws or Aws.from_settings(settings)
     if not file.parent.is_dir():
-        raise UsageError(f"there is no folder {file.parent} to write {file.name} to")
-    found = published_table(selection.table, settings, Catalog(aws))
-    columns = hyper_types(selection.table, chosen_columns(selection, found))
+        raise UsageError(f"cannot write {file.name}: the folder {file.parent} does not exist")
+    described = published_table(selection.table, settings, Catalog(aws))
+    columns = hyper_types(selection.table, chosen_columns(selection, described))
     with tempfile.TemporaryDirectory(prefix="etltctl-") as folder:
         parquet, unloaded = _unload(selection, columns, settings, aws, Path(folder), on_look)
         rows = write_extract(file, columns, parquet)
-    parameters = found.get("Parameters", {})
+    parameters = described.get("Parameters", {})
     _require_equal(selection.table, "Athena unloaded", unloaded, "the Hyper file holds", rows)
-    if not selection.where and _is_unchanged(selection.table, found, settings, aws) and ROWS in parameters:
+    is_whole = not selection.where and ROWS in parameters
+    if is_whole and _is_unchanged(selection.table, described, settings, aws):
         published = int(parameters[ROWS])
         _require_equal(selection.table, "the published version has", published, "the Hyper file holds", rows)
     return Extract(file, selection.table, parameters.get(VERSION, ""), rows, columns)
 
 
 def published_table(table: str, settings: Settings, catalog: Catalog) -> dict[str, Any]:
-    """Return the table of the catalog; raise BlockedError if it was never published, UsageError if unknown."""
-    layer, _, name = table.partition(".")
-    database = settings.athena.databases.get(layer)
-    if database is None or not name:
-        raise _no_table(table, settings)
-    found = catalog.table(database, name)
-    written = [made for job in settings.glue.jobs.values() for made in job.writes]
+    """Return the table as the catalog describes it.
+
+    Args:
+        table: The table as `layer.table`.
+        settings: The settings.
+        catalog: The catalog.
+
+    Raises:
+        UsageError: The settings name no such table.
+        BlockedError: The table was never published.
+    """
+    described = catalog.table(*_in_catalog(table, settings))
+    if described is not None:
+        return described
+    written = [output for job in settings.glue.jobs.values() for output in job.writes]
     streams = [
-        f"bronze.{stream}" for source in settings.sources for stream in settings.stream_locations(source)
+        str(TableName("bronze", stream))
+        for source in settings.sources
+        for stream in settings.stream_locations(source)
     ]
-    if found is None and table not in (*written, *streams):
-        raise unknown("table", table, [*written, *streams], hint="etltctl athena tables")
-    if found is None:
-        raise BlockedError(
-            f"table {table} has no published version yet",
-            hint="run the pipeline that writes it first, or see what there is: etltctl athena tables",
-            table=table,
-        )
-    return found
+    if table not in (*written, *streams):
+        raise unknown("table", table, [*written, *streams], hint=command("athena", "tables"))
+    raise BlockedError(
+        f"table {table} has no published version yet",
+        hint=NextStep(
+            "run the pipeline that writes it first, or list the tables: ", command("athena", "tables")
+        ),
+        table=table,
+    )
 
 
-def chosen_columns(selection: Selection, found: Mapping[str, Any]) -> dict[str, str]:
-    """The Hive types of the wanted columns, in the order they are wanted in."""
-    listed = [*found["StorageDescriptor"]["Columns"], *found.get("PartitionKeys", [])]
-    there = {column["Name"]: column["Type"] for column in listed}
-    unknown = [name for name in selection.columns if name not in there]
-    if unknown:
+def chosen_columns(selection: Selection, described: Mapping[str, Any]) -> dict[str, str]:
+    """Return the Hive types of the selected columns, in the order in which they were selected.
+
+    Args:
+        selection: The rows and columns.
+        described: The table as the catalog describes it.
+
+    Raises:
+        UsageError: The table has no such column.
+    """
+    columns = [*described["StorageDescriptor"]["Columns"], *described.get("PartitionKeys", [])]
+    types = {column["Name"]: column["Type"] for column in columns}
+    missing = [name for name in selection.columns if name not in types]
+    if missing:
         raise UsageError(
-            f"{selection.table} has no column {', '.join(unknown)}", hint=f"it has {', '.join(there)}"
+            f"{selection.table} has no column {', '.join(missing)}", hint=f"it has {', '.join(types)}"
         )
-    return {name: there[name] for name in selection.columns or there}
+    return {name: types[name] for name in selection.columns or types}
 
 
 def _unload(
@@ -134,7 +170,7 @@ def _unload(
     The objects on S3 are deleted afterwards. Where that is refused they expire with the query results.
     """
     s3 = S3(aws)
-    place = f"{settings.athena.output_location.rstrip('/')}/{EXTRACTS_FOLDER}/{uuid.uuid4().hex}/"
+    place = S3Location.parse(settings.athena.output_location).folder(EXTRACTS_FOLDER, uuid.uuid4().hex)
     try:
         athena = Athena(aws, settings.athena.workgroup, settings.athena.output_location)
         statement = _statement(selection, columns, place, settings)
@@ -143,29 +179,30 @@ def _unload(
         rows = sum(footer.rows for footer in read_footers(s3, objects))
         return [_fetch(s3, each, folder / f"{n}.parquet") for n, each in enumerate(objects)], rows
     finally:
-        with suppress(EtltctlError):  # what is left behind there expires with the query results
+        with suppress(EtltctlError):  # objects that stay there expire with the query results
             s3.delete_folder(place)
 
 
-def _statement(selection: Selection, columns: Mapping[str, str], place: str, settings: Settings) -> str:
-    layer, _, name = selection.table.partition(".")
-    listed = ", ".join(quoted(column) for column in columns)
-    condition = (
-        f"WHERE\n{selection.where}\n" if selection.where else ""
-    )  # on lines of its own, for it may end in a comment
-    query = f"SELECT {listed} FROM {quoted(settings.athena.databases[layer])}.{quoted(name)} {condition}"
-    return f"UNLOAD ({query}) TO '{place}' WITH (format = 'PARQUET', compression = 'SNAPPY')"
+def _statement(
+    selection: Selection, columns: Mapping[str, str], place: S3Location, settings: Settings
+) -> str:
+    names = ", ".join(quoted_name(column) for column in columns)
+    source = ".".join(map(quoted_name, _in_catalog(selection.table, settings)))
+    # The condition stands on separate lines, because it may end in a comment.
+    condition = f"WHERE\n{selection.where}\n" if selection.where else ""
+    options = "WITH (format = 'PARQUET', compression = 'SNAPPY')"
+    return f"UNLOAD (SELECT {names} FROM {source} {condition}) TO {quoted_text(str(place))} {options}"
 
 
-def _fetch(s3: S3, found: S3Object, file: Path) -> Path:
-    file.write_bytes(s3.read(found.location))
+def _fetch(s3: S3, unloaded: S3Object, file: Path) -> Path:
+    file.write_bytes(s3.read(unloaded.location))
     return file
 
 
-def _is_unchanged(table: str, found: Mapping[str, Any], settings: Settings, aws: Aws) -> bool:
-    """Whether nothing was published while Athena read."""
+def _is_unchanged(table: str, described: Mapping[str, Any], settings: Settings, aws: Aws) -> bool:
+    """Return whether no version was published while Athena read."""
     now = published_table(table, settings, Catalog(aws))
-    return bool(now["StorageDescriptor"]["Location"] == found["StorageDescriptor"]["Location"])
+    return bool(now["StorageDescriptor"]["Location"] == described["StorageDescriptor"]["Location"])
 
 
 def _require_equal(table: str, one: str, rows: int, other: str, counted: int) -> None:
@@ -179,14 +216,21 @@ def _require_equal(table: str, one: str, rows: int, other: str, counted: int) ->
 def repoint_template(
     file: Path, table: str, settings: Settings, to: Path | None = None
 ) -> tuple[Path, list[str]]:
-    """Re-points a data source that Desktop saved to this workgroup, database and table; says where and what changed.
+    """Point a data source that Tableau Desktop saved to this workgroup, database and table.
 
-    Raises UsageError for no table of the settings' databases, or a file that is no live Athena data source.
+    Args:
+        file: The saved data source.
+        table: The table as `layer.table`.
+        settings: The settings.
+        to: The file to write; named after the table and next to the saved one if None.
+
+    Returns:
+        The file that was written, and what changed in it.
+
+    Raises:
+        UsageError: The table has no database in the settings, or the file is not a live Athena data source.
     """
-    layer, _, name = table.partition(".")
-    database = settings.athena.databases.get(layer)
-    if database is None or not name:
-        raise _no_table(table, settings)
+    database, name = _in_catalog(table, settings)
     target = Target(
         settings.aws.region or "us-east-1",
         settings.athena.workgroup,
@@ -198,6 +242,11 @@ def repoint_template(
     return written, repoint(file, target, written)
 
 
-def _no_table(table: str, settings: Settings) -> UsageError:
+def _in_catalog(table: str, settings: Settings) -> tuple[str, str]:
+    """Return the table's database and its name there."""
+    if TableName.is_one(table):
+        parsed = TableName.parse(table)
+        if database := settings.athena.databases.get(parsed.layer):
+            return database, parsed.name
     layers = ", ".join(settings.athena.databases)
-    return UsageError(f"{table!r} is no table", hint=f"write it as LAYER.TABLE with a layer of {layers}")
+    raise UsageError(f"{table!r} is not a table", hint=f"write it as LAYER.TABLE with a layer of {layers}")

@@ -20,6 +20,7 @@ from etltctl.errors import (
     bounded,
 )
 from etltctl.runs import JobRun, State, Verb
+from etltctl.settings.project_names import JobNames
 from etltctl.waiting import Waiter
 
 RUN_KEY = "--etltctl_run_key"
@@ -35,10 +36,14 @@ CLOCKS_DIFFER = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Glue:
-    """The Glue jobs of one account and region."""
+    """The Glue jobs of one account and region.
+
+    A caller names a job as the settings do. `names` turns that name into the one at Glue, and back.
+    """
 
     aws: Aws
     search: Waiter = field(default_factory=lambda: Waiter(timeout=SLOT_LAG_S, longest=2.0))
+    names: JobNames = field(default_factory=JobNames)
 
     def start_or_adopt(
         self,
@@ -67,7 +72,9 @@ class Glue:
                 before_start()
             try:
                 with translated("glue", job=job):
-                    answer = self.aws.start_client("glue").start_job_run(JobName=job, Arguments=sent)
+                    answer = self.aws.start_client("glue").start_job_run(
+                        JobName=self.names.at_glue(job), Arguments=sent
+                    )
             except ServiceError as error:
                 found = self._after_refusal(job, run_key, {run.id for run in ours}, error)
                 if found is not None:
@@ -78,7 +85,12 @@ class Glue:
                     raise
                 self.search.sleep(self.search.longest)
             else:
-                return Verb.STARTED, JobRun(id=answer["JobRunId"], name=job, word="STARTING", arguments=sent)
+                run = {
+                    "JobName": self.names.at_glue(job),
+                    "Id": answer["JobRunId"],
+                    "JobRunState": "STARTING",
+                }
+                return Verb.STARTED, _job_run({**run, "Arguments": sent}, self.names)
 
     def find_all(self, job: str, run_key: str, *, since: datetime | None = None) -> list[JobRun]:
         """The runs of the job that carry the key and began after `since`, newest first."""
@@ -122,7 +134,8 @@ class Glue:
     def look_at(self, job: str, run_id: str) -> JobRun:
         """The run as Glue sees it now."""
         with translated("glue", job=job, run=run_id):
-            return _job_run(self.aws.client("glue").get_job_run(JobName=job, RunId=run_id)["JobRun"])
+            asked = {"JobName": self.names.at_glue(job), "RunId": run_id}
+            return _job_run(self.aws.client("glue").get_job_run(**asked)["JobRun"], self.names)
 
     def job_runs(self, job: str, *, page: int = PAGE_RUNS, since: datetime | None = None) -> Iterator[JobRun]:
         """The job's runs, newest first, read page by page as they are asked for, back to `since`."""
@@ -130,7 +143,7 @@ class Glue:
         while True:
             answer = self._page(job, MaxResults=page, **token)
             for told in answer["JobRuns"]:
-                run = _job_run(told)
+                run = _job_run(told, self.names)
                 if since is not None and run.started is not None and run.started < since - CLOCKS_DIFFER:
                     return
                 yield run
@@ -145,11 +158,15 @@ class Glue:
     def _page(self, job: str, **asked: Any) -> Mapping[str, Any]:
         try:
             with translated("glue", job=job):
-                answer: Mapping[str, Any] = self.aws.client("glue").get_job_runs(JobName=job, **asked)
+                answer: Mapping[str, Any] = self.aws.client("glue").get_job_runs(
+                    JobName=self.names.at_glue(job), **asked
+                )
         except ServiceError as error:
             if error.code == "EntityNotFoundException":
                 raise ConfigurationError(
-                    f"Glue has no job {job}", hint="create the job on AWS, or run with --env local", job=job
+                    f"Glue has no job {self.names.at_glue(job)}",
+                    hint="create the job on AWS, or run with --env local",
+                    job=job,
                 ) from error
             raise
         return answer
@@ -157,7 +174,9 @@ class Glue:
     def stop(self, run: JobRun) -> None:
         """Asks Glue to stop the run; it passes through STOPPING to STOPPED."""
         with translated("glue", job=run.name, run=run.id):
-            answer = self.aws.client("glue").batch_stop_job_run(JobName=run.name, JobRunIds=[run.id])
+            answer = self.aws.client("glue").batch_stop_job_run(
+                JobName=self.names.at_glue(run.name), JobRunIds=[run.id]
+            )
         for failure in answer.get("Errors", []):
             detail = failure.get("ErrorDetail", {})
             raise ServiceError(
@@ -185,7 +204,7 @@ class Glue:
         if found is None:
             raise OutcomeUnknownError(
                 f"Glue left open whether a run of job {job} was started, and lists none with our key: {error.message}",
-                hint=f"look before you start again: aws glue get-job-runs --job-name {job}",
+                hint=f"look before you start again: aws glue get-job-runs --job-name {self.names.at_glue(job)}",
                 job=job,
                 run_key=run_key,
             ) from error
@@ -194,8 +213,8 @@ class Glue:
 
 def in_the_way(live: JobRun, message: str) -> AlreadyRunningError:
     """The error of whoever finds this live run in the way."""
-    hint = f"wait for it, or look: aws glue get-job-runs --job-name {live.name}"
-    return AlreadyRunningError(message, hint=hint, job=live.name, run=live.id, state=live.word)
+    hint = f"wait for it, or look: aws glue get-job-runs --job-name {live.name_at_glue}"
+    return AlreadyRunningError(message, hint=hint, job=live.name, run=live.id, state=live.status)
 
 
 def _no_slot(job: str, error: ServiceError) -> AlreadyRunningError:
@@ -206,11 +225,12 @@ def _no_slot(job: str, error: ServiceError) -> AlreadyRunningError:
     )
 
 
-def _job_run(answer: Mapping[str, Any]) -> JobRun:
+def _job_run(answer: Mapping[str, Any], names: JobNames) -> JobRun:
     return JobRun(
         id=answer["Id"],
-        name=answer["JobName"],
-        word=answer["JobRunState"],
+        name=names.in_settings(answer["JobName"]),
+        name_at_glue=answer["JobName"],
+        status=answer["JobRunState"],
         reason=bounded(answer.get("ErrorMessage") or answer.get("StateDetail") or ""),
         execution_s=answer.get("ExecutionTime", 0),
         arguments=answer.get("Arguments", {}),

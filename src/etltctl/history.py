@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A run in one line; `outcome` is `unfinished` if its last word is missing."""
+    """A run in one line; `outcome` is `unfinished` if its last event is missing."""
 
     run_id: str
     pipeline: str
@@ -36,7 +36,7 @@ MADE_ID = re.compile(r"\d{8}-\d{4}-.+-\w{4}$")  # an id that etltctl made, not t
 
 
 class Having(StrEnum):
-    """What a run must have to be taken where none is named: a rollback has no steps, nor has a refresh."""
+    """What a run must have to be the newest when no run is named: a rollback has no steps, nor has a refresh."""
 
     EVENTS = "events"
     STEPS = "steps"
@@ -51,22 +51,33 @@ HAS: dict[Having, Callable[[Event], object]] = {
 
 
 def events_so_far(settings: Settings, run_id: str) -> list[Event]:
-    """Return the events of a run, oldest first; none of a run that has not begun."""
+    """Return the events of a run, oldest first; none of a run that does not exist."""
     return read_events(_store(settings), run_id)
 
 
 def summaries(settings: Settings, limit: int) -> list[RunSummary]:
-    """The runs written to last, newest first."""
+    """Return the runs written to last, newest first.
+
+    Args:
+        settings: The settings, which say where the runs are kept.
+        limit: How many runs at most.
+    """
     store = _store(settings)
-    found = [_summarised(store, run_id) for run_id in store.run_ids()[-limit:]]
-    known = [summary for summary in found if summary is not None]
+    newest = [_summary_of(store, run_id) for run_id in store.run_ids()[-limit:]]
+    known = [summary for summary in newest if summary is not None]
     return sorted(known, key=lambda summary: (summary.started, summary.run_id), reverse=True)[:limit]
 
 
 def find_run(settings: Settings, run_id: str, having: Having = Having.EVENTS) -> list[dict[str, Any]]:
-    """The events of the run whose id is or ends with `run_id`; of the newest that has what is asked for if it is empty.
+    """Return the events of a run.
 
-    Raises UsageError if there is no such run, or more than one.
+    Args:
+        settings: The settings, which say where the runs are kept.
+        run_id: The run's id, or the end of it. If it is empty, the newest run is meant.
+        having: What the newest run must have to be meant.
+
+    Raises:
+        UsageError: There is no such run, or more than one.
     """
     store = _store(settings)
     ids = store.run_ids()
@@ -93,11 +104,11 @@ def run_to_resume(settings: Settings, run_id: str, *, is_new: bool = False) -> s
     Args:
         settings: The settings, which say where the runs are kept.
         run_id: The run's id, or the end of it.
-        is_new: Whether a new run of this id shall begin.
+        is_new: Whether to begin a new run of this id.
 
     Raises:
-        UsageError: No run is meant, or more than one; or a run of the id of a new one is there already. A run that
-            begins by mistake would pay for its work again.
+        UsageError: No run has this id, or more than one; or the id of a new run is taken. A run that begins by
+            mistake would pay for its work again.
     """
     ids = _store(settings).run_ids()
     if is_new:
@@ -143,7 +154,7 @@ def _nearest(run_id: str, ids: Sequence[str]) -> list[str]:
 
 def _newest(store: Store, ids: Sequence[str], having: Having, settings: Settings) -> list[dict[str, Any]]:
     for run_id in reversed(ids):
-        with suppress(UsageError):  # one that a later etltctl wrote
+        with suppress(UsageError):  # a run that a later etltctl wrote
             events = read_events(store, run_id)
             if any(map(HAS[having], events)):
                 return [dict(event) for event in events]
@@ -159,8 +170,8 @@ def costs(settings: Settings, by: str) -> list[tuple[str, str, int, float]]:
         by: What to sum by: `pipeline`, `step` or `day`.
 
     Returns:
-        What was summed by, the environment, the number of job runs and queries, and US dollars. Work on the embedded
-        endpoints costs nothing, whatever a budget reckoned with.
+        The value summed by, the environment, the number of job runs and queries, and US dollars. Work on the embedded
+        endpoints costs nothing, although a budget counts it as if it did.
     """
     store = _store(settings)
     sums: dict[tuple[str, str], tuple[int, float]] = {}
@@ -168,7 +179,7 @@ def costs(settings: Settings, by: str) -> list[tuple[str, str, int, float]]:
         try:
             events = read_events(store, run_id)
         except UsageError:
-            continue  # a later etltctl wrote it; `runs list` tells
+            continue  # a later etltctl wrote it; `runs list` says so
         for event in (event for event in events if event["type"] == "cost.actual"):
             key = {"pipeline": events[0].get("pipeline", ""), "step": event["step"], "day": event["ts"][:10]}[
                 by
@@ -184,8 +195,8 @@ def _store(settings: Settings) -> Store:
     return open_store(settings.state, Aws.from_settings(settings))
 
 
-def _summarised(store: Store, run_id: str) -> RunSummary | None:
-    """The run in one line; None where it has no event yet. One that cannot be read hides no other."""
+def _summary_of(store: Store, run_id: str) -> RunSummary | None:
+    """Return the run in one line; None if it has no event yet. A run that cannot be read hides no other."""
     try:
         events = read_events(store, run_id)
     except UsageError:
@@ -209,7 +220,10 @@ def _summary(events: Sequence[Event]) -> RunSummary:
 
 
 def _seconds(events: Sequence[Event]) -> float:
-    """How long the run was driven, in all its tries; one that counts from the run's begin holds those before it."""
+    """Return how long the run was driven, in all its tries.
+
+    The seconds of a try may count from the beginning of the run; the time that earlier tries cover is not added twice.
+    """
     total, until = timedelta(), datetime.min.replace(tzinfo=UTC)
     for event in (event for event in events if event["type"] == "run.finished"):
         at = datetime.fromisoformat(event["ts"])

@@ -1,8 +1,8 @@
-"""What stands in an AWS account and how it is configured, as the doctor reads it: definitions, never runs."""
+"""The definitions in an AWS account, as the doctor reads them: buckets, roles, jobs, databases; never runs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -14,7 +14,8 @@ from etltctl.errors import EtltctlError, ServiceError, UnreachableError
 NOT_THERE = frozenset(
     {"EntityNotFoundException", "NoSuchEntity", "NoSuchBucket", "NoSuchKey", "404", "InvalidRequestException"}
 )
-# One cheap look for each service, to see whether it answers at all.
+MOST_RESULTS = 1000  # of one answer of IAM
+# One cheap request for each service, to see whether it answers at all.
 GREETINGS: dict[str, Callable[[Any], Any]] = {
     "sts": lambda client: client.get_caller_identity(),
     "s3": lambda client: client.list_buckets(),
@@ -26,16 +27,21 @@ GREETINGS: dict[str, Callable[[Any], Any]] = {
 
 @dataclass(frozen=True)
 class Inspection:
-    """Reads of one account and region; what is not there is None, what is refused raises AccessError."""
+    """Reads of one account and region. A missing thing is None; a refused read raises AccessError."""
 
     aws: Aws
 
     def url(self, service: str) -> str:
-        """Where calls of the service go."""
+        """Return the URL that calls of the service go to."""
         return str(self.aws.client(service).meta.endpoint_url)
 
     def greet(self, service: str) -> None:
-        """Raises UnreachableError if the service does not answer as itself, another error if it answers and refuses."""
+        """Send one cheap request to the service.
+
+        Raises:
+            UnreachableError: The service does not answer, or another program answers in its place.
+            EtltctlError: The service answers and refuses.
+        """
         from botocore.exceptions import ClientError
 
         try:
@@ -47,11 +53,11 @@ class Inspection:
             raise UnreachableError(error.message, code=error.code, hint=error.hint) from error
 
     def caller(self) -> Identity:
-        """Who is calling, as AWS sees it."""
+        """Return the caller's identity, as AWS sees it."""
         return self.aws.identity()
 
     def their_time(self) -> datetime | None:
-        """What AWS's clock says, from the Date header of an answer, even of one that refuses."""
+        """Return the time by AWS's clock, from the Date header of an answer, even of a refusal."""
         try:
             with translated("sts"):
                 answer = self.aws.client("sts").get_caller_identity()
@@ -61,8 +67,8 @@ class Inspection:
         return parsedate_to_datetime(text) if text else None
 
     def bucket_region(self, bucket: str) -> str | None:
-        """Where the bucket is; an empty text if S3 does not say."""
-        answer = self._found("s3", lambda client: client.head_bucket(Bucket=bucket), bucket=bucket)
+        """Return the region of the bucket; an empty text if S3 does not say."""
+        answer = self._read("s3", lambda client: client.head_bucket(Bucket=bucket), bucket=bucket)
         return (
             None
             if answer is None
@@ -71,43 +77,73 @@ class Inspection:
 
     def object_bytes(self, bucket: str, key: str) -> bytes | None:
         """The object's bytes."""
-        answer = self._found("s3", lambda client: client.get_object(Bucket=bucket, Key=key), bucket=bucket)
+        answer = self._read("s3", lambda client: client.get_object(Bucket=bucket, Key=key), bucket=bucket)
         return None if answer is None else bytes(answer["Body"].read())
 
     def role(self, name: str) -> dict[str, Any] | None:
-        """The role with its trust policy (`AssumeRolePolicyDocument`)."""
-        answer = self._found("iam", lambda client: client.get_role(RoleName=name), role=name)
+        """Return the role with its trust policy (`AssumeRolePolicyDocument`)."""
+        answer = self._read("iam", lambda client: client.get_role(RoleName=name), role=name)
         return None if answer is None else dict(answer["Role"])
 
     def denied(self, principal: str, actions: Sequence[str], resources: Sequence[str]) -> list[str]:
-        """Which of the actions the principal's own IAM policies do not allow on every one of the resources."""
+        """Return the actions that the principal's IAM policies do not allow on every one of the resources.
+
+        Args:
+            principal: The ARN of a role or user.
+            actions: The actions to check, such as `s3:GetObject`.
+            resources: The ARNs that each action is checked on.
+        """
         with translated("iam", principal=principal):
             client = self.aws.client("iam")
             pages = client.get_paginator("simulate_principal_policy").paginate(
                 PolicySourceArn=principal, ActionNames=list(actions), ResourceArns=list(resources)
             )
-            told = [result for page in pages for result in page["EvaluationResults"]]
-        return sorted({each["EvalActionName"] for each in told if each["EvalDecision"] != "allowed"})
+            results = [result for page in pages for result in page["EvaluationResults"]]
+        return sorted({each["EvalActionName"] for each in results if each["EvalDecision"] != "allowed"})
+
+    def decisions(
+        self, principal: str, actions: Sequence[str], resources: Sequence[str]
+    ) -> Mapping[tuple[str, str], str]:
+        """Return IAM's decision on each action and resource, in one call that is sent once.
+
+        A decision is left out where it rests on a condition whose value IAM was not given: the real call gives it.
+
+        Args:
+            principal: The ARN of a role or a user.
+            actions: IAM actions, such as `glue:StartJobRun`.
+            resources: ARNs.
+
+        Returns:
+            `allowed`, `explicitDeny` or `implicitDeny`, by action and resource.
+        """
+        with translated("iam", principal=principal):
+            answer = self.aws.start_client("iam").simulate_principal_policy(
+                PolicySourceArn=principal,
+                ActionNames=list(actions),
+                ResourceArns=list(resources),
+                MaxItems=MOST_RESULTS,
+            )
+        return dict(_decided(answer["EvaluationResults"]))
 
     def job(self, name: str) -> dict[str, Any] | None:
-        """The Glue job's definition."""
-        answer = self._found("glue", lambda client: client.get_job(JobName=name), job=name)
+        """Return the Glue job's definition."""
+        answer = self._read("glue", lambda client: client.get_job(JobName=name), job=name)
         return None if answer is None else dict(answer["Job"])
 
     def has_database(self, name: str) -> bool:
-        """Whether the catalog has the database."""
-        return self._found("glue", lambda client: client.get_database(Name=name), database=name) is not None
+        """Return whether the catalog has the database."""
+        return self._read("glue", lambda client: client.get_database(Name=name), database=name) is not None
 
     def has_tables(self, database: str) -> bool:
         """Return whether the catalog's database has a table."""
-        answer = self._found(
+        answer = self._read(
             "glue", lambda client: client.get_tables(DatabaseName=database, MaxResults=1), database=database
         )
         return bool(answer and answer.get("TableList"))
 
     def has_objects(self, bucket: str, prefix: str) -> bool:
         """Return whether an object lies below the prefix."""
-        answer = self._found(
+        answer = self._read(
             "s3",
             lambda client: client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1),
             bucket=bucket,
@@ -115,11 +151,11 @@ class Inspection:
         return bool(answer and answer.get("KeyCount"))
 
     def workgroup(self, name: str) -> dict[str, Any] | None:
-        """Athena's workgroup with its configuration."""
-        answer = self._found("athena", lambda client: client.get_work_group(WorkGroup=name), workgroup=name)
+        """Return Athena's workgroup with its configuration."""
+        answer = self._read("athena", lambda client: client.get_work_group(WorkGroup=name), workgroup=name)
         return dict(answer["WorkGroup"]) if answer and answer.get("WorkGroup") else None
 
-    def _found(self, service: str, read: Callable[[Any], Any], **facts: str) -> Any:
+    def _read(self, service: str, read: Callable[[Any], Any], **facts: str) -> Any:
         try:
             with translated(service, **facts):
                 return read(self.aws.client(service))
@@ -127,3 +163,19 @@ class Inspection:
             if error.code in NOT_THERE:
                 return None
             raise
+
+
+def _decided(results: Iterable[Mapping[str, Any]]) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield the decisions of a simulation.
+
+    IAM gives one result an action, whose own decision is the strictest of all resources; those of each resource stand
+    below it. Earlier it gave one result for each action and resource, with nothing below.
+    """
+    for result in results:
+        action = result["EvalActionName"]
+        specific = result.get("ResourceSpecificResults") or ()
+        for each in specific:
+            if not each.get("MissingContextValues"):
+                yield (action, each["EvalResourceName"]), each["EvalResourceDecision"]
+        if not specific and not result.get("MissingContextValues"):
+            yield (action, result.get("EvalResourceName", "")), result["EvalDecision"]

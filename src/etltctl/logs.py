@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from logging import getLogger
 from typing import Any
 
 from etltctl.aws import Aws, translated
@@ -25,8 +24,6 @@ NOISE = re.compile(
 )  # Spark's own talk, frames of the JVM
 OVERLAP_MS = 30_000  # lines may arrive that late
 LATEST_MS = 253_402_300_799_000  # the last second that Python can name
-
-log = getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -74,11 +71,12 @@ class Logs:
     """The logs of Glue runs; each line is read once, also when a run is followed.
 
     `prefix` is that of the project's log groups. Jobs that were deployed without it write to the groups that all jobs
-    of the account share.
+    of the account share. `unread` names the groups that were not read to their end, because only empty pages came.
     """
 
     aws: Aws
     prefix: str = ""
+    unread: set[str] = field(default_factory=set)
     _seen: set[str] = field(default_factory=set, repr=False)
     _newest_ms: dict[tuple[str, str], int] = field(default_factory=dict, repr=False)
 
@@ -157,6 +155,7 @@ class Logs:
         """Yield the run's events that were not read before, a page after the other.
 
         Without a start CloudWatch searches all that a group ever held, and answers with empty pages for up to an hour.
+        After 50 of them in a row the rest is left, and the group is `unread`.
         """
         asked: dict[str, Any] = {"logGroupName": group, "logStreamNamePrefix": run_id, **period}
         empty = 0
@@ -168,6 +167,7 @@ class Logs:
                 if error.code == "ResourceNotFoundException":
                     return
                 raise
+            self.unread.discard(group)
             events = {_identity(event): event for event in page["events"]}
             unread = [event for identity, event in events.items() if identity not in self._seen]
             self._seen.update(events)
@@ -176,7 +176,7 @@ class Logs:
             if not page.get("nextToken"):
                 return
             asked["nextToken"] = page["nextToken"]
-        log.warning("%s gave %d pages without a new line for %s; the rest is not read", group, empty, run_id)
+        self.unread.add(group)
 
 
 def _identity(event: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Questions to the lake: run SQL on Athena and read its answer, list the tables."""
+"""Queries of the lake: run SQL on Athena and read its answer, list and describe the tables."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from typing import TYPE_CHECKING, Any, TextIO
 from etltctl.athena import Athena, Column, cost_usd, typed
 from etltctl.aws import Aws
 from etltctl.catalog import STAGING, Catalog
-from etltctl.errors import AccessError, RunFailedError, UsageError, unknown
+from etltctl.errors import AccessError, NextStep, RunFailedError, UsageError, command, unknown
 from etltctl.runs import QueryExecution, Verb
 from etltctl.s3 import S3
 from etltctl.tabulating import local_time
+from etltctl.values import TableName, quoted_text
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
-REFUSED = "Lake Formation permission"  # in the reason of a query that is not let at its tables
+REFUSED = "Lake Formation permission"  # in Athena's reason, if Lake Formation keeps the query from its tables
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A finished query: its execution, its columns, and its rows, read when asked for."""
+    """A finished query: its execution, its columns, and its rows, which are read on demand."""
 
     athena: Athena
     execution: QueryExecution
@@ -34,7 +35,7 @@ class Answer:
 
     @property
     def names(self) -> list[str]:
-        """The columns' names, in order."""
+        """Return the columns' names, in order."""
         return [column.name for column in self.columns]
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
@@ -43,7 +44,7 @@ class Answer:
             yield tuple(typed(text, column.type) for text, column in zip(row, self.columns, strict=True))
 
     def facts(self) -> dict[str, Any]:
-        """What the query was and cost, ready for JSON."""
+        """Return what the query was and cost, ready for JSON."""
         return {
             "query_id": self.execution.id,
             "verb": str(self.verb),
@@ -55,14 +56,14 @@ class Answer:
 
     @property
     def cost_usd(self) -> float:
-        """What the query costs at the region's price; one that was found at its end was paid before."""
+        """Return what the query cost at the region's price. A reused query was paid for when it ran."""
         return cost_usd(self.execution.scanned_bytes, self.athena.tb_usd)
 
     def summary(self) -> str:
-        """The same on one line."""
+        """Return what the query scanned and cost, on one line."""
         scanned, seconds = self.execution.scanned_bytes, self.execution.duration_ms / 1000
-        told = f"{scanned:,} bytes scanned in {seconds:.2f} s, {self.cost_usd:.6f} USD at Athena's price"
-        return told if self.verb is Verb.STARTED else f"{self.verb}: {told}, once"
+        text = f"{scanned:,} bytes scanned in {seconds:.2f} s, {self.cost_usd:.6f} USD at Athena's price"
+        return text if self.verb is Verb.STARTED else f"{self.verb}: {text}, once"
 
 
 def run_query(
@@ -76,13 +77,22 @@ def run_query(
     max_scan: str = "",
     on_look: Callable[[QueryExecution], None] | None = None,
 ) -> Answer:
-    """Runs the SQL and waits, as `role:NAME` if a principal is named. An interrupt cancels the query.
+    """Run the SQL and wait for its end. An interrupt cancels the query.
 
-    `parameters` take the places of the query's `?`, each as `literal` reads it; a query that scans more than `max_scan`
-    (such as `1GB`) is cancelled. The same query under the same `run_id` is started once: found running it is adopted,
-    found done it is reused.
+    Args:
+        sql: The query.
+        settings: The settings.
+        database: The database of names without one; gold's if it is empty.
+        principal: The role that runs the query: `role:NAME` or its ARN; the caller if it is empty.
+        run_id: The same query under the same id is started once. It is adopted while it runs, and reused at its end.
+        parameters: Texts for the query's `?`, each read by `literal`.
+        max_scan: The query is cancelled once it scanned more than this, such as `1GB`.
+        on_look: Called with each poll's answer.
 
-    Raises RunFailedError with Athena's own reason, AccessError if Lake Formation or STS refuses.
+    Raises:
+        RunFailedError: The query failed, for the reason that Athena gives.
+        BudgetError: It scanned more than `max_scan`.
+        AccessError: Lake Formation or STS refuses.
     """
     aws, verbs = _calling_as(principal, Aws.from_settings(settings)), [Verb.STARTED]
     athena = Athena(
@@ -104,13 +114,13 @@ def run_query(
     except RunFailedError as error:
         if REFUSED not in error.message:
             raise
-        hint = "etltctl govern who TABLE  # lists who may read it"
+        hint = NextStep(command("govern", "who", "TABLE"), "  # lists who may read it")
         raise AccessError(error.message, hint=hint) from error
     return Answer(athena, execution, athena.columns(execution.id), verbs[-1])
 
 
 def _calling_as(principal: str, aws: Aws) -> Aws:
-    """The account as the caller sees it, or as a role that the caller may assume."""
+    """Return the account as the caller uses it, or as a role that the caller assumes."""
     if not principal:
         return aws
     if not principal.startswith(("role:", "arn:")) or ":user/" in principal:
@@ -122,10 +132,10 @@ def _calling_as(principal: str, aws: Aws) -> Aws:
 
 
 def list_tables(settings: Settings) -> list[tuple[str, str, int | None, str, str]]:
-    """Layer, name, rows, version and time of publication of every table in the catalog."""
+    """Return layer, name, rows, version and time of publication of every table in the catalog."""
     catalog = Catalog(Aws.from_settings(settings))
     return [
-        _listed(layer, table)
+        _row_of(layer, table)
         for layer, database in settings.athena.databases.items()
         for table in catalog.tables(database)
         if not table["Name"].startswith(STAGING)
@@ -133,77 +143,81 @@ def list_tables(settings: Settings) -> list[tuple[str, str, int | None, str, str
 
 
 def describe_table(table: str, settings: Settings) -> list[tuple[str, str, str]]:
-    """Part (column, partition, version, publish), name and type or standing of what `layer.table` is made of.
+    """Return the parts of a table: its columns, partition columns and versions, and a publish left half way.
 
-    A publish is told of where one of the table's set was left half way.
+    Args:
+        table: The table as `layer.table`.
+        settings: The settings.
+
+    Returns:
+        For each part its kind (column, partition, version or publish), its name, and its type or standing.
+
+    Raises:
+        UsageError: There is no such table.
     """
     from etltctl.publishing import History, Lake
 
     aws = Aws.from_settings(settings)
     lake = Lake(settings, S3(aws), Catalog(aws))
-    is_ours = table.partition(".")[0] in settings.athena.databases
-    found = lake.catalog.table(*lake.places.in_catalog(table)) if is_ours else None
-    if found is None:
-        listed = [f"{layer}.{name}" for layer, name, *_ in list_tables(settings)]
-        raise unknown("table", table, listed, hint="etltctl athena tables")
-    history = History.of(found)
+    is_known = TableName.is_one(table) and TableName.parse(table).layer in settings.athena.databases
+    described = lake.context.current(TableName.parse(table)) if is_known else None
+    if described is None:
+        every = [str(TableName(layer, name)) for layer, name, *_ in list_tables(settings)]
+        raise unknown("table", table, every, hint=command("athena", "tables"))
+    history = History.of(described)
     since = {name: f"out of use since {local_time(at)}" for name, at in history.out_of_use.items()}
-    half_done = lake.unfinished(table) if history.versions else None
+    journal = lake.unfinished(table) if history.versions else None
     return [
-        *(("column", column["Name"], column["Type"]) for column in found["StorageDescriptor"]["Columns"]),
-        *(("partition", column["Name"], column["Type"]) for column in found.get("PartitionKeys", [])),
+        *(("column", column["Name"], column["Type"]) for column in described["StorageDescriptor"]["Columns"]),
+        *(("partition", column["Name"], column["Type"]) for column in described.get("PartitionKeys", [])),
         *(
             ("version", version, "current" if version == history.current else since.get(version, ""))
             for version in history.versions
         ),
-        *(
-            [
-                (
-                    "publish",
-                    half_done["run"],
-                    f"half done{_since(half_done)}: etltctl retry {half_done['run']}",
-                )
-            ]
-            if half_done
-            else []
-        ),
+        *([("publish", journal["run"], _half_done(journal))] if journal else []),
     ]
 
 
 def literal(text: str) -> str:
-    """The text as a literal of Athena's SQL, so that nothing in it is ever taken for SQL.
+    """Return the text as a literal of Athena's SQL, so that Athena takes no part of it for SQL.
 
-    A number, `true`, `false` and `null` are what they look like, `date:2026-01-31` and `timestamp:2026-01-31 12:00:00`
-    what they say; all else is text, as is whatever follows `text:`.
+    Args:
+        text: A number, `true`, `false` or `null`; `date:2026-01-31` or `timestamp:2026-01-31 12:00:00`. Everything
+            else is a text, and so is all that follows `text:`.
     """
     kind, is_typed, value = text.partition(":")
     if is_typed and kind == "text":
-        return _quoted(value)
+        return quoted_text(value)
     if is_typed and kind in ("date", "timestamp"):
-        return f"{kind.upper()} {_quoted(value)}"
+        return f"{kind.upper()} {quoted_text(value)}"
     if re.fullmatch(r"-?[0-9]+(\.[0-9]+)?|true|false|null", text):
         return text
-    return _quoted(text)
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    return quoted_text(text)
 
 
 def _bytes(size: str) -> int:
     from etltctl.settings.section import SIZE_UNITS
 
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?B)", size.strip().upper())
-    if not found:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?B)", size.strip().upper())
+    if not match:
         raise UsageError(f"--max-scan {size} is not a size", hint="write it like 500MB or 1GB")
-    return int(float(found[1]) * SIZE_UNITS[found[2]])
+    return int(float(match[1]) * SIZE_UNITS[match[2]])
 
 
 def read_sql(sql: str, file: Path | None, stdin: TextIO) -> str:
-    """The SQL from wherever it is given; raises UsageError if it is nowhere or in two places."""
+    """Return the SQL of a query command.
+
+    Args:
+        sql: The SQL, or `-` for standard input.
+        file: The file that holds it.
+        stdin: Standard input.
+
+    Raises:
+        UsageError: It is given nowhere or in two places, or cannot be read.
+    """
     if bool(sql) == bool(file):
         raise UsageError(
-            "give the SQL either as an argument or with -f FILE", hint="etltctl athena query 'select 1'"
+            "give the SQL either as an argument or with -f FILE", hint=command("athena", "query", "select 1")
         )
     try:
         text = (
@@ -221,7 +235,7 @@ def read_sql(sql: str, file: Path | None, stdin: TextIO) -> str:
     return text
 
 
-def _listed(layer: str, table: dict[str, Any]) -> tuple[str, str, int | None, str, str]:
+def _row_of(layer: str, table: dict[str, Any]) -> tuple[str, str, int | None, str, str]:
     from etltctl.publishing import ROWS, VERSION  # here, because a query needs nothing of it
 
     parameters = table.get("Parameters", {})
@@ -231,6 +245,7 @@ def _listed(layer: str, table: dict[str, Any]) -> tuple[str, str, int | None, st
     return layer, table["Name"], int(rows) if rows else None, parameters.get(VERSION, ""), when
 
 
-def _since(half_done: Mapping[str, Any]) -> str:
-    """When the publish began; nothing where its record is damaged."""
-    return f" since {local_time(half_done['since'])}" if "since" in half_done else ""
+def _half_done(journal: Mapping[str, Any]) -> str:
+    """Return the standing of a publish that was left half way. A damaged journal does not say when it began."""
+    since = f" since {local_time(journal['since'])}" if "since" in journal else ""
+    return f"half done{since}: {command('retry', journal['run'])}"

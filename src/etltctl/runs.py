@@ -1,4 +1,4 @@
-"""Remote runs as facts: what a service calls their state, and what that means to us."""
+"""Remote runs as facts: the status that a service reports of them, and what it means to etltctl."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import ClassVar
 
 
 class State(StrEnum):
-    """What a service's word means: the run goes on, ended well, or ended otherwise."""
+    """What a service's status means: the run goes on, ended well, or ended otherwise."""
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"
@@ -18,7 +18,7 @@ class State(StrEnum):
 
 
 class Verb(StrEnum):
-    """What a start did: sent the work, found it running, or found it done."""
+    """What a start did: it started a run, adopted one that goes on, or reused one that had succeeded."""
 
     STARTED = "started"
     ADOPTED = "adopted"
@@ -27,30 +27,30 @@ class Verb(StrEnum):
 
 @dataclass(frozen=True)
 class Run:
-    """One remote run as last looked at; `word` is the service's own state, `reason` its explanation."""
+    """One remote run as last polled; `status` is the service's own word, `reason` its explanation."""
 
     states: ClassVar[Mapping[str, State]] = {}
     service: ClassVar[str] = ""
 
     id: str
     name: str
-    word: str
+    status: str
     reason: str = ""
 
     @property
     def state(self) -> State:
-        """The meaning of `word`; a word nobody mapped counts as running, bounded by the wait's deadline."""
-        return self.states.get(self.word, State.RUNNING)
+        """The meaning of `status`; an unknown status counts as running, bounded by the deadline of the wait."""
+        return self.states.get(self.status, State.RUNNING)
 
     @property
     def began(self) -> datetime | None:
-        """When it began, where the service tells."""
+        """When it began; None if the service does not report it."""
         return None
 
     @property
     def is_known(self) -> bool:
-        """Whether `word` is one of the service's documented states."""
-        return self.word in self.states
+        """Whether `status` is one of the service's documented states."""
+        return self.status in self.states
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,10 @@ class SyncJob(Run):
 
 @dataclass(frozen=True)
 class JobRun(Run):
-    """A run of one Glue job."""
+    """A run of one Glue job.
+
+    `name` is the job's name in the settings, and `name_at_glue` the one by which Glue knows the job.
+    """
 
     service: ClassVar[str] = "Glue"
     states: ClassVar[Mapping[str, State]] = {
@@ -104,10 +107,11 @@ class JobRun(Run):
     started: datetime | None = None
     ended: datetime | None = None
     log_group: str = "/aws-glue/jobs"
+    name_at_glue: str = ""
 
     @property
     def began(self) -> datetime | None:
-        """When Glue was asked for it."""
+        """When Glue received the start."""
         return self.started
 
     @property
@@ -133,12 +137,12 @@ class QueryExecution(Run):
     duration_ms: int = 0
     output_location: str = ""
     submitted: datetime | None = None
-    is_retryable: bool = False  # failed for a reason of Athena's own: the same query may succeed
+    is_retryable: bool = False  # failed for a reason inside Athena: the same query may succeed
 
 
 @dataclass(frozen=True)
 class StackOperation(Run):
-    """What CloudFormation does to one stack: its creation, an update, its deletion."""
+    """One operation of CloudFormation on a stack: its creation, an update, its deletion."""
 
     service: ClassVar[str] = "CloudFormation"
     states: ClassVar[Mapping[str, State]] = {
@@ -170,7 +174,7 @@ class StackOperation(Run):
 
 @dataclass(frozen=True)
 class RefreshJob(Run):
-    """A background job of Tableau's that refreshes the extract of a data source; `id` is empty for one not listed."""
+    """A background job of Tableau that refreshes the extract of a data source; `id` is empty if it is not listed."""
 
     service: ClassVar[str] = "Tableau"
     states: ClassVar[Mapping[str, State]] = {

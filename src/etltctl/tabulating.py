@@ -1,4 +1,4 @@
-"""Rows as text: aligned, as CSV, as JSON, always piece by piece, so that any number of them fits in memory."""
+"""Rows as text: aligned, as CSV, as JSON; always piece by piece, so that any number of them fits in memory."""
 
 from __future__ import annotations
 
@@ -16,20 +16,25 @@ from typing import Any
 
 Cells = Sequence[object]
 
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # what would move the cursor, or command the terminal
-OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # the same but tab and line feed
-STATUSES = ("fail", "warn", "skip", "ok")  # of what the doctor checked, the worst first
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # characters that move the cursor or command the terminal
+OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # the same without tab and line feed
+STATUSES = ("fail", "warn", "skip", "ok")  # of the doctor's checks, the worst first
 MEASURED = 1000  # rows that decide how wide a column is; later ones may stick out
 
 
 def aligned(columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[str]:
-    """Lines of rows under their column names: numbers to the right, everything else to the left."""
+    """Return the lines of rows under their column names: numbers to the right, everything else to the left.
+
+    Args:
+        columns: The names of the columns.
+        rows: The rows. The first thousand decide the widths.
+    """
     coming = iter(rows)
-    listed = [list(row) for row in islice(coming, MEASURED)]
-    texts = [[_cell(value) for value in row] for row in listed]
+    measured = [list(row) for row in islice(coming, MEASURED)]
+    texts = [[_cell(value) for value in row] for row in measured]
     widths = [max(len(name), *(len(row[i]) for row in texts), 0) for i, name in enumerate(columns)]
     right = [
-        bool(listed) and all(_is_number(row[i]) or row[i] is None for row in listed)
+        bool(measured) and all(_is_number(row[i]) or row[i] is None for row in measured)
         for i in range(len(columns))
     ]
 
@@ -44,40 +49,40 @@ def aligned(columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[str]:
     return chain([line(columns), line(["─" * width for width in widths])], map(line, chain(texts, later)))
 
 
-def findings_lines(found: Sequence[Sequence[str]], *, is_whole: bool) -> Iterator[str]:
-    """Write the doctor's findings as lines.
+def findings_lines(findings: Sequence[Sequence[str]], *, is_whole: bool) -> Iterator[str]:
+    """Yield the doctor's findings as lines.
 
     Args:
-        found: The area, subject, status, evidence and fix of each.
-        is_whole: Whether every check is listed that is well; of a single area they always are.
+        findings: The area, subject, status, evidence and fix of each check.
+        is_whole: Whether the checks that passed are listed one by one; those of a single area always are.
 
     Yields:
-        The problems, each with its fix below it, then what is well, then the counts.
+        The problems, each with its fix below it, then the checks that passed, then the counts.
     """
-    is_short = not is_whole and len({area for area, *_ in found}) > 1
+    is_short = not is_whole and len({area for area, *_ in findings}) > 1
     shown = sorted(
-        (one for one in found if not is_short or one[2] != "ok"), key=lambda one: STATUSES.index(one[2])
+        (one for one in findings if not is_short or one[2] != "ok"), key=lambda one: STATUSES.index(one[2])
     )
     wide = max((len(one[1]) for one in shown), default=0)
     for area, subject, status, evidence, fix in shown:
         yield f"{status:<4}  {area:<11} {subject:<{wide}}  {evidence}"
         if fix and status != "ok":
             yield f"{'':<4}  {'':<11} fix: {fix}"
-    well = Counter(area for area, _, status, *_ in found if status == "ok") if is_short else Counter()
-    for area, number in well.items():
+    passed = Counter(area for area, _, status, *_ in findings if status == "ok") if is_short else Counter()
+    for area, number in passed.items():
         yield f"ok    {area:<11} {number} {'check' if number == 1 else 'checks'}"
-    counts = Counter(status for _, _, status, *_ in found)
-    told = ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
-    yield f"{told}{'  (-v lists every check)' if well else ''}"
+    counts = Counter(status for _, _, status, *_ in findings)
+    summary = ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
+    yield f"{summary}{'  (-v lists every check)' if passed else ''}"
 
 
 def local_time(timestamp: str) -> str:
-    """A UTC timestamp as local time with its zone, to the second."""
+    """Return a UTC timestamp as local time with its zone, to the second."""
     return datetime.fromisoformat(timestamp).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 def csv_lines(columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[str]:
-    """Lines of CSV with a header; null is an empty cell."""
+    """Yield the rows as lines of CSV with a header; null is an empty cell."""
     for row in chain([columns], rows):
         line = io.StringIO()
         writer = csv.writer(line, lineterminator="", quoting=csv.QUOTE_MINIMAL)
@@ -86,24 +91,22 @@ def csv_lines(columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[str]:
 
 
 def json_lines(columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[str]:
-    """One JSON object a row."""
+    """Return each row as one JSON object."""
     names = distinct(columns)
     return (as_json(dict(zip(names, row, strict=True))) for row in rows)
 
 
 def distinct(names: Sequence[str]) -> list[str]:
-    """The names as keys of an object: of those that are the same the later ones are numbered, `city_2`."""
-    found: list[str] = []
+    """Return the names as keys of an object: a name that occurs again is numbered, such as `city_2`."""
+    keys: list[str] = []
     for name in names:
         numbered = (f"{name}_{number}" for number in count(2))
-        found.append(
-            name if name not in found else next(one for one in numbered if one not in {*found, *names})
-        )
-    return found
+        keys.append(name if name not in keys else next(one for one in numbered if one not in {*keys, *names}))
+    return keys
 
 
 def json_document(head: Mapping[str, Any], columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[str]:
-    """Lines of one JSON document: what `head` says, then the rows."""
+    """Yield the lines of one JSON document: the pairs of `head`, then the rows under `rows`."""
     yield as_json(head, indent=2).removesuffix("\n}") + ","
     coming = json_lines(columns, rows)
     row = next(coming, None)
@@ -159,9 +162,9 @@ def _cell(value: object) -> str:
         return ", ".join(map(_cell, value))
     if isinstance(value, float):
         return repr(value) if len(repr(value)) <= 10 else f"{value:.8g}"
-    return "" if value is None else CONTROL.sub(lambda found: repr(found[0])[1:-1], _text(value))
+    return "" if value is None else CONTROL.sub(lambda match: repr(match[0])[1:-1], _text(value))
 
 
 def printable(text: str) -> str:
     """Return the text with control characters made visible, because a terminal obeys them."""
-    return OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

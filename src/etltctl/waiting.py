@@ -188,10 +188,10 @@ class Waiter:
 
     def _timed_out(self, run: Run) -> WaitTimeoutError:
         return WaitTimeoutError(
-            f"{run.service} run {run.id} of {run.name} is still {run.word} after {self.timeout:.0f} s",
+            f"{run.service} run {run.id} of {run.name} is still {run.status} after {self.timeout:.0f} s",
             hint="it continues by itself; resume the run to wait for it again",
             run=run.id,
-            state=run.word,
+            state=run.status,
         )
 
 

@@ -14,7 +14,7 @@ import pytest
 from live import Site
 from pages import keep_page
 
-from etltctl.pipeline.model import safe_run_id
+from etltctl.pipeline import RunId
 
 pytestmark = [pytest.mark.airflow, pytest.mark.e2e]
 
@@ -22,7 +22,7 @@ GLUE = {"run_glue_job_bronze", "run_glue_job_silver"}
 
 
 def run_id(dag: str, run: str) -> str:
-    return safe_run_id(f"{dag}-{run}")
+    return RunId(f"{dag}-{run}").safe
 
 
 def types(site: Site, dag: str, run: str) -> list[str]:
@@ -65,9 +65,11 @@ def test_both_dags_succeed_with_no_slot_held_while_waiting_and_gold_is_right(sit
     for dag, run in runs.items():
         assert verbs(site, dag, run) == ["started", "started", "started", ""]
         keep_page(site.airflow, dag, run)
-    champions = site.lake.query("select count(*) as n from gold.f1_driver_championship where position = 1")
+    champions = site.lake.query(
+        "select count(*) as n from pi_m3_gold.f1_driver_championship where position = 1"
+    )
     assert champions == [{"n": 1}]
-    days = site.lake.query("select count(*) as n from gold.weather_daily")
+    days = site.lake.query("select count(*) as n from pi_m3_gold.weather_daily")
     assert days[0]["n"] > 700
 
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from served import serve
+from served import ACCOUNT, serve
 from workplace import Workplace
 
 PROJECT = Path(__file__).parents[2]
@@ -119,7 +119,7 @@ def open_account(folder: Path) -> Iterator[Account]:
             own_environ={"ETLTCTL_ENV": os.environ.get(ENV, "aws")},
         )
         return
-    with serve(folder / "account", "--keep") as served:
+    with serve(folder / "account", "--keep", program=ACCOUNT) as served:
         yield Account(_make_checkout(folder / "checkout"), _lead_to(served))
 
 

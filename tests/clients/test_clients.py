@@ -22,7 +22,7 @@ PYATHENA = """
 import json
 from pyathena import connect
 from pyathena.cursor import DictCursor
-connection = connect(work_group="pi-m3", schema_name="gold", poll_interval=0.05)
+connection = connect(work_group="pi-m3", schema_name="pi_m3_gold", poll_interval=0.05)
 %s
 """
 
@@ -54,7 +54,7 @@ def test_the_aws_cli_lists_and_copies_objects_of_any_size(clients: Clients) -> N
 
 def test_the_aws_cli_queries_athena(clients: Clients, rows: list[dict[str, Any]]) -> None:
     start = ["athena", "start-query-execution", "--work-group", "pi-m3", "--query-string", SQL]
-    started = json.loads(clients.aws(*start, "--query-execution-context", "Database=gold"))
+    started = json.loads(clients.aws(*start, "--query-execution-context", "Database=pi_m3_gold"))
     execution = ["--query-execution-id", started["QueryExecutionId"]]
     deadline = time.monotonic() + 60
     state = ""
@@ -71,7 +71,7 @@ def test_the_aws_cli_queries_athena(clients: Clients, rows: list[dict[str, Any]]
 
 
 def test_the_aws_cli_reads_the_catalog(clients: Clients) -> None:
-    asked = ["get-tables", "--database-name", "gold", "--query", "TableList[].Name"]
+    asked = ["get-tables", "--database-name", "pi_m3_gold", "--query", "TableList[].Name"]
     names = json.loads(clients.aws("glue", *asked))
     listed = clients.place.json("athena", "tables")["rows"]
     assert sorted(names) == sorted(table["table"] for table in listed if table["layer"] == "gold")
@@ -82,7 +82,7 @@ def test_awswrangler_queries_athena(clients: Clients, rows: list[dict[str, Any]]
     more = f", unload_approach={unloads}" + (
         ', s3_output="s3://pi-m3-athena-results/frames/"' if unloads else ""
     )
-    script = f'print(wr.athena.read_sql_query({SQL!r}, "gold", **ways{more}).to_json(orient="records"))'
+    script = f'print(wr.athena.read_sql_query({SQL!r}, "pi_m3_gold", **ways{more}).to_json(orient="records"))'
     assert clients.python(AWSWRANGLER % script) == rows
 
 
@@ -90,7 +90,7 @@ def test_awswrangler_reads_the_table_s_files_and_nothing_else(
     clients: Clients, rows: list[dict[str, Any]]
 ) -> None:
     script = (
-        f'frame = wr.s3.read_parquet_table(database="gold", table="{TABLE}")\n'
+        f'frame = wr.s3.read_parquet_table(database="pi_m3_gold", table="{TABLE}")\n'
         'columns = frame[["driver_id", "wins", "points"]].astype({"points": float}).sort_values("driver_id")\n'
         'print(columns.to_json(orient="records"))'
     )
@@ -124,7 +124,7 @@ def test_pandas_reads_through_sqlalchemy(clients: Clients, rows: list[dict[str, 
     script = f"""
 import pandas as pd
 from sqlalchemy import create_engine
-engine = create_engine("awsathena+rest://athena.us-east-1.amazonaws.com:443/gold?work_group=pi-m3&poll_interval=0.05")
+engine = create_engine("awsathena+rest://athena.us-east-1.amazonaws.com:443/pi_m3_gold?work_group=pi-m3&poll_interval=0.05")
 print(pd.read_sql({SQL!r}, engine).to_json(orient="records"))
 """
     assert clients.python(PYATHENA % script) == rows
@@ -132,7 +132,7 @@ print(pd.read_sql({SQL!r}, engine).to_json(orient="records"))
 
 def test_s3fs_and_pyarrow_read_a_table_s_location(clients: Clients, rows: list[dict[str, Any]]) -> None:
     location = clients.aws(
-        "glue", "get-table", "--database-name", "gold", "--name", TABLE,
+        "glue", "get-table", "--database-name", "pi_m3_gold", "--name", TABLE,
         "--query", "Table.StorageDescriptor.Location", "--output", "text",
     ).strip()  # fmt: skip
     script = f"""

@@ -16,12 +16,12 @@ import pytest
 import yaml
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from etltctl.local.airbyte.endpoints import ENDPOINTS
-from etltctl.local.airbyte.http_pages import HttpPages
-from etltctl.local.airbyte.pacing import Pace
-from etltctl.local.airbyte.records import Kind
-from etltctl.local.airbyte.source_http import HttpSource
 from etltctl.local.samples import Throttle, sample_app
+from etltctl.local.services.airbyte.endpoints import ENDPOINTS
+from etltctl.local.services.airbyte.http_pages import HttpPages
+from etltctl.local.services.airbyte.pacing import Pace
+from etltctl.local.services.airbyte.records import Kind
+from etltctl.local.services.airbyte.source_http import HttpSource
 
 PROJECT = Path(__file__).parents[2]
 MANIFEST = PROJECT / "connectors" / "source-f1" / "manifest.yaml"

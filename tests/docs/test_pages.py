@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from etltctl.errors import ExitCode
-from etltctl.local.fidelity import SERVICES
 from generate.commands import commands
-from generate.endpoints import airbyte_calls, aws_operations
+from generate.endpoints import SERVICES, airbyte_calls, aws_operations
 from generate.meanings import MEANINGS
 from generate.pages import stale, with_blocks
 from generate.settings_page import keys
@@ -19,6 +19,7 @@ from generate.words import VARIABLES, meaning, variables_in_code
 PROJECT = Path(__file__).parents[2]
 README = (PROJECT / "README.md").read_text("utf-8")
 PAGES = sorted({*(PROJECT / "docs").rglob("*.md"), PROJECT / "README.md"})
+LINKED = [*PAGES, *(PROJECT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"))]
 
 
 def test_no_reference_page_is_stale() -> None:
@@ -43,9 +44,9 @@ def test_the_readme_and_the_reference_name_every_command() -> None:
 
 def test_every_exit_code_has_a_meaning_in_the_reference() -> None:
     page = (PROJECT / "docs" / "reference" / "exit-codes.md").read_text("utf-8")
-    told = dict(re.findall(r"^\| (\d+) \| (.+) \|$", page, re.MULTILINE))
-    assert told == {str(int(code)): meaning(code) for code in ExitCode}
-    assert all(len(text.split()) > 1 for text in told.values())
+    meanings = dict(re.findall(r"^\| (\d+) \| (.+) \|$", page, re.MULTILINE))
+    assert meanings == {str(int(code)): meaning(code) for code in ExitCode}
+    assert all(len(text.split()) > 1 for text in meanings.values())
 
 
 def test_no_meaning_is_of_a_setting_that_is_gone() -> None:
@@ -55,7 +56,7 @@ def test_no_meaning_is_of_a_setting_that_is_gone() -> None:
     assert set(MEANINGS) - every == set()
 
 
-def test_every_variable_of_etltctl_s_own_is_told_of() -> None:
+def test_every_variable_of_etltctl_is_in_the_reference() -> None:
     assert variables_in_code() <= set(VARIABLES)
 
 
@@ -68,7 +69,7 @@ def test_the_fidelity_table_says_of_each_service_what_differs_and_what_is_missin
     assert all(each.same and each.differs and each.missing for each in SERVICES)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+@pytest.mark.parametrize("page", LINKED, ids=lambda page: str(page.relative_to(PROJECT)))
 def test_every_link_inside_the_project_leads_somewhere(page: Path) -> None:
     text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
     for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", text):
@@ -96,8 +97,20 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_every_promise_of_the_readme_is_linked_to_a_test() -> None:
-    promises = README.partition("## What it promises")[2].partition("\n## ")[0].strip()
-    for promise in re.split(r"\n- ", "\n" + promises)[1:]:
-        links = re.findall(r"\]\(((?:tests|docs)/[^)]+)\)", promise)
-        assert links, promise
+def test_every_guarantee_of_the_readme_is_linked_to_a_test() -> None:
+    guarantees = README.partition("## What it guarantees")[2].partition("\n## ")[0].strip()
+    assert guarantees
+    for guarantee in re.split(r"\n- ", "\n" + guarantees)[1:]:
+        links = re.findall(r"\]\(((?:tests|docs)/[^)]+)\)", guarantee)
+        assert links, guarantee
+
+
+def test_every_page_that_the_code_names_exists() -> None:
+    listing = subprocess.run(["git", "ls-files"], cwd=PROJECT, check=True, capture_output=True, text=True)
+    names = [
+        name for name in listing.stdout.splitlines() if name.endswith((".py", ".toml", ".yaml", "Makefile"))
+    ]
+    for name in names:
+        if (PROJECT / name).is_file():
+            for page in re.findall(r"\bdocs/[\w/-]+\.md\b", (PROJECT / name).read_text("utf-8")):
+                assert (PROJECT / page).exists(), f"{name} names {page}"

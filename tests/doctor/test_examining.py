@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from etltctl.cli.doctor import AreaName
-from etltctl.doctor import Area, Finding, Status, examine, exit_code
-from etltctl.doctor.examining import Look
-from etltctl.doctor.jobs import drift
-from etltctl.doctor.machine import check_disk
-from etltctl.doctor.patient import Patient
+from etltctl.diagnosis import Area, Finding, Status, examine, exit_code
+from etltctl.diagnosis.examination import Check
+from etltctl.diagnosis.jobs import drift
+from etltctl.diagnosis.machine import check_disk
+from etltctl.diagnosis.probe import Probe
 from etltctl.errors import AccessError, ConfigurationError, ExitCode, UnreachableError
 from etltctl.settings import Settings, load_settings
-from etltctl.settings.model import GlueJob
+from etltctl.settings.services import GlueJob
 
 
 def defaults(**flags: object) -> Settings:
@@ -60,18 +60,18 @@ def test_a_disk_that_fills_is_told_before_a_run_fills_it(
     tmp_path: Path, free_gb: Callable[[float], None], free: float, status: Status
 ) -> None:
     free_gb(free)
-    (found,) = check_disk(Patient(defaults(state=str(tmp_path / "not yet"))))
+    (found,) = check_disk(Probe(defaults(state=str(tmp_path / "not yet"))))
     assert (found.subject, found.status) == ("disk", status)
     assert f"{free} GB free at {tmp_path / 'not yet'}" in found.evidence.replace(".0 GB", " GB")
     assert ("ETLTCTL_STATE_DIR" in found.fix) is (status is not Status.OK)
 
 
 def test_a_check_that_breaks_off_keeps_what_it_found_and_says_that_it_broke_off() -> None:
-    def broken(patient: Patient) -> Iterator[Finding]:
+    def broken(probe: Probe) -> Iterator[Finding]:
         yield Finding("first", Status.OK, "well")
         raise ZeroDivisionError("oh")
 
-    found = Look(Area.GLUE, "jobs", broken).at(Patient(defaults()))
+    found = Check(Area.GLUE, "jobs", broken).run(Probe(defaults()))
     assert [(finding.subject, finding.status) for _, finding in found] == [
         ("first", Status.OK),
         ("jobs", Status.FAIL),
@@ -80,11 +80,11 @@ def test_a_check_that_breaks_off_keeps_what_it_found_and_says_that_it_broke_off(
 
 
 def test_a_check_that_is_refused_fails_with_the_code_of_its_error() -> None:
-    def refused(patient: Patient) -> Iterator[Finding]:
+    def refused(probe: Probe) -> Iterator[Finding]:
         raise AccessError("not you", hint="ask them")
         yield
 
-    [(_, finding)] = Look(Area.AWS, "caller", refused).at(Patient(defaults()))
+    [(_, finding)] = Check(Area.AWS, "caller", refused).run(Probe(defaults()))
     assert (finding.status, finding.code, finding.fix) == (Status.FAIL, ExitCode.ACCESS, "ask them")
 
 

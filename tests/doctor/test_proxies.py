@@ -6,9 +6,9 @@ import importlib.util
 
 import pytest
 
-from etltctl.doctor.findings import Status
-from etltctl.doctor.machine import check_proxies
-from etltctl.doctor.patient import Patient
+from etltctl.diagnosis.findings import Status
+from etltctl.diagnosis.machine import check_proxies
+from etltctl.diagnosis.probe import Probe
 from etltctl.settings import load_settings
 
 
@@ -33,6 +33,6 @@ def test_a_socks_proxy_is_named_with_its_variable(
     if importlib.util.find_spec("socksio") is not None:
         pytest.skip("the package socksio is installed here, so SOCKS proxies can be used")
     monkeypatch.setenv("ALL_PROXY", proxy)
-    (finding,) = check_proxies(Patient(load_settings(env="local", environ={})))
+    (finding,) = check_proxies(Probe(load_settings(env="local", environ={})))
     assert finding.status is status
     assert finding.evidence.startswith(evidence)

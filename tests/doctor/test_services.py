@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 import boto3
 import pytest
 
-from etltctl.doctor import Area, Finding, Status, examine, exit_code
+from etltctl.diagnosis import Area, Finding, Status, examine, exit_code
 from etltctl.errors import ExitCode
 from etltctl.settings import Settings, load_settings
 from etltctl.testing import EmbeddedLake, Rule, answered, changed, refused
@@ -37,7 +37,7 @@ def test_the_embedded_endpoints_are_well(
     free_gb(100)
     found = look(embedded_lake)
     assert [f for f in found.values() if f.status in {Status.FAIL, Status.WARN}] == []
-    assert [f.subject for f in found.values() if f.status is Status.SKIP] == ["caller", "GlueJobRole"]
+    assert [f.subject for f in found.values() if f.status is Status.SKIP] == ["caller", "pi-m3-glue"]
     assert "123456789012" in look(embedded_lake, Area.AWS)["caller"].evidence
 
 
@@ -139,7 +139,7 @@ CASES: list[tuple[Sequence[Rule], Area, str, Status, str]] = [
     (
         refused("GetDatabase", "EntityNotFoundException"),
         Area.GLUE,
-        "database bronze",
+        "database pi_m3_bronze",
         Status.FAIL,
         "no such database",
     ),
@@ -212,7 +212,7 @@ CASES: list[tuple[Sequence[Rule], Area, str, Status, str]] = [
     (
         answered("SimulatePrincipalPolicy", SIMULATED.format(decision="implicitDeny"), times=0),
         Area.PERMISSIONS,
-        "GlueJobRole: writes",
+        "pi-m3-glue: writes",
         Status.FAIL,
         "s3:PutObject",
     ),

@@ -42,7 +42,7 @@ ELSEWHERE = (
     "etltctl.scaffold.files",
     "etltctl.testing",
 )
-OF_THE_COMMAND = ("endpoints", "class_archive", "shutdown", "hosts", "lease", "state_files")
+OF_THE_COMMAND = ("client", "kernel.hosts", "kernel.state_files", "services.glue.class_archive")
 PRELOADED = (boto3, httpx, pyarrow.parquet, tenacity)
 SERVICES = ("athena", "glue", "lakeformation", "logs", "s3", "sts")
 LARGEST_REQUEST = 1 << 20

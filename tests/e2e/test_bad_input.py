@@ -116,7 +116,7 @@ def test_a_script_that_raises_shows_its_last_words_and_leaves_gold_readable(samp
 
 def test_a_query_that_cannot_run_is_told_in_athena_s_words(sample_lake: Workplace) -> None:
     for sql, code, hint in (
-        ("select * from gold.nothing", "TABLE_NOT_FOUND", "next: etltctl athena tables\n"),
+        ("select * from pi_m3_gold.nothing", "TABLE_NOT_FOUND", "next: etltctl athena tables\n"),
         (
             "select x from weather_daily",
             "COLUMN_NOT_FOUND",

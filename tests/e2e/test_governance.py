@@ -78,14 +78,17 @@ def aws(place: Workplace, url: str, service: str) -> Any:
 def test_the_worked_example_from_plan_to_audit(governed: Workplace) -> None:
     """The analyst sees three of five places and no coordinates; a role that nothing is granted to is refused."""
     planned = governed.run("govern", "plan", "--detailed-exitcode", code=10).stdout
-    assert "  + filters   filter patagonia of gold.weather_daily: rows city_key in ('el_calafate'," in planned
     assert (
-        "SELECT on gold.weather_daily through filter patagonia to arn:aws:iam::123456789012:role/analyst"
+        "  + filters   filter patagonia of pi_m3_gold.weather_daily: rows city_key in ('el_calafate',"
+        in planned
+    )
+    assert (
+        "SELECT on pi_m3_gold.weather_daily through filter patagonia to arn:aws:iam::123456789012:role/analyst"
         in planned
     )
     assert "nothing touched" in planned
     refusal = governed.run("govern", "apply", code=5).stderr
-    assert "nothing was changed: the plan takes something away" in refusal
+    assert "the plan takes something away, and it was not confirmed; nothing was changed" in refusal
     assert governed.json("govern", "apply", "--yes")["changes"] > 20
     assert governed.json("govern", "plan", "--detailed-exitcode")["changes"] == []
 
@@ -103,10 +106,13 @@ def test_the_worked_example_from_plan_to_audit(governed: Workplace) -> None:
     assert [column["name"] for column in monthly["columns"]] == ["city_key", "temp_mean_c"]
     words = refused(governed, "analyst", "select lat from weather_daily", code=1)
     assert "Column 'lat' cannot be resolved or requester is not authorized" in words
-    words = refused(governed, "analyst", "select city_key from silver.weather_observation")
-    assert "Required Select on silver.weather_observation for arn:aws:iam::123456789012:role/analyst" in words
+    words = refused(governed, "analyst", "select city_key from pi_m3_silver.weather_observation")
+    assert (
+        "Required Select on pi_m3_silver.weather_observation for arn:aws:iam::123456789012:role/analyst"
+        in words
+    )
     words = refused(governed, "visitor", "select * from weather_daily")
-    assert "Required Select on gold.weather_daily for arn:aws:iam::123456789012:role/visitor" in words
+    assert "Required Select on pi_m3_gold.weather_daily for arn:aws:iam::123456789012:role/visitor" in words
     assert "etltctl govern who" in words
     words = refused(governed, "nobody", "select 1")
     assert (
@@ -121,7 +127,7 @@ def test_the_worked_example_from_plan_to_audit(governed: Workplace) -> None:
         "principal": "arn:aws:iam::123456789012:role/analyst",
         "columns": "city_key, temp_mean_c",
         "rows": "city_key in ('el_calafate', 'puerto_madryn', 'san_carlos_de_bariloche')",
-        "through": "gold.weather_daily through filter patagonia",
+        "through": "pi_m3_gold.weather_daily through filter patagonia",
     }
     audit = governed.json("govern", "audit", "--table", "gold.weather_daily", "--since", "1h")["rows"]
     told = {(row["principal"].rpartition("/")[2], row["outcome"]) for row in audit}
@@ -143,7 +149,7 @@ def test_a_job_whose_table_the_caller_may_not_publish_is_not_started(governed: W
         PermissionsWithGrantOption=["ALL"],
     )
     told = governed.run("run", "mongodb", "--only", "silver_to_gold", code=4).stderr
-    assert f"error: glue:silver_to_gold cannot run: {caller} lacks ALTER on gold.weather_daily" in told
+    assert f"error: glue:silver_to_gold cannot run: {caller} lacks ALTER on pi_m3_gold.weather_daily" in told
     assert "  code: E203\n" in told
     assert "  needs: ALTER\n" in told
     assert "  step: glue:silver_to_gold\n" in told

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from workplace import ETLTCTL, Workplace
 
-from etltctl.local.processes import wait_until
+from etltctl.local.kernel.processes import wait_until
 
 pytestmark = pytest.mark.e2e
 LONGEST_S = 180.0

@@ -83,7 +83,7 @@ def test_a_state_folder_of_another_user_is_named_with_its_owner_and_the_fix(
 
 
 AS_NOBODY = """
-import os, sys, etltctl.cli.app, etltctl.local.state_folder, etltctl.local.endpoints
+import os, sys, etltctl.cli.app, etltctl.local.kernel.state_folder, etltctl.local.client.endpoints
 from etltctl.cli.app import main
 def run():
     try:

@@ -48,16 +48,16 @@ def lake(tmp_path: Path) -> Iterator[Workplace]:
 def test_rows_published_are_rows_counted_and_every_value_is_the_one_written(lake: Workplace) -> None:
     for run in ("first", "second"):
         assert "22 rows" in lake.run("run-glue", "parts", "--wait", "--run-id", run).stderr
-        assert lake.query("select count(*) as n from gold.odd_parts") == [{"n": 22}]
-    rows = lake.query("select * from gold.odd_parts order by n")
+        assert lake.query("select count(*) as n from pi_m3_gold.odd_parts") == [{"n": 22}]
+    rows = lake.query("select * from pi_m3_gold.odd_parts order by n")
     assert [row["place"] for row in rows] == [value or None for value in VALUES]
     assert [row["a;b"] for row in rows] == list(range(22))
     assert lake.query(
-        'select rain."1h" as h, rain."order" as o from gold.odd_parts where place = \'a:b\''
+        'select rain."1h" as h, rain."order" as o from pi_m3_gold.odd_parts where place = \'a:b\''
     ) == [{"h": 0.5, "o": "x"}]
     (folder,) = lake.folder.glob(".etltctl/s3/*/odd_parts/v=second*")
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert {path.suffix for path in files} == {".parquet"}
     assert ds.dataset(folder, format="parquet", partitioning="hive", ignore_prefixes=[]).count_rows() == 22
     lake.run("rollback", "gold.odd_parts")
-    assert lake.query("select count(*) as n from gold.odd_parts") == [{"n": 22}]
+    assert lake.query("select count(*) as n from pi_m3_gold.odd_parts") == [{"n": 22}]

@@ -65,7 +65,7 @@ def test_what_goes_to_aws_is_the_project_s_too(project: Path) -> None:
 
 
 def test_scripts_of_one_name_in_two_folders_stay_apart(project: Path) -> None:
-    from etltctl.local.stack import describe_stack
+    from etltctl.local.client.stack import describe_stack
 
     jobs = {name: {"script": f"{name}/job.py"} for name in ("one", "two")}
     for name in jobs:

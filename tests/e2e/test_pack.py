@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.pack]
 def test_the_pack_gives_the_golden_weather(pack_lake: Workplace) -> None:
     rows = pack_lake.query(
         "select count(*) as n, sum(source_rows) as documents, "
-        "count_if(contains(dq_flags, 'WIND_RANGE')) as nulled from silver.weather_observation"
+        "count_if(contains(dq_flags, 'WIND_RANGE')) as nulled from pi_m3_silver.weather_observation"
     )
     assert rows == [{"n": 31524, "documents": 31779, "nulled": 1}]
 
@@ -34,8 +34,9 @@ HUB = (
 
 def test_every_place_of_the_pack_has_its_golden_wind(pack_lake: Workplace) -> None:
     rows = pack_lake.query(
-        f"with powered as (select *, {HUB} as hub from silver.weather_observation where wind_speed_ms is not null "
-        "and air_density_kgm3 is not null) select city_key, count(*) as n, avg(wind_speed_ms) as speed, "
+        f"with powered as (select *, {HUB} as hub from pi_m3_silver.weather_observation "
+        "where wind_speed_ms is not null and air_density_kgm3 is not null) "
+        "select city_key, count(*) as n, avg(wind_speed_ms) as speed, "
         "avg(air_density_kgm3) as density, avg(0.5 * air_density_kgm3 * power(wind_speed_ms, 3)) as power, "
         "avg(case when hub < 3 or hub >= 25 then 0 when hub >= 12 then 1 "
         "else (power(hub, 3) - 27) / (power(12, 3) - 27) end) as cf, count_if(wind_speed_ms < 0.5) as calm "
@@ -43,7 +44,7 @@ def test_every_place_of_the_pack_has_its_golden_wind(pack_lake: Workplace) -> No
     )
     days = pack_lake.query(
         "select city_key, sum(hours_observed) as hours, count(*) as days, count_if(is_complete) as complete "
-        "from gold.weather_daily group by 1"
+        "from pi_m3_gold.weather_daily group by 1"
     )
     counted = {row["city_key"]: (row["hours"], row["days"], row["complete"]) for row in days}
     found = {row["city_key"]: (*list(row.values())[1:], *counted[row["city_key"]]) for row in rows}
@@ -59,7 +60,7 @@ def test_nothing_of_the_pack_is_rejected(pack_lake: Workplace) -> None:
 
 def test_every_season_of_the_pack_has_its_champion_and_its_rows(pack_lake: Workplace) -> None:
     rows = pack_lake.query(
-        "select season, driver_id, title_clinched_round as clinched from gold.f1_driver_championship "
+        "select season, driver_id, title_clinched_round as clinched from pi_m3_gold.f1_driver_championship "
         "where is_champion order by season"
     )
     assert [tuple(row.values()) for row in rows] == [
@@ -67,17 +68,18 @@ def test_every_season_of_the_pack_has_its_champion_and_its_rows(pack_lake: Workp
         (2022, "max_verstappen", 18), (2023, "max_verstappen", 17), (2024, "max_verstappen", 22),
     ]  # fmt: skip
     tables = {"result": 3288, "qualifying": 2982, "pit_stop": 5479, "driver_standing": 3098}
-    counts = ", ".join(f"(select count(*) from silver.f1_{table}) as {table}" for table in tables)
+    counts = ", ".join(f"(select count(*) from pi_m3_silver.f1_{table}) as {table}" for table in tables)
     assert pack_lake.query(f"select {counts}") == [tables]
     best = pack_lake.query(
-        "select max(race_points) as best from gold.f1_driver_points_progression where season = 2014 and round = 19"
+        "select max(race_points) as best from pi_m3_gold.f1_driver_points_progression "
+        "where season = 2014 and round = 19"
     )
     assert Decimal(best[0]["best"]) == 50
 
 
 def test_the_pack_gives_the_champions_of_2024(pack_lake: Workplace) -> None:
     drivers = pack_lake.query(
-        "select driver_id, points, wins from gold.f1_driver_championship "
+        "select driver_id, points, wins from pi_m3_gold.f1_driver_championship "
         "where season = 2024 order by position limit 3"
     )
     assert drivers[0] == {"driver_id": "max_verstappen", "points": "437.00", "wins": 9}
@@ -86,7 +88,7 @@ def test_the_pack_gives_the_champions_of_2024(pack_lake: Workplace) -> None:
         ("leclerc", "356.00"),
     ]
     constructors = pack_lake.query(
-        "select constructor_id, points from gold.f1_constructor_championship "
+        "select constructor_id, points from pi_m3_gold.f1_constructor_championship "
         "where season = 2024 order by position limit 3"
     )
     assert [tuple(row.values()) for row in constructors] == [
@@ -98,7 +100,7 @@ def test_the_pack_gives_the_champions_of_2024(pack_lake: Workplace) -> None:
 
 def test_every_official_standing_of_the_pack_reconciles(pack_lake: Workplace) -> None:
     rows = pack_lake.query(
-        "select kind, status, count(*) as n, count_if(delta <> 0) as off from gold.f1_standings_reconciliation "
+        "select kind, status, count(*) as n, count_if(delta <> 0) as off from pi_m3_gold.f1_standings_reconciliation "
         "where status <> 'missing_official' group by 1, 2 order by 1, 2"
     )
     by_kind = {kind: sum(r["n"] for r in rows if r["kind"] == kind) for kind in ("driver", "constructor")}

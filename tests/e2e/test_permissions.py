@@ -9,10 +9,10 @@ import pytest
 from wire import NEEDS_NO_PERMISSION, calls
 from workplace import Workplace
 
-from etltctl.infrastructure.calls import OPERATOR
 from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.roles import job_statements
 from etltctl.local.witness import read_seen
+from etltctl.permissions import OPERATOR
 from etltctl.settings import load_settings
 
 pytestmark = pytest.mark.e2e

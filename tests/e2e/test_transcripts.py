@@ -12,7 +12,7 @@ import pymongo
 import pytest
 from workplace import Workplace
 
-from etltctl.local.mongodb import MongoProcess
+from etltctl.local.services.airbyte.mongodb import MongoProcess
 
 pytestmark = pytest.mark.e2e
 PROJECT = Path(__file__).parents[2]

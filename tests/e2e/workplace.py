@@ -14,7 +14,7 @@ from typing import Any
 
 import forked
 
-from etltctl.local.keys import Keys, read_keys
+from etltctl.local.kernel.keys import Keys, read_keys
 
 ETLTCTL = Path(sys.executable).with_name("etltctl")
 TIMEOUT_S = 900  # far longer than any command takes, on a machine that does other work too

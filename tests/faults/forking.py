@@ -19,12 +19,12 @@ import pyarrow.parquet
 import tenacity
 from fork_server import load_descriptions
 
-from etltctl.local import endpoints
-from etltctl.pipeline import Wish, finding, run_pipeline
+from etltctl.local.client import endpoints
+from etltctl.pipeline import RunOptions, lost_starts, run_pipeline
 from etltctl.settings import load_settings
 
 PRELOADED = (boto3, httpx, pyarrow.parquet, tenacity)
-finding.LISTED_WITHIN_S = 2.0  # the embedded listings show a run at once
+lost_starts.LISTED_WITHIN_S = 2.0  # the embedded listings show a run at once
 
 
 def run(asked: dict[str, Any]) -> int:
@@ -38,7 +38,9 @@ def run(asked: dict[str, Any]) -> int:
             os.kill(os.getpid(), signal.SIGKILL)
 
     try:
-        run_pipeline(asked["pipeline"], load_settings(env="local"), Wish(asked["run_id"], on_event=count))
+        run_pipeline(
+            asked["pipeline"], load_settings(env="local"), RunOptions(asked["run_id"], on_event=count)
+        )
     except BaseException:  # noqa: BLE001 - of a process that ends with it
         traceback.print_exc()
         return 1

@@ -126,12 +126,12 @@ class QuickLake(SpoiltLake):
             aws_access_key_id=keys.access_key_id, aws_secret_access_key=keys.secret_access_key,
         )  # fmt: skip
         found = {}
-        for database in ("silver", "silver_rejects", "gold"):
-            for table in glue.get_tables(DatabaseName=database)["TableList"]:
+        for layer in ("silver", "silver_rejects", "gold"):
+            for table in glue.get_tables(DatabaseName=f"pi_m3_{layer}")["TableList"]:
                 location = table["StorageDescriptor"]["Location"]
                 version = location.rstrip("/").rpartition("v=")[2]
                 rows = int(table["Parameters"].get("etltctl_rows", table["Parameters"].get("rows", -1)))
-                found[f"{database}.{table['Name']}"] = (version, rows, self._hash(location))
+                found[f"{layer}.{table['Name']}"] = (version, rows, self._hash(location))
         return found
 
     def queries(self) -> int:

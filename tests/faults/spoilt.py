@@ -18,7 +18,7 @@ import forked
 from job_scripts import writing
 from workplace import ETLTCTL, Workplace
 
-from etltctl.local.keys import read_keys
+from etltctl.local.kernel.keys import read_keys
 
 PROJECT = Path(__file__).parents[2]
 ROWS = 5

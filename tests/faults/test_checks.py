@@ -47,12 +47,12 @@ def test_a_version_that_fails_its_check_is_exit_5_and_nobody_sees_it(lake: Spoil
         ("glue:small", "gold.small", "n > 4", 1, '[{"n": 9}]', "freeze"),
         ("glue:small", "gold.small", "n not unique", 1, '[{"n": 2, "times": 2}]', "freeze"),
     }
-    assert lake.query("select count(*) as n, max(n) as most from gold.small") == [{"n": 5, "most": 4}]
+    assert lake.query("select count(*) as n, max(n) as most from pi_m3_gold.small") == [{"n": 5, "most": 4}]
     retried = lake.run(
         "retry", "unsound"
     )  # the rules are gone: what was written is audited again, nothing is run
     assert "reused" in retried.stderr
-    assert lake.query("select max(n) as most from gold.small") == [{"most": 9}]
+    assert lake.query("select max(n) as most from pi_m3_gold.small") == [{"most": 9}]
     lake.run("rollback", "gold.small", "--to", "sound")
 
 
@@ -73,7 +73,7 @@ def test_a_column_that_is_dropped_is_exit_5_until_it_is_accepted(lake: SpoiltLak
     lake.run("contract", "accept", "gold.small")
     assert lake.json("contract", "diff", "gold.small")["rows"] == []
     lake.run("retry", "renamed")
-    assert lake.query("select count(number) as n from gold.small") == [{"n": 5}]
+    assert lake.query("select count(number) as n from pi_m3_gold.small") == [{"n": 5}]
     lake.run("run-glue", "small", "--wait", "--run-id", "back", code=5)
     lake.run("contract", "accept", "gold.small")
     lake.run("retry", "back")

@@ -24,13 +24,13 @@ def test_a_damaged_catalog_is_told_by_name_and_made_again_from_what_was_publishe
     findings = {row["subject"]: row for row in lake.json("doctor")["rows"]}
     assert findings["state file aws.json"]["status"] == "warn"
     assert "athena refresh" in findings["state file aws.json"]["evidence"]
-    assert findings["database gold"]["status"] == "warn"
-    assert "athena refresh" in findings["database gold"]["fix"]
+    assert findings["database pi_m3_gold"]["status"] == "warn"
+    assert "athena refresh" in findings["database pi_m3_gold"]["fix"]
 
     lake.run("athena", "refresh")
-    assert lake.query("select count(*) as n from gold.small") == [{"n": ROWS}]
+    assert lake.query("select count(*) as n from pi_m3_gold.small") == [{"n": ROWS}]
     for aside in state.glob("*/*.damaged-*"):
         aside.unlink()
     again = {row["subject"]: row["status"] for row in lake.json("doctor")["rows"]}
-    assert (again["state files"], again["database gold"]) == ("ok", "ok")
+    assert (again["state files"], again["database pi_m3_gold"]) == ("ok", "ok")
     assert not (state / "server/.moto.pickle-0a_b1c2d").exists()

@@ -19,7 +19,9 @@ def take_up_and_check(lake: SpoiltLake, run_id: str, syncs_before: int) -> None:
     lake.run("run", "small", "--run-id", run_id)
     starts = lake.starts(run_id)
     assert (starts["glue"], starts["airbyte"] - syncs_before) == (1, 1), starts
-    assert lake.query("select count(*) as n, sum(n) as total from gold.small") == [{"n": ROWS, "total": 10}]
+    assert lake.query("select count(*) as n, sum(n) as total from pi_m3_gold.small") == [
+        {"n": ROWS, "total": 10}
+    ]
     (table,) = [t for t in lake.json("athena", "tables")["rows"] if t["table"] == "small"]
     assert table["version"] == run_id
     events = lake.events(run_id)

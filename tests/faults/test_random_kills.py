@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from spoilt import ROWS, SpoiltLake
 
-from etltctl.local.processes import descendants, wait_until
+from etltctl.local.kernel.processes import descendants, wait_until
 
 pytestmark = pytest.mark.faults
 
@@ -89,7 +89,7 @@ def test_a_run_of_which_anything_is_killed_is_completed_by_retry(lake: SpoiltLak
     lake.run(*(("retry", run_id) if lake.events(run_id) else ("run", "small", "--run-id", run_id)))
     assert lake.events(run_id)[-1]["outcome"] == "succeeded"
     assert [event["seq"] for event in lake.events(run_id)] == list(range(1, len(lake.events(run_id)) + 1))
-    assert lake.query("select count(*) as n from gold.small") == [{"n": ROWS}]
+    assert lake.query("select count(*) as n from pi_m3_gold.small") == [{"n": ROWS}]
     succeeded = [end for end in lake.glue_runs() if end["Arguments"].get("--run_id") == run_id]
     assert sum(end["JobRunState"] == "SUCCEEDED" for end in succeeded) == 1
     lake.run("local", "down")

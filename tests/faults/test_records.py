@@ -308,7 +308,7 @@ def test_a_run_of_one_thing_is_not_taken_up_as_a_run_of_another(lake: SpoiltLake
 
 
 def test_the_same_query_under_the_same_run_id_is_paid_once(lake: SpoiltLake) -> None:
-    sql = "select count(*) as n from gold.small"
+    sql = "select count(*) as n from pi_m3_gold.small"
     asked = ("athena", "query", sql, "--run-id", "asked-once")
     first = lake.json(*asked)
     time.sleep(2.1)  # Athena tells when a query was submitted to the second
@@ -338,6 +338,20 @@ def test_the_log_of_a_sync_is_what_airbyte_tells(lake: SpoiltLake) -> None:
     text = lake.run("runs", "logs", "sync-logged", "sync:api").stdout
     assert "succeeded" in text
     assert "97" in text
+
+
+def test_a_log_that_was_not_read_to_its_end_is_an_error_and_not_called_empty(lake: SpoiltLake) -> None:
+    page = {"status": 200, "body": {"events": [], "searchedLogStreams": [], "nextToken": "0"}}
+    lake.run("run", "small", "--run-id", "unread")
+    lake.spoil({"call": "FilterLogEvents", "refuse": page, "times": 0})
+    try:
+        stderr = lake.run("runs", "logs", "unread", code=1).stderr
+    finally:
+        lake.spoil()
+    assert "was not read to its end" in stderr
+    assert "50 pages in a row without a new line; 0 lines were shown" in stderr
+    assert "next: CloudWatch still searches" in stderr
+    assert "wrote nothing" not in stderr
 
 
 def test_a_job_that_wrote_nothing_is_named_and_so_is_the_other(lake: SpoiltLake) -> None:

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.faults
 
 def version_and_rows(lake: SpoiltLake) -> tuple[str, int]:
     (table,) = [t for t in lake.json("athena", "tables")["rows"] if t["table"] == "small"]
-    (row,) = lake.query("select count(*) as n from gold.small")
+    (row,) = lake.query("select count(*) as n from pi_m3_gold.small")
     return table["version"], row["n"]
 
 

@@ -59,7 +59,7 @@ def test_a_run_whose_server_dies_twice_is_told_why_and_completed_by_retry(lake: 
     assert "the embedded server that ran it ended before the run did" in told
 
     lake.run("retry", RUN_ID)
-    assert lake.query("select count(*) as n from gold.small") == [{"n": ROWS}]
+    assert lake.query("select count(*) as n from pi_m3_gold.small") == [{"n": ROWS}]
     assert lake.events(RUN_ID)[-1]["outcome"] == "succeeded"
 
 

@@ -18,7 +18,7 @@ from etltctl.errors import (
     WaitTimeoutError,
 )
 from etltctl.pipeline import (
-    Begun,
+    StepHandle,
     describe_failure,
     finish_step,
     run_step,
@@ -44,8 +44,8 @@ def here(lake: SpoiltLake, monkeypatch: pytest.MonkeyPatch) -> SpoiltLake:
 def in_two(step: str, run_id: str, **wish: Any) -> dict[str, Any]:
     """The step begun, waited for and finished as if by three processes: only JSON goes from one to the next."""
     told = json.dumps(start_step("small", step, run_id=run_id, **wish).as_dict())
-    asyncio.run(wait_for_step(Begun(**json.loads(told))))
-    return finish_step(Begun(**json.loads(told)))
+    asyncio.run(wait_for_step(StepHandle(**json.loads(told))))
+    return finish_step(StepHandle(**json.loads(told)))
 
 
 def story(lake: SpoiltLake, run_id: str) -> list[tuple[str, str]]:
@@ -186,7 +186,7 @@ def test_a_sync_that_somebody_else_started_is_not_stopped_by_any_try(here: Spoil
         assert (guest.verb, guest.remote_id, guest.is_ours) == ("adopted", owner.remote_id, False)
         assert stop_step("sync:api", run_id="guest", by="a test") is None
     (row,) = here.json("runs", "cancel", "guest")["rows"]
-    assert (row["remote run"], row["done"]) == (owner.remote_id, "goes on: somebody else started it")
+    assert (row["remote run"], row["done"]) == (owner.remote_id, "goes on: another caller started it")
     assert here.met() == 1
     here.spoil()
     asyncio.run(wait_for_step(owner))
@@ -216,7 +216,7 @@ def test_whose_a_sync_is_is_told_by_where_it_was_found(here: SpoiltLake, is_lost
 def test_a_wait_that_took_too_long_elsewhere_is_over_here(here: SpoiltLake) -> None:
     with here.held_job():
         begun = start_step("small", "glue:small", run_id="too-long")
-        late = Begun(**{**begun.as_dict(), "began": begun.began - 86400})
+        late = StepHandle(**{**begun.as_dict(), "began": begun.began - 86400})
         with pytest.raises(WaitTimeoutError, match="still"):
             asyncio.run(wait_for_step(late))
         with pytest.raises(WaitTimeoutError, match="still"):

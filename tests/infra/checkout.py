@@ -45,10 +45,12 @@ class Checkout(Workplace):
     project: str = ""
 
     @classmethod
-    def make(cls, folder: Path, account: Served, project: str) -> Checkout:
-        """The folder with a copy of the project's settings, under another project's name."""
+    def make(cls, folder: Path, account: Served, project: str, *, prefix: str = "") -> Checkout:
+        """The folder with a copy of the project's settings, under another project's name and with a job prefix."""
         text = (PROJECT / "etltctl.toml").read_text()
-        (folder / "etltctl.toml").write_text(text.replace("pi-m3", project) + SMALL)
+        (folder / "etltctl.toml").write_text(
+            text.replace("pi-m3", project) + f'[glue]\njob_prefix = "{prefix}"\n' + SMALL
+        )
         (folder / "small.py").write_text("# never run: the tests of this folder start no Spark\n")
         airflow = folder / "deploy" / "airflow"
         airflow.mkdir(parents=True)

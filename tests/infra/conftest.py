@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 from checkout import Checkout
-from served import Served, serve
+from served import ACCOUNT, Served, serve
 
 
 @pytest.fixture(scope="session")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server that plays one account."""
-    with serve(tmp_path_factory.mktemp("account"), "--keep") as served:
+    with serve(tmp_path_factory.mktemp("account"), "--keep", program=ACCOUNT) as served:
         yield served
 
 
@@ -35,6 +35,6 @@ def deployed(deployment: Checkout) -> Iterator[Checkout]:
 
 @pytest.fixture
 def newcomer(deployed: Checkout, tmp_path: Path) -> Checkout:
-    """Another checkout for the same account, in which the jobs and roles of the deployed one are in the way."""
+    """Another checkout for the same account, whose names are its own."""
     assert deployed.account is not None
-    return Checkout.make(tmp_path, deployed.account, "lake2")
+    return Checkout.make(tmp_path, deployed.account, "lake2", prefix="lake2-")

@@ -33,20 +33,30 @@ class Simulation:
         form = {name: values[0] for name, values in parse_qs(body.decode()).items()}
         principal = form["PolicySourceArn"]
         policies = self.policies(principal.rpartition("/")[2])
-        results = []
-        for action in (value for name, value in form.items() if name.startswith("ActionNames.member.")):
-            for resource in (v for name, v in form.items() if name.startswith("ResourceArns.member.")):
-                permitted = {policy.is_action_permitted(action, resource) for policy in policies}
-                is_allowed = permitted == {PermissionResult.PERMITTED}
-                self.asked.append((principal, action, resource, is_allowed))
-                decision = "allowed" if is_allowed else "implicitDeny"
-                results.append(
-                    f"<member><EvalActionName>{action}</EvalActionName>"
-                    f"<EvalResourceName>{resource}</EvalResourceName><EvalDecision>{decision}</EvalDecision></member>"
-                )
-        told = f"<IsTruncated>false</IsTruncated><EvaluationResults>{''.join(results)}</EvaluationResults>"
+        actions = [value for name, value in form.items() if name.startswith("ActionNames.member.")]
+        resources = [value for name, value in form.items() if name.startswith("ResourceArns.member.")]
+        results = "".join(self._result(principal, action, resources, policies) for action in actions)
+        told = f"<IsTruncated>false</IsTruncated><EvaluationResults>{results}</EvaluationResults>"
         result = f"<SimulatePrincipalPolicyResult>{told}</SimulatePrincipalPolicyResult>"
         return f"{OPEN}{result}</SimulatePrincipalPolicyResponse>".encode()
+
+    def _result(self, principal: str, action: str, resources: list[str], policies: list[IAMPolicy]) -> str:
+        """Return the result of an action: the strictest decision of all resources, and that of each."""
+        specific, decisions = "", set()
+        for resource in resources:
+            permitted = {policy.is_action_permitted(action, resource) for policy in policies}
+            is_allowed = permitted == {PermissionResult.PERMITTED}
+            self.asked.append((principal, action, resource, is_allowed))
+            decisions.add(decision := "allowed" if is_allowed else "implicitDeny")
+            specific += (
+                f"<member><EvalResourceName>{resource}</EvalResourceName>"
+                f"<EvalResourceDecision>{decision}</EvalResourceDecision></member>"
+            )
+        return (
+            f"<member><EvalActionName>{action}</EvalActionName><EvalResourceName>{resources[0]}</EvalResourceName>"
+            f"<EvalDecision>{max(decisions)}</EvalDecision>"
+            f"<ResourceSpecificResults>{specific}</ResourceSpecificResults></member>"
+        )
 
     def policies(self, role: str) -> list[IAMPolicy]:
         """Return the role's inline policies."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from workplace import ETLTCTL
 
 from etltctl.errors import AlreadyRunningError, BlockedError, ConfigurationError, RunFailedError
 from etltctl.infrastructure import send_test_alarm
-from etltctl.infrastructure.calls import DEPLOYER
+from etltctl.infrastructure.calls import DEPLOYER, DEPLOYER_OF_NEW_NAMES
 from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.template import template_of
 
@@ -126,10 +127,17 @@ def test_a_plan_that_would_lose_data_from_sight_is_refused(
     deployed: Checkout, setting: str, value: str, change: str
 ) -> None:
     before = resources(deployed)
-    with pytest.raises(BlockedError, match="data would be lost from sight") as caught:
+    with pytest.raises(BlockedError, match="readers would lose sight of data") as caught:
         deployed.deploy(**{setting.replace(".", "__"): value})
     assert change in str(caught.value)
     assert resources(deployed) == before
+
+
+def test_a_plan_that_would_replace_databases_prints_the_setting_that_keeps_them(deployed: Checkout) -> None:
+    with pytest.raises(BlockedError, match="replace GoldDatabase") as caught:
+        deployed.plan(athena__databases={"silver": "sea", "gold": "lake"})
+    pasted = 'databases = { silver = "lake1_silver", gold = "lake1_gold" }'
+    assert caught.value.hint == f"write into etltctl.toml, under [athena]: {pasted}"
 
 
 @pytest.mark.parametrize(
@@ -148,14 +156,16 @@ def test_the_machine_keeps_its_image_although_a_newer_one_is_out(deployed: Check
 
 
 def test_a_creation_that_fails_names_the_first_resource_and_is_rolled_back(newcomer: Checkout) -> None:
-    """The jobs and the Glue role of the other stack are in the way, as they are in an account."""
+    refusal = {"__type": "InvalidRequestException", "Message": "no more, on purpose"}
+    newcomer.spoil({"call": "CreateWorkGroup", "refuse": {"status": 400, "body": refusal}})
     failed = newcomer.run("infra", "deploy", "--yes", code=1)
-    assert "GlueJobRole (AWS::IAM::Role) failed" in failed.stderr
-    assert "already exists" in failed.stderr
+    assert "Workgroup (AWS::Athena::WorkGroup) failed" in failed.stderr
+    newcomer.spoil()
+    assert "on purpose" in failed.stderr
     assert "etltctl infra destroy --yes && etltctl infra deploy" in failed.stderr
     with pytest.raises(BlockedError, match="lake2 is in ROLLBACK_COMPLETE") as caught:
         newcomer.plan()
-    assert "GlueJobRole" in str(caught.value.facts["failed first"])
+    assert "on purpose" in str(caught.value.facts["failed first"])
     assert "etltctl infra destroy --yes" in caught.value.hint
     assert "lake2-gold" not in [one["Name"] for one in newcomer.client("s3").list_buckets()["Buckets"]]
     newcomer.destroy()
@@ -181,7 +191,7 @@ def test_an_update_that_fails_leaves_everything_as_it_was_and_can_be_tried_again
 def test_a_lost_answer_starts_no_second_update(deployed: Checkout) -> None:
     deployed.change('max_scan = "20GB"', 'max_scan = "10GB"')
     deployed.spoil({"call": "ExecuteChangeSet", "lose": True}, {"call": "CreateChangeSet", "lose": True})
-    assert deployed.deploy().word == "UPDATE_COMPLETE"
+    assert deployed.deploy().status == "UPDATE_COMPLETE"
     events = deployed.client("cloudformation").describe_stack_events(StackName="lake1")["StackEvents"]
     token = events[0]["ClientRequestToken"]
     assert (
@@ -225,6 +235,10 @@ def secret_of(checkout: Checkout) -> str:
     return str(secrets.get_secret_value(SecretId=SECRET)["SecretString"])
 
 
+# The lines that a refusal gives to paste.
+LINES = re.compile(r'adopt = (\[[^]]*\]) and key_arn = "([^"]+)"')
+
+
 @dataclass(frozen=True)
 class Rebuilt:
     """What was seen while the stack was destroyed and deployed again."""
@@ -251,11 +265,15 @@ def rebuilt(deployed: Checkout) -> Rebuilt:
     with recorded() as calls:
         deployed.destroy()
         there = {name for name, (kind, physical) in before.items() if is_there(deployed, kind, physical)}
-        assert deployed.destroy().goes == ()
-        with pytest.raises(BlockedError, match="the stack would make a new key") as refused:
+        again = deployed.run("infra", "destroy", "--yes").stdout
+        assert again == "There is no stack lake1; nothing was changed.\n"
+        with pytest.raises(BlockedError, match="did not make what has these names already") as refused:
             deployed.deploy()
-        key = refused.value.facts["bucket lake1-gold"]
-        deployed.change(SMALL, f'{SMALL}\n[infra]\nkey_arn = "{key}"\n')
+        adopt, key = LINES.findall(refused.value.hint)[0]
+        deployed.change(SMALL, f"{SMALL}\n[infra]\nadopt = {adopt}\n")
+        with pytest.raises(BlockedError, match="the stack would make a new key") as second_key:
+            deployed.deploy()
+        deployed.change("[infra]\n", f'[infra]\nkey_arn = "{key}"\n')
         made = deployed.plan()
         deployed.deploy()
         assert deployed.plan().is_empty
@@ -272,7 +290,8 @@ def rebuilt(deployed: Checkout) -> Rebuilt:
             send_test_alarm(deployed.settings())
     taken_in = {change.resource for change in made.changes if change.action == "import"}
     gone = set(before) - there
-    assert f'set infra.key_arn = "{key}" in etltctl.toml' in refused.value.hint
+    assert f'set infra.key_arn = "{key}" in etltctl.toml' in second_key.value.hint
+    assert second_key.value.facts["bucket lake1-gold"] == key
     return Rebuilt(told, before["Key"][1], str(key), gone, there, taken_in, tuple(values), frozenset(calls))
 
 
@@ -280,7 +299,7 @@ def test_destroying_says_what_goes_and_what_stays_before_it_is_told_yes(rebuilt:
     assert "stays GoldBucket" in rebuilt.told
     assert "stays AirbyteSecret" in rebuilt.told
     assert "goes  SilverToGoldJob" in rebuilt.told
-    assert "lake1 was not touched" in rebuilt.told
+    assert "lake1 was not changed" in rebuilt.told
 
 
 def test_destroying_keeps_the_data_and_what_reads_it(rebuilt: Rebuilt) -> None:
@@ -297,4 +316,6 @@ def test_deploying_again_takes_in_what_stayed(deployed: Checkout, rebuilt: Rebui
 
 
 def test_no_call_is_missing_from_the_deployer_s_policy_and_none_is_extra(rebuilt: Rebuilt) -> None:
-    assert rebuilt.calls == {name for names in DEPLOYER.values() for name in names}
+    assert rebuilt.calls == {name for names in DEPLOYER.values() for name in names} | set(
+        DEPLOYER_OF_NEW_NAMES
+    )

@@ -34,7 +34,7 @@ def test_nothing_of_an_export_stays_on_s3_and_the_operator_may_see_to_it(
     s3 = deployed.client("s3")
     s3.put_object(Bucket="lake1-gold", Key="exported/part-0.parquet", Body=file.getvalue())
     aws = Aws(region="us-east-1")
-    Catalog(aws).put(Table("gold", "small", place, {"n": "bigint"}), None)
+    Catalog(aws).put(Table("lake1_gold", "small", place, {"n": "bigint"}), None)
     deleted: list[str] = []
 
     def note(params: dict[str, object], **_: object) -> None:
@@ -45,7 +45,7 @@ def test_nothing_of_an_export_stays_on_s3_and_the_operator_may_see_to_it(
         ConfigurationError
     ):  # Tableau's own engine need not be installed: the rows are here by then
         write_table(Selection("gold.small"), tmp_path / "small.hyper", deployed.settings(), aws)
-    deployed.client("glue").delete_table(DatabaseName="gold", Name="small")
+    deployed.client("glue").delete_table(DatabaseName="lake1_gold", Name="small")
     assert deleted
     assert s3.list_objects_v2(Bucket="lake1-athena-results", Prefix="tableau/")["KeyCount"] == 0
     assert all(

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from checkout import Checkout
 from publisher import led_by, publish, session_of
-from served import serve
+from served import ACCOUNT, serve
 
 from etltctl.errors import EtltctlError
 from etltctl.governance import require_access
@@ -35,7 +35,7 @@ GRANT = {
 @pytest.fixture(scope="module")
 def governed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A checkout deployed without governance and then with it, to an account of its own."""
-    with serve(tmp_path_factory.mktemp("account"), "--keep") as account:
+    with serve(tmp_path_factory.mktemp("account"), "--keep", program=ACCOUNT) as account:
         checkout = Checkout.make(tmp_path_factory.mktemp("governed"), account, "lake3")
         with checkout.led():
             checkout.deploy()

@@ -55,7 +55,7 @@ def test_another_image_is_another_machine_while_the_old_one_still_has_the_volume
     }
     assert changes["AirflowMachine"] == "replace"
     assert "AirflowVolume" not in changes
-    assert deployed.deploy(infra__image=other_image(deployed)).word == "UPDATE_COMPLETE"
+    assert deployed.deploy(infra__image=other_image(deployed)).status == "UPDATE_COMPLETE"
     after, same = machine_and_volume(deployed)
     assert (after != before, same) == (True, volume)
     ended = ec2.describe_instances(InstanceIds=[before])["Reservations"][0]["Instances"][0]

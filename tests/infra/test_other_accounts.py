@@ -39,7 +39,7 @@ def test_a_deployment_ends_where_events_carry_no_token(deployed: Checkout) -> No
         other = replace(deployed, environ={**deployed.environ, "AWS_ENDPOINT_URL": url})
         with other.led():
             done = other.deploy(glue__jobs__small__workers=3)
-    assert (done.changes, done.word) == (1, "UPDATE_COMPLETE")
+    assert (done.changes, done.status) == (1, "UPDATE_COMPLETE")
 
 
 def test_a_deployment_that_shows_no_sign_ends_with_an_error_of_its_own(deployed: Checkout) -> None:

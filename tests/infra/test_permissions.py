@@ -22,9 +22,10 @@ from etltctl.aws import Aws
 from etltctl.catalog import STAGING, Catalog, Partitions, Table
 from etltctl.errors import AccessError
 from etltctl.governance import require_access
-from etltctl.infrastructure.calls import GOVERNED, OPERATOR
+from etltctl.infrastructure.calls import GOVERNED
 from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.roles import operator_statements
+from etltctl.permissions import OPERATOR
 from etltctl.s3 import S3
 
 SECRET = "lake1/airbyte"
@@ -77,7 +78,7 @@ def made(deployed: Checkout) -> set[Call]:
         _write(deployed, version)
         run("run-glue", "small", "--wait", "--run-id", version)
     run("runs", "logs", "second")
-    run("athena", "query", "select count(*) as n from gold.small")
+    run("athena", "query", "select count(*) as n from lake1_gold.small")
     run("athena", "describe", "gold.small")
     run("athena", "tables")
     run("rollback", "gold.small")

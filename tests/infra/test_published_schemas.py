@@ -14,10 +14,10 @@ import pytest
 import yaml
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from checkout import Checkout
+from cloudformation.kinds import KINDS
 from stacks import made, removed
 
 from etltctl.infrastructure import export
-from etltctl.local.cloudformation.kinds import KINDS
 from etltctl.settings import load_settings
 
 TEMPLATE = yaml.safe_load(

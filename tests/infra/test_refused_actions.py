@@ -18,8 +18,8 @@ from checkout import Checkout
 from etltctl.aws import Aws
 from etltctl.denials import PERMISSION
 from etltctl.errors import AccessError
-from etltctl.infrastructure.calls import OPERATOR
-from etltctl.pipeline import Step, Wish, run_alone
+from etltctl.permissions import OPERATOR
+from etltctl.pipeline import RunOptions, Step, run_alone
 
 PRINCIPAL = "arn:aws:sts::123456789012:assumed-role/lake1-operator/i-1"
 CALLER = "arn:aws:iam::123456789012:user/etltctl"
@@ -91,7 +91,7 @@ def _run(checkout: Checkout, name: str, caller: Caller) -> AccessError | None:
     s3.put_object(Bucket="lake1-gold", Key=f"{folder}/part-0.parquet", Body=body.getvalue())
     with calling(caller):
         try:
-            run_alone(STEP, checkout.settings(**CHECKED), Wish(run_id=name))
+            run_alone(STEP, checkout.settings(**CHECKED), RunOptions(run_id=name))
         except AccessError as error:
             return error
     return None
@@ -106,7 +106,7 @@ def ready(deployed: Checkout) -> Iterator[Checkout]:
     deployed.spoil({"call": "GetJobRun*", "change": {"JobRunState": "SUCCEEDED"}, "times": 0})
     yield deployed
     deployed.spoil()
-    deployed.client("glue").delete_table(DatabaseName="gold", Name="small")  # others begin without it
+    deployed.client("glue").delete_table(DatabaseName="lake1_gold", Name="small")  # others begin without it
 
 
 def test_every_action_that_a_run_uses_is_named_when_it_is_refused_with_principal_resource_and_step(

@@ -67,9 +67,9 @@ def test_names_are_those_of_the_settings() -> None:
     buckets = {place.removeprefix("s3://").split("/")[0] for place in places}
     assert {facts["BucketName"] for facts in of_type("AWS::S3::Bucket").values()} == buckets
     databases = {facts["DatabaseInput"]["Name"] for facts in of_type("AWS::Glue::Database").values()}
-    assert databases == set(athena["databases"].values())
+    assert databases == {"pi_m3_bronze", "pi_m3_silver", "pi_m3_silver_rejects", "pi_m3_gold"}
     (workgroup,) = of_type("AWS::Athena::WorkGroup").values()
-    assert workgroup["Name"] == athena["workgroup"]
+    assert workgroup["Name"] == "pi-m3"
     assert workgroup["WorkGroupConfiguration"]["BytesScannedCutoffPerQuery"] == 20 * 10**9
     assert workgroup["WorkGroupConfiguration"]["EnforceWorkGroupConfiguration"] is True
     assert {facts["Name"] for facts in of_type("AWS::Glue::Job").values()} == set(SETTINGS["glue"]["jobs"])
@@ -125,7 +125,7 @@ def test_every_role_may_do_named_things_only() -> None:
 
 
 def test_the_glue_role_reads_and_writes_the_lake_and_nothing_else() -> None:
-    (policy,) = of_type("AWS::IAM::Role")["GlueJobRole"]["Policies"]
+    (policy,) = of_type("AWS::IAM::Role")["PiM3Glue"]["Policies"]
     written = next(s for s in policy["PolicyDocument"]["Statement"] if s["Sid"] == "Write")
     places = [place["Fn::Sub"].rpartition(":::")[2] for place in written["Resource"]]
     assert places == ["pi-m3-gold/*", "pi-m3-silver/*"]
@@ -266,7 +266,7 @@ def test_a_role_is_handed_only_to_the_service_that_it_is_for() -> None:
     }
     assert given == {
         "ec2.amazonaws.com": ["pi-m3-operator"],
-        "glue.amazonaws.com": ["GlueJobRole"],
+        "glue.amazonaws.com": ["pi-m3-glue"],
         "lakeformation.amazonaws.com": ["pi-m3-lake-formation"],
     }
 

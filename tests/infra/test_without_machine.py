@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from checkout import Checkout
-from served import serve
+from served import ACCOUNT, serve
 
 from etltctl.errors import ConfigurationError
 from etltctl.infrastructure.names import Names
@@ -21,7 +21,7 @@ from etltctl.settings import load_settings
 @pytest.fixture(scope="module")
 def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A folder with settings alone, and an account of its own."""
-    with serve(tmp_path_factory.mktemp("other-account"), "--keep") as account:
+    with serve(tmp_path_factory.mktemp("other-account"), "--keep", program=ACCOUNT) as account:
         made = Checkout.make(tmp_path_factory.mktemp("outside"), account, "lake3")
         shutil.rmtree(made.folder / "deploy")
         text = (made.folder / "etltctl.toml").read_text()
@@ -37,7 +37,7 @@ def test_it_is_planned_and_deployed_with_no_checkout_at_all(outside: Checkout) -
     assert not {"EC2", "SSM"} & services
     assert "AWS::IAM::InstanceProfile" not in {row["type"] for row in planned["rows"]}
     assert planned["monthly_usd"] == {"key, secret and alarms": pytest.approx(1.5)}
-    assert outside.deploy().word == "CREATE_COMPLETE"
+    assert outside.deploy().status == "CREATE_COMPLETE"
     assert outside.plan().is_empty
     assert outside.client("ec2").describe_instances()["Reservations"] == []
     uploaded = outside.client("s3").list_objects_v2(Bucket="lake3-scripts")["Contents"]

@@ -12,6 +12,7 @@ import pytest
 from airbyte_server import Server
 
 from etltctl.connections import apply_plan, make_plan
+from etltctl.plans import lines
 from etltctl.settings import Settings, load_settings
 
 SECRET = "s3cret-of-mongodb"
@@ -40,10 +41,10 @@ class Place:
         return load_settings(flags=fixed | given, env="local", environ={}, directory=self.folder)
 
     def plan(self, **flags: Any) -> list[str]:
-        return ["\n".join(change.lines()).strip() for change in make_plan(self.settings(**flags)).changes]
+        return ["\n".join(lines([change])).strip() for change in make_plan(self.settings(**flags)).changes]
 
     def apply(self, *, yes: bool = False, **flags: Any) -> None:
-        apply_plan(self.settings(**flags), may_break=yes)
+        apply_plan(self.settings(**flags), confirm=lambda plan: yes)
 
     def recorded(self) -> dict[str, str]:
         file = self.folder / "state" / "connections" / "local.ndjson"

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 from exchanges import Exchange, recorded, translated, violations
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from etltctl.local.airbyte import AirbyteService
-from etltctl.local.s3 import S3Directory
 from etltctl.local.samples import Throttle, sample_app
+from etltctl.local.services.airbyte.service import AirbyteService
+from etltctl.local.services.s3.directory import S3Directory
 
 
 def connection(name: str, **source: Any) -> dict[str, Any]:

@@ -12,11 +12,17 @@ from served import Served, make_client, serve
 from werkzeug.serving import make_server
 
 from etltctl.aws import Aws
-from etltctl.local.athena.tables import Lake
-from etltctl.local.keys import Keys
-from etltctl.local.s3 import S3Api, S3Directory
+from etltctl.local.kernel.keys import Keys
+from etltctl.local.services.athena.tables import Lake
+from etltctl.local.services.s3.directory import S3Directory
+from etltctl.local.services.s3.service import S3Api
 
-STAYING = {"bronze", "silver", "silver_rejects", "gold"}  # lakes make these, and some last for a module
+STAYING = {
+    "pi_m3_bronze",
+    "pi_m3_silver",
+    "pi_m3_silver_rejects",
+    "pi_m3_gold",
+}  # lakes make these, and some last for a module
 
 
 def names_of(glue: Any) -> set[str]:

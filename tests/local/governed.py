@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etltctl.governance import Change, apply
-from etltctl.local import keep_server, stop_server
+from etltctl.local.client import keep_server, stop_server
 from etltctl.pipeline import refresh
 from etltctl.querying import run_query
 from etltctl.settings import Settings, load_settings
@@ -23,10 +23,18 @@ from etltctl.settings import Settings, load_settings
 ACCOUNT = "123456789012"
 CONFIG = Path(__file__).parents[2] / "glue_jobs" / "weather_config.json"
 PLACES = tuple(sorted([*json.loads(CONFIG.read_text())["places"]][:5]))  # those of the data pack come first
+# Short names, which the texts of Lake Formation's refusals repeat.
+NAMES = """
+[athena.databases]
+bronze = "bronze"
+silver = "silver"
+silver_rejects = "silver_rejects"
+gold = "gold"
+"""
 ZONES = """
 [governance]
 location_role = "role:Reader"
-principals = ["role:analyst", "role:engineer", "role:visitor", "role:GlueJobRole"]
+principals = ["role:analyst", "role:engineer", "role:visitor", "role:pi-m3-glue"]
 [governance.zones]
 raw = { layers = ["bronze"] }
 trusted = { layers = ["silver", "silver_rejects"] }
@@ -49,7 +57,7 @@ class GovernedLake:
     def settings(self, text: str, *, zones: str = ZONES) -> Settings:
         """The shipped settings with the zones and this text over them."""
         file = self.folder / "etltctl.toml"
-        file.write_text(zones + text)
+        file.write_text(NAMES + zones + text)
         return load_settings(
             config=file, env="local", environ={"ETLTCTL_STATE_DIR": str(self.folder / "state")}
         )

@@ -79,7 +79,7 @@ class SmallLake:
         (self.folder / "etltctl.toml").write_text(SETTINGS + self.more)
         stack = {
             "buckets": BUCKETS,
-            "databases": ["bronze", "silver", "silver_rejects", "gold"],
+            "databases": ["pi_m3_bronze", "pi_m3_silver", "pi_m3_silver_rejects", "pi_m3_gold"],
             "workgroup": {"name": "pi-m3", "output_location": "s3://pi-m3-athena-results/"},
         }
         assert self.server.request("POST", "stack", stack)[0] == 200

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,8 +22,9 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from etltctl.glue import RUN_KEY
-from etltctl.local.keys import Keys, read_keys
+from etltctl.local.kernel.keys import Keys, read_keys
 
+ACCOUNT = (str(Path(__file__).parents[1] / "infra" / "account_server.py"),)
 START_S = 60.0  # far longer than a start takes, on a machine that does other work too
 
 
@@ -99,12 +100,18 @@ def make_client(service: str, port: int, keys: Keys, **config: Any) -> Any:
 
 
 @contextmanager
-def serve(state: Path, *arguments: str) -> Iterator[Served]:
-    """Starts the server and ends it by force if the test has not."""
+def serve(
+    state: Path, *arguments: str, program: Sequence[str] = ("-m", "etltctl.local.server")
+) -> Iterator[Served]:
+    """Start the server, and end it by force if the test has not.
+
+    Args:
+        state: The state folder.
+        arguments: Further options of the server.
+        program: What Python runs; `ACCOUNT` for a server that plays CloudFormation too.
+    """
     described = state / "server" / "endpoint.json"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "etltctl.local.server", "--state", str(state), "--witness", *arguments]
-    )
+    process = subprocess.Popen([sys.executable, *program, "--state", str(state), "--witness", *arguments])
     try:
         wait_until(lambda: described.exists() and json.loads(described.read_text())["pid"] == process.pid)
         yield Served(process, state, json.loads(described.read_text())["port"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from etltctl.local.models import Addressed, addressed
+from etltctl.local.kernel.api_models import Addressed, addressed
 
 FORM = "application/x-www-form-urlencoded"
 CALL = "Action=GetUser&Version=2010-05-08"

@@ -18,9 +18,9 @@ import pytest
 from airbyte_server import Server, api, mongo
 
 from etltctl.airbyte import Airbyte
-from etltctl.local.airbyte import AirbyteService
-from etltctl.local.airbyte.jobs import Job, Status, java_duration, java_instant
-from etltctl.local.s3 import S3Directory
+from etltctl.local.services.airbyte.jobs import Job, Status, java_duration, java_instant
+from etltctl.local.services.airbyte.service import AirbyteService
+from etltctl.local.services.s3.directory import S3Directory
 
 PACK = Path(os.environ.get("ETLTCTL_DATA_PACK", "/nonexistent"))
 SECRET_URI = "mongodb://me:s3cret@127.0.0.1:1/"
@@ -159,7 +159,7 @@ def test_of_many_starts_at_once_exactly_one_succeeds(server: Server) -> None:
 
 
 def test_a_failed_job_says_why_without_the_password(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("etltctl.local.airbyte.source_mongodb.SERVER_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("etltctl.local.services.airbyte.source_mongodb.SERVER_TIMEOUT_S", 0.2)
     job = server.sync("secret")
     assert job["status"] == "failed"
     assert job["etltctl_failure"]["kind"] == "transient_error"
@@ -360,11 +360,11 @@ def test_etltctls_own_client_works_with_it(server: Server) -> None:
     assert (verb.name, is_ours) == ("STARTED", True)
     server.wait(int(job.id))
     done = client.look_at(job.id, "api")
-    assert (done.word, done.rows) == ("succeeded", 19)
+    assert (done.status, done.rows) == ("succeeded", 19)
     _, busy, _ = client.start_or_adopt(server.ids["busy"], "busy")
     again, adopted, is_ours = client.start_or_adopt(server.ids["busy"], "busy")
     assert (again.name, adopted.id, is_ours) == ("ADOPTED", busy.id, False)
-    assert client.cancel(busy).word == "cancelled"
+    assert client.cancel(busy).status == "cancelled"
 
 
 def test_the_weather_sample_lands_whole(server: Server) -> None:

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from etltctl.local.airbyte.columns import Sync, column_name
-from etltctl.local.airbyte.destination import S3Destination
-from etltctl.local.airbyte.records import Kind, Stream, SyncError
-from etltctl.local.s3 import S3Directory
+from etltctl.local.services.airbyte.columns import Sync, column_name
+from etltctl.local.services.airbyte.destination import S3Destination
+from etltctl.local.services.airbyte.records import Kind, Stream, SyncError
+from etltctl.local.services.s3.directory import S3Directory
 
 STREAM = Stream(
     "observations",

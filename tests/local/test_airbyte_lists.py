@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from airbyte_server import Server, api
 
-from etltctl.local.airbyte.connections import WORKSPACE_ID
+from etltctl.local.services.airbyte.connections import WORKSPACE_ID
 
 OTHER = "00000000-0000-0000-0000-000000000001"
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from airbyte_server import Server, api
 
-from etltctl.local.airbyte.connections import WORKSPACE_ID
+from etltctl.local.services.airbyte.connections import WORKSPACE_ID
 
 MANIFEST = {
     "version": "6.60.0",

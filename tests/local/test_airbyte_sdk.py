@@ -9,7 +9,7 @@ import pytest
 from airbyte_place import Place, open_place
 from airbyte_server import Server
 
-from etltctl.local.airbyte.connections import WORKSPACE_ID
+from etltctl.local.services.airbyte.connections import WORKSPACE_ID
 
 
 @pytest.fixture(scope="module")

@@ -15,12 +15,12 @@ import pytest
 from airbyte_server import Server, api, mongo
 from bson import DatetimeMS
 
-from etltctl.local.airbyte.jobs import Jobs
-from etltctl.local.airbyte.mongodb_values import to_json_value
-from etltctl.local.airbyte.records import SyncError
-from etltctl.local.airbyte.sample_database import SampleSource
-from etltctl.local.mongodb import MongoProcess
-from etltctl.local.s3 import S3Directory
+from etltctl.local.services.airbyte.jobs import Jobs
+from etltctl.local.services.airbyte.mongodb import MongoProcess
+from etltctl.local.services.airbyte.mongodb_values import to_json_value
+from etltctl.local.services.airbyte.records import SyncError
+from etltctl.local.services.airbyte.sample_database import SampleSource
+from etltctl.local.services.s3.directory import S3Directory
 
 COMPOSED, DECOMPOSED = "\u00e9", "e\u0301"
 

@@ -123,5 +123,5 @@ def test_a_state_of_a_job_that_is_not_known_yet_is_waited_on(
         place.apply()
         place.server.version = unheard_of({"status": "warming_up", "jobType": "rewind"})
         _, job, _ = airbyte(place).start_or_adopt(place.recorded()["connection:api"], "api")
-        assert (job.word, job.state) == ("warming_up", State.RUNNING)
+        assert (job.status, job.state) == ("warming_up", State.RUNNING)
         place.server.wait(int(job.id))

@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 from served import wait_until
 
-from etltctl.local.athena import AthenaService
-from etltctl.local.athena.dialect import of_hive, rendered
-from etltctl.local.athena.types import duckdb_type
-from etltctl.local.s3 import S3Directory
-from etltctl.local.wire import AwsError
+from etltctl.local.kernel.json_protocol import AwsError
+from etltctl.local.services.athena.dialect import of_hive, rendered
+from etltctl.local.services.athena.service import AthenaService
+from etltctl.local.services.athena.types import duckdb_type
+from etltctl.local.services.s3.directory import S3Directory
 
 RESULTS = "s3://results/"
 

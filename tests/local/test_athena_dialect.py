@@ -14,10 +14,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from etltctl.local.athena.dialect import QueryError, duckdb_expression, parse, register
-from etltctl.local.athena.dialect.trino_types import DOUBLE
-from etltctl.local.athena.engine import Answer, answer_of, confine, executed, prepare
-from etltctl.local.athena.tables import Lake
+from etltctl.local.services.athena.dialect import QueryError, duckdb_expression, parse, register
+from etltctl.local.services.athena.dialect.trino_types import DOUBLE
+from etltctl.local.services.athena.engine import Answer, answer_of, confine, executed, prepare
+from etltctl.local.services.athena.tables import Lake
 
 Ask = Callable[[str], Answer]
 CORPUS = Path(__file__).parent / "athena_corpus"

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from served import Served
 
-from etltctl.local.athena import processes
-from etltctl.local.athena.dialect import QueryError
-from etltctl.local.athena.processes import CancelledError, Worker, Workers, run_apart
-from etltctl.local.athena.tables import Lake
-from etltctl.local.athena.worker import Statement
+from etltctl.local.services.athena import processes
+from etltctl.local.services.athena.dialect import QueryError
+from etltctl.local.services.athena.processes import CancelledError, Worker, Workers, run_apart
+from etltctl.local.services.athena.tables import Lake
+from etltctl.local.services.athena.worker import Statement
 
 AT_ONCE = 4
 WORKERS = Workers(AT_ONCE)

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from served import Served, serve, wait_until
 
-from etltctl.local.athena.processes import CancelledError, Worker, Workers, run_apart
-from etltctl.local.athena.tables import Lake
-from etltctl.local.athena.worker import Statement
-from etltctl.local.processes import descendants, is_alive
+from etltctl.local.kernel.processes import descendants, is_alive
+from etltctl.local.services.athena.processes import CancelledError, Worker, Workers, run_apart
+from etltctl.local.services.athena.tables import Lake
+from etltctl.local.services.athena.worker import Statement
 
 # Neither DuckDB nor Python comes out of these by itself.
 IN_PYTHON = "select regexp_like(rpad('a', 60, 'a') || 'b', '(a+)+$')"

@@ -60,4 +60,4 @@ def test_glue_s_own_retry_of_a_failed_run_is_found(
     assert retry is not None
     wait_until(lambda: glue.look_at("twice", retry.id).state is not State.RUNNING, 60)
     verb, run = glue.start_or_adopt("twice", "key", lambda _: {})
-    assert (verb, run.id, run.word) == (Verb.REUSED, retry.id, "SUCCEEDED")
+    assert (verb, run.id, run.status) == (Verb.REUSED, retry.id, "SUCCEEDED")

@@ -14,7 +14,7 @@ from airbyte_place import SECRET, Place, open_place
 from etltctl.airbyte.resources import Kind, Resources
 from etltctl.aws import Aws
 from etltctl.connections import apply_plan, as_toml, connection_id, export_settings, make_plan
-from etltctl.connections.applying import open_workspace
+from etltctl.connections.actual import open_workspace
 from etltctl.errors import (
     AlreadyRunningError,
     BlockedError,
@@ -24,8 +24,8 @@ from etltctl.errors import (
     UnreachableError,
     UnverifiedError,
 )
-from etltctl.pipeline.remotes import SyncRemote
 from etltctl.pipeline.services import Services
+from etltctl.pipeline.sync_step import SyncRun
 from etltctl.settings import load_settings
 from etltctl.testing.clock import VirtualClock
 
@@ -62,11 +62,11 @@ def test_planning_touches_nothing(place: Place) -> None:
 
 def test_a_connection_that_was_applied_is_synced_without_naming_its_id(place: Place) -> None:
     settings = place.settings()
-    with pytest.raises(ConfigurationError, match="no connection was made from here") as raised:
+    with pytest.raises(ConfigurationError, match="`connections apply` recorded no connection") as raised:
         connection_id("api", settings, Aws())
     assert "etltctl connections apply" in raised.value.hint
     place.apply()
-    place.server.ids["made"] = SyncRemote(Services(settings), "api", "").connection
+    place.server.ids["made"] = SyncRun(Services(settings), "api", "").connection
     assert place.server.sync("made")["rowsSynced"] == 97
     assert place.server.rows("api/") == 97
 
@@ -80,7 +80,7 @@ def test_secrets_are_kept_nowhere_and_a_new_one_is_sent(
     assert place.plan() == [], "the mask that Airbyte shows is no change"
     monkeypatch.setenv("MONGO", "mongodb://me:another@127.0.0.1:1/?replicaSet=rs0")
     (change,) = place.plan()
-    assert change.startswith("~ source       pi-m3-mongodb")
+    assert change.startswith("~ source  pi-m3-mongodb")
     assert "password: *** → ***" in change
     assert "another" not in change
     place.apply()
@@ -96,7 +96,7 @@ def test_a_connection_renamed_by_hand_is_found_by_its_id_and_gets_its_name_back(
     place.apply()
     ours = place.recorded()["connection:api"]
     place.server.http.patch(f"/connections/{ours}", json={"name": "renamed by hand"})
-    assert place.plan() == ["~ connection   pi-m3-api\n      name: renamed by hand → pi-m3-api"]
+    assert place.plan() == ["~ connection  pi-m3-api\n      name: renamed by hand → pi-m3-api"]
     place.apply()
     assert place.server.http.get(f"/connections/{ours}").json()["name"] == "pi-m3-api"
 
@@ -152,9 +152,9 @@ def test_a_breaking_change_is_shown_and_refused_without_a_yes(
     place.apply()
     before = [place.server.http.get(path).text for path in ("/sources", "/destinations", "/connections")]
     assert any(f"! {says}" in line for line in place.plan(**flags))
-    with pytest.raises(BlockedError, match="nothing was touched") as raised:
+    with pytest.raises(BlockedError, match="nothing was changed") as raised:
         place.apply(**flags)
-    assert says in raised.value.facts["breaking"]
+    assert says in raised.value.facts["because"]
     assert "--yes" in raised.value.hint
     paths = ("/sources", "/destinations", "/connections")
     assert [place.server.http.get(path).text for path in paths] == before
@@ -183,7 +183,7 @@ def test_a_source_that_left_the_settings_is_deleted_only_with_a_yes(place: Place
     ]
     with pytest.raises(BlockedError):
         apply_plan(fewer)
-    apply_plan(fewer, may_break=True)
+    apply_plan(fewer, confirm=lambda plan: True)
     assert [each["name"] for each in place.server.http.get("/connections").json()["data"]] == ["pi-m3-api"]
     assert make_plan(fewer).changes == ()
     assert len(place.plan()) == 3, "and it is made again when it comes back"
@@ -210,7 +210,7 @@ def test_a_source_that_cannot_be_moved_is_replaced_with_its_connection(place: Pl
     assert [(str(c.action), str(c.kind)) for c in plan.changes] == [
         ("update", "definition"), ("replace", "source"), ("replace", "connection"),
     ]  # fmt: skip
-    apply_plan(settings, may_break=True)
+    apply_plan(settings, confirm=lambda plan: True)
     assert place.plan() == []
 
 
@@ -229,7 +229,7 @@ def test_a_manifest_that_loses_a_stream_is_breaking_and_a_changed_one_is_uploade
     )
     with pytest.raises(BlockedError) as raised:
         place.apply()
-    assert "stream laps is removed from the connector" in raised.value.facts["breaking"]
+    assert "stream laps is removed from the connector" in raised.value.facts["because"]
 
 
 def test_a_manifest_the_server_refuses_is_named_and_nothing_is_half_applied(place: Place) -> None:
@@ -332,7 +332,7 @@ def test_two_appliers_exclude_each_other(place: Place) -> None:
     workspace = open_workspace(place.settings())
     with (
         workspace.state.store.lease("local"),
-        pytest.raises(AlreadyRunningError, match="somebody else applies"),
+        pytest.raises(AlreadyRunningError, match="another process applies"),
     ):
         place.apply()
 

@@ -10,9 +10,11 @@ import pytest
 from botocore.exceptions import ClientError
 from served import Served
 
-from etltctl.local import control_plane
-from etltctl.local.control_plane import Catalog, ControlPlane
-from etltctl.local.wire import AwsError
+from etltctl.local.kernel.accounts import ACCOUNT
+from etltctl.local.kernel.data_catalog import Catalog
+from etltctl.local.kernel.json_protocol import AwsError
+from etltctl.local.server import control_plane
+from etltctl.local.server.control_plane import ControlPlane
 
 TABLE = {"Name": "t", "StorageDescriptor": {"Location": "s3://lake/t/v=1/"}}
 
@@ -47,7 +49,7 @@ def test_other_services_of_aws_answer_too(server: Served) -> None:
     server.client("lakeformation").register_resource(
         ResourceArn="arn:aws:s3:::lake", UseServiceLinkedRole=True
     )
-    assert server.client("sts").get_caller_identity()["Account"] == control_plane.ACCOUNT
+    assert server.client("sts").get_caller_identity()["Account"] == ACCOUNT
     server.client("iam").create_role(RoleName="keeper", AssumeRolePolicyDocument="{}")
     assert server.client("iam").get_role(RoleName="keeper")["Role"]["RoleName"] == "keeper"
 

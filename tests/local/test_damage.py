@@ -13,8 +13,8 @@ from lakes import SmallLake
 from served import Served
 
 from etltctl.aws import Aws
-from etltctl.doctor.patient import Patient
-from etltctl.doctor.tables import check_published_files
+from etltctl.diagnosis.probe import Probe
+from etltctl.diagnosis.tables import check_published_files
 from etltctl.errors import (
     AlreadyRunningError,
     BlockedError,
@@ -137,7 +137,7 @@ def test_files_of_a_published_version_that_changed_are_told_with_what_to_do(smal
         "table": "gold.one", "version": "v1", "added": "extra.parquet", "replaced": "part-0.parquet",
     }  # fmt: skip
     assert "etltctl rollback gold.one" in told.value.hint
-    findings = list(check_published_files(Patient(small.settings)))
+    findings = list(check_published_files(Probe(small.settings)))
     assert [(one.subject, one.status) for one in findings] == [
         ("gold.one", "fail"),
         ("published files", "ok"),

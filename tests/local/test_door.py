@@ -20,9 +20,9 @@ from botocore.exceptions import ClientError
 from served import Served, make_client
 from werkzeug.wrappers import Request
 
-from etltctl.local.identities import Identities
-from etltctl.local.keys import Keys
-from etltctl.local.wire import AwsError
+from etltctl.local.kernel.json_protocol import AwsError
+from etltctl.local.kernel.keys import Keys
+from etltctl.local.services.sts.service import Identities
 
 BUCKET = "door-lake"
 OPERATIONS = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
-from etltctl.local.endpoints import Endpoints
-from etltctl.local.live_server import Server
+from etltctl.local.client.endpoints import Endpoints
+from etltctl.local.client.live_server import Server
 
 MINE = {"AWS_ACCESS_KEY_ID": "mine", "AWS_PROFILE": "mine", "HOME": "/home"}
 

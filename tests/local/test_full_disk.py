@@ -16,8 +16,8 @@ import pytest
 from botocore.exceptions import ClientError
 from served import serve, wait_until
 
-from etltctl.local.airbyte.jobs import Jobs, Status
-from etltctl.local.s3 import S3Directory
+from etltctl.local.services.airbyte.jobs import Jobs, Status
+from etltctl.local.services.s3.directory import S3Directory
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("mount"), reason="only root mounts a small disk"

@@ -13,9 +13,9 @@ import pytest
 from botocore.exceptions import ClientError
 from served import Served, serve, wait_until
 
-from etltctl.local.glue import GlueRuns
-from etltctl.local.s3 import S3Directory
-from etltctl.local.spark import SparkPool, parse_conf
+from etltctl.local.services.glue.service import GlueRuns
+from etltctl.local.services.glue.spark import SparkPool, parse_conf
+from etltctl.local.services.s3.directory import S3Directory
 
 ENDED = {"SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT"}
 SCRIPT = """

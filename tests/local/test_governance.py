@@ -13,13 +13,13 @@ import pytest
 from botocore.exceptions import ClientError
 from governed import ACCOUNT, PLACES, ZONES, GovernedLake, arn, governed_lake
 
-from etltctl.doctor.findings import Status
-from etltctl.doctor.governing import check_access
-from etltctl.doctor.patient import Patient
+from etltctl.diagnosis.findings import Status
+from etltctl.diagnosis.governance import check_access
+from etltctl.diagnosis.probe import Probe
 from etltctl.errors import AccessError, BlockedError, ConfigurationError, ServiceError, UsageError
 from etltctl.governance import Change, Plan, apply, audit, plan, preflight, require_access, who
 from etltctl.governance.access import TableView
-from etltctl.governance.auditing import since_when
+from etltctl.governance.audit import since_when
 from etltctl.governance.model import Location, State
 from etltctl.governance.needs import Need, lacking_of
 
@@ -289,7 +289,9 @@ def test_what_turns_up_during_an_apply_is_taken_away_only_if_somebody_agrees(lak
         asked.extend(change.text for change in planned.changes)
         return yes
 
-    with pytest.raises(BlockedError, match="1 change made, then no more: the plan takes something away"):
+    with pytest.raises(
+        BlockedError, match="takes something away, and it was not confirmed; 1 change made before it"
+    ):
         apply(lake.settings(wanted), confirm=answer, on_change=meddle)
     assert asked == [f"SELECT on gold.weather_monthly from {arn('analyst')}"]
     assert len(seen(lake, "select * from weather_monthly")) == 5
@@ -378,7 +380,7 @@ def test_tags_of_others_and_grants_of_others_stay(lake: GovernedLake) -> None:
         (FILTERED.replace(PATAGONIA, "lat > 1; drop table x"), "rows is one expression"),
         (
             grant("role:analyst", 'table = "gold.nothing"', "SELECT"),
-            "there is no table gold.nothing in the catalog",
+            "the catalog has no table gold.nothing",
         ),
         (
             '[governance.assign]\n"gold.weather_daily.nope" = { zone = "raw" }\n',
@@ -473,7 +475,7 @@ def test_what_the_owner_publishes_needs_no_grant(lake: GovernedLake) -> None:
     """The owner made everything, so it holds every permission; the role of the Glue jobs needs none."""
     lake.apply("")
     assert preflight(lake.settings("")) == []
-    (finding,) = check_access(Patient(lake.settings(""), time.time))
+    (finding,) = check_access(Probe(lake.settings(""), time.time))
     assert finding.status is Status.OK
     assert " lacks " not in plan(lake.settings("")).text()
     for step in ("glue:silver_to_gold", "sync:mongodb"):
@@ -648,5 +650,5 @@ def test_times_are_understood_and_ninety_days_are_the_most() -> None:
     assert since_when("12h", now) == now - timedelta(hours=12)
     assert since_when("2026-11-01", now) == datetime(2026, 11, 1, tzinfo=UTC)
     assert since_when("1000d", now) == now - timedelta(days=90)
-    with pytest.raises(UsageError, match="'yesterday' is no time"):
+    with pytest.raises(UsageError, match="'yesterday' is not a valid time"):
         since_when("yesterday", now)

@@ -17,8 +17,8 @@ UID = 12345  # no account has it
 SPARK = """
 import sys
 from pathlib import Path
-from etltctl.local.script_process import assign
-from etltctl.local.spark import SparkPool
+from etltctl.local.services.glue.script_process import assign
+from etltctl.local.services.glue.spark import SparkPool
 folder = Path(sys.argv[1])
 script = folder / "job.py"
 script.write_text(
@@ -34,7 +34,7 @@ finally:
     pool.close()
 """
 FINDINGS = """
-from etltctl.doctor.machine import check_host
+from etltctl.diagnosis.machine import check_host
 for found in check_host(None):
     print(f"{found.status} {found.subject}: {found.evidence} | {found.fix}")
 """

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from served import Served, serve, wait_until
 
-from etltctl.local import endpoints, ends_at, find_server, stop_server
-from etltctl.local.lifetime import Lifetime
+from etltctl.local.client import endpoints, ends_at, find_server, stop_server
+from etltctl.local.server.lifetime import Lifetime
 from etltctl.settings import Settings, load_settings
 
 LONG = {"linger_s": 3600}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from etltctl.local.logs import GlueLogs
-from etltctl.local.wire import AwsError
+from etltctl.local.kernel.json_protocol import AwsError
+from etltctl.local.services.logs.service import GlueLogs
 
 OUTPUT = "/aws-glue/jobs/output"
 

@@ -9,7 +9,7 @@ import pytest
 from pymongo.errors import OperationFailure
 from pymongo.uri_parser import parse_uri
 
-from etltctl.local.mongodb import MongoProcess
+from etltctl.local.services.airbyte.mongodb import MongoProcess
 
 
 def test_without_its_password_nothing_is_read_or_written(tmp_path: Path) -> None:

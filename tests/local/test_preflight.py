@@ -15,7 +15,7 @@ from publisher import Publisher, governed_by_iam, publish, write_version
 
 from etltctl.errors import AccessError, EtltctlError
 from etltctl.governance import preflight, require_access
-from etltctl.pipeline import Step, Wish, run_alone
+from etltctl.pipeline import RunOptions, Step, run_alone
 from etltctl.settings import Settings
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "governance.toml"
@@ -36,7 +36,7 @@ NAMED = {
     "DATA_LOCATION_ACCESS": "location arn:aws:s3:::pi-m3-gold",
     "SELECT": "silver.weather_observation",
 }
-ZONED = ZONES.replace('"role:GlueJobRole"', '"role:GlueJobRole", "role:operator"')
+ZONED = ZONES.replace('"role:pi-m3-glue"', '"role:pi-m3-glue", "role:operator"')
 HYBRID = ZONED.replace('layers = ["gold"]', 'layers = ["gold"], hybrid = true')
 OPTED_IN = HYBRID + '[[governance.opt_ins]]\nprincipal = "role:operator"\nlayer = "gold"\n'
 
@@ -184,7 +184,7 @@ def test_a_step_that_would_be_refused_starts_no_job(lake: GovernedLake) -> None:
     _grant(lake)
     settings = lake.settings(JOB, zones=ZONED)
     with Publisher.of(lake).led(), pytest.raises(AccessError, match="glue:checked cannot run") as error:
-        run_alone(Step.parse(STEP), settings, Wish(run_id="lacking"))
+        run_alone(Step.parse(STEP), settings, RunOptions(run_id="lacking"))
     assert error.value.exit_code == 4
     assert lake.client("glue").get_job_runs(JobName="silver_to_gold")["JobRuns"] == []
 

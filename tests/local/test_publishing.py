@@ -234,7 +234,7 @@ def test_a_foreign_change_that_moves_nothing_is_no_conflict(small: SmallLake) ->
     small.aws.client("glue").update_table(
         DatabaseName=described["DatabaseName"], TableInput={**wanted, "Description": "x"}
     )
-    assert small.lake.switch.publish([staged], "v2")["gold.one"].change == "updated"
+    assert small.lake.switch.publish([staged], "v2")[staged.name].change == "updated"
     assert small.described("gold.one")["Description"] == "x"
 
 

@@ -85,7 +85,7 @@ def test_a_workgroup_s_own_limit_cancels_the_query(numbers: SmallLake) -> None:
     numbers.lake.publish({"gold.two": numbers.write("gold.two", "v1", noise)})
     athena = _athena(numbers, "narrow")
     assert (
-        athena.run("select count(*) from one", uuid4().hex, database=_database(numbers)).word == "SUCCEEDED"
+        athena.run("select count(*) from one", uuid4().hex, database=_database(numbers)).status == "SUCCEEDED"
     )
     with pytest.raises(RunFailedError, match=r"CANCELLED.*Bytes scanned limit was exceeded"):
         athena.run("select count(*) from two", uuid4().hex, database=_database(numbers))
@@ -135,7 +135,7 @@ def test_what_failed_for_athena_s_own_reason_is_run_again_and_what_the_user_did_
             parsed["QueryExecution"]["Status"] = {"State": "FAILED", "AthenaError": error}
 
     client.meta.events.register("after-call.athena.GetQueryExecution", failed_once, unique_id="once")
-    assert athena.run("select 1 as one", uuid4().hex).word == "SUCCEEDED"
+    assert athena.run("select 1 as one", uuid4().hex).status == "SUCCEEDED"
     assert len(asked) == 2
     asked[:] = [0]
     with pytest.raises(RunFailedError, match="TABLE_NOT_FOUND"):

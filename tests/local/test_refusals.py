@@ -87,8 +87,12 @@ def test_a_form_without_its_fields_is_refused_as_xml(server: Served) -> None:
     form = {"Content_Type": "application/x-www-form-urlencoded"}
     status, text = sent(server, "sts", b"Action=AssumeRole", **form)
     assert (status, "<Code>ValidationException</Code>" in text) == (400, True)
-    status, text = sent(server, "cloudformation", b"Action=CreateChangeSet", **form)
-    assert (status, "<Code>ValidationException</Code>" in text) == (400, True)
+
+
+def test_cloudformation_is_refused_and_not_left_to_moto(server: Served) -> None:
+    form = {"Content_Type": "application/x-www-form-urlencoded"}
+    status, text = sent(server, "cloudformation", b"Action=DescribeStacks", **form)
+    assert (status, "<Code>NotImplementedException</Code>" in text) == (501, True)
 
 
 def test_what_empties_moto_is_not_reachable(server: Served) -> None:

@@ -14,11 +14,12 @@ from served import Served, remember_runs, serve
 
 from etltctl.aws import Aws
 from etltctl.ledger import Ledger
-from etltctl.pipeline import Begun, wait_for_step
+from etltctl.pipeline import StepHandle, wait_for_step
+from etltctl.pipeline.glue_step import GlueRun
 from etltctl.pipeline.model import Step
-from etltctl.pipeline.remotes import GlueRemote
 from etltctl.pipeline.services import Services
-from etltctl.pipeline.work import Work
+from etltctl.pipeline.step_run import StepRun
+from etltctl.pipeline.step_wait import wait_for_end
 from etltctl.runs import JobRun
 from etltctl.settings import load_settings
 from etltctl.testing import VirtualClock
@@ -59,7 +60,7 @@ def told(word: str, **facts: float) -> dict[str, Any]:
     return {"status": 200, "body": {"JobRun": run}}
 
 
-@pytest.mark.parametrize("driver", ["wait_for_step", "see_through"])
+@pytest.mark.parametrize("driver", ["wait_for_step", "wait_for_end"])
 def test_an_adopted_run_is_looked_at_when_its_end_is_likely_counted_from_its_beginning(
     services: Services, spoil: Any, driver: str
 ) -> None:
@@ -71,14 +72,14 @@ def test_an_adopted_run_is_looked_at_when_its_end_is_likely_counted_from_its_beg
             began = datetime.now(UTC).timestamp()
             asyncio.run(
                 wait_for_step(
-                    Begun("often", "glue:often", "r", began, remote_id="jr_adopted"), services.settings
+                    StepHandle("often", "glue:often", "r", began, remote_id="jr_adopted"), services.settings
                 )
             )
         else:
             ledger = Ledger(services.store, "r", "local")
-            remote = GlueRemote(services, "often", "jr_adopted")
-            work = Work("often", Step("glue", "often"), services, ledger)
-            work.see_through(remote.look(), remote, is_ours=True)
+            remote_run = GlueRun(services, "often", "jr_adopted")
+            step_run = StepRun("often", Step("glue", "often"), services, ledger)
+            wait_for_end(step_run, remote_run.poll(), remote_run, is_ours=True)
     assert 0 < clock.now < USUALLY_S - SO_FAR_S + 10
     assert len(clock.slept) <= 3
 
@@ -88,5 +89,5 @@ def test_a_failed_run_s_own_retry_is_looked_for_no_further_back_than_the_run(
 ) -> None:
     ended = JobRun("jr_failed", "often", "FAILED", started=datetime.now(UTC))
     spoil({"call": "GetJobRuns", "delay": 0.0, "times": 0})
-    assert GlueRemote(services, "often", ended.id).successor(ended) is None
+    assert GlueRun(services, "often", ended.id).successor(ended) is None
     assert server.request("GET", "faults")[1][0]["met"] == 1, "one page was enough"

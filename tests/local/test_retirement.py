@@ -16,7 +16,7 @@ from served import Served
 from etltctl.aws import Aws
 from etltctl.errors import BlockedError, ConfigurationError, ServiceError
 from etltctl.publishing import History
-from etltctl.publishing.retiring import require_free
+from etltctl.publishing.retirement import require_free
 from etltctl.settings import load_settings
 
 Make = Callable[[str], SmallLake]
@@ -84,7 +84,7 @@ def test_what_was_never_published_goes_when_nobody_wrote_to_it_for_long(make: Ma
     small.publish("v1", ONE)
     for name in ("old", "young"):
         small.write("gold.one", name, [{"n": 1}])
-    root = small.server.state / "s3" / "pi-m3-gold" / small.lake.places.root("gold.one").split("/")[3] / "one"
+    root = small.server.state / "s3" / "pi-m3-gold" / small.lake.places.root("gold.one").key
     week_ago = datetime.now(UTC).timestamp() - 8 * 86_400
     os.utime(root / "v=old" / "part-0.parquet", (week_ago, week_ago))
     small.publish("v2", ONE)

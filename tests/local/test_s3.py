@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from etltctl.local.s3 import S3Directory
-from etltctl.local.wire import AwsError
+from etltctl.local.kernel.json_protocol import AwsError
+from etltctl.local.services.s3.directory import S3Directory
 
 
 def code_of(caught: pytest.ExceptionInfo[ClientError]) -> str:

@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 from served import refusal
 
-from etltctl.local.s3 import S3Directory
+from etltctl.local.services.s3.directory import S3Directory
 
 YESTERDAY = datetime.now(UTC) - timedelta(days=1)
 TOMORROW = datetime.now(UTC) + timedelta(days=1)

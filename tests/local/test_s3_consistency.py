@@ -11,8 +11,8 @@ from threading import Event, Thread
 
 import pytest
 
-from etltctl.local.s3 import S3Directory
-from etltctl.local.s3.kept import Description
+from etltctl.local.services.s3.directory import S3Directory
+from etltctl.local.services.s3.kept import Description
 
 BODIES = {"one": b"1" * 50, "two": b"2" * 50}
 ROUNDS = 150

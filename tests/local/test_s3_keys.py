@@ -11,8 +11,8 @@ from urllib.parse import quote
 import pytest
 from served import refusal
 
-from etltctl.local.s3 import S3Directory
-from etltctl.local.wire import AwsError
+from etltctl.local.kernel.json_protocol import AwsError
+from etltctl.local.services.s3.directory import S3Directory
 
 SECRET = b"the owner's own file"
 

@@ -15,9 +15,10 @@ from botocore.model import ServiceModel
 from served import make_client
 from werkzeug.serving import make_server
 
-from etltctl.local.keys import Keys
-from etltctl.local.s3 import S3Api, S3Directory
-from etltctl.local.s3.operations import OPERATIONS
+from etltctl.local.kernel.keys import Keys
+from etltctl.local.services.s3.directory import S3Directory
+from etltctl.local.services.s3.operations import OPERATIONS
+from etltctl.local.services.s3.service import S3Api
 
 MODEL = ServiceModel(Loader().load_service_model("s3", "service-2"), "s3")
 MODELLED = {operation.name for operation in OPERATIONS}

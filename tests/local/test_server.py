@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from served import Served, serve, wait_until
 
-from etltctl.local.processes import is_alive
+from etltctl.local.kernel.processes import is_alive
 
 STACK = {
     "buckets": ["lake-bronze", "lake-scripts"],

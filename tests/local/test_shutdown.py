@@ -12,9 +12,10 @@ from threading import Timer
 import pytest
 from served import wait_until
 
-from etltctl.local import find_server, keep_server, mongodb, stop_server
-from etltctl.local.mongodb import MongoProcess, MongoStartError
-from etltctl.local.processes import descendants, start_times, still
+from etltctl.local.client import find_server, keep_server, stop_server
+from etltctl.local.kernel.processes import descendants, start_times, still
+from etltctl.local.services.airbyte import mongodb
+from etltctl.local.services.airbyte.mongodb import MongoProcess, MongoStartError
 from etltctl.settings import Settings, load_settings
 
 

@@ -11,11 +11,11 @@ import pytest
 import respx
 from werkzeug.serving import make_server
 
-from etltctl.local.airbyte.http_pages import HttpPages, check_address
-from etltctl.local.airbyte.pacing import Pace, parse_rate
-from etltctl.local.airbyte.records import FailureKind, Stream, SyncCancelledError, SyncError
-from etltctl.local.airbyte.source_http import HttpSource
 from etltctl.local.samples import Throttle, sample_app
+from etltctl.local.services.airbyte.http_pages import HttpPages, check_address
+from etltctl.local.services.airbyte.pacing import Pace, parse_rate
+from etltctl.local.services.airbyte.records import FailureKind, Stream, SyncCancelledError, SyncError
+from etltctl.local.services.airbyte.source_http import HttpSource
 
 API = "http://api.test/ergast/f1/"
 

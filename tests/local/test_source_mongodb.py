@@ -19,11 +19,11 @@ import pymongo
 import pytest
 from bson import Binary, Decimal128, Int64, ObjectId, Regex
 
-from etltctl.local.airbyte.mongodb_values import field_kinds, to_json_value
-from etltctl.local.airbyte.records import FailureKind, SyncCancelledError, SyncError
-from etltctl.local.airbyte.sample_database import load
-from etltctl.local.airbyte.source_mongodb import MongoSource
-from etltctl.local.mongodb import MongoProcess
+from etltctl.local.services.airbyte.mongodb import MongoProcess
+from etltctl.local.services.airbyte.mongodb_values import field_kinds, to_json_value
+from etltctl.local.services.airbyte.records import FailureKind, SyncCancelledError, SyncError
+from etltctl.local.services.airbyte.sample_database import load
+from etltctl.local.services.airbyte.source_mongodb import MongoSource
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, 250_000, tzinfo=UTC)
 
@@ -167,7 +167,7 @@ def test_ids_of_several_types_are_refused(mongo: MongoProcess, database: Any) ->
 
 
 def test_an_unreachable_server_is_named_without_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("etltctl.local.airbyte.source_mongodb.SERVER_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("etltctl.local.services.airbyte.source_mongodb.SERVER_TIMEOUT_S", 0.2)
     with pytest.raises(SyncError, match=r"MongoDB at 127\.0\.0\.1:1 cannot be reached") as raised:
         source("mongodb://me:s3cret@127.0.0.1:1/").streams()
     assert raised.value.kind is FailureKind.TRANSIENT
@@ -188,7 +188,7 @@ def test_an_unreachable_server_is_named_without_the_password(monkeypatch: pytest
 def test_why_a_server_cannot_be_reached_is_named(
     servers: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("etltctl.local.airbyte.source_mongodb.SERVER_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("etltctl.local.services.airbyte.source_mongodb.SERVER_TIMEOUT_S", 0.2)
     with pytest.raises(SyncError, match=re.escape(message)) as raised:
         source(f"mongodb://me:s3cret@{servers}/").streams()
     assert raised.value.kind is FailureKind.TRANSIENT
@@ -196,7 +196,7 @@ def test_why_a_server_cannot_be_reached_is_named(
 
 
 def test_a_silent_server_gave_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("etltctl.local.airbyte.source_mongodb.SERVER_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("etltctl.local.services.airbyte.source_mongodb.SERVER_TIMEOUT_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(SyncError, match="no answer within"):
@@ -266,7 +266,7 @@ def test_the_data_outlive_the_process(tmp_path: Path) -> None:
 
 def test_the_server_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from etltctl.local.mongodb import MongoProcess;"
+        "import sys, time; from pathlib import Path; from etltctl.local.services.airbyte.mongodb import MongoProcess;"
         "process = MongoProcess(Path(sys.argv[1])); process.uri(); print(process.pid(), flush=True); time.sleep(60)"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "data")]
@@ -289,5 +289,5 @@ def is_alive(pid: int) -> bool:
 
 
 def test_the_mongodb_server_is_never_imported_by_the_server_process() -> None:
-    code = "import sys, etltctl.local.airbyte.sample_database; sys.exit('secantus' in sys.modules)"
+    code = "import sys, etltctl.local.services.airbyte.sample_database; sys.exit('secantus' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

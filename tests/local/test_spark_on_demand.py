@@ -12,11 +12,11 @@ import pytest
 from served import wait_until
 from test_spark_pool import java_processes
 
-from etltctl.local.glue import GlueRuns
-from etltctl.local.jvm import installed_archive
-from etltctl.local.s3 import S3Directory
-from etltctl.local.spark import SparkPool
-from etltctl.local.spark_use import uses_spark
+from etltctl.local.kernel.spark_use import uses_spark
+from etltctl.local.services.glue.jvm import installed_archive
+from etltctl.local.services.glue.service import GlueRuns
+from etltctl.local.services.glue.spark import SparkPool
+from etltctl.local.services.s3.directory import S3Directory
 
 ENDED = {"SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT"}
 PLAIN = "import sys\nassert 'pyspark' not in sys.modules\nprint('no Spark here')\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from etltctl.local.spark import SparkPool
+from etltctl.local.services.glue.spark import SparkPool
 
 PATIENCE_S = 30.0
 

@@ -123,7 +123,7 @@ def test_a_slot_whose_holder_is_not_listed_is_exit_7_with_what_to_do(
     with pytest.raises(AlreadyRunningError, match="the run that holds the slot is not listed") as raised:
         Glue(aws, Waiter(timeout=0.2, longest=0.05)).start_or_adopt("often", "no-slot", lambda _: {})
     assert raised.value.exit_code == 7
-    assert raised.value.hint.endswith(RETRY)
+    assert raised.value.hint.endswith(str(RETRY))
 
 
 def test_a_failure_is_told_with_the_lines_that_say_something(glue: Glue) -> None:
@@ -193,7 +193,7 @@ def test_a_wait_survives_trouble_with_names(
     afresh = Airbyte(url, signed["client_id"], signed["client_secret"], search=QUICK)
     failed = name_trouble(monkeypatch, times=2)
     ended = Waiter(timeout=120.0).wait(job, partial(afresh.look_at, job.id, "api"))
-    assert (ended.word, len(failed)) == ("succeeded", 2)
+    assert (ended.status, len(failed)) == ("succeeded", 2)
 
 
 def test_a_post_slower_than_our_patience_is_not_sent_again(
@@ -242,9 +242,9 @@ def test_a_sync_between_two_words_is_waited_for(
     spoil({"call": "GET /jobs/*", "change": {"status": word}, "times": 3})
     seen: list[str] = []
     ended = Waiter(timeout=120.0, first_look=0.02).wait(
-        job, partial(airbyte.look_at, job.id, "api"), on_look=lambda run: seen.append(run.word)
+        job, partial(airbyte.look_at, job.id, "api"), on_look=lambda run: seen.append(run.status)
     )
-    assert (verb, ended.word) == (Verb.STARTED, "succeeded")
+    assert (verb, ended.status) == (Verb.STARTED, "succeeded")
     assert seen[:3] == [word] * 3
 
 
@@ -269,7 +269,7 @@ def test_a_token_that_expires_in_mid_wait_is_renewed_even_if_that_fails_at_first
         {"call": "GET /jobs/*", "refuse": refused, "times": 2},
     )
     ended = Waiter(timeout=120.0, first_look=0.02).wait(job, partial(airbyte.look_at, job.id, "api"))
-    assert ended.word == "succeeded"
+    assert ended.status == "succeeded"
     assert [rule["met"] for rule in server.request("GET", "faults")[1]] == [1, 1, 2]
 
 

@@ -19,14 +19,16 @@ from typing import Any
 import pytest
 from served import Served, serve
 
-from etltctl.local.airbyte.jobs import Jobs
-from etltctl.local.airbyte.resources import MadeResources
-from etltctl.local.airbyte.tokens import keep_credentials
-from etltctl.local.backend_data import from_nodes, to_nodes
-from etltctl.local.control_plane import MOTO_VERSION, Catalog, ControlPlane
-from etltctl.local.glue_records import RunRecords
-from etltctl.local.lakeformation.store import EVERYBODY, OWNER, Store
-from etltctl.local.state_files import LateWrites, find_set_aside, write_atomically
+from etltctl.local.kernel.accounts import EVERYBODY, OWNER
+from etltctl.local.kernel.data_catalog import Catalog
+from etltctl.local.kernel.state_files import LateWrites, find_set_aside, write_atomically
+from etltctl.local.server.backend_data import from_nodes, to_nodes
+from etltctl.local.server.control_plane import MOTO_VERSION, ControlPlane
+from etltctl.local.services.airbyte.jobs import Jobs
+from etltctl.local.services.airbyte.resources import MadeResources
+from etltctl.local.services.airbyte.tokens import keep_credentials
+from etltctl.local.services.glue.records import RunRecords
+from etltctl.local.services.lakeformation.store import Store
 
 TABLE = {
     "Name": "t",
@@ -106,7 +108,7 @@ def old_snapshot(folder: Path) -> Path:
     script = (
         "import pickle, sys\n"
         "from pathlib import Path\n"
-        "from etltctl.local import control_plane as c\n"
+        "from etltctl.local.server import control_plane as c\n"
         f"plane = c.ControlPlane(Path({str(folder / 'made' / 'aws.json')!r}))\n"
         "plane.call('AWSGlue.CreateDatabase', {'DatabaseInput': {'Name': 'old'}})\n"
         "plane.make_role('kept')\n"

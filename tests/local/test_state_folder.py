@@ -17,10 +17,10 @@ import pytest
 from served import Served, serve
 
 from etltctl.errors import ConfigurationError
-from etltctl.local import find_server, stop_server
-from etltctl.local.keys import Keys, keep_keys, key_file, read_keys
-from etltctl.local.live_server import Server
-from etltctl.local.state_folder import check_owner, prepare_folder
+from etltctl.local.client import find_server, stop_server
+from etltctl.local.client.live_server import Server
+from etltctl.local.kernel.keys import Keys, keep_keys, key_file, read_keys
+from etltctl.local.kernel.state_folder import check_owner, prepare_folder
 from etltctl.settings import Settings, load_settings
 
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
@@ -83,8 +83,8 @@ def test_what_another_user_put_there_is_refused_by_name(tmp_path: Path, place: s
 def test_a_user_without_a_name_and_a_home_has_keys_too() -> None:
     program = (
         "import os, sys, pathlib\n"
-        "from etltctl.local.keys import keep_keys\n"
-        "from etltctl.local.state_folder import prepare_folder, user_name\n"
+        "from etltctl.local.kernel.keys import keep_keys\n"
+        "from etltctl.local.kernel.state_folder import prepare_folder, user_name\n"
         "state = pathlib.Path(sys.argv[1])\n"
         "os.setuid(424242)\n"
         "prepare_folder(state)\n"
@@ -103,7 +103,7 @@ def test_a_user_without_a_name_and_a_home_has_keys_too() -> None:
 def test_keys_are_made_once_however_many_ask(tmp_path: Path) -> None:
     prepare_folder(tmp_path / "state")
     program = (
-        "import sys, pathlib; from etltctl.local.keys import keep_keys;"
+        "import sys, pathlib; from etltctl.local.kernel.keys import keep_keys;"
         "print(keep_keys(pathlib.Path(sys.argv[1])).access_key_id)"
     )
     asking = [

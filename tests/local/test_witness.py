@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from served import Served, serve
 from signing import signed
 
-from etltctl.local.models import service_model
+from etltctl.local.kernel.api_models import service_model
 from etltctl.local.witness import CODE, Seen, read_seen
 from etltctl.local.witness.patterns import compile_pattern
 from etltctl.local.witness.reading import Reader

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from etltctl.errors import ConfigurationError, ExitCode, UsageError
+from etltctl.infrastructure.names import Names
 from etltctl.scaffold import TEMPLATES, lay_out
 from etltctl.settings import load_settings
 
@@ -31,6 +32,22 @@ def test_every_environment_of_the_new_settings_is_valid(tmp_path: Path) -> None:
     lay_out(tmp_path)
     for env in ("local", "aws"):
         assert load_settings(directory=tmp_path, env=env, environ={}).env == env
+
+
+@pytest.mark.parametrize(
+    ("folder", "project"),
+    [("lake", "lake"), ("My lake (2)", "my-lake-2"), ("7 seas", "lake-7-seas"), ("ö", "my-lake")],
+)
+def test_no_name_in_the_account_is_that_of_another_project(tmp_path: Path, folder: str, project: str) -> None:
+    lay_out(tmp_path / folder)
+    settings = load_settings(directory=tmp_path / folder, env="aws", environ={})
+    names = Names(settings)
+    assert settings.project == project
+    assert set(names.jobs.values()) == {f"{project}-{job}" for job in settings.glue.jobs}
+    assert all(bucket.startswith(f"{project}-") for bucket in names.buckets.values())
+    assert list(names.job_roles) == [f"{project}-glue"]
+    assert settings.athena.workgroup == names.stack == project
+    assert settings.athena.databases["gold"] == f"{project.replace('-', '_')}_gold"
 
 
 def test_every_setting_in_a_comment_is_valid_once_the_comment_is_taken_away(tmp_path: Path) -> None:

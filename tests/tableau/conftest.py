@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from extract_lake import COLUMNS, ROWS, Lake
 
-from etltctl.local import Endpoints, endpoints
+from etltctl.local.client import Endpoints, endpoints
 from etltctl.pipeline.services import Services
 from etltctl.settings import load_settings
 

@@ -16,7 +16,7 @@ from tableau_site import Site, served
 
 from etltctl.errors import BlockedError, ConfigurationError, RunFailedError, UnverifiedError, UsageError
 from etltctl.extracting import Selection, write_table
-from etltctl.pipeline import Wish, run_pipeline
+from etltctl.pipeline import RunOptions, run_pipeline
 from etltctl.querying import run_query
 from etltctl.runs import Verb
 from etltctl.settings import load_settings
@@ -59,7 +59,7 @@ def plain(value: Any) -> Any:
 
 def answer(lake: Lake, sql: str) -> list[tuple[Any, ...]]:
     """Athena's rows; text for dates and times, which are compared as values."""
-    found = run_query(sql, lake.settings, database="gold")
+    found = run_query(sql, lake.settings, database="pi_m3_gold")
     kinds = {"date": date.fromisoformat, "timestamp": datetime.fromisoformat}
     return [
         tuple(
@@ -169,8 +169,8 @@ class TestWithTableausEngine:
         with served(Site()) as site:
             flags = {"state": str(tmp_path), "tableau.server": site.url, "tableau.site": "lake"}
             settings = load_settings(flags=flags, env="local", environ={}, directory=tmp_path)
-            first = run_pipeline("show", settings, Wish(run_id="r1")).steps[-1]
-            again = run_pipeline("show", settings, Wish(run_id="r1")).steps[-1]
+            first = run_pipeline("show", settings, RunOptions(run_id="r1")).steps[-1]
+            again = run_pipeline("show", settings, RunOptions(run_id="r1")).steps[-1]
         assert (first.verb, first.facts["rows"], first.facts["datasource"]) == (Verb.STARTED, 9, "days")
         assert (again.verb, again.facts["rows"]) == (Verb.REUSED, 9)
         (sent,) = site.published
@@ -190,7 +190,7 @@ def test_a_table_that_no_job_writes_is_unknown(lake: Lake, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("table", ["weather_daily", "golden.days", "gold."])
 def test_a_name_that_is_no_table_is_named(lake: Lake, tmp_path: Path, table: str) -> None:
-    with pytest.raises(UsageError, match="is no table"):
+    with pytest.raises(UsageError, match="is not a table"):
         write_table(Selection(table), tmp_path / "x.hyper", lake.settings)
 
 
@@ -207,7 +207,7 @@ def test_a_column_or_condition_that_makes_no_sense_is_named(lake: Lake, tmp_path
         write_table(Selection("gold.days", columns=("n", "m")), tmp_path / "x.hyper", lake.settings)
     with pytest.raises(RunFailedError, match="COLUMN_NOT_FOUND"):
         write_table(Selection("gold.days", "m = 1"), tmp_path / "x.hyper", lake.settings)
-    with pytest.raises(UsageError, match="there is no folder"):
+    with pytest.raises(UsageError, match="does not exist"):
         write_table(Selection("gold.days"), tmp_path / "no" / "x.hyper", lake.settings)
 
 

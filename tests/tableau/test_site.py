@@ -19,7 +19,15 @@ from etltctl.errors import (
     WaitTimeoutError,
 )
 from etltctl.ledger import Ledger
-from etltctl.pipeline import Step, Wish, cancel_run, publish_file, refresh_datasource, run_alone, run_pipeline
+from etltctl.pipeline import (
+    RunOptions,
+    Step,
+    cancel_run,
+    publish_file,
+    refresh_datasource,
+    run_alone,
+    run_pipeline,
+)
 from etltctl.pipeline.services import Services
 from etltctl.runs import State, Verb
 from etltctl.settings import Settings, load_settings
@@ -156,13 +164,13 @@ def test_a_server_that_is_not_set_and_a_token_that_is_not_there_are_named(
 
 def test_a_refresh_is_waited_for(site: Site, settings: Settings) -> None:
     verb, job = refresh_datasource("weather", settings, wait=True)
-    assert (verb, job.id, job.word, job.state) == (Verb.STARTED, "job-1", "Success", State.SUCCEEDED)
+    assert (verb, job.id, job.status, job.state) == (Verb.STARTED, "job-1", "Success", State.SUCCEEDED)
     assert sum("GET" in each and "/jobs/job-1" in each for each in site.requests) == 3
 
 
 def test_without_wait_the_job_is_told_and_left_alone(site: Site, settings: Settings) -> None:
     verb, job = refresh_datasource("Weather, refreshed", settings, project="Weather")
-    assert (verb, job.word) == (Verb.STARTED, "Pending")
+    assert (verb, job.status) == (Verb.STARTED, "Pending")
     assert not any("/jobs/" in each for each in site.requests)
 
 
@@ -178,7 +186,7 @@ def test_an_already_queued_refresh_is_adopted_and_waited_for(site: Site, setting
     site.already_queued = True
     site.listed_jobs = [("job-7", "Other", "InProgress"), ("job-9", "Weather, refreshed", "Pending")]
     verb, job = refresh_datasource("weather", settings, wait=True)
-    assert (verb, job.id, job.word) == (Verb.ADOPTED, "job-9", "Success")
+    assert (verb, job.id, job.status) == (Verb.ADOPTED, "job-9", "Success")
 
 
 def test_an_already_queued_refresh_that_is_not_listed_is_success_all_the_same(
@@ -186,7 +194,7 @@ def test_an_already_queued_refresh_that_is_not_listed_is_success_all_the_same(
 ) -> None:
     site.already_queued = True
     verb, job = refresh_datasource("weather", settings, wait=True)
-    assert (verb, job.id, job.word) == (Verb.ADOPTED, "", "Pending")
+    assert (verb, job.id, job.status) == (Verb.ADOPTED, "", "Pending")
     result = run_alone(Step("tableau", "weather"), settings)
     assert (result.verb, result.remote_id) == (Verb.ADOPTED, "")
 
@@ -195,7 +203,7 @@ def test_a_job_that_does_not_end_is_waited_for_no_longer_than_the_settings_say(
     site: Site, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site.job_words = ["InProgress"]
-    monkeypatch.setattr("etltctl.pipeline.dashboards._waiter", lambda _: _impatient())
+    monkeypatch.setattr("etltctl.pipeline.tableau_step._waiter", lambda _: _impatient())
     with pytest.raises(WaitTimeoutError, match="job-1"):
         refresh_datasource("weather", settings, wait=True)
 
@@ -209,18 +217,18 @@ def _impatient() -> Any:
 def test_the_step_of_a_pipeline_refreshes_and_a_second_try_of_the_run_does_not(
     site: Site, settings: Settings
 ) -> None:
-    (step,) = run_pipeline("show", settings, Wish(run_id="r1")).steps
+    (step,) = run_pipeline("show", settings, RunOptions(run_id="r1")).steps
     assert (step.verb, step.remote_id, step.facts["datasource"]) == (
         Verb.STARTED,
         "job-1",
         "Weather, refreshed",
     )
-    (again,) = run_pipeline("show", settings, Wish(run_id="r1")).steps
+    (again,) = run_pipeline("show", settings, RunOptions(run_id="r1")).steps
     assert (again.verb, again.remote_id) == (Verb.REUSED, "job-1")
     assert sum("/refresh" in each for each in site.requests) == 1
     site.job_words = ["Failed"]
     with pytest.raises(RunFailedError):
-        run_pipeline("show", settings, Wish(run_id="r1"))
+        run_pipeline("show", settings, RunOptions(run_id="r1"))
     assert sum("/refresh" in each for each in site.requests) == 2, "a failed refresh is started again"
 
 
@@ -230,7 +238,7 @@ def test_a_run_that_refreshes_can_be_cancelled(site: Site, settings: Settings) -
     ledger.append("remote.started", "tableau:weather", remote_id="job-5", service="Tableau", state="Pending")
     site.job_words = ["InProgress"]
     events = [{"run_id": "r2", "step": "tableau:weather", "type": "remote.started", "remote_id": "job-5"}]
-    assert [one.word for one in cancel_run(events, settings)] == ["InProgress"]
+    assert [one.status for one in cancel_run(events, settings)] == ["InProgress"]
     assert site.cancelled == ["job-5"]
 
 

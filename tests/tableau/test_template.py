@@ -50,10 +50,10 @@ def test_what_names_a_place_is_re_pointed_and_told(settings: Settings, tmp_path:
     assert target == tmp_path / "weather_daily.tds"
     assert changes == [
         "connection server: athena.us-east-1.amazonaws.com → athena.eu-west-1.amazonaws.com",
-        "connection schema: old_gold → gold",
+        "connection schema: old_gold → pi_m3_gold",
         "connection s3-staging-dir: s3://old-results/ → s3://pi-m3-athena-results/",
         "connection workgroup: primary → pi-m3",
-        "relation table: [old_gold].[old_table] → [gold].[weather_daily]",
+        "relation table: [old_gold].[old_table] → [pi_m3_gold].[weather_daily]",
         "relation name: old_table → weather_daily",
     ]
     text = target.read_text()
@@ -78,7 +78,7 @@ def test_an_archive_keeps_everything_beside_the_data_source(settings: Settings, 
     with zipfile.ZipFile(target) as archive:
         assert archive.namelist() == ["saved.tds", "Data/picture.png"]
         assert archive.read("Data/picture.png") == b"\x00\x01"
-        assert b"[gold].[weather_daily]" in archive.read("saved.tds")
+        assert b"[pi_m3_gold].[weather_daily]" in archive.read("saved.tds")
     assert len(changes) == 6
 
 
@@ -109,7 +109,7 @@ def test_a_file_that_is_no_live_athena_data_source_is_refused(
 def test_a_table_that_is_none_and_a_file_that_is_not_there_are_named(
     settings: Settings, tmp_path: Path
 ) -> None:
-    with pytest.raises(UsageError, match="'weather' is no table"):
+    with pytest.raises(UsageError, match="'weather' is not a table"):
         repoint_template(saved(tmp_path), "weather", settings)
     with pytest.raises(UsageError, match=r"there is no file .*gone\.tds"):
         repoint_template(tmp_path / "gone.tds", "gold.weather_daily", settings)

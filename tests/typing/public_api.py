@@ -12,7 +12,7 @@ def use(settings: etltctl.Settings, lake: EmbeddedLake, clock: VirtualClock) -> 
     """Every call of the library with the type of its result."""
     assert_type(etltctl.run_pipeline("mongodb"), etltctl.PipelineResult)
     assert_type(etltctl.run_step("mongodb", "sync:mongodb", run_id="x"), dict[str, Any])
-    assert_type(etltctl.sync("mongodb", settings, etltctl.Wish(run_id="x")), etltctl.StepResult)
+    assert_type(etltctl.sync("mongodb", settings, etltctl.RunOptions(run_id="x")), etltctl.StepResult)
     assert_type(etltctl.run_glue("bronze_to_silver", wait=False), etltctl.StepResult)
     assert_type(etltctl.refresh(["gold.weather_daily"], settings), etltctl.StepResult)
     assert_type(etltctl.query("select 1").rows, list[tuple[Any, ...]])

@@ -62,7 +62,7 @@ def test_a_start_is_posted_once_with_a_bearer_token(airbyte: Airbyte, server: re
     server.get("/jobs").respond(json={"data": []})
     start = server.post("/jobs").respond(json=job(7, "pending"))
     verb, run, is_ours = airbyte.start_or_adopt(CONNECTION, "mongodb")
-    assert (verb, run.id, run.word, is_ours) == (Verb.STARTED, "7", "pending", True)
+    assert (verb, run.id, run.status, is_ours) == (Verb.STARTED, "7", "pending", True)
     assert start.call_count == 1
     assert start.calls[0].request.headers["Authorization"] == "Bearer t"
     assert json.loads(start.calls[0].request.content) == {"connectionId": CONNECTION, "jobType": "sync"}
@@ -181,7 +181,7 @@ def test_reads_are_repeated_while_the_server_is_overloaded(airbyte: Airbyte, ser
         httpx.Response(200, json=job(1, "running")),
     ]
     server.get("/jobs/1").mock(side_effect=answers)
-    assert airbyte.look_at("1", "mongodb").word == "running"
+    assert airbyte.look_at("1", "mongodb").status == "running"
 
 
 def test_an_unreachable_server_is_named_after_the_last_try(airbyte: Airbyte, server: respx.Router) -> None:
@@ -259,7 +259,7 @@ def test_durations_are_iso_8601(text: str, seconds: float | None) -> None:
 
 def test_a_file_belongs_to_the_sync_whose_start_is_in_its_name() -> None:
     created = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    sync = SyncJob(id="1", name="api", word="succeeded", created=created)
+    sync = SyncJob(id="1", name="api", status="succeeded", created=created)
     epoch = int(created.timestamp() * 1000)
     assert wrote(sync, f"api/results/2026_01_02_{epoch + 20}_0.parquet", created)
     assert not wrote(sync, f"api/results/2026_01_01_{epoch - 60_000}_0.parquet", created)

@@ -11,7 +11,7 @@ import respx
 
 from etltctl.airbyte import Airbyte
 from etltctl.airbyte.resources import Kind, Resource
-from etltctl.connections.desired import Wanted
+from etltctl.connections.desired import Desired
 from etltctl.connections.plan import compare
 from etltctl.connections.state import Recorded
 from etltctl.errors import ConfigurationError
@@ -95,7 +95,7 @@ NULLS: dict[str, Any] = {
     ],
 )
 def test_nulls_for_optional_fields_are_what_airbyte_takes_them_for(changes: dict[str, Any]) -> None:
-    wanted = Wanted(
+    wanted = Desired(
         "connection:lake", Kind.CONNECTION, "lake", "",
         {
             ("schedule",): "manual", ("status",): "active", ("namespaceDefinition",): "destination",

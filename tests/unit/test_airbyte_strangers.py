@@ -145,8 +145,8 @@ def test_a_read_is_repeated_while_a_load_balancer_answers_for_airbyte(server: re
     ]
     answer = httpx.Response(200, json={"jobId": 7, "status": "running"})
     server.get("/jobs/7").side_effect = [*pages, answer]
-    patient = Airbyte(URL, "id", "secret", RetryPolicy(attempts=4, sleep=[].append))
-    assert patient.look_at("7", "api").id == "7"
+    probe = Airbyte(URL, "id", "secret", RetryPolicy(attempts=4, sleep=[].append))
+    assert probe.look_at("7", "api").id == "7"
 
 
 def test_a_field_that_is_missing_is_named_with_the_host(server: respx.MockRouter) -> None:

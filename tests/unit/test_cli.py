@@ -12,11 +12,12 @@ import pytest
 from workplace import ETLTCTL
 
 from etltctl import errors
-from etltctl.cli.advice import addressed, flags_of
 from etltctl.cli.app import hoisted
-from etltctl.cli.runs import told
-from etltctl.errors import ExitCode
+from etltctl.cli.hints import Hints
+from etltctl.cli.runs import facts_line
+from etltctl.errors import RETRY, ExitCode, NextStep, command
 
+COMMANDS = ("run", "run-glue", "runs", "retry")
 HEAVY = (
     "boto3",
     "botocore",
@@ -50,7 +51,7 @@ def test_global_flags_are_accepted_after_the_command(given: list[str], in_order:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "spelled"),
     [
         ("etltctl retry r-1", "etltctl --env aws --config 'my own.toml' retry r-1"),
         (
@@ -62,10 +63,21 @@ def test_global_flags_are_accepted_after_the_command(given: list[str], in_order:
         ("etltctl run api --env local", None),
     ],
 )
-def test_commands_that_are_told_lead_to_where_this_one_was_led(text: str, told: str | None) -> None:
-    flags = flags_of("aws", Path("my own.toml"))
-    assert addressed(text, flags, ("run", "run-glue", "runs", "retry")) == (text if told is None else told)
-    assert addressed(text, flags_of(None, None), ("run", "run-glue", "runs", "retry")) == text
+def test_commands_in_a_text_lead_to_where_this_one_was_led(text: str, spelled: str | None) -> None:
+    hints = Hints.leading_to("aws", Path("my own.toml"), COMMANDS)
+    assert hints.spell(text) == (text if spelled is None else spelled)
+    assert Hints.leading_to(None, None, COMMANDS).spell(text) == text
+
+
+def test_commands_of_a_next_step_lead_to_where_this_one_was_led() -> None:
+    hints = Hints.leading_to("aws", Path("my own.toml"), COMMANDS)
+    step = NextStep("read it: ", command("athena", "query", "select 1"), ", then ", RETRY)
+    assert hints.spell(step) == (
+        "read it: etltctl --env aws --config 'my own.toml' athena query 'select 1', "
+        "then etltctl --env aws --config 'my own.toml' retry RUN"
+    )
+    named = NextStep("compare: ", command("run", "api", "--env=local"))
+    assert hints.spell(named) == str(named)
 
 
 def test_what_to_do_next_names_the_environment_and_file_that_were_named(tmp_path: Path) -> None:
@@ -130,7 +142,7 @@ def test_a_usage_error_exits_2_and_leaves_stdout_empty(
 
 def test_dollars_of_an_event_are_dollars_and_what_is_empty_is_left_out() -> None:
     event = {"type": "cost.actual", "seq": 1, "usd": 5e-05, "remote_id": "q", "reason": "", "retired": []}
-    assert told(event) == "usd=0.000050 remote_id=q"
+    assert facts_line(event) == "usd=0.000050 remote_id=q"
 
 
 def test_a_bad_output_in_the_environment_is_a_usage_error(

@@ -11,8 +11,8 @@ import respx
 
 from etltctl.airbyte.resources import Kind
 from etltctl.connections import apply_plan, export_settings, make_plan
-from etltctl.connections.applying import open_workspace
-from etltctl.connections.desired import wanted_resources
+from etltctl.connections.actual import open_workspace
+from etltctl.connections.desired import desired_resources
 from etltctl.connections.plan import compare
 from etltctl.connections.state import Recorded
 from etltctl.errors import ServiceError, UnverifiedError
@@ -65,7 +65,7 @@ class Shown:
 
     def __init__(self, settings: Settings, router: respx.MockRouter) -> None:
         self.settings, self.router = settings, router
-        names = {each.kind: each.name for each in wanted_resources(settings, lambda value, _: value)}
+        names = {each.kind: each.name for each in desired_resources(settings, lambda value, _: value)}
         self.resources: dict[Kind, dict[str, Any]] = {
             Kind.DEFINITION: {"id": "d", "manifest": {"version": "0", "streams": []}},
             Kind.SOURCE: {"sourceId": "s", "definitionId": "d", "configuration": {"base_url": "u"}},
@@ -112,8 +112,8 @@ def test_a_connection_of_another_shape_is_named_with_the_field(
 
 def test_a_source_without_its_definition_is_named_and_not_replaced(shown: Shown) -> None:
     shown.serve(Kind.SOURCE, {"definitionId": None})
-    wanted = wanted_resources(shown.settings, lambda value, _: value)
-    listed = open_workspace(shown.settings).listed()
+    wanted = desired_resources(shown.settings, lambda value, _: value)
+    listed = open_workspace(shown.settings).all_resources()
     ids = {each.key: next(one.id for one in listed if one.kind is each.kind) for each in wanted}
     with pytest.raises(ServiceError, match="without the field definitionId"):
         compare(wanted, listed, Recorded("00", ids))
@@ -155,10 +155,10 @@ def test_a_change_that_is_answered_with_another_id_is_not_recorded(shown: Shown)
     shown.serve(
         Kind.DEFINITION, {"manifest": {"type": "DeclarativeSource", "version": "1.0.0", "streams": []}}
     )
-    shown.router.post("/sources").respond(json={"sourceId": "new", "name": "that of the sample"})
+    shown.router.post("/sources").respond(json={"sourceId": "new", "name": "pi-m3-mongodb"})
     shown.router.patch("/sources/s").respond(json=shown.resources[Kind.SOURCE] | {"sourceId": "another"})
     with pytest.raises(UnverifiedError, match="another instead of s") as caught:
-        apply_plan(shown.settings, may_break=True)
+        apply_plan(shown.settings, confirm=lambda plan: True)
     assert "etltctl connections plan" in caught.value.hint
     record = (Path(shown.settings.state) / "connections" / "local.ndjson").read_text()
     assert "source:mongodb" in record

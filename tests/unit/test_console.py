@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from etltctl.cli.progress import drawn_run
 from etltctl.console import Console, Output, is_terminal, table
 from etltctl.errors import ConfigurationError, RunFailedError
 
@@ -102,7 +103,7 @@ def test_a_finished_step_is_one_line_with_verb_rows_and_proof() -> None:
         "type": "step.finished", "step": "sync:mongodb", "outcome": "succeeded", "verb": "started", "rows": 8710,
         "reported_rows": 8710, "layer": "bronze", "seconds": 1.1,
     }  # fmt: skip
-    with shown.following("mongodb") as on_event:
+    with drawn_run(shown, "mongodb") as on_event:
         on_event(event)
     assert err.getvalue().split() == (
         [
@@ -189,7 +190,7 @@ def test_a_job_s_line_accounts_for_every_row() -> None:
         "type": "step.finished", "step": "glue:job", "outcome": "succeeded", "verb": "started", "rows": 1_000,
         "layer": "silver", "seconds": 1.0, "tables": tables, "usd": 0.147,
     }  # fmt: skip
-    with shown.following("mongodb") as on_event:
+    with drawn_run(shown, "mongodb") as on_event:
         on_event(event)
         on_event({**event, "verb": "reused", "usd": 0.0})
     first, second = err.getvalue().splitlines()

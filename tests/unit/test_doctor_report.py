@@ -10,7 +10,7 @@ from etltctl.console import Console, Output
 FOUND = [
     ("settings", "file", "ok", "etltctl.toml", ""),
     ("settings", "state", "ok", ".etltctl can be written to", ""),
-    ("airbyte", "address", "skip", "not looked at", ""),
+    ("airbyte", "address", "skip", "not checked", ""),
     ("glue", "jobs", "warn", "Timeout is 2880", "set it to 45"),
     ("glue", "a subject that is longer than the others", "ok", "deployed", ""),
     ("athena", "workgroup", "fail", "there is none", "etltctl infra deploy"),
@@ -29,7 +29,7 @@ def test_problems_come_first_and_what_is_well_is_counted() -> None:
         "                  fix: etltctl infra deploy",
         "warn  glue        jobs       Timeout is 2880",
         "                  fix: set it to 45",
-        "skip  airbyte     address    not looked at",
+        "skip  airbyte     address    not checked",
         "ok    settings    2 checks",
         "ok    glue        1 check",
         "1 fail, 1 warn, 1 skip, 3 ok  (-v lists every check)",

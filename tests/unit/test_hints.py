@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import io
 import re
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 import etltctl
-from etltctl.cli.advice import addressed
+from etltctl.cli.hints import Hints
 from etltctl.console import Console
-from etltctl.errors import RETRY, AlreadyRunningError, UsageError, unknown
+from etltctl.errors import RETRY, AlreadyRunningError, NextStep, UsageError, command, unknown
 from etltctl.extracting import published_table
 from etltctl.querying import read_sql
 from etltctl.settings import load_settings
@@ -52,8 +51,8 @@ def test_a_hint_of_code_that_knows_no_run_is_completed() -> None:
 
 def test_a_command_in_a_result_keeps_the_flags_too() -> None:
     out = io.StringIO()
-    lead = partial(addressed, flags="--env aws", commands=("run-glue",))
-    Console(stdout=out, addressed=lead).result({}, "started; come back: etltctl run-glue j --wait --run-id r")
+    text = NextStep("started; come back: ", command("run-glue", "j", "--wait", "--run-id", "r"))
+    Console(stdout=out, spell=Hints(("--env", "aws")).spell).result({}, text)
     assert "come back: etltctl --env aws run-glue j --wait --run-id r" in out.getvalue()
 
 

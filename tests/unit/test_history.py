@@ -10,7 +10,7 @@ import pytest
 from etltctl.errors import UsageError
 from etltctl.history import Having, costs, find_run, summaries
 from etltctl.ledger import DiskStore, Ledger
-from etltctl.pipeline import read_logs, take_up
+from etltctl.pipeline import read_logs, resume
 from etltctl.settings import Settings, load_settings
 
 
@@ -74,8 +74,8 @@ def test_where_no_run_is_named_it_is_the_newest_that_has_what_is_asked_for(
     store.add("r4", lambda _: '{"type": "version", "schema": "etltctl.events/2.0"}\n')
     found = {having: find_run(settings, "", having)[0]["run_id"] for having in Having}
     assert found == {Having.EVENTS: "r3", Having.STEPS: "r2", Having.REMOTE_RUNS: "r1"}
-    with pytest.raises(UsageError, match="run r3 is a rollback: it has no steps to go on with"):
-        take_up(find_run(settings, "r3"), settings)
+    with pytest.raises(UsageError, match="run r3 is a rollback: it has no steps to resume"):
+        resume(find_run(settings, "r3"), settings)
     with pytest.raises(UsageError, match=r"run r3 \(rollback\) has no remote run to read"):
         read_logs(find_run(settings, "r3"), settings, print)
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from etltctl.catalog import hive_columns, widened
 from etltctl.errors import BlockedError
-from etltctl.hive_types import HiveType, parse_type
-from etltctl.local.athena.types import duckdb_type
+from etltctl.hive import HiveType, parse_type
+from etltctl.local.services.athena.types import duckdb_type
 
 NAMES = st.text(st.characters(codec="utf-8", categories=["L", "N"]) | st.just("_"), min_size=1, max_size=8)
 SCALARS = st.sampled_from(["int", "bigint", "string", "decimal(10,2)", "varchar(5)", "timestamp", "boolean"])

@@ -15,11 +15,12 @@ import pytest
 
 FOLLOW = """
 import sys
+from etltctl.cli.progress import drawn_run
 from etltctl.console import Console
 from etltctl.waiting import Waiter
 step, remote_id = sys.argv[1:]
-with Console().following("mongodb") as show:
-    show({"type": "remote.started", "step": step, "remote_id": remote_id, "state": "RUNNING"})
+with drawn_run(Console(), "mongodb") as draw:
+    draw({"type": "remote.started", "step": step, "remote_id": remote_id, "state": "RUNNING"})
     Waiter().sleep(2.5)
 """
 

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from etltctl.console import Console
 from etltctl.logs import ErrorLines, LogLine
 from etltctl.pipeline.model import Step
-from etltctl.pipeline.reading import LogRead, lines_of_sync
+from etltctl.pipeline.run_logs import LogRead
+from etltctl.pipeline.sync_step import lines_of_sync
 from etltctl.runs import SyncJob
 
 NOISE = [
@@ -66,7 +67,7 @@ def test_a_line_is_labelled_by_its_writer_and_not_as_an_error() -> None:
 
 def test_the_log_of_another_job_is_offered_with_the_same_option() -> None:
     read = LogRead("r1", Step("glue", "a"), "jr_1", 0, is_errors_only=True, others=("b",))
-    assert read.told_if_empty().endswith("  next: etltctl runs logs r1 b --errors")
+    assert read.note_if_empty().endswith("  next: etltctl runs logs r1 b --errors")
 
 
 def test_the_state_and_the_reason_of_a_failed_sync_are_errors_and_its_rows_are_not() -> None:

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from etltctl.errors import RunFailedError, UnverifiedError, UsageError
-from etltctl.pipeline import PipelineResult, Step, StepResult, new_run_id, run_key
-from etltctl.pipeline.model import CLOCKS_DIFFER, begun_after, outcome_of, safe_run_id
+from etltctl.pipeline import PipelineResult, RunId, Step, StepResult, new_run_id
+from etltctl.pipeline.model import outcome_of
+from etltctl.pipeline.run_ids import CLOCKS_DIFFER
 
 
 def test_a_run_whose_every_start_was_reused_had_nothing_to_do() -> None:
@@ -39,10 +40,9 @@ def test_how_a_run_ended_is_one_word(error: BaseException, word: str) -> None:
 
 def test_airflow_s_run_ids_become_safe_in_paths() -> None:
     assert (
-        safe_run_id("dag_api-manual__2026-01-02T03:04:05+00:00")
-        == "dag_api-manual__2026-01-02T03-04-05-00-00"
+        RunId("dag_api-manual__2026-01-02T03:04:05+00:00").safe == "dag_api-manual__2026-01-02T03-04-05-00-00"
     )
-    assert re.fullmatch("etc-[0-9a-f]{8}", safe_run_id("../../etc"))
+    assert re.fullmatch("etc-[0-9a-f]{8}", RunId("../../etc").safe)
 
 
 @pytest.mark.parametrize(
@@ -54,27 +54,28 @@ def test_airflow_s_run_ids_become_safe_in_paths() -> None:
     ],
 )
 def test_run_ids_that_differ_stay_different(ids: tuple[str, ...]) -> None:
-    safe = [safe_run_id(run_id) for run_id in ids]
+    safe = [RunId(run_id).safe for run_id in ids]
     assert len(set(safe)) == len(ids)
-    assert [safe_run_id(run_id) for run_id in safe] == safe
+    assert [RunId(run_id).safe for run_id in safe] == safe
 
 
 def test_a_run_id_of_nothing_usable_is_refused() -> None:
     with pytest.raises(UsageError, match="no letter or digit"):
-        safe_run_id("::")
+        str(RunId("::").safe)
 
 
 def test_the_run_key_is_the_same_for_every_try_and_for_nothing_else() -> None:
     step = Step.parse("glue:job")
-    key = run_key("local", "api", step, "r1")
-    assert key == run_key("local", "api", Step("glue", "job"), "r1")
+    key = RunId("r1").key(step, env="local", pipeline="api")
+    assert key == "db2510fc7eed99ddd0d844ba5bfee5b417bfa629"
     others = [
-        run_key("aws", "api", step, "r1"),
-        run_key("local", "api", step, "r2"),
-        run_key("local", "m", step, "r1"),
-        run_key("local", "api", Step.parse("sync:job"), "r1"),
-        run_key("local", "api", Step.parse("glue:job2"), "r1"),
-        run_key("local", "apig", Step.parse("lue:job"), "r1"),
+        RunId("r1").key(step, env="aws", pipeline="api"),
+        RunId("r2").key(step, env="local", pipeline="api"),
+        RunId("r1", 1).key(step, env="local", pipeline="api"),
+        RunId("r1").key(step, env="local", pipeline="m"),
+        RunId("r1").key(Step.parse("sync:job"), env="local", pipeline="api"),
+        RunId("r1").key(Step.parse("glue:job2"), env="local", pipeline="api"),
+        RunId("r1").key(Step.parse("lue:job"), env="local", pipeline="apig"),
     ]
     assert len({key, *others}) == 1 + len(others)
 
@@ -86,14 +87,14 @@ def test_run_ids_sort_by_time_and_name_their_pipeline() -> None:
     ids = [new_run_id("bronze_to_silver", at) for at in moments]
     assert sorted(ids) == ids
     assert all(re.fullmatch(r"\d{8}-\d{4}-bronze-to-silver-[a-z2-9]{4}", run_id) for run_id in ids)
-    assert [begun_after(run_id) for run_id in ids[:4]] == [at - CLOCKS_DIFFER for at in moments[:4]]
+    assert [RunId(run_id).began_after for run_id in ids[:4]] == [at - CLOCKS_DIFFER for at in moments[:4]]
     assert len({new_run_id("api", moments[0]) for _ in range(50)}) > 45, "runs of one minute differ"
 
 
 def test_a_new_run_id_tells_the_time_in_utc() -> None:
     lima = timezone(timedelta(hours=-5))
     assert new_run_id("api", datetime(2026, 1, 1, 22, 30, tzinfo=lima)).startswith("20260102-0330-api-")
-    assert begun_after(new_run_id("api")) is not None
+    assert RunId(new_run_id("api")).began_after is not None
 
 
 @pytest.mark.parametrize(
@@ -107,4 +108,4 @@ def test_a_new_run_id_tells_the_time_in_utc() -> None:
     ],
 )
 def test_only_an_id_of_our_own_making_tells_when_its_run_began(run_id: str, begun: datetime | None) -> None:
-    assert begun_after(run_id) == begun
+    assert RunId(run_id).began_after == begun

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from etltctl.pipeline.syncing import _doubt, _drop, _surplus
+from etltctl.pipeline.landing import _doubt, _drop, _surplus
 
 
 @pytest.mark.parametrize(

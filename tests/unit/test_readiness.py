@@ -16,8 +16,8 @@ from etltctl.errors import ConfigurationError, ExitCode
 from etltctl.infrastructure.uploads import uploads_of
 from etltctl.ledger import DiskStore, Ledger, newest_event, read_events
 from etltctl.pipeline import (
+    RunOptions,
     Step,
-    Wish,
     require_ready,
     run_alone,
     run_pipeline,
@@ -103,7 +103,7 @@ def test_a_command_that_does_not_run_the_script_is_not_stopped(broken: Path) -> 
         lambda settings: start_job(GOLD, settings),
         lambda settings: run_step("api", str(SYNC), run_id="dag-1", settings=settings),
         lambda settings: run_step("api", str(GOLD), run_id="dag-1", settings=settings),
-        lambda settings: run_alone(GOLD, settings, Wish(run_id="earlier")),
+        lambda settings: run_alone(GOLD, settings, RunOptions(run_id="earlier")),
     ],
     ids=["run_pipeline", "run_alone", "start_job", "first task", "own task", "resumed"],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from etltctl.errors import ExitCode
-from etltctl.pipeline.work import failed
+from etltctl.pipeline.failures import failed
 from etltctl.runs import JobRun
 
 WRAPPED = "py4j.protocol.Py4JJavaError: An error occurred while calling o247.parquet."

@@ -12,7 +12,7 @@ import sqlglot
 from sqlglot import exp
 
 from etltctl.errors import ConfigurationError
-from etltctl.publishing.rules import Rule, counting_sql, sql_rules
+from etltctl.publishing.audit_queries import Rule, counting_sql, sql_rules
 from etltctl.settings import load_settings
 from etltctl.settings.checks import Range, TableRules
 

@@ -34,10 +34,10 @@ def test_only_the_service_s_success_word_is_success(kind: type[Run], word: str) 
 
 @pytest.mark.parametrize("word", ["STOPPED", "EXPIRED", "TIMEOUT", "ERROR"])
 def test_an_ended_job_run_that_did_not_succeed_failed(word: str) -> None:
-    assert JobRun(id="jr", name="job", word=word).state is State.FAILED
+    assert JobRun(id="jr", name="job", status=word).state is State.FAILED
 
 
 def test_an_unknown_word_is_running_and_says_so() -> None:
-    run = SyncJob(id="1", name="api", word="levitating")
+    run = SyncJob(id="1", name="api", status="levitating")
     assert run.state is State.RUNNING
     assert not run.is_known

@@ -34,7 +34,7 @@ class VirtualTime:
 
 
 def run(word: str) -> JobRun:
-    return JobRun(id="jr_1", name="job", word=word)
+    return JobRun(id="jr_1", name="job", status=word)
 
 
 def looks(*words: str | ServiceError | AccessError):
@@ -52,13 +52,13 @@ def looks(*words: str | ServiceError | AccessError):
 def test_returns_the_run_in_its_final_state() -> None:
     time = VirtualTime()
     done = time.waiter().wait(run("STARTING"), looks("STARTING", "RUNNING", "SUCCEEDED"))
-    assert done.word == "SUCCEEDED"
+    assert done.status == "SUCCEEDED"
     assert len(time.slept) == 3
 
 
 def test_a_run_that_has_ended_is_not_looked_at() -> None:
     time = VirtualTime()
-    assert time.waiter().wait(run("FAILED"), looks()).word == "FAILED"
+    assert time.waiter().wait(run("FAILED"), looks()).status == "FAILED"
     assert time.slept == []
 
 
@@ -83,7 +83,7 @@ def test_failed_looks_do_not_fail_a_healthy_run() -> None:
     time = VirtualTime()
     throttled = ServiceError("Rate exceeded", code="ThrottlingException")
     done = time.waiter().wait(run("STARTING"), looks(throttled, "RUNNING", throttled, throttled, "SUCCEEDED"))
-    assert done.word == "SUCCEEDED"
+    assert done.status == "SUCCEEDED"
 
 
 def test_looks_that_fail_for_longer_than_patience_raise_their_error() -> None:
@@ -105,7 +105,7 @@ def test_an_unknown_word_counts_as_running_until_the_deadline() -> None:
 def test_every_look_is_reported() -> None:
     seen: list[str] = []
     VirtualTime().waiter().wait(
-        run("STARTING"), looks("RUNNING", "SUCCEEDED"), on_look=lambda found: seen.append(found.word)
+        run("STARTING"), looks("RUNNING", "SUCCEEDED"), on_look=lambda found: seen.append(found.status)
     )
     assert seen == ["RUNNING", "SUCCEEDED"]
 
@@ -113,7 +113,7 @@ def test_every_look_is_reported() -> None:
 def test_the_async_driver_decides_the_same() -> None:
     time = VirtualTime()
     done = asyncio.run(time.waiter().wait_async(run("STARTING"), looks("RUNNING", "SUCCEEDED")))
-    assert done.word == "SUCCEEDED"
+    assert done.status == "SUCCEEDED"
     assert len(time.slept) == 2
 
 
@@ -145,7 +145,7 @@ def test_a_job_that_takes_longer_than_ever_is_looked_at_all_the_same() -> None:
 def test_credentials_that_expire_on_the_way_are_waited_for_and_ones_that_never_worked_are_not() -> None:
     expired = AccessError("the token has expired")
     done = VirtualTime().waiter().wait(run("STARTING"), looks("RUNNING", expired, expired, "SUCCEEDED"))
-    assert done.word == "SUCCEEDED"
+    assert done.status == "SUCCEEDED"
     with pytest.raises(AccessError):
         VirtualTime().waiter().wait(run("STARTING"), looks(expired))
 
@@ -165,12 +165,13 @@ def test_a_machine_that_slept_looks_once_more_and_is_patient_with_its_network() 
         return run("RUNNING" if len(looks_made) == 1 else "SUCCEEDED")
 
     waiter = Waiter(timeout=12 * 3600.0, patience=60.0, clock=lambda: time.now, sleep=sleep)
-    assert waiter.wait(run("RUNNING"), look).word == "SUCCEEDED"
+    assert waiter.wait(run("RUNNING"), look).status == "SUCCEEDED"
     looks_made.clear()
     time.now = 0.0
     over = Waiter(timeout=3600.0, clock=lambda: time.now, sleep=sleep)
     assert (
-        over.wait(run("RUNNING"), lambda: look() if not looks_made else run("SUCCEEDED")).word == "SUCCEEDED"
+        over.wait(run("RUNNING"), lambda: look() if not looks_made else run("SUCCEEDED")).status
+        == "SUCCEEDED"
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from etltctl.airbyte.problems import LOCKED, PAUSES_S, STATE_CONFLICT, TRY_AGAIN_LATER
 from etltctl.airbyte.resources import Resources
 from etltctl.airbyte.transport import Transport
-from etltctl.answers import incomplete, required, required_list
+from etltctl.answers import incomplete, require_same, required, required_list
 from etltctl.errors import ConfigurationError, EtltctlError, OutcomeUnknownError, ServiceError, bounded
 from etltctl.retrying import RetryPolicy
 from etltctl.runs import State, SyncJob, Verb
@@ -87,12 +87,12 @@ class Airbyte:
         """Starts a sync; the POST is sent once, whatever happens to its answer."""
         body = {"connectionId": connection_id, "jobType": "sync"}
         answer = self._transport.send("POST", "/jobs", json=body, timeout=self.start_timeout)
-        return _job(answer, name, self._transport.named("POST", "/jobs"))
+        return _job(answer, name, self._transport.named("POST", "/jobs"), connectionId=connection_id)
 
     def look_at(self, job_id: str, name: str) -> SyncJob:
         """The job as the server sees it now."""
         path = f"/jobs/{job_id}"
-        return _job(self._transport.read(path), name, self._transport.named("GET", path))
+        return _job(self._transport.read(path), name, self._transport.named("GET", path), jobId=job_id)
 
     def jobs(self, connection_id: str, name: str, *, limit: int = 20) -> list[SyncJob]:
         """The newest syncs of the connection, newest first; to reset or clear it is other work."""
@@ -124,15 +124,16 @@ class Airbyte:
 
     def connection(self, connection_id: str) -> dict[str, Any]:
         """The connection as the server has it: name, status, schedule, its destination's id."""
-        return self._object(f"/connections/{connection_id}")
+        return self._object(f"/connections/{connection_id}", connectionId=connection_id)
 
     def destination(self, destination_id: str) -> dict[str, Any]:
         """The destination as the server has it, its secrets masked."""
-        return self._object(f"/destinations/{destination_id}")
+        return self._object(f"/destinations/{destination_id}", destinationId=destination_id)
 
-    def _object(self, path: str) -> dict[str, Any]:
-        answer = self._transport.read(path)
-        required(answer, "name", self._transport.named("GET", path))
+    def _object(self, path: str, **sent: str) -> dict[str, Any]:
+        answer, call = self._transport.read(path), self._transport.named("GET", path)
+        required(answer, "name", call)
+        require_same(call, sent, answer)
         return dict(answer)
 
     def cancel(self, job: SyncJob) -> SyncJob:
@@ -142,7 +143,7 @@ class Airbyte:
             return now
         try:
             answer = self._transport.send("DELETE", f"/jobs/{job.id}", timeout=self.start_timeout)
-            return _job(answer, job.name, self._transport.named("DELETE", f"/jobs/{job.id}"))
+            return _job(answer, job.name, self._transport.named("DELETE", f"/jobs/{job.id}"), jobId=job.id)
         except ServiceError as error:
             if error.code != STATE_CONFLICT:
                 raise
@@ -214,11 +215,22 @@ class Airbyte:
         return Transport(self.url, self.client_id, self.client_secret, self.policy)
 
 
-def _job(answer: Any, name: str, call: str) -> SyncJob:
-    """Return the job of an answer; raise ServiceError if the answer lacks a field that every job has."""
+def _job(answer: Any, name: str, call: str, **sent: str) -> SyncJob:
+    """Return the job of an answer.
+
+    Args:
+        answer: The answer.
+        name: The name of the source.
+        call: The call, as an error names it.
+        sent: The ids that the call named, by field.
+
+    Raises:
+        ServiceError: The answer lacks a field that every job has, or is about another job or connection.
+    """
     identifier, status = str(required(answer, "jobId", call)), str(required(answer, "status", call))
     if not identifier.isdigit():
         raise incomplete(call, "jobId (a number)")
+    require_same(call, sent, answer)
     failure = answer.get("etltctl_failure")
     try:
         created = datetime.fromisoformat(answer["startTime"]) if answer.get("startTime") else None
@@ -227,7 +239,7 @@ def _job(answer: Any, name: str, call: str) -> SyncJob:
     return SyncJob(
         id=identifier,
         name=name,
-        word=status,
+        status=status,
         reason=bounded(str(failure.get("message", ""))) if isinstance(failure, Mapping) else "",
         rows=_count(answer, "rowsSynced", call),
         bytes=_count(answer, "bytesSynced", call),

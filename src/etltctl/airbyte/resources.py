@@ -9,11 +9,13 @@ from enum import StrEnum
 from typing import Any
 
 from etltctl.airbyte.transport import Transport
-from etltctl.answers import required, required_list
+from etltctl.answers import require_same, required, required_list
 from etltctl.errors import NotFoundError, OutcomeUnknownError, ServiceError, UnreachableError
 from etltctl.waiting import Waiter
 
 PAGE = 100
+# What a create sends and its answer repeats. Airbyte keeps none of them in another way.
+NAMED = frozenset({"name", "workspaceId", "sourceId", "destinationId", "definitionId"})
 # Airbyte discovers the source before it answers a list of streams: its MongoDB connector gives up after 600 s of
 # looking at documents, and a pod has to start before.
 DISCOVERY_S = 660.0
@@ -78,6 +80,7 @@ class Resources:
 
         Raises:
             OutcomeUnknownError: The answer was lost, and for a while nothing with the name showed up.
+            ServiceError: The answer is about another resource. Whether one was made is open.
             EtltctlError: The server refused.
         """
         is_definition = kind is Kind.DEFINITION
@@ -91,7 +94,11 @@ class Resources:
             if not error.is_open:
                 raise
             return self._find_made(kind, workspace, body, error, began)
-        return _resource(kind, answer, self.transport.named("POST", path))
+        call = self.transport.named("POST", path)
+        made = _resource(kind, answer, call)
+        sent = {field: value for field, value in {**owner, **body}.items() if field in NAMED}
+        require_same(call, sent, made.body)
+        return made
 
     def change(self, found: Resource, workspace: str, body: Mapping[str, Any]) -> Resource:
         """Change just these fields; a definition gets a new version of its manifest.

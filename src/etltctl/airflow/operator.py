@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from etltctl.airflow.lake import note_published
+from etltctl.airflow.assets import note_published
 from etltctl.airflow.versions import TRIGGER_ERRORS, AirflowFailException, PythonOperator
 from etltctl.errors import (
     BlockedError,
@@ -18,9 +18,9 @@ from etltctl.errors import (
 )
 
 if TYPE_CHECKING:
-    from etltctl.pipeline import Begun
+    from etltctl.pipeline import StepHandle
 
-# Another try would end the same.
+# Another try would end in the same error.
 FINAL = (UsageError, ConfigurationError, BlockedError, UnverifiedError, BudgetError)
 
 
@@ -32,7 +32,7 @@ def run_step(
     fresh_for: str = "",
     max_usd: float | None = None,
 ) -> dict[str, Any]:
-    """Runs the step in one piece; `etltctl.pipeline` is imported in the worker, not by the DAG file."""
+    """Run the step in one process. `etltctl.pipeline` is imported in the worker, not by the DAG file."""
     from etltctl import pipeline as library
 
     return library.run_step(pipeline, step, run_id=run_id, fresh=fresh, fresh_for=fresh_for, max_usd=max_usd)
@@ -41,9 +41,15 @@ def run_step(
 class StepOperator(PythonOperator):
     """One step of a pipeline as part of this DAG run.
 
-    A retry adopts or reuses what an earlier try started; so does a cleared task, which says so. The DAG run's
-    parameter `fresh` starts the work again, once a clear. The whole run may cost `max_usd` US dollars at most; the DAG
-    run's parameter `max_usd` overrides it. `deferrable` overrides the setting `airflow.deferrable`.
+    A retry adopts or reuses what an earlier try started. So does a cleared task, which logs it. The DAG run's
+    parameter `fresh` starts the work again, once for each clear.
+
+    Args:
+        pipeline: The pipeline's name.
+        step: One of its steps, `kind:name`.
+        deferrable: Whether a triggerer waits; overrides the setting `airflow.deferrable`.
+        max_usd: The most that the whole run may cost, in US dollars. The DAG run's parameter `max_usd` overrides it.
+        kwargs: The arguments of every operator.
     """
 
     ui_color = "#e3f1ec"
@@ -64,27 +70,27 @@ class StepOperator(PythonOperator):
         self.max_usd = max_usd
 
     def execute(self, context: Any) -> dict[str, Any]:
-        """Runs the step here, or starts it and hands the wait to a trigger."""
+        """Run the step here, or start it and hand the wait to a trigger."""
         from etltctl.pipeline import start_step
 
         self.op_kwargs = {**self.op_kwargs, **_freshness(context), **_limit(self.max_usd, context)}
-        with _not_tried_again_in_vain():
+        with _final_errors_fail_the_task():
             if not self._defers():
-                return self._told(super().execute(context), context)
-            begun = start_step(**self.op_kwargs)
-        if begun.is_running:
-            self._hand_over(begun)
-        return self.finish(context, begun.as_dict())
+                return self._reported(super().execute(context), context)
+            handle = start_step(**self.op_kwargs)
+        if handle.is_running:
+            self._hand_over(handle)
+        return self.finish(context, handle.as_dict())
 
     def finish(self, context: Any, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Goes on where `execute` left off, in whatever process: looks for itself, proves, publishes."""
-        from etltctl.pipeline import Begun, finish_step
+        """Continue after `execute`, in any process: poll, wait if need be, prove, publish."""
+        from etltctl.pipeline import StepHandle, finish_step
 
-        with _not_tried_again_in_vain():
-            return self._told(finish_step(Begun(**event)), context)
+        with _final_errors_fail_the_task():
+            return self._reported(finish_step(StepHandle(**event)), context)
 
     def resume_execution(self, next_method: str, next_kwargs: Any, context: Any) -> Any:
-        """Goes on after the trigger; one that was out of time follows the stop policy, one that broke is waited for."""
+        """Continue after the trigger. A timeout follows the stop policy; if the trigger broke, wait here."""
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except TRIGGER_ERRORS as error:
@@ -96,25 +102,26 @@ class StepOperator(PythonOperator):
             return self.execute(context)
 
     def on_kill(self) -> None:
-        """Marked failed, cleared, out of time, or the worker shuts down: remote work follows the stop policy."""
-        from etltctl.airflow.stopping import stop
+        """Apply the stop policy: the task was marked failed, cleared or timed out, or the worker shuts down."""
+        from etltctl.airflow.callbacks import stop
 
         stop(self.op_kwargs["step"], self.op_kwargs["run_id"])
 
-    def _hand_over(self, begun: Begun) -> None:
-        """Leaves the worker, by an exception of Airflow's; `finish` is called when the trigger fires."""
+    def _hand_over(self, handle: StepHandle) -> None:
+        """Leave the worker, by an exception of Airflow's. Airflow calls `finish` when the trigger fires."""
         from etltctl.airflow.trigger import StepTrigger
 
-        self.log.info("%s %s: the wait is handed to the triggerer", begun.verb, begun.remote_id)
-        trigger = StepTrigger(**begun.as_dict())
+        self.log.info("%s %s: the wait is handed to the triggerer", handle.verb, handle.remote_id)
+        trigger = StepTrigger(**handle.as_dict())
         self.defer(trigger=trigger, method_name="finish", timeout=self.execution_timeout)
 
     def _defers(self) -> bool:
-        from etltctl.airflow.serving import is_deferrable
+        from etltctl.airflow.triggerer import is_deferrable
 
         return is_deferrable() if self.deferrable is None else self.deferrable
 
-    def _told(self, result: dict[str, Any], context: Any) -> dict[str, Any]:
+    def _reported(self, result: dict[str, Any], context: Any) -> dict[str, Any]:
+        """Return the result, after it is added to the assets' events; warn if nothing was started."""
         note_published(self.outlets, result, context)
         if result["verb"] == "reused":
             self.log.warning(
@@ -127,7 +134,7 @@ class StepOperator(PythonOperator):
 
 
 def _freshness(context: Any) -> dict[str, Any]:
-    """Whether the work begins anew, and for which clear: tries that repeat one another share its number."""
+    """Return whether the work starts fresh, and for which clear: the tries after one clear share its number."""
     if not (context.get("params") or {}).get("fresh"):
         return {}
     task_instance = context["ti"]
@@ -136,14 +143,14 @@ def _freshness(context: Any) -> dict[str, Any]:
 
 def _limit(max_usd: float | None, context: Any) -> dict[str, Any]:
     """Return the most that the run may cost: the DAG run's parameter, else the operator's."""
-    given = (context.get("params") or {}).get("max_usd")
-    limit = max_usd if given in (None, "") else given
+    parameter = (context.get("params") or {}).get("max_usd")
+    limit = max_usd if parameter in (None, "") else parameter
     return {} if limit is None else {"max_usd": float(limit)}
 
 
 @contextmanager
-def _not_tried_again_in_vain() -> Iterator[None]:
-    """An error that another try would meet again fails the task at once."""
+def _final_errors_fail_the_task() -> Iterator[None]:
+    """Fail the task at once, without retries, for an error that another try would meet again."""
     try:
         yield
     except FINAL as error:

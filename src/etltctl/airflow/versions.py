@@ -1,4 +1,4 @@
-"""What Airflow's versions keep in different places or call by different names: 3.x first, then 2.11."""
+"""Names that Airflow's versions keep in different places or spell differently: 3.x first, then 2.11."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ except ImportError:
     from airflow.datasets import Dataset
 
     def Asset(*, name: str, uri: str) -> Any:  # noqa: ARG001, N802 - Airflow 2 calls it a dataset and gives it no name
-        """A dataset of that URI."""
+        """Return a dataset of that URI."""
         return Dataset(uri)
 
 
@@ -27,7 +27,7 @@ except ImportError:
     from airflow import exceptions
     from airflow.exceptions import AirflowFailException, TaskDeferralError
 
-# Airflow 2 has one for a trigger that broke and for one that was out of time, Airflow 3 two.
+# Airflow 2 raises one error for a trigger that broke and for a timeout, Airflow 3 two.
 TRIGGER_ERRORS: tuple[type[Exception], ...] = (
     TaskDeferralError,
     getattr(exceptions, "TaskDeferralTimeout", TaskDeferralError),

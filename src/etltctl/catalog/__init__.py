@@ -1,9 +1,8 @@
 """Glue Data Catalog: databases, tables, partitions, and the types of their columns."""
 
-from etltctl.catalog.hive import Widening, hive_columns, hive_type, widened
-from etltctl.catalog.partitions import NO_CHANGES, PartitionChanges, Partitions
-from etltctl.catalog.projecting import is_projected, projection
-from etltctl.catalog.registering import Registry, is_closed
+from etltctl.catalog.column_types import Widening, hive_columns, hive_type, widened
+from etltctl.catalog.partitions import NO_CHANGES, PartitionChanges, Partitions, is_projected, projection
+from etltctl.catalog.registry import Registry, is_closed
 from etltctl.catalog.tables import STAGING, Catalog, Described, Table
 
 __all__ = [

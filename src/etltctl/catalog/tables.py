@@ -1,4 +1,4 @@
-"""Databases and tables of the catalog, written only where they differ from what is wanted."""
+"""Databases and tables of the catalog, written only where they differ from what they shall be."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from datetime import datetime
 from typing import Any
 
 from etltctl.aws import Aws, translated
-from etltctl.errors import BlockedError, ServiceError
+from etltctl.errors import BlockedError, NextStep, ServiceError, command
 
 PARQUET = {
     "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
     "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
     "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
 }
-# What of GetTable's answer UpdateTable takes back; it refuses the rest, such as the times.
+# The part of GetTable's answer that UpdateTable takes back. It refuses the rest, such as the times.
 TABLE_INPUT = ("Name", "Description", "Owner", "Retention", "StorageDescriptor", "PartitionKeys", "TableType")
 DATABASE_INPUT = ("Description", "LocationUri", "Parameters", "TargetDatabase", "FederatedDatabase")
-STAGING = "etltctl_audit_"  # begins the name of every table that stands for a version that is being looked at
+STAGING = "etltctl_audit_"  # begins the name of every table that stands for a version under audit
 LOST = frozenset({"ConcurrentModificationException", "AlreadyExistsException"})
 
 Described = Mapping[str, Any]  # a table in Glue's own words
@@ -26,10 +26,13 @@ Described = Mapping[str, Any]  # a table in Glue's own words
 
 @dataclass(frozen=True)
 class Table:
-    """A table as the catalog should hold it; columns and partitions map names to Hive types.
+    """A table as the catalog should hold it.
 
-    `registered` are the partitions that have to be registered one by one, values → location, because Athena cannot
-    compute them from the table's parameters.
+    Attributes:
+        columns: The Hive types of the columns by their names.
+        partitions: The Hive types of the partition columns by their names.
+        registered: The location of each partition by its values, for partitions that have to be registered one by
+            one because Athena cannot compute them from the table's parameters.
     """
 
     database: str
@@ -42,7 +45,7 @@ class Table:
 
     @property
     def full_name(self) -> str:
-        """`database.name`."""
+        """Return the name with its database, as queries spell it."""
         return f"{self.database}.{self.name}"
 
 
@@ -53,7 +56,7 @@ class Catalog:
     aws: Aws
 
     def ensure_database(self, name: str) -> None:
-        """Creates the database unless it is there."""
+        """Create the database unless it is there."""
         try:
             with translated("glue", database=name):
                 self.aws.client("glue").create_database(DatabaseInput={"Name": name})
@@ -62,7 +65,7 @@ class Catalog:
                 raise
 
     def database(self, name: str) -> dict[str, Any] | None:
-        """The database as Glue describes it, or None."""
+        """Return the database as Glue describes it; None if it is not there."""
         try:
             with translated("glue", database=name):
                 answer = self.aws.client("glue").get_database(Name=name)
@@ -73,15 +76,18 @@ class Catalog:
         return dict(answer["Database"])
 
     def govern_new_tables(self, name: str) -> None:
-        """Gives nobody anything on tables that are made in the database from now on."""
+        """Take away the default permissions on tables that are made in the database from now on.
+
+        By default Lake Formation lets every IAM principal read a new table.
+        """
         current = self.database(name) or {}
         kept = {key: current[key] for key in DATABASE_INPUT if current.get(key) is not None}
-        wanted = {**kept, "Name": name, "CreateTableDefaultPermissions": []}
+        database_input = {**kept, "Name": name, "CreateTableDefaultPermissions": []}
         with translated("glue", database=name):
-            self.aws.client("glue").update_database(Name=name, DatabaseInput=wanted)
+            self.aws.client("glue").update_database(Name=name, DatabaseInput=database_input)
 
     def table(self, database: str, name: str) -> dict[str, Any] | None:
-        """The table as Glue describes it, or None."""
+        """Return the table as Glue describes it; None if it is not there."""
         try:
             with translated("glue", table=f"{database}.{name}"):
                 answer = self.aws.client("glue").get_table(DatabaseName=database, Name=name)
@@ -92,30 +98,39 @@ class Catalog:
         return dict(answer["Table"])
 
     def tables(self, database: str) -> list[dict[str, Any]]:
-        """Every table of the database, by name; none if there is no such database."""
+        """Return every table of the database, sorted by name; none if there is no such database."""
         try:
             with translated("glue", database=database):
                 pages = self.aws.client("glue").get_paginator("get_tables").paginate(DatabaseName=database)
-                found = [table for page in pages for table in page["TableList"]]
+                tables = [table for page in pages for table in page["TableList"]]
         except ServiceError as error:
             if error.code == "EntityNotFoundException":
                 return []
             raise
-        return sorted(found, key=lambda table: str(table["Name"]))
+        return sorted(tables, key=lambda table: str(table["Name"]))
 
     def put(self, table: Table, current: Described | None) -> str:
-        """Makes the catalog hold this table with one call; says `created`, `updated` or `unchanged`.
+        """Make the catalog hold this table with one call.
 
-        `current` is the table as it was read: an update is a compare-and-swap on its version, so of two writers one
-        wins. Parameters that somebody else set are kept, and what they said of columns. A call that was sent again
-        because its answer was lost is no conflict: the table is read once more and compared. Raises BlockedError if
-        somebody else was faster.
+        An update is a compare-and-swap on the version that was read, so of two writers one wins. Parameters and
+        comments of columns that others set are kept. The SDK resends a call whose answer was lost, and the second
+        call meets a conflict with the first; so after a conflict the table is read once more and compared.
+
+        Args:
+            table: The table as the catalog shall hold it.
+            current: The table as it was read from the catalog; None if it is not there.
+
+        Returns:
+            `created`, `updated` or `unchanged`.
+
+        Raises:
+            BlockedError: Another writer was faster.
         """
-        wanted = table_input(table, current or {})
-        if current is not None and _holds(current, wanted):
+        new = table_input(table, current or {})
+        if current is not None and _holds(current, new):
             return "unchanged"
         try:
-            self._write(table.database, wanted, current)
+            self._write(table.database, new, current)
         except ServiceError as error:
             if current is None and error.code == "EntityNotFoundException":
                 self.ensure_database(table.database)
@@ -123,36 +138,45 @@ class Catalog:
             if error.code not in LOST:
                 raise
             now = self.table(table.database, table.name)
-            if now is None or not _holds(now, wanted):
+            if now is None or not _holds(now, new):
                 raise _overtaken(table, now or {}) from error
         return "created" if current is None else "updated"
 
-    def _write(self, database: str, wanted: Mapping[str, Any], current: Described | None) -> None:
+    def _write(self, database: str, new: Mapping[str, Any], current: Described | None) -> None:
         glue = self.aws.client("glue")
-        with translated("glue", table=f"{database}.{wanted['Name']}"):
+        with translated("glue", table=f"{database}.{new['Name']}"):
             if current is None:
-                glue.create_table(DatabaseName=database, TableInput=wanted)
+                glue.create_table(DatabaseName=database, TableInput=new)
                 return
             version = {"VersionId": current["VersionId"]} if "VersionId" in current else {}
-            glue.update_table(DatabaseName=database, TableInput=wanted, SkipArchive=True, **version)
+            glue.update_table(DatabaseName=database, TableInput=new, SkipArchive=True, **version)
 
     def stage(self, table: Table) -> None:
-        """Makes a table that stands for a version nobody shall see yet; its name begins with `STAGING`."""
+        """Make a table that stands for a version under audit; its name begins with `STAGING`."""
         _require_staging(table.name)
         self.put(table, self.table(table.database, table.name))
 
     def unstage_older(self, database: str, than: datetime) -> None:
-        """Removes such tables of the database that a process which died has left behind, and no other."""
+        """Remove such tables of the database that processes which died have left behind, and no others.
+
+        Args:
+            database: The database.
+            than: Tables that were created before this time are removed.
+        """
         with translated("glue", database=database):
             pages = self.aws.client("glue").get_paginator("get_tables")
-            asked = pages.paginate(DatabaseName=database, Expression=f"{STAGING}*")
-            found = [table for page in asked for table in page["TableList"]]
-        for table in found:
+            answers = pages.paginate(DatabaseName=database, Expression=f"{STAGING}*")
+            tables = [table for page in answers for table in page["TableList"]]
+        for table in tables:
             if table["Name"].startswith(STAGING) and table.get("CreateTime", than) < than:
                 self.unstage(database, table["Name"])
 
     def unstage(self, database: str, name: str) -> None:
-        """Removes such a table again, and refuses to remove any other."""
+        """Remove a table that stands for a version under audit.
+
+        Raises:
+            ValueError: The table is not such a one.
+        """
         _require_staging(name)
         try:
             with translated("glue", table=f"{database}.{name}"):
@@ -162,8 +186,8 @@ class Catalog:
                 raise
 
 
-def _holds(current: Described, wanted: Mapping[str, Any]) -> bool:
-    return dict(wanted) == {name: current[name] for name in wanted if name in current}
+def _holds(current: Described, new: Mapping[str, Any]) -> bool:
+    return dict(new) == {name: current[name] for name in new if name in current}
 
 
 def _require_staging(name: str) -> None:
@@ -172,16 +196,16 @@ def _require_staging(name: str) -> None:
 
 
 def _overtaken(table: Table, now: Described) -> BlockedError:
-    by = now.get("Parameters", {}).get("etltctl_run_id") or "somebody else"
+    by = now.get("Parameters", {}).get("etltctl_run_id") or "another writer"
     return BlockedError(
-        f"{table.full_name} was changed by {by} in the same moment; it stays as they left it",
-        hint="look at it with etltctl athena describe, then try again",
+        f"{table.full_name} was changed by {by} in the same moment; it stays as that writer left it",
+        hint=NextStep("look at it: ", command("athena", "describe", "TABLE"), ", then try again"),
         location=now.get("StorageDescriptor", {}).get("Location", ""),
     )
 
 
 def table_input(table: Table, current: Described) -> dict[str, Any]:
-    """The table in Glue's own words, with what `current` holds beyond it."""
+    """Return the table as Glue takes it, together with what the current table holds beyond it."""
     kept = {name: current[name] for name in TABLE_INPUT if name in current}
     foreign = {
         name: value
@@ -205,6 +229,6 @@ def table_input(table: Table, current: Described) -> dict[str, Any]:
 
 
 def _columns(columns: Mapping[str, str], current: Sequence[Described]) -> list[dict[str, Any]]:
-    """The columns, each with the comment and the parameters that the catalog has for one of its name."""
-    said = {column["Name"]: column for column in current}
-    return [{**said.get(name, {}), "Name": name, "Type": kind} for name, kind in columns.items()]
+    """Return the columns, each with the comment and the parameters that the catalog has for one of its name."""
+    known = {column["Name"]: column for column in current}
+    return [{**known.get(name, {}), "Name": name, "Type": kind} for name, kind in columns.items()]

@@ -7,12 +7,16 @@ import sys
 __all__ = ["main"]
 
 # Python looks for unused cycles after 700 new objects. A command makes 100 times as many while it imports and reads
-# the SDK's descriptions, and nearly all of them stay: those searches took an eighth of a short command's time.
+# the SDK's descriptions, and nearly all of them stay: the searches took an eighth of a short command's time.
 OBJECTS_BETWEEN_COLLECTIONS = 100_000
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one command and exit with its code; an interrupt while the commands are still loaded ends without a word."""
+    """Run one command and exit with its code. An interrupt while the commands are still loaded prints nothing.
+
+    Args:
+        arguments: The words after `etltctl`; those of the process if None.
+    """
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     try:
         if os.environ.get("_ETLTCTL_COMPLETE"):
@@ -24,7 +28,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _complete() -> None:
-    """Answer a shell that completes a command line. Whatever goes wrong, the user's line stays as it is."""
+    """Answer a shell that completes a command line. On any error the user's line stays as it is."""
     from pathlib import Path
 
     from etltctl.cli.completion import answer

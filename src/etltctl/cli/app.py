@@ -6,7 +6,6 @@ import io
 import os
 import signal
 import sys
-from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from types import FrameType
@@ -16,24 +15,23 @@ import typer
 import typer.core
 
 from etltctl.cli import athena, config, connections, contract, govern, infra, local, run, runs, tableau
-from etltctl.cli.advice import addressed, flags_of
-from etltctl.cli.completion.scripts import Shell, current_shell, install, script
+from etltctl.cli.completion import Shell, current_shell, install, script
 from etltctl.cli.doctor import doctor
-from etltctl.cli.events import STDOUT
-from etltctl.cli.groups import show_help
+from etltctl.cli.groups import HELP_NAMES, Abort, CommandLineError, built, show_help
+from etltctl.cli.groups import UsageError as WrongCommandLine
+from etltctl.cli.hints import Hints
 from etltctl.cli.init import init
-from etltctl.cli.parameters import HELP_NAMES, Abort, CommandLineError, built
-from etltctl.cli.parameters import UsageError as WrongCommandLine
+from etltctl.cli.progress import STDOUT
 from etltctl.cli.session import LOCAL, Session
 from etltctl.console import Console, Output, is_terminal
-from etltctl.errors import EtltctlError, ExitCode, UsageError
+from etltctl.errors import EtltctlError, ExitCode, UsageError, command
 
 # Flags that mean the same everywhere; they are accepted before and after the command.
 VALUE_FLAGS = frozenset({"-c", "--config", "-e", "--env", "-o", "--output", "--events"})
 COMPLETION_FLAGS = frozenset({"--install-completion", "--show-completion"})
 SWITCHES = frozenset({"--local", "--aws", "-q", "--quiet", "-v", "-vv", "--verbose", "--no-color"})
 
-# What an unset variable of the shell leaves empty must not mean "not given".
+# An unset variable of the shell leaves the value of an option empty. For these that is an error, not "not given".
 NEVER_EMPTY = VALUE_FLAGS | {
     "--as",
     "--run-id",
@@ -76,8 +74,8 @@ app.add_typer(config.app, name="config")
 app.add_typer(local.app, name="local")
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
         from importlib.metadata import version
 
         typer.echo(f"etltctl {version('etltctl')}")
@@ -163,29 +161,33 @@ def set_up(
     console.verbosity = verbose
     console.plain = no_color or not is_terminal(sys.stderr, os.environ)
     commands = getattr(context.command, "commands", ())
-    console.addressed = partial(addressed, flags=flags_of(session.env, config_file), commands=commands)
+    console.spell = Hints.leading_to(session.env, config_file, commands).spell
     show_help(context)
 
 
 def _output_of_environment() -> Output:
-    wanted = os.environ.get("ETLTCTL_OUTPUT", Output.TABLE)
-    if wanted not in list(Output):
-        raise WrongCommandLine(f"ETLTCTL_OUTPUT={wanted} is not one of {', '.join(Output)}")
-    return Output(wanted)
+    name = os.environ.get("ETLTCTL_OUTPUT", Output.TABLE)
+    if name not in list(Output):
+        raise WrongCommandLine(f"ETLTCTL_OUTPUT={name} is not one of {', '.join(Output)}")
+    return Output(name)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one command and exit with its code."""
+    """Run one command and exit with its code.
+
+    Args:
+        arguments: The words after `etltctl`; those of the process if None.
+    """
     _open_streams()
     session = Session(Console())
     signal.signal(signal.SIGTERM, _terminate)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that closes ends no run
-    given = [os.fsencode(word).decode(errors="replace") for word in sys.argv[1:]]
-    sys.exit(_run(hoisted(given if arguments is None else arguments), session))
+    words = [os.fsencode(word).decode(errors="replace") for word in sys.argv[1:]]
+    sys.exit(_run(hoisted(words if arguments is None else arguments), session))
 
 
 def _open_streams() -> None:
-    """Let what was closed lead nowhere, and write data as UTF-8: only a terminal gets a ? for what it cannot show."""
+    """Let a closed stream lead nowhere, and write data as UTF-8; a terminal gets ? for a character it cannot show."""
     sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 - for the rest of the process
     sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
@@ -199,8 +201,8 @@ def _run(arguments: list[str], session: Session) -> int:
     try:
         _require_values(arguments)
         _require_command(arguments)
-        command = built(app)
-        result = command(arguments, obj=session, prog_name="etltctl", standalone_mode=False)
+        run_command = built(app)
+        result = run_command(arguments, obj=session, prog_name="etltctl", standalone_mode=False)
     except EtltctlError as error:
         session.console.error(error)
         return error.exit_code
@@ -220,11 +222,11 @@ def _run(arguments: list[str], session: Session) -> int:
 
 
 def _say_whose(error: PermissionError, session: Session) -> int:
-    """Report a file that this user may not use, with its owner, as the operator's to fix and no fault of etltctl."""
+    """Report a file that this user may not use, with its owner: the operator can fix it, it is no bug of etltctl."""
     if error.filename is None:
         session.console.fault(error)
         return ExitCode.FAILED
-    from etltctl.local.state_folder import not_yours
+    from etltctl.local.kernel.state_folder import not_yours
 
     refused = not_yours(Path(os.fsdecode(error.filename)))
     session.console.error(refused)
@@ -232,30 +234,34 @@ def _say_whose(error: PermissionError, session: Session) -> int:
 
 
 def _require_values(arguments: list[str]) -> None:
-    """Raise UsageError for an option whose value is empty, as an unset variable of the shell leaves it."""
+    """Refuse an option whose value is empty, as an unset variable of the shell leaves it."""
     for option, value in zip_longest(arguments, arguments[1:]):
         name, is_joined, joined = option.partition("=")
         if name in NEVER_EMPTY and (joined if is_joined else value) == "":
-            hint = f"leave {name} out, or look at the variable that it is taken from"
+            hint = f"leave {name} out, or check the variable that it is taken from"
             raise UsageError(f"the value of {name} is empty", hint=hint)
 
 
 def _require_command(arguments: list[str]) -> None:
-    """Raise UsageError for a word that other programs have as a command and etltctl as an option."""
+    """Refuse a word that is a command of other programs and an option of etltctl."""
     words = iter(arguments)
     for word in words:
         if word in VALUE_FLAGS:
             next(words, None)
         elif not word.startswith("-"):
             if word in ("version", "help"):
-                after = " ".join(each for each in words if not each.startswith("-"))
-                told = f"etltctl {after} --{word}" if word == "help" and after else f"etltctl --{word}"
-                raise UsageError(f"there is no command {word}", hint=told)
+                after = [each for each in words if not each.startswith("-")] if word == "help" else []
+                raise UsageError(f"there is no command {word}", hint=command(*after, f"--{word}"))
             return
 
 
 def hoisted(arguments: list[str]) -> list[str]:
-    """The arguments with the global flags in front, wherever they stood; what follows `--` is left alone."""
+    """Return the arguments with the global flags in front, wherever they stood; those after `--` stay in place.
+
+    Args:
+        arguments: The words after `etltctl`.
+    """
+    # click accepts the options of the program only before the name of a command.
     front, rest = [], []
     waiting = iter(arguments)
     for argument in waiting:

@@ -1,4 +1,4 @@
-"""Data: the catalog's tables and questions to them."""
+"""Data: the catalog's tables, and queries of them."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def query(
                 run_id=run_id,
                 parameters=parameters or [],
                 max_scan=max_scan,
-                on_look=lambda run: describe(f"query {run.word}, {run.scanned_bytes:,} bytes scanned"),
+                on_look=lambda run: describe(f"query {run.status}, {run.scanned_bytes:,} bytes scanned"),
             )
         none = "" if answer.names else "Done."
         session.console.rows("etltctl.query/1", answer.names, answer.rows(), none=none, **answer.facts())
@@ -86,9 +86,9 @@ def tables(context: typer.Context) -> None:
 
     session: Session = context.obj
     with session.connected() as settings:
-        listed = list_tables(settings)
+        rows = list_tables(settings)
     columns = ("layer", "table", "rows", "version", "published")
-    session.console.rows("etltctl.tables/1", columns, listed, none="The catalog has no tables yet.")
+    session.console.rows("etltctl.tables/1", columns, rows, none="The catalog has no tables yet.")
 
 
 @app.command("describe")

@@ -1,4 +1,4 @@
-"""Set up: what the settings say and where each value comes from."""
+"""Set up: the settings, and where each value comes from."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def validate(context: typer.Context) -> None:
     settings = session.load()
     settings.require_scripts()
     every = [settings, *(session.load(env) for env in environments(settings))]
-    found = list(dict.fromkeys(doubt for each in every for doubt in doubts(each, os.environ)))
-    warnings = [doubt.text for doubt in found if not doubt.is_error]
+    doubted = list(dict.fromkeys(doubt for each in every for doubt in doubts(each, os.environ)))
+    warnings = [doubt.text for doubt in doubted if not doubt.is_error]
     for text in warnings:
         session.console.say(f"warning: {text}")
-    if problems := tuple(doubt.text for doubt in found if doubt.is_error):
+    if problems := tuple(doubt.text for doubt in doubted if doubt.is_error):
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise ConfigurationError(f"{count} in the settings", problems=problems)
     session.console.result(

@@ -2,57 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from etltctl.cli.groups import group
+from etltctl.cli.plan_commands import DetailedExitcode, DryRun, Yes, announcement, confirmation, show_plan
 from etltctl.cli.session import Session
-from etltctl.errors import ExitCode
 
 app = group("Airbyte sources, destinations, connections as code.")
 
 
 @app.command("plan")
-def plan(
-    context: typer.Context,
-    detailed_exitcode: Annotated[
-        bool, typer.Option("--detailed-exitcode", help="Exit 10 if there is anything to change.")
-    ] = False,
-) -> int:
-    """Show what has to change so that Airbyte is as the settings want it."""
+def plan(context: typer.Context, detailed_exitcode: DetailedExitcode = False) -> int:
+    """Show what must change for Airbyte to be as the settings say; change nothing."""
     from etltctl.connections import make_plan
 
-    session: Session = context.obj
-    with session.connected() as settings:
-        found = make_plan(settings)
-    session.console.result(
-        *found.told("etltctl.connections-plan/1", "Nothing to change: Airbyte is as the settings want it.")
-    )
-    return ExitCode.CHANGES if detailed_exitcode and found.changes else ExitCode.OK
+    return show_plan(context.obj, "connections", make_plan, detailed=detailed_exitcode)
 
 
 @app.command("apply")
-def apply(
-    context: typer.Context,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Make breaking changes too.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="The same as plan.")] = False,
-) -> int:
-    """Make Airbyte as the settings want it; breaking changes only with --yes."""
+def apply(context: typer.Context, yes: Yes = False, dry_run: DryRun = False) -> int:
+    """Make Airbyte as the settings say; ask before a breaking change."""
     from etltctl.connections import apply_plan
+    from etltctl.plans import outcome
 
     if dry_run:
         return plan(context)
     session: Session = context.obj
-    with session.connected() as settings:
-        found = apply_plan(
-            settings, may_break=yes, on_change=lambda change: session.console.say("\n".join(change.lines()))
+    with session.connected() as settings, session.console.working("connections apply"):
+        applied = apply_plan(
+            settings, confirm=confirmation(session, yes=yes), on_change=announcement(session)
         )
-    document, _ = found.told("etltctl.connections-apply/1", "")
-    number = len(found.changes)
-    text = f"{number} {'change' if number == 1 else 'changes'} made" if number else "Nothing to change"
-    session.console.result(document, f"{text}: Airbyte is as the settings want it.")
-    return ExitCode.OK
+    document = {"schema": "etltctl.connections-apply/1", **applied.as_dict()}
+    session.console.result(document, outcome(applied.subject, len(applied.changes)))
+    return 0
 
 
 @app.command("export")
@@ -62,5 +44,5 @@ def export(context: typer.Context) -> None:
 
     session: Session = context.obj
     with session.connected() as settings:
-        found = export_settings(settings)
-    session.console.result({"schema": "etltctl.connections-export/1", **found}, as_toml(found))
+        exported = export_settings(settings)
+    session.console.result({"schema": "etltctl.connections-export/1", **exported}, as_toml(exported))

@@ -1,4 +1,4 @@
-"""Contracts: what the files say against what the tables promise."""
+"""Contracts: the newest files of tables compared with what their readers rely on."""
 
 from __future__ import annotations
 

@@ -32,16 +32,16 @@ def doctor(
         str, typer.Argument(metavar="[AREA]", help=f"check this alone: {', '.join(AreaName)}")
     ] = "",
 ) -> int:
-    """Look at settings, credentials, permissions and services; tell the fix for each fault. Changes nothing."""
-    from etltctl.doctor import Area, examine, exit_code
+    """Look at settings, credentials, permissions and services; print the fix for each fault. Changes nothing."""
+    from etltctl.diagnosis import Area, examine, exit_code
 
     session: Session = context.obj
     if area and area not in list(Area):
         raise unknown("area of the doctor", area, list(Area))
     with session.console.working("doctor"):
-        found = examine(session.load, session.connected, Area(area) if area else None)
+        findings = examine(session.load, session.connected, Area(area) if area else None)
     session.console.findings(
         "etltctl.doctor/1",
-        [(of, finding.subject, finding.status, finding.evidence, finding.fix) for of, finding in found],
+        [(of, finding.subject, finding.status, finding.evidence, finding.fix) for of, finding in findings],
     )
-    return exit_code(finding for _, finding in found)
+    return exit_code(finding for _, finding in findings)

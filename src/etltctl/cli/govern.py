@@ -1,60 +1,42 @@
-"""Govern: Lake Formation as the settings want it, who sees what, who looked."""
+"""Govern: Lake Formation as code, the readers of a table, and the accesses on record."""
 
 from __future__ import annotations
 
 from dataclasses import astuple, replace
-from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from etltctl.cli.groups import group
+from etltctl.cli.plan_commands import DetailedExitcode, DryRun, Yes, announcement, confirmation, show_plan
 from etltctl.cli.session import Session
-from etltctl.errors import ExitCode
 from etltctl.tabulating import local_time
-
-if TYPE_CHECKING:
-    from etltctl.governance import Plan
 
 app = group("Lake Formation: desired against actual.")
 
 
 @app.command("plan")
-def plan_changes(
-    context: typer.Context,
-    detailed: Annotated[
-        bool, typer.Option("--detailed-exitcode", help="Exit 10 if there is anything to change.")
-    ] = False,
-) -> int:
-    """Show what must change for Lake Formation to be as the settings say; touches nothing."""
+def plan_changes(context: typer.Context, detailed_exitcode: DetailedExitcode = False) -> int:
+    """Show what must change for Lake Formation to be as the settings say; change nothing."""
     from etltctl.governance import plan
 
-    session: Session = context.obj
-    with session.connected() as settings, session.console.working("govern plan"):
-        planned = plan(settings)
-    session.console.result({"schema": "etltctl.govern-plan/1", **planned.as_dict()}, planned.text())
-    return ExitCode.CHANGES if detailed and planned.changes else ExitCode.OK
+    return show_plan(context.obj, "govern", plan, detailed=detailed_exitcode)
 
 
 @app.command("apply")
-def apply_changes(
-    context: typer.Context,
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Do not ask before taking something away.")
-    ] = False,
-) -> None:
+def apply_changes(context: typer.Context, yes: Yes = False, dry_run: DryRun = False) -> int:
     """Make Lake Formation as the settings say: grants before revokes, and nothing that is not managed."""
     from etltctl.governance import apply
+    from etltctl.plans import outcome
 
+    if dry_run:
+        return plan_changes(context)
     session: Session = context.obj
     with session.connected() as settings, session.console.working("govern apply"):
-        made = apply(
-            settings,
-            confirm=partial(_agree, session, yes),
-            on_change=lambda change: session.console.say(f"  {change.sign} {change.text}"),
-        )
-    text = f"{made} {'change' if made == 1 else 'changes'} made." if made else "Nothing to change."
-    session.console.result({"schema": "etltctl.govern-apply/1", "changes": made}, text)
+        number = apply(settings, confirm=confirmation(session, yes=yes), on_change=announcement(session))
+    document = {"schema": "etltctl.govern-apply/1", "changes": number}
+    session.console.result(document, outcome("Lake Formation", number))
+    return 0
 
 
 @app.command("who")
@@ -62,15 +44,15 @@ def who_sees(
     context: typer.Context,
     table: Annotated[str, typer.Argument(help="layer.table, such as gold.weather_daily")],
 ) -> None:
-    """Tell who sees the table: which columns and rows, and through which grant."""
+    """Show who sees the table: which columns and rows, and through which grant."""
     from etltctl.governance import who
 
     session: Session = context.obj
     with session.connected() as settings, session.console.working("govern who"):
-        found = who(table, settings)
+        readers = who(table, settings)
     columns = ("principal", "columns", "rows", "through")
-    nobody = f"Nobody sees {table}."
-    session.console.rows("etltctl.govern-who/1", columns, map(astuple, found), none=nobody, table=table)
+    no_reader = f"No principal sees {table}."
+    session.console.rows("etltctl.govern-who/1", columns, map(astuple, readers), none=no_reader, table=table)
 
 
 @app.command("audit")
@@ -81,23 +63,14 @@ def audit_accesses(
         str, typer.Option("--since", help="90m, 12h, 7d, 2w before now, or a date; 90 days at most.")
     ] = "7d",
 ) -> None:
-    """Tell who read governed tables, from CloudTrail's GetDataAccess events."""
+    """Show who read governed tables, from CloudTrail's GetDataAccess events."""
     from etltctl.governance import audit
 
     session: Session = context.obj
     with session.connected() as settings, session.console.working("govern audit"):
-        found = audit(settings, table=table, since=since)
+        accesses = audit(settings, table=table, since=since)
     columns = ("at", "principal", "table", "service", "permissions", "outcome")
     if session.console.output == "table":
-        found = [replace(access, at=local_time(access.at)) for access in found]
-    session.console.rows(
-        "etltctl.govern-audit/1", columns, map(astuple, found), none=f"No access on record (--since {since})."
-    )
-
-
-def _agree(session: Session, yes: bool, planned: Plan) -> bool:
-    """What whoever sits there says to the plan; no, where nobody does."""
-    if yes:
-        return True
-    session.console.say(planned.text())
-    return session.console.ask("Make these changes? [y/n]").lower().startswith("y")
+        accesses = [replace(access, at=local_time(access.at)) for access in accesses]
+    no_access = f"No access on record (--since {since})."
+    session.console.rows("etltctl.govern-audit/1", columns, map(astuple, accesses), none=no_access)

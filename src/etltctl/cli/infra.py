@@ -2,96 +2,94 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import typer
 
 from etltctl.cli.groups import group
+from etltctl.cli.plan_commands import DetailedExitcode, DryRun, Yes, agreed, exit_code
 from etltctl.cli.session import LOCAL, Session
-from etltctl.errors import ConfigurationError, ExitCode
+from etltctl.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from etltctl.cloudformation import StackEvent
-    from etltctl.infrastructure import Plan, Removal, Watcher
+    from etltctl.infrastructure import Change, Plan, Removal, Watcher
     from etltctl.settings import Settings
 
 app = group("Plan, deploy and take down what the pipelines need on AWS.")
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without a plan that was looked at before.")]
-# What a deployment did with Airbyte's secret, by the state it found: the word in JSON, and the sentence.
+# What a deployment did with Airbyte's secret, by the state it was in: the word in JSON, and the sentence.
 SECRET = {
     "there": ("there", ""),
     "missing": ("made", " Airbyte's secret is made, and empty: put its values in by hand."),
     "scheduled for deletion": ("restored", " Airbyte's secret is restored, with its old values."),
 }
+COLUMNS = ("change", "resource", "type", "id", "size", "because")
 SIGNS = {"add": "+", "import": "+", "modify": "~", "replace": "±", "may replace": "±", "remove": "-"}
 
 
 @app.command("plan")
-def plan_stack(
-    context: typer.Context,
-    detailed_exitcode: Annotated[
-        bool, typer.Option("--detailed-exitcode", help="Exit 10 if there is something to do.")
-    ] = False,
-) -> int:
+def plan_stack(context: typer.Context, detailed_exitcode: DetailedExitcode = False) -> int:
     """Show what a deployment would add, modify, replace and remove, and refuse what would lose data."""
     from etltctl.infrastructure import plan
 
     session: Session = context.obj
     settings = _on_aws(session)
     with session.console.working("change set"):
-        made = plan(settings, on_plan=lambda made: _show_plan(session, made))
-    return ExitCode.CHANGES if detailed_exitcode and not made.is_empty else ExitCode.OK
+        stack_plan = plan(settings, on_plan=lambda stack_plan: _show_plan(session, stack_plan))
+    return exit_code(has_changes=not stack_plan.is_empty, detailed=detailed_exitcode)
 
 
 @app.command("deploy")
-def deploy_stack(context: typer.Context, yes: Yes = False) -> None:
-    """Make AWS what the settings say, scripts and DAGs included; come back to a deployment that goes on."""
+def deploy_stack(context: typer.Context, yes: Yes = False, dry_run: DryRun = False) -> int:
+    """Make AWS as the settings say, with scripts and DAGs. A deployment that was interrupted resumes.
+
+    A plan that `infra plan` showed before is carried out without a question.
+    """
     from etltctl.infrastructure import deploy
 
+    if dry_run:
+        return plan_stack(context)
     session: Session = context.obj
     settings = _on_aws(session)
     with session.console.working("deploying"):
         done = deploy(settings, _watcher(session), yes=yes)
-    text = f"Stack {done.stack} is {done.word}: {done.changes} changes, {done.files} files uploaded."
     secret, sentence = SECRET[done.secret]
-    text += sentence
+    text = (
+        f"Stack {done.stack} is {done.status}: {done.changes} changes, {done.files} files uploaded.{sentence}"
+    )
     if done.is_nothing:
-        text = f"Nothing to do: stack {done.stack} is {done.word} and as the settings say."
+        text = f"Nothing to do: stack {done.stack} is {done.status} and as the settings say."
     document = {
         "schema": "etltctl.infra-deploy/1",
         "stack": done.stack,
-        "status": done.word,
+        "status": done.status,
         "changes": done.changes,
         "files": done.files,
         "secret": secret,
         "outputs": dict(done.outputs),
     }
-    told = [text, *(f"  {name}: {value}" for name, value in done.outputs.items())]
-    session.console.result(document, "\n".join(told))
+    outputs = [f"  {name}: {value}" for name, value in done.outputs.items()]
+    session.console.result(document, "\n".join([text, *outputs]))
+    return 0
 
 
 @app.command("destroy")
-def destroy_stack(
-    context: typer.Context,
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Delete it; without, only say what would go.")
-    ] = False,
-) -> None:
+def destroy_stack(context: typer.Context, yes: Yes = False, dry_run: DryRun = False) -> None:
     """Delete the stack; buckets, databases, the key and secrets stay."""
-    from etltctl.infrastructure import destroy
+    from etltctl.infrastructure import destroy, plan_removal
 
     session: Session = context.obj
     settings = _on_aws(session)
+    if dry_run:
+        removal = plan_removal(settings)
+        _print_removal(session, removal)
+        text = f"{len(removal.goes)} resources would go and {len(removal.stays)} would stay; nothing was changed."
+        session.console.result({"schema": "etltctl.infra-destroy-plan/1", **_resources(removal)}, text)
+        return
     with session.console.working("destroying"):
-        removed = destroy(settings, _watcher(session), yes=yes)
-    document = {
-        "schema": "etltctl.infra-destroy/1",
-        "stack": removed.stack,
-        "removed": [resource.logical_id for resource in removed.goes],
-        "kept": {resource.logical_id: resource.physical_id for resource in removed.stays},
-    }
-    text = f"Stack {removed.stack} is gone; {len(removed.stays)} resources stay."
-    session.console.result(document, text)
+        removal = destroy(settings, _watcher(session), yes=yes)
+    session.console.result({"schema": "etltctl.infra-destroy/1", **_resources(removal)}, _outcome(removal))
 
 
 @app.command("export")
@@ -121,6 +119,50 @@ def test_alarm(context: typer.Context) -> None:
     session.console.result(document, text)
 
 
+@dataclass(frozen=True)
+class StackChange:
+    """The change of one resource of the stack, in the terms of a plan."""
+
+    change: Change
+
+    @property
+    def sign(self) -> str:
+        """`±` where the resource may be replaced, `?` for an action that etltctl does not know."""
+        return SIGNS.get(self.change.action, "?")
+
+    @property
+    def label(self) -> str:
+        """CloudFormation's action."""
+        return self.change.action
+
+    @property
+    def text(self) -> str:
+        """The resource, its type, and what causes the change."""
+        because = f"  {', '.join(self.change.because)}" if self.change.because else ""
+        return f"{self.change.resource:<28} {self.change.type}{because}"
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """Nothing: the text says all."""
+        return ()
+
+    @property
+    def takes_away(self) -> bool:
+        """Whether it would lose data from sight; such a plan is refused, with or without consent."""
+        return self.change.is_harmful
+
+    def as_dict(self) -> dict[str, object]:
+        """Return plain data, as printed by `-o json`."""
+        values = (
+            self.change.resource,
+            self.change.type,
+            self.change.id,
+            self.change.size,
+            self.change.because,
+        )
+        return dict(zip(COLUMNS, (f"{self.sign} {self.label}", *values), strict=True))
+
+
 def _on_aws(session: Session) -> Settings:
     settings = session.load()
     if settings.env == LOCAL:
@@ -135,41 +177,39 @@ def _watcher(session: Session) -> Watcher:
     from etltctl.infrastructure import Watcher
 
     return Watcher(
-        on_plan=lambda made: _tell_plan(session, made),
-        on_removal=lambda removal: _tell_removal(session, removal),
-        on_event=lambda event: _tell_event(session, event),
+        on_plan=lambda stack_plan: _print_plan(session, stack_plan),
+        on_removal=lambda removal: _print_removal(session, removal),
+        on_event=lambda event: _print_event(session, event),
+        confirm=lambda _: agreed(session),
     )
 
 
-def _show_plan(session: Session, made: Plan) -> None:
+def _show_plan(session: Session, stack_plan: Plan) -> None:
+    """Print the plan as the result of the command."""
     from etltctl.infrastructure.sizing import told_costs
 
-    rows = [
-        (f"{SIGNS.get(c.action, '?')} {c.action}", c.resource, c.type, c.id, c.size, c.because)
-        for c in made.changes
-    ]
-    columns = ("change", "resource", "type", "id", "size", "because")
-    stack, files = made.blueprint.names.stack, list(made.missing_files)
-    costs = {cost.part: cost.usd for cost in made.costs}
+    rows = [tuple(StackChange(change).as_dict().values()) for change in stack_plan.changes]
+    stack, files = stack_plan.blueprint.names.stack, list(stack_plan.missing_files)
+    costs = {cost.part: cost.usd for cost in stack_plan.costs}
     session.console.rows(
-        "etltctl.infra-plan/1", columns, rows, none=made.summary(), stack=stack, new=made.is_new, files=files,
-        monthly_usd=costs,
+        "etltctl.infra-plan/1", COLUMNS, rows, none=stack_plan.summary(), stack=stack, new=stack_plan.is_new,
+        files=files, monthly_usd=costs,
     )  # fmt: skip
     if rows:
-        session.console.say(made.summary())
-    session.console.say(told_costs(made.costs))
+        session.console.say(stack_plan.summary())
+    session.console.say(told_costs(stack_plan.costs))
 
 
-def _tell_plan(session: Session, made: Plan) -> None:
-    for change in made.changes:
-        because = f"  {', '.join(change.because)}" if change.because else ""
-        session.console.say(
-            f"  {SIGNS.get(change.action, '?')} {change.action:<11} {change.resource:<28} {change.type}{because}"
-        )
-    session.console.say(made.summary())
+def _print_plan(session: Session, stack_plan: Plan) -> None:
+    """Print the plan as progress, before it is carried out."""
+    from etltctl.plans import lines
+
+    for line in lines([StackChange(change) for change in stack_plan.changes]):
+        session.console.say(line)
+    session.console.say(stack_plan.summary())
 
 
-def _tell_removal(session: Session, removal: Removal) -> None:
+def _print_removal(session: Session, removal: Removal) -> None:
     for word, resources in (("goes", removal.goes), ("stays", removal.stays)):
         for resource in resources:
             session.console.say(
@@ -177,6 +217,26 @@ def _tell_removal(session: Session, removal: Removal) -> None:
             )
 
 
-def _tell_event(session: Session, event: StackEvent) -> None:
-    told = f"  {event.at.astimezone():%H:%M:%S} {event.status:<20} {event.logical_id:<28} {event.type}"
-    session.console.say(f"{told}  {event.reason}".rstrip())
+def _resources(removal: Removal) -> dict[str, object]:
+    return {
+        "stack": removal.stack,
+        "removed": [resource.logical_id for resource in removal.goes],
+        "kept": {resource.logical_id: resource.physical_id for resource in removal.stays},
+    }
+
+
+def _outcome(removal: Removal) -> str:
+    """Return what a removal did, in one sentence, and the next command."""
+    if not removal.was_there:
+        return f"There is no stack {removal.stack}; nothing was changed."
+    if removal.stays:
+        return (
+            f"Stack {removal.stack} is gone; {len(removal.stays)} resources stay. To deploy it again with them, run "
+            "`etltctl infra plan`: it prints the settings that take them in."
+        )
+    return f"Stack {removal.stack} is gone; nothing of it stays."
+
+
+def _print_event(session: Session, event: StackEvent) -> None:
+    line = f"  {event.at.astimezone():%H:%M:%S} {event.status:<20} {event.logical_id:<28} {event.type}"
+    session.console.say(f"{line}  {event.reason}".rstrip())

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from etltctl.cli.session import Session
+from etltctl.errors import NextStep, command
 
 
 def init(
@@ -18,7 +19,8 @@ def init(
     from etltctl.scaffold import lay_out
 
     session: Session = context.obj
-    made = [str(path) for path in lay_out(folder)]
+    files = [str(path) for path in lay_out(folder)]
     there = "" if folder == Path() else f"cd {folder} && "
-    told = "\n".join([*(f"wrote {path}" for path in made), f"Next: {there}etltctl run mongodb"])
-    session.console.result({"schema": "etltctl.init/1", "folder": str(folder), "files": made}, told)
+    lines = "".join(f"wrote {path}\n" for path in files)
+    text = NextStep(f"{lines}Next: {there}", command("run", "mongodb"))
+    session.console.result({"schema": "etltctl.init/1", "folder": str(folder), "files": files}, text)

@@ -17,7 +17,7 @@ app = group("Keep the embedded endpoints running between commands.")
 @app.command("up")
 def up(context: typer.Context) -> None:
     """Start the embedded server and let it run; eval "$(etltctl local env)" then leads any client to it."""
-    from etltctl.local import keep_server
+    from etltctl.local.client import keep_server
 
     session: Session = context.obj
     session.env = LOCAL
@@ -47,7 +47,7 @@ def env(
     import shlex
 
     from etltctl.cli.leading import variables_to_unset
-    from etltctl.local import environ_of, misleading
+    from etltctl.local.client import environ_of, misleading
 
     session: Session = context.obj
     session.env = LOCAL
@@ -64,7 +64,7 @@ def env(
 @app.command("down")
 def down(context: typer.Context) -> None:
     """Stop the embedded server; the data stays."""
-    from etltctl.local import stop_server
+    from etltctl.local.client import stop_server
 
     session: Session = context.obj
     session.env = LOCAL
@@ -85,8 +85,8 @@ def down(context: typer.Context) -> None:
 @app.command("status")
 def status(context: typer.Context) -> None:
     """Say whether the embedded server runs, where, and when it ends."""
-    from etltctl.local import ends_at, find_server
-    from etltctl.local.class_archive import describe_class_archive
+    from etltctl.local.client import ends_at, find_server
+    from etltctl.local.services.glue.class_archive import describe_class_archive
 
     session: Session = context.obj
     session.env = LOCAL

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from etltctl.cli.session import Interruption, Session
+from etltctl.errors import NextStep, command
 
 if TYPE_CHECKING:
     from etltctl.pipeline import PipelineResult
@@ -44,7 +45,7 @@ Only = Annotated[str, typer.Option("--only", metavar="STEP", help="Run this step
 
 
 def add_to(app: typer.Typer) -> None:
-    """Adds the commands to the top level."""
+    """Add the commands to the top level."""
     app.command("run")(run)
     app.command("sync")(sync)
     app.command("run-glue")(run_glue)
@@ -63,30 +64,30 @@ def run(
     on_interrupt: OnInterrupt = Interruption.ASK,
 ) -> None:
     """Run a pipeline end to end: sync, Glue jobs, catalog."""
-    from etltctl.pipeline import Wish, run_pipeline, steps
+    from etltctl.pipeline import GlueStep, RunOptions, SyncStep, run_pipeline, steps
 
     session: Session = context.obj
     run_id = session.run_id(run_id, is_new=new, is_fresh=fresh)
-    wish = Wish(run_id, fresh, first, last, only, max_usd=max_usd)
+    options = RunOptions(run_id, fresh, first, last, only, max_usd=max_usd)
 
     def names(kind: str, settings: Settings) -> list[str]:
-        return [step.name for step in wish.of(steps(pipeline, settings)) if step.kind == kind]
+        return [step.name for step in options.select(steps(pipeline, settings)) if step.kind == kind]
 
     def check(settings: Settings) -> None:
-        session.require_ready(settings, wish.of(steps(pipeline, settings)), run_id, fresh=fresh)
+        session.require_ready(settings, options.select(steps(pipeline, settings)), run_id, fresh=fresh)
 
     def next_jobs(settings: Settings) -> list[str]:
         """Name the jobs whose JVM can be warmed while a sync runs."""
-        return names("glue", settings) if names("sync", settings) else []
+        return names(GlueStep.name, settings) if names(SyncStep.name, settings) else []
 
-    reach = session.following(pipeline, wish, on_interrupt, check, next_jobs=next_jobs)
-    with reach as (settings, wish):
-        result = run_pipeline(pipeline, settings, wish)
+    reach = session.following(pipeline, options, on_interrupt, check, next_jobs=next_jobs)
+    with reach as (settings, options):
+        result = run_pipeline(pipeline, settings, options)
     show_run(session, settings, result)
 
 
 def show_run(session: Session, settings: Settings, result: PipelineResult) -> None:
-    """What a run did, as a document or in a sentence."""
+    """Print what a run did, as a document or in a sentence."""
     done = (
         "had succeeded before: nothing to do" if result.is_reused else f"succeeded in {result.seconds:.0f} s"
     )
@@ -111,18 +112,18 @@ def sync(
     on_interrupt: OnInterrupt = Interruption.ASK,
 ) -> None:
     """Sync one source into bronze, wait, and prove that the rows landed."""
-    from etltctl.pipeline import Step, Wish, check_exists, run_alone
+    from etltctl.pipeline import RunOptions, SyncStep, check_exists, run_alone
 
     session: Session = context.obj
-    step = Step("sync", source)
-    wish = Wish(session.run_id(run_id, is_new=new, is_fresh=fresh), fresh)
+    step = SyncStep.step(source)
+    options = RunOptions(session.run_id(run_id, is_new=new, is_fresh=fresh), fresh)
 
     def check(settings: Settings) -> None:
         check_exists(step, settings)
-        session.require_ready(settings, [step], wish.run_id, fresh=fresh)
+        session.require_ready(settings, [step], options.run_id, fresh=fresh)
 
-    with session.following(source, wish, on_interrupt, check) as (settings, wish):
-        result = run_alone(step, settings, wish)
+    with session.following(source, options, on_interrupt, check) as (settings, options):
+        result = run_alone(step, settings, options)
     text = (
         f"Sync of {source} {result.verb} as job {result.remote_id}: {result.facts['rows']:,} rows in bronze"
     )
@@ -142,24 +143,22 @@ def run_glue(
     on_interrupt: OnInterrupt = Interruption.ASK,
 ) -> None:
     """Start one Glue job, or adopt its run; with --wait see it through and publish."""
-    from etltctl.pipeline import Step, Wish, check_exists, run_alone, start_job
+    from etltctl.pipeline import GlueStep, RunOptions, check_exists, run_alone, start_job
 
     session: Session = context.obj
-    step = Step("glue", job)
+    step = GlueStep.step(job)
     go = run_alone if wait else start_job
-    wish = Wish(session.run_id(run_id, is_new=new, is_fresh=fresh), fresh, max_usd=max_usd)
+    options = RunOptions(session.run_id(run_id, is_new=new, is_fresh=fresh), fresh, max_usd=max_usd)
 
     def check(settings: Settings) -> None:
         check_exists(step, settings)
-        session.require_ready(settings, [step], wish.run_id, fresh=fresh)
+        session.require_ready(settings, [step], options.run_id, fresh=fresh)
 
-    reach = session.following("run-glue", wish, on_interrupt, check, outlives=not wait)
-    with reach as (settings, wish):
-        result = go(step, settings, wish)
-    told = (
-        "and published"
-        if wait
-        else f"; come back: etltctl run-glue {job} --wait --run-id {result.facts['run_id']}"
-    )
-    text = f"Glue job {job} {result.verb} as {result.remote_id} {told}".replace(" ;", ";")
+    reach = session.following("run-glue", options, on_interrupt, check, outlives=not wait)
+    with reach as (settings, options):
+        result = go(step, settings, options)
+    text = NextStep(f"Glue job {job} {result.verb} as {result.remote_id} and published")
+    if not wait:
+        resume = command("run-glue", job, "--wait", "--run-id", result.facts["run_id"])
+        text = NextStep(f"Glue job {job} {result.verb} as {result.remote_id}; come back: ", resume)
     session.console.result({"schema": "etltctl.run-glue/1", **result.as_dict()}, text)

@@ -12,6 +12,7 @@ from etltctl.cli.groups import group
 from etltctl.cli.run import MaxUsd, OnInterrupt
 from etltctl.cli.run import show_run as show_result
 from etltctl.cli.session import Interruption, Session
+from etltctl.errors import NextStep, command
 from etltctl.tabulating import local_time
 
 if TYPE_CHECKING:
@@ -52,7 +53,9 @@ def list_runs(
         for run in summaries(session.load(), limit)
     ]
     columns = ("run", "pipeline", "started", "outcome", "seconds", "failed at")
-    session.console.rows("etltctl.runs/1", columns, rows, none="No runs yet: etltctl run mongodb.")
+    session.console.rows(
+        "etltctl.runs/1", columns, rows, none=NextStep("No runs yet: ", command("run", "mongodb"), ".")
+    )
 
 
 @app.command("show")
@@ -67,7 +70,7 @@ def show_run(
     run = find_run(session.load(), run_id)
     if session.console.output == "table":
         rows = [
-            (event["seq"], local_time(event["ts"]), event["step"], event["type"], told(event))
+            (event["seq"], local_time(event["ts"]), event["step"], event["type"], facts_line(event))
             for event in run
         ]
         session.console.rows("etltctl.events/1", ("seq", "time", "step", "event", "facts"), rows)
@@ -88,15 +91,15 @@ def watch_run(
     max_usd: MaxUsd = None,
     on_interrupt: OnInterrupt = Interruption.ASK,
 ) -> None:
-    """Look on until a run ends: wait for what lives, go on with the steps after it; what failed is left to retry."""
+    """Follow a run to its end: wait for what lives, then run the steps after it; what failed is left to retry."""
     from etltctl.history import Having, find_run
-    from etltctl.pipeline import Wish, watch
+    from etltctl.pipeline import RunOptions, watch
 
     session: Session = context.obj
     events = find_run(session.load(), run_id, Having.STEPS)
     name = str(events[0].get("pipeline", ""))
-    with session.following(name, Wish(max_usd=max_usd), on_interrupt) as (settings, wish):
-        result = watch(events, settings, wish)
+    with session.following(name, RunOptions(max_usd=max_usd), on_interrupt) as (settings, options):
+        result = watch(events, settings, options)
     show_result(session, settings, result)
 
 
@@ -113,7 +116,7 @@ def cancel(
     session: Session = context.obj
     with session.connected() as settings:
         cancelled = cancel_run(find_run(settings, run_id, Having.STEPS), settings, reason)
-    rows = [(one.service, one.name, one.remote_id, one.word, one.done) for one in cancelled]
+    rows = [(one.service, one.name, one.remote_id, one.status, one.done) for one in cancelled]
     columns = ("service", "name", "remote run", "found", "done")
     session.console.rows("etltctl.runs-cancel/1", columns, rows, none="The run has started nothing remotely.")
 
@@ -158,13 +161,14 @@ def logs(
     emit = lines.append if is_document else session.console.log_line
     with session.connected() as settings:
         run = find_run(settings, run_id, Having.REMOTE_RUNS)
-        found = read_logs(run, settings, emit, step=step, is_errors_only=errors, follow=follow)
+        reading = read_logs(run, settings, emit, step=step, is_errors_only=errors, follow=follow)
     if is_document:
         rows = [
             (line.at.isoformat(timespec="milliseconds"), line.group, line.stream, line.text) for line in lines
         ]
         session.console.rows("etltctl.runs-logs/1", ("ts", "group", "stream", "text"), rows)
-    if nothing := found.told_if_empty():
+    reading.require_whole()
+    if nothing := reading.note_if_empty():
         session.console.say(nothing)
 
 
@@ -196,7 +200,7 @@ def retry(
 ) -> None:
     """Run again what failed of a run: adopt what still lives, reuse what succeeded."""
     from etltctl.history import Having, find_run
-    from etltctl.pipeline import Step, Wish, take_up
+    from etltctl.pipeline import RunOptions, Step, resume
 
     session: Session = context.obj
     events = find_run(session.load(), run_id, Having.STEPS)
@@ -207,13 +211,20 @@ def retry(
         walk = [Step.parse(step) for step in named]
         session.require_ready(settings, walk, str(events[0]["run_id"]), fresh=fresh)
 
-    with session.following(name, Wish(fresh=fresh, max_usd=max_usd), on_interrupt, check) as (settings, wish):
-        result = take_up(events, settings, wish)
+    with session.following(name, RunOptions(fresh=fresh, max_usd=max_usd), on_interrupt, check) as (
+        settings,
+        options,
+    ):
+        result = resume(events, settings, options)
     show_result(session, settings, result)
 
 
-def told(event: Mapping[str, Any]) -> str:
-    """An event's own facts on one line; of tables their names, where they were published."""
+def facts_line(event: Mapping[str, Any]) -> str:
+    """Return the facts of an event on one line; of published tables their names.
+
+    Args:
+        event: The event as the ledger has it.
+    """
     common = {"ts", "seq", "run_id", "step", "env", "type"}
     if event["type"] != "publish.switched":
         common.add("tables")

@@ -1,4 +1,4 @@
-"""What a command works with: the console, the settings, and in the local environment the embedded endpoints."""
+"""The session of one command: its console, its settings, and in the local environment the embedded endpoints."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from etltctl.cli.events import STDOUT, event_stream
+from etltctl.cli.progress import STDOUT, drawn_run, event_stream
 from etltctl.console import Console, Output
-from etltctl.errors import DetachedError, UsageError
+from etltctl.errors import DetachedError, NextStep, UsageError, command
 
 if TYPE_CHECKING:
-    from etltctl.local import Endpoints
-    from etltctl.pipeline import Step, Wish
+    from etltctl.local.client import Endpoints
+    from etltctl.pipeline import RunOptions, Step
     from etltctl.runs import Run
     from etltctl.settings import Settings
 
@@ -25,7 +25,7 @@ LOCAL = "local"
 
 
 class Interruption(StrEnum):
-    """What an interrupt does to the remote work that is waited for."""
+    """What an interrupt does to the remote run that is waited for."""
 
     ASK = "ask"
     STOP = "stop"
@@ -40,26 +40,33 @@ class Session:
     config: Path | None = None
     env: str | None = None
     events: str = ""
-    is_told: bool = False  # that there is no settings file
-    is_led_warned: bool = False  # that the shell leads AWS calls to this machine
+    is_default_reported: bool = False  # whether the user has read that there is no settings file
+    is_loopback_reported: bool = (
+        False  # whether the user was warned that the shell leads AWS calls to this machine
+    )
 
     def run_id(self, named: str, *, is_new: bool, is_fresh: bool = False) -> str:
-        """Return the whole id of the run that `--run-id` names, empty for none.
+        """Return the whole id of the run that `--run-id` names; empty if it names none.
+
+        Args:
+            named: The run's id, or the end of it.
+            is_new: Whether a run of that id begins.
+            is_fresh: Whether the run starts all of its steps again.
 
         Raises:
-            UsageError: No such run is there to be resumed, or the options need a run that is not named.
+            UsageError: There is no such run to resume, or an option needs a run and none is named.
         """
         if not named:
-            wrong = "--new" if is_new else "--fresh" if is_fresh else ""
-            if wrong:
+            option = "--new" if is_new else "--fresh" if is_fresh else ""
+            if option:
                 raise UsageError(
-                    f"{wrong} needs the run that it is for", hint=f"name it: --run-id RUN {wrong}"
+                    f"{option} needs the run that it is for", hint=f"name it: --run-id RUN {option}"
                 )
             return ""
         from etltctl.history import run_to_resume
-        from etltctl.pipeline import safe_run_id
+        from etltctl.pipeline import RunId
 
-        settings, run_id = self.load(), safe_run_id(named)
+        settings, run_id = self.load(), RunId(named).safe
         if settings.env == LOCAL and "://" in settings.state:  # a bucket of the embedded server
             with self.connected() as settings:
                 return run_to_resume(settings, run_id, is_new=is_new)
@@ -68,13 +75,13 @@ class Session:
     def require_ready(
         self, settings: Settings, walk: Iterable[Step], run_id: str = "", *, fresh: bool = False
     ) -> None:
-        """Raise for what is certain to fail a run, before anything starts, the embedded server included.
+        """Check for faults that are certain to fail a run, before anything starts, the embedded server included.
 
         Args:
             settings: The settings.
             walk: The run's steps.
             run_id: The run that is resumed; empty for a new one.
-            fresh: Whether the run's work starts again.
+            fresh: Whether the run starts all of its steps again.
 
         Raises:
             ConfigurationError: A script, a secret or a rule of a table is wrong.
@@ -89,29 +96,40 @@ class Session:
         require_ready(settings, unstarted(walk, partial(newest_event, events), fresh=fresh))
 
     def load(self, env: str | None = None) -> Settings:
-        """Return the settings, as the flags, the environment and the files say; or those of another environment."""
+        """Return the settings of the flags, the process's environment and the files.
+
+        Args:
+            env: Another environment of the settings than the one that the flags name.
+        """
         from etltctl.settings import load_settings
 
         settings = load_settings(config=self.config, env=env or self.env)
-        if settings.file is None and not self.is_told and self.console.output in (Output.TABLE, Output.CSV):
+        if (
+            settings.file is None
+            and not self.is_default_reported
+            and self.console.output in (Output.TABLE, Output.CSV)
+        ):
             self.console.say("No settings file was found; the shipped defaults are used.")
-        self.is_told = True
+        self.is_default_reported = True
         if env is None and settings.env != LOCAL:
             self._warn_of_loopback()
         return settings
 
     def _warn_of_loopback(self) -> None:
-        """Warn once of a shell in which `--env aws` would reach the embedded server and look like AWS."""
+        """Warn once if `--env aws` would reach the embedded server in this shell, which looks like AWS."""
         from etltctl.cli.leading import loopback_endpoints
 
-        if self.is_led_warned or not (places := loopback_endpoints(os.environ)):
+        if self.is_loopback_reported or not (places := loopback_endpoints(os.environ)):
             return
-        self.is_led_warned = True
-        named = ", ".join(f"{place} ({name})" for name, place in places.items())
+        self.is_loopback_reported = True
+        endpoints = ", ".join(f"{place} ({name})" for name, place in places.items())
+        unset = command("local", "env", "--unset")
         self.console.say(
-            f"warning: this shell leads AWS calls to {named}, not to AWS; "
-            'open another shell, or: eval "$(etltctl local env --unset)"'
-        )
+            NextStep(
+                f"warning: this shell leads AWS calls to {endpoints}, not to AWS; ",
+                'open another shell, or: eval "$(', unset, ')"',
+            )
+        )  # fmt: skip
 
     @contextmanager
     def connected(
@@ -123,14 +141,14 @@ class Session:
     ) -> Iterator[Settings]:
         """Yield the settings with their services within reach.
 
-        In the local environment the embedded server is found or started, this process's environment leads to it, and
-        from here on nothing knows the difference. The server stays up for `local.linger_minutes` after the command,
-        and until `etltctl local down` where work goes on after the command.
+        In the local environment the embedded server is found or started, and this process's environment leads to it.
+        From there on no code knows the difference. The server stays up for `local.linger_minutes` after the command.
+        If remote runs go on after the command, it stays up until `etltctl local down`.
 
         Args:
             check: Called with the settings before anything starts.
-            outlives: Whether what the command starts may go on after it.
-            next_jobs: Names the Glue jobs that the command is about to run; the embedded server gets ready for them.
+            outlives: Whether a remote run that the command starts may go on after it.
+            next_jobs: Returns the Glue jobs that the command is about to run; the embedded server prepares for them.
         """
         settings = self.load()
         if check is not None:
@@ -138,59 +156,71 @@ class Session:
         if settings.env != LOCAL:
             yield settings
             return
-        from etltctl.local import endpoints
+        from etltctl.local.client import endpoints
 
         with endpoints(
             settings, os.environ, self.console.warn, lingers=True, next_jobs=next_jobs(settings)
-        ) as found:
-            for warning in found.warnings:
+        ) as embedded:
+            for warning in embedded.warnings:
                 self.console.warn(warning)
-            if outlives and not found.server.kept:
-                self._keep(found)
+            if outlives and not embedded.server.kept:
+                self._keep(embedded)
             try:
-                with found.lead(os.environ):
+                with embedded.lead(os.environ):
                     yield self.load()
             except DetachedError:
-                self._keep(found)
+                self._keep(embedded)
                 raise
 
-    def _keep(self, found: Endpoints) -> None:
-        found.keep()
-        self.console.say("the embedded server stays up for it; etltctl local down ends it")
+    def _keep(self, embedded: Endpoints) -> None:
+        embedded.keep()
+        self.console.say(
+            NextStep("the embedded server stays up for it; ", command("local", "down"), " ends it")
+        )
 
     @contextmanager
     def following(
         self,
         name: str,
-        wish: Wish,
+        options: RunOptions,
         on_interrupt: Interruption,
         check: Callable[[Settings], object] | None = None,
         *,
         outlives: bool = False,
         next_jobs: Callable[[Settings], Collection[str]] = lambda _: (),
-    ) -> Iterator[tuple[Settings, Wish]]:
-        """The settings within reach, and the wish with the console listening and asked what Ctrl-C means.
+    ) -> Iterator[tuple[Settings, RunOptions]]:
+        """Yield the settings with their services within reach, and the run options with this console as listener.
 
         With `--output ndjson` the stream of the events is the result.
+
+        Args:
+            name: The run's pipeline, or what else is run.
+            options: The run options; an interrupt is decided by this console.
+            on_interrupt: What Ctrl-C does to the remote run.
+            check: As for `connected`.
+            outlives: As for `connected`.
+            next_jobs: As for `connected`.
         """
+        # One stream serves both: `--events FILE` next to the result, and `--output ndjson` as the result.
         target = self.events or (STDOUT if self.console.output is Output.NDJSON else "")
         self.console.is_streaming = target == STDOUT
         with (
             event_stream(target, self.console.stdout, self.console.say) as write,
             self.connected(check, outlives=outlives, next_jobs=next_jobs) as settings,
-            self.console.following(name) as show,
+            drawn_run(self.console, name) as draw,
         ):
 
             def on_event(event: Mapping[str, Any]) -> None:
                 write(event)
-                show(event)
+                draw(event)
 
-            yield settings, replace(wish, on_event=on_event, on_interrupt=partial(self._decide, on_interrupt))
+            decide = partial(self._decide, on_interrupt)
+            yield settings, replace(options, on_event=on_event, on_interrupt=decide)
 
     def _decide(self, on_interrupt: Interruption, run: Run, may_ask: bool) -> str:
         if on_interrupt is not Interruption.ASK:
             return on_interrupt
         if not may_ask:
             return Interruption.STOP
-        is_asked = self.console.ask(f"{run.service} run {run.id} goes on. Detach from it, or stop it? [d/s]")
-        return Interruption.DETACH if is_asked.lower().startswith("d") else Interruption.STOP
+        answer = self.console.ask(f"{run.service} run {run.id} goes on. Detach from it, or stop it? [d/s]")
+        return Interruption.DETACH if answer.lower().startswith("d") else Interruption.STOP

@@ -9,6 +9,7 @@ import typer
 
 from etltctl.cli.groups import group
 from etltctl.cli.session import Session
+from etltctl.values import TableName
 
 app = group("Extracts for Tableau: write, publish, refresh.")
 Table = Annotated[str, typer.Argument(help="layer.table, such as gold.weather_daily")]
@@ -32,17 +33,17 @@ def export(
 
     session: Session = context.obj
     selection = Selection(table, where, tuple(name.strip() for name in columns.split(",") if name.strip()))
-    file = hyper or Path(f"{table.partition('.')[2] or table}.hyper")
+    file = hyper or Path(f"{TableName.parse(table).name if TableName.is_one(table) else table}.hyper")
     with session.connected() as settings, session.console.working(f"export {table}") as describe:
-        made = write_table(
-            selection, file, settings, on_look=lambda run: describe(f"export {table} {run.word}")
+        extract = write_table(
+            selection, file, settings, on_look=lambda run: describe(f"export {table} {run.status}")
         )
-    text = f"{made.file}: {made.rows:,} rows of {table}" + (
-        f", version {made.version}" if made.version else ""
+    text = f"{extract.file}: {extract.rows:,} rows of {table}" + (
+        f", version {extract.version}" if extract.version else ""
     )
-    session.console.result({"schema": "etltctl.tableau-export/1", **made.as_dict()}, text)
-    if not made.rows:
-        session.console.say(f"warning: no row of {table} was asked for; a data source of it will be empty")
+    session.console.result({"schema": "etltctl.tableau-export/1", **extract.as_dict()}, text)
+    if not extract.rows:
+        session.console.say(f"warning: no row of {table} was selected; a data source of it will be empty")
 
 
 @app.command("publish")
@@ -78,9 +79,9 @@ def refresh(
     settings = session.load()
     with session.console.working(f"refresh {datasource}"):
         verb, job = refresh_datasource(datasource, settings, project, wait=wait)
-    document = {"schema": "etltctl.tableau-refresh/1", "verb": str(verb), "job": job.id, "state": job.word}
-    told = f"job {job.id}: {job.word}" if job.id else "already queued"
-    session.console.result(document, f"Refresh of {job.name} {verb}, {told}.")
+    document = {"schema": "etltctl.tableau-refresh/1", "verb": str(verb), "job": job.id, "state": job.status}
+    state = f"job {job.id}: {job.status}" if job.id else "already queued"
+    session.console.result(document, f"Refresh of {job.name} {verb}, {state}.")
 
 
 @app.command("template")

@@ -1,8 +1,9 @@
-"""Airbyte as code: sources, destinations and connections as the settings want them, against what the workspace has."""
+"""Airbyte as code: sources, destinations and connections of the settings, against what the workspace holds."""
 
-from etltctl.connections.applying import apply_plan, make_plan
-from etltctl.connections.exporting import as_toml, export_settings
-from etltctl.connections.plan import Action, Change, Plan
+from etltctl.connections.apply import apply_plan
+from etltctl.connections.changes import Action, Change
+from etltctl.connections.export import as_toml, export_settings
+from etltctl.connections.plan import Plan, make_plan
 from etltctl.connections.state import connection_id
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""What the settings want to exist in Airbyte: a source, an S3 destination and a connection for each of `sources`."""
+"""The resources that the settings describe: a source, an S3 destination and a connection for each of `sources`."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ DEFAULT_REGION = "us-east-1"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Desired:
     """One resource as it should be.
 
     `fields` are compared with what Airbyte shows. `unseen` are sent and never read back, such as a connector's type.
-    `secrets` are sent, and compared by their hash alone, for Airbyte shows stars. `links` name other wanted resources,
-    whose ids are known only once they exist.
+    `secrets` are sent, and compared by their hash alone, for Airbyte shows stars. `links` name other desired
+    resources, whose ids are known only once they exist.
     """
 
     key: str
@@ -38,36 +38,37 @@ class Wanted:
     links: Mapping[str, str] = field(default_factory=dict)
 
 
-def wanted_resources(settings: Settings, reveal: Reveal) -> list[Wanted]:
-    """Every resource the settings want, each after those it needs.
+def desired_resources(settings: Settings, reveal: Reveal) -> list[Desired]:
+    """Return every resource that the settings describe, each after those that it needs.
 
-    Raises ConfigurationError if a secret has no value or a manifest cannot be read: nothing has been touched by then.
+    Raises:
+        ConfigurationError: A secret has no value, or a manifest cannot be read.
     """
-    found: list[Wanted] = []
+    resources: list[Desired] = []
     for name, source in settings.sources.items():
         if source.kind == "http":
-            found.append(_definition(name, settings))
+            resources.append(_definition(name, settings))
         make = _mongodb_source if source.kind == "mongodb" else _http_source
-        found += [
+        resources += [
             make(name, settings, reveal),
             _destination(name, settings, reveal),
             _connection(name, settings),
         ]
-    return sorted(found, key=lambda wanted: list(Kind).index(wanted.kind))
+    return sorted(resources, key=lambda resource: list(Kind).index(resource.kind))
 
 
 def named(source: str, settings: Settings) -> str:
-    """The name in Airbyte of what belongs to the source: with the project's, for a workspace may serve several."""
+    """Return the name in Airbyte of what belongs to the source. It has the project's: a workspace may serve several."""
     return f"{settings.project}-{source}"
 
 
-def _definition(name: str, settings: Settings) -> Wanted:
+def _definition(name: str, settings: Settings) -> Desired:
     manifest = read_manifest(settings.manifest_path(name), f"sources.{name}.manifest")
     title = named(name, settings)
-    return Wanted(f"definition:{name}", Kind.DEFINITION, title, "", {("manifest",): manifest})
+    return Desired(f"definition:{name}", Kind.DEFINITION, title, "", {("manifest",): manifest})
 
 
-def _mongodb_source(name: str, settings: Settings, reveal: Reveal) -> Wanted:
+def _mongodb_source(name: str, settings: Settings, reveal: Reveal) -> Desired:
     source = settings.sources[name]
     setting = f"sources.{name}.uri"
     address, user, password, auth_source = split_uri(reveal(source.uri, setting), setting)  # type: ignore[union-attr]
@@ -89,7 +90,7 @@ def _mongodb_source(name: str, settings: Settings, reveal: Reveal) -> Wanted:
         (*database, "password"): password,
         (*database, "auth_source"): auth_source if user else "",
     }
-    return Wanted(
+    return Desired(
         f"source:{name}",
         Kind.SOURCE,
         named(name, settings),
@@ -100,7 +101,7 @@ def _mongodb_source(name: str, settings: Settings, reveal: Reveal) -> Wanted:
     )
 
 
-def _http_source(name: str, settings: Settings, reveal: Reveal) -> Wanted:  # noqa: ARG001
+def _http_source(name: str, settings: Settings, reveal: Reveal) -> Desired:  # noqa: ARG001
     source = settings.sources[name]
     fields: dict[Path_, Any] = {
         ("configuration", "base_url"): source.base_url,  # type: ignore[union-attr]
@@ -110,11 +111,11 @@ def _http_source(name: str, settings: Settings, reveal: Reveal) -> Wanted:  # no
     seasons = source.seasons  # type: ignore[union-attr]
     fields["configuration", "seasons"] = [] if seasons == "all" else list(seasons)
     links = {"definitionId": f"definition:{name}"}
-    return Wanted(f"source:{name}", Kind.SOURCE, named(name, settings), "", fields, links=links)
+    return Desired(f"source:{name}", Kind.SOURCE, named(name, settings), "", fields, links=links)
 
 
-def _destination(name: str, settings: Settings, reveal: Reveal) -> Wanted:
-    """One for each source: the S3 destination has one path, and every source its own folder in bronze."""
+def _destination(name: str, settings: Settings, reveal: Reveal) -> Desired:
+    """Return the destination of one source: it has one path, and every source has its own folder in bronze."""
     target = settings.airbyte.destination
     bucket, _, path = settings.lake.bronze.removeprefix("s3://").partition("/")
     folder = "/".join(part for part in (path, settings.sources[name].prefix or name) if part)
@@ -134,10 +135,10 @@ def _destination(name: str, settings: Settings, reveal: Reveal) -> Wanted:
     }
     unseen: dict[Path_, Any] = {("configuration", "destinationType"): "s3"}
     title = f"{named(name, settings)}-bronze"
-    return Wanted(f"destination:{name}", Kind.DESTINATION, title, "s3", fields, unseen, secrets)
+    return Desired(f"destination:{name}", Kind.DESTINATION, title, "s3", fields, unseen, secrets)
 
 
-def _connection(name: str, settings: Settings) -> Wanted:
+def _connection(name: str, settings: Settings) -> Desired:
     source = settings.sources[name]
     names = source.collections if source.kind == "mongodb" else source.streams
     fields: dict[Path_, Any] = {
@@ -152,11 +153,11 @@ def _connection(name: str, settings: Settings) -> Wanted:
     if source.kind == "mongodb":
         fields |= {("namespace", collection): source.database for collection in names}
     links = {"sourceId": f"source:{name}", "destinationId": f"destination:{name}"}
-    return Wanted(f"connection:{name}", Kind.CONNECTION, named(name, settings), "", fields, links=links)
+    return Desired(f"connection:{name}", Kind.CONNECTION, named(name, settings), "", fields, links=links)
 
 
 def read_manifest(file: Path, setting: str) -> dict[str, Any]:
-    """The manifest as an object; raises ConfigurationError naming the setting if it is none."""
+    """Return the manifest as an object; raise ConfigurationError with the setting's name if it is not a manifest."""
     import yaml
 
     try:
@@ -173,9 +174,10 @@ def read_manifest(file: Path, setting: str) -> dict[str, Any]:
 
 
 def split_uri(uri: str, setting: str) -> tuple[str, str, str, str]:
-    """Address, user, password and authentication database of a MongoDB URI: Airbyte wants them apart.
+    """Return address, user, password and authentication database of a MongoDB URI, which Airbyte takes one by one.
 
-    Raises ConfigurationError without showing the URI, which may hold a password.
+    Raises:
+        ConfigurationError: It is not a MongoDB URI. The error does not show it: it may hold a password.
     """
     if uri == "sample:":
         return uri, "", "", ""

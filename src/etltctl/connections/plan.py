@@ -1,18 +1,28 @@
-"""What has to change so that Airbyte is as wanted: a pure comparison."""
+"""Plan: compare the resources that the settings describe with those that the workspace holds."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from etltctl import plans
 from etltctl.airbyte.resources import Kind, Resource
-from etltctl.connections.desired import Path_, Wanted
-from etltctl.connections.shown import configuration_of, link_of, schedule_of, streams_of
+from etltctl.connections.actual import (
+    configuration_of,
+    link_of,
+    open_workspace,
+    schedule_of,
+    streams_of,
+)
+from etltctl.connections.changes import Action, Change, Difference
+from etltctl.connections.desired import Desired, Path_, desired_resources
 from etltctl.connections.state import Recorded
 from etltctl.errors import BlockedError
 
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+Plan = plans.Plan[Change]
 MASKED = "***"
 # What Airbyte takes a field for that it answers with null, or not at all.
 DEFAULTS = {
@@ -21,184 +31,133 @@ DEFAULTS = {
 DEFAULT_SYNC_MODE = "full_refresh_overwrite"
 
 
-class Action(StrEnum):
-    """What becomes of a resource; `adopt` records one that has the wanted name, `replace` makes it anew."""
-
-    CREATE = "create"
-    ADOPT = "adopt"
-    UPDATE = "update"
-    REPLACE = "replace"
-    DELETE = "delete"
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A field as it is and as it should be; None where it is not."""
-
-    path: str
-    before: Any
-    after: Any
-
-    def __str__(self) -> str:
-        return f"{self.path}: {_told(self.before)} → {_told(self.after)}"
-
-
-@dataclass(frozen=True)
-class Change:
-    """One resource's change; `breaking` says why it needs a yes."""
-
-    action: Action
-    kind: Kind
-    key: str
-    name: str
-    wanted: Wanted | None = None
-    actual: Resource | None = None
-    differences: tuple[Difference, ...] = ()
-    breaking: tuple[str, ...] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data, without secrets."""
-        return {
-            "action": str(self.action),
-            "kind": str(self.kind),
-            "name": self.name,
-            "id": self.actual.id if self.actual else None,
-            "differences": [
-                {"path": found.path, "before": found.before, "after": found.after}
-                for found in self.differences
-            ],
-            "breaking": list(self.breaking),
-        }
-
-    def lines(self) -> list[str]:
-        """The same for people: `+` make, `=` adopt, `~` change, `-` delete, `!` breaking."""
-        sign = {
-            Action.CREATE: "+",
-            Action.ADOPT: "=",
-            Action.UPDATE: "~",
-            Action.REPLACE: "±",
-            Action.DELETE: "-",
-        }
-        told = f"  {sign[self.action]} {self.kind:<12} {self.name}"
-        if self.action in (Action.ADOPT, Action.REPLACE):
-            told += f"  ({self.action})"
-        shown = [] if self.action is Action.CREATE else [f"      {found}" for found in self.differences]
-        return [told, *shown, *(f"      ! {reason}" for reason in self.breaking)]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Every change, in the order in which it can be made."""
-
-    changes: tuple[Change, ...]
-
-    @property
-    def breaking(self) -> list[str]:
-        """Why the plan needs a yes, resource by resource."""
-        return [f"{c.kind} {c.name}: {reason}" for c in self.changes for reason in c.breaking]
-
-    def told(self, schema: str, when_empty: str) -> tuple[dict[str, Any], str]:
-        """The plan as a document and as text."""
-        document = {"schema": schema, "changes": [change.as_dict() for change in self.changes]}
-        lines = [line for change in self.changes for line in change.lines()]
-        breaking = f", {len(self.breaking)} breaking" if self.breaking else ""
-        summary = f"{len(self.changes)} to change{breaking}; nothing touched."
-        return document, "\n".join([*lines, summary]) if lines else when_empty
-
-
-def compare(wanted: Sequence[Wanted], actual: Sequence[Resource], recorded: Recorded) -> Plan:
-    """The changes from actual to wanted; what was not recorded and has another name is nobody's business here.
+def make_plan(settings: Settings) -> Plan:
+    """Return what must change for Airbyte to be as the settings say. Nothing is written.
 
     Raises:
         BlockedError: Two resources have the name that the settings give to one.
-        ServiceError: Airbyte shows a wanted resource without a link that it must have, or in another shape.
+        ConfigurationError: A secret has no value, or no single workspace is meant.
     """
-    found: dict[str, Resource | None] = {}
+    workspace = open_workspace(settings)
+    desired = desired_resources(settings, workspace.aws.reveal)
+    return compare(desired, workspace.all_resources(), workspace.state.read())
+
+
+def compare(desired: Sequence[Desired], actual: Sequence[Resource], recorded: Recorded) -> Plan:
+    """Return the changes from actual to desired, in the order in which they can be made.
+
+    A resource comes after those that it needs; deletions come last, the other way round. A resource that has another
+    name and that no apply recorded belongs to someone else and stays.
+
+    Raises:
+        BlockedError: Two resources have the name that the settings give to one.
+        ServiceError: Airbyte shows a desired resource without a link that it must have, or in another shape.
+    """
+    matches: dict[str, Resource | None] = {}
     changes: list[Change] = []
-    for each in wanted:
-        found[each.key] = _match(each, actual, recorded, found)
-        change = _change(each, found, recorded)
+    for each in desired:
+        matches[each.key] = _match(each, actual, recorded, matches)
+        change = _change(each, matches, recorded)
         if change is not None:
             changes.append(change)
             if change.action is Action.REPLACE:
-                found[each.key] = None  # what leads to it has to be made anew as well
-    keys = {each.key for each in wanted}
-    stale = [key for key in recorded.ids if key not in keys]
+                matches[each.key] = None  # whatever links to it must be created again as well
+    return Plan("Airbyte", (*changes, *_deletions(desired, actual, recorded)))
+
+
+def _deletions(
+    desired: Sequence[Desired], actual: Sequence[Resource], recorded: Recorded
+) -> Iterator[Change]:
+    """Yield the deletions of resources that were made from settings which no longer describe them."""
+    keys = {each.key for each in desired}
     by_id = {each.id: each for each in actual}
-    gone = [by_id[recorded.ids[key]] for key in stale if recorded.ids[key] in by_id]
-    gone.sort(key=lambda each: -list(Kind).index(each.kind))
-    deletions = [_deletion(each, recorded) for each in gone]
-    return Plan((*changes, *deletions))
+    stale = {key: by_id[identifier] for key, identifier in recorded.ids.items() if identifier in by_id}
+    reason = "no longer in the settings: it is deleted in Airbyte; what it wrote stays in bronze"
+    for key, resource in sorted(stale.items(), key=lambda item: -list(Kind).index(item[1].kind)):
+        if key not in keys:
+            yield Change(
+                Action.DELETE, resource.kind, key, resource.name, actual=resource, breaking=(reason,)
+            )
 
 
 def _match(
-    wanted: Wanted, actual: Sequence[Resource], recorded: Recorded, found: Mapping[str, Resource | None]
+    desired: Desired,
+    actual: Sequence[Resource],
+    recorded: Recorded,
+    matches: Mapping[str, Resource | None],
 ) -> Resource | None:
-    same_kind = [each for each in actual if each.kind is wanted.kind]
-    ours = next((each for each in same_kind if each.id == recorded.ids.get(wanted.key)), None)
-    if ours is not None:
-        return ours
-    same_name = [each for each in same_kind if each.name == wanted.name and _is_of_type(each, wanted, found)]
+    """Return the resource that an apply recorded, else the only one with the desired name."""
+    same_kind = [each for each in actual if each.kind is desired.kind]
+    known = next((each for each in same_kind if each.id == recorded.ids.get(desired.key)), None)
+    if known is not None:
+        return known
+    same_name = [
+        each for each in same_kind if each.name == desired.name and _is_of_type(each, desired, matches)
+    ]
     if len(same_name) > 1:
         raise BlockedError(
-            f"{len(same_name)} {wanted.kind}s in Airbyte are called {wanted.name}",
-            hint="rename or delete all but one there: etltctl cannot tell which is meant",
+            f"{len(same_name)} {desired.kind}s in Airbyte are called {desired.name}; nothing was changed",
+            hint="rename or delete all but one in Airbyte, then: etltctl connections plan",
             ids=", ".join(each.id for each in same_name),
         )
     return same_name[0] if same_name else None
 
 
-def _is_of_type(each: Resource, wanted: Wanted, found: Mapping[str, Resource | None]) -> bool:
-    if "definitionId" in wanted.links:
-        return _leads_to(each.definition_id, found[wanted.links["definitionId"]])
-    return not wanted.type or each.type == wanted.type
+def _is_of_type(each: Resource, desired: Desired, matches: Mapping[str, Resource | None]) -> bool:
+    if "definitionId" in desired.links:
+        return _leads_to(each.definition_id, matches[desired.links["definitionId"]])
+    return not desired.type or each.type == desired.type
 
 
-def _change(wanted: Wanted, found: Mapping[str, Resource | None], recorded: Recorded) -> Change | None:
-    actual = found[wanted.key]
+def _change(desired: Desired, matches: Mapping[str, Resource | None], recorded: Recorded) -> Change | None:
+    actual = matches[desired.key]
     if actual is None:
-        return Change(Action.CREATE, wanted.kind, wanted.key, wanted.name, wanted)
-    differences = tuple(_differences(wanted, actual, recorded))
-    breaking = tuple(_breaking(wanted, differences))
+        return Change(Action.CREATE, desired.kind, desired.key, desired.name, desired)
+    differences = tuple(_differences(desired, actual, recorded))
+    breaking = tuple(_breaking(desired, differences))
     action = (
         Action.UPDATE
-        if wanted.key in recorded.ids and recorded.ids[wanted.key] == actual.id
+        if desired.key in recorded.ids and recorded.ids[desired.key] == actual.id
         else Action.ADOPT
     )
-    moved = [name for name, key in wanted.links.items() if not _leads_to(link_of(actual, name), found[key])]
+    moved = [
+        name for name, key in desired.links.items() if not _leads_to(link_of(actual, name), matches[key])
+    ]
     if moved:
-        reason = f"{' and '.join(moved)} cannot be changed: it is deleted and made anew, with a new id"
+        reason = f"{' and '.join(moved)} cannot be changed: it is deleted and created again, with a new id"
         breaking = (*breaking, reason)
         action = Action.REPLACE
     if action is Action.UPDATE and not differences:
         return None
-    return Change(action, wanted.kind, wanted.key, wanted.name, wanted, actual, differences, breaking)
+    return Change(action, desired.kind, desired.key, desired.name, desired, actual, differences, breaking)
 
 
-def _leads_to(identifier: Any, found: Resource | None) -> bool:
-    return found is not None and identifier == found.id
+def _leads_to(identifier: Any, resource: Resource | None) -> bool:
+    return resource is not None and identifier == resource.id
 
 
-def _differences(wanted: Wanted, actual: Resource, recorded: Recorded) -> Iterator[Difference]:
-    if wanted.name != actual.name and wanted.kind is not Kind.DEFINITION:  # nobody can rename a definition
-        yield Difference("name", actual.name, wanted.name)
+def _differences(desired: Desired, actual: Resource, recorded: Recorded) -> Iterator[Difference]:
+    if (
+        desired.name != actual.name and desired.kind is not Kind.DEFINITION
+    ):  # Airbyte cannot rename a definition
+        yield Difference("name", actual.name, desired.name)
     shown = _flat(actual)
     streams = {path for path in shown if path[0] == "streams"}
-    for path in [*wanted.fields, *(streams - wanted.fields.keys())]:
-        before, after = shown.get(path), wanted.fields.get(path)
+    for path in [*desired.fields, *(streams - desired.fields.keys())]:
+        before, after = shown.get(path), desired.fields.get(path)
         if path[0] == "namespace" and before is None:
             continue  # the stream is new, or Airbyte does not say
         if before != after and not (before is None and after in ("", [])):
             if path == ("manifest",):
                 before, after = _digest_of(before), _digest_of(after)
             yield Difference(".".join(path), before, after)
-    if not recorded.has_secrets(wanted.key, wanted.secrets):
-        for path in wanted.secrets:
+    if not recorded.has_secrets(desired.key, desired.secrets):
+        for path in desired.secrets:
             yield Difference(".".join(path), MASKED, f"{MASKED} (of the settings)")
 
 
 def _flat(actual: Resource) -> dict[Path_, Any]:
-    """The fields of a resource by path, in the shape of those that are wanted."""
+    """Return the fields of a resource by path, in the shape of the desired ones."""
     body = actual.body
     if actual.kind is Kind.DEFINITION:
         return {("manifest",): body.get("manifest")}
@@ -224,30 +183,32 @@ def _leaves(table: Mapping[str, Any], path: Path_) -> Iterator[tuple[Path_, Any]
             yield (*path, name), value
 
 
-def _breaking(wanted: Wanted, differences: Sequence[Difference]) -> Iterator[str]:
-    for found in differences:
-        yield from _reasons(wanted.kind, found)
+def _breaking(desired: Desired, differences: Sequence[Difference]) -> Iterator[str]:
+    for difference in differences:
+        yield from _reasons(desired.kind, difference)
 
 
-def _reasons(kind: Kind, found: Difference) -> Iterator[str]:
-    what, _, name = found.path.partition(".")
-    if kind is Kind.CONNECTION and what == "streams" and found.before is not None:
-        if found.after is None:
+def _reasons(kind: Kind, difference: Difference) -> Iterator[str]:
+    """Yield why a difference needs consent: Airbyte allows it, and rows then stop to arrive where they are read."""
+    what, _, name = difference.path.partition(".")
+    before, after = difference.before, difference.after
+    if kind is Kind.CONNECTION and what == "streams" and before is not None:
+        if after is None:
             yield f"stream {name} is removed: its files stay in bronze and are never renewed"
         else:
-            yield f"stream {name} needs a clear or a refresh: what {found.before} wrote stays beside it until then"
+            yield f"stream {name} needs a clear or a refresh: what {before} wrote stays next to it until then"
     elif kind is Kind.CONNECTION and what == "namespace":
-        yield f"stream {name} is read from {found.after}: what came from {found.before} stays in its folder of bronze"
+        yield f"stream {name} is read from {after}: what came from {before} stays in its folder of bronze"
     elif kind is Kind.CONNECTION and what in ("namespaceDefinition", "prefix"):
         yield f"{what} moves every stream to other folders of bronze"
-    elif kind is Kind.DESTINATION and found.path.endswith(
+    elif kind is Kind.DESTINATION and difference.path.endswith(
         ("s3_bucket_name", "s3_bucket_path", "format_type")
     ):
-        yield f"{found.path.rpartition('.')[2]} moves every stream: what is there stays, and is never renewed"
-    elif kind is Kind.SOURCE and found.path.endswith("databases"):
+        yield f"{difference.path.rpartition('.')[2]} moves every stream: what is there stays, and is never renewed"
+    elif kind is Kind.SOURCE and difference.path.endswith("databases"):
         yield "another database: its streams replace those of the one before"
     elif kind is Kind.DEFINITION:
-        lost = sorted(set(found.before["streams"]) - set(found.after["streams"]))
+        lost = sorted(set(before["streams"]) - set(after["streams"]))
         yield from (f"stream {stream} is removed from the connector" for stream in lost)
 
 
@@ -267,17 +228,3 @@ def _stream_name(stream: Any, definitions: Mapping[str, Any]) -> str:
 
 def _object(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
-
-
-def _deletion(found: Resource, recorded: Recorded) -> Change:
-    key = next(key for key, identifier in recorded.ids.items() if identifier == found.id)
-    reason = "no longer in the settings: it is deleted in Airbyte; what it wrote stays in bronze"
-    return Change(Action.DELETE, found.kind, key, found.name, actual=found, breaking=(reason,))
-
-
-def _told(value: Any) -> str:
-    if isinstance(value, Mapping) and "streams" in value:
-        return f"version {value['version']} with {len(value['streams'])} streams"
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"
-    return "none" if value in (None, "") else str(value)

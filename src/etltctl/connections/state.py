@@ -1,7 +1,7 @@
-"""What `connections apply` made, kept beside the ledger: ids, and a keyed hash of the secrets that were sent.
+"""The record of what `connections apply` made, next to the ledger: ids, and a keyed hash of the secrets that were sent.
 
-One line of JSON a change, the newest counts. Airbyte shows stars for secrets, so only the hash tells whether they have
-changed; scrypt (RFC 7914) with a key of this state makes guessing them from it slow.
+One line of JSON a change, the newest counts. Airbyte shows stars for secrets, so only the hash shows whether they have
+changed. scrypt (RFC 7914) with a key of this state makes it slow to guess them from the hash.
 """
 
 from __future__ import annotations
@@ -31,17 +31,15 @@ class Recorded:
     hashes: Mapping[str, str] = field(default_factory=dict)
 
     def has_secrets(self, key: str, values: Mapping[tuple[str, ...], str]) -> bool:
-        """Whether these secrets are the ones that were last sent."""
+        """Return whether these secrets are the ones that were last sent."""
         return not values or hmac.compare_digest(self.hashes.get(key, ""), self.hash_of(values))
 
     def hash_of(self, values: Mapping[tuple[str, ...], str]) -> str:
-        """The keyed hash of these secrets; empty if there are none."""
+        """Return the keyed hash of these secrets; empty if there are none."""
         if not values:
             return ""
-        listed = json.dumps(sorted((".".join(path), value) for path, value in values.items()))
-        return hashlib.scrypt(
-            listed.encode(), salt=bytes.fromhex(self.salt), n=2**14, r=8, p=1, dklen=32
-        ).hex()
+        text = json.dumps(sorted((".".join(path), value) for path, value in values.items()))
+        return hashlib.scrypt(text.encode(), salt=bytes.fromhex(self.salt), n=2**14, r=8, p=1, dklen=32).hex()
 
 
 @dataclass(frozen=True)
@@ -53,34 +51,34 @@ class ConnectionState:
 
     @classmethod
     def of(cls, settings: Settings, aws: Aws) -> ConnectionState:
-        """The record in the place that the setting `state` names."""
+        """Return the record in the place that the setting `state` names."""
         return cls(open_store(settings.state, aws, "connections", mode=0o600), settings.env)
 
     def read(self) -> Recorded:
-        """Everything recorded; a state without a record gets its key with the first one."""
+        """Return everything recorded; a state without a record gets its key with the first one."""
         salt, ids, hashes = "", {}, {}
         for line in self.store.read(self.env).splitlines():
             try:
-                told: dict[str, Any] = json.loads(line)
+                entry: dict[str, Any] = json.loads(line)
             except ValueError:
-                continue  # cut off by a crash: what it told of is found again by its name
-            salt = told.get("salt", salt)
-            if "key" in told:
-                ids[told["key"]], hashes[told["key"]] = told["id"], told.get("hash", "")
-        return Recorded(
-            salt or secrets.token_hex(32), {key: found for key, found in ids.items() if found}, hashes
-        )
+                continue  # cut off by a crash: the resource is matched by its name again
+            salt = entry.get("salt", salt)
+            if "key" in entry:
+                ids[entry["key"]], hashes[entry["key"]] = entry["id"], entry.get("hash", "")
+        known = {key: identifier for key, identifier in ids.items() if identifier}
+        return Recorded(salt or secrets.token_hex(32), known, hashes)
 
     def record(self, known: Recorded, key: str, identifier: str, hashed: str = "") -> None:
-        """Notes the id and the hash of what was sent; an empty id forgets it."""
-        told = {"salt": known.salt, "key": key, "id": identifier, "hash": hashed}
-        self.store.add(self.env, lambda _: json.dumps(told) + "\n")
+        """Add the id and the hash of what was sent; an empty id removes the resource from the record."""
+        entry = {"salt": known.salt, "key": key, "id": identifier, "hash": hashed}
+        self.store.add(self.env, lambda _: json.dumps(entry) + "\n")
 
 
 def connection_id(source: str, settings: Settings, aws: Aws) -> str:
-    """The Airbyte connection of a source: the one the settings name, else the one `connections apply` recorded.
+    """Return the Airbyte connection of a source: the one that the settings name, else the one that apply recorded.
 
-    Raises ConfigurationError if there is neither.
+    Raises:
+        ConfigurationError: There is neither.
     """
     reference = settings.sources[source].connection_id
     setting = f"sources.{source}.connection_id"
@@ -97,4 +95,6 @@ def connection_id(source: str, settings: Settings, aws: Aws) -> str:
     hint = f"{unset.hint}, or let etltctl make the connection: etltctl connections apply".removeprefix(
         ", or "
     )
-    raise ConfigurationError(f"{unset.message}, and no connection was made from here", hint=hint) from unset
+    raise ConfigurationError(
+        f"{unset.message}, and `connections apply` recorded no connection for it", hint=hint
+    ) from unset

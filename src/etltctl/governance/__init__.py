@@ -1,14 +1,15 @@
-"""Lake Formation as code: what the settings want against what is, applied so that nothing is taken away too early.
+"""Lake Formation as code: the settings against what is there, applied so that no access is lost too early.
 
-Desired and actual state have one canonical form (`model`), the difference is a pure function (`changes`), and applying
-it leads to a state whose plan is empty.
+Desired and actual state have one canonical form (`model`). Their difference is a pure function (`changes`), put into an
+order that keeps access (`order`). Applying it leads to a state whose plan is empty.
 """
 
-from etltctl.governance.auditing import Access, audit
+from etltctl.governance.apply import apply
+from etltctl.governance.audit import Access, audit
+from etltctl.governance.changes import Change
 from etltctl.governance.needs import Finding
-from etltctl.governance.ordering import Change
-from etltctl.governance.planning import Plan, apply, plan
-from etltctl.governance.preflight import preflight, require_access
+from etltctl.governance.plan import Plan, plan
+from etltctl.governance.preflight import preflight, require_access, require_access_of_steps
 from etltctl.governance.who import Seen, who
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "plan",
     "preflight",
     "require_access",
+    "require_access_of_steps",
     "who",
 ]

@@ -1,4 +1,4 @@
-"""What grants add up to: who reaches which columns and rows of a table, and whether somebody holds a permission."""
+"""What grants add up to: the columns and rows of a table that a principal reaches, and the permissions it holds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ READS = frozenset({"SELECT", "ALL"})
 
 @dataclass(frozen=True)
 class TableView:
-    """A table of the catalog: its columns, whether it is a view, which principal made it."""
+    """A table of the catalog: its columns and their types, whether it is a view, and the principal that created it."""
 
     database: str
     name: str
@@ -38,7 +38,7 @@ class TableView:
 
 @dataclass(frozen=True)
 class Reach:
-    """What one grant opens of a table: columns (None for all), rows (empty for all), and through what."""
+    """The part of a table that one grant opens: columns (None for all), rows (empty for all), the grant's resource."""
 
     principal: str
     columns: tuple[str, ...] | None
@@ -47,14 +47,14 @@ class Reach:
 
 
 def reaches(state: State, table: TableView) -> list[Reach]:
-    """Every grant that opens the table's data to somebody, by principal."""
-    found = [
+    """Return what each grant opens of the table's data, by principal."""
+    opened = [
         Reach(grant.principal, columns, rows, str(grant.resource))
         for grant in sorted(state.grants)
         if grant.permission in READS and not grant.grantable
         for columns, rows in _opened(grant.resource, state, table)
     ]
-    return _joined(found)
+    return _joined(opened)
 
 
 def _opened(
@@ -67,10 +67,10 @@ def _opened(
     elif resource.kind == "except" and resource.key[:2] == (table.database, table.name):
         yield tuple(name for name in table.columns if name not in resource.key[2:]), ""
     elif resource.kind == "filter" and resource.key[:2] == (table.database, table.name):
-        found = state.filters.get(resource)
-        if found is not None:
-            excluded = tuple(name for name in table.columns if name not in found.excluded)
-            yield (found.columns or (excluded if found.excluded else None)), found.rows
+        row_filter = state.filters.get(resource)
+        if row_filter is not None:
+            rest = tuple(name for name in table.columns if name not in row_filter.excluded)
+            yield (row_filter.columns or (rest if row_filter.excluded else None)), row_filter.rows
     elif resource.kind == "tables":
         columns = tagged_columns(resource, state, table)
         if columns:
@@ -78,7 +78,7 @@ def _opened(
 
 
 def tagged_columns(policy: Resource, state: State, table: TableView) -> tuple[str, ...]:
-    """The columns whose LF-tags, inherited or their own, satisfy the expression."""
+    """Return the columns whose LF-tags, inherited or their own, satisfy the expression."""
     return tuple(
         column
         for column in table.columns
@@ -87,12 +87,15 @@ def tagged_columns(policy: Resource, state: State, table: TableView) -> tuple[st
 
 
 def satisfies(tags: Mapping[str, str], policy: Resource) -> bool:
-    """Whether the tags have one of the values of every key of the expression."""
+    """Return whether the tags have one of the values of every key of the expression."""
     return bool(policy.expression) and all(tags.get(key) in values for key, values in policy.expression)
 
 
 def holds(state: State, principal: str, permission: str, target: TableView | str) -> bool:
-    """Whether the principal, or everybody, has the permission on the whole table or on the database of that name."""
+    """Return whether a permission is held on a whole table, or on the database of that name.
+
+    What IAM_ALLOWED_PRINCIPALS holds counts for every principal.
+    """
     rows = [
         grant.resource
         for grant in state.grants
@@ -120,10 +123,10 @@ def _names(resource: Resource, table: TableView) -> bool:
     return resource.key[0] == table.database and resource.key[1] in {table.name, ALL_TABLES}
 
 
-def _joined(found: Sequence[Reach]) -> list[Reach]:
-    """Single columns granted one by one, as one."""
+def _joined(reaches: Sequence[Reach]) -> list[Reach]:
+    """Return them with the columns that were granted one by one joined into one."""
     joined: dict[tuple[str, str, str], Reach] = {}
-    for reach in found:
+    for reach in reaches:
         is_single = reach.columns is not None and len(reach.columns) == 1 and not reach.rows
         key = (reach.principal, reach.rows, "columns" if is_single else reach.through)
         before = joined.get(key)

@@ -1,4 +1,4 @@
-"""What Lake Formation and the catalog hold, read and put into canonical form."""
+"""Read what Lake Formation and the catalog hold, in canonical form."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from etltctl.catalog import Catalog
 from etltctl.governance.access import TableView
 from etltctl.governance.desired import CatalogView, governed_databases
 from etltctl.governance.model import (
-    EVERYBODY,
     Grant,
     Location,
     OptIn,
@@ -23,59 +22,66 @@ from etltctl.governance.model import (
     database_of,
     without_inherited,
 )
-from etltctl.governance.shapes import filter_of, grants_of, resource_shape, resources_of
+from etltctl.governance.shapes import (
+    AccountSettings,
+    filter_of,
+    grants_of,
+    resource_shape,
+    resources_of,
+)
 from etltctl.lakeformation import LakeFormation
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
-SERVICE_LINKED = "aws-service-role/lakeformation.amazonaws.com"
-
 
 @dataclass(frozen=True)
 class Reading:
-    """Lake Formation as it is: the managed state, the scope with what must be left alone, other principals' grants."""
+    """What Lake Formation holds.
+
+    `state` is what etltctl manages. `scope` says what of it must be left alone. `unmanaged` are the grants of
+    principals that etltctl does not manage.
+    """
 
     state: State
     scope: Scope
     catalog: CatalogView
-    beside: frozenset[Grant] = frozenset()
+    unmanaged: frozenset[Grant] = frozenset()
 
 
 def read_catalog(settings: Settings, catalog: Catalog) -> CatalogView:
-    """The governed databases and their tables."""
+    """Return the governed databases and their tables."""
     described = {name: catalog.database(name) for name in sorted(set(governed_databases(settings).values()))}
-    there = {name: found for name, found in described.items() if found is not None}
-    tables = [table_view(name, table) for name in there for table in catalog.tables(name)]
+    present = {name: database for name, database in described.items() if database is not None}
+    tables = [table_view(name, table) for name in present for table in catalog.tables(name)]
     return CatalogView(
-        databases=frozenset(there),
+        databases=frozenset(present),
         open_databases=frozenset(
-            name for name, found in there.items() if found.get("CreateTableDefaultPermissions")
+            name for name, database in present.items() if database.get("CreateTableDefaultPermissions")
         ),
         tables={table.resource: table for table in tables},
     )
 
 
 def table_view(database: str, table: Mapping[str, Any]) -> TableView:
-    """A table of the catalog in Glue's own shape."""
-    listed = [*table.get("StorageDescriptor", {}).get("Columns", []), *(table.get("PartitionKeys") or [])]
-    types = {column["Name"].lower(): column.get("Type", "") for column in listed}
+    """Return a table of the catalog, from Glue's shape of it."""
+    columns = [*table.get("StorageDescriptor", {}).get("Columns", []), *(table.get("PartitionKeys") or [])]
+    types = {column["Name"].lower(): column.get("Type", "") for column in columns}
     creator = Identity("", table.get("CreatedBy", "")).principal
     is_view = table.get("TableType") == "VIRTUAL_VIEW"
     return TableView(database, table["Name"], tuple(types), is_view, creator, types)
 
 
 def read_state(service: LakeFormation, catalog: CatalogView, scope: Scope) -> Reading:
-    """Everything that is managed, what of it must be left alone, and the grants of principals that are not."""
-    settings = service.settings()
+    """Return what etltctl manages, what of it must be left alone, and the grants of other principals."""
+    account = AccountSettings.of(service.settings())
     tags = service.tags()
     filters = read_filters(service, scope.databases)
-    grants = grants_of(explicit_permissions(service, (found.key[:2] for found in filters)))
-    admins = administrators(settings)
+    grants = grants_of(explicit_permissions(service, (resource.key[:2] for resource in filters)))
     state = State(
-        admins=admins,
-        iam_defaults=_has_iam_defaults(settings),
-        source_identity=(settings.get("Parameters") or {}).get("SET_SOURCE_IDENTITY", "").upper() == "TRUE",
+        admins=account.admins,
+        iam_defaults=account.iam_defaults,
+        source_identity=account.source_identity,
         open_databases=catalog.open_databases,
         locations=registered_locations(service),
         tags=tags,
@@ -85,13 +91,15 @@ def read_state(service: LakeFormation, catalog: CatalogView, scope: Scope) -> Re
         opt_ins=read_opt_ins(service),
     )
     creators = {(table.creator, resource) for resource, table in catalog.tables.items() if table.creator}
-    beside = grants - state.grants
-    used = frozenset(grant.resource for grant in beside)
-    return Reading(state, replace(scope, protected=admins | creators, in_use=used), catalog, beside)
+    unmanaged = grants - state.grants
+    used = frozenset(grant.resource for grant in unmanaged)
+    return Reading(
+        state, replace(scope, protected=account.admins | creators, in_use=used), catalog, unmanaged
+    )
 
 
 def with_tags_in_use(reading: Reading, desired: State, service: LakeFormation) -> Reading:
-    """The reading with those superfluous values of managed LF-tags that something outside carries."""
+    """Return the reading, with the superfluous values of managed LF-tags that an unmanaged resource carries in use."""
     extra = [
         (key, value)
         for key, values in desired.tags.items()
@@ -107,42 +115,37 @@ def registered_locations(service: LakeFormation) -> dict[str, Location]:
     return {location["ResourceArn"]: _location(location) for location in service.locations()}
 
 
-def administrators(settings: Mapping[str, Any]) -> frozenset[str]:
-    """The data lake administrators."""
-    return frozenset(found["DataLakePrincipalIdentifier"] for found in settings.get("DataLakeAdmins") or ())
-
-
 def read_tags(
     service: LakeFormation, databases: Iterable[str], tables: Iterable[TableView]
 ) -> dict[Resource, dict[str, str]]:
-    """The LF-tags of databases, tables and their columns that these do not inherit."""
-    found: dict[Resource, dict[str, str]] = {}
+    """Return the LF-tags of databases, tables and their columns that these do not inherit."""
+    assigned: dict[Resource, dict[str, str]] = {}
     for name in sorted(databases):
         shown = service.resource_tags(resource_shape(database_of(name), service.account))
-        found[database_of(name)] = _pairs(shown.get("LFTagOnDatabase"))
+        assigned[database_of(name)] = _pairs(shown.get("LFTagOnDatabase"))
     for table in sorted(tables, key=lambda table: table.resource):
         shown = service.resource_tags(resource_shape(table.resource, service.account))
-        found[table.resource] = _pairs(shown.get("LFTagsOnTable"))
+        assigned[table.resource] = _pairs(shown.get("LFTagsOnTable"))
         for column in shown.get("LFTagsOnColumns") or ():
-            found[column_of(table.database, table.name, column["Name"])] = _pairs(column.get("LFTags"))
-    return without_inherited(found)
+            assigned[column_of(table.database, table.name, column["Name"])] = _pairs(column.get("LFTags"))
+    return without_inherited(assigned)
 
 
 def read_filters(service: LakeFormation, databases: frozenset[str]) -> dict[Resource, RowFilter]:
-    """The data cells filters of tables in these databases."""
+    """Return the data cells filters of tables in these databases."""
     return {
-        resource: wanted
-        for resource, wanted in map(filter_of, service.filters())
+        resource: row_filter
+        for resource, row_filter in map(filter_of, service.filters())
         if resource.database in databases
     }
 
 
 def read_opt_ins(service: LakeFormation) -> frozenset[OptIn]:
-    """For whom Lake Formation counts on hybrid resources."""
+    """Return the principals for whom Lake Formation counts on hybrid resources."""
     return frozenset(
-        OptIn(found["Principal"]["DataLakePrincipalIdentifier"], resource)
-        for found in service.opt_ins()
-        for resource in resources_of(found["Resource"])
+        OptIn(item["Principal"]["DataLakePrincipalIdentifier"], resource)
+        for item in service.opt_ins()
+        for resource in resources_of(item["Resource"])
     )
 
 
@@ -171,21 +174,12 @@ def _permissions_on(service: LakeFormation, table: tuple[str, ...]) -> list[dict
     return service.permissions(Resource=resource, IncludeRelated="TRUE")
 
 
-def _has_iam_defaults(settings: Mapping[str, Any]) -> bool:
-    members = ("CreateDatabaseDefaultPermissions", "CreateTableDefaultPermissions")
-    return any(
-        row["Principal"]["DataLakePrincipalIdentifier"] == EVERYBODY
-        for member in members
-        for row in settings.get(member) or ()
-    )
+def _location(shape: Mapping[str, Any]) -> Location:
+    return Location(shape.get("RoleArn", ""), bool(shape.get("HybridAccessEnabled")))
 
 
-def _location(found: Mapping[str, Any]) -> Location:
-    return Location(found.get("RoleArn", ""), bool(found.get("HybridAccessEnabled")))
-
-
-def _pairs(listed: Iterable[Mapping[str, Any]] | None) -> dict[str, str]:
-    return {tag["TagKey"]: tag["TagValues"][0] for tag in listed or ()}
+def _pairs(tags: Iterable[Mapping[str, Any]] | None) -> dict[str, str]:
+    return {tag["TagKey"]: tag["TagValues"][0] for tag in tags or ()}
 
 
 def _is_tagged_outside(pair: tuple[str, str], service: LakeFormation, scope: Scope) -> bool:

@@ -1,4 +1,4 @@
-"""What the settings want of Lake Formation, in canonical form, as far as the catalog has what they speak of."""
+"""What the settings say of Lake Formation, in canonical form, as far as the catalog has the tables that they name."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CatalogView:
-    """What the catalog has of the governed layers: databases, those whose new tables are open to IAM, tables."""
+    """The governed layers in the catalog: databases, those whose new tables are open to IAM alone, and tables."""
 
     databases: frozenset[str]
     open_databases: frozenset[str]
@@ -40,45 +40,45 @@ class CatalogView:
 
 
 def governed_databases(settings: Settings) -> dict[str, str]:
-    """The database of every governed layer."""
+    """Return the database of every governed layer."""
     return {layer: settings.athena.databases[layer] for layer in settings.governance.layers}
 
 
-def wanted_locations(settings: Settings, identity: Identity) -> dict[str, Location]:
-    """The locations to register, none inside another; none at all where no role is named to read them."""
-    found = settings.governance
-    if found.location_role is None:
+def desired_locations(settings: Settings, identity: Identity) -> dict[str, Location]:
+    """Return the locations to register, none inside another; none at all if the settings name no role to read them."""
+    governance = settings.governance
+    if governance.location_role is None:
         return {}
-    roots = {layer: settings.lake.root(layer) for layer in found.layers}
-    role = identity.arn_of(found.location_role)
+    roots = {layer: settings.lake.root(layer) for layer in governance.layers}
+    role = identity.arn_of(governance.location_role)
     return {
-        location_arn(root): Location(role, found.zones[found.layers[layer]].hybrid)
+        location_arn(root): Location(role, governance.zones[governance.layers[layer]].hybrid)
         for layer, root in roots.items()
         if not any(root.startswith(f"{other}/") for other in roots.values())
     }
 
 
 def location_arn(root: str) -> str:
-    """The ARN of a place on S3."""
+    """Return the ARN of a place on S3."""
     return f"arn:aws:s3:::{root.removeprefix('s3://')}"
 
 
 def scope_of(settings: Settings, identity: Identity) -> Scope:
-    """What the settings manage."""
-    found = settings.governance
+    """Return what the settings manage."""
+    governance = settings.governance
     named = [
-        *found.principals,
-        *(item.principal for item in found.grants),
-        *(item.principal for item in found.opt_ins),
+        *governance.principals,
+        *(item.principal for item in governance.grants),
+        *(item.principal for item in governance.opt_ins),
     ]
     databases = governed_databases(settings)
     return Scope(
         principals=frozenset({EVERYBODY, *map(identity.arn_of, named)}),
         databases=frozenset(databases.values()),
-        tag_keys=frozenset(found.all_tags),
-        locations=frozenset(wanted_locations(settings, identity)),
+        tag_keys=frozenset(governance.all_tags),
+        locations=frozenset(desired_locations(settings, identity)),
         hybrid=frozenset(
-            databases[layer] for layer, zone in found.layers.items() if found.zones[zone].hybrid
+            databases[layer] for layer, zone in governance.layers.items() if governance.zones[zone].hybrid
         ),
     )
 
@@ -86,15 +86,15 @@ def scope_of(settings: Settings, identity: Identity) -> Scope:
 def desired_state(
     settings: Settings, identity: Identity, catalog: CatalogView, actual_admins: frozenset[str]
 ) -> State:
-    """The desired state of what the catalog has; what waits for a table to be made is left out."""
-    found, scope = settings.governance, scope_of(settings, identity)
+    """Return the desired state of what the catalog has. What is said of a table that does not exist yet is left out."""
+    governance, scope = settings.governance, scope_of(settings, identity)
     return State(
         admins=_admins(settings, identity, actual_admins),
-        iam_defaults=found.iam_defaults,
-        source_identity=found.source_identity,
+        iam_defaults=governance.iam_defaults,
+        source_identity=governance.source_identity,
         open_databases=scope.hybrid & catalog.open_databases,
-        locations=wanted_locations(settings, identity),
-        tags={key: frozenset(values) for key, values in found.all_tags.items()},
+        locations=desired_locations(settings, identity),
+        tags={key: frozenset(values) for key, values in governance.all_tags.items()},
         assigned=without_inherited(_assigned(settings, catalog)),
         filters=dict(_filters(settings, catalog)),
         grants=_grants(settings, identity, catalog),
@@ -103,7 +103,7 @@ def desired_state(
 
 
 def waiting_tables(settings: Settings, catalog: CatalogView) -> list[str]:
-    """The tables that the settings speak of and the catalog does not have yet, as `layer.table`."""
+    """Return the tables that the settings name and the catalog does not have yet, as `layer.table`."""
     named = [grant.table for grant in settings.governance.grants if grant.table]
     named += [".".join(place.split(".")[:2]) for place in settings.governance.assign if "." in place]
     named += [
@@ -114,23 +114,23 @@ def waiting_tables(settings: Settings, catalog: CatalogView) -> list[str]:
 
 
 def resource_of(place: str, settings: Settings) -> Resource:
-    """The database, table or column that `layer`, `layer.table` or `layer.table.column` means."""
+    """Return the database, table or column that `layer`, `layer.table` or `layer.table.column` means."""
     layer, *rest = place.split(".")
     database = settings.athena.databases[layer]
     return Resource(("database", "table", "column")[len(rest)], (database, *rest))
 
 
 def _admins(settings: Settings, identity: Identity, actual: frozenset[str]) -> frozenset[str] | None:
-    """The administrators that are asked for, and the caller if it is one: nobody locks itself out."""
-    asked = settings.governance.admins
-    if asked is None:
+    """Return the administrators of the settings, and the caller if it is one, so that it does not lock itself out."""
+    admins = settings.governance.admins
+    if admins is None:
         return None
     caller = frozenset(name for name in actual if is_same_principal(name, identity.principal))
-    return frozenset(map(identity.arn_of, asked)) | caller
+    return frozenset(map(identity.arn_of, admins)) | caller
 
 
 def is_same_principal(one: str, other: str) -> bool:
-    """Whether two ARNs name the same principal; the path of a role may be missing."""
+    """Return whether two ARNs name the same principal; the path of a role may be missing."""
 
     def bare(arn: str) -> str:
         kind, _, rest = arn.rpartition(":")[2].partition("/")
@@ -140,11 +140,11 @@ def is_same_principal(one: str, other: str) -> bool:
 
 
 def _assigned(settings: Settings, catalog: CatalogView) -> dict[Resource, dict[str, str]]:
-    found = settings.governance
+    governance = settings.governance
     assigned: dict[Resource, dict[str, str]] = {}
-    for layer, zone in found.layers.items():
-        assigned[database_of(settings.athena.databases[layer])] = {found.zone_tag: zone}
-    for place, tags in found.assign.items():
+    for layer, zone in governance.layers.items():
+        assigned[database_of(settings.athena.databases[layer])] = {governance.zone_tag: zone}
+    for place, tags in governance.assign.items():
         assigned.setdefault(resource_of(place, settings), {}).update(tags)
     return {resource: tags for resource, tags in assigned.items() if _is_there(resource, catalog)}
 
@@ -160,9 +160,9 @@ def _filters(settings: Settings, catalog: CatalogView) -> Iterator[tuple[Resourc
         resource = resource_of(table, settings)
         if resource not in catalog.tables:
             continue
-        for name, wanted in named.items():
-            columns, excluded = tuple(sorted(wanted.columns)), tuple(sorted(wanted.exclude_columns))
-            yield Resource("filter", (*resource.key, name)), RowFilter(wanted.rows.strip(), columns, excluded)
+        for name, item in named.items():
+            columns, excluded = tuple(sorted(item.columns)), tuple(sorted(item.exclude_columns))
+            yield Resource("filter", (*resource.key, name)), RowFilter(item.rows.strip(), columns, excluded)
 
 
 def _grants(settings: Settings, identity: Identity, catalog: CatalogView) -> frozenset[Grant]:
@@ -182,7 +182,7 @@ def _grants(settings: Settings, identity: Identity, catalog: CatalogView) -> fro
 
 
 def grant_resources(grant: GrantSetting, settings: Settings) -> list[Resource]:
-    """What a grant of the settings is about."""
+    """Return what a grant of the settings is about."""
     if grant.location:
         return [Resource("location", (location_arn(settings.lake.root(grant.location)),))]
     if grant.tags:

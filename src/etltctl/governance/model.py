@@ -1,4 +1,4 @@
-"""The canonical form of what Lake Formation holds: the same thing is always written in the same way.
+"""The canonical form of what Lake Formation holds: the same thing is written in one way only.
 
 A grant is one row for each principal, resource, permission and grant option. SELECT of a table and SELECT of all its
 columns are one row; ALL stands for everything it expands to; columns are one row each; LF-tags of a resource are those
@@ -11,13 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 ALL_TABLES = "*"
-EVERYBODY = "IAM_ALLOWED_PRINCIPALS"  # whoever IAM lets in: a grant to it makes every restriction void
+# The group of all principals that IAM lets in: a grant to it makes every restriction void.
+EVERYBODY = "IAM_ALLOWED_PRINCIPALS"
+SERVICE_LINKED = "aws-service-role/lakeformation.amazonaws.com"
 Pairs = tuple[tuple[str, tuple[str, ...]], ...]  # an LF-tag expression: keys with their values, sorted
 
 
 @dataclass(frozen=True, order=True)
 class Resource:
-    """What permissions, tags and opt-ins are about.
+    """A thing that permissions, tags and opt-ins are about.
 
     `kind` is `database` (name), `table` (database, name or `*`), `column` (database, table, column), `except`
     (database, table, columns left out), `filter` (database, table, name), `tables` or `databases` (an LF-tag
@@ -30,12 +32,12 @@ class Resource:
 
     @property
     def database(self) -> str:
-        """The database it is in; empty for tagged things and locations."""
+        """The database that holds it; empty for tagged things and locations."""
         return self.key[0] if self.kind not in {"tables", "databases", "location"} else ""
 
     @property
     def parents(self) -> tuple[Resource, ...]:
-        """What it inherits LF-tags from, the nearest first."""
+        """The resources that it inherits LF-tags from, the nearest first."""
         if self.kind == "column":
             return table_of(*self.key[:2]), database_of(self.key[0])
         return (database_of(self.key[0]),) if self.kind == "table" else ()
@@ -55,23 +57,23 @@ class Resource:
 
 
 def database_of(name: str) -> Resource:
-    """A database."""
+    """Return a database as a resource."""
     return Resource("database", (name,))
 
 
 def table_of(database: str, name: str) -> Resource:
-    """A table, or every table of the database if the name is `*`."""
+    """Return a table, or every table of the database if the name is `*`."""
     return Resource("table", (database, name))
 
 
 def column_of(database: str, table: str, column: str) -> Resource:
-    """A column."""
+    """Return a column as a resource."""
     return Resource("column", (database, table, column))
 
 
 @dataclass(frozen=True, order=True)
 class Grant:
-    """One permission of a principal; with `grantable`, the right to grant it on, which is a row of its own."""
+    """One permission of a principal; with `grantable`, the right to grant it on, which is a separate row."""
 
     principal: str
     resource: Resource
@@ -89,7 +91,7 @@ class OptIn:
 
 @dataclass(frozen=True)
 class Location:
-    """A registered location: the role that reads it, whether IAM still counts beside Lake Formation."""
+    """A registered location: the role that reads it, and whether IAM still counts next to Lake Formation."""
 
     role: str
     hybrid: bool = False
@@ -104,18 +106,18 @@ class RowFilter:
     excluded: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        told = [f"rows {self.rows}" if self.rows else "all rows"]
-        told += [f"columns {', '.join(self.columns)}"] if self.columns else []
-        told += [f"without {', '.join(self.excluded)}"] if self.excluded else []
-        return "; ".join(told)
+        parts = [f"rows {self.rows}" if self.rows else "all rows"]
+        parts += [f"columns {', '.join(self.columns)}"] if self.columns else []
+        parts += [f"without {', '.join(self.excluded)}"] if self.excluded else []
+        return "; ".join(parts)
 
 
 @dataclass(frozen=True)
 class State:
-    """What Lake Formation holds or should hold; None means that it is left as it is.
+    """What Lake Formation holds or should hold. None means that etltctl leaves it as it is.
 
-    `open_databases` are those whose new tables everybody may read by IAM alone; `tags` map a key to its values, none
-    meaning that there is no such key; `assigned` are the tags of each resource that it does not inherit.
+    `open_databases` are those whose new tables are open to IAM alone. `tags` map a key to its values; a key without
+    values does not exist. `assigned` are the tags of each resource that it does not inherit.
     """
 
     admins: frozenset[str] | None = None
@@ -132,11 +134,11 @@ class State:
 
 @dataclass(frozen=True)
 class Scope:
-    """What is managed: principals, databases with all they hold, LF-tag keys, locations.
+    """What etltctl manages: principals, databases with all they hold, LF-tag keys, locations.
 
     `hybrid` are databases whose access by IAM stays. `protected` are principals, and principals on one resource, whose
     grants are implicit: the service lists them and cannot take them away. `in_use` are LF-tag values and filters that
-    somebody relies on who is not managed.
+    a principal relies on which etltctl does not manage.
     """
 
     principals: frozenset[str]
@@ -148,7 +150,7 @@ class Scope:
     in_use: frozenset[Resource | tuple[str, str]] = frozenset()
 
     def covers(self, resource: Resource) -> bool:
-        """Whether the resource is managed."""
+        """Return whether the resource is managed."""
         if resource.kind == "location":
             return resource.key[0] in self.locations
         if resource.kind in {"tables", "databases"}:
@@ -156,7 +158,7 @@ class Scope:
         return resource.database in self.databases
 
     def may_revoke(self, grant: Grant) -> bool:
-        """Whether the grant is managed, and one that can be revoked."""
+        """Return whether the grant is managed, and one that can be revoked."""
         if grant.principal == EVERYBODY and grant.resource.database in self.hybrid:
             return False
         is_implicit = not self.protected.isdisjoint({grant.principal, (grant.principal, grant.resource)})
@@ -164,28 +166,29 @@ class Scope:
 
 
 def without_inherited(assigned: Mapping[Resource, Mapping[str, str]]) -> dict[Resource, dict[str, str]]:
-    """The tags of each resource that it would not have by inheritance."""
-    found: dict[Resource, dict[str, str]] = {}
-    for resource, tags in assigned.items():
-        own = {key: value for key, value in tags.items() if inherited(assigned, resource).get(key) != value}
-        if own:
-            found[resource] = own
-    return found
+    """Return the tags of each resource that it would not have by inheritance."""
+    own = {
+        resource: {
+            key: value for key, value in tags.items() if inherited(assigned, resource).get(key) != value
+        }
+        for resource, tags in assigned.items()
+    }
+    return {resource: tags for resource, tags in own.items() if tags}
 
 
 def inherited(assigned: Mapping[Resource, Mapping[str, str]], resource: Resource) -> dict[str, str]:
-    """The tags the resource has from what it is in."""
-    found: dict[str, str] = {}
+    """Return the tags that the resource has from its table and its database; the nearer one decides."""
+    tags: dict[str, str] = {}
     for parent in reversed(resource.parents):
-        found |= assigned.get(parent, {})
-    return found
+        tags |= assigned.get(parent, {})
+    return tags
 
 
 def effective_tags(assigned: Mapping[Resource, Mapping[str, str]], resource: Resource) -> dict[str, str]:
-    """The tags the resource has, inherited or of its own."""
+    """Return the tags that the resource has, inherited or assigned to itself."""
     return inherited(assigned, resource) | dict(assigned.get(resource, {}))
 
 
 def folded(permissions: set[str]) -> set[str]:
-    """The permissions without those that another stands for: ALL for everything."""
+    """Return the permissions without those that another one includes: ALL includes every one."""
     return {"ALL"} if "ALL" in permissions else set(permissions)

@@ -1,4 +1,4 @@
-"""What the caller needs of Lake Formation to carry out the steps of the pipelines."""
+"""The permissions of Lake Formation that the caller needs to carry out the steps of the pipelines."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Finding:
 
     @property
     def code(self) -> str:
-        """The finding's code, for searching the docs."""
+        """The finding's code, to search the docs with."""
         return CODE
 
     def fix(self, settings: Settings) -> str:
@@ -61,7 +61,7 @@ class Finding:
         return f"{need.principal} lacks {need.permission} on {self.resource} ({CODE}): {need.step} {need.why}"
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return plain data, as printed by `-o json`."""
         need = self.need
         return {
             "code": CODE, "step": need.step, "principal": need.principal, "needs": need.permission,
@@ -112,7 +112,7 @@ def _pointing(caller: str, step: str, table: str, why: str) -> Iterator[Need]:
 
 
 def all_needs(settings: Settings, identity: Identity) -> list[Need]:
-    """What every step of every pipeline needs."""
+    """Return what every step of every pipeline needs."""
     tables: dict[str, dict[str, None]] = {}
     for pipeline in settings.pipelines.values():
         for step in pipeline.steps:
@@ -131,11 +131,11 @@ def _refreshed(settings: Settings, steps: Iterable[str]) -> Iterator[str]:
 
 
 def lacking(settings: Settings, identity: Identity, desired: State, reading: Reading) -> Iterator[Finding]:
-    """What the caller would lack once the state is as desired."""
+    """Yield what the caller would lack once the state is as desired."""
     kept = frozenset(grant for grant in reading.state.grants if not reading.scope.may_revoke(grant))
     after = replace(
         desired,
-        grants=desired.grants | kept | reading.beside,
+        grants=desired.grants | kept | reading.unmanaged,
         locations={**reading.state.locations, **desired.locations},
     )
     admins = (desired.admins or reading.state.admins) or frozenset()

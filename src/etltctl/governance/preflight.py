@@ -11,7 +11,6 @@ from etltctl.catalog import Catalog
 from etltctl.errors import AccessError
 from etltctl.governance.access import TableView
 from etltctl.governance.actual import (
-    administrators,
     explicit_permissions,
     read_opt_ins,
     read_tags,
@@ -30,7 +29,7 @@ from etltctl.governance.needs import (
     needs_of_step,
     place_of,
 )
-from etltctl.governance.shapes import grants_of
+from etltctl.governance.shapes import AccountSettings, grants_of
 from etltctl.lakeformation import LakeFormation
 
 if TYPE_CHECKING:
@@ -59,20 +58,35 @@ def require_access(settings: Settings, step: str, tables: Iterable[str] = ()) ->
     Raises:
         AccessError: The caller lacks a permission. The error names step, principal, permission and resource.
     """
+    require_access_of_steps(settings, {step: tables})
+
+
+def require_access_of_steps(settings: Settings, steps: Mapping[str, Iterable[str]]) -> None:
+    """Check what `require_access` checks for several steps at once, with one read of Lake Formation's state.
+
+    Args:
+        settings: The settings.
+        steps: The tables that a refresh brings in line, by step.
+
+    Raises:
+        AccessError: The caller lacks a permission. The error is about the first one and lists the others.
+    """
     if not settings.governance.is_configured:
         return
     aws = Aws.from_settings(settings)
     identity = aws.identity()
-    needs = list(needs_of_step(settings, identity, step, tables))
+    needs = [
+        need for step, tables in steps.items() for need in needs_of_step(settings, identity, step, tables)
+    ]
     if not needs:
         return
     if findings := _lacking(needs, settings, aws, identity):
         first = findings[0]
         raise AccessError(
-            f"{step} cannot run: {first.need.principal} lacks {first.need.permission} on {first.resource}",
+            f"{first.need.step} cannot run: {first.need.principal} lacks {first.need.permission} on {first.resource}",
             hint=first.fix(settings),
             code=first.code,
-            step=step,
+            step=first.need.step,
             principal=first.need.principal,
             needs=first.need.permission,
             resource=first.resource,
@@ -93,14 +107,14 @@ def _lacking(needs: Sequence[Need], settings: Settings, aws: Aws, identity: Iden
         return []
     governed = [need for need in relevant if need.table.partition(".")[0] in layers]
     scope = scope_of(settings, identity)
-    wanted = {resource_of(need.table, settings) for need in governed}
-    tables = _tables(wanted, Catalog(aws))
-    admins = administrators(service.settings())
+    resources = {resource_of(need.table, settings) for need in governed}
+    tables = _tables(resources, Catalog(aws))
+    admins = AccountSettings.of(service.settings()).admins
     principals = {EVERYBODY, *(need.principal for need in relevant)}
     grants = grants_of(explicit_permissions(service, ()))
     opt_ins = (
         read_opt_ins(service)
-        if not scope.hybrid.isdisjoint(resource.database for resource in wanted)
+        if not scope.hybrid.isdisjoint(resource.database for resource in resources)
         else frozenset()
     )
     state = State(
@@ -133,7 +147,7 @@ def _is_registered(need: Need, locations: Mapping[str, Location], settings: Sett
     return need.permission == LOCATION_ACCESS and any(is_within(place, arn) for arn in locations)
 
 
-def _tables(wanted: Iterable[Resource], catalog: Catalog) -> dict[Resource, TableView]:
-    databases = sorted({resource.database for resource in wanted})
+def _tables(resources: Iterable[Resource], catalog: Catalog) -> dict[Resource, TableView]:
+    databases = sorted({resource.database for resource in resources})
     views = [table_view(name, table) for name in databases for table in catalog.tables(name)]
     return {view.resource: view for view in views}

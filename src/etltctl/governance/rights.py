@@ -1,4 +1,4 @@
-"""What grants open, right by right: what two states both give, and whether a third still gives it."""
+"""Rights one by one: which of them a state gives on a thing, and whether some rights include another."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ANY_OTHER = ""  # stands for every table of a database, or column of a table, th
 
 
 class Right(NamedTuple):
-    """A permission of a principal on a thing; `rows` are those of a filter, empty for all."""
+    """A permission of a principal on a thing. `rows` are those of a filter, empty for all."""
 
     principal: str
     permission: str
@@ -31,34 +31,33 @@ class Right(NamedTuple):
 
 
 def things(resources: Iterable[Resource]) -> tuple[Resource, ...]:
-    """Every database, table, column and location that these resources name, and one for all others of their kind."""
-    found: set[Resource] = set()
+    """Return every database, table, column and location that these resources name, and one for all others of a kind."""
+    named: set[Resource] = set()
     for resource in resources:
         if resource.kind == "location":
-            found.add(resource)
+            named.add(resource)
         elif resource.database:
             table = resource.key[1] if len(resource.key) > 1 and resource.key[1] != ALL_TABLES else ANY_OTHER
             columns = resource.key[2:] if resource.kind in {"column", "except"} else ()
-            found |= {database_of(resource.database), table_of(resource.database, table)}
-            found |= {column_of(resource.database, name, ANY_OTHER) for name in (table, ANY_OTHER)}
-            found |= {table_of(resource.database, ANY_OTHER)}
-            found |= {column_of(resource.database, table, name) for name in columns}
-    return tuple(sorted(found))
+            named |= {database_of(resource.database), table_of(resource.database, table)}
+            named |= {column_of(resource.database, name, ANY_OTHER) for name in (table, ANY_OTHER)}
+            named |= {table_of(resource.database, ANY_OTHER)}
+            named |= {column_of(resource.database, table, name) for name in columns}
+    return tuple(sorted(named))
 
 
 def named_in(state: State) -> Iterator[Resource]:
-    """Every resource that the state speaks of, and the columns of its filters."""
+    """Yield every resource that the state names, and the columns of its filters."""
     yield from state.assigned
     yield from (grant.resource for grant in state.grants)
-    for resource, found in state.filters.items():
+    for resource, row_filter in state.filters.items():
         yield resource
-        yield from (
-            column_of(resource.key[0], resource.key[1], name) for name in (*found.columns, *found.excluded)
-        )
+        names = (*row_filter.columns, *row_filter.excluded)
+        yield from (column_of(resource.key[0], resource.key[1], name) for name in names)
 
 
 def rights_on(thing: Resource, state: State, principals: frozenset[str] | None = None) -> frozenset[Right]:
-    """The rights on the thing, of these principals or of all."""
+    """Return the rights on the thing, of these principals or of all."""
     tags = effective_tags(state.assigned, thing)
     return frozenset(
         Right(grant.principal, "SELECT" if thing.kind == "column" else grant.permission, rows)
@@ -70,28 +69,36 @@ def rights_on(thing: Resource, state: State, principals: frozenset[str] | None =
     )
 
 
-def gives(rights: frozenset[Right], wanted: Right, *, counts_everybody: bool) -> bool:
-    """Whether the right is among these, or a wider one is; everybody's count for each unless IAM stays beside."""
-    principals = {wanted.principal, EVERYBODY} if counts_everybody else {wanted.principal}
+def gives(rights: frozenset[Right], right: Right, *, counts_everybody: bool) -> bool:
+    """Return whether the right, or a wider one, is among the rights.
+
+    Args:
+        rights: The rights on one thing.
+        right: The right.
+        counts_everybody: Whether a right of IAM_ALLOWED_PRINCIPALS is one of every principal. It is not in hybrid
+            databases, where IAM's access stays whatever Lake Formation holds.
+    """
+    principals = {right.principal, EVERYBODY} if counts_everybody else {right.principal}
     return any(
         Right(principal, permission, rows) in rights
         for principal in principals
-        for permission in {wanted.permission, "ALL"}
-        for rows in {wanted.rows, ""}
+        for permission in {right.permission, "ALL"}
+        for rows in {right.rows, ""}
     )
 
 
 def is_held(grants: frozenset[Grant], row: Grant) -> bool:
-    """Whether the grant is among these, by itself or within ALL."""
+    """Return whether the grant is among these, by itself or within ALL."""
     return row in grants or Grant(row.principal, row.resource, "ALL", row.grantable) in grants
 
 
 def _rows(resource: Resource, thing: Resource, tags: dict[str, str], state: State) -> str | None:
-    """The rows of the thing that a grant on the resource opens; None if it opens nothing of it."""
+    """Return the rows of the thing that a grant on the resource opens; None if it opens nothing of it."""
     if resource.kind == "filter":
-        found = state.filters.get(resource)
-        is_open = found is not None and thing.key[:2] == resource.key[:2] and _shows(found, thing)
-        return found.rows if found is not None and is_open else None
+        row_filter = state.filters.get(resource)
+        if row_filter is None or thing.key[:2] != resource.key[:2]:
+            return None
+        return row_filter.rows if _shows(row_filter, thing) else None
     return "" if _is_open(resource, thing, tags) else None
 
 
@@ -109,7 +116,8 @@ def _is_open(resource: Resource, thing: Resource, tags: dict[str, str]) -> bool:
     return resource == thing
 
 
-def _shows(found: RowFilter, thing: Resource) -> bool:
+def _shows(row_filter: RowFilter, thing: Resource) -> bool:
     if thing.kind != "column":
         return False
-    return thing.key[2] in found.columns if found.columns else thing.key[2] not in found.excluded
+    column = thing.key[2]
+    return column in row_filter.columns if row_filter.columns else column not in row_filter.excluded

@@ -1,12 +1,17 @@
-"""Between the canonical form and the shapes of Lake Formation's API, both ways."""
+"""The border to Lake Formation's API: its JSON shapes become the canonical form here, and the other way round.
+
+Nothing behind this module and `actual` handles JSON.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from etltctl.governance.model import (
     ALL_TABLES,
+    EVERYBODY,
     Grant,
     Pairs,
     Resource,
@@ -15,14 +20,80 @@ from etltctl.governance.model import (
     folded,
     table_of,
 )
+from etltctl.lakeformation import entry
 
 Shape = dict[str, Any]
 WILDCARD_NAME = "ALL_TABLES"  # what the service calls the wildcard when it lists it
 POLICY_KINDS = {"TABLE": "tables", "DATABASE": "databases"}
+# The parameters in the reference of DataLakeSettings. Get shows SET_CONTEXT too, and Put refuses a key that it does not
+# know ("Valid Parameters Keys are: …"). Put replaces all settings, so both must be written back.
+PARAMETERS = ("CROSS_ACCOUNT_VERSION", "SET_SOURCE_IDENTITY")
+DEFAULT_PERMISSIONS = ("CreateDatabaseDefaultPermissions", "CreateTableDefaultPermissions")
+OPEN = [{"Principal": {"DataLakePrincipalIdentifier": EVERYBODY}, "Permissions": ["ALL"]}]
+
+
+@dataclass(frozen=True)
+class AccountSettings:
+    """The data lake settings of an account.
+
+    Attributes:
+        admins: The data lake administrators.
+        iam_defaults: Whether new databases and tables are open to IAM alone.
+        source_identity: Whether CloudTrail's S3 data events name the role that queries.
+    """
+
+    admins: frozenset[str]
+    iam_defaults: bool
+    source_identity: bool
+    _read: Shape = field(repr=False, compare=False)
+
+    @classmethod
+    def of(cls, shape: Mapping[str, Any]) -> AccountSettings:
+        """Return the settings of an answer to GetDataLakeSettings."""
+        admins = shape.get("DataLakeAdmins") or ()
+        openers = [row for member in DEFAULT_PERMISSIONS for row in shape.get(member) or ()]
+        return cls(
+            frozenset(admin["DataLakePrincipalIdentifier"] for admin in admins),
+            any(row["Principal"]["DataLakePrincipalIdentifier"] == EVERYBODY for row in openers),
+            (shape.get("Parameters") or {}).get("SET_SOURCE_IDENTITY", "").upper() == "TRUE",
+            dict(shape),
+        )
+
+    def shape(self) -> Shape:
+        """Return the settings for PutDataLakeSettings: what differs from the answer, and all else as it was read."""
+        before, shown = AccountSettings.of(self._read), self._read.get("Parameters") or {}
+        parameters = {name: shown[name] for name in PARAMETERS if name in shown}
+        shape: Shape = {**self._read, "Parameters": parameters}
+        if self.admins != before.admins:
+            shape["DataLakeAdmins"] = [{"DataLakePrincipalIdentifier": name} for name in sorted(self.admins)]
+        if self.iam_defaults != before.iam_defaults:
+            shape |= {member: OPEN if self.iam_defaults else [] for member in DEFAULT_PERMISSIONS}
+        if self.source_identity != before.source_identity:
+            parameters["SET_SOURCE_IDENTITY"] = str(self.source_identity).upper()
+        return shape
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a batch of grants or revokes; several resources are columns of one table."""
+
+    principal: str
+    resources: tuple[Resource, ...]
+    permissions: tuple[str, ...]
+    grantable: tuple[str, ...]
+
+    def shape(self, account: str) -> Shape:
+        """Return the entry as the API takes it."""
+        if self.resources[0].kind == "column":
+            database, table, _ = self.resources[0].key
+            about = _columns(database, table, [resource.key[2] for resource in self.resources])
+        else:
+            about = resource_shape(self.resources[0], account)
+        return entry(self.principal, about, self.permissions, self.grantable)
 
 
 def resource_shape(resource: Resource, account: str) -> Shape:
-    """The resource as the API takes it, for everything but SELECT of some columns, which `entries` gathers."""
+    """Return the resource as the API takes it. Several columns of a table are one shape: see `Entry`."""
     match resource.kind:
         case "database":
             return {"Database": {"Name": resource.key[0]}}
@@ -48,15 +119,15 @@ def resource_shape(resource: Resource, account: str) -> Shape:
 
 
 def resources_of(shape: Mapping[str, Any]) -> list[Resource]:
-    """What a shape of the API is about; nothing for kinds that are not governed here."""
+    """Return what a shape of the API is about; nothing for kinds that etltctl does not govern."""
     if database := shape.get("Database"):
         return [Resource("database", (database["Name"],))]
     if table := shape.get("Table"):
         return [table_of(table["DatabaseName"], _table_name(table))]
     if part := shape.get("TableWithColumns"):
         return _parts(part)
-    if found := shape.get("DataCellsFilter"):
-        return [Resource("filter", (found["DatabaseName"], found["TableName"], found["Name"]))]
+    if cells := shape.get("DataCellsFilter"):
+        return [Resource("filter", (cells["DatabaseName"], cells["TableName"], cells["Name"]))]
     if location := shape.get("DataLocation"):
         return [Resource("location", (location["ResourceArn"],))]
     policy = shape.get("LFTagPolicy")
@@ -65,15 +136,15 @@ def resources_of(shape: Mapping[str, Any]) -> list[Resource]:
     return []
 
 
-def expression_of(listed: Iterable[Mapping[str, Any]]) -> Pairs:
-    """An LF-tag expression, sorted."""
-    return tuple(sorted((item["TagKey"], tuple(sorted(item["TagValues"]))) for item in listed))
+def expression_of(items: Iterable[Mapping[str, Any]]) -> Pairs:
+    """Return an LF-tag expression, sorted."""
+    return tuple(sorted((item["TagKey"], tuple(sorted(item["TagValues"]))) for item in items))
 
 
-def grants_of(listed: Iterable[Mapping[str, Any]]) -> frozenset[Grant]:
-    """Listed permissions in canonical form: expansions of ALL and SELECT folded, one row a permission."""
+def grants_of(rows: Iterable[Mapping[str, Any]]) -> frozenset[Grant]:
+    """Return listed permissions in canonical form: expansions of ALL and SELECT folded, one row a permission."""
     gathered: dict[tuple[str, Resource, bool], set[str]] = {}
-    for row in listed:
+    for row in rows:
         principal = row["Principal"]["DataLakePrincipalIdentifier"]
         for resource in resources_of(row["Resource"]):
             for member, grantable in (("Permissions", False), ("PermissionsWithGrantOption", True)):
@@ -85,19 +156,19 @@ def grants_of(listed: Iterable[Mapping[str, Any]]) -> frozenset[Grant]:
     )
 
 
-def filter_shape(resource: Resource, wanted: RowFilter) -> Shape:
-    """A data cells filter as the API takes it, without the catalog's id."""
+def filter_shape(resource: Resource, row_filter: RowFilter) -> Shape:
+    """Return a data cells filter as the API takes it, without the catalog's id."""
     database, table, name = resource.key
-    rows: Shape = {"FilterExpression": wanted.rows} if wanted.rows else {"AllRowsWildcard": {}}
-    columns: Shape = {"ColumnNames": list(wanted.columns)}
-    if not wanted.columns:
-        excluded = {"ExcludedColumnNames": list(wanted.excluded)} if wanted.excluded else {}
+    rows: Shape = {"FilterExpression": row_filter.rows} if row_filter.rows else {"AllRowsWildcard": {}}
+    columns: Shape = {"ColumnNames": list(row_filter.columns)}
+    if not row_filter.columns:
+        excluded = {"ExcludedColumnNames": list(row_filter.excluded)} if row_filter.excluded else {}
         columns = {"ColumnWildcard": excluded}
     return {"DatabaseName": database, "TableName": table, "Name": name, "RowFilter": rows, **columns}
 
 
 def filter_of(shape: Mapping[str, Any]) -> tuple[Resource, RowFilter]:
-    """A listed data cells filter in canonical form."""
+    """Return a listed data cells filter in canonical form."""
     resource = Resource("filter", (shape["DatabaseName"], shape["TableName"], shape["Name"]))
     rows = (shape.get("RowFilter") or {}).get("FilterExpression") or ""
     excluded = (shape.get("ColumnWildcard") or {}).get("ExcludedColumnNames") or ()
@@ -105,12 +176,6 @@ def filter_of(shape: Mapping[str, Any]) -> tuple[Resource, RowFilter]:
     return resource, RowFilter(
         "" if rows.strip().lower() == "true" else rows.strip(), _sorted(columns), _sorted(excluded)
     )
-
-
-def joined_columns(resources: Sequence[Resource]) -> Shape:
-    """The columns of one table as one shape."""
-    database, table, _ = resources[0].key
-    return _columns(database, table, [found.key[2] for found in resources])
 
 
 def _columns(database: str, table: str, columns: Sequence[str]) -> Shape:

@@ -1,4 +1,4 @@
-"""Who sees a table: every principal with the columns and rows it reaches, and through which grant."""
+"""The readers of a table: every principal with the columns and rows that it reaches, and the grant that opens them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from etltctl.catalog import Catalog
 from etltctl.errors import UsageError
 from etltctl.governance.access import TableView, reaches
 from etltctl.governance.actual import (
-    administrators,
     explicit_permissions,
     read_filters,
     read_tags,
     table_view,
 )
 from etltctl.governance.model import ALL_TABLES, EVERYBODY, State
-from etltctl.governance.shapes import grants_of
+from etltctl.governance.shapes import AccountSettings, grants_of
 from etltctl.lakeformation import LakeFormation
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ EVERYTHING = "all"
 
 @dataclass(frozen=True)
 class Seen:
-    """What a principal sees of a table, and through what."""
+    """What a principal sees of a table, and the grant's resource."""
 
     principal: str
     columns: str
@@ -37,9 +36,14 @@ class Seen:
 
 
 def who(table: str, settings: Settings) -> list[Seen]:
-    """Every principal that reaches data of `layer.table`, by Lake Formation's own lists.
+    """Return every principal that reaches data of a table, as Lake Formation lists its grants.
 
-    Raises UsageError if the catalog has no such table.
+    Args:
+        table: The table as `layer.table`.
+        settings: The settings.
+
+    Raises:
+        UsageError: The catalog has no such table.
     """
     aws = Aws.from_settings(settings)
     view = _view(table, settings, Catalog(aws))
@@ -51,24 +55,24 @@ def who(table: str, settings: Settings) -> list[Seen]:
         assigned=read_tags(service, [view.database], [view]) if is_tagged else {},
         filters=read_filters(service, frozenset({view.database})),
     )
-    found = [
+    readers = [
         _seen(reach.principal, reach.columns, reach.rows, reach.through) for reach in reaches(state, view)
     ]
-    named = {seen.principal for seen in found}
-    admins = sorted(administrators(service.settings()) - named)
-    return found + [Seen(name, EVERYTHING, EVERYTHING, "being an administrator") for name in admins]
+    named = {seen.principal for seen in readers}
+    admins = sorted(AccountSettings.of(service.settings()).admins - named)
+    return readers + [Seen(name, EVERYTHING, EVERYTHING, "being an administrator") for name in admins]
 
 
 def _view(table: str, settings: Settings, catalog: Catalog) -> TableView:
     layer, _, name = table.partition(".")
     database = settings.athena.databases.get(layer)
-    found = catalog.table(database, name) if database else None
-    if database is None or found is None:
+    described = catalog.table(database, name) if database else None
+    if database is None or described is None:
         raise UsageError(f"the catalog has no table {table}", hint="etltctl athena tables")
-    return table_view(database, found)
+    return table_view(database, described)
 
 
 def _seen(principal: str, columns: tuple[str, ...] | None, rows: str, through: str) -> Seen:
-    who_it_is = "everybody whom IAM lets in" if principal == EVERYBODY else principal
+    reader = "all principals that IAM lets in" if principal == EVERYBODY else principal
     through = through.replace(f".{ALL_TABLES}", ": every table")
-    return Seen(who_it_is, EVERYTHING if columns is None else ", ".join(columns), rows or EVERYTHING, through)
+    return Seen(reader, EVERYTHING if columns is None else ", ".join(columns), rows or EVERYTHING, through)

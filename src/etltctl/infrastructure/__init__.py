@@ -1,8 +1,9 @@
-"""The CloudFormation stack: what the settings describe, planned, deployed, taken down, and written out to read."""
+"""The CloudFormation stack that the settings describe: planned, deployed, destroyed and exported."""
 
-from etltctl.infrastructure.alarm_check import SentAlarm, send_test_alarm
-from etltctl.infrastructure.deploying import Deployed, Removal, Watcher, deploy, destroy
-from etltctl.infrastructure.planning import Change, Plan, plan
+from etltctl.infrastructure.alarms import SentAlarm, send_test_alarm
+from etltctl.infrastructure.deploying import Deployed, Removal, Watcher, deploy, destroy, plan_removal
+from etltctl.infrastructure.plan import Change, Plan
+from etltctl.infrastructure.planning import plan
 from etltctl.infrastructure.template import export
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "destroy",
     "export",
     "plan",
+    "plan_removal",
     "send_test_alarm",
 ]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from etltctl.contracts.book import ContractBook
+from etltctl.contracts import ContractBook
 from etltctl.errors import ConfigurationError
 from etltctl.infrastructure.names import Names
 
@@ -73,14 +73,17 @@ def bundle_of(settings: Settings) -> bytes:
 def environment(settings: Settings) -> list[str]:
     """Return the lines of the containers' environment that follow from the settings.
 
-    A value that is read from an environment variable comes from the secret instead: nobody exports one on the machine.
+    A value that is read from an environment variable comes from the secret instead: the machine has no such variable.
+
+    Raises:
+        ConfigurationError: No variable can be named after a source.
     """
     secret = f"secretsmanager:{Names(settings).airbyte_secret}"
     values = {f"AIRBYTE__{part.upper()}": (part, getattr(settings.airbyte, part)) for part in AIRBYTE_PARTS}
-    values |= {
-        f"SOURCES__{name.upper()}__CONNECTION_ID": (f"{name}_connection_id", source.connection_id)
-        for name, source in settings.sources.items()
-    }
+    for name, source in settings.sources.items():
+        if source.connection_id.startswith("env:"):
+            _require_variable(name, secret)
+        values[f"SOURCES__{name.upper()}__CONNECTION_ID"] = (f"{name}_connection_id", source.connection_id)
     return [
         f"ETLTCTL_ENV={settings.env}",
         "ETLTCTL__AWS__PROFILE=",  # the machine's role is the credential
@@ -90,6 +93,21 @@ def environment(settings: Settings) -> list[str]:
             if value.startswith("env:")
         ),
     ]
+
+
+def _require_variable(source: str, secret: str) -> None:
+    """Raise ConfigurationError unless an environment variable can be named after the source.
+
+    The settings read a variable's name in small letters, and `__` between the keys.
+    """
+    if re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", source):
+        return
+    key = f"sources.{source}.connection_id"
+    raise ConfigurationError(
+        f"the Airflow machine cannot be given {key}: no environment variable can be named after the source "
+        f"{source}; nothing was changed",
+        hint=f'name the source in small letters, digits and single _, or set {key} = "{secret}#KEY"',
+    )
 
 
 def copied_into_image(dockerfile: str) -> list[str]:

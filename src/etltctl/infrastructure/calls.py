@@ -1,38 +1,16 @@
-"""The calls that etltctl makes, by who makes them and on what: the roles' policies are made of these tables.
+"""The calls that etltctl makes, by role and kind of resource: the roles' policies are made of these tables.
 
 A test records every call over the wire and compares: none may be missing here, none may be too many. A call that
-was added to the code is added here as `service:Operation`, under the kind of resource it works on.
+was added to the code is added here as `service:Operation`, under the kind of resource it works on. The operator's
+calls stand in `permissions.py`, because a run checks them before it starts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from etltctl.denials import PERMISSION
-
-Calls = Mapping[str, tuple[str, ...]]
-
-# What running, watching and asking need: `etltctl run`, `runs …`, `athena …`, `retry`, `rollback`, the DAGs.
-OPERATOR: Calls = {
-    "jobs": ("glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"),
-    "catalog": (
-        "glue:CreateDatabase", "glue:CreateTable", "glue:GetTable", "glue:GetTables", "glue:UpdateTable",
-        "glue:DeleteTable", "glue:GetPartitions", "glue:BatchCreatePartition", "glue:BatchUpdatePartition",
-        "glue:BatchDeletePartition",
-    ),
-    "workgroup": (
-        "athena:StartQueryExecution", "athena:GetQueryExecution",
-        "athena:GetQueryResults", "athena:StopQueryExecution",
-        "athena:GetWorkGroup",
-    ),
-    "logs": ("logs:FilterLogEvents", "logs:GetLogEvents"),
-    "lake": (
-        "s3:ListObjectsV2", "s3:GetObject", "s3:PutObject", "s3:CopyObject", "s3:DeleteObject", "s3:DeleteObjects",
-    ),
-    "state": ("s3:ListObjectsV2", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
-    "secrets": ("secretsmanager:GetSecretValue",),
-    "parameters": ("ssm:GetParameter",),
-}  # fmt: skip
+from etltctl.permissions import Calls
 
 # What every step looks at before it starts, where Lake Formation governs anything. It knows no resources.
 GOVERNED = (
@@ -53,12 +31,19 @@ DEPLOYER: Calls = {
     "secrets": ("secretsmanager:CreateSecret", "secretsmanager:DescribeSecret", "secretsmanager:RestoreSecret"),
     "alarms": ("sns:ListSubscriptionsByTopic", "sns:Publish"),
 }  # fmt: skip
+# A plan asks whether the names of new resources are taken. The policy allows these calls for CloudFormation's handlers,
+# which make them as well. Every caller may ask STS for its identity.
+DEPLOYER_OF_NEW_NAMES = (
+    "athena:GetWorkGroup", "cloudwatch:DescribeAlarms", "events:DescribeRule", "glue:GetDatabase", "glue:GetJob",
+    "iam:GetInstanceProfile", "iam:GetRole", "kms:ListAliases", "logs:DescribeLogGroups", "s3:HeadBucket",
+    "sns:GetTopicAttributes", "ssm:GetParameters", "sts:GetCallerIdentity",
+)  # fmt: skip
 # A plan that registers locations asks which of them Lake Formation has already. It knows no resources.
 DEPLOYER_OF_GOVERNED = ("lakeformation:ListResources",)
 
 ON_BUCKETS = frozenset({"s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"})
 
-# What Athena asks for in the name of whoever queries; etltctl never calls these itself.
+# What Athena does in the name of the caller of a query; etltctl never calls these itself.
 ATHENA_READS_CATALOG = ("glue:GetDatabase", "glue:GetDatabases", "glue:GetPartition", "glue:GetPartitions")
 ATHENA_WRITES_RESULTS = (
     "s3:GetBucketLocation", "s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload",
@@ -66,7 +51,7 @@ ATHENA_WRITES_RESULTS = (
 )  # fmt: skip
 # A Tableau export takes away what Athena unloaded for it; other results expire.
 EXTRACTS = ("s3:DeleteObjects",)
-# What S3 asks of KMS in the name of whoever reads or writes an encrypted object.
+# What S3 does at KMS in the name of the caller that reads or writes an encrypted object.
 KEY_USE = ("kms:Decrypt", "kms:GenerateDataKey")
 # The Systems Manager agent, by which an administrator reaches the machine; the managed policy would also let the
 # machine read every parameter of the account. These know no resources.
@@ -87,5 +72,5 @@ GLUE_METRICS = ("cloudwatch:PutMetricData",)
 
 
 def permissions(calls: Iterable[str]) -> list[str]:
-    """The IAM actions that allow the calls, sorted."""
+    """Return the IAM actions that allow the calls, sorted."""
     return sorted({PERMISSION.get(call, call) for call in calls})

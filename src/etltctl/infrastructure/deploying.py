@@ -1,4 +1,4 @@
-"""Carry a plan out and follow it, take the stack down again; whoever comes back finds what goes on."""
+"""Carry out a plan and follow it, or remove the stack; an interrupted command can be resumed."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from etltctl.cloudformation import (
 )
 from etltctl.errors import AlreadyRunningError, BlockedError, DetachedError, RunFailedError, WaitTimeoutError
 from etltctl.infrastructure.names import Names
-from etltctl.infrastructure.planning import Plan, make_plan
+from etltctl.infrastructure.plan import Plan
+from etltctl.infrastructure.planning import make_plan
 from etltctl.infrastructure.secret import TYPE as SECRET_TYPE
-from etltctl.infrastructure.secret import SecretState, keep_secret, secret_state
+from etltctl.infrastructure.secret import SecretState, keep_secret, read_secret
 from etltctl.runs import StackOperation, State
 from etltctl.s3 import S3
 from etltctl.waiting import Waiter
@@ -37,21 +38,29 @@ NEVER_MADE = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"}
 
 
 def _ignore(_: object) -> None:
-    """Nobody watches."""
+    """Do nothing, as no one is watching."""
+
+
+def _refuse(_: object) -> bool:
+    return False
 
 
 @dataclass(frozen=True)
 class Watcher:
-    """Who is told of what is planned and of what happens, and how it is waited for."""
+    """The functions that are called with the plan, the removal and every event, and how the end is waited for.
+
+    `confirm` is called with a plan that was not reviewed, and with a removal; it returns whether to go ahead.
+    """
 
     on_plan: Callable[[Plan], None] = _ignore
     on_removal: Callable[[Removal], None] = _ignore
     on_event: Callable[[StackEvent], None] = _ignore
+    confirm: Callable[[Plan | Removal], bool] = _refuse
     waiter: Waiter = FOLLOWING
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """One request to CloudFormation: the command, the client token, and the events that were there before.
 
     Without a token it is the operation that already runs, no matter which program requested it.
@@ -70,7 +79,7 @@ class Deployed:
     """
 
     stack: str
-    word: str
+    status: str
     changes: int
     files: int
     outputs: Mapping[str, str] = field(default_factory=dict)
@@ -84,59 +93,77 @@ class Deployed:
 
 @dataclass(frozen=True)
 class Removal:
-    """What goes with the stack and what stays."""
+    """What goes with the stack and what stays; `was_there` is unset if there is no such stack."""
 
     stack: str
     goes: tuple[StackResource, ...] = ()
     stays: tuple[StackResource, ...] = ()
+    was_there: bool = True
 
 
 def deploy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Deployed:
-    """Makes AWS what the settings say: scripts and DAGs go up, the change set is executed and followed to its end.
+    """Make AWS what the settings say: scripts and DAGs go up, the change set is executed and followed to its end.
 
-    A stack that is being changed is followed first, so that whoever was interrupted comes back to it. Only a plan
-    that was made before, or any plan with `yes`, is carried out. Raises BlockedError otherwise, and for what `plan`
-    refuses; RunFailedError with the first resource that failed if CloudFormation rolls back.
+    A stack that is being changed is followed first, so that an interrupted deployment can be resumed.
+
+    Args:
+        settings: The settings of the environment.
+        watcher: Is called with the plan and with every event.
+        yes: Whether any plan is carried out, and not only one that was made before.
+
+    Raises:
+        BlockedError: The plan was not made before, or `plan` refuses it.
+        RunFailedError: CloudFormation rolled back; the first resource that failed is named.
     """
     service = CloudFormation(Aws.from_settings(settings))
     _see_to_its_end(service, Names(settings).stack, watcher)
-    made = make_plan(settings, watcher.waiter)
-    watcher.on_plan(made)
-    made.require_harmless()
-    if made.changes and not (yes or made.was_made):
+    plan = make_plan(settings, watcher.waiter)
+    watcher.on_plan(plan)
+    plan.require_harmless()
+    if plan.changes and not (yes or plan.was_made or watcher.confirm(plan)):
         raise BlockedError(
             "this plan has not been reviewed; nothing was changed",
             hint="etltctl infra deploy --yes  # carries out any plan; without --yes exactly this one",
-            stack=made.blueprint.names.stack,
+            stack=plan.blueprint.names.stack,
         )
     s3 = S3(service.aws)
-    if not made.is_new:  # no job may point to a script that is not there yet
-        _upload(s3, made)
-    word = _execute(service, made, watcher) if made.changes else ""
-    if made.is_new:  # the bucket is there only now
-        _upload(s3, made)
-    stack = service.find(made.blueprint.names.stack)
+    if not plan.is_new:  # no job may point to a script that is not there yet
+        _upload(s3, plan)
+    status = _execute(service, plan, watcher) if plan.changes else ""
+    if plan.is_new:  # the bucket is there only now
+        _upload(s3, plan)
+    stack = service.find(plan.blueprint.names.stack)
     outputs = stack.outputs if stack else {}
-    keep_secret(service.aws, made.blueprint.names, made.secret, outputs.get("KeyArn", ""))
+    keep_secret(service.aws, plan.blueprint.names, plan.secret, outputs.get("KeyArn", ""))
     return Deployed(
-        made.blueprint.names.stack,
-        word or (stack.status if stack else ""),
-        len(made.changes),
-        len(made.missing_files),
+        plan.blueprint.names.stack,
+        status or (stack.status if stack else ""),
+        len(plan.changes),
+        len(plan.missing_files),
         outputs,
-        made.secret,
+        plan.secret,
     )
 
 
 def destroy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Removal:
-    """Deletes the stack and follows it to its end; buckets, databases, the key and secrets stay.
+    """Delete the stack and follow it to its end; buckets, databases, log groups, the key and the secret stay.
 
-    Raises BlockedError without `yes`, after telling what would go and what would stay.
+    Args:
+        settings: The settings of the environment.
+        watcher: Is called with the removal and with every event.
+        yes: Whether the stack is deleted. Without it nothing is changed.
+
+    Returns:
+        What went and what stayed. `was_there` is unset if there is no such stack.
+
+    Raises:
+        BlockedError: `yes` is not set. The watcher was called with what would go and what would stay.
+        AlreadyRunningError: The stack is being changed.
     """
     service = CloudFormation(Aws.from_settings(settings))
     stack = service.find(Names(settings).stack)
     if stack is None:
-        return Removal(Names(settings).stack)
+        return Removal(Names(settings).stack, was_there=False)
     if stack.status.endswith("_IN_PROGRESS") and stack.status not in {
         "REVIEW_IN_PROGRESS",
         "DELETE_IN_PROGRESS",
@@ -146,63 +173,73 @@ def destroy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Remov
         )
     removal = _removal(service, stack, Names(settings))
     watcher.on_removal(removal)
-    if not yes:
-        raise BlockedError(f"stack {stack.name} was not touched", hint="etltctl infra destroy --yes")
-    asked = Asked("destroy --yes")
+    if not (yes or watcher.confirm(removal)):
+        raise BlockedError(f"stack {stack.name} was not changed", hint="etltctl infra destroy --yes")
+    request = Request("destroy --yes")
     if stack.status != "DELETE_IN_PROGRESS":
-        asked = _ask(service, stack, "etltctl-delete", asked.command)
-        service.delete(stack.id, asked.token)
-    _require_success(_follow(service, stack, watcher, asked), service)
+        request = _request(service, stack, "etltctl-delete", request.command)
+        service.delete(stack.id, request.token)
+    _require_success(_follow(service, stack, watcher, request), service)
     return removal
 
 
+def plan_removal(settings: Settings) -> Removal:
+    """Return what `destroy` would delete and what would stay. Nothing is changed."""
+    service, names = CloudFormation(Aws.from_settings(settings)), Names(settings)
+    stack = service.find(names.stack)
+    return Removal(names.stack, was_there=False) if stack is None else _removal(service, stack, names)
+
+
 def _see_to_its_end(service: CloudFormation, name: str, watcher: Watcher) -> None:
-    """Follows what is already going on; how it ended is the plan's to judge."""
+    """Follow the operation that runs already. The plan judges how it ended."""
     stack = service.find(name)
     if stack is not None and stack.status.endswith("_IN_PROGRESS") and stack.status != "REVIEW_IN_PROGRESS":
-        _follow(service, stack, watcher, Asked("deploy"))
+        _follow(service, stack, watcher, Request("deploy"))
 
 
-def _execute(service: CloudFormation, made: Plan, watcher: Watcher) -> str:
-    name = made.blueprint.names.stack
+def _execute(service: CloudFormation, plan: Plan, watcher: Watcher) -> str:
+    name = plan.blueprint.names.stack
     stack = service.find(name)
     if stack is None:
-        raise BlockedError(f"stack {name} was deleted while the plan was made", hint="deploy again")
-    asked = _ask(service, stack, made.change_set, "deploy")
-    service.execute(name, made.change_set, asked.token)
-    return _require_success(_follow(service, stack, watcher, asked), service).word
+        raise BlockedError(
+            f"stack {name} was deleted while the plan was made; nothing was changed",
+            hint="etltctl infra deploy",
+        )
+    request = _request(service, stack, plan.change_set, "deploy")
+    service.execute(name, plan.change_set, request.token)
+    return _require_success(_follow(service, stack, watcher, request), service).status
 
 
-def _ask(service: CloudFormation, stack: Stack, what: str, command: str) -> Asked:
+def _request(service: CloudFormation, stack: Stack, what: str, command: str) -> Request:
     """Name this one try: the same while nothing has happened to the stack, another after it."""
     before = [event.id for event in service.last_operation(stack.id)]
     digest = hashlib.sha256("".join(before[-1:]).encode()).hexdigest()[:16]
-    return Asked(command, f"{what}-{digest}", frozenset(before))
+    return Request(command, f"{what}-{digest}", frozenset(before))
 
 
-def _follow(service: CloudFormation, stack: Stack, watcher: Watcher, asked: Asked) -> StackOperation:
+def _follow(service: CloudFormation, stack: Stack, watcher: Watcher, request: Request) -> StackOperation:
     """Return the operation in its final state, every event reported once as it happens."""
-    told: set[str] = set()
+    reported: set[str] = set()
     deadline = watcher.waiter.clock() + BEGIN_WITHIN_S
 
-    def look() -> StackOperation:
+    def poll() -> StackOperation:
         events = service.last_operation(stack.id)
-        operation = operation_of(stack, events, asked.token, asked.known)
-        if operation.word == "REVIEW_IN_PROGRESS":
-            return _not_begun(service, stack, operation, asked, is_late=watcher.waiter.clock() > deadline)
+        operation = operation_of(stack, events, request.token, request.known)
+        if operation.status == "REVIEW_IN_PROGRESS":
+            return _not_begun(service, stack, operation, request, is_late=watcher.waiter.clock() > deadline)
         for event in events:
-            if event.id not in told and not (asked.token and event.id in asked.known):
-                told.add(event.id)
+            if event.id not in reported and not (request.token and event.id in request.known):
+                reported.add(event.id)
                 watcher.on_event(event)
         return operation
 
-    begun = StackOperation(id=stack.id, name=stack.name, word="REVIEW_IN_PROGRESS")
-    with _left_alone_if_interrupted(stack, asked.command):
-        return watcher.waiter.wait(begun, look)
+    first = StackOperation(id=stack.id, name=stack.name, status="REVIEW_IN_PROGRESS")
+    with _left_alone_if_interrupted(stack, request.command):
+        return watcher.waiter.wait(first, poll)
 
 
 def _not_begun(
-    service: CloudFormation, stack: Stack, operation: StackOperation, asked: Asked, *, is_late: bool
+    service: CloudFormation, stack: Stack, operation: StackOperation, request: Request, *, is_late: bool
 ) -> StackOperation:
     """Return the operation by the stack's status, because it has no event yet.
 
@@ -210,13 +247,13 @@ def _not_begun(
         WaitTimeoutError: It is late, and the stack shows nothing of the operation either.
     """
     now = service.find(stack.id)
-    if now is not None and (now.status != stack.status or not asked.token):
-        return replace(operation, word=now.status, reason=now.reason)
+    if now is not None and (now.status != stack.status or not request.token):
+        return replace(operation, status=now.status, reason=now.reason)
     if is_late:
         raise WaitTimeoutError(
             f"CloudFormation accepted the change of stack {stack.name}, and {BEGIN_WITHIN_S:.0f} s later neither its "
             "events nor its status show it",
-            hint=f"look at the stack's events; then continue with: etltctl infra {asked.command}",
+            hint=f"look at the stack's events; then continue with: etltctl infra {request.command}",
             stack=stack.id,
             status=stack.status,
         )
@@ -229,8 +266,8 @@ def _left_alone_if_interrupted(stack: Stack, command: str) -> Iterator[None]:
         yield
     except KeyboardInterrupt as interrupt:
         raise DetachedError(
-            f"detached: CloudFormation goes on with stack {stack.name}",
-            hint=f"come back to it: etltctl infra {command}",
+            f"detached: CloudFormation continues with stack {stack.name}",
+            hint=f"resume it: etltctl infra {command}",
             stack=stack.id,
         ) from interrupt
 
@@ -241,10 +278,10 @@ def _require_success(operation: StackOperation, service: CloudFormation) -> Stac
     failed = first_failure(service.last_operation(operation.id))
     where = f"{failed.logical_id} ({failed.type})" if failed else "no single resource"
     again = "etltctl infra deploy"
-    if operation.word in NEVER_MADE:
+    if operation.status in NEVER_MADE:
         again = f"etltctl infra destroy --yes && {again}"
     raise RunFailedError(
-        f"stack {operation.name} ended {operation.word}: {where} failed",
+        f"stack {operation.name} ended {operation.status}: {where} failed",
         hint=f"repair what AWS names, then: {again}",
         reason=failed.reason if failed else operation.reason,
         physical_id=failed.physical_id if failed else "",
@@ -252,20 +289,20 @@ def _require_success(operation: StackOperation, service: CloudFormation) -> Stac
     )
 
 
-def _upload(s3: S3, made: Plan) -> None:
-    for location in made.missing_files:
-        s3.write(location, made.blueprint.uploads.files[location])
+def _upload(s3: S3, plan: Plan) -> None:
+    for location in plan.missing_files:
+        s3.write(location, plan.blueprint.uploads.files[location])
 
 
 def _removal(service: CloudFormation, stack: Stack, names: Names) -> Removal:
-    """Judge by the template the stack was made from, not by the one the settings would make now."""
+    """Return what goes and what stays, by the template that the stack was made from, not by the settings of now."""
     resources = service.resources(stack.id) if stack.status != "REVIEW_IN_PROGRESS" else []
     described = service.template(stack.id).get("Resources", {}) if resources else {}
     kept = {name for name, facts in described.items() if facts.get("DeletionPolicy") in KEPT_POLICIES}
     secret = StackResource("AirbyteSecret", names.airbyte_secret, SECRET_TYPE, "")
-    has_secret = secret_state(service.aws, names) is SecretState.THERE and secret.logical_id not in kept
+    has_secret = read_secret(service.aws, names).state is SecretState.THERE and secret.logical_id not in kept
     return Removal(
         stack.name,
-        tuple(found for found in resources if found.logical_id not in kept),
-        (*(found for found in resources if found.logical_id in kept), *([secret] if has_secret else [])),
+        tuple(each for each in resources if each.logical_id not in kept),
+        (*(each for each in resources if each.logical_id in kept), *([secret] if has_secret else [])),
     )

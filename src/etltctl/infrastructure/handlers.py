@@ -1,8 +1,8 @@
 """What CloudFormation does in the deployer's name, for every type of resource in the stack.
 
-CloudFormation works with the rights of whoever executes the change set. The actions are those of the types' handlers,
-narrowed to the names of this project wherever the service's actions know resources; an asterisk stands where a role's
-10,240 characters would not hold every look and every setting of a bucket by name.
+CloudFormation works with the rights of the caller that executes the change set. The actions are those of the types'
+handlers, narrowed to the names of this project wherever the service's actions know resources. An asterisk stands where
+a role's 10,240 characters would not hold every read and every setting of a bucket by name.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def handler_statements(names: Names) -> list[dict[str, Any]]:
         "S3": [bucket_arn(bucket) for bucket in names.buckets.values()],
         "IAM::Role": roles,
         "IAM::InstanceProfile": [profile],
-        "Glue::Job": [arn("glue", f"job/{job}") for job in names.settings.glue.jobs],
+        "Glue::Job": [arn("glue", f"job/{job}") for job in names.jobs.values()],
         "Glue::Database": [
             arn("glue", "catalog"),
             *(arn("glue", f"database/{name}") for name in databases),
@@ -188,7 +188,7 @@ def _tagged(names: Names) -> list[dict[str, Any]]:
     machines = [arn("ec2", place) for place in MACHINE_ARNS]
     key = {"aws:ResourceTag/Name": names.key_tag["Value"]}
     machine = {"aws:ResourceTag/Name": names.machine_tag["Value"]}
-    made = {"ec2:CreateAction": list(MAKING)}
+    new = {"ec2:CreateAction": list(MAKING)}
     # A snapshot has no account in its name.
     network = [filled(f"arn:${{AWS::Partition}}:ec2:${{AWS::Region}}:*:{place}") for place in OTHER_EC2_ARNS]
     own_key = _allow("OwnKey", TAGGED_KEY, [arn("kms", "key/*")], StringEquals=key)
@@ -197,15 +197,15 @@ def _tagged(names: Names) -> list[dict[str, Any]]:
     return [
         own_key,
         _allow("OwnMachine", TAGGED_MACHINE, machines, StringEquals=machine),
-        _allow("NewTags", {"ec2:CreateTags"}, machines, StringEquals=made),
+        _allow("NewTags", {"ec2:CreateTags"}, machines, StringEquals=new),
         _allow("MoreTags", {"ec2:CreateTags"}, machines, StringEquals=machine),
         _allow("NetworkTags", {"ec2:CreateTags", "ec2:DeleteTags"}, network),
     ]
 
 
 def _handed_on(names: Names) -> list[dict[str, Any]]:
-    """Each role may be given to the one service that it is for; the deployer's own to none."""
-    given = {
+    """Return the statements that let each role be passed to one service; the deployer's role to none."""
+    roles_of = {
         "ec2.amazonaws.com": [names.operator] if names.settings.infra.machine else [],
         "glue.amazonaws.com": list(names.job_roles),
         "lakeformation.amazonaws.com": [names.registrar],
@@ -217,7 +217,7 @@ def _handed_on(names: Names) -> list[dict[str, Any]]:
             [filled(f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/{name}") for name in roles],
             StringEquals={"iam:PassedToService": service},
         )
-        for service, roles in given.items()
+        for service, roles in roles_of.items()
         if roles
     ]
 
@@ -235,5 +235,5 @@ def _allow(sid: str, actions: Iterable[str], resources: list[Any], **condition: 
 def _actions(part: str) -> set[str]:
     prefix = f"AWS::{part}"
     return {
-        name for kind, found in ACTIONS.items() if f"{kind}::".startswith(f"{prefix}::") for name in found
+        name for kind, names in ACTIONS.items() if f"{kind}::".startswith(f"{prefix}::") for name in names
     }

@@ -1,11 +1,11 @@
-"""The machine Airflow runs on: a network without a way in, a volume that outlives it, a start that needs nobody."""
+"""The machine that Airflow runs on: a network without a way in, a volume that outlives it, an unattended start."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from etltctl.infrastructure.names import Names, Resources, attribute, filled, ref
-from etltctl.settings.shipped import project_file
+from etltctl.settings.files import project_file
 
 CLOUD_CONFIG = "deploy/aws/cloud-config.yaml"
 ANYWHERE = "0.0.0.0/0"

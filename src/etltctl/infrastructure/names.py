@@ -1,4 +1,4 @@
-"""What the stack's parts are called: physical names follow the settings, logical ids follow what a part is for."""
+"""The names of the stack's parts: physical names follow the settings, logical ids follow the purpose."""
 
 from __future__ import annotations
 
@@ -47,6 +47,12 @@ class Names:
         """The role with which Lake Formation reads and writes the lake."""
         return f"{self.settings.project}-lake-formation"
 
+    @cached_property
+    def jobs(self) -> Mapping[str, str]:
+        """The Glue jobs by their names in the settings, each with its name at Glue."""
+        glue = self.settings.glue
+        return {job: glue.names.at_glue(job) for job in glue.jobs}
+
     @property
     def airbyte_secret(self) -> str:
         """The secret with Airbyte's client id and secret."""
@@ -54,7 +60,7 @@ class Names:
 
     @property
     def bundle_parameter(self) -> str:
-        """The parameter that tells the Airflow machine which bundle to run."""
+        """The parameter with the bundle that the Airflow machine runs."""
         return f"/{self.settings.project}/airflow/bundle"
 
     @property
@@ -72,12 +78,12 @@ class Names:
         }
         if self.settings.state.startswith("s3://"):
             places["state"] = self.settings.state
-        found: dict[str, str] = {}
+        buckets: dict[str, str] = {}
         for purpose, place in places.items():
             bucket = bucket_of(place)
-            if bucket not in found.values():
-                found[purpose] = bucket
-        return found
+            if bucket not in buckets.values():
+                buckets[purpose] = bucket
+        return buckets
 
     @property
     def machine_tag(self) -> dict[str, str]:
@@ -91,40 +97,40 @@ class Names:
 
     @cached_property
     def job_roles(self) -> Mapping[str, list[str]]:
-        """The Glue jobs of every role that the stack makes; a role given by its ARN is somebody else's."""
-        found: dict[str, list[str]] = {}
+        """The Glue jobs of every role that the stack makes; a role named by its ARN belongs to someone else."""
+        roles: dict[str, list[str]] = {}
         for job, facts in self.settings.glue.jobs.items():
             if not facts.role.startswith("arn:"):
-                found.setdefault(facts.role, []).append(job)
-        return found
+                roles.setdefault(facts.role, []).append(job)
+        return roles
 
 
 def bucket_of(place: str) -> str:
-    """The bucket of an s3:// location."""
+    """Return the bucket of an s3:// location."""
     return place.removeprefix("s3://").split("/")[0]
 
 
 def logical(*parts: str) -> str:
-    """A logical id from words: `bronze_to_silver`, `Job` → `BronzeToSilverJob`."""
+    """Return a logical id made of words: `bronze_to_silver`, `Job` → `BronzeToSilverJob`."""
     words = "_".join(parts).replace("-", "_").replace(".", "_").replace("/", "_").split("_")
     return "".join(word[:1].upper() + word[1:] for word in words)
 
 
 def ref(name: str) -> dict[str, str]:
-    """Another resource's name, or a parameter's value."""
+    """Return a reference to another resource's name, or a parameter's value."""
     return {"Ref": name}
 
 
 def attribute(name: str, member: str) -> dict[str, list[str]]:
-    """An attribute of another resource."""
+    """Return a reference to an attribute of another resource."""
     return {"Fn::GetAtt": [name, member]}
 
 
 def filled(text: str) -> dict[str, str]:
-    """A text with `${…}` in it."""
+    """Return a text whose `${…}` CloudFormation fills in."""
     return {"Fn::Sub": text}
 
 
 def arn(service: str, rest: str) -> dict[str, str]:
-    """An ARN in this account and region."""
+    """Return an ARN in this account and region."""
     return filled(f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{rest}")

@@ -1,4 +1,4 @@
-"""What works on the lake: Glue jobs, the catalog's databases, the workgroup, logs, and Lake Formation's locations."""
+"""The parts that work on the lake: Glue jobs, databases, the workgroup, logs, and Lake Formation's locations."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MODULE_SUFFIXES = (".py", ".zip", ".egg", ".whl")
 
 
 def processing(names: Names) -> Resources:
-    """The jobs with their scripts, the databases, the workgroup, logs and locations."""
+    """Return the jobs with their scripts, the databases, the workgroup, logs and locations."""
     settings = names.settings
     jobs = {logical(name, "job"): _job(names, name) for name in settings.glue.jobs}
     databases = {
@@ -37,7 +37,7 @@ def processing(names: Names) -> Resources:
 
 
 def scripts_parameter(job: str) -> str:
-    """The parameter with the hash of the job's files."""
+    """Return the name of the parameter with the hash of a job's files."""
     return logical(job, "scripts")
 
 
@@ -49,7 +49,7 @@ def _job(names: Names, name: str) -> Resource:
     return {
         "Type": "AWS::Glue::Job",
         "Properties": {
-            "Name": name,
+            "Name": names.jobs[name],
             "Role": role,
             "Command": {"Name": "glueetl", "PythonVersion": "3", "ScriptLocation": filled(files[0])},
             "DefaultArguments": _arguments(names, files[1:]),
@@ -57,7 +57,7 @@ def _job(names: Names, name: str) -> Resource:
             "WorkerType": facts.worker_type,
             "NumberOfWorkers": facts.workers,
             "Timeout": facts.timeout_minutes,
-            # A second run, or one that Glue starts again by itself, would be paid for and watched by nobody.
+            # A second run, or one that Glue starts by itself, would be paid for while no program watches it.
             "ExecutionProperty": {"MaxConcurrentRuns": 1},
             "MaxRetries": 0,
             "JobRunQueuingEnabled": False,
@@ -65,10 +65,10 @@ def _job(names: Names, name: str) -> Resource:
     }
 
 
-def _arguments(names: Names, beside: list[str]) -> dict[str, Any]:
-    """Glue puts modules on the import path and everything else into the working directory."""
-    modules = [place for place in beside if place.endswith(MODULE_SUFFIXES)]
-    files = [place for place in beside if place not in modules]
+def _arguments(names: Names, extra: list[str]) -> dict[str, Any]:
+    """Return a job's arguments. Glue puts modules on the import path and other files into the working directory."""
+    modules = [place for place in extra if place.endswith(MODULE_SUFFIXES)]
+    files = [place for place in extra if place not in modules]
     shipped = {"--extra-py-files": ",".join(modules), "--extra-files": ",".join(files)}
     return {
         "--job-language": "python",
@@ -124,11 +124,11 @@ def _locations(names: Names) -> Resources:
     A location that is registered, hybrid or not, refuses every table and partition that points to it unless its maker
     holds DATA_LOCATION_ACCESS. So a layer that nothing governs is not registered.
     """
-    found: Resources = {}
+    resources: Resources = {}
     for layer, place in _registered(names).items():
-        found[logical(layer, "location")] = _location(names, layer, place)
-        found[logical(layer, "access")] = _access(logical(layer, "location"), place)
-    return found
+        resources[logical(layer, "location")] = _location(names, layer, place)
+        resources[logical(layer, "access")] = _access(logical(layer, "location"), place)
+    return resources
 
 
 def _registered(names: Names) -> dict[str, str]:

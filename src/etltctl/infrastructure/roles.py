@@ -1,4 +1,4 @@
-"""Who may do what: the operator, the deployer, the Glue jobs, and Lake Formation itself."""
+"""The roles: of the operator, the deployer, the Glue jobs, and Lake Formation."""
 
 from __future__ import annotations
 
@@ -20,20 +20,23 @@ from etltctl.infrastructure.names import (
 )
 from etltctl.infrastructure.storage import bucket_arn, key_arn, objects_arn
 from etltctl.logs import GROUPS
+from etltctl.permissions import OPERATOR
+
+OWN_ROLE = "arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/{}"
 
 Statement = dict[str, Any]
 Places = Sequence[str]
 
 
 def roles(names: Names) -> Resources:
-    """Every role of the stack, and the profile that hands the operator's to the Airflow machine."""
+    """Return every role of the stack, and the profile that gives the operator's role to the Airflow machine."""
     account = {"AWS": filled("arn:${AWS::Partition}:iam::${AWS::AccountId}:root")}
     machine = [{"Service": "ec2.amazonaws.com"}] if names.settings.infra.machine else []
     profile = {
         "Type": "AWS::IAM::InstanceProfile",
         "Properties": {"InstanceProfileName": names.operator, "Roles": [ref("OperatorRole")]},
     }
-    found = {
+    resources = {
         "OperatorRole": _role(names.operator, [account, *machine], operator_statements(names)),
         **({"OperatorProfile": profile} if machine else {}),
         "DeployerRole": _role(names.deployer, [account], deployer_statements(names)),
@@ -42,27 +45,30 @@ def roles(names: Names) -> Resources:
         ),
     }
     for name, jobs in names.job_roles.items():
-        found[logical(name)] = _role(name, [{"Service": "glue.amazonaws.com"}], job_statements(names, jobs))
-    return found
+        resources[logical(name)] = _role(
+            name, [{"Service": "glue.amazonaws.com"}], job_statements(names, jobs)
+        )
+    return resources
 
 
 def operator_statements(names: Names) -> list[Statement]:
-    """What the operator's calls need, what Athena and S3 do in its name, and what its machine needs."""
+    """Return what the operator's calls need, what Athena and S3 do in its name, and what its machine needs."""
     settings = names.settings
-    made = calls.OPERATOR
+    table = OPERATOR
     lake = [getattr(settings.lake, layer) for layer in DATA]
     results = settings.athena.output_location
     kept = [settings.state] if settings.state.startswith("s3://") else []
     catalog = _catalog(names)
     return [
-        _allow("Jobs", made["jobs"], [arn("glue", f"job/{job}") for job in settings.glue.jobs]),
-        _allow("Catalog", made["catalog"], catalog),
-        _allow("Queries", made["workgroup"], [arn("athena", f"workgroup/{settings.athena.workgroup}")]),
-        _allow("Logs", made["logs"], _log_arns(names)),
-        *_on_objects("Lake", made["lake"], lake),
-        *_on_objects("State", made["state"], kept),
-        _allow("Secrets", made["secrets"], [arn("secretsmanager", f"secret:{names.airbyte_secret}-*")]),
-        _allow("Parameters", made["parameters"], [arn("ssm", f"parameter/{settings.project}/*")]),
+        _allow("Jobs", table["jobs"], [arn("glue", f"job/{job}") for job in names.jobs.values()]),
+        _allow("Catalog", table["catalog"], catalog),
+        _allow("Queries", table["workgroup"], [arn("athena", f"workgroup/{settings.athena.workgroup}")]),
+        _allow("Logs", table["logs"], _log_arns(names)),
+        *_on_objects("Lake", table["lake"], lake),
+        *_on_objects("State", table["state"], kept),
+        _allow("Secrets", table["secrets"], [arn("secretsmanager", f"secret:{names.airbyte_secret}-*")]),
+        _allow("Parameters", table["parameters"], [arn("ssm", f"parameter/{settings.project}/*")]),
+        _allow("Preflight", table["preflight"], [filled(OWN_ROLE.format(names.operator))]),
         _allow("AthenaReadsCatalog", calls.ATHENA_READS_CATALOG, catalog),
         *_on_objects("AthenaWritesResults", calls.ATHENA_WRITES_RESULTS, [results]),
         _allow("Extracts", calls.EXTRACTS, [objects_arn(f"{results.rstrip('/')}/{EXTRACTS_FOLDER}")]),
@@ -87,21 +93,21 @@ def _machine_statements(names: Names) -> list[Statement]:
 
 
 def deployer_statements(names: Names) -> list[Statement]:
-    """What `etltctl infra` calls, and what CloudFormation does in the deployer's name for every type of the stack."""
-    made, scripts = calls.DEPLOYER, names.settings.lake.scripts
+    """Return what `etltctl infra` calls, and what CloudFormation does for every type in the deployer's name."""
+    table, scripts = calls.DEPLOYER, names.settings.lake.scripts
     governance = names.settings.governance
     secrets = (names.airbyte_secret, f"{names.airbyte_secret}-*")
     image = (
         "arn:${AWS::Partition}:ssm:*:*:parameter/aws/service/canonical/*"  # Canonical's, not the account's
     )
     return [
-        _allow("Stack", made["stack"], [arn("cloudformation", f"stack/{names.stack}/*")]),
-        _allow("Buckets", made["buckets"], [bucket_arn(bucket) for bucket in names.buckets.values()]),
-        *_on_objects("Scripts", made["scripts"], [scripts]),
-        _allow("Images", made["images"], [filled(image)]),
+        _allow("Stack", table["stack"], [arn("cloudformation", f"stack/{names.stack}/*")]),
+        _allow("Buckets", table["buckets"], [bucket_arn(bucket) for bucket in names.buckets.values()]),
+        *_on_objects("Scripts", table["scripts"], [scripts]),
+        _allow("Images", table["images"], [filled(image)]),
         # A secret that does not exist yet has no suffix by which IAM could know it.
-        _allow("Secrets", made["secrets"], [arn("secretsmanager", f"secret:{name}") for name in secrets]),
-        _allow("Alarms", made["alarms"], [arn("sns", names.topic)]),
+        _allow("Secrets", table["secrets"], [arn("secretsmanager", f"secret:{name}") for name in secrets]),
+        _allow("Alarms", table["alarms"], [arn("sns", names.topic)]),
         *([_allow("Governance", calls.DEPLOYER_OF_GOVERNED, ["*"])] if governance.is_configured else []),
         _allow("Key", calls.KEY_USE, [key_arn(names)]),
         *handler_statements(names),
@@ -109,7 +115,7 @@ def deployer_statements(names: Names) -> list[Statement]:
 
 
 def job_statements(names: Names, jobs: Iterable[str]) -> list[Statement]:
-    """What the jobs read and write, their scripts, their logs and metrics; no catalog, no other bucket."""
+    """Return what the jobs read and write, their scripts, their logs and metrics; no catalog, no other bucket."""
     settings = names.settings
     facts = [settings.glue.jobs[job] for job in jobs]
     reads = _roots(names, (table for job in facts for table in job.reads))
@@ -158,11 +164,11 @@ def _log_arns(names: Names) -> list[Any]:
     return [arn("logs", f"log-group:{names.settings.log_group_prefix}/{kind}:*") for kind in GROUPS]
 
 
-def _on_objects(sid: str, made: Iterable[str], places: Places) -> list[Statement]:
-    """One statement for the buckets and one for what is in them, because S3 keeps their actions apart."""
-    wanted = calls.permissions(made)
-    on_buckets = [action for action in wanted if action in calls.ON_BUCKETS]
-    on_objects = [action for action in wanted if action not in calls.ON_BUCKETS]
+def _on_objects(sid: str, table: Iterable[str], places: Places) -> list[Statement]:
+    """Return a statement for the buckets and one for their objects, because S3 keeps their actions apart."""
+    actions = calls.permissions(table)
+    on_buckets = [action for action in actions if action in calls.ON_BUCKETS]
+    on_objects = [action for action in actions if action not in calls.ON_BUCKETS]
     if not places:
         return []
     return [
@@ -171,8 +177,8 @@ def _on_objects(sid: str, made: Iterable[str], places: Places) -> list[Statement
     ]
 
 
-def _allow(sid: str, made: Iterable[str], resources: Sequence[Any]) -> Statement:
-    return {"Sid": sid, "Effect": "Allow", "Action": calls.permissions(made), "Resource": list(resources)}
+def _allow(sid: str, table: Iterable[str], resources: Sequence[Any]) -> Statement:
+    return {"Sid": sid, "Effect": "Allow", "Action": calls.permissions(table), "Resource": list(resources)}
 
 
 def _unique(values: Iterable[dict[str, str]]) -> list[Any]:

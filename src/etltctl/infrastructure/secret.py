@@ -7,8 +7,8 @@ template; `etltctl infra deploy` makes it where it is missing.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from etltctl.aws import Aws, translated
 from etltctl.errors import ServiceError
@@ -27,27 +27,30 @@ class SecretState(StrEnum):
     DELETED = "scheduled for deletion"
 
 
-def secret_state(aws: Aws, names: Names) -> SecretState:
-    """Return how the secret stands."""
-    secret = _described(aws, names)
-    if secret is None:
-        return SecretState.MISSING
-    return SecretState.DELETED if secret.get("DeletedDate") else SecretState.THERE
+@dataclass(frozen=True)
+class Secret:
+    """The secret as it stands: its state, and the key that encrypts it, empty for AWS's own key."""
+
+    state: SecretState
+    key: str = ""
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether AWS has the secret, be it for some days only."""
+        return self.state is not SecretState.MISSING
 
 
-def key_of_secret(aws: Aws, names: Names) -> str:
-    """Return the key that encrypts the secret; empty if there is no secret, or AWS's own key encrypts it."""
-    return str((_described(aws, names) or {}).get("KmsKeyId") or "")
-
-
-def _described(aws: Aws, names: Names) -> dict[str, Any] | None:
+def read_secret(aws: Aws, names: Names) -> Secret:
+    """Return the secret as it stands now."""
     try:
         with translated(SERVICE, secret=names.airbyte_secret):
-            return dict(aws.client(SERVICE).describe_secret(SecretId=names.airbyte_secret))
+            answer = aws.client(SERVICE).describe_secret(SecretId=names.airbyte_secret)
     except ServiceError as error:
         if error.code != "ResourceNotFoundException":
             raise
-        return None
+        return Secret(SecretState.MISSING)
+    state = SecretState.DELETED if answer.get("DeletedDate") else SecretState.THERE
+    return Secret(state, str(answer.get("KmsKeyId") or ""))
 
 
 def keep_secret(aws: Aws, names: Names, state: SecretState, key: str) -> None:

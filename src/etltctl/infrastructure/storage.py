@@ -27,27 +27,27 @@ REWRITTEN = {"NoncurrentDays": 1, "NewerNoncurrentVersions": 3}
 
 
 def key_arn(names: Names) -> Any:
-    """The key that encrypts everything: the stack's own, or the one that the settings name."""
+    """Return the key that encrypts everything: the stack's, or the one that the settings name."""
     return names.settings.infra.key_arn or attribute("Key", "Arn")
 
 
 def storage(names: Names) -> Resources:
-    """The key with its alias, and every bucket with its policy."""
-    found = {} if names.settings.infra.key_arn else _key(names)
+    """Return the key with its alias, and every bucket with its policy."""
+    resources = {} if names.settings.infra.key_arn else _key(names)
     for purpose, bucket in names.buckets.items():
         name = logical(purpose, "bucket")
-        found[name] = _bucket(names, purpose, bucket)
-        found[f"{name}Policy"] = _policy(name)
-    return found
+        resources[name] = _bucket(names, purpose, bucket)
+        resources[f"{name}Policy"] = _policy(name)
+    return resources
 
 
 def bucket_arn(place: str) -> dict[str, str]:
-    """The bucket of an s3:// location, as policies name it."""
+    """Return the bucket of an s3:// location, as policies name it."""
     return filled(f"arn:${{AWS::Partition}}:s3:::{bucket_of(place)}")
 
 
 def objects_arn(place: str) -> dict[str, str]:
-    """Every object below an s3:// location, as policies name them."""
+    """Return every object below an s3:// location, as policies name them."""
     return filled(f"arn:${{AWS::Partition}}:s3:::{place.removeprefix('s3://').rstrip('/')}/*")
 
 

@@ -55,7 +55,11 @@ class Blueprint:
 
 
 def blueprint(settings: Settings) -> Blueprint:
-    """What these settings describe. Raises ConfigurationError if a script or a file of the bundle is missing."""
+    """Return what these settings describe.
+
+    Raises:
+        ConfigurationError: A script or a file of the bundle is missing.
+    """
     names = Names(settings)
     uploads = uploads_of(settings)
     hashes = {scripts_parameter(job): version for job, version in uploads.hashes.items()}
@@ -70,7 +74,7 @@ def blueprint(settings: Settings) -> Blueprint:
 
 
 def template_of(names: Names) -> dict[str, Any]:
-    """The template: the same for the same settings, whatever the scripts say."""
+    """Return the template: the same for the same settings, whatever is in the scripts."""
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": f"The lake {names.settings.project}: storage, Glue, catalog, Athena, Airflow, and who may what",
@@ -87,12 +91,12 @@ def template_of(names: Names) -> dict[str, Any]:
 
 
 def export(settings: Settings) -> str:
-    """The template that these settings make, as people read it; it needs no account."""
+    """Return the template that these settings make, as people read it; it needs no account."""
     return as_yaml(template_of(Names(settings)))
 
 
 def as_yaml(template: Mapping[str, Any]) -> str:
-    """The template as people read it: block texts, no aliases, keys in the order they were made."""
+    """Return a template as people read it: block texts, no aliases, keys in their order."""
     import yaml
 
     class Dumper(yaml.SafeDumper):
@@ -104,14 +108,14 @@ def as_yaml(template: Mapping[str, Any]) -> str:
         return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
     Dumper.add_representer(str, text)
-    told = (
+    header = (
         "# Written by the command `infra export` of etltctl from etltctl.toml; a change made here is lost.\n"
     )
-    return told + str(yaml.dump(template, Dumper=Dumper, sort_keys=False, width=110, allow_unicode=True))
+    return header + str(yaml.dump(template, Dumper=Dumper, sort_keys=False, width=110, allow_unicode=True))
 
 
 def _parameters(names: Names) -> dict[str, dict[str, Any]]:
-    """What differs between two deployments of one template; the settings' values are the defaults."""
+    """Return what differs between two deployments of one template, with the settings' values as defaults."""
     infra = names.settings.infra
     of_machine: dict[str, dict[str, Any]] = {
         "InstanceType": _text(r"[a-z0-9-]+\.[a-z0-9]+", infra.instance_type),
@@ -122,7 +126,7 @@ def _parameters(names: Names) -> dict[str, dict[str, Any]]:
         "VolumeGb": _number(infra.volume_gb, least=20),
         "AirflowBundle": _text(r"airflow/[0-9a-f]+\.tar\.gz"),
     }
-    found: dict[str, dict[str, Any]] = {
+    parameters: dict[str, dict[str, Any]] = {
         **(of_machine if infra.machine else {}),
         "LogDays": _number(infra.log_days),
         "ResultDays": _number(infra.result_days),
@@ -130,12 +134,12 @@ def _parameters(names: Names) -> dict[str, dict[str, Any]]:
         **{scripts_parameter(job): _text("[0-9a-f]+") for job in names.settings.glue.jobs},
     }
     if not infra.key_arn:
-        found["KeyAliasName"] = _text("alias/[A-Za-z0-9/_-]+", names.key_alias)
+        parameters["KeyAliasName"] = _text("alias/[A-Za-z0-9/_-]+", names.key_alias)
     if infra.monthly_budget_usd:
-        found["MonthlyBudgetUsd"] = _number(infra.monthly_budget_usd)
+        parameters["MonthlyBudgetUsd"] = _number(infra.monthly_budget_usd)
     if infra.alarm_email:
-        found["AlarmEmail"] = _text(r"[^@\s]+@[^@\s]+", infra.alarm_email)
-    return found
+        parameters["AlarmEmail"] = _text(r"[^@\s]+@[^@\s]+", infra.alarm_email)
+    return parameters
 
 
 def _text(pattern: str, value: str = "") -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""The files the stack points to: every job's scripts and Airflow's bundle, each under a key that tells its content.
+"""The files that the stack points to: every job's scripts and Airflow's bundle, each under a key made of its content.
 
-Another content is another key, so that a change of a script is a change of the stack that a plan shows, and what
-runs on AWS can be compared with what lies here.
+Another content is another key. So a change of a script is a change of the stack, which a plan shows, and the script on
+AWS can be compared with the one here.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ def uploads_of(settings: Settings) -> Uploads:
     hashes: dict[str, str] = {}
     _require_syntax(settings)
     for job in settings.glue.jobs:
-        found = job_files(settings, job)
-        hashes[job] = _digest(found)
+        content = job_files(settings, job)
+        hashes[job] = _digest(content)
         folder = script_folder(settings, job, hashes[job])
-        files |= {f"{folder}/{name}": content for name, content in found.items()}
+        files |= {f"{folder}/{name}": data for name, data in content.items()}
     if not settings.infra.machine:
         return Uploads(files, hashes, "")
     bundle = bundle_of(settings)
@@ -71,22 +71,22 @@ def _require_syntax(settings: Settings) -> None:
 
 
 def script_folder(settings: Settings, job: str, version: str) -> str:
-    """Where the files of a job lie whose hash is `version`."""
+    """Return where the files of a job lie, by the hash of their content."""
     return f"{settings.lake.scripts}/glue_jobs/{job}/{version}"
 
 
 def job_files(settings: Settings, job: str) -> dict[str, bytes]:
-    """The job's script first, then the modules beside it in one archive, then the data files."""
+    """Return a job's script first, then the modules next to it in one archive, then the data files."""
     script = settings.require_script(job)
-    beside = settings.extra_files(job)
-    modules = [path for path in beside if path.suffix == ".py"]
+    extra = settings.extra_files(job)
+    modules = [path for path in extra if path.suffix == ".py"]
     archive = {"modules.zip": _zipped(modules)} if modules else {}
-    data = {path.name: path.read_bytes() for path in beside if path not in modules}
+    data = {path.name: path.read_bytes() for path in extra if path not in modules}
     return {script.name: script.read_bytes(), **archive, **data}
 
 
 def _zipped(modules: Iterable[Path]) -> bytes:
-    """The same bytes for the same modules: no times, no order of the file system."""
+    """Return the same bytes for the same modules: no times, no order of the file system."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in modules:
@@ -97,7 +97,7 @@ def _zipped(modules: Iterable[Path]) -> bytes:
 
 
 def _digest(files: Mapping[str, bytes]) -> str:
-    told = hashlib.sha256()
+    digest = hashlib.sha256()
     for name, content in files.items():
-        told.update(f"{name}\0{len(content)}\0".encode() + content)
-    return told.hexdigest()[:HASH_DIGITS]
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()[:HASH_DIGITS]

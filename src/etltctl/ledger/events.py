@@ -1,4 +1,4 @@
-"""The append-only event stream of every run (NDJSON), on disk or in S3: what the console shows, kept.
+"""The append-only event stream of every run (NDJSON), on disk or in S3: the record of what the console shows.
 
 A run's file begins with `{"type": "version", "schema": "etltctl.events/1.0"}`; every further line is one event with
 `ts` (UTC), `seq`, `run_id`, `step`, `env`, `type` and its own facts. A minor version adds fields or types, so readers
@@ -24,8 +24,8 @@ from etltctl.ledger.stores import Store
 SCHEMA = "etltctl.events/1.0"
 VERSION_LINE = json.dumps({"type": "version", "schema": SCHEMA}) + "\n"
 
-NEEDED = frozenset({"ts", "seq", "run_id", "step", "type"})  # of every event
-# What every event of a type has, and its readers do not ask for twice.
+NEEDED = frozenset({"ts", "seq", "run_id", "step", "type"})  # every event has them
+# Further facts that every event of a type has, so that readers need not check for them.
 FACTS = {"cost.actual": ("usd",)}
 _WARNED: set[str] = set()
 
@@ -36,9 +36,9 @@ Event = Mapping[str, Any]
 
 @dataclass
 class Ledger:
-    """The event stream of one run; `listen` hears every event as it is written.
+    """The event stream of one run. `listen` is called with every event as it is written.
 
-    `is_lost` tells that somebody else drives the run; from then on nothing is written, and so nothing done.
+    `is_lost` returns whether another process drives the run now. From then on nothing is written, and so nothing done.
     """
 
     store: Store
@@ -51,15 +51,25 @@ class Ledger:
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     def __post_init__(self) -> None:
-        """Reads what earlier tries of the run wrote."""
+        """Read what earlier tries of the run wrote."""
         self._follow(self.store.read(self.run_id))
 
     def append(self, type_: str, step: str = "", **facts: Any) -> None:
-        """Writes one event, then tells the listener; raises AlreadyRunningError once the run is somebody else's."""
+        """Write one event, then pass it to the listener.
+
+        Args:
+            type_: The event's type.
+            step: The step, `kind:name`; empty for an event of the whole run.
+            facts: What the event says. `ts` replaces the event's own time.
+
+        Raises:
+            AlreadyRunningError: Another process took over the run.
+            EtltctlError: The event could not be written.
+        """
         if self.is_lost():
             raise AlreadyRunningError(
                 f"run {self.run_id} was taken over by another process while this one slept or was cut off",
-                hint=f"look how it goes there: etltctl runs watch {self.run_id}",
+                hint=f"follow it there: etltctl runs watch {self.run_id}",
                 run=self.run_id,
             )
         event: Event = {}
@@ -82,28 +92,32 @@ class Ledger:
         with self._lock:
             self.store.add(self.run_id, compose)
             self._events.append(event)
-        self._tell(event)
+        self._notify(event)
 
     def catch_up(self) -> None:
-        """Reads what others have written since, where that can be read."""
+        """Read what other processes have written since, if the store answers."""
         with self._lock, suppress(EtltctlError):
             self._follow(self.store.read(self.run_id))
 
     def _follow(self, text: str) -> None:
-        """Knows what others have written since: who cancels a run does so from another process."""
+        """Take over what other processes have written: a run is cancelled from another process, for example."""
+        # A stream only grows: the same length means that nothing was written since.
         if len(text) != self._read:
             self._events, self._read = _events_in(text, self.run_id, self.store.place(self.run_id)), len(text)
 
-    def _tell(self, event: Event) -> None:
+    def _notify(self, event: Event) -> None:
         if self.listen is None:
             return
         try:
             self.listen(event)
-        except (OSError, ValueError):  # a closed terminal, an encoding without the letter: no reason to fail
+        except (
+            OSError,
+            ValueError,
+        ):  # a closed terminal, or an encoding without a letter, must not fail the run
             self.listen = None
 
     def note(self, type_: str, step: str = "", **facts: Any) -> None:
-        """Writes an event nothing depends on: where it cannot be kept, the run goes on without it."""
+        """Write an event that nothing depends on. If it cannot be written, the run goes on without it."""
         with suppress(EtltctlError):
             self.append(type_, step, **facts)
 
@@ -112,39 +126,39 @@ class Ledger:
         return newest_event(self._events, step, *types)
 
     def generation(self, step: str) -> int:
-        """How often the step was begun afresh, whatever had come of it before."""
+        """Return how often the step's work was started fresh, whatever its result before."""
         return sum(
             e["type"] == "step.planned" and bool(e.get("fresh")) for e in self._events if e["step"] == step
         )
 
     def usd(self, step: str = "") -> float:
-        """What the step's remote runs, or the whole run's, have cost so far, in US dollars."""
+        """Return what the step's remote runs have cost so far, in US dollars; of the whole run without a step."""
         billed = [e for e in self._events if e["type"] == "cost.actual" and step in ("", e["step"])]
         return float(sum(e["usd"] for e in billed))
 
     def unbilled(self, step: str) -> list[str]:
-        """The step's remote runs whose cost is not on record, in the order they were started."""
+        """Return the step's remote runs whose cost is not on record, in the order they were started."""
         return [remote_id for remote_id in self.remote_ids(step) if not self.is_billed(step, remote_id)]
 
     def remote_ids(self, step: str) -> list[str]:
-        """The step's remote runs that were started or adopted, in that order."""
-        ours = [e for e in self._events if e["step"] == step and "remote_id" in e]
+        """Return the step's remote runs that were started or adopted, in that order."""
+        events = [e for e in self._events if e["step"] == step and "remote_id" in e]
         return list(
-            dict.fromkeys(e["remote_id"] for e in ours if e["type"] in {"remote.started", "remote.adopted"})
+            dict.fromkeys(e["remote_id"] for e in events if e["type"] in {"remote.started", "remote.adopted"})
         )
 
     def is_billed(self, step: str, remote_id: str) -> bool:
-        """Whether the cost of this remote run is on record."""
+        """Return whether the cost of this remote run is on record."""
         billed = (e for e in self._events if e["type"] == "cost.actual" and e["step"] == step)
         return any(e.get("remote_id") == remote_id for e in billed)
 
     def was_fresh_for(self, step: str, name: str) -> bool:
-        """Whether the step was begun afresh for what the name stands for; never for no name."""
+        """Return whether the step's work was started fresh for this cause; False for an empty name."""
         return bool(name) and any(e["step"] == step and e.get("fresh_for") == name for e in self._events)
 
     @property
     def seconds(self) -> float:
-        """How long ago the run first began, by its own events."""
+        """How many seconds ago the run first began, by its first event."""
         first = datetime.fromisoformat(self._events[0]["ts"]) if self._events else datetime.now(UTC)
         return round((datetime.now(UTC) - first).total_seconds(), 2)
 
@@ -195,7 +209,7 @@ def _events_in(text: str, run_id: str, place: str) -> list[Event]:
         try:
             event = json.loads(line)
         except ValueError:
-            continue  # cut off by a crash
+            continue  # a crash cut the line off
         if not isinstance(event, dict):
             continue
         if event.get("type") == "version":

@@ -1,4 +1,4 @@
-"""Leases: two processes never drive one run, nor publish one table. A lease names its owner, and ends with it."""
+"""Leases: one process at a time drives a run or publishes a table. A lease names its owner, and ends with it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from etltctl.waiting import Waiter
 
 LAPSES_AFTER_S = 60.0
 RENEWED_EVERY_S = 15.0
-LOOK_S = 5.0
+POLL_S = 5.0
 CONFLICTS = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
 GONE = "NoSuchKey"
 IsLost = Callable[[], bool]
@@ -34,7 +34,16 @@ IsLost = Callable[[], bool]
 
 @contextmanager
 def lock_file(path: Path, run_id: str) -> Iterator[IsLost]:
-    """Holds a lock on the file, which tells who holds it; the system frees it when the process ends, however."""
+    """Hold a lock on the file. The operating system frees it when the process ends, even if it is killed.
+
+    Args:
+        path: The file. It names the process that holds the lock.
+        run_id: The run, to name it in an error.
+
+    Raises:
+        DrivenElsewhereError: Another process holds the lock.
+        ConfigurationError: The file cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a+")
@@ -52,29 +61,30 @@ def lock_file(path: Path, run_id: str) -> Iterator[IsLost]:
         file.truncate(0)
         file.write(_owner())
         file.flush()
-        yield lambda: False  # while the process lives, nobody can take the lock from it
+        yield lambda: False  # no process can take the lock from one that lives
 
 
 @dataclass(frozen=True)
 class LeaseObject:
     """A lease as an object in S3, made and renewed by conditional puts.
 
-    Its owner renews it. Who finds it watches: renewed, the run is driven; unchanged for `LAPSES_AFTER_S`, its owner is
-    dead and the lease is taken over, at once if its owner was a process of this machine that is gone. Nobody's clock
-    is compared with another's. `held_for` says what the owner does, where that is not to drive the run.
+    Its owner renews it. Another process that meets it polls: if the object changes, its owner lives. If it stays
+    unchanged for `LAPSES_AFTER_S`, its owner is dead and the lease is taken over; at once if the owner was a process
+    of this machine that has ended. Each process reads only its own clock, so clocks need not agree. `held_for` says
+    what the owner does, if it does not drive the run.
     """
 
     aws: Aws
     bucket: str
     key: str
     run_id: str
-    watch: Waiter = field(default_factory=lambda: Waiter(timeout=LAPSES_AFTER_S, longest=LOOK_S))
+    watch: Waiter = field(default_factory=lambda: Waiter(timeout=LAPSES_AFTER_S, longest=POLL_S))
     held_for: str = ""
     renewed_every: float = RENEWED_EVERY_S
 
     @contextmanager
     def held(self) -> Iterator[IsLost]:
-        """The lease, renewed in the background while inside; tells whether somebody else has it now."""
+        """Hold the lease and renew it in the background; yield a function that says whether another process took it."""
         hold = _Hold(self, self._take())
         ended = Event()
         renewing = Thread(target=hold.renew_until, args=(ended,), daemon=True)
@@ -84,7 +94,8 @@ class LeaseObject:
         finally:
             ended.set()
             renewing.join()
-            with suppress(EtltctlError), translated("s3", bucket=self.bucket):  # not one that was taken over
+            # The condition spares a lease that another process has taken over meanwhile.
+            with suppress(EtltctlError), translated("s3", bucket=self.bucket):
                 client = self.aws.client("s3")
                 client.delete_object(Bucket=self.bucket, Key=self.key, IfMatch=hold.etag)
 
@@ -92,26 +103,27 @@ class LeaseObject:
         mine = _owner()
         if etag := self._put(mine, IfNoneMatch="*"):
             return etag
-        found, owner = self._read()
+        first, owner = self._read()
         if owner == mine:  # the first answer was lost, and the put was sent again
-            return found
-        if found and is_gone(owner) and (etag := self._put(mine, IfMatch=found)):
+            return first
+        if first and is_gone(owner) and (etag := self._put(mine, IfMatch=first)):
             return etag
+        # The object's ETag changes with every renewal: an ETag that stays the same means that no owner lives.
         deadline = self.watch.clock() + self.watch.timeout
         while self.watch.clock() < deadline:
             self.watch.sleep(self.watch.longest)
             now, owner = self._read()
-            if now and now != found:
+            if now and now != first:
                 raise _driven_by(self.run_id, owner, self.held_for)
             if not now:
                 break
-        etag = self._put(mine, IfMatch=found) if now else self._put(mine, IfNoneMatch="*")
+        etag = self._put(mine, IfMatch=first) if now else self._put(mine, IfNoneMatch="*")
         if not etag:
             raise _driven_by(self.run_id, owner, self.held_for)
         return etag
 
     def _put(self, owner: str, **condition: str) -> str:
-        """The object's new ETag; empty if the condition does not hold."""
+        """Put the object and return its new ETag; empty if the condition does not hold."""
         try:
             with translated("s3", bucket=self.bucket):
                 client = self.aws.client("s3")
@@ -123,7 +135,7 @@ class LeaseObject:
         return str(answer["ETag"])
 
     def _read(self) -> tuple[str, str]:
-        """The object's ETag and text; both empty if it is gone."""
+        """Return the object's ETag and text; both empty if it is gone."""
         try:
             with translated("s3", bucket=self.bucket):
                 answer = self.aws.client("s3").get_object(Bucket=self.bucket, Key=self.key)
@@ -136,7 +148,7 @@ class LeaseObject:
 
 @dataclass
 class _Hold:
-    """A lease that was taken: renewed now and then, and at once when this machine has slept through its time."""
+    """A lease that was taken: renewed regularly, and before its next use if this machine has slept through that."""
 
     lease: LeaseObject
     etag: str
@@ -149,12 +161,12 @@ class _Hold:
         self._renewed = self.lease.watch.clock()
 
     def renew_until(self, ended: Event) -> None:
-        """Renews the lease until it is given back, or somebody else has it."""
+        """Renew the lease until it is given back, or until another process has it."""
         while not ended.wait(self.lease.renewed_every) and not self._lost:
             self._renew()
 
     def is_lost(self) -> bool:
-        """Whether somebody else has the lease; looks there if it may have lapsed meanwhile."""
+        """Return whether another process has the lease; poll it first if it may have lapsed meanwhile."""
         if self.lease.watch.clock() - self._renewed > LAPSES_AFTER_S / 2:
             self._renew()
         return self._lost
@@ -163,14 +175,14 @@ class _Hold:
         with self._lock, suppress(EtltctlError):
             mine = _owner()
             self._sent = (*self._sent[-1:], mine)
-            asked = self.lease.watch.clock()
+            sent_at = self.lease.watch.clock()
             etag = self.lease._put(mine, IfMatch=self.etag)
             if not etag:
                 etag, owner = self.lease._read()
                 if owner not in self._sent:  # else a put whose answer was lost has renewed it all the same
                     self._lost = True
                     return
-            self.etag, self._renewed = etag, asked
+            self.etag, self._renewed = etag, sent_at
 
 
 def _owner() -> str:
@@ -179,7 +191,7 @@ def _owner() -> str:
 
 
 def _process() -> dict[str, object]:
-    """This process, told so that only those who see the same processes take it for one of theirs."""
+    """Return what names this process. Only processes of the same PID namespace may compare its number."""
     try:
         space = str(Path("/proc/self/ns/pid").readlink())
     except OSError:
@@ -188,13 +200,13 @@ def _process() -> dict[str, object]:
 
 
 def is_gone(owner: str) -> bool:
-    """Whether the owner was a process that this one would see, and it is there no more."""
+    """Return whether the owner was a process that this one would see, and that has ended."""
     try:
-        told = json.loads(owner)
+        process = json.loads(owner)
         mine = _process()
-        if not mine["space"] or (told["host"], told["space"]) != (mine["host"], mine["space"]):
+        if not mine["space"] or (process["host"], process["space"]) != (mine["host"], mine["space"]):
             return False
-        os.kill(int(told["pid"]), 0)
+        os.kill(int(process["pid"]), 0)
     except ProcessLookupError:
         return True
     except (ValueError, KeyError, TypeError, OSError):
@@ -205,13 +217,15 @@ def is_gone(owner: str) -> bool:
 def _driven_by(run_id: str, text: str, held_for: str = "") -> AlreadyRunningError:
     try:
         owner = json.loads(text)
-        told = f"process {owner['pid']} on {owner['host']}"
+        driver = f"process {owner['pid']} on {owner['host']}"
     except (ValueError, KeyError, TypeError):
-        told = "another process"
+        driver = "another process"
     if held_for:
-        return AlreadyRunningError(f"{held_for} by {told}", hint=f"let it finish, then: {RETRY}", run=run_id)
+        return AlreadyRunningError(
+            f"{held_for} by {driver}", hint=f"let it finish, then: {RETRY}", run=run_id
+        )
     return DrivenElsewhereError(
-        f"run {run_id} is being driven by {told}",
+        f"run {run_id} is being driven by {driver}",
         hint=f"wait for it: etltctl runs watch {run_id}",
         run=run_id,
     )

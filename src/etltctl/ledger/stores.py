@@ -15,7 +15,7 @@ from etltctl.aws import Aws, translated
 from etltctl.errors import ConfigurationError, ServiceError
 from etltctl.ledger.leases import CONFLICTS, GONE, IsLost, LeaseObject, lock_file
 
-Compose = Callable[[str], str]  # the stream as it is → what is to be added to it
+Compose = Callable[[str], str]  # the stream so far → the text to add
 TRIES = 20
 
 
@@ -23,21 +23,25 @@ class Store(Protocol):
     """Where the event streams of the runs are kept, one text a run."""
 
     def add(self, run_id: str, compose: Compose) -> None:
-        """Adds to the run's stream what `compose` makes of it; nobody writes in between."""
+        """Add to the run's stream what `compose` returns for it; no other process writes in between."""
 
     def read(self, run_id: str) -> str:
-        """The run's whole stream; empty if there is none."""
+        """Return the run's whole stream; empty if there is none."""
 
     def run_ids(self) -> list[str]:
-        """Every run that has a stream, the one written to last at the end."""
+        """Return every run that has a stream, the one written to last at the end."""
 
     def place(self, run_id: str) -> str:
         """Return where the run's stream is, for a person to read."""
 
     def lease(self, run_id: str) -> AbstractContextManager[IsLost]:
-        """The right to drive the run, held while inside; raises AlreadyRunningError if somebody else has it.
+        """Hold the right to drive the run.
 
-        What it gives tells whether the right was lost meanwhile to somebody who took this process for dead.
+        Yields:
+            A function that says whether another process, which took this one for dead, has the right now.
+
+        Raises:
+            AlreadyRunningError: Another process has the right.
         """
 
 
@@ -49,9 +53,9 @@ class DiskStore:
     mode: int = 0o666  # of new files, less what the umask takes away
 
     def add(self, run_id: str, compose: Compose) -> None:
-        """Adds with one write, so that a reader never sees half a line of a living writer.
+        """Add with one write, so that a reader never sees half a line of a living writer.
 
-        Half a line that a crash left behind is ended first, so that it spoils no other.
+        Half a line that a crash left is ended first, so that the new event stands on its own line.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -70,25 +74,25 @@ class DiskStore:
     def _open(self, path: str, flags: int) -> int:
         descriptor = os.open(path, flags, self.mode)
         if (now := stat.S_IMODE(os.fstat(descriptor).st_mode)) & ~self.mode:
-            os.fchmod(descriptor, now & self.mode)  # made by a version that let others read it
+            os.fchmod(descriptor, now & self.mode)  # an older version let other users read it
         return descriptor
 
     def read(self, run_id: str) -> str:
-        """The run's whole stream; empty if there is none."""
+        """Return the run's whole stream; empty if there is none."""
         file = self._file(run_id)
         return file.read_text(errors="replace") if file.is_file() else ""
 
     def run_ids(self) -> list[str]:
-        """Every run that has a file, the one written to last at the end."""
+        """Return every run that has a file, the one written to last at the end."""
         files = [file for file in self.folder.glob("*.ndjson") if file.is_file()]
         return [file.stem for file in sorted(files, key=lambda file: (file.stat().st_mtime_ns, file.stem))]
 
     def place(self, run_id: str) -> str:
-        """The run's file."""
+        """Return the run's file."""
         return str(self._file(run_id))
 
     def lease(self, run_id: str) -> AbstractContextManager[IsLost]:
-        """The right to drive the run; the system takes it back from a process that dies."""
+        """Hold the right to drive the run; the operating system frees it when the process ends."""
         return lock_file(self.folder / f"{run_id}.lock", run_id)
 
     def _file(self, run_id: str) -> Path:
@@ -97,14 +101,14 @@ class DiskStore:
 
 @dataclass(frozen=True)
 class S3Store:
-    """One object a run below a prefix; S3 cannot append, so the object is put anew (one writer a run)."""
+    """One object for each run below a prefix. S3 cannot append, so the whole object is written again."""
 
     aws: Aws
     bucket: str
     prefix: str
 
     def add(self, run_id: str, compose: Compose) -> None:
-        """Puts the run's object anew with more at its end, unless somebody else wrote since it was read: then again."""
+        """Write the run's object with more at its end; read and write again if another process wrote in between."""
         for _ in range(TRIES):
             before, etag = self._read(run_id)
             condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
@@ -122,34 +126,34 @@ class S3Store:
                 ):  # the first answer was lost, and the put was sent again
                     return
         raise ServiceError(
-            f"others kept writing to the events of run {run_id}",
+            f"other processes kept writing to the events of run {run_id}",
             hint=f"etltctl runs show {run_id}  # lists what they wrote",
         )
 
     def read(self, run_id: str) -> str:
-        """The run's whole stream; empty if there is none."""
+        """Return the run's whole stream; empty if there is none."""
         return self._read(run_id)[0]
 
     def run_ids(self) -> list[str]:
-        """Every run that has an object, the one written to last at the end."""
+        """Return every run that has an object, the one written to last at the end."""
         with translated("s3", bucket=self.bucket):
             paginator = self.aws.client("s3").get_paginator("list_objects_v2")
             pages = list(paginator.paginate(Bucket=self.bucket, Prefix=f"{self.prefix}/"))
-        listed = [found for page in pages for found in page.get("Contents", [])]
-        listed.sort(key=lambda found: (found["LastModified"], found["Key"]))
-        names = [found["Key"].rsplit("/", 1)[1] for found in listed]
+        objects = [entry for page in pages for entry in page.get("Contents", [])]
+        objects.sort(key=lambda entry: (entry["LastModified"], entry["Key"]))
+        names = [entry["Key"].rsplit("/", 1)[1] for entry in objects]
         return [name.removesuffix(".ndjson") for name in names if name.endswith(".ndjson")]
 
     def place(self, run_id: str) -> str:
-        """The run's object."""
+        """Return the run's object."""
         return f"s3://{self.bucket}/{self._key(run_id)}"
 
     def lease(self, run_id: str) -> AbstractContextManager[IsLost]:
-        """The right to drive the run; it lapses when its owner no longer renews it."""
+        """Hold the right to drive the run; it lapses when its owner no longer renews it."""
         return LeaseObject(self.aws, self.bucket, f"{self.prefix}/{run_id}.lock", run_id).held()
 
     def _read(self, run_id: str) -> tuple[str, str]:
-        """The stream and its ETag; both empty if there is none."""
+        """Return the stream and its ETag; both empty if there is none."""
         try:
             with translated("s3", bucket=self.bucket):
                 answer = self.aws.client("s3").get_object(Bucket=self.bucket, Key=self._key(run_id))

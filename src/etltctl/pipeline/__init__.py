@@ -1,47 +1,53 @@
 """Pipelines: the order of the steps, written once, and the functions that run them.
 
-The command line and the Airflow DAGs both walk `steps(...)` through `run_step(...)`, so neither can differ in order or
-behaviour from the other; only strings cross the border between them.
+The command line and the Airflow DAGs both walk `steps(...)` and run each step through `runner.start` and
+`runner.finish`, so order and behaviour cannot differ between them. Only strings cross the border.
+
+    runner.py             run a pipeline, run one step: the story
+    kinds.py              the registry of step kinds; sync_step, glue_step, catalog_step, tableau_step
+    step_wait.py          wait for a remote run, within its budget.py
+    lost_starts.py        a start whose answer was lost
+    interrupts.py         stop or detach
+    conflicts.py          a live job run of another run
+    deferred.py           a step in the hands of several processes
+    cancel.py follow.py run_logs.py rebuild.py      what is done with a run that exists
 """
 
-from etltctl.pipeline.dashboards import publish_file, refresh_datasource
-from etltctl.pipeline.failing import describe_failure
-from etltctl.pipeline.model import (
-    Begun,
-    PipelineResult,
-    Step,
-    StepResult,
-    known,
-    new_run_id,
-    run_key,
-    safe_run_id,
-    steps,
-)
+from etltctl.pipeline.cancel import cancel_run, stop_step
+from etltctl.pipeline.deferred import finish_step, start_step, wait_for_step
+from etltctl.pipeline.failures import describe_failure
+from etltctl.pipeline.follow import watch
+from etltctl.pipeline.glue_step import GlueStep
+from etltctl.pipeline.model import PipelineResult, Step, StepHandle, StepResult, known, steps
+from etltctl.pipeline.options import RunOptions
 from etltctl.pipeline.readiness import require_ready, unstarted
-from etltctl.pipeline.reading import read_logs
-from etltctl.pipeline.rebuilding import rebuild
-from etltctl.pipeline.running import (
+from etltctl.pipeline.rebuild import rebuild
+from etltctl.pipeline.run_ids import RunId, new_run_id
+from etltctl.pipeline.run_logs import read_logs
+from etltctl.pipeline.runner import (
     check_exists,
     refresh,
+    resume,
     rollback,
     run_alone,
     run_pipeline,
+    run_step,
     start_job,
-    take_up,
 )
 from etltctl.pipeline.services import Services
-from etltctl.pipeline.stopping import cancel_run
-from etltctl.pipeline.tasks import finish_step, run_step, start_step, stop_step, wait_for_step
-from etltctl.pipeline.watching import watch
-from etltctl.pipeline.wishes import Wish
+from etltctl.pipeline.sync_step import SyncStep
+from etltctl.pipeline.tableau_step import publish_file, refresh_datasource
 
 __all__ = [
-    "Begun",
+    "GlueStep",
     "PipelineResult",
+    "RunId",
+    "RunOptions",
     "Services",
     "Step",
+    "StepHandle",
     "StepResult",
-    "Wish",
+    "SyncStep",
     "cancel_run",
     "check_exists",
     "describe_failure",
@@ -54,17 +60,15 @@ __all__ = [
     "refresh",
     "refresh_datasource",
     "require_ready",
+    "resume",
     "rollback",
     "run_alone",
-    "run_key",
     "run_pipeline",
     "run_step",
-    "safe_run_id",
     "start_job",
     "start_step",
     "steps",
     "stop_step",
-    "take_up",
     "unstarted",
     "wait_for_step",
     "watch",

@@ -18,7 +18,7 @@ from etltctl.tableau import Tableau
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
-    from etltctl.settings.prices import Prices
+    from etltctl.settings.services import Prices
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Services:
     @cached_property
     def glue(self) -> Glue:
         """Glue job runs."""
-        return Glue(self.aws)
+        return Glue(self.aws, names=self.settings.glue.names)
 
     @cached_property
     def logs(self) -> Logs:

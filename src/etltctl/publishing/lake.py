@@ -1,26 +1,30 @@
-"""The lake: where a job writes the next version of a table, and how the catalog comes to point at it."""
+"""The lake: where a job writes the next version of a table, and how the catalog comes to point at it.
+
+A table is named `layer.table`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from etltctl.athena import Athena
-from etltctl.catalog import NO_CHANGES, Catalog, Described, PartitionChanges
-from etltctl.errors import BlockedError, EtltctlError, UnreachableError, UnverifiedError
-from etltctl.publishing.auditing import Auditor, OnFinding, Staged
-from etltctl.publishing.history import VERSION, History
-from etltctl.publishing.inspecting import Found, Inspector, require_parquet_alone
-from etltctl.publishing.places import Places, version_of
-from etltctl.publishing.promises import Promises
-from etltctl.publishing.records import VersionRecords
-from etltctl.publishing.refreshing import Refresh, combined
-from etltctl.publishing.retiring import Retired, Retirement
-from etltctl.publishing.switching import Switch, Switched
+from etltctl.catalog import Catalog, Described
+from etltctl.errors import BlockedError, EtltctlError, NextStep, UnreachableError, UnverifiedError, command
+from etltctl.publishing.audit import Auditor, OnFinding, Staged
+from etltctl.publishing.catalog_refresh import Refresh, combined
+from etltctl.publishing.contract_checks import ContractChecks
+from etltctl.publishing.places import LakeContext, Places, version_of
+from etltctl.publishing.publish import Published, Switch, Switched
+from etltctl.publishing.retirement import Retired, Retirement
+from etltctl.publishing.table_files import InspectedTable, Inspector, require_parquet_alone
+from etltctl.publishing.version_history import VERSION, History
+from etltctl.publishing.version_records import VersionRecords
 from etltctl.runs import QueryExecution, Verb
 from etltctl.s3 import S3, Footer, Footers, S3Object
+from etltctl.values import TableName
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -30,31 +34,13 @@ OnQuery = Callable[[Verb, QueryExecution], None]
 
 
 @dataclass(frozen=True)
-class Published:
-    """A table the catalog now holds: what changed (`created`, `updated`, `unchanged`), its rows, its job's audit.
-
-    `not published` is what a refresh says of versions none of which passed its audit.
-
-    `partitions` counts registered ones; `retired` are folders of old versions that were deleted, `warnings` what was
-    borne: rules broken that may be, and folders that could not be deleted.
-    """
-
-    table: str
-    change: str
-    rows: int
-    audit: Mapping[str, Any] = field(default_factory=dict)
-    version: str = ""
-    partitions: PartitionChanges = NO_CHANGES
-    retired: Sequence[str] = ()
-    warnings: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
 class Lake:
     """The layers of the lake: their buckets on S3 and their databases in the catalog.
 
-    Queries that look at new versions are started once for `run_key`; `on_query` hears what each did and scanned,
-    `on_finding` what the versions break.
+    Attributes:
+        run_key: The queries of an audit are started once for this key.
+        on_query: Called with each of these queries, with what its start did and what it scanned.
+        on_finding: Called with every rule that a version breaks.
     """
 
     settings: Settings
@@ -65,53 +51,59 @@ class Lake:
     on_finding: OnFinding | None = None
 
     def version_location(self, table: str, version: str) -> str:
-        """Where a job writes this version of `layer.table`."""
-        return self.places.version(table, version)
+        """Return where a job writes this version of the table."""
+        return str(self.places.version(table, version))
 
     def audit_location(self, table: str, version: str) -> str:
-        """Return where a job writes its account of this version of `layer.table`."""
-        return self.places.audit(table, version)
+        """Return where a job writes its account of this version of the table."""
+        return str(self.places.audit(table, version))
 
     def current_location(self, table: str) -> str:
-        """Where the version of `layer.table` that readers see now lies; a bronze stream has one place only.
+        """Return where the version lies that readers see now. A bronze stream has one fixed place.
 
-        Raises BlockedError if the table was never published.
+        Raises:
+            BlockedError: The table was never published.
         """
         if fixed := self.places.fixed(table):
             return fixed
-        found = self.catalog.table(*self.places.in_catalog(table))
-        if found is None:
+        current = self.context.current(TableName.parse(table))
+        if current is None:
             raise BlockedError(
                 f"table {table} has no published version yet",
-                hint="run the job that writes it first: etltctl run PIPELINE does both",
+                hint=NextStep("run the job that writes it first: ", command("run", "PIPELINE"), " does both"),
                 table=table,
             )
-        return str(found["StorageDescriptor"]["Location"])
+        return str(current["StorageDescriptor"]["Location"])
 
     def publish(self, versions: Mapping[str, str], run_id: str = "") -> list[Published]:
-        """Audits these versions (`layer.table` → location) and makes them current, one catalog call each.
+        """Audit versions and make them current, with one catalog call each.
 
-        Raises UnverifiedError if a version holds no Parquet file, or other rows than its job says it wrote: the job
-        said success, the data does not. Raises BlockedError if a check fails or somebody else published meanwhile, and
-        AlreadyRunningError if somebody does just now. Whatever is raised, what was current stays current, but for a set
-        of tables that was left half switched: publishing it again completes it.
+        Whatever is raised, the versions that were current stay current. The exception is a set of tables that was left
+        half switched: publishing it again completes it.
+
+        Args:
+            versions: The location of each version by its table.
+            run_id: The run that publishes them.
+
+        Raises:
+            UnverifiedError: A version holds no Parquet file, or other rows than its job says that it wrote.
+            BlockedError: A check failed, or another run published one of the tables meanwhile.
+            AlreadyRunningError: Another run publishes one of the tables now.
         """
         staged = [self._stage(table, location) for table, location in versions.items()]
-        judged = self.promises.require_kept(staged)
-        borne = self.auditor.audit(staged)
+        judgements = self.contract_checks.require_kept(staged)
+        findings = self.auditor.audit(staged)
         switched = self.switch.publish(staged, run_id)
-        unkept = self.promises.renew(staged, judged)
-        return [
-            self._published(
-                version,
-                switched[version.name],
-                [
-                    *(str(finding) for finding in borne if finding.table == version.name),
-                    *(f"{version.name}: {warning}" for warning in unkept[version.name]),
-                ],
-            )
-            for version in staged
-        ]
+        warnings = {
+            name: list(texts) for name, texts in self.contract_checks.renew(staged, judgements).items()
+        }
+        published = []
+        for version in staged:
+            name = str(version.name)
+            passed = [str(finding) for finding in findings if finding.table == name]
+            unkept = [f"{name}: {warning}" for warning in warnings[name]]
+            published.append(self._published(version, switched[version.name], [*passed, *unkept]))
+        return published
 
     def require_visible(self, versions: Mapping[str, str]) -> None:
         """Read what a publish of these versions reads, once a layer, before a job that writes them is paid for.
@@ -122,27 +114,38 @@ class Lake:
         Raises:
             AccessError: The caller may not read the catalog or list the layer.
         """
-        for table, location in {name.partition(".")[0]: (name, at) for name, at in versions.items()}.values():
-            self.catalog.table(*self.places.in_catalog(table))
+        # A layer is one bucket and one database, and permissions are given by layer.
+        one_a_layer = {TableName.parse(name).layer: (name, at) for name, at in versions.items()}
+        for table, location in one_a_layer.values():
+            self.context.current(TableName.parse(table))
             self.s3.objects(location)
 
     def versions(self, table: str) -> list[str]:
-        """Every version of `layer.table` that was published and is kept, the newest first."""
+        """Return every version of the table that was published and is kept, the newest first."""
         return list(self._history(table).versions)
 
     def rollback(self, table: str, to: str = "", run_id: str = "") -> Published:
-        """Makes an earlier published version of `layer.table` current again: `to`, or the one before the current.
+        """Make an earlier published version of the table current again, with one catalog call.
 
-        One catalog call; no file is touched. Raises BlockedError if there is no such version or its files are gone.
+        Args:
+            table: The table.
+            to: The version; if it is empty, the one before the current.
+            run_id: The run that does it.
+
+        Raises:
+            BlockedError: There is no such version.
+            UnverifiedError: Its files are gone, or are not those that were published.
         """
-        with self.switch.locked([table]) as require_held:
-            target = _target(table, self._history(table), to)
+        name = TableName.parse(table)
+        with self.switch.locked([name]) as require_held:
+            # Read under the lock: another rollback or publish would change what is before the current version.
+            target = self._history(table).target(table, to)
             location = self.version_location(table, target)
             self.records.require_unchanged(table, location, self.inspector.files(location))
-            found = self._inspect(table, location)
+            inspected = self._inspect(name, location)
             require_held()
-            switched = self.switch.back(table, found.table, run_id)
-        return Published(found.table.full_name, switched.change, found.rows, version=target)
+            switched = self.switch.back(name, inspected.table, run_id)
+        return Published(inspected.table.full_name, switched.change, inspected.rows, version=target)
 
     def has_published_files(self, table: str) -> bool:
         """Return True if the current version holds the files that were published, False if there is no such version.
@@ -150,7 +153,7 @@ class Lake:
         Raises:
             UnverifiedError: Files came, went or changed since.
         """
-        current = self.catalog.table(*self.places.in_catalog(table))
+        current = self.context.current(TableName.parse(table))
         location = str(current["StorageDescriptor"]["Location"]) if current else ""
         if not version_of(location):
             return False
@@ -158,9 +161,10 @@ class Lake:
         return True
 
     def refresh(self, tables: Iterable[str]) -> list[Published]:
-        """Bring the catalog in line with the files of these tables; what has no file yet is left out.
+        """Make the catalog say what the files of these tables say; a table without files is left out.
 
-        A table that the catalog lost is made again at the version published last; `not published` if none ever was.
+        A table that the catalog lost is made again at the version that was published last. If none ever was, its
+        change is `not published`.
 
         Raises:
             EtltctlError: Some tables could not be refreshed. The others were.
@@ -175,95 +179,105 @@ class Lake:
         """Refresh every table, whatever is wrong with others; return what was done, and the errors by table.
 
         Raises:
-            UnreachableError: A service does not answer, so that no other table would fare better.
+            UnreachableError: A service does not answer. Then the refresh of any other table would fail too.
         """
         done: list[Published] = []
         errors: dict[str, EtltctlError] = {}
         for table in tables:
             try:
-                found = self.refreshing.refresh(table)
+                refreshed = self.catalog_refresh.refresh(TableName.parse(table))
             except UnreachableError:
                 raise
             except EtltctlError as error:
                 errors[table] = error
             else:
-                if found is not None:
-                    done.append(Published(found.table, found.change, found.rows, partitions=found.partitions))
+                if refreshed is not None:
+                    done.append(
+                        Published(
+                            refreshed.table,
+                            refreshed.change,
+                            refreshed.rows,
+                            partitions=refreshed.partitions,
+                        )
+                    )
         return done, errors
 
     def published_rows(self, table: str) -> int:
-        """The rows of `layer.table` when it was last published; 0 if it never was."""
+        """Return the rows of the table when it was last published; 0 if it never was."""
         return self._history(table).rows
 
     def tables(self) -> list[str]:
-        """Every table the settings speak of, as `layer.table`: bronze streams, then what the jobs write."""
+        """Return every table that the settings name: bronze streams, then the tables that jobs write."""
         return self.places.tables()
 
     def unfinished(self, table: str) -> Mapping[str, Any] | None:
-        """A publish of the table and its set that was left half way, if there is one."""
-        return self.switch.unfinished(table)
+        """Return the publish of the table and its set that was left half way; None without one."""
+        return self.switch.unfinished(TableName.parse(table))
 
     def footers(self, table: str, files: Sequence[S3Object]) -> list[Footer]:
-        """The footers of these files of `layer.table`."""
+        """Return the footers of these files of the table."""
         return self.inspector.footers.of(table, files)
 
     @cached_property
+    def context(self) -> LakeContext:
+        """Return what every part of the lake works with."""
+        return LakeContext(self.settings, self.s3, self.catalog)
+
+    @property
     def places(self) -> Places:
-        """Where the tables lie."""
-        return Places(self.settings)
+        """Return where the tables lie."""
+        return self.context.places
 
     @cached_property
     def records(self) -> VersionRecords:
-        """What is kept about versions."""
-        return VersionRecords(self.s3, self.places)
+        """Return the records of versions."""
+        return VersionRecords(self.context)
 
     @cached_property
     def inspector(self) -> Inspector:
-        """What the files of tables say."""
+        """Return the reader of tables' files."""
         return Inspector(self.s3, Footers(self.s3, self.settings.state))
 
     @cached_property
     def switch(self) -> Switch:
-        """What makes versions current."""
-        return Switch(self.settings, self.s3, self.catalog, self.places, self.records)
+        """Return the switch of tables to other versions."""
+        return Switch(self.context, self.records)
 
     @cached_property
-    def promises(self) -> Promises:
-        """What holds tables to their contracts."""
-        return Promises(self.settings, self.s3, self.places, self.inspector)
+    def contract_checks(self) -> ContractChecks:
+        """Return the comparison of files with contracts."""
+        return ContractChecks(self.context, self.inspector)
 
     @cached_property
     def auditor(self) -> Auditor:
-        """What looks at versions before anybody else does."""
+        """Return the checks of versions before they are published."""
         athena = self.settings.athena
         runner = Athena(self.catalog.aws, athena.workgroup, athena.output_location, on_run=self.on_query)
-        return Auditor(
-            self.settings, self.catalog, self.places, self.inspector, runner, self.run_key, self.on_finding
-        )
+        return Auditor(self.context, self.inspector, runner, self.run_key, self.on_finding)
 
     @cached_property
-    def refreshing(self) -> Refresh:
-        """What brings the catalog in line with files."""
-        return Refresh(self.settings, self.s3, self.catalog, self.places, self.inspector, self.records)
+    def catalog_refresh(self) -> Refresh:
+        """Return the refresh of the catalog from files."""
+        return Refresh(self.context, self.inspector, self.records)
 
     def _history(self, table: str) -> History:
-        return History.of(self.catalog.table(*self.places.in_catalog(table)))
+        return History.of(self.context.current(TableName.parse(table)))
 
     def _stage(self, table: str, location: str) -> Staged:
-        base = self.catalog.table(*self.places.in_catalog(table))
+        name = TableName.parse(table)
+        base = self.context.current(name)
         objects = self.s3.objects(location)
-        self.records.set_aside(table, location, objects)
+        # First, because Athena's readers skip such objects, but other readers of the folder do not.
+        self.records.set_aside(name, location, objects)
         require_parquet_alone(table, location, objects)
-        found = self._inspect(table, location, base)
-        return Staged(
-            table, found.table, found.rows, found.footers, self.records.audit(table, location), base
-        )
+        inspected = self._inspect(name, location, base)
+        audit = self.records.audit(name, location)
+        return Staged(name, inspected.table, inspected.rows, inspected.footers, audit, base)
 
-    def _published(self, version: Staged, switched: Switched, borne: list[str]) -> Published:
+    def _published(self, version: Staged, switched: Switched, warnings: list[str]) -> Published:
         gone = Retired()
         if switched.change != "unchanged":
-            retirement = Retirement(self.settings, self.s3, self.catalog, self.places)
-            gone = retirement.retire(version.name, switched.history, switched.retired)
+            gone = Retirement(self.context).retire(version.name, switched.history, switched.retired)
         return Published(
             version.table.full_name,
             switched.change,
@@ -271,10 +285,10 @@ class Lake:
             version.audit,
             version.table.parameters.get(VERSION, ""),
             retired=gone.deleted,
-            warnings=[*borne, *gone.refused],
+            warnings=[*warnings, *gone.refused],
         )
 
-    def _inspect(self, table: str, location: str, base: Described | None = None) -> Found:
+    def _inspect(self, table: TableName, location: str, base: Described | None = None) -> InspectedTable:
         files = self.inspector.files(location)
         if not files:
             raise UnverifiedError(
@@ -283,17 +297,4 @@ class Lake:
                 location=location,
             )
         place = self.places.in_catalog(table)
-        return self.inspector.inspect(table, place, location, files, is_projected=True, before=base)
-
-
-def _target(table: str, history: History, to: str) -> str:
-    """The version to go back to; raises BlockedError if there is none."""
-    versions, current = list(history.versions), history.current
-    earlier = versions[versions.index(current) + 1 :] if current in versions else versions
-    target = to or next(iter(earlier), "")
-    if target in versions:
-        return target
-    what = f"has no published version {to}" if to else "has no version before the current one"
-    raise BlockedError(
-        f"table {table} {what}", hint=f"published: {', '.join(versions) or 'none'}", current=current
-    )
+        return self.inspector.inspect(str(table), place, location, files, is_projected=True, before=base)

@@ -1,4 +1,4 @@
-"""Where tables lie: their folders, their versions, their names in the catalog, and the lock of those who write them."""
+"""Where tables lie: their folders, their versions, their names in the catalog, and the locks of their writers."""
 
 from __future__ import annotations
 
@@ -7,84 +7,115 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from etltctl.catalog import Catalog, Described
+from etltctl.s3 import S3
+from etltctl.values import S3Location, TableName
+
 if TYPE_CHECKING:
     from etltctl.settings import Settings
+    from etltctl.settings.checks import TableRules
 
-OWN = "_etltctl"  # the folder of a layer that holds locks, journals and records of versions
-AUDIT = "audit/"
+OWN_FOLDER = "_etltctl"  # the folder of a layer that holds locks, journals and records of versions
+AUDIT = "audit"
+
+Name = str | TableName
 
 
 @dataclass(frozen=True)
 class Places:
-    """The places of the tables that the settings speak of; a table is named `layer.table`."""
+    """The places of the tables that the settings name. A table is named `layer.table`."""
 
     settings: Settings
 
-    def root(self, table: str) -> str:
-        """The folder of all versions of the table."""
-        layer, _, name = table.partition(".")
-        return f"{self.settings.lake.root(layer)}/{name}/"
+    def root(self, table: Name) -> S3Location:
+        """Return the folder of all versions of the table."""
+        parsed = TableName.parse(table)
+        return self._layer(parsed.layer).folder(parsed.name)
 
-    def version(self, table: str, version: str) -> str:
-        """The folder of one version of the table."""
-        return f"{self.root(table)}v={version}/"
+    def version(self, table: Name, version: str) -> S3Location:
+        """Return the folder of one version of the table."""
+        return self.root(table).folder(f"v={version}")
 
-    def records(self, table: str) -> str:
-        """Return the folder of what etltctl keeps about the table's versions; no reader of the table lists it."""
-        layer, _, name = table.partition(".")
-        return f"{self.settings.lake.root(layer)}/{OWN}/versions/{name}/"
+    def records(self, table: Name) -> S3Location:
+        """Return the folder of etltctl's records of the table's versions; no reader of the table lists it."""
+        parsed = TableName.parse(table)
+        return self._layer(parsed.layer).folder(OWN_FOLDER, "versions", parsed.name)
 
-    def record(self, table: str, version: str) -> str:
-        """Return the folder that holds what etltctl keeps about one version."""
-        return f"{self.records(table)}v={version}/"
+    def record(self, table: Name, version: str) -> S3Location:
+        """Return the folder of etltctl's records of one version."""
+        return self.records(table).folder(f"v={version}")
 
-    def audit(self, table: str, version: str) -> str:
+    def audit(self, table: Name, version: str) -> S3Location:
         """Return the folder to which a job writes its account of one version."""
-        return f"{self.record(table, version)}{AUDIT}"
+        return self.record(table, version).folder(AUDIT)
 
-    def in_catalog(self, table: str) -> tuple[str, str]:
-        """The table's database and name."""
-        layer, _, name = table.partition(".")
-        return self.settings.athena.databases[layer], name
+    def in_catalog(self, table: Name) -> tuple[str, str]:
+        """Return the table's database and its name there."""
+        parsed = TableName.parse(table)
+        return self.settings.athena.databases[parsed.layer], parsed.name
 
-    def fixed(self, table: str) -> str | None:
-        """Where a table lies that has no versions: a bronze stream, or one that somebody else writes."""
-        return self._streams.get(table) or self.settings.rules(table).location
+    def fixed(self, table: Name) -> str | None:
+        """Return the place of a table without versions: a bronze stream, or a table that others write."""
+        return self._streams.get(str(table)) or self.settings.rules(str(table)).location
 
     def tables(self) -> list[str]:
-        """Every table: bronze streams, then what the jobs write, then what others do."""
+        """Return every table: bronze streams, then the tables that jobs write, then those of others."""
         others = [table for table, rules in self.settings.tables.items() if rules.location]
         return list(dict.fromkeys([*self._streams, *self._writers, *others]))
 
-    def journal(self, table: str) -> str:
-        """The object that tells of a publish under way, of this table and those its job writes with it."""
-        return f"{self._of_writer(table)}.journal"
+    def journal(self, table: Name) -> S3Location:
+        """Return the object that records a publish under way of the table and of those its job writes with it."""
+        return self._of_writer(table, "journal")
 
-    def lock(self, table: str) -> str:
-        """The object that whoever publishes the table holds, with those its job writes with it."""
-        return f"{self._of_writer(table)}.lock"
+    def lock(self, table: Name) -> S3Location:
+        """Return the object that a publisher of the table holds, and of those its job writes with it."""
+        return self._of_writer(table, "lock")
 
-    def _of_writer(self, table: str) -> str:
-        first, job = self._writers.get(table, (table, table))
-        layer = first.partition(".")[0]
-        return f"{self.settings.lake.root(layer)}/{OWN}/{job}"
+    def _of_writer(self, table: Name, suffix: str) -> S3Location:
+        first, job = self._writers.get(str(table), (str(table), str(table)))
+        return self._layer(TableName.parse(first).layer).object(f"{OWN_FOLDER}/{job}.{suffix}")
+
+    def _layer(self, layer: str) -> S3Location:
+        return S3Location.parse(self.settings.lake.root(layer))
 
     @cached_property
     def _writers(self) -> dict[str, tuple[str, str]]:
-        """The first of the tables its job writes, and the job, by table."""
+        """The first of the tables that a table's job writes, and the job, by table."""
         jobs = self.settings.glue.jobs.items()
         return {table: (job.writes[0], name) for name, job in reversed(list(jobs)) for table in job.writes}
 
     @cached_property
     def _streams(self) -> dict[str, str]:
         return {
-            f"bronze.{table}": location
+            str(TableName("bronze", table)): location
             for source in self.settings.sources
             for table, location in self.settings.stream_locations(source).items()
         }
 
 
+@dataclass(frozen=True)
+class LakeContext:
+    """What every part of the lake works with: the settings, S3, the catalog, and where tables lie."""
+
+    settings: Settings
+    s3: S3
+    catalog: Catalog
+
+    @cached_property
+    def places(self) -> Places:
+        """Return where tables lie."""
+        return Places(self.settings)
+
+    def rules(self, table: TableName) -> TableRules:
+        """Return what the settings say of the table."""
+        return self.settings.rules(str(table))
+
+    def current(self, table: TableName) -> Described | None:
+        """Return the table as the catalog describes it now; None if it is not there."""
+        return self.catalog.table(*self.places.in_catalog(table))
+
+
 def version_of(location: str) -> str:
-    """The version in a location; empty for a place that has no versions."""
+    """Return the version in a location; empty for a place that has no versions."""
     match = re.search(r"/v=([^/]+)/$", location)
     return match[1] if match else ""

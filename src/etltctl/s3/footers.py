@@ -1,4 +1,7 @@
-"""What Parquet files say about themselves in their footers: one suffix-range GET a file, and none for a known one."""
+"""What Parquet files say about themselves in their footers.
+
+A footer takes one GET of the end of its file, and none if the file is known from before.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from etltctl.atomic_files import write_atomically
 from etltctl.errors import EtltctlError, UnverifiedError
 from etltctl.s3.objects import S3, S3Object
+from etltctl.values import S3Location
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,12 +27,12 @@ FOOTER_GUESS = 65_536  # bytes; covers the footer of nearly every file
 READERS = 8
 FORMAT = "etltctl.footers/1"
 SPARE = 1000  # footers of files that are no longer there, kept before they are forgotten
-WORTH_KEEPING = 8  # files; fewer are read again as fast as what was kept of them
+WORTH_KEEPING = 8  # files; the footers of fewer are read as fast as the file that keeps them
 
 
 @dataclass(frozen=True)
 class Footer:
-    """What a Parquet file's footer tells: its schema and its number of rows."""
+    """A Parquet file's schema and its number of rows, as its footer states them."""
 
     object: S3Object
     schema: pa.Schema
@@ -36,9 +41,13 @@ class Footer:
 
 @dataclass(frozen=True)
 class Footers:
-    """Footers of the lake's files, remembered by key and ETag in `place`, a folder on disk or in S3.
+    """Footers of the lake's files, remembered by key and ETag.
 
-    What is remembered may be lost or spoilt at any time: then it is read again.
+    What is remembered may be lost or damaged at any time. Then the footers are read again.
+
+    Attributes:
+        s3: Where the lake's files are.
+        place: The folder of what is remembered, on disk or in S3.
     """
 
     s3: S3
@@ -46,7 +55,15 @@ class Footers:
     _known: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
 
     def of(self, table: str, files: Sequence[S3Object]) -> list[Footer]:
-        """The footers of these files of a table, in their order."""
+        """Return the footers of these files of a table, in their order.
+
+        Args:
+            table: The table as `layer.table`.
+            files: Its files as they are listed now.
+
+        Raises:
+            UnverifiedError: A file is not a whole Parquet file.
+        """
         known = self._known.get(table) or (self._recall(table) if len(files) >= WORTH_KEEPING else _nothing())
         self._known[table] = known
         entries: dict[str, Any] = known["files"]
@@ -64,10 +81,8 @@ class Footers:
 
     def _recall(self, table: str) -> dict[str, Any]:
         try:
-            if self.place.startswith("s3://"):
-                text = self.s3.read(self._file(table)).decode()
-            else:
-                text = Path(self._file(table)).read_text()
+            file = self._file(table)
+            text = self.s3.read(file).decode() if isinstance(file, S3Location) else file.read_text("utf-8")
             known = json.loads(text)
             return known if known.get("format") == FORMAT else _nothing()
         except (EtltctlError, OSError, ValueError, AttributeError):
@@ -79,18 +94,20 @@ class Footers:
         if len(entries) > len(files) + SPARE:
             entries = {file.location: entries[file.location] for file in files}
         text = json.dumps({"format": FORMAT, "files": entries, "schemas": schemas})
-        with suppress(EtltctlError, OSError):  # it is read again next time
-            if self.place.startswith("s3://"):
-                self.s3.write(self._file(table), text.encode())
-                return
-            path = Path(self._file(table))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            written = path.with_suffix(".new")
-            written.write_text(text)
-            written.replace(path)
+        file = self._file(table)
+        with suppress(EtltctlError, OSError):  # nothing depends on it: the footers are read again next time
+            if isinstance(file, S3Location):
+                self.s3.write(file, text.encode())
+            else:
+                write_atomically(file, text)
 
-    def _file(self, table: str) -> str:
-        return f"{self.place.rstrip('/')}/footers/{table}.json"
+    def _file(self, table: str) -> S3Location | Path:
+        path = f"footers/{table}.json"
+        return (
+            S3Location.parse(self.place).object(path)
+            if S3Location.is_one(self.place)
+            else Path(self.place) / path
+        )
 
 
 def _nothing() -> dict[str, Any]:
@@ -98,19 +115,19 @@ def _nothing() -> dict[str, Any]:
 
 
 class _Parsed:
-    """Schemas parsed once each."""
+    """Schemas parsed once each: thousands of files of a table share a few schemas."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         self._texts = texts
-        self._made: dict[int, Any] = {}
+        self._schemas: dict[int, Any] = {}
 
     def __getitem__(self, number: int) -> pa.Schema:
         import pyarrow as pa
 
-        if number not in self._made:
+        if number not in self._schemas:
             buffer = pa.py_buffer(base64.b64decode(self._texts[number]))
-            self._made[number] = pa.ipc.read_schema(buffer)
-        return self._made[number]
+            self._schemas[number] = pa.ipc.read_schema(buffer)
+        return self._schemas[number]
 
 
 def _footer(file: S3Object, entry: Sequence[Any], schemas: _Parsed) -> Footer:
@@ -118,34 +135,39 @@ def _footer(file: S3Object, entry: Sequence[Any], schemas: _Parsed) -> Footer:
 
 
 def read_footers(s3: S3, files: Sequence[S3Object]) -> Iterator[Footer]:
-    """The footers of these Parquet files, in their order, read a few at a time."""
+    """Yield the footers of these Parquet files, in their order, read a few at a time.
+
+    Raises:
+        UnverifiedError: A file is not a whole Parquet file.
+    """
     with ThreadPoolExecutor(max_workers=READERS) as readers:
         yield from readers.map(partial(_read, s3), files)
 
 
-def _read(s3: S3, found: S3Object) -> Footer:
+def _read(s3: S3, listed_file: S3Object) -> Footer:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    guess = min(FOOTER_GUESS, found.size)
-    tail = s3.read(found.location, last_bytes=guess, etag=found.etag) if found.size else b""
+    # A Parquet file ends with its footer, the footer's length in four bytes, and the magic word (Parquet format).
+    guess = min(FOOTER_GUESS, listed_file.size)
+    tail = s3.read(listed_file.location, last_bytes=guess, etag=listed_file.etag) if listed_file.size else b""
     if tail[-4:] != b"PAR1":
-        raise _damaged(found, "is not a whole Parquet file: it does not end as one does")
+        raise _damaged(listed_file, "is not a whole Parquet file: it does not end as one does")
     length = int.from_bytes(tail[-8:-4], "little") + 8
-    if length > found.size:
-        raise _damaged(found, "is not a whole Parquet file: its footer is longer than the file")
+    if length > listed_file.size:
+        raise _damaged(listed_file, "is not a whole Parquet file: its footer is longer than the file")
     if length > len(tail):
-        tail = s3.read(found.location, last_bytes=length, etag=found.etag)
+        tail = s3.read(listed_file.location, last_bytes=length, etag=listed_file.etag)
     try:
         file = pq.ParquetFile(pa.BufferReader(tail))
     except (pa.ArrowException, OSError) as error:
-        raise _damaged(found, f"has a broken Parquet footer: {error}") from error
-    return Footer(found, file.schema_arrow.remove_metadata(), file.metadata.num_rows)
+        raise _damaged(listed_file, f"has a broken Parquet footer: {error}") from error
+    return Footer(listed_file, file.schema_arrow.remove_metadata(), file.metadata.num_rows)
 
 
-def _damaged(found: S3Object, why: str) -> UnverifiedError:
+def _damaged(listed_file: S3Object, why: str) -> UnverifiedError:
     return UnverifiedError(
-        f"{found.location} {why}",
-        hint="readers fail on it: delete it or move it away, then write it again; the table stays as it is",
-        size=f"{found.size:,} bytes",
+        f"{listed_file.location} {why}",
+        hint="the table stays as it is, but readers fail on this file: delete it or move it away, then write it again",
+        size=f"{listed_file.size:,} bytes",
     )

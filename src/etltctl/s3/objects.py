@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from etltctl.aws import Aws, translated
-from etltctl.errors import ConfigurationError, ServiceError
+from etltctl.errors import RETRY, AlreadyRunningError, NextStep, ServiceError, command
+from etltctl.values import S3Location
+from etltctl.waiting import REAL_TIME, timekeeper
 
-DELETED_AT_ONCE = 1000
-FOLDER_DEPTH = 3  # slashes in s3://bucket/folder
+T = TypeVar("T")
+
+DELETED_AT_ONCE = 1000  # S3's limit of DeleteObjects
+REPLACED = frozenset({"NoSuchKey", "PreconditionFailed"})  # errors of reading a listed object that is gone
+PAUSES_S = (0.2, 0.5, 1.0, 2.0, 4.0)  # a sync deletes the files of the one before within a second or two
 
 
 @dataclass(frozen=True)
 class S3Object:
-    """One object as listed."""
+    """One object as S3 lists it."""
 
     bucket: str
     key: str
@@ -25,8 +31,8 @@ class S3Object:
 
     @property
     def location(self) -> str:
-        """The object's s3:// URL."""
-        return f"s3://{self.bucket}/{self.key}"
+        """Return the object's s3:// URL."""
+        return str(S3Location(self.bucket, self.key))
 
 
 @dataclass(frozen=True)
@@ -35,97 +41,147 @@ class S3:
 
     aws: Aws
 
-    def objects(self, location: str) -> list[S3Object]:
-        """Every object below the location, sorted by key."""
-        bucket, prefix = split_location(location)
-        with translated("s3", location=location):
-            pages = (
-                self.aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-            )
+    def objects(self, location: str | S3Location) -> list[S3Object]:
+        """Return every object below the location, sorted by key."""
+        place = S3Location.parse(location)
+        with translated("s3", location=str(place)):
+            paginator = self.aws.client("s3").get_paginator("list_objects_v2")
+            pages = paginator.paginate(Bucket=place.bucket, Prefix=place.key)
             return [
-                S3Object(bucket, found["Key"], found["Size"], found["ETag"].strip('"'), found["LastModified"])
+                S3Object(
+                    place.bucket, entry["Key"], entry["Size"], entry["ETag"].strip('"'), entry["LastModified"]
+                )
                 for page in pages
-                for found in page.get("Contents", [])
+                for entry in page.get("Contents", [])
             ]
 
-    def folders(self, location: str) -> list[str]:
-        """The names of the folders directly below the location, sorted."""
-        bucket, prefix = split_location(location)
-        with translated("s3", location=location):
+    def folders(self, location: str | S3Location) -> list[str]:
+        """Return the names of the folders directly below the location, sorted."""
+        place = S3Location.parse(location)
+        with translated("s3", location=str(place)):
             paginator = self.aws.client("s3").get_paginator("list_objects_v2")
-            pages = paginator.paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
-            found = [entry["Prefix"] for page in pages for entry in page.get("CommonPrefixes", [])]
-        return [folder.removeprefix(prefix).rstrip("/") for folder in found]
+            pages = paginator.paginate(Bucket=place.bucket, Prefix=place.key, Delimiter="/")
+            folders = [entry["Prefix"] for page in pages for entry in page.get("CommonPrefixes", [])]
+        return [folder.removeprefix(place.key).rstrip("/") for folder in folders]
 
-    def read(self, location: str, *, last_bytes: int | None = None, etag: str = "") -> bytes:
-        """Return the object's bytes, or only its last ones.
+    def read(self, location: str | S3Location, *, last_bytes: int | None = None, etag: str = "") -> bytes:
+        """Return the object's bytes.
+
+        Args:
+            location: The object.
+            last_bytes: How many bytes of its end to read; all of it if None.
+            etag: The ETag that the object must still have; any if empty.
 
         Raises:
-            ServiceError: With the code `PreconditionFailed` if the object has another ETag than `etag`.
+            ServiceError: With the code `PreconditionFailed` if the object has another ETag.
         """
-        bucket, key = split_location(location)
+        place = S3Location.parse(location)
         part = {} if last_bytes is None else {"Range": f"bytes=-{last_bytes}"}
         part |= {"IfMatch": f'"{etag}"'} if etag else {}
-        with translated("s3", location=location):
-            answer = self.aws.client("s3").get_object(Bucket=bucket, Key=key, **part)
+        with translated("s3", location=str(place)):
+            answer = self.aws.client("s3").get_object(Bucket=place.bucket, Key=place.key, **part)
             return bytes(answer["Body"].read())
 
-    def write(self, location: str, body: bytes) -> None:
-        """Puts the object, in place of one that is there."""
-        bucket, key = split_location(location)
-        with translated("s3", location=location):
-            self.aws.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+    def write(self, location: str | S3Location, body: bytes) -> None:
+        """Put the object, in place of one that is there."""
+        place = S3Location.parse(location)
+        with translated("s3", location=str(place)):
+            self.aws.client("s3").put_object(Bucket=place.bucket, Key=place.key, Body=body)
 
-    def move(self, found: S3Object, location: str) -> None:
-        """Copies the object within S3 and then deletes it where it was, if it is still the one that was listed."""
-        bucket, key = split_location(location)
-        source = {"Bucket": found.bucket, "Key": found.key}
-        with translated("s3", location=found.location):
+    def move(self, listed_object: S3Object, location: str | S3Location) -> None:
+        """Copy the object within S3, then delete it where it was, if it is still the one that was listed."""
+        place = S3Location.parse(location)
+        source = {"Bucket": listed_object.bucket, "Key": listed_object.key}
+        with translated("s3", location=listed_object.location):
             client = self.aws.client("s3")
-            client.copy_object(Bucket=bucket, Key=key, CopySource=source, CopySourceIfMatch=found.etag)
+            client.copy_object(
+                Bucket=place.bucket, Key=place.key, CopySource=source, CopySourceIfMatch=listed_object.etag
+            )
             client.delete_object(**source)
 
-    def remove(self, location: str) -> None:
-        """Deletes one object; one that is not there is no error."""
-        bucket, key = split_location(location)
-        with translated("s3", location=location):
-            self.aws.client("s3").delete_object(Bucket=bucket, Key=key)
+    def remove(self, location: str | S3Location) -> None:
+        """Delete one object; it is no error if it is not there."""
+        place = S3Location.parse(location)
+        with translated("s3", location=str(place)):
+            self.aws.client("s3").delete_object(Bucket=place.bucket, Key=place.key)
 
-    def delete_folder(self, location: str) -> int:
-        """Deletes every object below the location, which must end with `/`; returns their number.
+    def delete_folder(self, location: str | S3Location) -> int:
+        """Delete every object below the location.
 
-        S3 answers a batch with success and lists in its body what it did not delete: raises ServiceError for those.
+        Args:
+            location: A folder within a bucket, which ends with `/`.
+
+        Returns:
+            The number of the objects.
+
+        Raises:
+            ServiceError: Some objects were not deleted. S3 answers a batch with success all the same and lists them
+                in the answer's body.
+            ValueError: The location is not a folder within a bucket.
         """
-        if not location.endswith("/") or location.rstrip("/").count("/") < FOLDER_DEPTH:
-            raise ValueError(f"{location} is not a folder within a bucket")
-        found = self.objects(location)
-        for first in range(0, len(found), DELETED_AT_ONCE):
-            keys = [{"Key": one.key} for one in found[first : first + DELETED_AT_ONCE]]
-            with translated("s3", location=location):
-                wanted = {"Objects": keys, "Quiet": True}
-                answer = self.aws.client("s3").delete_objects(Bucket=found[0].bucket, Delete=wanted)
+        place = S3Location.parse(location)
+        if not place.key.endswith("/") or not place.key.strip("/"):
+            raise ValueError(f"{place} is not a folder within a bucket")
+        objects = self.objects(place)
+        for first in range(0, len(objects), DELETED_AT_ONCE):
+            keys = [{"Key": one.key} for one in objects[first : first + DELETED_AT_ONCE]]
+            with translated("s3", location=str(place)):
+                answer = self.aws.client("s3").delete_objects(
+                    Bucket=place.bucket, Delete={"Objects": keys, "Quiet": True}
+                )
             if refused := answer.get("Errors"):
                 one = refused[0]
                 raise ServiceError(
-                    f"S3 did not delete {len(refused)} objects of {location}, the first {one.get('Key')}: "
+                    f"S3 did not delete {len(refused)} objects of {place}, the first {one.get('Key')}: "
                     f"{one.get('Message') or one.get('Code')}",
                     code=str(one.get("Code", "")),
                     hint="allow s3:DeleteObject there, or delete them by hand",
                 )
-        return len(found)
+        return len(objects)
 
 
-def split_location(location: str) -> tuple[str, str]:
-    """Bucket and key of an s3:// URL; s3a:// and s3n:// say the same."""
-    match = re.fullmatch(r"s3[an]?://([^/]+)/?(.*)", location)
-    if not match:
-        raise ConfigurationError(
-            f"{location!r} is not an S3 location", hint="write it as s3://bucket/prefix/"
-        )
-    return match[1], match[2]
+def split_location(location: str | S3Location) -> tuple[str, str]:
+    """Return the bucket and the key of an S3 URL."""
+    place = S3Location.parse(location)
+    return place.bucket, place.key
 
 
-def is_data(location: str, key: str) -> bool:
-    """Whether readers see the file: Spark and Athena skip every name that begins with `_` or `.`."""
-    _, prefix = split_location(location)
-    return not any(part.startswith(("_", ".")) for part in key.removeprefix(prefix).split("/"))
+def is_data(location: str | S3Location, key: str) -> bool:
+    """Return whether readers of the location see the file.
+
+    Spark and Athena skip every file and folder whose name begins with `_` or `.`.
+    """
+    below = key.removeprefix(S3Location.parse(location).key)
+    return not any(part.startswith(("_", ".")) for part in below.split("/"))
+
+
+def settled(read: Callable[[], T], name: str) -> T:
+    """Return what `read` returns; call it again where another process replaces the objects meanwhile.
+
+    Args:
+        read: Lists a folder and reads its objects.
+        name: The table, to name it in an error.
+
+    Raises:
+        AlreadyRunningError: Objects still vanish between their listing and their reading after every attempt.
+    """
+    for pause in PAUSES_S:
+        try:
+            return read()
+        except ServiceError as error:
+            if error.code not in REPLACED:
+                raise
+        (timekeeper.get() or REAL_TIME).sleep(pause)
+    try:
+        return read()
+    except ServiceError as error:
+        if error.code not in REPLACED:
+            raise
+        raise AlreadyRunningError(
+            f"the files of {name} are replaced while they are read: another sync or job writes there",
+            hint=NextStep(
+                "wait for it: ", command("runs", "list"), " names it, ", command("runs", "watch", "RUN"),
+                " follows it; then: ", RETRY,
+            ),
+            **error.facts,
+        ) from error  # fmt: skip

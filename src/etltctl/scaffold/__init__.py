@@ -2,48 +2,66 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from etltctl.errors import ConfigurationError, UsageError
-from etltctl.settings.shipped import project_file
+from etltctl.settings.files import project_file
 
 TEMPLATES = Path(__file__).parent / "files"
 CONTRACT = "bronze.api_circuits.toml"
 PROJECT_NAME = "my-lake"  # as the template calls it
+# A bucket's name has at most 63 characters, and the longest is the project's with `-athena-results`.
+LONGEST_NAME = 40
 
 
 def lay_out(folder: Path) -> list[Path]:
-    """Writes a project's files into the folder, which is made if need be; returns them in their order.
+    """Write a project's files into a folder, which is made if it does not exist.
 
-    Raises UsageError naming every file that is already there, before anything is written, and ConfigurationError if
-    the folder cannot be written; then nothing of it stays.
+    Args:
+        folder: The project's folder. Its name becomes the project's, and begins the names of everything in the account.
+
+    Returns:
+        The files, in the order in which they were written.
+
+    Raises:
+        UsageError: A file exists already. Nothing was written.
+        ConfigurationError: The folder cannot be written. Nothing stays of it.
     """
-    files = _files(folder.resolve().name)
-    there = [name for name in files if (folder / name).exists()]
-    if there:
+    files = _files(project_name(folder.resolve().name))
+    existing = [name for name in files if (folder / name).exists()]
+    if existing:
         raise UsageError(
-            f"{folder} already has {', '.join(there)}; nothing was written",
+            f"{folder} already has {', '.join(existing)}; nothing was written",
             hint="name another folder: etltctl init DIR; or move those files away",
         )
-    made: list[Path] = []
+    written: list[Path] = []
     try:
         for name, text in files.items():
-            _write(folder / name, text, made)
+            _write(folder / name, text, written)
     except OSError as error:
-        for path in reversed(made):
+        for path in reversed(written):
             path.rmdir() if path.is_dir() else path.unlink()
         raise ConfigurationError(
             f"cannot write {folder}: {error.strerror}; nothing was written", hint="name another folder"
         ) from error
-    return [path for path in made if path.is_file()]
+    return [path for path in written if path.is_file()]
+
+
+def project_name(folder: str) -> str:
+    """Return a project's name made from its folder's: buckets, roles and the stack can be named after it."""
+    name = re.sub(r"[^a-z0-9]+", "-", folder.lower())[:LONGEST_NAME].strip("-")
+    if not name:
+        return PROJECT_NAME
+    return name if name[0].isalpha() else f"lake-{name}"[:LONGEST_NAME].strip("-")
 
 
 def _files(project: str) -> Mapping[str, str]:
-    """The files by their place in the folder, and what is in them."""
+    """Return the text of each file by its place in the folder."""
     settings = (TEMPLATES / "etltctl.toml").read_text("utf-8")
     return {
-        "etltctl.toml": settings.replace(f'"{PROJECT_NAME}"', f'"{_safe(project)}"', 1),
+        "etltctl.toml": settings.replace(PROJECT_NAME, project),
         "dags/dag_mongodb.py": project_file("dags/dag_mongodb.py").read_text("utf-8"),
         "dags/dag_api.py": project_file("dags/dag_api.py").read_text("utf-8"),
         f"contracts/{CONTRACT}": (TEMPLATES / CONTRACT).read_text("utf-8"),
@@ -52,16 +70,11 @@ def _files(project: str) -> Mapping[str, str]:
     }
 
 
-def _write(file: Path, text: str, made: list[Path]) -> None:
-    """The new file; it and the folders made for it are noted, for taking them back."""
+def _write(file: Path, text: str, written: list[Path]) -> None:
+    """Write a new file. It and the folders made for it are added to `written`, so that they can be removed again."""
     for folder in reversed([parent for parent in file.parents if not parent.exists()]):
         folder.mkdir()
-        made.append(folder)
+        written.append(folder)
     with file.open("x", encoding="utf-8") as stream:
-        made.append(file)
+        written.append(file)
         stream.write(text)
-
-
-def _safe(name: str) -> str:
-    """The folder's name as a TOML string holds it."""
-    return "".join(letter if letter.isalnum() or letter in "-_. " else "-" for letter in name) or PROJECT_NAME

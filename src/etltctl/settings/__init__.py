@@ -1,4 +1,4 @@
-"""Settings: what `etltctl.toml`, the environment and the flags say, checked and with the origin of every value.
+"""Settings from `etltctl.toml`, the environment and the flags, checked and with the origin of every value.
 
 Importing this loads nothing heavy; the first `load_settings` does.
 """
@@ -27,11 +27,21 @@ def load_settings(
     environ: Mapping[str, str] | None = None,
     directory: Path | None = None,
 ) -> Settings:
-    """The settings of one environment.
+    """Return the settings of one environment.
 
-    A value is the first of: flag (`flags`, dotted keys), environment variable (`ETLTCTL__SECTION__KEY`), `[env.NAME]`,
-    the file's base, and the same two of the settings the package ships. The file is `config`, ETLTCTL_CONFIG, or
-    the nearest `etltctl.toml` at or above `directory`. Raises ConfigurationError with every problem and its place.
+    A value is the first of: flag, environment variable (`ETLTCTL__SECTION__KEY`), `[env.NAME]`, the file's base, and
+    the same two of the settings that etltctl ships.
+
+    Args:
+        config: The settings file. If None, that of ETLTCTL_CONFIG, or the nearest `etltctl.toml` at or above
+            `directory`.
+        env: The environment's name. If None, that of ETLTCTL_ENV, or the file's `default_env`.
+        flags: Values on top of all others, by dotted key.
+        environ: The variables; those of the process if None.
+        directory: The folder to search from; the working folder if None.
+
+    Raises:
+        ConfigurationError: The settings have problems. Each is listed with its place.
     """
     from etltctl.settings.loading import Loader
 

@@ -1,14 +1,12 @@
-"""What is promised of a table: the checks its next version must pass, and what a change of its columns does."""
+"""The checks that a table's next version must pass, and the effect of a change of its columns."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat, model_validator
 
-from etltctl.settings.named_tables import NAMES
-from etltctl.settings.places import Path as KeyPath
+from etltctl.settings.project_names import NAMED_TABLE
 from etltctl.settings.section import Folder, Section
 
 Reaction = Literal["evolve", "freeze", "quarantine"]
@@ -32,11 +30,11 @@ class Range(Section):
 
 
 class Contracts(Section):
-    """What a change against a table's contract does, unless the table says otherwise, and where contracts are kept.
+    """The effect of a change against a table's contract, unless the table has its settings, and the contracts' folder.
 
     `evolve` takes the change into the contract, `freeze` stops before anything is built on it, `quarantine` sets the
-    files aside that bring it; a version of silver or gold is stopped then. Changes that no reader would survive are
-    never taken in. `rows` is for rows that break a check: `evolve` tells of them and publishes all the same. `folder`
+    files aside that bring it; a version of silver or gold is stopped then. Changes that would break readers are
+    never taken in. `rows` is for rows that break a check: `evolve` reports them and publishes all the same. `folder`
     is relative to the settings file; where it is not set, contracts lie with the state, or in `contracts/` if that is
     in S3.
     """
@@ -53,7 +51,7 @@ class TableRules(Section):
     `keys` are together unique and never null; `ranges` bound columns; `max_drop_pct` is against the version that is
     current; `conserve_rows`: the job must account for every row it read; `sql` names queries that must return no row,
     where `{this}` is the new version and `{layer.table}` any other table. `location` and `partitions` describe a table
-    that somebody else writes.
+    that another program writes.
     """
 
     keys: list[str] = []
@@ -79,13 +77,4 @@ class TableRules(Section):
     @property
     def named_tables(self) -> set[str]:
         """Every `layer.table` that the queries of `sql` name."""
-        return {name for query in self.sql.values() for name in NAMES.findall(query)} - {"this"}
-
-
-def out_of_place(tables: Mapping[str, TableRules]) -> Iterator[tuple[KeyPath, str]]:
-    """Tables whose files cannot be set aside, because their versions are published whole or not at all."""
-    for table, rules in tables.items():
-        for name in ("columns", "types"):
-            if getattr(rules, name) == "quarantine" and not table.startswith("bronze."):
-                text = f'tables."{table}".{name} = "quarantine" is for files of bronze: write "freeze" or "evolve"'
-                yield ("tables", table, name), text
+        return {name for query in self.sql.values() for name in NAMED_TABLE.findall(query)} - {"this"}

@@ -1,4 +1,4 @@
-"""What is wrong with the settings, in plain words and with the place of every mistake."""
+"""The problems of the settings in plain words, each with its place."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import difflib
 from typing import Any
 
 from etltctl.errors import ConfigurationError
-from etltctl.settings.layers import Layer, first_layer
+from etltctl.settings.layers import KeyPath, Layer, first_layer
 from etltctl.settings.model import every_key
-from etltctl.settings.places import Path as KeyPath
 from etltctl.settings.secrets import is_secret
 
 LIMITS = {
@@ -36,25 +35,32 @@ PLAIN_WORDS = {
 
 
 def complaint(problems: list[str]) -> ConfigurationError:
+    """Build the error for these problems, each with its place."""
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     return ConfigurationError(f"{count} in the settings", problems=tuple(dict.fromkeys(problems)))
 
 
-def problem(found: Any, layers: list[Layer]) -> str:
-    keys, numbered = _keys(found["loc"]), _keys(found["loc"], numbered=True)
-    if found["type"].startswith("union_tag"):
+def problem(error: Any, layers: list[Layer]) -> str:
+    """Return a complaint of pydantic in the words of the settings, with its place.
+
+    Args:
+        error: One of `ValidationError.errors()`.
+        layers: The settings from their places, the topmost first.
+    """
+    keys, numbered = _keys(error["loc"]), _keys(error["loc"], numbered=True)
+    if error["type"].startswith("union_tag"):
         keys, numbered = (*keys, "kind"), (*numbered, "kind")
     place = first_layer(layers, numbered).complaint_place(numbered)
-    if found["type"] == "missing":
+    if error["type"] == "missing":
         place = _section_place(numbered, layers)
-    if found["type"] == "extra_forbidden":
+    if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(keys[-1], every_key(), n=1)
         guess = f", did you mean {near[0]}?" if near else ""
         return f"{place}: unknown setting {'.'.join(keys)}{guess}"
-    said = _plain_words(found)
+    text = _plain_words(error)
     if is_secret(".".join(keys)):
-        said = said.partition(", got ")[0]
-    return f"{place}: {'.'.join(keys)} {said}"
+        text = text.partition(", got ")[0]
+    return f"{place}: {'.'.join(keys)} {text}"
 
 
 def _section_place(path: KeyPath, layers: list[Layer]) -> str:
@@ -67,7 +73,7 @@ def _section_place(path: KeyPath, layers: list[Layer]) -> str:
 
 
 def _keys(steps: tuple[Any, ...], *, numbered: bool = False) -> KeyPath:
-    """The checker's path without what is no key: list positions unless `numbered`, which kind of source it tried."""
+    """Return pydantic's path without positions in lists, unless `numbered`, and without the kind of source it tried."""
     path = [str(step) for step in steps if numbered or not isinstance(step, int)]
     if path[:1] == ["sources"] and len(path) > 2:
         del path[2]
@@ -76,15 +82,15 @@ def _keys(steps: tuple[Any, ...], *, numbered: bool = False) -> KeyPath:
     return tuple(path)
 
 
-def _plain_words(found: Any) -> str:
-    kind, limits = found["type"], found.get("ctx", {})
+def _plain_words(error: Any) -> str:
+    kind, limits = error["type"], error.get("ctx", {})
     if kind.startswith("union_tag"):
         return f"must be one of {limits.get('expected_tags', 'mongodb, http')}"
     if "literal" in kind or kind == "literal_error":
-        return f"must be {limits['expected']}, got {found['input']!r}"
+        return f"must be {limits['expected']}, got {error['input']!r}"
     if kind in LIMITS:
-        return f"must be {LIMITS[kind]} {next(iter(limits.values()))}, got {found['input']!r}"
+        return f"must be {LIMITS[kind]} {next(iter(limits.values()))}, got {error['input']!r}"
     if kind == "value_error":
-        return str(found["msg"]).removeprefix("Value error, ")
-    said = PLAIN_WORDS.get(kind, str(found["msg"]))
-    return said if kind == "missing" else f"{said}, got {found['input']!r}"
+        return str(error["msg"]).removeprefix("Value error, ")
+    text = PLAIN_WORDS.get(kind, str(error["msg"]))
+    return text if kind == "missing" else f"{text}, got {error['input']!r}"

@@ -1,4 +1,4 @@
-"""The settings file: which one is in force, and its text."""
+"""The settings file that is in force, its text, and the files that etltctl ships."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from etltctl.errors import ConfigurationError
 
 FILE = "etltctl.toml"
+PACKAGE = Path(__file__).parents[1]
 
 
 def find_file(named: Path | None, environ: Mapping[str, str], directory: Path) -> Path | None:
@@ -32,3 +33,9 @@ def find_file(named: Path | None, environ: Mapping[str, str], directory: Path) -
 def read_text(file: Path) -> str:
     """Return the file's text. Editors on Windows put a byte order mark in front, which is no part of it."""
     return file.read_text("utf-8-sig")
+
+
+def project_file(relative: str) -> Path:
+    """Return a shipped file: inside an installed package, or in the checkout that an editable install points at."""
+    installed = PACKAGE / "_project" / relative
+    return installed if installed.exists() else PACKAGE.parents[1] / relative

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from etltctl.settings.section import LAYERS, Section, TableName
+from etltctl.settings.project_names import LAYERS
+from etltctl.settings.section import Section, TableName
 
 PERMISSIONS = {
     "table": ("ALL", "SELECT", "INSERT", "DELETE", "DESCRIBE", "ALTER", "DROP"),

@@ -1,4 +1,4 @@
-"""Settings of the CloudFormation stack: what may be chosen without changing the template."""
+"""Settings of the CloudFormation stack."""
 
 from __future__ import annotations
 
@@ -38,16 +38,18 @@ Email = Annotated[str, _matching(r"[^@\s]+@[^@\s]+", "an e-mail address")]
 class Infra(Section):
     """The stack of an environment on AWS.
 
-    Empty names follow the project's: stack `PROJECT`, key `alias/PROJECT`. `key_arn` takes up a key that exists, such
-    as the one an earlier stack left behind, instead of making one. `image` is the newest Ubuntu at the first
+    Empty names follow the project's: stack `PROJECT`, key `alias/PROJECT`. With `key_arn` the stack uses a key that
+    exists, such as the one that an earlier stack left, and makes none. `image` is the newest Ubuntu at the first
     deployment and stays what it was after that, because another image means another machine. Days are counted from an
-    object's or a line's creation, money is US dollars a month; a budget of 0 makes none. `machine = false` makes no
+    object's or a line's creation. A stack takes in a bucket, a database, a log group or the secret that exists only if
+    `adopt` names it, or is "all". Money is US dollars a month; a budget of 0 makes none. `machine = false` makes no
     machine, network, volume or bundle: use it if you already run Airflow, or run etltctl by hand.
     """
 
     stack: StackName = ""
     key_alias: KeyAlias = ""
     key_arn: KeyArn = ""
+    adopt: list[str] | Literal["all"] = []
     machine: bool = True
     instance_type: str = "t3.large"
     image: Image = ""

@@ -1,18 +1,79 @@
-"""Settings from one place, laid over those from others."""
+"""Settings from one place, laid over those from others, with the place of every key."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from etltctl.settings.places import Path as KeyPath
-from etltctl.settings.places import place_of
+KeyPath = tuple[str, ...]
+
+_KEY = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
+_DOTTED = rf"{_KEY}(?:\s*\.\s*{_KEY})*"
+_HEADER = re.compile(rf"\s*(\[\[?)\s*({_DOTTED})\s*\]\]?")
+_ASSIGNMENT = re.compile(rf"\s*({_DOTTED})\s*=\s*(.*)")
+_INLINE = re.compile(rf"[{{,]\s*({_DOTTED})\s*=")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Line and column, both from 1."""
+
+    line: int
+    column: int
+
+
+def key_places(text: str) -> Mapping[KeyPath, Place]:
+    """Return the first place of every table and key, by path, keys of inline tables included.
+
+    The tables of an array `[[name]]` are numbered from 0 as well: `name.0.key`.
+    """
+    places: dict[KeyPath, Place] = {}
+    table: KeyPath = ()
+    counts: dict[KeyPath, int] = {}
+    for number, line in enumerate(_without_long_strings(text).splitlines(), start=1):
+        if header := _HEADER.match(line):
+            table = _split(header[2])
+            place = Place(number, header.start(2) + 1)
+            _note(places, table, place)
+            if header[1] == "[[":
+                counts[table] = counts.get(table, -1) + 1
+                table = (*table, str(counts[table]))
+                _note(places, table, place)
+        elif assignment := _ASSIGNMENT.match(line):
+            path = (*table, *_split(assignment[1]))
+            _note(places, path, Place(number, assignment.start(1) + 1))
+            for inner in _INLINE.finditer(line, assignment.start(2)) if assignment[2].startswith("{") else ():
+                _note(places, (*path, *_split(inner[1])), Place(number, inner.start(1) + 1))
+    return places
+
+
+def _without_long_strings(text: str) -> str:
+    """Return the text with the insides of strings of several lines blanked, line by line."""
+    return re.sub(r'"""[\s\S]*?"""|\'\'\'[\s\S]*?\'\'\'', lambda text: "\n" * text[0].count("\n"), text)
+
+
+def place_of(path: KeyPath, places: Mapping[KeyPath, Place]) -> Place | None:
+    """Return the place of a key, or of the nearest table around it."""
+    for length in range(len(path), 0, -1):
+        if path[:length] in places:
+            return places[path[:length]]
+    return None
+
+
+def _note(places: dict[KeyPath, Place], path: KeyPath, place: Place) -> None:
+    for length in range(1, len(path) + 1):
+        places.setdefault(path[:length], place)
+
+
+def _split(dotted: str) -> KeyPath:
+    return tuple(part.strip("\"'") for part in re.findall(_KEY, dotted))
 
 
 @dataclass(frozen=True)
 class Layer:
-    """Settings from one place: what they say and how the place of a key is told."""
+    """Settings from one place: their values, and the places of their keys."""
 
     data: Mapping[str, Any]
     name: str
@@ -20,19 +81,19 @@ class Layer:
     places: Mapping[KeyPath, Any] = field(default_factory=dict)
 
     def origin(self, path: KeyPath) -> str:
-        """Where the value of the key comes from."""
+        """Return where the value of a key comes from."""
         place = place_of((*self.section, *path), self.places)
         within = f" [{'.'.join(self.section)}]" if self.section else ""
         return f"{self.name}:{place.line}{within}" if place else self.name
 
     def complaint_place(self, path: KeyPath) -> str:
-        """The same with the column, as editors understand it."""
+        """Return the same with the column, as editors understand it."""
         place = place_of((*self.section, *path), self.places)
         return f"{self.name}:{place.line}:{place.column}" if place else self.name
 
 
 def first_layer(layers: list[Layer], path: KeyPath) -> Layer:
-    """The topmost layer that sets the key; the lowest if none does, for its value is the model's default."""
+    """Return the topmost layer that sets a key; if none does, one for the default of the type."""
     for layer in layers:
         data: Any = layer.data
         for name in path:

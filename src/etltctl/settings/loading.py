@@ -1,4 +1,4 @@
-"""Reads the settings from their places, lays them over each other, and tells every problem at once."""
+"""The loader: it reads the settings from their places, lays them over each other, and reports every problem at once."""
 
 from __future__ import annotations
 
@@ -12,20 +12,15 @@ from typing import Any
 from pydantic import ValidationError
 
 from etltctl.errors import ConfigurationError
-from etltctl.settings.apart import overlaps, unknown_tables, written_twice
-from etltctl.settings.checks import out_of_place
 from etltctl.settings.complaints import complaint, problem
-from etltctl.settings.files import FILE, find_file, read_text
-from etltctl.settings.governed import governance_problems
-from etltctl.settings.layers import Layer, first_layer
+from etltctl.settings.cross_checks import cross_checks
+from etltctl.settings.files import FILE, find_file, project_file, read_text
+from etltctl.settings.layers import KeyPath, Layer, first_layer, key_places
 from etltctl.settings.model import Settings, SettingValue
-from etltctl.settings.places import Path as KeyPath
-from etltctl.settings.places import key_places
 from etltctl.settings.secrets import is_secret, masked
-from etltctl.settings.shipped import project_file
 
 PREFIX = "ETLTCTL__"
-# Variables with a name of their own, for what everybody sets in the shell.
+# Variables with short names, for settings that are often set in the shell.
 NAMED_VARIABLES = {
     "ETLTCTL_STATE_DIR": "state",
     "AWS_PROFILE": "aws.profile",
@@ -36,18 +31,27 @@ NAMED_VARIABLES = {
 
 @dataclass(frozen=True)
 class Loader:
-    """Loads settings for one environment of variables and one directory."""
+    """A loader of settings, with the variables of the process and the directory it works in."""
 
     environ: Mapping[str, str]
     directory: Path
 
-    def load(self, config: Path | None, asked: str | None, flags: Mapping[str, Any]) -> Settings:
-        """The checked settings; raises ConfigurationError with every problem and its place."""
+    def load(self, config: Path | None, env: str | None, flags: Mapping[str, Any]) -> Settings:
+        """Return the checked settings.
+
+        Args:
+            config: The settings file; None for that of ETLTCTL_CONFIG, or the nearest one.
+            env: The environment; None for that of ETLTCTL_ENV, or the file's default.
+            flags: Values on top of all others, by dotted key.
+
+        Raises:
+            ConfigurationError: The settings have problems. Each is listed with its place.
+        """
         file = find_file(config, self.environ, self.directory)
         own = read_toml(file) if file else None
         shipped = read_toml(project_file(FILE))
         env = (
-            asked
+            env
             or self.environ.get("ETLTCTL_ENV")
             or (own.data.get("default_env") if own else None)
             or "local"
@@ -77,7 +81,7 @@ class Loader:
         return settings
 
     def _variables(self) -> Iterator[Layer]:
-        """A layer for every environment variable that sets something, the general form first."""
+        """Yield a layer for every environment variable that sets something, the general form first."""
         for name, text in sorted(self.environ.items()):
             if name.upper().startswith(PREFIX):
                 dotted = name[len(PREFIX) :].lower().replace("__", ".")
@@ -87,7 +91,7 @@ class Loader:
                 yield Layer(nested({dotted: named}), f"env {name}")
 
     def _all_shown(self, settings: Settings, layers: list[Layer]) -> tuple[SettingValue, ...]:
-        """Return every setting as it may be shown; few commands need it, and it takes as long as to load them."""
+        """Return every setting as it may be shown. It takes as long as the load itself, and few commands need it."""
         values = leaves(settings.model_dump())
         return tuple(self._shown(path, value, layers, settings.env) for path, value in values)
 
@@ -102,7 +106,11 @@ class Loader:
 
 
 def read_toml(file: Path) -> Layer:
-    """The file's tables with the places of their keys; raises ConfigurationError if it is not TOML."""
+    """Return the file's tables with the places of their keys.
+
+    Raises:
+        ConfigurationError: The file cannot be read, or is not TOML.
+    """
     try:
         text = read_text(file)
         return Layer(tomllib.loads(text), file.name, places=key_places(text))
@@ -120,7 +128,11 @@ def read_toml(file: Path) -> Layer:
 
 
 def _environments(file: Layer) -> Mapping[str, Mapping[str, Any]]:
-    """The file's `[env.NAME]` tables; raises ConfigurationError for one that is no table."""
+    """Return the file's `[env.NAME]` tables.
+
+    Raises:
+        ConfigurationError: One of them is not a table.
+    """
     tables = file.data.get("env", {})
     named: dict[KeyPath, Any] = {}
     if isinstance(tables, Mapping):
@@ -132,7 +144,7 @@ def _environments(file: Layer) -> Mapping[str, Mapping[str, Any]]:
 
 
 def _of_environment(file: Layer, env: str) -> list[Layer]:
-    """The file's `[env.NAME]` and below it its base."""
+    """Return the file's `[env.NAME]` and below it its base."""
     base = {name: value for name, value in file.data.items() if name != "env"}
     chosen = _environments(file).get(env, {})
     return [Layer(chosen, file.name, ("env", env), file.places), Layer(base, file.name, (), file.places)]
@@ -150,14 +162,14 @@ def _check_env(env: str, *files: Layer | None) -> None:
 
 
 def _check_other_environments(own: Layer, shipped: Layer) -> None:
-    """A mistake in `[env.aws]` is told while one works locally, not on the day it is used."""
+    """Check every environment, so that a mistake in `[env.aws]` is reported before the day it is used."""
     for env in _environments(own):
         layers = _of_environment(own, env) + _of_environment(shipped, env)
         _validated({**merge([layer.data for layer in layers]), "env": env}, layers)
 
 
 def merge(stacked: list[Mapping[str, Any]]) -> dict[str, Any]:
-    """The tables laid over each other, the first on top; lists and values are replaced whole."""
+    """Return the tables laid over each other, the first on top. Lists and values are replaced whole."""
     merged: dict[str, Any] = {}
     for data in reversed(stacked):
         _lay_over(merged, data)
@@ -175,19 +187,19 @@ def _lay_over(below: dict[str, Any], above: Mapping[str, Any]) -> None:
 
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """Dotted keys as tables within tables."""
-    made: dict[str, Any] = {}
+    """Return dotted keys as tables within tables."""
+    tree: dict[str, Any] = {}
     for dotted, value in flat.items():
         *tables, key = dotted.split(".")
-        place = made
+        place = tree
         for table in tables:
             place = place.setdefault(table, {})
         place[key] = value
-    return made
+    return tree
 
 
 def toml_value(text: str) -> Any:
-    """The text as a TOML value (number, list, true, …), or as it is."""
+    """Return the text as a TOML value (number, list, true, …), or as it is."""
     try:
         read = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
@@ -196,7 +208,7 @@ def toml_value(text: str) -> Any:
 
 
 def leaves(data: Mapping[str, Any], path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
-    """Every value with its path."""
+    """Yield every value with its path."""
     for name, value in data.items():
         if isinstance(value, Mapping) and value:
             yield from leaves(value, (*path, name))
@@ -208,33 +220,4 @@ def _validated(data: Mapping[str, Any], layers: list[Layer]) -> Settings:
     try:
         return Settings.model_validate(data)
     except ValidationError as error:
-        raise complaint([problem(found, layers) for found in error.errors()]) from error
-
-
-def cross_checks(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
-    """What no single value can tell: things that name nothing, places within places, seasons without end."""
-    yield from overlaps(settings)
-    yield from written_twice(settings)
-    yield from unknown_tables(settings)
-    yield from out_of_place(settings.tables)
-    things = {
-        "sync": list(settings.sources),
-        "glue": list(settings.glue.jobs),
-        "athena": ["refresh"],
-        "tableau": list(settings.tableau.datasources),
-    }
-    for name, pipeline in settings.pipelines.items():
-        for step in pipeline.steps:
-            kind, _, thing = step.partition(":")
-            if thing not in things.get(kind, []):
-                every = [f"{kind}:{known}" for kind, names in things.items() for known in names]
-                near = difflib.get_close_matches(step, every, n=1)
-                guess = f"did you mean {near[0]}?" if near else f"known: {', '.join(every)}"
-                yield ("pipelines", name, "steps"), f"pipeline {name} has the unknown step {step}, {guess}"
-    for name, source in settings.sources.items():
-        if source.kind == "http" and source.seasons == "all" and source.base_url != "sample:":
-            text = (
-                f'sources.{name}.seasons = "all" is for the sample only: name the seasons, like [2023, 2024]'
-            )
-            yield ("sources", name, "base_url"), text
-    yield from governance_problems(settings)
+        raise complaint([problem(each, layers) for each in error.errors()]) from error

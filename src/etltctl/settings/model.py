@@ -1,38 +1,24 @@
-"""The settings as types: what each key means, what it may be, and what it is when nobody says."""
+"""The settings as types: the meaning of each key, its possible values, and its default."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from etltctl.errors import ConfigurationError
-from etltctl.settings.airflow import Airflow
 from etltctl.settings.checks import MOST_VERSIONS, Contracts, TableRules
-from etltctl.settings.connections import Destination
+from etltctl.settings.files import project_file
 from etltctl.settings.governance import Governance
 from etltctl.settings.infra import Infra
-from etltctl.settings.prices import Prices
-from etltctl.settings.section import (
-    LAYERS,
-    SIZE_UNITS,
-    Bucket,
-    Folder,
-    IdSecret,
-    IdText,
-    Section,
-    Size,
-    StatePlace,
-    TableName,
-)
-from etltctl.settings.shipped import project_file
+from etltctl.settings.project_names import with_project_names
+from etltctl.settings.section import Bucket, Section, StatePlace, TableName
+from etltctl.settings.services import Airbyte, Airflow, Athena, Aws, Glue, Local, Prices, Tableau
 from etltctl.settings.sources import HttpSource, MongodbSource
-from etltctl.settings.tableau import Tableau
 
 
 class Lake(Section):
@@ -52,87 +38,14 @@ class Lake(Section):
     keep_unpublished_days: int = Field(14, ge=1)
 
     def root(self, layer: str) -> str:
-        """Where the layer's tables lie; rows that silver refused have a folder of their own beside its tables."""
+        """Return where a layer's tables lie. Rows that silver refused have a separate folder next to its tables."""
         return f"{self.silver}/rejects" if layer == "silver_rejects" else str(getattr(self, layer))
-
-
-class Airbyte(Section):
-    """Airbyte's public API, how long a sync may take, the workspace and the destination of connections as code.
-
-    `workspace_id` may be left unset where the application sees one workspace only.
-    """
-
-    url: str
-    client_id: IdSecret
-    client_secret: IdSecret
-    timeout_minutes: int = Field(180, ge=1)
-    workspace_id: IdText = ""
-    destination: Destination = Destination()
-
-
-class Aws(Section):
-    """Profile and region; botocore's own rules apply where they are not set."""
-
-    profile: str | None = None
-    region: str | None = None
-
-
-class GlueJob(Section):
-    """One Glue job: its script, its size, the tables it reads and writes (`layer.table`), its own config."""
-
-    script: str
-    role: str = "GlueJobRole"
-    glue_version: str = "5.1"
-    worker_type: Literal["G.1X", "G.2X", "G.4X", "G.8X"] = "G.1X"
-    workers: int = Field(2, ge=2)
-    timeout_minutes: int = Field(45, ge=1, lt=10080)
-    max_usd: float | None = Field(None, gt=0)
-    reads: list[TableName] = []
-    writes: list[TableName] = []
-    config: dict[str, Any] = {}
-
-
-class Glue(Section):
-    """The Glue jobs by name."""
-
-    jobs: dict[str, GlueJob] = {}
-
-
-class Athena(Section):
-    """The workgroup, the database of each layer, where results go, and the most a query may scan."""
-
-    workgroup: str
-    databases: dict[str, str]
-    output_location: Folder
-    max_scan: Size = "20GB"
-
-    @field_validator("databases")
-    @classmethod
-    def _one_for_each_layer(cls, databases: dict[str, str]) -> dict[str, str]:
-        if set(databases) != set(LAYERS):
-            raise ValueError(f"must name a database for each of {', '.join(LAYERS)}")
-        return databases
-
-    @property
-    def max_scan_bytes(self) -> int:
-        """`max_scan` in bytes."""
-        number, unit = re.fullmatch(r"([\d.]+)\s*(\w+)", self.max_scan).groups()  # type: ignore[union-attr]
-        return int(float(number) * SIZE_UNITS[unit])
 
 
 class Pipeline(Section):
     """The steps of a pipeline, in order, each `kind:name`."""
 
     steps: list[str] = Field(min_length=1)
-
-
-class Local(Section):
-    """The embedded server; port 0 takes any free one. It stays up for `linger_minutes` after the last command."""
-
-    port: int = Field(default=0, ge=0, le=65535)
-    linger_minutes: float = Field(default=5, ge=0, le=24 * 60)
-    class_archive: bool = True
-    witness: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,7 +58,7 @@ class SettingValue:
 
 
 class Settings(Section):
-    """Everything one environment's commands need to know."""
+    """Everything that the commands need to know of one environment."""
 
     version: Literal[1] = 1
     project: str
@@ -169,17 +82,22 @@ class Settings(Section):
     airflow: Airflow = Airflow()
     infra: Infra = Infra()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _name_after_the_project(cls, data: Any) -> Any:
+        return with_project_names(data)
+
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
     _file: Path | None = PrivateAttr(default=None)
     _shown: Callable[[], tuple[SettingValue, ...]] = PrivateAttr(default=tuple)
     _place: Callable[[tuple[str, ...]], str] = PrivateAttr(default=".".join)
 
     def values(self) -> tuple[SettingValue, ...]:
-        """Every setting with its origin, secrets masked."""
+        """Return every setting with its origin, secrets masked."""
         return self._shown()
 
     def place_of(self, *path: str) -> str:
-        """Where the setting stands, as `file:line:column`; a list's items are numbered from 0."""
+        """Return where a setting stands, as `file:line:column`. The items of a list are numbered from 0."""
         return self._place(path)
 
     @property
@@ -206,15 +124,16 @@ class Settings(Section):
         return self._file
 
     def stream_locations(self, source: str) -> dict[str, str]:
-        """Where the source's streams lie in bronze, by table name."""
-        found = self.sources[source]
-        root = f"{self.lake.bronze}/{found.prefix or source}"
-        if isinstance(found, MongodbSource):
-            return {f"{source}_{name}": f"{root}/{found.database}/{name}/" for name in found.collections}
-        return {f"{source}_{name}": f"{root}/{name}/" for name in found.streams}
+        """Return where a source's streams lie in bronze, by table name."""
+        settings = self.sources[source]
+        root = f"{self.lake.bronze}/{settings.prefix or source}"
+        if isinstance(settings, MongodbSource):
+            names = settings.collections
+            return {f"{source}_{name}": f"{root}/{settings.database}/{name}/" for name in names}
+        return {f"{source}_{name}": f"{root}/{name}/" for name in settings.streams}
 
     def rules(self, table: str) -> TableRules:
-        """What is promised of `layer.table`; nothing where nobody says."""
+        """Return the checks of `layer.table`; none if the settings name none."""
         return self.tables.get(table) or TableRules.model_validate({})
 
     @property
@@ -226,12 +145,16 @@ class Settings(Section):
         return self._folder / "contracts" if is_remote else Path(self.state) / "contracts"
 
     def script_path(self, job: str) -> Path:
-        """The job's script: beside the settings file, or the one the package ships."""
+        """Return a job's script: next to the settings file, or the shipped one."""
         script = self.glue.jobs[job].script
         return self._own_or_shipped(script)
 
     def require_script(self, job: str) -> Path:
-        """The job's script; raises ConfigurationError if there is none."""
+        """Return a job's script.
+
+        Raises:
+            ConfigurationError: The script is missing.
+        """
         script = self.script_path(job)
         if not script.is_file():
             raise ConfigurationError(
@@ -240,7 +163,11 @@ class Settings(Section):
         return script
 
     def require_scripts(self) -> None:
-        """Raises ConfigurationError with every script that is missing."""
+        """Check that every job has its script.
+
+        Raises:
+            ConfigurationError: Scripts are missing; each is named with its setting.
+        """
         missing = tuple(
             f"{self.place_of('glue', 'jobs', job, 'script')}: Glue job {job} has no such script: {script}"
             for job in self.glue.jobs
@@ -252,7 +179,7 @@ class Settings(Section):
             )
 
     def manifest_path(self, source: str) -> Path:
-        """The manifest of the source's low-code connector: beside the settings file, or the one the package ships."""
+        """Return the manifest of a source's low-code connector: next to the settings file, or the shipped one."""
         manifest = self.sources[source].manifest  # type: ignore[union-attr]
         return self._own_or_shipped(manifest)
 
@@ -296,12 +223,12 @@ class Settings(Section):
         shown: Callable[[], tuple[SettingValue, ...]],
         place: Callable[[tuple[str, ...]], str],
     ) -> None:
-        """Note where the settings came from. Called once, by the loader."""
+        """Note where the settings came from. The loader calls this once."""
         self._folder, self._file, self._shown, self._place = folder, file, shown, place
 
 
 def every_key() -> set[str]:
-    """The name of every setting there is, for guessing what an unknown one means."""
+    """Return the name of every setting, to guess the meaning of an unknown one."""
     sections = [Section]
     for section in sections:
         sections += section.__subclasses__()

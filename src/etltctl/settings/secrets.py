@@ -1,4 +1,4 @@
-"""Secrets are references; their values are looked up late and kept nowhere."""
+"""Secrets: references whose values are read late and kept nowhere."""
 
 from __future__ import annotations
 
@@ -26,9 +26,16 @@ def resolve_secret(
     setting: str,
     fetch: Callable[[str], str] | None = None,
 ) -> str:
-    """The value behind `env:NAME`, `file:PATH`, `ssm:/path` or `secretsmanager:id#key`; any other text is the value.
+    """Return the value behind `env:NAME`, `file:PATH`, `ssm:/path` or `secretsmanager:id#key`.
 
-    `fetch` gets the last two from AWS. Raises ConfigurationError naming the setting if there is no value.
+    Args:
+        reference: The reference. Any other text is the value itself.
+        environ: The variables; those of the process if None.
+        setting: The name of the setting, for the error.
+        fetch: Reads `ssm:` and `secretsmanager:` references from AWS.
+
+    Raises:
+        ConfigurationError: There is no value.
     """
     kind, _, place = reference.partition(":")
     if kind == "env":
@@ -57,17 +64,17 @@ def resolve_secret(
 
 
 def is_secret(key: str) -> bool:
-    """Whether the value of this setting may hold a secret."""
+    """Return whether the value of a setting may hold a secret."""
     return any(re.fullmatch(pattern, key) for pattern in SECRET_KEYS)
 
 
 def is_reference(text: str) -> bool:
-    """Whether the text says where a secret is instead of being one."""
+    """Return whether a text refers to a secret instead of being one."""
     return text.startswith(REFERENCES) or text in ("", "sample:")
 
 
 def masked(text: str, environ: Mapping[str, str]) -> str:
-    """A secret as it may be shown: its reference and whether that has a value, or stars."""
+    """Return a secret as it may be shown: its reference and whether that has a value, or stars."""
     if text.startswith("env:"):
         return f"{text} ({'set' if environ.get(text[4:]) else 'not set'})"
     return text if is_reference(text) else "***"

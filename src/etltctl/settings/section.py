@@ -1,4 +1,4 @@
-"""What every section of the settings is made of: the strict base model and the kinds of values they share."""
+"""The base of every section of the settings, and the kinds of values that sections share."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
+from etltctl.settings.project_names import LAYERS
 from etltctl.settings.secrets import is_reference
 
-LAYERS = ("bronze", "silver", "silver_rejects", "gold")
 SIZE_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
@@ -47,15 +47,15 @@ def _table(text: str) -> str:
 
 
 def _digits_as_text(value: object) -> object:
-    """An environment variable of digits only is read as a number."""
+    """Return a number as text: an environment variable of digits only is read as a number."""
     return str(value) if isinstance(value, int) else value
 
 
 class Reference(str):
-    """A secret's reference, or the secret itself: never shown whole."""
+    """A secret's reference, or the secret itself, which is never shown."""
 
     def __repr__(self) -> str:
-        """Stars unless it is a mere reference."""
+        """Return stars, unless the text is a reference."""
         return repr(str(self)) if is_reference(self) else "'***'"
 
 

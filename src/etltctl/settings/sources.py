@@ -1,4 +1,4 @@
-"""Settings of the sources: what is read, from where, and what its syncs must bring."""
+"""Settings of the sources: what is read, from where, how Airbyte syncs it, and how many rows a sync must bring."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from etltctl.settings.connections import Connected
-from etltctl.settings.section import IdText, Secret
+from etltctl.settings.section import IdText, Secret, Section
 
 STREAMS = (
     "races", "results", "sprint", "qualifying", "pit_stops", "drivers", "constructors", "circuits",
@@ -32,12 +31,32 @@ def _stream(text: str) -> str:
     return text
 
 
+def _schedule(text: str) -> str:
+    if text != "manual" and not re.fullmatch(r"cron( \S+){6,7}", text):
+        raise ValueError(
+            f"must be 'manual', or 'cron' and a Quartz expression like 'cron 0 0 3 * * ?', got {text!r}"
+        )
+    return text
+
+
+class Connected(Section):
+    """How Airbyte syncs a source. etltctl and Airflow start the syncs, unless `schedule` is a cron."""
+
+    schedule: Annotated[str, AfterValidator(_schedule)] = "manual"
+    sync_mode: Literal["full_refresh_overwrite", "full_refresh_append", "incremental_append"] = (
+        "full_refresh_overwrite"
+    )
+    schema_changes: Literal["ignore", "disable_connection", "propagate_columns", "propagate_fully"] = (
+        "propagate_columns"
+    )
+
+
 class Source(Connected):
-    """What every source has: its Airbyte connection, its prefix in bronze, and what its syncs must bring.
+    """A source's Airbyte connection, its prefix in bronze, and the rows that its syncs must bring.
 
     `connection_id` may be left unset once `etltctl connections apply` has made the connection.
 
-    A sync that brings fewer than `min_rows`, or `max_drop_pct` per cent less than the one before, is not believed.
+    A sync that brings fewer than `min_rows`, or `max_drop_pct` per cent less than the one before, is refused.
     """
 
     connection_id: IdText = ""

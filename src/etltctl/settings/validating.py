@@ -1,4 +1,4 @@
-"""What `config validate` finds beyond what every command refuses: what fails a run later, or leaks a secret."""
+"""The checks of `config validate` beyond those of every command: what fails a run later, or leaks a secret."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from etltctl.settings.declared import is_written, unknown_columns
 from etltctl.settings.files import read_text
 from etltctl.settings.loading import NAMED_VARIABLES, PREFIX, leaves
 from etltctl.settings.model import Settings
-from etltctl.settings.scripts import syntax_errors
+from etltctl.settings.scripts import LOCAL, syntax_errors
 from etltctl.settings.secrets import is_reference, is_secret
 
 # Variables that etltctl reads by name, those of its tests included.
@@ -30,6 +30,8 @@ VARIABLES = {
     "ETLTCTL_SEED",
     *NAMED_VARIABLES,
 }
+# The beginning of every bucket's name in the settings that etltctl ships.
+SHIPPED_BUCKETS = "pi-m3-"
 PASSWORD_IN_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://[^/@:\s]*:[^/@\s]+@", re.IGNORECASE)
 SECRET_NAME = re.compile(
     r"(^|_)(password|passwd|secret|secret_key|access_token|api_?key|private_key)$", re.IGNORECASE
@@ -54,6 +56,7 @@ def doubts(settings: Settings, environ: Mapping[str, str]) -> list[Doubt]:
     return [
         *_secrets(settings),
         *_regions(settings),
+        *_shipped_buckets(settings),
         *_columns(settings),
         *_scripts(settings),
         *_variables(environ),
@@ -95,12 +98,34 @@ def _regions(settings: Settings) -> Iterator[Doubt]:
     yield Doubt(f"{settings.place_of('aws', 'region')}: aws.region: AWS has no region {region}{guess}")
 
 
+def _shipped_buckets(settings: Settings) -> Iterator[Doubt]:
+    """Yield a doubt if an environment on AWS has the buckets of the shipped settings.
+
+    A bucket's name is unique in all of AWS: the account that made it first has it.
+    """
+    if settings.env == LOCAL:
+        return
+    lake = settings.lake
+    places: dict[tuple[str, ...], str] = {
+        ("lake", layer): getattr(lake, layer) for layer in ("bronze", "silver", "gold", "scripts")
+    }
+    places |= {("athena", "output_location"): settings.athena.output_location, ("state",): settings.state}
+    shipped = [path for path, place in places.items() if place.startswith(f"s3://{SHIPPED_BUCKETS}")]
+    if shipped:
+        yield Doubt(
+            f"{settings.place_of(*shipped[0])}: {', '.join(map('.'.join, shipped))}: buckets called "
+            f"{SHIPPED_BUCKETS}… belong to the account that made them first: name your own, unless it is "
+            "yours",
+            is_error=False,
+        )
+
+
 def known_regions() -> set[str]:
     """Return the regions that the installed botocore knows, read from its data without importing it."""
-    found = find_spec("botocore")
-    if found is None or not found.submodule_search_locations:
+    spec = find_spec("botocore")
+    if spec is None or not spec.submodule_search_locations:
         return set()
-    file = Path(found.submodule_search_locations[0]) / "data" / "partitions.json"
+    file = Path(spec.submodule_search_locations[0]) / "data" / "partitions.json"
     try:
         partitions = json.loads(file.read_text("utf-8"))["partitions"]
     except (OSError, ValueError, KeyError):

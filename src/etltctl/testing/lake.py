@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from etltctl.testing.scripts import Rule
 
 if TYPE_CHECKING:
-    from etltctl.local import Endpoints
+    from etltctl.local.client import Endpoints
     from etltctl.settings import Settings
 
 
@@ -72,7 +72,7 @@ def serve_lake(
     folder: Path, *, project: Path | None = None, flags: Mapping[str, Any] | None = None
 ) -> Iterator[EmbeddedLake]:
     """The same, with nothing leading there yet but `EmbeddedLake.leading`."""
-    from etltctl.local import endpoints
+    from etltctl.local.client import endpoints
     from etltctl.settings import load_settings
 
     told = {**(flags or {}), "state": str(folder), "contracts.folder": str(folder / "contracts")}

@@ -8,6 +8,23 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from etltctl.governance.changes import (
+    AddOptIn,
+    AddTagValues,
+    AssignTags,
+    Change,
+    DropFilter,
+    DropOptIn,
+    DropTagValues,
+    GovernNewTables,
+    GrantPermissions,
+    PutFilter,
+    RegisterLocation,
+    RevokePermissions,
+    SetIamDefaults,
+    SetSourceIdentity,
+    UnassignTags,
+)
 from etltctl.governance.model import (
     EVERYBODY,
     Grant,
@@ -24,7 +41,6 @@ from etltctl.governance.model import (
     table_of,
     without_inherited,
 )
-from etltctl.governance.ordering import Change
 
 MANAGED = ("analyst", "engineer", EVERYBODY)
 OTHERS = ("auditor",)
@@ -229,56 +245,62 @@ class Service:
 
     def make(self, change: Change, see: Callable[[], None]) -> None:
         """One change, looked at after it."""
-        if change.phase in {"grants", "revokes"}:
-            self._move(change)
-        elif change.phase in {"tags", "drop-tags", "assign", "unassign"}:
-            self._tag(change)
-        else:
-            self._set(change)
+        match change:
+            case GrantPermissions() | RevokePermissions():
+                self._move(change)
+            case AddTagValues() | DropTagValues() | AssignTags() | UnassignTags():
+                self._tag(change)
+            case _:
+                self._set(change)
         see()
 
     def _tag(self, change: Change) -> None:
-        key, value = change.key, change.value
-        match change.phase:
-            case "tags":
-                self.tags[key[0]] = self.tags.get(key[0], frozenset()) | value
-            case "drop-tags":
-                self.tags[key[0]] = self.tags[key[0]] - value
-            case "assign":
-                assert all(name in self.tags[tag] for tag, name in value)
-                self.assigned.setdefault(key, {}).update(value)
-            case "unassign":
-                for name, _ in value:
-                    self.assigned.get(key, {}).pop(name, None)
+        match change:
+            case AddTagValues(key, values):
+                self.tags[key] = self.tags.get(key, frozenset()) | set(values)
+            case DropTagValues(key, values):
+                self.tags[key] = self.tags[key] - set(values)
+            case AssignTags(resource, pairs):
+                assert all(value in self.tags[key] for key, value in pairs)
+                self.assigned.setdefault(resource, {}).update(pairs)
+            case UnassignTags(resource, pairs):
+                for key, _ in pairs:
+                    self.assigned.get(resource, {}).pop(key, None)
 
     def _set(self, change: Change) -> None:
-        key, value = change.key, change.value
-        match change.phase:
-            case "settings":
-                self.open.discard(value) if key == "open_database" else self.settings.__setitem__(key, value)
-            case "register":
-                self.locations[key] = value
-            case "filters":
-                self.filters[key] = value
-            case "drop-filters":
-                assert not any(row.resource == key for row in self.grants), "a filter that is granted"
-                del self.filters[key]
-            case "opt-ins":
-                self.opt_ins.add(key)
-            case "opt-outs":
-                self.opt_ins.remove(key)
+        match change:
+            case GovernNewTables(database):
+                self.open.discard(database)
+            case SetIamDefaults(is_open):
+                self.settings["iam_defaults"] = is_open
+            case SetSourceIdentity(is_named):
+                self.settings["source_identity"] = is_named
+            case RegisterLocation(arn, location):
+                self.locations[arn] = location
+            case PutFilter(resource, row_filter):
+                self.filters[resource] = row_filter
+            case DropFilter(resource):
+                assert not any(row.resource == resource for row in self.grants), "a filter that is granted"
+                del self.filters[resource]
+            case AddOptIn(opt_in):
+                self.opt_ins.add(opt_in)
+            case DropOptIn(opt_in):
+                self.opt_ins.remove(opt_in)
+            case _:
+                raise AssertionError(f"the model does not know {change}")
 
-    def _move(self, change: Change) -> None:
-        principal, about = change.key
-        plain, grantable = change.value
-        rows = {Grant(principal, r, name) for r in about for name in plain}
-        rows |= {Grant(principal, r, name, True) for r in about for name in grantable}
-        if change.phase == "grants":
+    def _move(self, change: GrantPermissions | RevokePermissions) -> None:
+        about = [(change.grantee, resource) for resource in change.about]
+        rows = {Grant(*each, name) for each in about for name in change.permissions}
+        rows |= {Grant(*each, name, True) for each in about for name in change.grantable}
+        if isinstance(change, GrantPermissions):
             self.grants |= rows | {replace(row, grantable=False) for row in rows}
             return
         self.grants -= rows
         if self.revokes_all:
             gone = {(row.resource, row.grantable) for row in rows if row.permission == "ALL"}
             self.grants = {
-                g for g in self.grants if g.principal != principal or (g.resource, g.grantable) not in gone
+                row
+                for row in self.grants
+                if row.principal != change.grantee or (row.resource, row.grantable) not in gone
             }

@@ -45,8 +45,8 @@ def problems(tmp_path: Path, text: str) -> tuple[str, ...]:
         ('[governance.assign]\n"gold.t" = { mood = "blue" }\n', "5:1: LF-tag mood = blue is not among"),
         ('[governance.assign]\n"gold.t.c.d" = { zone = "curated" }\n', "must be layer, layer.table"),
         ('[[governance.opt_ins]]\nprincipal = "role:a"\nlayer = "gold"\n', "an opt-in needs a hybrid zone"),
-        (GRANT.replace("role:a", "role:GlueJobRole") + 'filters = ["f"]\n' + FILTER, "with 2 workers, and reading"),
-        (GRANT.replace("role:a", "role:GlueJobRole") + 'columns = ["c"]\n', "at least 4: grant it the whole table"),
+        (GRANT.replace("role:a", "role:pi-m3-glue") + 'filters = ["f"]\n' + FILTER, "with 2 workers, and reading"),
+        (GRANT.replace("role:a", "role:pi-m3-glue") + 'columns = ["c"]\n', "at least 4: grant it the whole table"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_meant_is_refused_with_its_place(tmp_path: Path, text: str, says: str) -> None:

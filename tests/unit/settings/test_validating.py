@@ -109,6 +109,17 @@ def test_a_misspelt_variable_is_a_warning(tmp_path: Path) -> None:
     assert "ETLTCTL_CONFI" in json.loads(as_data.stdout)["warnings"][0]
 
 
+def test_the_buckets_of_the_shipped_settings_are_a_warning_on_aws_only(tmp_path: Path) -> None:
+    said = (
+        "warning: default: lake.bronze, lake.silver, lake.scripts, athena.output_location, state: "
+        "buckets called pi-m3-… belong to the account that made them first"
+    )
+    gold = '[lake]\ngold = "s3://sea-gold"\n'
+    on_aws = validated(tmp_path, gold, ETLTCTL_ENV="aws")
+    assert (on_aws.returncode, said in on_aws.stderr) == (0, True)
+    assert "buckets called" not in validated(tmp_path, gold).stderr
+
+
 def test_regions_are_known_without_importing_the_sdk() -> None:
     code = (
         "import sys; from etltctl.settings.validating import known_regions; known_regions(); "

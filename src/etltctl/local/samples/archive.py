@@ -8,10 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from etltctl.local.samples.entries import SEASON
-from etltctl.local.samples.season import invented_season
-
 Record = dict[str, Any]
+
+SEASON = "2099"
+INVENTED_FILE = Path(__file__).with_name(f"season_{SEASON}.json")  # tests/local/invented_season writes it
 
 
 class Archive(Protocol):
@@ -33,7 +33,7 @@ class InventedArchive:
 
     def whole(self, season: str, endpoint: str) -> list[Record]:
         """A list of the invented season."""
-        return invented_season().get(endpoint, []) if season == SEASON else []
+        return _read_invented().get(endpoint, []) if season == SEASON else []
 
 
 class PackArchive:
@@ -49,6 +49,13 @@ class PackArchive:
     def whole(self, season: str, endpoint: str) -> list[Record]:
         """A list of the pack, read once."""
         return _read_list(self._folder / season / f"{endpoint}.json.gz")
+
+
+@cache
+def _read_invented() -> dict[str, list[Record]]:
+    """Return the invented season: its lists by endpoint."""
+    season: dict[str, list[Record]] = json.loads(INVENTED_FILE.read_text("utf-8"))
+    return season
 
 
 @cache

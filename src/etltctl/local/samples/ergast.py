@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -14,12 +14,12 @@ from urllib.parse import parse_qs
 from wsgiref.util import application_uri
 
 from etltctl.local.samples.archive import Archive
-from etltctl.local.samples.paging import innermost_rows, regroup
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
 Record = dict[str, Any]
+Row = tuple[tuple[Record, ...], Record]  # the heads that it stands under, outermost first, and the row itself
 
 ROOT = "/ergast/f1"
 DEFAULT_LIMIT, MAX_LIMIT = 30, 100
@@ -116,7 +116,7 @@ class ErgastServer:
         season, race, name = _route(path, archive)
         endpoint = ENDPOINTS[name]
         items, echoed = _select(archive, season, race, name)
-        rows = list(innermost_rows(items, endpoint.rows))
+        rows = list(_innermost_rows(items, endpoint.rows))
         limit, offset = _page_asked(environ.get("QUERY_STRING", ""))
         return {
             "MRData": {
@@ -128,7 +128,7 @@ class ErgastServer:
                 "total": str(len(rows)),
                 endpoint.table: {
                     **echoed,
-                    endpoint.listing: regroup(rows[offset : offset + limit], endpoint.rows),
+                    endpoint.listing: _regroup(rows[offset : offset + limit], endpoint.rows),
                 },
             }
         }
@@ -220,3 +220,32 @@ def _redirect(environ: WSGIEnvironment, start_response: StartResponse, path: str
     location = application_uri(environ).rstrip("/") + path + "/" + (f"?{query}" if query else "")
     start_response("301 Moved Permanently", [("Location", location), ("Content-Length", "0")])
     return []
+
+
+def _innermost_rows(
+    items: Iterable[Record], names: Sequence[str], heads: tuple[Record, ...] = ()
+) -> Iterator[Row]:
+    """Every row below the lists called `names`, each list inside the one before it; no names: the items."""
+    if not names:
+        yield from ((heads, item) for item in items)
+        return
+    name, deeper = names[0], names[1:]
+    for item in items:
+        head = {key: value for key, value in item.items() if key != name}
+        yield from _innermost_rows(item[name], deeper, (*heads, head))
+
+
+def _regroup(rows: Iterable[Row], names: Sequence[str]) -> list[Record]:
+    """The rows back under their heads, which are repeated here although another page has shown them."""
+    listing: list[Record] = []
+    shown: list[Record] = []
+    for heads, row in rows:
+        target = listing
+        for depth, head in enumerate(heads):
+            if depth >= len(shown) or shown[depth] is not head:
+                del shown[depth:]
+                shown.append(head)
+                target.append({**head, names[depth]: []})
+            target = target[-1][names[depth]]
+        target.append(row)
+    return listing

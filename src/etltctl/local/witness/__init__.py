@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Response
 
-from etltctl.local.refusals import airbyte_refusal
-from etltctl.local.signatures import read_credential
-from etltctl.local.wire import BEFORE_SERVICE, AwsError
+from etltctl.local.kernel.json_protocol import BEFORE_SERVICE, AwsError
+from etltctl.local.kernel.signatures import read_credential
+from etltctl.local.services.airbyte.wire import airbyte_refusal
 from etltctl.local.witness.airbyte import check_airbyte, has_sdk
 from etltctl.local.witness.aws import Checked, check_aws, check_change
 from etltctl.local.witness.messages import Answer, Request, read_answer, read_request
@@ -53,6 +53,24 @@ class Seen:
     unchecked: str = ""
 
 
+@dataclass
+class _Change:
+    """A change under way, which is refused before a service carries it out if it contradicts the model.
+
+    `wrong` is the verdict on a change that was refused.
+    """
+
+    request: Request
+    wrong: Checked | None = None
+
+    def require_right(self) -> None:
+        """Raise AwsError if the change contradicts the model."""
+        checked = _guarded(self.request, lambda: check_change(self.request))
+        if checked.violations:
+            self.wrong = checked
+            raise _violation(checked)
+
+
 class Witness:
     """An application whose calls and answers are checked while `is_on`, each recorded as a line of `file`."""
 
@@ -67,36 +85,25 @@ class Witness:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer the call as the application does, or with the violations in it.
 
-        The request of a change is checked before a service carries it out, but after its signature: see `check_change`.
+        A change to AWS is checked before a service carries it out, after its signature was: see `check_change`. S3 and
+        Airbyte refuse many wrong calls in their own words, which must come first; those calls are checked afterwards.
         """
-        is_airbyte = read_credential(environ) is None and environ["PATH_INFO"].startswith(f"{AIRBYTE}/")
-        if not self.is_on or not (is_airbyte or read_credential(environ)):
+        if not self.is_on or not _is_of_service(environ):
             return self._application(environ, start_response)
         before = dict(environ)
         request = read_request(environ)
-        refused_changes: list[Checked] = []
-
-        def refuse_change() -> None:
-            checked = _guarded(request, lambda: check_change(request))
-            if checked.violations:
-                refused_changes.append(checked)
-                raise _violation(checked)
-
-        if not is_airbyte:
-            environ[BEFORE_SERVICE] = refuse_change
+        change = _Change(request)
+        if not request.is_airbyte:
+            environ[BEFORE_SERVICE] = change.require_right
         response = Response.from_app(self._application, environ)
         answer = read_answer(response, request)
-        if refused_changes:
-            self._record(request, answer.status, refused_changes[0])
-            return response(environ, start_response)
-        check = _check_airbyte if is_airbyte else check_aws
-        checked = _guarded(request, lambda: check(request, answer))
+        checked = change.wrong or _guarded(request, lambda: _check(request, answer))
         self._record(request, answer.status, checked)
-        if not checked.violations:
+        if answer.is_refusal or not checked.violations:
             return response(environ, start_response)
         response.close()
         error = _violation(checked)
-        refused = airbyte_refusal(error) if is_airbyte else self._word_refusal(before, error)
+        refused = airbyte_refusal(error) if request.is_airbyte else self._word_refusal(before, error)
         return refused(environ, start_response)
 
     def _record(self, request: Request, status: int, checked: Checked) -> None:
@@ -132,6 +139,11 @@ def _seen(line: dict[str, Any]) -> Seen:
     return Seen(**{**line, **lists})
 
 
+def _is_of_service(environ: WSGIEnvironment) -> bool:
+    """Return whether a call is to a service, by its signature or its path, and not to the server itself."""
+    return read_credential(environ) is not None or environ["PATH_INFO"].startswith(f"{AIRBYTE}/")
+
+
 def _violation(checked: Checked) -> AwsError:
     return AwsError(CODE, f"{checked.service} {checked.operation}: {'; '.join(checked.violations)}"[:2000])
 
@@ -142,15 +154,18 @@ def _guarded(request: Request, check: Callable[[], Checked]) -> Checked:
         return check()
     except Exception as error:  # the mistake is the witness's: the caller must get the server's answer
         LOG.warning("a call could not be checked", exc_info=error)
-        is_airbyte = not request.addressed.service
-        service = "airbyte" if is_airbyte else request.addressed.service
-        operation = _airbyte_operation(request) if is_airbyte else request.addressed.operation
+        service = "airbyte" if request.is_airbyte else request.addressed.service
+        operation = _airbyte_operation(request) if request.is_airbyte else request.addressed.operation
         reason = f"the check failed: {type(error).__name__}: {error}"
         return Checked(service, operation, unchecked=reason[:500])
 
 
 def _airbyte_operation(request: Request) -> str:
     return f"{request.method} {IDENTIFIER.sub('/{id}', request.path.removeprefix(AIRBYTE))}"
+
+
+def _check(request: Request, answer: Answer) -> Checked:
+    return _check_airbyte(request, answer) if request.is_airbyte else check_aws(request, answer)
 
 
 def _check_airbyte(request: Request, answer: Answer) -> Checked:
@@ -160,9 +175,9 @@ def _check_airbyte(request: Request, answer: Answer) -> Checked:
         return Checked(
             "airbyte", operation, unchecked="Airbyte's SDK, the package airbyte-api, is not installed"
         )
-    given, answered = _parsed(request.body), _parsed(answer.body)
+    sent, answered = _parsed(request.body), _parsed(answer.body)
     where = f"{path}?{request.query}" if request.query else path
-    violations = check_airbyte(request.method, where, given, answer.status, answered)
+    violations = check_airbyte(request.method, where, sent, answer.status, answered)
     return Checked("airbyte", operation, tuple(violations))
 
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 
 LOG = logging.getLogger(__name__)
 BASE = re.compile(r"^.*/v1(?=/|$)")
-# The SDK has no models for these: it signs in by a hook of its own, and health is a line of text.
+# The SDK has no models for these: it signs in by a hook, and health is a line of text.
 NOT_MODELLED = frozenset({("POST", "/applications/token"), ("GET", "/health")})
 EMBEDDED_ONLY = "etltctl_"  # the beginning of fields that the embedded server adds, by its documentation
 # Fields that the published description requires and the SDK's model, made from it, lacks.
@@ -79,21 +79,22 @@ def check_airbyte(
         answer: The body of the answer as JSON, or None.
 
     Returns:
-        What the published API knows otherwise, one sentence each. Empty without the SDK, which is logged once.
+        The differences from the published API, one sentence each.
+
+    Raises:
+        ModuleNotFoundError: The SDK is not installed; see `has_sdk`.
     """
     place, _, query = BASE.sub("", path).partition("?")
     place = f"/{place.strip('/')}"
     if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES or (method, place) in NOT_MODELLED:
         return []
-    if not has_sdk():
-        return []
     call = next((call for call in CALLS if call.method == method and _matches(call.path, place)), None)
     if call is None:
         return [f"{method} {place} is not a call of the published API"]
     return [
-        *(f"request {found}" for found in _check_query(call, query)),
-        *(f"request {found}" for found in _check_body(call, request)),
-        *(f"answer {found}" for found in _check_answer(call, answer)),
+        *(f"request {text}" for text in _check_query(call, query)),
+        *(f"request {text}" for text in _check_body(call, request)),
+        *(f"answer {text}" for text in _check_answer(call, answer)),
     ]
 
 
@@ -151,7 +152,7 @@ def _check_answer(call: Call, answer: Any) -> Iterator[str]:
     unknown = sorted(answer.keys() - {"data", "next", "previous"})
     yield from (f"{name}: is not in the published API" for name in unknown)
     for number, element in enumerate(answer["data"]):
-        yield from (f"data.{number}.{found}" for found in _check_object(call.answer, element))
+        yield from (f"data.{number}.{text}" for text in _check_object(call.answer, element))
 
 
 def _check_object(name: str, value: Any, *, is_partial: bool = False) -> Iterator[str]:
@@ -169,8 +170,8 @@ def _check_object(name: str, value: Any, *, is_partial: bool = False) -> Iterato
     if model is None:
         yield f"configuration: the published API has no {kind.lower()} of type {connector}"
         return
-    for found in _violations(model, value["configuration"], is_partial=is_partial):
-        yield f"configuration.{found}"
+    for text in _violations(model, value["configuration"], is_partial=is_partial):
+        yield f"configuration.{text}"
 
 
 @cache

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 from xml.etree import ElementTree
 
-from etltctl.local.control_plane import LOOKING
-from etltctl.local.models import checked_input, service_model
-from etltctl.local.wire import AwsError
+from etltctl.local.kernel.api_models import READS, checked_input, service_model
+from etltctl.local.kernel.json_protocol import AwsError
 from etltctl.local.witness.allowed import is_allowed
+from etltctl.local.witness.error_codes import undeclared_code
 from etltctl.local.witness.messages import Answer, Request
 from etltctl.local.witness.reading import Reader
 from etltctl.local.witness.rest import find_operation, unknown_headers, unknown_parameters, uri_values
@@ -42,7 +43,7 @@ def check_change(request: Request) -> Checked:
     Not judged here are reads, calls to S3, and inputs that the server itself refuses as malformed.
     """
     operation, checked = _find(request)
-    is_read = request.method in ("GET", "HEAD") or LOOKING.match(checked.operation)
+    is_read = request.method in ("GET", "HEAD") or READS.match(checked.operation)
     if operation is None or is_read or request.is_s3:
         return checked
     unread = set[str]()
@@ -55,17 +56,24 @@ def check_change(request: Request) -> Checked:
 def check_aws(request: Request, answer: Answer) -> Checked:
     """Compare a call and its answer with the service's model.
 
-    A call that the server refuses is not judged: tests and users make wrong calls, and a refusal is right then.
+    Of a call that the server refuses, only the error code is compared: tests and users make wrong calls, and a refusal
+    is right then.
     """
     operation, checked = _find(request)
-    if operation is None or answer.status >= 300:
+    if operation is None:
+        return checked
+    if answer.is_refusal:
+        code = undeclared_code(operation, request.addressed.protocol, answer)
+        texts = [f"the error code {code} is not one that the operation declares"] if code else []
+        return _verdict(checked, texts, set())
+    if answer.status >= HTTPStatus.MULTIPLE_CHOICES:  # S3's words for an object that has not changed
         return checked
     unread = set[str]()
-    found = [
+    texts = [
         *_wrong_in_input(*_read_input(operation, request), operation, unread),
         *_wrong_in_answer(operation, request, answer, unread),
     ]
-    return _verdict(checked, found, unread)
+    return _verdict(checked, texts, unread)
 
 
 def _find(request: Request) -> tuple[Any, Checked]:
@@ -80,9 +88,9 @@ def _find(request: Request) -> tuple[Any, Checked]:
     return model.operation_model(name), Checked(service, name)
 
 
-def _verdict(checked: Checked, found: Iterable[str], unread: set[str]) -> Checked:
+def _verdict(checked: Checked, texts: Iterable[str], unread: set[str]) -> Checked:
     service, name = checked.service, checked.operation
-    violations = tuple(text for text in found if not is_allowed(service, name, text))
+    violations = tuple(text for text in texts if not is_allowed(service, name, text))
     return Checked(service, name, violations, tuple(sorted(unread)))
 
 
@@ -162,11 +170,11 @@ def _wrapped(reader: Reader, shape: Any, body: bytes) -> Any:
     if root is None:
         return {}
     if wrapper := shape.serialization.get("resultWrapper"):
-        found = next((child for child in root if child.tag.rpartition("}")[2] == wrapper), None)
-        if found is None:
+        result = next((child for child in root if child.tag.rpartition("}")[2] == wrapper), None)
+        if result is None:
             reader.problems.append(f"output has no {wrapper}")
             return {}
-        return reader.xml(found, shape, "output")
+        return reader.xml(result, shape, "output")
     for child in list(root):
         if child.tag.rpartition("}")[2] in ("ResponseMetadata", "requestId", "RequestId"):
             root.remove(child)
@@ -185,8 +193,8 @@ def _rest_body(reader: Reader, shape: Any, body: bytes, protocol: str, place: st
         return {payload: _document(reader, member, body, protocol, f"{place}.{payload}")}
     if shape.name == "GetBucketLocationOutput":  # its one member is the text of the root element
         return {}
-    found: Any = _document(reader, _in_body(shape), body, protocol, place) if body else {}
-    return dict(found) if isinstance(found, dict) else {}
+    members: Any = _document(reader, _in_body(shape), body, protocol, place) if body else {}
+    return dict(members) if isinstance(members, dict) else {}
 
 
 def _document(reader: Reader, shape: Any, body: bytes, protocol: str, place: str) -> Any:
@@ -195,7 +203,7 @@ def _document(reader: Reader, shape: Any, body: bytes, protocol: str, place: str
     root = _parsed(reader, body, place)
     if root is None:
         return {}
-    if root.tag == "Error":  # S3 fails so after it has begun its answer
+    if root.tag == "Error":  # S3 fails so after the head of its answer is sent
         reader.problems[:] = [IS_ERROR]
         return {}
     return reader.xml(root, shape, place)

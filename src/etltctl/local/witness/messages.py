@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Response
 
-from etltctl.local.incoming import held
-from etltctl.local.models import Addressed, addressed
-from etltctl.local.signatures import headers_of, read_credential
-from etltctl.local.wire import AwsError
+from etltctl.local.kernel.api_models import Addressed, addressed
+from etltctl.local.kernel.bodies import held
+from etltctl.local.kernel.json_protocol import AwsError
+from etltctl.local.kernel.signatures import headers_of, read_credential
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -37,6 +38,11 @@ class Request:
         """Whether it is a call to S3, whose bodies may be objects of any size."""
         return self.addressed.service == "s3"
 
+    @property
+    def is_airbyte(self) -> bool:
+        """Whether it is a call to Airbyte, which no AWS signature names."""
+        return not self.addressed.service
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -45,6 +51,11 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes | None
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the server refused the call."""
+        return self.status >= HTTPStatus.BAD_REQUEST
 
 
 def read_request(environ: WSGIEnvironment) -> Request:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
-from etltctl.local.models import service_model
+from etltctl.local.kernel.api_models import service_model
 from etltctl.local.witness.messages import Request
 
 # What signs, names or frames a call, whatever the operation.

@@ -1,0 +1,51 @@
+"""llms.txt: the pages of the site as a list of links to their Markdown, for programs that read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+DOCS = Path(__file__).parent
+# The title of each folder's section, in the order of the file.
+SECTIONS = {
+    "tutorial": "Tutorial",
+    "how-to": "How to",
+    "errors": "Errors",
+    ".": "Topics",
+    "reference": "Reference",
+    "explanation": "Explanation",
+    "decisions": "Decisions",
+}
+
+
+def llms_text() -> str:
+    """Return the text of llms.txt: title, summary, then every page under its section."""
+    title, summary = title_and_summary(DOCS / "index.md")
+    parts = [f"# {title}", f"> {summary}"]
+    for folder, heading in SECTIONS.items():
+        lines = [_line(page) for page in pages() if page.parent.relative_to(DOCS).as_posix() == folder]
+        parts += [f"## {heading}", "\n".join(lines)]
+    return "\n\n".join(parts) + "\n"
+
+
+def pages() -> Iterator[Path]:
+    """Yield the pages of the site, without its front page."""
+    yield from (page for page in sorted(DOCS.rglob("*.md")) if page != DOCS / "index.md")
+
+
+def title_and_summary(page: Path) -> tuple[str, str]:
+    """Return a page's heading and the first sentence of its first paragraph; empty if it begins otherwise."""
+    text = re.sub(r"<!--.*?-->|```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL).strip()
+    title, _, rest = text.removeprefix("# ").partition("\n")
+    cause = rest.partition("**Cause.** ")[2]  # of an error, which says more than its first paragraph
+    paragraph = re.split(r"\n\s*\n", (cause or rest).strip())[0].replace("\n", " ")
+    if re.match(r"[|#!>-]", paragraph):
+        return title, ""
+    plain = re.sub(r"!?\[([^\]]*)\]\([^)]*\)|\*\*", r"\1", paragraph)
+    return title, re.split(r"(?<=[.!?]) ", plain)[0]
+
+
+def _line(page: Path) -> str:
+    title, summary = title_and_summary(page)
+    return f"- [{title}](_sources/{page.relative_to(DOCS).as_posix()})" + (f": {summary}" if summary else "")

@@ -1,0 +1,149 @@
+"""The only maker of AWS clients: one session and one retry policy for an account and region."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass, field
+from functools import cached_property
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from etltctl import outage
+from etltctl.aws.identity import Identity
+from etltctl.aws.strangers import note_stranger, require_own, require_understood
+from etltctl.aws.translation import translated
+from etltctl.errors import ConfigurationError
+from etltctl.proxies import is_loopback, is_proxied, require_usable
+from etltctl.retrying import RetryPolicy
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+# At DEBUG they print session tokens, the bodies of secrets, arguments of jobs and signed addresses.
+TALKATIVE = ("boto3", "botocore", "s3transfer", "urllib3")
+
+
+@dataclass
+class Aws:
+    """Clients of one account and region; `AWS_ENDPOINT_URL` and its kin are honoured by botocore itself."""
+
+    profile: str | None = None
+    region: str | None = None
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+    credentials: tuple[str, str, str] | None = field(default=None, repr=False)  # key, secret, session token
+    _clients: dict[tuple[str, bool], Any] = field(default_factory=dict, repr=False)
+    _lock: Lock = field(default_factory=Lock, repr=False)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Aws:
+        """The account and region that the settings name."""
+        return cls(profile=settings.aws.profile, region=settings.aws.region)
+
+    @property
+    def region_name(self) -> str | None:
+        """The region that is meant, wherever it is set."""
+        return self.region or self._session.get_config_variable("region")
+
+    def client(self, service: str) -> Any:
+        """A client whose calls may be repeated: reads, and writes that are the same when done twice."""
+        return self._client(service, starts=False)
+
+    def start_client(self, service: str) -> Any:
+        """A client that sends every call once, for calls that start paid work."""
+        return self._client(service, starts=True)
+
+    def identity(self, *, once: bool = False) -> Identity:
+        """Return the caller, as STS knows it.
+
+        Args:
+            once: Whether to send the call only once, for a caller that can do without the answer.
+        """
+        with translated("sts"):
+            answer = self._client("sts", starts=once).get_caller_identity()
+        return Identity(answer["Account"], answer["Arn"], answer.get("UserId", ""))
+
+    def assuming(self, role: str) -> Aws:
+        """The same account and region as the role (an ARN), with credentials that STS gives for an hour.
+
+        Raises AccessError if STS does not let the caller assume it.
+        """
+        with translated("sts", role=role):
+            answer = self.client("sts").assume_role(RoleArn=role, RoleSessionName="etltctl")
+        given = answer["Credentials"]
+        credentials = (given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+        return Aws(region=self.region_name, policy=self.policy, credentials=credentials)
+
+    def fetch_secret(self, reference: str) -> str:
+        """The value behind `ssm:/path` or `secretsmanager:id#key`; without `#key` the whole secret."""
+        kind, _, place = reference.partition(":")
+        if kind == "ssm":
+            with translated("ssm", secret=reference):
+                answer = self.client("ssm").get_parameter(Name=place, WithDecryption=True)
+            return str(answer["Parameter"]["Value"])
+        name, _, key = place.partition("#")
+        with translated("secretsmanager", secret=reference):
+            text = self.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
+        if not key:
+            return str(text)
+        try:
+            return str(json.loads(text)[key])
+        except (KeyError, TypeError, ValueError) as error:
+            hint = "the part after # names a key of the secret's JSON object"
+            raise ConfigurationError(f"secret {name} has no key {key}", hint=hint) from error
+
+    def reveal(self, reference: str, setting: str) -> str:
+        """The value behind a secret's reference; `setting` is named if there is none."""
+        from etltctl.settings import resolve_secret
+
+        return resolve_secret(reference, setting=setting, fetch=self.fetch_secret)
+
+    def _client(self, service: str, *, starts: bool) -> Any:
+        with self._lock, translated(service):
+            if (service, starts) not in self._clients:
+                self._clients[service, starts] = self._made(service, starts=starts)
+            return self._clients[service, starts]
+
+    def _made(self, service: str, *, starts: bool) -> Any:
+        from botocore.config import Config
+
+        retries = self.policy.botocore_starts() if starts else self.policy.botocore_reads()
+        client = self._without_proxy(service, Config(retries=retries, connect_timeout=10, read_timeout=60))
+        client.meta.events.register("before-send", _wait_for_service)
+        client.meta.events.register("before-parse", note_stranger)
+        client.meta.events.register("before-parse", require_own)
+        client.meta.events.register("after-call", require_understood)
+        return client
+
+    def _without_proxy(self, service: str, config: Any) -> Any:
+        """Make a client; one of a service on this machine takes no proxy of the environment.
+
+        Raises:
+            ConfigurationError: The environment names a SOCKS proxy, which botocore cannot use.
+        """
+        from botocore.config import Config
+
+        client = self._session.create_client(service, config=config)
+        address = client.meta.endpoint_url
+        if is_loopback(address) and is_proxied(address):  # a second client takes as long as the first
+            return self._session.create_client(service, config=config.merge(Config(proxies={})))
+        require_usable(address, "")
+        return client
+
+    @cached_property
+    def _session(self) -> Any:
+        from etltctl.sdk import open_session
+
+        keep_quiet(*TALKATIVE)
+        return open_session(self.profile or None, self.region, self.credentials)
+
+
+def _wait_for_service(request: Any, **_: Any) -> None:
+    outage.wait(request.url)
+
+
+def keep_quiet(*loggers: str, least: int = logging.INFO) -> None:
+    """Lets these say nothing below `least`, whatever the process logs otherwise: they would tell secrets."""
+    for name in loggers:
+        logger = logging.getLogger(name)
+        logger.setLevel(max(logger.getEffectiveLevel(), least))

@@ -1,0 +1,39 @@
+"""The caller of AWS: its account, its ARN, and the principal whose policies count."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The caller: the account's 12 digits, the ARN of the user or of the assumed role's session, STS's user id."""
+
+    account: str
+    arn: str
+    user_id: str = ""
+
+    @property
+    def is_root(self) -> bool:
+        """Whether the caller is the account's root user, who may do everything. STS gives it the account's id."""
+        return self.arn.endswith(":root") or self.user_id == self.account
+
+    @property
+    def is_federated(self) -> bool:
+        """Whether the caller is a federated user, who has no policies in IAM."""
+        return ":federated-user/" in self.arn
+
+    @property
+    def principal(self) -> str:
+        """The user or role behind the session, as an ARN; the path of an assumed role is not told by STS."""
+        found = re.fullmatch(r"(arn:[^:]+):sts::(\d+):assumed-role/([^/]+)/.+", self.arn)
+        return f"{found[1]}:iam::{found[2]}:role/{found[3]}" if found else self.arn
+
+    def arn_of(self, name: str) -> str:
+        """The ARN that `role:NAME` or `user:NAME` stands for in this account; anything else is told as it is."""
+        kind, _, rest = name.partition(":")
+        if kind not in {"role", "user"}:
+            return name
+        partition = ":".join(self.arn.split(":")[:2])
+        return f"{partition}:iam::{self.account}:{kind}/{rest}"

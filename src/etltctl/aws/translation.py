@@ -1,0 +1,138 @@
+"""The errors of the AWS SDK as etltctl's errors, each with the next command."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Any
+
+from etltctl.aws.strangers import EMPTY, NOT_ITS_OWN, STRANGER, WEB_PAGE
+from etltctl.denials import denial_of
+from etltctl.errors import AccessError, ConfigurationError, EtltctlError, ServiceError, UnreachableError
+
+THROTTLED = frozenset(
+    {"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
+)
+SET_PROFILE = "set aws.profile and aws.region in etltctl.toml, or AWS_PROFILE and AWS_REGION"
+# Every profile that a profile names, such as its source_profile, must be in one of these files.
+PROFILE_FILE = (
+    "correct the profile in ~/.aws/config or ~/.aws/credentials (or the files that AWS_CONFIG_FILE and "
+    "AWS_SHARED_CREDENTIALS_FILE name); aws configure list-profiles prints the profiles that are there"
+)
+SIGN_IN = "sign in again, then run the same command: aws sso login --profile PROFILE"
+EMBEDDED_CONFIG = "/server/aws.config"  # in a state folder; `etltctl local env` exports its path
+NO_BUCKET = "check the bucket in `state` and `lake`; etltctl infra deploy makes the buckets of the settings"
+CHECK_ENDPOINT = (
+    "another program answers in the service's place: check AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_{service}, "
+    "aws.region, and the proxy"
+)
+DENIED = frozenset(
+    {
+        "AccessDenied", "AccessDeniedException", "UnauthorizedException",
+        "UnauthorizedOperation",  # EC2's word
+        "403",  # S3's refusal of a HEAD, which has no body to say more
+    }
+)  # fmt: skip
+ACCESS_CODES = DENIED | {
+    "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "InvalidAccessKeyId", "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}  # fmt: skip
+
+
+@contextmanager
+def translated(service: str, **facts: Any) -> Iterator[None]:
+    """Turns whatever the SDK raises inside into our errors, with the SDK's as its cause."""
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        ConfigNotFound,
+        ConfigParseError,
+        CredentialRetrievalError,
+        HTTPClientError,
+        InvalidConfigError,
+        NoCredentialsError,
+        NoRegionError,
+        PartialCredentialsError,
+        ProfileNotFound,
+        RefreshWithMFAUnsupportedError,
+        SSOError,
+        TokenRetrievalError,
+        UnknownCredentialError,
+    )
+    from botocore.exceptions import ConnectionError as NoConnectionError
+    from botocore.parsers import ResponseParserError
+
+    try:
+        yield
+    except ClientError as error:
+        raise _client_error(service, error, facts) from error
+    except (NoCredentialsError, PartialCredentialsError) as error:
+        hint = "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        raise AccessError(f"no AWS credentials to call {service}", hint=hint, **facts) from error
+    except (NoRegionError, ProfileNotFound) as error:
+        hint = _profile_hint() if isinstance(error, ProfileNotFound) else SET_PROFILE
+        raise ConfigurationError(f"AWS client for {service}: {error}", hint=hint, **facts) from error
+    except (ConfigNotFound, ConfigParseError, InvalidConfigError, UnknownCredentialError) as error:
+        raise ConfigurationError(f"AWS client for {service}: {error}", hint=PROFILE_FILE, **facts) from error
+    except (RefreshWithMFAUnsupportedError, SSOError, TokenRetrievalError) as error:
+        raise AccessError(f"no AWS credentials to call {service}: {error}", hint=SIGN_IN, **facts) from error
+    except CredentialRetrievalError as error:
+        raise AccessError(
+            f"no AWS credentials to call {service}: {error}", hint=PROFILE_FILE, **facts
+        ) from error
+    except (NoConnectionError, HTTPClientError) as error:  # no name, no route, no time; or no answer
+        is_open = isinstance(error, HTTPClientError)
+        text = f"{service} did not answer: {error}"
+        hint = "check the network, the proxy, aws.region, and AWS_ENDPOINT_URL if it is set"
+        raise UnreachableError(
+            text, code=type(error).__name__, is_open=is_open, hint=hint, **facts
+        ) from error
+    except ResponseParserError as error:
+        kind = str(error) if str(error).startswith((WEB_PAGE, EMPTY)) else NOT_ITS_OWN
+        raise _stranger_error(service, kind, facts, is_open=True) from error
+    except BotoCoreError as error:
+        raise ServiceError(f"{service}: {error}", code=type(error).__name__, **facts) from error
+
+
+def _profile_hint() -> str:
+    """Return what to do about a profile that is not in the SDK's file of profiles."""
+    file = os.environ.get("AWS_CONFIG_FILE", "")
+    if file.endswith(EMBEDDED_CONFIG):
+        return (
+            f"this shell has AWS_CONFIG_FILE={file} from `etltctl local env`, which holds no profiles; open another "
+            'shell, or: eval "$(etltctl local env --unset)"'
+        )
+    return f"{SET_PROFILE}; AWS_CONFIG_FILE={file} is read for profiles" if file else SET_PROFILE
+
+
+def _stranger_error(service: str, kind: str, facts: dict[str, Any], *, is_open: bool) -> ServiceError:
+    """Build the error for an answer of something that is not AWS; none of its text is repeated."""
+    hint = CHECK_ENDPOINT.format(service=service.upper().replace("-", "_"))
+    message = f"the endpoint of {service} answered {kind}, not with the API of {service}"
+    return ServiceError(message, hint=hint, is_open=is_open, **facts)
+
+
+def _client_error(service: str, error: Any, facts: dict[str, Any]) -> EtltctlError:
+    told = error.response.get("ResponseMetadata", {})
+    status = told.get("HTTPStatusCode", 0)
+    if kind := told.get("HTTPHeaders", {}).get(STRANGER):
+        return _stranger_error(
+            service, f"{kind} (status {status})", facts, is_open=_may_have_happened(status)
+        )
+    code = error.response.get("Error", {}).get("Code", "")
+    text = error.response.get("Error", {}).get("Message", "") or str(error)
+    message = f"{service} {error.operation_name}: {text} ({code})"
+    if code in DENIED:
+        denial = denial_of(service, error.operation_name, text, facts)
+        return AccessError(message, hint=denial.hint, **{**facts, **denial.facts})
+    if code in ACCESS_CODES:
+        return AccessError(message, hint="get valid credentials, then run it again", **facts)
+    hint = NO_BUCKET if code == "NoSuchBucket" else ""
+    return ServiceError(message, code=code, is_open=_may_have_happened(status), hint=hint, **facts)
+
+
+def _may_have_happened(status: int) -> bool:
+    """Return whether a call that failed with this status may still have taken effect."""
+    return status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED

@@ -1,0 +1,72 @@
+"""Plan and apply as commands, written once: options that mean the same in every group, and what each prints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from etltctl.cli.session import Session
+from etltctl.errors import ExitCode
+
+if TYPE_CHECKING:
+    from etltctl.plans import Change, Plan
+    from etltctl.settings import Settings
+
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Agree to every change without being asked.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change; change nothing.")]
+DetailedExitcode = Annotated[
+    bool, typer.Option("--detailed-exitcode", help="Exit 10 if there is anything to change.")
+]
+LABEL_WIDTH = 12  # of a change that is printed when it is made: the longest label of any group
+
+
+def show_plan(
+    session: Session, command: str, make: Callable[[Settings], Plan[Change]], *, detailed: bool = False
+) -> int:
+    """Make a plan, print it and return the exit code.
+
+    Args:
+        session: The invocation.
+        command: The command group, such as `govern`.
+        make: Makes the plan.
+        detailed: Whether a plan with changes exits 10.
+    """
+    with session.connected() as settings, session.console.working(f"{command} plan"):
+        plan = make(settings)
+    session.console.result({"schema": f"etltctl.{command}-plan/1", **plan.as_dict()}, plan.text())
+    return exit_code(has_changes=bool(plan.changes), detailed=detailed)
+
+
+def exit_code(*, has_changes: bool, detailed: bool) -> int:
+    """Return the exit code of a plan: 10 for changes if the caller asked for it, else 0."""
+    return ExitCode.CHANGES if detailed and has_changes else ExitCode.OK
+
+
+def confirmation(session: Session, *, yes: bool) -> Callable[[Plan[Change]], bool]:
+    """Return the question that is asked before something is taken away.
+
+    `--yes` answers it. Otherwise the plan is printed and the caller answers; where no terminal is attached, the answer
+    is no.
+    """
+
+    def confirm(plan: Plan[Change]) -> bool:
+        if yes:
+            return True
+        session.console.say(plan.text())
+        return agreed(session)
+
+    return confirm
+
+
+def agreed(session: Session) -> bool:
+    """Ask the caller about the changes that were printed; return no where no terminal is attached."""
+    return session.console.ask("Make these changes? [y/n]").lower().startswith("y")
+
+
+def announcement(session: Session) -> Callable[[Change], None]:
+    """Return what prints a change when it is made."""
+    from etltctl.plans import lines
+
+    return lambda change: session.console.say("\n".join(lines([change], LABEL_WIDTH)))

@@ -1,0 +1,259 @@
+"""The AWS account: who calls, whose clock is wrong, what answers, what is allowed, which buckets there are."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from etltctl.cloudformation import CloudFormation
+from etltctl.diagnosis.findings import Finding, fail, failed, ok, shortened, skip, unseen, warn
+from etltctl.diagnosis.probe import LOCAL, Probe
+from etltctl.errors import (
+    AccessError,
+    ConfigurationError,
+    EtltctlError,
+    ExitCode,
+    ServiceError,
+    UnreachableError,
+)
+from etltctl.infrastructure.names import Names
+from etltctl.infrastructure.planning import GONE_WRONG
+from etltctl.infrastructure.roles import job_statements
+from etltctl.inspection import GREETINGS
+from etltctl.permissions import OPERATOR
+from etltctl.s3 import split_location
+
+# AWS refuses a signature that is more than five minutes off (Signature Version 4).
+REFUSED_SKEW_S, ADVISED_SKEW_S = 300.0, 60.0
+
+READ, WRITE = "s3:GetObject", "s3:PutObject"
+SUBJECTS = {"Read": "reads", "Write": "writes", "List": "lists"}
+
+
+def check_caller(probe: Probe) -> Iterator[Finding]:
+    """Who is calling, and where."""
+    caller = probe.caller
+    yield ok("caller", f"{caller.arn}, account {caller.account}")
+    region = probe.settings.aws.region or probe.aws.client("glue").meta.region_name
+    yield ok("region", str(region))
+
+
+def check_clock(probe: Probe) -> Iterator[Finding]:
+    """How far this machine's clock is from AWS's."""
+    before = probe.now()
+    theirs = probe.inspection.their_time()
+    if theirs is None:
+        yield skip("clock", "no answer of AWS's told its time")
+        return
+    skew = (before + probe.now()) / 2 - theirs.timestamp() - 0.5  # the header has whole seconds
+    told = f"this machine's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} AWS's"
+    fix = "set the clock, or let it be kept: timedatectl set-ntp true"
+    if abs(skew) >= REFUSED_SKEW_S:
+        yield fail("clock", f"{told}; AWS refuses signatures from five minutes on", fix, ExitCode.ACCESS)
+    elif abs(skew) >= ADVISED_SKEW_S:
+        yield warn("clock", told, fix)
+    else:
+        yield ok("clock", told)
+
+
+def check_reach(probe: Probe) -> Iterator[Finding]:
+    """Whether each service answers, with the URL that was used."""
+    for service in GREETINGS:
+        try:
+            url = probe.inspection.url(service)
+        except ConfigurationError as error:  # no profile, no region: no address either
+            yield skip("services", f"no address to call: {shortened(error.message)}")
+            return
+        started = time.perf_counter()
+        try:
+            probe.inspection.greet(service)
+        except UnreachableError as error:
+            fix = "check the network, a proxy, and AWS_ENDPOINT_URL and aws.region, which make the address"
+            yield fail(service, f"{url}: {shortened(error.message)}", fix, ExitCode.FAILED)
+        except (AccessError, ServiceError) as error:
+            yield ok(service, f"{url} answers, and refuses: {shortened(error.message)}")
+        else:
+            yield ok(service, f"{url} answers in {1000 * (time.perf_counter() - started):.0f} ms")
+
+
+def check_buckets(probe: Probe) -> Iterator[Finding]:
+    """Every bucket the settings name."""
+    for bucket, setting in _buckets(probe).items():
+        try:
+            region = probe.inspection.bucket_region(bucket)
+        except AccessError as error:
+            # Only a deployment writes scripts; the role that runs pipelines sees no more of them than its bundle.
+            yield unseen(bucket, error) if setting == "lake.scripts" else failed(bucket, error)
+            continue
+        except EtltctlError as error:
+            yield failed(bucket, error)
+            continue
+        here = probe.aws.client("s3").meta.region_name
+        if region is None:
+            fix = f"{probe.provision_command} makes it; or name another in {setting}"
+            yield fail(bucket, f"there is no such bucket ({setting})", fix)
+        elif region and here and region != here:
+            fix = (
+                "put the lake and aws.region into one region: Glue and Athena read across regions at a price"
+            )
+            yield warn(bucket, f"is in {region}, and the work is in {here}", fix)
+        else:
+            yield ok(bucket, f"{setting}, {region or 'region not told'}")
+
+
+def check_stack(probe: Probe) -> Iterator[Finding]:
+    """Check whether the last change of the environment's CloudFormation stack went through."""
+    if probe.settings.env == LOCAL:
+        return
+    name = probe.settings.stack_name
+    subject = f"stack {name}"
+    try:
+        stack = CloudFormation(probe.aws).find(name)
+    except AccessError as error:
+        yield unseen(subject, error)
+        return
+    except ServiceError as error:
+        yield skip(subject, f"its state is not known: {shortened(error.message)}")
+        return
+    if stack is None:
+        yield skip(subject, "there is no such stack: etltctl infra deploy would make one")
+    elif remedy := GONE_WRONG.get(stack.status):
+        evidence = f"it is in {stack.status}: {remedy.format(stack=name)}"
+        yield fail(subject, evidence, "etltctl infra plan says what failed first", ExitCode.BLOCKED)
+    elif stack.status.endswith("ROLLBACK_COMPLETE"):
+        evidence = f"its last update was rolled back ({stack.status}), so it is older than the settings"
+        yield warn(subject, evidence, "etltctl infra plan shows what is left to deploy")
+    else:
+        yield ok(subject, stack.status)
+
+
+def check_roles(probe: Probe) -> Iterator[Finding]:
+    """The roles of the Glue jobs, and whether Glue may take them."""
+    for role in _roles(probe):
+        try:
+            found = probe.inspection.role(role.rpartition("/")[2])
+        except AccessError as error:
+            yield unseen(f"role {role}", error)
+            continue
+        if found is None:
+            fix = (
+                f"{probe.provision_command} makes it; or name the role your jobs have in glue.jobs.NAME.role"
+            )
+            yield fail(f"role {role}", "there is no such role", fix)
+        elif "glue.amazonaws.com" not in json.dumps(_trust(found)):
+            fix = "let the role's trust policy allow sts:AssumeRole to the service glue.amazonaws.com"
+            yield fail(f"role {role}", "Glue may not take this role", fix, ExitCode.ACCESS)
+        else:
+            yield ok(f"role {role}", f"{found['Arn']}; Glue may take it")
+
+
+def check_caller_permissions(probe: Probe) -> Iterator[Finding]:
+    """What the caller may do, as IAM's own simulation says."""
+    settings, account = probe.settings, probe.caller.account
+    region = settings.aws.region or probe.aws.client("glue").meta.region_name
+    at = f"{region}:{account}"
+    jobs = [f"arn:aws:glue:{at}:job/{settings.glue.names.at_glue(name)}" for name in settings.glue.jobs]
+    databases = settings.athena.databases.values()
+    catalog = [
+        f"arn:aws:glue:{at}:catalog",
+        *(f"arn:aws:glue:{at}:database/{name}" for name in databases),
+        *(f"arn:aws:glue:{at}:table/{name}/any" for name in databases),
+    ]
+    workgroup = [f"arn:aws:athena:{at}:workgroup/{settings.athena.workgroup}"]
+    layers = [_objects(place) for place in (settings.lake.bronze, settings.lake.silver, settings.lake.gold)]
+    needs = {
+        "jobs": (OPERATOR["jobs"], jobs),
+        "catalog": (OPERATOR["catalog"], catalog),
+        "workgroup": (OPERATOR["workgroup"], workgroup),
+        "layers": ((READ,), layers),
+        "query results": ((READ, WRITE), [_objects(settings.athena.output_location)]),
+    }
+    try:
+        for what, (actions, resources) in needs.items():
+            if resources:
+                yield _allowed(probe, f"caller: {what}", probe.caller.principal, actions, resources)
+    except ServiceError as error:
+        yield _not_simulated("caller", error)
+
+
+def check_role_permissions(probe: Probe) -> Iterator[Finding]:
+    """What the Glue jobs' roles may do: exactly what the stack grants a role for these jobs.
+
+    IAM's simulation answers no for a resource that is wider than the one that is granted.
+    """
+    account = probe.caller.account
+    for role in _roles(probe):
+        principal = role if role.startswith("arn:") else f"arn:aws:iam::{account}:role/{role}"
+        try:
+            yield from _check_role(probe, role, principal)
+        except ServiceError as error:
+            yield _not_simulated(role, error)
+
+
+def _check_role(probe: Probe, role: str, principal: str) -> Iterator[Finding]:
+    jobs = [name for name, job in probe.settings.glue.jobs.items() if job.role == role]
+    region = probe.settings.aws.region or probe.aws.client("glue").meta.region_name
+    known = {"AWS::Partition": "aws", "AWS::Region": region, "AWS::AccountId": probe.caller.account}
+    for statement in job_statements(Names(probe.settings), jobs):
+        resources = [_resolved(resource, known) for resource in statement["Resource"]]
+        if "Condition" in statement or not all(resources):
+            continue  # the simulation knows neither the values of a condition nor the stack's own key
+        subject = f"{role}: {SUBJECTS.get(statement['Sid'], statement['Sid'].lower())}"
+        yield _allowed(probe, subject, principal, tuple(statement["Action"]), resources)
+
+
+def _resolved(resource: Any, known: Mapping[str, str]) -> str:
+    """Return a resource of a policy with its names filled in; empty if only the stack knows it."""
+    text = resource.get("Fn::Sub", "") if isinstance(resource, dict) else str(resource)
+    for name, value in known.items():
+        text = text.replace(f"${{{name}}}", value)
+    return str(text)
+
+
+def _allowed(
+    probe: Probe, subject: str, principal: str, actions: tuple[str, ...], resources: list[str]
+) -> Finding:
+    try:
+        denied = probe.inspection.denied(principal, actions, resources)
+    except AccessError as error:
+        fix = "allow iam:SimulatePrincipalPolicy to the caller, or believe that it is as it should be"
+        return warn(subject, shortened(error.message), fix)
+    if denied:
+        fix = f"allow {', '.join(denied)} to {principal}"
+        return fail(subject, f"IAM policies do not allow {', '.join(denied)}", fix, ExitCode.ACCESS)
+    return ok(subject, f"{principal} may {', '.join(actions)}")
+
+
+def _not_simulated(subject: str, error: ServiceError) -> Finding:
+    return skip(
+        subject, f"the policies were not checked, because IAM gave no result: {shortened(error.message)}"
+    )
+
+
+def _buckets(probe: Probe) -> dict[str, str]:
+    """Every bucket, with the setting that names it."""
+    settings = probe.settings
+    places = {
+        "lake.bronze": settings.lake.bronze,
+        "lake.silver": settings.lake.silver,
+        "lake.gold": settings.lake.gold,
+        "lake.scripts": settings.lake.scripts,
+        "athena.output_location": settings.athena.output_location,
+        **({"state": settings.state} if settings.state.startswith("s3://") else {}),
+    }
+    return {split_location(place)[0]: setting for setting, place in reversed(places.items())}
+
+
+def _roles(probe: Probe) -> list[str]:
+    return sorted({job.role for job in probe.settings.glue.jobs.values()})
+
+
+def _objects(location: str) -> str:
+    bucket, prefix = split_location(location)
+    return f"arn:aws:s3:::{bucket}/{prefix.rstrip('/')}{'/' if prefix else ''}*"
+
+
+def _trust(role: Mapping[str, Any]) -> Any:
+    return role.get("AssumeRolePolicyDocument", {})

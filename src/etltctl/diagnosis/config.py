@@ -1,0 +1,92 @@
+"""The settings themselves: whether they can be read, and whether every secret they refer to has a value."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from etltctl.diagnosis.findings import Finding, fail, failed, ok, shortened, warn
+from etltctl.diagnosis.probe import Probe
+from etltctl.errors import ConfigurationError, EtltctlError
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+SAMPLE = "sample:"
+
+
+def complaints(error: EtltctlError) -> Iterator[Finding]:
+    """Every problem of settings that cannot be read, with its place."""
+    problems = error.problems if isinstance(error, ConfigurationError) else ()
+    fix = error.hint or "mend it, then: etltctl config validate"
+    for text in problems or (error.message,):
+        yield fail("file", shortened(text), fix, error.exit_code)
+
+
+def check_file(probe: Probe) -> Iterator[Finding]:
+    """Which settings are in force."""
+    settings = probe.settings
+    own = {value.origin.partition(":")[0] for value in settings.values()} - {"default", "chosen", "flag"}
+    files = (
+        ", ".join(sorted(origin for origin in own if not origin.startswith("env "))) or "the shipped defaults"
+    )
+    pipelines = ", ".join(settings.pipelines) or "none"
+    yield ok("file", f"{files}; environment {settings.env}; pipelines: {pipelines}")
+
+
+def check_secrets(probe: Probe) -> Iterator[Finding]:
+    """Every secret is a reference and has a value; no value is shown."""
+    from etltctl.settings.secrets import is_reference
+
+    origins = {value.key: value.origin for value in probe.settings.values()}
+    for key, reference in _secrets(probe.settings):
+        if is_reference(reference):
+            yield _revealed(probe, key, reference)
+        elif not origins.get(key, "").startswith(("env ", "flag", "default")):
+            fix = f'write {key} = "env:NAME" (or file:, ssm:, secretsmanager:) and put the secret there'
+            yield warn(key, "the secret itself is written in the settings file", fix)
+        else:
+            yield ok(key, "has a value")
+
+
+def check_state(probe: Probe) -> Iterator[Finding]:
+    """The runs' events can be kept."""
+    state = probe.settings.state
+    if "://" in state:
+        yield ok("state", f"{state}; its bucket is among the buckets")
+        return
+    folder = Path(state).resolve()
+    nearest = next(found for found in (folder, *folder.parents) if found.exists())
+    if nearest.is_dir() and os.access(nearest, os.W_OK):
+        yield ok("state", str(folder))
+    else:
+        yield fail(
+            "state", f"{folder} cannot be written", "set `state` or ETLTCTL_STATE_DIR to another place"
+        )
+
+
+def _revealed(probe: Probe, key: str, reference: str) -> Finding:
+    if reference in (SAMPLE, ""):
+        return ok(key, "the sample that comes with etltctl")
+    try:
+        probe.reveal(reference, key)
+    except EtltctlError as error:
+        if key.endswith(".uri"):  # a run on AWS leaves the source to Airbyte
+            return warn(key, shortened(error.message), f"{error.hint}, where the source itself is read")
+        return failed(key, error)
+    return ok(key, f"{reference} has a value")
+
+
+def _secrets(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield key and text of every setting that holds a secret.
+
+    The ids of connections are left to the check of Airbyte: where a setting has no value, the connection that
+    `connections apply` made counts.
+    """
+    yield "airbyte.client_id", settings.airbyte.client_id
+    yield "airbyte.client_secret", settings.airbyte.client_secret
+    for name, source in settings.sources.items():
+        if source.kind == "mongodb":
+            yield f"sources.{name}.uri", source.uri

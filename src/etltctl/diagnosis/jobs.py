@@ -1,0 +1,143 @@
+"""Glue's jobs and Athena's workgroup: whether they are as the settings say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from etltctl.diagnosis.findings import Finding, fail, ok, unseen, warn
+from etltctl.diagnosis.probe import Probe
+from etltctl.errors import AccessError
+from etltctl.s3 import split_location
+
+if TYPE_CHECKING:
+    from etltctl.settings.services import GlueJob
+
+BYTES_SHOWN = 1e9
+
+
+def check_jobs(probe: Probe) -> Iterator[Finding]:
+    """Every Glue job: that it is there, is what the settings say, and runs the script that is here."""
+    for name, job in probe.settings.glue.jobs.items():
+        try:
+            found = probe.inspection.job(probe.settings.glue.names.at_glue(name))
+        except AccessError as error:
+            yield unseen(f"job {name}", error)
+            continue
+        if found is None:
+            fix = f"{probe.provision_command} makes it from the settings"
+            yield fail(f"job {name}", f"Glue has no job {probe.settings.glue.names.at_glue(name)}", fix)
+            continue
+        drifted = drift(found, job)
+        for what, theirs, ours, setting in drifted:
+            fix = f"{probe.provision_command}, or set it on the job by hand; or say so in {setting}"
+            yield warn(f"job {name}", f"{what} is {theirs} on the job and should be {ours}", fix)
+        if not drifted:
+            size = f"{found.get('NumberOfWorkers')} × {found.get('WorkerType')}"
+            yield ok(f"job {name}", f"Glue {found.get('GlueVersion')}, {size}, as the settings say")
+        try:
+            yield _check_script(probe, name, found)
+        except AccessError as error:
+            yield unseen(f"job {name}: script", error)
+
+
+def drift(found: Mapping[str, Any], job: GlueJob) -> list[tuple[str, Any, Any, str]]:
+    """What differs between a job's definition and its settings: what, theirs, ours, and which setting says so.
+
+    `MaxRetries` should be 0 because a retry of Glue's own starts beside whoever watches the run; `MaxConcurrentRuns` 1
+    because two runs of a job would write versions of the same tables at once.
+    """
+    name = "glue.jobs.NAME"
+    pairs = (
+        ("Role", str(found.get("Role", "")).rpartition("/")[2], job.role.rpartition("/")[2], f"{name}.role"),
+        ("GlueVersion", found.get("GlueVersion"), job.glue_version, f"{name}.glue_version"),
+        ("WorkerType", found.get("WorkerType"), job.worker_type, f"{name}.worker_type"),
+        ("NumberOfWorkers", found.get("NumberOfWorkers"), job.workers, f"{name}.workers"),
+        ("Timeout", found.get("Timeout"), job.timeout_minutes, f"{name}.timeout_minutes"),
+        ("MaxRetries", found.get("MaxRetries", 0), 0, "nothing: it is always 0"),
+        (
+            "MaxConcurrentRuns",
+            found.get("ExecutionProperty", {}).get("MaxConcurrentRuns", 1),
+            1,
+            "nothing: it is always 1",
+        ),
+    )
+    return [pair for pair in pairs if pair[1] != pair[2]]
+
+
+def check_databases(probe: Probe) -> Iterator[Finding]:
+    """A database of the catalog for each layer."""
+    for layer, database in probe.settings.athena.databases.items():
+        if probe.inspection.has_database(database):
+            yield _check_tables(probe, layer, database)
+        else:
+            fix = f"{probe.provision_command} makes it; or name another in athena.databases.{layer}"
+            yield fail(f"database {database}", "the catalog has no such database", fix)
+
+
+def _check_tables(probe: Probe, layer: str, database: str) -> Finding:
+    """Warn of a catalog without tables over a lake with files: it was lost, or no run has published yet."""
+    subject, place = f"database {database}", probe.settings.lake.root(layer)
+    bucket, prefix = split_location(place)
+    below = f"{prefix.rstrip('/')}/" if prefix.strip("/") else ""
+    if not probe.inspection.has_tables(database) and probe.inspection.has_objects(bucket, below):
+        told = f"the catalog has no table of {layer}, but {place} holds files"
+        return warn(subject, told, "etltctl athena refresh makes the tables from what was published")
+    return ok(subject, f"is there for {layer}")
+
+
+def check_workgroup(probe: Probe) -> Iterator[Finding]:
+    """The workgroup: there, enabled, with its results where the settings say, and a cutoff."""
+    wanted = probe.settings.athena
+    subject = f"workgroup {wanted.workgroup}"
+    found = probe.inspection.workgroup(wanted.workgroup)
+    if found is None:
+        fix = f"{probe.provision_command} makes it; or name another in athena.workgroup"
+        yield fail(subject, "Athena has no such workgroup", fix)
+        return
+    state = found.get("State", "ENABLED")
+    if state != "ENABLED":
+        update = f"aws athena update-work-group --work-group {wanted.workgroup}"
+        yield fail(subject, f"is {state}", f"{update} --state ENABLED")
+    else:
+        yield ok(subject, "is enabled")
+    configuration = found.get("Configuration", {})
+    yield _check_cutoff(subject, configuration.get("BytesScannedCutoffPerQuery"), probe)
+    place = configuration.get("ResultConfiguration", {}).get("OutputLocation", "")
+    enforced = configuration.get("EnforceWorkGroupConfiguration", False)
+    if enforced and place and place.rstrip("/") != wanted.output_location.rstrip("/"):
+        told = f"puts results into {place}, whatever athena.output_location says"
+        yield warn(f"{subject}: results", told, f'set athena.output_location = "{place}"')
+    else:
+        yield ok(f"{subject}: results", place or wanted.output_location)
+
+
+def _check_cutoff(subject: str, cutoff: int | None, probe: Probe) -> Finding:
+    most = probe.settings.athena.max_scan_bytes
+    subject = f"{subject}: cutoff"
+    fix = (
+        f"aws athena update-work-group --work-group {probe.settings.athena.workgroup} "
+        f"--configuration-updates BytesScannedCutoffPerQuery={most}"
+    )
+    if not cutoff:
+        return warn(subject, "a query may scan everything there is: no cutoff is set", fix)
+    told = f"a query may scan {cutoff / BYTES_SHOWN:,.1f} GB; athena.max_scan is {most / BYTES_SHOWN:,.1f} GB"
+    return warn(subject, told, fix) if cutoff > most else ok(subject, told)
+
+
+def _check_script(probe: Probe, name: str, found: Mapping[str, Any]) -> Finding:
+    """The script on S3 against the one here: an old one would run, and nobody would know."""
+    subject = f"job {name}: script"
+    location = found.get("Command", {}).get("ScriptLocation", "")
+    here = probe.settings.script_path(name)
+    there = probe.inspection.object_bytes(*split_location(location)) if location else None
+    if there is None:
+        return fail(
+            subject, f"{location or 'no script'} is not on S3", f"{probe.provision_command} puts it there"
+        )
+    if not here.is_file():
+        return fail(subject, f"{here} is missing", f"check glue.jobs.{name}.script")
+    if there != here.read_bytes():
+        fix = f"{probe.provision_command} brings the one here to S3"
+        return warn(subject, f"{location} is not what {here.name} is here", fix)
+    return ok(subject, f"{location} is {here.name}")

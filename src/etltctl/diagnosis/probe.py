@@ -1,0 +1,59 @@
+"""What is examined: one environment's settings, and its services as far as they can be reached."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from etltctl.aws import Aws, Identity
+from etltctl.inspection import Inspection
+from etltctl.retrying import RetryPolicy
+
+if TYPE_CHECKING:
+    from etltctl.airbyte import Airbyte
+    from etltctl.settings import Settings
+
+LOCAL = "local"
+ASK_ONCE = RetryPolicy(attempts=1)  # a doctor that is probe is no use
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One environment's settings, and its services, each reached when first asked."""
+
+    settings: Settings
+    now: Callable[[], float] = field(default=time.time, repr=False)
+
+    @property
+    def provision_command(self) -> str:
+        """The command that creates or updates everything the settings describe, in this environment."""
+        return "etltctl local up" if self.settings.env == LOCAL else "etltctl infra deploy"
+
+    @cached_property
+    def aws(self) -> Aws:
+        """The account and region that the settings name."""
+        return Aws(profile=self.settings.aws.profile, region=self.settings.aws.region, policy=ASK_ONCE)
+
+    @cached_property
+    def inspection(self) -> Inspection:
+        """Definitions in that account."""
+        return Inspection(self.aws)
+
+    @cached_property
+    def caller(self) -> Identity:
+        """Who is calling; raises AccessError if AWS does not know."""
+        return self.inspection.caller()
+
+    @cached_property
+    def airbyte(self) -> Airbyte:
+        """Airbyte, as the settings' application."""
+        from etltctl.airbyte import Airbyte
+
+        return Airbyte.from_settings(self.settings, self.aws.reveal, ASK_ONCE)
+
+    def reveal(self, reference: str, setting: str) -> str:
+        """The value behind a secret's reference, never to be shown; raises ConfigurationError if there is none."""
+        return self.aws.reveal(reference, setting)

@@ -1,0 +1,87 @@
+"""Apply: make the changes of a plan, round by round, until a plan is empty.
+
+What was done before a failure stays done, and the next plan starts from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from etltctl.errors import UnverifiedError
+from etltctl.governance.changes import Change
+from etltctl.governance.plan import Governor, Plan
+from etltctl.governance.writer import Writer
+from etltctl.lakeformation import BATCH
+from etltctl.plans import Consent
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+# One round is enough unless the service holds more than it shows: with another tag on a database, a tag of a table that
+# looked inherited turns out to be the table's own.
+ROUNDS = 4
+OnChange = Callable[[Change], None]
+
+
+def apply(settings: Settings, *, confirm: Callable[[Plan], bool], on_change: OnChange) -> int:
+    """Make Lake Formation as the settings say. If nothing is to change, no write call is made.
+
+    Args:
+        settings: The settings.
+        confirm: Asked before access is taken away, or before any change of a protected environment. Asked again for
+            what turns up while changes are made.
+        on_change: Called with every change that was made.
+
+    Returns:
+        The number of changes that were made.
+
+    Raises:
+        BlockedError: `confirm` said no. What was made before stays.
+        UnverifiedError: Lake Formation accepted every change and still differs.
+    """
+    governor = Governor.of(settings)
+    consent = Consent[Plan](confirm, "govern", settings.protected)
+    writer = Writer(governor.service, governor.catalog, governor.identity.principal)
+    first = governor.plan()
+    if not first.changes:
+        return 0
+    consent.require(first)
+    done = 0
+    # The first round plans again: an answer may take minutes, and what is made must follow from what is there then.
+    for _ in range(ROUNDS):
+        plan = governor.plan()
+        if not plan.changes:
+            return done
+        consent.require(plan, done)
+        make(plan.changes, writer, on_change)
+        done += len(plan.changes)
+    if left := governor.plan().changes:
+        raise UnverifiedError(
+            f"Lake Formation accepted every change and still differs in {len(left)}",
+            hint="etltctl govern plan  # shows the difference; apply may be run again",
+            first=left[0].text,
+        )
+    return done
+
+
+def make(changes: Sequence[Change], writer: Writer, on_change: OnChange) -> None:
+    """Make the changes in their order; raise the error of the first that fails."""
+    for change in changes:
+        if refusal := change.refusal():
+            raise refusal
+    for batch in _batches(changes):
+        for change in batch:
+            change.apply(writer)
+        writer.flush()
+        for change in batch:
+            on_change(change)
+
+
+def _batches(changes: Sequence[Change]) -> Iterator[list[Change]]:
+    """Yield neighbours that one call makes together, and every other change alone."""
+    for (_, is_batched), group in groupby(changes, key=lambda change: (change.phase, change.is_batched)):
+        members, size = list(group), BATCH if is_batched else 1
+        for first in range(0, len(members), size):
+            yield members[first : first + size]

@@ -1,0 +1,101 @@
+"""Plan: compare what the settings say with what Lake Formation holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from etltctl import plans
+from etltctl.aws import Aws, Identity
+from etltctl.catalog import Catalog
+from etltctl.errors import ConfigurationError, UsageError
+from etltctl.governance.actual import Reading, read_catalog, read_state, with_tags_in_use
+from etltctl.governance.changes import Change
+from etltctl.governance.desired import desired_state, scope_of
+from etltctl.governance.model import State
+from etltctl.governance.needs import Finding, lacking
+from etltctl.governance.order import changes_between
+from etltctl.governance.problems import problems, warnings
+from etltctl.lakeformation import LakeFormation
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+HINT = "add [governance.zones.NAME] to etltctl.toml; docs/governance.md has an example to begin with"
+
+
+@dataclass(frozen=True)
+class Plan(plans.Plan[Change]):
+    """The changes of Lake Formation, and what the pipelines' own principals would lack after them."""
+
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The warnings, and the permissions that would be lacking."""
+        return (*self.warnings, *map(str, self.findings))
+
+    def as_dict(self) -> dict[str, object]:
+        """Return plain data, as printed by `-o json`."""
+        return {
+            **super().as_dict(),
+            "warnings": list(self.warnings),
+            "findings": [finding.as_dict() for finding in self.findings],
+        }
+
+
+@dataclass(frozen=True)
+class Governor:
+    """The services that governance speaks to, and the principal that calls them."""
+
+    settings: Settings
+    service: LakeFormation
+    catalog: Catalog
+    identity: Identity
+
+    @classmethod
+    def of(cls, settings: Settings) -> Governor:
+        """Return the governor of the settings' account; raise UsageError if no layer is governed."""
+        if not settings.governance.is_configured:
+            raise UsageError("no governance is configured", hint=HINT)
+        aws = Aws.from_settings(settings)
+        identity = aws.identity()
+        return cls(settings, LakeFormation(aws, identity.account), Catalog(aws), identity)
+
+    def read(self) -> tuple[State, Reading]:
+        """Return the desired state and what Lake Formation holds.
+
+        Raises:
+            ConfigurationError: The catalog contradicts the settings. The error names every place.
+        """
+        view = read_catalog(self.settings, self.catalog)
+        if contradictions := tuple(dict.fromkeys(problems(self.settings, view))):
+            number = len(contradictions)
+            raise ConfigurationError(
+                f"{number} {'problem' if number == 1 else 'problems'} in the governance settings",
+                problems=contradictions,
+            )
+        reading = read_state(self.service, view, scope_of(self.settings, self.identity))
+        admins = reading.state.admins or frozenset()
+        desired = desired_state(self.settings, self.identity, view, admins)
+        return desired, with_tags_in_use(reading, desired, self.service)
+
+    def plan(self) -> Plan:
+        """Return the changes from actual to desired, with warnings and findings."""
+        desired, reading = self.read()
+        return Plan(
+            "Lake Formation",
+            changes_between(desired, reading.state, reading.scope),
+            tuple(dict.fromkeys(warnings(self.settings, reading, desired, self.identity))),
+            tuple(lacking(self.settings, self.identity, desired, reading)),
+        )
+
+
+def plan(settings: Settings) -> Plan:
+    """Return what must change for Lake Formation to be as the settings say. Nothing is written.
+
+    Raises:
+        ConfigurationError: The catalog contradicts the settings. The error names every place.
+        UsageError: No layer is governed.
+    """
+    return Governor.of(settings).plan()

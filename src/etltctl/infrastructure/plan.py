@@ -1,0 +1,113 @@
+"""A plan: what a deployment would do, in plain words, and the changes that would hide data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from etltctl.cloudformation import Stack
+from etltctl.errors import BlockedError
+from etltctl.infrastructure.names import logical
+from etltctl.infrastructure.secret import SecretState
+from etltctl.infrastructure.sizing import Cost, monthly_costs
+from etltctl.infrastructure.template import Blueprint
+from etltctl.settings.project_names import LAYERS
+
+# Types that hold data, or without which data cannot be read. No deployment replaces or removes them.
+DATABASE = "AWS::Glue::Database"
+PROTECTED = frozenset({"AWS::S3::Bucket", DATABASE, "AWS::Glue::Table", "AWS::KMS::Key"})
+
+
+@dataclass(frozen=True)
+class Change:
+    """The change of one resource: `add`, `import`, `modify`, `replace`, `may replace` or `remove`, and why.
+
+    `id` is the physical id, or the name that a new resource will have; `size` is how large it will be.
+    """
+
+    action: str
+    resource: str
+    type: str
+    id: str
+    because: tuple[str, ...]
+    size: str = ""
+
+    @property
+    def is_harmful(self) -> bool:
+        """Whether readers would lose sight of data."""
+        return self.type in PROTECTED and self.action in {"replace", "may replace", "remove"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a deployment would do. `was_made` is set if the same plan was made before.
+
+    `secret` is the state of Airbyte's secret, which is not part of the stack.
+    """
+
+    blueprint: Blueprint
+    stack: Stack | None
+    change_set: str
+    changes: tuple[Change, ...]
+    missing_files: tuple[str, ...]
+    was_made: bool = False
+    secret: SecretState = SecretState.THERE
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the stack does not exist yet."""
+        return is_new(self.stack)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.changes and not self.missing_files and self.secret is SecretState.THERE
+
+    @property
+    def costs(self) -> list[Cost]:
+        """The fixed costs of the stack in a month."""
+        return monthly_costs(self.blueprint.names, self.blueprint.template)
+
+    def summary(self) -> str:
+        """Return the plan in one sentence."""
+        name, count = self.blueprint.names.stack, Counter(change.action for change in self.changes)
+        if self.is_empty:
+            return f"Nothing to do: stack {name} is as the settings say."
+        parts = [f"{number} to {action}" for action, number in sorted(count.items())]
+        parts += [f"{len(self.missing_files)} files to upload"] if self.missing_files else []
+        if self.secret is not SecretState.THERE:
+            verb = "make" if self.secret is SecretState.MISSING else "restore"
+            parts.append(f"secret {self.blueprint.names.airbyte_secret} to {verb}")
+        return f"Stack {name}{' is new' if self.is_new else ''}: {', '.join(parts)}."
+
+    def require_harmless(self) -> None:
+        """Refuse changes that would hide data from its readers.
+
+        Raises:
+            BlockedError: There are such changes; each is named with its reason.
+        """
+        harmful = [change for change in self.changes if change.is_harmful]
+        if not harmful:
+            return
+        reasons = {f"{c.action} {c.resource}": f"{c.type} {c.id}: {', '.join(c.because)}" for c in harmful}
+        raise BlockedError(
+            f"the plan would {', '.join(reasons)}: readers would lose sight of data, so nothing was changed",
+            hint=_hint_to_keep(harmful),
+            **reasons,
+        )
+
+
+def _hint_to_keep(harmful: Sequence[Change]) -> str:
+    """Return how to keep what a plan would take away: for databases the setting that can be pasted."""
+    layers = {logical(layer, "database"): layer for layer in LAYERS}
+    earlier = {layers[c.resource]: c.id for c in harmful if c.type == DATABASE and c.resource in layers}
+    if not earlier:
+        return "name in the settings what was named before; if data has to move, copy it first and by hand"
+    databases = ", ".join(f'{layer} = "{earlier[layer]}"' for layer in LAYERS if layer in earlier)
+    return f"write into etltctl.toml, under [athena]: databases = {{ {databases} }}"
+
+
+def is_new(stack: Stack | None) -> bool:
+    """Return whether nothing of a stack was made yet: it may have a change set that waits for its review."""
+    return stack is None or stack.status == "REVIEW_IN_PROGRESS"

@@ -1,0 +1,200 @@
+"""Find the embedded server of a state folder or start it, hold it while a command works, and say how to reach it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from logging import getLogger
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from etltctl.errors import ConfigurationError
+from etltctl.local.client.launch import build_of, check_installed, find_or_start
+from etltctl.local.client.lease import Lease
+from etltctl.local.client.live_server import Server, find_live
+from etltctl.local.client.stack import describe_stack
+from etltctl.local.kernel.keys import config_file
+from etltctl.local.kernel.state_folder import check_owner
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+
+log = getLogger(__name__)
+
+# The endpoints that the environment of this process leads to (all threads share it), and its values before the first.
+_LEADING = Lock()
+_LED: list[Endpoints] = []
+_BEFORE: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """How to reach the embedded services: environment variables to set, and ones to leave out.
+
+    `warnings` name the state files that the server could not read and has set aside.
+    """
+
+    server: Server
+    environ: Mapping[str, str] = field(repr=False)
+    started: bool = False
+    warnings: tuple[str, ...] = ()
+
+    def keep(self) -> None:
+        """Lets the server run on after the command has ended."""
+        self.server.request("POST", "/_etltctl/keep", {"keep": True})
+
+    def apply_to(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """The environment with these endpoints in it and nothing of any real AWS account."""
+        kept = {name: value for name, value in environ.items() if not _leads_elsewhere(name)}
+        return {**kept, **self.environ}
+
+    @contextmanager
+    def lead(self, environ: MutableMapping[str, str]) -> Iterator[None]:
+        """The environment leads here within the block; after the last of those that overlap, it is as it was."""
+        with _LEADING:
+            if not _LED:
+                _BEFORE.clear()
+                _BEFORE.update(environ)
+            _LED.append(self)
+            _become(environ, self.apply_to(environ))
+        try:
+            yield
+        finally:
+            with _LEADING:
+                _LED.remove(self)
+                _become(environ, _LED[-1].apply_to(environ) if _LED else _BEFORE)
+
+
+@contextmanager
+def endpoints(
+    settings: Settings,
+    environ: Mapping[str, str],
+    tell: Callable[[str], None] = log.warning,
+    *,
+    lingers: bool = False,
+    next_jobs: Collection[str] = (),
+) -> Iterator[Endpoints]:
+    """Find the embedded server or start it, make the project's stack exist on it, and hold it for the block.
+
+    A server that dies within the block is started again. A server that this starts ends with the block, so that a
+    program leaves no process behind; one that lingers after a command of etltctl lingers again.
+
+    Args:
+        settings: Where the server keeps its data, and what must exist on it.
+        environ: The environment's variables.
+        tell: Called with a message when the server has been started again.
+        lingers: Whether the server stays up for `local.linger_minutes` after the block.
+        next_jobs: The Glue jobs that are about to run, for which the server gets ready.
+
+    Raises:
+        ConfigurationError: The extra `local` is missing, or the server cannot start.
+    """
+    check_installed()
+    stack = describe_stack(settings, environ, next_jobs)
+    if lingers:
+        stack["linger_s"] = settings.local.linger_minutes * 60
+    state = state_folder(settings)
+    with Lease(
+        partial(find_or_start, state, settings.local.port, build_of(environ)),
+        lambda server: dict(server.request("POST", "/_etltctl/stack", stack)),
+        tell,
+    ) as lease:
+        environment = _environ(lease.server, lease.stack)
+        yield Endpoints(lease.server, environment, lease.started, tuple(lease.stack.get("damages", ())))
+
+
+def find_server(settings: Settings) -> Server | None:
+    """Return the live server of the settings' state folder, if there is one.
+
+    Raises:
+        ConfigurationError: The folder is another user's.
+    """
+    state = state_folder(settings)
+    check_owner(state)
+    return find_live(state)
+
+
+def keep_server(settings: Settings, environ: Mapping[str, str]) -> Endpoints:
+    """Starts the server, or finds it, and lets it run on after the command has ended."""
+    with endpoints(settings, environ) as found:
+        found.keep()
+        return found
+
+
+def environ_of(settings: Settings, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the variables that lead any client to the server that runs.
+
+    Besides etltctl's own they hold Airbyte's address and credentials under short names, for other programs.
+
+    Raises:
+        ConfigurationError: No server runs in the state folder.
+    """
+    if find_server(settings) is None:
+        raise ConfigurationError(
+            f"no embedded server runs for the state folder {state_folder(settings)}",
+            hint="etltctl local up",
+        )
+    with endpoints(settings, environ) as found:
+        short = {
+            f"AIRBYTE_{name}": found.environ[f"ETLTCTL__AIRBYTE__{name}"]
+            for name in ("URL", "CLIENT_ID", "CLIENT_SECRET")
+        }
+        direct = {name: _with_this_machine(environ.get(name, "")) for name in ("NO_PROXY", "no_proxy")}
+        return {**found.environ, **direct, **short}
+
+
+def misleading(environ: Mapping[str, str]) -> list[str]:
+    """Return the variables of an environment that lead elsewhere, or add to the keys what is not theirs."""
+    return sorted(name for name in environ if _leads_elsewhere(name) and name != "AWS_ENDPOINT_URL")
+
+
+def state_folder(settings: Settings) -> Path:
+    """Where the embedded lake lives; raises ConfigurationError if `state` is not a folder."""
+    if "://" in settings.state:
+        raise ConfigurationError(
+            f"state = {settings.state!r} is not a folder, which the embedded endpoints need",
+            hint='set state = ".etltctl" in [env.local], or choose another environment with --env',
+        )
+    return Path(settings.state).resolve()
+
+
+def _environ(server: Server, stack: Mapping[str, Any]) -> dict[str, str]:
+    connections = {
+        f"ETLTCTL__SOURCES__{name.upper()}__CONNECTION_ID": identifier
+        for name, identifier in stack["connections"].items()
+    }
+    return {
+        "AWS_ENDPOINT_URL": server.url,
+        **(server.keys.environ if server.keys else {}),
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_CONFIG_FILE": str(config_file(server.state)),
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "NO_PROXY": "127.0.0.1",
+        "no_proxy": "127.0.0.1",
+        "ETLTCTL__AIRBYTE__URL": f"{server.url}/airbyte/v1",
+        "ETLTCTL__AIRBYTE__CLIENT_ID": stack["airbyte"]["client_id"],
+        "ETLTCTL__AIRBYTE__CLIENT_SECRET": stack["airbyte"]["client_secret"],
+        **connections,
+    }
+
+
+def _become(environ: MutableMapping[str, str], wanted: Mapping[str, str]) -> None:
+    environ.update(wanted)
+    for name in set(environ) - set(wanted):
+        del environ[name]
+
+
+def _with_this_machine(hosts: str) -> str:
+    """Return the hosts that no proxy stands before, with this machine among them."""
+    named = [host for host in hosts.split(",") if host]
+    return ",".join(dict.fromkeys([*named, "127.0.0.1"]))
+
+
+def _leads_elsewhere(name: str) -> bool:
+    return name.startswith("AWS_ENDPOINT_URL") or name in {"AWS_PROFILE", "AWS_SESSION_TOKEN"}

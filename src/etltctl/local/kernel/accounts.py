@@ -1,0 +1,5 @@
+"""The one AWS account that the embedded services play, and the principals that it has from the start."""
+
+ACCOUNT = "123456789012"
+EVERYBODY = "IAM_ALLOWED_PRINCIPALS"  # Lake Formation's own name for any principal that IAM allows
+OWNER = f"arn:aws:iam::{ACCOUNT}:user/etltctl"  # the state folder's owner made everything and administers everything

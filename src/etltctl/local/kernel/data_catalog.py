@@ -1,0 +1,71 @@
+"""The Glue Data Catalog as the other embedded services read and change it."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from etltctl.local.kernel.json_protocol import AwsError
+
+
+class CatalogRecords(Protocol):
+    """The service that keeps the catalog's records."""
+
+    def call(self, target: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Perform an operation such as `AWSGlue.GetTable`; raise AwsError."""
+
+    def update_table(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Perform Glue's UpdateTable with its compare-and-swap."""
+
+
+class Catalog:
+    """The Glue Data Catalog for the services beside it, in the shapes of Glue's API."""
+
+    def __init__(self, plane: CatalogRecords) -> None:
+        self._plane = plane
+
+    def call(self, target: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Performs any operation, such as `AWSGlue.CreateTable`; raises AwsError."""
+        return (
+            self._plane.update_table(body)
+            if target == "AWSGlue.UpdateTable"
+            else self._plane.call(target, body)
+        )
+
+    def get_table(self, database: str, name: str) -> dict[str, Any] | None:
+        """The table, or None."""
+        table: dict[str, Any] | None = self._found(
+            "AWSGlue.GetTable", {"DatabaseName": database, "Name": name}, "Table"
+        )
+        return table
+
+    def get_tables(self, database: str) -> list[dict[str, Any]]:
+        """Every table of the database; none if there is no such database."""
+        return self._found("AWSGlue.GetTables", {"DatabaseName": database}, "TableList") or []
+
+    def get_database(self, name: str) -> dict[str, Any] | None:
+        """The database, or None."""
+        database: dict[str, Any] | None = self._found("AWSGlue.GetDatabase", {"Name": name}, "Database")
+        return database
+
+    def get_databases(self) -> list[str]:
+        """The names of the databases."""
+        return [database["Name"] for database in self.call("AWSGlue.GetDatabases", {})["DatabaseList"]]
+
+    def get_partitions(self, database: str, table: str) -> list[dict[str, Any]]:
+        """Every registered partition of the table."""
+        asked = {"DatabaseName": database, "TableName": table}
+        return self._found("AWSGlue.GetPartitions", asked, "Partitions") or []
+
+    def get_workgroup(self, name: str) -> dict[str, Any] | None:
+        """Athena's workgroup, or None."""
+        asked = {"WorkGroup": name}
+        workgroup: dict[str, Any] | None = self._found("AmazonAthena.GetWorkGroup", asked, "WorkGroup")
+        return workgroup
+
+    def _found(self, target: str, body: dict[str, Any], member: str) -> Any:
+        try:
+            return self.call(target, body).get(member)
+        except AwsError as error:
+            if error.code in {"EntityNotFoundException", "InvalidRequestException"}:
+                return None
+            raise

@@ -1,0 +1,1 @@
+"""The server process: its lifetime, its door, its routing, its faults on demand, and moto's records."""

@@ -1,0 +1,1 @@
+"""The embedded services, one package each, with the same front door: its module `service`."""

@@ -1,0 +1,181 @@
+"""The connections of the embedded Airbyte, with the source and destination of each, as the public API shows them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from etltctl.local.services.airbyte.endpoints import DEFAULT_STREAMS
+from etltctl.local.services.airbyte.streams import api_stream, mongodb_stream, stream_answer
+
+MASK = "**********"
+# Airbyte has no name for a connector that is the user's own.
+SOURCE_TYPES = {"mongodb": "mongodb-v2", "http": ""}
+NEEDED = {"mongodb": {"uri", "database", "collections"}, "http": {"base_url", "seasons"}}
+
+
+def stable_id(kind: str, name: str) -> str:
+    """The same UUID (RFC 9562, version 5) for the same name, also after a restart."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"etltctl:{kind}:{name}"))
+
+
+WORKSPACE_ID = stable_id("workspace", "etltctl")
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One connection; `source` is the configuration with its secrets, which stay in memory."""
+
+    name: str
+    bucket: str
+    path: str
+    source: Mapping[str, Any] = field(repr=False)
+    created: float = 0.0
+    given_id: str = ""  # of one made over the API
+    codec: str = "UNCOMPRESSED"
+    appended: frozenset[str] = frozenset()  # the streams whose earlier files stay
+
+    @property
+    def id(self) -> str:
+        """The connection's UUID."""
+        return self.given_id or stable_id("connection", self.name)
+
+    def connection_answer(self) -> dict[str, Any]:
+        """The connection resource."""
+        return {
+            "connectionId": self.id,
+            "name": self.name,
+            "sourceId": stable_id("source", self.name),
+            "destinationId": stable_id("destination", self.name),
+            "workspaceId": WORKSPACE_ID,
+            "status": "active",
+            "schedule": {"scheduleType": "manual"},
+            "configurations": {"streams": [self._stream(name) for name in self._stream_names()]},
+            "namespaceDefinition": "source",
+            "prefix": "",
+            "nonBreakingSchemaUpdatesBehavior": "propagate_columns",
+            "tags": [],
+            "createdAt": int(self.created),
+        }
+
+    def source_answer(self) -> dict[str, Any]:
+        """The source resource; the address is masked because it may hold a password."""
+        return {
+            "sourceId": stable_id("source", self.name),
+            "name": self.name,
+            "sourceType": SOURCE_TYPES[self.source["kind"]],
+            "definitionId": stable_id("definition", SOURCE_TYPES[self.source["kind"]] or self.source["kind"]),
+            "workspaceId": WORKSPACE_ID,
+            "configuration": self._masked(),
+            "createdAt": int(self.created),
+        }
+
+    def destination_answer(self) -> dict[str, Any]:
+        """The destination resource."""
+        return {
+            "destinationId": stable_id("destination", self.name),
+            "name": self.name,
+            "destinationType": "s3",
+            "definitionId": stable_id("definition", "s3"),
+            "workspaceId": WORKSPACE_ID,
+            "configuration": {
+                "destinationType": "s3",
+                "s3_bucket_name": self.bucket,
+                "s3_bucket_path": self.path,
+                "access_key_id": MASK,
+                "secret_access_key": MASK,
+                "format": {"format_type": "Parquet", "compression_codec": "UNCOMPRESSED"},
+            },
+            "createdAt": int(self.created),
+        }
+
+    def _masked(self) -> dict[str, Any]:
+        source = self.source
+        if source["kind"] == "http":
+            return {"base_url": source["base_url"], "seasons": source["seasons"]}
+        return {
+            "sourceType": "mongodb-v2",
+            "database_config": {
+                "cluster_type": "SELF_MANAGED_REPLICA_SET",
+                "connection_string": MASK,
+                "databases": [source["database"]],
+                "schema_enforced": True,
+            },
+        }
+
+    def _stream_names(self) -> list[str]:
+        if self.source["kind"] == "http":
+            return list(self.source.get("streams") or DEFAULT_STREAMS)
+        return list(self.source["collections"])
+
+    def _stream(self, name: str) -> dict[str, Any]:
+        database = self.source.get("database")
+        return stream_answer({"name": name}, mongodb_stream(database) if database else api_stream(name))
+
+
+def workspace_answer() -> dict[str, Any]:
+    """The one workspace there is."""
+    return {"workspaceId": WORKSPACE_ID, "name": "etltctl", "dataResidency": "auto", "notifications": {}}
+
+
+def parse_connection(described: Mapping[str, Any], created: float) -> Connection:
+    """The connection of a stack's description; raises ValueError if a part is missing or of an unknown kind."""
+    source = described.get("source", {})
+    kind = source.get("kind")
+    if kind not in NEEDED:
+        raise ValueError(f"no source is of kind {kind!r}; there are {', '.join(NEEDED)}")
+    missing = {"name", "bucket", "path"} - described.keys() | NEEDED[kind] - source.keys()
+    if missing:
+        raise ValueError(f"connection {described.get('name', '?')}: {', '.join(sorted(missing))} is missing")
+    return Connection(described["name"], described["bucket"], described["path"], dict(source), created)
+
+
+def made_connection(
+    record: Mapping[str, Any], source: Mapping[str, Any], destination: Mapping[str, Any]
+) -> Connection:
+    """Return a connection that was made over the API, as a sync runs it."""
+    target, streams = destination["configuration"], record["streams"]
+    return Connection(
+        name=record["name"],
+        bucket=target["s3_bucket_name"],
+        path=target["s3_bucket_path"],
+        source=extractor_of(source["configuration"], [stream["name"] for stream in streams]),
+        created=record["created"],
+        given_id=record["id"],
+        codec=target["format"].get("compression_codec", "UNCOMPRESSED"),
+        appended=frozenset(each["name"] for each in streams if each.get("syncMode") == "full_refresh_append"),
+    )
+
+
+def extractor_of(configuration: Mapping[str, Any], streams: list[str]) -> dict[str, Any]:
+    """What the embedded extractor needs to know of a source configured as Airbyte's connectors are."""
+    database = configuration.get("database_config")
+    if database is None:
+        return {
+            "kind": "http",
+            "base_url": str(configuration.get("base_url", "")),
+            "seasons": configuration.get("seasons") or "all",
+            "rate": f"{configuration.get('requests_per_second', 3)}/s",
+            "streams": streams,
+        }
+    return {
+        "kind": "mongodb",
+        "uri": _with_credentials(database),
+        "database": database["databases"][0],
+        "collections": streams,
+    }
+
+
+def _with_credentials(database: Mapping[str, Any]) -> str:
+    uri, user = str(database["connection_string"]), str(database.get("username") or "")
+    if not user or uri == "sample:":
+        return uri
+    parts = urlsplit(uri)
+    credentials = f"{quote(user, safe='')}:{quote(str(database.get('password') or ''), safe='')}"
+    query = parts.query
+    if database.get("auth_source") and "authSource=" not in query:
+        query = "&".join(filter(None, (query, f"authSource={database['auth_source']}")))
+    return urlunsplit((parts.scheme, f"{credentials}@{parts.netloc}", parts.path or "/", query, ""))

@@ -1,0 +1,128 @@
+"""The Formula 1 API (Ergast-compatible) as an Airbyte source: every endpoint a stream, crawled whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from etltctl.local.services.airbyte.endpoints import DEFAULT_STREAMS, ENDPOINTS, SEASONS, Endpoint
+from etltctl.local.services.airbyte.http_pages import HttpPages
+from etltctl.local.services.airbyte.records import FailureKind, Pause, Record, Stream, SyncError
+
+PAGE_ROWS = 100
+CRAWLS = 3  # of one endpoint, before its moving or incomplete answers are called a failure
+
+
+class HttpSource:
+    """Some seasons of the API, or all it has."""
+
+    def __init__(
+        self, pages: HttpPages, seasons: Sequence[int | str] | str, streams: Sequence[str], pause: Pause
+    ) -> None:
+        self._pages = pages
+        self._wanted = seasons
+        self._names = list(streams or DEFAULT_STREAMS)
+        self._pause = pause
+        self._rounds: dict[str, list[str]] = {}
+
+    def streams(self) -> Sequence[Stream]:
+        """The configured streams; their columns are fixed. Raises SyncError for a name that does not exist."""
+        unknown = [name for name in self._names if name not in ENDPOINTS]
+        if unknown:
+            raise SyncError(
+                f"no stream is called {', '.join(unknown)}; there are {', '.join(ENDPOINTS)}",
+                FailureKind.CONFIG,
+            )
+        return [Stream(name, ENDPOINTS[name].columns) for name in self._names]
+
+    def read(self, stream: Stream) -> Iterator[Record]:
+        """The stream's records, season by season; a record is an element of the API's list on one page."""
+        endpoint = ENDPOINTS[stream.name]
+        for season in self._seasons:
+            if not endpoint.is_per_round:
+                yield from self._crawl(endpoint, f"{season}/{endpoint.path}/")
+                continue
+            for number in self._rounds_run(season):
+                yield from self._crawl(endpoint, f"{season}/{number}/{endpoint.path}/")
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._pages.close()
+
+    @cached_property
+    def _seasons(self) -> list[str]:
+        if self._wanted != "all":
+            return [str(season) for season in self._wanted]
+        return [record["season"] for record in self._crawl(SEASONS, "seasons/")]
+
+    def _rounds_run(self, season: str) -> list[str]:
+        """The rounds that have results: what is asked round by round exists for those only."""
+        if season not in self._rounds:
+            races = self._crawl(ENDPOINTS["results"], f"{season}/results/")
+            self._rounds[season] = list(dict.fromkeys(race["round"] for race in races))
+        return self._rounds[season]
+
+    def _crawl(self, endpoint: Endpoint, path: str) -> list[dict[str, Any]]:
+        """Every record at the path. The API has no snapshot, so pages that do not add up are fetched again."""
+        trouble = ""
+        for _ in range(CRAWLS):
+            records, trouble = self._crawl_once(endpoint, path)
+            if not trouble:
+                self._remember_rounds(endpoint, records)
+                return records
+        raise SyncError(f"{path}: {trouble}, {CRAWLS} times in a row", FailureKind.TRANSIENT)
+
+    def _crawl_once(self, endpoint: Endpoint, path: str) -> tuple[list[dict[str, Any]], str]:
+        """The records of all pages and what is wrong with them, if anything is."""
+        records: list[dict[str, Any]] = []
+        rows, offset, total = 0, 0, None
+        while total is None or offset < total:
+            self._pause(0)
+            data = _envelope(self._pages.get(path, {"limit": PAGE_ROWS, "offset": offset}), path)
+            page, limit = _listing(data, endpoint, path), _number(data, "limit", path)
+            if total is not None and total != _number(data, "total", path):
+                return [], f"the total changed from {total} to {data['total']} while the pages were read"
+            total = _number(data, "total", path)
+            rows += sum(_count_rows(record, endpoint.rows) for record in page)
+            records += page
+            if limit < 1:
+                raise _broken(path, "the page's limit is 0")
+            offset += limit
+        return records, "" if rows == total else f"the API says {total} rows, its pages hold {rows}"
+
+    def _remember_rounds(self, endpoint: Endpoint, records: list[dict[str, Any]]) -> None:
+        if endpoint is ENDPOINTS["results"] and records:
+            rounds = list(dict.fromkeys(race["round"] for race in records))
+            self._rounds[records[0]["season"]] = rounds
+
+
+def _envelope(answer: Mapping[str, Any], path: str) -> Mapping[str, Any]:
+    data = answer.get("MRData")
+    if not isinstance(data, dict):
+        raise _broken(path, "the answer has no MRData")
+    return data
+
+
+def _listing(data: Mapping[str, Any], endpoint: Endpoint, path: str) -> list[dict[str, Any]]:
+    found = data.get(endpoint.table, {}).get(endpoint.listing)
+    if not isinstance(found, list):
+        raise _broken(path, f"the answer has no {endpoint.table}.{endpoint.listing}")
+    return found
+
+
+def _number(data: Mapping[str, Any], name: str, path: str) -> int:
+    text = str(data.get(name, ""))
+    if not text.isdigit():
+        raise _broken(path, f"{name} is {text!r}, not a number")
+    return int(text)
+
+
+def _count_rows(record: Mapping[str, Any], names: Sequence[str]) -> int:
+    if not names:
+        return 1
+    return sum(_count_rows(inner, names[1:]) for inner in record.get(names[0], []))
+
+
+def _broken(path: str, trouble: str) -> SyncError:
+    return SyncError(f"{path}: {trouble}; is base_url an Ergast-compatible API?", FailureKind.CONFIG)

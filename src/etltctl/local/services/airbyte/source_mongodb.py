@@ -1,0 +1,207 @@
+"""Airbyte's source-mongodb-v2 in schema-enforced mode, full refresh: collections as streams of flat records."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pymongo
+from bson import Int64, ObjectId
+from bson.codec_options import CodecOptions, DatetimeConversion
+from pymongo.errors import (
+    AutoReconnect,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
+
+from etltctl.local.services.airbyte.mongodb_values import array_fields, field_kinds, to_column_value
+from etltctl.local.services.airbyte.records import (
+    FailureKind,
+    Kind,
+    Pause,
+    Record,
+    Stream,
+    SyncError,
+    describe,
+    without_passwords,
+)
+
+SERVER_TIMEOUT_S = 5
+SOCKET_TIMEOUT_S = 120
+SAMPLE_SIZE = 10_000
+FETCH_ROWS = 5_000
+BAD_CREDENTIALS, FORBIDDEN = 18, 13  # MongoDB's error codes
+NO_ANSWER = f"no answer within {SERVER_TIMEOUT_S} s"
+REASONS = (  # getaddrinfo's errors have negative numbers on Linux and these words on macOS
+    (r"\[Errno -\d+\]|nodename nor servname|getaddrinfo", "the name does not resolve"),
+    (r"Connection refused", "connection refused: nothing listens on this port"),
+    (
+        r"SSL|TLS|CERTIFICATE|certificate",
+        "the TLS handshake failed: check tls and the certificate options in the address",
+    ),
+    (r"unreachable|No route to host", "there is no route to this host"),
+)
+CDC_COLUMNS = {
+    "_ab_cdc_updated_at": Kind.STRING,
+    "_ab_cdc_deleted_at": Kind.STRING,
+    "_ab_cdc_cursor": Kind.INTEGER,
+}
+ID_TYPES: tuple[type, ...] = (ObjectId, str, int, Int64)
+
+
+class MongoSource:
+    """Some collections of one database. `uri` may hold a password: it never appears in a message."""
+
+    def __init__(
+        self,
+        uri: str,
+        database: str,
+        collections: Sequence[str],
+        pause: Pause,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._name = database
+        self._collections = collections
+        self._pause = pause
+        self._clock = clock
+        self._arrays: dict[str, set[str]] = {}
+        self._client = _connect(uri)
+        options: CodecOptions[dict[str, Any]] = CodecOptions(
+            datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
+        )
+        self._database = self._client.get_database(database, options)
+
+    def streams(self) -> Sequence[Stream]:
+        """One stream per collection, its columns found in a sample of documents.
+
+        Raises SyncError if the server cannot be used or a collection does not exist.
+        """
+        with _explained(self._client):
+            self._check_collections()
+            return [self._discover(collection) for collection in self._collections]
+
+    def read(self, stream: Stream) -> Iterator[Record]:
+        """Every document in the order of `_id`; raises SyncError if the `_id`s are not all of one usable type."""
+        arrays = self._arrays.get(stream.name, set())
+        fields = {name: kind for name, kind in stream.columns.items() if name not in CDC_COLUMNS}
+        emitted = int(self._clock())
+        updated_at = f"{datetime.fromtimestamp(emitted, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        for count, document in enumerate(self._documents(stream.name)):
+            record = {
+                name: to_column_value(document.get(name), kind, name in arrays)
+                for name, kind in fields.items()
+            }
+            yield {**record, "_ab_cdc_updated_at": updated_at, "_ab_cdc_cursor": emitted * 10**8 + count}
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._client.close()
+
+    def _documents(self, collection: str) -> Iterator[Mapping[str, Any]]:
+        id_type: type | None = None
+        with _explained(self._client):
+            cursor = self._database[collection].find(batch_size=FETCH_ROWS).sort("_id", pymongo.ASCENDING)
+            for count, document in enumerate(cursor):
+                if count % FETCH_ROWS == 0:
+                    self._pause(0)
+                id_type = self._checked_id_type(collection, document["_id"], id_type)
+                yield document
+
+    def _checked_id_type(self, collection: str, value: Any, before: type | None) -> type:
+        """Airbyte resumes by comparing `_id`s, so they must be comparable: of one type, and of these."""
+        found = next((each for each in ID_TYPES if isinstance(value, each)), None)
+        if found is None or isinstance(value, bool):
+            raise _config_error(
+                f"{self._name}.{collection}: an _id of type {type(value).__name__} cannot be synced; "
+                "ObjectId, string, int and long can"
+            )
+        if before not in (None, found):
+            raise _config_error(f"{self._name}.{collection}: the _id values are of several types")
+        return found
+
+    def _discover(self, collection: str) -> Stream:
+        sample = list(self._database[collection].aggregate([{"$sample": {"size": SAMPLE_SIZE}}]))
+        self._arrays[collection] = array_fields(sample)
+        fields = {"_id": Kind.STRING, **field_kinds(sample), **CDC_COLUMNS}
+        return Stream(collection, fields, namespace=self._name)
+
+    def _check_collections(self) -> None:
+        """A missing collection reads as empty in MongoDB; it is more likely a misspelt name."""
+        try:
+            present = self._database.list_collection_names()
+        except OperationFailure as error:
+            if error.code == FORBIDDEN:
+                return
+            raise
+        missing = [name for name in self._collections if name not in present]
+        if missing:
+            known = ", ".join(sorted(present)) or "none at all: is the name of the database right?"
+            raise _config_error(
+                f"the database {self._name} has no collection {', '.join(missing)}; it has: {known}"
+            )
+
+
+def _connect(uri: str) -> pymongo.MongoClient[dict[str, Any]]:
+    try:
+        return pymongo.MongoClient(
+            uri,
+            serverSelectionTimeoutMS=SERVER_TIMEOUT_S * 1000,
+            connectTimeoutMS=SERVER_TIMEOUT_S * 1000,
+            socketTimeoutMS=SOCKET_TIMEOUT_S * 1000,
+        )
+    except (PyMongoError, ValueError) as error:
+        if name := re.search(
+            r"_mongodb\._tcp\.([\w.-]+)", str(error)
+        ):  # a mongodb+srv:// address is looked up here
+            raise _config_error(
+                f"MongoDB at {name[1].rstrip('.')} cannot be reached: the name does not resolve"
+            ) from error
+        # Without the driver's own words: they may quote the address and with it the password.
+        raise _config_error(
+            "the MongoDB address is not usable: it must look like mongodb://HOST:27017/"
+        ) from error
+
+
+@contextmanager
+def _explained(client: pymongo.MongoClient[dict[str, Any]]) -> Iterator[None]:
+    """Turns the driver's errors into the words and the failure kind of a sync."""
+    servers = client.topology_description.server_descriptions()
+    address = "MongoDB at " + ", ".join(sorted(f"{host}:{port}" for host, port in servers))
+    try:
+        yield
+    except ServerSelectionTimeoutError as error:
+        raise SyncError(f"{address} cannot be reached: {_why(client)}", FailureKind.TRANSIENT) from error
+    except OperationFailure as error:
+        if error.code == BAD_CREDENTIALS:
+            raise _config_error(f"{address} refused the user name and password") from error
+        reason = (error.details or {}).get("errmsg", "no reason given")
+        raise _config_error(f"{address} refused to read: {reason}") from error
+    except AutoReconnect as error:
+        raise SyncError(f"the connection to {address} was lost", FailureKind.TRANSIENT) from error
+    except PyMongoError as error:
+        raise SyncError(f"{address}: {without_passwords(describe(error))}", FailureKind.SYSTEM) from error
+
+
+def _why(client: pymongo.MongoClient[dict[str, Any]]) -> str:
+    """Say why no server could be used; with several reasons, which server has which.
+
+    The driver gives the cause as text only. Its text is not passed on: these words hold no part of the address.
+    """
+    servers = client.topology_description.server_descriptions().items()
+    reasons = {f"{host}:{port}": _reason(str(server.error or "")) for (host, port), server in servers}
+    if len(set(reasons.values())) == 1:
+        return next(iter(reasons.values()))
+    return ", ".join(f"{reason} ({place})" for place, reason in sorted(reasons.items()))
+
+
+def _reason(text: str) -> str:
+    return next((words for pattern, words in REASONS if re.search(pattern, text)), NO_ANSWER)
+
+
+def _config_error(message: str) -> SyncError:
+    return SyncError(message, FailureKind.CONFIG)

@@ -1,0 +1,80 @@
+"""Makes the source a connection describes; `sample:` means the samples that come with the package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from etltctl.local.services.airbyte.mongodb import MongoProcess
+from etltctl.local.services.airbyte.pacing import Pace, parse_rate
+from etltctl.local.services.airbyte.records import FailureKind, Pause, Source, SyncError
+from etltctl.proxies import is_loopback
+
+SAMPLE = "sample:"
+SAMPLE_API = "/sample/ergast/f1"
+REQUESTS_PER_HOUR = 450  # the API allows 500
+
+
+class Sources:
+    """Makes sources, and keeps what they share: the sample database and the request budget of each API.
+
+    The drivers are imported by the sync that needs them, not by the server's start.
+    """
+
+    def __init__(
+        self, storage: Path, base_url: Callable[[], str], sample_headers: Mapping[str, str] | None = None
+    ) -> None:
+        self._mongo = MongoProcess(storage)
+        self._base_url = base_url
+        self._sample_headers = sample_headers or {}
+        self._paces: dict[tuple[str, str], Pace] = {}
+        self.data_pack: Path | None = None
+
+    def make(self, configuration: Mapping[str, Any], pause: Pause) -> Source:
+        """The source of one sync. Raises SyncError if it cannot be set up."""
+        if missing := configuration.get("missing"):
+            raise SyncError(missing, FailureKind.CONFIG)
+        if configuration["kind"] == "mongodb":
+            return self._mongo_source(configuration, pause)
+        return self._http_source(configuration, pause)
+
+    def close(self) -> None:
+        """Ends the sample database."""
+        self._mongo.stop()
+
+    def _mongo_source(self, configuration: Mapping[str, Any], pause: Pause) -> Source:
+        is_sample = configuration["uri"].startswith(SAMPLE)
+        is_new = is_sample and self._mongo.begin()
+
+        from etltctl.local.services.airbyte.sample_database import SampleSource
+        from etltctl.local.services.airbyte.source_mongodb import MongoSource
+
+        def read_from(uri: str) -> Source:
+            return MongoSource(uri, configuration["database"], configuration["collections"], pause)
+
+        if is_sample:
+            return SampleSource(self._mongo, self.data_pack, pause, read_from, is_new=is_new)
+        return read_from(configuration["uri"])
+
+    def _http_source(self, configuration: Mapping[str, Any], pause: Pause) -> Source:
+        from etltctl.local.services.airbyte.http_pages import HttpPages, check_address
+        from etltctl.local.services.airbyte.source_http import HttpSource
+
+        base_url = configuration["base_url"]
+        headers: Mapping[str, str] = {}
+        if base_url.startswith(SAMPLE):
+            base_url, pace, headers = self._base_url() + SAMPLE_API, Pace(None), self._sample_headers
+        else:
+            check_address(base_url)
+            budget = None if is_loopback(base_url) else REQUESTS_PER_HOUR
+            pace = self._pace(base_url, str(configuration.get("rate") or ""), budget)
+        pages = HttpPages(f"{base_url.rstrip('/')}/", pace, pause, headers)
+        return HttpSource(pages, configuration["seasons"], configuration.get("streams") or (), pause)
+
+    def _pace(self, base_url: str, rate: str, budget: int | None) -> Pace:
+        """The same for every sync of the API: what one has used of the hour, the next cannot use again."""
+        try:
+            return self._paces.setdefault((base_url, rate), Pace(parse_rate(rate), budget))
+        except ValueError as error:
+            raise SyncError(str(error), FailureKind.CONFIG) from error

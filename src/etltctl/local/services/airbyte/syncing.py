@@ -1,0 +1,148 @@
+"""Runs syncs in threads, one per connection at a time: extract, write, retire what the new files replace."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from etltctl.local.kernel.json_protocol import AwsError
+from etltctl.local.services.airbyte.connections import Connection
+from etltctl.local.services.airbyte.jobs import Job, Jobs, Status
+from etltctl.local.services.airbyte.records import (
+    FailureKind,
+    Pause,
+    Source,
+    SyncCancelledError,
+    SyncError,
+    describe,
+    without_passwords,
+)
+
+if TYPE_CHECKING:
+    from etltctl.local.services.s3.directory import S3Directory
+
+STOP_TIMEOUT_S = 30.0
+CLOSE_TIMEOUT_S = 5.0  # for all syncs together: what does not end is recorded as failed by the next server
+LOG = logging.getLogger(__name__)
+
+MakeSource = Callable[[Connection, Pause], Source]
+
+
+class Cancellation:
+    """A sync's ear for being cancelled."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def cancel(self) -> None:
+        """Asks the sync to stop."""
+        self._event.set()
+
+    def pause(self, seconds: float) -> None:
+        """Sleeps; raises SyncCancelledError as soon as somebody cancels."""
+        if self._event.wait(seconds):
+            raise SyncCancelledError
+
+
+class Syncs:
+    """The running syncs."""
+
+    def __init__(self, jobs: Jobs, directory: S3Directory, make_source: MakeSource) -> None:
+        self._jobs = jobs
+        self._directory = directory
+        self._make_source = make_source
+        self._running: dict[str, tuple[threading.Thread, Cancellation]] = {}
+
+    def start(self, connection: Connection) -> Job:
+        """A new job of the connection, already under way; raises AlreadyRunningError."""
+        job = self._jobs.create(connection.id)
+        cancellation = Cancellation()
+        thread = threading.Thread(
+            target=self._run, args=(job, connection, cancellation), name=f"sync-{job.id}", daemon=True
+        )
+        self._running[connection.id] = (thread, cancellation)
+        thread.start()
+        return job
+
+    def cancel(self, connection_id: str) -> None:
+        """Stops the connection's sync, if one runs, and waits until it has stopped."""
+        if connection_id in self._running:
+            thread, cancellation = self._running[connection_id]
+            cancellation.cancel()
+            thread.join(STOP_TIMEOUT_S)
+
+    def close(self) -> None:
+        """Cancel every sync. The caller ends whatever a live sync still waits for."""
+        running = list(self._running.values())
+        for _, cancellation in running:
+            cancellation.cancel()
+        deadline = time.monotonic() + CLOSE_TIMEOUT_S
+        for thread, _ in running:
+            thread.join(max(deadline - time.monotonic(), 0))
+
+    def _run(self, job: Job, connection: Connection, cancellation: Cancellation) -> None:
+        """End the job whatever happens; an error that no code here expects is named and in the server's log."""
+        self._jobs.run(job.id)
+        try:
+            self._extract(job, connection, cancellation.pause)
+            self._jobs.end(job.id, Status.SUCCEEDED)
+        except SyncCancelledError:
+            self._jobs.end(job.id, Status.CANCELLED)
+        except SyncError as error:
+            LOG.warning("sync job %d of %s failed: %s", job.id, connection.name, error.message)
+            self._jobs.end(job.id, Status.FAILED, error.message, error.kind)
+        except AwsError as error:
+            LOG.warning("sync job %d of %s failed: %s", job.id, connection.name, error)
+            message = f"s3://{connection.bucket}/{connection.path}: {error}"
+            self._jobs.end(job.id, Status.FAILED, message, FailureKind.CONFIG)
+        except OSError as error:
+            LOG.warning("sync job %d of %s failed: %s", job.id, connection.name, error)
+            self._jobs.end(job.id, Status.FAILED, _file_trouble(error), FailureKind.SYSTEM)
+        except Exception as error:  # noqa: BLE001  a job that never ends would block its connection for ever
+            trace = without_passwords(traceback.format_exc())
+            LOG.error("sync job %d of %s: unforeseen error\n%s", job.id, connection.name, trace)
+            message = (
+                f"the sync ended with an unforeseen error, {without_passwords(describe(error))}; "
+                "the server's log (server/server.log in the state folder) has its trace"
+            )
+            self._jobs.end(job.id, Status.FAILED, message, FailureKind.SYSTEM)
+        finally:
+            message = "the sync was broken off: see server/server.log in the state folder"
+            self._jobs.end(job.id, Status.FAILED, message, FailureKind.SYSTEM)
+
+    def _extract(self, job: Job, connection: Connection, pause: Pause) -> None:
+        source = self._make_source(connection, pause)
+        # Arrow is loaded by the first sync, not by the server's start.
+        from etltctl.local.services.airbyte.columns import Sync, check_names
+        from etltctl.local.services.airbyte.destination import S3Destination
+
+        destination = S3Destination(
+            self._directory, connection.bucket, connection.path, codec=connection.codec
+        )
+        try:
+            streams = source.streams()
+            for stream in streams:
+                check_names(stream)
+            newest = destination.newest_generation(streams)
+            generation = self._jobs.next_generation(connection.id, newest)
+            sync = Sync(job.id, int(job.created * 1000), generation)
+            for stream in streams:
+                pause(0)
+                destination.write(
+                    stream, source.read(stream), sync, lambda rows, size: self._jobs.count(job.id, rows, size)
+                )
+        finally:
+            source.close()
+        pause(0)
+        overwritten = [stream for stream in streams if stream.name not in connection.appended]
+        destination.retire_other_generations(overwritten, generation)
+
+
+def _file_trouble(error: OSError) -> str:
+    reason = error.strerror or describe(error)
+    file = f" ({error.filename})" if error.filename else ""
+    return f"the files could not be written: {reason}{file}"

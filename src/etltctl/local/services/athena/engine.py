@@ -1,0 +1,259 @@
+"""One statement on one DuckDB connection that can see the lake and nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+
+import duckdb
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from etltctl.local.services.athena import views
+from etltctl.local.services.athena.dialect import (
+    AthenaSql,
+    QueryError,
+    TableName,
+    Translation,
+    Type,
+    register,
+    rendered,
+    tables_of,
+    translate,
+)
+from etltctl.local.services.athena.dialect.trino_types import literal
+from etltctl.local.services.athena.tables import (
+    CatalogTable,
+    DataFile,
+    Lake,
+    find_table,
+    in_locations,
+    make_view,
+)
+
+MEMORY = "1GB"
+Column = tuple[str, str, int, int]  # name, type, precision, scale
+# An error that a translated query raises itself, in a Python function.
+RAISED = re.compile(r"executing the UDF: QueryError: ([A-Z][A-Z_]{5,}): (.*?)(?:\n\n|$)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Columns and rows as text, and the bytes of the files behind them."""
+
+    columns: list[Column]
+    rows: list[list[str | None]]
+    scanned: int = 0
+    statement: str = "DML"
+    manifest: tuple[str, ...] | None = None  # the URLs of the files that an UNLOAD wrote
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A query as DuckDB runs it, and the tables that it reads as its caller sees them."""
+
+    translation: Translation
+    tables: Sequence[CatalogTable]
+
+    @property
+    def files(self) -> list[DataFile]:
+        """The files of the tables."""
+        return [file for table in self.tables for file in table.files]
+
+
+def run(
+    query: exp.Expr,
+    parameters: Sequence[str],
+    database: str,
+    engine: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    on_plan: Callable[[int], None] | None = None,
+) -> Answer:
+    """Answers the statement; raises QueryError in Athena's words, AwsError for a refusal, or DuckDB's own error.
+
+    `on_plan` hears how many bytes will be scanned before any is.
+    """
+    if views.is_statement(query):
+        views.perform(query, database, lake.catalog, partial(_columns_of, database, lake))
+        return Answer([], [], 0, "DDL")
+    if isinstance(query, exp.Command | exp.Show | exp.Describe):
+        return _describe(query, database, lake)
+    with answered(query, parameters, database, engine, lake, on_plan) as (done, translation, scanned):
+        return answer_of(done, translation, scanned)
+
+
+def answer_of(done: duckdb.DuckDBPyConnection, translation: Translation, scanned: int = 0) -> Answer:
+    """Fetch the rows of an executed query, as text."""
+    kinds = [kind for _, kind in translation.columns]
+    rows = [
+        [rendered(value, kind) for value, kind in zip(row, kinds, strict=True)] for row in done.fetchall()
+    ]
+    return Answer([_column(name, kind) for name, kind in translation.columns], rows, scanned)
+
+
+@contextmanager
+def answered(
+    query: exp.Expr,
+    parameters: Sequence[str],
+    database: str,
+    engine: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    on_plan: Callable[[int], None] | None = None,
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, Translation, int]]:
+    """The executed query, its result still to be fetched inside, and the bytes of the files behind it."""
+    prepared = prepare(query, parameters, database, lake)
+    scanned = sum(file.size for file in prepared.files)
+    if on_plan:
+        on_plan(scanned)
+    confine(engine, prepared.tables)
+    with executed(prepared, engine) as done:
+        yield done, prepared.translation, scanned
+
+
+def prepare(query: exp.Expr, parameters: Sequence[str], database: str, lake: Lake) -> Prepared:
+    """Translate a query, before any engine has to be there.
+
+    Raises:
+        QueryError: in Athena's words, if Athena refuses the query or the embedded one cannot answer it.
+        AwsError: the caller may see nothing of a table.
+    """
+    if not isinstance(query, exp.Query | exp.Values):
+        raise QueryError("NOT_SUPPORTED", f"the embedded Athena does not model {_statement(query)}")
+    query = views.expanded(_with_parameters(query, parameters), database, lake.catalog)
+    tables = [_as_seen(name, lake) for name in tables_of(query, database)]
+    columns: dict[str, dict[str, dict[str, Type]]] = {}
+    for table in tables:
+        columns.setdefault(table.name.database, {})[table.name.name] = table.visible
+    is_narrowed = any(table.parts is not None for table in tables)
+    return Prepared(translate(query, database, columns, is_narrowed=is_narrowed), tables)
+
+
+@contextmanager
+def executed(prepared: Prepared, engine: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The query as a confined engine has executed it, its result still to be fetched inside."""
+    register(engine, prepared.translation.udfs)
+    try:
+        yield engine.execute(prepared.translation.sql)
+    except duckdb.InterruptException:
+        raise
+    except duckdb.Error as error:
+        raise in_athenas_words(error, in_locations(str(error), prepared.files)) from error
+
+
+def _columns_of(database: str, lake: Lake, query: exp.Expr) -> list[Column]:
+    """The columns of a query's answer."""
+    nothing = exp.select("*").from_(exp.Subquery(this=query.copy(), alias=exp.to_identifier("v"))).limit(0)
+    with duckdb.connect() as engine:
+        return run(nothing, (), database, engine, lake).columns
+
+
+def _as_seen(name: TableName, lake: Lake) -> CatalogTable:
+    """The table with what the caller sees of it; raises AwsError if that is nothing."""
+    table = find_table(name, lake.catalog, lake.directory)
+    return replace(table, parts=lake.parts_of(table))
+
+
+def confine(engine: duckdb.DuckDBPyConnection, tables: Sequence[CatalogTable]) -> None:
+    """Set the limits of a query, show it these tables, and let it read no other file of this machine from here on.
+
+    The caller may read these tables. Whatever slips through the translation can reach no other file.
+    """
+    engine.execute(
+        f"SET memory_limit = '{MEMORY}'; SET temp_directory = ''; SET threads = 2; SET TimeZone = 'UTC'"
+    )
+    for table in tables:
+        make_view(table, engine)
+    paths = [file.path for table in tables for file in table.files]
+    engine.execute(f"SET allowed_paths = [{', '.join(map(literal, paths))}]")
+    engine.execute("SET enable_external_access = false; SET lock_configuration = true")
+
+
+def _with_parameters(query: exp.Expr, parameters: Sequence[str]) -> exp.Expr:
+    """The query with each `?` replaced by its literal."""
+    wanted = list(query.find_all(exp.Placeholder))
+    if len(wanted) != len(parameters):
+        raise QueryError(
+            "INVALID_PARAMETER", f"the query has parameters: {len(wanted)}; values given: {len(parameters)}"
+        )
+    query = query.copy()
+    for place, text in zip(list(query.find_all(exp.Placeholder)), parameters, strict=True):
+        place.replace(_literal(text))
+    return query
+
+
+def _literal(text: str) -> exp.Expr:
+    try:
+        return sqlglot.parse_one(text, read=AthenaSql)
+    except SqlglotError as error:
+        raise QueryError("INVALID_PARAMETER", f"{text} is not a literal of SQL") from error
+
+
+def _describe(query: exp.Expr, database: str, lake: Lake) -> Answer:
+    catalog = lake.catalog
+    words = query.sql(dialect="athena").rstrip(";").split()
+    text = " ".join(words)
+    if re.fullmatch(r"(?i)show (databases|schemas)", text):
+        return Answer(
+            [("database_name", "varchar", 0, 0)], [[name] for name in catalog.get_databases()], 0, "UTILITY"
+        )
+    if found := re.fullmatch(r"(?i)show tables(?: (?:in|from) (\S+))?", text):
+        asked = (found[1] or database).strip('`"')
+        listed = [table for table in catalog.get_tables(asked) if lake.shows(asked, table)]
+        return Answer([("tab_name", "varchar", 0, 0)], [[table["Name"]] for table in listed], 0, "UTILITY")
+    if found := re.fullmatch(r"(?i)(?:describe|desc|show columns (?:in|from)) (\S+)", text):
+        table = found[1].replace("`", "").replace('"', "").lower()
+        name = TableName(*table.split(".")) if "." in table else TableName(database, table)
+        described = catalog.get_table(name.database, name.name)
+        if described is None:
+            raise QueryError("TABLE_NOT_FOUND", f"Table {name.database}.{name.name} does not exist")
+        visible = replace(shown := CatalogTable(name, described, []), parts=lake.parts_of(shown)).visible
+        listed = [*described["StorageDescriptor"]["Columns"], *(described.get("PartitionKeys") or [])]
+        listed = [column for column in listed if column["Name"].lower() in visible]
+        columns: list[Column] = [("col_name", "varchar", 0, 0), ("data_type", "varchar", 0, 0)]
+        return Answer(columns, [[column["Name"], column["Type"]] for column in listed], 0, "UTILITY")
+    raise QueryError("NOT_SUPPORTED", f"the embedded Athena does not model {' '.join(words[:2]).upper()}")
+
+
+def _statement(query: exp.Expr) -> str:
+    """Return the name of a statement as Athena's reference has it."""
+    if not isinstance(query, exp.Create | exp.Drop):
+        return query.key.upper()
+    words = f"{query.key} {query.kind}".upper()
+    return f"{words} AS" if isinstance(query, exp.Create) and query.expression else words
+
+
+def _column(name: str, kind: Type) -> Column:
+    size = (kind.precision, kind.scale) if kind.is_("decimal") else (0, 0)
+    return name, kind.name, *size
+
+
+def in_athenas_words(error: duckdb.Error, text: str) -> QueryError:
+    """Return DuckDB's error under Athena's name for it; `text` is its text, freed of this machine's paths."""
+    if found := RAISED.search(text):
+        return QueryError(found[1], found[2].strip())
+    line = text.splitlines()[0]
+    words = line.partition(": ")[2] or line
+    if isinstance(error, duckdb.OutOfMemoryException) or "MemoryError" in line or "bad_alloc" in line:
+        return QueryError("EXCEEDED_MEMORY_LIMIT", "Query exceeded the memory limit of the embedded Athena")
+    if "ivision by zero" in line:
+        return QueryError("DIVISION_BY_ZERO", "Division by zero")
+    if "Overflow in" in line or isinstance(error, duckdb.OutOfRangeException):
+        return QueryError("NUMERIC_VALUE_OUT_OF_RANGE", words)
+    if "INT128" in line and "INT64" in line:
+        return QueryError("NUMERIC_VALUE_OUT_OF_RANGE", "bigint addition overflow")
+    if found := re.search(r'column "([^"]+)" must appear in the GROUP BY clause', line):
+        # The translation names the columns of a subquery c0, c1, …: these names are not the caller's.
+        name = "an expression" if re.fullmatch(r"c\d+", found[1]) else f"'{found[1]}'"
+        return QueryError(
+            "EXPRESSION_NOT_AGGREGATE",
+            f"line 1:1: {name} must be an aggregate expression or appear in GROUP BY clause",
+        )
+    if "More than one row returned by a subquery" in line:
+        return QueryError("SUBQUERY_MULTIPLE_ROWS", "Scalar sub-query has returned multiple rows")
+    if isinstance(error, duckdb.ConversionException):
+        return QueryError("INVALID_CAST_ARGUMENT", words)
+    return QueryError("GENERIC_USER_ERROR", words)

@@ -1,0 +1,287 @@
+"""Query executions: their states, their records, their results."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from threading import RLock
+from typing import Any
+from uuid import uuid4
+
+from etltctl.local.kernel.json_protocol import AwsError, Operation
+from etltctl.local.kernel.state_files import LateWrites, write_atomically
+from etltctl.local.services.athena.dialect import QueryError
+from etltctl.local.services.athena.engine import Answer
+from etltctl.local.services.athena.processes import CancelledError, Workers, run_apart
+from etltctl.local.services.athena.records import LIVE, Record, content_of, read_records
+from etltctl.local.services.athena.tables import Catalog, Guard, Lake
+from etltctl.local.services.athena.worker import Statement
+from etltctl.local.services.s3.directory import S3Directory
+
+AT_ONCE = 4
+PAGE_ROWS = 1000
+
+
+class _TooMuchError(Exception):
+    """The query would scan more than its workgroup allows."""
+
+
+class AthenaService:
+    """The query executions of one state folder.
+
+    Bytes scanned are the sizes of all files of the tables a query reads, after its partitions are known. A `guard` is
+    asked before a table is read; `catalog_of` gives the catalog as a caller may change it.
+    """
+
+    def __init__(
+        self,
+        state: Path,
+        directory: S3Directory,
+        catalog: Catalog,
+        guard: Guard | None = None,
+        catalog_of: Callable[[str], Catalog] | None = None,
+    ) -> None:
+        self._folder = state / "athena"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._directory, self._catalog, self._guard = directory, catalog, guard
+        self._catalog_of = catalog_of or (lambda _: catalog)
+        self._lock = RLock()
+        self._late = LateWrites()
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="athena")
+        self._workers = Workers(AT_ONCE)
+        self._is_closed = False
+        self._records = {record.id: record for record in read_records(self._folder)}
+
+    def operations(self) -> Mapping[str, Operation]:
+        """The operations that are ours; workgroups and the rest are the control plane's."""
+        return {
+            "AmazonAthena.StartQueryExecution": self.start,
+            "AmazonAthena.GetQueryExecution": self.get,
+            "AmazonAthena.BatchGetQueryExecution": self.batch_get,
+            "AmazonAthena.ListQueryExecutions": self.list_ids,
+            "AmazonAthena.StopQueryExecution": self.stop,
+            "AmazonAthena.GetQueryResults": self.results,
+        }
+
+    def start(self, body: dict[str, Any], caller: str = "") -> dict[str, Any]:
+        """Starts a query of the caller; the same token and query give the same execution."""
+        sql, token = body["QueryString"], body.get("ClientRequestToken", "")
+        workgroup = body.get("WorkGroup", "primary")
+        output = self._output_location(body, workgroup)
+        with self._lock:
+            before = next((r for r in self._records.values() if token and r.token == token), None)
+            if before is not None:
+                if (before.sql, before.parameters) != (sql, body.get("ExecutionParameters") or []):
+                    raise AwsError("InvalidRequestException", "Idempotent parameters do not match")
+                return {"QueryExecutionId": before.id}
+            query_id = str(uuid4())
+            database = body.get("QueryExecutionContext", {}).get("Database", "default")
+            record = Record(
+                query_id,
+                sql,
+                database,
+                workgroup,
+                f"{output.rstrip('/')}/{query_id}.csv" if output else "",
+                token,
+                body.get("ExecutionParameters") or [],
+                caller=caller,
+            )
+            # Not synced: a query that a loss of power takes can be asked again.
+            write_atomically(self._path(record), content_of(record), sync=False)
+            self._records[query_id] = record
+        self._threads.submit(self._run, record)
+        return {"QueryExecutionId": query_id}
+
+    def get(self, body: dict[str, Any]) -> dict[str, Any]:
+        """One execution."""
+        return {"QueryExecution": self._record(body["QueryExecutionId"]).told()}
+
+    def batch_get(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Up to 50 executions; unknown ids are told apart."""
+        found = [self._records[name] for name in body["QueryExecutionIds"] if name in self._records]
+        missing = [
+            {"QueryExecutionId": name, "ErrorCode": "INVALID_INPUT", "ErrorMessage": "not found"}
+            for name in body["QueryExecutionIds"]
+            if name not in self._records
+        ]
+        return {
+            "QueryExecutions": [record.told() for record in found],
+            "UnprocessedQueryExecutionIds": missing,
+        }
+
+    def list_ids(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The ids of a workgroup's executions, newest first."""
+        workgroup = body.get("WorkGroup", "primary")
+        records = sorted(self._records.values(), key=lambda record: -record.submitted)
+        return {
+            "QueryExecutionIds": [r.id for r in records if r.workgroup == workgroup][
+                : body.get("MaxResults", 50)
+            ]
+        }
+
+    def stop(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Cancels an execution that has not ended."""
+        record = self._record(body["QueryExecutionId"])
+        with self._lock:
+            if record.state in LIVE:
+                self._end(record, "CANCELLED", "Query was cancelled by the user")
+        self._late.flush()
+        return {}
+
+    def results(self, body: dict[str, Any]) -> dict[str, Any]:
+        """A page of rows; the first row of the first page is the header of a SELECT."""
+        record = self._record(body["QueryExecutionId"])
+        if record.state != "SUCCEEDED":
+            raise AwsError(
+                "InvalidRequestException", f"Query has not yet finished. Current state: {record.state}"
+            )
+        limit = min(body.get("MaxResults") or PAGE_ROWS, PAGE_ROWS)
+        with (self._folder / f"{record.id}.rows").open("rb") as file:
+            file.seek(int(body.get("NextToken") or 0))
+            chosen = [json.loads(file.readline()) for _ in range(limit) if file.peek(1)]
+            after = file.tell() if file.peek(1) else 0
+        answer: dict[str, Any] = {
+            "UpdateCount": 0,
+            "ResultSet": {
+                "Rows": [{"Data": [{} if v is None else {"VarCharValue": v} for v in row]} for row in chosen],
+                "ResultSetMetadata": {"ColumnInfo": [_column_info(*column) for column in record.columns]},
+            },
+        }
+        if after:
+            answer["NextToken"] = str(after)
+        return answer
+
+    def close(self) -> None:
+        """Cancel every query and end the processes that run them."""
+        self._is_closed = True
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._workers.close()
+
+    def _run(self, record: Record) -> None:
+        with self._lock:
+            if record.state not in LIVE:
+                return
+            record.state = "RUNNING"
+        started = time.monotonic()
+        try:
+            lake = Lake(self._catalog_of(record.caller), self._directory, self._guard, record.caller)
+            statement = Statement(
+                record.sql, record.parameters, record.database, record.caller, self._guard is not None
+            )
+            plan, is_wanted = partial(self._plan, record), partial(self._is_wanted, record)
+            answer = run_apart(self._workers, statement, lake, plan, is_wanted)
+            self._write(record, answer)
+            record.scanned, record.engine_ms = answer.scanned, int((time.monotonic() - started) * 1000)
+            record.columns, record.statement = [list(column) for column in answer.columns], answer.statement
+            self._end(record, "SUCCEEDED")
+        except CancelledError:
+            self._end(record, "CANCELLED", "the embedded server ended")
+        except QueryError as error:
+            self._end(record, "FAILED", str(error))
+        except _TooMuchError:
+            self._end(record, "CANCELLED", "Query cancelled! : Bytes scanned limit was exceeded")
+        except AwsError as error:
+            self._end(record, "FAILED", f"{error.code}: {error.message}")
+        except (OSError, ValueError) as error:
+            self._end(record, "FAILED", f"GENERIC_USER_ERROR: {(str(error).splitlines() or [''])[0]}")
+        finally:
+            self._end(record, "FAILED", "INTERNAL_ERROR: the embedded Athena could not run the query")
+
+    def _is_wanted(self, record: Record) -> bool:
+        return record.state in LIVE and not self._is_closed
+
+    def _plan(self, record: Record, scanned: int) -> None:
+        """Notes what will be scanned; raises _TooMuchError if that is more than the workgroup allows one query."""
+        record.scanned = scanned
+        described = self._catalog.get_workgroup(record.workgroup) or {}
+        limit = (described.get("Configuration") or {}).get("BytesScannedCutoffPerQuery")
+        if limit and scanned > limit:
+            raise _TooMuchError
+
+    def _write(self, record: Record, answer: Answer) -> None:
+        """The rows for GetQueryResults and the CSV on S3, as Athena writes it: all quoted, null as nothing."""
+        header = (
+            [[name for name, *_ in answer.columns]] if answer.columns and answer.statement == "DML" else []
+        )
+        rows = header + answer.rows
+        with (self._folder / f"{record.id}.rows").open("w") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+        if not record.output:
+            return
+        if answer.manifest is not None:
+            record.manifest = f"{record.output.removesuffix('.csv')}-manifest.csv"
+            self._put(record.manifest, "".join(f"{url}\n" for url in answer.manifest))
+        text = "".join(",".join(map(_csv_cell, row)) + "\n" for row in rows)
+        self._put(record.output, text)
+
+    def _put(self, url: str, text: str) -> None:
+        """Write a CSV file."""
+        bucket, _, key = url.removeprefix("s3://").partition("/")
+        self._directory.put_object(bucket, key, text.encode(), content_type="text/csv")
+
+    def _output_location(self, body: Mapping[str, Any], workgroup: str) -> str:
+        described = self._catalog.get_workgroup(workgroup)
+        if described is None:
+            raise AwsError("InvalidRequestException", f"WorkGroup {workgroup} is not found.")
+        configuration = described.get("Configuration") or {}
+        of_group = (configuration.get("ResultConfiguration") or {}).get("OutputLocation", "")
+        asked = (body.get("ResultConfiguration") or {}).get("OutputLocation", "")
+        if (configuration.get("ManagedQueryResultsConfiguration") or {}).get("Enabled"):
+            if asked:
+                raise AwsError(
+                    "InvalidRequestException",
+                    "OutputLocation cannot be set for a workgroup whose query results Athena manages",
+                )
+            return ""
+        location = (
+            of_group if configuration.get("EnforceWorkGroupConfiguration") and of_group else asked or of_group
+        )
+        if not re.match(r"s3://[^/]+", location):
+            raise AwsError(
+                "InvalidRequestException",
+                "No output location provided. An output location is required either through the Workgroup result "
+                "configuration setting or as an API input.",
+            )
+        return str(location)
+
+    def _record(self, query_id: str) -> Record:
+        try:
+            return self._records[query_id]
+        except KeyError as error:
+            raise AwsError("InvalidRequestException", f"QueryExecution {query_id} was not found") from error
+
+    def _end(self, record: Record, state: str, reason: str = "") -> None:
+        with self._lock:
+            if record.state in LIVE:
+                record.state, record.reason, record.completed = state, reason, time.time()
+                self._keep(record)
+
+    def _keep(self, record: Record) -> None:
+        self._late.write(self._path(record), content_of(record), sync=False)
+
+    def _path(self, record: Record) -> Path:
+        return self._folder / f"{record.id}.json"
+
+
+def _csv_cell(value: str | None) -> str:
+    return "" if value is None else '"' + value.replace('"', '""') + '"'
+
+
+def _column_info(name: str, kind: str, precision: int, scale: int) -> dict[str, Any]:
+    return {
+        "CatalogName": "hive",
+        "SchemaName": "",
+        "TableName": "",
+        "Name": name,
+        "Label": name,
+        "Type": kind,
+        "Precision": precision,
+        "Scale": scale,
+        "Nullable": "UNKNOWN",
+        "CaseSensitive": kind == "varchar",
+    }

@@ -1,0 +1,1 @@
+"""CloudTrail: the event history of what the services record."""

@@ -1,0 +1,87 @@
+"""CloudTrail's event history: what the services record, found again by name and time."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
+from typing import Any
+from uuid import uuid4
+
+from etltctl.local.kernel.accounts import ACCOUNT
+from etltctl.local.kernel.json_protocol import AwsError, Operation
+
+PAGE = 50
+FIELDS = {"EventName": "eventName", "EventSource": "eventSource", "EventId": "eventID"}
+
+
+class EventHistory:
+    """Events in a file, one a line, the oldest first."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = Lock()
+
+    def operations(self) -> dict[str, Operation]:
+        """The operation that is answered here."""
+        return {"com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents": self.look_up}
+
+    def record(self, event: dict[str, Any]) -> None:
+        """Keeps an event with its id and time."""
+        now = time.time()
+        principal = (event.get("additionalEventData") or {}).get("lakeFormationPrincipal", "")
+        told = {
+            "eventVersion": "1.09",
+            "eventID": str(uuid4()),
+            "eventTime": datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "awsRegion": "us-east-1",
+            "recipientAccountId": ACCOUNT,
+            "userIdentity": {"type": "AWSService", "invokedBy": "athena.amazonaws.com", "arn": principal},
+            **event,
+        }
+        with self._lock:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("a") as file:
+                file.write(json.dumps({"at": now, "event": told}) + "\n")
+
+    def look_up(self, body: dict[str, Any]) -> dict[str, Any]:
+        """LookupEvents: by one attribute and by time, the newest first, fifty a page."""
+        attributes = body.get("LookupAttributes") or []
+        if len(attributes) > 1 or any(found["AttributeKey"] not in FIELDS for found in attributes):
+            raise AwsError(
+                "InvalidLookupAttributesException", "One of EventName, EventSource, EventId is supported."
+            )
+        begin, end = body.get("StartTime", 0), body.get("EndTime", float("inf"))
+        found = [
+            _shown(kept)
+            for kept in self._kept()
+            if begin <= kept["at"] <= end
+            and all(kept["event"][FIELDS[a["AttributeKey"]]] == a["AttributeValue"] for a in attributes)
+        ][::-1]
+        first = int(body.get("NextToken") or 0)
+        last = first + min(int(body.get("MaxResults") or PAGE), PAGE)
+        return {"Events": found[first:last]} | ({"NextToken": str(last)} if last < len(found) else {})
+
+    def _kept(self) -> Iterator[dict[str, Any]]:
+        if not self._path.exists():
+            return
+        for line in self._path.read_text().splitlines():
+            try:
+                yield json.loads(line)
+            except ValueError:
+                continue  # half written by a server that was killed
+
+
+def _shown(kept: dict[str, Any]) -> dict[str, Any]:
+    event = kept["event"]
+    return {
+        "EventId": event["eventID"],
+        "EventName": event["eventName"],
+        "EventSource": event["eventSource"],
+        "EventTime": kept["at"],
+        "ReadOnly": "true",
+        "CloudTrailEvent": json.dumps(event),
+    }

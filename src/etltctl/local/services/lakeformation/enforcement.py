@@ -1,0 +1,146 @@
+"""What a principal may see of a table, as query engines ask, and a record of every time they did."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from etltctl.local.kernel.accounts import ACCOUNT, EVERYBODY, OWNER
+from etltctl.local.kernel.json_protocol import AwsError
+from etltctl.local.services.lakeformation.resources import ALL_TABLES, columns_of, key, parts
+from etltctl.local.services.lakeformation.service import LakeFormationService
+from etltctl.local.services.lakeformation.store import Records
+from etltctl.local.services.lakeformation.tags import satisfies
+
+Record = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Columns that are seen, in the rows for which the expression is true; an empty one is true for all."""
+
+    columns: frozenset[str]
+    rows: str = ""
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Asks Lake Formation before a table is read; `record` keeps the event of it."""
+
+    service: LakeFormationService
+    record: Record
+
+    def parts_of(self, caller: str, database: str, table: Mapping[str, Any]) -> tuple[Part, ...] | None:
+        """What the caller sees of the table, added up; None for all of it. Raises AwsError if it sees nothing."""
+        if caller == OWNER and not self.service.store.records.locations:
+            return None  # sees all, and nothing is registered that an event would be kept of
+        with self.service.current() as records:
+            if _sees_all(records, caller, database, table):
+                self._note(records, caller, database, table)
+                return None
+            found = tuple(self._granted(records, caller, database, table))
+            self._note(records, caller, database, table, is_refused=not found)
+        if not found:
+            required = f"Required Select on {database}.{table['Name']} for {caller}"
+            raise AwsError("AccessDeniedException", f"Insufficient Lake Formation permission(s): {required}")
+        everything = frozenset(name.lower() for name in columns_of(table))
+        return None if Part(everything) in found else found
+
+    def may_describe(self, caller: str, database: str, table: Mapping[str, Any]) -> bool:
+        """Whether the caller may know that the table exists."""
+        if caller == OWNER:
+            return True
+        with self.service.current() as records:
+            if _sees_all(records, caller, database, table) or any(
+                self._granted(records, caller, database, table)
+            ):
+                return True
+            targets = {key("TABLE", database, table["Name"]), key("TABLE", database, ALL_TABLES)}
+            return any(target in targets for target in records.grants.get(caller, {}))
+
+    def _granted(
+        self, records: Records, caller: str, database: str, table: Mapping[str, Any]
+    ) -> Iterator[Part]:
+        columns = [name.lower() for name in columns_of(table)]
+        for target, held in records.grants.get(caller, {}).items():
+            kind, *names = parts(target)
+            if not {"SELECT", "ALL"} & set(held["plain"]):
+                continue
+            if kind == "POLICY":
+                tagged = self._tagged(target, database, table, columns)
+                if tagged:
+                    yield Part(tagged)
+            elif names[:1] == [database] and names[1:2] in ([table["Name"]], [ALL_TABLES]):
+                yield from _named(records, target, columns)
+
+    def _tagged(
+        self, policy: str, database: str, table: Mapping[str, Any], columns: list[str]
+    ) -> frozenset[str]:
+        _, kind, expression = parts(policy)
+        if kind != "TABLE":
+            return frozenset()
+        wanted = dict(json.loads(expression))
+        effective = self.service.tags.effective
+        return frozenset(
+            name
+            for name in columns
+            if satisfies(effective(key("COLUMN", database, table["Name"], name)), wanted)
+        )
+
+    def _note(
+        self,
+        records: Records,
+        caller: str,
+        database: str,
+        table: Mapping[str, Any],
+        *,
+        is_refused: bool = False,
+    ) -> None:
+        """An event for a table whose location is registered: only there does Lake Formation give credentials."""
+        if not _is_registered(records, table):
+            return
+        event: dict[str, Any] = {
+            "eventSource": "lakeformation.amazonaws.com",
+            "eventName": "GetDataAccess",
+            "readOnly": True,
+            "managementEvent": True,
+            "requestParameters": {
+                "tableArn": f"arn:aws:glue:us-east-1:{ACCOUNT}:table/{database}/{table['Name']}",
+                "permissions": ["SELECT"],
+                "durationSeconds": 3600,
+            },
+            "additionalEventData": {"requesterService": "ATHENA", "lakeFormationPrincipal": caller},
+        }
+        self.record(event | ({"errorCode": "AccessDenied"} if is_refused else {}))
+
+
+def _sees_all(records: Records, caller: str, database: str, table: Mapping[str, Any]) -> bool:
+    """Administrators do here; everybody does where IAM alone counts, unless they opted in to Lake Formation."""
+    if caller in records.admins | {OWNER}:
+        return True
+    target = key("TABLE", database, table["Name"])
+    opted_in = {found for name, found in records.opt_ins if name in {caller, EVERYBODY}}
+    is_open = "ALL" in records.grants.get(EVERYBODY, {}).get(target, {"plain": []})["plain"]
+    return is_open and opted_in.isdisjoint({target, key("DATABASE", database)})
+
+
+def _named(records: Records, target: str, columns: list[str]) -> Iterator[Part]:
+    kind, *names = parts(target)
+    if kind in {"TABLE", "WILDCARD"}:
+        yield Part(frozenset(columns))
+    elif kind == "COLUMN":
+        yield Part(frozenset({names[2]}))
+    elif kind == "EXCEPT":
+        yield Part(frozenset(columns) - set(names[2:]))
+    elif kind == "FILTER" and target in records.filters:
+        found = records.filters[target]
+        excluded = (found.get("ColumnWildcard") or {}).get("ExcludedColumnNames") or []
+        seen = frozenset(found.get("ColumnNames") or columns) - set(excluded)
+        yield Part(seen, found["RowFilter"].get("FilterExpression", ""))
+
+
+def _is_registered(records: Records, table: Mapping[str, Any]) -> bool:
+    place = table["StorageDescriptor"].get("Location", "").removeprefix("s3://")
+    return any(f"{place}/".startswith(f"{arn.removeprefix('arn:aws:s3:::')}/") for arn in records.locations)

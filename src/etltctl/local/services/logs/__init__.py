@@ -1,0 +1,1 @@
+"""CloudWatch Logs over the log files of Glue's job runs."""

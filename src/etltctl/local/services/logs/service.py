@@ -1,0 +1,141 @@
+"""CloudWatch Logs over the lines of Glue runs, in the groups and streams of Glue 5.
+
+The group `PREFIX/output` has what scripts write, also to stderr; `PREFIX/error` has what Glue and Spark write. All runs
+share the prefix `/aws-glue/jobs` unless their job names another. A run's stream is `RUNID-driver`: no executors run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from etltctl.local.kernel.json_protocol import AwsError, Operation
+
+SHARED_PREFIX = "/aws-glue/jobs"
+GROUP_PREFIX = "--custom-logGroup-prefix"  # the job argument that names another
+GROUP = re.compile(r"(?P<prefix>.+)/(?P<kind>output|error)")
+DRIVER = "-driver"
+PAGE_EVENTS = 10_000
+Event = dict[str, Any]
+
+
+class GlueLogs:
+    """What the runs wrote.
+
+    Args:
+        log_file: Returns the file of a run and a kind of log.
+        prefixes: Returns the prefix of every run's log groups by the run's id, the newest run first.
+    """
+
+    def __init__(
+        self, log_file: Callable[[str, str], Path], prefixes: Callable[[], Mapping[str, str]]
+    ) -> None:
+        self._log_file = log_file
+        self._prefixes = prefixes
+
+    def operations(self) -> Mapping[str, Operation]:
+        """Return the operations that are answered here for the groups of Glue runs."""
+        return {
+            "Logs_20140328.FilterLogEvents": self.filter,
+            "Logs_20140328.GetLogEvents": self.get,
+            "Logs_20140328.DescribeLogStreams": self.streams,
+        }
+
+    def has_group(self, asked: Mapping[str, Any]) -> bool:
+        """Return whether a request is about a group that Glue runs write to."""
+        group = GROUP.fullmatch(_group_name(asked))
+        return group is not None and group["prefix"] in {SHARED_PREFIX, *self._prefixes().values()}
+
+    def filter(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """FilterLogEvents: of the streams named, or of those with the prefix, or of all, by time."""
+        group = self._group(asked)
+        names = asked.get("logStreamNames") or self._streams(group, asked.get("logStreamNamePrefix", ""))
+        for name in names:
+            self._require(group, name)
+        wanted = asked.get("filterPattern", "").strip().strip('"')
+        events = [event for name in names for event in self._events(group, name, asked)]
+        events = [event for event in events if wanted in event["message"]]
+        events.sort(key=lambda event: event["timestamp"])  # stable: lines of one stream keep their order
+        first = int(asked.get("nextToken") or 0)
+        last = first + min(int(asked.get("limit") or PAGE_EVENTS), PAGE_EVENTS)
+        answer: dict[str, Any] = {"events": events[first:last], "searchedLogStreams": []}
+        return answer | ({"nextToken": str(last)} if last < len(events) else {})
+
+    def get(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """GetLogEvents: a page of one stream; its tokens walk forward and backward, and stay put at the ends."""
+        group, name = self._group(asked), asked["logStreamName"]
+        self._require(group, name)
+        events = [_without_id(event) for event in self._events(group, name, asked)]
+        limit = min(int(asked.get("limit") or PAGE_EVENTS), PAGE_EVENTS)
+        token = asked.get("nextToken") or ("f/0" if asked.get("startFromHead") else f"b/{len(events)}")
+        direction, _, place = token.partition("/")
+        first = max(int(place) - limit, 0) if direction == "b" else min(int(place), len(events))
+        last = int(place) if direction == "b" else min(first + limit, len(events))
+        return {
+            "events": events[first:last],
+            "nextForwardToken": f"f/{last}",
+            "nextBackwardToken": f"b/{first}",
+        }
+
+    def streams(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """DescribeLogStreams: newest run first."""
+        group = self._group(asked)
+        names = self._streams(group, asked.get("logStreamNamePrefix", ""))
+        first = int(asked.get("nextToken") or 0)
+        last = first + int(asked.get("limit") or 50)
+        answer: dict[str, Any] = {"logStreams": [self._stream(group, name) for name in names[first:last]]}
+        return answer | ({"nextToken": str(last)} if last < len(names) else {})
+
+    def _group(self, asked: Mapping[str, Any]) -> str:
+        if not self.has_group(asked):
+            told = f"The specified log group does not exist: {_group_name(asked)}"
+            raise AwsError("ResourceNotFoundException", told)
+        return _group_name(asked)
+
+    def _streams(self, group: str, prefix: str) -> list[str]:
+        """Return the streams of a group that begin with the prefix, the newest run's first."""
+        place = group.rpartition("/")[0]
+        names = [f"{run}{DRIVER}" for run, written in self._prefixes().items() if written == place]
+        return [name for name in names if name.startswith(prefix) and self._file(group, name).exists()]
+
+    def _require(self, group: str, name: str) -> None:
+        if name not in self._streams(group, name):
+            raise AwsError("ResourceNotFoundException", "The specified log stream does not exist.")
+
+    def _file(self, group: str, name: str) -> Path:
+        return self._log_file(name.removesuffix(DRIVER), group.rpartition("/")[2])
+
+    def _stream(self, group: str, name: str) -> dict[str, Any]:
+        stamps = [event["timestamp"] for event in self._events(group, name, {})]
+        known = {"firstEventTimestamp": stamps[0], "lastEventTimestamp": stamps[-1]} if stamps else {}
+        return {"logStreamName": name, **known}
+
+    def _events(self, group: str, name: str, asked: Mapping[str, Any]) -> Iterator[Event]:
+        start, end = asked.get("startTime", 0), asked.get("endTime", float("inf"))
+        with self._file(group, name).open("rb") as lines:
+            for number, line in enumerate(lines):
+                stamp, _, message = line.rstrip(b"\n").partition(b"\t")
+                if line.endswith(b"\n") and start <= int(stamp) < end:
+                    yield _event(group, name, number, int(stamp), message.decode(errors="replace"))
+
+
+def _event(group: str, name: str, number: int, stamp: int, message: str) -> Event:
+    identity = hashlib.sha256(f"{group}/{name}/{number}".encode()).hexdigest()[:56]
+    return {
+        "logStreamName": name,
+        "timestamp": stamp,
+        "message": message,
+        "ingestionTime": stamp,
+        "eventId": identity,
+    }
+
+
+def _without_id(event: Event) -> Event:
+    return {name: event[name] for name in ("timestamp", "message", "ingestionTime")}
+
+
+def _group_name(asked: Mapping[str, Any]) -> str:
+    return str(asked.get("logGroupName") or asked.get("logGroupIdentifier") or "")

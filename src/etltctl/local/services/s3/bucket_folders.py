@@ -1,0 +1,60 @@
+"""Buckets as folders, each with a second folder for what is configured about it."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from etltctl.local.kernel.json_protocol import AwsError
+from etltctl.local.services.s3.keys import locate
+
+CREATED = "-created"  # no sub-resource of S3 has such a name
+
+
+class BucketFolders:
+    """The buckets of one lake.
+
+    Args:
+        root: The folder of the buckets.
+        meta_root: The folder of what the buckets' files cannot hold.
+    """
+
+    def __init__(self, root: Path, meta_root: Path) -> None:
+        self._root = root.resolve()
+        self._meta = meta_root.resolve()
+
+    def create_bucket(self, bucket: str) -> None:
+        """Make the bucket unless it exists."""
+        self.path(bucket).mkdir(exist_ok=True)
+        created = self.configuration_file(bucket, CREATED)
+        if not created.exists():
+            created.parent.mkdir(parents=True, exist_ok=True)
+            created.touch()
+
+    def buckets(self) -> list[str]:
+        """Return the names of all buckets, sorted."""
+        with os.scandir(self._root) as entries:
+            return sorted(e.name for e in entries if e.is_dir(follow_symlinks=False) and e.name[0] != ".")
+
+    def has_bucket(self, bucket: str) -> bool:
+        """Return whether the bucket exists."""
+        return self.path(bucket).is_dir()
+
+    def created(self, bucket: str) -> datetime:
+        """Return when the bucket was made; of a folder that another program made, when it last changed."""
+        file = self.configuration_file(bucket, CREATED)
+        return datetime.fromtimestamp((file if file.exists() else self.path(bucket)).stat().st_mtime, UTC)
+
+    def configuration_file(self, bucket: str, name: str) -> Path:
+        """Return where a configuration of the bucket is kept."""
+        self.path(bucket)  # refuses a name that leads elsewhere
+        return self._meta / ".configurations" / bucket / name
+
+    def path(self, bucket: str, key: str = "") -> Path:
+        """Return the file of the object; a key that would lead out of the bucket is refused (see `locate`)."""
+        return locate(self._root, bucket, key)
+
+    def _check_bucket(self, bucket: str) -> None:
+        if not self.has_bucket(bucket):
+            raise AwsError("NoSuchBucket", "The specified bucket does not exist", 404)

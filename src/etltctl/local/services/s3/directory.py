@@ -1,0 +1,279 @@
+"""Buckets as folders and objects as files; facts that a file cannot hold are in a second folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat as file_mode
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
+from typing import IO, Any
+
+from etltctl.local.kernel.json_protocol import AwsError
+from etltctl.local.services.s3.bucket_folders import BucketFolders
+from etltctl.local.services.s3.errors import no_such_key, shape_of_a_folder, unmet_condition
+from etltctl.local.services.s3.files import EMPTY_MD5, file_md5, is_still, set_distinct_time
+from etltctl.local.services.s3.kept import OCTETS, Description, Kept, KeptFacts, ObjectInfo
+from etltctl.local.services.s3.keys import keys_below
+
+TRIES = 5  # of making a file in a folder that others empty and remove at the same time
+
+
+class S3Directory(BucketFolders):
+    """S3 in a folder. Errors are AwsError with S3's own codes.
+
+    A file that another program wrote into the folder is an object as well; a symbolic link is not. A key cannot be
+    an object and a folder of objects at once, which real S3 allows.
+    """
+
+    def __init__(self, root: Path, meta_root: Path) -> None:
+        super().__init__(root, meta_root)
+        self._scratch = self._meta / ".scratch"
+        self._kept = KeptFacts(self._meta, self._scratch)
+        self._changing = Lock()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        for folder in (self._root, self._scratch):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def delete_bucket(self, bucket: str) -> None:
+        """Remove an empty bucket."""
+        with self._changing:
+            if next(self.list_keys(bucket), None) is not None:
+                raise AwsError("BucketNotEmpty", "The bucket you tried to delete is not empty", 409)
+            shutil.rmtree(self.path(bucket), ignore_errors=True)
+            shutil.rmtree(self.configuration_file(bucket, ""), ignore_errors=True)
+
+    def put_object(
+        self,
+        bucket: str,
+        key: str,
+        body: bytes,
+        *,
+        metadata: Mapping[str, str] | None = None,
+        content_type: str = OCTETS,
+        if_none_match: bool = False,
+    ) -> ObjectInfo:
+        """Write the object at once and whole; `if_none_match` refuses to replace one."""
+        description = Description(content_type, metadata or {})
+        with self.scratch_file() as (path, stream):
+            stream.write(body)
+            stream.close()
+            return self.adopt_file(bucket, key, path, description=description, if_none_match=if_none_match)
+
+    @contextmanager
+    def scratch_file(self) -> Iterator[tuple[Path, IO[bytes]]]:
+        """Open a file on the lake's own disk for a body that is to become an object."""
+        descriptor, name = tempfile.mkstemp(dir=self._scratch)
+        path = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                yield path, stream
+        finally:
+            path.unlink(missing_ok=True)
+
+    def adopt_file(
+        self,
+        bucket: str,
+        key: str,
+        written: Path,
+        *,
+        etag: str = "",
+        description: Description | None = None,
+        if_none_match: bool = False,
+        if_match: str = "",
+    ) -> ObjectInfo:
+        """Make the written file the object, in one rename.
+
+        Args:
+            bucket: an existing bucket.
+            key: the key; one that ends with `/` makes a folder and takes no bytes.
+            written: a file of `scratch_file`.
+            etag: the ETag without quotes; the MD5 of the file if empty.
+            description: what the writer says about the object.
+            if_none_match: refuse to replace an object.
+            if_match: replace only an object that has this ETag.
+
+        Raises:
+            AwsError: the key cannot be kept, or a condition does not hold.
+        """
+        self._check_bucket(bucket)
+        target = self.path(bucket, key)
+        etag = etag or file_md5(written)
+        described = description or Description()
+        with self._changing:
+            if if_match and self.head_object(bucket, key).etag != if_match:
+                raise unmet_condition()
+            if if_none_match and self._is_there(bucket, key):
+                raise unmet_condition()
+            with shape_of_a_folder(key):
+                if key.endswith("/"):
+                    self._mark_folder(bucket, key, target, written.stat().st_size, described)
+                else:
+                    self._rename(bucket, key, written, target, etag, described)
+            return self.head_object(bucket, key)
+
+    def describe_again(self, bucket: str, key: str, change: Callable[[Description], Description]) -> None:
+        """Change what is kept about an object and leave its bytes and its ETag."""
+        with self._changing:
+            info = self.head_object(bucket, key)
+            stat = self.path(bucket, key).stat()
+            about = stat.st_ino if key.endswith("/") else stat.st_mtime_ns
+            self._keep(bucket, key, info.etag, info.size, about, change(info.description))
+
+    def open_object(self, bucket: str, key: str) -> tuple[IO[bytes], ObjectInfo]:
+        """Open the object and describe exactly the bytes that are open, even if it is replaced meanwhile."""
+        info = self.head_object(bucket, key)
+        if key.endswith("/"):
+            return Path(os.devnull).open("rb"), info
+        path = self.path(bucket, key)
+        while True:
+            try:
+                stream = path.open("rb")
+            except FileNotFoundError as error:
+                raise no_such_key() from error
+            stat = os.fstat(stream.fileno())
+            described = self._described(bucket, key, path, stat)
+            if described is not None:
+                return stream, described
+            stream.close()
+
+    def get_object(self, bucket: str, key: str, start: int | None = None, stop: int | None = None) -> bytes:
+        """Return the object's bytes from `start` up to, not including, `stop`."""
+        with self.open_object(bucket, key)[0] as stream:
+            stream.seek(start or 0)
+            return stream.read(-1 if stop is None else max(stop - (start or 0), 0))
+
+    def head_object(self, bucket: str, key: str) -> ObjectInfo:
+        """Return the object without its bytes; raises AwsError NoSuchKey."""
+        self._check_bucket(bucket)
+        path = self.path(bucket, key)
+        try:
+            stat = path.stat()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise no_such_key() from error
+        if key.endswith("/") and self._kept.has_marker(bucket, key, path):
+            return self._folder_info(bucket, key, stat)
+        if key.endswith("/") or not file_mode.S_ISREG(stat.st_mode):
+            raise no_such_key()
+        return self._described(bucket, key, path, stat) or self.head_object(bucket, key)
+
+    def list_objects(self, bucket: str, prefix: str = "") -> list[ObjectInfo]:
+        """Return every object whose key begins with the prefix, sorted by key."""
+        return self.look_at(bucket, self.list_keys(bucket, prefix))
+
+    def look_at(self, bucket: str, keys: Iterable[str]) -> list[ObjectInfo]:
+        """Return these objects, without those that were deleted since they were listed."""
+        objects = []
+        for key in keys:
+            with suppress(AwsError):
+                objects.append(self.head_object(bucket, key))
+        return objects
+
+    def list_keys(self, bucket: str, prefix: str = "", after: str = "") -> Iterator[str]:
+        """Iterate over the keys that begin with the prefix, in order, from the first beyond `after` on."""
+        self._check_bucket(bucket)
+        below = prefix.rpartition("/")[0]
+        try:
+            folder = self.path(bucket, below)
+        except AwsError:  # no object can have such a key, so none is listed
+            return iter(())
+
+        def is_marker(key: str, folder: Path) -> bool:
+            return self._kept.has_marker(bucket, key, folder)
+
+        keys = keys_below(folder, f"{below}/" if below else "", after, is_marker)
+        return (key for key in keys if key.startswith(prefix))
+
+    def delete_object(self, bucket: str, key: str, *, if_match: str = "") -> None:
+        """Remove the object, and the folders that this leaves empty; a missing object is no error.
+
+        Args:
+            bucket: an existing bucket.
+            key: the key.
+            if_match: remove only an object that has this ETag.
+        """
+        self._check_bucket(bucket)
+        path = self.path(bucket, key)
+        with self._changing:
+            if if_match and self._is_there(bucket, key) and self.head_object(bucket, key).etag != if_match:
+                raise unmet_condition()
+            if not key.endswith("/"):
+                with suppress(FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError):
+                    path.unlink()
+            self._kept.drop(bucket, key)
+            self._remove_empty(bucket, path if key.endswith("/") else path.parent)
+
+    def _remove_empty(self, bucket: str, folder: Path) -> None:
+        top = self.path(bucket)
+        while folder != top and folder.is_relative_to(top):
+            key = folder.relative_to(top).as_posix() + "/"
+            if self._kept.has_marker(bucket, key, folder):
+                return
+            try:
+                folder.rmdir()
+            except OSError:
+                return
+            folder = folder.parent
+
+    def _is_there(self, bucket: str, key: str) -> bool:
+        try:
+            self.head_object(bucket, key)
+        except AwsError:
+            return False
+        return True
+
+    def _mark_folder(self, bucket: str, key: str, target: Path, size: int, described: Description) -> None:
+        if size:
+            message = f"the embedded S3 keeps {key} as a folder, which holds no bytes; nothing was changed"
+            raise AwsError("InvalidArgument", message)
+        target.mkdir(parents=True, exist_ok=True)
+        self._keep(bucket, key, EMPTY_MD5, 0, target.stat().st_ino, described)
+
+    def _rename(
+        self, bucket: str, key: str, written: Path, target: Path, etag: str, described: Description
+    ) -> None:
+        written.chmod(0o644)
+        stat = set_distinct_time(written, target)
+        for left in reversed(range(TRIES)):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if target.is_dir():
+                raise IsADirectoryError(target)
+            kept = Kept(etag, stat.st_size, stat.st_mtime_ns, **vars(described))
+            self._kept.keep(bucket, key, replace(kept, before=self._facts_now(bucket, key, target)))
+            try:
+                written.rename(target)
+                return
+            except FileNotFoundError:  # a job removed the folder between the two calls
+                if not left:
+                    raise
+
+    def _keep(self, bucket: str, key: str, etag: str, size: int, about: int, described: Description) -> None:
+        self._kept.keep(bucket, key, Kept(etag, size, about, **vars(described)))
+
+    def _facts_now(self, bucket: str, key: str, target: Path) -> Mapping[str, Any] | None:
+        """Return the facts about the file that has the key now, without those of the file before it."""
+        try:
+            kept = self._kept.find_about(bucket, key, target.stat())
+        except FileNotFoundError:
+            return None
+        return asdict(replace(kept, before=None)) if kept else None
+
+    def _described(self, bucket: str, key: str, path: Path, stat: os.stat_result) -> ObjectInfo | None:
+        """Describe the file; None if another has replaced it meanwhile, so that its facts may be gone."""
+        modified = datetime.fromtimestamp(stat.st_mtime, UTC)
+        kept = self._kept.find_about(bucket, key, stat)
+        if kept is not None:
+            return ObjectInfo(key, stat.st_size, kept.etag, modified, kept.description)
+        if not is_still(path, stat):
+            return None
+        return ObjectInfo(key, stat.st_size, f"{stat.st_mtime_ns:016x}{stat.st_size:016x}", modified)
+
+    def _folder_info(self, bucket: str, key: str, stat: os.stat_result) -> ObjectInfo:
+        kept = self._kept.find(bucket, key)
+        modified = datetime.fromtimestamp(stat.st_mtime, UTC)
+        return ObjectInfo(key, 0, EMPTY_MD5, modified, kept.description if kept else Description())

@@ -1,0 +1,153 @@
+"""Listings as S3 words them: pages, prefixes, folders, and XML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import quote
+from xml.sax.saxutils import escape
+
+from werkzeug.wrappers import Response
+
+from etltctl.local.services.s3.call import CONTROL
+from etltctl.local.services.s3.errors import invalid_argument
+from etltctl.local.services.s3.kept import ObjectInfo
+
+NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+PAGE_KEYS = 1000
+ACCOUNT_NUMBER = 123456789012
+
+Node = str | Sequence[tuple[str, "Node"]]
+# The canonical user ID of the one account; S3's are 64 hexadecimal digits too.
+OWNER: Node = [("ID", f"{ACCOUNT_NUMBER:064x}"), ("DisplayName", "etltctl")]
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a listing: keys of objects, folders, and where the next page begins."""
+
+    keys: list[str]
+    folders: list[str]
+    next_after: str
+
+
+def page(keys: Iterable[str], *, prefix: str, delimiter: str, after: str, limit: int) -> Page:
+    """The first `limit` objects and folders whose names come after `after`."""
+    found: list[str] = []
+    folders: list[str] = []
+    last = ""
+    for key in keys:
+        rest = key[len(prefix) :]
+        folder = (
+            prefix + rest[: rest.index(delimiter) + len(delimiter)] if delimiter and delimiter in rest else ""
+        )
+        name = folder or key
+        if name <= after or (folder and folders[-1:] == [folder]):
+            continue
+        if len(found) + len(folders) == limit:
+            return Page(found, folders, last)
+        if folder:
+            folders.append(folder)
+        else:
+            found.append(key)
+        last = name
+    return Page(found, folders, "")
+
+
+def listing_xml(
+    bucket: str, query: Mapping[str, str], listed: Page, objects: Sequence[ObjectInfo], limit: int
+) -> str:
+    """Return the answer to ListObjectsV2, or to the first version of it."""
+    is_v2 = "list-type" in query
+    coded = query.get("encoding-type") == "url"
+
+    def name(key: str) -> str:
+        return quote(key, safe="/") if coded else key
+
+    with_owner = not is_v2 or query.get("fetch-owner") == "true"
+    nodes: list[tuple[str, Node]] = [
+        ("Name", bucket),
+        ("Prefix", name(query.get("prefix", ""))),
+        ("MaxKeys", str(limit)),
+        ("IsTruncated", "true" if listed.next_after else "false"),
+    ]
+    if coded:
+        nodes.append(("EncodingType", "url"))
+    if delimiter := query.get("delimiter"):
+        nodes.append(("Delimiter", name(delimiter)))
+    if is_v2:
+        nodes += _position_v2(query, listed, len(objects) + len(listed.folders), name)
+    else:
+        nodes.append(("Marker", name(query.get("marker", ""))))
+        if listed.next_after and query.get("delimiter"):
+            nodes.append(("NextMarker", name(listed.next_after)))
+    nodes += [("Contents", _contents(info, name(info.key), with_owner)) for info in objects]
+    nodes += [("CommonPrefixes", [("Prefix", name(folder))]) for folder in listed.folders]
+    return xml("ListBucketResult", nodes)
+
+
+def _position_v2(
+    query: Mapping[str, str], listed: Page, count: int, name: Callable[[str], str]
+) -> list[tuple[str, Node]]:
+    """Return the place of this page; S3 repeats in it what the request said."""
+    nodes: list[tuple[str, Node]] = [("KeyCount", str(count))]
+    if token := query.get("continuation-token"):
+        nodes.append(("ContinuationToken", token))
+    if start := query.get("start-after"):
+        nodes.append(("StartAfter", name(start)))
+    if listed.next_after:
+        nodes.append(("NextContinuationToken", listed.next_after.encode().hex()))
+    return nodes
+
+
+def token_to_key(token: str) -> str:
+    """Return the key that a continuation token stands for.
+
+    Raises:
+        AwsError: `InvalidArgument` if no listing gave out this token.
+    """
+    try:
+        return bytes.fromhex(token).decode()
+    except ValueError as error:
+        raise invalid_argument("The continuation token provided is incorrect") from error
+
+
+def timestamp(when: datetime) -> str:
+    """Return a time as S3 writes it in XML."""
+    return when.strftime("%Y-%m-%dT%H:%M:%S.") + f"{when.microsecond // 1000:03d}Z"
+
+
+def xml(root: str, nodes: Node) -> str:
+    """Return a small XML document in S3's namespace."""
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<{root} xmlns="{NAMESPACE}">{_inner(nodes)}</{root}>'
+
+
+def xml_response(text: str) -> Response:
+    """Return the document as an answer."""
+    return Response(text, content_type="application/xml")
+
+
+def error_xml(code: str, message: str, resource: str, request_id: str) -> str:
+    """Return an error; S3 gives these no namespace, and clients expect none."""
+    texts = {"Code": code, "Message": message, "Resource": resource, "RequestId": request_id}
+    # XML has no way at all to write most control characters, and an error must be readable.
+    nodes = [(name, CONTROL.sub("\ufffd", text)) for name, text in texts.items()]
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{_inner(nodes)}</Error>'
+
+
+def _inner(node: Node) -> str:
+    if isinstance(node, str):
+        return CONTROL.sub(lambda letter: f"&#{ord(letter[0])};", escape(node))
+    return "".join(f"<{name}>{_inner(inner)}</{name}>" for name, inner in node)
+
+
+def _contents(info: ObjectInfo, key: str, with_owner: bool) -> list[tuple[str, Node]]:
+    nodes: list[tuple[str, Node]] = [
+        ("Key", key),
+        ("LastModified", timestamp(info.last_modified)),
+        ("ETag", f'"{info.etag}"'),
+        ("Size", str(info.size)),
+        ("StorageClass", "STANDARD"),
+    ]
+    return [*nodes, ("Owner", OWNER)] if with_owner else nodes

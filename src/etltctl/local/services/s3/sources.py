@@ -1,0 +1,94 @@
+"""Bytes of an object that are read: ranges, pieces, and the source of a copy with its conditions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+from urllib.parse import unquote
+
+from etltctl.local.kernel.json_protocol import AwsError
+from etltctl.local.services.s3.call import Call
+from etltctl.local.services.s3.conditions import is_unchanged
+from etltctl.local.services.s3.directory import S3Directory
+from etltctl.local.services.s3.errors import invalid_argument, unmet_condition
+from etltctl.local.services.s3.kept import ObjectInfo
+from etltctl.local.services.s3.operations import COPY_SOURCE
+
+SEND_BYTES = 1 << 20
+
+
+@contextmanager
+def opened_source(
+    call: Call, directory: S3Directory
+) -> Iterator[tuple[IO[bytes], ObjectInfo, tuple[str, str]]]:
+    """Open the object that a copy reads; yields its bytes, its description, and its bucket and key.
+
+    Raises:
+        AwsError: there is no such object, or a condition of the copy does not hold.
+    """
+    place, _, version = call.header(COPY_SOURCE).partition("?versionId=")
+    check_version(version)
+    bucket, _, key = unquote(place).removeprefix("/").partition("/")
+    if not bucket or not key:
+        raise invalid_argument("Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
+    stream, info = directory.open_object(bucket, key)
+    with stream:
+        if is_unchanged(call.headers, info, prefix="x-amz-copy-source-"):
+            raise unmet_condition()
+        yield stream, info, (bucket, key)
+
+
+def check_version(version: str) -> None:
+    """Check a version's id: without versioning, every object has the one version `null`.
+
+    Raises:
+        AwsError: `NoSuchVersion` (404).
+    """
+    if version not in {"", "null"}:
+        raise AwsError("NoSuchVersion", "The specified version does not exist.", 404)
+
+
+def put_conditions(call: Call) -> dict[str, Any]:
+    """Return the conditions of a write for `S3Directory.adopt_file`."""
+    none_match = call.header("if-none-match")
+    if none_match not in {"", "*"}:
+        raise AwsError("NotImplemented", "If-None-Match on a write takes `*` only; nothing was changed", 501)
+    return {"if_none_match": bool(none_match), "if_match": call.header("if-match").strip('"')}
+
+
+def is_replaced(call: Call, name: str) -> bool:
+    """Return whether a directive of a copy says REPLACE instead of COPY."""
+    directive = call.header(name) or "COPY"
+    if directive not in {"COPY", "REPLACE"}:
+        raise invalid_argument(f"Unknown {name}: {directive}")
+    return directive == "REPLACE"
+
+
+def pieces(stream: IO[bytes], start: int, stop: int) -> Iterator[bytes]:
+    """Iterate over the bytes from `start` up to, not including, `stop`, and close the stream."""
+    with stream:
+        if start:
+            stream.seek(start)
+        while start < stop and (piece := stream.read(min(SEND_BYTES, stop - start))):
+            start += len(piece)
+            yield piece
+
+
+def span_of(header: str, size: int) -> tuple[int, int] | None:
+    """Return the first and one past the last byte of a Range header; None for the whole object.
+
+    Raises:
+        AwsError: `InvalidRange` (416) if the object has no such bytes.
+    """
+    match = re.fullmatch(r"bytes=([0-9]{0,18})-([0-9]{0,18})", header)
+    if not match or match[0] == "bytes=-" or (match[1] and match[2] and int(match[1]) > int(match[2])):
+        return None  # S3 answers a range that is not one with the whole object
+    if not match[1]:
+        start, stop = max(size - int(match[2]), 0), size
+    else:
+        start, stop = int(match[1]), min(int(match[2]) + 1, size) if match[2] else size
+    if start >= stop:
+        raise AwsError("InvalidRange", "The requested range is not satisfiable", 416)
+    return start, stop

@@ -1,0 +1,61 @@
+"""The tags of an object, which are kept with its other facts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from werkzeug.wrappers import Response
+
+from etltctl.local.services.s3.call import Call
+from etltctl.local.services.s3.described import check_tags
+from etltctl.local.services.s3.directory import S3Directory
+from etltctl.local.services.s3.errors import malformed_xml
+from etltctl.local.services.s3.listing import Node, xml, xml_response
+from etltctl.local.services.s3.payload import bare_tag, whole_xml
+from etltctl.local.services.s3.sources import check_version
+
+
+class TaggingOperations:
+    """The operations on tags."""
+
+    def __init__(self, directory: S3Directory) -> None:
+        self._directory = directory
+
+    def operations(self) -> Mapping[str, Callable[[Call], Response]]:
+        """Return what answers each operation."""
+        return {
+            "GetObjectTagging": self._get,
+            "PutObjectTagging": self._put,
+            "DeleteObjectTagging": self._delete,
+        }
+
+    def _get(self, call: Call) -> Response:
+        check_version(call.query.get("versionId", ""))
+        tags = self._directory.head_object(call.bucket, call.key).description.tags
+        nodes: list[tuple[str, Node]] = [
+            ("Tag", [("Key", name), ("Value", value)]) for name, value in tags.items()
+        ]
+        return xml_response(xml("Tagging", [("TagSet", nodes)]))
+
+    def _put(self, call: Call) -> Response:
+        check_version(call.query.get("versionId", ""))
+        document = whole_xml(call)
+        pairs = [
+            {bare_tag(inner): inner.text or "" for inner in node}
+            for node in document.iter()
+            if bare_tag(node) == "Tag"
+        ]
+        if bare_tag(document) != "Tagging" or any(set(pair) != {"Key", "Value"} for pair in pairs):
+            raise malformed_xml()
+        check_tags([pair["Key"] for pair in pairs])
+        self._change(call, {pair["Key"]: pair["Value"] for pair in pairs})
+        return Response()
+
+    def _delete(self, call: Call) -> Response:
+        check_version(call.query.get("versionId", ""))
+        self._change(call, {})
+        return Response(status=204)
+
+    def _change(self, call: Call, tags: Mapping[str, str]) -> None:
+        self._directory.describe_again(call.bucket, call.key, lambda described: replace(described, tags=tags))

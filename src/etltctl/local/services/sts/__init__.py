@@ -1,0 +1,1 @@
+"""AWS STS: the callers and the sessions of roles."""

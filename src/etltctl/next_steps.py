@@ -1,0 +1,111 @@
+"""Next steps: what a person does after an error, with etltctl's commands as values and not as text."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of etltctl in a next step: its words after `etltctl`, with its options.
+
+    It names no environment and no settings file. The front door that prints it adds the flags that it needs.
+    """
+
+    words: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Return the command as a shell reads it."""
+        return shlex.join(("etltctl", *self.words))
+
+
+def command(*words: object) -> Command:
+    """Return the command of these words, such as `command("runs", "show", run_id)`."""
+    return Command(tuple(map(str, words)))
+
+
+# For code that does not know of runs: the code that drives the run puts the run's id in its place.
+RETRY = command("retry", "RUN")
+
+
+@dataclass(frozen=True, init=False)
+class NextStep:
+    """What to do next: text, with commands in their places.
+
+    Attributes:
+        parts: Texts and commands in the order in which they are printed.
+    """
+
+    parts: tuple[str | Command, ...]
+
+    def __init__(self, *parts: str | Command) -> None:
+        """Keep the parts; empty texts are left out."""
+        object.__setattr__(self, "parts", tuple(part for part in parts if part))
+
+    def render(self, show: Callable[[str | Command], str] = str) -> str:
+        """Return the step as one text.
+
+        Args:
+            show: Spells a part. The command line's spelling adds the flags that lead to the same lake.
+        """
+        return "".join(map(show, self.parts))
+
+    def naming(self, retry: str | Command) -> NextStep:
+        """Return the step with `retry` wherever it has `RETRY`, the options after it included."""
+        return NextStep(*(_naming(part, retry) for part in self.parts))
+
+    def __str__(self) -> str:
+        """Return the step without flags, as the Python API shows it."""
+        return self.render()
+
+
+Hint = str | Command | NextStep
+
+
+def _naming(part: str | Command, retry: str | Command) -> str | Command:
+    if isinstance(part, str):
+        return part.replace(str(RETRY), str(retry))
+    if part.words[: len(RETRY.words)] != RETRY.words:
+        return part
+    options = part.words[len(RETRY.words) :]
+    if isinstance(retry, Command):
+        return Command((*retry.words, *options))
+    return " ".join((retry, *options))
+
+
+def install(extra: str) -> str:
+    """Return the command that adds an extra to this installation, however etltctl was installed.
+
+    Args:
+        extra: The name of the extra, such as `local`.
+    """
+    import sys
+    from importlib.util import find_spec
+
+    prefix, package = Path(sys.prefix).as_posix(), f"etltctl[{extra}]"
+    address, is_editable = _installed_from()
+    if is_editable:
+        return f"in the checkout of etltctl: pip install -e '.[{extra}]'"
+    requirement = shlex.quote(f"{package} @ {address}" if address else package)
+    if "/uv/tools/" in prefix:
+        return f"uv tool install --force {requirement}"
+    if "/pipx/" in prefix:
+        return f"pipx install --force {requirement}"
+    if find_spec("pip") is None:
+        return f"uv pip install --python {shlex.quote(sys.executable)} {requirement}"
+    return f"{shlex.quote(sys.executable)} -m pip install {requirement}"
+
+
+def _installed_from() -> tuple[str, bool]:
+    """Return the wheel or folder that etltctl was installed from (empty: an index), and whether it is editable."""
+    import json
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        origin = json.loads(distribution("etltctl").read_text("direct_url.json") or "{}")
+    except (PackageNotFoundError, OSError, ValueError):
+        return "", False
+    return str(origin.get("url", "")), bool(origin.get("dir_info", {}).get("editable"))

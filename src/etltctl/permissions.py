@@ -1,0 +1,151 @@
+"""The calls that a run makes, and the IAM permissions that each of its steps needs, by action and resource."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from etltctl.denials import PERMISSION
+from etltctl.publishing.places import Places
+from etltctl.values import S3Location
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+Calls = Mapping[str, tuple[str, ...]]
+
+# What running, watching and asking need: `etltctl run`, `runs …`, `athena …`, `retry`, `rollback`, the DAGs.
+OPERATOR: Calls = {
+    "jobs": ("glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"),
+    "catalog": (
+        "glue:CreateDatabase", "glue:CreateTable", "glue:GetTable", "glue:GetTables", "glue:UpdateTable",
+        "glue:DeleteTable", "glue:GetPartitions", "glue:BatchCreatePartition", "glue:BatchUpdatePartition",
+        "glue:BatchDeletePartition",
+    ),
+    "workgroup": (
+        "athena:StartQueryExecution", "athena:GetQueryExecution",
+        "athena:GetQueryResults", "athena:StopQueryExecution",
+        "athena:GetWorkGroup",
+    ),
+    "logs": ("logs:FilterLogEvents", "logs:GetLogEvents"),
+    "lake": (
+        "s3:ListObjectsV2", "s3:GetObject", "s3:PutObject", "s3:CopyObject", "s3:DeleteObject", "s3:DeleteObjects",
+    ),
+    "state": ("s3:ListObjectsV2", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
+    "secrets": ("secretsmanager:GetSecretValue",),
+    "parameters": ("ssm:GetParameter",),
+    "preflight": ("iam:SimulatePrincipalPolicy",),
+}  # fmt: skip
+
+# A run succeeds without these. A version that an audit leaves behind is removed by a later one, an old lock lapses,
+# Athena gets the output location of the settings, and a deployment has made the databases.
+SPARED = frozenset(
+    {"athena:GetWorkGroup", "glue:CreateDatabase", "glue:DeleteTable", "glue:GetTables", "s3:DeleteObject"}
+)
+EXAMPLE_FILE = "v=preflight/part-0.parquet"  # stands for every file of a version
+
+
+@dataclass(frozen=True)
+class Need:
+    """A permission that a step needs: an IAM action on a resource, which is an ARN."""
+
+    step: str
+    action: str
+    resource: str
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """The permissions that the steps of a run need of IAM for the calls that etltctl itself makes.
+
+    State and secrets are left out. A run writes its state, and etltctl reads the secrets of Airbyte, before the first
+    step starts anything.
+
+    Args:
+        settings: The settings.
+        partition: The AWS partition, such as `aws` or `aws-cn`.
+        region: The region of Glue and Athena.
+        account: The caller's account.
+    """
+
+    settings: Settings
+    partition: str
+    region: str
+    account: str
+
+    def of_step(self, step: str, tables: Iterable[str] = ()) -> Iterator[Need]:
+        """Yield what a step needs.
+
+        Args:
+            step: The step, such as `glue:silver_to_gold`.
+            tables: The tables that a refresh brings in line.
+        """
+        kind, _, name = step.partition(":")
+        if kind == "sync":
+            locations = self.settings.stream_locations(name).values()
+            yield from self._reading(step, locations)
+        elif kind == "glue":
+            yield from self._running(step, name)
+        elif kind == "athena":
+            yield from self._refreshing(step, list(tables))
+        elif kind == "tableau" and (table := self.settings.tableau.datasources[name].table):
+            yield from self._on(step, ["glue:GetTable"], self._catalog_arns(table))
+            yield from self._on(step, OPERATOR["workgroup"], [self.workgroup_arn])
+
+    @property
+    def workgroup_arn(self) -> str:
+        """The ARN of Athena's workgroup."""
+        return self.arn("athena", f"workgroup/{self.settings.athena.workgroup}")
+
+    def arn(self, service: str, resource: str) -> str:
+        """Return the ARN of a resource of this account and region."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+
+    def bucket_arn(self, location: S3Location) -> str:
+        """Return the ARN of the bucket of an S3 location."""
+        return f"arn:{self.partition}:s3:::{location.bucket}"
+
+    def object_arn(self, location: S3Location) -> str:
+        """Return the ARN of an object."""
+        return f"arn:{self.partition}:s3:::{location.bucket}/{location.key}"
+
+    def _running(self, step: str, job: str) -> Iterator[Need]:
+        """Yield what it takes to run a job, stop it, and check and publish the tables that it writes."""
+        places, writes = Places(self.settings), self.settings.glue.jobs[job].writes
+        yield from self._on(
+            step, OPERATOR["jobs"], [self.arn("glue", f"job/{self.settings.glue.names.at_glue(job)}")]
+        )
+        for table in writes:
+            yield from self._on(step, OPERATOR["catalog"], self._catalog_arns(table))
+            yield from self._reading(step, [places.root(table)])
+            kept = [places.lock(table), places.records(table).object(EXAMPLE_FILE)]
+            yield from self._on(step, ["s3:GetObject", "s3:PutObject"], [self.object_arn(p) for p in kept])
+        if any(self.settings.rules(table).needs_query for table in writes):
+            yield from self._on(step, OPERATOR["workgroup"], [self.workgroup_arn])
+
+    def _refreshing(self, step: str, tables: Iterable[str]) -> Iterator[Need]:
+        places = Places(self.settings)
+        for table in tables:
+            yield from self._on(step, OPERATOR["catalog"], self._catalog_arns(table))
+            yield from self._reading(step, [places.fixed(table) or places.root(table)])
+
+    def _reading(self, step: str, folders: Iterable[str | S3Location]) -> Iterator[Need]:
+        """Yield what it takes to list folders and to read their files."""
+        for folder in map(S3Location.parse, folders):
+            yield from self._on(step, ["s3:ListObjectsV2"], [self.bucket_arn(folder)])
+            yield from self._on(step, ["s3:GetObject"], [self.object_arn(folder.object(EXAMPLE_FILE))])
+
+    def _catalog_arns(self, table: str) -> list[str]:
+        """Return the ARNs that Glue checks for a call about a table: the catalog, the database and the table."""
+        database, name = Places(self.settings).in_catalog(table)
+        kinds = ("catalog", f"database/{database}", f"table/{database}/{name}")
+        return [self.arn("glue", kind) for kind in kinds]
+
+    @staticmethod
+    def _on(step: str, calls: Iterable[str], resources: Iterable[str]) -> Iterator[Need]:
+        actions = dict.fromkeys(PERMISSION.get(call, call) for call in calls)
+        arns = list(resources)
+        for action in actions:
+            if action not in SPARED:
+                yield from (Need(step, action, arn) for arn in arns)

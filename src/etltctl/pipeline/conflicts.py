@@ -1,0 +1,50 @@
+"""Conflicts: a live job run of another run that blocks a start, reported with the run that began it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from etltctl.errors import AlreadyRunningError, ConfigurationError, EtltctlError
+from etltctl.glue import in_the_way
+from etltctl.pipeline.services import Services
+from etltctl.pipeline.step_run import StepRun
+
+
+def require_no_reader(step_run: StepRun) -> None:
+    """Check that no Glue job reads what a sync of the step's source is about to replace.
+
+    A sync that overwrites removes the files of the one before, and a job that reads them then fails half way. Where
+    Glue does not answer, a warning says that it is not known.
+
+    Raises:
+        AlreadyRunningError: A job run still reads the files. It names the run that began it.
+    """
+    source, settings = step_run.step.name, step_run.settings
+    if settings.sources[source].sync_mode != "full_refresh_overwrite":
+        return
+    replaced = {f"bronze.{table}" for table in settings.stream_locations(source)}
+    for job in (name for name, job in settings.glue.jobs.items() if replaced & set(job.reads)):
+        try:
+            live = step_run.services.glue.live_runs(job)
+        except ConfigurationError:
+            continue  # the job is not deployed, so it has no runs
+        except EtltctlError as error:
+            text = f"whether Glue job {job} still reads what a sync of {source} replaces is not known"
+            step_run.warn(f"{text}: {error.message}")
+            continue
+        if live:
+            message = f"a run of Glue job {job} still reads what a sync of {source} would replace"
+            raise with_holder(step_run.services, in_the_way(live[0], message))
+
+
+def with_holder(services: Services, error: AlreadyRunningError) -> AlreadyRunningError:
+    """Return the error with the run on record that began the blocking job run; unchanged if none is known."""
+    if "job" not in error.facts:
+        return error
+    with suppress(EtltctlError):  # the error is right without the holder, too
+        live = services.glue.look_at(str(error.facts["job"]), str(error.facts["run"]))
+        holder = live.arguments.get("--run_id", "")
+        if holder and holder in services.store.run_ids():
+            facts = error.facts | {"held by": f"run {holder}"}
+            return AlreadyRunningError(error.message, hint=f"etltctl runs watch {holder}", **facts)
+    return error

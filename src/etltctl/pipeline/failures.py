@@ -1,0 +1,142 @@
+"""Failures: the error of a remote run, who stopped it, the particulars of a refusal, and the report of a failed run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from etltctl.errors import AccessError, EtltctlError, RunFailedError
+from etltctl.ledger import Event, read_events
+from etltctl.pipeline.run_ids import RunId
+from etltctl.pipeline.services import Services
+from etltctl.pipeline.step_run import StepRun
+from etltctl.runs import Run, State
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+# What the services and Hadoop's S3 client say of a refused call. Spark's own wrapper hides it: then the log has it.
+REFUSAL = re.compile(
+    r"AccessDenied|is not authorized to perform|Insufficient Lake Formation permission|PERMISSION_ERROR"
+    r"|AccessControlException|Status Code: 40[13]\b|\bHTTP 40[13]\b|\b40[13] Forbidden|InvalidAccessKeyId|ExpiredToken"
+)
+SPARK_WRAPPER = "Py4JJavaError"
+STOPPED = frozenset({"STOPPED", "STOPPING", "cancelled"})
+
+
+def stopped_by(step_run: StepRun, run: Run) -> str:
+    """Return who stopped the run and why, as the ledger has it; else where to find out. Empty if it was not stopped."""
+    if run.state is not State.FAILED or run.status not in STOPPED:
+        return ""
+    stopping = step_run.last("remote.stopping")
+    if stopping is None or stopping["remote_id"] != run.id:
+        return f"not by etltctl, but by {run.service} or another caller; see CloudTrail or Airbyte's log"
+    reason = f": {stopping['reason']}" if stopping.get("reason") else ""
+    return f"by {stopping['stopped_by']} ({stopping['who']}){reason}"
+
+
+def failed(run: Run, *, hint: str, **facts: object) -> EtltctlError:
+    """Build the error for a run that did not succeed: AccessError where a service refused it a call."""
+    reason = f": {run.reason}" if run.reason else ""
+    details = f"{run.reason}\n{facts.get('log', '')}" if SPARK_WRAPPER in run.reason else run.reason
+    return failure_class(details)(
+        f"{run.service} run {run.id} of {run.name} ended {run.status}{reason}", hint=hint, **facts
+    )
+
+
+def failure_class(reason: str) -> type[EtltctlError]:
+    """Return the class of the error for a run that failed for this reason: a refusal has its own exit code."""
+    return AccessError if REFUSAL.search(reason) else RunFailedError
+
+
+def require_success(run: Run, *, hint: str, **facts: object) -> None:
+    """Raise RunFailedError, or AccessError for a refusal, unless the run's status means success."""
+    if run.state is not State.SUCCEEDED:
+        raise failed(run, hint=hint, **facts)
+
+
+@contextmanager
+def refusals_named(step: str, services: Services) -> Iterator[None]:
+    """Add the step to every refusal within the block that names none, and the principal where the service did not."""
+    try:
+        yield
+    except AccessError as error:
+        name_refusal(error, step, services)
+        raise
+
+
+def name_refusal(error: AccessError, step: str, services: Services) -> None:
+    """Add the step to a refusal that names none, and the principal where the service named none, as S3 often does."""
+    facts: dict[str, object] = {"step": step} if step else {}
+    if "action" in error.facts and "principal" not in error.facts:
+        with suppress(EtltctlError):  # STS answers every caller whose credentials are valid
+            facts["principal"] = services.aws.identity().principal
+    error.facts = {**facts, **error.facts}
+
+
+def describe_failure(error: BaseException | str, run_id: str, settings: Settings | None = None) -> str:
+    """Return what happened, its particulars, the state of each step of the run, and the next commands.
+
+    It never raises. If the run's events cannot be read, it reports the rest.
+
+    Args:
+        error: The error, or a sentence.
+        run_id: The run's id.
+        settings: The settings; None loads them.
+    """
+    run_id = RunId(run_id).safe
+    lines = [f"run {run_id} failed: {_message(error)}"]
+    cause = _etltctl_error(error)
+    if cause is not None:
+        lines += [f"  {name}: {_indented(value)}" for name, value in cause.facts.items()]
+        lines += [f"  next: {cause.hint}"] if cause.hint else []
+    with suppress(EtltctlError):
+        lines += _step_lines(_events(run_id, settings))
+    env = _env_flag(settings)
+    lines += [f"  events: etltctl runs show {run_id}{env}", f"  logs: etltctl runs logs {run_id}{env}"]
+    return "\n".join([*lines, f"  resume it: clear the task, or etltctl retry {run_id}{env}"])
+
+
+def _env_flag(settings: Settings | None) -> str:
+    """Return the flag with which a command reaches the run's environment, on whichever machine it is typed."""
+    from etltctl.settings import load_settings
+
+    try:
+        return f" --env {(settings or load_settings()).env}"
+    except EtltctlError:
+        return ""
+
+
+def _step_lines(events: list[Event]) -> list[str]:
+    """Return a line for each step: how it ended last, and its remote run."""
+    remote_ids = {event["step"]: event["remote_id"] for event in events if "remote_id" in event}
+    outcomes = {event["step"]: event["outcome"] for event in events if event["type"] == "step.finished"}
+    return [f"  {step}: {outcome} {remote_ids.get(step, '')}".rstrip() for step, outcome in outcomes.items()]
+
+
+def _events(run_id: str, settings: Settings | None) -> list[Event]:
+    from etltctl.settings import load_settings
+
+    return read_events(Services(settings or load_settings()).store, run_id)
+
+
+def _etltctl_error(error: BaseException | str | None) -> EtltctlError | None:
+    """Return the first error of etltctl in the chain of causes; None if there is none."""
+    while isinstance(error, BaseException):
+        if isinstance(error, EtltctlError):
+            return error
+        error = error.__cause__
+    return None
+
+
+def _message(error: BaseException | str) -> str:
+    cause = _etltctl_error(error)
+    if cause is not None:
+        return cause.message
+    return f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else error
+
+
+def _indented(value: object) -> str:
+    return "\n    ".join(["", *str(value).splitlines()]) if "\n" in str(value) else str(value)

@@ -1,0 +1,251 @@
+"""The step kind `glue`: runs a Glue job once, waits for its end, and publishes the versions that it wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from etltctl.errors import AlreadyRunningError, BudgetError, ServiceError
+from etltctl.ledger import Event
+from etltctl.pipeline.budget import Budget, bill_job_runs, bill_query, glue_budget, require_budget
+from etltctl.pipeline.catalog_step import table_facts
+from etltctl.pipeline.conflicts import with_holder
+from etltctl.pipeline.failures import require_success, stopped_by
+from etltctl.pipeline.model import StepHandle, StepResult, known
+from etltctl.pipeline.problems import rules_without_column
+from etltctl.pipeline.remote import EmitLines, StepKind, StepLine, rows_text
+from etltctl.pipeline.services import Services
+from etltctl.pipeline.step_run import StartedRun, StepRun
+from etltctl.pipeline.step_wait import await_stop, record_start, wait_for_end
+from etltctl.publishing import Finding
+from etltctl.runs import JobRun, Run, State, Verb
+from etltctl.waiting import Waiter
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+# Glue itself ends a run at its timeout; waiting longer than that means that Glue does not answer.
+GLUE_GRACE_S = 900
+FOLLOW_EVERY_S = 2.0
+
+
+@dataclass(frozen=True)
+class GlueRun:
+    """The Glue job run of a step `glue:JOB`."""
+
+    services: Services
+    job: str
+    id: str
+
+    def poll(self) -> JobRun:
+        """Return the run as Glue sees it now."""
+        return self.services.glue.look_at(self.job, self.id)
+
+    def waiter(self) -> Waiter:
+        """Return how to wait for the run; it learns from earlier runs of the job."""
+        minutes = self.services.settings.glue.jobs[self.job].timeout_minutes
+        expected = self.services.glue.durations(self.job)
+        return Waiter(timeout=minutes * 60 + GLUE_GRACE_S, expected=tuple(expected))
+
+    def stop(self) -> None:
+        """Ask Glue to stop the run."""
+        self.services.glue.stop(JobRun(self.id, self.job, ""))
+
+    def successor(self, ended: Run) -> JobRun | None:
+        """Return the retry that Glue itself made of a failed run; None if it made none."""
+        if isinstance(ended, JobRun) and ended.state is State.FAILED:
+            return self.services.glue.retry_of(ended)
+        return None
+
+
+class GlueStep(StepKind):
+    """The step kind `glue:JOB`."""
+
+    name: ClassVar[str] = "glue"
+    has_log: ClassVar[bool] = True
+    is_checked_at_once: ClassVar[bool] = True
+
+    def require_known(self, name: str, settings: Settings) -> None:
+        """Raise UsageError if the settings have no such Glue job."""
+        known(settings.glue.jobs, name, "Glue job")
+
+    def problems(self, name: str, settings: Settings) -> Iterator[str]:
+        """Yield syntax errors of the job's script and problems of the rules for its tables."""
+        from etltctl.settings.scripts import syntax_errors
+
+        if name not in settings.glue.jobs:
+            return  # the start refuses it by name
+        yield from syntax_errors(settings, name)
+        for table in self.tables(name, settings):
+            yield from rules_without_column(settings, table)
+
+    def tables(self, name: str, settings: Settings) -> Sequence[str]:
+        """Return the tables that the job writes."""
+        return settings.glue.jobs[name].writes
+
+    def budget(self, step_run: StepRun) -> Budget | None:
+        """Return what a job run of the step may still cost; None without a limit."""
+        return glue_budget(step_run)
+
+    def start(self, step_run: StepRun) -> StartedRun:
+        """Start the job once, or find the run of it that belongs to this run."""
+        bill_job_runs(step_run)  # before the budget is checked: it counts what earlier tries cost
+        key = step_run.run_key
+        try:
+            verb, run = step_run.services.glue.start_or_adopt(
+                step_run.step.name,
+                key,
+                partial(_arguments, step_run),
+                since=step_run.run_id.began_after,
+                before_start=lambda: step_run.append("remote.intended", run_key=key),
+            )
+        except AlreadyRunningError as error:
+            raise with_holder(step_run.services, error) from error.__cause__
+        return StartedRun(verb, run)
+
+    def find_lost_start(self, step_run: StepRun, intended: Event, *, within: float) -> JobRun | None:
+        """Return the newest run with the step's key that is not on record yet."""
+        on_record = step_run.ledger.remote_ids(str(step_run.step))
+        since, key = datetime.fromisoformat(intended["ts"]), intended["run_key"]
+        return step_run.services.glue.find_new(step_run.step.name, key, on_record, since=since, within=within)
+
+    def remote_run(self, services: Services, name: str, remote_id: str) -> GlueRun:
+        """Return the job run of that id."""
+        return GlueRun(services, name, remote_id)
+
+    def finish(self, step_run: StepRun, handle: StepHandle, run: JobRun) -> StepResult:
+        """Wait for the job run and publish the versions that it wrote."""
+        ended = _wait_for_last_retry(step_run, run)
+        bill_job_runs(step_run)
+        has_failed = ended.state is not State.SUCCEEDED
+        require_success(
+            ended,
+            hint=f"published tables stay as they were; fix the cause, then: etltctl retry {step_run.ledger.run_id}",
+            stopped=stopped_by(step_run, ended),
+            log="\n".join(step_run.services.logs.last_lines(ended)) if has_failed else "",
+        )
+        facts = _publish_once(step_run, json.loads(ended.arguments["--outputs"]))
+        usd = round(step_run.ledger.usd(str(step_run.step)), 4)
+        cost = {"usd": usd} if usd else {}
+        return StepResult(str(step_run.step), handle.verb, ended.id, facts={**facts, **cost})
+
+    def read_log(
+        self, services: Services, name: str, remote_id: str, emit: EmitLines, *, follow: bool
+    ) -> None:
+        """Emit what the job run wrote: of driver and executors, output and errors."""
+
+        def emit_new_lines(run: JobRun) -> None:
+            if run.state is not State.RUNNING:
+                emit(services.logs.new_lines(run))
+                return
+            with suppress(ServiceError):  # the next poll reads what this one could not
+                emit(services.logs.new_lines(run))
+
+        remote_run = GlueRun(services, name, remote_id)
+        run = remote_run.poll()
+        emit(services.logs.new_lines(run))
+        if follow and run.state is State.RUNNING:
+            timeout = services.settings.glue.jobs[name].timeout_minutes * 60
+            waiter = Waiter(timeout=timeout, longest=FOLLOW_EVERY_S)
+            waiter.wait(run, remote_run.poll, on_look=emit_new_lines)
+
+    def title(self, name: str) -> str:
+        """Return the job's name, which says enough."""
+        return name
+
+    def line(self, name: str, event: Mapping[str, Any]) -> StepLine:
+        """Return the line with the published tables and what the job's audits add up to."""
+        tables = event.get("tables", {})
+        achieved = f"published {len(tables)} {'table' if len(tables) == 1 else 'tables'}"
+        return StepLine(name, rows_text(event.get("rows")), achieved + _audit_text(tables.values()))
+
+
+def _arguments(step_run: StepRun, failed_before: int) -> Mapping[str, str]:
+    """Return the arguments of the job run, after the last checks before its start.
+
+    Args:
+        step_run: The step.
+        failed_before: How many earlier tries of the run failed.
+
+    Raises:
+        BudgetError: The job costs more than is left.
+    """
+    require_budget(step_run)
+    job, lake = step_run.settings.glue.jobs[step_run.step.name], step_run.services.lake
+    # Called again for each try, so that a new run never writes where a failed one left files.
+    version = step_run.run_id.version(failed_before)
+    outputs = {table: lake.version_location(table, version) for table in job.writes}
+    lake.require_visible(outputs)
+    return {
+        "--run_id": step_run.ledger.run_id,
+        "--inputs": json.dumps({table: lake.current_location(table) for table in job.reads}),
+        "--outputs": json.dumps(outputs),
+        "--audits": json.dumps({table: lake.audit_location(table, version) for table in job.writes}),
+        "--config": json.dumps(job.config),
+    }
+
+
+def _wait_for_last_retry(step_run: StepRun, run: JobRun) -> JobRun:
+    """Return the run in its final state, or the last of the retries that Glue itself made of it."""
+    remote_run = GlueRun(step_run.services, run.name, run.id)
+    try:
+        ended = wait_for_end(step_run, run, remote_run, is_ours=True, budget=glue_budget(step_run))
+    except BudgetError:
+        await_stop(run, remote_run)
+        bill_job_runs(step_run)
+        raise
+    # With MaxRetries Glue starts the job again by itself: the step waits for that run instead of starting another.
+    retry = remote_run.successor(ended)
+    if retry is None:
+        return ended
+    record_start(step_run, StartedRun(Verb.ADOPTED, retry), GlueRun(step_run.services, retry.name, retry.id))
+    return _wait_for_last_retry(replace(step_run, waited=0.0), retry)
+
+
+def _publish_once(step_run: StepRun, outputs: Mapping[str, str]) -> dict[str, Any]:
+    """Publish the versions, unless this very run did so before: a newer run may have published since."""
+    layer = next(iter(outputs), "").partition(".")[0]
+    before = step_run.last("publish.switched")
+    if before is not None:
+        return {"layer": layer, "rows": before["rows"], "tables": before["tables"]}
+    lake = replace(
+        step_run.services.lake,
+        run_key=step_run.run_key,
+        on_query=partial(bill_query, step_run),
+        on_finding=partial(_note_finding, step_run),
+    )
+    published = table_facts(lake.publish(outputs, step_run.ledger.run_id))
+    step_run.append("publish.switched", **published)
+    for text in (text for table in published["tables"].values() for text in table.get("warnings", ())):
+        step_run.warn(text)
+    return {"layer": layer, **published}
+
+
+def _note_finding(step_run: StepRun, finding: Finding) -> None:
+    """Record which rule a version breaks, how often, and some of the rows."""
+    facts = {"table": finding.table, "rule": finding.rule, "count": finding.count, "rows": finding.rows}
+    step_run.note("check.result", **facts, reaction=finding.reaction)
+
+
+def _audit_text(tables: Iterable[Mapping[str, Any]]) -> str:
+    """Return the sums of the job's own audits: rows in, if every row is accounted for; then each other count."""
+    audits = [audit for table in tables if "rows_in" in (audit := table.get("audit", {}))]
+    counts = {
+        name: sum(audit.get(name, 0) for audit in audits)
+        for name in ("rows_in", "rows_out", "merged", "rejected")
+    }
+    rows_in, rows_out = counts.pop("rows_in"), counts.pop("rows_out")
+    flags: dict[str, int] = {}
+    for audit in audits:
+        for flag, count in audit.get("flags", {}).items():
+            flags[flag] = flags.get(flag, 0) + count
+    is_conserved = rows_in and rows_in == rows_out + sum(counts.values())
+    parts = [f"{rows_in:,} in"] if is_conserved else []
+    parts += [f"{count:,} {name}" for name, count in counts.items() if count]
+    parts += [f"{flag} {count:,}" for flag, count in flags.items()]
+    return f" · {', '.join(parts)}" if parts else ""

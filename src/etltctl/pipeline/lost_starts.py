@@ -1,0 +1,101 @@
+"""Lost starts: no answer to a start was read, because the process was killed or interrupted; its run is found again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from etltctl.errors import EtltctlError
+from etltctl.ledger import Event
+from etltctl.pipeline.interrupts import interruptible, is_interrupt
+from etltctl.pipeline.kinds import kind_of, remote_run_of
+from etltctl.pipeline.model import now
+from etltctl.pipeline.step_run import StartedRun, StepRun
+from etltctl.runs import Run, State, Verb
+
+LISTED_WITHIN_S = 60.0  # a service's listing shows a new run at most this late
+INTERRUPT_PATIENCE_S = 3.0  # a person who interrupts does not wait longer
+
+
+def unanswered_start(step_run: StepRun) -> Event | None:
+    """Return the event of a start that was about to be sent and has neither an answer nor an error on record."""
+    intended = step_run.last("remote.intended", "remote.started", "remote.adopted", "remote.reused")
+    ended = step_run.last("step.finished")
+    if intended is None or intended["type"] != "remote.intended":
+        return None
+    # A failure after the intent is an answer: the service refused, so nothing was started.
+    failed = ended is not None and ended["seq"] > intended["seq"] and ended["outcome"] == "failed"
+    return None if failed else intended
+
+
+def await_listing(step_run: StepRun) -> None:
+    """Wait until the run of an unanswered start must be listed, so that no second run is started next to it."""
+    intended = unanswered_start(step_run)
+    left = LISTED_WITHIN_S - (now() - datetime.fromisoformat(intended["ts"]).timestamp()) if intended else 0.0
+    if left <= 0 or _find_lost_run(
+        step_run, within=0.0
+    ):  # one request first: mostly the run is listed already
+        return
+    step_run.warn(f"an earlier try may have started it: looked for {left:.0f} s before it is started")
+    _find_lost_run(step_run, within=min(left, LISTED_WITHIN_S))
+
+
+@contextmanager
+def interruptible_start(step_run: StepRun) -> Iterator[None]:
+    """Stop the run that a start began, or leave it running, if an interrupt ends the block before the answer."""
+    try:
+        yield
+    except BaseException as interrupt:
+        if not is_interrupt(interrupt):
+            raise
+        try:
+            step_run.ledger.catch_up()  # a scheduler's `on_kill` may have found and stopped it a moment ago
+            started = find_remote_run(step_run)
+        except EtltctlError as error:
+            _warn_of_open_start(step_run, error.message)
+            raise interrupt from error
+        if started is None or started.run.state is not State.RUNNING:
+            raise
+        remote_run = remote_run_of(step_run.step, step_run.services, started.run.id)
+        with interruptible(step_run, started.run, remote_run if started.is_ours else None):
+            raise
+
+
+def find_remote_run(step_run: StepRun) -> StartedRun | None:
+    """Return the step's newest remote run as it is now, whether its start was answered or not; None without one."""
+    if unanswered_start(step_run):
+        return adopt_lost_start(step_run)
+    started = step_run.last("remote.started", "remote.adopted")
+    if started is None:
+        return None
+    run = remote_run_of(step_run.step, step_run.services, started["remote_id"]).poll()
+    return StartedRun(Verb.ADOPTED, run, started.get("ours", True))
+
+
+def adopt_lost_start(step_run: StepRun) -> StartedRun | None:
+    """Record the run that an unanswered start began and return it; warn and return None if it is not listed."""
+    run = _find_lost_run(step_run, within=INTERRUPT_PATIENCE_S)
+    if run is None:
+        _warn_of_open_start(step_run, "no run of it is listed")
+        return None
+    started = StartedRun(Verb.ADOPTED, run)
+    step_run.note(f"remote.{started.verb}", **started.facts)
+    return started
+
+
+def open_start_text(run_id: str) -> str:
+    """Return what a person has to know of a start that may have gone out."""
+    return f"a start may have gone out; etltctl retry {run_id} finds it"
+
+
+def _warn_of_open_start(step_run: StepRun, why: str) -> None:
+    step_run.warn(f"{step_run.step}: {open_start_text(step_run.ledger.run_id)} ({why})")
+
+
+def _find_lost_run(step_run: StepRun, *, within: float) -> Run | None:
+    """Return the run that the unanswered start began, searched for `within` seconds."""
+    intended = unanswered_start(step_run)
+    if intended is None:
+        return None
+    return kind_of(step_run.step).find_lost_start(step_run, intended, within=within)

@@ -1,0 +1,82 @@
+"""What the caller asks of a run, beyond what the settings say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from etltctl.errors import UsageError
+from etltctl.ledger import Event
+from etltctl.pipeline.model import Step, steps_hint
+from etltctl.runs import Run
+
+STOP, DETACH = "stop", "detach"
+Listener = Callable[[Event], None]
+# The running remote run, and whether a person may be asked → `stop` or `detach`.
+OnInterrupt = Callable[[Run, bool], str]
+
+
+def always_stop(run: Run, may_ask: bool) -> str:  # noqa: ARG001 - the same shape as one that asks
+    """Stop the remote run at an interrupt, where no one can be asked."""
+    return STOP
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the caller asks of a run, beyond what the settings say.
+
+    `run_id` resumes an earlier run. `fresh` starts its work again, whatever the result so far; with `fresh_for` only
+    once for each value of it. `first`, `last` and `only` name steps: `kind:name`, the name, or a kind that only one
+    step has. `max_usd` is the most that the whole run may cost. `on_interrupt` decides whether remote work stops or
+    goes on. `on_event` is called with every event.
+    """
+
+    run_id: str = ""
+    fresh: bool = False
+    first: str = ""
+    last: str = ""
+    only: str = ""
+    fresh_for: str = ""
+    max_usd: float | None = None
+    on_interrupt: OnInterrupt = field(default=always_stop, repr=False)
+    on_event: Listener | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Raise UsageError if `max_usd` is negative, infinite or not a number."""
+        if self.max_usd is not None and not 0 <= self.max_usd < math.inf:
+            raise UsageError(f"max_usd is {self.max_usd}", hint="name an amount of US dollars, 0 or more")
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """The options that the ledger keeps for later tries; only those that the caller set."""
+        return {} if self.max_usd is None else {"max_usd": self.max_usd}
+
+    def select(self, walk: Sequence[Step]) -> list[Step]:
+        """Return the steps that `first`, `last` and `only` select, in their order.
+
+        Args:
+            walk: All steps of the pipeline.
+
+        Raises:
+            UsageError: A named step does not exist, or the options contradict each other.
+        """
+        if self.only:
+            if self.first or self.last:
+                raise UsageError("--only names one step; --from and --to do not go with it")
+            return [_step_named(self.only, walk)]
+        first = walk.index(_step_named(self.first, walk)) if self.first else 0
+        last = walk.index(_step_named(self.last, walk)) if self.last else len(walk) - 1
+        if first > last:
+            raise UsageError(f"step {self.first} comes after {self.last}", hint=steps_hint(walk))
+        return list(walk[first : last + 1])
+
+
+def _step_named(name: str, walk: Sequence[Step]) -> Step:
+    by_name = [step for step in walk if name in (str(step), step.name)]
+    matching = by_name or [step for step in walk if name == step.kind]
+    if len(matching) != 1:
+        what = f"step {name} could be any of {len(matching)}" if matching else f"there is no step {name}"
+        raise UsageError(what, hint=steps_hint(walk))
+    return matching[0]

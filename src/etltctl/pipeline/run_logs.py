@@ -1,0 +1,101 @@
+"""The logs of a run: what its remote runs have written, read once or followed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from etltctl.errors import ServiceError, UsageError
+from etltctl.ledger import Event
+from etltctl.logs import MOST_EMPTY_PAGES, ErrorLines, LogLine
+from etltctl.pipeline.kinds import kind_of
+from etltctl.pipeline.model import Step, remote_runs
+from etltctl.pipeline.services import Services
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+
+@dataclass(frozen=True)
+class LogRead:
+    """What was read: of which remote run of which step, how many lines; and the run's other steps with a log.
+
+    `unread` names the log groups that were not read to their end.
+    """
+
+    run_id: str
+    step: Step
+    remote_id: str
+    lines: int
+    is_errors_only: bool = False
+    others: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+
+    def require_whole(self) -> None:
+        """Raise ServiceError unless the log was read to its end: lines may be missing from what was shown."""
+        if self.unread:
+            raise ServiceError(
+                f"the log of {self.step.name} ({self.remote_id}) was not read to its end: {', '.join(self.unread)} "
+                f"gave {MOST_EMPTY_PAGES} pages in a row without a new line; {self.lines} lines were shown",
+                hint=f"CloudWatch still searches; run it again: etltctl runs logs {self.run_id} {self.step.name}",
+            )
+
+    def note_if_empty(self) -> str:
+        """Return that there was no line, and how to read on; empty if there was one."""
+        errors = " --errors" if self.is_errors_only else ""
+        others = [f"etltctl runs logs {self.run_id} {name}{errors}" for name in self.others]
+        nothing = (
+            f"{self.step.name} ({self.remote_id}) wrote {'no error' if self.is_errors_only else 'nothing'}"
+        )
+        return "" if self.lines else "\n  next: ".join([nothing, *others])
+
+
+def read_logs(
+    events: Sequence[Event],
+    settings: Settings,
+    emit: Callable[[LogLine], None],
+    *,
+    step: str = "",
+    is_errors_only: bool = False,
+    follow: bool = False,
+) -> LogRead:
+    """Emit the log of the run's newest Glue job run, or of the remote run of another step, oldest line first.
+
+    Of a sync or a refresh it is what Airbyte's and Tableau's APIs give: the job's state, rows and times, no log.
+
+    Args:
+        events: The run's events.
+        settings: The settings.
+        emit: Called with each line.
+        step: The step, `kind:name` or its name; the newest with a log by default.
+        is_errors_only: Emit only errors, each with its trace, of both logs.
+        follow: Go on until the job run has ended.
+
+    Raises:
+        UsageError: The run has no such remote run.
+    """
+    every = remote_runs(events)
+    matching = [(known, remote_id) for known, remote_id in every if step in ("", str(known), known.name)]
+    with_log = [(known, remote_id) for known, remote_id in matching if kind_of(known).has_log]
+    if not matching:
+        names = ", ".join(str(known) for known, _ in every) or "none"
+        run = f"run {events[0]['run_id']} ({events[0].get('pipeline', 'of a lost pipeline')})"
+        what = f"remote run of {step}" if step else "remote run"
+        raise UsageError(f"{run} has no {what} to read", hint=f"remote runs of this run: {names}")
+    this, remote_id = (with_log or matching)[-1]
+    lines_read = 0
+    errors = ErrorLines()
+
+    def emit_lines(lines: Iterable[LogLine]) -> None:
+        nonlocal lines_read
+        for line in lines:
+            if not is_errors_only or line.is_failure or errors.has(line):
+                emit(line)
+                lines_read += 1
+
+    services = Services(settings)
+    kind_of(this).read_log(services, this.name, remote_id, emit_lines, follow=follow)
+    unread = tuple(sorted(services.logs.unread))
+    others = tuple(other.name for other, _ in every if kind_of(other).has_log and other != this)
+    return LogRead(str(events[0]["run_id"]), this, remote_id, lines_read, is_errors_only, others, unread)

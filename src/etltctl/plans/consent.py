@@ -1,0 +1,74 @@
+"""Consent: no change that takes something away is made unless the caller agreed to exactly that change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from etltctl.errors import BlockedError
+from etltctl.plans.plan import Change, Plan, count
+
+P = TypeVar("P", bound=Plan[Change])
+Key = tuple[str, ...]
+
+
+@dataclass
+class Consent(Generic[P]):
+    """The changes that the caller agreed to so far.
+
+    Asked once before the first change is made, and again for what turns up while changes are made: another program may
+    change the service at the same time.
+
+    Args:
+        confirm: Asks the caller about a plan.
+        command: The command group in whose words the next step is given, such as `govern`.
+        is_protected: Whether every change needs consent, also one that takes nothing away.
+    """
+
+    confirm: Callable[[P], bool]
+    command: str
+    is_protected: bool = False
+    _agreed: set[Key] = field(default_factory=set)
+
+    def require(self, plan: P, done: int = 0) -> None:
+        """Ask about the changes of the plan that need consent and do not have it yet.
+
+        Args:
+            plan: The plan.
+            done: How many changes were made before this plan.
+
+        Raises:
+            BlockedError: The caller did not agree. No change of this plan was made.
+        """
+        new = {
+            _key(change) for change in plan.changes if change.takes_away or self.is_protected
+        } - self._agreed
+        if not new:
+            return
+        if not self.confirm(plan):
+            raise self._refusal(plan, done)
+        self._agreed |= new
+
+    def _refusal(self, plan: P, done: int) -> BlockedError:
+        so_far = f"{count(done)} made before it, and no more" if done else "nothing was changed"
+        why = "the environment is protected, and the plan was not confirmed"
+        if plan.takes_away:
+            why = "the plan takes something away, and it was not confirmed"
+        reasons = [reason for change in plan.changes for reason in _reasons(change)]
+        return BlockedError(
+            f"{why}; {so_far}",
+            hint=f"review it with etltctl {self.command} plan, then: etltctl {self.command} apply --yes",
+            because="\n".join(reasons) + "\n" if reasons else "",
+        )
+
+
+def _key(change: Change) -> Key:
+    """Return what identifies a change between two plans: another round makes new objects."""
+    return (change.label, change.text, *change.details)
+
+
+def _reasons(change: Change) -> list[str]:
+    """Return why the change needs consent, where its details say so."""
+    name = f"{change.label} {change.text}"
+    return [f"{name}: {detail.removeprefix('! ')}" for detail in change.details if detail.startswith("! ")]

@@ -1,0 +1,172 @@
+"""Refreshing the catalog from the files: columns from footers, and only those partitions that differ.
+
+A table whose files did not change costs one listing and one read of the catalog. Nothing is written then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from etltctl.catalog import (
+    NO_CHANGES,
+    Described,
+    PartitionChanges,
+    Partitions,
+    Registry,
+    Table,
+    is_closed,
+)
+from etltctl.errors import EtltctlError, ExitCode, NextStep
+from etltctl.publishing.places import LakeContext, version_of
+from etltctl.publishing.table_files import Inspector, parquet_files, require_parquet_alone
+from etltctl.publishing.version_history import FILES, History, files_hash
+from etltctl.publishing.version_records import VersionRecords
+from etltctl.s3 import S3Object, settled
+from etltctl.values import TableName
+
+# The worst first: readers may see wrong data, then a person must change something, then it may pass with time.
+WORST_FIRST = (
+    ExitCode.UNVERIFIED,
+    ExitCode.BLOCKED,
+    ExitCode.ACCESS,
+    ExitCode.CONFIGURATION,
+    ExitCode.FAILED,
+    ExitCode.ALREADY_RUNNING,
+)
+GONE = "files are gone"  # the catalog has the table, and its folder has no file
+NOT_PUBLISHED = "not published"  # there are versions, and none passed its audit
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """A table that was refreshed: what changed, its rows, and how many partitions changed."""
+
+    table: str
+    change: str
+    rows: int
+    partitions: PartitionChanges = NO_CHANGES
+
+
+@dataclass(frozen=True)
+class Refresh:
+    """The refresh of the catalog's tables from their files."""
+
+    context: LakeContext
+    inspector: Inspector
+    records: VersionRecords
+
+    def refresh(self, table: TableName) -> Refreshed | None:
+        """Make the table in the catalog say what its files say.
+
+        A version that was never published stays out of the catalog. A table whose files are gone stays in it as it
+        is.
+
+        Returns:
+            What was done; None if the table has no file yet.
+
+        Raises:
+            BlockedError: Athena could not read the files as one table.
+            UnverifiedError: A file is damaged, or files of a published version are not those that were published.
+            AlreadyRunningError: The files are replaced again and again while they are read.
+        """
+        return settled(partial(self._refresh, table), str(table))
+
+    def _refresh(self, name: TableName) -> Refreshed | None:
+        full_name = ".".join(self.context.places.in_catalog(name))
+        current = self.context.current(name)
+        location = self._location(name, current)
+        objects = self.context.s3.objects(location) if location else []
+        files = parquet_files(location or "", objects)
+        if current is not None and location and not files:
+            return Refreshed(full_name, GONE, 0)
+        if not location or not files:
+            return Refreshed(full_name, NOT_PUBLISHED, 0) if location == "" else None
+        if current is not None and _is_up_to_date(current, location, files):
+            return Refreshed(full_name, "unchanged", History.of(current).rows)
+        require_parquet_alone(str(name), location, objects)
+        if version_of(location):
+            self.records.require_unchanged(name, location, files, current)
+        return self._update(name, location, files, current)
+
+    def _update(
+        self, name: TableName, location: str, files: Sequence[S3Object], current: Described | None
+    ) -> Refreshed:
+        catalog, rules = self.context.catalog, self.context.rules(name)
+        is_projected = bool(version_of(location)) or rules.partitions == "projection"
+        inspected = self.inspector.inspect(
+            str(name),
+            self.context.places.in_catalog(name),
+            location,
+            files,
+            is_projected=is_projected,
+            allow_widening=rules.allow_widening,
+            current=current,
+        )
+        changes, is_new = NO_CHANGES, current is None
+        table = inspected.table
+        # A table that is written in place is never closed. The hash of its files is written after its partitions, so
+        # that a refresh that died between the two is noticed.
+        if table.registered and not version_of(location):
+            current = self._columns_first(table, current)
+            changes = Partitions(catalog.aws, table).put(table.registered)
+        put = Registry(catalog).put if version_of(location) else catalog.put
+        change = put(table, current)
+        return Refreshed(table.full_name, "created" if is_new else change, inspected.rows, changes)
+
+    def _columns_first(self, table: Table, current: Described | None) -> Described | None:
+        """Write the table with its new columns, but not yet the hash of its files, and return it.
+
+        If the process dies before the partitions are registered, the next refresh sees that some may be missing.
+        """
+        columns = current["StorageDescriptor"]["Columns"] if current else []
+        if current and [(one["Name"], one["Type"]) for one in columns] == list(table.columns.items()):
+            return current
+        unmarked = {name: text for name, text in table.parameters.items() if name != FILES}
+        self.context.catalog.put(replace(table, parameters={**unmarked, FILES: ""}), current)
+        return self.context.catalog.table(table.database, table.name)
+
+    def _location(self, name: TableName, current: Described | None) -> str | None:
+        """Return the place of the table's files: its fixed place, or that in the catalog.
+
+        For a table that the catalog lost it is that of the version that was published last: empty if no version was
+        ever published, None if the table has no version.
+        """
+        if fixed := self.context.places.fixed(name):
+            return fixed
+        if current is not None:
+            return str(current["StorageDescriptor"]["Location"])
+        return self.records.last_published(name)
+
+
+def _is_up_to_date(current: Described, location: str, files: Sequence[S3Object]) -> bool:
+    described = current["StorageDescriptor"]["Location"]
+    if is_closed(current):
+        return False
+    return bool(described == location and current.get("Parameters", {}).get(FILES) == files_hash(files))
+
+
+def combined(errors: Mapping[str, EtltctlError], count: int) -> EtltctlError:
+    """Return the one error of a table, or an error of the worst one's kind that names every table.
+
+    Args:
+        errors: The errors by table.
+        count: The number of all tables whose refresh was tried.
+    """
+    worst = min(errors.values(), key=_rank)
+    if len(errors) == 1:
+        return worst
+    combined = type(worst)(
+        f"{len(errors)} of {count} tables could not be refreshed: {', '.join(errors)}",
+        hint="the other tables were refreshed; these stay as they were",
+    )
+    combined.facts = {
+        table: NextStep(error.message, *(["\n", *error.next_step.parts] if error.next_step.parts else []))
+        for table, error in errors.items()
+    }
+    return combined
+
+
+def _rank(error: EtltctlError) -> int:
+    return WORST_FIRST.index(error.exit_code) if error.exit_code in WORST_FIRST else len(WORST_FIRST)

@@ -1,0 +1,233 @@
+"""Making audited versions current: one catalog call a table, under a lock, with a journal for a set of tables.
+
+Tables of the catalog are switched one by one: readers of two tables of a set may for a moment see one new and one old.
+Of one table a reader always sees one whole version. The journal records a set that was left half switched, until a run
+publishes the set again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from etltctl.catalog import NO_CHANGES, Described, PartitionChanges, Registry, Table, is_closed
+from etltctl.errors import RETRY, AlreadyRunningError, BlockedError, NextStep, ServiceError, command
+from etltctl.ledger.leases import IsLost, LeaseObject
+from etltctl.publishing.audit import Staged
+from etltctl.publishing.places import LakeContext, version_of
+from etltctl.publishing.version_history import RUN, WRITTEN, History, utc_now
+from etltctl.publishing.version_records import VersionRecords
+from etltctl.values import TableName
+from etltctl.waiting import Waiter
+
+POLL_S = 1.0  # a publish takes seconds, so a process that waits for one polls often
+LAPSES_AFTER_S = 60.0
+
+
+@dataclass(frozen=True)
+class Switched:
+    """A table after the switch: what changed, its history, and the versions that can be deleted now."""
+
+    change: str
+    history: History
+    retired: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Published:
+    """A table that the catalog now holds.
+
+    Attributes:
+        change: `created`, `updated` or `unchanged`; of a refresh also `files are gone` or `not published`.
+        audit: Its job's account of the rows.
+        partitions: How many registered partitions changed.
+        retired: The folders of old versions that were deleted.
+        warnings: Broken rules that the settings let pass, and folders that could not be deleted.
+    """
+
+    table: str
+    change: str
+    rows: int
+    audit: Mapping[str, Any] = field(default_factory=dict)
+    version: str = ""
+    partitions: PartitionChanges = NO_CHANGES
+    retired: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Switch:
+    """The switch of tables to other versions.
+
+    Attributes:
+        context: The lake.
+        records: The records of versions.
+        watch: How long a lock may be silent before its holder counts as dead.
+    """
+
+    context: LakeContext
+    records: VersionRecords
+    watch: Waiter = field(default_factory=lambda: Waiter(timeout=LAPSES_AFTER_S, longest=POLL_S))
+
+    @contextmanager
+    def locked(self, tables: Sequence[TableName]) -> Iterator[Callable[[], None]]:
+        """Keep other processes from publishing these tables inside the block.
+
+        Args:
+            tables: The tables.
+
+        Yields:
+            A check to call before each switch: it raises AlreadyRunningError once another process has the lock.
+
+        Raises:
+            AlreadyRunningError: Another process publishes one of the tables.
+        """
+        names = list(map(str, tables))
+        lost: list[IsLost] = []
+
+        def require_held() -> None:
+            if any(is_lost() for is_lost in lost):
+                raise _overtaken(names)
+
+        with ExitStack() as held:
+            # Sorted, because two publishers that took two locks in different orders would wait for each other.
+            for lock in sorted({self.context.places.lock(table) for table in tables}):
+                what = f"{', '.join(names[:3])}{' …' if len(names) > 3 else ''}: being published"
+                lease = LeaseObject(self.context.s3.aws, lock.bucket, lock.key, "", self.watch, what)
+                lost.append(held.enter_context(lease.held()))
+            yield require_held
+
+    def publish(self, staged: Sequence[Staged], run_id: str) -> dict[TableName, Switched]:
+        """Make the versions current. A version that is current already stays so: thus a publish can be resumed.
+
+        Args:
+            staged: The versions, which passed their audit.
+            run_id: The run that publishes them.
+
+        Raises:
+            BlockedError: Another run published one of the tables since the audit, or a version that was written later
+                is current. Nothing was switched.
+            AlreadyRunningError: The lock is held by another process or was lost to one. What was switched stays so.
+        """
+        with self.locked([version.name for version in staged]) as require_held:
+            current = {version.name: self.context.current(version.name) for version in staged}
+            for version in staged:
+                _require_untouched(version, current[version.name])
+                _require_newer(version, current[version.name])
+            open_ones = [v for v in staged if _is_open(v, current[v.name])]
+            journal, is_journaled = self.context.places.journal(staged[0].name), len(open_ones) > 1
+            require_held()
+            # Written before the first switch: a process that dies between two tables leaves a record of the set.
+            if is_journaled:
+                self.context.s3.write(journal, _journal(open_ones, current, run_id))
+            switched = {}
+            for version in staged:
+                require_held()
+                # Kept before the switch, so that every current version has a list that shows later changes.
+                self.records.keep_files(
+                    version.name, version.table.location, [f.object for f in version.footers]
+                )
+                switched[version.name] = self._switch(
+                    version.table, current[version.name], version.name, run_id
+                )
+            # A try before may have switched some tables, or all but one, and left its journal.
+            if is_journaled or (len(staged) > 1 and len(open_ones) < len(staged)):
+                self.context.s3.remove(journal)
+            return switched
+
+    def back(self, name: TableName, table: Table, run_id: str) -> Switched:
+        """Make an earlier version current again; the caller holds the lock."""
+        current = self.context.catalog.table(table.database, table.name)
+        return self._switch(table, current, name, run_id)
+
+    def unfinished(self, table: TableName) -> Mapping[str, Any] | None:
+        """Return the run, time and tables of a publish of the table's set that was left half way; None without one."""
+        try:
+            journal = json.loads(self.context.s3.read(self.context.places.journal(table)))
+        except ServiceError as error:
+            if error.code == "NoSuchKey":
+                return None
+            raise
+        except ValueError:
+            return {
+                "run": "unknown",
+                "tables": {},
+            }  # a damaged journal still says that a publish was under way
+        return journal if isinstance(journal, dict) else None
+
+    def _switch(self, table: Table, current: Described | None, name: TableName, run_id: str) -> Switched:
+        """Switch the table, then mark its version as published. A try before may have done either."""
+        switched = self._put(table, current, name, run_id)
+        self.records.mark_published(name, table.location)
+        return switched
+
+    def _put(self, table: Table, current: Described | None, name: TableName, run_id: str) -> Switched:
+        if _location(current) == table.location:
+            # Resumed after the switch: the history stays as the switch wrote it, and so does the run that it names.
+            kept = {key: value for key, value in (current or {}).get("Parameters", {}).items() if key == RUN}
+            same = replace(table, parameters={**table.parameters, **kept})
+            return Switched(Registry(self.context.catalog).put(same, current), History.of(current))
+        now = utc_now()
+        history = History.of(current).switched(version_of(table.location), now)
+        grace = timedelta(minutes=self.context.settings.lake.grace_minutes)
+        retired = history.retirable(self._keep(name), grace, now)
+        history = history.without(retired)
+        parameters = {**table.parameters, **history.parameters(), **({RUN: run_id} if run_id else {})}
+        change = Registry(self.context.catalog).put(replace(table, parameters=parameters), current)
+        return Switched(change, history, retired)
+
+    def _keep(self, table: TableName) -> int:
+        return self.context.rules(table).keep_versions or self.context.settings.lake.keep_versions
+
+
+def _overtaken(tables: Sequence[str]) -> AlreadyRunningError:
+    return AlreadyRunningError(
+        f"{', '.join(tables[:3])}: the publish was taken over by another process while this one slept or was cut off",
+        hint=NextStep("let it finish, then: ", RETRY),
+    )
+
+
+def _is_open(version: Staged, current: Described | None) -> bool:
+    return _location(current) != version.table.location or is_closed(current or {})
+
+
+def _location(described: Described | None) -> str:
+    return str(described["StorageDescriptor"]["Location"]) if described else ""
+
+
+def _require_untouched(version: Staged, now: Described | None) -> None:
+    """Check that the table is as it was when the audit began, or at the version itself: then a publish is resumed."""
+    if _location(now) in (_location(version.base), version.table.location):
+        return
+    by = (now or {}).get("Parameters", {}).get(RUN) or "another process"
+    raise BlockedError(
+        f"{version.name} was published by {by} while this run's version of it was audited; that one stays current",
+        hint=NextStep(
+            "if this run's version is the right one: ", RETRY, " audits it against the current one"
+        ),
+        current=_location(now),
+        refused=version.table.location,
+    )
+
+
+def _require_newer(version: Staged, now: Described | None) -> None:
+    """Check that a run that is resumed late does not replace a version whose files were written later."""
+    current = History.of(now)
+    written = version.table.parameters.get(WRITTEN, "")
+    if current.current == version_of(version.table.location) or not current.written or not written:
+        return
+    if datetime.fromisoformat(written) < datetime.fromisoformat(current.written):
+        raise BlockedError(
+            f"{version.name} is version {current.current} now, which was written after this run's; it stays current",
+            hint=NextStep("start a new run, or publish this one again: ", command(*RETRY.words, "--fresh")),
+            refused=version.table.location,
+        )
+
+
+def _journal(staged: Sequence[Staged], current: Mapping[TableName, Described | None], run_id: str) -> bytes:
+    tables = {str(v.name): {"from": _location(current[v.name]), "to": v.table.location} for v in staged}
+    return json.dumps({"run": run_id, "since": utc_now().isoformat(), "tables": tables}, indent=1).encode()

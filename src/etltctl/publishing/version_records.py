@@ -1,0 +1,212 @@
+"""Records of each version of a table: the job's audit, a mark of publication, and the list of its files.
+
+They lie outside the table's folder, because some readers open every object that they find below a table.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from etltctl.catalog import Described
+from etltctl.errors import NextStep, ServiceError, UnverifiedError, command
+from etltctl.publishing.places import AUDIT, LakeContext, Name, version_of
+from etltctl.publishing.version_history import FILES as CATALOG_FILES
+from etltctl.publishing.version_history import files_hash
+from etltctl.s3 import S3Object, is_data
+from etltctl.values import S3Location
+
+PUBLISHED = "published"  # written each time the version is made current
+LIST = "files.json"
+OTHER = "other"
+COUNTS = ("rows_in", "rows_out", "merged", "rejected")  # the counts that an audit may have
+NAMED = 5  # files that a message names
+
+# Versions that etltctl 0.1 published have their records in their own folder, under these names.
+OLD_AUDIT = "_audit"
+OLD_PUBLISHED = "_PUBLISHED"
+
+
+@dataclass(frozen=True)
+class FileChanges:
+    """How the files of a published version differ from the list that was kept when it was published."""
+
+    missing: Sequence[str] = ()
+    added: Sequence[str] = ()
+    replaced: Sequence[str] = ()
+
+    def __bool__(self) -> bool:
+        """Return whether any file differs."""
+        return bool(self.missing or self.added or self.replaced)
+
+    def facts(self) -> dict[str, str]:
+        """Return the first of the files of each kind, by kind, as text."""
+        kinds = {"missing": self.missing, "added": self.added, "replaced": self.replaced}
+        return {kind: _listed(names) for kind, names in kinds.items() if names}
+
+
+@dataclass(frozen=True)
+class VersionRecords:
+    """The records of the versions of all tables.
+
+    A table is named `layer.table`, and a version by the location of its folder.
+    """
+
+    context: LakeContext
+
+    def audit(self, table: Name, location: str) -> Mapping[str, Any]:
+        """Return the job's account of the version: rows in, out, merged, rejected, flags. Empty if there is none.
+
+        Args:
+            table: The table as `layer.table`.
+            location: The folder of the version.
+
+        Raises:
+            UnverifiedError: The account is not a JSON object.
+        """
+        own_place = self.context.places.audit(table, version_of(location))
+        for folder in (own_place, S3Location.parse(location).object(OLD_AUDIT)):
+            for part in self.context.s3.objects(folder.object("part-")):
+                if text := self.context.s3.read(part.location).strip():
+                    return _parsed(str(table), part.location, text)
+        return {}
+
+    def set_aside(self, table: Name, location: str, objects: Sequence[S3Object]) -> None:
+        """Move every object that is hidden by its name out of the version's folder, before the version is published.
+
+        Scripts that do not know a place for their audit write it into the version, and Spark leaves `_SUCCESS` there.
+
+        Args:
+            table: The table.
+            location: The folder of the version.
+            objects: The objects in it.
+        """
+        record = str(self.context.places.record(table, version_of(location)))
+        for one in objects:
+            if not is_data(location, one.key):
+                below = one.location.removeprefix(location)
+                is_audit = below.startswith(f"{OLD_AUDIT}/")
+                path = AUDIT + below.removeprefix(OLD_AUDIT) if is_audit else f"{OTHER}/{below}"
+                self.context.s3.move(
+                    one, f"{record}{path}"
+                )  # as it is: a key may end with / or hold two of them
+
+    def keep_files(self, table: Name, location: str, files: Sequence[S3Object]) -> None:
+        """Keep the list of the version's files, so that a later change of them is noticed."""
+        text = json.dumps({"location": location, "files": _listing(location, files)}, indent=1)
+        self.context.s3.write(self._record(table, location).object(LIST), text.encode())
+
+    def file_changes(self, table: Name, location: str, files: Sequence[S3Object]) -> FileChanges | None:
+        """Compare the version's files with the list that was kept; return None if no list was kept."""
+        try:
+            text = self.context.s3.read(self._record(table, location).object(LIST))
+            kept: dict[str, list[Any]] = json.loads(text)["files"]
+        except ServiceError as error:
+            if error.code == "NoSuchKey":
+                return None
+            raise
+        except (ValueError, KeyError, TypeError):
+            return None
+        now = _listing(location, files)
+        return FileChanges(
+            [name for name in kept if name not in now],
+            [name for name in now if name not in kept],
+            [name for name in kept if name in now and kept[name] != now[name]],
+        )
+
+    def require_unchanged(
+        self, table: Name, location: str, files: Sequence[S3Object], current: Described | None = None
+    ) -> None:
+        """Check that the files of a version are those that were published.
+
+        Args:
+            table: The table.
+            location: The folder of the version.
+            files: The files of the version as they are now.
+            current: The table in the catalog. Its hash shows a change where no list of files was kept.
+
+        Raises:
+            UnverifiedError: Files came, went or changed since.
+        """
+        changes = self.file_changes(table, location, files)
+        known = (current or {}).get("Parameters", {}).get(CATALOG_FILES, "")
+        if changes is None and known not in ("", files_hash(files)):
+            changes = FileChanges(replaced=["some; no list was kept when the version was published"])
+        if changes:
+            version = version_of(location)
+            raise UnverifiedError(
+                f"the files of version {version} of {table} are not those that were published: something wrote to "
+                f"{location} since",
+                hint=NextStep(
+                    "readers see them as they are now; go back: ", command("rollback", table),
+                    ", or run the job that writes the table again",
+                ),
+                table=str(table),
+                version=version,
+                **changes.facts(),
+            )  # fmt: skip
+
+    def mark_published(self, table: Name, location: str) -> None:
+        """Record that the version passed its audit and is made current now."""
+        self.context.s3.write(self._record(table, location).object(PUBLISHED), b"")
+
+    def last_published(self, table: Name) -> str | None:
+        """Return the folder of the version that was made current last.
+
+        Returns:
+            An empty text if versions exist and none was ever published; None if the table has no version at all.
+        """
+        s3 = self.context.s3
+        # The mark's time decides and not the version's name: a rollback makes an older version current later.
+        root, records = self.context.places.root(table), self.context.places.records(table)
+        versions = [name for name in s3.folders(root) if name.startswith("v=")]
+        marks = [
+            (one.modified, one.key.removeprefix(records.key).removesuffix(f"/{PUBLISHED}"))
+            for one in s3.objects(records)
+            if one.key.endswith(f"/{PUBLISHED}")
+        ]
+        for name in versions:
+            marks += [(one.modified, name) for one in s3.objects(root.folder(name).object(OLD_PUBLISHED))]
+        marks = [(modified, name) for modified, name in marks if name in versions]
+        if not marks:
+            return "" if versions else None
+        return str(root.folder(max(marks)[1]))
+
+    def _record(self, table: Name, location: str) -> S3Location:
+        return self.context.places.record(table, version_of(location))
+
+
+def _parsed(table: str, place: str, text: bytes) -> Mapping[str, Any]:
+    try:
+        audit = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(table, place) from error
+    if not isinstance(audit, dict):
+        raise _unreadable(table, place)
+    flags = audit.get("flags", {})
+    if not isinstance(flags, dict):
+        raise _unreadable(table, place, "flags is not a JSON object")
+    for name, count in {**{name: audit.get(name, 0) for name in COUNTS}, **flags}.items():
+        if type(count) is not int:  # `isinstance` would take true for 1
+            raise _unreadable(table, place, f"{name} is {count!r} and not a whole number")
+    return audit
+
+
+def _unreadable(table: str, place: str, why: str = "it is not a JSON object") -> UnverifiedError:
+    return UnverifiedError(
+        f"the audit that the job wrote of {table} cannot be read: {why}",
+        hint="nothing was published, the current version stays; fix the job, then run it again",
+        audit=place,
+    )
+
+
+def _listing(location: str, files: Sequence[S3Object]) -> dict[str, list[Any]]:
+    """Return size and ETag of each file by its name below the location."""
+    return {one.location.removeprefix(location): [one.size, one.etag] for one in files}
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(sorted(names)[:NAMED]) + more

@@ -1,0 +1,217 @@
+"""What no single value of the settings can show: names of nothing, places within places, grants beyond the limits."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from etltctl.settings.governance import Governance
+from etltctl.settings.layers import KeyPath
+
+if TYPE_CHECKING:
+    from etltctl.settings.checks import TableRules
+    from etltctl.settings.model import Settings
+
+Problems = Iterator[tuple[KeyPath, str]]
+FILTERS_PER_TABLE = 100  # of one principal; this and the next are Lake Formation's own limits
+VALUES_PER_TAG = 1000
+WORKERS_FOR_FILTERS = 4  # the fewest with which a Glue job may read through row or column filters
+
+
+def cross_checks(settings: Settings) -> Problems:
+    """Yield each problem with the path of its setting.
+
+    Args:
+        settings: The settings, each value of which is valid by itself.
+    """
+    yield from _overlaps(settings)
+    yield from _written_twice(settings)
+    yield from _unknown_tables(settings)
+    yield from _out_of_place(settings.tables)
+    yield from _unknown_steps(settings)
+    for name, source in settings.sources.items():
+        if source.kind == "http" and source.seasons == "all" and source.base_url != "sample:":
+            text = (
+                f'sources.{name}.seasons = "all" is for the sample only: name the seasons, like [2023, 2024]'
+            )
+            yield ("sources", name, "base_url"), text
+    yield from _governance(settings)
+
+
+def _unknown_steps(settings: Settings) -> Problems:
+    things = {
+        "sync": list(settings.sources),
+        "glue": list(settings.glue.jobs),
+        "athena": ["refresh"],
+        "tableau": list(settings.tableau.datasources),
+    }
+    for name, pipeline in settings.pipelines.items():
+        for step in pipeline.steps:
+            kind, _, thing = step.partition(":")
+            if thing not in things.get(kind, []):
+                every = [f"{kind}:{known}" for kind, names in things.items() for known in names]
+                near = difflib.get_close_matches(step, every, n=1)
+                guess = f"did you mean {near[0]}?" if near else f"known: {', '.join(every)}"
+                yield ("pipelines", name, "steps"), f"pipeline {name} has the unknown step {step}, {guess}"
+
+
+def folders(settings: Settings) -> dict[str, str]:
+    """Return every folder that belongs to one thing alone, by what it is for."""
+    places = {
+        f"bronze.{table}": location
+        for source in settings.sources
+        for table, location in settings.stream_locations(source).items()
+    }
+    for table in _written(settings):
+        layer, _, name = table.partition(".")
+        places[table] = f"{settings.lake.root(layer)}/{name}/"
+    places |= {table: rules.location for table, rules in settings.tables.items() if rules.location}
+    places["the results of queries"] = settings.athena.output_location
+    places["the scripts of the jobs"] = f"{settings.lake.scripts}/glue_jobs/"
+    return places
+
+
+def _overlaps(settings: Settings) -> Problems:
+    """Yield each folder inside another: deleting the outer one would delete it too.
+
+    A folder's name ends with `/`: `orders` is not inside `orders_old`.
+    """
+    by_place = sorted((location, what) for what, location in folders(settings).items())
+    for (outer, owner), (inner, what) in pairwise(by_place):
+        if inner.startswith(outer):
+            text = f"{what} at {inner} lies inside {owner} at {outer}: give one of them another place"
+            yield ("lake",), text
+
+
+def _written_twice(settings: Settings) -> Problems:
+    """Yield each table with two writers, because the later would undo the earlier."""
+    writers: dict[str, str] = {}
+    for name, job in settings.glue.jobs.items():
+        for table in job.writes:
+            if table in writers:
+                text = f"table {table} is written by job {writers[table]} already: a table has one writer"
+                yield ("glue", "jobs", name, "writes"), text
+            writers.setdefault(table, name)
+
+
+def _unknown_tables(settings: Settings) -> Problems:
+    """Yield each table with checks that no job or source writes, and that has no location."""
+    known = [*folders(settings)]
+    for table in settings.tables:
+        if table not in known:
+            near = difflib.get_close_matches(table, known, n=1)
+            guess = f"did you mean {near[0]}?" if near else "set its location if another program writes it"
+            yield ("tables", table), f"no job or source writes table {table}, {guess}"
+
+
+def _written(settings: Settings) -> list[str]:
+    return list(dict.fromkeys(table for job in settings.glue.jobs.values() for table in job.writes))
+
+
+def _out_of_place(tables: Mapping[str, TableRules]) -> Problems:
+    """Yield each table whose files cannot be set aside: a version is published whole or not at all."""
+    for table, rules in tables.items():
+        for name in ("columns", "types"):
+            if getattr(rules, name) == "quarantine" and not table.startswith("bronze."):
+                text = f'tables."{table}".{name} = "quarantine" is for files of bronze: write "freeze" or "evolve"'
+                yield ("tables", table, name), text
+
+
+def _governance(settings: Settings) -> Problems:
+    """Yield tags, filters and layers that nothing defines, and grants beyond the service's limits."""
+    governance = settings.governance
+    if governance == Governance():
+        return
+    if not governance.zones:
+        yield ("governance",), "governance needs zones: which layers it is about"
+        return
+    yield from _zones(governance)
+    yield from _tags(governance)
+    yield from _grants(governance)
+    yield from _limits(governance)
+    yield from _filtered_jobs(settings)
+
+
+def _zones(governance: Governance) -> Problems:
+    layers = [layer for zone in governance.zones.values() for layer in zone.layers]
+    for name, zone in governance.zones.items():
+        if twice := [layer for layer in zone.layers if layers.count(layer) > 1]:
+            yield ("governance", "zones", name), f"zone {name} shares the layer {twice[0]} with another"
+    for number, opt_in in enumerate(governance.opt_ins):
+        layer = opt_in.layer or str(opt_in.table).partition(".")[0]
+        zone_of = governance.zones.get(governance.layers.get(layer, ""))
+        if zone_of is None or not zone_of.hybrid:
+            yield (
+                ("governance", "opt_ins", str(number)),
+                f"an opt-in needs a hybrid zone, and {layer} is in none",
+            )
+
+
+def _tags(governance: Governance) -> Problems:
+    for key, values in governance.tags.items():
+        if len(values) > VALUES_PER_TAG:
+            yield (
+                ("governance", "tags", key),
+                f"LF-tag {key} has {len(values)} values; {VALUES_PER_TAG} are allowed",
+            )
+    used: list[tuple[KeyPath, list[tuple[str, str]]]] = [
+        (("governance", "assign", place), list(pairs.items())) for place, pairs in governance.assign.items()
+    ]
+    used += [
+        (("governance", "grants", str(number), "tags"), [(k, v) for k, vs in grant.tags.items() for v in vs])
+        for number, grant in enumerate(governance.grants)
+    ]
+    for path, pairs in used:
+        for key, value in pairs:
+            if value not in governance.all_tags.get(key, ()):
+                yield path, f"LF-tag {key} = {value} is not among governance.tags or the zones"
+    for place in governance.assign:
+        if place.partition(".")[0] not in governance.layers:
+            yield ("governance", "assign", place), f"{place} is in no zone"
+
+
+def _grants(governance: Governance) -> Problems:
+    for table in governance.filters:
+        if table.partition(".")[0] not in governance.layers:
+            yield ("governance", "filters", table), f"{table} is in no zone"
+    for number, grant in enumerate(governance.grants):
+        path = ("governance", "grants", str(number))
+        layer = grant.layer or grant.location or (grant.table or "").partition(".")[0]
+        if layer and layer not in governance.layers:
+            yield path, f"a grant to {grant.principal} is about {grant.table or layer}, which is in no zone"
+        for name in grant.filters:
+            if name not in governance.filters.get(str(grant.table), {}):
+                yield (*path, "filters"), f"{grant.table} has no filter {name} in governance.filters"
+
+
+def _limits(governance: Governance) -> Problems:
+    counts: dict[tuple[str, str], int] = {}
+    for number, grant in enumerate(governance.grants):
+        key = (grant.principal, str(grant.table))
+        counts[key] = counts.get(key, 0) + len(grant.filters)
+        if counts[key] > FILTERS_PER_TABLE:
+            text = f"{grant.principal} has {counts[key]} filters of {grant.table}; {FILTERS_PER_TABLE} are allowed"
+            yield ("governance", "grants", str(number)), text
+
+
+def _filtered_jobs(settings: Settings) -> Problems:
+    """Yield each filter of a Glue role whose job has too few workers to read through one."""
+    small = {
+        _role_name(job.role): name
+        for name, job in settings.glue.jobs.items()
+        if job.workers < WORKERS_FOR_FILTERS
+    }
+    for number, grant in enumerate(settings.governance.grants):
+        job = small.get(_role_name(grant.principal.removeprefix("role:")))
+        if job and grant.kind in {"filter", "columns"}:
+            text = (
+                f"{grant.principal} runs Glue job {job} with {settings.glue.jobs[job].workers} workers, and reading "
+                f"through filters needs at least {WORKERS_FOR_FILTERS}: grant it the whole table"
+            )
+            yield ("governance", "grants", str(number)), text
+
+
+def _role_name(role: str) -> str:
+    return role.rpartition("/")[2]

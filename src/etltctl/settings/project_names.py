@@ -1,0 +1,67 @@
+"""The names of layers and tables, and the names in the account that follow from the project.
+
+Two projects share no name there. Importing this loads no pydantic.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+LAYERS = ("bronze", "silver", "silver_rejects", "gold")
+# A table in a query of `[tables."layer.table".sql]`: `{this}` or `{layer.table}`.
+NAMED_TABLE = re.compile(r"\{([\w.]+)\}")
+
+
+@dataclass(frozen=True)
+class JobNames:
+    """The names of the Glue jobs: Glue knows a job with the prefix, the settings and every command without it."""
+
+    prefix: str = ""
+
+    def at_glue(self, job: str) -> str:
+        """Return the name by which Glue knows the job."""
+        return f"{self.prefix}{job}"
+
+    def in_settings(self, name: str) -> str:
+        """Return the name in `glue.jobs` of a job of Glue's."""
+        return name.removeprefix(self.prefix)
+
+
+def with_project_names(data: Any) -> Any:
+    """Fill in the databases, the workgroup and the jobs' roles that the settings do not name.
+
+    Args:
+        data: The settings as read. What is not a table is left for the types to complain about.
+
+    Returns:
+        A copy with the names, for example `pi_m3_gold` and `pi-m3-glue` in the project `pi-m3`.
+    """
+    if not isinstance(data, Mapping) or not isinstance(project := data.get("project"), str):
+        return data
+    filled = dict(data)
+    athena = filled.get("athena", {})
+    if isinstance(athena, Mapping):
+        named = athena.get("databases", {})
+        databases = {layer: database_name(project, layer) for layer in LAYERS}
+        filled["athena"] = {
+            **athena,
+            "workgroup": athena.get("workgroup") or project,
+            "databases": {**databases, **named} if isinstance(named, Mapping) else named,
+        }
+    glue = filled.get("glue", {})
+    jobs = glue.get("jobs", {}) if isinstance(glue, Mapping) else None
+    if isinstance(jobs, Mapping):
+        filled["glue"] = {**glue, "jobs": {name: _with_role(job, project) for name, job in jobs.items()}}
+    return filled
+
+
+def database_name(project: str, layer: str) -> str:
+    """Return the catalog's database of a layer. Athena takes small letters, digits and `_`."""
+    return f"{re.sub(r'[^a-z0-9_]', '_', project.lower())}_{layer}"
+
+
+def _with_role(job: Any, project: str) -> Any:
+    return {**job, "role": job.get("role") or f"{project}-glue"} if isinstance(job, Mapping) else job

@@ -1,0 +1,128 @@
+"""The nouns that everything hangs on: a table's name, a place in S3, and names and texts as SQL quotes them.
+
+Each is parsed once, where text enters etltctl. What has one of these types needs no further check.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from etltctl.errors import ConfigurationError, UsageError
+
+S3_URL = re.compile(r"s3[an]?://([^/]+)/?(.*)")  # Hadoop writes s3a:// and s3n:// for the same place
+UNSAFE_SEGMENTS = frozenset({"", ".", ".."})  # of a path that is joined to a location
+
+
+@dataclass(frozen=True, order=True)
+class TableName:
+    """The name of a table in the lake: its layer, and its name within the layer."""
+
+    layer: str
+    name: str
+
+    @classmethod
+    def parse(cls, text: str | TableName) -> TableName:
+        """Return the name that the text spells as `layer.table`.
+
+        Args:
+            text: Such as `gold.weather_daily`. A name that was parsed before is returned as it is.
+
+        Raises:
+            UsageError: The text has no layer or no table.
+        """
+        if isinstance(text, TableName):
+            return text
+        layer, _, name = text.partition(".")
+        if not layer or not name:
+            raise UsageError(
+                f"{text!r} is not the name of a table",
+                hint="write it as layer.table, such as gold.weather_daily",
+            )
+        return cls(layer, name)
+
+    @classmethod
+    def is_one(cls, text: str) -> bool:
+        """Return whether the text spells a table's name, be there such a table or not."""
+        layer, _, name = text.partition(".")
+        return bool(layer and name)
+
+    def __str__(self) -> str:
+        """Return the name as `layer.table`."""
+        return f"{self.layer}.{self.name}"
+
+
+@dataclass(frozen=True, order=True)
+class S3Location:
+    """A place in S3: a bucket, and a key or the prefix of keys. The prefix of a folder ends with `/`."""
+
+    bucket: str
+    key: str = ""
+
+    @classmethod
+    def parse(cls, text: str | S3Location) -> S3Location:
+        """Return the place that an S3 URL names.
+
+        Args:
+            text: Such as `s3://bucket/folder/`. A location that was parsed before is returned as it is.
+
+        Raises:
+            ConfigurationError: The text is not an S3 URL.
+        """
+        if isinstance(text, S3Location):
+            return text
+        match = S3_URL.fullmatch(text)
+        if not match:
+            raise ConfigurationError(
+                f"{text!r} is not an S3 location", hint="write it as s3://bucket/prefix/"
+            )
+        return cls(match[1], match[2])
+
+    @staticmethod
+    def is_one(text: str) -> bool:
+        """Return whether the text is an S3 URL, and not, for example, a folder on disk."""
+        return S3_URL.fullmatch(text) is not None
+
+    def folder(self, *names: str) -> S3Location:
+        """Return the folder of these names below this one; its key ends with `/`.
+
+        Raises:
+            ValueError: A name is empty or leads out of this folder.
+        """
+        return self.object("/".join(names), is_folder=True) if names else self._with_slash()
+
+    def object(self, path: str, *, is_folder: bool = False) -> S3Location:
+        """Return the object at a path below this folder.
+
+        Raises:
+            ValueError: A part of the path is empty or leads out of this folder.
+        """
+        if not UNSAFE_SEGMENTS.isdisjoint(path.split("/")):
+            raise ValueError(f"{path!r} is not a path below {self}")
+        return replace(self, key=f"{self._with_slash().key}{path}{'/' if is_folder else ''}")
+
+    def _with_slash(self) -> S3Location:
+        is_whole = not self.key or self.key.endswith("/")
+        return self if is_whole else replace(self, key=f"{self.key}/")
+
+    def __str__(self) -> str:
+        """Return the place as an s3:// URL."""
+        return f"s3://{self.bucket}/{self.key}"
+
+
+def quoted_name(name: str) -> str:
+    """Return a column's or table's name as Athena reads it in a query: in double quotes, those within it doubled.
+
+    Quoted, any character may stand in it, and no reserved word is meant. A statement of Hive's DDL takes backticks in
+    their place. Sources: the rule `QUOTED_IDENTIFIER` of Trino's grammar (SqlBase.g4), and Athena's page "Escape
+    reserved keywords in queries".
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quoted_text(text: str) -> str:
+    """Return a text as a literal of Athena's SQL: in single quotes, those within it doubled.
+
+    A backslash is a character like any other. Source: the rule `STRING` of Trino's grammar (SqlBase.g4).
+    """
+    return "'" + text.replace("'", "''") + "'"

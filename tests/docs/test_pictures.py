@@ -1,0 +1,50 @@
+"""The committed diagrams are those that `python docs/diagrams` draws, and a site can show them with no network."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from diagrams.drawing import Picture
+from diagrams.pictures import IMAGES, PICTURES
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_committed_diagram_is_as_its_source_says(name: str) -> None:
+    """After a change of a source or of the layers: `python docs/diagrams`."""
+    assert (IMAGES / name).read_text("utf-8") == PICTURES[name]()
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_diagram_has_a_title_and_asks_for_nothing(name: str) -> None:
+    root = ElementTree.fromstring((IMAGES / name).read_text("utf-8"))
+    assert (root.findtext(f"{SVG}title") or "").strip()
+    assert [
+        part.tag for part in root.iter() if part.tag in (f"{SVG}image", f"{SVG}script", f"{SVG}use")
+    ] == []
+    references = [
+        value for part in root.iter() for value in part.attrib.values() if "url(" in value or ":/" in value
+    ]
+    assert set(references) <= {"url(#tip)"}
+    assert not re.search(r"url\(|@import", root.findtext(f"{SVG}style") or "")
+
+
+def test_text_that_is_wider_than_its_box_is_refused() -> None:
+    with pytest.raises(ValueError, match="wider than its box"):
+        Picture("t", 200, 100).box(0, 0, 100, "a text of thirty-five characters ...")
+
+
+def test_text_that_lies_on_other_text_is_refused() -> None:
+    picture = Picture("t", 200, 100)
+    picture.words(10, 40, "the first")
+    with pytest.raises(ValueError, match="lies on 'the first'"):
+        picture.words(20, 44, "the second")
+
+
+def test_a_part_outside_of_the_picture_is_refused() -> None:
+    with pytest.raises(ValueError, match="outside of 't'"):
+        Picture("t", 200, 100).arrow((0, 0), (201, 0))

@@ -1,0 +1,201 @@
+"""The order of changes: who reaches what on the way, seen with the eyes of `govern who`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from itertools import islice, permutations
+
+from hypothesis import assume, example, given, settings
+from modelled import COLUMNS, FILTERS, MANAGED, OTHERS, SCOPE, TABLES, Service, pairs, retagged, scope_of
+
+from etltctl.governance.access import TableView, reaches
+from etltctl.governance.changes import Change
+from etltctl.governance.model import (
+    EVERYBODY,
+    Grant,
+    OptIn,
+    Resource,
+    RowFilter,
+    State,
+    column_of,
+    database_of,
+    table_of,
+)
+from etltctl.governance.order import changes_between
+
+VIEWS = [TableView(database, name, COLUMNS) for database, names in TABLES.items() for name in names]
+GOLD, DAILY, LAT = database_of("gold"), table_of("gold", "daily"), column_of("gold", "daily", "lat")
+TAGS = {"zone": frozenset({"curated", "trusted"}), "audience": frozenset({"all", "named"})}
+SOUTH = FILTERS[0]
+Cells = set[tuple[str, Resource]]
+
+
+def tagged(**tags: str) -> Resource:
+    """Every table with these LF-tags."""
+    return Resource("tables", (), tuple(sorted((key, (value,)) for key, value in tags.items())))
+
+
+def reading(*resources: Resource, principal: str = "analyst") -> frozenset[Grant]:
+    """SELECT on all of them."""
+    return frozenset(Grant(principal, resource, "SELECT") for resource in resources)
+
+
+def governed(
+    assigned: dict[Resource, dict[str, str]], *grants: frozenset[Grant], south: RowFilter | None = None
+) -> State:
+    """A state with all LF-tags there are."""
+    filters = {SOUTH: south} if south else {}
+    return State(tags=TAGS, assigned=assigned, grants=frozenset().union(*grants), filters=filters)
+
+
+def cells(state: State) -> Cells:
+    """Which column who reaches; what everybody reaches, each does where IAM does not stay beside."""
+    found = {
+        (reach.principal, column_of(view.database, view.name, column))
+        for view in VIEWS
+        for reach in reaches(state, view)
+        for column in reach.columns or view.columns
+    }
+    of_everybody = {
+        column for who, column in found if who == EVERYBODY and column.database not in SCOPE.hybrid
+    }
+    return found | {(principal, column) for principal in (*MANAGED, *OTHERS) for column in of_everybody}
+
+
+def along(desired: State, existing: State, see: Callable[[State], None]) -> State:
+    """Looks at every state on the way; returns the last."""
+    service = Service(existing)
+    for change in changes_between(desired, service.state, service.scope):
+        service.make(change, lambda: see(service.state))
+    return service.state
+
+
+def way(desired: State, existing: State) -> list[Cells]:
+    """The cells that are reached before, after each change, and at the end."""
+    seen = [cells(existing)]
+    along(desired, existing, lambda state: seen.append(cells(state)))
+    return seen
+
+
+RETAGGED_AND_NAMED = (
+    governed({DAILY: {"audience": "named"}}, reading(DAILY)),
+    governed({DAILY: {"audience": "all"}}, reading(tagged(audience="all"))),
+)
+ITS_OWN_TAG_GOES = (  # what it inherits is granted, what it had of its own is not any more
+    governed({GOLD: {"zone": "curated"}}, reading(tagged(zone="curated"))),
+    governed({GOLD: {"zone": "curated"}, DAILY: {"zone": "trusted"}}, reading(tagged(zone="trusted"))),
+)
+BOTH_TAGS_FROM_TWO_PLACES = (  # between the two calls it would have one old tag and one new
+    governed(
+        {GOLD: {"zone": "curated"}, DAILY: {"audience": "named"}},
+        reading(tagged(zone="curated", audience="named")),
+    ),
+    governed(
+        {GOLD: {"zone": "trusted"}, DAILY: {"audience": "all"}},
+        reading(tagged(zone="trusted", audience="all")),
+    ),
+)
+A_GRANT_TOO_EARLY = (  # once it is made, no other change is harmless
+    governed(
+        {DAILY: {"zone": "trusted", "audience": "all"}, LAT: {"zone": "curated"}},
+        reading(tagged(zone="trusted", audience="all")),
+    ),
+    governed(
+        {LAT: {"audience": "named"}},
+        reading(tagged(zone="curated", audience="named"), principal="engineer"),
+    ),
+)
+COLUMN_LEAVES_A_FILTER = (
+    governed({}, reading(SOUTH, LAT), south=RowFilter("", excluded=("lat",))),
+    governed({}, reading(SOUTH), south=RowFilter("", excluded=("lon",))),
+)
+
+
+@given(pairs())
+@example(RETAGGED_AND_NAMED)
+@example(ITS_OWN_TAG_GOES)
+@example(COLUMN_LEAVES_A_FILTER)
+@settings(max_examples=100, deadline=None)
+def test_at_no_instant_does_a_principal_lose_a_column_that_both_states_open(
+    both: tuple[State, State],
+) -> None:
+    desired, existing = both
+    known = [found for found in FILTERS if found in existing.filters and found in desired.filters]
+    assume(len([found for found in known if existing.filters[found] != desired.filters[found]]) < 2)
+    seen = way(desired, existing)
+    for now in seen:
+        assert seen[0] & seen[-1] <= now
+
+
+@given(retagged())
+@example(BOTH_TAGS_FROM_TWO_PLACES)
+@settings(max_examples=100, deadline=None)
+def test_nor_while_many_tags_move_at_once(both: tuple[State, State]) -> None:
+    seen = way(*both)
+    for now in seen:
+        assert seen[0] & seen[-1] <= now
+
+
+@given(retagged())
+@example(A_GRANT_TOO_EARLY)
+@settings(max_examples=100, deadline=None)
+def test_a_column_that_neither_state_opens_is_opened_on_the_way_only_if_no_order_avoids_it(
+    both: tuple[State, State],
+) -> None:
+    desired, existing = both
+    seen = way(desired, existing)
+    if any(now - seen[0] - seen[-1] for now in seen):
+        made = changes_between(desired, existing, scope_of(existing))
+        assert not any(is_clean(order, existing, seen) for order in islice(permutations(made), 5000))
+
+
+def is_clean(order: Iterable[Change], existing: State, seen: list[Cells]) -> bool:
+    """Whether the changes, made in this order, take and open nothing on the way."""
+    service = Service(existing)
+    for change in order:
+        service.make(change, lambda: None)
+        if not seen[0] & seen[-1] <= cells(service.state) <= seen[0] | seen[-1]:
+            return False
+    return cells(service.state) == seen[-1]
+
+
+def test_nobody_is_shown_on_the_way_what_neither_state_shows() -> None:
+    """A new grant on old tags, or an old grant on new tags, would open the column for a moment."""
+    for existing, desired in (
+        # who is newly granted `all` comes after the secret has left it
+        (
+            governed({DAILY: {"audience": "all"}}),
+            governed(
+                {DAILY: {"audience": "all"}, LAT: {"audience": "named"}}, reading(tagged(audience="all"))
+            ),
+        ),
+        # who loses `all` goes before it gets the secret
+        (
+            governed({DAILY: {"audience": "named"}}, reading(tagged(audience="all"))),
+            governed({DAILY: {"audience": "all"}}, reading(DAILY, principal="engineer")),
+        ),
+        # who is newly granted a filter comes after it was narrowed
+        (
+            governed({}, south=RowFilter("key = 'a'")),
+            governed({}, reading(SOUTH), south=RowFilter("key = 'a'", excluded=("lat",))),
+        ),
+        # a tag that a table did not have yet is seen through by those who keep the grant only
+        (
+            governed({}, reading(tagged(audience="all"))),
+            governed({DAILY: {"audience": "all"}}, reading(tagged(audience="all"), principal="engineer")),
+        ),
+    ):
+        seen = way(desired, existing)
+        for now in seen:
+            assert now <= seen[0] | seen[-1]
+
+
+def test_who_opts_in_finds_the_tags_that_its_grants_ask_for() -> None:
+    silver, raw = database_of("silver"), table_of("silver", "raw")
+    everybody = frozenset({Grant(EVERYBODY, raw, "ALL")})
+    existing = governed({silver: {"zone": "curated"}, raw: {"zone": "trusted"}}, everybody)
+    desired = governed({silver: {"zone": "curated"}}, reading(tagged(zone="curated")))
+    desired = replace(desired, opt_ins=frozenset({OptIn("analyst", silver)}))
+    phases = [change.phase for change in changes_between(desired, existing, SCOPE)]
+    assert phases == ["grants", "unassign", "opt-ins"]

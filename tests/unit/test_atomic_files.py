@@ -1,0 +1,33 @@
+"""A file is written whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from etltctl.atomic_files import write_atomically
+
+
+def test_a_file_takes_the_place_of_the_one_before_and_leaves_nothing_next_to_it(tmp_path: Path) -> None:
+    file = tmp_path / "a" / "b.toml"
+    write_atomically(file, "ö = 1")
+    write_atomically(file, b"second")
+    assert file.read_bytes() == b"second"
+    assert [one.name for one in file.parent.iterdir()] == ["b.toml"]
+
+
+def test_a_write_that_fails_changes_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "taken"
+    (folder / "inner").mkdir(parents=True)
+    with pytest.raises(OSError, match="directory"):
+        write_atomically(folder, "text")
+    assert [one.name for one in tmp_path.iterdir()] == ["taken"]
+
+
+def test_a_reader_of_the_file_before_keeps_it_whole(tmp_path: Path) -> None:
+    file = tmp_path / "f"
+    write_atomically(file, "first")
+    with file.open() as reader:
+        write_atomically(file, "second")
+        assert reader.read() == "first"
