@@ -99,16 +99,16 @@ witness: $(VENV)/.dev  ## run everything against AWS and Airbyte as their own AP
 test-more: clients-test connector-test tableau-test airflow-check airflow-e2e  ## run the tests that need environments of their own (1.5 GB more)
 
 clients-test: $(VENV)/.dev .clients/.done  ## the embedded lake through the clients that people use
-	$(BIN)/python -m pytest tests/clients
+	$(BIN)/python -m pytest tests/system/clients
 
 connector-test: $(VENV)/.dev .venv-cdk/.done  ## run the low-code Formula 1 connector in Airbyte's own framework (420 MB more)
-	$(BIN)/python -m pytest -m cdk tests/connectors
+	$(BIN)/python -m pytest -m cdk tests/system/connectors
 
 tableau-test: .tableau/.done  ## write Hyper extracts with Tableau's own engine (300 MB more)
-	.tableau/bin/python -m pytest -m hyper tests/tableau
+	.tableau/bin/python -m pytest -m hyper tests/component/tableau
 
 aws-test: $(VENV)/.dev  ## a first day in the account that ETLTCTL_AWS_CHECKOUT names, within ETLTCTL_AWS_MAX_USD; else in an embedded one
-	$(BIN)/python -m pytest -x -p no:cacheprovider tests/aws
+	$(BIN)/python -m pytest -x -p no:cacheprovider tests/system/aws
 
 bench: $(VENV)/.bench .tableau/.done  ## measure what the README claims (all but the start needs ETLTCTL_DATA_PACK, takes minutes)
 	$(BIN)/python benchmarks/start.py
@@ -132,7 +132,7 @@ check: $(VENV)/.dev  ## lint, types, import layers, words, template and policies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy tests/typing/public_api.py
+	$(BIN)/mypy tests/unit/typing/public_api.py
 	$(BIN)/lint-imports
 	$(BIN)/python tests/house_words.py
 	$(BIN)/cfn-lint deploy/aws/template.yaml
@@ -162,7 +162,7 @@ format: $(VENV)/.dev  ## rewrite the code in the project's format
 	@touch $@
 
 airflow-e2e: $(VENV)/.dev .airflow3/.done .airflow2/.done  ## both DAGs on a real Airflow 3 and 2.11 (takes a quarter of an hour)
-	ETLTCTL_AIRFLOW_E2E=1 $(BIN)/python -m pytest -v -m airflow tests/dags tests/airflow_e2e
+	ETLTCTL_AIRFLOW_E2E=1 $(BIN)/python -m pytest -v -m airflow tests/system/dags tests/system/airflow_e2e
 
 airflow-bench: .airflow-peers/.done  ## what parsing etltctl's DAG files costs, next to Airflow's own operators
 	.airflow-peers/bin/python benchmarks/dag_parse.py

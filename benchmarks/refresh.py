@@ -21,14 +21,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 PROJECT = Path(__file__).parents[1]
-sys.path.insert(0, str(PROJECT / "tests" / "local"))
-from served import Served, serve  # noqa: E402  the embedded server as a separate process
-
+sys.path.insert(0, str(PROJECT / "tests"))
 from etltctl.aws import Aws  # noqa: E402
 from etltctl.catalog import Catalog  # noqa: E402
 from etltctl.publishing import Lake  # noqa: E402
 from etltctl.s3 import S3  # noqa: E402
 from etltctl.settings import load_settings  # noqa: E402
+from support.served import Served, serve  # noqa: E402  the embedded server as a separate process
 
 BUCKET, DATABASE = "pi-m3-bronze", "bronze"
 FILES, FILE_ROWS = 64, 60_000

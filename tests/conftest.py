@@ -20,21 +20,21 @@ import pytest
 # In the order in which they begin, the longest first. A file or folder of `TOGETHER` is one share with all beneath it
 # that is not a share of its own; every other file is a share by itself.
 TOGETHER = (
-    "tests/faults/",
-    "tests/e2e/",
-    "tests/glue_jobs/f1/",
-    "tests/glue_jobs/",
-    "tests/infra/",
-    "tests/unit/pipeline/",
+    "tests/system/faults/",
+    "tests/system/e2e/",
+    "tests/system/glue_jobs/f1/",
+    "tests/system/glue_jobs/",
+    "tests/system/infra/",
+    "tests/component/runs/",
 )
 APART = (
-    "tests/e2e/test_pack.py",
-    "tests/faults/test_records.py",
-    "tests/faults/test_answers.py",
-    "tests/faults/test_boundaries.py",
-    "tests/e2e/test_interrupts.py",
-    "tests/e2e/test_governance.py",
-    "tests/e2e/test_connections.py",
+    "tests/system/e2e/test_pack.py",
+    "tests/system/faults/test_records.py",
+    "tests/system/faults/test_answers.py",
+    "tests/system/faults/test_boundaries.py",
+    "tests/system/e2e/test_interrupts.py",
+    "tests/system/e2e/test_governance.py",
+    "tests/system/e2e/test_connections.py",
 )
 
 DEFAULT_SEED = 20_260

@@ -12,15 +12,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from etltctl.local.witness import Seen, read_seen
+from support.checkout import Checkout
+from support.served import ACCOUNT, serve
+from support.workplace import Workplace
+
 TESTS = Path(__file__).parent
-sys.path += [str(TESTS / folder) for folder in ("local", "e2e", "infra")]
-
-from checkout import Checkout  # noqa: E402 - found in a folder of the tests
-from served import ACCOUNT, serve  # noqa: E402
-from workplace import Workplace  # noqa: E402
-
-from etltctl.local.witness import Seen, read_seen  # noqa: E402
-
 GOVERNANCE = TESTS.parent / "docs" / "examples" / "governance.toml"
 COUNT = "select count(*) as n from weather_daily"
 PIPELINES = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hypothesis import example, given, settings
-from modelled import SCOPE, Service, canonical, pairs, scope_of
 
 from etltctl.governance.model import (
     EVERYBODY,
@@ -18,6 +17,7 @@ from etltctl.governance.model import (
     table_of,
 )
 from etltctl.governance.order import PHASES, changes_between
+from support.modelled import SCOPE, Service, canonical, pairs, scope_of
 
 ROUNDS = 4
 TAGS = {"zone": frozenset({"curated", "trusted"}), "audience": frozenset({"all", "named"})}

@@ -7,7 +7,6 @@ from dataclasses import replace
 from itertools import islice, permutations
 
 from hypothesis import assume, example, given, settings
-from modelled import COLUMNS, FILTERS, MANAGED, OTHERS, SCOPE, TABLES, Service, pairs, retagged, scope_of
 
 from etltctl.governance.access import TableView, reaches
 from etltctl.governance.changes import Change
@@ -23,6 +22,18 @@ from etltctl.governance.model import (
     table_of,
 )
 from etltctl.governance.order import changes_between
+from support.modelled import (
+    COLUMNS,
+    FILTERS,
+    MANAGED,
+    OTHERS,
+    SCOPE,
+    TABLES,
+    Service,
+    pairs,
+    retagged,
+    scope_of,
+)
 
 VIEWS = [TableView(database, name, COLUMNS) for database, names in TABLES.items() for name in names]
 GOLD, DAILY, LAT = database_of("gold"), table_of("gold", "daily"), column_of("gold", "daily", "lat")

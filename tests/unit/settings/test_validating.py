@@ -8,12 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import forked
 import pytest
-from workplace import ETLTCTL
 
 from etltctl.errors import ExitCode
 from etltctl.settings.validating import known_regions
+from support import forked
+from support.workplace import ETLTCTL
 
 
 def etltctl(cwd: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 Record = dict[str, Any]
 
 SEASON = "2099"
-INVENTED_FILE = Path(__file__).with_name(f"season_{SEASON}.json")  # tests/local/invented_season writes it
+INVENTED_FILE = Path(__file__).with_name(f"season_{SEASON}.json")  # tests/support/invented_season writes it
 
 
 class Archive(Protocol):

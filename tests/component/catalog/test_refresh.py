@@ -1,0 +1,247 @@
+"""Refresh: the catalog in line with the files, and nothing asked or written for what did not change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pyarrow as pa
+import pytest
+
+from etltctl.aws import Aws
+from etltctl.errors import AccessError, BlockedError, ServiceError, UnverifiedError
+from etltctl.s3 import S3
+from support.lakes import SmallLake
+from support.served import Served
+
+
+@pytest.fixture
+def events(server: Served, aws: Aws, tmp_path: Path) -> Iterator[SmallLake]:
+    """A lake with bronze.events, which somebody else writes, partitioned by day."""
+    name = f"t{uuid4().hex[:10]}"
+    own = f'[athena.databases]\nbronze = "{name}"\n[tables."bronze.events"]\nlocation = "s3://pi-m3-bronze/{name}/"\n'
+    yield SmallLake(server, aws, tmp_path, own)
+    server.request("POST", "faults", [])
+
+
+def day(small: SmallLake, value: int, number: int = 0, rows: Any = None) -> str:
+    location = f"{small.lake.places.fixed('bronze.events')}day={value}/part-{number}.parquet"
+    small.put(location, rows if rows is not None else pa.table({"n": pa.array([1, 2], pa.int32())}))
+    return location
+
+
+def refreshed(small: SmallLake) -> Any:
+    (done,) = small.another().refresh(["bronze.events"])
+    return done
+
+
+def partitions(small: SmallLake) -> dict[str, dict[str, Any]]:
+    place = dict(
+        zip(("DatabaseName", "TableName"), small.lake.places.in_catalog("bronze.events"), strict=True)
+    )
+    found = small.aws.client("glue").get_partitions(**place)["Partitions"]
+    return {"/".join(one["Values"]): one["StorageDescriptor"] for one in found}
+
+
+def heard(small: SmallLake, service: str, calls: list[str]) -> None:
+    events = small.aws.client(service).meta.events
+    events.register(f"before-call.{service}", lambda model, **_: calls.append(model.name), unique_id="heard")
+
+
+def test_partitions_are_registered_changed_and_removed_by_what_differs(events: SmallLake) -> None:
+    for value in (20260101, 20260102):
+        day(events, value)
+    done = refreshed(events)
+    assert (done.change, done.rows, done.partitions.created) == ("created", 4, 2)
+    assert events.described("bronze.events")["PartitionKeys"] == [{"Name": "day", "Type": "int"}]
+    gone = day(events, 20260103)
+    done = refreshed(events)
+    assert (done.change, done.partitions.created, done.partitions.updated) == ("updated", 1, 0)
+    events.lake.s3.remove(gone)
+    assert refreshed(events).partitions.deleted == 1
+    assert list(partitions(events)) == ["20260101", "20260102"]
+
+
+def test_nothing_new_is_one_listing_and_one_look_at_the_table(events: SmallLake) -> None:
+    day(events, 20260101)
+    refreshed(events)
+    calls: list[str] = []
+    for service in ("s3", "glue"):
+        heard(events, service, calls)
+    assert refreshed(events).change == "unchanged"
+    assert sorted(calls) == ["GetTable", "ListObjectsV2"]
+
+
+def test_of_many_files_only_the_new_ones_are_opened(events: SmallLake) -> None:
+    for number in range(10):
+        day(events, 20260101, number)
+    refreshed(events)
+    day(events, 20260101, 10)
+    day(events, 20260101, 3, pa.table({"n": pa.array([7], pa.int32())}))  # written anew: another ETag
+    calls: list[str] = []
+    heard(events, "s3", calls)
+    assert refreshed(events).rows == 9 * 2 + 2 + 1
+    assert calls.count("GetObject") == 2
+
+
+def test_a_widened_column_is_widened_in_every_partition(events: SmallLake) -> None:
+    day(events, 20260101)
+    refreshed(events)
+    day(events, 20260102, 0, pa.table({"n": pa.array([2**40], pa.int64()), "new": ["x"]}))
+    done = refreshed(events)
+    assert (done.partitions.created, done.partitions.updated) == (1, 1)
+    columns = [{"Name": "n", "Type": "bigint"}, {"Name": "new", "Type": "string"}]
+    assert {name: found["Columns"] for name, found in partitions(events).items()} == dict.fromkeys(
+        ("20260101", "20260102"), columns
+    )
+
+
+def test_a_comment_on_a_column_costs_no_further_update(events: SmallLake) -> None:
+    day(events, 20260101)
+    refreshed(events)
+    glue, described = events.aws.client("glue"), events.described("bronze.events")
+    said = {"Name": "n", "Type": "int", "Comment": "which row"}
+    wanted = {k: described[k] for k in ("Name", "Parameters", "TableType", "PartitionKeys")}
+    wanted["StorageDescriptor"] = {**described["StorageDescriptor"], "Columns": [said]}
+    glue.update_table(DatabaseName=described["DatabaseName"], TableInput=wanted)
+    day(events, 20260102)
+    calls: list[str] = []
+    heard(events, "glue", calls)
+    refreshed(events)
+    assert calls.count("UpdateTable") == 1
+    assert events.described("bronze.events")["StorageDescriptor"]["Columns"] == [said]
+
+
+def test_types_that_no_reader_reads_together_are_refused_and_named(events: SmallLake) -> None:
+    day(events, 20260101)
+    refreshed(events)
+    odd = day(events, 20260102, 0, pa.table({"n": ["text"]}))
+    with pytest.raises(BlockedError, match="disagree about n: int in one, string in another") as told:
+        refreshed(events)
+    assert told.value.facts["another"] == odd
+    assert list(partitions(events)) == ["20260101"]
+
+
+def test_an_unsafe_widening_is_refused_unless_the_settings_allow_it(events: SmallLake) -> None:
+    day(events, 20260101)
+    day(events, 20260102, 0, pa.table({"n": pa.array([0.5])}))
+    with pytest.raises(BlockedError, match="int in one, double in another") as told:
+        refreshed(events)
+    assert "allow_widening" in told.value.hint
+    allowed = SmallLake(events.server, events.aws, events.folder, f"{events.more}allow_widening = true\n")
+    assert refreshed(allowed).rows == 3
+
+
+def test_names_that_differ_in_case_only_are_refused(events: SmallLake) -> None:
+    day(events, 20260101, 0, pa.table({"n": [1], "N": [2]}))
+    with pytest.raises(BlockedError, match="n and N, which differ in case only"):
+        refreshed(events)
+
+
+def test_a_partition_value_that_its_column_cannot_hold_is_refused(events: SmallLake) -> None:
+    day(events, 20260101)
+    refreshed(events)
+    small = pa.table({"n": pa.array([1], pa.int32())})
+    events.put(f"{events.lake.places.fixed('bronze.events')}day=unknown/part-0.parquet", small)
+    with pytest.raises(BlockedError, match="day=unknown"):
+        refreshed(events)
+
+
+def test_a_batch_that_was_refused_in_part_is_an_error_and_the_next_refresh_completes_it(
+    events: SmallLake,
+) -> None:
+    for value in (20260101, 20260102):
+        day(events, value)
+    glue = events.aws.client("glue")
+
+    def refuse(parsed: dict[str, Any], **_: Any) -> None:
+        detail = {"ErrorCode": "InternalServiceException", "ErrorMessage": "try again"}
+        parsed["Errors"] = [{"PartitionValues": ["20260102"], "ErrorDetail": detail}]
+
+    glue.meta.events.register("after-call.glue.BatchCreatePartition", refuse, unique_id="refuse")
+    with pytest.raises(ServiceError, match="refused partition 20260102"):
+        refreshed(events)
+    glue.meta.events.unregister("after-call.glue.BatchCreatePartition", unique_id="refuse")
+    glue.batch_delete_partition(
+        DatabaseName=events.settings.athena.databases["bronze"],
+        TableName="events",
+        PartitionsToDelete=[{"Values": ["20260102"]}],
+    )
+    assert refreshed(events).partitions.created == 1
+
+
+def test_footers_that_were_spoilt_are_read_again(events: SmallLake) -> None:
+    for number in range(9):
+        day(events, 20260101, number)
+    refreshed(events)
+    (kept,) = (events.folder / "state" / "footers").glob("*.json")
+    kept.write_text('{"format": "etltctl.footers/1", "files": 3')
+    day(events, 20260102)
+    assert refreshed(events).rows == 20
+
+
+@pytest.fixture
+def own(server: Served, aws: Aws, tmp_path: Path) -> SmallLake:
+    """A lake of its own, whose gold.one must have two rows."""
+    name = f"t{uuid4().hex[:10]}"
+    places = f'[lake]\ngold = "s3://pi-m3-gold/{name}"\n[athena.databases]\ngold = "{name}"\n'
+    return SmallLake(server, aws, tmp_path, f'{places}[tables."gold.one"]\nmin_rows = 2\n')
+
+
+def lose(small: SmallLake, name: str = "one") -> None:
+    database = small.settings.athena.databases["gold"]
+    small.aws.client("glue").delete_table(DatabaseName=database, Name=name)
+
+
+def test_a_table_of_ours_that_the_catalog_lost_is_brought_back_at_the_version_published_last(
+    own: SmallLake,
+) -> None:
+    for version in ("v2", "v10", "v9"):
+        own.publish(version, ["gold.one"])
+    own.lake.rollback("gold.one", "v10")
+    own.write("gold.one", "v99", [{"version": "v99", "n": 1}])
+    own.lake.s3.write(f"{own.lake.places.version('gold.one', 'v99')}_SUCCESS", b"")
+    lose(own)
+    (done,) = own.another().refresh(["gold.one"])
+    assert (done.change, done.rows, own.current("gold.one")) == ("created", 3, "v10")
+
+
+def test_a_first_version_that_was_blocked_stays_invisible(own: SmallLake) -> None:
+    location = own.write("gold.one", "v1", [{"n": 1}])
+    own.lake.s3.write(f"{location}_SUCCESS", b"")
+    with pytest.raises(BlockedError, match="fewer than min_rows"):
+        own.lake.publish({"gold.one": location})
+    (done,) = own.another().refresh(["gold.one"])
+    assert (done.change, done.rows, own.described("gold.one")) == ("not published", 0, {})
+    assert own.another().refresh(["gold.two"]) == []
+
+
+def test_a_publish_that_was_cut_off_before_its_mark_is_completed_when_it_is_taken_up_again(
+    own: SmallLake,
+) -> None:
+    own.spoil({"call": "PUT *published", "refuse": {"status": 403, "body": {"__type": "AccessDenied"}}})
+    versions = {"gold.one": own.write("gold.one", "v1", [{"n": 1}, {"n": 2}])}
+    with pytest.raises(AccessError):
+        own.lake.publish(versions)
+    own.spoil()
+    assert own.current("gold.one") == "v1"
+    assert own.lake.publish(versions)[0].change == "unchanged"
+    lose(own)
+    assert own.another().refresh(["gold.one"])[0].change == "created"
+
+
+def test_a_table_whose_files_are_gone_is_told_and_stays(events: SmallLake) -> None:
+    day(events, 20260101)
+    assert refreshed(events).change == "created"
+    S3(events.aws).delete_folder(str(events.lake.places.fixed("bronze.events")))
+    again = refreshed(events)
+    assert (again.change, again.rows) == ("files are gone", 0)
+
+
+def test_a_file_of_no_byte_is_named(events: SmallLake) -> None:
+    day(events, 20260101)
+    S3(events.aws).write(f"{events.lake.places.fixed('bronze.events')}empty.parquet", b"")
+    with pytest.raises(UnverifiedError, match=r"empty\.parquet is not a whole Parquet file"):
+        refreshed(events)

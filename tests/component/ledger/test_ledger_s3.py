@@ -1,0 +1,78 @@
+"""The ledger in S3, over the wire: nothing written is lost, whoever writes, and a run that was lost is let go."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from etltctl.aws import Aws
+from etltctl.errors import AlreadyRunningError
+from etltctl.ledger import Ledger, S3Store, read_events
+from etltctl.ledger.leases import LeaseObject, _owner
+from etltctl.waiting import Waiter
+from support.served import Served, wait_until
+
+
+@pytest.fixture
+def store(server: Served, aws: Aws) -> S3Store:
+    assert server.request("POST", "stack", {"buckets": ["state"]})[0] == 200
+    return S3Store(aws, "state", "etltctl/runs")
+
+
+def test_two_writers_lose_nothing_and_number_their_events_once(store: S3Store) -> None:
+    driver = Ledger(store, "r1", "aws")
+    driver.append("run.started")
+    Ledger(store, "r1", "aws").append("remote.stopped", stopped_by="runs cancel")
+    driver.append("step.planned", "glue:job")
+    events = read_events(store, "r1")
+    assert [(event["seq"], event["type"]) for event in events] == [
+        (1, "run.started"), (2, "remote.stopped"), (3, "step.planned"),
+    ]  # fmt: skip
+    assert driver.last("", "remote.stopped") is not None, "the driver knows what the other wrote"
+    assert store.read("r1").count('"version"') == 1
+
+
+@pytest.mark.parametrize("rule", [{"lose": True}, {"refuse": {"status": 503}, "times": 2}])
+def test_an_event_whose_answer_was_lost_is_written_once(
+    server: Served, store: S3Store, rule: dict[str, object]
+) -> None:
+    run_id = f"r2-{next(iter(rule))}"
+    ledger = Ledger(store, run_id, "aws")
+    ledger.append("run.started")
+    assert server.request("POST", "faults", [{"call": "PUT /state/*", **rule}])[0] == 200
+    ledger.append("step.planned", "glue:job")
+    assert [event["type"] for event in read_events(store, run_id)] == ["run.started", "step.planned"]
+
+
+def test_runs_are_listed_by_their_last_word(store: S3Store) -> None:
+    for run_id in ("b", "a"):
+        Ledger(store, run_id, "aws").append("run.started")
+        time.sleep(1.1)  # S3 tells the time to the second
+    assert [run for run in store.run_ids() if run in "ab"] == ["b", "a"]
+
+
+def test_a_driver_that_was_taken_for_dead_writes_nothing_more(store: S3Store, aws: Aws) -> None:
+    now = [0.0]
+    watch = Waiter(clock=lambda: now[0])
+    lease = LeaseObject(aws, "state", "etltctl/runs/r3.lock", "r3", watch, renewed_every=3600.0)
+    with lease.held() as is_lost:
+        ledger = Ledger(store, "r3", "aws", is_lost=is_lost)
+        ledger.append("run.started")
+        found, _ = lease._read()
+        assert lease._put(_owner(), IfMatch=found), "another process takes the lease over"
+        now[0] += 61.0  # the machine slept
+        with pytest.raises(AlreadyRunningError, match="taken over by another process"):
+            ledger.append("remote.intended", "glue:job")
+    assert [event["type"] for event in read_events(store, "r3")] == ["run.started"]
+
+
+def test_a_lease_is_renewed_while_its_owner_lives(store: S3Store, aws: Aws) -> None:
+    lease = LeaseObject(aws, "state", "etltctl/runs/r4.lock", "r4", renewed_every=0.05)
+    with lease.held() as is_lost:
+        first, owner = lease._read()
+        wait_until(lambda: lease._read()[0] != first)
+        assert json.loads(owner)["pid"] == json.loads(lease._read()[1])["pid"]
+        assert not is_lost()
+    assert lease._read() == ("", "")

@@ -1,0 +1,310 @@
+"""The embedded server's state: kept as data, whole or not at all, and never in the way when it is damaged."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from etltctl.local.kernel.accounts import EVERYBODY, OWNER
+from etltctl.local.kernel.data_catalog import Catalog
+from etltctl.local.kernel.state_files import LateWrites, find_set_aside, write_atomically
+from etltctl.local.server.backend_data import from_nodes, to_nodes
+from etltctl.local.server.control_plane import MOTO_VERSION, ControlPlane
+from etltctl.local.services.airbyte.jobs import Jobs
+from etltctl.local.services.airbyte.resources import MadeResources
+from etltctl.local.services.airbyte.tokens import keep_credentials
+from etltctl.local.services.glue.records import RunRecords
+from etltctl.local.services.lakeformation.store import Store
+from support.served import Served, serve
+
+TABLE = {
+    "Name": "t",
+    "StorageDescriptor": {"Location": "s3://lake/t/", "Columns": [{"Name": "c", "Type": "int"}]},
+}
+POLICY = (
+    '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}'
+)
+
+
+def fill(server: Served) -> None:
+    """Makes one record of every kind that is kept."""
+    glue, iam = server.client("glue"), server.client("iam")
+    glue.create_database(DatabaseInput={"Name": "db"})
+    glue.create_table(
+        DatabaseName="db", TableInput={**TABLE, "PartitionKeys": [{"Name": "p", "Type": "string"}]}
+    )
+    glue.update_table(DatabaseName="db", TableInput={**TABLE, "Parameters": {"k": "v"}})
+    glue.create_partition(DatabaseName="db", TableName="t", PartitionInput={"Values": ["1"]})
+    glue.create_job(
+        Name="j", Role="r", Command={"Name": "glueetl", "ScriptLocation": "s3://b/j.py"}, Tags={"a": "b"}
+    )
+    server.client("athena").create_work_group(
+        Name="w", Configuration={"ResultConfiguration": {"OutputLocation": "s3://b/"}}
+    )
+    iam.create_role(RoleName="r", AssumeRolePolicyDocument=POLICY)
+    iam.put_role_policy(RoleName="r", PolicyName="inline", PolicyDocument=POLICY)
+    iam.create_user(UserName="u")
+    server.client("ssm").put_parameter(Name="/p", Value="v", Type="SecureString")
+    server.client("secretsmanager").create_secret(Name="s", SecretString="x")
+    server.client("logs").create_log_group(logGroupName="g")
+
+
+def told(server: Served) -> dict[str, Any]:
+    """What the services tell of these records."""
+    glue, iam = server.client("glue"), server.client("iam")
+    answers = {
+        "tables": glue.get_tables(DatabaseName="db")["TableList"],
+        "versions": len(glue.get_table_versions(DatabaseName="db", TableName="t")["TableVersions"]),
+        "partitions": glue.get_partitions(DatabaseName="db", TableName="t")["Partitions"],
+        "job": glue.get_job(JobName="j")["Job"],
+        "workgroup": server.client("athena").get_work_group(WorkGroup="w")["WorkGroup"]["Configuration"],
+        "role": iam.get_role(RoleName="r")["Role"],
+        "policy": iam.get_role_policy(RoleName="r", PolicyName="inline")["PolicyDocument"],
+        "user": iam.get_user(UserName="u")["User"]["Arn"],
+        "parameter": server.client("ssm").get_parameter(Name="/p", WithDecryption=True)["Parameter"]["Value"],
+        "secret": server.client("secretsmanager").get_secret_value(SecretId="s")["SecretString"],
+        "groups": [
+            group["logGroupName"] for group in server.client("logs").describe_log_groups()["logGroups"]
+        ],
+    }
+    return json.loads(json.dumps(answers, default=str))
+
+
+def test_every_kind_of_record_outlives_the_server_and_its_death(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with serve(state, "--keep") as server:
+        fill(server)
+        before = told(server)
+        server.process.send_signal(signal.SIGKILL)
+    with serve(state, "--keep") as server:
+        assert told(server) == before
+        server.client("glue").create_table(DatabaseName="db", TableInput={**TABLE, "Name": "later"})
+        assert server.client("iam").list_users()["Users"]
+    assert json.loads((state / "server" / "aws.json").read_text())["format"] == 2
+    assert stat_mode(state / "server") == 0o700
+    assert stat_mode(state / "server" / "aws.json") == 0o600
+
+
+def stat_mode(path: Path) -> int:
+    """The permission bits."""
+    return path.stat().st_mode & 0o777
+
+
+def old_snapshot(folder: Path) -> Path:
+    """A `moto.pickle` as etltctl wrote it until now, made by moto itself."""
+    script = (
+        "import pickle, sys\n"
+        "from pathlib import Path\n"
+        "from etltctl.local.server import control_plane as c\n"
+        f"plane = c.ControlPlane(Path({str(folder / 'made' / 'aws.json')!r}))\n"
+        "plane.call('AWSGlue.CreateDatabase', {'DatabaseInput': {'Name': 'old'}})\n"
+        "plane.make_role('kept')\n"
+        "services = {s: pickle.dumps(dict(c._backends(s).items())) for s in c.KEPT_SERVICES}\n"
+        f"content = {{'format': 1, 'moto': {MOTO_VERSION!r}, 'services': services}}\n"
+        "sys.stdout.buffer.write(pickle.dumps(content))\n"
+    )
+    path = folder / "moto.pickle"
+    path.write_bytes(subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout)
+    return path
+
+
+def test_records_pickled_by_the_version_before_are_taken_over_once(tmp_path: Path) -> None:
+    old = old_snapshot(tmp_path)
+    plane = ControlPlane(tmp_path / "aws.json")
+    assert Catalog(plane).get_databases().count("old") == 1
+    assert plane.find_principal("role", "kept").endswith(":role/kept")
+    assert not old.exists()
+    assert json.loads((tmp_path / "aws.json").read_text())["services"].keys() >= {"glue", "iam"}
+
+
+class Runs:
+    """A pickle of this runs a command where it is read."""
+
+    def __init__(self, function: Any, *arguments: Any) -> None:
+        self.called = (function, arguments)
+
+    def __reduce__(self) -> Any:
+        return self.called
+
+
+@pytest.mark.parametrize("attack", [os.system, eval, getattr, subprocess.call, __import__, open])
+def test_a_pickle_that_runs_something_is_refused_and_set_aside_by_name(tmp_path: Path, attack: Any) -> None:
+    proof = tmp_path / "ran"
+    arguments = {eval: (f"open({str(proof)!r}, 'w')",), getattr: (1, "real"), open: (str(proof), "w")}
+    spoilt = pickle.dumps(Runs(attack, *arguments.get(attack, (f"touch {proof}",))))
+    content = {"format": 1, "moto": MOTO_VERSION, "services": {"glue": spoilt}}
+    (tmp_path / "moto.pickle").write_bytes(pickle.dumps(content))
+    Catalog(ControlPlane(tmp_path / "aws.json")).get_databases()
+    assert not proof.exists()
+    assert [path.name.split(".damaged-")[0] for path in find_set_aside_in(tmp_path)] == ["moto.pickle"]
+
+
+def find_set_aside_in(folder: Path) -> list[Path]:
+    """The files set aside in this very folder."""
+    return sorted(folder.glob("*.damaged-*"))
+
+
+def test_a_pickle_that_others_may_write_is_refused(tmp_path: Path) -> None:
+    old_snapshot(tmp_path).chmod(0o664)
+    Catalog(ControlPlane(tmp_path / "aws.json")).get_databases()
+    assert find_set_aside_in(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        ["object", "subprocess", "Popen", []],
+        ["object", "moto.glue.models", "json", []],
+        ["object", "moto.glue.models", "OrderedDict", []],
+        ["enum", "os", "system", "true"],
+    ],
+)
+def test_data_names_no_class_but_those_of_records(node: list[Any]) -> None:
+    with pytest.raises(ValueError, match="not one of the records"):
+        from_nodes([node])
+
+
+def test_data_keeps_what_is_the_same_object_the_same() -> None:
+    shared = {("a", 1), ("b", 2)}
+    value: dict[Any, Any] = {"one": shared, "two": shared, 3: b"\x00\xff"}
+    value["self"] = value
+    value["ordered"] = OrderedDict(first=shared, second=shared)
+    back = from_nodes(json.loads(json.dumps(to_nodes(value))))
+    assert back["one"] == shared
+    assert back["one"] is back["two"]
+    assert back["self"] is back
+    assert list(back["ordered"]) == ["first", "second"]
+    assert back[3] == b"\x00\xff"
+
+
+STATE_FILES = (
+    "server/aws.json", "airbyte/jobs.json", "airbyte/resources.json", "airbyte/credentials.json",
+    "lakeformation.json", "glue/runs/jr_1.json", "athena/q.json",
+)  # fmt: skip
+MISSHAPEN = (
+    b'{"jobs": 3, "services": {"glue": [[]]}, "settings": 7, "sources": 3, "next_id": [], "state": {}}'
+)
+CONTENTS = {
+    "empty": b"", "cut off": b'{"jobs": [', "list": b"[]", "noise": b"\xff\xfe\x00", "misshapen": MISSHAPEN,
+}  # fmt: skip
+
+
+@pytest.fixture
+def damaged_state(tmp_path: Path) -> Path:
+    """A state folder whose every file is damaged, each in a way of its own, with leftovers of writes cut off."""
+    state = tmp_path / "state"
+    ways = list(CONTENTS.values())
+    for nth, name in enumerate(STATE_FILES):
+        (state / name).parent.mkdir(parents=True, exist_ok=True)
+        (state / name).write_bytes(ways[nth % len(ways)])
+    for leftover in (".moto.pickle-x0ab_9zz", ".endpoint.json-abcdefgh"):
+        (state / "server" / leftover).write_bytes(b"")
+    return state
+
+
+def test_damaged_files_are_set_aside_by_name_and_the_server_serves(damaged_state: Path) -> None:
+    with serve(damaged_state, "--keep") as server:
+        assert server.client("glue").get_databases()["DatabaseList"] == []
+        told = server.request("POST", "stack", {})[1]["damages"]
+        again = server.request("POST", "stack", {})[1]["damages"]
+    aside = {path.name.partition(".damaged-")[0] for path in find_set_aside(damaged_state)}
+    assert aside == {Path(name).name for name in STATE_FILES}
+    assert again == []
+    for name in STATE_FILES:
+        assert any(f"/{name} is damaged" in line for line in told), (name, told)
+    assert any("etltctl athena refresh" in line for line in told)
+    log = (damaged_state / "server" / "server.log").read_text()
+    assert all(line in log for line in told)
+    assert not list((damaged_state / "server").glob(".*-????????"))
+
+
+READERS: dict[str, Callable[[Path], object]] = {
+    "jobs.json": lambda file: Jobs(file, time.time),
+    "resources.json": lambda file: MadeResources(file, time.time),
+    "credentials.json": keep_credentials,
+    "lakeformation.json": Store,
+    "jr_1.json": lambda file: RunRecords(file.parent, time.time),
+}
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+@pytest.mark.parametrize("name", READERS)
+def test_no_content_of_a_state_file_stops_its_reader(tmp_path: Path, name: str, content: str) -> None:
+    file = tmp_path / name
+    file.write_bytes(CONTENTS[content])
+    READERS[name](file)
+    (aside,) = tmp_path.glob(f"{name}.damaged-*")
+    assert aside.read_bytes() == CONTENTS[content]
+
+
+def test_a_job_after_a_damaged_history_is_not_taken_for_an_old_one(tmp_path: Path) -> None:
+    file = tmp_path / "jobs.json"
+    before = Jobs(file, time.time).create("c")
+    file.write_text("{")
+    assert Jobs(file, time.time).create("c").id > before.id + 1000
+
+
+def test_what_a_lost_file_of_governance_had_closed_does_not_stand_open(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with serve(state, "--keep") as server:
+        server.client("glue").create_database(DatabaseInput={"Name": "db"})
+        server.client("glue").create_table(DatabaseName="db", TableInput=TABLE)
+        assert grants(server) == {OWNER, EVERYBODY}
+    (state / "lakeformation.json").write_text("{")
+    for _ in range(2):  # and not after one more start either
+        with serve(state, "--keep") as server:
+            assert grants(server) == {OWNER}
+
+
+def grants(server: Served) -> set[str]:
+    """The principals that have a permission on the table."""
+    resource = {"Table": {"DatabaseName": "db", "Name": "t"}}
+    found = server.client("lakeformation").list_permissions(Resource=resource)
+    return {
+        each["Principal"]["DataLakePrincipalIdentifier"] for each in found["PrincipalResourcePermissions"]
+    }
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("mount"), reason="only root mounts a small disk")
+def test_a_write_that_the_disk_does_not_take_leaves_the_old_file_and_nothing_beside(tmp_path: Path) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", tmp_path], check=True)
+    try:
+        file = tmp_path / "state.json"
+        write_atomically(file, b"old")
+        with pytest.raises(OSError) as caught:
+            write_atomically(file, b"x" * 200_000)
+        assert caught.value.errno == errno.ENOSPC
+        assert [path.name for path in tmp_path.iterdir()] == ["state.json"]
+        late = LateWrites()
+        filler = tmp_path / "filler"
+        fill_up(filler)
+        late.write(file, b"n" * 5_000)
+        assert file.read_bytes() == b"old"
+        filler.unlink()
+        late.flush()
+        assert file.read_bytes() == b"n" * 5_000
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+
+
+def fill_up(file: Path) -> None:
+    """Takes all the room that is left."""
+    with file.open("wb", buffering=0) as stream:
+        try:
+            while True:
+                stream.write(b"x" * 4096)
+        except OSError:
+            return

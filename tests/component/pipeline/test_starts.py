@@ -1,0 +1,322 @@
+"""Starts over the wire, by the library's own clients: sent once, found again, and refused for a reason that is told."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pytest
+
+from etltctl.airbyte import Airbyte
+from etltctl.aws import Aws
+from etltctl.errors import (
+    RETRY,
+    AlreadyRunningError,
+    ConfigurationError,
+    OutcomeUnknownError,
+    ServiceError,
+    UnreachableError,
+)
+from etltctl.glue import Glue
+from etltctl.logs import Logs
+from etltctl.runs import State, SyncJob, Verb
+from etltctl.testing import refused
+from etltctl.waiting import Waiter
+from support.served import Served, remember_runs, serve
+
+OLDER_RUNS = 450
+QUICK = Waiter(timeout=10.0, longest=0.05)
+API = {
+    "kind": "http", "base_url": "sample:", "seasons": "all", "rate": "", "streams": ["races"],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server that remembers hundreds of earlier runs of the job `often`."""
+    state = tmp_path_factory.mktemp("state")
+    remember_runs(state, "often", OLDER_RUNS, 30)
+    with serve(state, "--keep") as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def told(server: Served, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    script = tmp_path_factory.mktemp("scripts") / "often.py"
+    script.write_text("pass")
+    stack = {
+        "buckets": ["lake-scripts", "bronze"],
+        "jobs": [{"name": "often", "script": str(script), "script_location": "s3://lake-scripts/often.py"}],
+        "connections": [{"name": "api", "bucket": "bronze", "path": "api", "source": API}],
+    }
+    status, answer = server.request("POST", "stack", stack)
+    assert status == 200, answer
+    return dict(answer)
+
+
+@pytest.fixture
+def spoil(server: Served) -> Iterator[Callable[..., None]]:
+    def put_in_force(*rules: dict[str, Any]) -> None:
+        status, answer = server.request("POST", "faults", list(rules))
+        assert status == 200, answer
+
+    yield put_in_force
+    put_in_force()
+
+
+@pytest.fixture
+def glue(aws: Aws, told: dict[str, Any]) -> Glue:
+    return Glue(aws, QUICK)
+
+
+@pytest.fixture
+def airbyte(server: Served, told: dict[str, Any]) -> Airbyte:
+    signed = told["airbyte"]
+    url = f"http://127.0.0.1:{server.port}/airbyte/v1"
+    return Airbyte(url, signed["client_id"], signed["client_secret"], search=QUICK)
+
+
+@pytest.fixture
+def sync(airbyte: Airbyte, told: dict[str, Any]) -> Iterator[Callable[[], tuple[Verb, SyncJob]]]:
+    yield lambda: airbyte.start_or_adopt(told["connections"]["api"], "api")[:2]
+    for job in airbyte.jobs(told["connections"]["api"], "api"):
+        if job.state is State.RUNNING:
+            QUICK.wait(job, partial(airbyte.look_at, job.id, "api"))
+
+
+def answer_of(code: str) -> dict[str, Any]:
+    return {"status": 400, "body": {"__type": code, "message": "as wished"}}
+
+
+def conflict(kind: str) -> dict[str, Any]:
+    data = {"message": "Could not fulfill request"}
+    return {
+        "status": 409,
+        "body": {"status": 409, "type": kind, "title": kind.rpartition("#")[2], "data": data},
+    }
+
+
+@pytest.mark.parametrize("number", [0, 200, OLDER_RUNS - 1])
+def test_a_run_is_found_however_many_ran_since(glue: Glue, number: int) -> None:
+    verb, run = glue.start_or_adopt("often", f"key-{number}", lambda _: {})
+    assert (verb, run.id) == (Verb.REUSED, f"jr_{number:04}")
+
+
+def test_the_search_goes_no_further_back_than_the_run_itself(
+    server: Served, glue: Glue, spoil: Callable[..., None]
+) -> None:
+    newest = next(glue.job_runs("often"))
+    spoil({"call": "GetJobRuns", "delay": 0.0, "times": 0})
+    assert glue.find_all("often", "key-0", since=newest.started) == []
+    (looked,) = server.request("GET", "faults")[1]
+    assert looked["met"] == 1, "one page was enough"
+
+
+def test_a_slot_whose_holder_is_not_listed_is_exit_7_with_what_to_do(
+    aws: Aws, told: dict[str, Any], spoil: Callable[..., None]
+) -> None:
+    spoil(*refused("StartJobRun", "ConcurrentRunsExceededException", "too many", times=0))
+    with pytest.raises(AlreadyRunningError, match="the run that holds the slot is not listed") as raised:
+        Glue(aws, Waiter(timeout=0.2, longest=0.05)).start_or_adopt("often", "no-slot", lambda _: {})
+    assert raised.value.exit_code == 7
+    assert raised.value.hint.endswith(str(RETRY))
+
+
+def test_a_failure_is_told_with_the_lines_that_say_something(glue: Glue) -> None:
+    script = (
+        "import sys\n"
+        "print('ERROR this is why', file=sys.stderr)\n"
+        "for n in range(60): print(f'26/01/02 03:04:05 INFO Talk: {n}', file=sys.stderr)\n"
+        "raise ValueError('no such luck')\n"
+    )
+    glue.aws.client("s3").put_object(Bucket="lake-scripts", Key="noisy.py", Body=script.encode())
+    command = {"Name": "glueetl", "ScriptLocation": "s3://lake-scripts/noisy.py"}
+    glue.aws.client("glue").create_job(Name="noisy", Role="r", Command=command)
+    _, run = glue.start_or_adopt("noisy", "key", lambda _: {})
+    ended = Waiter(timeout=60.0).wait(run, partial(glue.look_at, "noisy", run.id))
+    lines = Logs(glue.aws).last_lines(ended)
+    assert lines[0] == "ERROR this is why"
+    assert lines[-1] == "ValueError: no such luck"
+    assert not [line for line in lines if "INFO" in line]
+
+
+@pytest.mark.parametrize("code", ["InternalServiceException", "OperationTimeoutException"])
+def test_a_start_whose_outcome_stays_unknown_is_sent_once_and_says_how_to_look(
+    server: Served, glue: Glue, spoil: Callable[..., None], code: str
+) -> None:
+    spoil({"call": "StartJobRun", "refuse": answer_of(code), "times": 0})
+    quick = replace(glue, search=Waiter(timeout=0.2, longest=0.05))
+    with pytest.raises(OutcomeUnknownError) as caught:
+        quick.start_or_adopt("often", f"never-{code}", lambda _: {})
+    assert server.request("GET", "faults")[1][0]["met"] == 1
+    assert "aws glue get-job-runs --job-name often" in caught.value.hint
+
+
+def test_a_start_that_found_no_name_or_no_route_was_not_sent_and_is_sent_again(
+    server: Served, told: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**server.environ, "AWS_ENDPOINT_URL": f"http://localhost:{server.port}"}.items():
+        monkeypatch.setenv(name, value)
+    glue = Glue(Aws(region="us-east-1"), QUICK)
+    assert glue.find_all("often", "nameless") == []
+    failed = name_trouble(monkeypatch, times=3)
+    verb, run = glue.start_or_adopt("often", "nameless", lambda _: {})
+    assert (verb, len(failed)) == (Verb.STARTED, 3)
+    assert [found.id for found in glue.find_all("often", "nameless")] == [run.id]
+
+
+def name_trouble(monkeypatch: pytest.MonkeyPatch, times: int) -> list[str]:
+    """The next so many look-ups of a host's name fail."""
+    really, failed = socket.getaddrinfo, []
+
+    def look_up(host: Any, *rest: Any, **options: Any) -> Any:
+        if len(failed) < times and host == "localhost":
+            failed.append(host)
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return really(host, *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    return failed
+
+
+def test_a_wait_survives_trouble_with_names(
+    server: Served, told: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed = told["airbyte"]
+    url = f"http://localhost:{server.port}/airbyte/v1"
+    there = Airbyte(url, signed["client_id"], signed["client_secret"], search=QUICK)
+    _, job, _ = there.start_or_adopt(told["connections"]["api"], "api")
+    afresh = Airbyte(url, signed["client_id"], signed["client_secret"], search=QUICK)
+    failed = name_trouble(monkeypatch, times=2)
+    ended = Waiter(timeout=120.0).wait(job, partial(afresh.look_at, job.id, "api"))
+    assert (ended.status, len(failed)) == ("succeeded", 2)
+
+
+def test_a_post_slower_than_our_patience_is_not_sent_again(
+    server: Served, airbyte: Airbyte, told: dict[str, Any], spoil: Callable[..., None]
+) -> None:
+    connection = told["connections"]["api"]
+    before = {job.id for job in airbyte.jobs(connection, "api", limit=20)}
+    spoil({"call": "POST /jobs", "hold": "after"})
+    verb, job, _ = replace(airbyte, start_timeout=0.5).start_or_adopt(connection, "api")
+    made = {job.id for job in airbyte.jobs(connection, "api", limit=20)} - before
+    assert (verb, made) == (Verb.ADOPTED, {job.id})
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("https://reference.airbyte.com/reference/errors#state-conflict", "inactive"),
+        ("error:connection/locked", "locked"),
+    ],
+)
+def test_a_connection_that_takes_no_sync_is_told_with_its_state(
+    sync: Callable[[], Any], spoil: Callable[..., None], kind: str, status: str
+) -> None:
+    change = {"status": status, "statusReason": "as wished"}
+    spoil(
+        {"call": "POST /jobs", "refuse": conflict(kind)},
+        {"call": "GET /connections/*", "change": change},
+    )
+    with pytest.raises(ConfigurationError, match=f"its connection is {status}"):
+        sync()
+
+
+def test_a_conflict_of_an_active_connection_is_told_as_it_is(
+    sync: Callable[[], Any], spoil: Callable[..., None]
+) -> None:
+    spoil({"call": "POST /jobs", "refuse": conflict("x#state-conflict")})
+    with pytest.raises(ServiceError, match="Could not fulfill request"):
+        sync()
+
+
+@pytest.mark.parametrize("word", ["queued", "incomplete", "pondering"])
+def test_a_sync_between_two_words_is_waited_for(
+    airbyte: Airbyte, sync: Callable[[], Any], spoil: Callable[..., None], word: str
+) -> None:
+    verb, job = sync()
+    spoil({"call": "GET /jobs/*", "change": {"status": word}, "times": 3})
+    seen: list[str] = []
+    ended = Waiter(timeout=120.0, first_look=0.02).wait(
+        job, partial(airbyte.look_at, job.id, "api"), on_look=lambda run: seen.append(run.status)
+    )
+    assert (verb, ended.status) == (Verb.STARTED, "succeeded")
+    assert seen[:3] == [word] * 3
+
+
+def test_a_cancelled_sync_is_no_success(
+    airbyte: Airbyte, sync: Callable[[], Any], spoil: Callable[..., None]
+) -> None:
+    _, job = sync()
+    spoil({"call": "GET /jobs/*", "change": {"status": "cancelled"}, "times": 0})
+    ended = Waiter(timeout=120.0, first_look=0.02).wait(job, partial(airbyte.look_at, job.id, "api"))
+    assert ended.state is State.FAILED
+
+
+def test_a_token_that_expires_in_mid_wait_is_renewed_even_if_that_fails_at_first(
+    server: Served, airbyte: Airbyte, sync: Callable[[], Any], spoil: Callable[..., None]
+) -> None:
+    _, job = sync()
+    airbyte.look_at(job.id, "api")
+    refused = {"status": 401, "body": {"title": "invalid-api-key"}}
+    spoil(
+        {"call": "GET /jobs/*", "change": {"status": "running"}, "times": 1},
+        {"call": "POST /applications/token", "refuse": {"status": 503}, "times": 1},
+        {"call": "GET /jobs/*", "refuse": refused, "times": 2},
+    )
+    ended = Waiter(timeout=120.0, first_look=0.02).wait(job, partial(airbyte.look_at, job.id, "api"))
+    assert ended.status == "succeeded"
+    assert [rule["met"] for rule in server.request("GET", "faults")[1]] == [1, 1, 2]
+
+
+def test_a_server_that_is_not_there_leaves_nothing_open(airbyte: Airbyte) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    nowhere = replace(airbyte, url=f"http://127.0.0.1:{port}")
+    with pytest.raises(UnreachableError) as caught:
+        nowhere.start("c", "api")
+    assert caught.value.was_never_sent
+
+
+def test_the_sdks_tell_no_secret_however_much_they_log(
+    server: Served, airbyte: Airbyte, glue: Glue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that logs everything (Airflow at DEBUG) has our clients' logs too."""
+    role = server.client("iam").create_role(RoleName="worker", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    given = server.client("sts").assume_role(RoleArn=role, RoleSessionName="logs")["Credentials"]
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", given["AccessKeyId"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", given["SecretAccessKey"])
+    monkeypatch.setenv("AWS_SESSION_TOKEN", given["SessionToken"])
+    heard: list[str] = []
+
+    class Ear(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            heard.append(record.getMessage())
+
+    root, ear = logging.getLogger(), Ear()
+    before = root.level
+    root.setLevel(logging.DEBUG)
+    root.addHandler(ear)
+    try:
+        client = Aws(region="us-east-1")
+        client.client("secretsmanager").create_secret(Name="k", SecretString="s3cret-string")
+        assert client.fetch_secret("secretsmanager:k") == "s3cret-string"
+        Glue(client, QUICK).start_or_adopt("often", "secretive", lambda _: {"--word": "s3cret-argument"})
+        replace(airbyte, policy=airbyte.policy).jobs("c", "api")
+    finally:
+        root.removeHandler(ear)
+        root.setLevel(before)
+    text = "\n".join(heard)
+    told = (
+        given["SessionToken"],
+        given["SecretAccessKey"],
+        "s3cret-string",
+        "s3cret-argument",
+        airbyte.client_secret,
+        "Bearer ",
+    )
+    assert [secret for secret in told if secret in text] == []

@@ -1,0 +1,281 @@
+"""Publishing over the wire: one winner, no half, no lost table, whatever is lost, killed or raced."""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pyarrow.parquet as pq
+import pytest
+
+from etltctl.aws import Aws
+from etltctl.errors import AlreadyRunningError, BlockedError, EtltctlError
+from etltctl.querying import describe_table
+from etltctl.waiting import Waiter
+from support.lakes import SmallLake, publish_with_kills
+from support.served import Served
+
+PUBLISHES = int(os.environ.get("ETLTCTL_PUBLISHES", "40"))  # 500 is what the documents promise
+KILLS = 8
+
+
+@pytest.fixture
+def small(server: Served, aws: Aws, tmp_path: Path) -> Iterator[SmallLake]:
+    """A lake whose tables no test before has touched."""
+    name = f"t{uuid4().hex[:10]}"
+    made = SmallLake(
+        server,
+        aws,
+        tmp_path,
+        f'[lake]\ngold = "s3://pi-m3-gold/{name}"\n[athena.databases]\ngold = "{name}"\n',
+    )
+    yield made
+    made.spoil()
+
+
+def test_the_first_version_makes_the_table_and_the_next_replaces_it_with_one_call(small: SmallLake) -> None:
+    assert [table.change for table in small.publish("v1")] == ["created", "created"]
+    small.aws.client("glue")  # made before it is listened to
+    calls: list[str] = []
+    small.aws.client("glue").meta.events.register(
+        "before-call.glue", lambda model, **_: calls.append(model.name)
+    )
+    assert [table.change for table in small.publish("v2")] == ["updated", "updated"]
+    assert [name for name in calls if not name.startswith("Get")] == ["UpdateTable", "UpdateTable"]
+    parameters = small.described("gold.one")["Parameters"]
+    assert parameters["etltctl_run_id"] == "v2"
+    assert len(parameters["etltctl_schema_hash"]) == 16
+    assert small.lake.versions("gold.one") == ["v2", "v1"]
+
+
+def test_what_others_wrote_about_a_table_outlives_a_publish(small: SmallLake) -> None:
+    small.publish("v1")
+    described = small.described("gold.one")
+    wanted = {k: described[k] for k in ("Name", "StorageDescriptor", "TableType", "PartitionKeys")}
+    wanted |= {"Description": "ours", "Parameters": {**described["Parameters"], "team": "wind"}}
+    small.aws.client("glue").update_table(DatabaseName=described["DatabaseName"], TableInput=wanted)
+    small.publish("v2")
+    after = small.described("gold.one")
+    assert (after["Description"], after["Parameters"]["team"]) == ("ours", "wind")
+
+
+def test_a_rollback_gives_back_the_same_bytes(small: SmallLake) -> None:
+    def bytes_of_current() -> list[bytes]:
+        location = small.lake.current_location("gold.one")
+        return [small.lake.s3.read(found.location) for found in small.lake.s3.objects(location)]
+
+    small.publish("v1")
+    before = bytes_of_current()
+    small.publish("v2", rows=7)
+    assert bytes_of_current() != before
+    done = small.lake.rollback("gold.one")
+    assert (done.version, done.rows) == ("v1", 3)
+    assert bytes_of_current() == before
+    assert small.current("gold.two") == "v2"
+    small.lake.rollback("gold.one", "v2")
+    assert small.current("gold.one") == "v2"
+
+
+def test_of_two_publishers_exactly_one_wins_and_the_other_says_so(small: SmallLake) -> None:
+    small.publish("v0")
+    outcomes: list[str] = []
+    for lap in range(3):
+        versions = [
+            {
+                table: small.write(table, f"{lap}{who}", [{"version": f"{lap}{who}", "n": 1}])
+                for table in ("gold.one", "gold.two")
+            }
+            for who in "ab"
+        ]
+        together = threading.Barrier(2)
+
+        def publish(
+            which: int, versions: list[dict[str, str]] = versions, together: threading.Barrier = together
+        ) -> None:
+            lake = small.another()
+            together.wait()
+            try:
+                lake.publish(versions[which], f"run-{which}")
+                outcomes.append("won")
+            except (BlockedError, AlreadyRunningError) as error:
+                outcomes.append(error.message)
+
+        threads = [threading.Thread(target=publish, args=(which,)) for which in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert outcomes.count("won") == lap + 1, outcomes
+        assert small.current("gold.one") == small.current("gold.two")
+    lost = [told for told in outcomes if told != "won"]
+    assert all("was published by run-" in told or "being published by process" in told for told in lost), lost
+
+
+def test_a_lost_answer_to_the_switch_is_no_conflict(small: SmallLake) -> None:
+    small.lake.catalog.ensure_database(small.settings.athena.databases["gold"])
+    small.spoil({"call": "CreateTable", "lose": True})
+    assert [table.change for table in small.publish("v1")] == ["created", "created"]
+    assert small.met() == 1
+    small.spoil({"call": "UpdateTable", "lose": True})
+    assert [table.change for table in small.publish("v2")] == ["updated", "updated"]
+    assert small.met() == 1
+
+
+def test_a_change_by_somebody_else_in_the_same_moment_is_told_and_kept(small: SmallLake) -> None:
+    small.publish("v1")
+    location = small.write("gold.one", "v2", [{"version": "v2", "n": 1}])
+    fresh = small.described("gold.one")
+    wanted = {k: fresh[k] for k in ("Name", "StorageDescriptor", "Parameters", "TableType", "PartitionKeys")}
+    stale = small.lake.catalog.table
+
+    def overtaken(database: str, name: str) -> object:
+        found = stale(database, name)
+        small.aws.client("glue").update_table(
+            DatabaseName=database, TableInput={**wanted, "Description": f"changed {uuid4()}"}
+        )
+        return found
+
+    object.__setattr__(small.lake.catalog, "table", overtaken)
+    with pytest.raises(BlockedError, match="in the same moment"):
+        small.lake.publish({"gold.one": location}, "mine")
+    object.__delattr__(small.lake.catalog, "table")
+    assert small.current("gold.one") == "v1"
+
+
+def test_a_set_that_was_left_half_switched_is_known_and_completed_by_its_re_run(small: SmallLake) -> None:
+    small.publish("v1")
+    versions = {t: small.write(t, "v2", [{"version": "v2", "n": 1}]) for t in ("gold.one", "gold.two")}
+    small.spoil(
+        {
+            "call": "UpdateTable",
+            "skip": 1,
+            "times": 0,
+            "refuse": {"status": 400, "body": {"__type": "InternalServiceException"}},
+        }
+    )
+    with pytest.raises(EtltctlError):
+        small.lake.publish(versions, "run-2")
+    assert (small.current("gold.one"), small.current("gold.two")) == ("v2", "v1")
+    told = small.lake.unfinished("gold.two")
+    assert told is not None
+    assert told["run"] == "run-2"
+    assert describe_table("gold.one", small.settings)[-1][:2] == ("publish", "run-2")
+    small.spoil()
+    assert [table.change for table in small.lake.publish(versions, "run-2")] == ["unchanged", "updated"]
+    assert (small.current("gold.one"), small.current("gold.two")) == ("v2", "v2")
+    assert small.lake.unfinished("gold.two") is None
+
+
+def test_a_run_that_is_taken_up_late_does_not_go_back_behind_a_newer_one(small: SmallLake) -> None:
+    small.publish("v1")
+    late = small.write("gold.one", "late", [{"version": "late", "n": 1}])
+    time.sleep(0.01)
+    small.publish("newer", tables=["gold.one"])
+    with pytest.raises(BlockedError, match="written after this run's"):
+        small.lake.publish({"gold.one": late}, "late")
+    assert small.current("gold.one") == "newer"
+
+
+def test_who_lost_the_lock_while_asleep_switches_nothing_more(small: SmallLake) -> None:
+    small.publish("v1")
+    versions = {t: small.write(t, "v2", [{"version": "v2", "n": 1}]) for t in ("gold.one", "gold.two")}
+    staged = [small.lake._stage(table, location) for table, location in versions.items()]
+    lock, now = small.lake.places.lock("gold.one"), [0.0]
+
+    def oversleep(**_: Any) -> None:
+        small.lake.s3.write(lock, b"theirs")
+        now[0] += 3600
+
+    events = small.aws.client("glue").meta.events
+    events.register("after-call.glue.UpdateTable", oversleep, unique_id="oversleep")
+    switch = replace(small.lake.switch, watch=Waiter(clock=lambda: now[0]))
+    with pytest.raises(AlreadyRunningError, match="was taken over by another process"):
+        switch.publish(staged, "v2")
+    events.unregister("after-call.glue.UpdateTable", unique_id="oversleep")
+    assert (small.current("gold.one"), small.current("gold.two")) == ("v2", "v1")
+    assert small.lake.s3.read(lock) == b"theirs"
+    small.lake.s3.remove(lock)
+
+
+def test_what_somebody_said_of_columns_survives_a_publish(small: SmallLake) -> None:
+    small.publish("v1")
+    described = small.described("gold.one")
+    number = {"Name": "n", "Type": "bigint", "Comment": "which row", "Parameters": {"unit": "1"}}
+    columns = [number if one["Name"] == "n" else one for one in described["StorageDescriptor"]["Columns"]]
+    storage = {**described["StorageDescriptor"], "Columns": columns}
+    wanted = {**{k: described[k] for k in ("Name", "Parameters", "TableType")}, "StorageDescriptor": storage}
+    wanted["PartitionKeys"] = [{"Name": "day", "Type": "int", "Comment": "local"}]
+    glue = small.aws.client("glue")
+    glue.update_table(DatabaseName=described["DatabaseName"], TableInput=wanted)
+    location = small.lake.version_location("gold.one", "v2")
+    small.put(f"{location}day=1/part-0.parquet", [{"version": "v2", "n": 1, "new": 1}])
+    small.lake.publish({"gold.one": location}, "v2")
+    found = small.described("gold.one")
+    new = {"Name": "new", "Type": "bigint"}
+    assert found["StorageDescriptor"]["Columns"] == [{"Name": "version", "Type": "string"}, number, new]
+    assert found["PartitionKeys"] == wanted["PartitionKeys"]
+
+
+def test_a_foreign_change_that_moves_nothing_is_no_conflict(small: SmallLake) -> None:
+    small.publish("v1")
+    staged = small.lake._stage("gold.one", small.write("gold.one", "v2", [{"version": "v2", "n": 1}]))
+    described = small.described("gold.one")
+    wanted = {
+        k: described[k] for k in ("Name", "StorageDescriptor", "Parameters", "TableType", "PartitionKeys")
+    }
+    small.aws.client("glue").update_table(
+        DatabaseName=described["DatabaseName"], TableInput={**wanted, "Description": "x"}
+    )
+    assert small.lake.switch.publish([staged], "v2")[staged.name].change == "updated"
+    assert small.described("gold.one")["Description"] == "x"
+
+
+def test_a_reader_never_sees_an_empty_table_or_two_versions_of_one(small: SmallLake) -> None:
+    """A reader loops while versions are published and their publisher is killed at random moments."""
+    small.publish("first", rows=4)
+    seen: list[tuple[str, ...]] = []
+    wrong: list[object] = []
+    over = threading.Event()
+    reader = threading.Thread(target=_read_until, args=(small, over, seen, wrong))
+    reader.start()
+    try:
+        context = multiprocessing.get_context("spawn")
+        done = context.Value("i", 0)
+        place = (small.server.port, str(small.server.state), str(small.folder), small.more)
+        publisher = context.Process(target=publish_with_kills, args=(place, PUBLISHES, KILLS, 7, done))
+        publisher.start()
+        publisher.join()
+    finally:
+        over.set()
+        reader.join()
+    assert wrong == []
+    assert (publisher.exitcode, done.value) == (0, PUBLISHES)
+    assert len(set(seen)) > PUBLISHES // 10
+    assert small.current("gold.one") == small.current("gold.two") == f"{PUBLISHES:06}"
+    assert small.lake.unfinished("gold.one") is None
+
+
+def _read_until(
+    small: SmallLake, over: threading.Event, seen: list[tuple[str, ...]], wrong: list[object]
+) -> None:
+    lake = small.another()
+    while not over.wait(0.005):
+        for table in ("gold.one", "gold.two"):
+            found = lake.catalog.table(*lake.places.in_catalog(table))
+            location = found["StorageDescriptor"]["Location"] if found else "none"
+            rows = [
+                row["version"]
+                for file in lake.inspector.files(location)
+                for row in pq.read_table(io.BytesIO(lake.s3.read(file.location))).to_pylist()
+            ]
+            seen.append((table, *set(rows)))
+            if len(rows) != 4 or len(set(rows)) != 1:
+                wrong.append((table, location, rows))

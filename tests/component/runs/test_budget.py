@@ -1,0 +1,57 @@
+"""A budget refuses a start that costs too much and stops a run that does; a process that only waits stops nothing."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from etltctl.errors import BudgetError
+from etltctl.pipeline import RunOptions, finish_step, run_pipeline, start_step, wait_for_step
+from support.scripted import JOB, Place, job_run, lists, polled, started, stoppable
+
+DEAR = {"DPUSeconds": 36_000.0}  # 10 DPU hours, 4.40 USD
+
+
+def test_a_run_over_its_budget_is_stopped_and_billed(place: Place) -> None:
+    running, stopped = job_run("RUNNING", **DEAR), job_run("STOPPED", **DEAR)
+    place.lake.script(lists(), started(), polled(running, stopped), stoppable())
+    with pytest.raises(BudgetError, match=r"was stopped: 4\.40 USD so far, and --max-usd leaves 2\.00 USD"):
+        run_pipeline("often", place.settings, RunOptions("dear", max_usd=2.0))
+    events = place.events("dear")
+    stopping = next(event for event in events if event["type"] == "remote.stopping")
+    bill = next(event for event in events if event["type"] == "cost.actual")
+    assert (stopping["stopped_by"], place.count("BatchStopJobRun"), bill["usd"]) == ("max_usd", 1, 4.4)
+
+
+def test_a_run_that_ended_over_its_budget_keeps_its_result(place: Place) -> None:
+    place.lake.script(lists(), started(), polled(job_run("SUCCEEDED", **DEAR)))
+    (step,) = run_pipeline("often", place.settings, RunOptions("ended", max_usd=2.0)).steps
+    assert step.facts["usd"] == 4.4
+
+
+def test_a_start_that_costs_more_than_is_left_is_not_sent(place: Place) -> None:
+    place.lake.script(started(), lists(job_run("SUCCEEDED", **DEAR)))
+    with pytest.raises(BudgetError, match=r"not started: its latest runs cost up to 4\.40 USD"):
+        run_pipeline("often", place.settings, RunOptions("refused", max_usd=2.0))
+    assert place.count("StartJobRun") == 0
+
+
+def test_what_earlier_tries_spent_counts(place: Place) -> None:
+    place.ledger("spent").append("cost.actual", str(JOB), usd=2.0, remote_id="jr_0")
+    place.lake.script(started(), lists())
+    with pytest.raises(BudgetError, match=r"not started: --max-usd leaves 0\.00 USD"):
+        run_pipeline("often", place.settings, RunOptions("spent", max_usd=2.0))
+
+
+def test_a_process_that_only_waits_returns_at_the_limit_and_the_one_that_finishes_stops_the_run(
+    place: Place,
+) -> None:
+    dear = job_run("RUNNING", **DEAR)
+    place.lake.script(lists(), started(), polled(job_run("RUNNING"), dear), stoppable())
+    handle = start_step("often", str(JOB), run_id="waits", max_usd=2.0, settings=place.settings)
+    asyncio.run(wait_for_step(handle, place.settings))
+    assert place.count("BatchStopJobRun") == 0
+    with pytest.raises(BudgetError):
+        finish_step(handle, place.settings)
+    assert place.count("BatchStopJobRun") == 1

@@ -1,0 +1,51 @@
+"""Refusals of a query that name what was refused: the metadata that is not modelled, a quote, a column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+
+from etltctl.aws import Aws
+from etltctl.errors import RunFailedError
+from etltctl.querying import run_query
+from support.lakes import SmallLake
+from support.served import Served
+
+
+@pytest.fixture(scope="module")
+def small(server: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallLake]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**server.environ, "AWS_DEFAULT_REGION": "us-east-1"}.items():
+            patch.setenv(name, value)
+        name = f"t{uuid4().hex[:10]}"
+        own = f'[lake]\ngold = "s3://pi-m3-gold/{name}"\n[athena.databases]\ngold = "{name}"\n'
+        lake = SmallLake(server, Aws(region="us-east-1"), tmp_path_factory.mktemp("refusals"), own)
+        lake.lake.publish({"gold.one": lake.write("gold.one", "v1", [{"city_key": "a"}])})
+        yield lake
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        ("select * from information_schema.tables", "NOT_SUPPORTED: .*information_schema.tables"),
+        ('select "$path" from (values 1) t(x)', r'NOT_SUPPORTED: .*"\$path"'),
+        ('select * from "t$partitions"', r'NOT_SUPPORTED: .*"t\$partitions"'),
+        ("select 1,\n  'abc", "SYNTAX_ERROR: line 2:3: mismatched input ''', which is not closed"),
+        ("select 'it''s', \"abc", "SYNTAX_ERROR: line 1:17: mismatched input '\"'"),
+        ("select 1 /* note", r"SYNTAX_ERROR: line 1:10: mismatched input '/\*'"),
+        (
+            "select city_key, count(*) from one",
+            "EXPRESSION_NOT_AGGREGATE: .*'city_key' must be an aggregate expression or appear in GROUP BY clause",
+        ),
+    ],
+)
+def test_a_refusal_names_what_it_refuses(small: SmallLake, sql: str, reason: str) -> None:
+    with pytest.raises(RunFailedError, match=reason):
+        run_query(sql, small.settings)
+
+
+def test_a_wrong_number_of_values_is_counted(small: SmallLake) -> None:
+    with pytest.raises(RunFailedError, match="parameters: 2; values given: 1"):
+        run_query("select ?, ?", small.settings, parameters=["1"])

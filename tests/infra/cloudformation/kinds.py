@@ -1,8 +1,0 @@
-"""Every type of resource that the embedded CloudFormation makes; any other is refused by name."""
-
-from __future__ import annotations
-
-from cloudformation import accounts, machines, stores
-from cloudformation.kind import Kind
-
-KINDS: dict[str, Kind] = {**stores.KINDS, **accounts.KINDS, **machines.KINDS}

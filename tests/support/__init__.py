@@ -1,0 +1,1 @@
+"""What tests share: servers, lakes, workplaces, answers, and programs that run next to them."""

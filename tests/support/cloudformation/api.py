@@ -1,0 +1,270 @@
+"""CloudFormation's query protocol: a form in, XML out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from xml.sax.saxutils import escape
+
+from werkzeug.wrappers import Request, Response
+
+from etltctl.local.kernel.json_protocol import AwsError
+from support.cloudformation.changes import changes_between
+from support.cloudformation.execution import Execution
+from support.cloudformation.kind import Clients
+from support.cloudformation.kinds import KINDS
+from support.cloudformation.records import ChangeSet, Stack
+from support.cloudformation.templates import (
+    IMAGE,
+    MOST_BYTES,
+    MOST_BYTES_IN_S3,
+    checked_parameters,
+    in_order,
+    invalid,
+    parse,
+)
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+    from etltctl.local.kernel.keys import Keys
+
+NAMESPACE = "http://cloudformation.amazonaws.com/doc/2010-05-15/"
+NO_CHANGES = (
+    "The submitted information didn't contain changes. Submit different information to create a change set."
+)
+Form = Mapping[str, str]
+
+
+class CloudFormationApi:
+    """The stacks of the embedded account; they are known as long as the server lives."""
+
+    def __init__(self, url: str, keys: Keys) -> None:
+        self._clients = Clients(url, keys)
+        self._stacks: list[Stack] = []
+        self._lock = Lock()
+        self._operations: Mapping[str, Callable[[Form], dict[str, Any]]] = {
+            "CreateChangeSet": self._create_change_set,
+            "DescribeChangeSet": self._describe_change_set,
+            "DeleteChangeSet": self._delete_change_set,
+            "ExecuteChangeSet": self._execute_change_set,
+            "DescribeStacks": self._describe_stacks,
+            "DescribeStackEvents": self._describe_events,
+            "ListStackResources": self._list_resources,
+            "GetTemplate": self._get_template,
+            "DeleteStack": self._delete_stack,
+        }
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answers one request; every error is CloudFormation's XML."""
+        form = Request(environ).form.to_dict()
+        action = form.get("Action", "")
+        try:
+            if action not in self._operations:
+                raise AwsError("InvalidAction", f"the embedded CloudFormation does not know {action}")
+            with self._lock:
+                result = _xml(self._operations[action](form))
+            body = f'<{action}Response xmlns="{NAMESPACE}"><{action}Result>{result}</{action}Result></{action}Response>'
+            response = Response(body, content_type="text/xml")
+        except AwsError as error:
+            told = _xml({"Error": {"Type": "Sender", "Code": error.code, "Message": error.message}})
+            body = f'<ErrorResponse xmlns="{NAMESPACE}">{told}</ErrorResponse>'
+            response = Response(body, error.status, content_type="text/xml")
+        return response(environ, start_response)
+
+    # change sets
+
+    def _create_change_set(self, form: Form) -> dict[str, Any]:
+        name, is_new = form["StackName"], form.get("ChangeSetType") == "CREATE"
+        body, most = self._template_of(form)
+        template = parse(body, most)
+        in_order(template["Resources"])
+        given = {entry["ParameterKey"]: entry["ParameterValue"] for entry in _members(form, "Parameters")}
+        values = checked_parameters(template, given)
+        stack = self._stack_for_change_set(name, is_new)
+        made = ChangeSet(form["ChangeSetName"], form.get("ClientToken", ""), body, template, values)
+        before = stack.change_sets.get(made.name)
+        if before is not None and (not made.token or before.token != made.token):
+            raise AwsError("AlreadyExistsException", f"ChangeSet {made.name} cannot be created")
+        if before is None:
+            self._fill(made, stack)
+            stack.change_sets[made.name] = made
+        return {"Id": f"{stack.id}/{made.name}", "StackId": stack.id}
+
+    def _template_of(self, form: Form) -> tuple[str, int]:
+        """Return the template that a request holds or points to, and the most bytes that it may have."""
+        url = form.get("TemplateURL", "")
+        if not url:
+            return form["TemplateBody"], MOST_BYTES
+        bucket, _, key = urlsplit(url).path.lstrip("/").partition("/")
+        try:
+            body = self._clients("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        except self._clients.errors as error:
+            raise invalid(f"S3 error: Access Denied for {url}") from error
+        return body.decode(), MOST_BYTES_IN_S3
+
+    def _stack_for_change_set(self, name: str, is_new: bool) -> Stack:
+        stack = self._find(name)
+        if is_new:
+            if stack is not None and stack.status != "REVIEW_IN_PROGRESS":
+                raise invalid(
+                    f"Stack [{name}] already exists and cannot be created again with the changeSet."
+                )
+            if stack is None:
+                stack = Stack.new(name)
+                stack.tell("REVIEW_IN_PROGRESS", "", reason="User Initiated")
+                self._stacks.append(stack)
+            return stack
+        if stack is None:
+            raise invalid(f"Stack [{name}] does not exist")
+        if not stack.status.endswith("_COMPLETE") or stack.status == "ROLLBACK_COMPLETE":
+            raise invalid(f"Stack:{stack.id} is in {stack.status} state and can not be updated.")
+        return stack
+
+    def _fill(self, made: ChangeSet, stack: Stack) -> None:
+        declared = made.template.get("Parameters", {})
+        images = {name: made.parameters[name] for name, facts in declared.items() if facts["Type"] == IMAGE}
+        for name, image in images.items():
+            if not self._clients.has_image(image):
+                made.status, made.execution = "FAILED", "UNAVAILABLE"
+                made.reason = (
+                    f"Parameter validation failed: parameter value {image} for parameter name {name} "
+                    "does not exist. Rollback requested by user."
+                )
+                return
+        made.changes = changes_between(stack, made.template, made.parameters, self._is_there)
+        if not made.changes and stack.body:
+            made.status, made.execution, made.reason = "FAILED", "UNAVAILABLE", NO_CHANGES
+
+    def _is_there(self, type_name: str, properties: Mapping[str, Any]) -> bool:
+        find = KINDS[type_name].find
+        if find is None:
+            return False
+        try:
+            find(self._clients, properties)
+        except self._clients.errors:
+            return False
+        return True
+
+    def _describe_change_set(self, form: Form) -> dict[str, Any]:
+        stack, made = self._change_set(form)
+        return {
+            "ChangeSetName": made.name,
+            "StackName": stack.name,
+            "StackId": stack.id,
+            "Status": made.status,
+            "StatusReason": made.reason,
+            "ExecutionStatus": made.execution,
+            "Changes": [change.told() for change in made.changes],
+        }
+
+    def _delete_change_set(self, form: Form) -> dict[str, Any]:
+        stack = self._require(form["StackName"])
+        stack.change_sets.pop(form["ChangeSetName"], None)
+        return {}
+
+    def _execute_change_set(self, form: Form) -> dict[str, Any]:
+        token = form.get("ClientRequestToken", "")
+        stack = self._require(form["StackName"])
+        if token and token in stack.tokens:
+            return {}
+        stack, made = self._change_set(form)
+        if made.execution != "AVAILABLE":
+            raise AwsError(
+                "InvalidChangeSetStatus", f"ChangeSet [{made.name}] cannot be executed in its current status"
+            )
+        stack.tokens.add(token)
+        stack.change_sets.clear()  # every other one is obsolete, and so is this one soon
+        Thread(target=Execution(stack, self._clients, token).carry_out, args=(made,), daemon=True).start()
+        return {}
+
+    # stacks
+
+    def _describe_stacks(self, form: Form) -> dict[str, Any]:
+        if "StackName" in form:
+            return {"Stacks": [_told(self._require(form["StackName"], may_be_gone=True))]}
+        return {"Stacks": [_told(stack) for stack in self._stacks if stack.status != "DELETE_COMPLETE"]}
+
+    def _describe_events(self, form: Form) -> dict[str, Any]:
+        return {"StackEvents": self._require(form["StackName"], may_be_gone=True).events}
+
+    def _list_resources(self, form: Form) -> dict[str, Any]:
+        stack = self._require(form["StackName"])
+        listed = [
+            {
+                "LogicalResourceId": one.logical_id,
+                "PhysicalResourceId": one.physical_id,
+                "ResourceType": one.type,
+                "ResourceStatus": one.status,
+                "LastUpdatedTimestamp": stack.created,
+            }
+            for one in stack.resources.values()
+        ]
+        return {"StackResourceSummaries": listed}
+
+    def _get_template(self, form: Form) -> dict[str, Any]:
+        return {"TemplateBody": self._require(form["StackName"]).body}
+
+    def _delete_stack(self, form: Form) -> dict[str, Any]:
+        stack, token = self._find(form["StackName"]), form.get("ClientRequestToken", "")
+        if stack is None or stack.status == "DELETE_COMPLETE" or (token and token in stack.tokens):
+            return {}
+        stack.tokens.add(token)
+        Thread(target=Execution(stack, self._clients, token).delete, daemon=True).start()
+        return {}
+
+    def _find(self, name: str) -> Stack | None:
+        """By id, or by the name of a stack that is not deleted."""
+        return next(
+            (
+                stack
+                for stack in self._stacks
+                if stack.id == name or (stack.name == name and stack.status != "DELETE_COMPLETE")
+            ),
+            None,
+        )
+
+    def _require(self, name: str, *, may_be_gone: bool = False) -> Stack:
+        stack = self._find(name)
+        if stack is None or (stack.status == "DELETE_COMPLETE" and not may_be_gone):
+            raise invalid(f"Stack with id {name} does not exist")
+        return stack
+
+    def _change_set(self, form: Form) -> tuple[Stack, ChangeSet]:
+        stack = self._require(form["StackName"])
+        made = stack.change_sets.get(form["ChangeSetName"])
+        if made is None:
+            message = f"ChangeSet [{form['ChangeSetName']}] does not exist"
+            raise AwsError("ChangeSetNotFound", message, 404)
+        return stack, made
+
+
+def _told(stack: Stack) -> dict[str, Any]:
+    return {
+        "StackName": stack.name,
+        "StackId": stack.id,
+        "StackStatus": stack.status,
+        "CreationTime": stack.created,
+        "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in stack.parameters.items()],
+        "Outputs": [{"OutputKey": k, "OutputValue": v} for k, v in stack.outputs.items()],
+    }
+
+
+def _members(form: Form, name: str) -> list[dict[str, str]]:
+    """The entries of a list in the form: `Parameters.member.1.ParameterKey` and so on."""
+    found: dict[int, dict[str, str]] = {}
+    for key, value in form.items():
+        if match := re.fullmatch(rf"{name}\.member\.(\d+)\.(\w+)", key):
+            found.setdefault(int(match[1]), {})[match[2]] = value
+    return [found[number] for number in sorted(found)]
+
+
+def _xml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "".join(f"<{name}>{_xml(item)}</{name}>" for name, item in value.items())
+    if isinstance(value, list):
+        return "".join(f"<member>{_xml(item)}</member>" for item in value)
+    return escape(str(value))

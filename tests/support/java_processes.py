@@ -1,0 +1,19 @@
+"""The Java processes that work in a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def java_processes(folder: Path) -> list[int]:
+    """Live processes that were started to work in the folder, which may be gone."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            is_ours = str(folder).encode() in (process / "cmdline").read_bytes()
+            is_dead = b"State:\tZ" in (process / "status").read_bytes()
+        except OSError:
+            continue
+        if is_ours and not is_dead:
+            found.append(int(process.name))
+    return found

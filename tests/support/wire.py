@@ -1,0 +1,68 @@
+"""The calls that were made over the wire, as the embedded server's witness recorded them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from etltctl.infrastructure.calls import ON_BUCKETS, PERMISSION
+from etltctl.local.witness import read_seen
+
+NEEDS_NO_PERMISSION = frozenset({"sts:GetCallerIdentity"})
+
+
+@dataclass(frozen=True)
+class Call:
+    """One operation, and for S3 the bucket and the key that it was about."""
+
+    name: str
+    resource: str = ""
+
+    @property
+    def bucket(self) -> str:
+        """The bucket of a call to S3."""
+        return self.resource.partition("/")[0]
+
+    @property
+    def action(self) -> str:
+        """The IAM action that allows the call."""
+        return PERMISSION.get(self.name, self.name)
+
+    @property
+    def arn(self) -> str:
+        """What a policy must name; empty for what the witness does not tell."""
+        if not self.resource:
+            return ""
+        is_on_bucket = self.action in ON_BUCKETS
+        # DeleteObjects names its keys in the body: any key of the bucket stands for them.
+        place = self.bucket if is_on_bucket else f"{self.bucket}/{self.resource.partition('/')[2] or 'key'}"
+        return f"arn:aws:s3:::{place}"
+
+
+# What the library calls in special cases that no run of the tests' small pipeline meets; tests/system/infra calls each.
+SPECIAL = frozenset(
+    {
+        "glue:BatchCreatePartition", "glue:BatchDeletePartition",
+        "glue:BatchUpdatePartition", "glue:CreateDatabase", "glue:DeleteTable",
+        "glue:GetPartitions", "s3:DeleteObjects",
+    }
+)  # fmt: skip
+
+
+def calls(witness: Path, who: str) -> set[Call]:
+    """Every AWS call that was signed by `who`, from the witness's file."""
+    made = (seen for seen in read_seen(witness) if seen.caller == who)
+    return {Call(f"{seen.service}:{seen.operation}", seen.resource) for seen in made}
+
+
+def granting(statements: Iterable[Mapping[str, Any]], call: Call) -> list[str]:
+    """The statements of a policy that allow the call, by their ids; those without a resource to compare count too."""
+    return [
+        statement["Sid"]
+        for statement in statements
+        if call.action in statement["Action"]
+        and (not call.arn or any(fnmatchcase(call.arn, resource) for resource in statement["Resource"]))
+    ]

@@ -1,0 +1,95 @@
+"""A folder in which the installed `etltctl` is run, as a user would."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from etltctl.local.kernel.keys import Keys, read_keys
+from support import forked
+
+ETLTCTL = Path(sys.executable).with_name("etltctl")
+TIMEOUT_S = 900  # far longer than any command takes, on a machine that does other work too
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """A folder in which the command is run, as a user would."""
+
+    folder: Path
+    environ: Mapping[str, str] = field(default_factory=dict)
+    told: dict[str, subprocess.CompletedProcess[str]] = field(default_factory=dict, repr=False)
+
+    @property
+    def full_environ(self) -> dict[str, str]:
+        """This process's environment without what would lead elsewhere, with this workplace's own."""
+        kept = {
+            k: v
+            for k, v in os.environ.items()
+            if not k.startswith(("AWS_", "ETLTCTL", "AIRBYTE_", "MONGODB_"))
+        }
+        own = {"ETLTCTL__LOCAL__LINGER_MINUTES": "0", "ETLTCTL__LOCAL__WITNESS": "true"}
+        return {**kept, **own, **self.environ}
+
+    @property
+    def keys(self) -> Keys:
+        """The keys of this folder's embedded server, as its owner reads them."""
+        keys = read_keys(self.folder / ".etltctl")
+        assert keys is not None, "no server has run here yet"
+        return keys
+
+    def named(self, *arguments: str) -> list[str]:
+        """The command's words, with `--new` where they name a run that is not there: tests give their runs names."""
+        words = list(arguments)
+        starts = {"run", "sync", "run-glue"} & set(words)
+        if "--run-id" in words and starts and "--new" not in words:
+            name = words[words.index("--run-id") + 1]
+            words += [] if (self.folder / ".etltctl" / "runs" / f"{name}.ndjson").exists() else ["--new"]
+        return words
+
+    def run(self, *arguments: str, code: int = 0, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run the command, forked from a process that has it imported, and check its exit code.
+
+        No traceback may ever show.
+        """
+        words, env = [ETLTCTL, *self.named(*arguments)], self.full_environ | environ
+        done = forked.run(words, cwd=self.folder, env=env, timeout=TIMEOUT_S)
+        return self._checked(done, arguments, code)
+
+    def run_installed(
+        self, *arguments: str, code: int = 0, **environ: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the installed script as a user's shell does, and check as `run` does."""
+        done = subprocess.run(
+            [ETLTCTL, *self.named(*arguments)],
+            cwd=self.folder,
+            env=self.full_environ | environ,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+        return self._checked(done, arguments, code)
+
+    def _checked(
+        self, done: subprocess.CompletedProcess[str], arguments: tuple[str, ...], code: int
+    ) -> subprocess.CompletedProcess[str]:
+        assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert not re.search(r"^Traceback", done.stderr, re.MULTILINE), done.stderr
+        self.told.setdefault(" ".join(arguments), done)  # what a command told when it was first run here
+        return done
+
+    def json(self, *arguments: str) -> Any:
+        """The command's result as JSON."""
+        return json.loads(self.run(*arguments, "-o", "json").stdout)
+
+    def query(self, sql: str) -> list[dict[str, Any]]:
+        """The rows Athena answers."""
+        return list(self.json("athena", "query", sql)["rows"])

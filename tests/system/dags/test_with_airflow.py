@@ -1,0 +1,174 @@
+"""The DAGs in Airflow itself, with no service of Airflow's running: parsed, and run by `dag.test()`.
+
+Airflow lives in environments of its own, which `make airflow-e2e` installs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.quick import with_quick_jobs
+from support.spoilt import ROWS
+from support.workplace import Workplace
+
+pytestmark = pytest.mark.airflow
+
+PROJECT = Path(__file__).parents[3]
+TASKS = ["trigger_airbyte_sync", "run_glue_job_bronze", "run_glue_job_silver", "refresh_athena"]
+PARSE = """
+import json
+try:
+    from airflow.dag_processing.dagbag import DagBag
+except ImportError:
+    from airflow.models.dagbag import DagBag
+bag = DagBag()
+assert not bag.import_errors, bag.import_errors
+told = {
+    name: {
+        "tasks": dag.task_ids,
+        "max_active_runs": dag.max_active_runs,
+        "after": {task.task_id: sorted(task.upstream_task_ids) for task in dag.tasks},
+        "outlets": {task.task_id: [outlet.uri for outlet in task.outlets] for task in dag.tasks},
+        "timeouts": [task.execution_timeout is not None for task in dag.tasks],
+        "retries": [task.retries for task in dag.tasks],
+        "has_docs": bool(dag.doc_md),
+        "params": dict(dag.params),
+    }
+    for name, dag in bag.dags.items()
+}
+print("TOLD", json.dumps(told))
+"""
+FIRE = """
+import asyncio, time
+from etltctl.airflow.trigger import StepTrigger
+
+trigger = StepTrigger(pipeline="api", step="glue:bronze_to_silver_api", run_id="over", began=time.time())
+
+async def fire():
+    return [event.payload async for event in trigger.run()]
+
+began = time.monotonic()
+assert asyncio.run(fire()) == [trigger.handle]
+print("TOLD", time.monotonic() - began)
+"""
+SIDE_BY_SIDE = {"query.started", "cost.actual"}
+LIMITS = """
+import json
+from etltctl.airflow import StepOperator
+from etltctl.airflow.operator import _limit
+operator = StepOperator(task_id="t", pipeline="api", step="sync:api", max_usd=5)
+params = [{}, {"max_usd": 2}, {"max_usd": None}, None]
+print("TOLD " + json.dumps([_limit(operator.max_usd, {"params": each}) for each in params]))
+"""
+PASSING = {"step.progress", "cost.estimate"}  # how often one looked, what one knew of the price
+
+
+@dataclass(frozen=True)
+class Installed:
+    """An environment with Airflow in it, whose home is a folder of the test's."""
+
+    programs: Path
+    home: Path
+
+    def run(self, program: str, *arguments: str, **environ: str) -> str:
+        """What the program prints."""
+        mine = ("AIRFLOW", "AWS_", "ETLTCTL", "AIRBYTE_", "MONGODB_")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(mine)}
+        done = subprocess.run(
+            [self.programs / program, *arguments],
+            env={
+                **kept, "AIRFLOW_HOME": str(self.home), "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
+                "AIRFLOW__CORE__LOAD_EXAMPLES": "False", "PYTHONWARNINGS": "ignore", **environ,
+            },
+            cwd=self.home, check=False, capture_output=True, text=True, timeout=400,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+@pytest.fixture(scope="session", params=[3, 2], ids=["Airflow 3", "Airflow 2.11"])
+def airflow(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    programs = PROJECT / f".airflow{request.param}" / "bin"
+    if not (programs / "airflow").exists():
+        pytest.skip(f"{programs.parent.name} is not here: make airflow-e2e installs it")
+    found = Installed(programs, tmp_path_factory.mktemp(f"airflow{request.param}"))
+    found.run("airflow", "db", "migrate")
+    return found
+
+
+def test_airflow_reads_both_dags_as_they_are_meant(airflow: Installed) -> None:
+    line = next(x for x in airflow.run("python", "-c", PARSE).splitlines() if x.startswith("TOLD "))
+    told = json.loads(line.removeprefix("TOLD "))
+    assert set(told) == {"dag_mongodb", "dag_api"}
+    for dag in told.values():
+        assert dag["tasks"] == TASKS
+        assert [dag["after"][task] for task in TASKS] == [[], TASKS[:1], TASKS[1:2], TASKS[2:3]]
+        assert (dag["max_active_runs"], dag["params"], dag["has_docs"]) == (1, {"fresh": False}, True)
+        assert set(dag["timeouts"]) == {True}
+        assert min(dag["retries"]) > 0
+    assert "x-etltctl://gold/weather_daily" in told["dag_mongodb"]["outlets"]["run_glue_job_silver"]
+
+
+def test_the_dag_run_s_limit_overrides_the_operator_s(airflow: Installed) -> None:
+    line = next(x for x in airflow.run("python", "-c", LIMITS).splitlines() if x.startswith("TOLD "))
+    assert json.loads(line.removeprefix("TOLD ")) == [{"max_usd": limit} for limit in (5.0, 2.0, 5.0, 5.0)]
+
+
+def test_a_trigger_with_nothing_to_wait_for_fires_once_the_scheduler_knows_that_the_worker_let_go(
+    airflow: Installed,
+) -> None:
+    """A task that Airflow 3 resumes before that is retried as one that was killed; Airflow 2 knows the case."""
+    is_3 = airflow.programs.parent.name == ".airflow3"
+    environ = {"AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "7"} if is_3 else {}
+    told = airflow.run("python", "-c", FIRE, **environ)
+    took = float(told.splitlines()[-1].removeprefix("TOLD "))
+    assert 14.0 <= took < 34.0 if is_3 else took < 10.0
+
+
+@pytest.fixture(scope="session")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
+    """A lake of the shipped pipelines, whose jobs are done in a moment; the command has run `api` twice."""
+    place = Workplace(tmp_path_factory.mktemp("dags"))
+    (place.folder / "etltctl.toml").write_text(with_quick_jobs(place.folder))
+    place.run("local", "up")
+    try:
+        place.run("run", "api", "--run-id", "makes-the-tables")
+        place.run("run", "api", "--run-id", "by-command")
+        yield place
+    finally:
+        place.run("local", "down")
+
+
+@pytest.mark.parametrize("deferrable", ["false", "true"])
+def test_a_dag_run_leaves_the_same_events_as_the_command(
+    airflow: Installed, lake: Workplace, deferrable: str
+) -> None:
+    runs = lake.folder / ".etltctl" / "runs"
+    before = set(runs.glob("*.ndjson"))
+    led = lake.json("local", "up")["environ"]
+    led |= {"ETLTCTL_CONFIG": str(lake.folder / "etltctl.toml"), "ETLTCTL_STATE_DIR": str(runs.parent)}
+    airflow.run("airflow", "dags", "test", "dag_api", **led, ETLTCTL__AIRFLOW__DEFERRABLE=deferrable)
+    (of_the_dag,) = set(runs.glob("*.ndjson")) - before
+    assert story(of_the_dag) == story(runs / "by-command.ndjson")
+    assert story(of_the_dag)[-1] == ("run.finished", "", "succeeded", None)
+    versions = {row["table"]: row["version"] for row in lake.json("athena", "tables")["rows"]}
+    assert versions["f1_driver_championship"] == of_the_dag.stem
+    assert lake.query("select count(*) as n from pi_m3_gold.f1_driver_championship") == [{"n": ROWS}]
+
+
+def story(file: Path) -> list[tuple[Any, ...]]:
+    """What the ledger tells of the run: event, step, outcome, verb; queries asked side by side are in no order."""
+    events = [json.loads(line) for line in file.read_text().splitlines()]
+    told = [event for event in events if event["type"] not in {*PASSING, "version"}]
+    rows = [(event["type"], event["step"], event.get("outcome"), event.get("verb")) for event in told]
+    runs = groupby(rows, key=lambda row: (row[0] in SIDE_BY_SIDE, row[1]))
+    return [row for (is_any, _), run in runs for row in (sorted(run, key=str) if is_any else run)]

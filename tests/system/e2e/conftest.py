@@ -1,0 +1,63 @@
+"""Lakes on the embedded endpoints, in folders of their own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.workplace import Workplace
+
+
+@pytest.fixture(scope="session")
+def sample_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
+    """A lake in which both pipelines ran once on the sample sources, in a new project as `etltctl init` makes it."""
+    above = Workplace(tmp_path_factory.mktemp("sample"))
+    above.run_installed("init", "my-lake")
+    place = Workplace(above.folder / "my-lake", told=above.told)
+    yield from _kept_lake(place)
+
+
+@pytest.fixture(scope="session")
+def pack_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
+    """A lake in which both pipelines ran once on the data pack."""
+    pack = os.environ.get("ETLTCTL_DATA_PACK")
+    if not pack:
+        pytest.skip("ETLTCTL_DATA_PACK is not set: the real Formula 1 records and weather are not here")
+    place = Workplace(tmp_path_factory.mktemp("pack"), {"ETLTCTL_DATA_PACK": pack})
+    yield from _kept_lake(place)
+
+
+def _kept_lake(place: Workplace) -> Iterator[Workplace]:
+    place.run_installed("local", "up")
+    try:
+        place.run_installed("run", "mongodb", "--run-id", "first-mongodb")
+        place.run_installed("run", "api", "--run-id", "first-api")
+        seen = place.folder / ".etltctl" / "server" / "witness.jsonl"
+        (place.folder / "first-runs.jsonl").write_text(
+            seen.read_text()
+        )  # what the two called, and nothing else
+        yield place
+    finally:
+        place.run("local", "down")
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
+    """A folder without settings whose server runs, for tests that leave nothing there that others could meet."""
+    place = Workplace(tmp_path_factory.mktemp("served"))
+    place.run("local", "up")
+    yield place
+    place.run("local", "down")
+
+
+@pytest.fixture
+def workplace(tmp_path: Path) -> Iterator[Workplace]:
+    """An empty folder; whatever server a test leaves there is stopped."""
+    place = Workplace(tmp_path)
+    yield place
+    (tmp_path / "etltctl.toml").unlink(missing_ok=True)
+    if (tmp_path / ".etltctl").exists():
+        place.run("local", "down")

@@ -1,0 +1,73 @@
+"""The policies over what running both pipelines really calls, reads and writes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from etltctl.infrastructure.names import Names
+from etltctl.infrastructure.roles import job_statements
+from etltctl.local.witness import read_seen
+from etltctl.permissions import OPERATOR
+from etltctl.settings import load_settings
+from support.wire import NEEDS_NO_PERMISSION, calls
+from support.workplace import Workplace
+
+pytestmark = pytest.mark.e2e
+
+
+def test_both_pipelines_call_nothing_that_the_operator_may_not(sample_lake: Workplace) -> None:
+    seen = sample_lake.folder / "first-runs.jsonl"
+    made = {call.name for call in calls(seen, sample_lake.keys.access_key_id)}
+    assert {"glue:StartJobRun", "glue:CreateTable", "s3:GetObject", "s3:ListObjectsV2"} <= made
+    allowed = {name for names in OPERATOR.values() for name in names}
+    assert made - NEEDS_NO_PERMISSION <= allowed, "add what is missing to etltctl/infrastructure/calls.py"
+
+
+def test_both_pipelines_make_no_call_that_contradicts_aws_s_models(sample_lake: Workplace) -> None:
+    seen = [call for call in read_seen(sample_lake.folder / "first-runs.jsonl") if call.service != "airbyte"]
+    assert len(seen) > 500
+    assert {text for call in seen for text in call.violations} == set()
+    assert {call.unchecked for call in seen} == {""}
+
+
+def test_the_jobs_call_no_service_of_aws_s_but_s3(sample_lake: Workplace) -> None:
+    """The embedded Spark reads folders, so a job's own calls would be those of its script."""
+    seen = read_seen(sample_lake.folder / "first-runs.jsonl")
+    assert {call.service for call in seen if call.caller not in ("", sample_lake.keys.access_key_id)} <= {
+        "s3"
+    }
+
+
+def test_the_job_role_may_read_and_write_where_the_jobs_did_and_nowhere_else(sample_lake: Workplace) -> None:
+    settings = load_settings(env="aws", environ={})
+    names = Names(settings)
+    for role, jobs in names.job_roles.items():
+        statements = {each["Sid"]: each for each in job_statements(names, jobs)}
+        read, written = _places(sample_lake, jobs, "--inputs"), _places(sample_lake, jobs, "--outputs")
+        assert written
+        assert _buckets(statements["Write"]) == {_bucket(place) for place in written}, role
+        assert _buckets(statements["Read"]) == {_bucket(place) for place in read | written}, role
+        assert _buckets(statements["List"]) == _buckets(statements["Read"])
+
+
+def _runs(place: Workplace) -> list[dict[str, Any]]:
+    """Every job run of the lake."""
+    folder = place.folder / ".etltctl" / "glue" / "runs"
+    return [json.loads(file.read_text()) for file in folder.glob("jr_*.json")]
+
+
+def _places(place: Workplace, jobs: list[str], argument: str) -> set[str]:
+    runs = [run for run in _runs(place) if run["JobName"] in jobs]
+    assert {run["JobName"] for run in runs} == set(jobs)
+    return {location for run in runs for location in json.loads(run["Arguments"][argument]).values()}
+
+
+def _bucket(place: str) -> str:
+    return place.removeprefix("s3://").partition("/")[0]
+
+
+def _buckets(statement: dict[str, Any]) -> set[str]:
+    return {resource["Fn::Sub"].rpartition(":::")[2].partition("/")[0] for resource in statement["Resource"]}

@@ -1,0 +1,29 @@
+"""A lake with a small pipeline on a server that is kept, whose answers can be spoilt on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from support.spoilt import SCRIPT, SpoiltLake
+
+
+@pytest.fixture(scope="session")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SpoiltLake]:
+    """A lake in which the pipeline `small` ran once, undisturbed."""
+    made = SpoiltLake.make(tmp_path_factory.mktemp("spoilt"))
+    made.run("local", "up")
+    try:
+        made.run_installed("run", "small", "--run-id", "undisturbed")
+        (made.folder / "small.py").write_text(SCRIPT)
+        yield made
+    finally:
+        made.run("local", "down")
+
+
+@pytest.fixture(autouse=True)
+def _no_faults_left(lake: SpoiltLake) -> Iterator[None]:
+    yield
+    lake.spoil()
+    lake.settle()

@@ -1,0 +1,41 @@
+"""A checkout of one's own, and an embedded server that plays the account it is deployed to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.checkout import Checkout
+from support.served import ACCOUNT, Served, serve
+
+
+@pytest.fixture(scope="session")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server that plays one account."""
+    with serve(tmp_path_factory.mktemp("account"), "--keep", program=ACCOUNT) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def deployment(account: Served, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout whose stack was deployed to the account."""
+    made = Checkout.make(tmp_path_factory.mktemp("deployed"), account, "lake1")
+    with made.led():
+        made.deploy()
+    return made
+
+
+@pytest.fixture(scope="module")
+def deployed(deployment: Checkout) -> Iterator[Checkout]:
+    """The deployed checkout, with this process led to its account; whoever changes it deploys it back."""
+    with deployment.led():
+        yield deployment
+
+
+@pytest.fixture
+def newcomer(deployed: Checkout, tmp_path: Path) -> Checkout:
+    """Another checkout for the same account, whose names are its own."""
+    assert deployed.account is not None
+    return Checkout.make(tmp_path, deployed.account, "lake2", prefix="lake2-")

@@ -1,0 +1,83 @@
+"""Alarms arrive: EventBridge may write to an encrypted topic, and a test message finds its readers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from support.account import a_reader_of_alarms
+from support.checkout import Checkout
+from support.relay import relayed
+
+PROJECT = Path(__file__).parents[3]
+RESOURCES = yaml.safe_load((PROJECT / "deploy" / "aws" / "template.yaml").read_text("utf-8"))["Resources"]
+POLICIES = {
+    "key": RESOURCES["Key"]["Properties"]["KeyPolicy"],
+    "topic": RESOURCES["AlarmTopicPolicy"]["Properties"]["PolicyDocument"],
+}
+
+
+def allowing(policy: str, service: str) -> list[dict[str, Any]]:
+    """Return the statements of a policy that name the service."""
+    statements: list[dict[str, Any]] = POLICIES[policy]["Statement"]
+    return [s for s in statements if service in s["Principal"].get("Service", ())]
+
+
+@pytest.mark.parametrize("policy", ["key", "topic"])
+def test_eventbridge_is_allowed_without_a_condition_that_it_does_not_meet(policy: str) -> None:
+    """SNS documents that aws:SourceAccount is not supported for EventBridge and encrypted topics."""
+    (statement,) = allowing(policy, "events.amazonaws.com")
+    assert statement["Effect"] == "Allow"
+    assert "Condition" not in statement
+
+
+@pytest.mark.parametrize("policy", ["key", "topic"])
+@pytest.mark.parametrize("service", ["budgets.amazonaws.com", "cloudwatch.amazonaws.com"])
+def test_the_others_speak_for_this_account_only(policy: str, service: str) -> None:
+    (statement,) = allowing(policy, service)
+    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
+def test_every_rule_and_alarm_writes_to_the_topic_that_these_policies_open() -> None:
+    targets = [
+        target["Arn"]
+        for facts in RESOURCES.values()
+        if facts["Type"] == "AWS::Events::Rule"
+        for target in facts["Properties"]["Targets"]
+    ]
+    assert targets == [{"Ref": "AlarmTopic"}]
+    assert RESOURCES["AlarmTopicPolicy"]["Properties"]["Topics"] == targets
+
+
+def test_a_test_alarm_names_the_readers_that_it_reaches(deployed: Checkout) -> None:
+    with a_reader_of_alarms(deployed) as topic:
+        told = json.loads(deployed.run("infra", "test-alarm", "-o", "json").stdout)
+    assert (told["topic"], told["readers"]) == (topic, ["oncall@example.org"])
+    assert told["message_id"]
+
+
+def test_a_test_alarm_that_nobody_would_read_says_so(deployed: Checkout) -> None:
+    told = deployed.run("infra", "test-alarm", code=5).stderr
+    assert "its topic has no subscription; no message was sent" in told
+    assert "infra.alarm_email" in told
+
+
+def answers_with(word: str) -> Callable[[bytes, bytes], bytes]:
+    """Return what puts SNS's word for a subscription in the place of its ARN."""
+    return lambda _, body: re.sub(rb"<SubscriptionArn>[^<]*<", f"<SubscriptionArn>{word}<".encode(), body)
+
+
+@pytest.mark.parametrize("word", ["PendingConfirmation", "Deleted"])
+def test_a_reader_that_is_not_confirmed_is_named(deployed: Checkout, word: str) -> None:
+    assert deployed.account is not None
+    with a_reader_of_alarms(deployed), relayed(deployed.account.port, answers_with(word)) as url:
+        other = replace(deployed, environ={**deployed.environ, "AWS_ENDPOINT_URL": url})
+        told = other.run("infra", "test-alarm", code=5).stderr
+    assert f"no confirmed reader: oncall@example.org ({word}); no message was sent" in told

@@ -1,0 +1,30 @@
+"""Old versions of objects go: all in their time, those of the state bucket soon, and what a deletion leaves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from support.checkout import Checkout
+
+
+def rules(checkout: Checkout, bucket: str) -> dict[str, dict[str, Any]]:
+    answer = checkout.client("s3").get_bucket_lifecycle_configuration(Bucket=bucket)
+    return {rule["ID"]: rule for rule in answer["Rules"]}
+
+
+def test_the_state_bucket_keeps_the_last_versions_of_what_is_written_again_and_again(
+    deployed: Checkout,
+) -> None:
+    assert rules(deployed, "lake1-state")["rewritten"]["NoncurrentVersionExpiration"] == {
+        "NoncurrentDays": 1,
+        "NewerNoncurrentVersions": 3,
+    }
+    assert "rewritten" not in rules(deployed, "lake1-gold")
+
+
+def test_old_versions_and_the_marks_of_deletions_leave_every_bucket(deployed: Checkout) -> None:
+    for bucket in ("lake1-state", "lake1-gold", "lake1-athena-results"):
+        tidy = rules(deployed, bucket)["tidy"]
+        assert tidy["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
+        assert tidy["Expiration"] == {"ExpiredObjectDeleteMarker": True}
+    assert rules(deployed, "lake1-athena-results")["results"]["Expiration"] == {"Days": 14}

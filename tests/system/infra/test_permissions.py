@@ -1,0 +1,180 @@
+"""The operator's policy is exactly what the commands call, each on the buckets it is meant for."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from etltctl.aws import Aws
+from etltctl.catalog import STAGING, Catalog, Partitions, Table
+from etltctl.errors import AccessError
+from etltctl.governance import require_access
+from etltctl.infrastructure.calls import GOVERNED
+from etltctl.infrastructure.names import Names
+from etltctl.infrastructure.roles import operator_statements
+from etltctl.permissions import OPERATOR
+from etltctl.s3 import S3
+from support.checkout import Checkout, recorded
+from support.forked import Command
+from support.served import wait_until
+from support.wire import NEEDS_NO_PERMISSION, SPECIAL, Call, calls, granting
+from support.workplace import ETLTCTL
+
+SECRET = "lake1/airbyte"
+TABLE = Table("special", "t", "s3://lake1-bronze/t/", {"n": "bigint"}, {"day": "string"})
+
+
+def test_what_special_cases_call_is_in_the_operator_s_policy(deployed: Checkout) -> None:
+    """Registered partitions that come, move and go; a version that is audited; one that is retired."""
+    aws = Aws(region="us-east-1")
+    catalog, partitions, s3 = Catalog(aws), Partitions(aws, TABLE), S3(aws)
+    with recorded() as made:
+        catalog.ensure_database("special")
+        catalog.put(TABLE, None)
+        s3.write("s3://lake1-bronze/t/day=1/part-0", b"1")
+        partitions.put({("1",): "s3://lake1-bronze/t/day=1/"})
+        partitions.put({("1",): "s3://lake1-bronze/t/moved/", ("2",): "s3://lake1-bronze/t/day=2/"})
+        partitions.put({})
+        catalog.unstage("special", f"{STAGING}t")
+        assert s3.delete_folder("s3://lake1-bronze/t/day=1/") == 1
+    allowed = {name for names in OPERATOR.values() for name in names}
+    assert SPECIAL <= made <= allowed
+
+
+def test_where_the_lake_is_governed_the_operator_may_see_whether_a_step_can_work(deployed: Checkout) -> None:
+    zones = {"trusted": {"layers": ["silver"]}, "curated": {"layers": ["gold"], "hybrid": True}}
+    settings = deployed.settings(governance__zones=zones)
+    step = "glue:silver_to_gold"
+    with recorded() as made, suppress(AccessError):  # nothing is granted yet, so everything is looked at
+        require_access(settings, step, settings.glue.jobs["silver_to_gold"].writes)
+    allowed = {name for names in OPERATOR.values() for name in names}
+    everybody_may = {"sts:GetCallerIdentity"}
+    governed = {call for call in made if call.startswith("lakeformation:")}
+    assert {"lakeformation:ListPermissions", "lakeformation:GetDataLakeSettings"} <= governed <= set(GOVERNED)
+    assert made - governed - everybody_may <= allowed
+    statements = {s["Sid"]: s for s in operator_statements(Names(settings))}
+    assert set(statements["Governance"]["Action"]) == set(GOVERNED)
+
+
+@pytest.fixture(scope="module")
+def made(deployed: Checkout) -> set[Call]:
+    """Every call of runs that succeed, fail and are cancelled, of questions and a rollback, with state in S3.
+
+    No Spark runs: the script is not there, which a run only finds out when it begins, and what it would have
+    written is there before.
+    """
+    _take_the_script_away(deployed)
+    run = partial(deployed.run, **deployed.operator)
+    deployed.spoil({"call": "GetJobRun*", "change": {"JobRunState": "SUCCEEDED"}, "times": 0})
+    for version in ("first", "second"):
+        _write(deployed, version)
+        run("run-glue", "small", "--wait", "--run-id", version)
+    run("runs", "logs", "second")
+    run("athena", "query", "select count(*) as n from lake1_gold.small")
+    run("athena", "describe", "gold.small")
+    run("athena", "tables")
+    run("rollback", "gold.small")
+    deployed.spoil()
+    run("run-glue", "small", "--wait", "--run-id", "failing", code=1)
+    deployed.spoil({"call": "GetJobRun*", "change": {"JobRunState": "RUNNING"}, "times": 0})
+    run("run-glue", "small", "--run-id", "stopped")
+    run("runs", "cancel", "stopped", code=1)  # it has ended long ago
+    deployed.spoil()
+    _look_up_secrets(deployed)
+    _interrupt_a_query(deployed)
+    assert deployed.account is not None
+    seen = deployed.account.state / "server" / "witness.jsonl"
+    return {
+        call
+        for call in calls(seen, deployed.operator["AWS_ACCESS_KEY_ID"])
+        if call.name not in NEEDS_NO_PERMISSION
+    }
+
+
+def test_no_call_is_missing_from_the_operator_s_policy_and_none_is_extra(made: set[Call]) -> None:
+    allowed = {name for names in OPERATOR.values() for name in names}
+    called = {call.name for call in made}
+    assert called - allowed == set(), "add these to etltctl/infrastructure/calls.py"
+    assert allowed - called == SPECIAL - called, "take these out of etltctl/infrastructure/calls.py"
+
+
+def test_objects_of_the_lake_and_of_state_are_all_that_is_touched(made: set[Call]) -> None:
+    touched = {call.bucket for call in made if call.bucket}
+    assert {"lake1-gold", "lake1-state"} <= touched
+    assert touched <= {"lake1-bronze", "lake1-silver", "lake1-gold", "lake1-state"}
+
+
+def test_the_deployed_policy_allows_every_call_on_the_very_object_it_was_about(
+    deployed: Checkout, made: set[Call]
+) -> None:
+    policy = _deployed_policy(deployed)
+    refused = {f"{call.action} {call.arn}" for call in made if not granting(policy, call)}
+    assert refused == set(), "add these to etltctl/infrastructure/roles.py"
+
+
+def test_no_statement_about_the_lake_or_the_state_is_without_use(deployed: Checkout, made: set[Call]) -> None:
+    """Of those that exist for etltctl's own calls; the special cases are made in the first test."""
+    policy = _deployed_policy(deployed)
+    special = {Call(name, "lake1-gold/t/day=1/part-0" if name.startswith("s3:") else "") for name in SPECIAL}
+    used = {(sid, call.action) for call in made | special for sid in granting(policy, call)}
+    own = ("Jobs", "Catalog", "Queries", "Logs", "LakeBuckets", "LakeObjects", "StateBuckets", "StateObjects")
+    granted = {(each["Sid"], action) for each in policy if each["Sid"] in own for action in each["Action"]}
+    assert granted - used == set(), "take these out of etltctl/infrastructure/calls.py"
+
+
+def _deployed_policy(checkout: Checkout) -> list[dict[str, Any]]:
+    """The statements of the operator's role as the stack made it, with every name filled in."""
+    iam = checkout.client("iam")
+    (name,) = iam.list_role_policies(RoleName="lake1-operator")["PolicyNames"]
+    statements = iam.get_role_policy(RoleName="lake1-operator", PolicyName=name)["PolicyDocument"][
+        "Statement"
+    ]
+    return [dict(statement) for statement in statements]
+
+
+def _take_the_script_away(checkout: Checkout) -> None:
+    location = checkout.client("glue").get_job(JobName="small")["Job"]["Command"]["ScriptLocation"]
+    bucket, _, key = location.removeprefix("s3://").partition("/")
+    checkout.client("s3").delete_object(Bucket=bucket, Key=key)
+
+
+def _write(checkout: Checkout, version: str) -> None:
+    """What the script would write: five rows and their audit."""
+    file, folder = io.BytesIO(), f"small/v={version}"
+    pq.write_table(pa.table({"n": list(range(5))}), file)
+    s3 = checkout.client("s3")
+    s3.put_object(Bucket="lake1-gold", Key=f"{folder}/part-0.parquet", Body=file.getvalue())
+    audit = json.dumps({"rows_in": 5, "rows_out": 5})
+    s3.put_object(Bucket="lake1-gold", Key=f"{folder}/_audit/part-0.txt", Body=audit.encode())
+
+
+def _look_up_secrets(checkout: Checkout) -> None:
+    """As a sync does for what it tells Airbyte."""
+    checkout.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretString='{"client_id": "me"}')
+    checkout.client("ssm").put_parameter(Name="/lake1/airbyte/secret", Type="SecureString", Value="hush")
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in checkout.operator.items():
+            environment.setenv(name, value)
+        aws = Aws(region="us-east-1")
+        assert aws.fetch_secret(f"secretsmanager:{SECRET}#client_id") == "me"
+        assert aws.fetch_secret("ssm:/lake1/airbyte/secret") == "hush"
+
+
+def _interrupt_a_query(checkout: Checkout) -> None:
+    checkout.spoil({"call": "GetQueryExecution", "change": {"State": "RUNNING"}, "times": 0})
+    words = [ETLTCTL, "athena", "query", "select 1 as one"]
+    process = Command(words, cwd=checkout.folder, env=checkout.full_environ | checkout.operator)
+    assert checkout.account is not None
+    account = checkout.account
+    wait_until(lambda: account.request("GET", "faults")[1][0]["met"] > 2, 60)  # it is waited for
+    process.send_signal(signal.SIGINT)
+    process.wait(60)
+    checkout.spoil()

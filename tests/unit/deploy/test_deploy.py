@@ -1,0 +1,89 @@
+"""What runs Airflow in Docker, held against itself and against what the tests ran with."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).parents[3]
+FOLDER = PROJECT / "deploy" / "airflow"
+T3_LARGE_MB = 8 * 1024 - 512  # the system keeps some
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, dict[str, Any]]:
+    return dict(yaml.safe_load((FOLDER / "compose.yaml").read_text())["services"])
+
+
+def megabytes(text: str) -> int:
+    return int(text[:-1]) * {"m": 1, "g": 1024}[text[-1]]
+
+
+def variables(text: str) -> set[str]:
+    return {line.partition("=")[0] for line in text.splitlines() if re.match(r"[A-Z]", line)}
+
+
+def test_the_image_has_the_airflow_the_tests_ran_with() -> None:
+    image = re.search(r"AIRFLOW_VERSION=(\S+)", (FOLDER / "Dockerfile").read_text())
+    locked = re.search(
+        r"^apache-airflow==(\S+)", (PROJECT / "requirements/airflow3.txt").read_text(), re.MULTILINE
+    )
+    assert image is not None
+    assert locked is not None
+    assert image[1] == locked[1]
+
+
+def test_the_image_has_everything_etltctl_needs() -> None:
+    """After a change of the dependencies: `make lock`."""
+    needed = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["dependencies"]
+    locked = set(
+        re.findall(r"^([\w.-]+)==", (PROJECT / "requirements/airflow3.txt").read_text(), re.MULTILINE)
+    )
+    assert {re.match(r"[\w.-]+", text)[0].lower() for text in needed} <= locked  # type: ignore[index]
+
+
+def test_all_services_together_fit_the_machine(services: dict[str, dict[str, Any]]) -> None:
+    running = {name: megabytes(service["mem_limit"]) for name, service in services.items() if name != "init"}
+    assert len(running) == 5
+    assert sum(running.values()) <= T3_LARGE_MB
+
+
+def test_every_service_that_stays_is_watched_and_restarted(services: dict[str, dict[str, Any]]) -> None:
+    for name, service in services.items():
+        if name != "init":
+            assert "test" in service["healthcheck"], name
+            assert service["restart"] == "unless-stopped", name
+
+
+def test_nothing_is_reached_from_outside_the_machine(services: dict[str, dict[str, Any]]) -> None:
+    ports = [port for service in services.values() for port in service.get("ports", [])]
+    assert ports == ["127.0.0.1:8080:8080"]
+
+
+def test_every_secret_is_asked_for_and_none_is_written_down() -> None:
+    example = (FOLDER / "airflow.env.example").read_text()
+    text = (FOLDER / "compose.yaml").read_text()
+    asked = set(re.findall(r"\$\{(\w+):\?", text))
+    assert set(re.findall(r"(?<!\$)\$\{(\w+)", text)) == asked <= variables(example)
+    assert all(f"{name}=\n" in example for name in asked)
+
+
+def test_new_secrets_are_long_different_and_only_where_none_stood() -> None:
+    def made() -> dict[str, str]:
+        done = subprocess.run([FOLDER / "new-env.sh"], check=True, capture_output=True, text=True)
+        lines = [line.partition("=") for line in done.stdout.splitlines() if re.match(r"[A-Z]", line)]
+        return {name: value for name, _, value in lines}
+
+    first, second = made(), made()
+    filled = {name for name in first if first[name] != second[name]}
+    assert filled == {
+        "POSTGRES_PASSWORD", "AIRFLOW_FERNET_KEY", "AIRFLOW_JWT_SECRET", "AIRFLOW_ADMIN_PASSWORD", "AIRFLOW_WEB_SECRET",
+    }  # fmt: skip
+    assert all(re.fullmatch(r"[\w-]{43}=", first[name]) for name in filled)
+    assert first["ETLTCTL__AIRBYTE__CLIENT_SECRET"].startswith("secretsmanager:")

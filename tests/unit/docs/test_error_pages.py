@@ -1,0 +1,70 @@
+"""The error pages quote what etltctl prints, and recommend commands that exist."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from generate.commands import commands
+
+PROJECT = Path(__file__).parents[3]
+FOLDER = PROJECT / "docs" / "errors"
+GROUPS = {"infra", "govern", "connections"}  # named as a whole, such as `govern plan, connections plan`
+PAGES = sorted(page for page in FOLDER.glob("*.md") if page.name != "index.md")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_quotes_texts_of_the_code(page: Path) -> None:
+    """After a change of a message: quote the new one, with names in braces for what differs."""
+    lines = page.read_text("utf-8").partition("```text\n")[2].partition("```")[0].splitlines()
+    assert lines
+    for line in lines:
+        fragments = [part for part in re.split(r"\{\w+\}", line) if len(part.strip(" ():;")) > 2]
+        assert fragments, line
+        for fragment in fragments:
+            assert fragment.strip() in texts(), f"{page.name}: {line}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_says_the_cause_the_state_of_the_data_and_the_next_command(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert all(f"**{part}" in text for part in ("Cause.**", "The data", "Next.**"))
+    assert "```bash\n" in text
+    assert page.stem in (FOLDER / "index.md").read_text("utf-8").splitlines()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_recommends_commands_and_options_that_exist(page: Path) -> None:
+    names = {name for name, _ in commands()}
+    code = re.findall(r"```bash\n(.*?)```|(?<!`)`([^`\n]+)`(?!`)", page.read_text("utf-8"), re.DOTALL)
+    for line in re.findall(
+        r"(?<![.\w/])etltctl ([a-z-][^\n`#;)]*)", "\n".join("\n".join(pair) for pair in code)
+    ):
+        words = line.removeprefix("--env aws ").split()
+        name = next(
+            (each for each in (f"etltctl {' '.join(words[:2])}", f"etltctl {words[0]}") if each in names), ""
+        )
+        assert name or words[0] in GROUPS, line
+        for option in re.findall(r"(?<= )--?[a-z][a-z-]*", " ".join(words)):
+            assert option in reference(name), f"{name} has no {option}"
+
+
+def reference(command: str) -> str:
+    """Return the section of the reference that describes a command."""
+    page = (PROJECT / "docs" / "reference" / "commands.md").read_text("utf-8")
+    return page.partition(f"## {command}\n")[2].partition("\n## ")[0]
+
+
+@cache
+def texts() -> str:
+    """Return every piece of text in the code, each as Python joins it."""
+    pieces: list[str] = []
+    for file in (PROJECT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                pieces.append(node.value)
+    return "\n".join(pieces)
