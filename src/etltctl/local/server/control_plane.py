@@ -33,10 +33,8 @@ GLUE_TRUST = {
     ],
 }
 SERVICES = {"AWSGlue": "glue", "AmazonAthena": "athena", "AmazonSSM": "ssm"}
-UBUNTU = (
-    "/aws/service/canonical/ubuntu/",
-    "ami-1e749f67",
-)  # of Canonical's parameters, moto has the images alone
+# Of Canonical's parameters, moto has the images alone.
+UBUNTU = ("/aws/service/canonical/ubuntu/", "ami-1e749f67")
 # Batches come by the hundred, and a table's record is written after its partitions: these may be kept a little later.
 BATCHES = frozenset({"BatchCreatePartition", "BatchUpdatePartition", "BatchDeletePartition"})
 KEPT_WITHIN_S = 2.0
