@@ -157,11 +157,7 @@ class Athena:
     ) -> QueryExecution:
         """Start the query, or find it again: Athena returns the same execution for the same run key.
 
-        Args:
-            sql: The query.
-            run_key: The query is started once for this key.
-            database: The database of names without one.
-            parameters: SQL literals for the query's `?`, in order.
+        The arguments are those of `start_or_adopt`. Unlike that, this does not read the execution's status.
         """
         _, query_id = self._start(sql, run_key, database, parameters)
         return QueryExecution(id=query_id, name=self.workgroup, status="QUEUED")

@@ -145,7 +145,7 @@ def test_a_job_whose_table_the_caller_may_not_publish_is_not_started(governed: W
     url = governed.json("local", "up")["url"]
     aws(governed, url, "lakeformation").revoke_permissions(
         Principal={"DataLakePrincipalIdentifier": caller},
-        Resource={"Table": {"DatabaseName": "gold", "Name": "weather_daily"}},
+        Resource={"Table": {"DatabaseName": "pi_m3_gold", "Name": "weather_daily"}},
         Permissions=["ALL"],
         PermissionsWithGrantOption=["ALL"],
     )

@@ -33,10 +33,10 @@ def cases() -> list[Any]:
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[duckdb.DuckDBPyConnection]:
-    """DuckDB within the limits of a query that reads no table; to open it takes longer than most queries do."""
-    with duckdb.connect() as made:
-        confine(made, ())
-        yield made
+    """Open DuckDB once, with the limits of a query that reads no table: that takes longer than most queries."""
+    with duckdb.connect() as connection:
+        confine(connection, ())
+        yield connection
 
 
 @pytest.fixture

@@ -1,29 +1,41 @@
-"""Athena's SQL for DuckDB: each expression gets Trino's type and DuckDB's SQL, or the query is refused by name.
+"""Athena's SQL for DuckDB: each expression gets Trino's type and DuckDB's SQL, or the query is refused.
 
-The way of a statement: `parsing` reads it, `queries` and `relations` resolve its names, `expressions` and `operators`
-translate what stands in it, `functions` holds a file for each family of functions, `rendering` writes the answer.
+A statement goes through this package in five steps:
+
+1. Parse: `parsing` reads the text by Athena's grammar, and refuses the syntax of other engines.
+2. Resolve: `names` and `relations` find the table or the column that each name means.
+3. Translate: `queries` and `selects` write the clauses. `expressions` hands each node to its rule: operators and
+   literals have theirs next to this file, functions have theirs in `functions`.
+4. Render: `rendering` writes the values of the answer as Athena writes them.
+5. Refuse: every step raises a `QueryError` of `errors`, with Athena's error name. Nothing reaches DuckDB without a
+   rule. Athena's features that the embedded Athena lacks are refused as NOT_SUPPORTED, never answered differently.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import duckdb
 from sqlglot import exp
 
-from etltctl.local.services.athena.dialect import cast_rules, functions, literals, moment_casts, operators  # noqa: F401
-from etltctl.local.services.athena.dialect.errors import QueryError, place
+# Each of these modules registers its rules when it is imported.
+from etltctl.local.services.athena.dialect import (  # noqa: F401
+    arithmetic,
+    cast_rules,
+    comparisons,
+    datetime_casts,
+    functions,
+    literals,
+)
+from etltctl.local.services.athena.dialect.errors import FAIL, QueryError
 from etltctl.local.services.athena.dialect.expressions import Expressions
+from etltctl.local.services.athena.dialect.names import Field, Scope, TableName, tables_of
 from etltctl.local.services.athena.dialect.parsing import AthenaSql, expression, parse
 from etltctl.local.services.athena.dialect.queries import Queries
-from etltctl.local.services.athena.dialect.refusals import FAIL
-from etltctl.local.services.athena.dialect.relations import CATALOG, Tables
+from etltctl.local.services.athena.dialect.relations import Tables
 from etltctl.local.services.athena.dialect.rendering import rendered
-from etltctl.local.services.athena.dialect.scopes import Field, Scope
 from etltctl.local.services.athena.dialect.trino_types import Type, of_hive, quoted
-from etltctl.local.services.athena.dialect.values import Udf
+from etltctl.local.services.athena.dialect.values import Udf, register
 
 __all__ = [
     "AthenaSql",
@@ -42,59 +54,25 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class TableName:
-    """A table as a query names it, with the place it is named at."""
-
-    database: str
-    name: str
-    line: int = 1
-    column: int = 1
-
-
-@dataclass(frozen=True)
 class Translation:
-    """A statement in DuckDB's SQL, its columns as Athena names and types them, and the functions it calls."""
+    """A query in DuckDB's SQL, its columns with Athena's names and types, and the Python functions that it calls."""
 
     sql: str
     columns: Sequence[tuple[str, Type]]
     udfs: Sequence[Udf]
 
 
-def tables_of(query: exp.Expr, default_database: str) -> list[TableName]:
-    """Return the catalog's tables that the query reads; a name of its WITH is not one.
-
-    Raises:
-        QueryError: if it reads a table function or another catalog.
-    """
-    own = {cte.alias_or_name.lower() for cte in query.find_all(exp.CTE)}
-    names: dict[tuple[str, str], TableName] = {}
-    for table in query.find_all(exp.Table):
-        if isinstance(table.this, exp.Func):  # one of DuckDB's own would read files past every grant
-            named = table.this.name if isinstance(table.this, exp.Anonymous) else table.this.sql_name()
-            raise QueryError(
-                "FUNCTION_NOT_FOUND", f"{place(table)}: Table function '{named.lower()}' not registered"
-            )
-        if table.catalog and table.catalog.lower() != CATALOG:
-            raise QueryError("CATALOG_NOT_FOUND", f"{place(table)}: Catalog '{table.catalog}' does not exist")
-        if not table.name or (not table.db and table.name.lower() in own):
-            continue
-        meta = table.this.meta if isinstance(table.this, exp.Identifier) else {}
-        at = (meta.get("line", 1), meta.get("col", 1) - len(table.name) + 1 if meta.get("col") else 1)
-        name = TableName((table.db or default_database).lower(), table.name.lower(), *at)
-        names.setdefault((name.database, name.name), name)
-    return list(names.values())
-
-
 def translate(
     query: exp.Expr, default_database: str, tables: Tables, *, is_narrowed: bool = False
 ) -> Translation:
-    """Translate a query.
+    """Translate a query into DuckDB's SQL.
 
     Args:
-        query: the parsed statement.
-        default_database: the database of a table that is named without one.
+        query: the statement that `parse` returned.
+        default_database: the database of the tables that the query names without one.
         tables: database → table → column → type of the tables that the query reads.
-        is_narrowed: whether the caller does not see every column of them.
+        is_narrowed: whether the caller sees fewer columns than these tables have. Athena's error for an unknown column
+            then says that the caller may lack access to it.
 
     Raises:
         QueryError: if Athena refuses the query, or the embedded Athena cannot answer it as Athena does.
@@ -108,8 +86,15 @@ def translate(
 def duckdb_expression(text: str, columns: Mapping[str, Type]) -> tuple[str, Sequence[Udf]]:
     """Translate a condition in Athena's SQL, such as a row filter, over the columns of one table.
 
+    Args:
+        text: the condition.
+        columns: column → type of the table.
+
     Returns:
-        DuckDB's SQL, and the functions that it calls.
+        DuckDB's SQL, and the Python functions that it calls.
+
+    Raises:
+        QueryError: if the text is not one expression, or not a boolean one.
     """
     queries = Queries({}, "")
     fields = [Field(name, kind, quoted(name)) for name, kind in columns.items()]
@@ -120,28 +105,3 @@ def duckdb_expression(text: str, columns: Mapping[str, Type]) -> tuple[str, Sequ
 def _called(sql: str, queries: Queries) -> Sequence[Udf]:
     """Return the Python functions that the SQL calls."""
     return [udf for udf in (FAIL, *queries.udfs.values()) if f"{udf.name}(" in sql]
-
-
-def register(engine: duckdb.DuckDBPyConnection, udfs: Sequence[Udf]) -> None:
-    """Make Python functions callable in a connection; one that it has already is left as it is.
-
-    DuckDB takes a NaN of Python for a null. So doubles leave Python as texts, and a macro of the function's name
-    reads them.
-    """
-    for udf in udfs:
-        carried = re.sub(r"\b(DOUBLE|FLOAT)\b", "VARCHAR", udf.returns)
-        name = udf.name if carried == udf.returns else f"{udf.name}_as_text"
-        try:
-            # DuckDB's own handling of nulls would refuse a function that returns one.
-            engine.create_function(  # type: ignore[call-overload]
-                name, udf.called(), list(udf.parameters), carried, null_handling="special"
-            )
-        except duckdb.NotImplementedException as error:
-            if "already created" not in str(error):  # DuckDB's own list of its functions takes 40 ms to read
-                raise
-            continue
-        if carried != udf.returns:
-            arguments = ", ".join(f"value{index}" for index in range(len(udf.parameters)))
-            engine.execute(
-                f"CREATE TEMP MACRO {udf.name}({arguments}) AS CAST({name}({arguments}) AS {udf.returns})"
-            )

@@ -1,4 +1,4 @@
-"""The rules of casts between booleans, numbers, texts and moments."""
+"""The rules of casts between booleans, numbers and texts."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import re
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
-from etltctl.local.services.athena.dialect import coercion
-from etltctl.local.services.athena.dialect.casts import casts
-from etltctl.local.services.athena.dialect.decimals import EXACT
-from etltctl.local.services.athena.dialect.doubles import scientific, scientific_real
-from etltctl.local.services.athena.dialect.errors import QueryError
-from etltctl.local.services.athena.dialect.refusals import failure
+from etltctl.local.services.athena.dialect import casts
+from etltctl.local.services.athena.dialect.arithmetic import EXACT
+from etltctl.local.services.athena.dialect.casts import cast_rule
+from etltctl.local.services.athena.dialect.errors import QueryError, failure
+from etltctl.local.services.athena.dialect.rendering import scientific, scientific_real
 from etltctl.local.services.athena.dialect.trino_types import BOOLEAN, DOUBLE, VARCHAR, Type, literal
 from etltctl.local.services.athena.dialect.values import Udf, Value
 
 if TYPE_CHECKING:
     from etltctl.local.services.athena.dialect.expressions import Expressions
+
 
 WHOLE = "tinyint|smallint|integer|bigint"
 BITS = {"tinyint": 8, "smallint": 16, "integer": 32, "bigint": 64}
@@ -31,10 +31,11 @@ def python(function: object, value: Value, to: Type, compiler: Expressions) -> V
     return Value(f"{udf.name}({value.sql})", to)
 
 
-@casts(WHOLE, *WHOLE.split("|"))
+@cast_rule(WHOLE, *WHOLE.split("|"))
 def _whole(value: Value, to: Type, compiler: Expressions) -> Value:
     if BITS[value.type.name] <= BITS[to.name]:
-        return coercion.coerced(value, to)
+        return casts.coerced(value, to)
+    # DuckDB refuses it too, but in other words; clients match Athena's error name and text.
     return _in_range(value.sql, value.sql, to, "NUMERIC_VALUE_OUT_OF_RANGE", f"Out of range for {to.name}: ")
 
 
@@ -49,15 +50,17 @@ def _in_range(test: str, sql: str, to: Type, code: str, words: str) -> Value:
     )
 
 
-@casts("decimal", *WHOLE.split("|"))
+@cast_rule("decimal", *WHOLE.split("|"))
 def _decimal_to_whole(value: Value, to: Type, compiler: Expressions) -> Value:
     rounded = f"CAST({value.sql} AS DECIMAL(38, 0))" if value.type.scale else value.sql
     return _in_range(rounded, rounded, to, "INVALID_CAST_ARGUMENT", f"Cannot cast to {NAMES[to.name]}: ")
 
 
-@casts("double|real", *WHOLE.split("|"))
+@cast_rule("double|real", *WHOLE.split("|"))
 def _floating_to_whole(value: Value, to: Type, compiler: Expressions) -> Value:
+    # `cast(2.5e0 as integer)` is 3 in Trino. DuckDB's cast rounds half to even, to 2; its round() does not.
     rounded = f"round(CAST({value.sql} AS DOUBLE))"
+    # The limits are doubles, which cannot hold 2^63 - 1: it would be rounded up to 2^63.
     limit = 2.0 ** (BITS[to.name] - 1)
     fits = f"{rounded} >= {-limit!r}::DOUBLE AND {rounded} < {limit!r}::DOUBLE"
     words = literal(f"Out of range for {to.name}: ")
@@ -68,22 +71,22 @@ def _floating_to_whole(value: Value, to: Type, compiler: Expressions) -> Value:
     )
 
 
-@casts("decimal|double|real|" + WHOLE, "boolean")
+@cast_rule("decimal|double|real|" + WHOLE, "boolean")
 def _number_to_boolean(value: Value, to: Type, compiler: Expressions) -> Value:
     return Value(f"({value.sql} <> 0)", BOOLEAN)
 
 
-@casts("boolean", *WHOLE.split("|"), "double", "real", "decimal")
+@cast_rule("boolean", *WHOLE.split("|"), "double", "real", "decimal")
 def _boolean_to_number(value: Value, to: Type, compiler: Expressions) -> Value:
     return Value(f"CAST(CAST({value.sql} AS INTEGER) AS {to.duckdb})", to)
 
 
-@casts("decimal|" + WHOLE, "double", "real")
+@cast_rule("decimal|" + WHOLE, "double", "real")
 def _exact_to_floating(value: Value, to: Type, compiler: Expressions) -> Value:
     return Value(f"CAST({value.sql} AS {to.duckdb})", to)
 
 
-@casts("double", "real")
+@cast_rule("double", "real")
 def _double_to_real(value: Value, to: Type, compiler: Expressions) -> Value:
     return python(_as_real, value, to, compiler)
 
@@ -94,13 +97,14 @@ def _as_real(value: float) -> float:
     return value if abs(value) < largest else value * float("inf")
 
 
-@casts("decimal|" + WHOLE, "decimal")
+@cast_rule("decimal|" + WHOLE, "decimal")
 def _exact_to_decimal(value: Value, to: Type, compiler: Expressions) -> Value:
     kind = value.type
     if kind.precision - kind.scale <= to.precision - to.scale and kind.scale <= to.scale:
         return Value(f"CAST({value.sql} AS {to.duckdb})", to)
     words = f"Cannot cast {str(kind).upper()} to {str(to).upper()}: "
     limit = 10 ** (to.precision - to.scale)
+    # Before it is rounded the number needs all of its digits, and DuckDB has 38 of them.
     room = 38 - (kind.precision - kind.scale)
     scale = min(to.scale, room) if kind.scale > to.scale else kind.scale
     wide = f"CAST({value.sql} AS DECIMAL(38, {scale}))"
@@ -112,7 +116,7 @@ def _exact_to_decimal(value: Value, to: Type, compiler: Expressions) -> Value:
     )
 
 
-@casts("double|real", "decimal")
+@cast_rule("double|real", "decimal")
 def _floating_to_decimal(value: Value, to: Type, compiler: Expressions) -> Value:
     udf = Udf.of(_double_decimal, [DOUBLE, Type("integer"), Type("integer")], to)
     compiler.udfs[udf.name] = udf
@@ -128,6 +132,7 @@ def _double_decimal(value: float, precision: int, scale: int) -> Decimal:
 
 
 def _quantized(value: Decimal, precision: int, scale: int, what: str) -> Decimal:
+    # A number of more than 39 digits fits no decimal, and Python's quantize would raise another error.
     rounded = (
         value.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, EXACT)
         if abs(value) < Decimal(10) ** 39
@@ -138,7 +143,7 @@ def _quantized(value: Decimal, precision: int, scale: int, what: str) -> Decimal
     return rounded
 
 
-@casts("varchar|char", "decimal")
+@cast_rule("varchar|char", "decimal")
 def _text_to_decimal(value: Value, to: Type, compiler: Expressions) -> Value:
     udf = Udf.of(_read_decimal, [VARCHAR, Type("integer"), Type("integer")], to)
     compiler.udfs[udf.name] = udf
@@ -147,6 +152,7 @@ def _text_to_decimal(value: Value, to: Type, compiler: Expressions) -> Value:
 
 def _read_decimal(written: str, precision: int, scale: int) -> Decimal:
     what = f"VARCHAR '{written}'"
+    # Python's Decimal would also read 'NaN', '1_000' and digits of other scripts.
     if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", written):
         raise QueryError(
             "INVALID_CAST_ARGUMENT",
@@ -160,33 +166,36 @@ def _read_decimal(written: str, precision: int, scale: int) -> Decimal:
         ) from error
 
 
-@casts("varchar|char", *WHOLE.split("|"))
+@cast_rule("varchar|char", *WHOLE.split("|"))
 def _text_to_whole(value: Value, to: Type, compiler: Expressions) -> Value:
     refusal = failure(
         to, "INVALID_CAST_ARGUMENT", literal("Cannot cast '"), value.sql, literal(f"' to {NAMES[to.name]}")
     )
     read = f"TRY_CAST({value.sql} AS {to.duckdb})"
+    # DuckDB would also read ' 1 ', '1.5' as 2 and '1e3' as 1000; Trino refuses all three.
     good = f"regexp_full_match({value.sql}, '[+-]?[0-9]+') AND {read} IS NOT NULL"
     return Value(f"(CASE WHEN {value.sql} IS NULL THEN NULL WHEN {good} THEN {read} ELSE {refusal} END)", to)
 
 
-@casts("varchar|char", "double", "real")
+@cast_rule("varchar|char", "double", "real")
 def _text_to_floating(value: Value, to: Type, compiler: Expressions) -> Value:
     name = to.name.upper()
     refusal = failure(
         to, "INVALID_CAST_ARGUMENT", literal("Cannot cast '"), value.sql, literal(f"' to {name}")
     )
+    # Java's Double.parseDouble takes blanks around the number and a letter after it ('1.5d'), but not 'inf'.
     trimmed = f"trim({value.sql}, ' \t\n\r')"
     read = f"CAST(CAST(regexp_replace({trimmed}, '[fFdD]$', '') AS DOUBLE) AS {to.duckdb})"
     good = f"regexp_full_match({trimmed}, {literal(NUMBER)})"
     return Value(f"(CASE WHEN {value.sql} IS NULL THEN NULL WHEN {good} THEN {read} ELSE {refusal} END)", to)
 
 
-@casts("varchar|char", "boolean")
+@cast_rule("varchar|char", "boolean")
 def _text_to_boolean(value: Value, to: Type, compiler: Expressions) -> Value:
     refusal = failure(
         to, "INVALID_CAST_ARGUMENT", literal("Cannot cast '"), value.sql, literal("' to BOOLEAN")
     )
+    # DuckDB would also take 'yes' and 'y' for true.
     low = f"lower({value.sql})"
     return Value(
         f"(CASE WHEN {value.sql} IS NULL THEN NULL WHEN {low} IN ('t', 'true', '1') THEN true"
@@ -195,11 +204,12 @@ def _text_to_boolean(value: Value, to: Type, compiler: Expressions) -> Value:
     )
 
 
-@casts("varchar|char", "varchar", "char")
+@cast_rule("varchar|char", "varchar", "char")
 def _text(value: Value, to: Type, compiler: Expressions) -> Value:
     kind = value.type
     if not to.parameters:
         return Value(value.sql, to, value.constant)
+    # A text that is too long is cut: `cast('abc' as varchar(2))` is 'ab'.
     cut = value.sql
     if not kind.parameters or kind.number > to.number:
         cut = f"left({value.sql}, {to.number})"
@@ -209,17 +219,18 @@ def _text(value: Value, to: Type, compiler: Expressions) -> Value:
     return Value(cut, to, constant) if constant is not None else Value(cut, to)
 
 
-@casts("boolean|decimal|" + WHOLE, "varchar", "char")
+@cast_rule("boolean|decimal|" + WHOLE, "varchar", "char")
 def _plain_to_text(value: Value, to: Type, compiler: Expressions) -> Value:
     return fitted(f"CAST({value.sql} AS VARCHAR)", to)
 
 
-@casts("double", "varchar", "char")
+@cast_rule("double", "varchar", "char")
 def _double_to_text(value: Value, to: Type, compiler: Expressions) -> Value:
+    # `cast(1e0 as varchar)` is '1.0E0' in Trino and '1.0' in DuckDB.
     return fitted(python(scientific, value, VARCHAR, compiler).sql, to)
 
 
-@casts("real", "varchar", "char")
+@cast_rule("real", "varchar", "char")
 def _real_to_text(value: Value, to: Type, compiler: Expressions) -> Value:
     return fitted(python(scientific_real, value, VARCHAR, compiler).sql, to)
 
@@ -228,6 +239,7 @@ def fitted(sql: str, to: Type) -> Value:
     """Return a text that was made of a value as varchar(n) or char(n), which has to hold all of it."""
     if not to.parameters:
         return Value(sql, to)
+    # A number's text is not cut as a text is: `cast(12345 as varchar(2))` is an error in Trino.
     words = literal(f" cannot be represented as {to}")
     refusal = failure(to, "INVALID_CAST_ARGUMENT", literal("Value "), sql, words)
     padded = f"rpad({sql}, {to.number}, ' ')" if to.is_("char") else sql
@@ -237,22 +249,22 @@ def fitted(sql: str, to: Type) -> Value:
     )
 
 
-@casts("varchar", "varbinary")
+@cast_rule("varchar", "varbinary")
 def _text_to_binary(value: Value, to: Type, compiler: Expressions) -> Value:
     return Value(f"encode({value.sql})", to)
 
 
-@casts("unknown", "varchar")
+@cast_rule("unknown", "varchar")
 def _unknown(value: Value, to: Type, compiler: Expressions) -> Value:
     return Value("CAST(NULL AS VARCHAR)", to)
 
 
-@casts("uuid", "varchar")
+@cast_rule("uuid", "varchar")
 def _uuid_to_text(value: Value, to: Type, compiler: Expressions) -> Value:
     return fitted(value.sql, to)
 
 
-@casts("varchar", "uuid")
+@cast_rule("varchar", "uuid")
 def _text_to_uuid(value: Value, to: Type, compiler: Expressions) -> Value:
     refusal = failure(to, "INVALID_CAST_ARGUMENT", literal("Cannot cast value to UUID: "), value.sql)
     pattern = literal("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")

@@ -1,10 +1,13 @@
-"""The errors of a query, with Athena's error names and messages."""
+"""The errors of a query, with Athena's error names and messages, raised here or by the SQL itself."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from sqlglot import exp
+
+from etltctl.local.services.athena.dialect.trino_types import VARCHAR, Type, literal
+from etltctl.local.services.athena.dialect.values import Udf
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +26,7 @@ def place(node: exp.Expr | None) -> str:
     """Return `line L:C` of a node, or of the first part of it that knows its place."""
     for part in node.walk() if node is not None else ():
         if "line" in part.meta:
+            # sqlglot counts the column at the end of a token, Athena at its beginning.
             column = part.meta["col"] - (part.meta.get("end", 0) - part.meta.get("start", 0))
             return f"line {part.meta['line']}:{max(column, 1)}"
     return "line 1:1"
@@ -39,7 +43,7 @@ def mismatch(message: str, node: exp.Expr | None = None) -> QueryError:
 
 
 def unsupported(what: str) -> QueryError:
-    """Build the error of what Athena can do and the embedded Athena cannot."""
+    """Build the error of a feature that Athena has and the embedded Athena lacks."""
     return QueryError("NOT_SUPPORTED", f"the embedded Athena does not support {what}")
 
 
@@ -63,3 +67,27 @@ def unexpected_parameters(
         "FUNCTION_NOT_FOUND",
         f"{place(node)}: Unexpected parameters ({named}) for function {name}. Expected: {expected}",
     )
+
+
+def failure(kind: Type, code: str, *parts: str) -> str:
+    """Return SQL that ends the query with an error, for a branch of a CASE.
+
+    A Python function raises it, for DuckDB's own `error()` is volatile and so not allowed inside TRY. The cast is
+    needed: DuckDB evaluates a branch whose type is that of NULL for every row.
+
+    Args:
+        kind: the type of the CASE.
+        code: Athena's error name.
+        parts: the SQL of each part of the message, a text.
+    """
+    message = " || ".join([literal(f"{code}: "), *(f"coalesce({part}, 'null')" for part in parts)])
+    return f"CAST({FAIL.name}({message}) AS {kind.duckdb})"
+
+
+def fail(message: str) -> NoReturn:
+    """Raise the error of a message that begins with Athena's error name."""
+    code, _, words = message.partition(": ")
+    raise QueryError(code, words)
+
+
+FAIL = Udf("athena_fail", fail, (VARCHAR.duckdb,), VARCHAR.duckdb)

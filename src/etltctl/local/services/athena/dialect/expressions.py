@@ -20,21 +20,26 @@ from etltctl.local.services.athena.dialect.errors import (
     syntax,
     unsupported,
 )
-from etltctl.local.services.athena.dialect.known_functions import KNOWN
-from etltctl.local.services.athena.dialect.registry import AGGREGATES, FUNCTIONS, Call, Lambda, Modifiers
-from etltctl.local.services.athena.dialect.scopes import Scope
+from etltctl.local.services.athena.dialect.names import Scope
+from etltctl.local.services.athena.dialect.registry import (
+    AGGREGATES,
+    FUNCTIONS,
+    KNOWN,
+    Call,
+    Lambda,
+    Modifiers,
+)
 from etltctl.local.services.athena.dialect.trino_types import Type, quoted
 from etltctl.local.services.athena.dialect.values import Udf, Value, member
 
 if TYPE_CHECKING:
     from etltctl.local.services.athena.dialect.queries import Queries
 
+
 Operator = Callable[["Expressions", exp.Expr], Value]
 OPERATORS: dict[type[exp.Expr], Operator] = {}
-
-
-# What the handlers of a kind of node know, next to its operands. A part that no handler knows must not be dropped:
-# `a NOT LIKE b` is LIKE with one.
+# The parts of each kind of node that its handler knows, next to its operands. A part that a handler does not know
+# must be refused, not dropped: `a NOT LIKE b` is a LIKE with the part `negate`.
 PARTS: dict[type[exp.Expr], str] = {
     exp.Window: "alias order over partition_by spec",
     exp.Identifier: "quoted",
@@ -110,26 +115,45 @@ class Expressions:
         return handler(self, node)
 
     def condition(self, node: exp.Expr, where: str = "WHERE clause") -> str:
-        """Translate a node that has to be boolean, and return its SQL."""
+        """Translate a node that has to be boolean, and return its SQL.
+
+        Args:
+            node: the condition.
+            where: the subject of the error, such as "WHERE clause".
+
+        Raises:
+            QueryError: TYPE_MISMATCH if the node has another type.
+        """
         value = self.value(node)
         if not value.type.is_("boolean", "unknown"):
             raise mismatch(f"{where} must evaluate to a boolean: actual type {value.type}", node)
         return value.sql
 
     def call(self, name: str, nodes: Sequence[exp.Expr], node: exp.Expr | None = None) -> Value:
-        """Translate the call of a function by its name in Athena."""
+        """Translate the call of a function.
+
+        Args:
+            name: the function's name in Athena, in any case.
+            nodes: its arguments.
+            node: the place of an error.
+
+        Raises:
+            QueryError: FUNCTION_NOT_FOUND if Athena has no such function, NOT_SUPPORTED if only Athena has it.
+        """
         name = name.lower()
         handler = FUNCTIONS.get(name)
         if handler is None:
+            # A function that Trino has is a gap of the embedded Athena; any other name is the caller's error.
             if name in KNOWN:
                 raise unsupported(f"the function {name}")
             raise not_registered(name, node)
         _refuse_modifiers(name, self.modifiers, node)
         inner = replace(self, modifiers=Modifiers())
+        # The clauses belong to this call alone, not to the calls in its arguments.
         return handler(Call(name, nodes, inner, self.modifiers, node))
 
     def with_modifiers(self, **changes: object) -> Expressions:
-        """Return the translator that hands a call what stands around it."""
+        """Return a translator that passes these clauses to the call inside."""
         return replace(self, modifiers=replace(self.modifiers, **changes))  # type: ignore[arg-type]
 
     def lambda_(self, node: exp.Lambda, types: Sequence[Type]) -> Lambda:
@@ -145,18 +169,22 @@ class Expressions:
         return Lambda(f"lambda {', '.join(names)}: {body.sql}", body.type)
 
 
-def _refuse_modifiers(name: str, told: Modifiers, node: exp.Expr | None) -> None:
-    """Refuse what only aggregates take around another function, and what Trino's windows do not take."""
+def _refuse_modifiers(name: str, modifiers: Modifiers, node: exp.Expr | None) -> None:
+    """Refuse the clauses of an aggregate around another function, and those that Trino's windows lack."""
     if name not in AGGREGATES:
-        if told.over:
+        if modifiers.over:
             raise QueryError("FUNCTION_NOT_WINDOW", f"{place(node)}: Not a window function: {name}")
-        if told.distinct or told.filter or told.order or told.nulls:
-            word = "DISTINCT" if told.distinct else "Filter" if told.filter else "ORDER BY"
+        if modifiers.distinct or modifiers.filter or modifiers.order or modifiers.nulls:
+            word = "DISTINCT" if modifiers.distinct else "Filter" if modifiers.filter else "ORDER BY"
             raise QueryError(
                 "FUNCTION_NOT_AGGREGATE", f"{place(node)}: {word} is only valid for aggregation functions"
             )
-    if told.over and (told.distinct or told.order):
-        word = "DISTINCT in window function parameters" if told.distinct else "Window function with ORDER BY"
+    if modifiers.over and (modifiers.distinct or modifiers.order):
+        word = (
+            "DISTINCT in window function parameters"
+            if modifiers.distinct
+            else "Window function with ORDER BY"
+        )
         raise QueryError("NOT_SUPPORTED", f"{place(node)}: {word} not yet supported")
 
 
@@ -165,6 +193,7 @@ def _anonymous(compiler: Expressions, node: exp.Expr) -> Value:
     if isinstance(node.this, exp.Identifier) and node.this.args.get("quoted"):
         return compiler.call(node.this.name, node.expressions, node)
     nodes = list(node.expressions)
+    # `count(*)` counts rows, which is the call without an argument.
     if len(nodes) == 1 and isinstance(nodes[0], exp.Star):
         nodes = []
     return _with_inner_modifiers(compiler, str(node.name), nodes, node)
@@ -227,6 +256,7 @@ def _column(compiler: Expressions, node: exp.Expr) -> Value:
 
 def _column_path(compiler: Expressions, parts: list[str], node: exp.Expr) -> Value:
     """Resolve `catalog.database.table.column.field…`: the longest name of a column that exists, then its fields."""
+    # The parameter of a lambda hides a column of the same name.
     if (variable := compiler.variables.get(parts[0].lower())) is not None:
         return _fields(variable, parts[1:], node)
     value, rest = compiler.scope.resolve(parts, node)

@@ -1,4 +1,4 @@
-"""Literals and constructors, with the types that Trino gives them."""
+"""Literals, constructors and names of types, as a statement writes them."""
 
 from __future__ import annotations
 
@@ -6,25 +6,29 @@ import re
 
 from sqlglot import exp
 
-from etltctl.local.services.athena.dialect import coercion
-from etltctl.local.services.athena.dialect.casts import cast, of_node
-from etltctl.local.services.athena.dialect.errors import QueryError, place, syntax
+from etltctl.local.services.athena.dialect import casts
+from etltctl.local.services.athena.dialect.casts import cast, common_type_of
+from etltctl.local.services.athena.dialect.datetimes import LITERALS, interval_literal
+from etltctl.local.services.athena.dialect.errors import QueryError, mismatch, place, syntax, unsupported
 from etltctl.local.services.athena.dialect.expressions import Expressions, operator
-from etltctl.local.services.athena.dialect.moments import LITERALS, interval_literal
-from etltctl.local.services.athena.dialect.operators import common_of
-from etltctl.local.services.athena.dialect.parsing import LITERAL
+from etltctl.local.services.athena.dialect.parsing import FOREIGN_TYPE, LITERAL
+from etltctl.local.services.athena.dialect.registry import Call, function
 from etltctl.local.services.athena.dialect.trino_types import (
     BIGINT,
     BOOLEAN,
     DOUBLE,
     INTEGER,
+    PLAIN,
     UNKNOWN,
     VARBINARY,
+    Type,
     array,
     decimal,
     literal,
+    map_of,
     row,
     varchar,
+    zoned,
 )
 from etltctl.local.services.athena.dialect.values import Value
 
@@ -47,6 +51,7 @@ def _number(node: exp.Expr) -> Value:
         number = int(written)
         if number > 2**63:
             raise syntax(f"Invalid numeric literal: {written}", node)
+        # A literal is an integer if it fits into 32 bits, else a bigint.
         kind = INTEGER if number < 2**31 else BIGINT
         return Value(f"CAST({number} AS {kind.duckdb})" if kind == BIGINT else str(number), kind, number)
     if "e" in written.lower():
@@ -55,15 +60,16 @@ def _number(node: exp.Expr) -> Value:
 
 
 def _decimal(written: str, node: exp.Expr) -> Value:
-    found = DECIMAL.fullmatch(written)
-    if found is None or not (found[2] or found[3]):
+    match = DECIMAL.fullmatch(written)
+    if match is None or not (match[2] or match[3]):
         raise QueryError("INVALID_LITERAL", f"{place(node)}: '{written}' is not a valid DECIMAL literal")
-    sign, whole, fraction = found[1], found[2].lstrip("0"), found[3] or ""
+    sign, whole, fraction = match[1], match[2].lstrip("0"), match[3] or ""
     if not whole and not fraction:
         whole = "0"
     precision = max(len(whole) + len(fraction), 1)
     if precision > 38:
         raise QueryError("INVALID_LITERAL", f"{place(node)}: '{written}' is not a valid DECIMAL literal")
+    # `1.50` is decimal(3,2): every digit counts, and zeros before the first do not.
     kind = decimal(precision, len(fraction))
     return Value(f"CAST('{sign}{whole or '0'}.{fraction or '0'}' AS {kind.duckdb})", kind)
 
@@ -94,8 +100,8 @@ def _unicode(compiler: Expressions, node: exp.Expr) -> Value:
         re.escape(mark) + r"(?:\+([0-9a-fA-F]{6})|([0-9a-fA-F]{4})|(" + re.escape(mark) + "))"
     )
 
-    def shown(found: re.Match[str]) -> str:
-        return mark if found[3] else chr(int(found[1] or found[2], 16))
+    def shown(match: re.Match[str]) -> str:
+        return mark if match[3] else chr(int(match[1] or match[2], 16))
 
     return text(pattern.sub(shown, str(node.this)))
 
@@ -135,10 +141,13 @@ def _typed(compiler: Expressions, node: exp.Cast) -> Value:
 def _array(compiler: Expressions, node: exp.Expr) -> Value:
     values = [compiler.value(item) for item in node.expressions]
     if not values:
+        # DuckDB's empty list has no type; Trino's is array(unknown), which fits every array.
         return Value("CAST([] AS VARCHAR[])", array(UNKNOWN))
-    kind = common_of(values, "All ARRAY elements", node)
-    listed = ", ".join(coercion.coerced(value, kind).sql for value in values)
-    return Value(f"[{listed}]" if not kind.is_("unknown") else f"CAST([{listed}] AS VARCHAR[])", array(kind))
+    kind = common_type_of(values, "All ARRAY elements", node)
+    elements = ", ".join(casts.coerced(value, kind).sql for value in values)
+    return Value(
+        f"[{elements}]" if not kind.is_("unknown") else f"CAST([{elements}] AS VARCHAR[])", array(kind)
+    )
 
 
 @operator(exp.Tuple)
@@ -148,6 +157,7 @@ def _tuple(compiler: Expressions, node: exp.Expr) -> Value:
 
 def row_of(values: list[Value]) -> Value:
     """Return ROW of the values."""
+    # DuckDB's row() has no names for its fields; a struct has.
     kind = row(tuple((None, value.type) for value in values))
     parts = ", ".join(
         f"{name} := {'CAST(NULL AS VARCHAR)' if value.type.is_('unknown') else value.sql}"
@@ -164,8 +174,85 @@ def _two_literals(compiler: Expressions, node: exp.Expr) -> Value:
 
 @operator(exp.Bracket)
 def _subscript(compiler: Expressions, node: exp.Expr) -> Value:
-    from etltctl.local.services.athena.dialect.functions.subscripts import subscript
+    from etltctl.local.services.athena.dialect.functions.arrays import subscript
 
     if len(node.expressions) != 1 or isinstance(node.expressions[0], exp.Slice):
         raise syntax("mismatched input ':'", node)
     return subscript(compiler.value(node.this), compiler.value(node.expressions[0]), node, compiler)
+
+
+@function("row")
+def _row(call: Call) -> Value:
+    return row_of(list(call.args))
+
+
+NAMES = {
+    "INT": "integer",
+    "FLOAT": "real",
+    "STRUCT": "row",
+    "TIMESTAMPTZ": "timestamp with time zone",
+    "TIMESTAMPLTZ": "timestamp with time zone",
+    "TIMETZ": "time with time zone",
+    "TEXT": "string",
+    "NCHAR": "nchar",
+}
+
+
+def of_node(node: exp.Expr) -> Type:
+    """Return the type that a statement names.
+
+    Raises:
+        QueryError: TYPE_MISMATCH if Trino has no such type, NOT_SUPPORTED if the embedded Athena lacks it.
+    """
+    if not isinstance(node, exp.DataType):
+        raise mismatch(f"Unknown type: {node.sql()}", node)
+    if (word := node.meta.get(FOREIGN_TYPE)) is not None:
+        raise mismatch(f"Unknown type: {word}", node)
+    name = NAMES.get(node.this.name, node.this.name.lower())
+    inner = list(node.expressions)
+    if name in ("array", "map"):
+        kinds = [of_node(item) for item in inner]
+        if len(kinds) != {"array": 1, "map": 2}[name]:
+            raise mismatch(f"Unknown type: {name}", node)
+        return array(kinds[0]) if name == "array" else map_of(kinds[0], kinds[1])
+    if name == "row":
+        return row(tuple(_field(item) for item in inner))
+    numbers = [
+        int(item.this.name)
+        for item in inner
+        if isinstance(item, exp.DataTypeParam) and item.this.name.isdigit()
+    ]
+    return _sized(name, numbers, node)
+
+
+def _sized(name: str, numbers: list[int], node: exp.Expr) -> Type:
+    if name == "decimal":
+        # `decimal` alone is decimal(38,0) in Trino and decimal(18,3) in DuckDB.
+        precision, scale = [*numbers, 0][:2] if numbers else (38, 0)
+        if not 1 <= precision <= 38 or scale > precision:
+            raise QueryError(
+                "INVALID_FUNCTION_ARGUMENT",
+                f"{place(node)}: DECIMAL precision must be in range [1, 38]: {precision}",
+            )
+        return decimal(precision, scale)
+    if name in ("timestamp", "timestamp with time zone", "time"):
+        precision = numbers[0] if numbers else 3
+        # Trino goes down to picoseconds. DuckDB stops at microseconds.
+        if precision > 6:
+            raise unsupported(f"{name}({precision})")
+        return zoned(precision) if name == "timestamp with time zone" else Type(name, (precision,))
+    if name in ("varchar", "char"):
+        return Type(name, tuple(numbers[:1]) or ((1,) if name == "char" else ()))
+    if name in ("time with time zone", "ipaddress"):
+        raise unsupported(f"the type {name}")
+    if name == "interval":
+        raise unsupported("a cast to an interval")
+    if name not in PLAIN or numbers:
+        raise mismatch(f"Unknown type: {name}", node)
+    return Type(name)
+
+
+def _field(item: exp.Expr) -> tuple[str | None, Type]:
+    if isinstance(item, exp.ColumnDef):
+        return item.name, of_node(item.args["kind"])
+    return None, of_node(item)

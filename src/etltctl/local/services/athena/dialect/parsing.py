@@ -21,79 +21,22 @@ from sqlglot.tokenizer_core import Token, TokenType
 from etltctl.local.services.athena.dialect.errors import QueryError, unsupported
 
 SPECIAL_FORMS = (
-    "CAST",
-    "TRY_CAST",
-    "EXTRACT",
-    "TRIM",
-    "POSITION",
-    "NORMALIZE",
-    "LISTAGG",
-    "SUBSTRING",
-    "JSON_OBJECT",
-    "JSON_QUERY",
-    "JSON_VALUE",
-)
-LITERAL = "literal"  # marks `date '…'`, which is no cast of a varchar
+    "CAST", "TRY_CAST", "EXTRACT", "TRIM", "POSITION", "NORMALIZE", "LISTAGG", "SUBSTRING", "JSON_OBJECT",
+    "JSON_QUERY", "JSON_VALUE",
+)  # fmt: skip
+LITERAL = "literal"  # marks `date '…'`, which is not a cast of a varchar
 FOREIGN_TYPE = "foreign_type"  # marks a type whose word Trino does not know
-TYPE_WORDS = frozenset(
-    [
-        "BOOLEAN",
-        "TINYINT",
-        "SMALLINT",
-        "INT",
-        "INTEGER",
-        "BIGINT",
-        "REAL",
-        "DOUBLE",
-        "DECIMAL",
-        "DEC",
-        "NUMERIC",
-        "VARCHAR",
-        "CHAR",
-        "VARBINARY",
-        "JSON",
-        "DATE",
-        "TIME",
-        "TIMESTAMP",
-        "INTERVAL",
-        "ARRAY",
-        "MAP",
-        "ROW",
-        "UUID",
-        "IPADDRESS",
-        "UNKNOWN",
-    ]
-)
-# Words that begin a statement of Athena; another one is no statement.
-STATEMENTS = frozenset(
-    [
-        "SELECT",
-        "WITH",
-        "VALUES",
-        "TABLE",
-        "(",
-        "CREATE",
-        "DROP",
-        "ALTER",
-        "INSERT",
-        "UPDATE",
-        "DELETE",
-        "MERGE",
-        "SHOW",
-        "DESCRIBE",
-        "DESC",
-        "EXPLAIN",
-        "MSCK",
-        "UNLOAD",
-        "PREPARE",
-        "EXECUTE",
-        "DEALLOCATE",
-        "USE",
-        "VACUUM",
-        "OPTIMIZE",
-        "COPY",
-    ]
-)
+TYPE_WORDS = frozenset([
+    "BOOLEAN", "TINYINT", "SMALLINT", "INT", "INTEGER", "BIGINT", "REAL", "DOUBLE", "DECIMAL", "DEC",
+    "NUMERIC", "VARCHAR", "CHAR", "VARBINARY", "JSON", "DATE", "TIME", "TIMESTAMP", "INTERVAL", "ARRAY",
+    "MAP", "ROW", "UUID", "IPADDRESS", "UNKNOWN",
+])  # fmt: skip
+# Athena's grammar has no statement that begins with another word.
+STATEMENTS = frozenset([
+    "SELECT", "WITH", "VALUES", "TABLE", "(", "CREATE", "DROP", "ALTER", "INSERT", "UPDATE", "DELETE",
+    "MERGE", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "MSCK", "UNLOAD", "PREPARE", "EXECUTE", "DEALLOCATE",
+    "USE", "VACUUM", "OPTIMIZE", "COPY",
+])  # fmt: skip
 # Strings, quoted names and comments stay as they are; a number may have underscores, and its exponent ends before a
 # sign: sqlglot would take `1e0+1` for one number.
 NUMBERS = re.compile(
@@ -101,7 +44,7 @@ NUMBERS = re.compile(
     re.DOTALL,
 )
 FIRST_WORDS = ("SELECT", "WITH", "VALUES", "TABLE", "CREATE")
-# Words that begin a clause which Trino has not: sqlglot reads them for other engines.
+# Words of clauses that Trino lacks. sqlglot reads them for other engines.
 FOREIGN = {"QUALIFY", "ILIKE", "RLIKE", "SIMILAR", "PIVOT", "UNPIVOT", "GLOB", "ASOF", "TOP"}
 
 
@@ -119,22 +62,24 @@ class AthenaSql(Trino):
     SUPPORTS_USER_DEFINED_TYPES = True  # so that an unknown type is refused by its own error
 
     class Parser(TrinoParser):
-        """The parser."""
+        """The parser, which reads functions by name and keeps the words of types."""
 
+        # sqlglot's own functions would make one node of `strpos` and of another engine's `instr`.
         FUNCTIONS: ClassVar[dict[str, Any]] = {}
         FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
             name: TrinoParser.FUNCTION_PARSERS[name] for name in SPECIAL_FORMS
         } | {"JSON_VALUE": lambda parser: parser._parse_json_value(json_path=False)}
         TYPE_LITERAL_PARSERS: ClassVar[dict[Any, Any]] = dict.fromkeys(exp.DType, _literal)
 
-        def _parse_types(self, *given: Any, **named: Any) -> Any:
-            """Note the word that names a type: sqlglot takes the words of every engine."""
+        def _parse_types(self, *arguments: Any, **named: Any) -> Any:
+            """Keep the word that names a type, because sqlglot takes the words of every engine."""
             word = self._curr.text if self._curr else ""
-            found = super()._parse_types(*given, **named)
-            if isinstance(found, exp.DataType) and word.upper() not in TYPE_WORDS:
-                found.meta[FOREIGN_TYPE] = word
-            return found
+            kind = super()._parse_types(*arguments, **named)
+            if isinstance(kind, exp.DataType) and word.upper() not in TYPE_WORDS:
+                kind.meta[FOREIGN_TYPE] = word
+            return kind
 
+        # Of `a.b`, `a::int`, `a -> b` and the like Trino has only the dot.
         COLUMN_OPERATORS: ClassVar[dict[Any, Any]] = {
             token: parser for token, parser in TrinoParser.COLUMN_OPERATORS.items() if token == TokenType.DOT
         }
@@ -154,7 +99,7 @@ class AthenaSql(Trino):
             return super().cast_sql(expression, safe_prefix)
 
 
-# Text in quotes or a comment: what is whole, or else (in the group) the mark of what is not closed.
+# Text in quotes or a comment. The group is the mark of one that is not closed.
 QUOTED = re.compile(r"""'(?:[^']|'')*'(?!')|"(?:[^"]|"")*"(?!")|/\*.*?\*/|--[^\n]*|('|"|/\*)""", re.DOTALL)
 
 
@@ -167,13 +112,14 @@ def parse(sql: str) -> exp.Expr:
     try:
         sql = NUMBERS.sub(_plain_number, sql)
         tokens = sqlglot.tokenize(sql, read="trino")
+        # Statements that Athena passes on to Hive (DDL) keep sqlglot's own reading.
         is_query = bool(tokens) and (tokens[0].text.upper() in FIRST_WORDS or tokens[0].text == "(")
         if tokens and tokens[0].text.upper() not in STATEMENTS:
             raise _at(tokens[0])
         if is_query and not _is_hive(tokens):
             _refuse_foreign(tokens)
         read = AthenaSql if is_query and not _is_hive(tokens) else "athena"
-        statements = [found for found in sqlglot.parse(sql, read=read) if found is not None]
+        statements = [statement for statement in sqlglot.parse(sql, read=read) if statement is not None]
     except TokenError as error:
         raise _unclosed(sql) from error
     except ParseError as error:
@@ -187,8 +133,8 @@ def parse(sql: str) -> exp.Expr:
 
 
 def _unclosed(sql: str) -> QueryError:
-    """Build the error of text with a quote or a comment that does not end, at the place where it begins."""
-    begin = next((found for found in QUOTED.finditer(sql) if found[1]), None)
+    """Build the error of a quote or a comment that is not closed, at the place where it begins."""
+    begin = next((match for match in QUOTED.finditer(sql) if match[1]), None)
     if begin is None:
         return QueryError("SYNTAX_ERROR", "line 1:1: the text cannot be read as SQL")
     before = sql[: begin.start()]
@@ -207,16 +153,16 @@ def expression(sql: str) -> exp.Expr:
     query = parse(f"SELECT {sql}")
     if not isinstance(query, exp.Select) or len(query.expressions) != 1 or query.args.get("from_"):
         raise QueryError("SYNTAX_ERROR", f"line 1:1: {sql} is not one expression")
-    found: exp.Expr = query.expressions[0]
-    return found
+    item: exp.Expr = query.expressions[0]
+    return item
 
 
-def _plain_number(found: re.Match[str]) -> str:
-    if found[4]:
-        raise unsupported(f"the literal {found[4]}")
-    if found[2]:
-        return str(found[2]).replace("_", "")
-    return f"{found[3]} " if found[3] else found[0]
+def _plain_number(match: re.Match[str]) -> str:
+    if match[4]:
+        raise unsupported(f"the literal {match[4]}")
+    if match[2]:
+        return str(match[2]).replace("_", "")
+    return f"{match[3]} " if match[3] else match[0]
 
 
 def _is_hive(tokens: Sequence[Token]) -> bool:
@@ -272,24 +218,12 @@ def _is_foreign(token: Token, word: str, before: Token | None, after: Token | No
 
 
 def _ends_operand(token: Token) -> bool:
-    """Return whether a subscript can stand behind the token."""
+    """Return whether a subscript can follow the token."""
     if token.token_type in (TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.IDENTIFIER, TokenType.VAR):
         return True
     words = (
-        "SELECT",
-        "IN",
-        "AND",
-        "OR",
-        "NOT",
-        "WHERE",
-        "THEN",
-        "ELSE",
-        "WHEN",
-        "BY",
-        "ON",
-        "VALUES",
-        "FROM",
-    )
+        "SELECT", "IN", "AND", "OR", "NOT", "WHERE", "THEN", "ELSE", "WHEN", "BY", "ON", "VALUES", "FROM",
+    )  # fmt: skip
     return token.text.replace("_", "").isalnum() and token.text.upper() not in words
 
 

@@ -8,27 +8,33 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from etltctl.local.services.athena.dialect import coercion
-from etltctl.local.services.athena.dialect.errors import QueryError, mismatch, place, syntax, unsupported
+from etltctl.local.services.athena.dialect import casts
+from etltctl.local.services.athena.dialect.errors import (
+    QueryError,
+    failure,
+    mismatch,
+    place,
+    syntax,
+    unsupported,
+)
 from etltctl.local.services.athena.dialect.expressions import Expressions
-from etltctl.local.services.athena.dialect.outputs import (
-    Common,
+from etltctl.local.services.athena.dialect.names import (
+    CommonTable,
     Output,
     Query,
+    Scope,
     cast_columns,
-    held,
+    coerced_sql,
     refuse_grouping,
     renamed,
 )
-from etltctl.local.services.athena.dialect.refusals import failure
-from etltctl.local.services.athena.dialect.scopes import Scope
-from etltctl.local.services.athena.dialect.selects import select
+from etltctl.local.services.athena.dialect.selects import select, window
 from etltctl.local.services.athena.dialect.trino_types import BOOLEAN, Type, literal, quoted
 from etltctl.local.services.athena.dialect.values import Udf, Value
-from etltctl.local.services.athena.dialect.windows import window
 
 if TYPE_CHECKING:
     from etltctl.local.services.athena.dialect.relations import Tables
+
 
 CLAUSES = (
     "with_", "kind", "expressions", "distinct", "from_", "joins", "where", "group", "having", "windows", "order",
@@ -46,7 +52,7 @@ class Queries:
     tables: Tables
     database: str
     udfs: dict[str, Udf] = field(default_factory=dict)
-    commons: Mapping[str, Common] = field(default_factory=dict)
+    common_tables: Mapping[str, CommonTable] = field(default_factory=dict)
     windows: Mapping[str, exp.Expr] = field(default_factory=dict)
     _names: list[int] = field(default_factory=lambda: [0])
 
@@ -56,12 +62,17 @@ class Queries:
         return f"r{self._names[0]}"
 
     def query(self, node: exp.Expr, outer: Scope | None = None) -> Query:
-        """Translate a query; `outer` is the scope of the query around it."""
+        """Translate a query.
+
+        Args:
+            node: the query.
+            outer: the scope of the query around it; None if there is none.
+        """
         _refuse_unknown_clauses(node)
         with_ = node.args.get("with_")
         if with_ is None:
             return self._body(node, outer)
-        inner = replace(self, commons=dict(self.commons))
+        inner = replace(self, common_tables=dict(self.common_tables))
         parts = [
             inner._common(cte, outer, is_recursive=bool(with_.args.get("recursive")))
             for cte in with_.expressions
@@ -75,7 +86,7 @@ class Queries:
         return ", ".join(self._key(key, compiler.value(key.this)) for key in order.expressions)
 
     def window(self, node: exp.Expr, compiler: Expressions) -> str:
-        """Translate what stands behind OVER."""
+        """Translate the window after OVER."""
         return window(self, node, compiler)
 
     def _key(self, key: exp.Expr, value: Value) -> str:
@@ -83,20 +94,24 @@ class Queries:
             raise mismatch(
                 f"Type {value.type} is not orderable, and therefore cannot be used in ORDER BY", key
             )
+        # Trino puts nulls last in both directions unless the query says otherwise.
         nulls = "NULLS FIRST" if key.args.get("nulls_first") else "NULLS LAST"
         sql = value.instant if value.type.is_zoned else value.sql
         return f"{sql} {'DESC' if key.args.get('desc') else 'ASC'} {nulls}"
 
     def _common(self, cte: exp.Expr, outer: Scope | None, *, is_recursive: bool) -> str:
         names = [column.name for column in cte.args["alias"].columns]
+        # A fresh name, so that a query of the WITH cannot hide a table of the catalog in DuckDB.
         name = f"c_{self.fresh()}"
         body = cte.this
         if is_recursive and isinstance(body, exp.Union) and names:
             first = self.query(body.this, outer)
             columns = renamed(first.columns, names, cte)
+            # Trino ends a recursion after ten steps with an error, where DuckDB would go on: `SELECT n + 1
+            # FROM t`.
             if not body.args.get("distinct") and _names_itself(cte):
                 return self._unrolled(cte, name, cast_columns(first, columns), outer)
-            self.commons = {**self.commons, cte.alias.lower(): Common(name, columns)}
+            self._add_common_table(cte, name, columns)
             second = self.query(body.expression, outer)
             if [c.type.name for c in first.columns] != [c.type.name for c in second.columns]:
                 raise mismatch("recursion step relation output type is not the base relation's type", cte)
@@ -104,31 +119,32 @@ class Queries:
             all_ = "" if body.args.get("distinct") else " ALL"
             return f"{name} AS ({first.sql} UNION{all_} {second.sql})"
         inner = self.query(body, outer)
-        self.commons = {
-            **self.commons,
-            cte.alias.lower(): Common(name, renamed(inner.columns, names, cte)),
-        }
+        self._add_common_table(cte, name, renamed(inner.columns, names, cte))
         return f"{name} AS ({inner.sql})"
 
+    def _add_common_table(self, cte: exp.Expr, duckdb_name: str, columns: Sequence[Output]) -> None:
+        """Let the rest of the statement read a query of a WITH by its name."""
+        self.common_tables = {**self.common_tables, cte.alias.lower(): CommonTable(duckdb_name, columns)}
+
     def _unrolled(self, cte: exp.Expr, name: str, first: Query, outer: Scope | None) -> str:
-        """Write out a recursion step by step, as Trino does: a step after the last must not have a row."""
+        """Write out a recursion step by step, as Trino does. A step after the last one must not have a row."""
         parts = [f"{name}_0 AS MATERIALIZED ({first.sql})"]
         for depth in range(1, DEEPEST + 2):
-            self.commons = {**self.commons, cte.alias.lower(): Common(f"{name}_{depth - 1}", first.columns)}
+            self._add_common_table(cte, f"{name}_{depth - 1}", first.columns)
             step = self.query(cte.this.expression, outer)
             if [c.type.name for c in first.columns] != [c.type.name for c in step.columns]:
                 raise mismatch("recursion step relation output type is not the base relation's type", cte)
             parts.append(f"{name}_{depth} AS MATERIALIZED ({cast_columns(step, first.columns).sql})")
-        told = (
+        message = (
             f"Recursion depth limit exceeded ({DEEPEST}). "
             "Use 'max_recursion_depth' session property to modify the limit."
         )
         # The count, of which nothing is shown, keeps DuckDB from raising the error where there is no row.
-        refusal = failure(BOOLEAN, "NOT_SUPPORTED", literal(told), "left(CAST(count(*) AS VARCHAR), 0)")
+        refusal = failure(BOOLEAN, "NOT_SUPPORTED", literal(message), "left(CAST(count(*) AS VARCHAR), 0)")
         is_deeper = f"SELECT CASE WHEN count(*) > 0 THEN {refusal} ELSE false END FROM {name}_{DEEPEST + 1}"
         steps = " UNION ALL ".join(f"SELECT * FROM {name}_{depth}" for depth in range(DEEPEST + 1))
         last = f"SELECT * FROM {name}_{DEEPEST + 1} WHERE ({is_deeper})"
-        self.commons = {**self.commons, cte.alias.lower(): Common(name, first.columns)}
+        self._add_common_table(cte, name, first.columns)
         return f"{', '.join(parts)}, {name} AS ({steps} UNION ALL {last})"
 
     def _body(self, node: exp.Expr, outer: Scope | None) -> Query:
@@ -136,6 +152,7 @@ class Queries:
             inner = self.query(node.this, outer)
             if not any(node.args.get(key) for key in ("order", "limit", "offset")):
                 return inner
+            # `(SELECT … LIMIT 5) LIMIT 3`: the inner limit is inside, so the outer one needs another query.
             wrapped = Query(f"SELECT * FROM ({inner.sql}) {self.fresh()}", inner.columns)
             return self._ended(node, wrapped, Expressions(Scope((), outer), self))
         if isinstance(node, exp.SetOperation):
@@ -157,13 +174,15 @@ class Queries:
             )
         columns = []
         for index, (one, other) in enumerate(zip(left.columns, right.columns, strict=True), 1):
-            kind = coercion.common(one.type, other.type)
+            kind = casts.common_type(one.type, other.type)
             if kind is None:
                 raise mismatch(
                     f"column {index} in {word} query has incompatible types: {one.type}, {other.type}", node
                 )
-            columns.append(Output(one.name, kind, one.held))
+            # The names of the columns are those of the first query.
+            columns.append(Output(one.name, kind, one.duckdb_name))
         is_all = not node.args.get("distinct")
+        # UNION without ALL compares rows, so it can have no column that cannot be grouped.
         if not is_all:
             refuse_grouping([column.type for column in columns], word)
         first, second = cast_columns(left, columns).sql, cast_columns(right, columns).sql
@@ -180,29 +199,30 @@ class Queries:
         widths = {len(values) for values in rows}
         if len(widths) != 1:
             raise mismatch("Values rows have mismatched sizes", node)
+        # A column of VALUES has the common type of its rows: `VALUES 1, 2.5` is decimal(11,1).
         kinds = []
         for column in zip(*rows, strict=True):
             kind: Type | None = column[0].type
             for value in column[1:]:
-                kind = coercion.common(kind, value.type) if kind is not None else None
+                kind = casts.common_type(kind, value.type) if kind is not None else None
             if kind is None:
                 raise mismatch("Values rows have mismatched types", node)
             kinds.append(kind)
-        listed = ", ".join(
-            f"({', '.join(held(value, kind) for value, kind in zip(values, kinds, strict=True))})"
+        row_list = ", ".join(
+            f"({', '.join(coerced_sql(value, kind) for value, kind in zip(values, kinds, strict=True))})"
             for values in rows
         )
         columns = [Output(None, kind, f"c{index}") for index, kind in enumerate(kinds)]
-        names = ", ".join(column.held for column in columns)
-        query = Query(f"SELECT * FROM (VALUES {listed}) {self.fresh()}({names})", columns)
+        names = ", ".join(column.duckdb_name for column in columns)
+        query = Query(f"SELECT * FROM (VALUES {row_list}) {self.fresh()}({names})", columns)
         return self._ended(node, query, compiler)
 
     def _ended(self, node: exp.Expr, query: Query, compiler: Expressions) -> Query:
-        """Add ORDER BY, OFFSET and LIMIT of a query that is no SELECT: its keys name output columns."""
+        """Add ORDER BY, OFFSET and LIMIT of a query other than SELECT. Its keys name output columns."""
         order = node.args.get("order")
         keys = ""
         if order is not None:
-            outputs = [Value(quoted(column.held), column.type) for column in query.columns]
+            outputs = [Value(quoted(column.duckdb_name), column.type) for column in query.columns]
             keys = self.output_keys(order, query.columns, outputs, compiler)
         return Query(query.sql + (f" ORDER BY {keys}" if keys else "") + self.limited(node), query.columns)
 
@@ -214,10 +234,12 @@ class Queries:
         for column, value in zip(columns, values, strict=True):
             if column.name is not None:
                 named.setdefault(column.name.lower(), value)
+        # In ORDER BY an output column hides an input column of the same name.
         inner = replace(compiler, variables={**compiler.variables, **named})
         keys = []
         for key in order.expressions:
             position = key.this
+            # `ORDER BY 2` is the second output column, but `ORDER BY 1 + 1` is a constant.
             if isinstance(position, exp.Literal) and not position.is_string and position.name.isdigit():
                 keys.append(self._key(key, self.at_position(position, values, "ORDER BY")))
             else:
@@ -242,6 +264,7 @@ class Queries:
                 raise unsupported("FETCH FIRST WITH TIES here")
             count = limit.args.get("count")
             sql += f" LIMIT {_whole(count) if count is not None else 1}"
+        # `LIMIT ALL` limits nothing.
         elif limit is not None and limit.expression.name.upper() != "ALL":
             sql += f" LIMIT {_whole(limit.expression)}"
         if offset is not None:

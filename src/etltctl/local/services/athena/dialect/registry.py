@@ -1,4 +1,4 @@
-"""The functions that the embedded Athena has, and what a function sees of its call.
+"""The functions that the embedded Athena has, and the call that a function translates.
 
 A family of functions registers each by its name in Athena:
 
@@ -13,26 +13,107 @@ if Athena has it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from etltctl.local.services.athena.dialect import coercion
+from etltctl.local.services.athena.dialect import casts
 from etltctl.local.services.athena.dialect.errors import QueryError, unexpected_parameters
-from etltctl.local.services.athena.dialect.signatures import Signature
-from etltctl.local.services.athena.dialect.trino_types import Type
+from etltctl.local.services.athena.dialect.trino_types import UNKNOWN, Type, split_top
 from etltctl.local.services.athena.dialect.values import Udf, Value
 
 if TYPE_CHECKING:
     from etltctl.local.services.athena.dialect.expressions import Expressions
 
 
+# Trino's functions by name. One that no family registers is refused as NOT_SUPPORTED instead of
+# FUNCTION_NOT_FOUND.
+KNOWN = frozenset(Path(__file__).with_name("trino_functions.txt").read_text("utf-8").split())
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A signature whose letters are bound to the types of one call. `cost` counts the coercions."""
+
+    parameters: tuple[Type, ...]
+    returns: Type
+    cost: int
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A function's name, parameters and result. A capital letter is any type: the same for the same letter."""
+
+    name: str
+    parameters: tuple[Type, ...]
+    returns: Type
+
+    @classmethod
+    def of(cls, text: str) -> Signature:
+        """Read `name(type, …) -> type`."""
+        match = re.fullmatch(r"(\w+)\((.*)\) -> (.+)", text)
+        assert match is not None, text
+        parameters = split_top(match[2]) if match[2].strip() else []
+        return cls(match[1], tuple(_type(part) for part in parameters), _type(match[3]))
+
+    def bound(self, types: Sequence[Type]) -> Bound | None:
+        """Return the signature as it is for these argument types, or None if it does not take them."""
+        if len(types) != len(self.parameters):
+            return None
+        letters: dict[str, Type] = {}
+        for parameter, kind in zip(self.parameters, types, strict=True):
+            if not _unify(parameter, kind, letters):
+                return None
+        parameters = tuple(_filled(parameter, letters) for parameter in self.parameters)
+        cost = 0
+        for kind, parameter in zip(types, parameters, strict=True):
+            if not casts.is_coercible(kind, parameter):
+                return None
+            cost += casts.coercion_cost(kind, parameter)
+        return Bound(parameters, _filled(self.returns, letters), cost)
+
+
+def _type(text: str) -> Type:
+    text = text.strip()
+    if match := re.fullmatch(r"(array|map)\((.*)\)", text):
+        return Type(match[1], tuple(_type(part) for part in split_top(match[2])))
+    if match := re.fullmatch(r"timestamp(?:\((\d)\))?( with time zone)?", text):
+        return Type(f"timestamp{match[2] or ''}", (int(match[1] or 3),))
+    if match := re.fullmatch(r"(\w+)\(([\d, ]+)\)", text):
+        return Type(match[1], tuple(int(part) for part in match[2].split(",")))
+    return Type(text)
+
+
+def _unify(parameter: Type, kind: Type, letters: dict[str, Type]) -> bool:
+    """Bind each letter to a type, and widen it if the letter is used for two types."""
+    if len(parameter.name) == 1:
+        common = casts.common_type(letters.get(parameter.name, UNKNOWN), kind)
+        if common is None:
+            return False
+        letters[parameter.name] = common
+        return True
+    # `map(K, V)` binds K and V to the types inside the map of the call.
+    if parameter.is_("array", "map") and kind.name == parameter.name:
+        return all(_unify(a, b, letters) for a, b in zip(parameter.inners, kind.inners, strict=True))
+    return True
+
+
+def _filled(kind: Type, letters: dict[str, Type]) -> Type:
+    if len(kind.name) == 1:
+        return letters.get(kind.name, UNKNOWN)
+    if kind.is_("array", "map"):
+        return Type(kind.name, tuple(_filled(inner, letters) for inner in kind.inners))
+    return kind
+
+
 @dataclass(frozen=True)
 class Modifiers:
-    """What stands around a call: DISTINCT, ORDER BY, FILTER, OVER, IGNORE NULLS."""
+    """The clauses of a call: DISTINCT, ORDER BY, FILTER, OVER, IGNORE NULLS."""
 
     distinct: bool = False
     order: str = ""
@@ -51,7 +132,7 @@ class Lambda:
 
 @dataclass(frozen=True)
 class Call:
-    """A call of a function: its name, its arguments as they were written, and what translates them."""
+    """A call of a function: its name, its arguments as they were written, and their translator."""
 
     name: str
     nodes: Sequence[exp.Expr]
@@ -70,17 +151,17 @@ class Call:
         return tuple(value.type for value in self.args)
 
     def lambda_(self, index: int, *types: Type) -> Lambda:
-        """Translate the lambda at a position, its parameters being of these types."""
+        """Translate the lambda at a position; its parameters have these types."""
         node = self.nodes[index]
         if not isinstance(node, exp.Lambda) or len(node.expressions) != len(types):
             raise self.unexpected()
         return self.compiler.lambda_(node, types)
 
     def to(self, index: int, kind: Type) -> Value:
-        """Return an argument as a type that it is coerced to; refuse the call if it cannot be."""
-        if index >= len(self.args) or not coercion.can(self.args[index].type, kind):
+        """Return an argument coerced to a type; refuse the call if Trino does not coerce it."""
+        if index >= len(self.args) or not casts.is_coercible(self.args[index].type, kind):
             raise self.unexpected()
-        return coercion.coerced(self.args[index], kind)
+        return casts.coerced(self.args[index], kind)
 
     def expect(self, *counts: int) -> None:
         """Refuse the call if it has another number of arguments."""
@@ -89,8 +170,8 @@ class Call:
 
     def unexpected(self, *signatures: str) -> QueryError:
         """Build the error of a call with types that the function does not take."""
-        listed = signatures or tuple(SIGNATURES.get(self.name, (self.name,)))
-        return unexpected_parameters(self.name, self.types, listed, self.node)
+        expected = signatures or tuple(SIGNATURES.get(self.name, (self.name,)))
+        return unexpected_parameters(self.name, self.types, expected, self.node)
 
     def python(
         self, function: Callable[..., Any], *values: Value, returns: Type, nulls: bool = False
@@ -98,8 +179,8 @@ class Call:
         """Call a Python function for every row.
 
         Args:
-            function: takes the values as DuckDB hands them to Python. An error of it ends the query; a
-                QueryError does so under its own name.
+            function: takes the values as DuckDB passes them to Python. An error that it raises ends the query. A
+                QueryError keeps its name.
             values: the arguments.
             returns: the type of the result.
             nulls: whether the function is called for nulls; if not, the result of a null is null.
@@ -109,20 +190,20 @@ class Call:
         return Value(f"{udf.name}({', '.join(value.sql for value in values)})", returns)
 
     def aggregate(self, name: str, *arguments: str, distinct: bool = True, order: bool = True) -> str:
-        """Return DuckDB's aggregate or window function with all that stands around the call.
+        """Return DuckDB's aggregate or window function with the clauses of the call.
 
         Args:
             name: the function's name in DuckDB.
             arguments: their SQL.
-            distinct: whether DISTINCT is handed on.
-            order: whether ORDER BY is handed on.
+            distinct: whether to pass DISTINCT on.
+            order: whether to pass ORDER BY on.
         """
-        told = self.modifiers
-        first = "DISTINCT " if told.distinct and distinct else ""
-        ordered = f" ORDER BY {told.order}" if told.order and order else ""
-        nulls = f" {told.nulls}" if told.nulls else ""
-        filtered = f" FILTER (WHERE {told.filter})" if told.filter else ""
-        over = f" OVER {told.over}" if told.over else ""
+        modifiers = self.modifiers
+        first = "DISTINCT " if modifiers.distinct and distinct else ""
+        ordered = f" ORDER BY {modifiers.order}" if modifiers.order and order else ""
+        nulls = f" {modifiers.nulls}" if modifiers.nulls else ""
+        filtered = f" FILTER (WHERE {modifiers.filter})" if modifiers.filter else ""
+        over = f" OVER {modifiers.over}" if modifiers.over else ""
         return f"{name}({first}{', '.join(arguments)}{ordered}{nulls}){filtered}{over}"
 
 
@@ -134,7 +215,12 @@ _OVERLOADS: dict[str, list[tuple[Signature, str | Callable[..., Any]]]] = {}
 
 
 def function(*names: str, aggregate: bool = False) -> Callable[[Handler], Handler]:
-    """Register a handler under its names in Athena."""
+    """Register the translation of a function.
+
+    Args:
+        names: the function's names in Athena.
+        aggregate: whether it is an aggregate or a window function, which may have DISTINCT, FILTER and OVER.
+    """
 
     def registered(handler: Handler) -> Handler:
         for name in names:
@@ -161,6 +247,7 @@ def simple(signature: str, how: str | Callable[..., Any]) -> None:
 
 def _overloaded(call: Call) -> Value:
     """Call the overload that takes the arguments with the fewest coercions."""
+    # Of is_nan(double) and is_nan(real), `is_nan(real '1')` takes the second, although a real can be a double.
     matches = []
     for signature, how in _OVERLOADS[call.name]:
         bound = signature.bound(call.types)
@@ -169,12 +256,7 @@ def _overloaded(call: Call) -> Value:
     if not matches or len(call.args) != len(call.nodes):
         raise call.unexpected()
     _, bound, how = min(matches, key=lambda match: match[0])
-    values = [coercion.coerced(v, kind) for v, kind in zip(call.args, bound.parameters, strict=True)]
+    values = [casts.coerced(v, kind) for v, kind in zip(call.args, bound.parameters, strict=True)]
     if callable(how):
         return call.python(how, *values, returns=bound.returns)
     return Value(f"({how.format(*(value.sql for value in values))})", bound.returns)
-
-
-def renamed(call: Call, name: str) -> Call:
-    """Return the call under another function's name."""
-    return replace(call, name=name)

@@ -1,4 +1,4 @@
-"""Relations: what stands in FROM, with the names and types of its columns."""
+"""Relations: the tables, subqueries and joins of FROM, with the names and types of their columns."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from etltctl.local.services.athena.dialect import coercion
+from etltctl.local.services.athena.dialect import casts
 from etltctl.local.services.athena.dialect.errors import QueryError, mismatch, place, syntax, unsupported
 from etltctl.local.services.athena.dialect.expressions import Expressions
-from etltctl.local.services.athena.dialect.outputs import Output, renamed
-from etltctl.local.services.athena.dialect.scopes import Field, Scope
+from etltctl.local.services.athena.dialect.names import CATALOG, Field, Output, Scope, renamed
 from etltctl.local.services.athena.dialect.trino_types import BIGINT, Type, quoted
 from etltctl.local.services.athena.dialect.values import Value, member
 
 if TYPE_CHECKING:
     from etltctl.local.services.athena.dialect.queries import Queries
+
 Tables = Mapping[str, Mapping[str, Mapping[str, Type]]]  # database → table → column → type
-CATALOG = "awsdatacatalog"
 
 
 def from_clause(queries: Queries, node: exp.Select, outer: Scope | None) -> tuple[str, Scope]:
-    """Translate FROM and its joins; return the SQL, empty without FROM, and what can be named."""
+    """Translate FROM and its joins; return the SQL (empty without FROM) and the columns that can be named."""
     from_ = node.args.get("from_")
     if from_ is None:
         return "", Scope((), outer)
     sql, fields = relation(queries, from_.this, Scope((), outer))
     if node.args.get("sample") is not None:
         if node.args.get("joins"):
+            # sqlglot keeps the sample with the SELECT, so DuckDB would sample the join.
             raise unsupported("TABLESAMPLE before a JOIN")
         sql += _sample(node)
     sql, fields = _joined(queries, node.args.get("joins") or (), sql, fields, outer)
@@ -45,7 +45,7 @@ def _joined(
 
 
 def relation(queries: Queries, node: exp.Expr, scope: Scope) -> tuple[str, list[Field]]:
-    """Translate one relation; `scope` is what it can name, which is more than nothing for UNNEST and LATERAL."""
+    """Translate one relation. `scope` holds the columns that UNNEST and LATERAL can name."""
     if isinstance(node, exp.Table):
         sql, fields = _table(queries, node, scope)
     elif isinstance(node, exp.Unnest):
@@ -73,11 +73,12 @@ def _table(queries: Queries, node: exp.Table, scope: Scope) -> tuple[str, list[F
         raise QueryError(
             "FUNCTION_NOT_FOUND", f"{place(node)}: Table function '{name.lower()}' not registered"
         )
-    names, held = _alias(node), queries.fresh()
-    common = queries.commons.get(node.name.lower()) if not node.db else None
+    names, duckdb_name = _alias(node), queries.fresh()
+    # Names of the WITH go first, unless a database is written before the name.
+    common = queries.common_tables.get(node.name.lower()) if not node.db else None
     if common is not None:
-        sql = f"{common.held} AS {held}{_sample(node)}"
-        fields = fields_of(common.columns, names or node.name, held, node)
+        sql = f"{common.duckdb_name} AS {duckdb_name}{_sample(node)}"
+        fields = fields_of(common.columns, names or node.name, duckdb_name, node)
         return sql, fields
     if node.catalog and node.catalog.lower() != CATALOG:
         raise QueryError("CATALOG_NOT_FOUND", f"{place(node)}: Catalog '{node.catalog}' does not exist")
@@ -88,10 +89,10 @@ def _table(queries: Queries, node: exp.Table, scope: Scope) -> tuple[str, list[F
             "TABLE_NOT_FOUND", f"{place(node)}: Table '{CATALOG}.{database}.{name}' does not exist"
         )
     outputs = [Output(column, kind, column) for column, kind in columns.items()]
-    fields = fields_of(outputs, names or name, held, node)
+    fields = fields_of(outputs, names or name, duckdb_name, node)
     if not names:
         fields = [replace(known, database=database) for known in fields]
-    return f"{quoted(database)}.{quoted(name)} AS {held}{_sample(node)}", fields
+    return f"{quoted(database)}.{quoted(name)} AS {duckdb_name}{_sample(node)}", fields
 
 
 def _derived(queries: Queries, node: exp.Expr, scope: Scope) -> tuple[str, list[Field]]:
@@ -99,72 +100,80 @@ def _derived(queries: Queries, node: exp.Expr, scope: Scope) -> tuple[str, list[
     bare.set("alias", None)
     bare.set("joins", None)
     inner = queries.query(bare, scope.parent if not scope.fields else scope)
-    held = queries.fresh()
-    return f"({inner.sql}) AS {held}{_sample(node)}", fields_of(inner.columns, _alias(node), held, node)
+    duckdb_name = queries.fresh()
+    return f"({inner.sql}) AS {duckdb_name}{_sample(node)}", fields_of(
+        inner.columns, _alias(node), duckdb_name, node
+    )
 
 
 def _lateral(queries: Queries, node: exp.Lateral, scope: Scope) -> tuple[str, list[Field]]:
     if node.args.get("view") or node.args.get("outer") or not isinstance(node.this, exp.Subquery):
         raise syntax("mismatched input 'LATERAL'", node)
     inner = queries.query(node.this, scope)
-    held = queries.fresh()
-    return f"LATERAL ({inner.sql}) AS {held}", fields_of(inner.columns, _alias(node), held, node)
+    duckdb_name = queries.fresh()
+    return f"LATERAL ({inner.sql}) AS {duckdb_name}", fields_of(
+        inner.columns, _alias(node), duckdb_name, node
+    )
 
 
 def _unnest(queries: Queries, node: exp.Unnest, scope: Scope) -> tuple[str, list[Field]]:
-    held = queries.fresh()
-    listed, fields = _unnested(queries, node, scope, held)
-    return f"LATERAL (SELECT {', '.join(listed)}) AS {held}", fields
+    duckdb_name = queries.fresh()
+    items, fields = _unnested(queries, node, scope, duckdb_name)
+    return f"LATERAL (SELECT {', '.join(items)}) AS {duckdb_name}", fields
 
 
 def _cross_unnest(
     queries: Queries, node: exp.Unnest, sql: str, fields: list[Field], outer: Scope | None
 ) -> tuple[str, list[Field]]:
-    """CROSS JOIN UNNEST in the select list of a query over the left side: a lateral join would lose its order."""
-    held = queries.fresh()
-    listed, theirs = _unnested(queries, node, Scope(fields, outer), held)
+    """Translate CROSS JOIN UNNEST as a select list over the left side: a lateral join would lose its order."""
+    duckdb_name = queries.fresh()
+    items, theirs = _unnested(queries, node, Scope(fields, outer), duckdb_name)
     kept = [f"{known.sql} AS k{index}" for index, known in enumerate(fields)]
-    mine = [replace(known, sql=f"{held}.k{index}") for index, known in enumerate(fields)]
-    return f"(SELECT {', '.join([*kept, *listed])} FROM {sql}) AS {held}", [*mine, *theirs]
+    mine = [replace(known, sql=f"{duckdb_name}.k{index}") for index, known in enumerate(fields)]
+    return f"(SELECT {', '.join([*kept, *items])} FROM {sql}) AS {duckdb_name}", [*mine, *theirs]
 
 
-def _unnested(queries: Queries, node: exp.Unnest, scope: Scope, held: str) -> tuple[list[str], list[Field]]:
+def _unnested(
+    queries: Queries, node: exp.Unnest, scope: Scope, duckdb_name: str
+) -> tuple[list[str], list[Field]]:
     """Translate UNNEST: arrays side by side, the shorter filled with nulls.
 
     A map gives two columns, an array of rows one for each field.
     """
     compiler = Expressions(scope, queries)
     values = [compiler.value(item) for item in node.expressions]
-    inside: list[str] = []  # what is unnested, side by side
+    inside: list[str] = []  # the lists to unnest, side by side
     outside: list[tuple[str | None, Type, str]] = []  # the columns over it
     for value in values:
         if value.type.is_("map"):
             for function, kind in zip(("map_keys", "map_values"), value.type.inners, strict=True):
-                outside.append((None, kind, f"{held}.u{len(inside)}"))
+                outside.append((None, kind, f"{duckdb_name}.u{len(inside)}"))
                 inside.append(f"{function}({value.sql})")
         elif value.type.is_("array") and value.type.element.is_("row"):
             element = value.type.element
             names = element.fields or (None,) * len(element.inners)
             for name, inner, kind in zip(names, element.field_names, element.inners, strict=True):
-                outside.append((name, kind, member(f"{held}.u{len(inside)}", inner)))
+                outside.append((name, kind, member(f"{duckdb_name}.u{len(inside)}", inner)))
             inside.append(value.sql)
         elif value.type.is_("array"):
-            outside.append((None, value.type.element, f"{held}.u{len(inside)}"))
+            outside.append((None, value.type.element, f"{duckdb_name}.u{len(inside)}"))
             inside.append(value.sql)
         else:
             raise mismatch(f"Cannot unnest type: {value.type}", node)
     offset = node.args.get("offset")
-    listed = [f"unnest({sql}) AS u{index}" for index, sql in enumerate(inside)]
+    items = [f"unnest({sql}) AS u{index}" for index, sql in enumerate(inside)]
     if offset:
+        # WITH ORDINALITY counts up to the longest array.
         longest = ", ".join(f"coalesce(len({sql}), 0)" for sql in inside)
-        outside.append((None, BIGINT, f"{held}.ordinal"))
-        listed.append(f"unnest(range(1, greatest({longest}) + 1)) AS ordinal")
+        outside.append((None, BIGINT, f"{duckdb_name}.ordinal"))
+        items.append(f"unnest(range(1, greatest({longest}) + 1)) AS ordinal")
     alias = _alias(node)
+    # sqlglot takes the last name of `AS t(x, n)` for the ordinality.
     if isinstance(alias, tuple) and isinstance(offset, exp.Identifier):
         alias = (alias[0], [*alias[1], offset.name])
-    table, given = alias or (None, [])
-    outputs = renamed([Output(name, kind, sql) for name, kind, sql in outside], given, node)
-    return listed, [Field(column.name, column.type, column.held, table) for column in outputs]
+    table, column_names = alias or (None, [])
+    outputs = renamed([Output(name, kind, sql) for name, kind, sql in outside], column_names, node)
+    return items, [Field(column.name, column.type, column.duckdb_name, table) for column in outputs]
 
 
 def _join(
@@ -203,7 +212,7 @@ def _join(
 
 
 def _using(join: exp.Expr, sql: str, left: list[Field], right: list[Field]) -> tuple[str, list[Field]]:
-    """JOIN … USING: the shared columns come first, once, and belong to neither side."""
+    """Translate JOIN … USING: the shared columns come first, once, and belong to neither side."""
     conditions, shared, gone = [], [], []
     for identifier in join.args["using"]:
         name = identifier.name.lower()
@@ -215,15 +224,17 @@ def _using(join: exp.Expr, sql: str, left: list[Field], right: list[Field]) -> t
                     "COLUMN_NOT_FOUND", f"{place(join)}: Column '{name}' is missing from {side} side of join"
                 )
             pair.append(matches[0])
-        kind = coercion.common(pair[0].type, pair[1].type)
+        kind = casts.common_type(pair[0].type, pair[1].type)
         if kind is None:
             raise mismatch(
                 f"Column Types of left and right side are not compatible: {pair[0].type}, {pair[1].type}",
                 join,
             )
-        values = [coercion.coerced(Value(known.sql, known.type), kind) for known in pair]
+        values = [casts.coerced(Value(known.sql, known.type), kind) for known in pair]
+        # A USING of DuckDB's would compare by its own rules, so the condition is written out.
         one, other = (value.instant if kind.is_zoned else value.sql for value in values)
         conditions.append(f"{one} = {other}")
+        # After a FULL JOIN either side may be null, so the shared column takes the side that is not.
         joined = f"coalesce({values[0].sql}, {values[1].sql})"
         shared.append(Field(pair[0].name, kind, joined))
         gone += pair
@@ -232,12 +243,12 @@ def _using(join: exp.Expr, sql: str, left: list[Field], right: list[Field]) -> t
 
 
 def fields_of(
-    columns: Sequence[Output], alias: tuple[str, list[str]] | str | None, held: str, node: exp.Expr
+    columns: Sequence[Output], alias: tuple[str, list[str]] | str | None, duckdb_name: str, node: exp.Expr
 ) -> list[Field]:
     """Return the columns of a relation that has this name in DuckDB, under the alias in the statement."""
     table, names = alias if isinstance(alias, tuple) else (alias, list[str]())
     return [
-        Field(column.name, column.type, f"{held}.{quoted(column.held)}", table)
+        Field(column.name, column.type, f"{duckdb_name}.{quoted(column.duckdb_name)}", table)
         for column in renamed(columns, names, node)
     ]
 
@@ -246,7 +257,9 @@ def _alias(node: exp.Expr) -> tuple[str, list[str]] | None:
     alias = node.args.get("alias")
     if alias is None:
         return None
-    columns = alias.columns if isinstance(alias, exp.TableAlias) else ()  # a view's place has a bare name
+    columns = (
+        alias.columns if isinstance(alias, exp.TableAlias) else ()
+    )  # the query of a view gets an alias that is a bare name
     return alias.name, [column.name for column in columns]
 
 
@@ -259,5 +272,5 @@ def _sample(node: exp.Expr) -> str:
         sample.args.get(key) for key in ("bucket_numerator", "rows", "size", "seed")
     ):  # fmt: skip
         raise syntax("mismatched input 'TABLESAMPLE'", node)
-    # SYSTEM takes whole splits in Trino; rows one by one are as good an answer of chance.
+    # SYSTEM samples whole splits in Trino. Single rows are as good a random answer.
     return f" TABLESAMPLE bernoulli({float(percent.name)} PERCENT)"

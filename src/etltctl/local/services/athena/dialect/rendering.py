@@ -1,14 +1,14 @@
-"""Values as Athena writes them into a result."""
+"""Values as Athena writes them into a result. Doubles look as Java writes them."""
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
-from etltctl.local.services.athena.dialect.doubles import java_double, java_real
-from etltctl.local.services.athena.dialect.moment_texts import to_local
+from etltctl.local.services.athena.dialect.time_zones import to_local
 from etltctl.local.services.athena.dialect.trino_types import Type
 
 
@@ -33,6 +33,7 @@ def _boolean(value: bool, kind: Type) -> str:
 
 
 def _decimal(value: Decimal, kind: Type) -> str:
+    # Python would write a small decimal as 1E-7.
     return f"{value:f}"
 
 
@@ -41,6 +42,7 @@ def _date(value: date | datetime, kind: Type) -> str:
 
 
 def _fraction(microseconds: int, precision: int) -> str:
+    # Athena prints at least three digits, even of timestamp(0).
     return f"{microseconds:06d}"[: max(precision, 3)]
 
 
@@ -71,6 +73,7 @@ def _months(value: int, kind: Type) -> str:
 
 
 def _bytes(value: bytes, kind: Type) -> str:
+    # Athena prints bytes in pairs of digits: 'ab' is `61 62`.
     return bytes(value).hex(" ")
 
 
@@ -108,3 +111,77 @@ RENDERERS: dict[str, Callable[[Any, Type], str]] = {
     "map": _map,
     "row": _row,
 }
+
+
+def java_double(value: float) -> str:
+    """Return a double as Java's Double.toString writes it, which is how Athena shows it."""
+    return _java(value, repr(value))
+
+
+def java_real(value: float) -> str:
+    """Return a real as Java's Float.toString writes it."""
+    return _java(value, shortest_real(value))
+
+
+def scientific(value: float) -> str:
+    """Return a double as a cast to varchar writes it: always with an exponent."""
+    return _scientific(value, repr(value))
+
+
+def scientific_real(value: float) -> str:
+    """Return a real as a cast to varchar writes it."""
+    return _scientific(value, shortest_real(value))
+
+
+def shortest_real(value: float) -> str:
+    """Return the shortest decimal that reads back as the same 32-bit number."""
+    # At most nine digits identify a 32-bit number.
+    for digits in range(1, 10):
+        text = f"{value:.{digits}g}"
+        if struct.pack("f", float(text)) == struct.pack("f", value):
+            return text
+    return repr(value)
+
+
+def _special(value: float) -> str | None:
+    if value != value:
+        return "NaN"
+    if value in (float("inf"), float("-inf")):
+        return "Infinity" if value > 0 else "-Infinity"
+    return None
+
+
+def _parts(text: str) -> tuple[str, str, int]:
+    """Return the sign, the digits without leading or trailing zeros, and the exponent of the first digit."""
+    sign = "-" if text.startswith("-") else ""
+    mantissa, _, exponent = text.lstrip("-").lower().partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    digits = (whole + fraction).lstrip("0")
+    leading = len(whole + fraction) - len(digits)
+    power = len(whole) - leading - 1 + int(exponent or 0)
+    return sign, digits.rstrip("0") or "0", power
+
+
+def _java(value: float, text: str) -> str:
+    if (special := _special(value)) is not None:
+        return special
+    sign, digits, power = _parts(text)
+    if value == 0:
+        return f"{sign}0.0"
+    # Java writes 0.001 up to 9999999 in full, and other numbers with an exponent: `1.0E7`.
+    if -3 <= power < 7:
+        if power < 0:
+            return f"{sign}0.{'0' * (-power - 1)}{digits}"
+        whole, fraction = digits[: power + 1].ljust(power + 1, "0"), digits[power + 1 :]
+        return f"{sign}{whole}.{fraction or '0'}"
+    return f"{sign}{digits[0]}.{digits[1:] or '0'}E{power}"
+
+
+def _scientific(value: float, text: str) -> str:
+    if (special := _special(value)) is not None:
+        return special
+    sign, digits, power = _parts(text)
+    if value == 0:
+        return f"{sign}0E0"
+    fraction = digits[1:] or "0"
+    return f"{sign}{digits[0]}.{fraction}E{power}"

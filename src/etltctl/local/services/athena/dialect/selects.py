@@ -1,4 +1,4 @@
-"""SELECT: its clauses in the order in which Trino resolves names, FROM first and ORDER BY last."""
+"""SELECT: its clauses in the order in which Trino resolves names, FROM first and ORDER BY last; and its windows."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from sqlglot import exp
 
 from etltctl.local.services.athena.dialect.errors import QueryError, mismatch, place, syntax, unsupported
 from etltctl.local.services.athena.dialect.expressions import Expressions
-from etltctl.local.services.athena.dialect.outputs import Output, Query, refuse_grouping
+from etltctl.local.services.athena.dialect.names import Field, Output, Query, Scope, refuse_grouping
 from etltctl.local.services.athena.dialect.relations import from_clause
-from etltctl.local.services.athena.dialect.scopes import Field, Scope
 from etltctl.local.services.athena.dialect.trino_types import quoted
 from etltctl.local.services.athena.dialect.values import Value, member
 
@@ -29,10 +28,14 @@ def select(queries: Queries, node: exp.Select, outer: Scope | None) -> Query:
     is_distinct = node.args.get("distinct") is not None
     if is_distinct:
         refuse_grouping([value.type for value in values], "DISTINCT")
-    listed = ", ".join(f"{v.sql} AS {quoted(c.held)}" for v, c in zip(values, columns, strict=True))
-    text = f"SELECT {'DISTINCT ' if is_distinct else ''}{listed}{sql}"
+    select_list = ", ".join(
+        f"{v.sql} AS {quoted(c.duckdb_name)}" for v, c in zip(values, columns, strict=True)
+    )
+    # Two output columns may have one name in Trino, so each has a name c0, c1, … in DuckDB.
+    text = f"SELECT {'DISTINCT ' if is_distinct else ''}{select_list}{sql}"
     if (where := node.args.get("where")) is not None:
         text += f" WHERE {compiler.condition(where.this)}"
+    # In GROUP BY a position is an output column, but a name is always an input column.
     text += _grouped(compiler, node, values)
     if (having := node.args.get("having")) is not None:
         text += f" HAVING {compiler.condition(having.this, 'HAVING clause')}"
@@ -57,23 +60,25 @@ def _finished(
 
 
 def _with_ties(queries: Queries, node: exp.Select, text: str, columns: Sequence[Output], keys: str) -> Query:
-    """FETCH FIRST n ROWS WITH TIES: the rows whose rank by the keys is at most n."""
+    """Translate FETCH FIRST n ROWS WITH TIES: the rows whose rank by the keys is at most n."""
     if not keys:
         raise QueryError("MISSING_ORDER_BY", f"{place(node)}: FETCH FIRST WITH TIES clause requires ORDER BY")
     if node.args.get("offset") is not None or node.args.get("distinct") is not None or node.args.get("group"):
         raise unsupported("FETCH FIRST WITH TIES with OFFSET, DISTINCT or GROUP BY")
     head, _, tail = text.partition("SELECT ")
     name, count = queries.fresh(), node.args["limit"].args["count"]
-    listed = ", ".join(quoted(column.held) for column in columns)
+    select_list = ", ".join(quoted(column.duckdb_name) for column in columns)
+    # DuckDB has no WITH TIES.
     ranked = f"{head}SELECT rank() OVER (ORDER BY {keys}) AS athena_rank, {tail}"
     last = int(count.name) if count is not None else 1
     return Query(
-        f"SELECT {listed} FROM ({ranked}) {name} WHERE athena_rank <= {last} ORDER BY athena_rank", columns
+        f"SELECT {select_list} FROM ({ranked}) {name} WHERE athena_rank <= {last} ORDER BY athena_rank",
+        columns,
     )
 
 
 def _outputs(compiler: Expressions, node: exp.Select, scope: Scope) -> tuple[list[Output], list[Value]]:
-    """Translate the select list; a star becomes the columns that it stands for."""
+    """Translate the select list. A star becomes columns."""
     columns: list[Output] = []
     values: list[Value] = []
     for item in node.expressions:
@@ -93,6 +98,7 @@ def _items(compiler: Expressions, item: exp.Expr, scope: Scope) -> list[tuple[st
     if isinstance(item, exp.Alias):
         return [(item.alias, compiler.value(item.this))]
     named = item.this if isinstance(item, exp.Paren) else item
+    # `(x)` is still named x, and `x + 0` has no name.
     while isinstance(named, exp.Paren):
         named = named.this
     name = None
@@ -105,6 +111,7 @@ def _items(compiler: Expressions, item: exp.Expr, scope: Scope) -> list[tuple[st
 
 def _qualified_star(compiler: Expressions, item: exp.Column, scope: Scope) -> list[tuple[str | None, Value]]:
     parts = [part.name.lower() for part in item.parts[:-1]]
+    # `t.*` is every column of the table t, or every field of the row t.
     fields = [known for known in scope.fields if replace(known, name="*").is_named([*parts, "*"])]
     if fields:
         return [(known.name, Value(known.sql, known.type)) for known in _starred(item.this, fields, item)]
@@ -117,8 +124,8 @@ def _qualified_star(compiler: Expressions, item: exp.Column, scope: Scope) -> li
     if rest or not whole.type.is_("row"):
         raise mismatch(f"expected expression of type Row, not {whole.type}", item)
     return [
-        (name, Value(member(whole.sql, held), kind))
-        for name, held, kind in zip(
+        (name, Value(member(whole.sql, duckdb_name), kind))
+        for name, duckdb_name, kind in zip(
             whole.type.fields or (None,) * len(whole.type.inners),
             whole.type.field_names,
             whole.type.inners,
@@ -176,3 +183,57 @@ def _refuse(node: exp.Select) -> None:
         raise syntax("mismatched input 'ON'", node)
     if node.args.get("kind"):
         raise syntax("mismatched input", node)
+
+
+def window(queries: Queries, node: exp.Expr, compiler: Expressions) -> str:
+    """Translate a window: its own clauses, added to those of the window that it names."""
+    return f"({' '.join(part for part in _clauses(queries, node, compiler) if part)})"
+
+
+def _clauses(queries: Queries, node: exp.Expr, compiler: Expressions) -> list[str]:
+    partition, order, frame = "", "", ""
+    alias = node.args.get("alias")
+    if alias is not None:
+        named = queries.windows.get(alias.name.lower())
+        if named is None:
+            raise QueryError(
+                "INVALID_WINDOW_REFERENCE", f"{place(node)}: Cannot resolve WINDOW name {alias.name}"
+            )
+        # A window that names another one takes its clauses and adds those that it has itself.
+        partition, order, frame = _clauses(queries, named, compiler)
+    if node.args.get("partition_by"):
+        keys = [compiler.value(key) for key in node.args["partition_by"]]
+        refuse_grouping([key.type for key in keys], "PARTITION BY")
+        partition = f"PARTITION BY {', '.join(key.sql for key in keys)}"
+    if node.args.get("order") is not None:
+        order = f"ORDER BY {queries.order_keys(node.args['order'], compiler)}"
+    if (spec := node.args.get("spec")) is not None:
+        frame = _frame(spec, compiler)
+    return [partition, order, frame]
+
+
+def _frame(spec: exp.Expr, compiler: Expressions) -> str:
+    if spec.args.get("exclude"):
+        raise unsupported("EXCLUDE in a window frame")
+    start = _bound(spec.args.get("start"), spec.args.get("start_side"), compiler)
+    end = _bound(spec.args.get("end"), spec.args.get("end_side"), compiler)
+    return f"{spec.args['kind'].upper()} " + (f"BETWEEN {start} AND {end}" if end else start)
+
+
+def _bound(value: object, side: object, compiler: Expressions) -> str:
+    if value is None:
+        return ""
+    words = str(side or "").upper()
+    if isinstance(value, str):
+        return f"{value} {words}".strip()
+    assert isinstance(value, exp.Expr)
+    return f"{_distance(compiler.value(value))} {words}"
+
+
+def _distance(value: Value) -> str:
+    """Return a distance as DuckDB counts it: intervals are numbers of milliseconds or months here."""
+    if value.type.is_("interval day to second"):
+        return f"to_milliseconds({value.sql})"
+    if value.type.is_("interval year to month"):
+        return f"to_months({value.sql})"
+    return value.sql

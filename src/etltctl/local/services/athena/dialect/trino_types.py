@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property
 
+# DuckDB's TIMESTAMPTZ would keep the instant and lose the zone, which Athena prints.
 PLAIN = {
     "boolean": "BOOLEAN",
     "tinyint": "TINYINT",
@@ -39,7 +40,7 @@ DIGITS = {"tinyint": 3, "smallint": 5, "integer": 10, "bigint": 19}
 class Type:
     """A type of Trino: its name, its parameters (numbers or types), the names of a row's fields.
 
-    `zone` is the one zone that every value of this expression has, if that is known. It is no part of the type.
+    `zone` is the one zone that every value of this expression has, if that is known. It is not part of the type.
     """
 
     name: str
@@ -101,12 +102,12 @@ class Type:
 
     @property
     def precision(self) -> int:
-        """How many digits a decimal or an integer has."""
+        """The count of digits of a decimal or an integer."""
         return DIGITS.get(self.name) or self.number
 
     @property
     def scale(self) -> int:
-        """How many of a decimal's digits stand behind the point; 0 for an integer."""
+        """The count of digits after the point of a decimal; 0 for an integer."""
         return int(self.parameters[1]) if self.name == "decimal" else 0  # type: ignore[arg-type]
 
     def is_(self, *names: str) -> bool:
@@ -188,13 +189,14 @@ def row(fields: dict[str, Type] | tuple[tuple[str | None, Type], ...]) -> Type:
 
 
 def of_hive(hive: str) -> Type:
-    """Return Trino's type of a Hive type as the catalog names it.
+    """Return Trino's type for the name of a Hive type in the catalog.
 
     Raises:
         ValueError: if Hive has no such type.
     """
     hive = hive.strip().lower()
     names = {"int": "integer", "float": "real", "string": "varchar", "binary": "varbinary"}
+    # A timestamp of Hive has milliseconds in Athena.
     if hive == "timestamp":
         return TIMESTAMP
     if hive == "decimal":

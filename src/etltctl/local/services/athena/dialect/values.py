@@ -1,4 +1,4 @@
-"""A translated expression: DuckDB's SQL with Trino's type."""
+"""Translated expressions (DuckDB's SQL with Trino's type), and the Python functions that they call."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import duckdb
 
 from etltctl.local.services.athena.dialect.trino_types import Type, literal
 
@@ -64,6 +66,7 @@ class Udf:
     ) -> Udf:
         """Name the function for these types."""
         parameters = tuple(kind.duckdb for kind in types)
+        # Two functions may share a name, and one function may be called with different types.
         text = "|".join((function.__module__, *parameters, returns.duckdb))
         mark = hashlib.sha256(text.encode()).hexdigest()[:8]
         name = f"athena_{function.__name__.strip('_')}_{mark}"
@@ -89,6 +92,31 @@ class Udf:
 def member(sql: str, name: str) -> str:
     """Return the SQL of a struct's field; a field's name may hold quotes."""
     return f"struct_extract({sql}, {literal(name)})"
+
+
+def register(engine: duckdb.DuckDBPyConnection, udfs: Sequence[Udf]) -> None:
+    """Register Python functions with a connection. A function that it already has stays as it is.
+
+    DuckDB takes a NaN of Python for a null. So a function returns its doubles as texts, and a macro of the
+    function's name reads the texts.
+    """
+    for udf in udfs:
+        carried = re.sub(r"\b(DOUBLE|FLOAT)\b", "VARCHAR", udf.returns)
+        name = udf.name if carried == udf.returns else f"{udf.name}_as_text"
+        try:
+            # DuckDB's own handling of nulls would refuse a function that returns one.
+            engine.create_function(  # type: ignore[call-overload]
+                name, udf.called(), list(udf.parameters), carried, null_handling="special"
+            )
+        except duckdb.NotImplementedException as error:
+            if "already created" not in str(error):  # DuckDB's own list of its functions takes 40 ms to read
+                raise
+            continue
+        if carried != udf.returns:
+            arguments = ", ".join(f"value{index}" for index in range(len(udf.parameters)))
+            engine.execute(
+                f"CREATE TEMP MACRO {udf.name}({arguments}) AS CAST({name}({arguments}) AS {udf.returns})"
+            )
 
 
 def _with_texts(value: Any) -> Any:

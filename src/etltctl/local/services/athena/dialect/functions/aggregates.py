@@ -1,4 +1,4 @@
-"""Aggregates."""
+"""Aggregates that DuckDB computes by itself, and window functions."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from etltctl.local.services.athena.dialect import coercion
-from etltctl.local.services.athena.dialect.errors import QueryError, mismatch, place, unsupported
-from etltctl.local.services.athena.dialect.functions import aggregate_calls
-from etltctl.local.services.athena.dialect.functions.array_lambdas import folded
-from etltctl.local.services.athena.dialect.functions.maps import refuse_key
-from etltctl.local.services.athena.dialect.registry import Call, Handler, function
+from etltctl.local.services.athena.dialect import casts
+from etltctl.local.services.athena.dialect.errors import (
+    QueryError,
+    place,
+    syntax,
+    unsupported,
+)
+from etltctl.local.services.athena.dialect.expressions import Expressions, operator
+from etltctl.local.services.athena.dialect.registry import Call, Handler, Modifiers, function
 from etltctl.local.services.athena.dialect.trino_types import (
     BIGINT,
     BOOLEAN,
     DOUBLE,
     INTEGER,
-    VARBINARY,
-    VARCHAR,
     Type,
     array,
     decimal,
-    map_of,
-    row,
 )
 from etltctl.local.services.athena.dialect.values import Value
 
@@ -34,15 +33,15 @@ def aggregate(*names: str) -> Callable[[Handler], Handler]:
     return function(*names, aggregate=True)
 
 
-def _with(call: Call, **changes: object) -> Call:
-    """Return the call with something else around it."""
+def modified(call: Call, **changes: object) -> Call:
+    """Return the call with other clauses."""
     return replace(call, modifiers=replace(call.modifiers, **changes))  # type: ignore[arg-type]
 
 
-def _where(call: Call, condition: str) -> Call:
+def filtered(call: Call, condition: str) -> Call:
     """Return the call with one more condition in its FILTER."""
-    told = call.modifiers.filter
-    return _with(call, filter=f"({told}) AND {condition}" if told else condition)
+    current = call.modifiers.filter
+    return modified(call, filter=f"({current}) AND {condition}" if current else condition)
 
 
 @aggregate("count")
@@ -51,6 +50,7 @@ def _count(call: Call) -> Value:
     arguments = (call.args[0].sql,) if call.nodes else ("*",)
     if call.nodes and call.modifiers.distinct:
         _refuse_unhashed(call, call.types[0])
+        # Two times of one instant in different zones are one value in Trino.
         arguments = (_key(call.args[0]),)
     return Value(f"CAST({call.aggregate('count', *arguments)} AS BIGINT)", BIGINT)
 
@@ -65,6 +65,7 @@ def _count_if(call: Call) -> Value:
 def _sum(call: Call) -> Value:
     call.expect(1)
     value = call.args[0]
+    # DuckDB's sum of integers is a HUGEINT. Trino's is a bigint, and one that does not fit is an error.
     total = call.aggregate("sum", value.sql)
     if value.type.is_integer:
         return Value(f"CAST({total} AS BIGINT)", BIGINT)
@@ -73,30 +74,7 @@ def _sum(call: Call) -> Value:
         return Value(f"CAST({total} AS {kind.duckdb})", kind)
     if value.type.is_floating or value.type.name.startswith("interval"):
         return Value(f"CAST({total} AS {value.type.duckdb})", value.type)
-    raise _unexpected(
-        call, "double", "real", "bigint", "decimal(p,s)", "interval day to second", "interval year to month"
-    )
-
-
-@aggregate("avg")
-def _average(call: Call) -> Value:
-    call.expect(1)
-    value = call.args[0]
-    if value.type.is_("decimal"):
-        total = Value(
-            f"CAST({call.aggregate('sum', value.sql)} AS DECIMAL(38, {value.type.scale}))",
-            decimal(38, value.type.scale),
-        )
-        count = Value(f"CAST({call.aggregate('count', value.sql)} AS BIGINT)", BIGINT)
-        return call.python(aggregate_calls.decimal_average, total, count, returns=value.type)
-    mean = call.aggregate("avg", value.sql)
-    if value.type.is_integer or value.type.is_("double"):
-        return Value(f"CAST({mean} AS DOUBLE)", DOUBLE)
-    if value.type.is_("real"):
-        return Value(f"CAST({mean} AS FLOAT)", value.type)
-    if value.type.name.startswith("interval"):
-        return Value(f"CAST(round({mean}) AS {value.type.duckdb})", value.type)
-    raise _unexpected(
+    raise unexpected(
         call, "double", "real", "bigint", "decimal(p,s)", "interval day to second", "interval year to month"
     )
 
@@ -109,6 +87,8 @@ def _extreme(call: Call) -> Value:
     if len(call.nodes) == 2:
         return _some(call, value, value, call.name, 1)
     if value.type.is_zoned:
+        # Zoned times are ordered by their instant; DuckDB's max of structs would compare the zone's name,
+        # too.
         return Value(call.aggregate(f"arg_{call.name}", value.sql, value.instant), value.type)
     return Value(call.aggregate(call.name, value.sql), value.type)
 
@@ -121,6 +101,7 @@ def _extreme_by(call: Call) -> Value:
     word = call.name[:3]
     if len(call.nodes) == 3:
         return _some(call, value, key, word, 2)
+    # `max_by(x, y)` is the x of the greatest y even if x is null. DuckDB's arg_max would skip that row.
     return Value(call.aggregate(f"arg_{word}_null", value.sql, _key(key)), value.type)
 
 
@@ -128,14 +109,15 @@ def _some(call: Call, value: Value, key: Value, word: str, at: int) -> Value:
     """Return the values of the n greatest or least keys."""
     count = call.to(at, BIGINT)
     if not isinstance(count.constant, int):
-        raise unsupported(f"{call.name} with a count that is no constant")
+        raise unsupported(f"{call.name} with a count that is not a constant")
     if not 0 < count.constant <= 10_000:
         raise QueryError(
             "INVALID_FUNCTION_ARGUMENT", "third argument of max_by/min_by must be a positive integer"
         )
+    # `max_by(x, y, 3)` becomes the first three of a sorted list.
     order = f"{_key(key)} {'ASC' if word == 'min' else 'DESC'}"
-    listed = _where(_with(call, order=order), f"{key.sql} IS NOT NULL").aggregate("list", value.sql)
-    return Value(f"list_slice({listed}, 1, {count.constant})", array(value.type))
+    values = filtered(modified(call, order=order), f"{key.sql} IS NOT NULL").aggregate("list", value.sql)
+    return Value(f"list_slice({values}, 1, {count.constant})", array(value.type))
 
 
 @aggregate("array_agg")
@@ -155,6 +137,7 @@ def _arbitrary(call: Call) -> Value:
 @aggregate("bool_and", "bool_or", "every")
 def _bool(call: Call) -> Value:
     call.expect(1)
+    # `every` is Trino's other name of bool_and.
     name = "bool_and" if call.name == "every" else call.name
     return Value(call.aggregate(name, call.to(0, BOOLEAN).sql), BOOLEAN)
 
@@ -167,13 +150,13 @@ def _bits(call: Call) -> Value:
 
 @aggregate("approx_distinct")
 def _approx_distinct(call: Call) -> Value:
-    """Count exactly: that is within every error that the caller may have allowed."""
+    """Count exactly, which is within every error that the caller allows."""
     call.expect(1, 2)
     if len(call.nodes) == 2:
         call.to(1, DOUBLE)
     _refuse_unhashed(call, call.types[0])
     return Value(
-        f"CAST({_with(call, distinct=True).aggregate('count', _key(call.args[0]))} AS BIGINT)", BIGINT
+        f"CAST({modified(call, distinct=True).aggregate('count', _key(call.args[0]))} AS BIGINT)", BIGINT
     )
 
 
@@ -202,14 +185,6 @@ def _spread(call: Call) -> Value:
     return Value(call.aggregate(DOUBLES[call.name], call.to(0, DOUBLE).sql), DOUBLE)
 
 
-@aggregate("skewness")
-def _skewness(call: Call) -> Value:
-    """Trino's is of the whole population, DuckDB's is corrected for a sample."""
-    call.expect(1)
-    listed = Value(call.aggregate("list", call.to(0, DOUBLE).sql), array(DOUBLE))
-    return call.python(aggregate_calls.skewness, listed, returns=DOUBLE)
-
-
 @aggregate("corr", "covar_pop", "covar_samp", "regr_slope", "regr_intercept")
 def _pairs(call: Call) -> Value:
     call.expect(2)
@@ -218,114 +193,11 @@ def _pairs(call: Call) -> Value:
     return Value(f"CAST({sql} AS {kind.duckdb})", kind)
 
 
-@aggregate("approx_percentile")
-def _percentile(call: Call) -> Value:
-    """Return an exact percentile, which is an existing value, as Trino's is for few values."""
-    call.expect(2, 3)
-    value, share = call.args[0], call.args[-1]
-    if not value.type.is_number or value.type.is_("decimal"):
-        value = coercion.coerced(value, DOUBLE) if value.type.is_("decimal") else value
-    if not value.type.is_number:
-        raise _unexpected(call, "bigint, double", "double, double", "real, double")
-    shares = share if share.type.is_("array") else Value(f"[{share.sql}]", array(share.type))
-    if not coercion.can(shares.type, array(DOUBLE)):
-        raise _unexpected(call, "bigint, double", "double, double", "real, double")
-    weight = call.to(1, DOUBLE).sql if len(call.nodes) == 3 else "CAST(1 AS DOUBLE)"
-    pairs = call.aggregate("list", f"struct_pack(x := {value.sql}, w := {weight})")
-    kind = array(row({"x": value.type, "w": DOUBLE}))
-    asked = Value(shares_of_group(call, coercion.coerced(shares, array(DOUBLE)).sql), array(DOUBLE))
-    found = call.python(aggregate_calls.percentiles, Value(pairs, kind), asked, returns=array(value.type))
-    if share.type.is_("array"):
-        return found
-    return Value(f"list_extract({found.sql}, 1)", value.type)
-
-
-def shares_of_group(call: Call, sql: str) -> str:
-    """Return the SQL of the percentages, which are the same in every row of a group."""
-    return sql if not call.modifiers.over and isinstance(call.nodes[-1], exp.Literal | exp.Array) else (
-        call.aggregate("any_value", sql)
-    )  # fmt: skip
-
-
-@aggregate("histogram")
-def _histogram(call: Call) -> Value:
-    call.expect(1)
-    refuse_key(call.types[0])
-    kind = map_of(call.types[0], BIGINT)
-    return Value(f"CAST({call.aggregate('histogram', call.args[0].sql)} AS {kind.duckdb})", kind)
-
-
-@aggregate("numeric_histogram")
-def _numeric_histogram(call: Call) -> Value:
-    call.expect(2, 3)
-    kind = Type("real") if call.types[1].is_("real") else DOUBLE
-    weight = call.to(2, DOUBLE).sql if len(call.nodes) == 3 else "CAST(1 AS DOUBLE)"
-    pairs = call.aggregate("list", f"struct_pack(x := {call.to(1, DOUBLE).sql}, w := {weight})")
-    buckets = Value(call.aggregate("any_value", call.to(0, BIGINT).sql), BIGINT)
-    listed = Value(pairs, array(row({"x": DOUBLE, "w": DOUBLE})))
-    return call.python(aggregate_calls.numeric_histogram, buckets, listed, returns=map_of(kind, kind))
-
-
-@aggregate("map_agg", "multimap_agg")
-def _map_agg(call: Call) -> Value:
-    call.expect(2)
-    keys, values = call.types
-    refuse_key(keys)
-    pairs = call.aggregate("list", f"struct_pack(k := {call.args[0].sql}, v := {call.args[1].sql})")
-    listed = Value(pairs, array(row({"k": keys, "v": values})))
-    if call.name == "map_agg":
-        return call.python(aggregate_calls.map_agg, listed, returns=map_of(keys, values))
-    return call.python(aggregate_calls.multimap_agg, listed, returns=map_of(keys, array(values)))
-
-
-@aggregate("map_union")
-def _map_union(call: Call) -> Value:
-    call.expect(1)
-    kind = call.types[0]
-    if not kind.is_("map"):
-        raise call.unexpected("map_union(map(K,V))")
-    refuse_key(kind.inner(0))
-    listed = Value(call.aggregate("list", call.args[0].sql), array(kind))
-    return call.python(aggregate_calls.map_union, listed, returns=kind)
-
-
-@aggregate("reduce_agg")
-def _reduce_agg(call: Call) -> Value:
-    call.expect(4)
-    known = _where(call, f"{call.args[0].sql} IS NOT NULL")
-    listed = Value(known.aggregate("list", call.args[0].sql), array(call.types[0]))
-    return folded(call, listed, Value(call.aggregate("any_value", call.args[1].sql), call.types[1]), 2, None)
-
-
-@aggregate("checksum")
-def _checksum(call: Call) -> Value:
-    call.expect(1)
-    kind = call.types[0]
-    if not (kind.is_integer or kind.is_("varchar", "varbinary", "boolean")):
-        raise unsupported(f"checksum of {kind}")
-    wide = coercion.coerced(call.args[0], BIGINT) if kind.is_integer else call.args[0]
-    listed = Value(call.aggregate("list", wide.sql), array(wide.type))
-    return call.python(aggregate_calls.checksum, listed, returns=VARBINARY)
-
-
 @function("grouping")
 def _grouping(call: Call) -> Value:
     if not call.nodes or any(not isinstance(node, exp.Column | exp.Identifier) for node in call.nodes):
         raise call.unexpected("grouping(column, ...)")
     return Value(f"CAST(grouping({', '.join(value.sql for value in call.args)}) AS INTEGER)", INTEGER)
-
-
-@aggregate("listagg")
-def _listagg(call: Call) -> Value:
-    call.expect(1, 2)
-    if call.modifiers.over:
-        raise QueryError("NOT_SUPPORTED", f"{place(call.node)}: Window frame is not supported for listagg")
-    if not call.types[0].is_("varchar", "unknown"):
-        raise mismatch(
-            f"Expected expression of varchar, but '{call.nodes[0].sql()}' has {call.types[0]} type", call.node
-        )
-    separator = call.to(1, VARCHAR).sql if len(call.nodes) == 2 else "''"
-    return Value(call.aggregate("string_agg", call.to(0, VARCHAR).sql, separator), VARCHAR)
 
 
 def _key(value: Value) -> str:
@@ -345,5 +217,84 @@ def _refuse_unhashed(call: Call, kind: Type) -> None:
         raise unsupported(f"{call.name} of distinct values of {kind}")
 
 
-def _unexpected(call: Call, *kinds: str) -> QueryError:
+def unexpected(call: Call, *kinds: str) -> QueryError:
     return call.unexpected(*(f"{call.name}({kind})" for kind in kinds))
+
+
+# Trino knows these functions only in a window: `SELECT rank()` alone is MISSING_OVER.
+def _require_over(call: Call) -> None:
+    if not call.modifiers.over:
+        raise QueryError(
+            "MISSING_OVER", f"{place(call.node)}: Window function {call.name} requires an OVER clause"
+        )
+    if call.modifiers.distinct:
+        raise QueryError(
+            "NOT_SUPPORTED", f"{place(call.node)}: DISTINCT in window function parameters not yet supported"
+        )
+
+
+@function("row_number", "rank", "dense_rank", aggregate=True)
+def _ranked(call: Call) -> Value:
+    call.expect(0)
+    _require_over(call)
+    return Value(f"CAST({call.aggregate(call.name)} AS BIGINT)", BIGINT)
+
+
+@function("percent_rank", "cume_dist", aggregate=True)
+def _share(call: Call) -> Value:
+    call.expect(0)
+    _require_over(call)
+    return Value(call.aggregate(call.name), DOUBLE)
+
+
+@function("ntile", aggregate=True)
+def _ntile(call: Call) -> Value:
+    call.expect(1)
+    _require_over(call)
+    return Value(f"CAST({call.aggregate('ntile', call.to(0, BIGINT).sql)} AS BIGINT)", BIGINT)
+
+
+@function("first_value", "last_value", aggregate=True)
+def _end(call: Call) -> Value:
+    call.expect(1)
+    _require_over(call)
+    return Value(call.aggregate(call.name, call.args[0].sql), call.types[0])
+
+
+@function("nth_value", aggregate=True)
+def _nth(call: Call) -> Value:
+    call.expect(2)
+    _require_over(call)
+    return Value(call.aggregate("nth_value", call.args[0].sql, call.to(1, BIGINT).sql), call.types[0])
+
+
+@function("lag", "lead", aggregate=True)
+def _shifted(call: Call) -> Value:
+    call.expect(1, 2, 3)
+    _require_over(call)
+    value = call.args[0]
+    arguments = [value.sql]
+    if len(call.nodes) > 1:
+        arguments.append(call.to(1, BIGINT).sql)
+    if len(call.nodes) == 3:
+        if not casts.is_coercible(call.types[2], value.type):
+            raise call.unexpected(f"{call.name}(T, bigint, T)")
+        arguments.append(casts.coerced(call.args[2], value.type).sql)
+    return Value(call.aggregate(call.name, *arguments), value.type)
+
+
+@operator(exp.GroupConcat)
+def _listagg_form(compiler: Expressions, node: exp.Expr) -> Value:
+    overflow = node.args.get("on_overflow")
+    if overflow is not None and not (isinstance(overflow, exp.Var) or overflow == "ERROR"):
+        raise unsupported("LISTAGG with ON OVERFLOW TRUNCATE")
+    ordered, inner = node.this, replace(compiler, modifiers=Modifiers())
+    if not isinstance(ordered, exp.Order):
+        raise syntax("mismatched input. Expecting: 'WITHIN'", node)
+    compiler = compiler.with_modifiers(order=compiler.queries.order_keys(ordered, inner))
+    value = ordered.this
+    if isinstance(value, exp.Distinct):
+        compiler = compiler.with_modifiers(distinct=True)
+        value = value.expressions[0]
+    separator = node.args.get("separator")
+    return compiler.call("listagg", [value, *([separator] if separator is not None else [])], node)

@@ -1,14 +1,15 @@
-"""Functions of arrays."""
+"""Functions that look into arrays: elements, search, sets."""
 
 from __future__ import annotations
 
-from itertools import combinations as combined
-from random import sample
+from typing import TYPE_CHECKING
 
-from etltctl.local.services.athena.dialect import coercion
+from sqlglot import exp
+
+from etltctl.local.services.athena.dialect import casts, errors
 from etltctl.local.services.athena.dialect.casts import cast
 from etltctl.local.services.athena.dialect.comparisons import equality
-from etltctl.local.services.athena.dialect.errors import invalid_argument
+from etltctl.local.services.athena.dialect.errors import QueryError, mismatch
 from etltctl.local.services.athena.dialect.functions.lambdas import (
     array_of,
     failure,
@@ -17,67 +18,54 @@ from etltctl.local.services.athena.dialect.functions.lambdas import (
     refuse_unequal,
     unless_null,
 )
+from etltctl.local.services.athena.dialect.functions.maps import value_at
 from etltctl.local.services.athena.dialect.registry import Call, function
-from etltctl.local.services.athena.dialect.trino_types import (
-    BIGINT,
-    BOOLEAN,
-    INTEGER,
-    UNKNOWN,
-    VARCHAR,
-    Type,
-    array,
-    row,
-)
-from etltctl.local.services.athena.dialect.values import Value
+from etltctl.local.services.athena.dialect.trino_types import BIGINT, BOOLEAN, VARCHAR, Type, array, literal
+from etltctl.local.services.athena.dialect.values import Value, member
 
-MOST_REPEATED = 10_000
-MOST_COMBINED = 100_000
+if TYPE_CHECKING:
+    from etltctl.local.services.athena.dialect.expressions import Expressions
+
 PLAIN = (
-    "boolean",
-    "tinyint",
-    "smallint",
-    "integer",
-    "bigint",
-    "decimal",
-    "varchar",
-    "date",
-    "timestamp",
+    "boolean", "tinyint", "smallint", "integer", "bigint", "decimal", "varchar", "date", "timestamp",
     "varbinary",
-)
+)  # fmt: skip
 
 
+# list_count counts the elements that are not null.
 def _has_null(values: str) -> str:
     return f"(len({values}) <> list_count({values}))"
 
 
-def _matches(values: str, element: Type, wanted: Value, call: Call) -> str:
+def _matches(values: str, element: Type, value: Value, call: Call) -> str:
     """Return whether an element is equal to a value."""
-    if element == wanted.type and element.is_(*PLAIN):
-        return f"list_contains({values}, {wanted.sql})"
+    # DuckDB's list_contains is fast, but compares by DuckDB's rules, which agree for these types only.
+    if element == value.type and element.is_(*PLAIN):
+        return f"list_contains({values}, {value.sql})"
     return (
         "(len("
-        + over("list_filter", values, lambda name: equality(Value(name, element), wanted, call.node).sql)
+        + over("list_filter", values, lambda name: equality(Value(name, element), value, call.node).sql)
         + ") > 0)"
     )
 
 
-def _wanted(call: Call) -> tuple[Value, Value]:
+def _array_and_value(call: Call) -> tuple[Value, Value]:
     """Return an array and a value, both as their common type."""
     call.expect(2)
     values = array_of(call, 0)
-    kind = coercion.common(values.type.element, call.types[1])
+    kind = casts.common_type(values.type.element, call.types[1])
     if kind is None:
         raise call.unexpected()
-    return coercion.coerced(values, array(kind)), coercion.coerced(call.args[1], kind)
+    return casts.coerced(values, array(kind)), casts.coerced(call.args[1], kind)
 
 
 def _both(call: Call) -> tuple[Value, Value]:
     """Return two arrays as their common type."""
     call.expect(2)
-    kind = coercion.common(array_of(call, 0).type, array_of(call, 1).type)
+    kind = casts.common_type(array_of(call, 0).type, array_of(call, 1).type)
     if kind is None:
         raise call.unexpected()
-    return coercion.coerced(call.args[0], kind), coercion.coerced(call.args[1], kind)
+    return casts.coerced(call.args[0], kind), casts.coerced(call.args[1], kind)
 
 
 @function("cardinality")
@@ -90,22 +78,23 @@ def _cardinality(call: Call) -> Value:
 
 @function("contains")
 def _contains(call: Call) -> Value:
-    values, wanted = _wanted(call)
-    found = _matches(values.sql, values.type.element, wanted, call)
-    null = f"{values.sql} IS NULL OR {wanted.sql} IS NULL"
+    values, value = _array_and_value(call)
+    is_there = _matches(values.sql, values.type.element, value, call)
+    # `contains(array[1, null], 2)` is unknown in Trino and false in DuckDB.
+    null = f"{values.sql} IS NULL OR {value.sql} IS NULL"
     return Value(
-        f"(CASE WHEN {null} THEN NULL WHEN {found} THEN true WHEN {_has_null(values.sql)} THEN NULL ELSE false END)",
+        f"(CASE WHEN {null} THEN NULL WHEN {is_there} THEN true WHEN {_has_null(values.sql)} THEN NULL ELSE false END)",
         BOOLEAN,
     )
 
 
 @function("array_position")
 def _position(call: Call) -> Value:
-    values, wanted = _wanted(call)
-    refuse_unequal(call.name, wanted.type)
+    values, value = _array_and_value(call)
+    refuse_unequal(call.name, value.type)
     return Value(
         unless_null(
-            f"CAST(coalesce(list_position({values.sql}, {wanted.sql}), 0) AS BIGINT)", values.sql, wanted.sql
+            f"CAST(coalesce(list_position({values.sql}, {value.sql}), 0) AS BIGINT)", values.sql, value.sql
         ),
         BIGINT,
     )
@@ -113,15 +102,17 @@ def _position(call: Call) -> Value:
 
 @function("array_remove")
 def _remove(call: Call) -> Value:
-    values, wanted = _wanted(call)
+    values, value = _array_and_value(call)
     kind = values.type.element
 
     def kept(name: str) -> str:
-        return f"{name} IS NULL OR NOT coalesce({equality(Value(name, kind), wanted, call.node).sql}, false)"
+        # A null element stays: `array_remove(array[1, null], 1)` is [null].
+        return f"{name} IS NULL OR NOT coalesce({equality(Value(name, kind), value, call.node).sql}, false)"
 
-    return Value(unless_null(over("list_filter", values.sql, kept), wanted.sql), values.type)
+    return Value(unless_null(over("list_filter", values.sql, kept), value.sql), values.type)
 
 
+# DuckDB's list_distinct loses the order and the null.
 def distinct_of(values: str) -> str:
     """Return a list without repetitions, in the order of the first ones; a null counts once."""
     return once(
@@ -151,6 +142,7 @@ def _union(call: Call) -> Value:
 def _except(call: Call) -> Value:
     one, other = _both(call)
     refuse_unequal(call.name, one.type.element)
+    # list_position finds a null, as Trino's array_except does.
     rest = over("list_filter", one.sql, lambda name: f"list_position({other.sql}, {name}) IS NULL")
     return Value(unless_null(distinct_of(rest), one.sql, other.sql), one.type)
 
@@ -191,6 +183,7 @@ def _join(call: Call) -> Value:
         shown = cast(Value(name, kind), VARCHAR, call.compiler, node=call.node).sql
         return f"coalesce({shown}, {call.to(2, VARCHAR).sql})" if len(call.nodes) == 3 else shown
 
+    # `array_join` leaves nulls out, or writes its third argument for them.
     texts = over("list_transform", values.sql, text)
     return Value(
         unless_null(f"coalesce(array_to_string({texts}, {separator.sql}), '')", values.sql, separator.sql),
@@ -203,17 +196,9 @@ def _extreme(call: Call) -> Value:
     call.expect(1)
     values = array_of(call, 0)
     refuse_unequal(call.name, values.type.element)
+    # A null makes Trino's answer null. DuckDB's list_max leaves nulls out.
     best = f"list_{call.name[-3:]}({values.sql})"
     return Value(f"(CASE WHEN {_has_null(values.sql)} THEN NULL ELSE {best} END)", values.type.element)
-
-
-@function("flatten")
-def _flatten(call: Call) -> Value:
-    call.expect(1)
-    values = array_of(call, 0)
-    if not values.type.element.is_("array"):
-        raise call.unexpected("flatten(array(array(e)))")
-    return Value(f"flatten({values.sql})", values.type.element)
 
 
 @function("element_at")
@@ -225,6 +210,7 @@ def _element_at(call: Call) -> Value:
         return value_at(call.args[0], call.args[1], call.node, call.compiler)
     values, index = array_of(call, 0), call.to(1, BIGINT)
     kind = values.type.element
+    # An index past the end is null here, and a negative one counts from the end, in Trino and in DuckDB.
     zero = failure("'SQL array indices start at 1'", kind)
     return Value(
         f"(CASE WHEN {index.sql} = 0 THEN {zero} ELSE list_extract({values.sql}, {index.sql}) END)", kind
@@ -237,6 +223,7 @@ def _slice(call: Call) -> Value:
     values, start, length = array_of(call, 0), call.to(1, BIGINT).sql, call.to(2, BIGINT).sql
     zero = failure("'SQL array indices start at 1'", values.type)
     short = failure("'length must be greater than or equal to 0'", values.type)
+    # Trino takes a start and a length, DuckDB the first and the last position.
     first = f"CASE WHEN {start} < 0 THEN len({values.sql}) + {start} + 1 ELSE {start} END"
     taken = once(first, lambda at: f"CASE WHEN {at} < 1 OR {length} = 0 THEN list_slice({values.sql}, 1, 0)"
                                    f" ELSE list_slice({values.sql}, {at}, {at} + {length} - 1) END")  # fmt: skip
@@ -260,127 +247,49 @@ def _trim_array(call: Call) -> Value:
     return Value(unless_null(guarded, values.sql, count), values.type)
 
 
-@function("repeat")
-def _repeat(call: Call) -> Value:
-    call.expect(2)
-    value, count = call.args[0], call.to(1, BIGINT).sql
-    kind = array(value.type)
-    many = failure(f"'count argument of repeat function must be less than or equal to {MOST_REPEATED}'", kind)
-    few = failure("'count argument of repeat function must be greater than or equal to 0'", kind)
-    typed = value.sql if not value.type.is_("unknown") else f"CAST(NULL AS {UNKNOWN.duckdb})"
-    listed = over("list_transform", f"range(least({count}, {MOST_REPEATED}))", lambda _: typed)
-    guarded = f"CASE WHEN {count} > {MOST_REPEATED} THEN {many} WHEN {count} < 0 THEN {few} ELSE {listed} END"
-    return Value(unless_null(guarded, count), kind)
-
-
-@function("ngrams")
-def _ngrams(call: Call) -> Value:
-    call.expect(2)
-    values, size = array_of(call, 0), call.to(1, BIGINT).sql
-    kind = array(values.type)
-    wrong = failure("'N must be positive'", kind)
-    starts = f"range(1, greatest(len({values.sql}) - {size} + 1, 1) + 1)"
-    parts = over("list_transform", starts, lambda at: f"list_slice({values.sql}, {at}, {at} + {size} - 1)")
-    return Value(unless_null(f"CASE WHEN {size} <= 0 THEN {wrong} ELSE {parts} END", values.sql, size), kind)
-
-
-def combinations(length: int, size: int) -> list[list[int]]:
-    """Return the positions of every combination, in Trino's order: the last position grows slowest."""
-    if not 0 <= size <= 5:
-        told = "not be negative" if size < 0 else "not exceed 5"
-        raise invalid_argument(f"combination size must {told}: {size}")
-    found: list[list[int]] = []
-    for positions in combined(range(1, length + 1), size):
-        found.append(list(positions))
-        if len(found) > MOST_COMBINED:
-            raise invalid_argument("combinations exceed max size")
-    return sorted(found, key=lambda positions: positions[::-1])
-
-
-@function("combinations")
-def _combinations(call: Call) -> Value:
-    call.expect(2)
-    values, size = array_of(call, 0), call.to(1, INTEGER)
-    length = Value(f"CAST(len({values.sql}) AS INTEGER)", INTEGER)
-    positions = call.python(combinations, length, size, returns=array(array(INTEGER))).sql
-
-    def taken(group: str) -> str:
-        return over("list_transform", group, lambda at: f"list_extract({values.sql}, {at})")
-
-    return Value(over("list_transform", positions, taken), array(values.type))
-
-
-def shuffled(length: int) -> list[int]:
-    """Return the positions of an array in an order of chance."""
-    return sample(range(1, length + 1), length)
-
-
-@function("shuffle")
-def _shuffle(call: Call) -> Value:
-    call.expect(1)
-    values = array_of(call, 0)
-    length = Value(f"CAST(len({values.sql}) AS INTEGER)", INTEGER)
-    positions = call.python(shuffled, length, returns=array(INTEGER)).sql
-    return Value(
-        over("list_transform", positions, lambda at: f"list_extract({values.sql}, {at})"), values.type
-    )
-
-
 @function("contains_sequence")
 def _contains_sequence(call: Call) -> Value:
     one, other = _both(call)
     refuse_unequal(call.name, one.type.element)
+    # Every slice as long as the other array is compared with it.
     starts = f"range(1, greatest(len({one.sql}) - len({other.sql}) + 1, 0) + 1)"
-    found = over(
+    matches = over(
         "list_filter",
         starts,
         lambda at: f"list_slice({one.sql}, {at}, {at} + len({other.sql}) - 1) = {other.sql}",
     )
-    return Value(unless_null(f"(len({other.sql}) = 0 OR len({found}) > 0)", one.sql, other.sql), BOOLEAN)
+    return Value(unless_null(f"(len({other.sql}) = 0 OR len({matches}) > 0)", one.sql, other.sql), BOOLEAN)
 
 
-@function("zip")
-def _zip(call: Call) -> Value:
-    if not 2 <= len(call.nodes) <= 5:
-        raise call.unexpected("zip(array(t1), array(t2))")
-    values = [array_of(call, index) for index in range(len(call.nodes))]
-    kind = row(tuple((None, value.type.element) for value in values))
-    zipped = f"list_zip({', '.join(value.sql for value in values)})"
-
-    def packed(name: str) -> str:
-        parts = (f"{held} := {name}[{index}]" for index, held in enumerate(kind.field_names, 1))
-        return f"struct_pack({', '.join(parts)})"
-
-    return Value(
-        unless_null(over("list_transform", zipped, packed), *(value.sql for value in values)), array(kind)
-    )
-
-
-def concatenated(call: Call) -> Value:
-    """Return arrays, and elements before or behind them, as one array."""
-    kind: Type | None = None
-    for known in call.types:
-        if known.is_("array"):
-            kind = known if kind is None else coercion.common(kind, known)
-            if kind is None:
-                raise call.unexpected("concat(array(e), array(e))")
-    assert kind is not None
-    element = kind.element
-    parts = []
-    for value in call.args:
-        if value.type.is_("array", "unknown"):
-            parts.append(coercion.coerced(value, kind).sql)
-            continue
-        if len(call.args) != 2 or not (common := coercion.common(element, value.type)):
-            raise call.unexpected("concat(array(e), e)", "concat(e, array(e))")
-        kind = array(common)
-        parts = [
-            coercion.coerced(known, kind).sql
-            if known.type.is_("array")
-            else f"[{coercion.coerced(known, common).sql}]"
-            for known in call.args
-        ]
-        return Value(
-            unless_null(f"list_concat({parts[0]}, {parts[1]})", *(known.sql for known in call.args)), kind
+def subscript(value: Value, index: Value, node: exp.Expr, compiler: Expressions) -> Value:
+    """Return `value[index]`."""
+    if value.type.is_("array") and index.type.is_integer:
+        at, held = casts.coerced(index, BIGINT).sql, value.sql
+        inner = value.type.element
+        code, shown = "INVALID_FUNCTION_ARGUMENT", f"CAST({at} AS VARCHAR)"
+        # `array[1][2]` is an error in Trino and null in DuckDB.
+        beyond = errors.failure(
+            inner,
+            code,
+            literal("Array subscript must be less than or equal to array length: "),
+            shown,
+            "' > '",
+            f"CAST(len({held}) AS VARCHAR)",
         )
-    return Value(unless_null(f"list_concat({', '.join(parts)})", *parts), kind)
+        zero = errors.failure(inner, code, literal("SQL array indices start at 1"))
+        negative = errors.failure(inner, code, literal("Array subscript is negative: "), shown)
+        return Value(
+            f"(CASE WHEN {held} IS NULL OR {at} IS NULL THEN NULL WHEN {at} = 0 THEN {zero}"
+            f" WHEN {at} < 0 THEN {negative}"
+            f" WHEN {at} > len({held}) THEN {beyond} ELSE list_extract({held}, {at}) END)",
+            value.type.element,
+        )
+    if value.type.is_("map"):
+        return value_at(value, index, node, compiler, is_needed=True)
+    # Rows are subscripted by position, from 1: `row('a', 'b')[2]` is 'b'.
+    if value.type.is_("row") and isinstance(index.constant, int):
+        if not 1 <= index.constant <= len(value.type.inners):
+            raise QueryError("INVALID_FUNCTION_ARGUMENT", f"Invalid subscript index: {index.constant}")
+        held = value.type.field_names[index.constant - 1]
+        return Value(member(value.sql, held), value.type.inner(index.constant - 1))
+    raise mismatch(f"Cannot use {index.type} for subscript of {value.type}", node)

@@ -1,19 +1,67 @@
-"""COALESCE, NULLIF, IF, TRY, GREATEST, LEAST and typeof."""
+"""Logic and conditions: AND, OR, NOT, CASE, IF, COALESCE, NULLIF, TRY, GREATEST and LEAST."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 
 from sqlglot import exp
 
-from etltctl.local.services.athena.dialect import coercion
+from etltctl.local.services.athena.dialect import casts
+from etltctl.local.services.athena.dialect.casts import common_type_of
 from etltctl.local.services.athena.dialect.comparisons import compared, equality
 from etltctl.local.services.athena.dialect.errors import QueryError, mismatch
-from etltctl.local.services.athena.dialect.literals import row_of, text
-from etltctl.local.services.athena.dialect.operators import chosen, common_of
-from etltctl.local.services.athena.dialect.registry import AGGREGATES, Call, function
-from etltctl.local.services.athena.dialect.trino_types import UNKNOWN
+from etltctl.local.services.athena.dialect.expressions import Expressions, operator
+from etltctl.local.services.athena.dialect.registry import Call, function
+from etltctl.local.services.athena.dialect.trino_types import BOOLEAN, UNKNOWN
 from etltctl.local.services.athena.dialect.values import Value
+
+
+@operator(exp.And, exp.Or)
+def _logic(compiler: Expressions, node: exp.Expr) -> Value:
+    word = "AND" if isinstance(node, exp.And) else "OR"
+    # DuckDB would take a number for a truth value; Trino refuses `1 AND true`.
+    parts = [compiler.condition(part, "Logical expression term") for part in (node.this, node.expression)]
+    return Value(f"({parts[0]} {word} {parts[1]})", BOOLEAN)
+
+
+@operator(exp.Not)
+def _not(compiler: Expressions, node: exp.Expr) -> Value:
+    return Value(f"(NOT {compiler.condition(node.this, 'Value of logical NOT expression')})", BOOLEAN)
+
+
+@operator(exp.Case)
+def _case(compiler: Expressions, node: exp.Expr) -> Value:
+    operand = compiler.value(node.this) if node.this is not None else None
+    conditions, results = [], []
+    for branch in node.args["ifs"]:
+        if operand is None:
+            conditions.append(compiler.condition(branch.this, "CASE WHEN clause"))
+        else:
+            # `CASE x WHEN …` compares by Trino's rules, so the equalities are written out.
+            conditions.append(equality(operand, compiler.value(branch.this), branch).sql)
+        results.append(compiler.value(branch.args["true"]))
+    default = node.args.get("default")
+    other = compiler.value(default) if default is not None else Value("NULL", UNKNOWN)
+    return chosen(conditions, results, other, node)
+
+
+@operator(exp.If)
+def _if_form(compiler: Expressions, node: exp.Expr) -> Value:
+    condition = compiler.condition(node.this, "IF condition")
+    false = node.args.get("false")
+    other = compiler.value(false) if false is not None else Value("NULL", UNKNOWN)
+    return chosen([condition], [compiler.value(node.args["true"])], other, node)
+
+
+def chosen(conditions: Sequence[str], results: Sequence[Value], other: Value, node: exp.Expr | None) -> Value:
+    """Return CASE with its results turned into their common type."""
+    kind = common_type_of([*results, other], "All CASE results", node)
+    parts = [
+        f"WHEN {condition} THEN {casts.coerced(result, kind).sql}"
+        for condition, result in zip(conditions, results, strict=True)
+    ]
+    return Value(f"(CASE {' '.join(parts)} ELSE {casts.coerced(other, kind).sql} END)", kind)
 
 
 @function("coalesce")
@@ -22,8 +70,8 @@ def _coalesce(call: Call) -> Value:
         raise QueryError(
             "INVALID_FUNCTION_ARGUMENT", "The 'coalesce' function must have at least two arguments"
         )
-    kind = common_of(call.args, "All COALESCE operands", call.node)
-    return Value(f"coalesce({', '.join(coercion.coerced(v, kind).sql for v in call.args)})", kind)
+    kind = common_type_of(call.args, "All COALESCE operands", call.node)
+    return Value(f"coalesce({', '.join(casts.coerced(v, kind).sql for v in call.args)})", kind)
 
 
 @function("nullif")
@@ -46,6 +94,7 @@ def _if(call: Call) -> Value:
 @function("try")
 def _try(call: Call) -> Value:
     call.expect(1)
+    # DuckDB's TRY makes null of the errors of casts and functions, as Trino's does.
     return Value(f"TRY({call.args[0].sql})", call.args[0].type)
 
 
@@ -53,35 +102,14 @@ def _try(call: Call) -> Value:
 def _extreme(call: Call) -> Value:
     if not call.args:
         raise call.unexpected()
-    kind = common_of(call.args, f"All {call.name.upper()} operands", call.node)
+    kind = common_type_of(call.args, f"All {call.name.upper()} operands", call.node)
     if kind.is_("map", "json", "row", "array"):
         raise mismatch(f"Type {kind} is not orderable", call.node)
-    values = [coercion.coerced(value, kind) for value in call.args]
+    values = [casts.coerced(value, kind) for value in call.args]
     if kind.is_zoned:
         sign = ">=" if call.name == "greatest" else "<="
         return reduce(lambda a, b: chosen([compared(sign, a, b).sql], [a], b, call.node), values)
+    # A null makes the whole null in Trino. DuckDB's greatest leaves it out.
     nulls = " OR ".join(f"{value.sql} IS NULL" for value in values)
     best = f"{call.name}({', '.join(value.sql for value in values)})"
     return Value(f"(CASE WHEN {nulls} THEN NULL ELSE {best} END)", kind)
-
-
-@function("typeof")
-def _typeof(call: Call) -> Value:
-    call.expect(1)
-    named = text(str(call.args[0].type))
-    if any(_is_aggregate(inner) for inner in call.nodes[0].walk()):  # it makes the query an aggregation
-        return Value(
-            f"(CASE WHEN {call.args[0].sql} IS NULL THEN {named.sql} ELSE {named.sql} END)", named.type
-        )
-    return named
-
-
-def _is_aggregate(node: exp.Expr) -> bool:
-    return isinstance(node, exp.Anonymous | exp.GroupConcat) and (
-        not isinstance(node, exp.Anonymous) or node.name.lower() in AGGREGATES
-    )
-
-
-@function("row")
-def _row(call: Call) -> Value:
-    return row_of(list(call.args))

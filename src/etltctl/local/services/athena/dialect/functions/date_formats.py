@@ -1,18 +1,27 @@
-"""date_format and date_parse: MySQL's format letters, as Trino reads them."""
+"""date_format and date_parse with MySQL's format letters, and ISO 8601."""
 
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
-from etltctl.local.services.athena.dialect import coercion
+from etltctl.local.services.athena.dialect import casts
+from etltctl.local.services.athena.dialect.datetimes import DAY_NAMES, MONTH_NAMES
 from etltctl.local.services.athena.dialect.errors import invalid_argument, unsupported
-from etltctl.local.services.athena.dialect.moment_texts import DAY_NAMES, MONTH_NAMES
-from etltctl.local.services.athena.dialect.registry import Call, function
-from etltctl.local.services.athena.dialect.trino_types import TIMESTAMP, VARCHAR, literal, timestamp
+from etltctl.local.services.athena.dialect.literals import text
+from etltctl.local.services.athena.dialect.registry import Call, function, simple
+from etltctl.local.services.athena.dialect.time_zones import clock, zone_name
+from etltctl.local.services.athena.dialect.trino_types import (
+    TIMESTAMP,
+    VARCHAR,
+    ZONED,
+    literal,
+    timestamp,
+    varchar,
+)
 from etltctl.local.services.athena.dialect.values import Value
-from etltctl.local.services.athena.dialect.zones import clock
 
 # Trino's letter → DuckDB's strftime.
 WRITTEN = {
@@ -34,11 +43,12 @@ COMPOSED = {"T": "%H:%i:%s", "r": "%h:%i:%s %p"}
 
 
 def _letters(pattern: str) -> list[tuple[bool, str]]:
-    """Split a format into letters behind a percent sign (True) and other characters (False)."""
+    """Split a format into letters after a percent sign (True) and other characters (False)."""
     parts: list[tuple[bool, str]] = []
     is_escaped = False
     for character in pattern:
         if is_escaped:
+            # MySQL has these letters, and Trino does not.
             if character in REFUSED:
                 raise invalid_argument(f"%{character} not supported in date format string")
             parts.append((character in WRITTEN, character))
@@ -51,10 +61,10 @@ def _letters(pattern: str) -> list[tuple[bool, str]]:
 
 
 def _constant(call: Call) -> str:
-    given = call.to(1, VARCHAR)
-    if not isinstance(given.constant, str):
+    pattern = call.to(1, VARCHAR)
+    if not isinstance(pattern.constant, str):
         raise unsupported(f"{call.name} with a format that is not a literal")
-    return given.constant
+    return pattern.constant
 
 
 @function("date_format")
@@ -67,6 +77,7 @@ def _date_format(call: Call) -> Value:
     shown = clock(call.args[0])
     if call.types[0].is_("date"):
         shown = f"CAST({shown} AS TIMESTAMP)"
+    # Joda has milliseconds, so %f ends with three zeros.
     elif call.types[0].number > 3:
         shown = f"date_trunc('milliseconds', {shown})"
     parts = _letters(_constant(call))
@@ -80,9 +91,8 @@ def _date_parse(call: Call) -> Value:
     written = call.to(0, VARCHAR)
     pattern = _constant(call)
     _pattern(pattern)  # refuses a format that Trino does not have, before any row
-    from etltctl.local.services.athena.dialect.literals import text
 
-    return coercion.coerced(call.python(_parsed, written, text(pattern), returns=TIMESTAMP), timestamp(3))
+    return casts.coerced(call.python(_parsed, written, text(pattern), returns=TIMESTAMP), timestamp(3))
 
 
 @lru_cache(maxsize=256)
@@ -97,6 +107,7 @@ def _pattern(pattern: str) -> re.Pattern[str]:
             piece = READ[inner[0]] if inner[0] else re.escape(inner[1])
             if (name := re.match(r"\(\?P<(\w)>", piece)) is not None:
                 if name[1] in used:
+                    # A part that is named twice has to be the same both times.
                     piece = f"(?P={name[1]})"
                 used.add(name[1])
             regex += piece
@@ -104,20 +115,20 @@ def _pattern(pattern: str) -> re.Pattern[str]:
 
 
 def _parsed(written: str, pattern: str) -> datetime:
-    found = _pattern(pattern).fullmatch(written)
-    if found is None:
+    match = _pattern(pattern).fullmatch(written)
+    if match is None:
         raise invalid_argument(f'Invalid format: "{written}"')
     try:
-        return _moment({name: value for name, value in found.groupdict().items() if value is not None})
+        return _moment({name: value for name, value in match.groupdict().items() if value is not None})
     except ValueError as error:
         raise invalid_argument(f'Cannot parse "{written}": {error}') from error
 
 
 def _moment(parts: dict[str, str]) -> datetime:
-    """Put the parts together; a date that is not given is the first of January 1970.
+    """Put the parts together. A part of the date that is missing is that of 1970-01-01.
 
     Raises:
-        ValueError: if there is no such moment.
+        ValueError: if there is no such date or time.
     """
     year = int(parts.get("Y", "1970"))
     if "y" in parts:  # two digits are a year from 1970 to 2069
@@ -157,4 +168,101 @@ def _named(written: str, names: tuple[str, ...]) -> int:
     for number, name in enumerate(names, 1):
         if written.lower() in (name.lower(), name[:3].lower()):
             return number
-    raise ValueError(f"{written} is no name")
+    raise ValueError(f"{written} is not the name of a day or a month")
+
+
+DATE_PATTERN = r"([+-]?\d{4,9})(?:-(\d{1,2})(?:-(\d{1,2}))?)?"
+WEEK_PATTERN = r"(\d{4})-W(\d{1,2})(?:-(\d))?"
+ORDINAL_PATTERN = r"(\d{4})-(\d{3})"
+CLOCK_PATTERN = r"(\d{1,2})(?::(\d{1,2})(?::(\d{1,2})(?:[.,](\d{1,9}))?)?)?"
+ZONE_PATTERN = r"(Z|[+-]\d{2}(?::?\d{2})?)?"
+
+
+def _iso_date(written: str) -> date | None:
+    """Return a date in any form of ISO 8601; a part that is missing is the first one."""
+    try:
+        if match := re.fullmatch(ORDINAL_PATTERN, written):
+            first = date(int(match[1]), 1, 1) + timedelta(days=int(match[2]) - 1)
+            return first if first.year == int(match[1]) and int(match[2]) else None
+        if match := re.fullmatch(DATE_PATTERN, written):
+            return date(int(match[1]), int(match[2] or 1), int(match[3] or 1))
+        if match := re.fullmatch(WEEK_PATTERN, written):
+            return date.fromisocalendar(int(match[1]), int(match[2]), int(match[3] or 1))
+    except ValueError:
+        return None
+    return None
+
+
+def _from_iso_date(written: str) -> date:
+    day = _iso_date(written)
+    if day is None:
+        raise invalid_argument(f'Invalid format: "{written}"')
+    return day
+
+
+simple("from_iso8601_date(varchar) -> date", _from_iso_date)
+
+
+@function("from_iso8601_timestamp")
+def _from_iso_timestamp(call: Call) -> Value:
+    call.expect(1)
+    written = call.to(0, VARCHAR)
+    if isinstance(written.constant, str):
+        moment = _iso_timestamp(written.constant)
+        instant = f"CAST({literal(moment['at'].isoformat(' '))} AS TIMESTAMP)"
+        return casts.zoned_of(instant, literal(moment["zone"]), 3, moment["zone"])
+    return call.python(_iso_timestamp, written, returns=ZONED)
+
+
+def _iso_timestamp(written: str) -> dict[str, Any]:
+    day, mark, rest = written.partition("T")
+    calendar_day = _iso_date(day) if day else None
+    clock_match = re.fullmatch(CLOCK_PATTERN + ZONE_PATTERN, rest) if mark and rest else None
+    if calendar_day is None or (mark and rest and clock_match is None):
+        raise invalid_argument(f'Invalid format: "{written}"')
+    moment = datetime(calendar_day.year, calendar_day.month, calendar_day.day)
+    offset = timedelta(0)
+    zone = "UTC"
+    if clock_match is not None:
+        if int(clock_match[1]) > 23 or int(clock_match[2] or 0) > 59 or int(clock_match[3] or 0) > 59:
+            raise invalid_argument(f'Cannot parse "{written}"')
+        fraction = int((clock_match[4] or "0").ljust(9, "0")[:3])
+        moment += timedelta(
+            hours=int(clock_match[1]),
+            minutes=int(clock_match[2] or 0),
+            seconds=int(clock_match[3] or 0),
+            milliseconds=fraction,
+        )
+        zone = zone_name(clock_match[5] or "UTC") or "UTC"
+        if zone != "UTC":
+            sign = -1 if zone[0] == "-" else 1
+            offset = sign * timedelta(hours=int(zone[1:3]), minutes=int(zone[4:6]))
+    return {"at": moment - offset, "zone": zone}
+
+
+@function("to_iso8601")
+def _to_iso(call: Call) -> Value:
+    call.expect(1)
+    value, kind = call.args[0], call.types[0]
+    if kind.is_("date"):
+        return Value(f"strftime({value.sql}, '%Y-%m-%d')", varchar(16))
+    if not kind.is_("timestamp", "timestamp with time zone"):
+        raise call.unexpected(
+            "to_iso8601(date)", "to_iso8601(timestamp(p))", "to_iso8601(timestamp(p) with time zone)"
+        )
+    shown = clock(value)
+    sql = f"strftime({shown}, '%Y-%m-%dT%H:%M:%S')"
+    if kind.number:
+        sql = f"({sql} || '.' || left(strftime({shown}, '%f'), {kind.number}))"
+    if kind.is_zoned:
+        sql = f"({sql} || {_iso_offset(value)})"
+    return Value(sql, varchar(35))
+
+
+def _iso_offset(value: Value) -> str:
+    # The offset is that of the zone at this instant, in minutes.
+    minutes = f"((epoch_ms({clock(value)}) - epoch_ms({value.instant})) // 60000)"
+    digits = f"printf('%02d:%02d', abs({minutes}) // 60, abs({minutes}) % 60)"
+    return (
+        f"(CASE WHEN {minutes} = 0 THEN 'Z' WHEN {minutes} < 0 THEN '-' || {digits} ELSE '+' || {digits} END)"
+    )

@@ -1,36 +1,29 @@
-"""Instants and zones: now, Unix time, AT TIME ZONE, ISO 8601."""
+"""Instants and zones: now, Unix time, AT TIME ZONE."""
 
 from __future__ import annotations
 
-import math
-import re
-from datetime import date, datetime, timedelta
-from typing import Any
-
 from sqlglot import exp
 
-from etltctl.local.services.athena.dialect import coercion
+from etltctl.local.services.athena.dialect import casts
 from etltctl.local.services.athena.dialect.casts import cast
 from etltctl.local.services.athena.dialect.errors import invalid_argument, mismatch, unsupported
 from etltctl.local.services.athena.dialect.expressions import Expressions, operator
 from etltctl.local.services.athena.dialect.literals import text
-from etltctl.local.services.athena.dialect.moment_texts import zone_name
-from etltctl.local.services.athena.dialect.registry import Call, function, simple
+from etltctl.local.services.athena.dialect.registry import Call, function
+from etltctl.local.services.athena.dialect.time_zones import utc_of, zone_name
 from etltctl.local.services.athena.dialect.trino_types import (
     BIGINT,
     DATE,
     DOUBLE,
     VARCHAR,
-    ZONED,
     Type,
     literal,
     timestamp,
-    varchar,
     zoned,
 )
 from etltctl.local.services.athena.dialect.values import Value
-from etltctl.local.services.athena.dialect.zones import clock, utc_of
 
+# now() is the start of the transaction, so it is the same in the whole query, as in Athena.
 NOW = "timezone('UTC', now())"
 
 
@@ -39,18 +32,18 @@ def _now(precision: int) -> str:
 
 
 def _precision(node: exp.Expr) -> int:
-    given = node.this
-    if given is None:
+    digits = node.this
+    if digits is None:
         return 3
-    if not isinstance(given, exp.Literal) or not given.name.isdigit() or int(given.name) not in (0, 3, 6):
+    if not isinstance(digits, exp.Literal) or not digits.name.isdigit() or int(digits.name) not in (0, 3, 6):
         raise unsupported("the current time with this precision")
-    return int(given.name)
+    return int(digits.name)
 
 
 @operator(exp.CurrentTimestamp)
 def _current_timestamp(compiler: Expressions, node: exp.Expr) -> Value:
     precision = _precision(node)
-    return coercion.zoned_of(_now(precision), "'UTC'", precision, "UTC")
+    return casts.zoned_of(_now(precision), "'UTC'", precision, "UTC")
 
 
 @operator(exp.Localtimestamp)
@@ -72,7 +65,7 @@ def _current_date(compiler: Expressions, node: exp.Expr) -> Value:
 
 @function("current_timestamp", "localtimestamp", "localtime")
 def _with_precision(call: Call) -> Value:
-    """Translate the forms with a precision; without one they are no functions but words."""
+    """Translate the forms with a precision. Without one, sqlglot reads them as words and not as calls."""
     call.expect(1)
     kinds = {
         "current_timestamp": exp.CurrentTimestamp, "localtimestamp": exp.Localtimestamp, "localtime": exp.Localtime
@@ -91,7 +84,7 @@ def _date(call: Call) -> Value:
 @function("now")
 def _now_function(call: Call) -> Value:
     call.expect(0)
-    return coercion.zoned_of(_now(3), "'UTC'", 3, "UTC")
+    return casts.zoned_of(_now(3), "'UTC'", 3, "UTC")
 
 
 @function("current_timezone")
@@ -103,6 +96,7 @@ def _current_timezone(call: Call) -> Value:
 def _zone(value: Value) -> tuple[str, str | None]:
     """Return the SQL of a zone that an argument names, and its name if it is a literal."""
     if value.type.is_("interval day to second") and isinstance(value.constant, int):
+        # `AT TIME ZONE interval '2' hour` names an offset.
         minutes = value.constant // 60_000
         named = zone_name(f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}")
     elif isinstance(value.constant, str):
@@ -120,9 +114,9 @@ def at_zone(value: Value, zone: Value, node: exp.Expr | None) -> Value:
         raise mismatch(
             f"Type of value must be a time or timestamp with or without time zone (actual {value.type})", node
         )
-    instant = coercion.coerced(value, zoned(value.type.number))
+    instant = casts.coerced(value, zoned(value.type.number))
     sql, static = _zone(zone)
-    return coercion.zoned_of(instant.instant, sql, value.type.number, static)
+    return casts.zoned_of(instant.instant, sql, value.type.number, static)
 
 
 @operator(exp.AtTimeZone)
@@ -143,9 +137,9 @@ def _with_timezone(call: Call) -> Value:
     call.expect(2)
     if not call.types[0].is_("timestamp", "date"):
         raise call.unexpected("with_timezone(timestamp(p), varchar(x))")
-    local = coercion.coerced(call.args[0], timestamp(call.types[0].number if call.types[0].parameters else 3))
+    local = casts.coerced(call.args[0], timestamp(call.types[0].number if call.types[0].parameters else 3))
     sql, static = _zone(call.args[1])
-    return coercion.zoned_of(utc_of(local.sql, sql), sql, local.type.number, static)
+    return casts.zoned_of(utc_of(local.sql, sql), sql, local.type.number, static)
 
 
 @function("timezone")
@@ -163,17 +157,17 @@ def _from_unixtime(call: Call) -> Value:
     # Milliseconds are rounded half up, as Java's Math.round does.
     instant = f"make_timestamp(CAST(floor({seconds} * 1000 + 0.5) AS BIGINT) * 1000)"
     if len(call.args) == 1:
-        return coercion.zoned_of(instant, "'UTC'", 3, "UTC")
+        return casts.zoned_of(instant, "'UTC'", 3, "UTC")
     if len(call.args) == 2:
         call.to(1, VARCHAR)
         sql, static = _zone(call.args[1])
-        return coercion.zoned_of(instant, sql, 3, static)
+        return casts.zoned_of(instant, sql, 3, static)
     hours, minutes = call.to(1, BIGINT).constant, call.to(2, BIGINT).constant
     if not isinstance(hours, int) or not isinstance(minutes, int):
         raise unsupported("from_unixtime with an offset that is not a literal")
     total = hours * 60 + minutes
     sql, static = _zone(text(f"{'-' if total < 0 else '+'}{abs(total) // 60:02d}:{abs(total) % 60:02d}"))
-    return coercion.zoned_of(instant, sql, 3, static)
+    return casts.zoned_of(instant, sql, 3, static)
 
 
 @function("to_unixtime")
@@ -183,128 +177,5 @@ def _to_unixtime(call: Call) -> Value:
         raise call.unexpected("to_unixtime(timestamp(p))", "to_unixtime(timestamp(p) with time zone)")
     value = call.args[0]
     instant = value.instant if value.type.is_zoned else f"CAST({value.sql} AS TIMESTAMP)"
+    # The result has microseconds as its fraction.
     return Value(f"(CAST(epoch_us({instant}) AS DOUBLE) / 1000000.0::DOUBLE)", DOUBLE)
-
-
-DATE_PATTERN = r"([+-]?\d{4,9})(?:-(\d{1,2})(?:-(\d{1,2}))?)?"
-WEEK_PATTERN = r"(\d{4})-W(\d{1,2})(?:-(\d))?"
-ORDINAL_PATTERN = r"(\d{4})-(\d{3})"
-CLOCK_PATTERN = r"(\d{1,2})(?::(\d{1,2})(?::(\d{1,2})(?:[.,](\d{1,9}))?)?)?"
-ZONE_PATTERN = r"(Z|[+-]\d{2}(?::?\d{2})?)?"
-
-
-def _iso_date(written: str) -> date | None:
-    """Return a date in any form of ISO 8601; a part that is missing is the first one."""
-    try:
-        if found := re.fullmatch(ORDINAL_PATTERN, written):
-            first = date(int(found[1]), 1, 1) + timedelta(days=int(found[2]) - 1)
-            return first if first.year == int(found[1]) and int(found[2]) else None
-        if found := re.fullmatch(DATE_PATTERN, written):
-            return date(int(found[1]), int(found[2] or 1), int(found[3] or 1))
-        if found := re.fullmatch(WEEK_PATTERN, written):
-            return date.fromisocalendar(int(found[1]), int(found[2]), int(found[3] or 1))
-    except ValueError:
-        return None
-    return None
-
-
-def _from_iso_date(written: str) -> date:
-    found = _iso_date(written)
-    if found is None:
-        raise invalid_argument(f'Invalid format: "{written}"')
-    return found
-
-
-simple("from_iso8601_date(varchar) -> date", _from_iso_date)
-
-
-@function("from_iso8601_timestamp")
-def _from_iso_timestamp(call: Call) -> Value:
-    call.expect(1)
-    written = call.to(0, VARCHAR)
-    if isinstance(written.constant, str):
-        found = _iso_timestamp(written.constant)
-        instant = f"CAST({literal(found['at'].isoformat(' '))} AS TIMESTAMP)"
-        return coercion.zoned_of(instant, literal(found["zone"]), 3, found["zone"])
-    return call.python(_iso_timestamp, written, returns=ZONED)
-
-
-def _iso_timestamp(written: str) -> dict[str, Any]:
-    day, mark, rest = written.partition("T")
-    found_day = _iso_date(day) if day else None
-    found = re.fullmatch(CLOCK_PATTERN + ZONE_PATTERN, rest) if mark and rest else None
-    if found_day is None or (mark and rest and found is None):
-        raise invalid_argument(f'Invalid format: "{written}"')
-    moment = datetime(found_day.year, found_day.month, found_day.day)
-    offset = timedelta(0)
-    zone = "UTC"
-    if found is not None:
-        if int(found[1]) > 23 or int(found[2] or 0) > 59 or int(found[3] or 0) > 59:
-            raise invalid_argument(f'Cannot parse "{written}"')
-        fraction = int((found[4] or "0").ljust(9, "0")[:3])
-        moment += timedelta(
-            hours=int(found[1]), minutes=int(found[2] or 0), seconds=int(found[3] or 0), milliseconds=fraction
-        )
-        zone = zone_name(found[5] or "UTC") or "UTC"
-        if zone != "UTC":
-            sign = -1 if zone[0] == "-" else 1
-            offset = sign * timedelta(hours=int(zone[1:3]), minutes=int(zone[4:6]))
-    return {"at": moment - offset, "zone": zone}
-
-
-@function("to_iso8601")
-def _to_iso(call: Call) -> Value:
-    call.expect(1)
-    value, kind = call.args[0], call.types[0]
-    if kind.is_("date"):
-        return Value(f"strftime({value.sql}, '%Y-%m-%d')", varchar(16))
-    if not kind.is_("timestamp", "timestamp with time zone"):
-        raise call.unexpected(
-            "to_iso8601(date)", "to_iso8601(timestamp(p))", "to_iso8601(timestamp(p) with time zone)"
-        )
-    shown = clock(value)
-    sql = f"strftime({shown}, '%Y-%m-%dT%H:%M:%S')"
-    if kind.number:
-        sql = f"({sql} || '.' || left(strftime({shown}, '%f'), {kind.number}))"
-    if kind.is_zoned:
-        sql = f"({sql} || {_iso_offset(value)})"
-    return Value(sql, varchar(35))
-
-
-def _iso_offset(value: Value) -> str:
-    minutes = f"((epoch_ms({clock(value)}) - epoch_ms({value.instant})) // 60000)"
-    digits = f"printf('%02d:%02d', abs({minutes}) // 60, abs({minutes}) % 60)"
-    return (
-        f"(CASE WHEN {minutes} = 0 THEN 'Z' WHEN {minutes} < 0 THEN '-' || {digits} ELSE '+' || {digits} END)"
-    )
-
-
-DURATION = {
-    "ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1000.0, "m": 60_000.0, "h": 3_600_000.0, "d": 86_400_000.0,
-}  # fmt: skip
-
-
-def _parse_duration(written: str) -> int:
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]+)\s*", written)
-    if found is None or found[2] not in DURATION:
-        raise invalid_argument(f"duration is not a valid data duration string: {written}")
-    return math.floor(float(found[1]) * DURATION[found[2]] + 0.5)
-
-
-simple("parse_duration(varchar) -> interval day to second", _parse_duration)
-simple("to_milliseconds(interval day to second) -> bigint", "{0}")
-
-
-def _human_readable(seconds: float) -> str:
-    if not math.isfinite(seconds):
-        raise invalid_argument(f"Invalid argument found: {seconds}")
-    left = math.floor(abs(seconds) + 0.5) if seconds >= 0 else math.floor(-seconds + 0.5)
-    parts: list[str] = []
-    for name, size in (("week", 604_800), ("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1)):
-        count, left = divmod(left, size)
-        if count or (name == "second" and not parts):
-            parts.append(f"{count} {name}{'' if count == 1 else 's'}")
-    return ", ".join(parts)
-
-
-simple("human_readable_seconds(double) -> varchar", _human_readable)

@@ -1,6 +1,6 @@
 """Java's regular expressions, as Trino reads them, for Python's `re`.
 
-What `re` has not is refused by name. What it reads otherwise than Java is rewritten.
+What `re` lacks is refused by name. What it reads differently from Java is rewritten.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ def compiled(pattern: str) -> re.Pattern[str]:
         raise invalid_argument(f"{error}: {pattern}") from error
 
 
+# `re` knows no Unicode categories, so \p{Lu} becomes the ranges of its characters.
 @lru_cache(maxsize=64)
 def _category(name: str) -> str:
     """Return the inside of a class with the characters of a general category of Unicode."""
@@ -72,7 +73,7 @@ def _category(name: str) -> str:
 
 @dataclass
 class _Translation:
-    """One pattern on its way. `open_flags` holds, by group, what inline flags opened in it."""
+    """The translation of one pattern. `open_flags` holds, for each open group, the groups of its inline flags."""
 
     pattern: str
     at: int = 0
@@ -90,11 +91,14 @@ class _Translation:
                     self._class()
                 case "(":
                     self._group()
+                # Flags that were opened in this group end with it.
                 case ")":
                     self.out.append(")" * len(self.open_flags[-1]) + ")")
                     if len(self.open_flags) > 1:
                         self.open_flags.pop()
                     self.at += 1
+                # An alternative is a separate branch in `re`, so the flags are closed before it and opened
+                # again after it.
                 case "|":
                     flags = self.open_flags[-1]
                     self.out.append(")" * len(flags) + "|" + "".join(flags))
@@ -125,20 +129,20 @@ class _Translation:
         self.open_flags.append([])
         self.at += length
 
-    def _flags(self, found: re.Match[str]) -> None:
-        """Open a group for inline flags: Java lets them act up to the end of the group around them."""
-        told = found[1] + (found[2] or "")
-        if set(told) - set("imsx"):
-            raise unsupported(f"the flags {told} in a regular expression")
-        opened = f"(?{found[1]}{'-' + found[2] if found[2] else ''}:"
-        if not told:
+    def _flags(self, match: re.Match[str]) -> None:
+        """Open a group for inline flags, which in Java act up to the end of the group around them."""
+        letters = match[1] + (match[2] or "")
+        if set(letters) - set("imsx"):
+            raise unsupported(f"the flags {letters} in a regular expression")
+        opened = f"(?{match[1]}{'-' + match[2] if match[2] else ''}:"
+        if not letters:
             opened = "(?:"
-        if found[3] == ":":
-            self._open(opened, len(found[0]))
+        if match[3] == ":":
+            self._open(opened, len(match[0]))
             return
         self.open_flags[-1].append(opened)
         self.out.append(opened)
-        self.at += len(found[0])
+        self.at += len(match[0])
 
     def _class(self) -> None:
         start = self.at
@@ -154,6 +158,7 @@ class _Translation:
             letter = self.pattern[self.at]
             if letter == "]" and self.at > first:
                 break
+            # Java has unions and intersections of classes; `re` would read the brackets as letters.
             if letter == "[" or self.pattern.startswith("&&", self.at):
                 raise unsupported("a character class inside another in a regular expression")
             if letter == "\\":
@@ -177,6 +182,7 @@ class _Translation:
         if prop := re.match(r"[pP](?:\{(\^?)(\w+)\}|([A-Z]))", rest):
             is_not = (letter == "P") != bool(prop[1])
             return _property(prop[2] or prop[3], is_not=is_not, inside=inside), len(prop[0])
+        # `\Q…\E` is literal text.
         if letter == "Q" and not inside:
             quoted = rest[1:].partition("\\E")
             return re.escape(quoted[0]), 1 + len(quoted[0]) + 2 * bool(quoted[1])
@@ -189,6 +195,7 @@ class _Translation:
             return (WIDE[letter] if inside else f"[{WIDE[letter]}]"), 1
         if letter in ("a", "e"):
             return ("\\x07" if letter == "a" else "\\x1b"), 1
+        # Java's \Z also matches before a last line end, and `re` has only Java's \z, under the name \Z.
         if letter in ("z", "Z") and not inside:
             return ("\\Z" if letter == "z" else "(?=\\n?\\Z)"), 1
         if letter in PLAIN_ESCAPES or not (letter.isascii() and letter.isalpha()):

@@ -7,17 +7,12 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from etltctl.local.services.athena.dialect import coercion
+from etltctl.local.services.athena.dialect import casts
+from etltctl.local.services.athena.dialect.datetimes import DAY_NAMES, MONTH_NAMES
 from etltctl.local.services.athena.dialect.errors import invalid_argument, unsupported
 from etltctl.local.services.athena.dialect.literals import text
-from etltctl.local.services.athena.dialect.moment_texts import (
-    DAY_NAMES,
-    MONTH_NAMES,
-    to_local,
-    to_utc,
-    zone_name,
-)
 from etltctl.local.services.athena.dialect.registry import Call, function
+from etltctl.local.services.athena.dialect.time_zones import to_local, to_utc, zone_name
 from etltctl.local.services.athena.dialect.trino_types import VARCHAR, ZONED, zoned
 from etltctl.local.services.athena.dialect.values import Value
 
@@ -30,28 +25,28 @@ def _tokens(pattern: str) -> tuple[tuple[str, str], ...]:
     """Split a pattern into (letter, run of it) and ("", literal text)."""
     tokens, position = [], 0
     while position < len(pattern):
-        found = TOKEN.match(pattern, position)
-        if found is None:
+        match = TOKEN.match(pattern, position)
+        if match is None:
             raise invalid_argument(f"Illegal pattern: {pattern}")
-        if found[2]:
-            if found[2] not in KNOWN:
-                raise invalid_argument(f"Illegal pattern component: {found[0]}")
-            tokens.append((found[2], found[0]))
+        if match[2]:
+            if match[2] not in KNOWN:
+                raise invalid_argument(f"Illegal pattern component: {match[0]}")
+            tokens.append((match[2], match[0]))
         else:
-            quoted = found[1]
-            tokens.append(("", found[3] if quoted is None else quoted.replace("''", "'") or "'"))
-        position = found.end()
+            quoted = match[1]
+            tokens.append(("", match[3] if quoted is None else quoted.replace("''", "'") or "'"))
+        position = match.end()
     return tuple(tokens)
 
 
 def _pattern_of(call: Call) -> Value:
-    given = call.to(1, VARCHAR)
-    if not isinstance(given.constant, str):
+    pattern = call.to(1, VARCHAR)
+    if not isinstance(pattern.constant, str):
         raise unsupported(f"{call.name} with a pattern that is not a literal")
-    for letter, _ in _tokens(given.constant):
+    for letter, _ in _tokens(pattern.constant):
         if letter in ("G", "C", "z") and letter:
             raise unsupported(f"the letter {letter} in a pattern of {call.name}")
-    return text(given.constant)
+    return text(pattern.constant)
 
 
 @function("format_datetime")
@@ -60,7 +55,7 @@ def _format_datetime(call: Call) -> Value:
     kind = call.types[0]
     if not kind.is_("date", "timestamp", "timestamp with time zone"):
         raise call.unexpected("format_datetime(timestamp(p), varchar(x))")
-    moment = coercion.coerced(call.args[0], zoned(kind.number if kind.parameters else 3))
+    moment = casts.coerced(call.args[0], zoned(kind.number if kind.parameters else 3))
     return call.python(_formatted, moment, _pattern_of(call), returns=VARCHAR)
 
 
@@ -75,6 +70,7 @@ def _shown(at: datetime, offset: int, letter: str, run: str) -> str:
     if letter == "":
         return run
     if letter in "yYx":
+        # `x` is the year of the ISO week, which differs from `y` around New Year.
         year = at.isocalendar().year if letter == "x" else at.year
         return f"{year % 100:02d}" if width == 2 else f"{year:0{width}d}"
     if letter == "M" and width >= 3:
@@ -104,9 +100,10 @@ def _parse_datetime(call: Call) -> Value:
             raise unsupported(f"the letter {letter} in a pattern of parse_datetime")
         if letter == "Z" and len(run) > 2:
             raise unsupported("a zone's name in a pattern of parse_datetime")
-    found = call.python(_parsed, written, pattern, returns=ZONED)
+    moment = call.python(_parsed, written, pattern, returns=ZONED)
+    # A text without a zone is a time in UTC, the zone of Athena's session.
     has_zone = any(letter == "Z" for letter, _ in _tokens(str(pattern.constant)))
-    return found if has_zone else coercion.zoned_of(found.instant, "'UTC'", 3, "UTC")
+    return moment if has_zone else casts.zoned_of(moment.instant, "'UTC'", 3, "UTC")
 
 
 @lru_cache(maxsize=256)
@@ -142,10 +139,10 @@ def _piece(letter: str, width: int, *, is_tight: bool) -> str:
 
 
 def _parsed(written: str, pattern: str) -> dict[str, Any]:
-    found = _regex(pattern).fullmatch(written)
-    if found is None:
+    match = _regex(pattern).fullmatch(written)
+    if match is None:
         raise invalid_argument(f'Invalid format: "{written}"')
-    parts = {name: value for name, value in found.groupdict().items() if value is not None}
+    parts = {name: value for name, value in match.groupdict().items() if value is not None}
     try:
         local = _moment(parts, is_short_year="yy" in pattern and "yyy" not in pattern)
     except ValueError as error:
@@ -156,7 +153,7 @@ def _parsed(written: str, pattern: str) -> dict[str, Any]:
 
 def _moment(parts: dict[str, str], *, is_short_year: bool) -> datetime:
     year = int(parts.get("y", "1970"))
-    if is_short_year:  # Joda takes the century that is nearest to thirty years from now
+    if is_short_year:  # Joda takes the century that is nearest to thirty years ago
         pivot = datetime.now(UTC).year - 30
         low = pivot - 50
         year = low + (year - low) % 100

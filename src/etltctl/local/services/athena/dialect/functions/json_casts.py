@@ -11,22 +11,23 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from etltctl.local.services.athena.dialect.cast_rules import BITS, python
-from etltctl.local.services.athena.dialect.casts import casts
-from etltctl.local.services.athena.dialect.doubles import java_double, java_real, scientific
+from etltctl.local.services.athena.dialect.casts import cast_rule
 from etltctl.local.services.athena.dialect.errors import QueryError, mismatch
 from etltctl.local.services.athena.dialect.functions.json_text import Number, read, write
 from etltctl.local.services.athena.dialect.functions.maps import entries_of
+from etltctl.local.services.athena.dialect.rendering import java_double, java_real, scientific
 from etltctl.local.services.athena.dialect.trino_types import JSON, Type
 from etltctl.local.services.athena.dialect.values import Value
 
 if TYPE_CHECKING:
     from etltctl.local.services.athena.dialect.expressions import Expressions
 
+
 KEYS = ("boolean", "tinyint", "smallint", "integer", "bigint", "real", "double", "decimal", "varchar")
 
 
 class CastError(ValueError):
-    """A value of JSON that is no value of the type. `code` is Trino's error."""
+    """A value of JSON that cannot be cast to the type. `code` is Trino's error name."""
 
     def __init__(self, reason: str = "", code: str = "INVALID_CAST_ARGUMENT") -> None:
         super().__init__(reason)
@@ -59,7 +60,7 @@ def from_json(kind: Type) -> Callable[[str], Any]:
         try:
             return _value_of(read(text), kind)
         except CastError as error:
-            raise QueryError(error.code, _told(text, kind, str(error))) from error
+            raise QueryError(error.code, _message(text, kind, str(error))) from error
 
     return _named(cast, "from_json", kind)
 
@@ -92,6 +93,7 @@ def _json_of(value: Any, kind: Type) -> Any:
                 (_key_of(key, kind.inner(0)), _json_of(item, kind.inner(1)))
                 for key, item in entries_of(value)
             )
+            # Trino writes the keys of a map in order.
             return dict(sorted(pairs, key=lambda pair: pair[0]))
         case "row":
             fields = kind.fields or (None,) * len(kind.inners)
@@ -137,6 +139,7 @@ def _time_text(value: date | datetime, kind: Type) -> str:
 
 def _double_text(value: float, *, is_real: bool) -> Any:
     text = java_real(value) if is_real else java_double(value)
+    # JSON has no NaN and no infinity, so these are texts.
     return text if "N" in text or "I" in text else Number(text)
 
 
@@ -153,6 +156,7 @@ def _value_of(value: Any, kind: Type) -> Any:
         case "map":
             if not isinstance(value, dict):
                 raise CastError(f"Expected a json object, but got {_start(value)}")
+            # Keys are texts in JSON, and take the map's type: {"1": …} can be a map of integers.
             keys = [_value_of(key, kind.inner(0)) for key in value]
             if len(set(keys)) < len(keys):
                 raise CastError("Duplicate keys are not allowed")
@@ -173,6 +177,7 @@ def _row_of(value: Any, kind: Type) -> dict[str, Any]:
         return {name: _value_of(item, inner) for name, item, inner in pairs}
     if not isinstance(value, dict):
         raise CastError(f"Expected a json array or object, but got {_start(value)}")
+    # Fields of rows have no case; a field that is missing is null.
     lowered = {str(key).lower(): item for key, item in value.items()}
     return {name: _value_of(lowered.get(name), inner) for name, inner in zip(held, kind.inners, strict=True)}
 
@@ -198,6 +203,7 @@ def _integer(value: Any, kind: Type) -> int:
     try:
         if isinstance(value, Number) and not value.is_whole:
             code = "NUMERIC_VALUE_OUT_OF_RANGE"
+            # A fraction is read as a double before it is rounded, as Trino does.
             rounded = float(value)
             number = int(Decimal(rounded).quantize(Decimal(1), ROUND_HALF_UP))
         else:
@@ -271,7 +277,7 @@ def _start(value: Any) -> str:
     return "{" if isinstance(value, dict) else ("[" if isinstance(value, list) else write(value))
 
 
-def _told(text: str, kind: Type, reason: str) -> str:
+def _message(text: str, kind: Type, reason: str) -> str:
     shown = text if len(text) <= 10_000 else text[:10_000] + "...(truncated)"
     if kind.is_("array", "map", "row"):
         return f"Cannot cast to {kind}. {reason}\n{shown}"
@@ -280,11 +286,11 @@ def _told(text: str, kind: Type, reason: str) -> str:
     return f"Cannot cast '{shown}' to {str(kind).replace(', ', ',')}"
 
 
-@casts("|".join((*KEYS, "date", "timestamp", "array", "map", "row")), "json")
+@cast_rule("|".join((*KEYS, "date", "timestamp", "array", "map", "row")), "json")
 def _to_json(value: Value, _: Type, compiler: Expressions) -> Value:
     return python(to_json(value.type), value, JSON, compiler)
 
 
-@casts("json", *KEYS, "array", "map", "row")
+@cast_rule("json", *KEYS, "array", "map", "row")
 def _from_json(value: Value, to: Type, compiler: Expressions) -> Value:
     return python(from_json(to), value, to, compiler)

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from etltctl.local.services.athena.dialect.datetimes import LITERALS
 from etltctl.local.services.athena.dialect.errors import QueryError, invalid_argument, place
 from etltctl.local.services.athena.dialect.functions.json_text import (
     Missing,
@@ -15,7 +16,6 @@ from etltctl.local.services.athena.dialect.functions.json_text import (
     steps,
     write,
 )
-from etltctl.local.services.athena.dialect.moments import LITERALS
 from etltctl.local.services.athena.dialect.registry import simple
 from etltctl.local.services.athena.dialect.trino_types import JSON, literal
 from etltctl.local.services.athena.dialect.values import Value
@@ -30,69 +30,69 @@ def json_parse(text: str) -> str:
 
 
 def json_extract(text: str, path: str) -> str | None:
-    """Return what a path leads to, as JSON; None if nothing, or if the text is not JSON."""
-    found = _found(text, path)
-    return None if found is Missing else write(found)
+    """Return the value at a path, as JSON; None if there is none, or if the text is not JSON."""
+    item = _item_at(text, path)
+    return None if item is Missing else write(item)
 
 
 def json_extract_scalar(text: str, path: str) -> str | None:
-    """Return the text of the scalar that a path leads to; None for anything else."""
-    found = _found(text, path)
-    if found is Missing or found is None or isinstance(found, dict | list):
+    """Return the text of the scalar at a path; None for anything else."""
+    item = _item_at(text, path)
+    if item is Missing or item is None or isinstance(item, dict | list):
         return None
-    return str(found) if isinstance(found, str) else write(found)
+    return str(item) if isinstance(item, str) else write(item)
 
 
 def json_size(text: str, path: str) -> int | None:
-    """Count the members of what a path leads to; 0 for a scalar."""
-    found = _found(text, path)
-    if found is Missing:
+    """Count the members of the value at a path; 0 for a scalar."""
+    item = _item_at(text, path)
+    if item is Missing:
         return None
-    return len(found) if isinstance(found, dict | list) else 0
+    return len(item) if isinstance(item, dict | list) else 0
 
 
 def json_array_length(text: str) -> int | None:
-    """Count the elements; None for what is not an array."""
-    found = _found(text, "$")
-    return len(found) if isinstance(found, list) else None
+    """Count the elements; None for anything but an array."""
+    item = _item_at(text, "$")
+    return len(item) if isinstance(item, list) else None
 
 
 def json_array_get(text: str, index: int) -> str | None:
     """Return an element, counted from 0 or backwards from -1; a text loses its quotes, as in Trino."""
-    found = _found(text, "$")
-    if not isinstance(found, list) or not -len(found) <= index < len(found):
+    item = _item_at(text, "$")
+    if not isinstance(item, list) or not -len(item) <= index < len(item):
         return None
-    element = found[index]
+    element = item[index]
     if element is None:
         return None
     return str(element) if isinstance(element, str) else write(element)
 
 
-def json_array_contains_boolean(text: str, wanted: bool) -> bool | None:
+def json_array_contains_boolean(text: str, value: bool) -> bool | None:
     """Return whether the truth value is an element."""
-    return _contains(text, lambda element: isinstance(element, bool) and element is wanted)
+    return _contains(text, lambda element: isinstance(element, bool) and element is value)
 
 
-def json_array_contains_bigint(text: str, wanted: int) -> bool | None:
+def json_array_contains_bigint(text: str, value: int) -> bool | None:
     """Return whether the whole number is an element."""
     return _contains(
-        text, lambda element: isinstance(element, Number) and element.is_whole and int(element) == wanted
+        text, lambda element: isinstance(element, Number) and element.is_whole and int(element) == value
     )
 
 
-def json_array_contains_double(text: str, wanted: float) -> bool | None:
+def json_array_contains_double(text: str, value: float) -> bool | None:
     """Return whether the number with a fraction is an element."""
     return _contains(
         text,
-        lambda element: isinstance(element, Number) and not element.is_whole and float(element) == wanted,
+        lambda element: isinstance(element, Number) and not element.is_whole and float(element) == value,
     )
 
 
-def json_array_contains_varchar(text: str, wanted: str) -> bool | None:
+def json_array_contains_varchar(text: str, value: str) -> bool | None:
     """Return whether the text is an element."""
     return _contains(
         text,
-        lambda element: isinstance(element, str) and not isinstance(element, Number) and element == wanted,
+        lambda element: isinstance(element, str) and not isinstance(element, Number) and element == value,
     )
 
 
@@ -104,7 +104,7 @@ def is_json_scalar(text: str) -> bool:
         raise invalid_argument(f"Invalid JSON value: {text}") from error
 
 
-def _found(text: str, path: str) -> Any:
+def _item_at(text: str, path: str) -> Any:
     steps(path)  # an invalid path is an error even where the text is not JSON
     try:
         return at_path(read(text), path)
@@ -112,9 +112,9 @@ def _found(text: str, path: str) -> Any:
         return Missing
 
 
-def _contains(text: str, is_wanted: Any) -> bool | None:
-    found = _found(text, "$")
-    return any(is_wanted(element) for element in found) if isinstance(found, list) else None
+def _contains(text: str, is_match: Any) -> bool | None:
+    item = _item_at(text, "$")
+    return any(is_match(element) for element in item) if isinstance(item, list) else None
 
 
 for _kind in ("varchar", "json"):

@@ -9,13 +9,20 @@ from typing import Any
 
 from sqlglot import exp
 
-from etltctl.local.services.athena.dialect import coercion
-from etltctl.local.services.athena.dialect.casts import cast, of_node
+from etltctl.local.services.athena.dialect import casts
+from etltctl.local.services.athena.dialect.casts import cast
 from etltctl.local.services.athena.dialect.errors import QueryError, mismatch, syntax, unsupported
 from etltctl.local.services.athena.dialect.expressions import Expressions, operator
 from etltctl.local.services.athena.dialect.functions.json_casts import SCALARS, CastError
-from etltctl.local.services.athena.dialect.functions.json_path import PathError, found_by, parsed
-from etltctl.local.services.athena.dialect.functions.json_text import Number, read, write
+from etltctl.local.services.athena.dialect.functions.json_text import (
+    Number,
+    PathError,
+    items_at,
+    parsed,
+    read,
+    write,
+)
+from etltctl.local.services.athena.dialect.literals import of_node
 from etltctl.local.services.athena.dialect.registry import Call, Modifiers, function
 from etltctl.local.services.athena.dialect.trino_types import BOOLEAN, JSON, VARCHAR, Type, array
 from etltctl.local.services.athena.dialect.values import Value
@@ -25,32 +32,32 @@ RETURNED = ("boolean", "tinyint", "smallint", "integer", "bigint", "real", "doub
 
 @dataclass(frozen=True)
 class _Answers:
-    """What stands for no item and for an error: `NULL`, `ERROR`, `EMPTY ARRAY` or `EMPTY OBJECT`."""
+    """The answers ON EMPTY and ON ERROR: `NULL`, `ERROR`, `EMPTY ARRAY` or `EMPTY OBJECT`."""
 
     empty: str = "NULL"
     error: str = "NULL"
 
     def of(self, which: str, message: str, code: str) -> str | None:
-        """Return the answer to a case."""
-        told = self.empty if which == "empty" else self.error
-        if told == "ERROR":
+        """Return the answer to a case, or raise its error."""
+        answer = self.empty if which == "empty" else self.error
+        if answer == "ERROR":
             raise QueryError(code, message)
-        return {"EMPTY ARRAY": "[]", "EMPTY OBJECT": "{}"}.get(told)
+        return {"EMPTY ARRAY": "[]", "EMPTY OBJECT": "{}"}.get(answer)
 
 
 def _answers(node: exp.Expr) -> _Answers:
     condition = node.args.get("on_condition")
     if condition is None:
         return _Answers()
-    told = {}
+    answers = {}
     for key in ("empty", "error"):
-        given = condition.args.get(key)
-        if given is None:
+        clause = condition.args.get(key)
+        if clause is None:
             continue
-        if isinstance(given, exp.Expr):
+        if isinstance(clause, exp.Expr):
             raise unsupported("DEFAULT … ON EMPTY and ON ERROR of SQL/JSON")
-        told[key] = str(given).upper().removesuffix(f" ON {key.upper()}")
-    return _Answers(**told)
+        answers[key] = str(clause).upper().removesuffix(f" ON {key.upper()}")
+    return _Answers(**answers)
 
 
 def _path_of(node: exp.Expr | None) -> str:
@@ -67,6 +74,7 @@ def _input(call: Call) -> Value:
 
 
 def _named(function_: Callable[..., Any], name: str, *parts: object) -> Callable[..., Any]:
+    # DuckDB keeps a function by its name, and each path and its answers make another function.
     mark = hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
     function_.__name__ = f"{name}_{mark}"
     return function_
@@ -82,7 +90,7 @@ def _json_value(compiler: Expressions, node: exp.Expr) -> Value:
 
     def json_value(text: str) -> Any:
         try:
-            items = found_by(read(text), path)
+            items = items_at(read(text), path)
             if not items:
                 return answers.of("empty", "cannot extract a scalar from no items", "JSON_VALUE_RESULT_ERROR")
             if len(items) > 1 or isinstance(items[0], dict | list):
@@ -92,6 +100,7 @@ def _json_value(compiler: Expressions, node: exp.Expr) -> Value:
                     else "JSON path found an item that is not scalar"
                 )
             return None if items[0] is None else SCALARS[kind.name](items[0], kind)
+        # The order matters: CastError and PathError are ValueErrors, each with an error name of Athena's.
         except CastError as error:
             return answers.of("error", str(error), "JSON_VALUE_RESULT_ERROR")
         except PathError as error:
@@ -116,7 +125,7 @@ def _json_query(compiler: Expressions, node: exp.Expr) -> Value:
 
     def json_query(text: str) -> str | None:
         try:
-            items = found_by(read(text), path)
+            items = items_at(read(text), path)
         except PathError as error:
             return answers.of("error", str(error), "PATH_EVALUATION_ERROR")
         except ValueError as error:
@@ -143,7 +152,7 @@ def _json_exists(call: Call) -> Value:
 
     def json_exists(text: str) -> bool:
         try:
-            return bool(found_by(read(text), path))
+            return bool(items_at(read(text), path))
         except ValueError:
             return False
 
@@ -192,16 +201,16 @@ def _json_object(compiler: Expressions, node: exp.Expr) -> Value:
         Modifiers(),
         node,
     )
-    keys = [coercion.coerced(value, VARCHAR).sql for value in call.args[::2]]
+    keys = [casts.coerced(value, VARCHAR).sql for value in call.args[::2]]
     if any(not value.type.is_("varchar", "char") for value in call.args[::2]):
         raise mismatch("Invalid type of JSON object key", node)
     absent = str(node.args.get("null_handling") or "").upper().startswith("ABSENT")
-    made = json_object_without_nulls if absent else json_object_with_nulls
+    build = json_object_without_nulls if absent else json_object_with_nulls
     values = [
         Value(_listed(keys), array(VARCHAR)),
         Value(_listed(_jsons(call.args[1::2], call)), array(VARCHAR)),
     ]
-    return call.python(made, *values, returns=VARCHAR)
+    return call.python(build, *values, returns=VARCHAR)
 
 
 @function("json_array")
@@ -213,6 +222,7 @@ def _jsons(values: Sequence[Value], call: Call) -> list[str]:
     for value in values:
         if value.type.is_("array", "map", "row"):
             raise unsupported(f"a value of {value.type} in {call.name}")
+    # Dates and times are JSON texts.
     texts = [cast(value, VARCHAR, call.compiler) if _is_moment(value.type) else value for value in values]
     return [cast(text, JSON, call.compiler).sql for text in texts]
 

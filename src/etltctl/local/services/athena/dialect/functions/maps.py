@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from etltctl.local.services.athena.dialect import coercion, refusals
+from etltctl.local.services.athena.dialect import casts, errors
 from etltctl.local.services.athena.dialect.casts import cast
 from etltctl.local.services.athena.dialect.errors import invalid_argument, mismatch, unsupported
 from etltctl.local.services.athena.dialect.functions.lambdas import (
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 
 def entries_of(value: Any) -> list[tuple[Any, Any]]:
-    """Return the entries of a map as DuckDB hands it to Python: keys that cannot be hashed stand in a list."""
+    """Return the entries of a map as DuckDB passes it to Python: keys that cannot be hashed come in a list."""
+    # DuckDB passes a map with hashable keys as a dict, and others as two lists.
     if isinstance(value, dict) and set(value) == {"key", "value"} and isinstance(value["key"], list):
         return list(zip(value["key"], value["value"], strict=True))
     return list(value.items())
@@ -41,7 +42,7 @@ def map_from(entries: Sequence[tuple[Any, Any]]) -> dict[str, list[Any]]:
 
 
 def unique(entries: Sequence[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
-    """Return the entries without a second one of a key."""
+    """Return the entries; the first one of each key stays."""
     seen: dict[str, tuple[Any, Any]] = {}
     for key, value in entries:
         seen.setdefault(repr(key), (key, value))
@@ -54,14 +55,14 @@ def map_value(call: Call, index: int) -> Value:
         raise call.unexpected()
     value = call.args[index]
     if value.type.is_("unknown"):
-        return coercion.coerced(value, map_of(UNKNOWN, UNKNOWN))
+        return casts.coerced(value, map_of(UNKNOWN, UNKNOWN))
     if not value.type.is_("map"):
         raise call.unexpected()
     return value
 
 
 def refuse_key(kind: Type) -> None:
-    """Refuse a type of keys that DuckDB compares otherwise than Trino."""
+    """Refuse a type of keys that DuckDB compares differently from Trino."""
     if any(word in str(kind) for word in ("time zone", "json", "map")):
         raise unsupported(f"maps with keys of {kind}")
 
@@ -69,10 +70,11 @@ def refuse_key(kind: Type) -> None:
 def checked_map(call: Call, keys: str, values: str, kind: Type) -> str:
     """Return SQL of a map of two lists; a null key, a repeated key or another length ends the query."""
     refuse_key(kind.inner(0))
+    # DuckDB refuses null and repeated keys too, but not in Athena's words.
     null = failure("'map key cannot be null'", kind)
     uneven = failure("'Key and value arrays must be the same length'", kind)
 
-    def made(held: str) -> str:
+    def build(held: str) -> str:
         shown = cast(Value(f"list_extract({_repeated(held)}, 1)", kind.inner(0)), VARCHAR, call.compiler)
         twice = failure(f"concat('Duplicate map keys (', {shown.sql}, ') are not allowed')", kind)
         return (
@@ -81,7 +83,7 @@ def checked_map(call: Call, keys: str, values: str, kind: Type) -> str:
             f" WHEN len({held}) <> len(list_distinct({held})) THEN {twice} ELSE map({held}, {values}) END"
         )
 
-    return once(keys, made)
+    return once(keys, build)
 
 
 def _repeated(keys: str) -> str:
@@ -91,24 +93,29 @@ def _repeated(keys: str) -> str:
 def value_at(
     value: Value, key: Value, node: exp.Expr | None, compiler: Expressions, *, is_needed: bool = False
 ) -> Value:
-    """Return the value of a key; null or, if it is needed, an error if the map lacks the key."""
+    """Return the value of a key; if the map lacks the key, null, or an error if it is needed."""
     keys, kind = value.type.inners
-    common = coercion.common(keys, key.type)
+    common = casts.common_type(keys, key.type)
     if common is None:
         raise mismatch(f"Cannot apply operator: {value.type}[{key.type}]", node)
     refuse_key(common)
+    # `map(array[1], …)[bigint '1']`: DuckDB looks a key up by its own type only.
     if common.duckdb != keys.duckdb:
-        value = coercion.coerced(value, map_of(common, kind))
-    wanted = coercion.coerced(key, common)
-    found = f"map_extract_value({value.sql}, {wanted.sql})"
+        value = casts.coerced(value, map_of(common, kind))
+    typed_key = casts.coerced(key, common)
+    at_key = f"map_extract_value({value.sql}, {typed_key.sql})"
     if not is_needed:
-        return Value(unless_null(found, value.sql, wanted.sql), kind)
-    missing = refusals.failure(
-        kind, "INVALID_FUNCTION_ARGUMENT", "'Key not present in map: '", cast(wanted, VARCHAR, compiler).sql
+        return Value(unless_null(at_key, value.sql, typed_key.sql), kind)
+    # `m['x']` without the key is an error, and `element_at(m, 'x')` is null.
+    missing = errors.failure(
+        kind,
+        "INVALID_FUNCTION_ARGUMENT",
+        "'Key not present in map: '",
+        cast(typed_key, VARCHAR, compiler).sql,
     )
-    there = f"map_contains({value.sql}, {wanted.sql})"
-    guarded = f"CASE WHEN {there} THEN {found} ELSE {missing} END"
-    return Value(unless_null(guarded, value.sql, wanted.sql), kind)
+    there = f"map_contains({value.sql}, {typed_key.sql})"
+    guarded = f"CASE WHEN {there} THEN {at_key} ELSE {missing} END"
+    return Value(unless_null(guarded, value.sql, typed_key.sql), kind)
 
 
 @function("map")
@@ -139,16 +146,16 @@ def _from_entries(call: Call) -> Value:
     kind = map_of(keys, values)
     null = failure("'map entry cannot be null'", kind)
 
-    def made(held: str) -> str:
-        listed = [
+    def build(held: str) -> str:
+        columns = [
             over("list_transform", held, lambda name, field=field: member(name, field))  # type: ignore[misc]
             for field in (first, second)
         ]
         whole = f"len({held}) <> list_count({held})"
-        made_map = checked_map(call, listed[0], listed[1], kind)
-        return f"CASE WHEN {held} IS NULL THEN NULL WHEN {whole} THEN {null} ELSE {made_map} END"
+        built = checked_map(call, columns[0], columns[1], kind)
+        return f"CASE WHEN {held} IS NULL THEN NULL WHEN {whole} THEN {null} ELSE {built} END"
 
-    return Value(once(pairs.sql, made), kind)
+    return Value(once(pairs.sql, build), kind)
 
 
 def grouped(pairs: list[Any]) -> dict[str, list[Any]] | None:
@@ -194,12 +201,12 @@ def _entries(call: Call) -> Value:
     call.expect(1)
     value = map_value(call, 0)
     kind = row(((None, value.type.inner(0)), (None, value.type.inner(1))))
-    made = over(
+    entries = over(
         "list_transform",
         f"map_entries({value.sql})",
         lambda name: f"struct_pack(field0 := {name}.key, field1 := {name}.value)",
     )
-    return Value(unless_null(made, value.sql), array(kind))
+    return Value(unless_null(entries, value.sql), array(kind))
 
 
 @function("map_concat")
@@ -208,15 +215,15 @@ def _concat(call: Call) -> Value:
         raise call.unexpected("map_concat(map(K,V), map(K,V))")
     kind: Type | None = map_value(call, 0).type
     for index in range(1, len(call.nodes)):
-        kind = coercion.common(kind, map_value(call, index).type) if kind is not None else None
+        kind = casts.common_type(kind, map_value(call, index).type) if kind is not None else None
     if kind is None:
         raise call.unexpected("map_concat(map(K,V), map(K,V))")
     refuse_key(kind.inner(0))
-    values = [coercion.coerced(value, kind) for value in call.args]
+    values = [casts.coerced(value, kind) for value in call.args]
     # Trino begins with the last map, and adds of the others the keys that are still missing.
     entries = ", ".join(f"map_entries({value.sql})" for value in reversed(values))
-    made = once(f"list_concat({entries})", _first_of_each_key)
-    return Value(unless_null(made, *(value.sql for value in values)), kind)
+    merged = once(f"list_concat({entries})", _first_of_each_key)
+    return Value(unless_null(merged, *(value.sql for value in values)), kind)
 
 
 def _first_of_each_key(entries: str) -> str:
@@ -234,46 +241,47 @@ def _filter(call: Call) -> Value:
     value, name = map_value(call, 0), parameter()
     keys, values = value.type.inners
     is_kept = condition(call, 1, Value(f"{name}.key", keys), Value(f"{name}.value", values))
+    # The cast keeps the type of a map that is left without entries.
     kept = f"list_filter(map_entries({value.sql}), lambda {name}: coalesce({is_kept}, false))"
     return Value(unless_null(f"CAST(map_from_entries({kept}) AS {value.type.duckdb})", value.sql), value.type)
 
 
 def _mapped(call: Call) -> tuple[Value, Value, str]:
-    """Return a map, what a lambda makes of each entry, and the SQL of the list of these."""
+    """Return a map, the result of a lambda for an entry, and the SQL of the list of all results."""
     call.expect(2)
     value, name = map_value(call, 0), parameter()
     keys, values = value.type.inners
     body = applied(call, 1, Value(f"{name}.key", keys), Value(f"{name}.value", values))
-    made = f"CAST(NULL AS {body.type.duckdb})" if body.type.is_("unknown") else body.sql
-    return value, body, f"list_transform(map_entries({value.sql}), lambda {name}: {made})"
+    result = f"CAST(NULL AS {body.type.duckdb})" if body.type.is_("unknown") else body.sql
+    return value, body, f"list_transform(map_entries({value.sql}), lambda {name}: {result})"
 
 
 @function("transform_values")
 def _transform_values(call: Call) -> Value:
-    value, body, listed = _mapped(call)
+    value, body, results = _mapped(call)
     return Value(
-        unless_null(f"map(map_keys({value.sql}), {listed})", value.sql),
+        unless_null(f"map(map_keys({value.sql}), {results})", value.sql),
         map_of(value.type.inner(0), body.type),
     )
 
 
 @function("transform_keys")
 def _transform_keys(call: Call) -> Value:
-    value, body, listed = _mapped(call)
+    value, body, results = _mapped(call)
     kind = map_of(body.type, value.type.inner(1))
-    return Value(unless_null(checked_map(call, listed, f"map_values({value.sql})", kind), value.sql), kind)
+    return Value(unless_null(checked_map(call, results, f"map_values({value.sql})", kind), value.sql), kind)
 
 
 @function("map_zip_with")
 def _zip_with(call: Call) -> Value:
     call.expect(3)
     one, other, name = map_value(call, 0), map_value(call, 1), parameter()
-    keys = coercion.common(one.type.inner(0), other.type.inner(0))
+    keys = casts.common_type(one.type.inner(0), other.type.inner(0))
     if keys is None:
         raise call.unexpected("map_zip_with(map(K,V1), map(K,V2), function(K,V1,V2,V3))")
     refuse_key(keys)
-    one = coercion.coerced(one, map_of(keys, one.type.inner(1)))
-    other = coercion.coerced(other, map_of(keys, other.type.inner(1)))
+    one = casts.coerced(one, map_of(keys, one.type.inner(1)))
+    other = casts.coerced(other, map_of(keys, other.type.inner(1)))
     body = applied(
         call,
         2,
@@ -281,9 +289,10 @@ def _zip_with(call: Call) -> Value:
         Value(f"map_extract_value({one.sql}, {name})", one.type.inner(1)),
         Value(f"map_extract_value({other.sql}, {name})", other.type.inner(1)),
     )
+    # The keys of the first map come first, then those that only the second one has.
     rest = over("list_filter", f"map_keys({other.sql})", lambda key: f"NOT map_contains({one.sql}, {key})")
-    made = once(
+    zipped = once(
         f"list_concat(map_keys({one.sql}), {rest})",
         lambda held: f"map({held}, list_transform({held}, lambda {name}: {body.sql}))",
     )
-    return Value(unless_null(made, one.sql, other.sql), map_of(keys, body.type))
+    return Value(unless_null(zipped, one.sql, other.sql), map_of(keys, body.type))

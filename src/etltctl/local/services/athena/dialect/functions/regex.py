@@ -1,11 +1,20 @@
-"""Functions of regular expressions."""
+"""LIKE, and the functions of regular expressions."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from etltctl.local.services.athena.dialect.errors import invalid_argument
+from sqlglot import exp
+
+from etltctl.local.services.athena.dialect.errors import (
+    QueryError,
+    invalid_argument,
+    mismatch,
+    place,
+    syntax,
+)
+from etltctl.local.services.athena.dialect.expressions import Expressions, operator
 from etltctl.local.services.athena.dialect.functions.java_regex import compiled
 from etltctl.local.services.athena.dialect.registry import Call, function, simple
 from etltctl.local.services.athena.dialect.trino_types import BOOLEAN, VARCHAR, array, row
@@ -15,7 +24,7 @@ PIECES = array(row({"before": VARCHAR, "groups": array(VARCHAR), "is_last": BOOL
 
 
 def regexp_like(text: str, pattern: str) -> bool:
-    """Return whether the pattern is somewhere in the text."""
+    """Return whether the pattern matches anywhere in the text."""
     return compiled(pattern).search(text) is not None
 
 
@@ -26,54 +35,55 @@ def regexp_count(text: str, pattern: str) -> int:
 
 def regexp_extract(text: str, pattern: str, group: int = 0) -> str | None:
     """Return a group of the first match; None if there is no match."""
-    found = _checked(compiled(pattern), group).search(text)
-    return found[group] if found else None
+    match = _checked(compiled(pattern), group).search(text)
+    return match[group] if match else None
 
 
 def regexp_extract_all(text: str, pattern: str, group: int = 0) -> list[str | None]:
     """Return a group of every match."""
-    return [found[group] for found in _checked(compiled(pattern), group).finditer(text)]
+    return [match[group] for match in _checked(compiled(pattern), group).finditer(text)]
 
 
 def regexp_position(text: str, pattern: str, start: int = 1, occurrence: int = 1) -> int:
-    """Return where the n-th match begins; -1 for nowhere."""
+    """Return the position of the n-th match; -1 for none."""
     if start < 1:
         raise invalid_argument("start position cannot be smaller than 1")
     if occurrence < 1:
         raise invalid_argument("occurrence cannot be smaller than 1")
     if start > len(text):
         return -1
-    for index, found in enumerate(compiled(pattern).finditer(text, start - 1), 1):
+    for index, match in enumerate(compiled(pattern).finditer(text, start - 1), 1):
         if index == occurrence:
-            return found.start() + 1
+            return match.start() + 1
     return -1
 
 
 def regexp_replace(text: str, pattern: str, replacement: str = "") -> str:
-    """Replace every match; `$1` and `${name}` stand for groups."""
+    """Replace every match. `$1` and `${name}` are groups."""
     regex = compiled(pattern)
     parts = list(_template(replacement, regex))
     return regex.sub(
-        lambda found: "".join(part if isinstance(part, str) else found[part[0]] or "" for part in parts), text
+        lambda match: "".join(part if isinstance(part, str) else match[part[0]] or "" for part in parts), text
     )
 
 
 def regexp_split(text: str, pattern: str) -> list[str]:
     """Split at every match, and keep the empty parts."""
     parts, at = [], 0
-    for found in compiled(pattern).finditer(text):
-        parts.append(text[at : found.start()])
-        at = found.end()
+    for match in compiled(pattern).finditer(text):
+        parts.append(text[at : match.start()])
+        at = match.end()
+    # re.split would add the groups of the pattern to the parts.
     return [*parts, text[at:]]
 
 
 def regexp_pieces(text: str, pattern: str) -> list[dict[str, object]]:
-    """Return the text before each match with the groups of the match, and the text behind the last."""
+    """Return the text before each match with the groups of the match, and the text after the last match."""
     pieces: list[dict[str, object]] = []
     at = 0
-    for found in compiled(pattern).finditer(text):
-        pieces.append({"before": text[at : found.start()], "groups": list(found.groups()), "is_last": False})
-        at = found.end()
+    for match in compiled(pattern).finditer(text):
+        pieces.append({"before": text[at : match.start()], "groups": list(match.groups()), "is_last": False})
+        at = match.end()
     return [*pieces, {"before": text[at:], "groups": [], "is_last": True}]
 
 
@@ -117,6 +127,7 @@ def _group_number(replacement: str, at: int, regex: re.Pattern[str]) -> tuple[in
         raise invalid_argument(f"Illegal replacement sequence: unknown group {number}")
     at += 1
     while (digit := replacement[at : at + 1]).isascii() and digit.isdigit():
+        # `$12` is group 12 if the pattern has as many groups, else group 1 and a 2.
         if number * 10 + int(digit) > regex.groups:
             break
         number, at = number * 10 + int(digit), at + 1
@@ -145,6 +156,7 @@ def _replaced(call: Call) -> Value:
     if count != 2:
         raise call.unexpected("regexp_replace(varchar, joniregexp, function(array(varchar), varchar))")
     body = call.lambda_(2, array(VARCHAR))
+    # A lambda is SQL and the matching is Python, so Python cuts the text and SQL replaces.
     pieces = call.python(regexp_pieces, *values, returns=PIECES)
     replaced = f"list_extract(list_transform([struct_extract(\"~p\", 'groups')], {body.sql}), 1)"
     text = (
@@ -152,3 +164,40 @@ def _replaced(call: Call) -> Value:
         f"CASE WHEN struct_extract(\"~p\", 'is_last') THEN '' ELSE coalesce({replaced}, '') END"
     )
     return Value(f"array_to_string(list_transform({pieces.sql}, lambda \"~p\": {text}), '')", VARCHAR)
+
+
+@operator(exp.Like, exp.Escape)
+def _like(compiler: Expressions, node: exp.Expr) -> Value:
+    like, escape = (
+        (node.this, compiler.value(node.expression)) if isinstance(node, exp.Escape) else (node, None)
+    )
+    if not isinstance(like, exp.Like):
+        raise syntax("mismatched input 'ESCAPE'", node)
+    value, pattern = compiler.value(like.this), compiler.value(like.expression)
+    for part, name in ((value, "Left side of LIKE expression"), (pattern, "Pattern for LIKE expression")):
+        if not part.type.is_("varchar", "char", "unknown"):
+            raise mismatch(f"{name} must evaluate to a varchar (actual: {part.type})", node)
+    word = "NOT LIKE" if like.args.get("negate") else "LIKE"
+    if escape is None:
+        return Value(f"({value.sql} {word} {pattern.sql})", BOOLEAN)
+    if escape.is_constant and len(str(escape.constant)) != 1:
+        raise QueryError(
+            "INVALID_FUNCTION_ARGUMENT", f"{place(node)}: Escape string must be a single character"
+        )
+    if isinstance(pattern.constant, str) and escape.is_constant:
+        _check_escapes(pattern.constant, str(escape.constant))
+    return Value(f"({value.sql} {word} {pattern.sql} ESCAPE {escape.sql})", BOOLEAN)
+
+
+def _check_escapes(pattern: str, escape: str) -> None:
+    """Refuse an escape character before anything but a wildcard or itself, which DuckDB would let pass."""
+    at = 0
+    while at < len(pattern):
+        if pattern[at] == escape:
+            at += 1
+            if pattern[at : at + 1] not in ("%", "_", escape):
+                raise QueryError(
+                    "INVALID_FUNCTION_ARGUMENT",
+                    "Escape character must be followed by '%', '_' or the escape character itself",
+                )
+        at += 1

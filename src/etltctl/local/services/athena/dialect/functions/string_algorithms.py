@@ -1,4 +1,4 @@
-"""What Trino's functions of text do with one row, in Python."""
+"""The string functions that Python computes, one row at a time."""
 
 from __future__ import annotations
 
@@ -42,6 +42,7 @@ def hamming(left: str, right: str) -> int:
 
 def levenshtein(left: str, right: str) -> int:
     """Count the changes that turn one text into the other."""
+    # Trino refuses what would take too long; DuckDB would compute it.
     if left and right and len(left) * (len(right) - 1) > 1_000_000:
         raise invalid_argument("The combined inputs for Levenshtein distance are too large")
     row = list(range(len(right) + 1))
@@ -69,39 +70,39 @@ def padded_left(text: Text, size: int, pad: Text) -> Text:
 
 
 def padded_right(text: Text, size: int, pad: Text) -> Text:
-    """Put a padding behind a text, or cut the text at its end."""
+    """Put a padding after a text, or cut the text at its end."""
     return text[:size] + _padding(text, size, pad)
 
 
-def position(text: str, wanted: str, instance: int) -> int:
-    """Return where a text stands for the n-th time, counted from the end if n is negative; 0 for nowhere."""
+def position(text: str, substring: str, instance: int) -> int:
+    """Return the position of the n-th instance of a text, from the end if n is negative; 0 for none."""
     if instance == 0:
         raise invalid_argument("'instance' must not be a positive or negative number.")
-    if not wanted:
+    if not substring:
         return 1
     place = -1 if instance > 0 else len(text)
     for _ in range(abs(instance)):
         if instance > 0:
-            place = text.find(wanted, place + 1)
+            place = text.find(substring, place + 1)
         else:
-            place = text.rfind(wanted, 0, place - 1 + len(wanted)) if place > 0 else -1
+            place = text.rfind(substring, 0, place - 1 + len(substring)) if place > 0 else -1
         if place < 0:
             return 0
     return place + 1
 
 
-def removed(text: str, wanted: str) -> str:
-    """Take every instance of a text out."""
-    return text.replace(wanted, "")
+def removed(text: str, substring: str) -> str:
+    """Remove every instance of a text."""
+    return text.replace(substring, "")
 
 
-def replaced(text: str, wanted: str, by: str) -> str:
-    """Replace every instance; an empty one stands around every character."""
-    if len(text) * (len(by) + 1) > MOST_BYTES and len(by) > len(wanted):
-        count = text.count(wanted)
-        if len(text) + count * (len(by) - len(wanted)) > MOST_BYTES:
+def replaced(text: str, substring: str, by: str) -> str:
+    """Replace every instance of a text. An empty one is before, between and after the characters."""
+    if len(text) * (len(by) + 1) > MOST_BYTES and len(by) > len(substring):
+        count = text.count(substring)
+        if len(text) + count * (len(by) - len(substring)) > MOST_BYTES:
             raise invalid_argument('inputs to "replace" function are too large')
-    return text.replace(wanted, by)
+    return text.replace(substring, by)
 
 
 def soundex(text: str) -> str:
@@ -116,6 +117,7 @@ def soundex(text: str) -> str:
         sound = SOUNDS[letter]
         if sound not in ("0", last):
             code += sound
+        # H and W do not part two equal sounds, vowels do.
         if letter not in "HW":
             last = sound
     return code[:4].ljust(4, "0")
@@ -141,12 +143,13 @@ def split_part(text: str, delimiter: str, index: int) -> str | None:
     """Return one part of a text that is split; None past the last."""
     if index <= 0:
         raise invalid_argument("Index must be greater than zero")
+    # An empty delimiter splits into characters.
     parts = text.split(delimiter) if delimiter else list(text)
     return parts[index - 1] if index <= len(parts) else None
 
 
 def split_to_map(text: str, between: str, inside: str) -> dict[str, str]:
-    """Read `key=value` pairs; a key that stands twice is an error."""
+    """Read `key=value` pairs; a repeated key is an error."""
     entries: dict[str, str] = {}
     for key, value in _pairs(text, between, inside):
         if key in entries:
@@ -156,7 +159,7 @@ def split_to_map(text: str, between: str, inside: str) -> dict[str, str]:
 
 
 def split_to_multimap(text: str, between: str, inside: str) -> dict[str, list[str]]:
-    """Read `key=value` pairs; a key may stand more than once."""
+    """Read `key=value` pairs; a key may be repeated."""
     entries: dict[str, list[str]] = {}
     for key, value in _pairs(text, between, inside):
         entries.setdefault(key, []).append(value)
@@ -164,20 +167,21 @@ def split_to_multimap(text: str, between: str, inside: str) -> dict[str, list[st
 
 
 def translated(text: str, origin: str, by: str) -> str:
-    """Replace each character of one set by that of another; one without a partner is taken out."""
+    """Replace each character of one set by that of another; one without a partner is removed."""
     mapping: dict[int, str | None] = {}
     for index, letter in enumerate(origin):
+        # Of a repeated character the first partner counts.
         mapping.setdefault(ord(letter), by[index] if index < len(by) else None)
     return text.translate(mapping)
 
 
 def reversed_text(text: str) -> str:
-    """Turn a text around, by code points."""
+    """Reverse a text by code points."""
     return text[::-1]
 
 
 def reversed_bytes(data: bytes) -> bytes:
-    """Turn bytes around."""
+    """Reverse bytes."""
     return data[::-1]
 
 
@@ -221,8 +225,8 @@ def _pairs(text: str, between: str, inside: str) -> list[tuple[str, str]]:
     if entries[-1] == "":  # a delimiter at the end begins no entry
         entries.pop()
     for entry in entries:
-        key, found, value = entry.partition(inside)
-        if not found or inside in value:
+        key, delimiter, value = entry.partition(inside)
+        if not delimiter or inside in value:
             raise invalid_argument(
                 f"Key-value delimiter must appear exactly once in each entry. Bad input: '{entry}'"
             )

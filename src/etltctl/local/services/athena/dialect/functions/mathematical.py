@@ -6,15 +6,14 @@ import math
 import statistics
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 
-from etltctl.local.services.athena.dialect import coercion
-from etltctl.local.services.athena.dialect.arithmetic import arithmetic
-from etltctl.local.services.athena.dialect.decimals import EXACT
+from etltctl.local.services.athena.dialect import casts
+from etltctl.local.services.athena.dialect.arithmetic import EXACT, arithmetic
 from etltctl.local.services.athena.dialect.errors import invalid_argument
 from etltctl.local.services.athena.dialect.registry import Call, function, simple
 from etltctl.local.services.athena.dialect.trino_types import DOUBLE, INTEGER, decimal
 from etltctl.local.services.athena.dialect.values import Value
 
-# Outside their domain these are NaN or infinite in Java; DuckDB ends the query.
+# Outside their domain these are NaN or infinite in Java; DuckDB 1 ends the query.
 _GUARDED = {
     "acos": "CASE WHEN abs({0}) > 1 THEN CAST('NaN' AS DOUBLE) ELSE acos({0}) END",
     "asin": "CASE WHEN abs({0}) > 1 THEN CAST('NaN' AS DOUBLE) ELSE asin({0}) END",
@@ -67,6 +66,7 @@ def _java_power(base: float, exponent: float) -> float:
     """Return what Java's Math.pow returns, which never fails."""
     if exponent == 0:
         return 1.0
+    # Python's 1 ** inf is 1, and Java's is NaN.
     if math.isnan(base) or math.isnan(exponent) or (abs(base) == 1 and math.isinf(exponent)):
         return math.nan
     try:
@@ -110,6 +110,7 @@ def _abs(call: Call) -> Value:
 @function("sign")
 def _sign(call: Call) -> Value:
     value = _one_number(call)
+    # The sign of a decimal has one digit: -1, 0 or 1.
     kind = decimal(1, 0) if value.type.is_("decimal") else value.type
     if kind.is_floating:
         return Value(
@@ -147,11 +148,13 @@ def _round(call: Call) -> Value:
         if kind.is_("decimal"):
             kind = decimal(kind.precision - kind.scale + min(kind.scale, 1), 0)
             return Value(f"CAST(round({value.sql}, 0) AS {kind.duckdb})", kind)
+        # DuckDB's round(x) and Java's both go away from zero at a half.
         return value if kind.is_integer else Value(f"CAST(round({value.sql}) AS {kind.duckdb})", kind)
     digits = call.to(1, INTEGER)
     if kind.is_("decimal"):
+        # Rounding up may need one digit more: round(9.99, 1) is 10.00.
         widened = decimal(kind.precision + 1, kind.scale)
-        return call.python(_round_decimal, coercion.coerced(value, widened), digits, returns=widened)
+        return call.python(_round_decimal, casts.coerced(value, widened), digits, returns=widened)
     if kind.is_integer:
         return call.python(_round_whole, value, digits, returns=kind)
     return call.python(_round_double, value, digits, returns=kind)
@@ -179,6 +182,7 @@ def _round_double(value: float, digits: int) -> float:
     if math.isnan(value) or math.isinf(value) or abs(digits) > 320:
         return value
     factor = 10.0 ** min(digits, 300)
+    # Trino multiplies, rounds and divides in doubles, which decides the last digits.
     scaled = value * factor
     if math.isinf(scaled):
         return value
@@ -196,7 +200,7 @@ def _truncate(call: Call) -> Value:
     value, kind = call.args[0], call.types[0]
     if len(call.args) == 1:
         if kind.is_integer:
-            value, kind = coercion.coerced(value, DOUBLE), DOUBLE
+            value, kind = casts.coerced(value, DOUBLE), DOUBLE
         if kind.is_("decimal"):
             kind = decimal(max(kind.precision - kind.scale, 1), 0)
             return Value(f"CAST(trunc({value.sql}) AS {kind.duckdb})", kind)
@@ -231,39 +235,10 @@ def _random(call: Call) -> Value:
         return Value("random()", DOUBLE)
     if len(call.args) > 2 or not all(kind.is_integer for kind in call.types):
         raise call.unexpected()
-    kind = coercion.common(call.types[0], call.types[-1]) or INTEGER
-    low = coercion.coerced(call.args[0], kind).sql if len(call.args) == 2 else "0"
-    high = coercion.coerced(call.args[-1], kind).sql
+    kind = casts.common_type(call.types[0], call.types[-1]) or INTEGER
+    low = casts.coerced(call.args[0], kind).sql if len(call.args) == 2 else "0"
+    high = casts.coerced(call.args[-1], kind).sql
     return Value(f"CAST({low} + floor(random() * ({high} - {low})) AS {kind.duckdb})", kind)
-
-
-def _from_base(written: str, radix: int) -> int:
-    _check_radix(radix)
-    try:
-        number = int(written, radix)
-    except ValueError as error:
-        raise invalid_argument(f"Not a valid base-{radix} number: {written}") from error
-    if not -(2**63) <= number < 2**63 or "_" in written or written != written.strip():
-        raise invalid_argument(f"Not a valid base-{radix} number: {written}")
-    return number
-
-
-def _to_base(number: int, radix: int) -> str:
-    _check_radix(radix)
-    digits, rest = "", abs(number)
-    while rest:
-        rest, digit = divmod(rest, radix)
-        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[digit] + digits
-    return ("-" if number < 0 else "") + (digits or "0")
-
-
-def _check_radix(radix: int) -> None:
-    if not 2 <= radix <= 36:
-        raise invalid_argument("Radix must be between 2 and 36")
-
-
-simple("from_base(varchar, bigint) -> bigint", _from_base)
-simple("to_base(bigint, bigint) -> varchar", _to_base)
 
 
 def _width_bucket(operand: float, low: float, high: float, count: int) -> int:
@@ -317,23 +292,6 @@ def _inverse_normal_cdf(mean: float, deviation: float, chance: float) -> float:
         raise invalid_argument("sd must be > 0")
     return statistics.NormalDist(mean, deviation).inv_cdf(chance)
 
-
-def _format_number(value: float) -> str:
-    """Write a number with a letter for its thousands, with three digits of it."""
-    units, shown, index = ["", "K", "M", "B", "T", "Q"], float(value), 0
-    while abs(shown) >= 1000 and index < len(units) - 1:
-        shown /= 1000.0
-        index += 1
-    size = abs(shown)
-    digits = 2 if size < 10 else 1 if size < 100 else 0
-    return (
-        f"{shown:.{digits}f}".rstrip("0").rstrip(".") + units[index]
-        if digits
-        else f"{shown:.0f}{units[index]}"
-    )
-
-
-simple("format_number(double) -> varchar", _format_number)
 
 simple("normal_cdf(double, double, double) -> double", _normal_cdf)
 simple("inverse_normal_cdf(double, double, double) -> double", _inverse_normal_cdf)
