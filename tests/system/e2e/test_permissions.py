@@ -42,10 +42,11 @@ def test_the_jobs_call_no_service_of_aws_s_but_s3(sample_lake: Workplace) -> Non
 
 
 def test_the_job_role_may_read_and_write_where_the_jobs_did_and_nowhere_else(sample_lake: Workplace) -> None:
-    settings = load_settings(env="aws", environ={})
+    settings = load_settings(config=sample_lake.folder / "etltctl.toml", env="aws", environ={})
     names = Names(settings)
-    for role, jobs in names.job_roles.items():
-        statements = {each["Sid"]: each for each in job_statements(names, jobs)}
+    for role, in_settings in names.job_roles.items():
+        jobs = [settings.glue.names.at_glue(job) for job in in_settings]
+        statements = {each["Sid"]: each for each in job_statements(names, in_settings)}
         read, written = _places(sample_lake, jobs, "--inputs"), _places(sample_lake, jobs, "--outputs")
         assert written
         assert _buckets(statements["Write"]) == {_bucket(place) for place in written}, role
