@@ -105,8 +105,8 @@ class Server:
         return [each.key for each in self.lake.list_objects("bronze")]
 
     def rows(self, prefix: str) -> int:
-        found = [key for key in self.files() if key.startswith(prefix)]
-        return sum(pq.ParquetFile(self.lake.path("bronze", key)).metadata.num_rows for key in found)
+        keys = [key for key in self.files() if key.startswith(prefix)]
+        return sum(pq.ParquetFile(self.lake.path("bronze", key)).metadata.num_rows for key in keys)
 
 
 class Quiet(WSGIRequestHandler):

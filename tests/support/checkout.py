@@ -114,22 +114,22 @@ class Checkout(Workplace):
     def spoil(self, *rules: Mapping[str, Any]) -> None:
         """Puts these faults in force, in place of those before."""
         assert self.account is not None
-        status, told = self.account.request("POST", "faults", list(rules))
-        assert status == 200, told
+        status, answer = self.account.request("POST", "faults", list(rules))
+        assert status == 200, answer
 
 
 @contextmanager
 def recorded() -> Iterator[set[str]]:
     """Every AWS call that the library makes meanwhile, as `service:Operation`; the tests' own boto3 is left out."""
-    made: set[str] = set()
+    calls: set[str] = set()
     client_of = Aws._client
 
     def recording(self: Aws, service: str, *, starts: bool) -> Any:
         client = client_of(self, service, starts=starts)
         note = f"before-call.{client.meta.service_model.service_id.hyphenize()}"
-        client.meta.events.register(note, lambda model, **_: made.add(f"{service}:{model.name}"), note)
+        client.meta.events.register(note, lambda model, **_: calls.add(f"{service}:{model.name}"), note)
         return client
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Aws, "_client", recording)
-        yield made
+        yield calls

@@ -38,9 +38,9 @@ def database(folder: Path) -> Iterator[str]:
 
 def _programs() -> Path | None:
     """Where PostgreSQL's own programs are, the newest first."""
-    found = sorted(PROGRAMS.glob("*/bin/initdb"), reverse=True)
+    programs = sorted(PROGRAMS.glob("*/bin/initdb"), reverse=True)
     is_usable = os.getuid() != 0 or (shutil.which("setpriv") and _has_user("postgres"))
-    return found[0].parent if found and is_usable else None
+    return programs[0].parent if programs and is_usable else None
 
 
 def _has_user(name: str) -> bool:

@@ -48,9 +48,9 @@ def translated(app: Any, version: Callable[[], Callable[[Any], Any] | None]) -> 
     """The application with its JSON answers as another version would give them."""
 
     def translating(environ: Any, start_response: Any) -> Any:
-        begun: list[Any] = []
-        answer = b"".join(app(environ, lambda status, headers, *rest: begun.append((status, headers))))
-        status, headers = begun[0]
+        starts: list[Any] = []
+        answer = b"".join(app(environ, lambda status, headers, *rest: starts.append((status, headers))))
+        status, headers = starts[0]
         translate, body = version(), _json(answer)
         if translate is not None and isinstance(body, dict) and status.startswith("200"):
             answer = json.dumps(translate(body)).encode()
@@ -65,9 +65,9 @@ def translated(app: Any, version: Callable[[], Callable[[Any], Any] | None]) -> 
 def violations(exchanges: list[Exchange]) -> list[str]:
     """What the published API knows otherwise, with the call that met it."""
     return [
-        f"{each.method} {each.path}: {found}"
+        f"{each.method} {each.path}: {violation}"
         for each in exchanges
-        for found in check_airbyte(each.method, each.path, each.request, each.status, each.answer)
+        for violation in check_airbyte(each.method, each.path, each.request, each.status, each.answer)
     ]
 
 

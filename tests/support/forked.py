@@ -60,10 +60,10 @@ class Command:
     ) -> None:
         self.returncode: int | None = None
         self._closing: list[int] = []  # files that only the command keeps
-        given = [self._file(stdin, os.O_RDONLY), 0, 0]
-        given[1], self.stdout = self._written(stdout)
-        given[2], self.stderr = self._written(stderr)
-        report, told = os.pipe()
+        streams = [self._file(stdin, os.O_RDONLY), 0, 0]
+        streams[1], self.stdout = self._written(stdout)
+        streams[2], self.stderr = self._written(stderr)
+        report, writer = os.pipe()
         self._report = os.fdopen(report, "rb", 0)
         request = {
             "arguments": [str(word) for word in arguments],
@@ -72,8 +72,8 @@ class Command:
             "start_new_session": start_new_session,
         }
         with _ASKING:
-            socket.send_fds(_server(), [json.dumps(request).encode()], [*given, told])
-        for number in (told, *self._closing):
+            socket.send_fds(_server(), [json.dumps(request).encode()], [*streams, writer])
+        for number in (writer, *self._closing):
             os.close(number)
         self.pid = int(self._report.readline())
 
@@ -117,9 +117,9 @@ class Command:
         """Return the file that the command gets, and the end of the pipe that is read here."""
         if stream != subprocess.PIPE:
             return self._file(stream, os.O_WRONLY), None
-        ours, given = os.pipe()
-        self._closing.append(given)
-        return given, os.fdopen(ours, encoding="utf-8", errors="replace")
+        ours, theirs = os.pipe()
+        self._closing.append(theirs)
+        return theirs, os.fdopen(ours, encoding="utf-8", errors="replace")
 
     def _file(self, stream: int | IO[str], mode: int) -> int:
         if stream == subprocess.DEVNULL:

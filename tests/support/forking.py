@@ -27,19 +27,19 @@ PRELOADED = (boto3, httpx, pyarrow.parquet, tenacity)
 lost_starts.LISTED_WITHIN_S = 2.0  # the embedded listings show a run at once
 
 
-def run(asked: dict[str, Any]) -> int:
+def run(request: dict[str, Any]) -> int:
     """The run itself, in the forked process."""
     events = 0
 
     def count(_: Any) -> None:
         nonlocal events
         events += 1
-        if events == asked.get("die_after"):
+        if events == request.get("die_after"):
             os.kill(os.getpid(), signal.SIGKILL)
 
     try:
         run_pipeline(
-            asked["pipeline"], load_settings(env="local"), RunOptions(asked["run_id"], on_event=count)
+            request["pipeline"], load_settings(env="local"), RunOptions(request["run_id"], on_event=count)
         )
     except BaseException:  # noqa: BLE001 - of a process that ends with it
         traceback.print_exc()
@@ -48,8 +48,8 @@ def run(asked: dict[str, Any]) -> int:
 
 
 load_descriptions()
-with endpoints(load_settings(env="local"), os.environ) as found:
-    os.environ.update(found.environ)
+with endpoints(load_settings(env="local"), os.environ) as server:
+    os.environ.update(server.environ)
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

@@ -76,9 +76,9 @@ class GovernedLake:
 
     def apply(self, text: str, *, zones: str = ZONES) -> list[Change]:
         """Applies the settings and returns the changes that were made."""
-        made: list[Change] = []
-        apply(self.settings(text, zones=zones), confirm=lambda plan: True, on_change=made.append)
-        return made
+        changes: list[Change] = []
+        apply(self.settings(text, zones=zones), confirm=lambda plan: True, on_change=changes.append)
+        return changes
 
     def ask(self, sql: str, role: str = "") -> list[dict[str, Any]]:
         """The rows of a query as the role."""
@@ -95,7 +95,7 @@ class GovernedLake:
             self.client("s3").put_object(Bucket=f"pi-m3-{layer}", Key=f"{name}/v=1/{file}", Body=content)
         refresh([table], self.settings(""))
 
-    def listed(self) -> set[tuple[str, str, str]]:
+    def permissions(self) -> set[tuple[str, str, str]]:
         """Every permission as the service lists it: principal, resource, permission; with filters."""
         client = self.client("lakeformation")
         rows, token = [], {}
@@ -105,10 +105,10 @@ class GovernedLake:
             token = {"NextToken": page["NextToken"]} if page.get("NextToken") else None
         for name in ("weather_daily", "weather_monthly"):
             table = {"Table": {"DatabaseName": "gold", "Name": name}}
-            found = client.list_permissions(Resource=table, IncludeRelated="TRUE")[
+            permissions = client.list_permissions(Resource=table, IncludeRelated="TRUE")[
                 "PrincipalResourcePermissions"
             ]
-            rows += [row for row in found if "DataCellsFilter" in row["Resource"]]
+            rows += [row for row in permissions if "DataCellsFilter" in row["Resource"]]
         return {
             (row["Principal"]["DataLakePrincipalIdentifier"], str(row["Resource"]), name)
             for row in rows
@@ -119,14 +119,14 @@ class GovernedLake:
 @contextmanager
 def governed_lake(folder: Path, environ: dict[str, str]) -> Iterator[GovernedLake]:
     """A lake with three small tables of five places; `environ` is set up to lead there."""
-    made = GovernedLake(folder, {})
-    settings = made.settings(
+    draft = GovernedLake(folder, {})
+    settings = draft.settings(
         '[[governance.grants]]\nprincipal = "role:analyst"\nlayer = "gold"\npermissions = ["DESCRIBE"]'
     )
-    found = keep_server(settings, {})
+    server = keep_server(settings, {})
     try:
-        environ.update(found.environ)
-        lake = GovernedLake(folder, found.environ)
+        environ.update(server.environ)
+        lake = GovernedLake(folder, server.environ)
         numbers = {name: pa.array([float(n) for n in range(5)]) for name in ("temp_mean_c", "lat", "lon")}
         tags = {"notes": pa.array([["x"]] * 5)}
         for table in ("gold.weather_daily", "gold.weather_monthly", "silver.weather_observation"):

@@ -97,13 +97,13 @@ class SmallLake:
         return self.another()
 
     def another(self) -> Lake:
-        """The lake as somebody else's process sees it."""
+        """Return the lake as another process sees it."""
         return Lake(self.settings, S3(self.aws), Catalog(self.aws))
 
     def write(
         self, table: str, version: str, rows: Sequence[Mapping[str, Any]] | pa.Table, **audit: Any
     ) -> str:
-        """Writes a version as a job would; returns its location."""
+        """Write a version as a job would, and return its location."""
         location = self.lake.version_location(table, version)
         self.put(f"{location}part-0.parquet", rows)
         if audit:
@@ -112,7 +112,7 @@ class SmallLake:
         return location
 
     def put(self, location: str, rows: Sequence[Mapping[str, Any]] | pa.Table) -> None:
-        """Writes one Parquet file."""
+        """Write one Parquet file."""
         table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(list(rows))
         file = io.BytesIO()
         pq.write_table(table, file)
@@ -122,15 +122,15 @@ class SmallLake:
     def publish(
         self, version: str, tables: Sequence[str] = ("gold.one", "gold.two"), rows: int = 3
     ) -> list[Published]:
-        """Writes and publishes a version whose every row names it."""
-        made = {
+        """Write and publish a version whose every row names it."""
+        locations = {
             table: self.write(table, version, [{"version": version, "n": n} for n in range(rows)])
             for table in tables
         }
-        return self.lake.publish(made, version)
+        return self.lake.publish(locations, version)
 
     def current(self, table: str) -> str:
-        """The version that readers see."""
+        """Return the version that readers see."""
         return self.lake.current_location(table).rstrip("/").rpartition("v=")[2]
 
     def described(self, table: str) -> dict[str, Any]:

@@ -105,33 +105,33 @@ class QuickLake(SpoiltLake):
         Between two changes nothing differs for who takes the run up, however often it looked.
         """
         ours = [call for call in calls if not NOT_OURS.search(call)]
-        wanted: list[tuple[str, int]] = []
+        places: list[tuple[str, int]] = []
         kinds: set[str] = set()
         for call in dict.fromkeys(ours):
             kind = "/".join(call.split("/")[:2]) + ("/…" if call.count("/") > 1 else "")
             if not LOOKING.match(call):
-                wanted += [(call, skip) for skip in range(ours.count(call))]
+                places += [(call, skip) for skip in range(ours.count(call))]
             elif kind not in kinds:
-                wanted.append((call, 0))
+                places.append((call, 0))
             kinds.add(kind)
-        return [Boundary(call, skip, hold) for call, skip in wanted for hold in ("before", "after")]
+        return [Boundary(call, skip, hold) for call, skip in places for hold in ("before", "after")]
 
     def tables(self) -> dict[str, tuple[str, int, str]]:
         """Version, rows and the bytes (as a hash) of every table that the catalog shows."""
-        told = json.loads((self.folder / ".etltctl" / "server" / "endpoint.json").read_text())
+        endpoint = json.loads((self.folder / ".etltctl" / "server" / "endpoint.json").read_text())
         keys = self.keys
         glue = boto3.client(
-            "glue", endpoint_url=told["url"], region_name="us-east-1",
+            "glue", endpoint_url=endpoint["url"], region_name="us-east-1",
             aws_access_key_id=keys.access_key_id, aws_secret_access_key=keys.secret_access_key,
         )  # fmt: skip
-        found = {}
+        tables = {}
         for layer in ("silver", "silver_rejects", "gold"):
             for table in glue.get_tables(DatabaseName=f"pi_m3_{layer}")["TableList"]:
                 location = table["StorageDescriptor"]["Location"]
                 version = location.rstrip("/").rpartition("v=")[2]
                 rows = int(table["Parameters"].get("etltctl_rows", table["Parameters"].get("rows", -1)))
-                found[f"{layer}.{table['Name']}"] = (version, rows, self._hash(location))
-        return found
+                tables[f"{layer}.{table['Name']}"] = (version, rows, self._hash(location))
+        return tables
 
     def queries(self) -> int:
         """How many executions Athena has made so far."""
@@ -178,8 +178,8 @@ class Runner:
         return was_met
 
     def _begin(self, pipeline: str, run_id: str, **more: Any) -> int:
-        asked = {"pipeline": pipeline, "run_id": run_id, **more}
-        self.process.stdin.write(json.dumps(asked) + "\n")  # type: ignore[union-attr]
+        request = {"pipeline": pipeline, "run_id": run_id, **more}
+        self.process.stdin.write(json.dumps(request) + "\n")  # type: ignore[union-attr]
         self.process.stdin.flush()  # type: ignore[union-attr]
         return self._told()
 
@@ -197,12 +197,12 @@ def is_over(child: int) -> bool:
 
 def call_of(line: str) -> str:
     """The call that this line of the server's log tells of, as a fault names it; empty for what is no service's."""
-    found = LOGGED.search(line)
-    if found is None or found[2].startswith("/_etltctl/"):
+    match = LOGGED.search(line)
+    if match is None or match[2].startswith("/_etltctl/"):
         return ""
-    if operation := OPERATION.search(found[3]):
+    if operation := OPERATION.search(match[3]):
         return operation[1]
-    path = re.sub(r"/jobs/\d+", "/jobs/*", found[2].removeprefix("/airbyte/v1"))
+    path = re.sub(r"/jobs/\d+", "/jobs/*", match[2].removeprefix("/airbyte/v1"))
     path = re.sub(r"v(=|%3D)[^/]+", "*", path)
     path = re.sub(r"\d{4}_\d\d_\d\d_\d+_\d+\.parquet", "*", path)
-    return f"{found[1]} {path}"
+    return f"{match[1]} {path}"

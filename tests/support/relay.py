@@ -26,17 +26,17 @@ def relayed(
         protocol_version = "HTTP/1.1"
 
         def pass_on(self) -> None:
-            asked = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            if (own := answer_for(asked)) is not None:
+            request = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if (own := answer_for(request)) is not None:
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(own)))
                 self.end_headers()
                 self.wfile.write(own)
                 return
             account = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-            account.request(self.command, self.path, asked, dict(self.headers))
+            account.request(self.command, self.path, request, dict(self.headers))
             answer = account.getresponse()
-            body = alter(asked, answer.read())
+            body = alter(request, answer.read())
             account.close()
             self.send_response(answer.status)
             for name, value in answer.getheaders():

@@ -168,8 +168,8 @@ class Airflow:
 
     def tasks(self, dag: str, run: str) -> dict[str, dict[str, Any]]:
         """The run's task instances by task id."""
-        found = self.ask("GET", f"/dags/{dag}/dagRuns/{_quoted(run)}/taskInstances")["task_instances"]
-        return {task["task_id"]: task for task in found}
+        instances = self.ask("GET", f"/dags/{dag}/dagRuns/{_quoted(run)}/taskInstances")["task_instances"]
+        return {task["task_id"]: task for task in instances}
 
     def clear(self, dag: str, run: str, task: str) -> None:
         """Clears one task of the run, as a user does to have it run again."""
@@ -192,8 +192,8 @@ class Airflow:
         self.wait_until(lambda: not self._live_runs(), 60.0, "every DAG run has ended")
 
     def _live_runs(self) -> list[dict[str, Any]]:
-        found = self.ask("GET", "/dags/~/dagRuns?limit=100")["dag_runs"]
-        return [run for run in found if run["state"] in {"queued", "running"}]
+        runs = self.ask("GET", "/dags/~/dagRuns?limit=100")["dag_runs"]
+        return [run for run in runs if run["state"] in {"queued", "running"}]
 
     def wait_for(self, dag: str, run: str, task: str, *states: str, seconds: float = 180.0) -> dict[str, Any]:
         """The task instance once it is in one of these states."""
@@ -248,13 +248,13 @@ class Airflow:
 
 def parents() -> dict[int, int]:
     """The parent of every process of this machine; one that ended and was not yet waited for lives no more."""
-    found = {}
+    parent_of = {}
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
             if state != "Z":
-                found[int(entry.name)] = int(parent)
-    return found
+                parent_of[int(entry.name)] = int(parent)
+    return parent_of
 
 
 def _quoted(run: str) -> str:

@@ -22,7 +22,7 @@ class Simulation:
     """
 
     iam: Any
-    asked: list[tuple[str, str, str, bool]] = field(
+    simulated: list[tuple[str, str, str, bool]] = field(
         default_factory=list
     )  # principal, action, resource, allowed
 
@@ -36,8 +36,8 @@ class Simulation:
         actions = [value for name, value in form.items() if name.startswith("ActionNames.member.")]
         resources = [value for name, value in form.items() if name.startswith("ResourceArns.member.")]
         results = "".join(self._result(principal, action, resources, policies) for action in actions)
-        told = f"<IsTruncated>false</IsTruncated><EvaluationResults>{results}</EvaluationResults>"
-        result = f"<SimulatePrincipalPolicyResult>{told}</SimulatePrincipalPolicyResult>"
+        answer = f"<IsTruncated>false</IsTruncated><EvaluationResults>{results}</EvaluationResults>"
+        result = f"<SimulatePrincipalPolicyResult>{answer}</SimulatePrincipalPolicyResult>"
         return f"{OPEN}{result}</SimulatePrincipalPolicyResponse>".encode()
 
     def _result(self, principal: str, action: str, resources: list[str], policies: list[IAMPolicy]) -> str:
@@ -46,7 +46,7 @@ class Simulation:
         for resource in resources:
             permitted = {policy.is_action_permitted(action, resource) for policy in policies}
             is_allowed = permitted == {PermissionResult.PERMITTED}
-            self.asked.append((principal, action, resource, is_allowed))
+            self.simulated.append((principal, action, resource, is_allowed))
             decisions.add(decision := "allowed" if is_allowed else "implicitDeny")
             specific += (
                 f"<member><EvalResourceName>{resource}</EvalResourceName>"

@@ -88,8 +88,8 @@ class SpoiltLake(Workplace):
     ) -> forked.Command:
         """Start the command in a process of its own, and do not wait."""
         words, env = [ETLTCTL, *self.named(*arguments)], self.full_environ | dict(environ or {})
-        with (self.folder / to).open("w") as told:
-            return forked.Command(words, cwd=self.folder, env=env, stdout=stdout, stderr=told)
+        with (self.folder / to).open("w") as errors:
+            return forked.Command(words, cwd=self.folder, env=env, stdout=stdout, stderr=errors)
 
     def begin_installed(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start the installed script; it hears Ctrl-C even where the tests run in the background."""
@@ -217,8 +217,8 @@ class SpoiltLake(Workplace):
         return [event for event in map(json.loads, lines) if event["type"] != "version"]
 
     def _ask(self, method: str, body: Any = None) -> Any:
-        told = json.loads((self.folder / ".etltctl" / "server" / "endpoint.json").read_text())
-        connection = http.client.HTTPConnection("127.0.0.1", told["port"], timeout=120)
+        endpoint = json.loads((self.folder / ".etltctl" / "server" / "endpoint.json").read_text())
+        connection = http.client.HTTPConnection("127.0.0.1", endpoint["port"], timeout=120)
         keys = read_keys(self.folder / ".etltctl")
         assert keys is not None
         content = None if body is None else json.dumps(body)

@@ -9,7 +9,7 @@ from support.checkout import Checkout
 from support.served import wait_until
 
 
-def made(checkout: Checkout, name: str, template: dict[str, Any]) -> dict[str, str]:
+def create_stack(checkout: Checkout, name: str, template: dict[str, Any]) -> dict[str, str]:
     """Create a stack and wait for its end; return the reasons of its failed resources by logical id."""
     client = checkout.client("cloudformation")
     client.create_change_set(

@@ -54,8 +54,8 @@ SPECIAL = frozenset(
 
 def calls(witness: Path, who: str) -> set[Call]:
     """Every AWS call that was signed by `who`, from the witness's file."""
-    made = (seen for seen in read_seen(witness) if seen.caller == who)
-    return {Call(f"{seen.service}:{seen.operation}", seen.resource) for seen in made}
+    requests = (seen for seen in read_seen(witness) if seen.caller == who)
+    return {Call(f"{seen.service}:{seen.operation}", seen.resource) for seen in requests}
 
 
 def granting(statements: Iterable[Mapping[str, Any]], call: Call) -> list[str]:

@@ -25,7 +25,7 @@ class Workplace:
 
     folder: Path
     environ: Mapping[str, str] = field(default_factory=dict)
-    told: dict[str, subprocess.CompletedProcess[str]] = field(default_factory=dict, repr=False)
+    first_results: dict[str, subprocess.CompletedProcess[str]] = field(default_factory=dict, repr=False)
 
     @property
     def full_environ(self) -> dict[str, str]:
@@ -83,7 +83,7 @@ class Workplace:
     ) -> subprocess.CompletedProcess[str]:
         assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert not re.search(r"^Traceback", done.stderr, re.MULTILINE), done.stderr
-        self.told.setdefault(" ".join(arguments), done)  # what a command told when it was first run here
+        self.first_results.setdefault(" ".join(arguments), done)
         return done
 
     def json(self, *arguments: str) -> Any:

@@ -134,10 +134,10 @@ def _change_parameter(clients: Clients, name: str, props: Props) -> Any:
 
 
 def _make_secret(clients: Clients, props: Props) -> Made:
-    made = clients("secretsmanager").create_secret(
+    secret = clients("secretsmanager").create_secret(
         Name=props["Name"], Description=props.get("Description", ""), KmsKeyId=props["KmsKeyId"]
     )
-    return made["ARN"], {"Id": made["ARN"]}
+    return secret["ARN"], {"Id": secret["ARN"]}
 
 
 def _change_secret(clients: Clients, arn: str, props: Props) -> None:

@@ -67,10 +67,10 @@ class Execution:
         stack.tell("DELETE_COMPLETE", self._token)
 
     def _make(self, change_set: ChangeSet) -> None:
-        wanted = change_set.template["Resources"]
+        declared = change_set.template["Resources"]
         changes = {change.logical_id: change for change in change_set.changes if change.action != "Remove"}
-        for name in in_order(wanted):
-            facts = wanted[name]
+        for name in in_order(declared):
+            facts = declared[name]
             current = self._stack.resources.get(name)
             if name in changes:
                 new = Resource(
@@ -89,17 +89,17 @@ class Execution:
             new.physical_id, new.attributes = current.physical_id, current.attributes
         self._stack.tell(f"{word}_IN_PROGRESS", self._token, new)
         try:
-            wanted = answered(new.properties, self._lookup)
+            properties = answered(new.properties, self._lookup)
             if word == "IMPORT" and kind.find is not None:
-                new.physical_id, new.attributes = kind.find(self._clients, wanted)
+                new.physical_id, new.attributes = kind.find(self._clients, properties)
             elif is_update and kind.update is not None:
-                new.attributes = kind.update(self._clients, new.physical_id, wanted) or new.attributes
+                new.attributes = kind.update(self._clients, new.physical_id, properties) or new.attributes
             else:
                 if (
                     is_update and current is not None
                 ):  # the service knows no update: the same name, made again
-                    kind.delete(self._clients, current.physical_id, wanted)
-                new.physical_id, new.attributes = kind.create(self._clients, wanted)
+                    kind.delete(self._clients, current.physical_id, properties)
+                new.physical_id, new.attributes = kind.create(self._clients, properties)
         except self._clients.errors as error:
             reason = f"Resource handler returned message: {error}"
             self._stack.tell(f"{word}_FAILED", self._token, new, reason)
@@ -107,7 +107,7 @@ class Execution:
         self._stack.resources[new.logical_id] = new
         if word == "IMPORT":
             if kind.update is not None:
-                kind.update(self._clients, new.physical_id, wanted)
+                kind.update(self._clients, new.physical_id, properties)
             new.was_there = True
         self._undo.append((new, current))
         self._stack.tell(f"{word}_COMPLETE", self._token, new)
@@ -118,19 +118,19 @@ class Execution:
                 self._remove(new, is_undone=True)
                 continue
             self._stack.resources[before.logical_id] = before
-            kind, wanted = KINDS[before.type], answered(before.properties, self._lookup)
+            kind, properties = KINDS[before.type], answered(before.properties, self._lookup)
             if kind.update is not None:
-                kind.update(self._clients, before.physical_id, wanted)
+                kind.update(self._clients, before.physical_id, properties)
             else:
-                kind.delete(self._clients, before.physical_id, wanted)
-                kind.create(self._clients, wanted)
+                kind.delete(self._clients, before.physical_id, properties)
+                kind.create(self._clients, properties)
             self._stack.tell("UPDATE_COMPLETE", self._token, before)
 
-    def _remove_what_is_gone(self, wanted: Mapping[str, Any]) -> None:
+    def _remove_what_is_gone(self, declared: Mapping[str, Any]) -> None:
         for new, before in self._undo:
             if before is not None and before.physical_id != new.physical_id:
                 self._remove(replace(before), is_undone=False)
-        for name in [name for name in self._stack.resources if name not in wanted]:
+        for name in [name for name in self._stack.resources if name not in declared]:
             self._remove(self._stack.resources[name], is_undone=False)
 
     def _remove(self, resource: Resource, *, is_undone: bool) -> bool:
@@ -142,8 +142,8 @@ class Execution:
         else:
             self._stack.tell("DELETE_IN_PROGRESS", self._token, resource)
             try:
-                wanted = answered(resource.properties, self._lookup)
-                KINDS[resource.type].delete(self._clients, resource.physical_id, wanted)
+                properties = answered(resource.properties, self._lookup)
+                KINDS[resource.type].delete(self._clients, resource.physical_id, properties)
             except self._clients.errors as error:
                 self._stack.tell("DELETE_FAILED", self._token, resource, str(error))
                 return False
@@ -160,9 +160,9 @@ class Execution:
                 return values[name]
             if name.startswith("AWS::"):
                 return {"AWS::StackName": self._stack.name, "AWS::StackId": self._stack.id}[name]
-            found = self._stack.resources.get(name)
-            if found is None:
+            resource = self._stack.resources.get(name)
+            if resource is None:
                 return ""  # gone already: only a removal asks
-            return found.attributes[member] if member else found.physical_id
+            return resource.attributes[member] if member else resource.physical_id
 
         return value_of

@@ -98,7 +98,7 @@ def _detach_volume(clients: Clients, _: str, props: Props) -> None:
 
 
 def _run_instance(clients: Clients, props: Props) -> Made:
-    asked: dict[str, Any] = {
+    options: dict[str, Any] = {
         "ImageId": props["ImageId"],
         "InstanceType": props["InstanceType"],
         "IamInstanceProfile": {"Name": props["IamInstanceProfile"]},
@@ -109,14 +109,14 @@ def _run_instance(clients: Clients, props: Props) -> Made:
         "TagSpecifications": [{"ResourceType": "instance", "Tags": props["Tags"]}],
         "UserData": _decoded(props["UserData"]),
     }
-    made = clients("ec2").run_instances(MinCount=1, MaxCount=1, **asked)["Instances"][0]
-    return made["InstanceId"], {"PrivateIp": made.get("PrivateIpAddress", "")}
+    instance = clients("ec2").run_instances(MinCount=1, MaxCount=1, **options)["Instances"][0]
+    return instance["InstanceId"], {"PrivateIp": instance.get("PrivateIpAddress", "")}
 
 
 def _change_instance(clients: Clients, instance: str, props: Props) -> None:
     clients("ec2").stop_instances(InstanceIds=[instance])
-    wanted = {"Value": props["InstanceType"]}
-    clients("ec2").modify_instance_attribute(InstanceId=instance, InstanceType=wanted)
+    instance_type = {"Value": props["InstanceType"]}
+    clients("ec2").modify_instance_attribute(InstanceId=instance, InstanceType=instance_type)
     clients("ec2").start_instances(InstanceIds=[instance])
 
 

@@ -44,7 +44,7 @@ class Change:
     replacement: str = ""
     details: list[dict[str, Any]] = field(default_factory=list)
 
-    def told(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """As CloudFormation describes it."""
         facts = {
             "Action": self.action,

@@ -47,16 +47,16 @@ def _configure_bucket(clients: Clients, bucket: str, props: Props) -> None:
 
 
 def _lifecycle_rule(rule: Props) -> dict[str, Any]:
-    told: dict[str, Any] = {"ID": rule["Id"], "Status": rule["Status"], "Filter": {"Prefix": ""}}
+    lifecycle: dict[str, Any] = {"ID": rule["Id"], "Status": rule["Status"], "Filter": {"Prefix": ""}}
     if abort := rule.get("AbortIncompleteMultipartUpload"):
-        told["AbortIncompleteMultipartUpload"] = abort
+        lifecycle["AbortIncompleteMultipartUpload"] = abort
     if old := rule.get("NoncurrentVersionExpiration"):
-        told["NoncurrentVersionExpiration"] = {name: int(value) for name, value in old.items()}
+        lifecycle["NoncurrentVersionExpiration"] = {name: int(value) for name, value in old.items()}
     if rule.get("ExpiredObjectDeleteMarker"):
-        told["Expiration"] = {"ExpiredObjectDeleteMarker": True}
+        lifecycle["Expiration"] = {"ExpiredObjectDeleteMarker": True}
     if days := rule.get("ExpirationInDays"):
-        told["Expiration"] = {"Days": int(days)}
-    return told
+        lifecycle["Expiration"] = {"Days": int(days)}
+    return lifecycle
 
 
 def _make_bucket_policy(clients: Clients, props: Props) -> Made:
@@ -71,8 +71,8 @@ def _change_bucket_policy(clients: Clients, bucket: str, props: Props) -> None:
 def _make_key(clients: Clients, props: Props) -> Made:
     kms = clients("kms")
     policy = json.dumps(props["KeyPolicy"])
-    made = kms.create_key(Description=props.get("Description", ""), Policy=policy, Tags=_key_tags(props))
-    key = made["KeyMetadata"]
+    answer = kms.create_key(Description=props.get("Description", ""), Policy=policy, Tags=_key_tags(props))
+    key = answer["KeyMetadata"]
     if props.get("EnableKeyRotation"):
         kms.enable_key_rotation(KeyId=key["KeyId"])
     return key["KeyId"], {"Arn": key["Arn"]}
@@ -126,8 +126,8 @@ def _change_log_group(clients: Clients, name: str, props: Props) -> None:
 
 def _find_log_group(clients: Clients, props: Props) -> Made:
     name = props["LogGroupName"]
-    found = clients("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
-    return {group["logGroupName"]: _log_group(props) for group in found}[name]
+    groups = clients("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    return {group["logGroupName"]: _log_group(props) for group in groups}[name]
 
 
 def _log_group(props: Props) -> Made:

@@ -50,15 +50,15 @@ def _from_yaml(body: str) -> Any:
     return yaml.safe_load(body)
 
 
-def checked_parameters(template: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
+def checked_parameters(template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, str]:
     """Every parameter's value, given or default. Raises AwsError in CloudFormation's words."""
     declared: Mapping[str, Mapping[str, Any]] = template.get("Parameters", {})
-    if unknown := sorted(set(given) - set(declared)):
+    if unknown := sorted(set(parameters) - set(declared)):
         raise invalid(f"Parameters: [{', '.join(unknown)}] do not exist in the template")
     values = {
-        name: str(given.get(name, facts.get("Default", "")))
+        name: str(parameters.get(name, facts.get("Default", "")))
         for name, facts in declared.items()
-        if name in given or "Default" in facts
+        if name in parameters or "Default" in facts
     }
     if missing := sorted(set(declared) - set(values)):
         raise invalid(f"Parameters: [{', '.join(missing)}] must have values")
@@ -74,15 +74,15 @@ def answered(value: Any, lookup: Lookup) -> Any:
     if not isinstance(value, dict):
         return value
     if len(value) == 1:
-        name, asked = next(iter(value.items()))
+        name, argument = next(iter(value.items()))
         if name == "Ref":
-            return lookup(asked, "")
+            return lookup(argument, "")
         if name == "Fn::GetAtt":
-            return lookup(asked[0], asked[1])
+            return lookup(argument[0], argument[1])
         if name == "Fn::Sub":
-            return _filled(asked, lookup)
+            return _filled(argument, lookup)
         if name == "Fn::Base64":
-            return base64.b64encode(str(answered(asked, lookup)).encode()).decode()
+            return base64.b64encode(str(answered(argument, lookup)).encode()).decode()
         if name.startswith("Fn::"):
             raise invalid(f"Template error: the embedded CloudFormation does not know {name}")
     return {name: answered(item, lookup) for name, item in value.items()}
@@ -98,8 +98,8 @@ def in_order(resources: Mapping[str, Any]) -> list[str]:
     """The resources, each after those it needs. Raises AwsError for a circle or a name that is none."""
     needs = {name: set(names_in(facts)) & set(resources) for name, facts in resources.items()}
     for name, facts in resources.items():
-        wanted = facts.get("DependsOn", [])
-        needs[name] |= {wanted} if isinstance(wanted, str) else set(wanted)
+        dependencies = facts.get("DependsOn", [])
+        needs[name] |= {dependencies} if isinstance(dependencies, str) else set(dependencies)
         if unknown := needs[name] - set(resources):
             raise invalid(f"Template format error: Unresolved resource dependencies {sorted(unknown)}")
     try:
@@ -130,14 +130,14 @@ def invalid(message: str) -> AwsError:
     return AwsError("ValidationError", message)
 
 
-def _filled(asked: Any, lookup: Lookup) -> str:
-    text, own = asked if isinstance(asked, list) else (asked, {})
+def _filled(argument: Any, lookup: Lookup) -> str:
+    text, own = argument if isinstance(argument, list) else (argument, {})
     values = {name: answered(value, lookup) for name, value in own.items()}
 
-    def value_of(found: re.Match[str]) -> str:
-        if found[1] in values:
-            return str(values[found[1]])
-        name, _, member = found[1].partition(".")
+    def value_of(match: re.Match[str]) -> str:
+        if match[1] in values:
+            return str(values[match[1]])
+        name, _, member = match[1].partition(".")
         return str(lookup(name, member))
 
     return NAMED.sub(value_of, text)

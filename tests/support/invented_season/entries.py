@@ -36,14 +36,14 @@ def make_drivers() -> list[Record]:
     """Twenty drivers in the API's shape; two neighbours share a constructor at the start of the season."""
     drivers = []
     for index, name in enumerate(_DRIVERS):
-        given, family = name.split()
+        first, family = name.split()
         drivers.append(
             {
                 "driverId": f"invented_{family.lower()}",
                 "permanentNumber": str(101 + index),
                 "code": family[:3].upper(),
                 "url": f"{ABOUT}/drivers/{family.lower()}",
-                "givenName": given,
+                "givenName": first,
                 "familyName": family,
                 "dateOfBirth": f"20{70 + index // 2}-{1 + index % 12:02d}-{1 + index:02d}",
                 "nationality": "Invented",

@@ -45,9 +45,9 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     lake = SpoiltLake.make(_made(folder / "lake"))
     dags = shutil.copytree(PROJECT / "dags", folder / "dags", ignore=shutil.ignore_patterns("__pycache__"))
     (dags / "dag_small.py").write_text(SMALL_DAG)
-    told = lake.json("local", "up")["environ"]
+    environ = lake.json("local", "up")["environ"]
     places = {"ETLTCTL_CONFIG": lake.folder / "etltctl.toml", "ETLTCTL_STATE_DIR": lake.folder / ".etltctl"}
-    extra = {**told, **{name: str(place) for name, place in places.items()}}
+    extra = {**environ, **{name: str(place) for name, place in places.items()}}
     try:
         with database(folder) as url:
             airflow = Airflow(request.param, program, folder / "home", dags, url, extra)

@@ -55,7 +55,7 @@ def state_of(athena: Any, query: str) -> str:
     return str(athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"]["State"])
 
 
-def test_the_stack_is_deployed_and_then_as_the_settings_want_it(account: Account, prove: Prove) -> None:
+def test_the_stack_is_deployed_and_then_matches_the_settings(account: Account, prove: Prove) -> None:
     account.run("infra", "plan")
     account.run("infra", "deploy")
     account.run("infra", "plan", "--detailed-exitcode")
@@ -64,7 +64,7 @@ def test_the_stack_is_deployed_and_then_as_the_settings_want_it(account: Account
     prove("the stack is deployed, and a second plan is empty", f"CloudFormation: {stack['StackStatus']}")
 
 
-def test_airbyte_has_the_connections_that_the_settings_want(account: Account, prove: Prove) -> None:
+def test_airbyte_has_the_connections_of_the_settings(account: Account, prove: Prove) -> None:
     account.run("connections", "apply", "--yes")
     account.run("connections", "plan", "--detailed-exitcode")
     prove("the connections are made, and a second plan is empty", "Airbyte's answers")
@@ -110,7 +110,7 @@ def test_the_same_run_again_starts_nothing(account: Account, prove: Prove, pipel
         ("f1_driver_championship", "points < 0 or driver_id is null"),
     ],
 )
-def test_gold_answers_to_a_client_of_another_maker(
+def test_gold_can_be_queried_with_a_third_party_client(
     account: Account, prove: Prove, table: str, rule: str
 ) -> None:
     ((rows, wrong),) = answer(account, f"select count(*), count_if({rule}) from {table}")
@@ -119,7 +119,7 @@ def test_gold_answers_to_a_client_of_another_maker(
     prove(f"{table}: rows that obey its laws", f"Athena through boto3: {rows} rows")
 
 
-def test_the_stack_goes_and_the_data_stays(account: Account, prove: Prove) -> None:
+def test_destroying_the_stack_keeps_the_data(account: Account, prove: Prove) -> None:
     if not account.is_destroyed:
         prove("the stack stays, as asked", "ETLTCTL_AWS_DESTROY is not 1")
         return

@@ -90,11 +90,11 @@ def read_by_connector(folder: Path, config: dict[str, Any], names: list[str]) ->
         for stream in discovered(folder, config)
         if stream["name"] in names
     ]
-    found: Records = defaultdict(list)
+    records: Records = defaultdict(list)
     for message in connector(folder, "read", config, catalog={"streams": chosen}):
         if message["type"] == "RECORD":
-            found[message["record"]["stream"]].append(message["record"]["data"])
-    return found
+            records[message["record"]["stream"]].append(message["record"]["data"])
+    return records
 
 
 def read_by_extractor(base_url: str, seasons: list[int] | str, names: list[str]) -> Records:
@@ -160,7 +160,7 @@ def test_only_the_chosen_seasons_are_read_and_the_budget_holds(tmp_path: Path) -
 
 @needs_cdk
 @pytest.mark.cdk
-def test_a_throttled_crawl_waits_and_comes_through_whole(tmp_path: Path) -> None:
+def test_a_throttled_crawl_waits_and_loses_no_record(tmp_path: Path) -> None:
     names = ["races", "results", "drivers", "circuits", "constructors"]
     with replay(None, Throttle(4)) as (base_url, answered):
         theirs = read_by_connector(tmp_path, {"base_url": base_url, **FAST}, names)
@@ -171,7 +171,7 @@ def test_a_throttled_crawl_waits_and_comes_through_whole(tmp_path: Path) -> None
 
 @needs_cdk
 @pytest.mark.cdk
-def test_at_its_own_pace_the_connector_is_never_throttled(tmp_path: Path) -> None:
+def test_at_its_default_pace_the_connector_is_never_throttled(tmp_path: Path) -> None:
     with replay(None, Throttle(4)) as (base_url, answered):
         read_by_connector(tmp_path, {"base_url": base_url}, ["races", "results", "drivers", "circuits"])
     assert set(answered) == {200}

@@ -35,7 +35,7 @@ def init(home: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(program, env=environ, capture_output=True, text=True, check=False, cwd=home)
 
 
-def test_it_makes_the_tables_and_the_first_user_and_may_run_again(tmp_path: Path) -> None:
+def test_it_creates_the_tables_and_the_first_user_and_can_run_again(tmp_path: Path) -> None:
     for _ in range(2):
         done = init(tmp_path)
         assert done.returncode == 0, done.stderr

@@ -16,7 +16,7 @@ def sample_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]
     """A lake in which both pipelines ran once on the sample sources, in a new project as `etltctl init` makes it."""
     above = Workplace(tmp_path_factory.mktemp("sample"))
     above.run_installed("init", "my-lake")
-    place = Workplace(above.folder / "my-lake", told=above.told)
+    place = Workplace(above.folder / "my-lake", first_results=above.first_results)
     yield from _kept_lake(place)
 
 

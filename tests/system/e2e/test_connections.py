@@ -11,7 +11,7 @@ from support.workplace import Workplace
 pytestmark = pytest.mark.e2e
 
 
-def test_connections_are_planned_applied_and_then_as_wanted(workplace: Workplace) -> None:
+def test_connections_are_planned_and_applied_and_then_need_no_change(workplace: Workplace) -> None:
     planned = workplace.run("connections", "plan", "--detailed-exitcode", code=10)
     assert "+ connection   pi-m3-mongodb" in planned.stdout
     assert "7 changes, nothing touched." in planned.stdout

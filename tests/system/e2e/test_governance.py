@@ -76,7 +76,7 @@ def aws(place: Workplace, url: str, service: str) -> Any:
     )  # fmt: skip
 
 
-def test_the_worked_example_from_plan_to_audit(governed: Workplace) -> None:
+def test_the_worked_example_runs_from_plan_to_audit(governed: Workplace) -> None:
     """The analyst sees three of five places and no coordinates; a role that nothing is granted to is refused."""
     planned = governed.run("govern", "plan", "--detailed-exitcode", code=10).stdout
     assert (

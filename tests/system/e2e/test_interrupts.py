@@ -38,7 +38,7 @@ def holding(workplace: Workplace) -> Workplace:
     return workplace
 
 
-def test_a_killed_server_is_no_obstacle(workplace: Workplace) -> None:
+def test_a_new_server_starts_after_the_last_one_was_killed(workplace: Workplace) -> None:
     pid = workplace.json("local", "up")["pid"]
     os.kill(pid, signal.SIGKILL)
     again = workplace.json("local", "up")
@@ -75,8 +75,8 @@ def test_an_interrupt_at_any_moment_leaves_no_process(holding: Workplace, moment
     )
     assert wait_until(lambda: MOMENTS[moment](holding.folder), LONGEST_S)
     command.send_signal(signal.SIGINT)
-    _, told = command.communicate(timeout=LONGEST_S)
-    assert "Traceback" not in told
+    _, errors = command.communicate(timeout=LONGEST_S)
+    assert "Traceback" not in errors
     assert command.returncode == (-signal.SIGINT if moment == "before anything" else 130)
     wait_until(lambda: _processes(holding.folder) == before, 60.0)
     assert _processes(holding.folder) == before
@@ -93,7 +93,7 @@ def test_a_job_that_is_not_waited_for_outlives_the_command(holding: Workplace) -
 
 def _processes(folder: Path) -> set[int]:
     """Every live process that names the folder in its command line or environment."""
-    found = set()
+    processes = set()
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
@@ -103,5 +103,5 @@ def _processes(folder: Path) -> set[int]:
         except OSError:
             continue
         if str(folder).encode() in text and state != "Z":
-            found.add(int(entry.name))
-    return found
+            processes.add(int(entry.name))
+    return processes

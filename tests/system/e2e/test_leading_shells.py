@@ -14,20 +14,20 @@ WARNING = "warning: this shell leads AWS calls to 127.0.0.1:9 (AWS_ENDPOINT_URL)
 LED = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
 
 
-def test_an_environment_on_aws_is_warned_of_once(workplace: Workplace) -> None:
+def test_an_environment_on_aws_causes_one_warning(workplace: Workplace) -> None:
     done = workplace.run("--env", "aws", "config", "show", **LED)
     assert done.stderr.count(WARNING) == 1
     assert WARNING not in done.stdout
 
 
-def test_no_warning_where_none_belongs(workplace: Workplace) -> None:
+def test_an_environment_without_leading_variables_causes_no_warning(workplace: Workplace) -> None:
     assert "warning" not in workplace.run("-q", "--env", "aws", "config", "show", **LED).stderr
     assert "warning" not in workplace.run("config", "show", **LED).stderr
     elsewhere = {"AWS_ENDPOINT_URL": "https://vpce.example.com"}
     assert "warning" not in workplace.run("--env", "aws", "config", "show", **elsewhere).stderr
 
 
-def test_unset_takes_out_all_that_env_has_set(served: Workplace) -> None:
+def test_local_env_unset_clears_every_variable_that_local_env_set(served: Workplace) -> None:
     environ = served.json("local", "env")["environ"]
     done = served.run("local", "env", "--unset", "-o", "json", **environ)
     assert set(json.loads(done.stdout)["unset"]) == set(environ) - {"NO_PROXY", "no_proxy"}

@@ -36,7 +36,7 @@ def shell(place: Workplace, text: str, **environ: str) -> subprocess.CompletedPr
     )  # fmt: skip
 
 
-def test_a_shell_s_clients_are_led_to_the_server_by_one_line(served: Workplace) -> None:
+def test_one_line_points_a_shell_s_clients_to_the_server(served: Workplace) -> None:
     """Whatever account the shell was led to before."""
     (served.folder / "client.py").write_text(CLIENT)
     mine = {
@@ -47,15 +47,17 @@ def test_a_shell_s_clients_are_led_to_the_server_by_one_line(served: Workplace) 
     assert (done.returncode, done.stdout) == (0, "True linked 2\nintranet,127.0.0.1\n"), done.stderr
 
 
-def test_as_json_it_is_what_the_shell_gets(served: Workplace) -> None:
-    told = served.json("local", "env")
-    assert told["environ"]["AWS_SECRET_ACCESS_KEY"] == served.keys.secret_access_key
-    assert told["environ"]["AWS_ENDPOINT_URL"] == served.json("local", "status")["url"]
+def test_local_env_as_json_equals_the_shell_s_variables(served: Workplace) -> None:
+    printed = served.json("local", "env")
+    assert printed["environ"]["AWS_SECRET_ACCESS_KEY"] == served.keys.secret_access_key
+    assert printed["environ"]["AWS_ENDPOINT_URL"] == served.json("local", "status")["url"]
     shown = shell(served, 'eval "$(etltctl local env)"; echo "$AIRBYTE_CLIENT_ID"').stdout
-    assert shown == f"{told['environ']['AIRBYTE_CLIENT_ID']}\n"
+    assert shown == f"{printed['environ']['AIRBYTE_CLIENT_ID']}\n"
 
 
-def test_without_a_server_it_says_how_to_start_one_and_exports_nothing(workplace: Workplace) -> None:
+def test_without_a_server_local_env_names_the_command_that_starts_one_and_exports_nothing(
+    workplace: Workplace,
+) -> None:
     done = workplace.run("local", "env", code=3)
     assert "next: etltctl local up" in done.stderr
     assert done.stdout == ""
@@ -100,7 +102,7 @@ print("status", run())
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 @pytest.mark.parametrize("command", ["local status", "local down", "local env", "runs list", "runs show x"])
-def test_a_user_who_may_not_read_the_state_folder_learns_whose_it_is(command: str) -> None:
+def test_a_user_who_may_not_read_the_state_folder_is_shown_its_owner(command: str) -> None:
     with tempfile.TemporaryDirectory() as name:
         state = Path(name) / "state"
         (state / "runs").mkdir(parents=True)

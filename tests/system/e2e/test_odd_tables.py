@@ -46,7 +46,7 @@ def lake(tmp_path: Path) -> Iterator[Workplace]:
         place.run("local", "down")
 
 
-def test_rows_published_are_rows_counted_and_every_value_is_the_one_written(lake: Workplace) -> None:
+def test_published_rows_equal_counted_rows_and_written_values(lake: Workplace) -> None:
     for run in ("first", "second"):
         assert "22 rows" in lake.run("run-glue", "parts", "--wait", "--run-id", run).stderr
         assert lake.query("select count(*) as n from pi_m3_gold.odd_parts") == [{"n": 22}]

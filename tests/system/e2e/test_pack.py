@@ -48,10 +48,10 @@ def test_every_place_of_the_pack_has_its_golden_wind(pack_lake: Workplace) -> No
         "from pi_m3_gold.weather_daily group by 1"
     )
     counted = {row["city_key"]: (row["hours"], row["days"], row["complete"]) for row in days}
-    found = {row["city_key"]: (*list(row.values())[1:], *counted[row["city_key"]]) for row in rows}
-    assert set(found) == set(WIND)
+    wind = {row["city_key"]: (*list(row.values())[1:], *counted[row["city_key"]]) for row in rows}
+    assert set(wind) == set(WIND)
     for place, expected in WIND.items():
-        assert found[place] == pytest.approx(expected, rel=5e-4), place
+        assert wind[place] == pytest.approx(expected, rel=5e-4), place
 
 
 def test_nothing_of_the_pack_is_rejected(pack_lake: Workplace) -> None:

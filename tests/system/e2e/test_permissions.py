@@ -20,10 +20,10 @@ pytestmark = pytest.mark.e2e
 
 def test_both_pipelines_call_nothing_that_the_operator_may_not(sample_lake: Workplace) -> None:
     seen = sample_lake.folder / "first-runs.jsonl"
-    made = {call.name for call in calls(seen, sample_lake.keys.access_key_id)}
-    assert {"glue:StartJobRun", "glue:CreateTable", "s3:GetObject", "s3:ListObjectsV2"} <= made
+    called = {call.name for call in calls(seen, sample_lake.keys.access_key_id)}
+    assert {"glue:StartJobRun", "glue:CreateTable", "s3:GetObject", "s3:ListObjectsV2"} <= called
     allowed = {name for names in OPERATOR.values() for name in names}
-    assert made - NEEDS_NO_PERMISSION <= allowed, "add what is missing to etltctl/infrastructure/calls.py"
+    assert called - NEEDS_NO_PERMISSION <= allowed, "add what is missing to etltctl/infrastructure/calls.py"
 
 
 def test_both_pipelines_make_no_call_that_contradicts_aws_s_models(sample_lake: Workplace) -> None:

@@ -65,17 +65,17 @@ CASES = [
 
 
 @pytest.mark.parametrize(("page", "command", "lines"), CASES)
-def test_a_command_prints_what_is_shown(
+def test_a_command_prints_what_the_page_shows(
     sample_lake: Workplace, page: str, command: str, lines: list[str]
 ) -> None:
     again = re.fullmatch(r"run mongodb --run-id \S+", command)
-    given = "run mongodb --run-id first-mongodb" if again else AS_RUN.get(command, command)
-    first = None if again else sample_lake.told.get(given)
-    done = first or sample_lake.run(*shlex.split(given))
+    arguments = "run mongodb --run-id first-mongodb" if again else AS_RUN.get(command, command)
+    first = None if again else sample_lake.first_results.get(arguments)
+    done = first or sample_lake.run(*shlex.split(arguments))
     assert agree(lines, done), f"{page} shows\n" + "\n".join(lines) + f"\n\n{done.stderr}{done.stdout}"
 
 
-def test_the_tutorial_s_own_source_is_read(tmp_path: Path) -> None:
+def test_the_tutorial_s_mongodb_source_is_read(tmp_path: Path) -> None:
     """Part 3 as it is told: the table made to read as shown, a MongoDB of one's own, and the sync it shows."""
     text = (PROJECT / "docs/tutorial/index.md").read_text("utf-8")
     part = text.partition("## 3.")[2]

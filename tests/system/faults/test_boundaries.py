@@ -37,18 +37,18 @@ class Undisturbed:
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QuickLake]:
     """In place of the folder's lake: one whose jobs are quick."""
-    made = QuickLake.make(tmp_path_factory.mktemp("quick"))
-    made.run("local", "up")
+    quick_lake = QuickLake.make(tmp_path_factory.mktemp("quick"))
+    quick_lake.run("local", "up")
     try:
-        yield made
+        yield quick_lake
     finally:
-        made.run("local", "down")
+        quick_lake.run("local", "down")
 
 
 @pytest.fixture(scope="module")
 def runner(lake: QuickLake) -> Iterator[Runner]:
-    with lake.runner() as made:
-        yield made
+    with lake.runner() as quick_runner:
+        yield quick_runner
 
 
 @pytest.fixture(scope="module", params=PIPELINES)
@@ -73,7 +73,7 @@ def chosen(lake: QuickLake, pipeline: str, calls: list[str]) -> list[Boundary]:
     return starts + random.Random(f"{SEED}-{pipeline}").sample(rest, OTHERS)
 
 
-def test_a_pipeline_killed_at_any_boundary_goes_on_as_if_nothing_had_happened(
+def test_a_pipeline_killed_at_any_boundary_resumes_to_the_undisturbed_result(
     lake: QuickLake, runner: Runner, undisturbed: tuple[str, Undisturbed]
 ) -> None:
     pipeline, expected = undisturbed
@@ -88,7 +88,7 @@ def test_a_pipeline_killed_at_any_boundary_goes_on_as_if_nothing_had_happened(
     print(f"killed at {killed} boundaries")
 
 
-def test_a_pipeline_killed_after_any_event_goes_on_as_if_nothing_had_happened(
+def test_a_pipeline_killed_after_any_event_resumes_to_the_undisturbed_result(
     lake: QuickLake, runner: Runner, undisturbed: tuple[str, Undisturbed]
 ) -> None:
     pipeline, expected = undisturbed

@@ -31,7 +31,7 @@ def changed(lake: SpoiltLake, script: str, rules: str = "") -> Iterator[None]:
         settings.write_text(before)
 
 
-def test_a_version_that_fails_its_check_is_exit_5_and_nobody_sees_it(lake: SpoiltLake) -> None:
+def test_a_version_that_fails_its_check_is_exit_5_and_is_not_published(lake: SpoiltLake) -> None:
     lake.run("run-glue", "small", "--wait", "--run-id", "sound")
     bad = writing({"n": [1, 2, 2, 3, 9]})
     with changed(lake, bad, RULES):
@@ -57,7 +57,7 @@ def test_a_version_that_fails_its_check_is_exit_5_and_nobody_sees_it(lake: Spoil
     lake.run("rollback", "gold.small", "--to", "sound")
 
 
-def test_a_column_that_is_dropped_is_exit_5_until_it_is_accepted(lake: SpoiltLake) -> None:
+def test_a_dropped_column_is_exit_5_until_it_is_accepted(lake: SpoiltLake) -> None:
     renamed = writing({"number": range(5)})
     with changed(lake, renamed):
         done = lake.run("run-glue", "small", "--wait", "--run-id", "renamed", code=5)
@@ -66,11 +66,11 @@ def test_a_column_that_is_dropped_is_exit_5_until_it_is_accepted(lake: SpoiltLak
     assert (
         "next: if it is meant: etltctl contract accept gold.small, then etltctl retry renamed;" in done.stderr
     )
-    told = list(
+    rows = list(
         csv.reader(lake.run("contract", "diff", "gold.small", "-o", "csv", code=5).stdout.splitlines())
     )
-    assert told[1][:6] == ["gold.small", "dropped", "n", "bigint", "", "blocked"]
-    assert told[1][6].startswith("it looks renamed to number")
+    assert rows[1][:6] == ["gold.small", "dropped", "n", "bigint", "", "blocked"]
+    assert rows[1][6].startswith("it looks renamed to number")
     lake.run("contract", "accept", "gold.small")
     assert lake.json("contract", "diff", "gold.small")["rows"] == []
     lake.run("retry", "renamed")

@@ -36,13 +36,13 @@ def take_up_and_check(lake: SpoiltLake, run_id: str, syncs_before: int) -> None:
 def test_a_run_killed_anywhere_starts_nothing_twice(lake: SpoiltLake, turn: int) -> None:
     chance = random.Random(f"{SEED}-{turn}")
     run_id, before = f"random-{SEED}-{turn}", lake.syncs()
-    told = f"ETLTCTL_SEED={SEED}"
+    description = f"ETLTCTL_SEED={SEED}"
     for _ in range(2):
         rule: dict[str, Any] = {
             "call": "*", "skip": chance.randrange(40), "hold": chance.choice(["before", "after"]),
         }  # fmt: skip
-        told += f" {rule}"
-        print(told)
+        description += f" {rule}"
+        print(description)
         if not lake.kill_where(rule, "run", "small", "--run-id", run_id):
             break
     take_up_and_check(lake, run_id, before)
@@ -63,11 +63,13 @@ LAGGING = {
 
 
 @pytest.mark.parametrize("start", LAGGING)
-def test_a_run_killed_at_a_start_is_looked_for_until_listings_show_it(lake: SpoiltLake, start: str) -> None:
+def test_a_run_killed_at_a_start_searches_until_listings_show_the_remote_run(
+    lake: SpoiltLake, start: str
+) -> None:
     run_id, before = f"unlisted-{list(LAGGING).index(start)}", lake.syncs()
     assert lake.kill_where({"call": start, "hold": "after"}, "run", "small", "--run-id", run_id)
     lake.spoil(LAGGING[start])
-    told = lake.run("run", "small", "--run-id", run_id).stderr
-    assert "an earlier try may have started it: looked for" in told
+    errors = lake.run("run", "small", "--run-id", run_id).stderr
+    assert "an earlier try may have started it: looked for" in errors
     starts = lake.starts(run_id)
     assert (starts["glue"], starts["airbyte"] - before) == (1, 1)

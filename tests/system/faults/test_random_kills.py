@@ -71,7 +71,7 @@ def processes_of(folder: Path) -> list[str]:
     return [line for pid in pids if pid != os.getpid() and str(folder) in (line := command_of(pid))]
 
 
-def test_a_run_of_which_anything_is_killed_is_completed_by_retry(lake: SpoiltLake) -> None:
+def test_a_run_with_any_process_killed_is_completed_by_retry(lake: SpoiltLake) -> None:
     chance, run_id = random.Random(SEED), f"killed-{SEED}"
     for _ in range(KILLS):
         victim, at = chance.choice(["command", "server", "Spark"]), chance.uniform(0.3, LATEST_S)

@@ -9,7 +9,7 @@ from support.spoilt import SpoiltLake
 pytestmark = pytest.mark.faults
 
 
-def test_a_sync_whose_rows_a_later_one_replaced_names_the_later_and_what_to_run(lake: SpoiltLake) -> None:
+def test_a_sync_whose_rows_were_replaced_names_the_later_sync_and_the_next_command(lake: SpoiltLake) -> None:
     lake.spoil({"call": "GET /jobs/*", "change": {"rowsSynced": 98}, "times": 0})
     lake.run(
         "sync", "api", "--run-id", "first-of-two", code=6

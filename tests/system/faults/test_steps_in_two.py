@@ -43,9 +43,9 @@ def here(lake: SpoiltLake, monkeypatch: pytest.MonkeyPatch) -> SpoiltLake:
 
 def in_two(step: str, run_id: str, **options: Any) -> dict[str, Any]:
     """The step begun, waited for and finished as if by three processes: only JSON goes from one to the next."""
-    told = json.dumps(start_step("small", step, run_id=run_id, **options).as_dict())
-    asyncio.run(wait_for_step(StepHandle(**json.loads(told))))
-    return finish_step(StepHandle(**json.loads(told)))
+    handle = json.dumps(start_step("small", step, run_id=run_id, **options).as_dict())
+    asyncio.run(wait_for_step(StepHandle(**json.loads(handle))))
+    return finish_step(StepHandle(**json.loads(handle)))
 
 
 def story(lake: SpoiltLake, run_id: str) -> list[tuple[str, str]]:
@@ -54,7 +54,7 @@ def story(lake: SpoiltLake, run_id: str) -> list[tuple[str, str]]:
     return [(e["type"], e["step"]) for e in lake.events(run_id) if e["type"] not in passing]
 
 
-def test_the_limit_that_a_task_brings_is_kept_for_those_after_it(here: SpoiltLake) -> None:
+def test_a_cost_limit_set_by_one_task_applies_to_later_tasks(here: SpoiltLake) -> None:
     run_step("small", WALK[0], run_id="limited-tasks", max_usd=2)
     here.spoil({"call": "GetJobRun", "change": {"DPUSeconds": 36_000.0}, "times": 0})
     with here.held_job(), pytest.raises(BudgetError, match=r"--max-usd leaves 2.00 USD"):
@@ -65,7 +65,9 @@ def test_the_limit_that_a_task_brings_is_kept_for_those_after_it(here: SpoiltLak
     assert kept == [{"max_usd": 2}, {"max_usd": 50}]
 
 
-def test_the_command_line_and_tasks_in_one_piece_or_two_leave_the_same_events(here: SpoiltLake) -> None:
+def test_the_command_line_and_tasks_in_one_process_or_several_record_the_same_events(
+    here: SpoiltLake,
+) -> None:
     here.run("run", "small", "--run-id", "by-command")
     for step in WALK:
         run_step("small", step, run_id="in-one")
@@ -79,16 +81,16 @@ def test_the_command_line_and_tasks_in_one_piece_or_two_leave_the_same_events(he
     assert {"verb": "started", "rows": 5, "outcome": "succeeded"} in results
 
 
-def test_a_job_over_budget_ends_the_wait_and_is_stopped_by_who_finishes(
+def test_a_job_over_budget_ends_the_wait_and_is_stopped_by_the_finishing_process(
     here: SpoiltLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ETLTCTL__GLUE__JOBS__SMALL__MAX_USD", "1.5")
     with here.held_job():
-        begun = start_step("small", "glue:small", run_id="dear-in-two")
+        handle = start_step("small", "glue:small", run_id="dear-in-two")
         here.spoil({"call": "GetJobRun", "change": {"DPUSeconds": 36_000.0}, "times": 0})
-        asyncio.run(wait_for_step(begun))
+        asyncio.run(wait_for_step(handle))
         with pytest.raises(BudgetError, match=r"was stopped: 4\.40 USD so far"):
-            finish_step(begun)
+            finish_step(handle)
         here.spoil()
         here.settle()
     (run,) = [run for run in here.glue_runs() if run["Arguments"].get("--run_id") == "dear-in-two"]
@@ -106,7 +108,7 @@ def test_a_step_whose_first_process_died_is_adopted_and_finished_by_the_next(her
     assert here.starts("died")["glue"] == 1
 
 
-def test_work_begins_anew_once_for_each_name_it_is_wished_under(here: SpoiltLake) -> None:
+def test_a_fresh_start_happens_once_for_each_fresh_for_name(here: SpoiltLake) -> None:
     verbs = [
         in_two("glue:small", "afresh", fresh=True, fresh_for=name)["verb"]
         for name in ("clear 0", "clear 0", "clear 4", "clear 4")
@@ -115,18 +117,18 @@ def test_work_begins_anew_once_for_each_name_it_is_wished_under(here: SpoiltLake
 
 
 @pytest.mark.parametrize(("detach", "word"), [(False, "STOPPED"), (True, "RUNNING")])
-def test_work_whose_waiting_task_is_ended_follows_the_stop_policy(
+def test_a_remote_run_whose_waiting_task_is_ended_follows_the_stop_policy(
     here: SpoiltLake, detach: bool, word: str
 ) -> None:
     run_id = f"ended-{word}".lower()
     with here.held_job():
         start_step("small", "glue:small", run_id=run_id)
         here.wait_for_state(run_id, "RUNNING", in_ledger=False)
-        found = stop_step("glue:small", run_id=run_id, by="a test", detach=detach)
-        assert found is not None
+        stopped = stop_step("glue:small", run_id=run_id, by="a test", detach=detach)
+        assert stopped is not None
         here.wait_for_state(run_id, word, in_ledger=False)
-    (told,) = [e for e in here.events(run_id) if e["type"] in {"remote.stopped", "remote.detached"}]
-    assert told.get("stopped_by", told.get("detached_by")) == "a test"
+    (event,) = [e for e in here.events(run_id) if e["type"] in {"remote.stopped", "remote.detached"}]
+    assert event.get("stopped_by", event.get("detached_by")) == "a test"
     assert here.events(run_id)[-1]["outcome"] == ("detached" if detach else "interrupted")
 
 
@@ -134,9 +136,11 @@ class OutOfTimeError(BaseException):
     """As a scheduler's time limit raises it."""
 
 
-@pytest.mark.parametrize(("policy", "told"), [("stop", "remote.stopped"), ("detach", "remote.detached")])
-def test_a_time_limit_in_mid_wait_follows_the_stop_policy(
-    here: SpoiltLake, monkeypatch: pytest.MonkeyPatch, policy: str, told: str
+@pytest.mark.parametrize(
+    ("policy", "event_type"), [("stop", "remote.stopped"), ("detach", "remote.detached")]
+)
+def test_a_time_limit_during_the_wait_follows_the_stop_policy(
+    here: SpoiltLake, monkeypatch: pytest.MonkeyPatch, policy: str, event_type: str
 ) -> None:
     def time_is_up(event: Any) -> None:
         if event["type"] == "step.progress":
@@ -145,12 +149,14 @@ def test_a_time_limit_in_mid_wait_follows_the_stop_policy(
     monkeypatch.setenv("ETLTCTL__AIRFLOW__ON_KILL", policy)
     with here.held_job(), pytest.raises((OutOfTimeError, DetachedError)):
         run_step("small", "glue:small", run_id=f"limit-{policy}", on_event=time_is_up)
-    assert told in [event["type"] for event in here.events(f"limit-{policy}")]
+    assert event_type in [event["type"] for event in here.events(f"limit-{policy}")]
 
 
-@pytest.mark.parametrize(("policy", "told"), [("stop", "remote.stopped"), ("detach", "remote.detached")])
-def test_what_was_decided_of_a_run_first_stays(
-    here: SpoiltLake, monkeypatch: pytest.MonkeyPatch, policy: str, told: str
+@pytest.mark.parametrize(
+    ("policy", "event_type"), [("stop", "remote.stopped"), ("detach", "remote.detached")]
+)
+def test_the_first_decision_about_a_remote_run_stays(
+    here: SpoiltLake, monkeypatch: pytest.MonkeyPatch, policy: str, event_type: str
 ) -> None:
     """A scheduler that marks a task failed calls its `on_kill`, and then ends the wait by an exception of its own."""
     run_id = f"decided-{policy}"
@@ -166,17 +172,19 @@ def test_what_was_decided_of_a_run_first_stays(
             run_step("small", "glue:small", run_id=run_id, on_event=on_kill)
         assert stop_step("glue:small", run_id=run_id, by="a second one") is None
     decisions = [e for e in here.events(run_id) if e["type"] in {"remote.stopped", "remote.detached"}]
-    assert [(e["type"], e.get("stopped_by", e.get("detached_by"))) for e in decisions] == [(told, "Airflow")]
+    assert [(e["type"], e.get("stopped_by", e.get("detached_by"))) for e in decisions] == [
+        (event_type, "Airflow")
+    ]
     assert here.events(run_id)[-1]["outcome"] == ("detached" if policy == "detach" else "interrupted")
 
 
-def test_nothing_is_stopped_where_nothing_of_ours_runs(here: SpoiltLake) -> None:
+def test_nothing_is_stopped_if_the_run_has_no_live_remote_run(here: SpoiltLake) -> None:
     assert stop_step("glue:small", run_id="never-began", by="a test") is None
     in_two("glue:small", "over")
     assert stop_step("glue:small", run_id="over", by="a test") is None
 
 
-def test_a_sync_that_somebody_else_started_is_not_stopped_by_any_try(here: SpoiltLake) -> None:
+def test_a_sync_that_another_caller_started_is_stopped_by_no_try(here: SpoiltLake) -> None:
     here.spoil(
         {"call": "GET /sample*", "hold": "before"}
     )  # the source's first page: the sync runs until then
@@ -196,7 +204,7 @@ def test_a_sync_that_somebody_else_started_is_not_stopped_by_any_try(here: Spoil
 @pytest.mark.parametrize(
     "is_lost", [True, False], ids=["the answer to its start was lost", "another's is in its way"]
 )
-def test_whose_a_sync_is_is_told_by_where_it_was_found(here: SpoiltLake, is_lost: bool) -> None:
+def test_a_sync_belongs_to_the_run_only_if_the_run_started_it(here: SpoiltLake, is_lost: bool) -> None:
     """A first try's own job was cancelled; the second try's is found, or somebody else's is in its way."""
     run_id, slow = f"whose-{is_lost}", {"call": "GET /sample*", "delay": 8}
     here.spoil(slow)
@@ -206,17 +214,17 @@ def test_whose_a_sync_is_is_told_by_where_it_was_found(here: SpoiltLake, is_lost
     if not is_lost:
         here.spoil(slow)
         start_step("small", "sync:api", run_id=f"{run_id}-owner")
-    begun = start_step("small", "sync:api", run_id=run_id)
-    assert (begun.verb, begun.is_ours) == ("adopted", is_lost)
-    assert begun.remote_id != first.remote_id
+    handle = start_step("small", "sync:api", run_id=run_id)
+    assert (handle.verb, handle.is_ours) == ("adopted", is_lost)
+    assert handle.remote_id != first.remote_id
     assert (stop_step("sync:api", run_id=run_id, by="a test") is not None) is is_lost
     stop_step("sync:api", run_id=f"{run_id}-owner", by="a test")
 
 
-def test_a_wait_that_took_too_long_elsewhere_is_over_here(here: SpoiltLake) -> None:
+def test_a_wait_that_exceeded_its_timeout_in_another_process_is_over_here(here: SpoiltLake) -> None:
     with here.held_job():
-        begun = start_step("small", "glue:small", run_id="too-long")
-        late = StepHandle(**{**begun.as_dict(), "began": begun.began - 86400})
+        handle = start_step("small", "glue:small", run_id="too-long")
+        late = StepHandle(**{**handle.as_dict(), "began": handle.began - 86400})
         with pytest.raises(WaitTimeoutError, match="still"):
             asyncio.run(wait_for_step(late))
         with pytest.raises(WaitTimeoutError, match="still"):
@@ -228,7 +236,7 @@ def test_a_wait_that_took_too_long_elsewhere_is_over_here(here: SpoiltLake) -> N
     ("pipeline", "step", "says"),
     [("smal", "glue:small", "no pipeline is called smal"), ("small", "glue:big", "has no step glue:big")],
 )
-def test_what_does_not_exist_is_named_before_anything_starts(
+def test_an_unknown_step_or_pipeline_is_named_before_anything_starts(
     here: SpoiltLake, pipeline: str, step: str, says: str
 ) -> None:
     with pytest.raises(UsageError, match=says):
@@ -259,7 +267,7 @@ def test_a_task_that_cannot_reach_airbyte_says_what_is_wrong_and_starts_nothing(
     assert here.events(f"wrong-{variable}")[-1]["outcome"] == "failed"
 
 
-def test_a_failed_task_is_told_with_its_cause_the_run_s_steps_and_what_to_do(here: SpoiltLake) -> None:
+def test_a_failed_task_reports_its_cause_the_run_s_steps_and_the_next_command(here: SpoiltLake) -> None:
     in_two("sync:api", "told")
     here.spoil({"call": "GetJobRun", "change": {"JobRunState": "TIMEOUT"}, "times": 0})
     with pytest.raises(Exception, match="ended TIMEOUT") as caught:

@@ -107,7 +107,7 @@ def test_a_time_may_be_text_or_wrapped(
     assert [row.observed_at.astimezone(UTC) for row in rows] == [at for _, at in TIMES.values() if at]
 
 
-def test_a_column_that_is_no_json_costs_only_its_own_values(
+def test_a_column_that_is_not_json_loses_only_its_values(
     spark: SparkSession, write_weather_bronze: WriteBronze
 ) -> None:
     import pyarrow.parquet as pq
@@ -136,7 +136,7 @@ def test_of_a_document_synced_twice_the_newer_state_counts_without_conflict(
     assert (corrected.source_rows, corrected.wind_speed_ms, corrected.dq_flags) == (2, 6.0, [])
 
 
-def test_what_is_rejected_is_kept_as_it_came(
+def test_rejected_documents_are_kept_unchanged(
     spark: SparkSession, write_weather_bronze: WriteBronze, tmp_path: Path
 ) -> None:
     from bronze_to_silver import REJECTS, SOURCE, TABLE, run
@@ -150,8 +150,8 @@ def test_what_is_rejected_is_kept_as_it_came(
         match=r"4 of 5 documents rejected, more than [\d.]+%: DT_MISSING 3 times.*'noon'|CITY_MISSING 1",
     ) as raised:
         run(spark, JobArguments("run-1", {SOURCE: location}, outputs, {}))
-    told = str(raised.value)
-    assert told.index("DT_MISSING 3 times") < told.index("CITY_MISSING 1 times")
+    message = str(raised.value)
+    assert message.index("DT_MISSING 3 times") < message.index("CITY_MISSING 1 times")
     rejected = {row["_id"]: row for row in spark.read.parquet(outputs[REJECTS]).collect()}
     assert {name: row.reason for name, row in rejected.items()} == {
         "0": "DT_MISSING", "1": "DT_MISSING", "2": "DT_MISSING", "nameless": "CITY_MISSING",

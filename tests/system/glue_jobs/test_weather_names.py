@@ -53,8 +53,8 @@ def keys(spark: SparkSession) -> Keys:
 
     groups = (*DIFFERENT.values(), *SAME.values(), KEPT, [LONG], UNNAMED)
     cities = spark.createDataFrame([(name,) for names in groups for name in names], "name string")
-    found = cities.select("name", city_key(F.col("name")).alias("key")).collect()
-    key_of = {row.name: row.key for row in found}
+    keyed = cities.select("name", city_key(F.col("name")).alias("key")).collect()
+    key_of = {row.name: row.key for row in keyed}
 
     def of(*names: str) -> list[str | None]:
         return [key_of[name] for name in names]
@@ -64,8 +64,8 @@ def keys(spark: SparkSession) -> Keys:
 
 @pytest.mark.parametrize("what", DIFFERENT)
 def test_names_that_differ_have_keys_that_differ(keys: Keys, what: str) -> None:
-    found = keys(*DIFFERENT[what])
-    assert len(set(found)) == len(DIFFERENT[what]), found
+    results = keys(*DIFFERENT[what])
+    assert len(set(results)) == len(DIFFERENT[what]), results
 
 
 @pytest.mark.parametrize("what", SAME)

@@ -96,11 +96,11 @@ def _on_day(whole: dict[str, Any], day: int) -> dict[str, Any]:
 def rows(spark: SparkSession, write_weather_bronze: WriteBronze) -> dict[str, list[Row]]:
     """The rows of silver of each of the `CASES`, in order of time."""
     documents = [_on_day(whole, day) for day, documents in enumerate(CASES.values()) for whole in documents]
-    found: dict[str, list[Row]] = {name: [] for name in CASES}
+    by_case: dict[str, list[Row]] = {name: [] for name in CASES}
     for row in observe(spark, write_weather_bronze(documents)):
         day = (int(row.observed_at.timestamp()) - NOON) // DAY_S
-        found[list(CASES)[day]].append(row)
-    return found
+        by_case[list(CASES)[day]].append(row)
+    return by_case
 
 
 Rows = dict[str, list[Row]]
@@ -156,7 +156,7 @@ def broken_rows(spark: SparkSession, write_weather_bronze: WriteBronze) -> list[
 def test_an_impossible_value_is_flagged(broken_rows: list[Row], index: int) -> None:
     code, _, nulled = BROKEN[index]
     row = broken_rows[index]
-    assert [found for found in row.dq_flags if found == code] == [code]
+    assert [flag for flag in row.dq_flags if flag == code] == [code]
     assert [name for name in nulled if row[name] is not None] == []
 
 
@@ -232,7 +232,7 @@ def test_without_object_ids_the_file_order_decides(rows: Rows) -> None:
     assert row.wind_speed_ms == 7.0
 
 
-def test_an_object_id_is_later_than_any_id_that_says_nothing_of_its_age(rows: Rows) -> None:
+def test_an_object_id_is_later_than_any_id_without_a_time(rows: Rows) -> None:
     (row,) = rows["object ids before others"]
     assert (row.wind_speed_ms, row.source_rows) == (5.0, 3)
 
@@ -260,9 +260,7 @@ def test_station_pressure_says_where_it_comes_from(rows: Rows) -> None:
     assert [row.pressure_station_hpa for row in rows["pressures"]] == pytest.approx(expected)
 
 
-def test_text_wrapped_numbers_and_schemaless_documents_stand_in_one_stream(
-    silver: Silver, rows: Rows
-) -> None:
+def test_one_stream_may_mix_text_wrapped_numbers_and_schemaless_documents(silver: Silver, rows: Rows) -> None:
     day = list(CASES).index("clear sky")
     whole = _on_day(document(weather=[CLEAR]), day)
     texts = document(
@@ -306,7 +304,7 @@ def test_more_than_one_percent_of_rejections_fail_the_run() -> None:
         check_counts({"rows_in": 200, "rows_out": 199, "merged": 0, "rejected": 0}, 0.01)
 
 
-def test_a_run_writes_the_asked_tables_and_their_counts(
+def test_a_run_writes_the_requested_tables_and_their_counts(
     spark: SparkSession, write_weather_bronze: WriteBronze, tmp_path: Path
 ) -> None:
     """And one wrong reading does not make the rest Kelvin."""
@@ -355,7 +353,7 @@ def test_temperatures_of_other_units_fail_the_run(
         run(spark, JobArguments("run-1", inputs, outputs, {"units": "metric"}))
 
 
-def test_the_median_temperature_tells_the_units() -> None:
+def test_the_units_are_checked_by_the_median_temperature() -> None:
     from weather_counts import check_units
 
     check_units({"temperatures": 3, "hot": 1}, "metric")

@@ -21,10 +21,10 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture(scope="session")
 def deployment(account: Served, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """A checkout whose stack was deployed to the account."""
-    made = Checkout.make(tmp_path_factory.mktemp("deployed"), account, "lake1")
-    with made.led():
-        made.deploy()
-    return made
+    checkout = Checkout.make(tmp_path_factory.mktemp("deployed"), account, "lake1")
+    with checkout.led():
+        checkout.deploy()
+    return checkout
 
 
 @pytest.fixture(scope="module")

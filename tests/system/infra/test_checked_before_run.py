@@ -97,7 +97,7 @@ def start(checkout: Checkout, run_id: str) -> EtltctlError:
     return raised.value
 
 
-def test_each_permission_that_is_missing_is_refused_before_the_first_paid_call(deployed: Checkout) -> None:
+def test_each_missing_permission_is_refused_before_the_first_paid_call(deployed: Checkout) -> None:
     own = [each for each in policy_of(deployed)["Statement"] if each["Sid"] not in OF_OTHERS]
     actions = sorted({action for each in own for action in each["Action"]})
     assert len(actions) > 20
@@ -130,10 +130,10 @@ def test_the_deployed_policy_allows_every_need_of_every_pipeline(deployed: Check
             with pytest.raises(EtltctlError) as raised:  # its Airbyte is nowhere
                 run_pipeline(pipeline, operator.settings(airbyte__url="http://127.0.0.1:9"))
             assert not isinstance(raised.value, AccessError)
-    assert simulation.asked
+    assert simulation.simulated
 
 
-def test_a_caller_that_may_not_simulate_runs_unchecked_and_the_reason_is_on_record(
+def test_a_caller_that_may_not_simulate_runs_unchecked_and_the_reason_is_recorded(
     deployed: Checkout,
 ) -> None:
     refused = {"status": 403, "body": {"__type": "AccessDenied", "Message": "no"}}
@@ -170,7 +170,7 @@ def simulations(checkout: Checkout) -> int:
         ("explicitDeny", "<MissingContextValues><member>aws:SourceIp</member></MissingContextValues>", False),
     ],
 )
-def test_only_a_decision_on_the_resource_that_rests_on_no_condition_refuses(
+def test_only_an_unconditional_denial_on_the_resource_refuses_the_run(
     deployed: Checkout, job: str, context: str, is_refused: bool
 ) -> None:
     arn = "arn:aws:glue:us-east-1:123456789012:job/small"
@@ -179,10 +179,10 @@ def test_only_a_decision_on_the_resource_that_rests_on_no_condition_refuses(
         f"<ResourceSpecificResults><member><EvalResourceName>{arn}</EvalResourceName>"
         f"<EvalResourceDecision>{job}</EvalResourceDecision>{context}</member></ResourceSpecificResults></member>"
     )
-    told = f"<IsTruncated>false</IsTruncated><EvaluationResults>{result}</EvaluationResults>"
-    told = f"<SimulatePrincipalPolicyResult>{told}</SimulatePrincipalPolicyResult>"
-    body = f"{OPEN}{told}</SimulatePrincipalPolicyResponse>".encode()
-    with as_operator(deployed, lambda asked: body if b"SimulatePrincipal" in asked else None) as operator:
+    answer = f"<IsTruncated>false</IsTruncated><EvaluationResults>{result}</EvaluationResults>"
+    answer = f"<SimulatePrincipalPolicyResult>{answer}</SimulatePrincipalPolicyResult>"
+    body = f"{OPEN}{answer}</SimulatePrincipalPolicyResponse>".encode()
+    with as_operator(deployed, lambda request: body if b"SimulatePrincipal" in request else None) as operator:
         error = start(operator, f"decided-{job}-{bool(context)}")
     assert isinstance(error, AccessError) is is_refused
     if is_refused:
@@ -198,4 +198,4 @@ def test_the_check_can_be_switched_off(deployed: Checkout) -> None:
                 Step.parse("glue:small"), operator.settings(aws__preflight=False), RunOptions(run_id="off")
             )
     assert not isinstance(raised.value, AccessError)
-    assert simulation.asked == []
+    assert simulation.simulated == []

@@ -26,9 +26,7 @@ def is_allowed(checkout: Checkout, action: str, resource: str) -> bool:
     return policy.is_action_permitted(action, resource) is PermissionResult.PERMITTED
 
 
-def test_nothing_of_an_export_stays_on_s3_and_the_operator_may_see_to_it(
-    deployed: Checkout, tmp_path: Path
-) -> None:
+def test_the_operator_removes_every_file_of_an_export_from_s3(deployed: Checkout, tmp_path: Path) -> None:
     file, place = io.BytesIO(), "s3://lake1-gold/exported/"
     pq.write_table(pa.table({"n": [1, 2]}), file)
     s3 = deployed.client("s3")

@@ -70,7 +70,7 @@ def _as_operator(checkout: Checkout, do: Callable[[], object]) -> str:
     return ""
 
 
-def test_the_operator_publishes_before_and_after_the_layer_is_governed_and_not_without_its_grant(
+def test_the_operator_publishes_to_a_governed_layer_only_with_its_grant(
     governed: Checkout,
 ) -> None:
     formation = governed.client("lakeformation")
@@ -104,7 +104,7 @@ def _types(**flags: Any) -> list[str]:
     return sorted(facts["Type"] for facts in resources if "LakeFormation" in facts["Type"])
 
 
-def test_the_stack_registers_the_layers_that_are_governed_and_grants_on_each_of_them() -> None:
+def test_the_stack_registers_every_governed_layer_and_grants_on_it() -> None:
     zones = {"trusted": {"layers": ["silver", "silver_rejects"]}, "curated": {"layers": ["gold"]}}
     assert _types() == []
     assert _types(**{"governance.zones": zones}) == [
@@ -114,14 +114,14 @@ def test_the_stack_registers_the_layers_that_are_governed_and_grants_on_each_of_
 
 
 @pytest.mark.parametrize(("role", "count"), [("role:pi-m3-lake-formation", 1), ("role:SomebodyElses", 0)])
-def test_locations_that_govern_apply_registers_with_another_role_are_left_to_it(
+def test_locations_that_govern_apply_registers_with_another_role_are_left_alone(
     role: str, count: int
 ) -> None:
     flags = {"governance.zones": {"curated": {"layers": ["gold"]}}, "governance.location_role": role}
     assert _types(**flags).count("AWS::LakeFormation::Resource") == count
 
 
-def test_cloudformation_s_schemas_take_the_template_of_a_governed_lake(tmp_path: Path) -> None:
+def test_cloudformation_s_schemas_accept_the_template_of_a_governed_lake(tmp_path: Path) -> None:
     zones = {"raw": {"layers": ["bronze"], "hybrid": True}, "curated": {"layers": ["gold"]}}
     template = tmp_path / "template.yaml"
     template.write_text(export(load_settings(env="aws", environ={}, flags={"governance.zones": zones})))
@@ -134,7 +134,7 @@ def test_cloudformation_s_schemas_take_the_template_of_a_governed_lake(tmp_path:
     assert (checked.returncode, checked.stdout) == (0, "")
 
 
-def test_the_stack_makes_no_administrator_of_the_data_lake() -> None:
+def test_the_stack_creates_no_administrator_of_the_data_lake() -> None:
     """DataLakeSettings would replace the administrators that the account has."""
     zones = {"governance.zones": {"curated": {"layers": ["gold"]}}}
     assert "AWS::LakeFormation::DataLakeSettings" not in _types(**zones)

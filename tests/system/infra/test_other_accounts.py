@@ -15,7 +15,7 @@ from support.relay import relayed
 TOKENS = re.compile(rb"<ClientRequestToken>[^<]*</ClientRequestToken>")
 
 
-def without_tokens(asked: bytes, body: bytes) -> bytes:
+def without_tokens(request: bytes, body: bytes) -> bytes:
     return TOKENS.sub(b"", body)
 
 
@@ -42,7 +42,7 @@ def test_a_deployment_ends_where_events_carry_no_token(deployed: Checkout) -> No
     assert (done.changes, done.status) == (1, "UPDATE_COMPLETE")
 
 
-def test_a_deployment_that_shows_no_sign_ends_with_an_error_of_its_own(deployed: Checkout) -> None:
+def test_a_deployment_without_any_progress_ends_with_a_specific_error(deployed: Checkout) -> None:
     answer = "<ExecuteChangeSetResponse><ExecuteChangeSetResult/></ExecuteChangeSetResponse>"
     deployed.spoil({"call": "ExecuteChangeSet", "refuse": {"status": 200, "body": answer}})
     now = [0.0]

@@ -18,7 +18,7 @@ from etltctl.infrastructure import export
 from etltctl.settings import load_settings
 from support.checkout import Checkout
 from support.cloudformation.kinds import KINDS
-from support.stacks import made, removed
+from support.stacks import create_stack, removed
 
 TEMPLATE = yaml.safe_load(
     export(load_settings(env="aws", environ={}, flags={"infra.alarm_email": "me@example.org"}))
@@ -116,7 +116,7 @@ def test_the_embedded_cloudformation_imports_only_what_the_real_one_does() -> No
     assert not can_be_imported("AWS::SecretsManager::Secret")
 
 
-def test_what_stays_after_a_removal_can_be_taken_in_again_or_has_no_name_to_collide() -> None:
+def test_resources_kept_after_a_removal_can_be_imported_or_have_generated_names() -> None:
     """A resource that is kept, has a name of its own and cannot be imported would fail every later deployment."""
     kept = {
         facts["Type"]: facts["Properties"]
@@ -138,9 +138,9 @@ def test_a_secret_that_a_stack_left_behind_stops_the_next_one(deployed: Checkout
         "Properties": {"Name": "left/behind", "KmsKeyId": key},
     }
     template = {"Resources": {"Secret": secret}}
-    assert made(deployed, "first-owner", template) == {}
+    assert create_stack(deployed, "first-owner", template) == {}
     removed(deployed, "first-owner")
-    assert "ResourceExistsException" in made(deployed, "second-owner", template)["Secret"]
+    assert "ResourceExistsException" in create_stack(deployed, "second-owner", template)["Secret"]
 
 
 @pytest.mark.parametrize("name", list(TEMPLATE["Resources"]))

@@ -28,7 +28,7 @@ START = "glue:StartJobRun"
 CHECKED = {"tables": {"gold.small": {"keys": ["n"]}}}  # so that Athena is asked
 # Their refusal fails no run: what an audit leaves behind is removed by a later one, an old lock lapses, and Athena gets
 # the place of the settings if its workgroup cannot be read.
-BORNE = {"athena:GetWorkGroup", "glue:DeleteTable", "glue:GetTables", "s3:DeleteObject"}
+TOLERATED = {"athena:GetWorkGroup", "glue:DeleteTable", "glue:GetTables", "s3:DeleteObject"}
 
 
 class Body(io.BytesIO):
@@ -43,12 +43,12 @@ class Caller:
     """The library's calls in order; those of one operation are refused as IAM does it."""
 
     refused: str = ""
-    made: list[str] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
 
     def answer(self, service: str, request: Any, event_name: str) -> AWSResponse | None:
         """Note the call; return a refusal if it is the operation's."""
         call = f"{service}:{event_name.rpartition('.')[2]}"
-        self.made.append(call)
+        self.calls.append(call)
         if call != self.refused:
             return None
         action = PERMISSION.get(call, call)
@@ -115,15 +115,15 @@ def test_every_action_that_a_run_uses_is_named_when_it_is_refused_with_principal
     complete = Caller()
     assert _run(ready, "complete", complete) is None
     of_operator = {call for calls in OPERATOR.values() for call in calls}
-    used = list(dict.fromkeys(call for call in complete.made if call in of_operator))
+    used = list(dict.fromkeys(call for call in complete.calls if call in of_operator))
     assert {START, "glue:CreateTable", "s3:ListObjectsV2", "athena:StartQueryExecution"} <= set(used)
     assert {"glue:GetTable", "glue:GetJobRuns", "s3:ListObjectsV2"} <= set(used[: used.index(START)])
-    borne = set()
+    tolerated = set()
     for number, call in enumerate(used):
         caller = Caller(refused=call)
         error = _run(ready, f"refused-{number}", caller)
         if error is None:
-            borne.add(call)
+            tolerated.add(call)
             continue
         assert error.facts["step"] == str(STEP), call
         assert error.facts["action"] == PERMISSION.get(call, call)
@@ -131,5 +131,5 @@ def test_every_action_that_a_run_uses_is_named_when_it_is_refused_with_principal
         assert error.facts["resource"], call
         assert error.facts["action"] in error.hint
         if used.index(call) < used.index(START):
-            assert START not in caller.made, call
-    assert borne == BORNE
+            assert START not in caller.calls, call
+    assert tolerated == TOLERATED

@@ -37,7 +37,7 @@ def _stack_status(checkout: Checkout) -> str:
     return str(stacks[0]["StackStatus"])
 
 
-def test_a_location_that_is_registered_already_is_refused_with_its_role_and_the_command_that_frees_it(
+def test_a_registered_location_is_refused_with_its_role_and_the_command_that_frees_it(
     lake: Checkout,
 ) -> None:
     formation, before = lake.client("lakeformation"), _stack_status(lake)
@@ -84,7 +84,7 @@ def _bucket(checkout: Checkout, **encryption: str) -> str:
     return name
 
 
-def test_a_bucket_with_an_earlier_key_is_taken_in_only_with_this_key(newcomer: Checkout) -> None:
+def test_a_bucket_with_an_earlier_key_is_imported_only_with_that_key(newcomer: Checkout) -> None:
     arn = newcomer.client("kms").create_key()["KeyMetadata"]["Arn"]
     bucket = _bucket(newcomer, SSEAlgorithm="aws:kms", KMSMasterKeyID=arn)
     with pytest.raises(BlockedError, match="the stack would make a new key") as caught:
@@ -119,7 +119,9 @@ def test_a_secret_with_an_earlier_key_is_refused_even_while_it_waits_for_its_del
     "encryption",
     [{"SSEAlgorithm": "AES256"}, {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "alias/aws/s3"}],
 )
-def test_what_aws_s_own_keys_encrypt_is_taken_in(newcomer: Checkout, encryption: dict[str, str]) -> None:
+def test_resources_that_aws_managed_keys_encrypt_are_imported(
+    newcomer: Checkout, encryption: dict[str, str]
+) -> None:
     _bucket(newcomer, **encryption)
     newcomer.client("secretsmanager").create_secret(Name=f"{newcomer.project}/airbyte")
     assert ("import", "GoldBucket") in [
@@ -135,7 +137,7 @@ def _plan_with_the_names_of(lake: Checkout, folder: Path) -> Checkout:
     return other
 
 
-def test_a_new_stack_with_names_that_are_taken_is_refused_with_each_name_and_its_setting(
+def test_a_new_stack_is_refused_with_each_name_that_is_taken_and_its_setting(
     lake: Checkout, tmp_path: Path
 ) -> None:
     other = _plan_with_the_names_of(lake, tmp_path)
@@ -160,7 +162,7 @@ def test_a_new_stack_with_names_that_are_taken_is_refused_with_each_name_and_its
     assert "another" not in {stack["StackName"] for stack in stacks}
 
 
-def test_what_another_stack_needs_cannot_be_adopted(lake: Checkout, tmp_path: Path) -> None:
+def test_a_resource_that_another_stack_needs_cannot_be_adopted(lake: Checkout, tmp_path: Path) -> None:
     with pytest.raises(BlockedError) as caught:
         _plan_with_the_names_of(lake, tmp_path).plan(infra__adopt="all")
     kinds = {" ".join(label.split(" ")[:2]) for label in caught.value.facts}
@@ -168,7 +170,7 @@ def test_what_another_stack_needs_cannot_be_adopted(lake: Checkout, tmp_path: Pa
     assert not {"S3 Bucket", "Glue Database", "SecretsManager Secret"} & kinds
 
 
-def test_a_bucket_is_taken_in_only_if_the_settings_name_it(newcomer: Checkout) -> None:
+def test_a_bucket_is_imported_only_if_the_settings_name_it(newcomer: Checkout) -> None:
     bucket = f"{newcomer.project}-gold"
     newcomer.client("s3").create_bucket(Bucket=bucket)
     with pytest.raises(BlockedError, match="nothing was changed") as caught:
@@ -180,7 +182,7 @@ def test_a_bucket_is_taken_in_only_if_the_settings_name_it(newcomer: Checkout) -
     assert imported == [bucket]
 
 
-def test_a_bucket_of_another_account_is_never_taken_in(newcomer: Checkout) -> None:
+def test_a_bucket_of_another_account_is_never_imported(newcomer: Checkout) -> None:
     newcomer.spoil({"call": "HEAD /*", "refuse": {"status": 403, "body": ""}, "times": 0})
     with pytest.raises(BlockedError) as caught:
         newcomer.plan(infra__adopt="all")

@@ -53,16 +53,16 @@ def resources(checkout: Checkout) -> dict[str, tuple[str, str]]:
 def definitions(checkout: Checkout) -> dict[str, Any]:
     """The Glue jobs and the roles of the stack as their services describe them."""
     glue, iam = checkout.client("glue"), checkout.client("iam")
-    found: dict[str, Any] = {}
+    by_name: dict[str, Any] = {}
     for kind, name in resources(checkout).values():
         if kind == "AWS::Glue::Job":
-            found[name] = glue.get_job(JobName=name)["Job"]
+            by_name[name] = glue.get_job(JobName=name)["Job"]
         if kind == "AWS::IAM::Role":
-            found[name] = iam.get_role_policy(RoleName=name, PolicyName=name)["PolicyDocument"]
-    return found
+            by_name[name] = iam.get_role_policy(RoleName=name, PolicyName=name)["PolicyDocument"]
+    return by_name
 
 
-def test_the_second_project_is_planned_without_a_name_of_the_first(sea: Checkout, land: Checkout) -> None:
+def test_the_second_project_s_plan_uses_no_name_of_the_first(sea: Checkout, land: Checkout) -> None:
     named = {
         "AWS::Glue::Job",
         "AWS::Glue::Database",

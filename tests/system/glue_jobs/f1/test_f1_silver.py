@@ -88,8 +88,8 @@ def test_a_row_repeated_over_pages_is_kept_once(silver: Silver) -> None:
 
 def test_of_rows_that_differ_the_better_place_is_kept(silver: Silver) -> None:
     record = {"season": "2023", "round": "10"}
-    listed = [qualifying("hunt", 1, "1:20.0"), qualifying("bottas", 2, "1:29.0"), qualifying("bottas", 3)]
-    rows = silver("qualifying", "qualifying", [{**record, "QualifyingResults": listed}])
+    entries = [qualifying("hunt", 1, "1:20.0"), qualifying("bottas", 2, "1:29.0"), qualifying("bottas", 3)]
+    rows = silver("qualifying", "qualifying", [{**record, "QualifyingResults": entries}])
     assert [(row.driver_id, row.position, row.dq_flags) for row in rows] == [
         ("bottas", 2, ["DUP_CONFLICT"]), ("hunt", 1, []),
     ]  # fmt: skip
@@ -141,11 +141,11 @@ def test_two_cars_from_the_pit_lane_and_no_fastest_lap_are_no_faults(silver: Sil
 
 
 def test_segments_of_qualifying_follow_each_other(silver: Silver) -> None:
-    listed = [
+    entries = [
         qualifying("a", 1, "1:20.123", "1:19.0", "1:18.999"), qualifying("b", 2, "", "1:19.5"),
         qualifying("c", 3, "1:21.0", "", "1:19.9"), qualifying("d", 4, ""),
     ]  # fmt: skip
-    record = {"season": "2024", "round": "1", "QualifyingResults": listed}
+    record = {"season": "2024", "round": "1", "QualifyingResults": entries}
     a, b, c, d = silver("qualifying", "qualifying", [record])
     assert (a.q1_ms, a.best_ms, a.segment_reached, a.dq_flags) == (80_123, 78_999, 3, [])
     assert (b.dq_flags, c.dq_flags) == (["Q2_WITHOUT_Q1"], ["Q3_WITHOUT_Q2"])
@@ -185,13 +185,13 @@ def test_laps_come_one_a_driver(silver: Silver) -> None:
 
 def test_a_standing_without_a_place_is_kept(silver: Silver) -> None:
     teams = [{"constructorId": "lotus"}, {"constructorId": "ferrari"}]
-    listed = [
+    entries = [
         {"position": "1", "positionText": "1", "points": "12.5", "wins": "1", "Driver": {"driverId": "a"},
          "Constructors": teams},
         {"positionText": "-", "points": "0", "wins": "0", "Driver": {"driverId": "b"}, "Constructors": []},
     ]  # fmt: skip
     first, second = silver(
-        "driver_standing", "driver_standings", [{"season": "2024", "round": "1", "DriverStandings": listed}]
+        "driver_standing", "driver_standings", [{"season": "2024", "round": "1", "DriverStandings": entries}]
     )
     assert (first.points, first.constructor_ids) == (Decimal("12.50"), ["lotus", "ferrari"])
     assert (second.position, second.position_text) == (None, "-")
@@ -230,8 +230,8 @@ def test_times_are_exact_milliseconds(spark: SparkSession) -> None:
     from f1_records import milliseconds
 
     times = spark.createDataFrame([(time,) for time in TIMES], "time string")
-    found = times.select("time", milliseconds(F.col("time")).alias("ms")).collect()
-    assert {row.time: row.ms for row in found} == TIMES
+    converted = times.select("time", milliseconds(F.col("time")).alias("ms")).collect()
+    assert {row.time: row.ms for row in converted} == TIMES
 
 
 STATUS = {
@@ -246,8 +246,8 @@ def test_status_words_fall_into_groups(spark: SparkSession) -> None:
     from f1_cleaning import status_group
 
     rows = spark.createDataFrame(list(STATUS), "status string, place string")
-    found = rows.select("*", status_group(F.col("status"), F.col("place")).alias("it")).collect()
-    assert {(row.status, row.place): row.it for row in found} == STATUS
+    grouped = rows.select("*", status_group(F.col("status"), F.col("place")).alias("it")).collect()
+    assert {(row.status, row.place): row.it for row in grouped} == STATUS
 
 
 def season(**changes: Any) -> dict[str, list[dict[str, Any]]]:
@@ -328,7 +328,7 @@ def test_every_reference_without_a_target_fails_the_run(run_job: Callable[..., d
         assert f"names {name}, not in silver.f1_{dimension}" in str(raised.value)
 
 
-def test_a_rule_can_be_told_to_fail_the_run(run_job: Callable[..., dict[str, str]]) -> None:
+def test_a_rule_can_be_set_to_fail_the_run(run_job: Callable[..., dict[str, str]]) -> None:
     gap = season(results=[race(result(1, "senna"), result(3, "prost"))])
     with pytest.raises(QualityError, match="POSITION_GAP"):
         run_job(gap, rule_actions={"POSITION_GAP": "fail"})
@@ -343,13 +343,13 @@ def test_streams_that_were_never_written_are_empty_tables(
 
 
 @pytest.mark.parametrize(
-    ("config", "told"),
+    ("config", "message"),
     [({"rule_action": {}}, "rule_action"), ({"rule_actions": {"NO_RULE": "flag"}}, "NO_RULE")],
 )
 def test_an_unknown_setting_is_named(
-    run_job: Callable[..., dict[str, str]], config: dict[str, Any], told: str
+    run_job: Callable[..., dict[str, str]], config: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises((KeyError, ValueError), match=told):
+    with pytest.raises((KeyError, ValueError), match=message):
         run_job({}, **config)
 
 
@@ -365,8 +365,8 @@ def test_the_same_bronze_gives_the_same_bytes(
         "silver.f1_driver_standing",
         "silver.f1_constructor_standing",
     )
-    listed = [qualifying("senna", 1, "1:20.0"), qualifying("prost", 2, "1:20.5")]
-    streams = season(qualifying=[{"season": "2024", "round": "1", "QualifyingResults": listed}])
+    entries = [qualifying("senna", 1, "1:20.0"), qualifying("prost", 2, "1:20.5")]
+    streams = season(qualifying=[{"season": "2024", "round": "1", "QualifyingResults": entries}])
 
     def digests(folder: str) -> dict[str, str]:
         silver = run_job(streams, *more, folder=folder)
