@@ -1,4 +1,4 @@
-"""Whether a resource of a stack is really there, asked of the service it belongs to."""
+"""Look-ups that ask a resource's service whether the resource of a stack exists."""
 
 from __future__ import annotations
 

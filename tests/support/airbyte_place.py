@@ -1,4 +1,4 @@
-"""An embedded Airbyte with a folder of settings for it, as `connections plan` and `apply` meet them."""
+"""An embedded Airbyte with a settings folder, for tests of `connections plan` and `apply`."""
 
 from __future__ import annotations
 

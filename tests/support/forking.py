@@ -1,7 +1,7 @@
-"""Runs pipelines in processes of their own that can be killed, forked from one that has everything imported.
+"""A program that runs pipelines in separate processes that can be killed, forked from a process that has imported all.
 
-Reads a line of JSON a run (`pipeline`, `run_id`, and `die_after` so many events, 0 for never), tells the process's id
-and then, in another line, the status it ended with.
+It reads one line of JSON for each run (`pipeline`, `run_id`, and `die_after`: the number of events after which the
+process kills itself, 0 for never). It prints the process id on one line and the exit status on the next.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ lost_starts.LISTED_WITHIN_S = 2.0  # the embedded listings show a run at once
 
 
 def run(request: dict[str, Any]) -> int:
-    """The run itself, in the forked process."""
+    """Run the pipeline in the forked process."""
     events = 0
 
     def count(_: Any) -> None:

@@ -1,4 +1,4 @@
-"""A small lake on an embedded server, and the library's own settings and clients led to it."""
+"""A small governed lake on an embedded server, with the library's settings and clients for it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from etltctl.settings import Settings, load_settings
 
 ACCOUNT = "123456789012"
 CONFIG = Path(__file__).parents[2] / "glue_jobs" / "weather_config.json"
-PLACES = tuple(sorted([*json.loads(CONFIG.read_text())["places"]][:5]))  # those of the data pack come first
+PLACES = tuple(sorted([*json.loads(CONFIG.read_text())["places"]][:5]))  # the data pack's zones come first
 # Short names, which the texts of Lake Formation's refusals repeat.
 NAMES = """
 [athena.databases]
@@ -48,14 +48,14 @@ def arn(role: str) -> str:
 
 @dataclass(frozen=True)
 class GovernedLake:
-    """A folder with settings and a kept server; roles analyst, engineer, visitor and Reader exist."""
+    """A folder with settings and a kept server; the roles analyst, engineer, visitor and Reader exist."""
 
     folder: Path
     environ: Mapping[str, str] = field(repr=False)
     clients: dict[str, Any] = field(default_factory=dict, compare=False)
 
     def settings(self, text: str, *, zones: str = ZONES) -> Settings:
-        """The shipped settings with the zones and this text over them."""
+        """Return the shipped settings with the zones and this text over them."""
         file = self.folder / "etltctl.toml"
         file.write_text(NAMES + zones + text)
         return load_settings(
@@ -63,7 +63,7 @@ class GovernedLake:
         )
 
     def client(self, service: str) -> Any:
-        """Unmodified boto3."""
+        """Return unmodified boto3."""
         if service not in self.clients:
             self.clients[service] = boto3.client(
                 service,
@@ -75,19 +75,19 @@ class GovernedLake:
         return self.clients[service]
 
     def apply(self, text: str, *, zones: str = ZONES) -> list[Change]:
-        """Applies the settings and returns the changes that were made."""
+        """Apply the settings and return the changes."""
         changes: list[Change] = []
         apply(self.settings(text, zones=zones), confirm=lambda plan: True, on_change=changes.append)
         return changes
 
     def ask(self, sql: str, role: str = "") -> list[dict[str, Any]]:
-        """The rows of a query as the role."""
+        """Return the rows of a query that the role runs."""
         principal = f"role:{role}" if role else ""
         answer = run_query(sql, self.settings(""), database="gold", principal=principal)
         return [dict(zip(answer.names, row, strict=True)) for row in answer.rows()]
 
     def put(self, table: str, **columns: Any) -> None:
-        """Writes a version of `layer.table` by hand and publishes it."""
+        """Write a version of `layer.table` by hand and publish it."""
         layer, _, name = table.partition(".")
         body = io.BytesIO()
         pq.write_table(pa.table(columns), body)
@@ -96,7 +96,7 @@ class GovernedLake:
         refresh([table], self.settings(""))
 
     def permissions(self) -> set[tuple[str, str, str]]:
-        """Every permission as the service lists it: principal, resource, permission; with filters."""
+        """Return every permission as the service lists it: principal, resource, permission; with filters."""
         client = self.client("lakeformation")
         rows, token = [], {}
         while token is not None:
@@ -118,7 +118,7 @@ class GovernedLake:
 
 @contextmanager
 def governed_lake(folder: Path, environ: dict[str, str]) -> Iterator[GovernedLake]:
-    """A lake with three small tables of five places; `environ` is set up to lead there."""
+    """Yield a lake with three small tables of five places; `environ` gets the variables that lead to it."""
     draft = GovernedLake(folder, {})
     settings = draft.settings(
         '[[governance.grants]]\nprincipal = "role:analyst"\nlayer = "gold"\npermissions = ["DESCRIBE"]'

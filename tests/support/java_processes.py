@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def java_processes(folder: Path) -> list[int]:
-    """Live processes that were started to work in the folder, which may be gone."""
+    """Return the live processes that were started to work in the folder, which may no longer exist."""
     processes = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

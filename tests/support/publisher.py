@@ -1,4 +1,4 @@
-"""A role that publishes to a governed lake, and the lake as the role's own process sees it."""
+"""A role that publishes to a governed lake, and the lake as the role's process sees it."""
 
 from __future__ import annotations
 

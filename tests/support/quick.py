@@ -1,4 +1,4 @@
-"""A lake with both pipelines, each of whose syncs brings one stream and whose Glue jobs are done in a moment."""
+"""A lake with both pipelines. Each sync brings one stream, and each Glue job finishes at once."""
 
 from __future__ import annotations
 
@@ -25,11 +25,9 @@ from support.spoilt import MET_WITHIN_S, PROJECT, ROWS, SpoiltLake
 LOGGED = re.compile(r"INFO ([A-Z]+) (/\S*) (.*?)\d{3}(?: by \S+)?$")
 OPERATION = re.compile(r"\b\w+\.([A-Z]\w+)\b")
 LOOKING = re.compile(r"GET|HEAD|Get|List|BatchGet|Describe|POST /applications/token")
-NOT_OURS = re.compile(r"^GET /sample|^PUT .*/part-0\.(parquet|txt)$")  # Airbyte's and the scripts' own calls
+NOT_OURS = re.compile(r"^GET /sample|^PUT .*/part-0\.(parquet|txt)$")  # Airbyte's and the scripts' calls
 SHIPPED = load_settings(config=PROJECT / "etltctl.toml", env="local", environ={}).tables.values()
-COLUMNS = sorted(
-    {name for rules in SHIPPED for name in (*rules.keys, *rules.ranges)}
-)  # what the checks ask for
+COLUMNS = sorted({name for rules in SHIPPED for name in (*rules.keys, *rules.ranges)})  # calls of the checks
 ONE_STREAM = """
 kind = "http"
 base_url = "sample:"
@@ -41,7 +39,7 @@ connection_id = "given by the server"
 
 
 class Boundary(NamedTuple):
-    """A remote call, by its name and how many of that name come before, and the side of it where the run is killed."""
+    """A remote call at which a run is killed: its name, the number of such calls before it, and the side of it."""
 
     call: str
     skip: int
@@ -49,7 +47,7 @@ class Boundary(NamedTuple):
 
 
 def with_quick_jobs(folder: Path) -> str:
-    """Return the shipped settings with a script that the folder gets as every job's: it writes five rows a table."""
+    """Return the shipped settings with one script for every job; the script writes five rows to each table."""
     (folder / "quick.py").write_text(writing({name: range(ROWS) for name in COLUMNS}))
     text = (PROJECT / "etltctl.toml").read_text()
     return re.sub(r"^script = .*$", 'script = "quick.py"', text, flags=re.MULTILINE)
@@ -57,7 +55,7 @@ def with_quick_jobs(folder: Path) -> str:
 
 @dataclass(frozen=True)
 class QuickLake(SpoiltLake):
-    """Both pipelines with their steps, jobs and tables as they are shipped; their jobs write five rows a table."""
+    """Both pipelines with the shipped steps, jobs and tables; their jobs write five rows to each table."""
 
     @classmethod
     def make(cls, folder: Path) -> QuickLake:
@@ -75,7 +73,7 @@ class QuickLake(SpoiltLake):
 
     @contextmanager
     def runner(self) -> Iterator[Runner]:
-        """What runs pipelines in processes that can be killed."""
+        """Yield a runner of pipelines in processes that can be killed."""
         process = subprocess.Popen(
             [sys.executable, Path(__file__).with_name("forking.py")],
             cwd=self.folder,
@@ -91,18 +89,18 @@ class QuickLake(SpoiltLake):
             process.wait(120)
 
     def calls(self, since: int = 0) -> list[str]:
-        """The calls of the services since then, as faults name them, in the order they were answered."""
+        """Return the calls of the services since then, named as in faults, in the order of their answers."""
         lines = (self.folder / ".etltctl" / "server" / "server.log").read_text().splitlines()
         return [call for line in lines[since:] if (call := call_of(line))]
 
     def log_length(self) -> int:
-        """How many lines the server has logged so far."""
+        """Return how many lines the server has logged so far."""
         return len((self.folder / ".etltctl" / "server" / "server.log").read_text().splitlines())
 
     def boundaries(self, calls: list[str]) -> list[Boundary]:
-        """Both sides of every call of etltctl's that changes something, and of the first of every kind that looks.
+        """Return both sides of each of etltctl's calls that writes, and of the first call of each kind that reads.
 
-        Between two changes nothing differs for who takes the run up, however often it looked.
+        Between two changes the number of polls makes no difference to the process that resumes the run.
         """
         ours = [call for call in calls if not NOT_OURS.search(call)]
         places: list[tuple[str, int]] = []
@@ -117,7 +115,7 @@ class QuickLake(SpoiltLake):
         return [Boundary(call, skip, hold) for call, skip in places for hold in ("before", "after")]
 
     def tables(self) -> dict[str, tuple[str, int, str]]:
-        """Version, rows and the bytes (as a hash) of every table that the catalog shows."""
+        """Return version, rows and a hash of the bytes of every table that the catalog shows."""
         endpoint = json.loads((self.folder / ".etltctl" / "server" / "endpoint.json").read_text())
         keys = self.keys
         glue = boto3.client(
@@ -134,7 +132,7 @@ class QuickLake(SpoiltLake):
         return tables
 
     def queries(self) -> int:
-        """How many executions Athena has made so far."""
+        """Return how many executions Athena has made so far."""
         return len(list((self.folder / ".etltctl" / "athena").glob("*.json")))
 
     def _hash(self, location: str) -> str:
@@ -145,23 +143,23 @@ class QuickLake(SpoiltLake):
 
 @dataclass(frozen=True)
 class Runner:
-    """Runs pipelines in processes that can be killed."""
+    """Pipeline runs in processes that can be killed."""
 
     lake: QuickLake
     process: subprocess.Popen[str]
 
     def run(self, pipeline: str, run_id: str) -> int:
-        """Runs to the end and returns the status."""
+        """Run to the end and return the status."""
         self._begin(pipeline, run_id)
         return self._told()
 
     def run_and_die(self, pipeline: str, run_id: str, after: int) -> bool:
-        """Runs until so many events are on record; False if it ended before."""
+        """Run until `events` events are recorded; return False if the run ended before."""
         self._begin(pipeline, run_id, die_after=after)
         return os.WIFSIGNALED(self._told())
 
     def kill_at(self, pipeline: str, run_id: str, boundary: Boundary) -> bool:
-        """Runs until the call is made, and kills it there; False if it ended before."""
+        """Run until the call is made, and kill the run there; return False if it ended before."""
         self.lake.spoil({"call": boundary.call, "skip": boundary.skip, "hold": boundary.hold})
         child = self._begin(pipeline, run_id)
         deadline = time.monotonic() + MET_WITHIN_S
@@ -188,7 +186,7 @@ class Runner:
 
 
 def is_over(child: int) -> bool:
-    """Whether the process has ended, reaped or not."""
+    """Return whether the process has ended, reaped or not."""
     try:
         return Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:
@@ -196,7 +194,7 @@ def is_over(child: int) -> bool:
 
 
 def call_of(line: str) -> str:
-    """The call that this line of the server's log tells of, as a fault names it; empty for what is no service's."""
+    """Return the call in this line of the server's log, named as in faults; empty if no service was called."""
     match = LOGGED.search(line)
     if match is None or match[2].startswith("/_etltctl/"):
         return ""

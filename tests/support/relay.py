@@ -1,4 +1,4 @@
-"""A relay before the account, which alters answers on their way as another emulator would word them."""
+"""A relay in front of the account, which alters answers as another emulator would word them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-Alter = Callable[[bytes, bytes], bytes]  # the request's body and the answer's
+Alter = Callable[[bytes, bytes], bytes]  # the request's body and the answer's body
 
 
 @contextmanager
@@ -19,7 +19,7 @@ def relayed(
 ) -> Iterator[str]:
     """Serve the account at `port` under another address, with each answer altered.
 
-    What `answer_for` makes of a request's body is the answer, and the account never sees the request.
+    If `answer_for` returns an answer to a request's body, the account does not receive the request.
     """
 
     class Relay(BaseHTTPRequestHandler):

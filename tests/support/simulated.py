@@ -1,4 +1,4 @@
-"""IAM's policy simulation before the account: moto's evaluation of the policies that the account has recorded."""
+"""IAM's policy simulation in front of the account: moto evaluates the policies that the account has recorded."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ OPEN = '<SimulatePrincipalPolicyResponse xmlns="https://iam.amazonaws.com/doc/20
 
 @dataclass(frozen=True)
 class Simulation:
-    """Answers SimulatePrincipalPolicy as IAM does, for roles of the account.
+    """A simulator that answers SimulatePrincipalPolicy as IAM does, for roles of the account.
 
-    Like IAM it takes the resources by the letter: one that is wider than the policy's is not allowed.
+    Like IAM it compares resources literally: a resource wider than the policy's is not allowed.
     """
 
     iam: Any

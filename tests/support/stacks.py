@@ -1,4 +1,4 @@
-"""Small stacks of a test's own, to see what the embedded CloudFormation refuses."""
+"""Small separate stacks, which show what the embedded CloudFormation refuses."""
 
 from __future__ import annotations
 
@@ -38,6 +38,6 @@ def removed(checkout: Checkout, name: str) -> None:
 
 
 def status_of(checkout: Checkout, name: str) -> str:
-    """Return CloudFormation's word for the stack."""
+    """Return CloudFormation's status of the stack."""
     stacks = checkout.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
     return str(stacks[0]["StackStatus"])

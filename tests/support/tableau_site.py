@@ -27,7 +27,7 @@ JOB_WORDS = {
 
 
 class RefusalError(Exception):
-    """An error in Tableau's own shape."""
+    """An error in Tableau's shape."""
 
     def __init__(self, status: int, code: str, summary: str, detail: str) -> None:
         super().__init__(code)
@@ -36,7 +36,7 @@ class RefusalError(Exception):
 
 @dataclass
 class Site:
-    """One site with its one token; what was asked of it is kept for the test to look at."""
+    """A site with one token; it keeps every request for the test."""
 
     content_url: str = "lake"
     projects: list[str] = field(default_factory=lambda: ["default", "Weather"])
@@ -47,7 +47,7 @@ class Site:
     published: list[dict[str, Any]] = field(default_factory=list)
     chunks: dict[str, list[bytes]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
-    expire_at: str = ""  # the first call of this path finds the sign-in run out
+    expire_at: str = ""  # the sign-in has expired at the first call of this path
     signed_in: int = 0
     url: str = ""
     refuse: dict[str, RefusalError] = field(default_factory=dict)
@@ -199,15 +199,15 @@ class Site:
 
 
 class Quiet(WSGIRequestHandler):
-    """A request handler that keeps its log to itself."""
+    """A request handler that logs nothing."""
 
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002
-        """Says nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def served(site: Site) -> Iterator[Site]:
-    """The site, reachable at its `url`."""
+    """Yield the site, reachable at its `url`."""
     server = make_server("127.0.0.1", 0, site, threaded=True, request_handler=Quiet)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     site.url = f"http://127.0.0.1:{server.port}"
@@ -221,7 +221,7 @@ def _pages(total: int) -> str:
 
 
 def _parts(body: bytes, environ: Any) -> dict[str, bytes]:
-    """The parts of a multipart body by their names."""
+    """Return the parts of a multipart body by name."""
     boundary = re.search(r"boundary=([^;\s]+)", environ["CONTENT_TYPE"])[1].strip('"').encode()  # type: ignore[index]
     parts = {}
     for part in body.split(b"--" + boundary)[1:-1]:

@@ -1,4 +1,4 @@
-"""CloudFormation's query protocol: a form in, XML out."""
+"""CloudFormation's query protocol: a request is a form, its answer is XML."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Form = Mapping[str, str]
 
 
 class CloudFormationApi:
-    """The stacks of the embedded account; they are known as long as the server lives."""
+    """The stacks of the embedded account, kept in memory until the server ends."""
 
     def __init__(self, url: str, keys: Keys) -> None:
         self._clients = Clients(url, keys)
@@ -59,7 +59,7 @@ class CloudFormationApi:
         }
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answers one request; every error is CloudFormation's XML."""
+        """Answer one request; every error is CloudFormation's XML."""
         form = Request(environ).form.to_dict()
         action = form.get("Action", "")
         try:
@@ -184,7 +184,7 @@ class CloudFormationApi:
                 f"ChangeSet [{change_set.name}] cannot be executed in its current status",
             )
         stack.tokens.add(token)
-        stack.change_sets.clear()  # every other one is obsolete, and so is this one soon
+        stack.change_sets.clear()  # every other change set is obsolete now, and this one is soon
         Thread(
             target=Execution(stack, self._clients, token).carry_out, args=(change_set,), daemon=True
         ).start()
@@ -226,7 +226,7 @@ class CloudFormationApi:
         return {}
 
     def _find(self, name: str) -> Stack | None:
-        """By id, or by the name of a stack that is not deleted."""
+        """Return the stack with the id, or the stack of the name that is not deleted."""
         return next(
             (
                 stack
@@ -263,7 +263,7 @@ def _told(stack: Stack) -> dict[str, Any]:
 
 
 def _members(form: Form, name: str) -> list[dict[str, str]]:
-    """The entries of a list in the form: `Parameters.member.1.ParameterKey` and so on."""
+    """Return the entries of a list in the form: `Parameters.member.1.ParameterKey` and so on."""
     members: dict[int, dict[str, str]] = {}
     for key, value in form.items():
         if match := re.fullmatch(rf"{name}\.member\.(\d+)\.(\w+)", key):

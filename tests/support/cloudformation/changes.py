@@ -1,4 +1,4 @@
-"""What lies between a stack as it is and a template: which resources come, go, change or are replaced, and why."""
+"""The difference between a stack and a template: each resource to add, remove, change or replace, and why."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from support.cloudformation.kinds import KINDS
 from support.cloudformation.records import PSEUDO, Change, Resource, Stack
 from support.cloudformation.templates import answered, invalid, names_in, symbolic
 
-IsThere = Callable[[str, Mapping[str, Any]], bool]  # of this type and with these properties
+IsThere = Callable[[str, Mapping[str, Any]], bool]  # type, properties → whether it exists
 
 
 def changes_between(
     stack: Stack, template: Mapping[str, Any], parameters: Mapping[str, str], is_there: IsThere
 ) -> list[Change]:
-    """Every change, in the template's order, removals last. A resource found under its name is taken in."""
+    """Return every change in the template's order, removals last; an existing resource of the same name is imported."""
     declared: Mapping[str, Any] = template["Resources"]
     unknown = sorted({facts["Type"] for facts in declared.values()} - set(KINDS))
     if unknown:
@@ -60,7 +60,7 @@ def _change(
 
 
 def _with_followers(changes: dict[str, Change], stack: Stack, declared: Mapping[str, Any]) -> list[Change]:
-    """Whoever names a resource that is replaced may have to change with it."""
+    """Add the resources that refer to a replaced resource: they may have to change with it."""
     replaced = {name for name, change in changes.items() if change.replacement == "True"}
     for name, facts in declared.items():
         if name in changes or name not in stack.resources:

@@ -1,4 +1,4 @@
-"""Carries a change set out, resource by resource, and takes everything back when one fails."""
+"""The execution of a change set, resource by resource; after a failure every change is rolled back."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ KEPT = frozenset({"Retain", "RetainExceptOnCreate", "Snapshot"})
 
 
 class ResourceFailedError(Exception):
-    """A resource could not be made, changed or removed; the message is its service's."""
+    """The failure to create, change or remove a resource, in the words of its service."""
 
 
 class Execution:
-    """One change set, or one deletion, at work on one stack. Runs on a thread of its own."""
+    """One change set or one deletion that runs on one stack, in a separate thread."""
 
     def __init__(self, stack: Stack, clients: Clients, token: str) -> None:
         self._stack = stack
         self._clients = clients
         self._token = token
-        self._undo: list[tuple[Resource, Resource | None]] = []  # what is now, what was before
+        self._undo: list[tuple[Resource, Resource | None]] = []  # current resource, previous resource
         self._values: dict[str, Any] = {}
 
     def carry_out(self, change_set: ChangeSet) -> None:
-        """Makes the stack what the change set's template says."""
+        """Bring the stack to the state that the change set's template describes."""
         stack, is_new = self._stack, not self._stack.body
         word = "CREATE" if is_new else "UPDATE"
         old_parameters, self._values = stack.parameters, {**change_set.parameters, **PSEUDO}
@@ -53,7 +53,7 @@ class Execution:
         stack.tell(f"{word}_COMPLETE", self._token)
 
     def delete(self) -> None:
-        """Removes the stack's resources but those it is told to keep."""
+        """Remove the stack's resources except those that the caller retains."""
         stack = self._stack
         stack.tell("DELETE_IN_PROGRESS", self._token, reason="User Initiated")
         failed = []
@@ -97,7 +97,7 @@ class Execution:
             else:
                 if (
                     is_update and current is not None
-                ):  # the service knows no update: the same name, made again
+                ):  # the service has no update: create it again under the same name
                     kind.delete(self._clients, current.physical_id, properties)
                 new.physical_id, new.attributes = kind.create(self._clients, properties)
         except self._clients.errors as error:
@@ -134,7 +134,7 @@ class Execution:
             self._remove(self._stack.resources[name], is_undone=False)
 
     def _remove(self, resource: Resource, *, is_undone: bool) -> bool:
-        """Removes it unless its policy keeps it; what fails is noted and stays."""
+        """Remove the resource unless its policy keeps it; if that fails, record the error and keep it."""
         is_new = is_undone and not resource.was_there
         is_kept = resource.policy in KEPT and not (is_new and resource.policy == "RetainExceptOnCreate")
         if is_kept and resource.policy != "Snapshot":
@@ -162,7 +162,7 @@ class Execution:
                 return {"AWS::StackName": self._stack.name, "AWS::StackId": self._stack.id}[name]
             resource = self._stack.resources.get(name)
             if resource is None:
-                return ""  # gone already: only a removal asks
+                return ""  # removed earlier: only a removal asks for it
             return resource.attributes[member] if member else resource.physical_id
 
         return value_of

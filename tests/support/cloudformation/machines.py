@@ -1,4 +1,4 @@
-"""A network and a machine in it: EC2. What was made is recorded, no machine runs."""
+"""EC2: a network with a machine in it. Resources are recorded; no machine runs."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _delete_volume(clients: Clients, volume: str, _: Props) -> None:
 
 
 def _attach_volume(clients: Clients, props: Props) -> Made:
-    """Attach a volume that no machine has: EC2 refuses any other, the embedded one does not."""
+    """Attach a volume unless a machine has it: EC2 refuses that, and the embedded EC2 does not."""
     (volume,) = clients("ec2").describe_volumes(VolumeIds=[props["VolumeId"]])["Volumes"]
     if volume["Attachments"]:
         message = f"{props['VolumeId']} is already attached to an instance"
@@ -123,7 +123,7 @@ def _change_instance(clients: Clients, instance: str, props: Props) -> None:
 def _decoded(text: str) -> str:
     import base64
 
-    return base64.b64decode(text).decode()  # boto3 encodes by itself
+    return base64.b64decode(text).decode()  # boto3 encodes it
 
 
 KINDS = {

@@ -1,4 +1,4 @@
-"""Where data lies and what works on it: S3, KMS, Glue, Athena, logs, Lake Formation."""
+"""Resource types of storage and processing: S3, KMS, Glue, Athena, logs, Lake Formation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _bucket(props: Props) -> Made:
 
 
 def _configure_bucket(clients: Clients, bucket: str, props: Props) -> None:
-    """CloudFormation's words differ from the API's in a few places."""
+    """Configure the bucket; CloudFormation's property names differ from the API's in a few places."""
     s3 = clients("s3")
     if encryption := props.get("BucketEncryption"):
         rules = [

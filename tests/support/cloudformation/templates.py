@@ -1,4 +1,4 @@
-"""Templates: their parameters checked, their functions answered, their resources in the order they need each other."""
+"""Templates: check their parameters, evaluate their functions, and order their resources by dependency."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from etltctl.local.kernel.json_protocol import AwsError
 
-MOST_BYTES = 51_200  # of a template in the request
+MOST_BYTES = 51_200  # of a template within the request
 MOST_BYTES_IN_S3 = 1_048_576
 IMAGE = "AWS::EC2::Image::Id"
 NAMED = re.compile(r"\$\{([^!][^}]*)\}")
@@ -42,7 +42,7 @@ def parse(body: str, most: int = MOST_BYTES) -> dict[str, Any]:
 
 
 def _from_yaml(body: str) -> Any:
-    """YAML without aliases, which CloudFormation refuses: a few lines of them stand for more than memory holds."""
+    """Parse YAML without aliases. CloudFormation refuses them: a few lines can expand beyond all memory."""
     import yaml
 
     if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(body, Loader=yaml.SafeLoader)):
@@ -51,7 +51,7 @@ def _from_yaml(body: str) -> Any:
 
 
 def checked_parameters(template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, str]:
-    """Every parameter's value, given or default. Raises AwsError in CloudFormation's words."""
+    """Return every parameter's value or default. Raises AwsError with CloudFormation's message."""
     declared: Mapping[str, Mapping[str, Any]] = template.get("Parameters", {})
     if unknown := sorted(set(parameters) - set(declared)):
         raise invalid(f"Parameters: [{', '.join(unknown)}] do not exist in the template")
@@ -68,7 +68,7 @@ def checked_parameters(template: Mapping[str, Any], parameters: Mapping[str, str
 
 
 def answered(value: Any, lookup: Lookup) -> Any:
-    """The value with every function answered; `lookup` says what a name means."""
+    """Return the value with every function evaluated; `lookup` returns the value of a name."""
     if isinstance(value, list):
         return [answered(item, lookup) for item in value]
     if not isinstance(value, dict):
@@ -89,13 +89,13 @@ def answered(value: Any, lookup: Lookup) -> Any:
 
 
 def symbolic(parameters: Mapping[str, str], pseudo: Mapping[str, str]) -> Lookup:
-    """Says what parameters mean, and of resources only that they are meant: enough to tell what changed."""
+    """Return parameters as values, and resources only as references: enough to detect a change."""
     known = {**parameters, **pseudo}
     return lambda name, member: known.get(name, f"<{name}{'.' if member else ''}{member}>")
 
 
 def in_order(resources: Mapping[str, Any]) -> list[str]:
-    """The resources, each after those it needs. Raises AwsError for a circle or a name that is none."""
+    """Return the resources, each after its dependencies. Raises AwsError for a cycle or an unknown name."""
     needs = {name: set(names_in(facts)) & set(resources) for name, facts in resources.items()}
     for name, facts in resources.items():
         dependencies = facts.get("DependsOn", [])
@@ -109,7 +109,7 @@ def in_order(resources: Mapping[str, Any]) -> list[str]:
 
 
 def names_in(value: Any) -> Iterator[str]:
-    """Every name that the value's functions mention."""
+    """Return every name that the value's functions mention."""
     if isinstance(value, list):
         for item in value:
             yield from names_in(item)
@@ -126,7 +126,7 @@ def names_in(value: Any) -> Iterator[str]:
 
 
 def invalid(message: str) -> AwsError:
-    """CloudFormation's refusal of what was asked."""
+    """Return CloudFormation's error for an invalid request."""
     return AwsError("ValidationError", message)
 
 

@@ -1,6 +1,6 @@
-"""From an empty account to tables that answer: the installed command does it, unmodified boto3 looks at the result.
+"""From an empty account to tables that can be queried: the installed command works, and unmodified boto3 checks it.
 
-The steps stand in their order and each needs the one before. They run on the embedded server, or with
+The tests run in this order, and each needs the one before. They run on the embedded server, or with
 `ETLTCTL_AWS_CHECKOUT` and `ETLTCTL_AWS_MAX_USD` on a real account (`make aws-test`).
 """
 
@@ -23,7 +23,7 @@ QUERY_S = 120.0
 
 
 def job_runs(account: Account) -> set[str]:
-    """Return the ids of all runs that Glue knows of the settings' jobs."""
+    """Return the ids of all Glue runs of the settings' jobs."""
     glue = account.client("glue")
     jobs = {name.split(".")[2] for name in account.settings if name.startswith("glue.jobs.")}
     pages = (page for job in jobs for page in glue.get_paginator("get_job_runs").paginate(JobName=job))
@@ -36,7 +36,7 @@ def newest_run(account: Account, pipeline: str) -> str:
 
 
 def answer(account: Account, sql: str) -> list[list[str]]:
-    """Return the rows that Athena answers to boto3."""
+    """Return the rows that Athena returns to boto3."""
     athena = account.client("athena")
     context = {"Database": account.settings["athena.databases.gold"]}
     query = athena.start_query_execution(

@@ -1,4 +1,4 @@
-"""The embedded lake through clients of other makers: each reads what `etltctl athena query` answers."""
+"""Third-party clients on the embedded lake: each reads the rows that `etltctl athena query` returns."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ connection = connect(work_group="pi-m3", schema_name="pi_m3_gold", poll_interval
 
 @pytest.fixture(scope="module")
 def rows(clients: Clients) -> list[dict[str, Any]]:
-    """The table's rows as etltctl's own query gives them."""
+    """Return the table's rows as etltctl's query returns them."""
     records = clients.place.query(SQL)
     assert len(records) == 20  # drivers of the invented season
     return records

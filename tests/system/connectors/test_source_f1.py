@@ -1,4 +1,4 @@
-"""The low-code Formula 1 connector gives the records of the embedded extractor, stream by stream."""
+"""The low-code Formula 1 connector: it gives the same records as the embedded extractor, stream by stream."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PROJECT = Path(__file__).parents[3]
 MANIFEST = PROJECT / "connectors" / "source-f1" / "manifest.yaml"
 CONNECTOR = PROJECT / ".venv-cdk" / "bin" / "source-declarative-manifest"
 PACK = Path(os.environ.get("ETLTCTL_DATA_PACK", "/nonexistent"))
-# Ours cannot keep to a limit that the replay server does not have.
+# The project's connector cannot keep to a limit that the replay server does not have.
 FAST = {"requests_per_second": 10_000, "requests_per_hour": 1_000_000}
 
 needs_cdk = pytest.mark.skipif(
@@ -37,15 +37,15 @@ Records = dict[str, list[dict[str, Any]]]
 
 
 class Quiet(WSGIRequestHandler):
-    """A request handler that keeps its log to itself."""
+    """A request handler that logs nothing."""
 
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002
-        """Says nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def replay(pack: Path | None, throttle: Throttle | None = None) -> Iterator[tuple[str, list[int]]]:
-    """The replay server's address, and the status of every answer it gave."""
+    """Yield the replay server's address, and the status of every answer that it gave."""
     answered: list[int] = []
     app = sample_app(lambda: pack, throttle)
 
@@ -64,7 +64,7 @@ def replay(pack: Path | None, throttle: Throttle | None = None) -> Iterator[tupl
 
 
 def connector(folder: Path, command: str, config: dict[str, Any], **files: Any) -> Iterator[dict[str, Any]]:
-    """The messages of one command of the connector, run as Airbyte runs it."""
+    """Return the messages of one connector command, run as Airbyte runs it."""
     arguments = [str(CONNECTOR), command, "--manifest-path", str(MANIFEST)]
     for name, content in {"config": config, **files}.items():
         (folder / f"{name}.json").write_text(json.dumps(content))

@@ -1,4 +1,4 @@
-"""The DAG files name the steps of their pipelines and nothing else: read as text, with no Airflow at hand."""
+"""The DAG files name only the steps of their pipelines; they are read as text, without Airflow."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def calls(pipeline: str, function: str) -> list[ast.Call]:
 
 
 def literals(call: ast.Call) -> dict[str, Any]:
-    """The keyword arguments that are literals."""
+    """Return the keyword arguments that are literals."""
     values = {}
     for keyword in call.keywords:
         if keyword.arg and isinstance(keyword.value, ast.Constant | ast.Dict | ast.List):
@@ -45,7 +45,7 @@ def literals(call: ast.Call) -> dict[str, Any]:
 
 
 def imported(text: str) -> set[str]:
-    """The modules that are imported at the top, in either form."""
+    """Return the modules that are imported at the top, in either form."""
     body = ast.parse(text).body
     whole = {alias.name for node in body if isinstance(node, ast.Import) for alias in node.names}
     return whole | {node.module for node in body if isinstance(node, ast.ImportFrom) and node.module}

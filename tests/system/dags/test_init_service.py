@@ -1,4 +1,4 @@
-"""The service `init` of deploy/airflow ends well only where the tables and the first user are really there."""
+"""The service `init` of deploy/airflow: it succeeds only if the tables and the first user exist."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def init(home: Path) -> subprocess.CompletedProcess[str]:
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(home),
         "AIRFLOW_HOME": str(home),
-        "AIRFLOW_ADMIN_PASSWORD": "-secret",  # new-env.sh makes such ones too
+        "AIRFLOW_ADMIN_PASSWORD": "-secret",  # new-env.sh creates such passwords too
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
         manager: COMPOSE["x-airflow"]["environment"][manager],
     }

@@ -1,6 +1,6 @@
-"""The DAGs in Airflow itself, with no service of Airflow's running: parsed, and run by `dag.test()`.
+"""The DAGs in Airflow itself, without a running Airflow service: parsed, and run by `dag.test()`.
 
-Airflow lives in environments of its own, which `make airflow-e2e` installs.
+Airflow is installed in separate environments by `make airflow-e2e`.
 """
 
 from __future__ import annotations
@@ -69,18 +69,18 @@ operator = StepOperator(task_id="t", pipeline="api", step="sync:api", max_usd=5)
 params = [{}, {"max_usd": 2}, {"max_usd": None}, None]
 print("RESULT " + json.dumps([_limit(operator.max_usd, {"params": each}) for each in params]))
 """
-PASSING = {"step.progress", "cost.estimate"}  # how often one looked, what one knew of the price
+PASSING = {"step.progress", "cost.estimate"}  # the number of polls, and whether the price was known
 
 
 @dataclass(frozen=True)
 class Installed:
-    """An environment with Airflow in it, whose home is a folder of the test's."""
+    """An environment with Airflow, whose home is the test's folder."""
 
     programs: Path
     home: Path
 
     def run(self, program: str, *arguments: str, **environ: str) -> str:
-        """What the program prints."""
+        """Return the program's output."""
         mine = ("AIRFLOW", "AWS_", "ETLTCTL", "AIRBYTE_", "MONGODB_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(mine)}
         done = subprocess.run(
@@ -126,7 +126,7 @@ def test_the_dag_run_s_limit_overrides_the_operator_s(airflow: Installed) -> Non
 def test_a_trigger_with_nothing_to_wait_for_fires_after_the_worker_has_released_the_task(
     airflow: Installed,
 ) -> None:
-    """A task that Airflow 3 resumes before that is retried as one that was killed; Airflow 2 knows the case."""
+    """Airflow 3 would treat an earlier resumption as a killed task and retry it; Airflow 2 handles the case."""
     is_3 = airflow.programs.parent.name == ".airflow3"
     environ = {"AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "7"} if is_3 else {}
     output = airflow.run("python", "-c", FIRE, **environ)
@@ -136,7 +136,7 @@ def test_a_trigger_with_nothing_to_wait_for_fires_after_the_worker_has_released_
 
 @pytest.fixture(scope="session")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
-    """A lake of the shipped pipelines, whose jobs are done in a moment; the command has run `api` twice."""
+    """Yield a lake with the shipped pipelines, whose jobs finish at once; the command has run `api` twice."""
     place = Workplace(tmp_path_factory.mktemp("dags"))
     (place.folder / "etltctl.toml").write_text(with_quick_jobs(place.folder))
     place.run("local", "up")
@@ -166,7 +166,7 @@ def test_a_dag_run_leaves_the_same_events_as_the_command(
 
 
 def story(file: Path) -> list[tuple[Any, ...]]:
-    """What the ledger tells of the run: event, step, outcome, verb; queries asked side by side are in no order."""
+    """Return event, step, outcome and verb of the run's recorded events; parallel queries have no order."""
     events = [json.loads(line) for line in file.read_text().splitlines()]
     lasting = [event for event in events if event["type"] not in {*PASSING, "version"}]
     rows = [(event["type"], event["step"], event.get("outcome"), event.get("verb")) for event in lasting]

@@ -1,4 +1,4 @@
-"""Whatever goes wrong gives one clear message, the right exit code, and leaves earlier data readable."""
+"""Wrong input and failures: each gives one clear message and the right exit code, and leaves earlier data readable."""
 
 from __future__ import annotations
 

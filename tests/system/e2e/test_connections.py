@@ -1,4 +1,4 @@
-"""Airbyte as code by the installed command: plan, apply, and a plan with nothing in it, also after the server's end."""
+"""Airbyte as code by the installed command: plan, apply, and an empty plan, also after the server has ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A command that is forked for a test behaves as the installed script does."""
+"""Forked commands in tests: each behaves as the installed script does."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_each_forked_process_has_its_id_and_ends_by_the_signal_sent(served: Work
         assert sync.poll() is None
         sync.send_signal(number)
         ended[sync.pid] = sync.wait(60)
-    served.run("runs", "cancel", name)  # the sync of the one that was killed
+    served.run("runs", "cancel", name)  # the sync of the killed run
     assert list(ended.values()) == [130, 143, -signal.SIGKILL]
 
 

@@ -1,4 +1,4 @@
-"""Interrupts and kills: no process is left behind, and what goes on without its command is found again."""
+"""Interrupts and kills: no process is left behind, and remote runs that outlive their command are adopted."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ steps = ["sync:mongodb", "glue:held"]
 
 @pytest.fixture
 def holding(workplace: Workplace) -> Workplace:
-    """A folder whose job waits for the file `go-on`."""
+    """Yield a folder whose job waits for the file `go-on`."""
     (workplace.folder / "held.py").write_text(HELD.format(go_on=str(workplace.folder / "go-on")))
     (workplace.folder / "etltctl.toml").write_text(SETTINGS)
     return workplace
@@ -47,13 +47,13 @@ def test_a_new_server_starts_after_the_last_one_was_killed(workplace: Workplace)
 
 
 def steps_running(folder: Path) -> set[str]:
-    """The kinds of steps that the ledger has seen at work."""
+    """Return the kinds of steps that are running according to the ledger."""
     files = (folder / ".etltctl" / "runs").glob("*.ndjson")
     events = [json.loads(line) for file in files for line in file.read_text().splitlines()]
     return {event["step"].partition(":")[0] for event in events if event["type"] == "step.progress"}
 
 
-# What is there to see in the folder when the command has come so far.
+# What the folder shows when the command has reached this moment.
 MOMENTS: dict[str, Callable[[Path], bool]] = {
     "before anything": lambda folder: True,
     "while the server starts": lambda folder: (folder / ".etltctl/server/start.log").exists(),
@@ -92,7 +92,7 @@ def test_a_job_that_is_not_waited_for_outlives_the_command(holding: Workplace) -
 
 
 def _processes(folder: Path) -> set[int]:
-    """Every live process that names the folder in its command line or environment."""
+    """Return every live process that names the folder in its command line or environment."""
     processes = set()
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():

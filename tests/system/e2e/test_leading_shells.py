@@ -1,4 +1,4 @@
-"""A shell that `etltctl local env` has led to this machine: `--env aws` says so, and one line leads it back."""
+"""A shell that `etltctl local env` points to this machine: `--env aws` warns, and one line undoes it."""
 
 from __future__ import annotations
 

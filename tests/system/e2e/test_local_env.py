@@ -1,4 +1,4 @@
-"""`etltctl local env` leads a shell's own clients to the embedded server."""
+"""`etltctl local env` points a shell's clients to the embedded server."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ print("pi-m3-gold" in buckets, httpx.get(link).text, len(named.json()["data"]))
 
 
 def shell(place: Workplace, text: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """A POSIX shell in the folder, in which `etltctl` and `python` are the installed ones."""
+    """Return a POSIX shell in the folder, in which `etltctl` and `python` are the installed ones."""
     text = f'etltctl() {{ "{ETLTCTL}" "$@"; }}; python() {{ "{sys.executable}" "$@"; }}; {text}'
     return subprocess.run(
         ["/bin/sh", "-c", text], cwd=place.folder, env=place.full_environ | environ, capture_output=True, text=True,
@@ -37,7 +37,7 @@ def shell(place: Workplace, text: str, **environ: str) -> subprocess.CompletedPr
 
 
 def test_one_line_points_a_shell_s_clients_to_the_server(served: Workplace) -> None:
-    """Whatever account the shell was led to before."""
+    """It does so whatever account the shell used before."""
     (served.folder / "client.py").write_text(CLIENT)
     mine = {
         "AWS_PROFILE": "mine", "AWS_SESSION_TOKEN": "mine", "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9",
@@ -108,7 +108,7 @@ def test_a_user_who_may_not_read_the_state_folder_is_shown_its_owner(command: st
         (state / "runs").mkdir(parents=True)
         state.chmod(0o700)
         Path(name).chmod(0o755)
-        measured = {name for name in os.environ if name.startswith("COVERAGE_")}  # its file is root's
+        measured = {name for name in os.environ if name.startswith("COVERAGE_")}  # root owns its file
         kept = {name: value for name, value in os.environ.items() if name not in measured}
         environ = {**kept, "ETLTCTL_STATE_DIR": f"{name}/other", "ETLTCTL_ENV": "local"}
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""A plain Spark job with odd partition values and names: what it wrote is what queries and other readers find."""
+"""A plain Spark job with odd partition values and names: queries and other readers read what it wrote."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ writes = ["gold.odd_parts"]
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Iterator[Workplace]:
-    """A folder with the job `parts`."""
+    """Yield a folder with the job `parts`."""
     (tmp_path / "parts.py").write_text(SCRIPT)
     (tmp_path / "etltctl.toml").write_text(SETTINGS)
     place = Workplace(tmp_path)

@@ -1,4 +1,4 @@
-"""A project's own Glue script runs in place of the shipped one, whatever else the project leaves to the package."""
+"""A project's Glue script: it runs in place of the shipped one, and the package supplies the rest."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ raise RuntimeError(f"this is my script with {WEATHER} and my {note}")
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project with one script and one module of its own."""
+    """Yield a project with one script and one module."""
     folder = tmp_path / "glue_jobs"
     folder.mkdir()
     (folder / "bronze_to_silver.py").write_text(OWN)

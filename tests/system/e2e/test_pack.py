@@ -1,4 +1,4 @@
-"""Both pipelines on the data pack: real Formula 1 records and weather, held against numbers computed elsewhere."""
+"""Both pipelines on the data pack: real Formula 1 records and weather, compared with independently computed numbers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_the_pack_gives_the_golden_weather(pack_lake: Workplace) -> None:
     assert rows == [{"n": 31524, "documents": 31779, "nulled": 1}]
 
 
-# Every place of the pack, computed apart from all of this: rows with wind, mean speed, mean density, mean power
+# Every place of the pack, computed independently: rows with wind, mean speed, mean density, mean power
 # density, share of rated power at 100 m (alpha 1/7), calm rows; then hours with data, local days, complete days.
 WIND = {
     "riohacha": (17_544, 4.038, 1.1577, 72.78, 0.1710, 129, 17_544, 732, 731),

@@ -1,4 +1,4 @@
-"""Both pipelines, from their sources to an answer of Athena's, through the installed command."""
+"""Both pipelines, from their sources to a query result of Athena, through the installed command."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_refreshing_an_up_to_date_catalog_changes_nothing(sample_lake: Workplace
 
 
 def test_the_installed_package_brings_its_jobs_and_settings(tmp_path: Path) -> None:
-    """A wheel in an empty folder, far from the checkout, knows its default settings and finds its scripts."""
+    """A wheel in an empty folder, outside the checkout, has its default settings and its scripts."""
     subprocess.run(
         [
             Path(sys.executable).with_name("uv"),

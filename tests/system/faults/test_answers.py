@@ -1,4 +1,4 @@
-"""Answers that are lost, refused or untrue: what becomes of a run, over the wire."""
+"""Answers that are lost, refused or untrue, and the outcome of the run, over the wire."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Both pipelines killed at the boundaries of their remote calls, and after the events they record, and taken up again.
+"""Both pipelines killed at the boundaries of their remote calls and after their recorded events, and then resumed.
 
-A kill before a call, and one after the call took effect whose answer was never read, are all there is: between two
-calls nothing changes but the ledger, and after the events of the ledger runs are killed too. With
-`ETLTCTL_EVERY_BOUNDARY=1` at every one, which takes a quarter of an hour; else at every start and some others, chosen
-by a seed that a failure prints.
+A kill before a call and a kill after the call took effect, with its answer never read, are the only cases: between
+two calls only the ledger changes, and runs are also killed after each ledger event. With `ETLTCTL_EVERY_BOUNDARY=1`
+every boundary is tested, which takes a quarter of an hour. Otherwise every start is tested, and some other boundaries
+chosen by a seed that a failure prints.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ OTHERS, EVENTS = 2, 1
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """What a run does and leaves behind that nobody disturbs."""
+    """The calls and results of an undisturbed run."""
 
     calls: list[str]
     events: int
@@ -36,7 +36,7 @@ class Undisturbed:
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QuickLake]:
-    """In place of the folder's lake: one whose jobs are quick."""
+    """Yield a lake with quick jobs, in place of the folder's lake."""
     quick_lake = QuickLake.make(tmp_path_factory.mktemp("quick"))
     quick_lake.run("local", "up")
     try:
@@ -122,7 +122,7 @@ def check_taken_up(
     before: tuple[int, int],
     expected: Undisturbed,
 ) -> None:
-    """Goes on with the run: one start a step, the undisturbed tables, and a ledger that tells the truth."""
+    """Resume the run and check it: one start a step, the undisturbed run's tables, and a ledger that is true."""
     syncs, queries = before
     assert runner.run(pipeline, run_id) == 0
     runs = {run["Id"]: run["JobName"] for run in lake.glue_runs() if run["Arguments"]["--run_id"] == run_id}

@@ -1,4 +1,4 @@
-"""Checks and contracts as a user meets them: faults are named with their rows, what was current stays current."""
+"""Checks and contracts as a user meets them: failures are named with their rows, and the current version stays."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RULES = '\n[tables."gold.small"]\nkeys = ["n"]\nranges = { n = { max = 4 } }\n'
 
 @contextmanager
 def changed(lake: SpoiltLake, script: str, rules: str = "") -> Iterator[None]:
-    """The job writes this instead, and the settings have these rules."""
+    """Replace the job's script and the settings' rules within the block."""
     job, settings = lake.folder / "small.py", lake.folder / "etltctl.toml"
     before = settings.read_text()
     job.write_text(script)
@@ -51,7 +51,7 @@ def test_a_version_that_fails_its_check_is_exit_5_and_is_not_published(lake: Spo
     assert lake.query("select count(*) as n, max(n) as most from pi_m3_gold.small") == [{"n": 5, "most": 4}]
     retried = lake.run(
         "retry", "unsound"
-    )  # the rules are gone: what was written is audited again, nothing is run
+    )  # without the rules, the written version is audited again and no job runs
     assert "reused" in retried.stderr
     assert lake.query("select max(n) as most from pi_m3_gold.small") == [{"most": 9}]
     lake.run("rollback", "gold.small", "--to", "sound")

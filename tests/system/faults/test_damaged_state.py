@@ -1,4 +1,4 @@
-"""A damaged catalog: the command warns of it and goes on, `doctor` says it, and `athena refresh` makes it again."""
+"""A damaged catalog: the command warns and continues, `doctor` reports it, and `athena refresh` rebuilds it."""
 
 from __future__ import annotations
 

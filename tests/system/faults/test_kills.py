@@ -1,4 +1,4 @@
-"""A run that is killed at any moment and taken up again: every service sees one start a step, and the data is right."""
+"""A run that is killed at any moment and resumed: every service sees one start a step, and the data is right."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SEED = int(os.environ["ETLTCTL_SEED"])
 
 
 def take_up_and_check(lake: SpoiltLake, run_id: str, syncs_before: int) -> None:
-    """Goes on with the run and holds it against one that nothing disturbed."""
+    """Resume the run and compare it with an undisturbed one."""
     lake.run("run", "small", "--run-id", run_id)
     starts = lake.starts(run_id)
     assert (starts["glue"], starts["airbyte"] - syncs_before) == (1, 1), starts

@@ -1,4 +1,4 @@
-"""What is on record of a run, who may read it, and how it is made again, through the installed command."""
+"""The records of a run: their content, their readers, and how they are rebuilt, through the installed command."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def read_until(terminal: int, words: str) -> str:
 
 
 def watching(lake: SpoiltLake, run_id: str) -> Command:
-    """Begin to watch the run, while the process that drives it waits for its job too."""
+    """Watch the run while the process that drives it waits for its job."""
     lake.spoil({"call": "GetJobRun", "hold": "before", "times": 2})
     words = [ETLTCTL, "runs", "watch", run_id, "-o", "ndjson"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -224,7 +224,7 @@ def test_a_run_that_fails_while_it_is_watched_is_not_started_again(lake: SpoiltL
         lake.let_go()
         _, said = watcher.communicate(timeout=MET_WITHIN_S)
         assert (watcher.returncode, process.wait(MET_WITHIN_S)) == (1, 1)
-    # The reason comes from the ledger, or from Glue where the watcher looked before the other process wrote it down.
+    # The reason comes from the ledger, or from Glue if the watcher polled before the other process recorded it.
     assert "Glue run jr_" in said
     assert "no such column" in said
     assert lake.starts("fell-watched")["glue"] == 1
@@ -317,7 +317,7 @@ def test_the_same_query_under_the_same_run_id_is_paid_once(lake: SpoiltLake) -> 
     sql = "select count(*) as n from pi_m3_gold.small"
     command = ("athena", "query", sql, "--run-id", "asked-once")
     first = lake.json(*command)
-    time.sleep(2.1)  # Athena tells when a query was submitted to the second
+    time.sleep(2.1)  # Athena gives the time of a query's submission in whole seconds
     again = lake.json(*command)
     assert (first["verb"], again["verb"], again["query_id"]) == ("started", "reused", first["query_id"])
     assert lake.json("athena", "query", sql)["query_id"] != first["query_id"]

@@ -1,4 +1,4 @@
-"""Bronze files that a later sync replaced before the rows of the earlier one were counted."""
+"""Bronze files that a later sync replaced before etltctl counted the rows of the earlier sync."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Back to an earlier version: one catalog call, the same bytes, and only to what was published."""
+"""Rollback to an earlier version: one catalog call, the same bytes, and only to a published version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server that is killed under a command: the command starts it again, says so, and ends with the true reason."""
+"""A server that is killed under a command: the command restarts it, reports it, and ends with the true reason."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ RUN_ID = "server-dies"
 
 
 def server_pid(lake: SpoiltLake) -> int:
-    """The process id of the live server."""
+    """Return the process id of the live server."""
     return int(json.loads((lake.folder / ".etltctl/server/endpoint.json").read_text())["pid"])
 
 
 def kill_server_under(lake: SpoiltLake, process: Command) -> int:
-    """Kills the server with -9 and returns the exit code with which the command then ends by itself."""
+    """Kill the server with SIGKILL and return the exit code with which the command then ends."""
     os.kill(server_pid(lake), signal.SIGKILL)
     return process.wait(MET_WITHIN_S)
 
 
 def sync_runs(lake: SpoiltLake, run_id: str) -> bool:
-    """Whether the ledger knows a sync of the run that goes on."""
+    """Return whether the ledger shows a live sync of the run."""
     return any(
         event["type"] == "step.progress" and event["step"].startswith("sync:")
         for event in lake.events(run_id)
@@ -49,7 +49,7 @@ def test_a_run_whose_server_dies_twice_reports_why_and_is_completed_by_retry(lak
     assert "It is started again (1 of 3)" in errors
     assert "the embedded server ended while this sync ran" in errors
 
-    # The kept server is there again, where it was.
+    # The kept server runs again at the same address.
     assert json.loads((lake.folder / ".etltctl/server/endpoint.json").read_text())["port"] == port
     with lake.held_job():
         process = lake.begin("retry", RUN_ID, to="job.txt")

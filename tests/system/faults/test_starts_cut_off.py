@@ -1,4 +1,4 @@
-"""A start cut off while its answer is under way: what it began is stopped, left or told of, never lost sight of."""
+"""Starts that are cut off before their answer: the remote run is stopped, detached or reported, and never forgotten."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GLUE, SYNC = ("run-glue", "small", "--wait"), ("sync", "api")
 
 @pytest.fixture
 def slow(lake: SpoiltLake) -> Iterator[SpoiltLake]:
-    """The lake, its small job held until it is to settle."""
+    """Yield the lake, with its small job held until the test releases it."""
     with lake.held_script():
         yield lake
 
@@ -31,7 +31,7 @@ def slow(lake: SpoiltLake) -> Iterator[SpoiltLake]:
 def held(
     lake: SpoiltLake, call: str, side: str, *arguments: str, also: dict[str, Any] | None = None
 ) -> Iterator[Command]:
-    """The command, its start under way: it has taken effect, or has not yet."""
+    """Yield the command during its start, before or after the start takes effect."""
     lake.spoil({"call": call, "hold": side}, *([also] if also else []))
     before = starts_of(lake)
     process = lake.begin(*arguments, to="stderr.txt")
@@ -48,7 +48,7 @@ def held(
 
 
 def starts_of(lake: SpoiltLake) -> int:
-    """How many Glue runs and syncs there are."""
+    """Return the number of Glue runs and syncs."""
     return len(lake.glue_runs()) + lake.syncs()
 
 
@@ -109,7 +109,7 @@ def test_a_start_that_no_listing_shows_is_reported_as_perhaps_sent(lake: SpoiltL
 
 @pytest.fixture
 def here(slow: SpoiltLake, monkeypatch: pytest.MonkeyPatch) -> SpoiltLake:
-    """The lake, which this very process reaches."""
+    """Yield the lake, with this process's environment pointed to it."""
     monkeypatch.chdir(slow.folder)
     for name, value in slow.json("local", "up")["environ"].items():
         monkeypatch.setenv(name, value)
@@ -117,11 +117,11 @@ def here(slow: SpoiltLake, monkeypatch: pytest.MonkeyPatch) -> SpoiltLake:
 
 
 class TerminatedError(BaseException):
-    """As a scheduler raises it in the task that it ends."""
+    """The exception that a scheduler raises in the task that it ends."""
 
 
 def test_a_start_that_a_scheduler_cuts_off_is_stopped_once(here: SpoiltLake) -> None:
-    """A signal handler calls the task's `on_kill`, and then ends the task by an exception."""
+    """A signal handler calls the task's `on_kill`, and then ends the task with an exception."""
 
     def on_signal(*_: object) -> None:
         stop_step("glue:small", run_id="cut-off-once", by="Airflow")

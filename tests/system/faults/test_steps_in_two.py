@@ -1,4 +1,4 @@
-"""A step begun by one process and finished by another, as a scheduler's deferred task is: the same as in one piece."""
+"""Steps that one process starts and another finishes, as in deferred tasks: they end as in a single process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ WALK = ["sync:api", "glue:small", "athena:refresh"]
 
 @pytest.fixture
 def here(lake: SpoiltLake, monkeypatch: pytest.MonkeyPatch) -> SpoiltLake:
-    """The lake, which this very process reaches."""
+    """Yield the lake, with this process's environment pointed to it."""
     monkeypatch.chdir(lake.folder)
     for name, value in lake.json("local", "up")["environ"].items():
         monkeypatch.setenv(name, value)
@@ -42,14 +42,14 @@ def here(lake: SpoiltLake, monkeypatch: pytest.MonkeyPatch) -> SpoiltLake:
 
 
 def in_two(step: str, run_id: str, **options: Any) -> dict[str, Any]:
-    """The step begun, waited for and finished as if by three processes: only JSON goes from one to the next."""
+    """Start, await and finish the step as if in three processes: only JSON passes from one to the next."""
     handle = json.dumps(start_step("small", step, run_id=run_id, **options).as_dict())
     asyncio.run(wait_for_step(StepHandle(**json.loads(handle))))
     return finish_step(StepHandle(**json.loads(handle)))
 
 
 def story(lake: SpoiltLake, run_id: str) -> list[tuple[str, str]]:
-    """What the ledger tells of a run, without the looks in between and the estimates, which depend on the hour."""
+    """Return a run's recorded events, without the polls and the estimates, which depend on the time of day."""
     passing = {"step.progress", "cost.estimate"}
     return [(e["type"], e["step"]) for e in lake.events(run_id) if e["type"] not in passing]
 
@@ -71,7 +71,7 @@ def test_the_command_line_and_tasks_in_one_process_or_several_record_the_same_ev
     here.run("run", "small", "--run-id", "by-command")
     for step in WALK:
         run_step("small", step, run_id="in-one")
-    for step in WALK:  # after the other, because a refresh finds only once what a sync brought
+    for step in WALK:  # in sequence, because only the first refresh after a sync finds its rows
         in_two(step, "in-two")
     assert story(here, "in-two") == story(here, "in-one") == story(here, "by-command")
     results = [
@@ -133,7 +133,7 @@ def test_a_remote_run_whose_waiting_task_is_ended_follows_the_stop_policy(
 
 
 class OutOfTimeError(BaseException):
-    """As a scheduler's time limit raises it."""
+    """The exception that a scheduler's time limit raises."""
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_time_limit_during_the_wait_follows_the_stop_policy(
 def test_the_first_decision_about_a_remote_run_stays(
     here: SpoiltLake, monkeypatch: pytest.MonkeyPatch, policy: str, event_type: str
 ) -> None:
-    """A scheduler that marks a task failed calls its `on_kill`, and then ends the wait by an exception of its own."""
+    """A scheduler that marks a task failed calls its `on_kill`, and then ends the wait with an exception."""
     run_id = f"decided-{policy}"
 
     def on_kill(event: Any) -> None:
@@ -205,7 +205,7 @@ def test_a_sync_that_another_caller_started_is_stopped_by_no_try(here: SpoiltLak
     "is_lost", [True, False], ids=["the answer to its start was lost", "another's is in its way"]
 )
 def test_a_sync_belongs_to_the_run_only_if_the_run_started_it(here: SpoiltLake, is_lost: bool) -> None:
-    """A first try's own job was cancelled; the second try's is found, or somebody else's is in its way."""
+    """The first try's job was cancelled; the second try finds its own job, or another caller's job blocks it."""
     run_id, slow = f"whose-{is_lost}", {"call": "GET /sample*", "delay": 8}
     here.spoil(slow)
     first = start_step("small", "sync:api", run_id=run_id)

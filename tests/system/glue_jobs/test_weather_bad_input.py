@@ -1,4 +1,4 @@
-"""Weather documents no well-behaved source would send: nothing crashes, nothing is guessed, every row is told of."""
+"""Malformed weather documents: nothing crashes, nothing is guessed, and every row is counted."""
 
 import json
 from collections.abc import Callable
@@ -18,7 +18,7 @@ WriteBronze = Callable[..., str]
 RAIN, CLEAR, SNOW = ({"id": number, "main": "x"} for number in (501, 800, 601))
 NOON_MS = NOON * 1000
 
-# What a document holds, what silver then says, and which flags it carries.
+# The document's content, the resulting silver values, and the row's flags.
 ODD: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     "numbers as text": ({"wind": {"speed": "5.5", "deg": "90"}}, {"wind_speed_ms": 5.5, "wind_dir_deg": 90.0}, []),
     "a text that is no number": (
@@ -61,7 +61,7 @@ ODD: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
 def odd_rows(
     request: pytest.FixtureRequest, spark: SparkSession, write_weather_bronze: WriteBronze
 ) -> dict[str, Row]:
-    """The rows of all `ODD` documents, one an hour, in either way a stream can be synced."""
+    """Return the rows of all `ODD` documents, one an hour, in either form in which a stream can be synced."""
     documents = [
         document(**{"dt": NOON + at * HOUR, "dt_iso": None, "_id": f"{at}", **changes})
         for at, (changes, _, _) in enumerate(ODD.values())

@@ -19,7 +19,7 @@ DENSITY = 1.2
 
 
 def observation(minutes: int, speed: float | None = 5.0, **fields: Any) -> dict[str, Any]:
-    """An observation of silver so many minutes after midnight, at a place on UTC."""
+    """Return a silver observation at this many minutes after midnight, at a place on UTC."""
     at = MIDNIGHT + timedelta(minutes=minutes)
     whole = {
         "observed_at": at,
@@ -45,7 +45,7 @@ def observation(minutes: int, speed: float | None = 5.0, **fields: Any) -> dict[
 
 @pytest.fixture(scope="module")
 def silver(spark: SparkSession) -> Callable[..., DataFrame]:
-    """Turns observations into rows of silver."""
+    """Return a function that turns observations into rows of silver."""
     from weather_hours import OBSERVATIONS
 
     names = [column.split()[0] for column in OBSERVATIONS.strip().split(",")]
@@ -58,7 +58,7 @@ def silver(spark: SparkSession) -> Callable[..., DataFrame]:
 
 @pytest.fixture(scope="module")
 def gold(silver: Callable[..., DataFrame]) -> Callable[..., list[Row]]:
-    """Turns observations into the rows of one gold table, in order."""
+    """Return a function that turns observations into the rows of one gold table, in order."""
     from job_config import WEATHER, read_config
     from silver_to_gold import TABLES
     from weather_hours import hours_of
@@ -148,7 +148,7 @@ def test_the_hash_of_the_settings_changes_with_them() -> None:
 
 
 def values(spark: SparkSession, *columns: Column) -> list[Any]:
-    """The values of constant columns."""
+    """Return the values of constant columns."""
     return list(spark.range(1).select(*columns).collect()[0])
 
 

@@ -1,4 +1,4 @@
-"""Keys of places: names that differ get keys that differ, and plain Latin names keep short ones."""
+"""Keys of places: different names get different keys, and plain Latin names keep short keys."""
 
 import unicodedata
 from collections.abc import Callable
@@ -35,7 +35,7 @@ SAME = {
     ],
 }
 LONG = "東京" * 200
-# As they have always been: gold that was published under them is found again.
+# These keys must not change: gold published under them must be found again.
 KEPT = {
     "San Carlos de Bariloche": "san_carlos_de_bariloche",
     "São Tomé/Łódź": "sao_tome_lodz",
@@ -48,7 +48,7 @@ UNNAMED = ["", "  "]
 
 @pytest.fixture(scope="module")
 def keys(spark: SparkSession) -> Keys:
-    """Return the keys of some of the names above, in their order; all are made in one Spark job."""
+    """Return the keys of these names, in their order; all are computed in one Spark job."""
     from weather_formulas import city_key
 
     groups = (*DIFFERENT.values(), *SAME.values(), KEPT, [LONG], UNNAMED)

@@ -1,4 +1,4 @@
-"""The gold tables of weather tell what is known of the places in the data pack."""
+"""The gold tables of weather, compared with known facts of the places in the data pack."""
 
 import json
 import math
@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 pytestmark = [pytest.mark.spark, pytest.mark.pack]
 
-# Of the data pack, computed apart from Spark: rows, mean speed, mean density, power density, k, c, calm rows.
+# Of the data pack, computed without Spark: rows, mean speed, mean density, power density, k, c, calm rows.
 KNOWN = {
     "riohacha": (17_544, 4.038, 1.1577, 72.78, 0.1710, 1.966, 4.554, 129),
     "puerto_madryn": (1_759, 5.649, 1.2576, 159.00, 0.3628, 2.955, 6.330, 6),
@@ -29,7 +29,7 @@ COMPLETE_DAYS = {
     "san_carlos_de_bariloche": (63, 25),
 }
 
-# Bias and RMSE in W/m2 and correlation with the measured radiation, the sun a degree up, computed apart from Spark.
+# Bias and RMSE in W/m2 and correlation with the measured radiation, the sun a degree up, computed without Spark.
 SOLAR = {
     "haurwitz": {
         "puerto_madryn": (-14, 49, 0.934), "el_calafate": (1, 38, 0.889), "bariloche": (-10, 63, 0.885),

@@ -1,4 +1,4 @@
-"""When, from where and under which sky there is potential: hours counted, shared out and ranked."""
+"""The times, directions and skies that have potential: hours are counted, shared out and ranked."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -20,7 +20,7 @@ JANUARY = date(2024, 1, 1)
 
 
 def hour(**fields: Any) -> dict[str, Any]:
-    """An hour of east wind at 5 m/s under an unknown sky."""
+    """Return an hour of east wind at 5 m/s under an unknown sky."""
     whole = {
         "city_key": "here", "local_month": JANUARY, "local_date": JANUARY, "local_hour": 12, "observations": 2,
         "wind_speed_ms": 5.0, "dir_sin": 1.0, "dir_cos": 0.0, "wpd10": 75.0, "cf": 0.2, "clouds_pct": None,
@@ -31,7 +31,7 @@ def hour(**fields: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def gold(spark: SparkSession) -> Callable[..., list[Row]]:
-    """Turns hours into the rows of one gold table."""
+    """Return a function that turns hours into the rows of one gold table."""
     from job_config import WEATHER, read_config
     from silver_to_gold import TABLES
 
@@ -104,7 +104,7 @@ def test_days_are_ranked_by_value_then_date_and_only_complete_ones(spark: SparkS
     }  # fmt: skip
 
 
-# Rows of the data pack in each place's commonest sectors, computed apart from Spark.
+# Rows of the data pack in each place's commonest sectors, computed without Spark.
 TOP_SECTORS = {
     "riohacha": {"E": 7_736, "ESE": 1_708, "ENE": 1_661},
     "puerto_madryn": {"SW": 392, "WSW": 376, "W": 249},

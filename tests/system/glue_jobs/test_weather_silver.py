@@ -1,4 +1,4 @@
-"""The silver table of weather: what becomes of a document, rule by rule."""
+"""The silver table of weather: the row that each document becomes, rule by rule."""
 
 import json
 import math
@@ -24,7 +24,7 @@ WriteBronze = Callable[..., str]
 
 @pytest.fixture
 def silver(spark: SparkSession, write_weather_bronze: WriteBronze) -> Silver:
-    """Turns documents into rows of silver, in order of place and time."""
+    """Return a function that turns documents into rows of silver, in order of place and time."""
 
     def make(*documents: Mapping[str, Any], **config: Any) -> list[Row]:
         return observe(spark, write_weather_bronze(documents), **config)
@@ -36,7 +36,7 @@ RAIN = {"id": 501, "main": "Rain", "description": "moderate rain"}
 MIST = {"id": 701, "main": "Mist", "description": "mist"}
 CLEAR = {"id": 800, "main": "Clear", "description": "clear sky"}
 SEVEREST = {(800, 741, 300): 300, (511, 600): 600, (622, 200): 200, (500, 522): 522, (804, 701): 701}
-# What each test of a single rule observes: all are made in one Spark job, each on a day that no other has.
+# The observations of each test of a single rule: all are made in one Spark job, each on a different day.
 CASES: dict[str, list[dict[str, Any]]] = {
     "faultless": [document()],
     "limits": [
@@ -94,7 +94,7 @@ def _on_day(whole: dict[str, Any], day: int) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def rows(spark: SparkSession, write_weather_bronze: WriteBronze) -> dict[str, list[Row]]:
-    """The rows of silver of each of the `CASES`, in order of time."""
+    """Return the rows of silver of each of the `CASES`, in order of time."""
     documents = [_on_day(whole, day) for day, documents in enumerate(CASES.values()) for whole in documents]
     by_case: dict[str, list[Row]] = {name: [] for name in CASES}
     for row in observe(spark, write_weather_bronze(documents)):
@@ -143,7 +143,7 @@ BROKEN = [
 
 @pytest.fixture(scope="module")
 def broken_rows(spark: SparkSession, write_weather_bronze: WriteBronze) -> list[Row]:
-    """The rows of all `BROKEN` documents, made in one job, in their order."""
+    """Return the rows of all `BROKEN` documents, made in one job, in their order."""
     documents = [
         document(**{"dt": NOON + index * HOUR, "dt_iso": None, "_id": f"{index}", **change})
         for index, (_, change, _) in enumerate(BROKEN)
@@ -189,7 +189,7 @@ def test_a_document_from_the_future_is_rejected_in_every_query_of_a_run_or_in_no
     from job_config import WEATHER, read_config
     from weather_documents import BRONZE
 
-    clock = SimpleNamespace(time=lambda: NOON)  # long ago: Spark's own clock would find nothing to reject
+    clock = SimpleNamespace(time=lambda: NOON)  # long ago: with Spark's clock nothing would be rejected
     monkeypatch.setattr(weather_quality, "time", clock)
     bronze = read_stream(spark, write_weather_bronze([document(dt=str(NOON + DAY_S + 1))]), BRONZE)
     screened = screen_documents(bronze, read_config(WEATHER, {}))
@@ -307,7 +307,7 @@ def test_more_than_one_percent_of_rejections_fail_the_run() -> None:
 def test_a_run_writes_the_requested_tables_and_their_counts(
     spark: SparkSession, write_weather_bronze: WriteBronze, tmp_path: Path
 ) -> None:
-    """And one wrong reading does not make the rest Kelvin."""
+    """One wrong reading does not make the others Kelvin."""
     from bronze_to_silver import REJECTS, SOURCE, TABLE, run
 
     hot = document(dt=NOON + HOUR, dt_iso=None, main={"temp": 288.15})

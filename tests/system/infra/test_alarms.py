@@ -1,4 +1,4 @@
-"""Alarms arrive: EventBridge may write to an encrypted topic, and a test message finds its readers."""
+"""Alarms: EventBridge may write to an encrypted topic, and a test message reaches its readers."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_test_alarm_without_a_reader_is_refused(deployed: Checkout) -> None:
 
 
 def answers_with(word: str) -> Callable[[bytes, bytes], bytes]:
-    """Return what puts SNS's word for a subscription in the place of its ARN."""
+    """Return a function that replaces a subscription's ARN by SNS's status for it."""
     return lambda _, body: re.sub(rb"<SubscriptionArn>[^<]*<", f"<SubscriptionArn>{word}<".encode(), body)
 
 

@@ -1,4 +1,4 @@
-"""A whole run is checked before its first step: each permission taken away in turn is refused, and nothing starts."""
+"""The check of a whole run before its first step: without any one permission the run is refused, and nothing starts."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ ROLE = "lake1-operator"
 PRINCIPAL = f"arn:aws:iam::123456789012:role/{ROLE}"
 PIPELINE = "mongodb"
 PAID = {"StartJobRun", "POST /jobs", "StartQueryExecution"}
-# A run that lacks these succeeds, or is refused before it starts anything, when it writes its state and reads secrets.
+# Without these a run succeeds, or is refused before it starts anything, when it writes its state and reads secrets.
 NOT_CHECKED = {
     "athena:GetWorkGroup", "glue:CreateDatabase", "glue:DeleteTable", "glue:GetTables", "iam:SimulatePrincipalPolicy",
     "logs:FilterLogEvents", "logs:GetLogEvents", "s3:DeleteObject", "secretsmanager:GetSecretValue",
     "ssm:GetParameter",
 }  # fmt: skip
-# What Athena, S3, KMS and the machine do in the operator's name; etltctl calls none of it.
+# Actions that Athena, S3, KMS and the machine perform in the operator's name; etltctl calls none of them.
 OF_OTHERS = (
     "AthenaReadsCatalog", "AthenaWritesResultsBuckets", "AthenaWritesResultsObjects", "AthenaReadsGovernedTables",
     "Key", "Extracts", "Bundle", "SessionManager", "Alarm", "OwnVolume",
 )  # fmt: skip
-CHECKED = {"tables": {"silver.weather_observation": {"keys": ["city_key"]}}}  # so that Athena is asked
+CHECKED = {"tables": {"silver.weather_observation": {"keys": ["city_key"]}}}  # so that Athena is called
 
 
 def policy_of(checkout: Checkout) -> dict[str, Any]:
@@ -78,20 +78,20 @@ def as_operator(checkout: Checkout, answer_for: Callable[[bytes], bytes | None])
 
 
 def paid_calls(checkout: Checkout) -> int:
-    """Return how many calls that cost money the account has seen."""
+    """Return how many calls that cost money the account has received."""
     assert checkout.account is not None
     seen = read_seen(checkout.account.state / "server" / "witness.jsonl")
     return sum(each.operation in PAID for each in seen)
 
 
 def skipped(checkout: Checkout, run_id: str) -> list[str]:
-    """Return why the permissions of a run were not checked, as its events say."""
+    """Return why the permissions of a run were not checked, as its events record."""
     events = read_events(Services(checkout.settings()).store, run_id)
     return [event["reason"] for event in events if event["type"] == "preflight.skipped"]
 
 
 def start(checkout: Checkout, run_id: str) -> EtltctlError:
-    """Run a job whose script is not there; return the error."""
+    """Run a job whose script does not exist; return the error."""
     with pytest.raises(EtltctlError) as raised:
         run_alone(Step.parse("glue:small"), checkout.settings(), RunOptions(run_id=run_id))
     return raised.value
@@ -123,11 +123,11 @@ def test_each_missing_permission_is_refused_before_the_first_paid_call(deployed:
 
 
 def test_the_deployed_policy_allows_every_need_of_every_pipeline(deployed: Checkout) -> None:
-    """So the check refuses no operator that the stack has made."""
+    """So the check refuses no operator that the stack created."""
     simulation = Simulation(deployed.client("iam"))
     with as_operator(deployed, simulation) as operator:
         for pipeline in operator.settings().pipelines:
-            with pytest.raises(EtltctlError) as raised:  # its Airbyte is nowhere
+            with pytest.raises(EtltctlError) as raised:  # its Airbyte does not exist
                 run_pipeline(pipeline, operator.settings(airbyte__url="http://127.0.0.1:9"))
             assert not isinstance(raised.value, AccessError)
     assert simulation.simulated
@@ -155,7 +155,7 @@ def test_the_owner_of_an_account_is_not_checked(deployed: Checkout) -> None:
 
 
 def simulations(checkout: Checkout) -> int:
-    """Return how often IAM was asked for a simulation."""
+    """Return how many simulations IAM was asked for."""
     assert checkout.account is not None
     seen = read_seen(checkout.account.state / "server" / "witness.jsonl")
     return sum(each.operation == "SimulatePrincipalPolicy" for each in seen)

@@ -1,4 +1,4 @@
-"""The tests' own CloudFormation refuses what the real one refuses."""
+"""The tests' CloudFormation: it refuses what the real one refuses."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def _no_faults_left(deployed: Checkout) -> Iterator[None]:
 
 
 def resources(checkout: Checkout) -> dict[str, tuple[str, str]]:
-    """Type and physical id of what the stack says it has."""
+    """Return type and physical id of the stack's resources by logical id."""
     pages = (
         checkout.client("cloudformation")
         .get_paginator("list_stack_resources")
@@ -45,7 +45,7 @@ def resources(checkout: Checkout) -> dict[str, tuple[str, str]]:
 
 
 def status(checkout: Checkout) -> str:
-    """The word CloudFormation has for the stack."""
+    """Return CloudFormation's status of the stack."""
     answer = checkout.client("cloudformation").describe_stacks(StackName=checkout.project)
     return str(answer["Stacks"][0]["StackStatus"])
 
@@ -53,7 +53,7 @@ def status(checkout: Checkout) -> str:
 def is_there(checkout: Checkout, kind: str, name: str) -> bool:
     try:
         return bool(LOOK[kind](checkout.client, name))
-    except (ClientError, LookupError, TypeError):  # None where there should be a record
+    except (ClientError, LookupError, TypeError):  # None if a record is missing
         return False
 
 
@@ -255,20 +255,20 @@ def test_the_local_environment_is_refused_because_it_has_no_account(deployed: Ch
 
 
 def secret_of(checkout: Checkout) -> str:
-    """Return the value of Airbyte's secret; empty where nobody has put one in."""
+    """Return the value of Airbyte's secret; empty if no one has set it."""
     secrets = checkout.client("secretsmanager")
     if not secrets.describe_secret(SecretId=SECRET).get("VersionIdsToStages"):
         return ""
     return str(secrets.get_secret_value(SecretId=SECRET)["SecretString"])
 
 
-# The lines that a refusal gives to paste.
+# The commands that a refusal gives to paste.
 LINES = re.compile(r'adopt = (\[[^]]*\]) and key_arn = "([^"]+)"')
 
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What was seen while the stack was destroyed and deployed again."""
+    """The observations of a stack that was destroyed and deployed again."""
 
     plan: str
     key: str
@@ -282,7 +282,7 @@ class Rebuilt:
 
 @pytest.fixture(scope="module")
 def rebuilt(deployed: Checkout) -> Rebuilt:
-    """The stack destroyed and deployed again, with every call that etltctl made for it."""
+    """Destroy the stack and deploy it again; record every call that etltctl makes for it."""
     deployed.client("s3").put_object(Bucket="lake1-gold", Key="t/v=1/part-0.parquet", Body=b"data")
     (deployed.folder / "README.md").write_text("another bundle\n")
     errors = deployed.run("infra", "destroy", code=5).stderr
@@ -331,7 +331,7 @@ def test_destroying_lists_what_goes_and_what_stays_before_it_is_confirmed(rebuil
 
 def test_destroying_keeps_the_data_and_what_reads_it(rebuilt: Rebuilt) -> None:
     assert {"GoldBucket", "StateBucket", "Key", "GoldDatabase"} <= rebuilt.kept
-    assert rebuilt.secrets == ("mine", "mine", "")  # kept, restored from its deletion, made again
+    assert rebuilt.secrets == ("mine", "mine", "")  # kept, restored from its deletion, created again
     assert {"SilverToGoldJob", "OperatorRole", "Workgroup", "AirflowBundleName"} <= rebuilt.gone
 
 

@@ -1,4 +1,4 @@
-"""The doctor on a stack as it is deployed: nothing fails, for an administrator and for the operator."""
+"""The doctor on a deployed stack: nothing fails, for an administrator and for the operator."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _no_faults_left(deployed: Checkout) -> Iterator[None]:
 
 
 def findings(checkout: Checkout, area: str, **environ: str) -> dict[str, dict[str, Any]]:
-    """Return what the doctor says of an area, by subject."""
+    """Return the doctor's findings in an area, by subject."""
     done = checkout.run("doctor", area, "-o", "json", **environ)
     return {row["subject"]: row for row in json.loads(done.stdout)["rows"]}
 
@@ -39,7 +39,7 @@ def as_operator(checkout: Checkout) -> dict[str, str]:
 
 
 def test_every_role_may_do_what_the_doctor_asks_of_it(deployed: Checkout) -> None:
-    """The questions go to an evaluation of the deployed policies, and they are as narrow as the grants."""
+    """The simulation evaluates the deployed policies, and its requests are as narrow as the grants."""
     assert deployed.account is not None
     simulation = Simulation(deployed.client("iam"))
     with relayed(deployed.account.port, answer_for=simulation) as url:
@@ -56,7 +56,7 @@ def test_every_role_may_do_what_the_doctor_asks_of_it(deployed: Checkout) -> Non
 
 
 def test_a_permission_that_a_role_has_lost_is_named(deployed: Checkout) -> None:
-    """So the test above can fail."""
+    """This shows that the test above can fail."""
     assert deployed.account is not None
     iam = deployed.client("iam")
     policy = iam.get_role_policy(RoleName="lake1-glue", PolicyName="lake1-glue")["PolicyDocument"]
@@ -78,7 +78,7 @@ def test_a_permission_that_a_role_has_lost_is_named(deployed: Checkout) -> None:
 def test_a_resource_that_the_operator_may_not_read_is_not_reported_as_broken(
     deployed: Checkout, area: str
 ) -> None:
-    """The operator's role reads no job, role or script, and simulates no other role: a run needs none of them."""
+    """The operator's role reads no job, role or script, and simulates no other role: a run needs none of that."""
     not_granted = (
         "GetRole",
         "GetJob",

@@ -34,7 +34,7 @@ GRANT = {
 
 @pytest.fixture(scope="module")
 def governed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """A checkout deployed without governance and then with it, to an account of its own."""
+    """Yield a checkout deployed without governance and then with it, to a separate account."""
     with serve(tmp_path_factory.mktemp("account"), "--keep", program=ACCOUNT) as account:
         checkout = Checkout.make(tmp_path_factory.mktemp("governed"), account, "lake3")
         with checkout.led():
@@ -51,13 +51,13 @@ def _write(checkout: Checkout, version: str) -> dict[str, str]:
 
 
 def _publish(checkout: Checkout, settings: Settings, version: str) -> str:
-    """Publish as the operator's role; return what was refused, or an empty text."""
+    """Publish as the operator's role; return the refusal, or an empty text."""
     versions = _write(checkout, version)
     return _as_operator(checkout, lambda: publish(settings, versions))
 
 
 def _preflight(checkout: Checkout, settings: Settings) -> str:
-    """Check before a step as the operator's role; return what was refused, or an empty text."""
+    """Check before a step as the operator's role; return the refusal, or an empty text."""
     return _as_operator(checkout, lambda: require_access(settings, "glue:small"))
 
 
@@ -93,7 +93,7 @@ def test_the_operator_publishes_to_a_governed_layer_only_with_its_grant(
     )
     formation.grant_permissions(**GRANT)
 
-    governed.deploy()  # governs nothing again
+    governed.deploy()  # back to no governance
     assert formation.list_resources()["ResourceInfoList"] == []
     assert _publish(governed, governed.settings(), "4") == ""
 
@@ -135,6 +135,6 @@ def test_cloudformation_s_schemas_accept_the_template_of_a_governed_lake(tmp_pat
 
 
 def test_the_stack_creates_no_administrator_of_the_data_lake() -> None:
-    """DataLakeSettings would replace the administrators that the account has."""
+    """DataLakeSettings would replace the account's administrators."""
     zones = {"governance.zones": {"curated": {"layers": ["gold"]}}}
     assert "AWS::LakeFormation::DataLakeSettings" not in _types(**zones)

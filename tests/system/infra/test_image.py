@@ -24,7 +24,7 @@ CONTRACT = 'table = "gold.small"\n[columns]\n"n" = "bigint"\n'
 
 
 def expected_names() -> set[str]:
-    """Return the files that an installed etltctl is made of, as they lie in the checkout."""
+    """Return the files of an installed etltctl, as they are in the checkout."""
     places = {"src/etltctl": "etltctl", **BUILD["targets"]["wheel"]["force-include"]}
     names = set()
     for source, target in places.items():
@@ -47,7 +47,7 @@ def bundle(config: Path, **flags: object) -> bytes:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout of the project with a contract that somebody committed."""
+    """Return a checkout of the project with a committed contract."""
     folder = tmp_path / "checkout"
     for name in BUILD_CONTEXT:
         source, target = PROJECT / name, folder / name
@@ -71,7 +71,7 @@ def built_from_the_bundle(folder: Path) -> Path:
 def test_the_files_that_the_image_copies_build_the_whole_package(
     context: Callable[[Path], Path], tmp_path: Path
 ) -> None:
-    """The image installs the project without Docker's help: what it copies must be all that the build needs."""
+    """The image installs the project from the copied files alone, so they must be all that the build needs."""
     root = copied(context(tmp_path), tmp_path / "image")
     names = wheel_names(root / "opt" / "etltctl", tmp_path / "wheel")
     assert {name for name in names if name.startswith("etltctl/")} == expected_names()

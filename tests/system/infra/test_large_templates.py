@@ -1,4 +1,4 @@
-"""A template that is larger than a call may hold: CloudFormation reads it from the scripts bucket of the stack."""
+"""A template that is too large for one call: CloudFormation reads it from the scripts bucket of the stack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the Glue jobs of a stack write their logs."""
+"""The log groups of a stack's Glue jobs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OWN = {"/aws-glue/lake1/output", "/aws-glue/lake1/error"}
 
 
 def test_every_job_writes_to_log_groups_that_only_the_stack_s_jobs_have(deployed: Checkout) -> None:
-    """What the whole account shares must not be a part of a stack: it would cut everybody's logs."""
+    """The stack must not own log groups that the whole account shares: its retention would apply to other jobs."""
     glue, logs = deployed.client("glue"), deployed.client("logs")
     names = deployed.settings().glue.jobs
     jobs = [glue.get_job(JobName=name)["Job"] for name in names]

@@ -1,4 +1,4 @@
-"""The Airflow machine: what changes reaches it while it runs, and another machine takes its place."""
+"""The Airflow machine: changes reach it while it runs, and another machine can replace it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_new_image_makes_a_new_machine_while_the_old_one_holds_the_volume(depl
     """CloudFormation ends the old machine only after the new one has started; EC2 attaches a volume to one."""
     ec2 = deployed.client("ec2")
     before, volume = machine_and_volume(deployed)
-    ec2.attach_volume(VolumeId=volume, InstanceId=before, Device="/dev/sdf")  # as the machine does by itself
+    ec2.attach_volume(VolumeId=volume, InstanceId=before, Device="/dev/sdf")  # as the machine does
     changes = {
         change.resource: change.action for change in deployed.plan(infra__image=other_image(deployed)).changes
     }
@@ -111,7 +111,7 @@ def stack_env(checkout: Checkout, **flags: Any) -> list[str]:
 
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
-    """A folder for programs that the machine has and this one may not: each notes what it was asked for."""
+    """Return a folder for programs of the machine that this computer lacks: each records its arguments."""
     folder = tmp_path / "bin"
     folder.mkdir()
     make_program(folder / "docker", f'echo "$PWD $*" >> {tmp_path}/docker.log')
@@ -173,7 +173,7 @@ def test_a_secret_that_a_later_release_needs_is_created_with_that_release(
 def test_the_machine_waits_until_the_old_machine_has_detached_the_volume(
     tmp_path: Path, program: Path
 ) -> None:
-    """The script of cloud-init up to the volume's first use, with the refusals that EC2 gives meanwhile."""
+    """Run cloud-init's script up to the volume's first use, with the refusals that EC2 gives meanwhile."""
     device, log = tmp_path / "device", tmp_path / "aws.log"
     make_program(program / "sleep", "true")
     make_program(program / "systemctl", "true")
@@ -181,7 +181,7 @@ def test_the_machine_waits_until_the_old_machine_has_detached_the_volume(
         program / "aws",
         f'echo "$*" >> {log}; [ "$(wc -l < {log})" -lt 3 ] && exit 254; touch {device}',
     )
-    make_program(program / "blkid", f"echo found >> {log}; exit 7")  # the end of this test
+    make_program(program / "blkid", f"echo found >> {log}; exit 7")  # ends this test
     text = volume_script().replace("/var/lib/cloud/data/instance-id", f"{tmp_path}/instance-id")
     text = text.replace("/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_vol0a", str(device))
     (tmp_path / "instance-id").write_text("i-0b\n")
@@ -208,7 +208,7 @@ def machine_script(name: str, **names: str) -> str:
 
 
 def volume_script() -> str:
-    """Return the machine's script that fetches its volume."""
+    """Return the machine's script that attaches its volume."""
     script = machine_script("etltctl-volume", DataVolume="vol-0a")
     return script.replace("nvme-Amazon_Elastic_Block_Store_$id", "nvme-Amazon_Elastic_Block_Store_vol0a")
 
@@ -221,7 +221,7 @@ def test_the_operator_attaches_the_stack_s_volume_to_the_stack_s_machine_and_no_
 
 
 def test_a_bundle_that_does_not_start_raises_one_alarm(tmp_path: Path, program: Path) -> None:
-    """The script that the machine's timer runs every minute, with a bundle that fails and one that does not."""
+    """Run the script that the machine's timer runs every minute, with a bundle that fails and one that does not."""
     home, log = tmp_path / "home", tmp_path / "aws.log"
     home.mkdir()
     script = machine_script(

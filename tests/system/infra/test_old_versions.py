@@ -1,4 +1,4 @@
-"""Old versions of objects go: all in their time, those of the state bucket soon, and what a deletion leaves."""
+"""Old versions of objects: all expire, those of the state bucket soon, and delete markers too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deployments to services that answer less than AWS does: no image to read, events without a token."""
+"""Deployments to services that answer less than AWS: no image to read, events without a token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The operator's policy is exactly what the commands call, each on the buckets it is meant for."""
+"""The operator's policy: it allows exactly the calls of the commands, each on its buckets."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TABLE = Table("special", "t", "s3://lake1-bronze/t/", {"n": "bigint"}, {"day": "
 
 
 def test_every_call_of_the_special_cases_is_in_the_operator_s_policy(deployed: Checkout) -> None:
-    """Registered partitions that come, move and go; a version that is audited; one that is retired."""
+    """The cases: partitions that are added, moved and removed; a version that is audited; a version that is retired."""
     aws = Aws(region="us-east-1")
     catalog, partitions, s3 = Catalog(aws), Partitions(aws, TABLE), S3(aws)
     with recorded() as recorded_calls:
@@ -56,7 +56,7 @@ def test_the_operator_of_a_governed_lake_may_check_whether_a_step_can_run(deploy
     with (
         recorded() as recorded_calls,
         suppress(AccessError),
-    ):  # nothing is granted yet, so everything is looked at
+    ):  # nothing is granted yet, so every permission is checked
         require_access(settings, step, settings.glue.jobs["silver_to_gold"].writes)
     allowed = {name for names in OPERATOR.values() for name in names}
     everybody_may = {"sts:GetCallerIdentity"}
@@ -69,10 +69,10 @@ def test_the_operator_of_a_governed_lake_may_check_whether_a_step_can_run(deploy
 
 @pytest.fixture(scope="module")
 def operator_calls(deployed: Checkout) -> set[Call]:
-    """Every call of runs that succeed, fail and are cancelled, of questions and a rollback, with state in S3.
+    """Return every call of runs that succeed, fail and are cancelled, of queries and a rollback, with state in S3.
 
-    No Spark runs: the script is not there, which a run only finds out when it begins, and what it would have
-    written is there before.
+    No Spark runs. The script does not exist, which a run detects only when it starts, and the files that it would have
+    written exist already.
     """
     _take_the_script_away(deployed)
     run = partial(deployed.run, **deployed.operator)
@@ -126,7 +126,7 @@ def test_the_deployed_policy_allows_every_call_on_the_object_that_it_used(
 def test_every_statement_about_the_lake_or_the_state_is_used(
     deployed: Checkout, operator_calls: set[Call]
 ) -> None:
-    """Of those that exist for etltctl's own calls; the special cases are made in the first test."""
+    """Statements for etltctl's calls count; the first test makes the calls of the special cases."""
     policy = _deployed_policy(deployed)
     special = {Call(name, "lake1-gold/t/day=1/part-0" if name.startswith("s3:") else "") for name in SPECIAL}
     used = {(sid, call.action) for call in operator_calls | special for sid in granting(policy, call)}
@@ -136,7 +136,7 @@ def test_every_statement_about_the_lake_or_the_state_is_used(
 
 
 def _deployed_policy(checkout: Checkout) -> list[dict[str, Any]]:
-    """The statements of the operator's role as the stack made it, with every name filled in."""
+    """Return the statements of the operator's role as the stack created it, with every name filled in."""
     iam = checkout.client("iam")
     (name,) = iam.list_role_policies(RoleName="lake1-operator")["PolicyNames"]
     statements = iam.get_role_policy(RoleName="lake1-operator", PolicyName=name)["PolicyDocument"][
@@ -152,7 +152,7 @@ def _take_the_script_away(checkout: Checkout) -> None:
 
 
 def _write(checkout: Checkout, version: str) -> None:
-    """What the script would write: five rows and their audit."""
+    """Write the files of the script: five rows and their audit."""
     file, folder = io.BytesIO(), f"small/v={version}"
     pq.write_table(pa.table({"n": list(range(5))}), file)
     s3 = checkout.client("s3")
@@ -162,7 +162,7 @@ def _write(checkout: Checkout, version: str) -> None:
 
 
 def _look_up_secrets(checkout: Checkout) -> None:
-    """As a sync does for what it tells Airbyte."""
+    """Read the secrets as a sync does before it passes them to Airbyte."""
     checkout.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretString='{"client_id": "me"}')
     checkout.client("ssm").put_parameter(Name="/lake1/airbyte/secret", Type="SecureString", Value="hush")
     with pytest.MonkeyPatch.context() as environment:

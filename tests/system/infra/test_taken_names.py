@@ -1,4 +1,4 @@
-"""What the account holds already and a stack would trip over: the plan refuses it before anything is changed."""
+"""Resources of the account that would make a deployment fail: the plan is refused before anything is changed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OTHER_ROLE = "arn:aws:iam::123456789012:role/SomebodyElses"
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """A checkout that is deployed to an account of its own and governs nothing."""
+    """Yield a checkout without governance that is deployed to a separate account."""
     with serve(tmp_path_factory.mktemp("account"), "--keep", program=ACCOUNT) as account:
         checkout = Checkout.make(tmp_path_factory.mktemp("lake"), account, "lake4")
         with checkout.led():
@@ -57,7 +57,7 @@ def test_a_registered_location_is_refused_with_its_role_and_the_command_that_fre
         LOCATION,
         "lake4-lake-formation",
     )
-    assert lake.plan(**GOVERNED).is_empty  # the stack's own registration is not in its way
+    assert lake.plan(**GOVERNED).is_empty  # the stack's registration is no obstacle
 
 
 def test_the_deployer_of_a_governed_lake_may_ask_for_the_locations() -> None:
@@ -69,14 +69,14 @@ def test_the_deployer_of_a_governed_lake_may_ask_for_the_locations() -> None:
 
 @pytest.fixture
 def newcomer(lake: Checkout, tmp_path: Path) -> Checkout:
-    """A checkout for the same account that was never deployed."""
+    """Return a checkout for the same account that was never deployed."""
     assert lake.account is not None
     name = f"lake-{uuid4().hex[:8]}"
     return Checkout.make(tmp_path, lake.account, name, prefix=f"{name}-")
 
 
 def _bucket(checkout: Checkout, **encryption: str) -> str:
-    """Make the gold bucket with a default encryption, as an earlier stack leaves it; return its name."""
+    """Create the gold bucket with a default encryption, as an earlier stack leaves it; return its name."""
     s3, name = checkout.client("s3"), f"{checkout.project}-gold"
     s3.create_bucket(Bucket=name)
     rule = {"ApplyServerSideEncryptionByDefault": encryption}
@@ -130,7 +130,7 @@ def test_resources_that_aws_managed_keys_encrypt_are_imported(
 
 
 def _plan_with_the_names_of(lake: Checkout, folder: Path) -> Checkout:
-    """Return a checkout of another stack that has every name of the deployed one, buckets and all."""
+    """Return a checkout of another stack that has every name of the deployed one, including the buckets."""
     assert lake.account is not None
     other = Checkout.make(folder, lake.account, lake.project)
     other.change('default_env = "local"', 'default_env = "local"\n[infra]\nstack = "another"')

@@ -1,4 +1,4 @@
-"""The template: what the settings name is what it makes, nothing is open, nothing runs twice."""
+"""The template: it follows the settings, nothing is open to the public, and nothing runs twice."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ TEMPLATE = yaml.safe_load(WRITTEN.read_text("utf-8"))
 
 
 def of_type(kind: str) -> dict[str, dict[str, Any]]:
-    """The properties of every resource of a type, by logical id."""
+    """Return the properties of every resource of a type, by logical id."""
     matching = {name: facts for name, facts in TEMPLATE["Resources"].items() if facts["Type"] == kind}
     return {name: facts["Properties"] for name, facts in matching.items()}
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A checkout with the least that is deployed."""
+    """Return a checkout with only the files that a deployment needs."""
     (tmp_path / "etltctl.toml").write_text((PROJECT / "etltctl.toml").read_text())
     (tmp_path / "glue_jobs").mkdir()
     for name in ("one.py", "two.py", "shared.py", "shared_config.json"):
@@ -133,7 +133,7 @@ def test_the_glue_role_reads_and_writes_the_lake_and_nothing_else() -> None:
 
 def test_the_deployer_has_the_actions_of_every_type_in_the_template_and_of_no_other() -> None:
     used = {facts["Type"] for facts in TEMPLATE["Resources"].values()} | {"AWS::SNS::Subscription"}
-    # A stack that governs nothing any more still has its locations to deregister.
+    # A stack whose governance was removed still has to deregister its locations.
     governed = {"AWS::LakeFormation::Resource", "AWS::LakeFormation::PrincipalPermissions"}
     assert used.isdisjoint(governed)
     assert used | governed == set(ACTIONS)
@@ -208,7 +208,7 @@ def test_an_existing_key_and_an_alarm_reader_are_used() -> None:
 
 @pytest.fixture
 def broken(tmp_path: Path) -> Callable[[str, str], str]:
-    """The check of deploy/aws over a template that somebody has changed."""
+    """Return a function that runs the check of deploy/aws on a changed template."""
 
     def check(old: str, new: str) -> str:
         (tmp_path / "check.py").write_text((WRITTEN.parent / "check.py").read_text())

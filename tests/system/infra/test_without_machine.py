@@ -1,4 +1,4 @@
-"""A stack without a machine, from a folder that is no checkout; and what a plan says of names, sizes and money."""
+"""A stack without a machine, from a folder that is not a checkout; and the names, sizes and costs in a plan."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from support.served import ACCOUNT, serve
 
 @pytest.fixture(scope="module")
 def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """A folder with settings alone, and an account of its own."""
+    """Yield a folder with only settings, and a separate account."""
     with serve(tmp_path_factory.mktemp("other-account"), "--keep", program=ACCOUNT) as account:
         checkout = Checkout.make(tmp_path_factory.mktemp("outside"), account, "lake3")
         shutil.rmtree(checkout.folder / "deploy")

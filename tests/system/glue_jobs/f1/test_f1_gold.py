@@ -75,7 +75,7 @@ Rows = dict[tuple[Any, ...], Row]
 
 @pytest.fixture(scope="module")
 def gold(spark: SparkSession) -> Callable[..., Rows]:
-    """Makes a gold table of the invented seasons; its rows by their key."""
+    """Return a function that makes a gold table of the invented seasons and returns its rows by key."""
     from f1_seasons import Seasons
     from job_config import F1, read_config
     from silver_to_gold_api import TABLES

@@ -1,4 +1,4 @@
-"""The gold tables of the real seasons in the data pack tell what is known of these seasons."""
+"""The gold tables of the real seasons in the data pack, compared with known facts of these seasons."""
 
 from collections import Counter
 from decimal import Decimal
@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.spark, pytest.mark.pack]
 
 @pytest.fixture(scope="module")
 def rows(spark: SparkSession, pack_gold: dict[str, str]) -> dict[str, list[Row]]:
-    """The rows of every table, by its name without the layer."""
+    """Return the rows of every table, by its name without the layer."""
     return {
         table.removeprefix("gold.f1_"): spark.read.parquet(location).collect()
         for table, location in pack_gold.items()

@@ -1,4 +1,4 @@
-"""What holds for any records at all: rows are conserved, and pages, repeats and order do not matter."""
+"""Properties of any Formula 1 records: rows are conserved, and pages, repeats and order do not matter."""
 
 from collections.abc import Callable
 from typing import Any
@@ -34,7 +34,7 @@ SEASONS = 5
 
 
 def _pages(rows: list[dict[str, Any]], season: int, size: int) -> list[dict[str, Any]]:
-    """Records as the API pages them: so many rows a page, each under its race."""
+    """Return records as the API pages them: at most `size` rows a page, each under its race."""
     pages = [rows[start : start + size] for start in range(0, len(rows), size)]
     return [
         {

@@ -1,4 +1,4 @@
-"""Computed standings against official ones: what a difference is called, and which fails the run."""
+"""Computed standings against official ones: the name of each difference, and which differences fail the run."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ OFFICIAL = "season int, round int, constructor_id string, points decimal(7,2), p
 
 @pytest.fixture(scope="module")
 def reconciled(spark: SparkSession) -> Callable[..., dict[str, Row]]:
-    """Turns computed and official (id, points, position) into reconciled rows, by id."""
+    """Return a function that turns computed and official (id, points, position) into reconciled rows by id."""
 
     def make(
         computed: list[tuple[str, int, list[int]]], official: list[tuple[str, int, int]]

@@ -1,4 +1,4 @@
-"""The silver tables of Formula 1: what becomes of a record, rule by rule."""
+"""The silver tables of Formula 1: the row that each record becomes, rule by rule."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ Write = Callable[..., str]
 
 
 def result(place: int, driver: str, **fields: Any) -> dict[str, Any]:
-    """A faultless result, with fields replaced, or removed by None."""
+    """Return a faultless result, with fields replaced, or removed by None."""
     whole = {
         "number": str(place), "position": str(place), "positionText": str(place), "points": "10", "grid": str(place),
         "Driver": {"driverId": driver}, "Constructor": {"constructorId": "lotus"}, "laps": "57", "status": "Finished",
@@ -32,12 +32,12 @@ def result(place: int, driver: str, **fields: Any) -> dict[str, Any]:
 
 
 def race(*results: Mapping[str, Any], round_: int = 1) -> dict[str, Any]:
-    """A record of the results endpoint."""
+    """Return a record of the results endpoint."""
     return {"season": "2024", "round": str(round_), "raceName": "Test GP", "Results": list(results)}
 
 
 def qualifying(driver: str, place: int, *times: str) -> dict[str, Any]:
-    """A row of a qualifying list."""
+    """Return a row of a qualifying list."""
     named = {f"Q{n}": time for n, time in enumerate(times, start=1)}
     drove = {"Driver": {"driverId": driver}, "Constructor": {"constructorId": "lotus"}}
     return {"position": str(place), **drove, **named}
@@ -45,7 +45,7 @@ def qualifying(driver: str, place: int, *times: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def silver(spark: SparkSession, write_stream: Write) -> Silver:
-    """Turns records of one stream, or the streams at given locations, into the rows of a silver table."""
+    """Return a function that turns the records of one stream, or located streams, into rows of a silver table."""
 
     def make(table: str, stream: str, records: Any) -> list[Row]:
         from bronze_to_silver_api import COLUMNS, no_records, read_records
@@ -125,7 +125,7 @@ BROKEN = [
 
 @pytest.fixture(scope="module")
 def broken_rows(silver: Silver) -> list[Row]:
-    """The rows of all `BROKEN` races, made in one job."""
+    """Return the rows of all `BROKEN` races, made in one job."""
     return silver("result", "results", [race(*rows, round_=n) for n, (_, rows) in enumerate(BROKEN)])
 
 
@@ -251,7 +251,7 @@ def test_status_words_fall_into_groups(spark: SparkSession) -> None:
 
 
 def season(**changes: Any) -> dict[str, list[dict[str, Any]]]:
-    """A season of one race that fits together, stream by stream."""
+    """Return a consistent season of one race, stream by stream."""
     streams = {
         "races": [{"season": "2024", "round": "1", "date": "2024-03-02", "Circuit": {"circuitId": "spa"}}],
         "circuits": [{"circuitId": "spa", "circuitName": "Spa"}],
@@ -264,7 +264,7 @@ def season(**changes: Any) -> dict[str, list[dict[str, Any]]]:
 
 @pytest.fixture
 def run_job(spark: SparkSession, write_stream: Write, tmp_path: Path) -> Callable[..., dict[str, str]]:
-    """Runs the job on streams; returns where the tables were written."""
+    """Return a function that runs the job on streams and returns the locations of its tables."""
 
     def run_job(
         streams: Mapping[str, Any], *more: str, folder: str = "lake", **config: Any
