@@ -44,7 +44,7 @@ class Command:
         stdin: A file or a descriptor, as for `subprocess.Popen`.
         stdout: The same, or a pipe that is read as text.
         stderr: The same, or a pipe that is read as text.
-        start_new_session: Whether the command leads a session of its own.
+        start_new_session: Whether the command leads a new session.
     """
 
     def __init__(

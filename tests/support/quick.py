@@ -151,12 +151,12 @@ class Runner:
     def run(self, pipeline: str, run_id: str) -> int:
         """Run to the end and return the status."""
         self._begin(pipeline, run_id)
-        return self._told()
+        return self._read_number()
 
     def run_and_die(self, pipeline: str, run_id: str, after: int) -> bool:
         """Run until `events` events are recorded; return False if the run ended before."""
         self._begin(pipeline, run_id, die_after=after)
-        return os.WIFSIGNALED(self._told())
+        return os.WIFSIGNALED(self._read_number())
 
     def kill_at(self, pipeline: str, run_id: str, boundary: Boundary) -> bool:
         """Run until the call is made, and kill the run there; return False if it ended before."""
@@ -172,16 +172,16 @@ class Runner:
         if was_met:
             os.kill(child, signal.SIGKILL)
         self.lake.spoil()
-        self._told()
+        self._read_number()
         return was_met
 
     def _begin(self, pipeline: str, run_id: str, **more: Any) -> int:
         request = {"pipeline": pipeline, "run_id": run_id, **more}
         self.process.stdin.write(json.dumps(request) + "\n")  # type: ignore[union-attr]
         self.process.stdin.flush()  # type: ignore[union-attr]
-        return self._told()
+        return self._read_number()
 
-    def _told(self) -> int:
+    def _read_number(self) -> int:
         return int(self.process.stdout.readline())  # type: ignore[union-attr]
 
 

@@ -22,9 +22,8 @@ class Simulation:
     """
 
     iam: Any
-    simulated: list[tuple[str, str, str, bool]] = field(
-        default_factory=list
-    )  # principal, action, resource, allowed
+    # Each entry holds principal, action, resource, and whether it is allowed.
+    simulated: list[tuple[str, str, str, bool]] = field(default_factory=list)
 
     def __call__(self, body: bytes) -> bytes | None:
         """Return the answer to a simulation; None for any other request."""

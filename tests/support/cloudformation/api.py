@@ -194,8 +194,8 @@ class CloudFormationApi:
 
     def _describe_stacks(self, form: Form) -> dict[str, Any]:
         if "StackName" in form:
-            return {"Stacks": [_told(self._require(form["StackName"], may_be_gone=True))]}
-        return {"Stacks": [_told(stack) for stack in self._stacks if stack.status != "DELETE_COMPLETE"]}
+            return {"Stacks": [_described(self._require(form["StackName"], may_be_gone=True))]}
+        return {"Stacks": [_described(stack) for stack in self._stacks if stack.status != "DELETE_COMPLETE"]}
 
     def _describe_events(self, form: Form) -> dict[str, Any]:
         return {"StackEvents": self._require(form["StackName"], may_be_gone=True).events}
@@ -251,7 +251,7 @@ class CloudFormationApi:
         return stack, change_set
 
 
-def _told(stack: Stack) -> dict[str, Any]:
+def _described(stack: Stack) -> dict[str, Any]:
     return {
         "StackName": stack.name,
         "StackId": stack.id,

@@ -17,7 +17,7 @@ from support.spoilt import SpoiltLake
 
 PROJECT = Path(__file__).parents[3]
 WANTED = "ETLTCTL_AIRFLOW_E2E"
-SMALL_DAG = '''"""A job that takes as long as a test wishes: waited for by a trigger, or in the worker."""
+SMALL_DAG = '''"""A job of a duration that the test sets: a trigger waits for it, or the worker does."""
 
 from datetime import timedelta
 

@@ -36,7 +36,7 @@ def verbs(site: Site, dag: str, run: str) -> list[str]:
 
 
 def wait_for_event(site: Site, dag: str, run: str, type_: str) -> dict[str, Any]:
-    site.airflow.wait_until(lambda: type_ in types(site, dag, run), 180, f"the ledger tells {type_}")
+    site.airflow.wait_until(lambda: type_ in types(site, dag, run), 180, f"the ledger has {type_}")
     return [event for event in site.lake.events(run_id(dag, run)) if event["type"] == type_][-1]
 
 

@@ -36,9 +36,8 @@ def _kept_lake(place: Workplace) -> Iterator[Workplace]:
         place.run_installed("run", "mongodb", "--run-id", "first-mongodb")
         place.run_installed("run", "api", "--run-id", "first-api")
         seen = place.folder / ".etltctl" / "server" / "witness.jsonl"
-        (place.folder / "first-runs.jsonl").write_text(
-            seen.read_text()
-        )  # the calls of the two pipelines only
+        # The calls of the two pipelines only.
+        (place.folder / "first-runs.jsonl").write_text(seen.read_text())
         yield place
     finally:
         place.run("local", "down")

@@ -68,10 +68,10 @@ def test_an_unreachable_mongodb_fails_the_sync_and_names_the_setting_s_server(se
 
 
 def test_a_missing_secret_fails_only_the_source_that_uses_it(served: Workplace) -> None:
-    environ = {"ETLTCTL__SOURCES__MONGODB__URI": "env:NOBODY_SET_IT"}
+    environ = {"ETLTCTL__SOURCES__MONGODB__URI": "env:NOT_SET_ANYWHERE"}
     served.run("athena", "query", "select 1", **environ)
     done = served.run("sync", "mongodb", code=3, **environ)
-    assert "sources.mongodb.uri is env:NOBODY_SET_IT, but NOBODY_SET_IT is not set" in done.stderr
+    assert "sources.mongodb.uri is env:NOT_SET_ANYWHERE, but NOT_SET_ANYWHERE is not set" in done.stderr
 
 
 def test_a_job_s_missing_script_is_looked_for_next_to_the_settings(workplace: Workplace) -> None:

@@ -116,9 +116,9 @@ def test_the_worked_example_runs_from_plan_to_audit(governed: Workplace) -> None
     words = refused(governed, "visitor", "select * from weather_daily")
     assert "Required Select on pi_m3_gold.weather_daily for arn:aws:iam::123456789012:role/visitor" in words
     assert "etltctl govern who" in words
-    words = refused(governed, "nobody", "select 1")
+    words = refused(governed, "stranger", "select 1")
     assert (
-        "not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::123456789012:role/nobody"
+        "not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::123456789012:role/stranger"
         in words
     )
     assert len(governed.query("select city_key, lat, lon from weather_daily")) == 5

@@ -101,7 +101,7 @@ def test_rows_that_a_job_reports_but_did_not_write_are_not_published(lake: Spoil
 
 def test_logs_that_cannot_be_read_change_nothing_about_a_failure(lake: SpoiltLake) -> None:
     lake.spoil(
-        {"call": "GetJobRun", "change": {"JobRunState": "FAILED", "ErrorMessage": "as wished"}, "times": 0},
+        {"call": "GetJobRun", "change": {"JobRunState": "FAILED", "ErrorMessage": "as intended"}, "times": 0},
         {"call": "*LogEvents", "refuse": {"status": 500}, "times": 0},
     )
     done = lake.run("run-glue", "small", "--wait", "--run-id", "no-logs", code=1)
@@ -205,7 +205,7 @@ def test_a_fresh_start_writes_another_version_and_starts_again(lake: SpoiltLake)
 
 
 def test_a_failed_run_is_retried_from_where_it_failed(lake: SpoiltLake) -> None:
-    refused = {"status": 400, "body": {"__type": "InvalidInputException", "message": "as wished"}}
+    refused = {"status": 400, "body": {"__type": "InvalidInputException", "message": "as intended"}}
     lake.spoil({"call": "StartJobRun", "refuse": refused})
     lake.run("run", "small", "--run-id", "failed-once", code=1)
     done = lake.json("retry", "failed-once")

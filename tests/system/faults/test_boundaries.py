@@ -83,7 +83,7 @@ def test_a_pipeline_killed_at_any_boundary_resumes_to_the_undisturbed_result(
         run_id, before = f"{pipeline}-killed-{number}", (lake.syncs(), lake.queries())
         print(run_id, boundary, flush=True)
         killed += runner.kill_at(pipeline, run_id, boundary)
-        check_taken_up(lake, runner, pipeline, run_id, before, expected)
+        check_resumed(lake, runner, pipeline, run_id, before, expected)
     assert killed > 6
     print(f"killed at {killed} boundaries")
 
@@ -98,7 +98,7 @@ def test_a_pipeline_killed_after_any_event_resumes_to_the_undisturbed_result(
         run_id, before = f"{pipeline}-event-{number}", (lake.syncs(), lake.queries())
         print(run_id, flush=True)
         assert runner.run_and_die(pipeline, run_id, after=number)
-        check_taken_up(lake, runner, pipeline, run_id, before, expected)
+        check_resumed(lake, runner, pipeline, run_id, before, expected)
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES)
@@ -114,7 +114,7 @@ def test_a_whole_pipeline_killed_in_its_second_job_is_resumed_there_by_the_comma
     assert lake.starts(run_id)["glue"] == 2
 
 
-def check_taken_up(
+def check_resumed(
     lake: QuickLake,
     runner: Runner,
     pipeline: str,

@@ -49,9 +49,8 @@ def test_a_version_that_fails_its_check_is_exit_5_and_is_not_published(lake: Spo
         ("glue:small", "gold.small", "n not unique", 1, '[{"n": 2, "times": 2}]', "freeze"),
     }
     assert lake.query("select count(*) as n, max(n) as most from pi_m3_gold.small") == [{"n": 5, "most": 4}]
-    retried = lake.run(
-        "retry", "unsound"
-    )  # without the rules, the written version is audited again and no job runs
+    # Without the rules, the written version is audited again and no job runs.
+    retried = lake.run("retry", "unsound")
     assert "reused" in retried.stderr
     assert lake.query("select max(n) as most from pi_m3_gold.small") == [{"most": 9}]
     lake.run("rollback", "gold.small", "--to", "sound")

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.faults
 SEED = int(os.environ["ETLTCTL_SEED"])
 
 
-def take_up_and_check(lake: SpoiltLake, run_id: str, syncs_before: int) -> None:
+def resume_and_check(lake: SpoiltLake, run_id: str, syncs_before: int) -> None:
     """Resume the run and compare it with an undisturbed one."""
     lake.run("run", "small", "--run-id", run_id)
     starts = lake.starts(run_id)
@@ -45,7 +45,7 @@ def test_a_run_killed_anywhere_starts_nothing_twice(lake: SpoiltLake, turn: int)
         print(description)
         if not lake.kill_where(rule, "run", "small", "--run-id", run_id):
             break
-    take_up_and_check(lake, run_id, before)
+    resume_and_check(lake, run_id, before)
 
 
 def test_a_run_whose_ledger_is_lost_starts_no_second_job(lake: SpoiltLake) -> None:

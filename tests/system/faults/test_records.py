@@ -81,7 +81,7 @@ def test_a_job_over_budget_is_stopped_while_it_runs_and_the_reason_is_kept(lake:
     (billed,) = of_type(lake, "over-budget", "cost.actual")
     assert billed["usd"] == 4.4
     again = lake.run("run-glue", "small", "--wait", "--run-id", "over-budget", code=9, **limited)
-    assert "glue.jobs.small.max_usd leaves 0.00 USD" in again.stderr, "what earlier tries spent counts"
+    assert "glue.jobs.small.max_usd leaves 0.00 USD" in again.stderr, "the cost of earlier tries counts"
     assert lake.starts("over-budget")["glue"] == 1
 
 
@@ -197,7 +197,7 @@ def watching(lake: SpoiltLake, run_id: str) -> Command:
     watcher = Command(words, cwd=lake.folder, env=lake.full_environ, **pipes)
     deadline = time.monotonic() + MET_WITHIN_S
     while lake.met() < 2:
-        assert time.monotonic() < deadline, "nobody looks at the job"
+        assert time.monotonic() < deadline, "no process polls the job"
         time.sleep(0.05)
     lake.spoil()
     return watcher
@@ -222,11 +222,11 @@ def test_a_run_that_fails_while_it_is_watched_is_not_started_again(lake: SpoiltL
         lake.wait_for_state("fell-watched", "RUNNING")
         watcher = watching(lake, "fell-watched")
         lake.let_go()
-        _, said = watcher.communicate(timeout=MET_WITHIN_S)
+        _, errors = watcher.communicate(timeout=MET_WITHIN_S)
         assert (watcher.returncode, process.wait(MET_WITHIN_S)) == (1, 1)
     # The reason comes from the ledger, or from Glue if the watcher polled before the other process recorded it.
-    assert "Glue run jr_" in said
-    assert "no such column" in said
+    assert "Glue run jr_" in errors
+    assert "no such column" in errors
     assert lake.starts("fell-watched")["glue"] == 1
 
 
@@ -285,24 +285,24 @@ def test_a_lost_ledger_is_rebuilt_and_its_run_starts_nothing_twice(lake: SpoiltL
     assert [step["verb"] for step in again["steps"]] == ["reused", "reused", ""]
     assert (lake.starts("lost-1")["glue"], lake.syncs()) == (1, syncs + 1)
     versions = {t["table"]: t["version"] for t in lake.json("athena", "tables")["rows"]}
-    assert versions["small"] == "newer-than-lost-1", "what was newer stays published"
-    assert lake.json("runs", "rebuild", "lost-1")["rows"] == [], "what is on record is not touched"
+    assert versions["small"] == "newer-than-lost-1", "the newer version stays published"
+    assert lake.json("runs", "rebuild", "lost-1")["rows"] == [], "an existing record is not changed"
 
 
 def test_one_job_of_a_run_is_resumed_without_waiting(lake: SpoiltLake) -> None:
     lake.run("run", "small", "--run-id", "unwaited")
-    taken_up = lake.run("run-glue", "small", "--run-id", "unwaited", "-o", "json")
-    assert json.loads(taken_up.stdout)["verb"] == "reused"
+    resumed = lake.run("run-glue", "small", "--run-id", "unwaited", "-o", "json")
+    assert json.loads(resumed.stdout)["verb"] == "reused"
     assert lake.starts("unwaited")["glue"] == 1
 
 
 def test_a_failed_start_without_waiting_is_recorded(lake: SpoiltLake) -> None:
-    refused = {"status": 400, "body": {"__type": "InvalidInputException", "message": "as wished"}}
+    refused = {"status": 400, "body": {"__type": "InvalidInputException", "message": "as intended"}}
     lake.spoil({"call": "StartJobRun", "refuse": refused})
     lake.run("run-glue", "small", "--run-id", "unwaited-failed", code=1)
     ended = of_type(lake, "unwaited-failed", "step.finished", "run.finished")
     assert [event["outcome"] for event in ended] == ["failed", "failed"]
-    assert "as wished" in ended[0]["error"]
+    assert "as intended" in ended[0]["error"]
     (shown,) = [r for r in lake.json("runs", "list")["rows"] if r["run"] == "unwaited-failed"]
     assert shown["outcome"] == "failed"
 

@@ -11,9 +11,8 @@ pytestmark = pytest.mark.faults
 
 def test_a_sync_whose_rows_were_replaced_names_the_later_sync_and_the_next_command(lake: SpoiltLake) -> None:
     lake.spoil({"call": "GET /jobs/*", "change": {"rowsSynced": 98}, "times": 0})
-    lake.run(
-        "sync", "api", "--run-id", "first-of-two", code=6
-    )  # its rows are in doubt, and it is the newest sync
+    # Its rows are in doubt, and it is the newest sync.
+    lake.run("sync", "api", "--run-id", "first-of-two", code=6)
     lake.spoil()
     lake.run("sync", "api", "--run-id", "second-of-two")
     lake.spoil({"call": "GET /jobs/*", "change": {"rowsSynced": 98}, "times": 0})

@@ -110,7 +110,7 @@ def test_a_step_whose_first_process_died_is_adopted_and_finished_by_the_next(her
 
 def test_a_fresh_start_happens_once_for_each_fresh_for_name(here: SpoiltLake) -> None:
     verbs = [
-        in_two("glue:small", "afresh", fresh=True, fresh_for=name)["verb"]
+        in_two("glue:small", "fresh-names", fresh=True, fresh_for=name)["verb"]
         for name in ("clear 0", "clear 0", "clear 4", "clear 4")
     ]
     assert verbs == ["started", "reused", "started", "reused"]
@@ -185,9 +185,8 @@ def test_nothing_is_stopped_if_the_run_has_no_live_remote_run(here: SpoiltLake) 
 
 
 def test_a_sync_that_another_caller_started_is_stopped_by_no_try(here: SpoiltLake) -> None:
-    here.spoil(
-        {"call": "GET /sample*", "hold": "before"}
-    )  # the source's first page: the sync runs until then
+    # Hold the source's first page, so that the sync keeps running.
+    here.spoil({"call": "GET /sample*", "hold": "before"})
     owner = start_step("small", "sync:api", run_id="owner")
     for _ in range(2):
         guest = start_step("small", "sync:api", run_id="guest")
@@ -202,7 +201,7 @@ def test_a_sync_that_another_caller_started_is_stopped_by_no_try(here: SpoiltLak
 
 
 @pytest.mark.parametrize(
-    "is_lost", [True, False], ids=["the answer to its start was lost", "another's is in its way"]
+    "is_lost", [True, False], ids=["the answer to its start was lost", "another caller's job blocks it"]
 )
 def test_a_sync_belongs_to_the_run_only_if_the_run_started_it(here: SpoiltLake, is_lost: bool) -> None:
     """The first try's job was cancelled; the second try finds its own job, or another caller's job blocks it."""
@@ -247,7 +246,7 @@ def test_an_unknown_step_or_pipeline_is_named_before_anything_starts(
 @pytest.mark.parametrize(
     ("variable", "value", "error", "says"),
     [
-        ("CLIENT_ID", "env:NOBODY_SET_THIS", ConfigurationError, "NOBODY_SET_THIS"),
+        ("CLIENT_ID", "env:NOT_SET_ANYWHERE", ConfigurationError, "NOT_SET_ANYWHERE"),
         ("URL", "http://127.0.0.1:1/v1", UnreachableError, "http://127.0.0.1:1/v1 did not answer"),
     ],
 )
@@ -268,13 +267,13 @@ def test_a_task_that_cannot_reach_airbyte_says_what_is_wrong_and_starts_nothing(
 
 
 def test_a_failed_task_reports_its_cause_the_run_s_steps_and_the_next_command(here: SpoiltLake) -> None:
-    in_two("sync:api", "told")
+    in_two("sync:api", "reported")
     here.spoil({"call": "GetJobRun", "change": {"JobRunState": "TIMEOUT"}, "times": 0})
     with pytest.raises(Exception, match="ended TIMEOUT") as caught:
-        run_step("small", "glue:small", run_id="told")
-    wrapped = RuntimeError("what a scheduler makes of it")
+        run_step("small", "glue:small", run_id="reported")
+    wrapped = RuntimeError("the scheduler's wrapper")
     wrapped.__cause__ = caught.value
-    text = describe_failure(wrapped, "told")
-    for part in ("ended TIMEOUT", "sync:api: succeeded", "glue:small: failed jr_", "etltctl retry told"):
+    text = describe_failure(wrapped, "reported")
+    for part in ("ended TIMEOUT", "sync:api: succeeded", "glue:small: failed jr_", "etltctl retry reported"):
         assert part in text
     assert describe_failure("gone", "nothing-of-it").startswith("run nothing-of-it failed: gone")

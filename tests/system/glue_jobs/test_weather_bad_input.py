@@ -21,7 +21,7 @@ NOON_MS = NOON * 1000
 # The document's content, the resulting silver values, and the row's flags.
 ODD: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     "numbers as text": ({"wind": {"speed": "5.5", "deg": "90"}}, {"wind_speed_ms": 5.5, "wind_dir_deg": 90.0}, []),
-    "a text that is no number": (
+    "a text that is not a number": (
         {"wind": {"speed": "strong", "deg": 90}}, {"wind_speed_ms": None, "wind_dir_deg": 90.0},
         ["TEXT_UNREADABLE", "NO_WIND"],
     ),

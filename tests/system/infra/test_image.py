@@ -81,7 +81,7 @@ def test_the_files_that_the_image_copies_build_the_whole_package(
     } <= names
 
 
-@pytest.mark.parametrize("flags", [{}, {"contracts.folder": "promises"}])
+@pytest.mark.parametrize("flags", [{}, {"contracts.folder": "agreements"}])
 def test_the_contracts_reach_the_image_wherever_the_settings_keep_them(
     checkout: Path, tmp_path: Path, flags: dict[str, object]
 ) -> None:

@@ -106,9 +106,8 @@ def ready(deployed: Checkout) -> Iterator[Checkout]:
     deployed.spoil({"call": "GetJobRun*", "change": {"JobRunState": "SUCCEEDED"}, "times": 0})
     yield deployed
     deployed.spoil()
-    deployed.client("glue").delete_table(
-        DatabaseName="lake1_gold", Name="small"
-    )  # the other runs start without it
+    # The other runs start without it.
+    deployed.client("glue").delete_table(DatabaseName="lake1_gold", Name="small")
 
 
 def test_every_action_that_a_run_uses_is_named_when_it_is_refused_with_principal_resource_and_step(

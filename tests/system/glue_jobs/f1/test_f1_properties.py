@@ -73,9 +73,8 @@ def test_results_are_conserved_in_any_order_and_over_any_pages(
     from f1_cleaning import clean_rows, screen_rows
     from f1_records import COLUMNS, no_records, read_records
 
-    assume(
-        len({size for *_, size in seasons}) > 1
-    )  # the first example is the simplest: it would test nothing
+    # The first example is the simplest: it would test nothing.
+    assume(len({size for *_, size in seasons}) > 1)
 
     def silver(pages: list[dict[str, Any]]) -> tuple[list[Any], int]:
         streams = {name: no_records(spark, name) for name in COLUMNS}
