@@ -1,8 +1,8 @@
 """Processor seconds of a command, of a cold JVM and of both demo pipelines, cold and warm.
 
-Processor seconds are user and system time of everything that was started, of servers and JVMs that outlive their
-command too. They hold on a machine that others use as well, where wall time does not. The state folder and the cache
-of class archives are made for this run. The sample is the one that ships, so no data pack is needed.
+Processor seconds are user and system time of every process that was started, including servers and JVMs that outlive
+their command. They are reliable on a machine with other work, where wall time is not. The state folder and the cache
+of class archives are created for this run. The sample is the shipped one, so no data pack is needed.
 `python benchmarks/start.py`; Linux only.
 """
 
@@ -31,7 +31,7 @@ ELSEWHERE = (
     "ETLTCTL",
 )  # variables that would lead the demo to other services
 JVM_TIMEOUT_S = 300.0
-ROUNDS = 3  # of what takes a second
+ROUNDS = 3  # of measurements that take about a second
 GOALS = {"warm": 20.0, "cold": 45.0, "jvm": 0.65}
 
 
@@ -43,7 +43,7 @@ class Demo:
 
     @property
     def environ(self) -> Mapping[str, str]:
-        """The environment of a user who has set nothing."""
+        """Return the environment of a user who has set nothing."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ELSEWHERE)}
         kept.pop("PYTHONDONTWRITEBYTECODE", None)
         places = {
@@ -53,7 +53,7 @@ class Demo:
         return {**kept, **places}
 
     def run(self, *arguments: str) -> None:
-        """Run one command and let it succeed."""
+        """Run one command, which must succeed."""
         done = subprocess.run(
             [ETLTCTL, *arguments], cwd=PROJECT, env=self.environ, capture_output=True, text=True, check=False
         )
@@ -61,12 +61,12 @@ class Demo:
             raise SystemExit(f"etltctl {' '.join(arguments)}: exit {done.returncode}\n{done.stderr}")
 
     def pipelines(self) -> list[float]:
-        """Return the seconds of each pipeline, and of what it starts in the background."""
+        """Return the seconds of each pipeline, and of the processes that it starts in the background."""
         return [spent(lambda name=name: self.run("run", name)) for name in PIPELINES]  # type: ignore[misc]
 
 
 def spent(work: Callable[[], object]) -> float:
-    """Return the processor seconds of the work and of all that it leaves running, until that is quiet."""
+    """Return the processor seconds of the work and of all processes that it leaves running, until they are quiet."""
     before = spent_seconds()
     work()
     wait_until_quiet()
@@ -74,13 +74,13 @@ def spent(work: Callable[[], object]) -> float:
 
 
 def cold_jvm(options: Sequence[str]) -> float:
-    """Return the seconds of a JVM and its Python process that do one small Spark job and end."""
+    """Return the seconds of a JVM and its Python process that run one small Spark job and end."""
     with tempfile.TemporaryDirectory() as folder:
         return spent(lambda: train(Path(folder), options, JVM_TIMEOUT_S))
 
 
 def least(measure: Callable[[], float]) -> float:
-    """Return the least of some rounds: what others do on this machine only adds."""
+    """Return the least of some rounds: other work on this machine only adds time."""
     return min(measure() for _ in range(ROUNDS))
 
 
@@ -115,13 +115,13 @@ def measure_demo(demo: Demo) -> None:
 
 
 def end(demo: Demo) -> None:
-    """End the server and wait for all that it has started, the builder of the class archive among it."""
+    """End the server and wait for all processes that it has started, including the builder of the class archive."""
     demo.run("local", "down")
     wait_for_children()
 
 
 def measure_jvm() -> None:
-    """Print the seconds of a cold JVM without and with the class archive, which the demo has left behind."""
+    """Print the seconds of a cold JVM without and with the class archive, which the demo has created."""
     archive = installed_archive()
     if archive is None or not archive.is_usable():
         raise SystemExit("the demo left no class archive")
@@ -134,7 +134,9 @@ def measure_jvm() -> None:
 
 def main() -> None:
     """Print every figure in one run."""
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what Python compiles is kept, as it is for a user
+    os.environ.pop(
+        "PYTHONDONTWRITEBYTECODE", None
+    )  # Python's compiled files are kept, as they are for a user
     adopt_orphans()
     with tempfile.TemporaryDirectory() as folder:
         demo = Demo(Path(folder))

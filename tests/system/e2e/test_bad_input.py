@@ -82,7 +82,7 @@ def test_a_job_s_missing_script_is_looked_for_next_to_the_settings(workplace: Wo
         assert f"{workplace.folder}/jobs/ships.py" in done.stderr
 
 
-def test_a_table_that_two_jobs_write_is_reported_with_the_fix(workplace: Workplace) -> None:
+def test_a_settings_table_that_appears_twice_is_reported_with_the_fix(workplace: Workplace) -> None:
     settings = (PROJECT / "etltctl.toml").read_text() + '[env.local.sources.mongodb]\nuri = "env:URI"\n'
     (workplace.folder / "etltctl.toml").write_text(settings)
     done = workplace.run("config", "show", code=3)

@@ -20,7 +20,7 @@ def test_an_environment_on_aws_causes_one_warning(workplace: Workplace) -> None:
     assert WARNING not in done.stdout
 
 
-def test_an_environment_without_leading_variables_causes_no_warning(workplace: Workplace) -> None:
+def test_quiet_commands_local_commands_and_other_hosts_cause_no_warning(workplace: Workplace) -> None:
     assert "warning" not in workplace.run("-q", "--env", "aws", "config", "show", **LED).stderr
     assert "warning" not in workplace.run("config", "show", **LED).stderr
     elsewhere = {"AWS_ENDPOINT_URL": "https://vpce.example.com"}
@@ -48,7 +48,7 @@ def test_a_missing_profile_names_the_file_that_local_env_has_set(served: Workpla
         ("http://127.0.0.1:5/", "127.0.0.1:5"),
     ],
 )
-def test_every_name_of_this_machine_counts(url: str, place: str) -> None:
+def test_every_loopback_address_is_recognised(url: str, place: str) -> None:
     assert loopback_endpoints({"AWS_ENDPOINT_URL_GLUE": url}) == {"AWS_ENDPOINT_URL_GLUE": place}
 
 

@@ -130,7 +130,7 @@ def test_the_wind_of_the_pack_comes_from_its_known_directions(
 
 
 @pytest.mark.pack
-def test_the_roses_of_the_pack_are_complete_and_turn_with_the_hemisphere(
+def test_the_roses_of_the_pack_are_complete_and_have_their_known_main_directions(
     spark: SparkSession, pack_lake: dict[str, str]
 ) -> None:
     rows = spark.read.parquet(pack_lake["gold.wind_rose_monthly"]).collect()

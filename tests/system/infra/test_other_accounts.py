@@ -33,7 +33,7 @@ def test_an_image_that_is_named_is_not_asked_for(deployed: Checkout) -> None:
     deployed.spoil()
 
 
-def test_a_deployment_ends_where_events_carry_no_token(deployed: Checkout) -> None:
+def test_a_deployment_ends_although_events_carry_no_token(deployed: Checkout) -> None:
     assert deployed.account is not None
     with relayed(deployed.account.port, without_tokens) as url:
         other = replace(deployed, environ={**deployed.environ, "AWS_ENDPOINT_URL": url})

@@ -191,7 +191,7 @@ def test_qualifying_stands_next_to_grid_and_finish(gold: Callable[..., Rows]) ->
     }  # fmt: skip
 
 
-def test_long_stops_are_counted_but_left_out_of_averages(gold: Callable[..., Rows]) -> None:
+def test_long_stops_are_counted_but_left_out_of_the_statistics(gold: Callable[..., Rows]) -> None:
     rows = gold("pit_stats")
     assert columns(rows, "stops", "median_ms", "p25_ms", "best_ms", "long_stops", "rank") == {
         (1, "red"): (3, 23_000, 22_500, 22_000, 1, 2), (1, "blue"): (1, 21_000, 21_000, 21_000, 1, 1),
