@@ -84,32 +84,32 @@ def least(measure: Callable[[], float]) -> float:
     return min(measure() for _ in range(ROUNDS))
 
 
-def tell(what: str, seconds: float, remark: str = "") -> None:
+def print_line(what: str, seconds: float, remark: str = "") -> None:
     """Print one line of the table."""
     print(f"{what:<58}{seconds:>8.2f} s  {remark}".rstrip(), flush=True)
 
 
-def tell_pipelines(when: str, seconds: Sequence[float], goal: float | None = None) -> float:
+def print_pipelines(when: str, seconds: Sequence[float], goal: float | None = None) -> float:
     """Print the seconds of both pipelines and their sum, which is returned."""
     for name, of_one in zip(PIPELINES, seconds, strict=True):
-        tell(f"etltctl run {name}, {when}", of_one)
+        print_line(f"etltctl run {name}, {when}", of_one)
     total = sum(seconds)
-    tell(f"both, {when}", total, f"goal: at most {goal:.0f} s" if goal else "")
+    print_line(f"both, {when}", total, f"goal: at most {goal:.0f} s" if goal else "")
     return total
 
 
 def measure_demo(demo: Demo) -> None:
     """Print the seconds of the demo: cold, with a class archive, and once more on the same server."""
-    tell("etltctl local up in a new state folder", spent(lambda: demo.run("local", "up")))
-    cold = tell_pipelines("cold, no class archive", demo.pipelines(), GOALS["cold"])
-    tell("etltctl local down, and the class archive made after it", spent(lambda: end(demo)))
+    print_line("etltctl local up in a new state folder", spent(lambda: demo.run("local", "up")))
+    cold = print_pipelines("cold, no class archive", demo.pipelines(), GOALS["cold"])
+    print_line("etltctl local down, and the class archive made after it", spent(lambda: end(demo)))
     demo.run("local", "up")
     try:
-        first = tell_pipelines("class archive, first on the server", demo.pipelines())
-        warm = tell_pipelines("class archive, second on the server", demo.pipelines(), GOALS["warm"])
+        first = print_pipelines("class archive, first on the server", demo.pipelines())
+        warm = print_pipelines("class archive, second on the server", demo.pipelines(), GOALS["warm"])
         print(f"warm takes {warm / cold:.2f} of cold, first with an archive {first / cold:.2f}")
         query = least(lambda: spent(lambda: demo.run("athena", "query", "select 1")))
-        tell('etltctl athena query "select 1" on a server that is up', query)
+        print_line('etltctl athena query "select 1" on a server that is up', query)
     finally:
         end(demo)
 
@@ -126,10 +126,10 @@ def measure_jvm() -> None:
     if archive is None or not archive.is_usable():
         raise SystemExit("the demo left no class archive")
     without = least(lambda: cold_jvm(()))
-    tell("cold JVM and one small Spark job, no class archive", without)
+    print_line("cold JVM and one small Spark job, no class archive", without)
     with_archive = least(lambda: cold_jvm(archive.options()))
     ratio = f"{with_archive / without:.2f} of the one without, goal: at most {GOALS['jvm']}"
-    tell("cold JVM and one small Spark job, class archive", with_archive, ratio)
+    print_line("cold JVM and one small Spark job, class archive", with_archive, ratio)
 
 
 def main() -> None:

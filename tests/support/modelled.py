@@ -298,9 +298,9 @@ class Service:
             return
         self.grants -= rows
         if self.revokes_all:
-            gone = {(row.resource, row.grantable) for row in rows if row.permission == "ALL"}
+            revoked = {(row.resource, row.grantable) for row in rows if row.permission == "ALL"}
             self.grants = {
                 row
                 for row in self.grants
-                if row.principal != change.grantee or (row.resource, row.grantable) not in gone
+                if row.principal != change.grantee or (row.resource, row.grantable) not in revoked
             }

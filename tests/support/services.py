@@ -202,10 +202,10 @@ class Airflow:
 
     def wait_for_trigger(self, dag: str, run: str, task: str) -> None:
         """Return once a triggerer runs the trigger of the deferred task; the version decides which log shows it."""
-        says = re.compile(rf"trigger {re.escape(f'{dag}/{run}/{task}')}/\S+ \(ID \d+\) starting")
+        pattern = re.compile(rf"trigger {re.escape(f'{dag}/{run}/{task}')}/\S+ \(ID \d+\) starting")
         own = self.home / "triggerer.log"
         self.wait_until(
-            lambda: bool(says.search(self.log(dag, run, task) + own.read_text(errors="replace"))),
+            lambda: bool(pattern.search(self.log(dag, run, task) + own.read_text(errors="replace"))),
             60.0,
             f"a triggerer waits for {task}",
         )
@@ -226,7 +226,7 @@ class Airflow:
         deadline = time.monotonic() + seconds
         while not is_so():
             assert time.monotonic() < deadline, (
-                f"in {seconds:.0f} s it never came about that {what}; logs: {self.home}"
+                f"after {seconds:.0f} s it is still not true that {what}; logs: {self.home}"
             )
             time.sleep(0.5)
 

@@ -197,18 +197,18 @@ class SpoiltLake(Workplace):
         finally:
             self.run("local", "up")
 
-    def wait_for_state(self, run_id: str, word: str, *, in_ledger: bool = True) -> None:
+    def wait_for_state(self, run_id: str, state: str, *, in_ledger: bool = True) -> None:
         """Wait until the run's Glue job run is in this state, and until the ledger has recorded it."""
         deadline = time.monotonic() + MET_WITHIN_S
-        while not self._is_in(run_id, word, in_ledger=in_ledger):
-            assert time.monotonic() < deadline, f"{run_id} is never {word}"
+        while not self._is_in(run_id, state, in_ledger=in_ledger):
+            assert time.monotonic() < deadline, f"{run_id} is never {state}"
             time.sleep(0.05)
 
-    def _is_in(self, run_id: str, word: str, *, in_ledger: bool) -> bool:
+    def _is_in(self, run_id: str, state: str, *, in_ledger: bool) -> bool:
         if in_ledger:
-            return any(e["type"] == "step.progress" and e["state"] == word for e in self.events(run_id))
+            return any(e["type"] == "step.progress" and e["state"] == state for e in self.events(run_id))
         runs = [record for record in self.glue_runs() if record["Arguments"].get("--run_id") == run_id]
-        return any(record["JobRunState"] == word for record in runs)
+        return any(record["JobRunState"] == state for record in runs)
 
     def events(self, run_id: str) -> list[dict[str, Any]]:
         """Return the run's events in the ledger."""

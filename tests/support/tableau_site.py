@@ -182,15 +182,15 @@ class Site:
         return "200 OK", f"{_pages(len(self.listed_jobs))}<backgroundJobs>{elements}</backgroundJobs>"
 
     def _job(self, query: dict[str, str], body: bytes, environ: Any, job: str) -> tuple[str, str]:
-        word = self.job_words.pop(0) if len(self.job_words) > 1 else self.job_words[0]
+        state = self.job_words.pop(0) if len(self.job_words) > 1 else self.job_words[0]
         notes = (
             "<extractRefreshJob><notes>the database is away</notes></extractRefreshJob>"
-            if word == "Failed"
+            if state == "Failed"
             else ""
         )
         return (
             "200 OK",
-            f'<job id="{job}" mode="Asynchronous" type="RefreshExtract" {JOB_WORDS[word]}>{notes}</job>',
+            f'<job id="{job}" mode="Asynchronous" type="RefreshExtract" {JOB_WORDS[state]}>{notes}</job>',
         )
 
     def _cancel(self, query: dict[str, str], body: bytes, environ: Any, job: str) -> tuple[str, str]:

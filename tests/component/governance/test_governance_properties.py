@@ -78,7 +78,9 @@ def test_from_any_settings_to_any_others(lake: GovernedLake, first: str, second:
     seen = []
     wanted = lake.settings(second)
     apply(
-        wanted, confirm=lambda plan: True, on_change=lambda change: seen.append((change.text, lake.permissions()))
+        wanted,
+        confirm=lambda plan: True,
+        on_change=lambda change: seen.append((change.text, lake.permissions())),
     )
     assert plan(wanted).changes == ()
     kept = before & lake.permissions()

@@ -117,7 +117,7 @@ class CloudFormationApi:
                 )
             if stack is None:
                 stack = Stack.new(name)
-                stack.tell("REVIEW_IN_PROGRESS", "", reason="User Initiated")
+                stack.record("REVIEW_IN_PROGRESS", "", reason="User Initiated")
                 self._stacks.append(stack)
             return stack
         if stack is None:

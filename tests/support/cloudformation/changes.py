@@ -33,8 +33,8 @@ def changes_between(
         old = answered(current.properties, before)
         if change := _change(current, facts, old, new, _differing(stack, parameters)):
             changes[name] = change
-    gone = [resource for name, resource in stack.resources.items() if name not in declared]
-    removals = [Change("Remove", one.logical_id, one.type, one.physical_id) for one in gone]
+    removed = [resource for name, resource in stack.resources.items() if name not in declared]
+    removals = [Change("Remove", one.logical_id, one.type, one.physical_id) for one in removed]
     return [*_with_followers(changes, stack, declared), *removals]
 
 

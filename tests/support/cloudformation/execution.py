@@ -31,40 +31,40 @@ class Execution:
     def carry_out(self, change_set: ChangeSet) -> None:
         """Bring the stack to the state that the change set's template describes."""
         stack, is_new = self._stack, not self._stack.body
-        word = "CREATE" if is_new else "UPDATE"
+        verb = "CREATE" if is_new else "UPDATE"
         old_parameters, self._values = stack.parameters, {**change_set.parameters, **PSEUDO}
-        stack.tell(f"{word}_IN_PROGRESS", self._token, reason="User Initiated")
+        stack.record(f"{verb}_IN_PROGRESS", self._token, reason="User Initiated")
         try:
             self._make(change_set)
         except ResourceFailedError as error:
             prefix = "" if is_new else "UPDATE_"
-            reason = f"The following resource(s) failed to {word.lower()}: [{error}]."
-            stack.tell(f"{prefix}ROLLBACK_IN_PROGRESS", self._token, reason=reason)
+            reason = f"The following resource(s) failed to {verb.lower()}: [{error}]."
+            stack.record(f"{prefix}ROLLBACK_IN_PROGRESS", self._token, reason=reason)
             self._values = {**old_parameters, **PSEUDO}
             self._take_back()
-            stack.tell(f"{prefix}ROLLBACK_COMPLETE", self._token)
+            stack.record(f"{prefix}ROLLBACK_COMPLETE", self._token)
             return
         stack.body, stack.parameters = change_set.body, change_set.parameters
         outputs = change_set.template.get("Outputs", {})
         stack.outputs = {name: str(answered(facts["Value"], self._lookup)) for name, facts in outputs.items()}
         if not is_new:
-            stack.tell("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", self._token)
+            stack.record("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", self._token)
             self._remove_what_is_gone(change_set.template["Resources"])
-        stack.tell(f"{word}_COMPLETE", self._token)
+        stack.record(f"{verb}_COMPLETE", self._token)
 
     def delete(self) -> None:
         """Remove the stack's resources except those that the caller retains."""
         stack = self._stack
-        stack.tell("DELETE_IN_PROGRESS", self._token, reason="User Initiated")
+        stack.record("DELETE_IN_PROGRESS", self._token, reason="User Initiated")
         failed = []
         for resource in list(stack.resources.values())[::-1]:
             if not self._remove(resource, is_undone=False):
                 failed.append(resource.logical_id)
         if failed:
             reason = f"The following resource(s) failed to delete: [{', '.join(failed)}]. "
-            stack.tell("DELETE_FAILED", self._token, reason=reason)
+            stack.record("DELETE_FAILED", self._token, reason=reason)
             return
-        stack.tell("DELETE_COMPLETE", self._token)
+        stack.record("DELETE_COMPLETE", self._token)
 
     def _make(self, change_set: ChangeSet) -> None:
         declared = change_set.template["Resources"]
@@ -84,13 +84,13 @@ class Execution:
     def _make_one(self, new: Resource, current: Resource | None, action: str, replacement: str) -> None:
         kind = KINDS[new.type]
         is_update = current is not None and replacement != "True"
-        word = "IMPORT" if action == "Import" else "UPDATE" if current is not None else "CREATE"
+        verb = "IMPORT" if action == "Import" else "UPDATE" if current is not None else "CREATE"
         if is_update and current is not None:
             new.physical_id, new.attributes = current.physical_id, current.attributes
-        self._stack.tell(f"{word}_IN_PROGRESS", self._token, new)
+        self._stack.record(f"{verb}_IN_PROGRESS", self._token, new)
         try:
             properties = answered(new.properties, self._lookup)
-            if word == "IMPORT" and kind.find is not None:
+            if verb == "IMPORT" and kind.find is not None:
                 new.physical_id, new.attributes = kind.find(self._clients, properties)
             elif is_update and kind.update is not None:
                 new.attributes = kind.update(self._clients, new.physical_id, properties) or new.attributes
@@ -102,15 +102,15 @@ class Execution:
                 new.physical_id, new.attributes = kind.create(self._clients, properties)
         except self._clients.errors as error:
             reason = f"Resource handler returned message: {error}"
-            self._stack.tell(f"{word}_FAILED", self._token, new, reason)
+            self._stack.record(f"{verb}_FAILED", self._token, new, reason)
             raise ResourceFailedError(new.logical_id) from error
         self._stack.resources[new.logical_id] = new
-        if word == "IMPORT":
+        if verb == "IMPORT":
             if kind.update is not None:
                 kind.update(self._clients, new.physical_id, properties)
             new.was_there = True
         self._undo.append((new, current))
-        self._stack.tell(f"{word}_COMPLETE", self._token, new)
+        self._stack.record(f"{verb}_COMPLETE", self._token, new)
 
     def _take_back(self) -> None:
         for new, before in self._undo[::-1]:
@@ -124,7 +124,7 @@ class Execution:
             else:
                 kind.delete(self._clients, before.physical_id, properties)
                 kind.create(self._clients, properties)
-            self._stack.tell("UPDATE_COMPLETE", self._token, before)
+            self._stack.record("UPDATE_COMPLETE", self._token, before)
 
     def _remove_what_is_gone(self, declared: Mapping[str, Any]) -> None:
         for new, before in self._undo:
@@ -138,16 +138,16 @@ class Execution:
         is_new = is_undone and not resource.was_there
         is_kept = resource.policy in KEPT and not (is_new and resource.policy == "RetainExceptOnCreate")
         if is_kept and resource.policy != "Snapshot":
-            self._stack.tell("DELETE_SKIPPED", self._token, resource)
+            self._stack.record("DELETE_SKIPPED", self._token, resource)
         else:
-            self._stack.tell("DELETE_IN_PROGRESS", self._token, resource)
+            self._stack.record("DELETE_IN_PROGRESS", self._token, resource)
             try:
                 properties = answered(resource.properties, self._lookup)
                 KINDS[resource.type].delete(self._clients, resource.physical_id, properties)
             except self._clients.errors as error:
-                self._stack.tell("DELETE_FAILED", self._token, resource, str(error))
+                self._stack.record("DELETE_FAILED", self._token, resource, str(error))
                 return False
-            self._stack.tell("DELETE_COMPLETE", self._token, resource)
+            self._stack.record("DELETE_COMPLETE", self._token, resource)
         if self._stack.resources.get(resource.logical_id) is resource:
             del self._stack.resources[resource.logical_id]
         return True

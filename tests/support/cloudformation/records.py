@@ -93,7 +93,7 @@ class Stack:
         """Return a new stack without resources."""
         return cls(name, f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{name}/{uuid4()}")
 
-    def tell(self, status: str, token: str, resource: Resource | None = None, reason: str = "") -> None:
+    def record(self, status: str, token: str, resource: Resource | None = None, reason: str = "") -> None:
         """Record an event of a resource, or of the stack, whose status then changes."""
         if resource is None:
             self.status = status

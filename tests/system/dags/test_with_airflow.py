@@ -158,14 +158,14 @@ def test_a_dag_run_leaves_the_same_events_as_the_command(
     led |= {"ETLTCTL_CONFIG": str(lake.folder / "etltctl.toml"), "ETLTCTL_STATE_DIR": str(runs.parent)}
     airflow.run("airflow", "dags", "test", "dag_api", **led, ETLTCTL__AIRFLOW__DEFERRABLE=deferrable)
     (of_the_dag,) = set(runs.glob("*.ndjson")) - before
-    assert story(of_the_dag) == story(runs / "by-command.ndjson")
-    assert story(of_the_dag)[-1] == ("run.finished", "", "succeeded", None)
+    assert recorded_steps(of_the_dag) == recorded_steps(runs / "by-command.ndjson")
+    assert recorded_steps(of_the_dag)[-1] == ("run.finished", "", "succeeded", None)
     versions = {row["table"]: row["version"] for row in lake.json("athena", "tables")["rows"]}
     assert versions["f1_driver_championship"] == of_the_dag.stem
     assert lake.query("select count(*) as n from pi_m3_gold.f1_driver_championship") == [{"n": ROWS}]
 
 
-def story(file: Path) -> list[tuple[Any, ...]]:
+def recorded_steps(file: Path) -> list[tuple[Any, ...]]:
     """Return event, step, outcome and verb of the run's recorded events; parallel queries have no order."""
     events = [json.loads(line) for line in file.read_text().splitlines()]
     lasting = [event for event in events if event["type"] not in {*PASSING, "version"}]

@@ -15,7 +15,7 @@ PROJECT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "texts"),
     [
         (("run", "mongodbb"), ("mongodbb", "did you mean mongodb?")),
         (("sync", "apo"), ("apo", "did you mean api?")),
@@ -28,11 +28,11 @@ PROJECT = Path(__file__).parents[3]
     ],
 )
 def test_an_unknown_name_is_named_with_the_nearest_one(
-    workplace: Workplace, arguments: tuple[str, ...], says: tuple[str, ...]
+    workplace: Workplace, arguments: tuple[str, ...], texts: tuple[str, ...]
 ) -> None:
     code = 3 if "--env" in arguments else 2
     done = workplace.run(*arguments, code=code)
-    assert all(text in done.stderr for text in says), done.stderr
+    assert all(text in done.stderr for text in texts), done.stderr
     assert done.stdout == ""
 
 

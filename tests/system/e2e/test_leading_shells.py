@@ -23,8 +23,8 @@ def test_an_environment_on_aws_causes_one_warning(workplace: Workplace) -> None:
 def test_quiet_commands_local_commands_and_other_hosts_cause_no_warning(workplace: Workplace) -> None:
     assert "warning" not in workplace.run("-q", "--env", "aws", "config", "show", **LED).stderr
     assert "warning" not in workplace.run("config", "show", **LED).stderr
-    elsewhere = {"AWS_ENDPOINT_URL": "https://vpce.example.com"}
-    assert "warning" not in workplace.run("--env", "aws", "config", "show", **elsewhere).stderr
+    other_host = {"AWS_ENDPOINT_URL": "https://vpce.example.com"}
+    assert "warning" not in workplace.run("--env", "aws", "config", "show", **other_host).stderr
 
 
 def test_local_env_unset_clears_every_variable_that_local_env_set(served: Workplace) -> None:

@@ -63,11 +63,11 @@ def test_an_unknown_state_is_waited_on_with_a_warning(lake: SpoiltLake) -> None:
     assert "unknown state PONDERING" in done.stderr
 
 
-@pytest.mark.parametrize("word", ["STOPPED", "TIMEOUT", "ERROR", "EXPIRED"])
-def test_only_the_service_s_success_state_is_success(lake: SpoiltLake, word: str) -> None:
-    lake.spoil({"call": "GetJobRun", "change": {"JobRunState": word}, "times": 0})
-    done = lake.run("run-glue", "small", "--wait", "--run-id", f"ended-{word}", code=1)
-    assert f"ended {word}" in done.stderr
+@pytest.mark.parametrize("state", ["STOPPED", "TIMEOUT", "ERROR", "EXPIRED"])
+def test_only_the_service_s_success_state_is_success(lake: SpoiltLake, state: str) -> None:
+    lake.spoil({"call": "GetJobRun", "change": {"JobRunState": state}, "times": 0})
+    done = lake.run("run-glue", "small", "--wait", "--run-id", f"ended-{state}", code=1)
+    assert f"ended {state}" in done.stderr
 
 
 def test_rows_that_airbyte_reports_and_bronze_does_not_hold_stop_the_run(lake: SpoiltLake) -> None:
@@ -167,9 +167,9 @@ def test_watching_a_run_whose_process_died_continues_it_unless_its_job_failed(la
 
 
 def test_a_refusal_inside_a_job_is_exit_4_for_the_runner_and_the_watcher(lake: SpoiltLake) -> None:
-    said = "AccessDeniedException: Insufficient Lake Formation permission(s) on gold.small"
+    message = "AccessDeniedException: Insufficient Lake Formation permission(s) on gold.small"
     failed = {
-        "Id": "jr_refused", "JobName": "small", "JobRunState": "FAILED", "ErrorMessage": said, "Attempt": 0,
+        "Id": "jr_refused", "JobName": "small", "JobRunState": "FAILED", "ErrorMessage": message, "Attempt": 0,
         "StartedOn": time.time(), "CompletedOn": time.time(), "ExecutionTime": 1,
     }  # fmt: skip
     lake.spoil({"call": "GetJobRun", "refuse": {"status": 200, "body": {"JobRun": failed}}, "times": 0})

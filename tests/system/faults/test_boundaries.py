@@ -139,9 +139,7 @@ def check_resumed(
         for e in events
         if e["type"].startswith("remote.") and "remote_id" in e
     }
-    assert {i: job for i, job in started.items() if i.startswith("jr_")} == runs, (
-        "the runs there are, and no other"
-    )
+    assert {i: job for i, job in started.items() if i.startswith("jr_")} == runs, "exactly the existing runs"
     assert events[-1]["type"] == "run.finished"
     assert events[-1]["outcome"] == "succeeded"
     finished = [event["step"] for event in events if event["type"] == "step.finished"]

@@ -180,7 +180,7 @@ def test_ctrl_c_at_a_terminal_asks_whether_to_stop(lake: SpoiltLake, answer: str
 def read_until(terminal: int, words: str) -> str:
     shown, deadline = "", time.monotonic() + MET_WITHIN_S
     while words not in shown:
-        assert time.monotonic() < deadline, f"{words!r} never came: {shown}"
+        assert time.monotonic() < deadline, f"{words!r} was not printed: {shown}"
         if select.select([terminal], [], [], 0.1)[0]:
             try:
                 shown += os.read(terminal, 4096).decode(errors="replace")
@@ -398,7 +398,7 @@ def test_no_secret_shows_in_the_processes_or_the_arguments_of_a_run(lake: Spoilt
         lines = [command_line(entry) for entry in Path("/proc").glob("[0-9]*")]
         lake.let_go()
         assert process.wait(MET_WITHIN_S) == 0
-    assert any("unseen" in line for line in lines), "the processes were there to be seen"
+    assert any("unseen" in line for line in lines), "the processes were listed"
     assert [line for line in lines if any(secret in line for secret in secrets)] == []
     arguments = json.dumps([run["Arguments"] for run in lake.glue_runs()])
     assert [secret for secret in secrets if secret in arguments] == []
@@ -408,9 +408,9 @@ def test_a_run_with_unreadable_events_is_named_and_rebuilt(lake: SpoiltLake) -> 
     lake.run("run", "small", "--run-id", "emptied")
     (lake.folder / ".etltctl" / "runs" / "emptied.ndjson").write_text("[1]\n")
     for command in ("retry", "runs show", "runs watch", "runs logs"):
-        said = lake.run(*command.split(), "emptied", code=2).stderr
-        assert "nothing is on record of run emptied" in said
-        assert "etltctl runs rebuild emptied" in said
+        errors = lake.run(*command.split(), "emptied", code=2).stderr
+        assert "nothing is on record of run emptied" in errors
+        assert "etltctl runs rebuild emptied" in errors
     (row,) = lake.json("runs", "rebuild", "emptied")["rows"]
     assert row["run"] == "emptied"
     assert [step["verb"] for step in lake.json("retry", "emptied")["steps"]][1] == "reused"

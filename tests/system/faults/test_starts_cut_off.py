@@ -101,10 +101,10 @@ def test_a_start_that_no_listing_shows_is_reported_as_perhaps_sent(lake: SpoiltL
     with held(lake, "StartJobRun", "before", *command) as process:
         process.send_signal(signal.SIGINT)
         assert process.wait(MET_WITHIN_S) == 130
-        says = "a start may have gone out; etltctl retry cut-off-before finds it"
-        assert says in errors_of(lake)
+        expected = "a start may have gone out; etltctl retry cut-off-before finds it"
+        assert expected in errors_of(lake)
         (row,) = lake.json("runs", "cancel", "cut-off-before")["rows"]
-        assert (row["name"], row["remote run"], row["done"]) == ("small", "", says)
+        assert (row["name"], row["remote run"], row["done"]) == ("small", "", expected)
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ def in_two(step: str, run_id: str, **options: Any) -> dict[str, Any]:
     return finish_step(StepHandle(**json.loads(handle)))
 
 
-def story(lake: SpoiltLake, run_id: str) -> list[tuple[str, str]]:
+def recorded_steps(lake: SpoiltLake, run_id: str) -> list[tuple[str, str]]:
     """Return a run's recorded events, without the polls and the estimates, which depend on the time of day."""
     passing = {"step.progress", "cost.estimate"}
     return [(e["type"], e["step"]) for e in lake.events(run_id) if e["type"] not in passing]
@@ -73,7 +73,9 @@ def test_the_command_line_and_tasks_in_one_process_or_several_record_the_same_ev
         run_step("small", step, run_id="in-one")
     for step in WALK:  # in sequence, because only the first refresh after a sync finds its rows
         in_two(step, "in-two")
-    assert story(here, "in-two") == story(here, "in-one") == story(here, "by-command")
+    assert (
+        recorded_steps(here, "in-two") == recorded_steps(here, "in-one") == recorded_steps(here, "by-command")
+    )
     results = [
         {k: v for k, v in e.items() if k in ("verb", "rows", "outcome")} for e in here.events("in-two")
     ]
@@ -116,17 +118,17 @@ def test_a_fresh_start_happens_once_for_each_fresh_for_name(here: SpoiltLake) ->
     assert verbs == ["started", "reused", "started", "reused"]
 
 
-@pytest.mark.parametrize(("detach", "word"), [(False, "STOPPED"), (True, "RUNNING")])
+@pytest.mark.parametrize(("detach", "state"), [(False, "STOPPED"), (True, "RUNNING")])
 def test_a_remote_run_whose_waiting_task_is_ended_follows_the_stop_policy(
-    here: SpoiltLake, detach: bool, word: str
+    here: SpoiltLake, detach: bool, state: str
 ) -> None:
-    run_id = f"ended-{word}".lower()
+    run_id = f"ended-{state}".lower()
     with here.held_job():
         start_step("small", "glue:small", run_id=run_id)
         here.wait_for_state(run_id, "RUNNING", in_ledger=False)
         stopped = stop_step("glue:small", run_id=run_id, by="a test", detach=detach)
         assert stopped is not None
-        here.wait_for_state(run_id, word, in_ledger=False)
+        here.wait_for_state(run_id, state, in_ledger=False)
     (event,) = [e for e in here.events(run_id) if e["type"] in {"remote.stopped", "remote.detached"}]
     assert event.get("stopped_by", event.get("detached_by")) == "a test"
     assert here.events(run_id)[-1]["outcome"] == ("detached" if detach else "interrupted")
@@ -232,19 +234,19 @@ def test_a_wait_that_exceeded_its_timeout_in_another_process_is_over_here(here: 
 
 
 @pytest.mark.parametrize(
-    ("pipeline", "step", "says"),
+    ("pipeline", "step", "message"),
     [("smal", "glue:small", "no pipeline is called smal"), ("small", "glue:big", "has no step glue:big")],
 )
 def test_an_unknown_step_or_pipeline_is_named_before_anything_starts(
-    here: SpoiltLake, pipeline: str, step: str, says: str
+    here: SpoiltLake, pipeline: str, step: str, message: str
 ) -> None:
-    with pytest.raises(UsageError, match=says):
+    with pytest.raises(UsageError, match=message):
         start_step(pipeline, step, run_id="nothing")
     assert here.events("nothing") == []
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "error", "says"),
+    ("variable", "value", "error", "message"),
     [
         ("CLIENT_ID", "env:NOT_SET_ANYWHERE", ConfigurationError, "NOT_SET_ANYWHERE"),
         ("URL", "http://127.0.0.1:1/v1", UnreachableError, "http://127.0.0.1:1/v1 did not answer"),
@@ -256,11 +258,11 @@ def test_a_task_that_cannot_reach_airbyte_says_what_is_wrong_and_starts_nothing(
     variable: str,
     value: str,
     error: type[Exception],
-    says: str,
+    message: str,
 ) -> None:
     before = here.syncs()
     monkeypatch.setenv(f"ETLTCTL__AIRBYTE__{variable}", value)
-    with pytest.raises(error, match=says):
+    with pytest.raises(error, match=message):
         start_step("small", "sync:api", run_id=f"wrong-{variable}")
     assert here.syncs() == before
     assert here.events(f"wrong-{variable}")[-1]["outcome"] == "failed"

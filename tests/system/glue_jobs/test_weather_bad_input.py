@@ -74,9 +74,9 @@ def odd_rows(
 
 @pytest.mark.parametrize("what", ODD)
 def test_odd_documents_are_read_for_what_they_say(odd_rows: dict[str, Row], what: str) -> None:
-    _, said, flagged = ODD[what]
+    _, expected, flagged = ODD[what]
     row = odd_rows[what]
-    assert {name: row[name] for name in said} == said
+    assert {name: row[name] for name in expected} == expected
     assert row.dq_flags == flagged
 
 
@@ -156,5 +156,5 @@ def test_rejected_documents_are_kept_unchanged(
     assert {name: row.reason for name, row in rejected.items()} == {
         "0": "DT_MISSING", "1": "DT_MISSING", "2": "DT_MISSING", "nameless": "CITY_MISSING",
     }  # fmt: skip
-    came = json.loads(rejected["0"].document)
-    assert (came["dt"], json.loads(came["wind"])["speed"]) == ("noon", 5)
+    kept = json.loads(rejected["0"].document)
+    assert (kept["dt"], json.loads(kept["wind"])["speed"]) == ("noon", 5)

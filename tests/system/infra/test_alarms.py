@@ -69,15 +69,15 @@ def test_a_test_alarm_without_a_reader_is_refused(deployed: Checkout) -> None:
     assert "infra.alarm_email" in errors
 
 
-def answers_with(word: str) -> Callable[[bytes, bytes], bytes]:
+def answers_with(status: str) -> Callable[[bytes, bytes], bytes]:
     """Return a function that replaces a subscription's ARN by SNS's status for it."""
-    return lambda _, body: re.sub(rb"<SubscriptionArn>[^<]*<", f"<SubscriptionArn>{word}<".encode(), body)
+    return lambda _, body: re.sub(rb"<SubscriptionArn>[^<]*<", f"<SubscriptionArn>{status}<".encode(), body)
 
 
-@pytest.mark.parametrize("word", ["PendingConfirmation", "Deleted"])
-def test_an_unconfirmed_reader_is_named(deployed: Checkout, word: str) -> None:
+@pytest.mark.parametrize("status", ["PendingConfirmation", "Deleted"])
+def test_an_unconfirmed_reader_is_named(deployed: Checkout, status: str) -> None:
     assert deployed.account is not None
-    with a_reader_of_alarms(deployed), relayed(deployed.account.port, answers_with(word)) as url:
+    with a_reader_of_alarms(deployed), relayed(deployed.account.port, answers_with(status)) as url:
         other = replace(deployed, environ={**deployed.environ, "AWS_ENDPOINT_URL": url})
         errors = other.run("infra", "test-alarm", code=5).stderr
-    assert f"no confirmed reader: oncall@example.org ({word}); no message was sent" in errors
+    assert f"no confirmed reader: oncall@example.org ({status}); no message was sent" in errors

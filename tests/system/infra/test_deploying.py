@@ -273,9 +273,9 @@ class Rebuilt:
     plan: str
     key: str
     key_arn: str
-    gone: set[str]
+    removed: set[str]
     kept: set[str]
-    taken_in: set[str]
+    imported: set[str]
     secrets: tuple[str, ...]
     calls: frozenset[str]
 
@@ -291,7 +291,7 @@ def rebuilt(deployed: Checkout) -> Rebuilt:
     secrets.put_secret_value(SecretId=SECRET, SecretString="mine")
     with recorded() as calls:
         deployed.destroy()
-        there = {name for name, (kind, physical) in before.items() if is_there(deployed, kind, physical)}
+        remaining = {name for name, (kind, physical) in before.items() if is_there(deployed, kind, physical)}
         again = deployed.run("infra", "destroy", "--yes").stdout
         assert again == "There is no stack lake1; nothing was changed.\n"
         with pytest.raises(BlockedError, match="did not make what has these names already") as refused:
@@ -315,11 +315,13 @@ def rebuilt(deployed: Checkout) -> Rebuilt:
             values.append(secret_of(deployed))
         with a_reader_of_alarms(deployed):
             send_test_alarm(deployed.settings())
-    taken_in = {change.resource for change in plan.changes if change.action == "import"}
-    gone = set(before) - there
+    imported = {change.resource for change in plan.changes if change.action == "import"}
+    removed = set(before) - remaining
     assert f'set infra.key_arn = "{key}" in etltctl.toml' in second_key.value.hint
     assert second_key.value.facts["bucket lake1-gold"] == key
-    return Rebuilt(errors, before["Key"][1], str(key), gone, there, taken_in, tuple(values), frozenset(calls))
+    return Rebuilt(
+        errors, before["Key"][1], str(key), removed, remaining, imported, tuple(values), frozenset(calls)
+    )
 
 
 def test_destroying_lists_what_goes_and_what_stays_before_it_is_confirmed(rebuilt: Rebuilt) -> None:
@@ -332,11 +334,11 @@ def test_destroying_lists_what_goes_and_what_stays_before_it_is_confirmed(rebuil
 def test_destroying_keeps_the_data_and_what_reads_it(rebuilt: Rebuilt) -> None:
     assert {"GoldBucket", "StateBucket", "Key", "GoldDatabase"} <= rebuilt.kept
     assert rebuilt.secrets == ("mine", "mine", "")  # kept, restored from its deletion, created again
-    assert {"SilverToGoldJob", "OperatorRole", "Workgroup", "AirflowBundleName"} <= rebuilt.gone
+    assert {"SilverToGoldJob", "OperatorRole", "Workgroup", "AirflowBundleName"} <= rebuilt.removed
 
 
 def test_deploying_again_imports_the_resources_that_stayed(deployed: Checkout, rebuilt: Rebuilt) -> None:
-    assert {"GoldBucket", "GoldDatabase", "GlueErrorLogs"} <= rebuilt.taken_in
+    assert {"GoldBucket", "GoldDatabase", "GlueErrorLogs"} <= rebuilt.imported
     assert rebuilt.key_arn.endswith(f":key/{rebuilt.key}")  # the refusal names the key that stayed
     answer = deployed.client("s3").get_object(Bucket="lake1-gold", Key="t/v=1/part-0.parquet")
     assert answer["Body"].read() == b"data"

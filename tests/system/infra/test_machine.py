@@ -201,8 +201,8 @@ def machine_script(name: str, **names: str) -> str:
     text = template["Resources"]["AirflowMachine"]["Properties"]["UserData"]["Fn::Base64"]["Fn::Sub"][0]
     files = {file["path"]: file["content"] for file in yaml.safe_load(text)["write_files"]}
     script = str(files[f"/usr/local/sbin/{name}"]).replace("${AWS::Region}", "us-east-2")
-    for word, value in names.items():
-        script = script.replace(f"${{{word}}}", value)
+    for variable, value in names.items():
+        script = script.replace(f"${{{variable}}}", value)
     assert "${" not in script
     return script
 
@@ -232,7 +232,7 @@ def test_a_bundle_that_does_not_start_raises_one_alarm(tmp_path: Path, program: 
         f'case "$1" in ssm) cat {tmp_path}/key;; s3) cat {tmp_path}/$(basename "$3");; sns) echo "$*" >> {log};; esac',
     )
 
-    def look(key: str, start: str) -> int:
+    def run_timer(key: str, start: str) -> int:
         (tmp_path / "key").write_text(key)
         with tarfile.open(tmp_path / key.rpartition("/")[2], "w:gz") as archive:
             content = f"#!/bin/bash\n{start}\n".encode()
@@ -242,11 +242,11 @@ def test_a_bundle_that_does_not_start_raises_one_alarm(tmp_path: Path, program: 
         environ = {"PATH": f"{program}{os.pathsep}{os.environ['PATH']}"}
         return subprocess.run(["bash", "-c", script], env=environ, check=False).returncode
 
-    assert [look("airflow/bad.tar.gz", "exit 3") for _ in range(3)] == [3, 3, 3]
+    assert [run_timer("airflow/bad.tar.gz", "exit 3") for _ in range(3)] == [3, 3, 3]
     (alarm,) = log.read_text().splitlines()
     assert alarm.startswith("sns publish --topic-arn arn:topic --subject Airflow does not start")
     assert "Bundle airflow/bad.tar.gz" in alarm
-    assert look("airflow/good.tar.gz", "true") == 0
+    assert run_timer("airflow/good.tar.gz", "true") == 0
     assert (home / "running").read_text() == "airflow/good.tar.gz\n"
-    assert look("airflow/worse.tar.gz", "exit 1") == 1
+    assert run_timer("airflow/worse.tar.gz", "exit 1") == 1
     assert len(log.read_text().splitlines()) == 2
