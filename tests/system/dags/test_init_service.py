@@ -35,7 +35,7 @@ def init(home: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(program, env=environ, capture_output=True, text=True, check=False, cwd=home)
 
 
-def test_it_creates_the_tables_and_the_first_user_and_can_run_again(tmp_path: Path) -> None:
+def test_init_creates_the_tables_and_the_first_user_and_can_run_again(tmp_path: Path) -> None:
     for _ in range(2):
         done = init(tmp_path)
         assert done.returncode == 0, done.stderr
@@ -44,7 +44,7 @@ def test_it_creates_the_tables_and_the_first_user_and_can_run_again(tmp_path: Pa
         assert database.execute("select count(*) from alembic_version").fetchone() == (1,)
 
 
-def test_a_database_of_an_unknown_version_fails_it(tmp_path: Path) -> None:
+def test_a_database_of_an_unknown_version_fails_init(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "airflow.db") as database:
         database.execute("create table alembic_version (version_num varchar(32) not null)")
         database.execute("insert into alembic_version values ('ffffffffffff')")
@@ -53,6 +53,6 @@ def test_a_database_of_an_unknown_version_fails_it(tmp_path: Path) -> None:
     assert "ffffffffffff" in done.stdout + done.stderr
 
 
-def test_a_database_that_is_damaged_fails_it(tmp_path: Path) -> None:
+def test_a_damaged_database_fails_init(tmp_path: Path) -> None:
     (tmp_path / "airflow.db").write_bytes(b"this is not a database" * 100)
     assert init(tmp_path).returncode != 0

@@ -73,7 +73,7 @@ def odd_rows(
 
 
 @pytest.mark.parametrize("what", ODD)
-def test_odd_documents_are_read_for_what_they_say(odd_rows: dict[str, Row], what: str) -> None:
+def test_odd_documents_give_the_values_that_they_hold(odd_rows: dict[str, Row], what: str) -> None:
     _, expected, flagged = ODD[what]
     row = odd_rows[what]
     assert {name: row[name] for name in expected} == expected

@@ -96,7 +96,7 @@ def test_an_hour_is_counted_once_where_clocks_are_half_an_hour_apart(gold: Calla
     assert [(day.local_date.day, day.hours_observed) for day in days] == [(1, 19), (2, 24), (3, 5)]
 
 
-def test_a_day_sums_what_falls_and_averages_what_is(gold: Callable[..., list[Row]]) -> None:
+def test_a_day_sums_precipitation_and_averages_the_other_values(gold: Callable[..., list[Row]]) -> None:
     wet = observation(0, rain_1h_mm=1.0, snow_1h_mm=0.5, temp_c=10.0, humidity_pct=40.0, wind_gust_ms=9.0)
     dry = observation(30, rain_1h_mm=0.0, snow_1h_mm=0.5, temp_c=20.0, humidity_pct=60.0)
     later = observation(60, rain_1h_mm=2.0, temp_c=30.0, pressure_station_hpa=900.0, clouds_pct=50.0)
@@ -117,7 +117,7 @@ def test_directions_are_averaged_as_vectors_without_the_calm(gold: Callable[...,
     assert day.wind_dir_steadiness == pytest.approx(math.cos(math.radians(10)))
 
 
-def test_the_sun_is_unknown_where_clouds_are(gold: Callable[..., list[Row]]) -> None:
+def test_solar_values_are_unknown_where_clouds_are_unknown(gold: Callable[..., list[Row]]) -> None:
     unknown = [observation(60 * hour) for hour in range(24)]
     known = [observation(60 * hour, clouds_pct=100.0, city_key="there") for hour in range(24)]
     here, there = gold("gold.weather_daily", *unknown, *known)
@@ -212,7 +212,7 @@ def test_the_sun_stands_where_the_almanac_says(spark: SparkSession) -> None:
     assert clear == pytest.approx([1098 * math.exp(-0.059), 0.0])
 
 
-def test_clear_skies_may_be_those_of_kasten_and_czeplak(spark: SparkSession) -> None:
+def test_the_clear_sky_model_may_be_kasten_and_czeplak(spark: SparkSession) -> None:
     from weather_solar import clear_sky
 
     computed = values(spark, *(clear_sky(F.lit(sine), "kasten_czeplak") for sine in (1.0, 0.5, 0.02, -0.5)))

@@ -63,7 +63,7 @@ def keys(spark: SparkSession) -> Keys:
 
 
 @pytest.mark.parametrize("what", DIFFERENT)
-def test_names_that_differ_have_keys_that_differ(keys: Keys, what: str) -> None:
+def test_different_names_have_different_keys(keys: Keys, what: str) -> None:
     results = keys(*DIFFERENT[what])
     assert len(set(results)) == len(DIFFERENT[what]), results
 

@@ -44,7 +44,7 @@ def gold(spark: SparkSession) -> Callable[..., list[Row]]:
     return make
 
 
-def test_a_wind_rose_shares_out_the_hours_it_knows(gold: Callable[..., list[Row]]) -> None:
+def test_a_wind_rose_shares_out_the_known_hours(gold: Callable[..., list[Row]]) -> None:
     speeds = {
         0.49: "calm",
         0.5: "0.5-2",

@@ -160,7 +160,7 @@ def test_an_impossible_value_is_flagged(broken_rows: list[Row], index: int) -> N
     assert [name for name in nulled if row[name] is not None] == []
 
 
-def test_limits_themselves_are_possible(rows: Rows) -> None:
+def test_values_at_the_limits_are_possible(rows: Rows) -> None:
     (row,) = rows["limits"]
     assert row.dq_flags == []
 
@@ -328,7 +328,7 @@ def test_a_run_writes_the_requested_tables_and_their_counts(
     assert json.loads(line) == {"table": REJECTS, "rows_out": 1}
 
 
-def test_a_run_without_a_single_kept_row_ends_and_fails(
+def test_a_run_that_keeps_no_row_ends_and_fails(
     spark: SparkSession, write_weather_bronze: WriteBronze, tmp_path: Path
 ) -> None:
     from bronze_to_silver import SOURCE, TABLE, run
@@ -381,7 +381,7 @@ def test_an_unknown_setting_is_named() -> None:
 
 
 @pytest.mark.pack
-def test_the_pack_becomes_its_known_rows(spark: SparkSession, pack_lake: dict[str, str]) -> None:
+def test_the_pack_gives_its_known_rows(spark: SparkSession, pack_lake: dict[str, str]) -> None:
     from bronze_to_silver import TABLE
 
     location = Path(pack_lake[TABLE])

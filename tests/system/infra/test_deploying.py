@@ -69,7 +69,7 @@ def test_every_logical_id_exists_according_to_its_service(deployed: Checkout) ->
     assert missing == []
 
 
-def test_scripts_and_the_bundle_lie_where_the_stack_points(deployed: Checkout) -> None:
+def test_the_scripts_and_the_bundle_are_where_the_stack_points(deployed: Checkout) -> None:
     s3, glue = deployed.client("s3"), deployed.client("glue")
     job = glue.get_job(JobName="silver_to_gold")["Job"]
     arguments = job["DefaultArguments"]
@@ -331,7 +331,7 @@ def test_destroying_lists_what_goes_and_what_stays_before_it_is_confirmed(rebuil
     assert "lake1 was not changed" in rebuilt.plan
 
 
-def test_destroying_keeps_the_data_and_what_reads_it(rebuilt: Rebuilt) -> None:
+def test_destroying_keeps_the_data_its_key_and_its_catalog(rebuilt: Rebuilt) -> None:
     assert {"GoldBucket", "StateBucket", "Key", "GoldDatabase"} <= rebuilt.kept
     assert rebuilt.secrets == ("mine", "mine", "")  # kept, restored from its deletion, created again
     assert {"SilverToGoldJob", "OperatorRole", "Workgroup", "AirflowBundleName"} <= rebuilt.removed

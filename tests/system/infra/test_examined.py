@@ -38,7 +38,7 @@ def as_operator(checkout: Checkout) -> dict[str, str]:
     return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": session}
 
 
-def test_every_role_may_do_what_the_doctor_asks_of_it(deployed: Checkout) -> None:
+def test_every_role_passes_the_doctor_s_permission_checks(deployed: Checkout) -> None:
     """The simulation evaluates the deployed policies, and its requests are as narrow as the grants."""
     assert deployed.account is not None
     simulation = Simulation(deployed.client("iam"))

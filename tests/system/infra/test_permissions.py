@@ -53,10 +53,8 @@ def test_the_operator_of_a_governed_lake_may_check_whether_a_step_can_run(deploy
     zones = {"trusted": {"layers": ["silver"]}, "curated": {"layers": ["gold"], "hybrid": True}}
     settings = deployed.settings(governance__zones=zones)
     step = "glue:silver_to_gold"
-    with (
-        recorded() as recorded_calls,
-        suppress(AccessError),
-    ):  # nothing is granted yet, so every permission is checked
+    # Nothing is granted yet, so every permission is checked.
+    with recorded() as recorded_calls, suppress(AccessError):
         require_access(settings, step, settings.glue.jobs["silver_to_gold"].writes)
     allowed = {name for names in OPERATOR.values() for name in names}
     everybody_may = {"sts:GetCallerIdentity"}
@@ -74,7 +72,7 @@ def operator_calls(deployed: Checkout) -> set[Call]:
     No Spark runs. The script does not exist, which a run detects only when it starts, and the files that it would have
     written exist already.
     """
-    _take_the_script_away(deployed)
+    _remove_the_script(deployed)
     run = partial(deployed.run, **deployed.operator)
     deployed.spoil({"call": "GetJobRun*", "change": {"JobRunState": "SUCCEEDED"}, "times": 0})
     for version in ("first", "second"):
@@ -106,7 +104,7 @@ def test_no_call_is_missing_from_the_operator_s_policy_and_none_is_extra(operato
     allowed = {name for names in OPERATOR.values() for name in names}
     called = {call.name for call in operator_calls}
     assert called - allowed == set(), "add these to etltctl/infrastructure/calls.py"
-    assert allowed - called == SPECIAL - called, "take these out of etltctl/infrastructure/calls.py"
+    assert allowed - called == SPECIAL - called, "remove these from etltctl/infrastructure/calls.py"
 
 
 def test_only_objects_of_the_lake_and_of_the_state_bucket_are_touched(operator_calls: set[Call]) -> None:
@@ -132,7 +130,7 @@ def test_every_statement_about_the_lake_or_the_state_is_used(
     used = {(sid, call.action) for call in operator_calls | special for sid in granting(policy, call)}
     own = ("Jobs", "Catalog", "Queries", "Logs", "LakeBuckets", "LakeObjects", "StateBuckets", "StateObjects")
     granted = {(each["Sid"], action) for each in policy if each["Sid"] in own for action in each["Action"]}
-    assert granted - used == set(), "take these out of etltctl/infrastructure/calls.py"
+    assert granted - used == set(), "remove these from etltctl/infrastructure/calls.py"
 
 
 def _deployed_policy(checkout: Checkout) -> list[dict[str, Any]]:
@@ -145,7 +143,7 @@ def _deployed_policy(checkout: Checkout) -> list[dict[str, Any]]:
     return [dict(statement) for statement in statements]
 
 
-def _take_the_script_away(checkout: Checkout) -> None:
+def _remove_the_script(checkout: Checkout) -> None:
     location = checkout.client("glue").get_job(JobName="small")["Job"]["Command"]["ScriptLocation"]
     bucket, _, key = location.removeprefix("s3://").partition("/")
     checkout.client("s3").delete_object(Bucket=bucket, Key=key)

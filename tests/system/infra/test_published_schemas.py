@@ -169,7 +169,7 @@ def is_asked_for(kind: str, permission: str) -> bool:
 
 
 @pytest.mark.parametrize("kind", sorted({facts["Type"] for facts in TEMPLATE["Resources"].values()}))
-def test_the_deployer_may_do_what_the_handlers_of_every_type_ask_for(kind: str) -> None:
+def test_the_deployer_has_every_permission_that_the_handlers_of_its_types_need(kind: str) -> None:
     """CloudFormation works with the deployer's rights; only other tools need the permissions of `list`."""
     handlers = schema(kind).get("handlers", {})
     needed = {p for name, facts in handlers.items() if name != "list" for p in facts.get("permissions", ())}
