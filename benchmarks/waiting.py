@@ -48,9 +48,9 @@ class World:
 
     def _state(self, key: str) -> JobRun:
         if self.now < self.ends[key]:
-            return JobRun(id=key, name="job", word="RUNNING")
+            return JobRun(id=key, name="job", status="RUNNING")
         self.noticed.setdefault(key, self.now)
-        return JobRun(id=key, name="job", word="SUCCEEDED")
+        return JobRun(id=key, name="job", status="SUCCEEDED")
 
 
 def spread(share: float) -> Draw:
@@ -100,7 +100,7 @@ def wait_learning(end: float, history: list[float]) -> tuple[int, float]:
     """Return the calls of etltctl's Waiter, and the seconds from the end until it was noticed."""
     world = World(ends={"r": end})
     waiter = Waiter(timeout=86_400, expected=tuple(history), clock=lambda: world.now, sleep=world.sleep)
-    waiter.wait(JobRun(id="r", name="job", word="RUNNING"), lambda: world.poll("r"))
+    waiter.wait(JobRun(id="r", name="job", status="RUNNING"), lambda: world.poll("r"))
     return world.calls, world.now - end
 
 

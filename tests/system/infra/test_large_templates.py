@@ -29,6 +29,6 @@ def test_a_stack_that_has_its_bucket_is_planned_and_deployed_from_there(deployed
         "Contents"
     ]
     assert template["Size"] == len(plan.blueprint.body.encode())
-    assert deployed.deploy(yes=False, **MANY).word == "UPDATE_COMPLETE"
+    assert deployed.deploy(yes=False, **MANY).status == "UPDATE_COMPLETE"
     assert deployed.client("glue").get_job(JobName="more_07")["Job"]["Name"] == "more_07"
     deployed.deploy()
