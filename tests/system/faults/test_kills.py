@@ -70,6 +70,6 @@ def test_a_run_killed_at_a_start_searches_until_listings_show_the_remote_run(
     assert lake.kill_where({"call": start, "hold": "after"}, "run", "small", "--run-id", run_id)
     lake.spoil(LAGGING[start])
     errors = lake.run("run", "small", "--run-id", run_id).stderr
-    assert "an earlier try may have started it: looked for" in errors
+    assert "an earlier try may have started it: its run is searched for" in errors
     starts = lake.starts(run_id)
     assert (starts["glue"], starts["airbyte"] - before) == (1, 1)
