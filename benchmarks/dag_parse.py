@@ -1,8 +1,9 @@
-"""What parsing the two DAG files costs Airflow, compared with the same DAGs written with Airflow's own operators.
+"""The time in which Airflow parses the two DAG files, compared with the same DAGs made of Airflow's operators.
 
-Three kinds of files, each two DAGs of four tasks: ours, the official Airbyte and Amazon operators, and PythonOperators
-with empty callables as the least there can be. Every measurement is a separate process that has imported Airflow
-and its DagBag before the clock starts; medians of several, taken in turn. `make airflow-bench` runs it.
+There are three kinds of files, each with two DAGs of four tasks: the project's, the official Airbyte and Amazon
+operators, and PythonOperators with empty callables as the lower bound. Every measurement is a separate process that
+imports Airflow and its DagBag before the clock starts; the results are medians of runs in alternation.
+`make airflow-bench` runs it.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ print("MEASURED", json.dumps([first * 1000, again * 1000, added, grown]))
 
 
 def measure(folder: Path, home: Path) -> list[float]:
-    """Milliseconds of the first parse and of the next, modules added, MB grown."""
+    """Return milliseconds of the first parse and of the next, modules added, and growth in MB."""
     environ = {**os.environ, "AIRFLOW_HOME": str(home), "PYTHONWARNINGS": "ignore"}
     environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
     done = subprocess.run(

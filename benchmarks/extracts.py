@@ -1,8 +1,8 @@
-"""How long a table of 200,000 rows takes to become a Hyper extract, compared with Tableau's own engine.
+"""The time in which a table of 200,000 rows becomes a Hyper extract, compared with Tableau's engine alone.
 
-The engine alone reads one local Parquet file and casts nothing: the least there is to do. Ours unloads the table by
+The engine alone reads one local Parquet file and casts nothing: this is the lower bound. etltctl unloads the table with
 Athena (the embedded one, over the wire), fetches the files, gives every column its type and counts the rows at every
-station. Needs the extra `tableau`: `make tableau-test`.
+stage. Needs the extra `tableau`: `make tableau-test`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ REPEATS = 5
 
 
 def sample() -> pa.Table:
-    """Weather-like rows: keys, text, instants, whole and fractional numbers, some of them missing."""
+    """Return weather-like rows: keys, text, instants, whole and fractional numbers, some of them missing."""
     random = np.random.default_rng(7)
     hours = np.datetime64("2020-01-01T00", "us") + np.arange(ROWS) * np.timedelta64(3_600_000_000, "us")
     numbers = {f"measure_{n:02d}": random.normal(size=ROWS) for n in range(12)}
@@ -66,7 +66,7 @@ def hyper_alone(parquet: Path, file: Path) -> int:
 
 
 def timed(run: Callable[[], object]) -> float:
-    """The median of some repetitions, in seconds."""
+    """Return the median of some repetitions, in seconds."""
     times = []
     for _ in range(REPEATS):
         started = time.perf_counter()
@@ -76,7 +76,7 @@ def timed(run: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    """Measures both and prints a line each and the ratio."""
+    """Measure both, and print a line for each and the ratio."""
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
         settings = load_settings(

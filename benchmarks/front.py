@@ -1,6 +1,6 @@
-"""How long a person waits at the front door: `import etltctl` over a bare interpreter, and `etltctl doctor`.
+"""The time of the first commands: `import etltctl` compared with a bare interpreter, and `etltctl doctor`.
 
-Each is measured in separate processes; boto3 and typer, measured in turns with it, show what imports cost here.
+Each is measured in separate processes. boto3 and typer, measured in alternation, show what imports cost here.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ ETLTCTL = Path(sys.executable).with_name("etltctl")
 
 
 def seconds(*command: str, cwd: str | None = None) -> float:
-    """Wall time of one process."""
+    """Return the wall time of one process."""
     started = time.perf_counter()
     subprocess.run(command, cwd=cwd, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.perf_counter() - started
 
 
 def imports() -> dict[str, float]:
-    """The median milliseconds of an interpreter that imports each of these and ends, taken in turns."""
+    """Return the median milliseconds of an interpreter that imports each of these and ends, in alternation."""
     programs = {"bare": "pass", "etltctl": "import etltctl", "boto3": "import boto3", "typer": "import typer"}
     taken: dict[str, list[float]] = {name: [] for name in programs}
     for _ in range(ROUNDS):
@@ -34,7 +34,7 @@ def imports() -> dict[str, float]:
 
 
 def doctor() -> tuple[list[float], list[float]]:
-    """Seconds of `etltctl doctor` that has to start the embedded server, and of one that finds it running."""
+    """Return the seconds of an `etltctl doctor` that starts the embedded server, and of one that finds it running."""
     cold, warm = [], []
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(5):
@@ -49,7 +49,7 @@ def doctor() -> tuple[list[float], list[float]]:
 
 
 def main() -> None:
-    """Prints the figures and the ratio to boto3."""
+    """Print the figures and the ratio to boto3."""
     costs = imports()
     over = {name: costs[name] - costs["bare"] for name in costs if name != "bare"}
     print(

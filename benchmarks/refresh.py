@@ -1,7 +1,7 @@
-"""How a table of Parquet files gets into the catalog: etltctl compared with awswrangler and an MSCK-like listing.
+"""The registration of Parquet files in the catalog: etltctl compared with awswrangler and an MSCK-like listing.
 
-The same files on the same embedded server, which counts every request. First 64 files in 8 partitions, then 10,000
-partitions of one small file each. `python benchmarks/refresh.py [PARTITIONS]`.
+All use the same files on the same embedded server, which counts every request. First there are 64 files in 8
+partitions, then 10,000 partitions of one small file each. `python benchmarks/refresh.py [PARTITIONS]`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from support.served import Served, serve  # noqa: E402  the embedded server as a
 BUCKET, DATABASE = "pi-m3-bronze", "bronze"
 FILES, FILE_ROWS = 64, 60_000
 S3_CALLS = {"list": f"GET /{BUCKET}", "HEAD": "HEAD *", "GET": "GET *", "PUT": "PUT *", "POST": "POST *"}
-READS, WRITES = "Get*", "*"  # of the catalog; what is no read is a write
+READS, WRITES = "Get*", "*"  # of the catalog; any other call is a write
 
 
 @dataclass
@@ -46,18 +46,18 @@ class Round:
 
     @property
     def s3(self) -> int:
-        """Requests to S3."""
+        """Return the requests to S3."""
         return sum(self.requests[name] for name in S3_CALLS)
 
     @property
     def catalog(self) -> int:
-        """Requests to the catalog."""
+        """Return the requests to the catalog."""
         return self.requests["catalog reads"] + self.requests["catalog writes"]
 
 
 @dataclass
 class Stage:
-    """The server, and what was read from S3 since it was last counted."""
+    """The server, and the bytes read from S3 since the last count."""
 
     server: Served
     session: Any
@@ -65,7 +65,7 @@ class Stage:
     batches: list[float] = field(default_factory=list)
 
     def measure(self, work: Callable[[], object]) -> Round:
-        """Do the work and count the requests to the server."""
+        """Do the refresh and count the requests to the server."""
         names = {**S3_CALLS, "catalog reads": READS, "catalog writes": WRITES}
         rules = [{"call": call, "delay": 0, "times": 0} for call in names.values()]
         assert self.server.request("POST", "faults", rules)[0] == 200
@@ -80,7 +80,7 @@ class Stage:
         return Round(dict(zip(names, met, strict=True)), seconds, sum(self.read), registering)
 
     def listen(self, events: Any) -> None:
-        """Counts the bytes that clients made from here on get from S3."""
+        """Count the bytes that new clients get from S3."""
         events.register("after-call.s3.GetObject", self._came)
         for moment in ("before-call", "after-call"):
             events.register(f"{moment}.glue.BatchCreatePartition", self._batch)
@@ -93,7 +93,7 @@ class Stage:
 
 
 def write_files(server: Served, name: str, partitions: int, files: int, rows: int) -> str:
-    """Puts the same Parquet file into every partition, straight into the folder behind the server's S3."""
+    """Write the same Parquet file into every partition, directly into the folder behind the server's S3."""
     columns = {f"c{n}": pa.array(range(rows), pa.int64() if n % 2 else pa.float64()) for n in range(12)}
     columns["name"] = pa.array([f"row {n}" for n in range(rows)])
     file = io.BytesIO()
@@ -108,7 +108,7 @@ def write_files(server: Served, name: str, partitions: int, files: int, rows: in
 
 
 def etltctl_refresh(stage: Stage, folder: Path, location: str, table: str) -> Callable[[], object]:
-    """Our refresh, as a new process would do it: nothing is remembered but what is on disk and in the catalog."""
+    """Refresh as a new etltctl process would: it knows only the state on disk and in the catalog."""
     (folder / "etltctl.toml").write_text(f'[tables."bronze.{table}"]\nlocation = "{location}"\n')
     environ = {"ETLTCTL_STATE_DIR": str(folder / "state")}
     settings = load_settings(config=folder / "etltctl.toml", env="local", environ=environ)
@@ -123,7 +123,7 @@ def etltctl_refresh(stage: Stage, folder: Path, location: str, table: str) -> Ca
 
 
 def awswrangler_refresh(stage: Stage, location: str, table: str) -> Callable[[], object]:
-    """awswrangler's own way: store_parquet_metadata over the dataset."""
+    """Refresh with awswrangler's method: store_parquet_metadata over the dataset."""
     import awswrangler
 
     def work() -> None:
@@ -135,7 +135,7 @@ def awswrangler_refresh(stage: Stage, location: str, table: str) -> Callable[[],
 
 
 def msck_refresh(stage: Stage, location: str, table: str) -> Callable[[], object]:
-    """What MSCK REPAIR does: list everything, read the partitions, add what is missing; columns are given."""
+    """Refresh as MSCK REPAIR does: list everything, read the partitions, add the missing ones; columns are given."""
     s3, glue = stage.session.client("s3"), stage.session.client("glue")
     columns = [{"Name": "c1", "Type": "bigint"}]
     described = {"Columns": columns, "Location": location, "SerdeInfo": {}}

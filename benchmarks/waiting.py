@@ -1,11 +1,13 @@
-"""What waiting costs: API calls times mean delay until an end is noticed, of our Waiter and of fixed intervals.
+"""The cost of waiting, API calls times mean delay until an end is noticed: etltctl's Waiter and fixed intervals.
 
-`python benchmarks/waiting.py` waits in simulated time for 2-minute and 10-minute jobs whose durations are drawn at
-random (with a given spread, of two kinds, or a few far longer) and not known to the Waiter, which knows the last
-twenty. It is compared with the intervals at which Airflow's Glue operator (6 s), its deferrable form and Prefect's
-block (60 s) and Dagster's Pipes client (5 s) poll, and with the least that is possible: no policy that knows the
-distribution of a job's durations and nothing else costs less than half the square of the integral of
-√(density × chance to go on); a fixed interval, whatever it is, costs half the duration.
+`python benchmarks/waiting.py` waits in simulated time for 2-minute and 10-minute jobs. Their durations are drawn at
+random (with a given spread, of two kinds, or with a few far longer). The Waiter does not know a run's duration, only
+those of the last twenty runs.
+
+It is compared with the intervals at which other tools poll: Airflow's Glue operator (6 s), its deferrable form and
+Prefect's block (60 s), and Dagster's Pipes client (5 s). It is also compared with the lower bound: a policy that knows
+only the distribution of durations cannot cost less than half the square of the integral of
+√(density × chance to continue). A fixed interval of any length costs half the duration.
 """
 
 import bisect
@@ -23,7 +25,7 @@ PEERS = {"Airflow, Prefect deferred: 60 s": 60.0, "Airflow: 6 s": 6.0, "Dagster:
 TURNS = 300
 DRAWN = 20_000
 SEED = 20_261_123
-Draw = Callable[[float, random.Random], float]  # the usual duration in seconds → that of one run
+Draw = Callable[[float, random.Random], float]  # the usual duration in seconds → the duration of one run
 
 
 @dataclass
@@ -36,33 +38,33 @@ class World:
     noticed: dict[str, float] = field(default_factory=dict)
 
     def sleep(self, seconds: float) -> None:
-        """Passes time."""
+        """Advance the time."""
         self.now += seconds
 
-    def look(self, key: str) -> JobRun:
-        """One call for one run."""
+    def poll(self, key: str) -> JobRun:
+        """Poll one run once."""
         self.calls += 1
         return self._state(key)
 
     def _state(self, key: str) -> JobRun:
         if self.now < self.ends[key]:
-            return JobRun(id=key, name="job", word="RUNNING")
+            return JobRun(id=key, name="job", status="RUNNING")
         self.noticed.setdefault(key, self.now)
-        return JobRun(id=key, name="job", word="SUCCEEDED")
+        return JobRun(id=key, name="job", status="SUCCEEDED")
 
 
 def spread(share: float) -> Draw:
-    """Normally distributed, with this spread."""
+    """Draw from a normal distribution with this spread."""
     return lambda middle, chance: max(chance.gauss(middle, middle * share), 1.0)
 
 
 def two_kinds(middle: float, chance: random.Random) -> float:
-    """Three runs in ten take half as long again: the weekend's, the month's."""
+    """Let three runs in ten take half as long again, like the runs of a weekend or a month's end."""
     return spread(0.03)(middle * (1.0 if chance.random() < 0.7 else 1.5), chance)
 
 
 def with_outliers(middle: float, chance: random.Random) -> float:
-    """One run in twenty takes up to four times as long."""
+    """Let one run in twenty take up to four times as long."""
     return spread(0.05)(middle, chance) * (1.0 if chance.random() < 0.95 else chance.uniform(1.5, 4.0))
 
 
@@ -76,13 +78,13 @@ JOBS: dict[str, Draw] = {
 }
 
 
-def durations(minutes: float, draw: Draw, number: int, chance: random.Random) -> list[float]:
-    """How long so many runs of a job take, in seconds."""
-    return [draw(minutes * 60, chance) for _ in range(number)]
+def durations(minutes: float, draw: Draw, count: int, chance: random.Random) -> list[float]:
+    """Return the durations of `count` runs of a job, in seconds."""
+    return [draw(minutes * 60, chance) for _ in range(count)]
 
 
 def least_possible(minutes: float, draw: Draw) -> float:
-    """The bound for calls × delay, from many durations: half the square of the integral of √(density × rest)."""
+    """Return the bound for calls × delay from many durations: half the square of the integral of √(density × rest)."""
     ends = sorted(durations(minutes, draw, DRAWN, random.Random(SEED)))
     step = minutes * 60 / 200
     sum_, at = 0.0, 0.0
@@ -95,15 +97,15 @@ def least_possible(minutes: float, draw: Draw) -> float:
 
 
 def wait_learning(end: float, history: list[float]) -> tuple[int, float]:
-    """Calls, and seconds from the end until it was noticed, of our Waiter."""
+    """Return the calls of etltctl's Waiter, and the seconds from the end until it was noticed."""
     world = World(ends={"r": end})
     waiter = Waiter(timeout=86_400, expected=tuple(history), clock=lambda: world.now, sleep=world.sleep)
-    waiter.wait(JobRun(id="r", name="job", word="RUNNING"), lambda: world.look("r"))
+    waiter.wait(JobRun(id="r", name="job", status="RUNNING"), lambda: world.poll("r"))
     return world.calls, world.now - end
 
 
 def wait_fixed(interval: float) -> Callable[[float, list[float]], tuple[int, float]]:
-    """The same of a loop that looks every so many seconds."""
+    """Return the same for a loop that polls at a fixed interval."""
 
     def wait(end: float, _: list[float]) -> tuple[int, float]:
         calls = int(-(-end // interval))
@@ -115,7 +117,7 @@ def wait_fixed(interval: float) -> Callable[[float, list[float]], tuple[int, flo
 def product(
     wait: Callable[[float, list[float]], tuple[int, float]], minutes: float, draw: Draw
 ) -> tuple[float, float]:
-    """Mean calls and mean delay over many runs."""
+    """Return mean calls and mean delay over many runs."""
     chance = random.Random(SEED)
     turns = [
         wait(durations(minutes, draw, 1, chance)[0], durations(minutes, draw, 20, chance))
@@ -125,7 +127,7 @@ def product(
 
 
 def compare() -> None:
-    """A line for every job and way of waiting."""
+    """Print a line for every job and way of waiting."""
     print(f"{'job':<18}{'waiting':<34}{'calls':>8}{'delay s':>9}{'calls x delay':>15}{'ours is':>9}")
     for minutes, (name, draw) in itertools.product((2, 10), JOBS.items()):
         ours = product(wait_learning, minutes, draw)

@@ -13,7 +13,7 @@ NESTED = ("main", "wind", "clouds", "rain", "snow", "weather")
 
 
 def make_bronze(documents: int, folder: Path) -> str:
-    """Parquet files as Airbyte's S3 destination writes them: numbers double, nested values JSON text."""
+    """Write Parquet files as Airbyte's S3 destination does: numbers double, nested values JSON text."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,4 +1,4 @@
-"""Which tests share a process when the suite runs in several, which skips are allowed, and where chance comes from.
+"""Which tests share a process in a parallel run, which skips are allowed, and how random tests get their seed.
 
 Tests that share a lake, a server or a Spark session share a process. A run fails if a test is skipped for a reason
 that `allowed_skips.txt` does not list. Randomised tests draw from ETLTCTL_SEED, which has a fixed default; the value
@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-# In the order in which they begin, the longest first. A file or folder of `TOGETHER` is one share with all beneath it
-# that is not a share of its own; every other file is a share by itself.
+# In the order in which they start, the longest first. A file or folder of `TOGETHER` is one share with everything
+# below it that is not a separate share. Every other file is a share by itself.
 TOGETHER = (
     "tests/system/faults/",
     "tests/system/e2e/",
@@ -49,12 +49,14 @@ ALLOWED_SKIPS = [
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Settle the seed before anything draws from it; the processes of the suite inherit it."""
+    """Set the seed before anything draws from it; the processes of the suite inherit it."""
     value = os.environ.get("ETLTCTL_SEED") or str(DEFAULT_SEED)
     seed = random.SystemRandom().randrange(10**6) if value == "random" else int(value)
     os.environ["ETLTCTL_SEED"] = str(seed)
     os.environ[LINGER] = "0"  # a test's server ends with its last command
-    os.environ.setdefault(WITNESS, "true")  # and fails a call that the real service would not take or make
+    os.environ.setdefault(
+        WITNESS, "true"
+    )  # and refuses a call that the real service would not accept or make
     config.option.hypothesis_seed = str(seed)
     config.pluginmanager.register(SkipGate(), "skip-gate")
 
@@ -80,7 +82,7 @@ def _clients_share_what_they_load() -> Iterator[None]:
     def create_sharing_loader(search_path: str | None = None) -> Any:
         loader = create_loader(
             search_path
-        )  # one each: a session adds its own folder to where its loader looks
+        )  # one loader each: a session adds its folder to the loader's search path
         loader._cache = loaded.setdefault(search_path, loader._cache)
         return loader
 
@@ -95,17 +97,17 @@ def _clients_share_what_they_load() -> Iterator[None]:
 
 
 class SkipGate:
-    """Fails a run in which a test was skipped for a reason that is not allowed."""
+    """A check that fails a run in which a test was skipped for a reason that is not allowed."""
 
     def __init__(self) -> None:
         self._skips: dict[str, str] = {}  # reasons by test
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note a skipped test."""
+        """Record a skipped test."""
         self._note(report)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Note a skipped module."""
+        """Record a skipped module."""
         self._note(report)
 
     @pytest.hookimpl(trylast=True)
@@ -131,7 +133,7 @@ class SkipGate:
 
 
 def share(nodeid: str) -> str:
-    """The share that a test belongs to."""
+    """Return the share that a test belongs to."""
     file = nodeid.partition("::")[0]
     if file in APART:
         return file
@@ -140,7 +142,7 @@ def share(nodeid: str) -> str:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Hands whole shares to the processes, in the order named above."""
+    """Give whole shares to the processes, in the order named above."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Shares(LoadScopeScheduling):
@@ -151,7 +153,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest shares come first, so that no process is left with one at the end."""
+    """Put the longest shares first, so that no process is left with one at the end."""
     order = [*TOGETHER, *APART]
     places = {name: place for place, name in enumerate(order)}
     items.sort(key=lambda item: places.get(share(item.nodeid), len(order)))

@@ -27,7 +27,7 @@ def main(command: list[str]) -> int:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda number, frame: pass_on(process, number, frame))
         status = wait_for(process.pid)
-        process.returncode = status  # or Popen would wait for a process that is gone
+        process.returncode = status  # otherwise Popen would wait for a process that no longer exists
     reap_the_rest()
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(described(used.ru_utime + used.ru_stime, time.monotonic() - began), flush=True)
@@ -35,19 +35,19 @@ def main(command: list[str]) -> int:
 
 
 def described(spent_s: float, passed_s: float) -> str:
-    """Return the line for a person: in minutes, or in seconds if it took less than one."""
+    """Return the line that is printed: in minutes, or in seconds below one minute."""
     size, unit = (60, "minutes") if spent_s >= 60 else (1, "seconds")
     return f"processor time: {spent_s / size:.1f} {unit} (wall {passed_s / size:.1f})"
 
 
 def adopt_orphans() -> None:
-    """Become the parent of every process below whose own parent ends, where the system can do that."""
+    """Become the parent of every descendant whose own parent ends, if the system can do that."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def wait_for(pid: int) -> int:
-    """Reap everything that ends until the process with this id does; return its exit status, or minus its signal."""
+    """Reap every process that ends until the one with this id does; return its exit status, or minus its signal."""
     while True:
         ended, status = os.wait()
         if ended == pid:
@@ -55,7 +55,7 @@ def wait_for(pid: int) -> int:
 
 
 def reap_the_rest() -> None:
-    """Reap the orphans that have ended meanwhile, or their time would not count."""
+    """Reap the orphans that have ended meanwhile; without that their time would not count."""
     with suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG) != (0, 0):
             pass
@@ -69,7 +69,7 @@ def pass_on(process: subprocess.Popen[bytes], number: int, frame: FrameType | No
 
 
 def is_in_foreground() -> bool:
-    """Return whether Ctrl-C in the terminal reaches this process and so the command, which shares its group."""
+    """Return whether Ctrl-C in the terminal reaches this process, and so the command, which shares its group."""
     try:
         with open("/dev/tty", "rb") as terminal:  # noqa: PTH123
             return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()

@@ -1,4 +1,4 @@
-"""Run what etltctl does with AWS and Airbyte on the embedded server, and print what its witness saw.
+"""Run what etltctl does with AWS and Airbyte on the embedded server, and print what the witness recorded.
 
 Every call and every answer is checked against the services' own models. The exit status is 1 if one contradicts them,
 if a call was not checked, if there was none to check, or if a command failed.
@@ -47,7 +47,7 @@ DEPLOYMENT = (
 
 
 def main() -> int:
-    """Do all of it in a folder that is removed afterwards; return the exit status."""
+    """Run all checks in a folder that is removed afterwards; return the exit status."""
     with TemporaryDirectory(prefix="etltctl-witness-") as folder:
         on_lake, have_run = work_on_lake(Path(folder) / "lake")
         on_account, is_deployed = deploy(Path(folder) / "account")
@@ -58,7 +58,7 @@ def main() -> int:
 
 
 def work_on_lake(folder: Path) -> tuple[list[Seen], bool]:
-    """Run both pipelines on the samples and govern what they wrote; return the calls, and whether all succeeded."""
+    """Run both pipelines on the samples and apply governance; return the calls, and whether all succeeded."""
     folder.mkdir()
     place = Workplace(folder)
     place.run("local", "up")
@@ -72,7 +72,7 @@ def work_on_lake(folder: Path) -> tuple[list[Seen], bool]:
 
 
 def deploy(folder: Path) -> tuple[list[Seen], bool]:
-    """Deploy the stack to a server that plays the account, and take it down; return as `work_on_lake` does."""
+    """Deploy the stack to a server that plays the account, and destroy it; return as `work_on_lake` does."""
     checkout_folder = folder / "checkout"
     checkout_folder.mkdir(parents=True)
     with serve(folder / "state", "--keep", program=ACCOUNT) as account:

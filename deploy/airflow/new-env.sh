@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints airflow.env.example with its secrets filled in:  umask 077; ./new-env.sh > airflow.env
+# Print airflow.env.example with its secrets filled in:  umask 077; ./new-env.sh > airflow.env
 set -euo pipefail
 while IFS= read -r line; do
     case "$line" in

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Starts this bundle on the stack's machine:  start.sh /srv/etltctl
-# The folder keeps airflow.env: the secrets that only this machine knows, made once. What the settings say is in
-# stack.env, which comes with every bundle and wins.
+# Start this bundle on the stack's machine:  start.sh /srv/etltctl
+# The folder keeps airflow.env with the secrets of this machine, which are created once. The settings are in stack.env,
+# which comes with every bundle and takes precedence.
 set -euo pipefail
 umask 077
 home=$1

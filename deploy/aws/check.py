@@ -1,6 +1,6 @@
-"""Checks what cfn-lint does not look into: every policy's actions and resources, the machine's cloud-init, the sizes.
+"""Check what cfn-lint leaves out: every policy's actions and resources, the machine's cloud-init, the sizes.
 
-Run by `make check`; prints what is wrong and exits 1.
+`make check` runs it; it prints the problems and exits with 1 if there are any.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from cloud_init_models import CloudInit
 from typeguard import CollectionCheckStrategy, TypeCheckError, check_type
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # parliament's way of finding its own files is deprecated
+    warnings.simplefilter("ignore")  # parliament finds its files in a deprecated way
     from parliament import analyze_policy_string
 
 FOLDER = Path(__file__).parent
 TEMPLATE_BYTES = 51_200  # in one call to CloudFormation
-ROLE_CHARACTERS = 10_240  # all inline policies of a role, blanks not counted
+ROLE_CHARACTERS = 10_240  # of all inline policies of a role, without blanks
 USER_DATA_BYTES = 16_384
 KNOWN = {"AWS::Partition": "aws", "AWS::Region": "us-east-2", "AWS::AccountId": "123456789012"}
 
-# What parliament finds and why it stays.
+# Findings of parliament that stay, and why.
 ACCEPTED = {
     (
         "DeployerRole",
@@ -41,7 +41,7 @@ ACCEPTED = {
     ): "EC2's parts and keys have no names before they exist; the region is the fence",
 }
 
-# What takes a machine, a volume or a key away, or hands a role on, and the condition that says whose or to whom.
+# Actions that remove a machine, a volume or a key, or pass a role on, and the condition that limits each.
 FENCED = {
     "iam:PassRole": "iam:PassedToService",
     **dict.fromkeys(("kms:PutKeyPolicy", "kms:ScheduleKeyDeletion"), "aws:ResourceTag/Name"),
@@ -53,7 +53,7 @@ FENCED = {
 
 
 def main() -> int:
-    """The number of problems, at most 1."""
+    """Print the problems and return their number, at most 1."""
     template = yaml.safe_load((FOLDER / "template.yaml").read_text("utf-8"))
     problems = [
         *policy_problems(template),
@@ -69,7 +69,7 @@ def main() -> int:
 
 
 def policy_problems(template: dict[str, Any]) -> Iterator[str]:
-    """What parliament finds in the policies of the roles."""
+    """Return what parliament finds in the policies of the roles."""
     for name, document in role_policies(template):
         for finding in analyze_policy_string(json.dumps(document)).findings:
             if (name, finding.issue) not in ACCEPTED:
@@ -77,7 +77,7 @@ def policy_problems(template: dict[str, Any]) -> Iterator[str]:
 
 
 def fence_problems(template: dict[str, Any]) -> Iterator[str]:
-    """Return the dangerous actions that a role has without the condition that belongs to them."""
+    """Return the dangerous actions that a role has without their condition."""
     for name, document in role_policies(template):
         for statement in document["Statement"]:
             conditions = {key for test in statement.get("Condition", {}).values() for key in test}
@@ -87,7 +87,7 @@ def fence_problems(template: dict[str, Any]) -> Iterator[str]:
 
 
 def machine_problems(template: dict[str, Any]) -> Iterator[str]:
-    """What cloud-init's schema, and bash, say of the user data."""
+    """Return what cloud-init's schema and bash say of the user data."""
     text = user_data(template)
     config = yaml.safe_load(text)
     try:
@@ -106,7 +106,7 @@ def machine_problems(template: dict[str, Any]) -> Iterator[str]:
 
 
 def size_problems(template: dict[str, Any]) -> Iterator[str]:
-    """What AWS would refuse for its size."""
+    """Return what AWS would refuse for its size."""
     size = len(json.dumps(template, separators=(",", ":")).encode())
     if size > TEMPLATE_BYTES:
         yield f"the template has {size} bytes, CloudFormation takes {TEMPLATE_BYTES}"
@@ -119,7 +119,7 @@ def size_problems(template: dict[str, Any]) -> Iterator[str]:
 
 
 def role_policies(template: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Every role's policy with its names filled in."""
+    """Return every role's policy with its names filled in."""
     for name, resource in template["Resources"].items():
         if resource["Type"] == "AWS::IAM::Role":
             for policy in resource["Properties"]["Policies"]:
@@ -127,13 +127,13 @@ def role_policies(template: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def user_data(template: dict[str, Any]) -> str:
-    """The machine's user data with its names filled in."""
+    """Return the machine's user data with its names filled in."""
     text: str = resolved(template["Resources"]["AirflowMachine"]["Properties"]["UserData"]["Fn::Base64"])
     return text
 
 
 def resolved(value: Any) -> Any:
-    """The value with CloudFormation's functions answered as they would be in one account."""
+    """Return the value with CloudFormation's functions evaluated for one account."""
     if isinstance(value, list):
         return [resolved(item) for item in value]
     if not isinstance(value, dict):

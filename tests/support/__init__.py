@@ -1,1 +1,1 @@
-"""What tests share: servers, lakes, workplaces, answers, and programs that run next to them."""
+"""The parts that tests share: servers, lakes, workplaces, answers, and programs that run next to them."""

@@ -1,4 +1,4 @@
-"""Whether a resource of a stack is really there, asked of the service it belongs to."""
+"""Look-ups that ask a resource's service whether the resource of a stack exists."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ Client = Callable[[str], Any]
 ACCOUNT = "123456789012"
 
 
-def _listed(answer: Mapping[str, Any], member: str, key: str, wanted: str) -> Any:
-    return {entry[key]: entry for entry in answer[member]}[wanted]
+def _listed(answer: Mapping[str, Any], member: str, key: str, value: str) -> Any:
+    return {entry[key]: entry for entry in answer[member]}[value]
 
 
 def _ec2(operation: str, argument: str, member: str) -> Callable[[Client, str], Any]:
@@ -26,8 +26,8 @@ def _policy_of_topic(client: Client, name: str) -> Any:
 
 
 def _attached_gateway(client: Client, name: str) -> Any:
-    asked = [{"Name": "attachment.vpc-id", "Values": [name.partition("|")[2]]}]
-    return client("ec2").describe_internet_gateways(Filters=asked)["InternetGateways"][0]
+    filters = [{"Name": "attachment.vpc-id", "Values": [name.partition("|")[2]]}]
+    return client("ec2").describe_internet_gateways(Filters=filters)["InternetGateways"][0]
 
 
 def _route(client: Client, name: str) -> Any:

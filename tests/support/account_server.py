@@ -1,4 +1,4 @@
-"""The embedded server with a CloudFormation of the tests, as a program: it plays an account that stacks deploy to."""
+"""A program that serves the embedded server with the tests' CloudFormation: it plays an account for deployments."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import sys
 from pathlib import Path
 
 if __name__ == "__main__":
-    sys.path[0] = str(
-        Path(__file__).parents[1]
-    )  # the folder of the package `support`, not the package itself
+    sys.path[0] = str(Path(__file__).parents[1])  # the parent folder of the package `support`
 
 from etltctl.local.server.__main__ import main
 from support.cloudformation.api import CloudFormationApi

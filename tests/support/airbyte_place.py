@@ -1,4 +1,4 @@
-"""An embedded Airbyte with a folder of settings for it, as `connections plan` and `apply` meet them."""
+"""An embedded Airbyte with a settings folder, for tests of `connections plan` and `apply`."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Place:
             "lake.bronze": "s3://bronze",
             "sources.mongodb.uri": "env:MONGO",
         }
-        given = {name.replace("__", "."): value for name, value in flags.items()}
-        return load_settings(flags=fixed | given, env="local", environ={}, directory=self.folder)
+        overrides = {name.replace("__", "."): value for name, value in flags.items()}
+        return load_settings(flags=fixed | overrides, env="local", environ={}, directory=self.folder)
 
     def plan(self, **flags: Any) -> list[str]:
         return ["\n".join(lines([change])).strip() for change in make_plan(self.settings(**flags)).changes]
@@ -48,7 +48,7 @@ class Place:
 
     def recorded(self) -> dict[str, str]:
         file = self.folder / "state" / "connections" / "local.ndjson"
-        return {told["key"]: told["id"] for told in map(json.loads, file.read_text().splitlines())}
+        return {entry["key"]: entry["id"] for entry in map(json.loads, file.read_text().splitlines())}
 
 
 @contextmanager

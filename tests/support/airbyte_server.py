@@ -33,14 +33,14 @@ def api(name: str, base_url: str, *streams: str) -> dict[str, Any]:
 
 @dataclass
 class Server:
-    """One server as a command meets it: the Airbyte API, the samples, and an API that only throttles."""
+    """A server as commands use it: the Airbyte API, the samples, and an API that only throttles."""
 
     state: Path
     base_url: str = ""
     now: Callable[[], float] = time.time
     ids: dict[str, str] = field(default_factory=dict)
     exchanges: list[Exchange] = field(default_factory=list)
-    version: Callable[[Any], Any] | None = None  # what another version of Airbyte makes of an answer
+    version: Callable[[Any], Any] | None = None  # rewrites answers as another Airbyte version would give them
 
     def start(self) -> None:
         self.lake = S3Directory(self.state / "s3", self.state / "s3-meta")
@@ -105,12 +105,12 @@ class Server:
         return [each.key for each in self.lake.list_objects("bronze")]
 
     def rows(self, prefix: str) -> int:
-        found = [key for key in self.files() if key.startswith(prefix)]
-        return sum(pq.ParquetFile(self.lake.path("bronze", key)).metadata.num_rows for key in found)
+        keys = [key for key in self.files() if key.startswith(prefix)]
+        return sum(pq.ParquetFile(self.lake.path("bronze", key)).metadata.num_rows for key in keys)
 
 
 class Quiet(WSGIRequestHandler):
-    """A request handler that keeps its log to itself."""
+    """A request handler that logs nothing."""
 
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002
-        """Says nothing."""
+        """Log nothing."""

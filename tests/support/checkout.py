@@ -1,4 +1,4 @@
-"""A project's folder with everything that a deployment is made of, and the command run in it."""
+"""A project folder with everything that a deployment needs, and the command run in it."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ QUICK = Waiter(timeout=60.0, first_look=0.02, longest=0.1)
 
 @dataclass(frozen=True)
 class Checkout(Workplace):
-    """A folder with settings and a small Airflow, led to the server that plays the account."""
+    """A folder with settings and a small Airflow, which uses the server that plays the account."""
 
     account: Served | None = None
     project: str = ""
 
     @classmethod
     def make(cls, folder: Path, account: Served, project: str, *, prefix: str = "") -> Checkout:
-        """The folder with a copy of the project's settings, under another project's name and with a job prefix."""
+        """Return a folder with the project's settings under another project name and with a job prefix."""
         text = (PROJECT / "etltctl.toml").read_text()
         (folder / "etltctl.toml").write_text(
             text.replace("pi-m3", project) + f'[glue]\njob_prefix = "{prefix}"\n' + SMALL
@@ -68,68 +68,68 @@ class Checkout(Workplace):
 
     @contextmanager
     def led(self) -> Iterator[None]:
-        """This process's environment leads to the account within the block, and no longer."""
+        """Point this process's environment to the account within the block."""
         with pytest.MonkeyPatch.context() as environment:
             for name, value in self.environ.items():
                 environment.setenv(name, value)
             yield
 
     def settings(self, **flags: Any) -> Settings:
-        """The settings as the command reads them, with these on top."""
+        """Return the settings as the command reads them, with these flags on top."""
         named = {name.replace("__", "."): value for name, value in flags.items()}
         return load_settings(config=self.folder / "etltctl.toml", environ=self.environ, flags=named)
 
     def change(self, old: str, new: str) -> None:
-        """Another word in the settings file."""
+        """Replace a text in the settings file."""
         file = self.folder / "etltctl.toml"
         text = file.read_text()
         assert old in text
         file.write_text(text.replace(old, new))
 
     def plan(self, **flags: Any) -> Plan:
-        """The library's plan."""
+        """Return the library's plan."""
         return plan(self.settings(**flags), waiter=QUICK)
 
     def deploy(self, *, yes: bool = True, **flags: Any) -> Deployed:
-        """The library's deployment; without `yes` of a plan that was seen."""
+        """Deploy with the library; without `yes` only a reviewed plan is carried out."""
         return deploy(self.settings(**flags), Watcher(waiter=QUICK), yes=yes)
 
     def destroy(self, **flags: Any) -> Removal:
-        """The library's removal, without asking."""
+        """Destroy the stack with the library, without a confirmation."""
         return destroy(self.settings(**flags), Watcher(waiter=QUICK), yes=True)
 
     def client(self, service: str) -> Any:
-        """Unmodified boto3, led to the account."""
+        """Return unmodified boto3 that uses the account."""
         assert self.account is not None
         return self.account.client(service)
 
     @cached_property
     def operator(self) -> dict[str, str]:
-        """The environment variables of a user of the account who only operates the lake."""
+        """Return the environment variables of a user who may only operate the lake."""
         iam = self.client("iam")
         iam.create_user(UserName="operator")
         key = iam.create_access_key(UserName="operator")["AccessKey"]
         return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
 
     def spoil(self, *rules: Mapping[str, Any]) -> None:
-        """Puts these faults in force, in place of those before."""
+        """Set these faults in place of the earlier ones."""
         assert self.account is not None
-        status, told = self.account.request("POST", "faults", list(rules))
-        assert status == 200, told
+        status, answer = self.account.request("POST", "faults", list(rules))
+        assert status == 200, answer
 
 
 @contextmanager
 def recorded() -> Iterator[set[str]]:
-    """Every AWS call that the library makes meanwhile, as `service:Operation`; the tests' own boto3 is left out."""
-    made: set[str] = set()
+    """Record every AWS call of the library within the block as `service:Operation`, without the tests' own calls."""
+    calls: set[str] = set()
     client_of = Aws._client
 
     def recording(self: Aws, service: str, *, starts: bool) -> Any:
         client = client_of(self, service, starts=starts)
         note = f"before-call.{client.meta.service_model.service_id.hyphenize()}"
-        client.meta.events.register(note, lambda model, **_: made.add(f"{service}:{model.name}"), note)
+        client.meta.events.register(note, lambda model, **_: calls.add(f"{service}:{model.name}"), note)
         return client
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Aws, "_client", recording)
-        yield made
+        yield calls

@@ -1,4 +1,4 @@
-"""The database of a real Airflow: PostgreSQL in a folder of its own where it is installed, else SQLite."""
+"""The database of a real Airflow: PostgreSQL in a separate folder if it is installed, else SQLite."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PROGRAMS = Path("/usr/lib/postgresql")
 
 @contextmanager
 def database(folder: Path) -> Iterator[str]:
-    """The SQLAlchemy URL of an empty database, which ends with the block."""
+    """Yield the SQLAlchemy URL of an empty database, which exists only within the block."""
     programs = _programs()
     if programs is None:
         yield f"sqlite:///{folder / 'airflow.db'}"
@@ -37,10 +37,10 @@ def database(folder: Path) -> Iterator[str]:
 
 
 def _programs() -> Path | None:
-    """Where PostgreSQL's own programs are, the newest first."""
-    found = sorted(PROGRAMS.glob("*/bin/initdb"), reverse=True)
+    """Return the folder of PostgreSQL's programs, of the newest version."""
+    programs = sorted(PROGRAMS.glob("*/bin/initdb"), reverse=True)
     is_usable = os.getuid() != 0 or (shutil.which("setpriv") and _has_user("postgres"))
-    return found[0].parent if found and is_usable else None
+    return programs[0].parent if programs and is_usable else None
 
 
 def _has_user(name: str) -> bool:
@@ -48,7 +48,7 @@ def _has_user(name: str) -> bool:
 
 
 def _give_away(folder: Path) -> None:
-    """PostgreSQL refuses to run as root: then its folder belongs to the user that its package made."""
+    """Give the folder to the user that PostgreSQL's package created: PostgreSQL refuses to run as root."""
     if os.getuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
 

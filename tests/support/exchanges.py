@@ -1,4 +1,4 @@
-"""What goes over the wire of an Airbyte API, recorded and held to the published API."""
+"""Recorded requests and answers of an Airbyte API, compared with the published API."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from etltctl.local.witness.airbyte import check_airbyte
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request and its answer; bodies are JSON, or None where there is none."""
+    """One request and its answer; a body is JSON, or None if it is empty."""
 
     method: str
     path: str
@@ -23,7 +23,7 @@ class Exchange:
 
 
 def recorded(app: Any, exchanges: list[Exchange]) -> Any:
-    """The application, with every exchange appended to the list."""
+    """Return the application so that it appends every exchange to the list."""
 
     def recording(environ: Any, start_response: Any) -> Any:
         length = int(environ.get("CONTENT_LENGTH") or 0)
@@ -45,12 +45,12 @@ def recorded(app: Any, exchanges: list[Exchange]) -> Any:
 
 
 def translated(app: Any, version: Callable[[], Callable[[Any], Any] | None]) -> Any:
-    """The application with its JSON answers as another version would give them."""
+    """Return the application with its JSON answers as another version would give them."""
 
     def translating(environ: Any, start_response: Any) -> Any:
-        begun: list[Any] = []
-        answer = b"".join(app(environ, lambda status, headers, *rest: begun.append((status, headers))))
-        status, headers = begun[0]
+        starts: list[Any] = []
+        answer = b"".join(app(environ, lambda status, headers, *rest: starts.append((status, headers))))
+        status, headers = starts[0]
         translate, body = version(), _json(answer)
         if translate is not None and isinstance(body, dict) and status.startswith("200"):
             answer = json.dumps(translate(body)).encode()
@@ -63,11 +63,11 @@ def translated(app: Any, version: Callable[[], Callable[[Any], Any] | None]) -> 
 
 
 def violations(exchanges: list[Exchange]) -> list[str]:
-    """What the published API knows otherwise, with the call that met it."""
+    """Return each contradiction of the published API, with the call that caused it."""
     return [
-        f"{each.method} {each.path}: {found}"
+        f"{each.method} {each.path}: {violation}"
         for each in exchanges
-        for found in check_airbyte(each.method, each.path, each.request, each.status, each.answer)
+        for violation in check_airbyte(each.method, each.path, each.request, each.status, each.answer)
     ]
 
 

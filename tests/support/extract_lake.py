@@ -1,4 +1,4 @@
-"""A lake with one published table, behind the embedded server."""
+"""A lake with one published table on the embedded server."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Lake:
-    """Settings that lead to the embedded server, and what can be done there."""
+    """The settings of a lake on the embedded server, and the actions of the tests on it."""
 
     settings: Settings
     services: Services

@@ -1,4 +1,4 @@
-"""A process that has imported all that a command needs, and forks once for every command.
+"""A process that has imported everything that a command needs, and forks once for every command.
 
 `forked.Command` sends a request over the socket whose number is the only argument: how the command starts, as JSON, and
 four files: standard input, output and error, and the pipe for the report. The report is two numbers: the id of the
@@ -34,7 +34,7 @@ import tenacity
 import etltctl
 from etltctl.cli import main
 
-# The parts that only other processes import, or that need packages of other extras.
+# Modules that only other processes import, or that need packages of other extras.
 ELSEWHERE = (
     "etltctl.__main__",
     "etltctl.airflow",
@@ -50,7 +50,7 @@ FILES = 4
 
 
 def preload() -> None:
-    """Import what commands import, and let the garbage collector pass over it in every child."""
+    """Import the modules of commands, and make the garbage collector skip them in every child."""
     root = Path(etltctl.__file__).parents[1]
     for file in sorted(root.glob("etltctl/**/*.py")):
         name = ".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
@@ -64,7 +64,7 @@ def preload() -> None:
 
 
 def load_descriptions() -> None:
-    """Load what botocore and httpx read from files for every client: 0.2 s of processor time in most commands."""
+    """Load the files that botocore and httpx read for every client: 0.2 s of processor time in most commands."""
     botocore.session.create_loader = cache(botocore.session.create_loader)
     session = boto3.Session("none", "none", region_name="us-east-1")
     for service in SERVICES:
@@ -86,8 +86,8 @@ def serve(control: socket.socket) -> None:
     os.set_blocking(bell, False)
     signal.set_wakeup_fd(bell)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the commands
-    reports: dict[int, int] = {}  # pipes by process
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C must reach only the commands
+    reports: dict[int, int] = {}  # report pipes by process
     while True:
         ready, _, _ = select.select([control, ring], [], [])
         if ring in ready:
@@ -122,7 +122,7 @@ def report_ended(reports: dict[int, int]) -> None:
 
 
 def run(request: dict[str, Any], streams: list[int]) -> NoReturn:
-    """Run the command in this child and leave, without the time that Python takes to clear its modules away."""
+    """Run the command in this child and exit at once: Python's usual clean-up of modules takes time."""
     code: object = 1
     try:
         become(request, streams)
@@ -140,7 +140,7 @@ def run(request: dict[str, Any], streams: list[int]) -> NoReturn:
 
 
 def status_of(code: object) -> int:
-    """Return the exit status for what `SystemExit` carries, and print it if it is a message, as Python does."""
+    """Return the exit status of a `SystemExit` code; a message is printed, as Python does."""
     if code is None or isinstance(code, int):
         return code or 0
     os.write(2, f"{code}\n".encode())
@@ -148,7 +148,7 @@ def status_of(code: object) -> int:
 
 
 def become(request: dict[str, Any], streams: list[int]) -> None:
-    """Give this process the folder, environment, session and streams that the command starts with."""
+    """Take the folder, environment, session and streams of the command."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -24,18 +24,18 @@ from typing import IO
 
 SERVER = Path(__file__).with_name("fork_server.py")
 READ_AT_START = ("PYTHON", "LC_", "LANG")
-ENVIRON = dict(os.environ)  # of the fork server; a test may change its own later
+ENVIRON = dict(os.environ)  # of the fork server; a test may change the environment later
 _ASKING = Lock()
 
 
 def is_same_python(environ: Mapping[str, str]) -> bool:
-    """Return whether Python would start in this environment as the fork server did in its."""
+    """Return whether Python would start in this environment as it did in the fork server's."""
     names = {name for name in (*environ, *ENVIRON) if name.startswith(READ_AT_START)}
     return all(environ.get(name) == ENVIRON.get(name) for name in names)
 
 
 class Command:
-    """A command that runs; it has those parts of `subprocess.Popen` that tests use.
+    """A running command, with those members of `subprocess.Popen` that tests use.
 
     Args:
         arguments: The installed script and its arguments.
@@ -44,7 +44,7 @@ class Command:
         stdin: A file or a descriptor, as for `subprocess.Popen`.
         stdout: The same, or a pipe that is read as text.
         stderr: The same, or a pipe that is read as text.
-        start_new_session: Whether the command leads a session of its own.
+        start_new_session: Whether the command leads a new session.
     """
 
     def __init__(
@@ -59,11 +59,11 @@ class Command:
         start_new_session: bool = False,
     ) -> None:
         self.returncode: int | None = None
-        self._closing: list[int] = []  # files that only the command keeps
-        given = [self._file(stdin, os.O_RDONLY), 0, 0]
-        given[1], self.stdout = self._written(stdout)
-        given[2], self.stderr = self._written(stderr)
-        report, told = os.pipe()
+        self._closing: list[int] = []  # files that only the command keeps open
+        streams = [self._file(stdin, os.O_RDONLY), 0, 0]
+        streams[1], self.stdout = self._written(stdout)
+        streams[2], self.stderr = self._written(stderr)
+        report, writer = os.pipe()
         self._report = os.fdopen(report, "rb", 0)
         request = {
             "arguments": [str(word) for word in arguments],
@@ -72,8 +72,8 @@ class Command:
             "start_new_session": start_new_session,
         }
         with _ASKING:
-            socket.send_fds(_server(), [json.dumps(request).encode()], [*given, told])
-        for number in (told, *self._closing):
+            socket.send_fds(_server(), [json.dumps(request).encode()], [*streams, writer])
+        for number in (writer, *self._closing):
             os.close(number)
         self.pid = int(self._report.readline())
 
@@ -84,7 +84,7 @@ class Command:
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait for the end and return the exit status, negative for a signal, as `subprocess` has it."""
+        """Wait for the end and return the exit status, negative for a signal, as `subprocess` does."""
         if self.returncode is None:
             if not select.select([self._report], [], [], timeout)[0]:
                 raise subprocess.TimeoutExpired("etltctl", timeout or 0)
@@ -93,7 +93,7 @@ class Command:
         return self.returncode
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
-        """Read what the command writes to its pipes until it has ended."""
+        """Read the command's pipes until it has ended."""
         with ThreadPoolExecutor(2) as readers:
             texts = [readers.submit(stream.read) if stream else None for stream in (self.stdout, self.stderr)]
             try:
@@ -114,12 +114,12 @@ class Command:
         self.send_signal(signal.SIGKILL)
 
     def _written(self, stream: int | IO[str]) -> tuple[int, IO[str] | None]:
-        """Return the file that the command gets, and the end of the pipe that is read here."""
+        """Return the file that the command writes to, and the end of the pipe that is read here."""
         if stream != subprocess.PIPE:
             return self._file(stream, os.O_WRONLY), None
-        ours, given = os.pipe()
-        self._closing.append(given)
-        return given, os.fdopen(ours, encoding="utf-8", errors="replace")
+        ours, theirs = os.pipe()
+        self._closing.append(theirs)
+        return theirs, os.fdopen(ours, encoding="utf-8", errors="replace")
 
     def _file(self, stream: int | IO[str], mode: int) -> int:
         if stream == subprocess.DEVNULL:
@@ -158,5 +158,5 @@ def _server() -> socket.socket:
             [sys.executable, "-P", SERVER, str(number)], pass_fds=[number], env=ENVIRON
         )
     atexit.register(process.wait)
-    atexit.register(ours.close)  # before the wait for it
+    atexit.register(ours.close)  # closed before the wait
     return ours

@@ -1,7 +1,7 @@
-"""Runs pipelines in processes of their own that can be killed, forked from one that has everything imported.
+"""A program that runs pipelines in separate processes that can be killed, forked from a process that has imported all.
 
-Reads a line of JSON a run (`pipeline`, `run_id`, and `die_after` so many events, 0 for never), tells the process's id
-and then, in another line, the status it ended with.
+It reads one line of JSON for each run (`pipeline`, `run_id`, and `die_after`: the number of events after which the
+process kills itself, 0 for never). It prints the process id on one line and the exit status on the next.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ PRELOADED = (boto3, httpx, pyarrow.parquet, tenacity)
 lost_starts.LISTED_WITHIN_S = 2.0  # the embedded listings show a run at once
 
 
-def run(asked: dict[str, Any]) -> int:
-    """The run itself, in the forked process."""
+def run(request: dict[str, Any]) -> int:
+    """Run the pipeline in the forked process."""
     events = 0
 
     def count(_: Any) -> None:
         nonlocal events
         events += 1
-        if events == asked.get("die_after"):
+        if events == request.get("die_after"):
             os.kill(os.getpid(), signal.SIGKILL)
 
     try:
         run_pipeline(
-            asked["pipeline"], load_settings(env="local"), RunOptions(asked["run_id"], on_event=count)
+            request["pipeline"], load_settings(env="local"), RunOptions(request["run_id"], on_event=count)
         )
     except BaseException:  # noqa: BLE001 - of a process that ends with it
         traceback.print_exc()
@@ -48,8 +48,8 @@ def run(asked: dict[str, Any]) -> int:
 
 
 load_descriptions()
-with endpoints(load_settings(env="local"), os.environ) as found:
-    os.environ.update(found.environ)
+with endpoints(load_settings(env="local"), os.environ) as server:
+    os.environ.update(server.environ)
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

@@ -1,4 +1,4 @@
-"""Requests for the embedded server that no program would send, made from a seed."""
+"""Malformed and random requests to the embedded server, generated from a seed."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ HEADERS = tuple(product(S3_HEADERS, VALUES))
 
 
 class Deck:
-    """Deals every one of its cards once, in a random order, before it deals any again.
+    """A deck that deals each card once, in random order, before it deals any card again.
 
-    So a few thousand requests meet what tens of thousands would if each card were drawn from all.
+    So a few thousand requests cover as much as tens of thousands with independent draws.
     """
 
     def __init__(self, random: Random) -> None:
@@ -72,7 +72,7 @@ class Deck:
         self._left: dict[Sequence[Hashable], list[Any]] = {}
 
     def deal(self, cards: Sequence[Any]) -> Any:
-        """Return the next of these cards."""
+        """Return the next card."""
         left = self._left.setdefault(cards, [])
         if not left:
             left += cards
@@ -100,10 +100,10 @@ class Fuzz:
             "query": (len(_operations(QUERY_SERVICES)), self.query),
         }
 
-    # the wire itself
+    # damage to bytes and framing
 
     def raw(self) -> bytes:
-        """A request whose bytes are damaged, or whose frame lies."""
+        """Return a request with damaged bytes or a wrong length."""
         pick = self.random
         line = self.deal(
             ("GET /lake/k HTTP/1.1", "PUT /lake/raw HTTP/1.1", "POST / HTTP/1.1", "GET /_etltctl/health HTTP/1.0",
@@ -132,7 +132,7 @@ class Fuzz:
     def request(
         self, method: str, path: str, body: bytes, headers: dict[str, str], service: str = ""
     ) -> bytes:
-        """One request as bytes, signed for the service if one is named."""
+        """Return one request as bytes, signed for the service if one is named."""
         headers = {name: value for name, value in headers.items() if not set("\r\n\0") & set(value)}
         if service:
             request = AWSRequest(method, f"http://{HOST}:{self._port}{path}", headers=headers, data=body)
@@ -148,7 +148,7 @@ class Fuzz:
     # services
 
     def s3(self) -> bytes:
-        """A request to S3 with any method, key, sub-resources and headers."""
+        """Return a request to S3 with any method, key, sub-resources and headers."""
         pick = self.random
         method = pick.choice(("GET", "GET", "HEAD", "PUT", "PUT", "PUT", "DELETE", "POST"))
         segments = ["lake"] if pick.random() < 0.8 else [self.deal(self._segments)]
@@ -162,7 +162,7 @@ class Fuzz:
         return self.request(method, path, self.deal(DOCUMENTS), _latin(headers), "s3")
 
     def json(self) -> bytes:
-        """An operation of a JSON service with an input of about the right shape."""
+        """Return an operation of a JSON service with an input of roughly the right shape."""
         pick = self.random
         service, name = self.deal(_operations(JSON_SERVICES))
         model = _model(service)
@@ -176,7 +176,7 @@ class Fuzz:
         return self.request("POST", path, body, headers, model.signing_name)
 
     def query(self) -> bytes:
-        """An operation of a service that takes forms."""
+        """Return an operation of a service that takes forms."""
         pick = self.random
         service, name = self.deal(_operations(QUERY_SERVICES))
         model = _model(service)
@@ -189,7 +189,7 @@ class Fuzz:
         return self.request("POST", "/", urlencode(fields).encode(), headers, model.signing_name)
 
     def airbyte(self) -> bytes:
-        """A call of Airbyte's API with a token and any fields."""
+        """Return a call of Airbyte's API with a token and random fields."""
         pick = self.random
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
         body = json.dumps({pick.choice(FIELDS): self.anything(0) for _ in range(pick.randint(0, 4))}).encode()
@@ -202,7 +202,7 @@ class Fuzz:
         return self.request(method, path, body, headers)
 
     def own(self) -> bytes:
-        """A request to the server itself; none that ends it, and no fault that is meant to hold its answers."""
+        """Return a request to the server itself, but none that stops the server or sets a fault that holds answers."""
         pick = self.random
         name = self.deal(("health", "keep", "faults", "stack", "nonsense", "", "..", "health/x"))
         names = (
@@ -225,7 +225,7 @@ class Fuzz:
     # values
 
     def anything(self, depth: int) -> Any:
-        """Any JSON value."""
+        """Return any JSON value."""
         pick = self.random
         if depth < 3 and pick.random() < 0.3:
             if pick.random() < 0.5:
@@ -234,7 +234,7 @@ class Fuzz:
         return pick.choice((*VALUES, None, True, 0, -1, 1.5, 10**30, "s3://lake//etc/", "s3://lake/../x"))
 
     def value(self, shape: Any, depth: int) -> Any:
-        """A value of about the shape: sometimes another, sometimes with members missing."""
+        """Return a value of roughly this shape: sometimes another type, sometimes with members missing."""
         pick = self.random
         if depth > 4 or pick.random() < 0.04:
             return self.anything(2)
@@ -266,7 +266,7 @@ def _model(service: str) -> ServiceModel:
 
 @lru_cache
 def _operations(services: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """Every operation of these services."""
+    """Return every operation of these services."""
     return tuple((service, name) for service in services for name in _model(service).operation_names)
 
 

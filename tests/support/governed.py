@@ -1,4 +1,4 @@
-"""A small lake on an embedded server, and the library's own settings and clients led to it."""
+"""A small governed lake on an embedded server, with the library's settings and clients for it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from etltctl.settings import Settings, load_settings
 
 ACCOUNT = "123456789012"
 CONFIG = Path(__file__).parents[2] / "glue_jobs" / "weather_config.json"
-PLACES = tuple(sorted([*json.loads(CONFIG.read_text())["places"]][:5]))  # those of the data pack come first
+PLACES = tuple(sorted([*json.loads(CONFIG.read_text())["places"]][:5]))  # the data pack's zones come first
 # Short names, which the texts of Lake Formation's refusals repeat.
 NAMES = """
 [athena.databases]
@@ -48,14 +48,14 @@ def arn(role: str) -> str:
 
 @dataclass(frozen=True)
 class GovernedLake:
-    """A folder with settings and a kept server; roles analyst, engineer, visitor and Reader exist."""
+    """A folder with settings and a kept server; the roles analyst, engineer, visitor and Reader exist."""
 
     folder: Path
     environ: Mapping[str, str] = field(repr=False)
     clients: dict[str, Any] = field(default_factory=dict, compare=False)
 
     def settings(self, text: str, *, zones: str = ZONES) -> Settings:
-        """The shipped settings with the zones and this text over them."""
+        """Return the shipped settings with the zones and this text over them."""
         file = self.folder / "etltctl.toml"
         file.write_text(NAMES + zones + text)
         return load_settings(
@@ -63,7 +63,7 @@ class GovernedLake:
         )
 
     def client(self, service: str) -> Any:
-        """Unmodified boto3."""
+        """Return unmodified boto3."""
         if service not in self.clients:
             self.clients[service] = boto3.client(
                 service,
@@ -75,19 +75,19 @@ class GovernedLake:
         return self.clients[service]
 
     def apply(self, text: str, *, zones: str = ZONES) -> list[Change]:
-        """Applies the settings and returns the changes that were made."""
-        made: list[Change] = []
-        apply(self.settings(text, zones=zones), confirm=lambda plan: True, on_change=made.append)
-        return made
+        """Apply the settings and return the changes."""
+        changes: list[Change] = []
+        apply(self.settings(text, zones=zones), confirm=lambda plan: True, on_change=changes.append)
+        return changes
 
     def ask(self, sql: str, role: str = "") -> list[dict[str, Any]]:
-        """The rows of a query as the role."""
+        """Return the rows of a query that the role runs."""
         principal = f"role:{role}" if role else ""
         answer = run_query(sql, self.settings(""), database="gold", principal=principal)
         return [dict(zip(answer.names, row, strict=True)) for row in answer.rows()]
 
     def put(self, table: str, **columns: Any) -> None:
-        """Writes a version of `layer.table` by hand and publishes it."""
+        """Write a version of `layer.table` by hand and publish it."""
         layer, _, name = table.partition(".")
         body = io.BytesIO()
         pq.write_table(pa.table(columns), body)
@@ -95,8 +95,8 @@ class GovernedLake:
             self.client("s3").put_object(Bucket=f"pi-m3-{layer}", Key=f"{name}/v=1/{file}", Body=content)
         refresh([table], self.settings(""))
 
-    def listed(self) -> set[tuple[str, str, str]]:
-        """Every permission as the service lists it: principal, resource, permission; with filters."""
+    def permissions(self) -> set[tuple[str, str, str]]:
+        """Return every permission as the service lists it: principal, resource, permission; with filters."""
         client = self.client("lakeformation")
         rows, token = [], {}
         while token is not None:
@@ -105,10 +105,10 @@ class GovernedLake:
             token = {"NextToken": page["NextToken"]} if page.get("NextToken") else None
         for name in ("weather_daily", "weather_monthly"):
             table = {"Table": {"DatabaseName": "gold", "Name": name}}
-            found = client.list_permissions(Resource=table, IncludeRelated="TRUE")[
+            permissions = client.list_permissions(Resource=table, IncludeRelated="TRUE")[
                 "PrincipalResourcePermissions"
             ]
-            rows += [row for row in found if "DataCellsFilter" in row["Resource"]]
+            rows += [row for row in permissions if "DataCellsFilter" in row["Resource"]]
         return {
             (row["Principal"]["DataLakePrincipalIdentifier"], str(row["Resource"]), name)
             for row in rows
@@ -118,15 +118,15 @@ class GovernedLake:
 
 @contextmanager
 def governed_lake(folder: Path, environ: dict[str, str]) -> Iterator[GovernedLake]:
-    """A lake with three small tables of five places; `environ` is set up to lead there."""
-    made = GovernedLake(folder, {})
-    settings = made.settings(
+    """Yield a lake with three small tables of five places; `environ` gets the variables that lead to it."""
+    draft = GovernedLake(folder, {})
+    settings = draft.settings(
         '[[governance.grants]]\nprincipal = "role:analyst"\nlayer = "gold"\npermissions = ["DESCRIBE"]'
     )
-    found = keep_server(settings, {})
+    server = keep_server(settings, {})
     try:
-        environ.update(found.environ)
-        lake = GovernedLake(folder, found.environ)
+        environ.update(server.environ)
+        lake = GovernedLake(folder, server.environ)
         numbers = {name: pa.array([float(n) for n in range(5)]) for name in ("temp_mean_c", "lat", "lon")}
         tags = {"notes": pa.array([["x"]] * 5)}
         for table in ("gold.weather_daily", "gold.weather_monthly", "silver.weather_observation"):

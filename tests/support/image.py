@@ -1,4 +1,4 @@
-"""The Airflow image's files without Docker: what the Dockerfile's COPY lines take out of a build context."""
+"""The files of the Airflow image without Docker: those that the Dockerfile's COPY lines copy from a build context."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def copy_lines(context: Path) -> Iterator[tuple[list[str], str]]:
 
 
 def copied(context: Path, root: Path) -> Path:
-    """Do what the COPY lines say, below `root`; a plain source that is not there is an error, as with Docker."""
+    """Copy below `root` as the COPY lines say. Like Docker, raise an error if a plain source does not exist."""
     for sources, destination in copy_lines(context):
         target = root / destination.lstrip("/")
         for source in sources:
             is_pattern = any(sign in source for sign in "*?[")
             matches = sorted(context.glob(source)) if is_pattern else [context / source]
             for match in matches:
-                if match.is_dir():  # Docker copies what is in a folder, not the folder
+                if match.is_dir():  # Docker copies a folder's content, not the folder
                     ignored = shutil.ignore_patterns("__pycache__")
                     shutil.copytree(match, target, dirs_exist_ok=True, ignore=ignored)
                 else:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 
 def java_processes(folder: Path) -> list[int]:
-    """Live processes that were started to work in the folder, which may be gone."""
-    found = []
+    """Return the live processes that were started to work in the folder, which may no longer exist."""
+    processes = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             is_ours = str(folder).encode() in (process / "cmdline").read_bytes()
@@ -15,5 +15,5 @@ def java_processes(folder: Path) -> list[int]:
         except OSError:
             continue
         if is_ours and not is_dead:
-            found.append(int(process.name))
-    return found
+            processes.append(int(process.name))
+    return processes

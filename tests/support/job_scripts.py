@@ -1,4 +1,4 @@
-"""Scripts of Glue jobs that are done in a moment: they import neither Spark nor an SDK."""
+"""Scripts of Glue jobs that finish at once: they import neither Spark nor an SDK."""
 
 from __future__ import annotations
 

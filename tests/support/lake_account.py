@@ -1,4 +1,4 @@
-"""The account that the first day is spent in: the embedded server, or a real account that the caller names."""
+"""The account of the first-day test: the embedded server, or a real account that the caller names."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class Account(Workplace):
 
     @property
     def full_environ(self) -> dict[str, str]:
-        """The environment of every command: the caller's own on a real account."""
+        """Return the environment of every command: the caller's environment on a real account."""
         return {**os.environ, **self.own_environ} if self.is_real else super().full_environ
 
     def named(self, *arguments: str) -> list[str]:
-        """Return the command's words as they are: no run here is given a name."""
+        """Return the command's words unchanged: no run here gets a name."""
         return list(arguments)
 
     def client(self, service: str) -> Any:
@@ -75,17 +75,17 @@ class Account(Workplace):
 
     @property
     def stack(self) -> str:
-        """The name of the CloudFormation stack."""
+        """Return the name of the CloudFormation stack."""
         return str(self.settings["infra.stack"] or self.settings["project"])
 
     @property
     def spent_usd(self) -> float:
-        """What the runs of this test have cost so far, in US dollars."""
+        """Return what the runs of this test have cost so far, in US dollars."""
         return self._ledger_usd() - self.spent_before_usd
 
     @cached_property
     def spent_before_usd(self) -> float:
-        """What all runs had cost before this test; read it before the first."""
+        """Return what all runs had cost before this test; read it before the first run."""
         return self._ledger_usd()
 
     def _ledger_usd(self) -> float:
@@ -93,7 +93,7 @@ class Account(Workplace):
 
     @cached_property
     def settings(self) -> Mapping[str, Any]:
-        """The settings by their names, as the command reads them."""
+        """Return the settings by name, as the command reads them."""
         return {row["setting"]: row["value"] for row in self.json("config", "show")["rows"]}
 
 

@@ -35,10 +35,10 @@ writes = ["gold.one", "gold.two"]
 def publish_with_kills(
     place: tuple[int, str, str, str], publishes: int, kills: int, seed: int, done: Any
 ) -> None:
-    """Publishes versions 1 to `publishes` of a small lake in children that are killed at random and begun again.
+    """Publish versions 1 to `publishes` of a small lake in children that are killed at random and started again.
 
-    Run it in a process of its own: it forks, so that a child need not load what it needs. `done` is the last version.
-    It ends with the process that started it, or it would begin children again for ever.
+    Run it in a separate process: it forks, so that a child has its modules loaded already. `done` is the last version.
+    It ends with the process that started it; otherwise it would start children for ever.
     """
     starter = os.getppid()
     port, state, folder, more = place
@@ -47,7 +47,7 @@ def publish_with_kills(
     small = SmallLake(server, Aws(region="us-east-1"), Path(folder), more)
     small.publish(f"{0:06}", rows=4)
     for client in small.aws._clients.values():
-        client.close()  # no two processes may share a connection
+        client.close()  # two processes must not share a connection
     chance = random.Random(seed)
     while done.value < publishes and os.getppid() == starter:
         if (child := os.fork()) == 0:
@@ -67,7 +67,7 @@ def publish_with_kills(
 
 @dataclass(frozen=True)
 class SmallLake:
-    """A lake whose settings are the project's with the job `pair`, which writes gold.one and gold.two, and `more`."""
+    """A lake with the project's settings, the job `pair`, which writes gold.one and gold.two, and `more` settings."""
 
     server: Served
     aws: Aws
@@ -75,7 +75,7 @@ class SmallLake:
     more: str = ""
 
     def __post_init__(self) -> None:
-        """Makes the buckets, the databases and the workgroup."""
+        """Create the buckets, the databases and the workgroup."""
         (self.folder / "etltctl.toml").write_text(SETTINGS + self.more)
         stack = {
             "buckets": BUCKETS,
@@ -87,23 +87,23 @@ class SmallLake:
 
     @cached_property
     def settings(self) -> Settings:
-        """The settings in force."""
+        """Return the settings in force."""
         environ = {"ETLTCTL_STATE_DIR": str(self.folder / "state")}
         return load_settings(config=self.folder / "etltctl.toml", env="local", environ=environ)
 
     @cached_property
     def lake(self) -> Lake:
-        """The lake of these settings."""
+        """Return the lake of these settings."""
         return self.another()
 
     def another(self) -> Lake:
-        """The lake as somebody else's process sees it."""
+        """Return the lake as another process sees it."""
         return Lake(self.settings, S3(self.aws), Catalog(self.aws))
 
     def write(
         self, table: str, version: str, rows: Sequence[Mapping[str, Any]] | pa.Table, **audit: Any
     ) -> str:
-        """Writes a version as a job would; returns its location."""
+        """Write a version as a job would, and return its location."""
         location = self.lake.version_location(table, version)
         self.put(f"{location}part-0.parquet", rows)
         if audit:
@@ -112,7 +112,7 @@ class SmallLake:
         return location
 
     def put(self, location: str, rows: Sequence[Mapping[str, Any]] | pa.Table) -> None:
-        """Writes one Parquet file."""
+        """Write one Parquet file."""
         table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(list(rows))
         file = io.BytesIO()
         pq.write_table(table, file)
@@ -122,25 +122,25 @@ class SmallLake:
     def publish(
         self, version: str, tables: Sequence[str] = ("gold.one", "gold.two"), rows: int = 3
     ) -> list[Published]:
-        """Writes and publishes a version whose every row names it."""
-        made = {
+        """Write and publish a version whose every row names it."""
+        locations = {
             table: self.write(table, version, [{"version": version, "n": n} for n in range(rows)])
             for table in tables
         }
-        return self.lake.publish(made, version)
+        return self.lake.publish(locations, version)
 
     def current(self, table: str) -> str:
-        """The version that readers see."""
+        """Return the version that readers see."""
         return self.lake.current_location(table).rstrip("/").rpartition("v=")[2]
 
     def described(self, table: str) -> dict[str, Any]:
-        """The table in Glue's own words."""
+        """Return the table as Glue describes it."""
         return self.lake.catalog.table(*self.lake.places.in_catalog(table)) or {}
 
     def spoil(self, *rules: dict[str, Any]) -> None:
-        """Puts these faults in force."""
+        """Set these faults."""
         assert self.server.request("POST", "faults", list(rules))[0] == 200
 
     def met(self) -> int:
-        """How often the faults in force were met."""
+        """Return how often the faults in force were met."""
         return sum(rule["met"] for rule in self.server.request("GET", "faults")[1])

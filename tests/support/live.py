@@ -1,4 +1,4 @@
-"""What the tests of a real Airflow work with."""
+"""A live Airflow with its lake, for the tests of a real Airflow."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from support.spoilt import SpoiltLake
 
 @dataclass(frozen=True)
 class Site:
-    """A live Airflow and the lake its tasks work on."""
+    """A live Airflow and the lake that its tasks work on."""
 
     airflow: Airflow
     lake: SpoiltLake
 
     def settle(self) -> None:
-        """Ends what DAG runs are left, and waits until nothing of theirs is live."""
+        """End the remaining DAG runs, and wait until none of their remote runs is live."""
         self.airflow.end_runs()
         self.lake.settle()

@@ -98,7 +98,7 @@ def grant(draw: st.DrawFn, principals: tuple[str, ...]) -> Grant:
 
 
 def canonical(grants: frozenset[Grant]) -> frozenset[Grant]:
-    """ALL stands for the rest; the grant option needs the permission itself."""
+    """Return the permissions in canonical form: ALL stands for the rest, and a grant option needs its permission."""
     rows = grants | {replace(row, grantable=False) for row in grants}
     gathered: dict[tuple[str, Resource, bool], set[str]] = {}
     for row in rows:
@@ -116,7 +116,7 @@ def _tags(keys: dict[str, tuple[str, ...]]) -> st.SearchStrategy[dict[str, str]]
 
 @st.composite
 def states(draw: st.DrawFn, *, desired: bool) -> State:
-    """Any state; a desired one speaks of managed principals and resources only."""
+    """Draw any state; a desired state names managed principals and resources only."""
     principals = MANAGED[:2] if desired else MANAGED + OTHERS
     tagged = [*databases, *(t for t in tables if t.key[1] != "*"), *columns]
     tagged = [resource for resource in tagged if not desired or resource.database in DATABASES]
@@ -162,7 +162,7 @@ def states(draw: st.DrawFn, *, desired: bool) -> State:
 
 @st.composite
 def pairs(draw: st.DrawFn) -> tuple[State, State]:
-    """A desired and an existing state that have much in common: what differs is what matters."""
+    """Draw a desired and an existing state that have much in common: their differences matter."""
     existing, desired = draw(states(desired=False)), draw(states(desired=True))
     grants = set(desired.grants)
     for row in sorted(existing.grants):
@@ -182,7 +182,7 @@ def pairs(draw: st.DrawFn) -> tuple[State, State]:
 
 @st.composite
 def retagged(draw: st.DrawFn) -> tuple[State, State]:
-    """A desired and an existing state of few things with many LF-tags, all of which may move at once."""
+    """Draw a desired and an existing state of few resources with many LF-tags, all of which may move at once."""
     about = (database_of("gold"), *tables[:2], *columns[:2])
     tags = {key: frozenset(values) for key, values in KEYS.items()}
     named = (*(resource for resource in policies if resource.kind == "tables"), tables[0], columns[0])
@@ -204,13 +204,13 @@ def retagged(draw: st.DrawFn) -> tuple[State, State]:
 
 
 def scope_of(existing: State) -> Scope:
-    """The scope, with what others rely on."""
+    """Return the scope, with the grants that other principals rely on."""
     used = frozenset(row.resource for row in existing.grants if row.principal in OTHERS)
     return replace(SCOPE, in_use=used | {("zone", "old")})
 
 
 class Service:
-    """The service: keeps grants as granted, lists ALL folded; keeps tags as assigned, shows them with inheritance.
+    """The service: it keeps grants as granted and lists ALL folded; it shows tags with inheritance.
 
     `revokes_all` is a service in which revoking ALL takes the permissions away that were granted next to it.
     """
@@ -231,7 +231,7 @@ class Service:
 
     @property
     def state(self) -> State:
-        """What a reader sees: effective tags brought into canonical form, ALL folded."""
+        """Return what a reader sees: effective tags in canonical form, ALL folded."""
         everything = {*self.assigned, *columns, *tables, *databases}
         shown = {resource: effective_tags(self.assigned, resource) for resource in everything}
         return State(
@@ -244,7 +244,7 @@ class Service:
         return row in self.grants or replace(row, permission="ALL") in self.grants
 
     def make(self, change: Change, see: Callable[[], None]) -> None:
-        """One change, looked at after it."""
+        """Make one change and observe the state after it."""
         match change:
             case GrantPermissions() | RevokePermissions():
                 self._move(change)
@@ -298,9 +298,9 @@ class Service:
             return
         self.grants -= rows
         if self.revokes_all:
-            gone = {(row.resource, row.grantable) for row in rows if row.permission == "ALL"}
+            revoked = {(row.resource, row.grantable) for row in rows if row.permission == "ALL"}
             self.grants = {
                 row
                 for row in self.grants
-                if row.principal != change.grantee or (row.resource, row.grantable) not in gone
+                if row.principal != change.grantee or (row.resource, row.grantable) not in revoked
             }

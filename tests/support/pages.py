@@ -1,4 +1,4 @@
-"""Pictures of the web UI, for the documents; taken where a folder for them is named and Chromium is installed."""
+"""Pictures of the web UI for the documentation, taken if a folder for them is named and Chromium is installed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOADS_S = 20
 
 
 def keep_page(airflow: Airflow, dag: str, run: str) -> None:
-    """The page of the DAG run, as a PNG named by version and DAG."""
+    """Save the DAG run's page as a PNG named by version and DAG."""
     chromium, folder = shutil.which("chromium"), os.environ.get(FOLDER)
     if not chromium or not folder:
         return

@@ -1,4 +1,4 @@
-"""The clients that people use, in an environment of their own, led to an embedded lake."""
+"""Third-party clients in a separate environment, which use an embedded lake."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ TIMEOUT_S = 240
 
 @dataclass(frozen=True)
 class Clients:
-    """Programs of the clients' environment, led to the lake as `etltctl local env` leads a shell."""
+    """Programs of the clients' environment, with the variables that `etltctl local env` prints."""
 
     place: Workplace
     environ: dict[str, str]
 
     def aws(self, *words: str) -> str:
-        """Return what the AWS CLI prints."""
+        """Return the output of the AWS CLI."""
         return self._output(str(PROGRAMS / "aws"), *words)
 
     def python(self, script: str) -> Any:
-        """Return what the script prints, read as JSON."""
+        """Return the script's output, read as JSON."""
         return json.loads(self._output(str(PROGRAMS / "python"), "-c", script))
 
     def _output(self, *words: str) -> str:

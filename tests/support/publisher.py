@@ -1,4 +1,4 @@
-"""A role that publishes to a governed lake, and the lake as the role's own process sees it."""
+"""A role that publishes to a governed lake, and the lake as the role's process sees it."""
 
 from __future__ import annotations
 
@@ -60,11 +60,11 @@ class Publisher:
 
 def session_of(sts: Any, role: str) -> dict[str, str]:
     """Return the environment variables of a session of the role, an ARN."""
-    given = sts.assume_role(RoleArn=role, RoleSessionName="publisher")["Credentials"]
+    credentials = sts.assume_role(RoleArn=role, RoleSessionName="publisher")["Credentials"]
     return {
-        "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
-        "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
-        "AWS_SESSION_TOKEN": given["SessionToken"],
+        "AWS_ACCESS_KEY_ID": credentials["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": credentials["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": credentials["SessionToken"],
     }
 
 
@@ -88,9 +88,9 @@ def governed_by_iam(folder: Path) -> Iterator[GovernedLake]:
     """Yield a lake with the role `operator` on which nothing is registered, and lead this process to it."""
     before = dict(os.environ)
     try:
-        with governed_lake(folder, os.environ) as made:  # type: ignore[arg-type]
-            made.client("iam").create_role(RoleName="operator", AssumeRolePolicyDocument="{}")
-            yield made
+        with governed_lake(folder, os.environ) as lake:  # type: ignore[arg-type]
+            lake.client("iam").create_role(RoleName="operator", AssumeRolePolicyDocument="{}")
+            yield lake
     finally:
         os.environ.clear()
         os.environ.update(before)

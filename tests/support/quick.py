@@ -1,4 +1,4 @@
-"""A lake with both pipelines, each of whose syncs brings one stream and whose Glue jobs are done in a moment."""
+"""A lake with both pipelines. Each sync brings one stream, and each Glue job finishes at once."""
 
 from __future__ import annotations
 
@@ -25,11 +25,9 @@ from support.spoilt import MET_WITHIN_S, PROJECT, ROWS, SpoiltLake
 LOGGED = re.compile(r"INFO ([A-Z]+) (/\S*) (.*?)\d{3}(?: by \S+)?$")
 OPERATION = re.compile(r"\b\w+\.([A-Z]\w+)\b")
 LOOKING = re.compile(r"GET|HEAD|Get|List|BatchGet|Describe|POST /applications/token")
-NOT_OURS = re.compile(r"^GET /sample|^PUT .*/part-0\.(parquet|txt)$")  # Airbyte's and the scripts' own calls
+NOT_OURS = re.compile(r"^GET /sample|^PUT .*/part-0\.(parquet|txt)$")  # Airbyte's and the scripts' calls
 SHIPPED = load_settings(config=PROJECT / "etltctl.toml", env="local", environ={}).tables.values()
-COLUMNS = sorted(
-    {name for rules in SHIPPED for name in (*rules.keys, *rules.ranges)}
-)  # what the checks ask for
+COLUMNS = sorted({name for rules in SHIPPED for name in (*rules.keys, *rules.ranges)})  # calls of the checks
 ONE_STREAM = """
 kind = "http"
 base_url = "sample:"
@@ -41,7 +39,7 @@ connection_id = "given by the server"
 
 
 class Boundary(NamedTuple):
-    """A remote call, by its name and how many of that name come before, and the side of it where the run is killed."""
+    """A remote call at which a run is killed: its name, the number of such calls before it, and the side of it."""
 
     call: str
     skip: int
@@ -49,7 +47,7 @@ class Boundary(NamedTuple):
 
 
 def with_quick_jobs(folder: Path) -> str:
-    """Return the shipped settings with a script that the folder gets as every job's: it writes five rows a table."""
+    """Return the shipped settings with one script for every job; the script writes five rows to each table."""
     (folder / "quick.py").write_text(writing({name: range(ROWS) for name in COLUMNS}))
     text = (PROJECT / "etltctl.toml").read_text()
     return re.sub(r"^script = .*$", 'script = "quick.py"', text, flags=re.MULTILINE)
@@ -57,7 +55,7 @@ def with_quick_jobs(folder: Path) -> str:
 
 @dataclass(frozen=True)
 class QuickLake(SpoiltLake):
-    """Both pipelines with their steps, jobs and tables as they are shipped; their jobs write five rows a table."""
+    """Both pipelines with the shipped steps, jobs and tables; their jobs write five rows to each table."""
 
     @classmethod
     def make(cls, folder: Path) -> QuickLake:
@@ -75,7 +73,7 @@ class QuickLake(SpoiltLake):
 
     @contextmanager
     def runner(self) -> Iterator[Runner]:
-        """What runs pipelines in processes that can be killed."""
+        """Yield a runner of pipelines in processes that can be killed."""
         process = subprocess.Popen(
             [sys.executable, Path(__file__).with_name("forking.py")],
             cwd=self.folder,
@@ -91,50 +89,50 @@ class QuickLake(SpoiltLake):
             process.wait(120)
 
     def calls(self, since: int = 0) -> list[str]:
-        """The calls of the services since then, as faults name them, in the order they were answered."""
+        """Return the calls of the services since then, named as in faults, in the order of their answers."""
         lines = (self.folder / ".etltctl" / "server" / "server.log").read_text().splitlines()
         return [call for line in lines[since:] if (call := call_of(line))]
 
     def log_length(self) -> int:
-        """How many lines the server has logged so far."""
+        """Return how many lines the server has logged so far."""
         return len((self.folder / ".etltctl" / "server" / "server.log").read_text().splitlines())
 
     def boundaries(self, calls: list[str]) -> list[Boundary]:
-        """Both sides of every call of etltctl's that changes something, and of the first of every kind that looks.
+        """Return both sides of each of etltctl's calls that writes, and of the first call of each kind that reads.
 
-        Between two changes nothing differs for who takes the run up, however often it looked.
+        Between two changes the number of polls makes no difference to the process that resumes the run.
         """
         ours = [call for call in calls if not NOT_OURS.search(call)]
-        wanted: list[tuple[str, int]] = []
+        places: list[tuple[str, int]] = []
         kinds: set[str] = set()
         for call in dict.fromkeys(ours):
             kind = "/".join(call.split("/")[:2]) + ("/…" if call.count("/") > 1 else "")
             if not LOOKING.match(call):
-                wanted += [(call, skip) for skip in range(ours.count(call))]
+                places += [(call, skip) for skip in range(ours.count(call))]
             elif kind not in kinds:
-                wanted.append((call, 0))
+                places.append((call, 0))
             kinds.add(kind)
-        return [Boundary(call, skip, hold) for call, skip in wanted for hold in ("before", "after")]
+        return [Boundary(call, skip, hold) for call, skip in places for hold in ("before", "after")]
 
     def tables(self) -> dict[str, tuple[str, int, str]]:
-        """Version, rows and the bytes (as a hash) of every table that the catalog shows."""
-        told = json.loads((self.folder / ".etltctl" / "server" / "endpoint.json").read_text())
+        """Return version, rows and a hash of the bytes of every table that the catalog shows."""
+        endpoint = json.loads((self.folder / ".etltctl" / "server" / "endpoint.json").read_text())
         keys = self.keys
         glue = boto3.client(
-            "glue", endpoint_url=told["url"], region_name="us-east-1",
+            "glue", endpoint_url=endpoint["url"], region_name="us-east-1",
             aws_access_key_id=keys.access_key_id, aws_secret_access_key=keys.secret_access_key,
         )  # fmt: skip
-        found = {}
+        tables = {}
         for layer in ("silver", "silver_rejects", "gold"):
             for table in glue.get_tables(DatabaseName=f"pi_m3_{layer}")["TableList"]:
                 location = table["StorageDescriptor"]["Location"]
                 version = location.rstrip("/").rpartition("v=")[2]
                 rows = int(table["Parameters"].get("etltctl_rows", table["Parameters"].get("rows", -1)))
-                found[f"{layer}.{table['Name']}"] = (version, rows, self._hash(location))
-        return found
+                tables[f"{layer}.{table['Name']}"] = (version, rows, self._hash(location))
+        return tables
 
     def queries(self) -> int:
-        """How many executions Athena has made so far."""
+        """Return how many executions Athena has made so far."""
         return len(list((self.folder / ".etltctl" / "athena").glob("*.json")))
 
     def _hash(self, location: str) -> str:
@@ -145,23 +143,23 @@ class QuickLake(SpoiltLake):
 
 @dataclass(frozen=True)
 class Runner:
-    """Runs pipelines in processes that can be killed."""
+    """Pipeline runs in processes that can be killed."""
 
     lake: QuickLake
     process: subprocess.Popen[str]
 
     def run(self, pipeline: str, run_id: str) -> int:
-        """Runs to the end and returns the status."""
+        """Run to the end and return the status."""
         self._begin(pipeline, run_id)
-        return self._told()
+        return self._read_number()
 
     def run_and_die(self, pipeline: str, run_id: str, after: int) -> bool:
-        """Runs until so many events are on record; False if it ended before."""
+        """Run until `events` events are recorded; return False if the run ended before."""
         self._begin(pipeline, run_id, die_after=after)
-        return os.WIFSIGNALED(self._told())
+        return os.WIFSIGNALED(self._read_number())
 
     def kill_at(self, pipeline: str, run_id: str, boundary: Boundary) -> bool:
-        """Runs until the call is made, and kills it there; False if it ended before."""
+        """Run until the call is made, and kill the run there; return False if it ended before."""
         self.lake.spoil({"call": boundary.call, "skip": boundary.skip, "hold": boundary.hold})
         child = self._begin(pipeline, run_id)
         deadline = time.monotonic() + MET_WITHIN_S
@@ -174,21 +172,21 @@ class Runner:
         if was_met:
             os.kill(child, signal.SIGKILL)
         self.lake.spoil()
-        self._told()
+        self._read_number()
         return was_met
 
     def _begin(self, pipeline: str, run_id: str, **more: Any) -> int:
-        asked = {"pipeline": pipeline, "run_id": run_id, **more}
-        self.process.stdin.write(json.dumps(asked) + "\n")  # type: ignore[union-attr]
+        request = {"pipeline": pipeline, "run_id": run_id, **more}
+        self.process.stdin.write(json.dumps(request) + "\n")  # type: ignore[union-attr]
         self.process.stdin.flush()  # type: ignore[union-attr]
-        return self._told()
+        return self._read_number()
 
-    def _told(self) -> int:
+    def _read_number(self) -> int:
         return int(self.process.stdout.readline())  # type: ignore[union-attr]
 
 
 def is_over(child: int) -> bool:
-    """Whether the process has ended, reaped or not."""
+    """Return whether the process has ended, reaped or not."""
     try:
         return Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:
@@ -196,13 +194,13 @@ def is_over(child: int) -> bool:
 
 
 def call_of(line: str) -> str:
-    """The call that this line of the server's log tells of, as a fault names it; empty for what is no service's."""
-    found = LOGGED.search(line)
-    if found is None or found[2].startswith("/_etltctl/"):
+    """Return the call in this line of the server's log, named as in faults; empty if no service was called."""
+    match = LOGGED.search(line)
+    if match is None or match[2].startswith("/_etltctl/"):
         return ""
-    if operation := OPERATION.search(found[3]):
+    if operation := OPERATION.search(match[3]):
         return operation[1]
-    path = re.sub(r"/jobs/\d+", "/jobs/*", found[2].removeprefix("/airbyte/v1"))
+    path = re.sub(r"/jobs/\d+", "/jobs/*", match[2].removeprefix("/airbyte/v1"))
     path = re.sub(r"v(=|%3D)[^/]+", "*", path)
     path = re.sub(r"\d{4}_\d\d_\d\d_\d+_\d+\.parquet", "*", path)
-    return f"{found[1]} {path}"
+    return f"{match[1]} {path}"

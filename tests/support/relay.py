@@ -1,4 +1,4 @@
-"""A relay before the account, which alters answers on their way as another emulator would word them."""
+"""A relay in front of the account, which alters answers as another emulator would word them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-Alter = Callable[[bytes, bytes], bytes]  # the request's body and the answer's
+Alter = Callable[[bytes, bytes], bytes]  # the request's body and the answer's body
 
 
 @contextmanager
@@ -19,24 +19,24 @@ def relayed(
 ) -> Iterator[str]:
     """Serve the account at `port` under another address, with each answer altered.
 
-    What `answer_for` makes of a request's body is the answer, and the account never sees the request.
+    If `answer_for` returns an answer to a request's body, the account does not receive the request.
     """
 
     class Relay(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def pass_on(self) -> None:
-            asked = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            if (own := answer_for(asked)) is not None:
+            request = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if (own := answer_for(request)) is not None:
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(own)))
                 self.end_headers()
                 self.wfile.write(own)
                 return
             account = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-            account.request(self.command, self.path, asked, dict(self.headers))
+            account.request(self.command, self.path, request, dict(self.headers))
             answer = account.getresponse()
-            body = alter(asked, answer.read())
+            body = alter(request, answer.read())
             account.close()
             self.send_response(answer.status)
             for name, value in answer.getheaders():

@@ -1,4 +1,4 @@
-"""What the Glue of these tests answers, and a place with the ledger and the services of their small project."""
+"""Scripted answers of Glue, and a small project with its ledger and services."""
 
 from __future__ import annotations
 
@@ -30,36 +30,36 @@ writes = ["gold.often"]
 
 @dataclass(frozen=True)
 class Place:
-    """The project, and what its services answer."""
+    """The project, and the scripted answers of its services."""
 
     lake: EmbeddedLake
     settings: Settings
 
     @property
     def services(self) -> Services:
-        """New clients of the services."""
+        """Return new clients of the services."""
         return Services(self.settings)
 
     def events(self, run_id: str) -> list[Event]:
-        """The run's events on record."""
+        """Return the run's recorded events."""
         return read_events(self.services.store, run_id)
 
     def types(self, run_id: str) -> list[str]:
-        """The types of the run's events, without what depends on timing."""
+        """Return the types of the run's events, without those that depend on timing."""
         passing = {"step.progress", "cost.estimate", "cost.actual"}
         return [event["type"] for event in self.events(run_id) if event["type"] not in passing]
 
     def ledger(self, run_id: str) -> Ledger:
-        """The run's ledger, to write what an earlier process left."""
+        """Return the run's ledger, in which a test writes what an earlier process left."""
         return Ledger(self.services.store, run_id, self.settings.env)
 
     def count(self, call: str) -> int:
-        """How often a scripted call was made."""
+        """Return how often a scripted call was made."""
         return self.lake.met().get(call, 0)
 
 
 def job_run(status: str, run_id: str = "", *, remote_id: str = "jr_1", **facts: Any) -> dict[str, Any]:
-    """A Glue job run as the API lists it; with `run_id` it carries that run's key."""
+    """Return a Glue job run as the API lists it; with `run_id` it carries that run's key."""
     key = {RUN_KEY: RunId(run_id).key(JOB, env="local", pipeline="often")} if run_id else {}
     arguments = {"--run_id": run_id, "--outputs": json.dumps({}), **key}
     started = {"StartedOn": time.time() - 60.0, "ExecutionTime": 60}
@@ -74,23 +74,23 @@ def job_run(status: str, run_id: str = "", *, remote_id: str = "jr_1", **facts: 
 
 
 def lists(*runs: dict[str, Any]) -> list[Rule]:
-    """Glue lists these runs, newest first."""
+    """Let Glue list these runs, newest first."""
     return answered("GetJobRuns", {"JobRuns": list(runs)}, times=0)
 
 
 def started(remote_id: str = "jr_1") -> list[Rule]:
-    """Glue starts a run."""
+    """Let Glue start a run."""
     return answered("StartJobRun", {"JobRunId": remote_id}, times=0)
 
 
 def polled(*runs: dict[str, Any]) -> list[Rule]:
-    """The polls of a run see these answers, the last one from then on."""
+    """Answer the polls of a run with these answers; the last one repeats."""
     *passing, last = runs
     rules = [rule for run in passing for rule in answered("GetJobRun", {"JobRun": run})]
     return [*rules, *answered("GetJobRun", {"JobRun": last}, times=0)]
 
 
 def stoppable(remote_id: str = "jr_1") -> list[Rule]:
-    """Glue stops the run when it is asked to."""
+    """Let Glue stop the run on request."""
     done = {"SuccessfulSubmissions": [{"JobName": JOB.name, "JobRunId": remote_id}], "Errors": []}
     return answered("BatchStopJobRun", done, times=0)

@@ -1,4 +1,4 @@
-"""The embedded server as a process of its own, for the tests of this folder."""
+"""The embedded server as a separate process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from etltctl.glue import RUN_KEY
 from etltctl.local.kernel.keys import Keys, read_keys
 
 ACCOUNT = (str(Path(__file__).with_name("account_server.py")),)
-START_S = 60.0  # far longer than a start takes, on a machine that does other work too
+START_S = 60.0  # far longer than a start takes, even on a busy machine
 
 
 @dataclass(frozen=True)
@@ -38,18 +38,18 @@ class Served:
 
     @cached_property
     def keys(self) -> Keys:
-        """The keys of the server's state folder, as its owner reads them."""
+        """Return the keys of the server's state folder, as its owner reads them."""
         keys = read_keys(self.state)
         assert keys is not None
         return keys
 
     @property
     def environ(self) -> dict[str, str]:
-        """The environment variables that lead AWS's SDKs here."""
+        """Return the environment variables that lead AWS's SDKs to this server."""
         return {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}", **self.keys.environ}
 
     def client(self, service: str) -> Any:
-        """Unmodified boto3, pointed here; one for all tests of the server: do not change it."""
+        """Return unmodified boto3 for this server; all tests share it, so do not change it."""
         if service not in self._clients:
             self._clients[service] = make_client(service, self.port, self.keys)
         return self._clients[service]
@@ -59,7 +59,7 @@ class Served:
         return {}
 
     def request(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
-        """Status and JSON of one of the server's own requests."""
+        """Return the status and the JSON of one of the server's own requests."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         connection.request(
             method,
@@ -71,7 +71,7 @@ class Served:
         return response.status, json.loads(response.read())
 
     def lease(self) -> socket.socket:
-        """A connection that holds the server."""
+        """Hold a connection that keeps the server alive."""
         holder = socket.create_connection(("127.0.0.1", self.port), timeout=60)
         key = self.keys.headers["Authorization"]
         holder.sendall(
@@ -81,7 +81,7 @@ class Served:
         return holder
 
     def family(self) -> set[int]:
-        """Every live process whose command line or working folder names the state folder."""
+        """Return every live process whose command line or working folder names the state folder."""
         return {
             int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _belongs(entry, str(self.state))
         } - {os.getpid()}
@@ -121,7 +121,7 @@ def serve(
 
 
 def remember_runs(state: Path, job: str, number: int, seconds: float) -> None:
-    """Makes the server of this state, once it starts, remember so many runs of the job, a minute apart."""
+    """Make the server of this state, once it starts, remember `count` runs of the job, a minute apart."""
     folder = state / "glue" / "runs"
     folder.mkdir(parents=True, exist_ok=True)
     for nth in range(number):
@@ -135,7 +135,7 @@ def remember_runs(state: Path, job: str, number: int, seconds: float) -> None:
 
 
 def wait_until(is_so: Any, seconds: float = START_S) -> None:
-    """Waits for a condition that becomes true in another process."""
+    """Wait for a condition that becomes true in another process."""
     deadline = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < deadline, "waited in vain"

@@ -1,4 +1,4 @@
-"""A real Airflow, 3.x or 2.11: its services as processes of their own, and its REST API."""
+"""A real Airflow, 3.x or 2.11: its services as separate processes, and its REST API."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LOGIN_FREE = "AUTH_ROLE_PUBLIC = 'Admin'\nWTF_CSRF_ENABLED = False\n"
 
 @dataclass
 class Airflow:
-    """The services of one Airflow: started, spoken to, killed one by one, stopped."""
+    """The services of one Airflow: start, request, kill one, stop."""
 
     version: int
     program: Path
@@ -41,12 +41,12 @@ class Airflow:
 
     @property
     def url(self) -> str:
-        """Where the web UI and the REST API are."""
+        """Return the address of the web UI and the REST API."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def services(self) -> dict[str, list[str]]:
-        """The commands of the services this version has."""
+        """Return the commands of the services that this version has."""
         if self.version == 3:
             web = ["api-server", "--workers", "1"]
             own = {"api-server": web, "dag-processor": ["dag-processor"]}
@@ -55,7 +55,7 @@ class Airflow:
         return {**own, "scheduler": ["scheduler"], "triggerer": ["triggerer"]}
 
     def start(self) -> None:
-        """Makes the tables and starts every service; returns when the API answers."""
+        """Create the tables and start every service; return when the API answers."""
         self.home.mkdir(exist_ok=True)
         (self.home / "webserver_config.py").write_text(LOGIN_FREE)
         subprocess.run([self.program, "db", "migrate"], env=self.environ, check=True, capture_output=True)
@@ -64,7 +64,7 @@ class Airflow:
         self.wait_until(self._is_up, START_S, "Airflow is up")
 
     def start_service(self, name: str) -> None:
-        """Starts one service; its output goes to a file in the home folder."""
+        """Start one service; its output goes to a file in the home folder."""
         with (self.home / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
                 [self.program, *self.services[name]], env=self.environ, stdin=subprocess.DEVNULL,
@@ -72,14 +72,14 @@ class Airflow:
             )  # fmt: skip
 
     def kill_service(self, name: str) -> None:
-        """kill -9 of the service and of the processes it made."""
+        """Kill the service and its child processes with SIGKILL."""
         process = self._processes.pop(name)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
     def stop(self) -> None:
-        """Ends every service and whatever of this Airflow is left after that."""
-        left = self.family()  # named while their parents live
+        """Stop every service, and end the remaining processes of this Airflow."""
+        left = self.family()  # listed while their parents live
         for process in self._processes.values():
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
@@ -93,9 +93,9 @@ class Airflow:
             process.wait()
 
     def family(self) -> set[int]:
-        """Every living process that has this Airflow's home in its environment, or descends from one or a service.
+        """Return every live process that has this Airflow's home in its environment, or descends from one or a service.
 
-        A process that names itself anew, as a worker does, may overwrite its environment.
+        A process that changes its title, as a worker does, may overwrite its environment.
         """
         parent_of = parents()
         services = {process.pid for process in self._processes.values()}
@@ -112,7 +112,7 @@ class Airflow:
 
     @property
     def environ(self) -> dict[str, str]:
-        """What every service and every task sees."""
+        """Return the environment of every service and every task."""
         mine = ("AIRFLOW", "AWS_", "ETLTCTL", "AIRBYTE_", "MONGODB_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(mine)}
         options = {
@@ -143,13 +143,13 @@ class Airflow:
 
     @property
     def _is_frugal(self) -> bool:
-        """Airflow 2 runs one task at a time on SQLite."""
+        """Return whether Airflow 2 runs on SQLite, where it runs one task at a time."""
         return self.version == 2 and self.database.startswith("sqlite")
 
     # its API
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """The REST API's answer, as JSON."""
+        """Return the REST API's answer, as JSON."""
         headers = {"Content-Type": "application/json", "Accept": "application/json", **self._login()}
         data = None if body is None else json.dumps(body).encode()
         base = "/api/v2" if self.version == 3 else "/api/v1"
@@ -158,75 +158,75 @@ class Airflow:
         return json.loads(text) if text else None
 
     def trigger(self, dag: str, **conf: Any) -> str:
-        """The id of a new DAG run."""
+        """Start a new DAG run and return its id."""
         body = {"conf": conf, **({"logical_date": None} if self.version == 3 else {})}
         return str(self.ask("POST", f"/dags/{dag}/dagRuns", body)["dag_run_id"])
 
     def state(self, dag: str, run: str) -> str:
-        """The DAG run's state."""
+        """Return the DAG run's state."""
         return str(self.ask("GET", f"/dags/{dag}/dagRuns/{_quoted(run)}")["state"])
 
     def tasks(self, dag: str, run: str) -> dict[str, dict[str, Any]]:
-        """The run's task instances by task id."""
-        found = self.ask("GET", f"/dags/{dag}/dagRuns/{_quoted(run)}/taskInstances")["task_instances"]
-        return {task["task_id"]: task for task in found}
+        """Return the run's task instances by task id."""
+        instances = self.ask("GET", f"/dags/{dag}/dagRuns/{_quoted(run)}/taskInstances")["task_instances"]
+        return {task["task_id"]: task for task in instances}
 
     def clear(self, dag: str, run: str, task: str) -> None:
-        """Clears one task of the run, as a user does to have it run again."""
+        """Clear one task of the run, as a user does to run it again."""
         body = {
             "dry_run": False, "dag_run_id": run, "task_ids": [task], "only_failed": False, "reset_dag_runs": True,
         }  # fmt: skip
         self.ask("POST", f"/dags/{dag}/clearTaskInstances", body)
 
     def mark_failed(self, dag: str, run: str, task: str) -> None:
-        """Marks one task of the run failed, as a user does to end it."""
+        """Mark one task of the run failed, as a user does to end it."""
         path = f"/dags/{dag}/dagRuns/{_quoted(run)}/taskInstances/{task}"
         body = {"new_state": "failed", **({"dry_run": False} if self.version == 2 else {})}
         self.ask("PATCH", path, body)
 
     def end_runs(self) -> None:
-        """Marks failed, as a user does to end it, every DAG run that goes on."""
+        """Mark every live DAG run failed, as a user does to end it."""
         for run in self._live_runs():
             path = f"/dags/{run['dag_id']}/dagRuns/{_quoted(run['dag_run_id'])}"
             self.ask("PATCH", path, {"state": "failed"})
         self.wait_until(lambda: not self._live_runs(), 60.0, "every DAG run has ended")
 
     def _live_runs(self) -> list[dict[str, Any]]:
-        found = self.ask("GET", "/dags/~/dagRuns?limit=100")["dag_runs"]
-        return [run for run in found if run["state"] in {"queued", "running"}]
+        runs = self.ask("GET", "/dags/~/dagRuns?limit=100")["dag_runs"]
+        return [run for run in runs if run["state"] in {"queued", "running"}]
 
     def wait_for(self, dag: str, run: str, task: str, *states: str, seconds: float = 180.0) -> dict[str, Any]:
-        """The task instance once it is in one of these states."""
+        """Return the task instance once it is in one of these states."""
         self.wait_until(lambda: self.tasks(dag, run)[task]["state"] in states, seconds, f"{task} is {states}")
         return self.tasks(dag, run)[task]
 
     def wait_for_trigger(self, dag: str, run: str, task: str) -> None:
-        """Returns once a triggerer has taken up the trigger of the deferred task: in whose log says the version."""
-        says = re.compile(rf"trigger {re.escape(f'{dag}/{run}/{task}')}/\S+ \(ID \d+\) starting")
+        """Return once a triggerer runs the trigger of the deferred task; the version decides which log shows it."""
+        pattern = re.compile(rf"trigger {re.escape(f'{dag}/{run}/{task}')}/\S+ \(ID \d+\) starting")
         own = self.home / "triggerer.log"
         self.wait_until(
-            lambda: bool(says.search(self.log(dag, run, task) + own.read_text(errors="replace"))),
+            lambda: bool(pattern.search(self.log(dag, run, task) + own.read_text(errors="replace"))),
             60.0,
             f"a triggerer waits for {task}",
         )
 
     def wait_for_end(self, dag: str, run: str, seconds: float = 400.0) -> str:
-        """The state in which the DAG run ended."""
+        """Return the state in which the DAG run ended."""
         self.wait_until(lambda: self.state(dag, run) in {"success", "failed"}, seconds, f"{dag} has ended")
         return self.state(dag, run)
 
     def log(self, dag: str, run: str, task: str) -> str:
-        """Everything the task's tries logged, as the files say."""
+        """Return everything that the task's tries logged, as the files show it."""
         folder = self.home / "logs" / f"dag_id={dag}" / f"run_id={run}" / f"task_id={task}"
         files = (file for file in sorted(folder.rglob("*.log*")) if file.is_file())
         return "\n".join(file.read_text(errors="replace") for file in files)
 
     def wait_until(self, is_so: Callable[[], bool], seconds: float, what: str) -> None:
-        """Waits for what becomes true in another process."""
+        """Wait for a condition that becomes true in another process."""
         deadline = time.monotonic() + seconds
         while not is_so():
             assert time.monotonic() < deadline, (
-                f"in {seconds:.0f} s it never came about that {what}; logs: {self.home}"
+                f"after {seconds:.0f} s it is still not true that {what}; logs: {self.home}"
             )
             time.sleep(0.5)
 
@@ -247,14 +247,14 @@ class Airflow:
 
 
 def parents() -> dict[int, int]:
-    """The parent of every process of this machine; one that ended and was not yet waited for lives no more."""
-    found = {}
+    """Return the parent of every live process of this machine, without ended processes that no one has waited for."""
+    parent_of = {}
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
             if state != "Z":
-                found[int(entry.name)] = int(parent)
-    return found
+                parent_of[int(entry.name)] = int(parent)
+    return parent_of
 
 
 def _quoted(run: str) -> str:

@@ -11,11 +11,11 @@ from botocore.credentials import Credentials
 
 from support.served import Served
 
-FRAMES = frozenset({"content-length", "transfer-encoding"})  # they may lie, and are not signed
+FRAMES = frozenset({"content-length", "transfer-encoding"})  # these headers may be wrong, and are not signed
 
 
 class _UnsignedPayload(S3SigV4Auth):  # type: ignore[misc]
-    """S3's way to leave the body out of the signature."""
+    """S3's signature without the body."""
 
     def payload(self, request: Any) -> str:
         return "UNSIGNED-PAYLOAD"
@@ -24,7 +24,7 @@ class _UnsignedPayload(S3SigV4Auth):  # type: ignore[misc]
 def signed(
     server: Served, line: str, headers: Mapping[str, str], body: bytes, service: str
 ) -> dict[str, str]:
-    """The headers with a signature; `line` is the method and the path."""
+    """Return the headers with a signature; `line` is the method and the path."""
     method, path = line.split(" ")
     kept = {name: value for name, value in headers.items() if name.lower() not in FRAMES}
     request = AWSRequest(method, f"http://127.0.0.1:{server.port}{path}", headers=kept, data=body)

@@ -1,4 +1,4 @@
-"""IAM's policy simulation before the account: moto's evaluation of the policies that the account has recorded."""
+"""IAM's policy simulation in front of the account: moto evaluates the policies that the account has recorded."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ OPEN = '<SimulatePrincipalPolicyResponse xmlns="https://iam.amazonaws.com/doc/20
 
 @dataclass(frozen=True)
 class Simulation:
-    """Answers SimulatePrincipalPolicy as IAM does, for roles of the account.
+    """A simulator that answers SimulatePrincipalPolicy as IAM does, for roles of the account.
 
-    Like IAM it takes the resources by the letter: one that is wider than the policy's is not allowed.
+    Like IAM it compares resources literally: a resource wider than the policy's is not allowed.
     """
 
     iam: Any
-    asked: list[tuple[str, str, str, bool]] = field(
-        default_factory=list
-    )  # principal, action, resource, allowed
+    # Each entry holds principal, action, resource, and whether it is allowed.
+    simulated: list[tuple[str, str, str, bool]] = field(default_factory=list)
 
     def __call__(self, body: bytes) -> bytes | None:
         """Return the answer to a simulation; None for any other request."""
@@ -36,8 +35,8 @@ class Simulation:
         actions = [value for name, value in form.items() if name.startswith("ActionNames.member.")]
         resources = [value for name, value in form.items() if name.startswith("ResourceArns.member.")]
         results = "".join(self._result(principal, action, resources, policies) for action in actions)
-        told = f"<IsTruncated>false</IsTruncated><EvaluationResults>{results}</EvaluationResults>"
-        result = f"<SimulatePrincipalPolicyResult>{told}</SimulatePrincipalPolicyResult>"
+        answer = f"<IsTruncated>false</IsTruncated><EvaluationResults>{results}</EvaluationResults>"
+        result = f"<SimulatePrincipalPolicyResult>{answer}</SimulatePrincipalPolicyResult>"
         return f"{OPEN}{result}</SimulatePrincipalPolicyResponse>".encode()
 
     def _result(self, principal: str, action: str, resources: list[str], policies: list[IAMPolicy]) -> str:
@@ -46,7 +45,7 @@ class Simulation:
         for resource in resources:
             permitted = {policy.is_action_permitted(action, resource) for policy in policies}
             is_allowed = permitted == {PermissionResult.PERMITTED}
-            self.asked.append((principal, action, resource, is_allowed))
+            self.simulated.append((principal, action, resource, is_allowed))
             decisions.add(decision := "allowed" if is_allowed else "implicitDeny")
             specific += (
                 f"<member><EvalResourceName>{resource}</EvalResourceName>"

@@ -1,4 +1,4 @@
-"""A workplace whose server answers late, not at all, or untruly, as a test wishes."""
+"""A workplace whose server answers late, wrongly or not at all, as each test needs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from support.workplace import ETLTCTL, Workplace
 
 PROJECT = Path(__file__).parents[2]
 ROWS = 5
-MET_WITHIN_S = 300.0  # far longer than anything takes, on a machine that does other work too
+MET_WITHIN_S = 300.0  # far longer than anything takes, even on a busy machine
 SCRIPT = writing({"n": range(ROWS)})
 WITH_SDK = """
 import io, json, sys
@@ -46,7 +46,7 @@ import pathlib, time
 gives_up = time.monotonic() + 600
 while not pathlib.Path({file!r}).exists():
     if time.monotonic() > gives_up:
-        raise SystemExit("nobody let the job go on")
+        raise SystemExit("the test did not release the job")
     time.sleep(0.05)
 """
 SETTINGS = """
@@ -66,17 +66,17 @@ class SpoiltLake(Workplace):
 
     @classmethod
     def make(cls, folder: Path) -> SpoiltLake:
-        """Make the folder with its settings and a script that uses the SDK, as those of users do."""
+        """Create the folder with its settings and a script that uses the SDK, as users' scripts do."""
         (folder / "small.py").write_text(WITH_SDK)
         (folder / "etltctl.toml").write_text((PROJECT / "etltctl.toml").read_text() + SETTINGS)
         return cls(folder)
 
     def spoil(self, *rules: dict[str, Any]) -> None:
-        """Puts these faults in force, in place of those before; none ends them all."""
+        """Set these faults in place of the earlier ones; without arguments, end all faults."""
         self._ask("POST", list(rules))
 
     def met(self) -> int:
-        """How often the faults in force were met."""
+        """Return how often the faults in force were met."""
         return sum(rule["met"] for rule in self._ask("GET"))
 
     def begin(
@@ -86,13 +86,13 @@ class SpoiltLake(Workplace):
         stdout: int = subprocess.DEVNULL,
         environ: Mapping[str, str] | None = None,
     ) -> forked.Command:
-        """Start the command in a process of its own, and do not wait."""
+        """Start the command in a separate process, and do not wait."""
         words, env = [ETLTCTL, *self.named(*arguments)], self.full_environ | dict(environ or {})
-        with (self.folder / to).open("w") as told:
-            return forked.Command(words, cwd=self.folder, env=env, stdout=stdout, stderr=told)
+        with (self.folder / to).open("w") as errors:
+            return forked.Command(words, cwd=self.folder, env=env, stdout=stdout, stderr=errors)
 
     def begin_installed(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start the installed script; it hears Ctrl-C even where the tests run in the background."""
+        """Start the installed script; it receives Ctrl-C even if the tests run in the background."""
         return subprocess.Popen(
             [ETLTCTL, *self.named(*arguments)],
             cwd=self.folder,
@@ -103,7 +103,7 @@ class SpoiltLake(Workplace):
         )
 
     def kill_where(self, rule: dict[str, Any], *arguments: str) -> bool:
-        """Runs the command until it meets the fault and kills it there; False if it ended without meeting it."""
+        """Run the command until it meets the fault, and kill it there; return False if it ended without meeting it."""
         self.spoil(rule)
         process = self.begin(*arguments)
         deadline = time.monotonic() + MET_WITHIN_S
@@ -120,21 +120,21 @@ class SpoiltLake(Workplace):
         return True
 
     def starts(self, run_id: str) -> dict[str, int]:
-        """How many Glue runs and Airbyte jobs the run id has, by what the services say."""
+        """Return how many Glue runs and Airbyte jobs the services have for the run id."""
         runs = [record for record in self.glue_runs() if record["Arguments"].get("--run_id") == run_id]
         return {"glue": len(runs), "airbyte": self.syncs()}
 
     def glue_runs(self) -> list[dict[str, Any]]:
-        """Every Glue run, as its service keeps it."""
+        """Return every Glue run, as its service keeps it."""
         runs = self.folder / ".etltctl" / "glue" / "runs"
         return [json.loads(file.read_text()) for file in runs.glob("jr_*.json")]
 
     def ends(self) -> list[tuple[str, str, str]]:
-        """How every Glue run stands: its job, its state, its error."""
+        """Return the job, the state and the error of every Glue run."""
         return [(run["JobName"], run["JobRunState"], run.get("ErrorMessage", "")) for run in self.glue_runs()]
 
     def settle(self) -> None:
-        """Waits until no Glue run is live, whatever the answers said of it; what is held goes on."""
+        """Wait until no Glue run is live, whatever the faulty answers said; held jobs continue."""
         self.let_go()
         deadline = time.monotonic() + MET_WITHIN_S
         while any(
@@ -144,13 +144,13 @@ class SpoiltLake(Workplace):
             time.sleep(0.05)
 
     def syncs(self) -> int:
-        """How many jobs Airbyte has made so far."""
+        """Return how many jobs Airbyte has created so far."""
         file = self.folder / ".etltctl" / "airbyte" / "jobs.json"
         return file.read_text().count('"connection_id"') if file.exists() else 0
 
     @contextmanager
     def other_script(self, before: str) -> Iterator[None]:
-        """The script does this before all else; the honest one is put back."""
+        """Put this line at the start of the script within the block."""
         script = self.folder / "small.py"
         script.write_text(f"{before}\n{SCRIPT}")
         try:
@@ -160,7 +160,7 @@ class SpoiltLake(Workplace):
 
     @contextmanager
     def held_script(self, before: str = "", after: str = "") -> Iterator[None]:
-        """The script does what is to be done before, and goes on when it is let; at the end it is."""
+        """Let the script do `before`, then wait until the test or the end of the block releases it."""
         self._go_on.unlink(missing_ok=True)
         with self.other_script(f"{before}\n{HOLD.format(file=str(self._go_on))}\n{after}"):
             try:
@@ -169,7 +169,7 @@ class SpoiltLake(Workplace):
                 self.let_go()
 
     def let_go(self) -> None:
-        """What `held_script` holds goes on."""
+        """Release the script of `held_script`."""
         self._go_on.touch()
 
     @property
@@ -178,13 +178,13 @@ class SpoiltLake(Workplace):
 
     @contextmanager
     def held_job(self) -> Iterator[None]:
-        """The small job is held: `local up` brings its script to where Glue finds it, and the honest one back."""
+        """Hold the small job within the block: `local up` copies the held script, and later the usual one, to Glue."""
         with self._brought(self.held_script()):
             yield
 
     @contextmanager
     def slow_job(self, seconds: float) -> Iterator[None]:
-        """The small job takes so long."""
+        """Make the small job take `seconds`."""
         with self._brought(self.other_script(f"import time; time.sleep({seconds})")):
             yield
 
@@ -197,28 +197,28 @@ class SpoiltLake(Workplace):
         finally:
             self.run("local", "up")
 
-    def wait_for_state(self, run_id: str, word: str, *, in_ledger: bool = True) -> None:
-        """Waits until the run's Glue job run is in this state, and until the ledger knows."""
+    def wait_for_state(self, run_id: str, state: str, *, in_ledger: bool = True) -> None:
+        """Wait until the run's Glue job run is in this state, and until the ledger has recorded it."""
         deadline = time.monotonic() + MET_WITHIN_S
-        while not self._is_in(run_id, word, in_ledger=in_ledger):
-            assert time.monotonic() < deadline, f"{run_id} is never {word}"
+        while not self._is_in(run_id, state, in_ledger=in_ledger):
+            assert time.monotonic() < deadline, f"{run_id} is never {state}"
             time.sleep(0.05)
 
-    def _is_in(self, run_id: str, word: str, *, in_ledger: bool) -> bool:
+    def _is_in(self, run_id: str, state: str, *, in_ledger: bool) -> bool:
         if in_ledger:
-            return any(e["type"] == "step.progress" and e["state"] == word for e in self.events(run_id))
+            return any(e["type"] == "step.progress" and e["state"] == state for e in self.events(run_id))
         runs = [record for record in self.glue_runs() if record["Arguments"].get("--run_id") == run_id]
-        return any(record["JobRunState"] == word for record in runs)
+        return any(record["JobRunState"] == state for record in runs)
 
     def events(self, run_id: str) -> list[dict[str, Any]]:
-        """What the ledger tells of the run."""
+        """Return the run's events in the ledger."""
         file = self.folder / ".etltctl" / "runs" / f"{run_id}.ndjson"
         lines = file.read_text().splitlines() if file.exists() else []
         return [event for event in map(json.loads, lines) if event["type"] != "version"]
 
     def _ask(self, method: str, body: Any = None) -> Any:
-        told = json.loads((self.folder / ".etltctl" / "server" / "endpoint.json").read_text())
-        connection = http.client.HTTPConnection("127.0.0.1", told["port"], timeout=120)
+        endpoint = json.loads((self.folder / ".etltctl" / "server" / "endpoint.json").read_text())
+        connection = http.client.HTTPConnection("127.0.0.1", endpoint["port"], timeout=120)
         keys = read_keys(self.folder / ".etltctl")
         assert keys is not None
         content = None if body is None else json.dumps(body)

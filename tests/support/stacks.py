@@ -1,4 +1,4 @@
-"""Small stacks of a test's own, to see what the embedded CloudFormation refuses."""
+"""Small separate stacks, which show what the embedded CloudFormation refuses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from support.checkout import Checkout
 from support.served import wait_until
 
 
-def made(checkout: Checkout, name: str, template: dict[str, Any]) -> dict[str, str]:
+def create_stack(checkout: Checkout, name: str, template: dict[str, Any]) -> dict[str, str]:
     """Create a stack and wait for its end; return the reasons of its failed resources by logical id."""
     client = checkout.client("cloudformation")
     client.create_change_set(
@@ -38,6 +38,6 @@ def removed(checkout: Checkout, name: str) -> None:
 
 
 def status_of(checkout: Checkout, name: str) -> str:
-    """Return CloudFormation's word for the stack."""
+    """Return CloudFormation's status of the stack."""
     stacks = checkout.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
     return str(stacks[0]["StackStatus"])

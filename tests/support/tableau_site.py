@@ -27,7 +27,7 @@ JOB_WORDS = {
 
 
 class RefusalError(Exception):
-    """An error in Tableau's own shape."""
+    """An error in Tableau's shape."""
 
     def __init__(self, status: int, code: str, summary: str, detail: str) -> None:
         super().__init__(code)
@@ -36,7 +36,7 @@ class RefusalError(Exception):
 
 @dataclass
 class Site:
-    """One site with its one token; what was asked of it is kept for the test to look at."""
+    """A site with one token; it keeps every request for the test."""
 
     content_url: str = "lake"
     projects: list[str] = field(default_factory=lambda: ["default", "Weather"])
@@ -47,7 +47,7 @@ class Site:
     published: list[dict[str, Any]] = field(default_factory=list)
     chunks: dict[str, list[bytes]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
-    expire_at: str = ""  # the first call of this path finds the sign-in run out
+    expire_at: str = ""  # the sign-in has expired at the first call of this path
     signed_in: int = 0
     url: str = ""
     refuse: dict[str, RefusalError] = field(default_factory=dict)
@@ -96,18 +96,18 @@ class Site:
             (r"PUT /jobs/([^/]+)", self._cancel),
         ]
         for pattern, handler in routes:
-            found = re.fullmatch(pattern, f"{environ['REQUEST_METHOD']} {inner}")
-            if found:
+            match = re.fullmatch(pattern, f"{environ['REQUEST_METHOD']} {inner}")
+            if match:
                 if pattern in self.refuse:
                     raise self.refuse[pattern]
-                return handler(query, body, environ, *found.groups())
+                return handler(query, body, environ, *match.groups())
         raise RefusalError(404, "404000", "Not found", path)
 
     def _sign_in(self, body: bytes) -> tuple[str, str]:
         credentials = ET.fromstring(body)[0]
-        given = (credentials.get("personalAccessTokenName"), credentials.get("personalAccessTokenSecret"))
+        token = (credentials.get("personalAccessTokenName"), credentials.get("personalAccessTokenSecret"))
         site = credentials[0].get("contentUrl")
-        if given != ("ci", "s3cret") or site != self.content_url:
+        if token != ("ci", "s3cret") or site != self.content_url:
             raise RefusalError(
                 401, "401001", "Signin Error", "The personal access token you provided is invalid."
             )
@@ -126,18 +126,18 @@ class Site:
         assert environ["HTTP_X_TABLEAU_AUTH"] == f"token-{self.signed_in}"
 
     def _list_projects(self, *_: Any) -> tuple[str, str]:
-        listed = "".join(f'<project id="id-{name}" name="{name}"/>' for name in self.projects)
-        return "200 OK", f"{_pages(len(self.projects))}<projects>{listed}</projects>"
+        elements = "".join(f'<project id="id-{name}" name="{name}"/>' for name in self.projects)
+        return "200 OK", f"{_pages(len(self.projects))}<projects>{elements}</projects>"
 
     def _list_datasources(self, query: dict[str, str], *_: Any) -> tuple[str, str]:
-        wanted = query["filter"].removeprefix("name:eq:")
-        found = {name: project for name, project in self.datasources.items() if name == wanted}
-        listed = "".join(
+        searched = query["filter"].removeprefix("name:eq:")
+        matching = {name: project for name, project in self.datasources.items() if name == searched}
+        elements = "".join(
             f'<datasource id="ds-{name}" name={quoteattr(name)} contentUrl="x" type="hyper">'
             f'<project id="id-{project}" name="{project}"/><owner id="{USER_ID}"/><tags/></datasource>'
-            for name, project in found.items()
+            for name, project in matching.items()
         )
-        return "200 OK", f"{_pages(len(found))}<datasources>{listed}</datasources>"
+        return "200 OK", f"{_pages(len(matching))}<datasources>{elements}</datasources>"
 
     def _begin_upload(self, *_: Any) -> tuple[str, str]:
         upload = f"upload{len(self.chunks)}"
@@ -174,23 +174,23 @@ class Site:
 
     def _list_jobs(self, query: dict[str, str], *_: Any) -> tuple[str, str]:
         assert query["filter"] == "jobType:eq:refresh_extracts"
-        listed = "".join(
+        elements = "".join(
             f'<backgroundJob id="{job}" status="{status}" title={quoteattr(name)} priority="50" '
             f'jobType="refresh_extracts" createdAt="2026-01-02T03:04:05Z"/>'
             for job, name, status in self.listed_jobs
         )
-        return "200 OK", f"{_pages(len(self.listed_jobs))}<backgroundJobs>{listed}</backgroundJobs>"
+        return "200 OK", f"{_pages(len(self.listed_jobs))}<backgroundJobs>{elements}</backgroundJobs>"
 
     def _job(self, query: dict[str, str], body: bytes, environ: Any, job: str) -> tuple[str, str]:
-        word = self.job_words.pop(0) if len(self.job_words) > 1 else self.job_words[0]
+        state = self.job_words.pop(0) if len(self.job_words) > 1 else self.job_words[0]
         notes = (
             "<extractRefreshJob><notes>the database is away</notes></extractRefreshJob>"
-            if word == "Failed"
+            if state == "Failed"
             else ""
         )
         return (
             "200 OK",
-            f'<job id="{job}" mode="Asynchronous" type="RefreshExtract" {JOB_WORDS[word]}>{notes}</job>',
+            f'<job id="{job}" mode="Asynchronous" type="RefreshExtract" {JOB_WORDS[state]}>{notes}</job>',
         )
 
     def _cancel(self, query: dict[str, str], body: bytes, environ: Any, job: str) -> tuple[str, str]:
@@ -199,15 +199,15 @@ class Site:
 
 
 class Quiet(WSGIRequestHandler):
-    """A request handler that keeps its log to itself."""
+    """A request handler that logs nothing."""
 
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002
-        """Says nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def served(site: Site) -> Iterator[Site]:
-    """The site, reachable at its `url`."""
+    """Yield the site, reachable at its `url`."""
     server = make_server("127.0.0.1", 0, site, threaded=True, request_handler=Quiet)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     site.url = f"http://127.0.0.1:{server.port}"
@@ -221,11 +221,11 @@ def _pages(total: int) -> str:
 
 
 def _parts(body: bytes, environ: Any) -> dict[str, bytes]:
-    """The parts of a multipart body by their names."""
+    """Return the parts of a multipart body by name."""
     boundary = re.search(r"boundary=([^;\s]+)", environ["CONTENT_TYPE"])[1].strip('"').encode()  # type: ignore[index]
-    found = {}
+    parts = {}
     for part in body.split(b"--" + boundary)[1:-1]:
         head, _, content = part.partition(b"\r\n\r\n")
         name = re.search(rb'name="([^"]+)"', head)[1].decode()  # type: ignore[index]
-        found[name] = content.removesuffix(b"\r\n")
-    return found
+        parts[name] = content.removesuffix(b"\r\n")
+    return parts

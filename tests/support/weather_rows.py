@@ -1,4 +1,4 @@
-"""Weather documents written by hand, and the rows of silver they become."""
+"""Weather documents written by hand, and the rows of silver that they become."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ PLACE = {"lat": 40.6925, "lon": -74.168667}
 
 
 def document(**fields: Any) -> dict[str, Any]:
-    """A faultless document of Newark, with fields replaced, or removed by None."""
+    """Return a faultless document of Newark, with fields replaced, or removed by None."""
     whole = {
         "_id": "65929f400000000000000001",
         "dt": NOON,
@@ -30,7 +30,7 @@ def document(**fields: Any) -> dict[str, Any]:
 
 
 def observe(spark: SparkSession, location: str, **config: Any) -> list[Row]:
-    """The rows of silver made from a bronze stream, in order of place and time."""
+    """Return the rows of silver made from a bronze stream, in order of place and time."""
     from bronze_to_silver import observe_weather, screen_documents
     from job_config import WEATHER, config_hash, read_config
     from weather_documents import BRONZE, OPTIONAL

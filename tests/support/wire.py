@@ -16,24 +16,24 @@ NEEDS_NO_PERMISSION = frozenset({"sts:GetCallerIdentity"})
 
 @dataclass(frozen=True)
 class Call:
-    """One operation, and for S3 the bucket and the key that it was about."""
+    """One operation, and for S3 its bucket and key."""
 
     name: str
     resource: str = ""
 
     @property
     def bucket(self) -> str:
-        """The bucket of a call to S3."""
+        """Return the bucket of a call to S3."""
         return self.resource.partition("/")[0]
 
     @property
     def action(self) -> str:
-        """The IAM action that allows the call."""
+        """Return the IAM action that allows the call."""
         return PERMISSION.get(self.name, self.name)
 
     @property
     def arn(self) -> str:
-        """What a policy must name; empty for what the witness does not tell."""
+        """Return the ARN that a policy must name; empty if the witness does not record it."""
         if not self.resource:
             return ""
         is_on_bucket = self.action in ON_BUCKETS
@@ -42,7 +42,7 @@ class Call:
         return f"arn:aws:s3:::{place}"
 
 
-# What the library calls in special cases that no run of the tests' small pipeline meets; tests/system/infra calls each.
+# Calls of special cases that no run of the tests' small pipeline makes; tests/system/infra makes each of them.
 SPECIAL = frozenset(
     {
         "glue:BatchCreatePartition", "glue:BatchDeletePartition",
@@ -53,13 +53,13 @@ SPECIAL = frozenset(
 
 
 def calls(witness: Path, who: str) -> set[Call]:
-    """Every AWS call that was signed by `who`, from the witness's file."""
-    made = (seen for seen in read_seen(witness) if seen.caller == who)
-    return {Call(f"{seen.service}:{seen.operation}", seen.resource) for seen in made}
+    """Return every AWS call that `who` signed, from the witness's file."""
+    requests = (seen for seen in read_seen(witness) if seen.caller == who)
+    return {Call(f"{seen.service}:{seen.operation}", seen.resource) for seen in requests}
 
 
 def granting(statements: Iterable[Mapping[str, Any]], call: Call) -> list[str]:
-    """The statements of a policy that allow the call, by their ids; those without a resource to compare count too."""
+    """Return the ids of a policy's statements that allow the call; those without a resource to compare count too."""
     return [
         statement["Sid"]
         for statement in statements

@@ -1,4 +1,4 @@
-"""A folder in which the installed `etltctl` is run, as a user would."""
+"""A folder in which the installed `etltctl` runs, as a user would run it."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from etltctl.local.kernel.keys import Keys, read_keys
 from support import forked
 
 ETLTCTL = Path(sys.executable).with_name("etltctl")
-TIMEOUT_S = 900  # far longer than any command takes, on a machine that does other work too
+TIMEOUT_S = 900  # far longer than any command takes, even on a busy machine
 
 
 @dataclass(frozen=True)
 class Workplace:
-    """A folder in which the command is run, as a user would."""
+    """A folder in which the command runs, as a user would run it."""
 
     folder: Path
     environ: Mapping[str, str] = field(default_factory=dict)
-    told: dict[str, subprocess.CompletedProcess[str]] = field(default_factory=dict, repr=False)
+    first_results: dict[str, subprocess.CompletedProcess[str]] = field(default_factory=dict, repr=False)
 
     @property
     def full_environ(self) -> dict[str, str]:
-        """This process's environment without what would lead elsewhere, with this workplace's own."""
+        """Return this process's environment without variables that lead elsewhere, with this workplace's variables."""
         kept = {
             k: v
             for k, v in os.environ.items()
@@ -40,13 +40,13 @@ class Workplace:
 
     @property
     def keys(self) -> Keys:
-        """The keys of this folder's embedded server, as its owner reads them."""
+        """Return the keys of this folder's embedded server, as its owner reads them."""
         keys = read_keys(self.folder / ".etltctl")
         assert keys is not None, "no server has run here yet"
         return keys
 
     def named(self, *arguments: str) -> list[str]:
-        """The command's words, with `--new` where they name a run that is not there: tests give their runs names."""
+        """Return the command's words, with `--new` if they name a run that does not exist: tests name their runs."""
         words = list(arguments)
         starts = {"run", "sync", "run-glue"} & set(words)
         if "--run-id" in words and starts and "--new" not in words:
@@ -83,13 +83,13 @@ class Workplace:
     ) -> subprocess.CompletedProcess[str]:
         assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert not re.search(r"^Traceback", done.stderr, re.MULTILINE), done.stderr
-        self.told.setdefault(" ".join(arguments), done)  # what a command told when it was first run here
+        self.first_results.setdefault(" ".join(arguments), done)
         return done
 
     def json(self, *arguments: str) -> Any:
-        """The command's result as JSON."""
+        """Return the command's result as JSON."""
         return json.loads(self.run(*arguments, "-o", "json").stdout)
 
     def query(self, sql: str) -> list[dict[str, Any]]:
-        """The rows Athena answers."""
+        """Return the rows that Athena answers."""
         return list(self.json("athena", "query", sql)["rows"])

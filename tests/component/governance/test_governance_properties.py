@@ -74,14 +74,16 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GovernedLake]:
 )
 def test_from_any_settings_to_any_others(lake: GovernedLake, first: str, second: str) -> None:
     lake.apply(first)
-    before = lake.listed()
+    before = lake.permissions()
     seen = []
     wanted = lake.settings(second)
     apply(
-        wanted, confirm=lambda plan: True, on_change=lambda change: seen.append((change.text, lake.listed()))
+        wanted,
+        confirm=lambda plan: True,
+        on_change=lambda change: seen.append((change.text, lake.permissions())),
     )
     assert plan(wanted).changes == ()
-    kept = before & lake.listed()
+    kept = before & lake.permissions()
     for text, rows in seen:
         assert kept <= rows, f"missing after: {text}"
     log = lake.folder / "state" / "server" / "server.log"

@@ -1,1 +1,1 @@
-"""A double of CloudFormation: change sets that really make their resources, through the embedded services."""
+"""A double of CloudFormation: its change sets create real resources in the embedded services."""

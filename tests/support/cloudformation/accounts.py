@@ -1,4 +1,4 @@
-"""Who may do what, and who is told of what: IAM, SNS, EventBridge, alarms, budgets, parameters, secrets."""
+"""Resource types of permissions and notices: IAM, SNS, EventBridge, alarms, budgets, parameters, secrets."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _change_topic_policy(clients: Clients, _: str, props: Props) -> None:
 
 
 def _delete_topic_policy(clients: Clients, _: str, props: Props) -> None:
-    """A topic always has a policy; this one goes with its topic."""
+    """Do nothing: a topic always has a policy, which is deleted with the topic."""
 
 
 def _make_subscription(clients: Clients, props: Props) -> Made:
@@ -134,10 +134,10 @@ def _change_parameter(clients: Clients, name: str, props: Props) -> Any:
 
 
 def _make_secret(clients: Clients, props: Props) -> Made:
-    made = clients("secretsmanager").create_secret(
+    secret = clients("secretsmanager").create_secret(
         Name=props["Name"], Description=props.get("Description", ""), KmsKeyId=props["KmsKeyId"]
     )
-    return made["ARN"], {"Id": made["ARN"]}
+    return secret["ARN"], {"Id": secret["ARN"]}
 
 
 def _change_secret(clients: Clients, arn: str, props: Props) -> None:

@@ -1,4 +1,4 @@
-"""CloudFormation's query protocol: a form in, XML out."""
+"""CloudFormation's query protocol: a request is a form, its answer is XML."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Form = Mapping[str, str]
 
 
 class CloudFormationApi:
-    """The stacks of the embedded account; they are known as long as the server lives."""
+    """The stacks of the embedded account, kept in memory until the server ends."""
 
     def __init__(self, url: str, keys: Keys) -> None:
         self._clients = Clients(url, keys)
@@ -59,7 +59,7 @@ class CloudFormationApi:
         }
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answers one request; every error is CloudFormation's XML."""
+        """Answer one request; every error is CloudFormation's XML."""
         form = Request(environ).form.to_dict()
         action = form.get("Action", "")
         try:
@@ -70,8 +70,8 @@ class CloudFormationApi:
             body = f'<{action}Response xmlns="{NAMESPACE}"><{action}Result>{result}</{action}Result></{action}Response>'
             response = Response(body, content_type="text/xml")
         except AwsError as error:
-            told = _xml({"Error": {"Type": "Sender", "Code": error.code, "Message": error.message}})
-            body = f'<ErrorResponse xmlns="{NAMESPACE}">{told}</ErrorResponse>'
+            details = _xml({"Error": {"Type": "Sender", "Code": error.code, "Message": error.message}})
+            body = f'<ErrorResponse xmlns="{NAMESPACE}">{details}</ErrorResponse>'
             response = Response(body, error.status, content_type="text/xml")
         return response(environ, start_response)
 
@@ -82,17 +82,19 @@ class CloudFormationApi:
         body, most = self._template_of(form)
         template = parse(body, most)
         in_order(template["Resources"])
-        given = {entry["ParameterKey"]: entry["ParameterValue"] for entry in _members(form, "Parameters")}
-        values = checked_parameters(template, given)
+        parameters = {
+            entry["ParameterKey"]: entry["ParameterValue"] for entry in _members(form, "Parameters")
+        }
+        values = checked_parameters(template, parameters)
         stack = self._stack_for_change_set(name, is_new)
-        made = ChangeSet(form["ChangeSetName"], form.get("ClientToken", ""), body, template, values)
-        before = stack.change_sets.get(made.name)
-        if before is not None and (not made.token or before.token != made.token):
-            raise AwsError("AlreadyExistsException", f"ChangeSet {made.name} cannot be created")
+        change_set = ChangeSet(form["ChangeSetName"], form.get("ClientToken", ""), body, template, values)
+        before = stack.change_sets.get(change_set.name)
+        if before is not None and (not change_set.token or before.token != change_set.token):
+            raise AwsError("AlreadyExistsException", f"ChangeSet {change_set.name} cannot be created")
         if before is None:
-            self._fill(made, stack)
-            stack.change_sets[made.name] = made
-        return {"Id": f"{stack.id}/{made.name}", "StackId": stack.id}
+            self._fill(change_set, stack)
+            stack.change_sets[change_set.name] = change_set
+        return {"Id": f"{stack.id}/{change_set.name}", "StackId": stack.id}
 
     def _template_of(self, form: Form) -> tuple[str, int]:
         """Return the template that a request holds or points to, and the most bytes that it may have."""
@@ -115,7 +117,7 @@ class CloudFormationApi:
                 )
             if stack is None:
                 stack = Stack.new(name)
-                stack.tell("REVIEW_IN_PROGRESS", "", reason="User Initiated")
+                stack.record("REVIEW_IN_PROGRESS", "", reason="User Initiated")
                 self._stacks.append(stack)
             return stack
         if stack is None:
@@ -124,20 +126,24 @@ class CloudFormationApi:
             raise invalid(f"Stack:{stack.id} is in {stack.status} state and can not be updated.")
         return stack
 
-    def _fill(self, made: ChangeSet, stack: Stack) -> None:
-        declared = made.template.get("Parameters", {})
-        images = {name: made.parameters[name] for name, facts in declared.items() if facts["Type"] == IMAGE}
+    def _fill(self, change_set: ChangeSet, stack: Stack) -> None:
+        declared = change_set.template.get("Parameters", {})
+        images = {
+            name: change_set.parameters[name] for name, facts in declared.items() if facts["Type"] == IMAGE
+        }
         for name, image in images.items():
             if not self._clients.has_image(image):
-                made.status, made.execution = "FAILED", "UNAVAILABLE"
-                made.reason = (
+                change_set.status, change_set.execution = "FAILED", "UNAVAILABLE"
+                change_set.reason = (
                     f"Parameter validation failed: parameter value {image} for parameter name {name} "
                     "does not exist. Rollback requested by user."
                 )
                 return
-        made.changes = changes_between(stack, made.template, made.parameters, self._is_there)
-        if not made.changes and stack.body:
-            made.status, made.execution, made.reason = "FAILED", "UNAVAILABLE", NO_CHANGES
+        change_set.changes = changes_between(
+            stack, change_set.template, change_set.parameters, self._is_there
+        )
+        if not change_set.changes and stack.body:
+            change_set.status, change_set.execution, change_set.reason = "FAILED", "UNAVAILABLE", NO_CHANGES
 
     def _is_there(self, type_name: str, properties: Mapping[str, Any]) -> bool:
         find = KINDS[type_name].find
@@ -150,15 +156,15 @@ class CloudFormationApi:
         return True
 
     def _describe_change_set(self, form: Form) -> dict[str, Any]:
-        stack, made = self._change_set(form)
+        stack, change_set = self._change_set(form)
         return {
-            "ChangeSetName": made.name,
+            "ChangeSetName": change_set.name,
             "StackName": stack.name,
             "StackId": stack.id,
-            "Status": made.status,
-            "StatusReason": made.reason,
-            "ExecutionStatus": made.execution,
-            "Changes": [change.told() for change in made.changes],
+            "Status": change_set.status,
+            "StatusReason": change_set.reason,
+            "ExecutionStatus": change_set.execution,
+            "Changes": [change.as_dict() for change in change_set.changes],
         }
 
     def _delete_change_set(self, form: Form) -> dict[str, Any]:
@@ -171,29 +177,32 @@ class CloudFormationApi:
         stack = self._require(form["StackName"])
         if token and token in stack.tokens:
             return {}
-        stack, made = self._change_set(form)
-        if made.execution != "AVAILABLE":
+        stack, change_set = self._change_set(form)
+        if change_set.execution != "AVAILABLE":
             raise AwsError(
-                "InvalidChangeSetStatus", f"ChangeSet [{made.name}] cannot be executed in its current status"
+                "InvalidChangeSetStatus",
+                f"ChangeSet [{change_set.name}] cannot be executed in its current status",
             )
         stack.tokens.add(token)
-        stack.change_sets.clear()  # every other one is obsolete, and so is this one soon
-        Thread(target=Execution(stack, self._clients, token).carry_out, args=(made,), daemon=True).start()
+        stack.change_sets.clear()  # every other change set is obsolete now, and this one is soon
+        Thread(
+            target=Execution(stack, self._clients, token).carry_out, args=(change_set,), daemon=True
+        ).start()
         return {}
 
     # stacks
 
     def _describe_stacks(self, form: Form) -> dict[str, Any]:
         if "StackName" in form:
-            return {"Stacks": [_told(self._require(form["StackName"], may_be_gone=True))]}
-        return {"Stacks": [_told(stack) for stack in self._stacks if stack.status != "DELETE_COMPLETE"]}
+            return {"Stacks": [_described(self._require(form["StackName"], may_be_gone=True))]}
+        return {"Stacks": [_described(stack) for stack in self._stacks if stack.status != "DELETE_COMPLETE"]}
 
     def _describe_events(self, form: Form) -> dict[str, Any]:
         return {"StackEvents": self._require(form["StackName"], may_be_gone=True).events}
 
     def _list_resources(self, form: Form) -> dict[str, Any]:
         stack = self._require(form["StackName"])
-        listed = [
+        summaries = [
             {
                 "LogicalResourceId": one.logical_id,
                 "PhysicalResourceId": one.physical_id,
@@ -203,7 +212,7 @@ class CloudFormationApi:
             }
             for one in stack.resources.values()
         ]
-        return {"StackResourceSummaries": listed}
+        return {"StackResourceSummaries": summaries}
 
     def _get_template(self, form: Form) -> dict[str, Any]:
         return {"TemplateBody": self._require(form["StackName"]).body}
@@ -217,7 +226,7 @@ class CloudFormationApi:
         return {}
 
     def _find(self, name: str) -> Stack | None:
-        """By id, or by the name of a stack that is not deleted."""
+        """Return the stack with the id, or the stack of the name that is not deleted."""
         return next(
             (
                 stack
@@ -235,14 +244,14 @@ class CloudFormationApi:
 
     def _change_set(self, form: Form) -> tuple[Stack, ChangeSet]:
         stack = self._require(form["StackName"])
-        made = stack.change_sets.get(form["ChangeSetName"])
-        if made is None:
+        change_set = stack.change_sets.get(form["ChangeSetName"])
+        if change_set is None:
             message = f"ChangeSet [{form['ChangeSetName']}] does not exist"
             raise AwsError("ChangeSetNotFound", message, 404)
-        return stack, made
+        return stack, change_set
 
 
-def _told(stack: Stack) -> dict[str, Any]:
+def _described(stack: Stack) -> dict[str, Any]:
     return {
         "StackName": stack.name,
         "StackId": stack.id,
@@ -254,12 +263,12 @@ def _told(stack: Stack) -> dict[str, Any]:
 
 
 def _members(form: Form, name: str) -> list[dict[str, str]]:
-    """The entries of a list in the form: `Parameters.member.1.ParameterKey` and so on."""
-    found: dict[int, dict[str, str]] = {}
+    """Return the entries of a list in the form: `Parameters.member.1.ParameterKey` and so on."""
+    members: dict[int, dict[str, str]] = {}
     for key, value in form.items():
         if match := re.fullmatch(rf"{name}\.member\.(\d+)\.(\w+)", key):
-            found.setdefault(int(match[1]), {})[match[2]] = value
-    return [found[number] for number in sorted(found)]
+            members.setdefault(int(match[1]), {})[match[2]] = value
+    return [members[number] for number in sorted(members)]
 
 
 def _xml(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What lies between a stack as it is and a template: which resources come, go, change or are replaced, and why."""
+"""The difference between a stack and a template: each resource to add, remove, change or replace, and why."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from support.cloudformation.kinds import KINDS
 from support.cloudformation.records import PSEUDO, Change, Resource, Stack
 from support.cloudformation.templates import answered, invalid, names_in, symbolic
 
-IsThere = Callable[[str, Mapping[str, Any]], bool]  # of this type and with these properties
+IsThere = Callable[[str, Mapping[str, Any]], bool]  # type, properties → whether it exists
 
 
 def changes_between(
     stack: Stack, template: Mapping[str, Any], parameters: Mapping[str, str], is_there: IsThere
 ) -> list[Change]:
-    """Every change, in the template's order, removals last. A resource found under its name is taken in."""
-    wanted: Mapping[str, Any] = template["Resources"]
-    unknown = sorted({facts["Type"] for facts in wanted.values()} - set(KINDS))
+    """Return every change in the template's order, removals last; an existing resource of the same name is imported."""
+    declared: Mapping[str, Any] = template["Resources"]
+    unknown = sorted({facts["Type"] for facts in declared.values()} - set(KINDS))
     if unknown:
         raise invalid(f"Template format error: Unrecognized resource types: [{', '.join(unknown)}]")
     before, after = symbolic(stack.parameters, PSEUDO), symbolic(parameters, PSEUDO)
-    found: dict[str, Change] = {}
-    for name, facts in wanted.items():
+    changes: dict[str, Change] = {}
+    for name, facts in declared.items():
         new = answered(facts.get("Properties", {}), after)
         if name not in stack.resources:
             is_kept = facts.get("DeletionPolicy", "Delete") != "Delete"
             action = "Import" if is_kept and is_there(facts["Type"], new) else "Add"
-            found[name] = Change(action, name, facts["Type"])
+            changes[name] = Change(action, name, facts["Type"])
             continue
         current = stack.resources[name]
         old = answered(current.properties, before)
         if change := _change(current, facts, old, new, _differing(stack, parameters)):
-            found[name] = change
-    gone = [resource for name, resource in stack.resources.items() if name not in wanted]
-    removals = [Change("Remove", one.logical_id, one.type, one.physical_id) for one in gone]
-    return [*_with_followers(found, stack, wanted), *removals]
+            changes[name] = change
+    removed = [resource for name, resource in stack.resources.items() if name not in declared]
+    removals = [Change("Remove", one.logical_id, one.type, one.physical_id) for one in removed]
+    return [*_with_followers(changes, stack, declared), *removals]
 
 
 def _differing(stack: Stack, parameters: Mapping[str, str]) -> set[str]:
@@ -59,22 +59,22 @@ def _change(
     return Change("Modify", current.logical_id, facts["Type"], current.physical_id, replacement, details)
 
 
-def _with_followers(found: dict[str, Change], stack: Stack, wanted: Mapping[str, Any]) -> list[Change]:
-    """Whoever names a resource that is replaced may have to change with it."""
-    replaced = {name for name, change in found.items() if change.replacement == "True"}
-    for name, facts in wanted.items():
-        if name in found or name not in stack.resources:
+def _with_followers(changes: dict[str, Change], stack: Stack, declared: Mapping[str, Any]) -> list[Change]:
+    """Add the resources that refer to a replaced resource: they may have to change with it."""
+    replaced = {name for name, change in changes.items() if change.replacement == "True"}
+    for name, facts in declared.items():
+        if name in changes or name not in stack.resources:
             continue
         current = stack.resources[name]
         for part, value in facts.get("Properties", {}).items():
             if causes := sorted(set(names_in(value)) & replaced):
                 is_fixed = part in KINDS[current.type].fixed
-                change = found.setdefault(
+                change = changes.setdefault(
                     name, Change("Modify", name, current.type, current.physical_id, "False", [])
                 )
                 change.replacement = "Conditional" if is_fixed else change.replacement
                 change.details.append(_detail(part, "Conditionally" if is_fixed else "Never", causes[0]))
-    return [found[name] for name in wanted if name in found]
+    return [changes[name] for name in declared if name in changes]
 
 
 def _detail(name: str, recreation: str, cause: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What CloudFormation can do with one type of resource, and the clients it does it with."""
+"""The operations that CloudFormation has on one type of resource, and the clients that they use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Made = tuple[str, Mapping[str, Any]]  # physical id, attributes
 
 
 class Clients:
-    """Clients of the embedded services, over the wire like everybody else's."""
+    """Clients of the embedded services, which use the network as every other client does."""
 
     def __init__(self, url: str, keys: Keys) -> None:
         self._url = url
@@ -26,13 +26,13 @@ class Clients:
 
     @cached_property
     def errors(self) -> tuple[type[Exception], ...]:
-        """What a call may fail with; loaded late, because few servers ever make a stack."""
+        """Return the errors that a call may raise; loaded late, because few servers ever create a stack."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         return ClientError, BotoCoreError, KeyError
 
     def __call__(self, service: str) -> Any:
-        """The client of a service."""
+        """Return the client of a service."""
         import boto3
         from botocore.config import Config
 
@@ -56,7 +56,7 @@ class Clients:
         return error
 
     def has_image(self, image: str) -> bool:
-        """Whether EC2 has the image."""
+        """Return whether EC2 has the image."""
         try:
             return bool(self("ec2").describe_images(ImageIds=[image])["Images"])
         except self.errors:
@@ -65,10 +65,10 @@ class Clients:
 
 @dataclass(frozen=True)
 class Kind:
-    """What CloudFormation can do with one type.
+    """The operations that CloudFormation has on one type of resource.
 
-    A change of a `fixed` property means another resource. `find` takes in a resource that is there already. A type
-    whose primary identifier only its service gives has none: CloudFormation does not import such a resource.
+    A change of a `fixed` property replaces the resource. `find` imports an existing resource. A type without `find` has
+    an identifier that only its service assigns; CloudFormation does not import such a resource.
     """
 
     create: Callable[[Clients, Props], Made]

@@ -1,4 +1,4 @@
-"""Every type of resource that the embedded CloudFormation makes; any other is refused by name."""
+"""Every type of resource that the embedded CloudFormation creates; it refuses any other by name."""
 
 from __future__ import annotations
 

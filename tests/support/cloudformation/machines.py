@@ -1,4 +1,4 @@
-"""A network and a machine in it: EC2. What was made is recorded, no machine runs."""
+"""EC2: a network with a machine in it. Resources are recorded; no machine runs."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _delete_volume(clients: Clients, volume: str, _: Props) -> None:
 
 
 def _attach_volume(clients: Clients, props: Props) -> Made:
-    """Attach a volume that no machine has: EC2 refuses any other, the embedded one does not."""
+    """Attach a volume unless a machine has it: EC2 refuses that, and the embedded EC2 does not."""
     (volume,) = clients("ec2").describe_volumes(VolumeIds=[props["VolumeId"]])["Volumes"]
     if volume["Attachments"]:
         message = f"{props['VolumeId']} is already attached to an instance"
@@ -98,7 +98,7 @@ def _detach_volume(clients: Clients, _: str, props: Props) -> None:
 
 
 def _run_instance(clients: Clients, props: Props) -> Made:
-    asked: dict[str, Any] = {
+    options: dict[str, Any] = {
         "ImageId": props["ImageId"],
         "InstanceType": props["InstanceType"],
         "IamInstanceProfile": {"Name": props["IamInstanceProfile"]},
@@ -109,21 +109,21 @@ def _run_instance(clients: Clients, props: Props) -> Made:
         "TagSpecifications": [{"ResourceType": "instance", "Tags": props["Tags"]}],
         "UserData": _decoded(props["UserData"]),
     }
-    made = clients("ec2").run_instances(MinCount=1, MaxCount=1, **asked)["Instances"][0]
-    return made["InstanceId"], {"PrivateIp": made.get("PrivateIpAddress", "")}
+    instance = clients("ec2").run_instances(MinCount=1, MaxCount=1, **options)["Instances"][0]
+    return instance["InstanceId"], {"PrivateIp": instance.get("PrivateIpAddress", "")}
 
 
 def _change_instance(clients: Clients, instance: str, props: Props) -> None:
     clients("ec2").stop_instances(InstanceIds=[instance])
-    wanted = {"Value": props["InstanceType"]}
-    clients("ec2").modify_instance_attribute(InstanceId=instance, InstanceType=wanted)
+    instance_type = {"Value": props["InstanceType"]}
+    clients("ec2").modify_instance_attribute(InstanceId=instance, InstanceType=instance_type)
     clients("ec2").start_instances(InstanceIds=[instance])
 
 
 def _decoded(text: str) -> str:
     import base64
 
-    return base64.b64decode(text).decode()  # boto3 encodes by itself
+    return base64.b64decode(text).decode()  # boto3 encodes it
 
 
 KINDS = {

@@ -1,4 +1,4 @@
-"""Stacks, their resources, change sets and events, as long as the server lives."""
+"""Stacks, their resources, change sets and events, kept in memory until the server ends."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PSEUDO = {
 
 @dataclass
 class Resource:
-    """One resource of a stack: what it was made from, and what came of it."""
+    """One resource of a stack: its definition and its state."""
 
     logical_id: str
     type: str
@@ -30,12 +30,12 @@ class Resource:
     physical_id: str = ""
     attributes: Mapping[str, Any] = field(default_factory=dict)
     status: str = ""
-    was_there: bool = False  # taken in, not made
+    was_there: bool = False  # imported, not created
 
 
 @dataclass
 class Change:
-    """What a change set does to one resource."""
+    """The change that a change set makes to one resource."""
 
     action: str
     logical_id: str
@@ -44,8 +44,8 @@ class Change:
     replacement: str = ""
     details: list[dict[str, Any]] = field(default_factory=list)
 
-    def told(self) -> dict[str, Any]:
-        """As CloudFormation describes it."""
+    def as_dict(self) -> dict[str, Any]:
+        """Return the change as CloudFormation describes it."""
         facts = {
             "Action": self.action,
             "LogicalResourceId": self.logical_id,
@@ -59,7 +59,7 @@ class Change:
 
 @dataclass
 class ChangeSet:
-    """A change set: what was asked, and what it found."""
+    """A change set: its request, and the changes that it contains."""
 
     name: str
     token: str
@@ -90,11 +90,11 @@ class Stack:
 
     @classmethod
     def new(cls, name: str) -> Stack:
-        """A stack that nothing was done to yet."""
+        """Return a new stack without resources."""
         return cls(name, f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{name}/{uuid4()}")
 
-    def tell(self, status: str, token: str, resource: Resource | None = None, reason: str = "") -> None:
-        """Notes an event of a resource, or of the stack itself, whose status it then is."""
+    def record(self, status: str, token: str, resource: Resource | None = None, reason: str = "") -> None:
+        """Record an event of a resource, or of the stack, whose status then changes."""
         if resource is None:
             self.status = status
         else:
@@ -115,5 +115,5 @@ class Stack:
 
 
 def now() -> str:
-    """The time, as CloudFormation writes it."""
+    """Return the time, as CloudFormation writes it."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

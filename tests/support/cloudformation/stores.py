@@ -1,4 +1,4 @@
-"""Where data lies and what works on it: S3, KMS, Glue, Athena, logs, Lake Formation."""
+"""Resource types of storage and processing: S3, KMS, Glue, Athena, logs, Lake Formation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _bucket(props: Props) -> Made:
 
 
 def _configure_bucket(clients: Clients, bucket: str, props: Props) -> None:
-    """CloudFormation's words differ from the API's in a few places."""
+    """Configure the bucket; CloudFormation's property names differ from the API's in a few places."""
     s3 = clients("s3")
     if encryption := props.get("BucketEncryption"):
         rules = [
@@ -47,16 +47,16 @@ def _configure_bucket(clients: Clients, bucket: str, props: Props) -> None:
 
 
 def _lifecycle_rule(rule: Props) -> dict[str, Any]:
-    told: dict[str, Any] = {"ID": rule["Id"], "Status": rule["Status"], "Filter": {"Prefix": ""}}
+    lifecycle: dict[str, Any] = {"ID": rule["Id"], "Status": rule["Status"], "Filter": {"Prefix": ""}}
     if abort := rule.get("AbortIncompleteMultipartUpload"):
-        told["AbortIncompleteMultipartUpload"] = abort
+        lifecycle["AbortIncompleteMultipartUpload"] = abort
     if old := rule.get("NoncurrentVersionExpiration"):
-        told["NoncurrentVersionExpiration"] = {name: int(value) for name, value in old.items()}
+        lifecycle["NoncurrentVersionExpiration"] = {name: int(value) for name, value in old.items()}
     if rule.get("ExpiredObjectDeleteMarker"):
-        told["Expiration"] = {"ExpiredObjectDeleteMarker": True}
+        lifecycle["Expiration"] = {"ExpiredObjectDeleteMarker": True}
     if days := rule.get("ExpirationInDays"):
-        told["Expiration"] = {"Days": int(days)}
-    return told
+        lifecycle["Expiration"] = {"Days": int(days)}
+    return lifecycle
 
 
 def _make_bucket_policy(clients: Clients, props: Props) -> Made:
@@ -71,8 +71,8 @@ def _change_bucket_policy(clients: Clients, bucket: str, props: Props) -> None:
 def _make_key(clients: Clients, props: Props) -> Made:
     kms = clients("kms")
     policy = json.dumps(props["KeyPolicy"])
-    made = kms.create_key(Description=props.get("Description", ""), Policy=policy, Tags=_key_tags(props))
-    key = made["KeyMetadata"]
+    answer = kms.create_key(Description=props.get("Description", ""), Policy=policy, Tags=_key_tags(props))
+    key = answer["KeyMetadata"]
     if props.get("EnableKeyRotation"):
         kms.enable_key_rotation(KeyId=key["KeyId"])
     return key["KeyId"], {"Arn": key["Arn"]}
@@ -126,8 +126,8 @@ def _change_log_group(clients: Clients, name: str, props: Props) -> None:
 
 def _find_log_group(clients: Clients, props: Props) -> Made:
     name = props["LogGroupName"]
-    found = clients("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
-    return {group["logGroupName"]: _log_group(props) for group in found}[name]
+    groups = clients("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    return {group["logGroupName"]: _log_group(props) for group in groups}[name]
 
 
 def _log_group(props: Props) -> Made:

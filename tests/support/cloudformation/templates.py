@@ -1,4 +1,4 @@
-"""Templates: their parameters checked, their functions answered, their resources in the order they need each other."""
+"""Templates: check their parameters, evaluate their functions, and order their resources by dependency."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from etltctl.local.kernel.json_protocol import AwsError
 
-MOST_BYTES = 51_200  # of a template in the request
+MOST_BYTES = 51_200  # of a template within the request
 MOST_BYTES_IN_S3 = 1_048_576
 IMAGE = "AWS::EC2::Image::Id"
 NAMED = re.compile(r"\$\{([^!][^}]*)\}")
@@ -42,7 +42,7 @@ def parse(body: str, most: int = MOST_BYTES) -> dict[str, Any]:
 
 
 def _from_yaml(body: str) -> Any:
-    """YAML without aliases, which CloudFormation refuses: a few lines of them stand for more than memory holds."""
+    """Parse YAML without aliases. CloudFormation refuses them: a few lines can expand beyond all memory."""
     import yaml
 
     if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(body, Loader=yaml.SafeLoader)):
@@ -50,15 +50,15 @@ def _from_yaml(body: str) -> Any:
     return yaml.safe_load(body)
 
 
-def checked_parameters(template: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
-    """Every parameter's value, given or default. Raises AwsError in CloudFormation's words."""
+def checked_parameters(template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, str]:
+    """Return every parameter's value or default. Raises AwsError with CloudFormation's message."""
     declared: Mapping[str, Mapping[str, Any]] = template.get("Parameters", {})
-    if unknown := sorted(set(given) - set(declared)):
+    if unknown := sorted(set(parameters) - set(declared)):
         raise invalid(f"Parameters: [{', '.join(unknown)}] do not exist in the template")
     values = {
-        name: str(given.get(name, facts.get("Default", "")))
+        name: str(parameters.get(name, facts.get("Default", "")))
         for name, facts in declared.items()
-        if name in given or "Default" in facts
+        if name in parameters or "Default" in facts
     }
     if missing := sorted(set(declared) - set(values)):
         raise invalid(f"Parameters: [{', '.join(missing)}] must have values")
@@ -68,38 +68,38 @@ def checked_parameters(template: Mapping[str, Any], given: Mapping[str, str]) ->
 
 
 def answered(value: Any, lookup: Lookup) -> Any:
-    """The value with every function answered; `lookup` says what a name means."""
+    """Return the value with every function evaluated; `lookup` returns the value of a name."""
     if isinstance(value, list):
         return [answered(item, lookup) for item in value]
     if not isinstance(value, dict):
         return value
     if len(value) == 1:
-        name, asked = next(iter(value.items()))
+        name, argument = next(iter(value.items()))
         if name == "Ref":
-            return lookup(asked, "")
+            return lookup(argument, "")
         if name == "Fn::GetAtt":
-            return lookup(asked[0], asked[1])
+            return lookup(argument[0], argument[1])
         if name == "Fn::Sub":
-            return _filled(asked, lookup)
+            return _filled(argument, lookup)
         if name == "Fn::Base64":
-            return base64.b64encode(str(answered(asked, lookup)).encode()).decode()
+            return base64.b64encode(str(answered(argument, lookup)).encode()).decode()
         if name.startswith("Fn::"):
             raise invalid(f"Template error: the embedded CloudFormation does not know {name}")
     return {name: answered(item, lookup) for name, item in value.items()}
 
 
 def symbolic(parameters: Mapping[str, str], pseudo: Mapping[str, str]) -> Lookup:
-    """Says what parameters mean, and of resources only that they are meant: enough to tell what changed."""
+    """Return parameters as values, and resources only as references: enough to detect a change."""
     known = {**parameters, **pseudo}
     return lambda name, member: known.get(name, f"<{name}{'.' if member else ''}{member}>")
 
 
 def in_order(resources: Mapping[str, Any]) -> list[str]:
-    """The resources, each after those it needs. Raises AwsError for a circle or a name that is none."""
+    """Return the resources, each after its dependencies. Raises AwsError for a cycle or an unknown name."""
     needs = {name: set(names_in(facts)) & set(resources) for name, facts in resources.items()}
     for name, facts in resources.items():
-        wanted = facts.get("DependsOn", [])
-        needs[name] |= {wanted} if isinstance(wanted, str) else set(wanted)
+        dependencies = facts.get("DependsOn", [])
+        needs[name] |= {dependencies} if isinstance(dependencies, str) else set(dependencies)
         if unknown := needs[name] - set(resources):
             raise invalid(f"Template format error: Unresolved resource dependencies {sorted(unknown)}")
     try:
@@ -109,7 +109,7 @@ def in_order(resources: Mapping[str, Any]) -> list[str]:
 
 
 def names_in(value: Any) -> Iterator[str]:
-    """Every name that the value's functions mention."""
+    """Return every name that the value's functions mention."""
     if isinstance(value, list):
         for item in value:
             yield from names_in(item)
@@ -126,18 +126,18 @@ def names_in(value: Any) -> Iterator[str]:
 
 
 def invalid(message: str) -> AwsError:
-    """CloudFormation's refusal of what was asked."""
+    """Return CloudFormation's error for an invalid request."""
     return AwsError("ValidationError", message)
 
 
-def _filled(asked: Any, lookup: Lookup) -> str:
-    text, own = asked if isinstance(asked, list) else (asked, {})
+def _filled(argument: Any, lookup: Lookup) -> str:
+    text, own = argument if isinstance(argument, list) else (argument, {})
     values = {name: answered(value, lookup) for name, value in own.items()}
 
-    def value_of(found: re.Match[str]) -> str:
-        if found[1] in values:
-            return str(values[found[1]])
-        name, _, member = found[1].partition(".")
+    def value_of(match: re.Match[str]) -> str:
+        if match[1] in values:
+            return str(values[match[1]])
+        name, _, member = match[1].partition(".")
         return str(lookup(name, member))
 
     return NAMED.sub(value_of, text)

@@ -1,4 +1,4 @@
-"""Who takes part in the invented season, and where: every name is made up and says so."""
+"""The drivers, constructors and circuits of the invented season; every name is visibly invented."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ class Circuit:
 
 
 def make_drivers() -> list[Record]:
-    """Twenty drivers in the API's shape; two neighbours share a constructor at the start of the season."""
+    """Return twenty drivers in the API's shape; two neighbours share a constructor at the start of the season."""
     drivers = []
     for index, name in enumerate(_DRIVERS):
-        given, family = name.split()
+        first, family = name.split()
         drivers.append(
             {
                 "driverId": f"invented_{family.lower()}",
                 "permanentNumber": str(101 + index),
                 "code": family[:3].upper(),
                 "url": f"{ABOUT}/drivers/{family.lower()}",
-                "givenName": given,
+                "givenName": first,
                 "familyName": family,
                 "dateOfBirth": f"20{70 + index // 2}-{1 + index % 12:02d}-{1 + index:02d}",
                 "nationality": "Invented",
@@ -53,7 +53,7 @@ def make_drivers() -> list[Record]:
 
 
 def make_constructors() -> list[Record]:
-    """Ten constructors in the API's shape, the strongest first."""
+    """Return ten constructors in the API's shape, the strongest first."""
     return [
         {
             "constructorId": f"invented_{name.lower()}",
@@ -66,7 +66,7 @@ def make_constructors() -> list[Record]:
 
 
 def make_circuits() -> list[Circuit]:
-    """One circuit per round."""
+    """Return one circuit per round."""
     return [_circuit(index, name) for index, name in enumerate(_CIRCUITS)]
 
 

@@ -26,18 +26,18 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """The driver's id."""
+        """Return the driver's id."""
         return str(self.driver["driverId"])
 
     @property
     def record(self) -> Record:
-        """How result rows begin: who and for whom."""
+        """Return the first members of a result row: driver and constructor."""
         return {"Driver": self.driver, "Constructor": self.constructor}
 
 
 @dataclass(frozen=True)
 class Finish:
-    """How one car's race ended: whole laps, milliseconds over the full distance, best lap, stops by lap."""
+    """The end of one car's race: whole laps, milliseconds over the full distance, best lap, stops by lap."""
 
     entry: Entry
     grid: int
@@ -58,7 +58,7 @@ def race_weekend(
     pit_lane_start: str,
     has_red_flag: bool,
 ) -> dict[str, list[Record]]:
-    """The API's row lists of one round: QualifyingResults, Results, PitStops and, if there is one, SprintResults."""
+    """Return the API's row lists of one round: QualifyingResults, Results, PitStops and any SprintResults."""
     qualifying, order = _qualify(random, circuit, entries)
     grid = _grid(order, pit_lane_start)
     finishes = _race(random, circuit, grid, circuit.laps, has_stops=True)
@@ -74,7 +74,7 @@ def race_weekend(
 
 
 def _qualify(random: Random, circuit: Circuit, entries: list[Entry]) -> tuple[list[Record], list[Entry]]:
-    """Three segments; who does not reach the next one keeps his place behind those who do."""
+    """Return three segments; a driver who is eliminated stays behind those who reach the next segment."""
     left, order = list(entries), list[Entry]()
     laps: dict[str, dict[str, str]] = {entry.name: {} for entry in entries}
     for segment, going_on in (("Q1", Q2_CARS), ("Q2", Q3_CARS), ("Q3", 0)):
@@ -100,7 +100,7 @@ def _qualifying_ms(random: Random, circuit: Circuit, entry: Entry, segment: str)
 
 
 def _grid(order: list[Entry], pit_lane_start: str) -> list[tuple[int, Entry]]:
-    """Slots as qualified; who starts from the pit lane has grid 0 and those behind him close up."""
+    """Return slots in qualifying order; a driver from the pit lane has grid 0, and those behind move up."""
     starters = [entry for entry in order if entry.name != pit_lane_start]
     late = [(0, entry) for entry in order if entry.name == pit_lane_start]
     return list(enumerate(starters, 1)) + late
@@ -109,7 +109,7 @@ def _grid(order: list[Entry], pit_lane_start: str) -> list[tuple[int, Entry]]:
 def _race(
     random: Random, circuit: Circuit, grid: list[tuple[int, Entry]], laps: int, *, has_stops: bool
 ) -> list[Finish]:
-    """The cars in the order of the classification: finishers by time, then the retired by laps done."""
+    """Return the cars in classification order: finishers by time, then the retired by laps completed."""
     finishes = [_drive(random, circuit, slot, entry, laps, has_stops) for slot, entry in grid]
     return sorted(
         finishes, key=lambda each: (each.reason != "", -each.laps if each.reason else 0, each.total_ms)
@@ -159,7 +159,7 @@ def _result_rows(finishes: list[Finish], circuit: Circuit, points: tuple[int, ..
 
 
 def _ending(finish: Finish, winner: Finish) -> Record:
-    """Laps, status and, for cars on the winner's lap, the time."""
+    """Return laps, status and, for cars on the winner's lap, the time."""
     if finish.reason:
         return {"laps": str(finish.laps), "status": finish.reason}
     gap = finish.total_ms - winner.total_ms
@@ -185,7 +185,7 @@ def _fastest_lap(finish: Finish, rank: int, circuit: Circuit) -> Record:
 
 
 def _stop_rows(finishes: list[Finish], circuit: Circuit, has_red_flag: bool) -> list[Record]:
-    """Every stop made, by lap; under a red flag the winner's first one lasts as long as the flag."""
+    """Return every stop by lap; under a red flag the winner's first stop lasts as long as the flag."""
     rows = []
     for finish in finishes:
         for number, (lap, duration) in enumerate(finish.stops, 1):
@@ -211,19 +211,19 @@ def _time_of_day(lap: int, circuit: Circuit) -> str:
 
 
 def lap_time(milliseconds: int) -> str:
-    """As in "1:20.235"."""
+    """Format a lap time as in "1:20.235"."""
     minutes, rest = divmod(milliseconds, 60_000)
     return f"{minutes}:{rest // 1000:02d}.{rest % 1000:03d}"
 
 
 def race_time(milliseconds: int) -> str:
-    """As in "1:33:56.736"."""
+    """Format a race time as in "1:33:56.736"."""
     hours, rest = divmod(milliseconds, 3_600_000)
     return f"{hours}:{rest // 60_000:02d}:{rest // 1000 % 60:02d}.{rest % 1000:03d}"
 
 
 def gap_time(milliseconds: int) -> str:
-    """As in "21.987", and "1:04.123" from one minute up."""
+    """Format a gap as in "21.987", and as in "1:04.123" from one minute up."""
     if milliseconds >= 60_000:
         return lap_time(milliseconds)
     return f"{milliseconds // 1000}.{milliseconds % 1000:03d}"

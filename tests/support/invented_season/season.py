@@ -1,4 +1,4 @@
-"""An invented season in the shape of the F1 API: the same races every time, and standings that reconcile."""
+"""An invented season in the shape of the F1 API: always the same races, and standings that reconcile."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ TEAM_SWAP = ("invented_damper", "invented_gearbox")  # each takes the other's ca
 
 @cache
 def invented_season() -> dict[str, list[Record]]:
-    """Endpoint → its list, whole: races with all their rows, one standings list per round."""
+    """Return the complete list of each endpoint: races with all their rows, and one standings list per round."""
     drivers, constructors, circuits = make_drivers(), make_constructors(), make_circuits()
     season: dict[str, list[Record]] = {
         "races": [],
@@ -90,7 +90,7 @@ def _add(season: dict[str, list[Record]], head: Record, weekend: dict[str, list[
 
 
 def _race_heads(number: int, circuit: Circuit) -> tuple[Record, Record]:
-    """The race as other endpoints repeat it, and as the calendar shows it with its sessions."""
+    """Return the race as other endpoints repeat it, and as the calendar shows it with its sessions."""
     day = FIRST_RACE + timedelta(days=DAYS_BETWEEN_RACES * (number - 1))
     head = {
         "season": SEASON,
@@ -110,7 +110,7 @@ def _race_heads(number: int, circuit: Circuit) -> tuple[Record, Record]:
 
 
 def _entries(number: int, drivers: list[Record], constructors: list[Record]) -> list[Entry]:
-    """Who drives what in this round; the strength of a car is the constructor's place in the list."""
+    """Return the entries of this round; a car's strength is its constructor's place in the list."""
     seats = {driver["driverId"]: index // 2 for index, driver in enumerate(drivers)}
     if number >= TEAM_SWAP_ROUND:
         one, other = TEAM_SWAP

@@ -9,7 +9,7 @@ from support.invented_season.entries import Record
 
 
 class Standings:
-    """Points and places so far. Order: points, then most first places, second places, … in races, then the name."""
+    """Points and places so far, ordered by points, then first places, second places, … in races, then name."""
 
     def __init__(self) -> None:
         self._drivers: dict[str, Record] = {}
@@ -19,7 +19,7 @@ class Standings:
         self._places: defaultdict[str, Counter[int]] = defaultdict(Counter)
 
     def add(self, results: list[Record], sprint: list[Record]) -> None:
-        """Counts one round: points of race and sprint, places of the race only."""
+        """Count one round: points of race and sprint, places of the race only."""
         for row in [*results, *sprint]:
             driver, constructor = row["Driver"], row["Constructor"]
             self._drivers[driver["driverId"]] = driver
@@ -33,14 +33,14 @@ class Standings:
                     self._places[name][int(row["position"])] += 1
 
     def drivers(self) -> list[Record]:
-        """The drivers' table as it stands, the leader first."""
+        """Return the drivers' table, the leader first."""
         return [
             {**row, "Driver": self._drivers[name], "Constructors": list(self._driven[name].values())}
             for name, row in self._table(self._drivers)
         ]
 
     def constructors(self) -> list[Record]:
-        """The constructors' table as it stands, the leader first."""
+        """Return the constructors' table, the leader first."""
         return [
             {**row, "Constructor": self._constructors[name]} for name, row in self._table(self._constructors)
         ]

@@ -17,7 +17,7 @@ from support.spoilt import SpoiltLake
 
 PROJECT = Path(__file__).parents[3]
 WANTED = "ETLTCTL_AIRFLOW_E2E"
-SMALL_DAG = '''"""A job that takes as long as a test wishes: waited for by a trigger, or in the worker."""
+SMALL_DAG = '''"""A job of a duration that the test sets: a trigger waits for it, or the worker does."""
 
 from datetime import timedelta
 
@@ -35,19 +35,19 @@ with DAG("dag_held", schedule=None, catchup=False, default_args=TRIES, params={"
 
 @pytest.fixture(scope="module", params=[3, 2], ids=["Airflow 3", "Airflow 2.11"])
 def site(request: pytest.FixtureRequest) -> Iterator[Site]:
-    """All services of one version, started anew; their logs are kept if a test fails."""
+    """Yield all services of one version, newly started; their logs are kept if a test fails."""
     program = PROJECT / f".airflow{request.param}" / "bin" / "airflow"
     if not os.environ.get(WANTED) or not program.exists():
         pytest.skip("a real Airflow is not asked for: make airflow-e2e installs both versions and runs this")
     failed_before = request.session.testsfailed
     folder = Path(tempfile.mkdtemp(prefix=f"airflow{request.param}-"))
-    folder.chmod(0o755)  # PostgreSQL's own user passes through
+    folder.chmod(0o755)  # the user of PostgreSQL's tests passes through
     lake = SpoiltLake.make(_made(folder / "lake"))
     dags = shutil.copytree(PROJECT / "dags", folder / "dags", ignore=shutil.ignore_patterns("__pycache__"))
     (dags / "dag_small.py").write_text(SMALL_DAG)
-    told = lake.json("local", "up")["environ"]
+    environ = lake.json("local", "up")["environ"]
     places = {"ETLTCTL_CONFIG": lake.folder / "etltctl.toml", "ETLTCTL_STATE_DIR": lake.folder / ".etltctl"}
-    extra = {**told, **{name: str(place) for name, place in places.items()}}
+    extra = {**environ, **{name: str(place) for name, place in places.items()}}
     try:
         with database(folder) as url:
             airflow = Airflow(request.param, program, folder / "home", dags, url, extra)
@@ -64,7 +64,7 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
 
 @pytest.fixture(autouse=True)
 def _nothing_left(site: Site) -> Iterator[None]:
-    """What a test leaves running, be it because it failed, does not meet the next one."""
+    """End what a test left running, after a failure too, so that the next test does not meet it."""
     yield
     site.settle()
 

@@ -36,7 +36,7 @@ def verbs(site: Site, dag: str, run: str) -> list[str]:
 
 
 def wait_for_event(site: Site, dag: str, run: str, type_: str) -> dict[str, Any]:
-    site.airflow.wait_until(lambda: type_ in types(site, dag, run), 180, f"the ledger tells {type_}")
+    site.airflow.wait_until(lambda: type_ in types(site, dag, run), 180, f"the ledger has {type_}")
     return [event for event in site.lake.events(run_id(dag, run)) if event["type"] == type_][-1]
 
 
@@ -47,20 +47,20 @@ def glue_states(site: Site, dag: str, run: str) -> list[str]:
     return [record["JobRunState"] for record in mine]
 
 
-def test_both_dags_succeed_with_no_slot_held_while_waiting_and_gold_is_right(site: Site) -> None:
+def test_both_dags_succeed_without_holding_a_slot_while_waiting_and_gold_is_right(site: Site) -> None:
     runs = {dag: site.airflow.trigger(dag) for dag in ("dag_mongodb", "dag_api")}
     deferred: set[tuple[str, str]] = set()
     deadline = time.monotonic() + 600
     while {site.airflow.state(dag, run) for dag, run in runs.items()} & {"queued", "running"}:
         assert time.monotonic() < deadline, f"the runs do not end; logs: {site.airflow.home}"
         for dag, run in runs.items():
-            states = {task: found["state"] for task, found in site.airflow.tasks(dag, run).items()}
+            states = {task: instance["state"] for task, instance in site.airflow.tasks(dag, run).items()}
             deferred |= {(dag, task) for task, state in states.items() if state == "deferred"}
         time.sleep(1)
-    told = {
+    final = {
         dag: {t: f["state"] for t, f in site.airflow.tasks(dag, run).items()} for dag, run in runs.items()
     }
-    assert {state for tasks in told.values() for state in tasks.values()} == {"success"}, told
+    assert {state for tasks in final.values() for state in tasks.values()} == {"success"}, final
     assert {task for _, task in deferred} >= GLUE, deferred
     for dag, run in runs.items():
         assert verbs(site, dag, run) == ["started", "started", "started", ""]
@@ -73,16 +73,16 @@ def test_both_dags_succeed_with_no_slot_held_while_waiting_and_gold_is_right(sit
     assert days[0]["n"] > 700
 
 
-def test_gold_tables_are_told_as_assets_with_what_became_of_them(site: Site) -> None:
-    listed = "/assets/events" if site.airflow.version == 3 else "/datasets/events"
-    answer = site.airflow.ask("GET", f"{listed}?limit=100")
+def test_gold_tables_are_reported_as_assets_with_their_outcome(site: Site) -> None:
+    path = "/assets/events" if site.airflow.version == 3 else "/datasets/events"
+    answer = site.airflow.ask("GET", f"{path}?limit=100")
     events = answer.get("asset_events") or answer.get("dataset_events")
-    told = {event.get("uri") or event.get("dataset_uri"): event["extra"] for event in events}
-    assert told["x-etltctl://gold/weather_daily"]["verb"] == "started"
-    assert told["x-etltctl://gold/f1_driver_championship"]["rows"] == 20  # drivers of the invented season
+    extras = {event.get("uri") or event.get("dataset_uri"): event["extra"] for event in events}
+    assert extras["x-etltctl://gold/weather_daily"]["verb"] == "started"
+    assert extras["x-etltctl://gold/f1_driver_championship"]["rows"] == 20  # drivers of the invented season
 
 
-def test_a_worker_killed_in_mid_wait_is_followed_by_a_retry_that_adopts(site: Site) -> None:
+def test_a_retry_adopts_the_remote_run_of_a_worker_killed_during_its_wait(site: Site) -> None:
     with site.lake.slow_job(45.0):
         run = site.airflow.trigger("dag_held")
         wait_for_event(site, "dag_held", run, "step.progress")
@@ -99,7 +99,7 @@ def test_a_worker_killed_in_mid_wait_is_followed_by_a_retry_that_adopts(site: Si
     assert site.airflow.tasks("dag_held", run)["held"]["try_number"] == 2
 
 
-def test_a_triggerer_killed_in_mid_wait_is_followed_by_another(site: Site) -> None:
+def test_another_triggerer_continues_the_wait_of_one_that_was_killed(site: Site) -> None:
     with site.lake.slow_job(20.0):
         run = site.airflow.trigger("dag_small")
         site.airflow.wait_for("dag_small", run, "deferred", "deferred")
@@ -129,7 +129,7 @@ def test_a_waiting_task_that_is_marked_failed_stops_its_glue_run(
     assert site.airflow.tasks(dag, run)[task]["state"] == "failed"
 
 
-def test_a_cleared_task_says_that_it_reused_and_begins_anew_where_that_is_asked_for(site: Site) -> None:
+def test_a_cleared_task_reports_that_it_reused_and_starts_again_if_fresh_is_set(site: Site) -> None:
     run = site.airflow.trigger("dag_small")
     assert site.airflow.wait_for_end("dag_small", run) == "success"
     site.airflow.clear("dag_small", run, "deferred")
@@ -145,7 +145,7 @@ def test_a_cleared_task_says_that_it_reused_and_begins_anew_where_that_is_asked_
     assert glue_states(site, "dag_small", run) == ["SUCCEEDED"] * 2
 
 
-def test_a_failure_is_summed_up_in_the_task_s_log_and_not_tried_again_in_vain(site: Site) -> None:
+def test_a_permanent_failure_is_summarised_in_the_task_s_log_and_not_retried(site: Site) -> None:
     settings = site.lake.folder / "etltctl.toml"
     before = settings.read_text()
     settings.write_text(before.replace('"glue:small", ', ""))

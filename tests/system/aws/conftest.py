@@ -1,4 +1,4 @@
-"""The account of the first day, and the table of what was proven in it."""
+"""The account of the first day, and the table of the results in it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.lake_account import Account, open_account
 
 @dataclass(frozen=True)
 class Proof:
-    """One line of the table: what was proven, by what, and how long it took."""
+    """One line of the table: the result, its evidence, and its duration."""
 
     what: str
     witness: str
@@ -23,7 +23,7 @@ class Proof:
 
 @pytest.fixture(scope="session")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    """The account, empty if it is the embedded one."""
+    """Yield the account, which is empty if it is the embedded one."""
     with open_account(tmp_path_factory.mktemp("first-day")) as opened:
         yield opened
 
@@ -41,7 +41,7 @@ def prove(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print what was proven, also where a later step failed."""
+    """Print the results, also if a later step failed."""
     proofs = [
         value
         for report in terminalreporter.getreports("passed")

@@ -1,6 +1,6 @@
-"""From an empty account to tables that answer: the installed command does it, unmodified boto3 looks at the result.
+"""From an empty account to tables that can be queried: the installed command works, and unmodified boto3 checks it.
 
-The steps stand in their order and each needs the one before. They run on the embedded server, or with
+The tests run in this order, and each needs the one before. They run on the embedded server, or with
 `ETLTCTL_AWS_CHECKOUT` and `ETLTCTL_AWS_MAX_USD` on a real account (`make aws-test`).
 """
 
@@ -23,7 +23,7 @@ QUERY_S = 120.0
 
 
 def job_runs(account: Account) -> set[str]:
-    """Return the ids of all runs that Glue knows of the settings' jobs."""
+    """Return the ids of all Glue runs of the settings' jobs."""
     glue = account.client("glue")
     jobs = {name.split(".")[2] for name in account.settings if name.startswith("glue.jobs.")}
     pages = (page for job in jobs for page in glue.get_paginator("get_job_runs").paginate(JobName=job))
@@ -36,7 +36,7 @@ def newest_run(account: Account, pipeline: str) -> str:
 
 
 def answer(account: Account, sql: str) -> list[list[str]]:
-    """Return the rows that Athena answers to boto3."""
+    """Return the rows that Athena returns to boto3."""
     athena = account.client("athena")
     context = {"Database": account.settings["athena.databases.gold"]}
     query = athena.start_query_execution(
@@ -55,7 +55,7 @@ def state_of(athena: Any, query: str) -> str:
     return str(athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"]["State"])
 
 
-def test_the_stack_is_deployed_and_then_as_the_settings_want_it(account: Account, prove: Prove) -> None:
+def test_the_stack_is_deployed_and_then_matches_the_settings(account: Account, prove: Prove) -> None:
     account.run("infra", "plan")
     account.run("infra", "deploy")
     account.run("infra", "plan", "--detailed-exitcode")
@@ -64,7 +64,7 @@ def test_the_stack_is_deployed_and_then_as_the_settings_want_it(account: Account
     prove("the stack is deployed, and a second plan is empty", f"CloudFormation: {stack['StackStatus']}")
 
 
-def test_airbyte_has_the_connections_that_the_settings_want(account: Account, prove: Prove) -> None:
+def test_airbyte_has_the_connections_of_the_settings(account: Account, prove: Prove) -> None:
     account.run("connections", "apply", "--yes")
     account.run("connections", "plan", "--detailed-exitcode")
     prove("the connections are made, and a second plan is empty", "Airbyte's answers")
@@ -110,7 +110,7 @@ def test_the_same_run_again_starts_nothing(account: Account, prove: Prove, pipel
         ("f1_driver_championship", "points < 0 or driver_id is null"),
     ],
 )
-def test_gold_answers_to_a_client_of_another_maker(
+def test_gold_can_be_queried_with_a_third_party_client(
     account: Account, prove: Prove, table: str, rule: str
 ) -> None:
     ((rows, wrong),) = answer(account, f"select count(*), count_if({rule}) from {table}")
@@ -119,7 +119,7 @@ def test_gold_answers_to_a_client_of_another_maker(
     prove(f"{table}: rows that obey its laws", f"Athena through boto3: {rows} rows")
 
 
-def test_the_stack_goes_and_the_data_stays(account: Account, prove: Prove) -> None:
+def test_destroying_the_stack_keeps_the_data(account: Account, prove: Prove) -> None:
     if not account.is_destroyed:
         prove("the stack stays, as asked", "ETLTCTL_AWS_DESTROY is not 1")
         return

@@ -1,4 +1,4 @@
-"""A lake with Formula 1 tables, for clients of other makers."""
+"""A lake with Formula 1 tables, for third-party clients."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.workplace import Workplace
 
 @pytest.fixture(scope="session")
 def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
-    """The clients, led to a lake in which the pipeline `api` ran on the sample."""
+    """Yield the clients of a lake in which the pipeline `api` ran on the sample."""
     if not PROGRAMS.is_dir():
         pytest.skip("the clients are not here: `make clients-test` brings them")
     place = Workplace(tmp_path_factory.mktemp("lake"))

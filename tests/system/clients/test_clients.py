@@ -1,4 +1,4 @@
-"""The embedded lake through clients of other makers: each reads what `etltctl athena query` answers."""
+"""Third-party clients on the embedded lake: each reads the rows that `etltctl athena query` returns."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ connection = connect(work_group="pi-m3", schema_name="pi_m3_gold", poll_interval
 
 @pytest.fixture(scope="module")
 def rows(clients: Clients) -> list[dict[str, Any]]:
-    """The table's rows as etltctl's own query gives them."""
-    found = clients.place.query(SQL)
-    assert len(found) == 20  # drivers of the invented season
-    return found
+    """Return the table's rows as etltctl's query returns them."""
+    records = clients.place.query(SQL)
+    assert len(records) == 20  # drivers of the invented season
+    return records
 
 
 def test_the_aws_cli_lists_and_copies_objects_of_any_size(clients: Clients) -> None:
@@ -43,8 +43,8 @@ def test_the_aws_cli_lists_and_copies_objects_of_any_size(clients: Clients) -> N
     clients.aws("s3", "cp", "s3://pi-m3-bronze/copies/big.bin", "s3://pi-m3-bronze/copies/again.bin")
     clients.aws("s3", "cp", "s3://pi-m3-bronze/copies/again.bin", "back.bin")
     assert (clients.place.folder / "back.bin").read_bytes() == big.read_bytes()
-    listed = clients.aws("s3", "ls", "s3://pi-m3-bronze/copies/")
-    assert [line.split()[2:] for line in listed.splitlines()] == [
+    output = clients.aws("s3", "ls", "s3://pi-m3-bronze/copies/")
+    assert [line.split()[2:] for line in output.splitlines()] == [
         ["16777216", "again.bin"],
         ["16777216", "big.bin"],
     ]
@@ -72,10 +72,10 @@ def test_the_aws_cli_queries_athena(clients: Clients, rows: list[dict[str, Any]]
 
 
 def test_the_aws_cli_reads_the_catalog(clients: Clients) -> None:
-    asked = ["get-tables", "--database-name", "pi_m3_gold", "--query", "TableList[].Name"]
-    names = json.loads(clients.aws("glue", *asked))
-    listed = clients.place.json("athena", "tables")["rows"]
-    assert sorted(names) == sorted(table["table"] for table in listed if table["layer"] == "gold")
+    command = ["get-tables", "--database-name", "pi_m3_gold", "--query", "TableList[].Name"]
+    names = json.loads(clients.aws("glue", *command))
+    tables = clients.place.json("athena", "tables")["rows"]
+    assert sorted(names) == sorted(table["table"] for table in tables if table["layer"] == "gold")
 
 
 @pytest.mark.parametrize("unloads", [False, True], ids=["results", "unload"])
@@ -87,9 +87,7 @@ def test_awswrangler_queries_athena(clients: Clients, rows: list[dict[str, Any]]
     assert clients.python(AWSWRANGLER % script) == rows
 
 
-def test_awswrangler_reads_the_table_s_files_and_nothing_else(
-    clients: Clients, rows: list[dict[str, Any]]
-) -> None:
+def test_awswrangler_reads_only_the_table_s_files(clients: Clients, rows: list[dict[str, Any]]) -> None:
     script = (
         f'frame = wr.s3.read_parquet_table(database="pi_m3_gold", table="{TABLE}")\n'
         'columns = frame[["driver_id", "wins", "points"]].astype({"points": float}).sort_values("driver_id")\n'

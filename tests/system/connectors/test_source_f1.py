@@ -1,4 +1,4 @@
-"""The low-code Formula 1 connector gives the records of the embedded extractor, stream by stream."""
+"""The low-code Formula 1 connector: it gives the same records as the embedded extractor, stream by stream."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PROJECT = Path(__file__).parents[3]
 MANIFEST = PROJECT / "connectors" / "source-f1" / "manifest.yaml"
 CONNECTOR = PROJECT / ".venv-cdk" / "bin" / "source-declarative-manifest"
 PACK = Path(os.environ.get("ETLTCTL_DATA_PACK", "/nonexistent"))
-# Ours cannot keep to a limit that the replay server does not have.
+# The project's connector cannot keep to a limit that the replay server does not have.
 FAST = {"requests_per_second": 10_000, "requests_per_hour": 1_000_000}
 
 needs_cdk = pytest.mark.skipif(
@@ -37,15 +37,15 @@ Records = dict[str, list[dict[str, Any]]]
 
 
 class Quiet(WSGIRequestHandler):
-    """A request handler that keeps its log to itself."""
+    """A request handler that logs nothing."""
 
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002
-        """Says nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def replay(pack: Path | None, throttle: Throttle | None = None) -> Iterator[tuple[str, list[int]]]:
-    """The replay server's address, and the status of every answer it gave."""
+    """Yield the replay server's address, and the status of every answer that it gave."""
     answered: list[int] = []
     app = sample_app(lambda: pack, throttle)
 
@@ -64,7 +64,7 @@ def replay(pack: Path | None, throttle: Throttle | None = None) -> Iterator[tupl
 
 
 def connector(folder: Path, command: str, config: dict[str, Any], **files: Any) -> Iterator[dict[str, Any]]:
-    """The messages of one command of the connector, run as Airbyte runs it."""
+    """Return the messages of one connector command, run as Airbyte runs it."""
     arguments = [str(CONNECTOR), command, "--manifest-path", str(MANIFEST)]
     for name, content in {"config": config, **files}.items():
         (folder / f"{name}.json").write_text(json.dumps(content))
@@ -90,11 +90,11 @@ def read_by_connector(folder: Path, config: dict[str, Any], names: list[str]) ->
         for stream in discovered(folder, config)
         if stream["name"] in names
     ]
-    found: Records = defaultdict(list)
+    records: Records = defaultdict(list)
     for message in connector(folder, "read", config, catalog={"streams": chosen}):
         if message["type"] == "RECORD":
-            found[message["record"]["stream"]].append(message["record"]["data"])
-    return found
+            records[message["record"]["stream"]].append(message["record"]["data"])
+    return records
 
 
 def read_by_extractor(base_url: str, seasons: list[int] | str, names: list[str]) -> Records:
@@ -160,7 +160,7 @@ def test_only_the_chosen_seasons_are_read_and_the_budget_holds(tmp_path: Path) -
 
 @needs_cdk
 @pytest.mark.cdk
-def test_a_throttled_crawl_waits_and_comes_through_whole(tmp_path: Path) -> None:
+def test_a_throttled_crawl_waits_and_loses_no_record(tmp_path: Path) -> None:
     names = ["races", "results", "drivers", "circuits", "constructors"]
     with replay(None, Throttle(4)) as (base_url, answered):
         theirs = read_by_connector(tmp_path, {"base_url": base_url, **FAST}, names)
@@ -171,7 +171,7 @@ def test_a_throttled_crawl_waits_and_comes_through_whole(tmp_path: Path) -> None
 
 @needs_cdk
 @pytest.mark.cdk
-def test_at_its_own_pace_the_connector_is_never_throttled(tmp_path: Path) -> None:
+def test_at_its_default_pace_the_connector_is_never_throttled(tmp_path: Path) -> None:
     with replay(None, Throttle(4)) as (base_url, answered):
         read_by_connector(tmp_path, {"base_url": base_url}, ["races", "results", "drivers", "circuits"])
     assert set(answered) == {200}

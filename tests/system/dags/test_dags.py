@@ -1,4 +1,4 @@
-"""The DAG files name the steps of their pipelines and nothing else: read as text, with no Airflow at hand."""
+"""The DAG files name only the steps of their pipelines; they are read as text, without Airflow."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ def calls(pipeline: str, function: str) -> list[ast.Call]:
 
 
 def literals(call: ast.Call) -> dict[str, Any]:
-    """The keyword arguments that are literals."""
-    found = {}
+    """Return the keyword arguments that are literals."""
+    values = {}
     for keyword in call.keywords:
         if keyword.arg and isinstance(keyword.value, ast.Constant | ast.Dict | ast.List):
-            found[keyword.arg] = ast.literal_eval(keyword.value)
-    return found
+            values[keyword.arg] = ast.literal_eval(keyword.value)
+    return values
 
 
 def imported(text: str) -> set[str]:
-    """The modules that are imported at the top, in either form."""
+    """Return the modules that are imported at the top, in either form."""
     body = ast.parse(text).body
     whole = {alias.name for node in body if isinstance(node, ast.Import) for alias in node.names}
     return whole | {node.module for node in body if isinstance(node, ast.ImportFrom) and node.module}
@@ -66,7 +66,7 @@ def test_the_assets_are_the_gold_tables_that_the_pipeline_writes(pipeline: str, 
     assert [ast.literal_eval(name) for name in named.args] == written
 
 
-def test_one_run_at_a_time_can_be_begun_afresh_and_is_explained(pipeline: str) -> None:
+def test_dag_runs_are_one_at_a_time_offer_a_fresh_start_and_are_documented(pipeline: str) -> None:
     (dag,) = calls(pipeline, "DAG")
     assert ast.literal_eval(dag.args[0]) == f"dag_{pipeline}"
     assert (
@@ -90,7 +90,7 @@ def test_a_dag_file_imports_no_sdk(pipeline: str) -> None:
     }
 
 
-def test_what_a_dag_file_imports_of_etltctl_imports_no_sdk_at_its_top() -> None:
+def test_etltctl_modules_that_a_dag_file_imports_import_no_sdk_at_the_top() -> None:
     """Airflow brings some of them itself, so the sources are read instead of `sys.modules`."""
     allowed = {"airflow", "__future__", "asyncio", "collections", "contextlib", "typing", "logging"}
     parsed = ("__init__", "assets", "callbacks", "operator", "versions")

@@ -1,4 +1,4 @@
-"""The service `init` of deploy/airflow ends well only where the tables and the first user are really there."""
+"""The service `init` of deploy/airflow: it succeeds only if the tables and the first user exist."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def init(home: Path) -> subprocess.CompletedProcess[str]:
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(home),
         "AIRFLOW_HOME": str(home),
-        "AIRFLOW_ADMIN_PASSWORD": "-secret",  # new-env.sh makes such ones too
+        "AIRFLOW_ADMIN_PASSWORD": "-secret",  # new-env.sh creates such passwords too
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
         manager: COMPOSE["x-airflow"]["environment"][manager],
     }
@@ -35,7 +35,7 @@ def init(home: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(program, env=environ, capture_output=True, text=True, check=False, cwd=home)
 
 
-def test_it_makes_the_tables_and_the_first_user_and_may_run_again(tmp_path: Path) -> None:
+def test_init_creates_the_tables_and_the_first_user_and_can_run_again(tmp_path: Path) -> None:
     for _ in range(2):
         done = init(tmp_path)
         assert done.returncode == 0, done.stderr
@@ -44,7 +44,7 @@ def test_it_makes_the_tables_and_the_first_user_and_may_run_again(tmp_path: Path
         assert database.execute("select count(*) from alembic_version").fetchone() == (1,)
 
 
-def test_a_database_of_an_unknown_version_fails_it(tmp_path: Path) -> None:
+def test_a_database_of_an_unknown_version_fails_init(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "airflow.db") as database:
         database.execute("create table alembic_version (version_num varchar(32) not null)")
         database.execute("insert into alembic_version values ('ffffffffffff')")
@@ -53,6 +53,6 @@ def test_a_database_of_an_unknown_version_fails_it(tmp_path: Path) -> None:
     assert "ffffffffffff" in done.stdout + done.stderr
 
 
-def test_a_database_that_is_damaged_fails_it(tmp_path: Path) -> None:
+def test_a_damaged_database_fails_init(tmp_path: Path) -> None:
     (tmp_path / "airflow.db").write_bytes(b"this is not a database" * 100)
     assert init(tmp_path).returncode != 0

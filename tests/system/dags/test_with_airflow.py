@@ -1,6 +1,6 @@
-"""The DAGs in Airflow itself, with no service of Airflow's running: parsed, and run by `dag.test()`.
+"""The DAGs in Airflow itself, without a running Airflow service: parsed, and run by `dag.test()`.
 
-Airflow lives in environments of its own, which `make airflow-e2e` installs.
+Airflow is installed in separate environments by `make airflow-e2e`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ except ImportError:
     from airflow.models.dagbag import DagBag
 bag = DagBag()
 assert not bag.import_errors, bag.import_errors
-told = {
+facts = {
     name: {
         "tasks": dag.task_ids,
         "max_active_runs": dag.max_active_runs,
@@ -45,7 +45,7 @@ told = {
     }
     for name, dag in bag.dags.items()
 }
-print("TOLD", json.dumps(told))
+print("RESULT", json.dumps(facts))
 """
 FIRE = """
 import asyncio, time
@@ -58,7 +58,7 @@ async def fire():
 
 began = time.monotonic()
 assert asyncio.run(fire()) == [trigger.handle]
-print("TOLD", time.monotonic() - began)
+print("RESULT", time.monotonic() - began)
 """
 SIDE_BY_SIDE = {"query.started", "cost.actual"}
 LIMITS = """
@@ -67,20 +67,20 @@ from etltctl.airflow import StepOperator
 from etltctl.airflow.operator import _limit
 operator = StepOperator(task_id="t", pipeline="api", step="sync:api", max_usd=5)
 params = [{}, {"max_usd": 2}, {"max_usd": None}, None]
-print("TOLD " + json.dumps([_limit(operator.max_usd, {"params": each}) for each in params]))
+print("RESULT " + json.dumps([_limit(operator.max_usd, {"params": each}) for each in params]))
 """
-PASSING = {"step.progress", "cost.estimate"}  # how often one looked, what one knew of the price
+PASSING = {"step.progress", "cost.estimate"}  # the number of polls, and whether the price was known
 
 
 @dataclass(frozen=True)
 class Installed:
-    """An environment with Airflow in it, whose home is a folder of the test's."""
+    """An environment with Airflow, whose home is the test's folder."""
 
     programs: Path
     home: Path
 
     def run(self, program: str, *arguments: str, **environ: str) -> str:
-        """What the program prints."""
+        """Return the program's output."""
         mine = ("AIRFLOW", "AWS_", "ETLTCTL", "AIRBYTE_", "MONGODB_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(mine)}
         done = subprocess.run(
@@ -100,43 +100,43 @@ def airflow(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     programs = PROJECT / f".airflow{request.param}" / "bin"
     if not (programs / "airflow").exists():
         pytest.skip(f"{programs.parent.name} is not here: make airflow-e2e installs it")
-    found = Installed(programs, tmp_path_factory.mktemp(f"airflow{request.param}"))
-    found.run("airflow", "db", "migrate")
-    return found
+    installed = Installed(programs, tmp_path_factory.mktemp(f"airflow{request.param}"))
+    installed.run("airflow", "db", "migrate")
+    return installed
 
 
-def test_airflow_reads_both_dags_as_they_are_meant(airflow: Installed) -> None:
-    line = next(x for x in airflow.run("python", "-c", PARSE).splitlines() if x.startswith("TOLD "))
-    told = json.loads(line.removeprefix("TOLD "))
-    assert set(told) == {"dag_mongodb", "dag_api"}
-    for dag in told.values():
+def test_airflow_reads_both_dags_as_intended(airflow: Installed) -> None:
+    line = next(x for x in airflow.run("python", "-c", PARSE).splitlines() if x.startswith("RESULT "))
+    dags = json.loads(line.removeprefix("RESULT "))
+    assert set(dags) == {"dag_mongodb", "dag_api"}
+    for dag in dags.values():
         assert dag["tasks"] == TASKS
         assert [dag["after"][task] for task in TASKS] == [[], TASKS[:1], TASKS[1:2], TASKS[2:3]]
         assert (dag["max_active_runs"], dag["params"], dag["has_docs"]) == (1, {"fresh": False}, True)
         assert set(dag["timeouts"]) == {True}
         assert min(dag["retries"]) > 0
-    assert "x-etltctl://gold/weather_daily" in told["dag_mongodb"]["outlets"]["run_glue_job_silver"]
+    assert "x-etltctl://gold/weather_daily" in dags["dag_mongodb"]["outlets"]["run_glue_job_silver"]
 
 
 def test_the_dag_run_s_limit_overrides_the_operator_s(airflow: Installed) -> None:
-    line = next(x for x in airflow.run("python", "-c", LIMITS).splitlines() if x.startswith("TOLD "))
-    assert json.loads(line.removeprefix("TOLD ")) == [{"max_usd": limit} for limit in (5.0, 2.0, 5.0, 5.0)]
+    line = next(x for x in airflow.run("python", "-c", LIMITS).splitlines() if x.startswith("RESULT "))
+    assert json.loads(line.removeprefix("RESULT ")) == [{"max_usd": limit} for limit in (5.0, 2.0, 5.0, 5.0)]
 
 
-def test_a_trigger_with_nothing_to_wait_for_fires_once_the_scheduler_knows_that_the_worker_let_go(
+def test_a_trigger_with_nothing_to_wait_for_fires_after_the_worker_has_released_the_task(
     airflow: Installed,
 ) -> None:
-    """A task that Airflow 3 resumes before that is retried as one that was killed; Airflow 2 knows the case."""
+    """Airflow 3 would treat an earlier resumption as a killed task and retry it; Airflow 2 handles the case."""
     is_3 = airflow.programs.parent.name == ".airflow3"
     environ = {"AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "7"} if is_3 else {}
-    told = airflow.run("python", "-c", FIRE, **environ)
-    took = float(told.splitlines()[-1].removeprefix("TOLD "))
+    output = airflow.run("python", "-c", FIRE, **environ)
+    took = float(output.splitlines()[-1].removeprefix("RESULT "))
     assert 14.0 <= took < 34.0 if is_3 else took < 10.0
 
 
 @pytest.fixture(scope="session")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
-    """A lake of the shipped pipelines, whose jobs are done in a moment; the command has run `api` twice."""
+    """Yield a lake with the shipped pipelines, whose jobs finish at once; the command has run `api` twice."""
     place = Workplace(tmp_path_factory.mktemp("dags"))
     (place.folder / "etltctl.toml").write_text(with_quick_jobs(place.folder))
     place.run("local", "up")
@@ -158,17 +158,17 @@ def test_a_dag_run_leaves_the_same_events_as_the_command(
     led |= {"ETLTCTL_CONFIG": str(lake.folder / "etltctl.toml"), "ETLTCTL_STATE_DIR": str(runs.parent)}
     airflow.run("airflow", "dags", "test", "dag_api", **led, ETLTCTL__AIRFLOW__DEFERRABLE=deferrable)
     (of_the_dag,) = set(runs.glob("*.ndjson")) - before
-    assert story(of_the_dag) == story(runs / "by-command.ndjson")
-    assert story(of_the_dag)[-1] == ("run.finished", "", "succeeded", None)
+    assert recorded_steps(of_the_dag) == recorded_steps(runs / "by-command.ndjson")
+    assert recorded_steps(of_the_dag)[-1] == ("run.finished", "", "succeeded", None)
     versions = {row["table"]: row["version"] for row in lake.json("athena", "tables")["rows"]}
     assert versions["f1_driver_championship"] == of_the_dag.stem
     assert lake.query("select count(*) as n from pi_m3_gold.f1_driver_championship") == [{"n": ROWS}]
 
 
-def story(file: Path) -> list[tuple[Any, ...]]:
-    """What the ledger tells of the run: event, step, outcome, verb; queries asked side by side are in no order."""
+def recorded_steps(file: Path) -> list[tuple[Any, ...]]:
+    """Return event, step, outcome and verb of the run's recorded events; parallel queries have no order."""
     events = [json.loads(line) for line in file.read_text().splitlines()]
-    told = [event for event in events if event["type"] not in {*PASSING, "version"}]
-    rows = [(event["type"], event["step"], event.get("outcome"), event.get("verb")) for event in told]
+    lasting = [event for event in events if event["type"] not in {*PASSING, "version"}]
+    rows = [(event["type"], event["step"], event.get("outcome"), event.get("verb")) for event in lasting]
     runs = groupby(rows, key=lambda row: (row[0] in SIDE_BY_SIDE, row[1]))
     return [row for (is_any, _), run in runs for row in (sorted(run, key=str) if is_any else run)]

@@ -1,4 +1,4 @@
-"""Whatever goes wrong gives one clear message, the right exit code, and leaves earlier data readable."""
+"""Wrong input and failures: each gives one clear message and the right exit code, and leaves earlier data readable."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PROJECT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "texts"),
     [
         (("run", "mongodbb"), ("mongodbb", "did you mean mongodb?")),
         (("sync", "apo"), ("apo", "did you mean api?")),
@@ -28,21 +28,21 @@ PROJECT = Path(__file__).parents[3]
     ],
 )
 def test_an_unknown_name_is_named_with_the_nearest_one(
-    workplace: Workplace, arguments: tuple[str, ...], says: tuple[str, ...]
+    workplace: Workplace, arguments: tuple[str, ...], texts: tuple[str, ...]
 ) -> None:
     code = 3 if "--env" in arguments else 2
     done = workplace.run(*arguments, code=code)
-    assert all(text in done.stderr for text in says), done.stderr
+    assert all(text in done.stderr for text in texts), done.stderr
     assert done.stdout == ""
 
 
-def test_a_broken_settings_file_is_told_with_line_and_column(workplace: Workplace) -> None:
+def test_a_broken_settings_file_is_reported_with_line_and_column(workplace: Workplace) -> None:
     (workplace.folder / "etltctl.toml").write_text('version = 1\n[lake\nbronze = "s3://b"\n')
     done = workplace.run("config", "validate", code=3)
     assert "etltctl.toml:2" in done.stderr
 
 
-def test_every_wrong_setting_is_told_at_once(workplace: Workplace) -> None:
+def test_every_wrong_setting_is_reported_at_once(workplace: Workplace) -> None:
     (workplace.folder / "etltctl.toml").write_text(
         '[glue.jobs.bronze_to_silver]\nworkers = "two"\nworker_typ = "G.1X"\n[lakes]\nbronze = "s3://b"\n'
     )
@@ -67,14 +67,14 @@ def test_an_unreachable_mongodb_fails_the_sync_and_names_the_setting_s_server(se
     assert "tops3cret" not in done.stderr
 
 
-def test_a_secret_that_is_not_set_is_missed_by_its_own_source_alone(served: Workplace) -> None:
-    given = {"ETLTCTL__SOURCES__MONGODB__URI": "env:NOBODY_SET_IT"}
-    served.run("athena", "query", "select 1", **given)
-    done = served.run("sync", "mongodb", code=3, **given)
-    assert "sources.mongodb.uri is env:NOBODY_SET_IT, but NOBODY_SET_IT is not set" in done.stderr
+def test_a_missing_secret_fails_only_the_source_that_uses_it(served: Workplace) -> None:
+    environ = {"ETLTCTL__SOURCES__MONGODB__URI": "env:NOT_SET_ANYWHERE"}
+    served.run("athena", "query", "select 1", **environ)
+    done = served.run("sync", "mongodb", code=3, **environ)
+    assert "sources.mongodb.uri is env:NOT_SET_ANYWHERE, but NOT_SET_ANYWHERE is not set" in done.stderr
 
 
-def test_a_job_s_missing_script_is_looked_for_beside_the_settings(workplace: Workplace) -> None:
+def test_a_job_s_missing_script_is_looked_for_next_to_the_settings(workplace: Workplace) -> None:
     settings = (PROJECT / "etltctl.toml").read_text().replace("glue_jobs/silver_to_gold.py", "jobs/ships.py")
     (workplace.folder / "etltctl.toml").write_text(settings)
     for command in (("athena", "tables"), ("config", "validate")):
@@ -82,7 +82,7 @@ def test_a_job_s_missing_script_is_looked_for_beside_the_settings(workplace: Wor
         assert f"{workplace.folder}/jobs/ships.py" in done.stderr
 
 
-def test_a_table_that_is_written_twice_is_told_with_the_way_out(workplace: Workplace) -> None:
+def test_a_settings_table_that_appears_twice_is_reported_with_the_fix(workplace: Workplace) -> None:
     settings = (PROJECT / "etltctl.toml").read_text() + '[env.local.sources.mongodb]\nuri = "env:URI"\n'
     (workplace.folder / "etltctl.toml").write_text(settings)
     done = workplace.run("config", "show", code=3)
@@ -90,7 +90,7 @@ def test_a_table_that_is_written_twice_is_told_with_the_way_out(workplace: Workp
     assert "the table that is there already" in done.stderr
 
 
-def test_a_collection_that_is_not_there_is_named_with_those_that_are(served: Workplace) -> None:
+def test_a_missing_collection_is_named_with_the_existing_ones(served: Workplace) -> None:
     done = served.run("run", "mongodb", code=1, ETLTCTL__SOURCES__MONGODB__COLLECTIONS='["nothing_here"]')
     assert "nothing_here" in done.stderr
     assert "it has: observations" in done.stderr
@@ -104,7 +104,9 @@ def test_a_sync_that_brings_too_few_rows_is_unverified_and_stops_the_run(served:
     assert not any(step.startswith("glue:") for step in steps)
 
 
-def test_a_script_that_raises_shows_its_last_words_and_leaves_gold_readable(sample_lake: Workplace) -> None:
+def test_a_script_that_raises_shows_its_last_log_lines_and_leaves_gold_readable(
+    sample_lake: Workplace,
+) -> None:
     before = sample_lake.query("select count(*) as n from weather_daily")
     script = sample_lake.folder / "raises.py"
     script.write_text('raise ValueError("the wind has turned")\n')
@@ -115,7 +117,7 @@ def test_a_script_that_raises_shows_its_last_words_and_leaves_gold_readable(samp
     assert sample_lake.query("select count(*) as n from weather_daily") == before
 
 
-def test_a_query_that_cannot_run_is_told_in_athena_s_words(sample_lake: Workplace) -> None:
+def test_a_query_that_cannot_run_is_reported_in_athena_s_words(sample_lake: Workplace) -> None:
     for sql, code, hint in (
         ("select * from pi_m3_gold.nothing", "TABLE_NOT_FOUND", "next: etltctl athena tables\n"),
         (
@@ -135,12 +137,12 @@ def test_a_query_that_cannot_run_is_told_in_athena_s_words(sample_lake: Workplac
 @pytest.mark.parametrize(
     "command", [("athena", "describe"), ("athena", "refresh"), ("rollback",), ("contract", "diff")]
 )
-def test_a_table_without_its_layer_is_answered_with_the_nearest_alone(
+def test_a_table_named_without_its_layer_gets_only_the_nearest_name(
     sample_lake: Workplace, command: tuple[str, ...]
 ) -> None:
-    for given in ("weather_daily", "gold.weather_dayly"):
-        done = sample_lake.run(*command, given, code=2)
-        assert done.stderr.endswith(f"is called {given}\n  next: did you mean gold.weather_daily?\n")
+    for name in ("weather_daily", "gold.weather_dayly"):
+        done = sample_lake.run(*command, name, code=2)
+        assert done.stderr.endswith(f"is called {name}\n  next: did you mean gold.weather_daily?\n")
 
 
 def test_a_state_folder_that_cannot_be_written_is_named(workplace: Workplace) -> None:
@@ -154,7 +156,7 @@ def test_json_output_of_a_failure_is_not_a_result(workplace: Workplace) -> None:
     assert done.stdout == ""
 
 
-def test_config_show_masks_secrets_and_tells_origins(workplace: Workplace) -> None:
+def test_config_show_masks_secrets_and_prints_origins(workplace: Workplace) -> None:
     done = workplace.run("config", "show", "-o", "json", ETLTCTL__AIRBYTE__CLIENT_SECRET="tops3cret")
     assert "tops3cret" not in done.stdout
     rows = {row["setting"]: row for row in json.loads(done.stdout)["rows"]}

@@ -1,4 +1,4 @@
-"""Airbyte as code by the installed command: plan, apply, and a plan with nothing in it, also after the server's end."""
+"""Airbyte as code by the installed command: plan, apply, and an empty plan, also after the server has ended."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.workplace import Workplace
 pytestmark = pytest.mark.e2e
 
 
-def test_connections_are_planned_applied_and_then_as_wanted(workplace: Workplace) -> None:
+def test_connections_are_planned_and_applied_and_then_need_no_change(workplace: Workplace) -> None:
     planned = workplace.run("connections", "plan", "--detailed-exitcode", code=10)
     assert "+ connection   pi-m3-mongodb" in planned.stdout
     assert "7 changes, nothing touched." in planned.stdout

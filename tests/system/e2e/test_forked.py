@@ -1,4 +1,4 @@
-"""A command that is forked for a test behaves as the installed script does."""
+"""Forked commands in tests: each behaves as the installed script does."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.e2e
         ("local env", 3),
     ],
 )
-def test_output_errors_and_exit_code_are_those_of_the_script(
+def test_a_forked_script_keeps_its_output_errors_and_exit_code(
     workplace: Workplace, command: str, code: int
 ) -> None:
     environ = {"ETLTCTL__ATHENA__WORKGROUP": "são", "TZ": "Asia/Tokyo"}
@@ -40,7 +40,7 @@ def test_output_errors_and_exit_code_are_those_of_the_script(
     assert forked.stdout + forked.stderr
 
 
-def test_each_process_has_its_own_id_and_ends_as_it_is_ended(served: Workplace) -> None:
+def test_each_forked_process_has_its_id_and_ends_by_the_signal_sent(served: Workplace) -> None:
     slow = {"ETLTCTL__SOURCES__API__RATE": "1/s"}
     ended = {}
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
@@ -53,11 +53,11 @@ def test_each_process_has_its_own_id_and_ends_as_it_is_ended(served: Workplace) 
         assert sync.poll() is None
         sync.send_signal(number)
         ended[sync.pid] = sync.wait(60)
-    served.run("runs", "cancel", name)  # the sync of the one that was killed
+    served.run("runs", "cancel", name)  # the sync of the killed run
     assert list(ended.values()) == [130, 143, -signal.SIGKILL]
 
 
-def test_a_terminal_is_one_to_it_and_a_session_its_own(workplace: Workplace) -> None:
+def test_a_forked_process_sees_a_terminal_and_can_lead_a_session(workplace: Workplace) -> None:
     terminal, inside = pty.openpty()
     command = Command(
         [ETLTCTL, "--help"],
@@ -76,6 +76,6 @@ def test_a_terminal_is_one_to_it_and_a_session_its_own(workplace: Workplace) -> 
 
 
 @pytest.mark.parametrize("name", ["PYTHONUTF8", "PYTHONPATH", "LC_ALL", "LANG"])
-def test_what_python_reads_when_it_starts_needs_a_python_that_starts(name: str) -> None:
+def test_variables_that_python_reads_at_its_start_need_a_new_interpreter(name: str) -> None:
     assert is_same_python(os.environ)
     assert not is_same_python({**os.environ, name: "something else"})

@@ -1,4 +1,4 @@
-"""The worked example of governance on the embedded endpoints: the installed etltctl, tables written by hand."""
+"""The worked example of governance on the embedded endpoints: the installed etltctl, and tables written by hand."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from support.workplace import Workplace
 pytestmark = pytest.mark.e2e
 EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "governance.toml"
 CONFIG = Path(__file__).parents[3] / "glue_jobs" / "weather_config.json"
-PLACES = tuple(sorted([*json.loads(CONFIG.read_text())["places"]][:5]))  # those of the data pack come first
-# The example, for tables that also have coordinates in gold: by filter in one, by LF-tags in the other.
+PLACES = tuple(sorted([*json.loads(CONFIG.read_text())["places"]][:5]))  # the data pack's zones come first
+# The example for gold tables that have coordinates: a filter protects one, LF-tags protect the others.
 COORDINATES = """
 "gold.weather_monthly.lat" = { audience = "named" }
 "gold.weather_monthly.lon" = { audience = "named" }
@@ -40,7 +40,7 @@ TABLES = {
 
 
 def example() -> str:
-    """The worked example with coordinates in gold."""
+    """Return the worked example with coordinates in gold."""
     text = EXAMPLE.read_text()
     text = text.replace("[governance.filters", f"{COORDINATES}\n[governance.filters", 1)
     rows = "'san_carlos_de_bariloche')\"\n"
@@ -50,7 +50,7 @@ def example() -> str:
 
 @pytest.fixture(scope="module")
 def governed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
-    """A lake with small tables of five places, in which the worked example governs."""
+    """Yield a lake with small tables of five places, with the worked example applied."""
     place = Workplace(tmp_path_factory.mktemp("governed"))
     (place.folder / "etltctl.toml").write_text(example())
     url = place.json("local", "up")["url"]
@@ -76,8 +76,8 @@ def aws(place: Workplace, url: str, service: str) -> Any:
     )  # fmt: skip
 
 
-def test_the_worked_example_from_plan_to_audit(governed: Workplace) -> None:
-    """The analyst sees three of five places and no coordinates; a role that nothing is granted to is refused."""
+def test_the_worked_example_runs_from_plan_to_audit(governed: Workplace) -> None:
+    """The analyst sees three of five places and no coordinates; a role without a grant is refused."""
     planned = governed.run("govern", "plan", "--detailed-exitcode", code=10).stdout
     assert (
         "  + filters   filter patagonia of pi_m3_gold.weather_daily: rows city_key in ('el_calafate',"
@@ -116,9 +116,9 @@ def test_the_worked_example_from_plan_to_audit(governed: Workplace) -> None:
     words = refused(governed, "visitor", "select * from weather_daily")
     assert "Required Select on pi_m3_gold.weather_daily for arn:aws:iam::123456789012:role/visitor" in words
     assert "etltctl govern who" in words
-    words = refused(governed, "nobody", "select 1")
+    words = refused(governed, "stranger", "select 1")
     assert (
-        "not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::123456789012:role/nobody"
+        "not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::123456789012:role/stranger"
         in words
     )
     assert len(governed.query("select city_key, lat, lon from weather_daily")) == 5

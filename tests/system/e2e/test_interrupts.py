@@ -1,4 +1,4 @@
-"""Interrupts and kills: no process is left behind, and what goes on without its command is found again."""
+"""Interrupts and kills: no process is left behind, and remote runs that outlive their command are adopted."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ steps = ["sync:mongodb", "glue:held"]
 
 @pytest.fixture
 def holding(workplace: Workplace) -> Workplace:
-    """A folder whose job waits for the file `go-on`."""
+    """Yield a folder whose job waits for the file `go-on`."""
     (workplace.folder / "held.py").write_text(HELD.format(go_on=str(workplace.folder / "go-on")))
     (workplace.folder / "etltctl.toml").write_text(SETTINGS)
     return workplace
 
 
-def test_a_killed_server_is_no_obstacle(workplace: Workplace) -> None:
+def test_a_new_server_starts_after_the_last_one_was_killed(workplace: Workplace) -> None:
     pid = workplace.json("local", "up")["pid"]
     os.kill(pid, signal.SIGKILL)
     again = workplace.json("local", "up")
@@ -47,13 +47,13 @@ def test_a_killed_server_is_no_obstacle(workplace: Workplace) -> None:
 
 
 def steps_running(folder: Path) -> set[str]:
-    """The kinds of steps that the ledger has seen at work."""
+    """Return the kinds of steps that are running according to the ledger."""
     files = (folder / ".etltctl" / "runs").glob("*.ndjson")
     events = [json.loads(line) for file in files for line in file.read_text().splitlines()]
     return {event["step"].partition(":")[0] for event in events if event["type"] == "step.progress"}
 
 
-# What is there to see in the folder when the command has come so far.
+# What the folder shows when the command has reached this moment.
 MOMENTS: dict[str, Callable[[Path], bool]] = {
     "before anything": lambda folder: True,
     "while the server starts": lambda folder: (folder / ".etltctl/server/start.log").exists(),
@@ -75,8 +75,8 @@ def test_an_interrupt_at_any_moment_leaves_no_process(holding: Workplace, moment
     )
     assert wait_until(lambda: MOMENTS[moment](holding.folder), LONGEST_S)
     command.send_signal(signal.SIGINT)
-    _, told = command.communicate(timeout=LONGEST_S)
-    assert "Traceback" not in told
+    _, errors = command.communicate(timeout=LONGEST_S)
+    assert "Traceback" not in errors
     assert command.returncode == (-signal.SIGINT if moment == "before anything" else 130)
     wait_until(lambda: _processes(holding.folder) == before, 60.0)
     assert _processes(holding.folder) == before
@@ -92,8 +92,8 @@ def test_a_job_that_is_not_waited_for_outlives_the_command(holding: Workplace) -
 
 
 def _processes(folder: Path) -> set[int]:
-    """Every live process that names the folder in its command line or environment."""
-    found = set()
+    """Return every live process that names the folder in its command line or environment."""
+    processes = set()
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
@@ -103,5 +103,5 @@ def _processes(folder: Path) -> set[int]:
         except OSError:
             continue
         if str(folder).encode() in text and state != "Z":
-            found.add(int(entry.name))
-    return found
+            processes.add(int(entry.name))
+    return processes

@@ -1,4 +1,4 @@
-"""The embedded server starts Java for commands that run a Spark job, and not for a sync alone."""
+"""Java in the embedded server: it is started for commands that run a Spark job, and not for a sync alone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def place(tmp_path: Path) -> Iterator[Workplace]:
 
 
 def has_had_java(place: Workplace) -> bool:
-    """Whether the server has ever started Java, for which it writes this file."""
+    """Return whether the server has ever started Java, for which it writes this file."""
     return (place.folder / ".etltctl" / "glue" / "spark" / "log4j2.properties").exists()
 
 
@@ -37,6 +37,6 @@ def test_a_sync_alone_starts_no_java(place: Workplace) -> None:
 
 
 def test_a_run_has_java_started_before_its_sync_ends(place: Workplace) -> None:
-    """Its sync fails, so no job asks for a JVM: the announcement alone has started it."""
+    """The sync fails, so no job asks for a JVM: the announcement of the job has started it."""
     place.run("run", "api", code=RUN_FAILED, **UNREACHABLE)
     assert has_had_java(place)

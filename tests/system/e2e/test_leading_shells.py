@@ -1,4 +1,4 @@
-"""A shell that `etltctl local env` has led to this machine: `--env aws` says so, and one line leads it back."""
+"""A shell that `etltctl local env` points to this machine: `--env aws` warns, and one line undoes it."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ WARNING = "warning: this shell leads AWS calls to 127.0.0.1:9 (AWS_ENDPOINT_URL)
 LED = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
 
 
-def test_an_environment_on_aws_is_warned_of_once(workplace: Workplace) -> None:
+def test_an_environment_on_aws_causes_one_warning(workplace: Workplace) -> None:
     done = workplace.run("--env", "aws", "config", "show", **LED)
     assert done.stderr.count(WARNING) == 1
     assert WARNING not in done.stdout
 
 
-def test_no_warning_where_none_belongs(workplace: Workplace) -> None:
+def test_quiet_commands_local_commands_and_other_hosts_cause_no_warning(workplace: Workplace) -> None:
     assert "warning" not in workplace.run("-q", "--env", "aws", "config", "show", **LED).stderr
     assert "warning" not in workplace.run("config", "show", **LED).stderr
-    elsewhere = {"AWS_ENDPOINT_URL": "https://vpce.example.com"}
-    assert "warning" not in workplace.run("--env", "aws", "config", "show", **elsewhere).stderr
+    other_host = {"AWS_ENDPOINT_URL": "https://vpce.example.com"}
+    assert "warning" not in workplace.run("--env", "aws", "config", "show", **other_host).stderr
 
 
-def test_unset_takes_out_all_that_env_has_set(served: Workplace) -> None:
+def test_local_env_unset_clears_every_variable_that_local_env_set(served: Workplace) -> None:
     environ = served.json("local", "env")["environ"]
     done = served.run("local", "env", "--unset", "-o", "json", **environ)
     assert set(json.loads(done.stdout)["unset"]) == set(environ) - {"NO_PROXY", "no_proxy"}
@@ -48,7 +48,7 @@ def test_a_missing_profile_names_the_file_that_local_env_has_set(served: Workpla
         ("http://127.0.0.1:5/", "127.0.0.1:5"),
     ],
 )
-def test_every_name_of_this_machine_counts(url: str, place: str) -> None:
+def test_every_loopback_address_is_recognised(url: str, place: str) -> None:
     assert loopback_endpoints({"AWS_ENDPOINT_URL_GLUE": url}) == {"AWS_ENDPOINT_URL_GLUE": place}
 
 

@@ -1,8 +1,9 @@
-"""`etltctl local env` leads a shell's own clients to the embedded server."""
+"""`etltctl local env` points a shell's clients to the embedded server."""
 
 from __future__ import annotations
 
 import os
+import pwd
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,8 @@ import pytest
 from support.workplace import ETLTCTL, Workplace
 
 pytestmark = pytest.mark.e2e
+
+ANOTHER_USER = pwd.getpwuid(65534).pw_name if os.geteuid() == 0 else ""
 
 CLIENT = """
 import os, boto3, httpx
@@ -28,7 +31,7 @@ print("pi-m3-gold" in buckets, httpx.get(link).text, len(named.json()["data"]))
 
 
 def shell(place: Workplace, text: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """A POSIX shell in the folder, in which `etltctl` and `python` are the installed ones."""
+    """Return a POSIX shell in the folder, in which `etltctl` and `python` are the installed ones."""
     text = f'etltctl() {{ "{ETLTCTL}" "$@"; }}; python() {{ "{sys.executable}" "$@"; }}; {text}'
     return subprocess.run(
         ["/bin/sh", "-c", text], cwd=place.folder, env=place.full_environ | environ, capture_output=True, text=True,
@@ -36,8 +39,8 @@ def shell(place: Workplace, text: str, **environ: str) -> subprocess.CompletedPr
     )  # fmt: skip
 
 
-def test_a_shell_s_clients_are_led_to_the_server_by_one_line(served: Workplace) -> None:
-    """Whatever account the shell was led to before."""
+def test_one_line_points_a_shell_s_clients_to_the_server(served: Workplace) -> None:
+    """It does so whatever account the shell used before."""
     (served.folder / "client.py").write_text(CLIENT)
     mine = {
         "AWS_PROFILE": "mine", "AWS_SESSION_TOKEN": "mine", "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9",
@@ -47,15 +50,17 @@ def test_a_shell_s_clients_are_led_to_the_server_by_one_line(served: Workplace) 
     assert (done.returncode, done.stdout) == (0, "True linked 2\nintranet,127.0.0.1\n"), done.stderr
 
 
-def test_as_json_it_is_what_the_shell_gets(served: Workplace) -> None:
-    told = served.json("local", "env")
-    assert told["environ"]["AWS_SECRET_ACCESS_KEY"] == served.keys.secret_access_key
-    assert told["environ"]["AWS_ENDPOINT_URL"] == served.json("local", "status")["url"]
+def test_local_env_as_json_equals_the_shell_s_variables(served: Workplace) -> None:
+    printed = served.json("local", "env")
+    assert printed["environ"]["AWS_SECRET_ACCESS_KEY"] == served.keys.secret_access_key
+    assert printed["environ"]["AWS_ENDPOINT_URL"] == served.json("local", "status")["url"]
     shown = shell(served, 'eval "$(etltctl local env)"; echo "$AIRBYTE_CLIENT_ID"').stdout
-    assert shown == f"{told['environ']['AIRBYTE_CLIENT_ID']}\n"
+    assert shown == f"{printed['environ']['AIRBYTE_CLIENT_ID']}\n"
 
 
-def test_without_a_server_it_says_how_to_start_one_and_exports_nothing(workplace: Workplace) -> None:
+def test_without_a_server_local_env_names_the_command_that_starts_one_and_exports_nothing(
+    workplace: Workplace,
+) -> None:
     done = workplace.run("local", "env", code=3)
     assert "next: etltctl local up" in done.stderr
     assert done.stdout == ""
@@ -76,14 +81,14 @@ def test_a_state_folder_of_another_user_is_named_with_its_owner_and_the_fix(
     try:
         done = workplace.run(*command.split(), code=3)
         assert str(state) in done.stderr
-        assert "belongs to nobody" in done.stderr
+        assert f"belongs to {ANOTHER_USER}" in done.stderr
         assert "next: " in done.stderr
         assert list(state.iterdir()) == []
     finally:
         os.chown(state, 0, 0)
 
 
-AS_NOBODY = """
+AS_ANOTHER_USER = """
 import os, sys, etltctl.cli.app, etltctl.local.kernel.state_folder, etltctl.local.client.endpoints
 from etltctl.cli.app import main
 def run():
@@ -91,7 +96,7 @@ def run():
         main(sys.argv[2:])
     except SystemExit as ended:
         return ended.code
-run()  # as root, in a folder that is fine: all is imported that nobody may not read
+run()  # as root, in a valid folder: imports every module that the other user may not read
 os.environ["ETLTCTL_STATE_DIR"] = sys.argv[1]
 os.setuid(65534)
 print("status", run())
@@ -100,21 +105,21 @@ print("status", run())
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 @pytest.mark.parametrize("command", ["local status", "local down", "local env", "runs list", "runs show x"])
-def test_a_user_who_may_not_read_the_state_folder_learns_whose_it_is(command: str) -> None:
+def test_a_user_who_may_not_read_the_state_folder_is_shown_its_owner(command: str) -> None:
     with tempfile.TemporaryDirectory() as name:
         state = Path(name) / "state"
         (state / "runs").mkdir(parents=True)
         state.chmod(0o700)
         Path(name).chmod(0o755)
-        measured = {name for name in os.environ if name.startswith("COVERAGE_")}  # its file is root's
+        measured = {name for name in os.environ if name.startswith("COVERAGE_")}  # root owns its file
         kept = {name: value for name, value in os.environ.items() if name not in measured}
         environ = {**kept, "ETLTCTL_STATE_DIR": f"{name}/other", "ETLTCTL_ENV": "local"}
         done = subprocess.run(
-            [sys.executable, "-c", AS_NOBODY, str(state), *command.split()], cwd=name, env=environ,
+            [sys.executable, "-c", AS_ANOTHER_USER, str(state), *command.split()], cwd=name, env=environ,
             capture_output=True, text=True, timeout=240, check=False,
         )  # fmt: skip
-        said = done.stderr[-600:]
+        errors = done.stderr[-600:]
         assert "status 3" in done.stdout, done.stderr
-        assert f"{state} (mode 0700) belongs to root, and you are nobody" in said
-        assert "ETLTCTL_STATE_DIR" in said
-        assert "a bug" not in said
+        assert f"{state} (mode 0700) belongs to root, and you are {ANOTHER_USER}" in errors
+        assert "ETLTCTL_STATE_DIR" in errors
+        assert "a bug" not in errors

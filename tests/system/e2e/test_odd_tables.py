@@ -1,4 +1,4 @@
-"""A plain Spark job with odd partition values and names: what it wrote is what queries and other readers find."""
+"""A plain Spark job with odd partition values and names: queries and other readers read what it wrote."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ writes = ["gold.odd_parts"]
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Iterator[Workplace]:
-    """A folder with the job `parts`."""
+    """Yield a folder with the job `parts`."""
     (tmp_path / "parts.py").write_text(SCRIPT)
     (tmp_path / "etltctl.toml").write_text(SETTINGS)
     place = Workplace(tmp_path)
@@ -46,7 +46,7 @@ def lake(tmp_path: Path) -> Iterator[Workplace]:
         place.run("local", "down")
 
 
-def test_rows_published_are_rows_counted_and_every_value_is_the_one_written(lake: Workplace) -> None:
+def test_published_rows_equal_counted_rows_and_written_values(lake: Workplace) -> None:
     for run in ("first", "second"):
         assert "22 rows" in lake.run("run-glue", "parts", "--wait", "--run-id", run).stderr
         assert lake.query("select count(*) as n from pi_m3_gold.odd_parts") == [{"n": 22}]

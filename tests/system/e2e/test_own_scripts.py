@@ -1,4 +1,4 @@
-"""A project's own Glue script runs in place of the shipped one, whatever else the project leaves to the package."""
+"""A project's Glue script: it runs in place of the shipped one, and the package supplies the rest."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ raise RuntimeError(f"this is my script with {WEATHER} and my {note}")
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project with one script and one module of its own."""
+    """Yield a project with one script and one module."""
     folder = tmp_path / "glue_jobs"
     folder.mkdir()
     (folder / "bronze_to_silver.py").write_text(OWN)
@@ -33,7 +33,7 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.mark.e2e
-def test_the_project_s_script_runs_with_its_modules_and_the_shipped_ones(project: Path) -> None:
+def test_the_project_s_script_can_import_its_modules_and_the_shipped_ones(project: Path) -> None:
     place = Workplace(project, {"ETLTCTL_ENV": "local"})
     try:
         done = place.run("run-glue", "bronze_to_silver", "--wait", code=1)
@@ -52,7 +52,7 @@ def test_no_shipped_job_carries_another_job_s_script(project: Path) -> None:
         assert files["job_config.py"] == PROJECT / "glue_jobs" / "job_config.py"
 
 
-def test_what_goes_to_aws_is_the_project_s_too(project: Path) -> None:
+def test_the_project_s_scripts_are_uploaded_to_aws(project: Path) -> None:
     settings = load_settings(config=project / "etltctl.toml", env="aws", environ={})
     files = job_files(settings, "bronze_to_silver")
     assert files["bronze_to_silver.py"].decode() == OWN

@@ -1,4 +1,4 @@
-"""Both pipelines on the data pack: real Formula 1 records and weather, held against numbers computed elsewhere."""
+"""Both pipelines on the data pack: real Formula 1 records and weather, compared with independently computed numbers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_the_pack_gives_the_golden_weather(pack_lake: Workplace) -> None:
     assert rows == [{"n": 31524, "documents": 31779, "nulled": 1}]
 
 
-# Every place of the pack, computed apart from all of this: rows with wind, mean speed, mean density, mean power
+# Every place of the pack, computed independently: rows with wind, mean speed, mean density, mean power
 # density, share of rated power at 100 m (alpha 1/7), calm rows; then hours with data, local days, complete days.
 WIND = {
     "riohacha": (17_544, 4.038, 1.1577, 72.78, 0.1710, 129, 17_544, 732, 731),
@@ -48,10 +48,10 @@ def test_every_place_of_the_pack_has_its_golden_wind(pack_lake: Workplace) -> No
         "from pi_m3_gold.weather_daily group by 1"
     )
     counted = {row["city_key"]: (row["hours"], row["days"], row["complete"]) for row in days}
-    found = {row["city_key"]: (*list(row.values())[1:], *counted[row["city_key"]]) for row in rows}
-    assert set(found) == set(WIND)
+    wind = {row["city_key"]: (*list(row.values())[1:], *counted[row["city_key"]]) for row in rows}
+    assert set(wind) == set(WIND)
     for place, expected in WIND.items():
-        assert found[place] == pytest.approx(expected, rel=5e-4), place
+        assert wind[place] == pytest.approx(expected, rel=5e-4), place
 
 
 def test_nothing_of_the_pack_is_rejected(pack_lake: Workplace) -> None:

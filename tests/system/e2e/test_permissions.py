@@ -1,4 +1,4 @@
-"""The policies over what running both pipelines really calls, reads and writes."""
+"""The policies, compared with the calls, reads and writes of both pipelines."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ pytestmark = pytest.mark.e2e
 
 def test_both_pipelines_call_nothing_that_the_operator_may_not(sample_lake: Workplace) -> None:
     seen = sample_lake.folder / "first-runs.jsonl"
-    made = {call.name for call in calls(seen, sample_lake.keys.access_key_id)}
-    assert {"glue:StartJobRun", "glue:CreateTable", "s3:GetObject", "s3:ListObjectsV2"} <= made
+    called = {call.name for call in calls(seen, sample_lake.keys.access_key_id)}
+    assert {"glue:StartJobRun", "glue:CreateTable", "s3:GetObject", "s3:ListObjectsV2"} <= called
     allowed = {name for names in OPERATOR.values() for name in names}
-    assert made - NEEDS_NO_PERMISSION <= allowed, "add what is missing to etltctl/infrastructure/calls.py"
+    assert called - NEEDS_NO_PERMISSION <= allowed, "add what is missing to etltctl/infrastructure/calls.py"
 
 
 def test_both_pipelines_make_no_call_that_contradicts_aws_s_models(sample_lake: Workplace) -> None:
@@ -34,7 +34,7 @@ def test_both_pipelines_make_no_call_that_contradicts_aws_s_models(sample_lake: 
 
 
 def test_the_jobs_call_no_service_of_aws_s_but_s3(sample_lake: Workplace) -> None:
-    """The embedded Spark reads folders, so a job's own calls would be those of its script."""
+    """The embedded Spark reads folders, so any call of a job would come from its script."""
     seen = read_seen(sample_lake.folder / "first-runs.jsonl")
     assert {call.service for call in seen if call.caller not in ("", sample_lake.keys.access_key_id)} <= {
         "s3"
@@ -55,7 +55,7 @@ def test_the_job_role_may_read_and_write_where_the_jobs_did_and_nowhere_else(sam
 
 
 def _runs(place: Workplace) -> list[dict[str, Any]]:
-    """Every job run of the lake."""
+    """Return every job run of the lake."""
     folder = place.folder / ".etltctl" / "glue" / "runs"
     return [json.loads(file.read_text()) for file in folder.glob("jr_*.json")]
 

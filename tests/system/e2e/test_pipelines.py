@@ -1,4 +1,4 @@
-"""Both pipelines, from their sources to an answer of Athena's, through the installed command."""
+"""Both pipelines, from their sources to a query result of Athena, through the installed command."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ def test_weather_reaches_gold(sample_lake: Workplace) -> None:
 
 
 def test_the_championship_of_the_sample_season_reconciles(sample_lake: Workplace) -> None:
-    found = sample_lake.query(
+    differences = sample_lake.query(
         "select status, count(*) as n, max(abs(delta)) as worst from f1_standings_reconciliation group by 1"
     )
-    assert [row["status"] for row in found] == ["match"]
-    assert found[0]["n"] > 100
-    assert Decimal(found[0]["worst"]) == 0
+    assert [row["status"] for row in differences] == ["match"]
+    assert differences[0]["n"] > 100
+    assert Decimal(differences[0]["worst"]) == 0
 
 
 def test_every_table_of_the_settings_is_in_the_catalog(sample_lake: Workplace) -> None:
     tables = {(t["layer"], t["table"]) for t in sample_lake.json("athena", "tables")["rows"]}
-    wanted = {
+    expected = {
         tuple(name.split("."))
         for row in sample_lake.json("config", "show")["rows"]
         if row["setting"].endswith((".writes", ".reads"))
         for name in _names(row["value"])
     }
-    assert wanted <= tables
+    assert expected <= tables
 
 
-def test_taking_up_a_finished_run_starts_nothing_even_after_a_newer_sync(sample_lake: Workplace) -> None:
+def test_resuming_a_finished_run_starts_nothing_even_after_a_newer_sync(sample_lake: Workplace) -> None:
     sample_lake.run("sync", "mongodb")
     again = sample_lake.json("run", "mongodb", "--run-id", "first-mongodb")
     assert [step["verb"] for step in again["steps"][:3]] == ["reused"] * 3
@@ -64,7 +64,7 @@ def test_every_step_is_one_line_on_stderr_and_the_result_alone_on_stdout(sample_
     assert "proven" in done.stderr
 
 
-def test_a_glue_job_alone_is_started_once_and_published_as_a_new_version_beside_the_old(
+def test_a_glue_job_alone_is_started_once_and_published_as_a_new_version_next_to_the_old_one(
     sample_lake: Workplace,
 ) -> None:
     before = sample_lake.query("select count(*) as n from weather_daily")
@@ -73,10 +73,10 @@ def test_a_glue_job_alone_is_started_once_and_published_as_a_new_version_beside_
     assert done["tables"]["gold.weather_daily"]["rows"] > 700
     assert sample_lake.json("run-glue", "silver_to_gold", "--wait", "--run-id", "alone")["verb"] == "reused"
     assert sample_lake.query("select count(*) as n from weather_daily") == before
-    versions = {path.name for path in (sample_lake.folder / ".etltctl/s3/pi-m3-gold/weather_daily").iterdir()}
-    assert {"v=first-mongodb", "v=alone"} <= versions
-    listed = {t["table"]: t["version"] for t in sample_lake.json("athena", "tables")["rows"]}
-    assert listed["weather_daily"] == "alone"
+    folders = {path.name for path in (sample_lake.folder / ".etltctl/s3/pi-m3-gold/weather_daily").iterdir()}
+    assert {"v=first-mongodb", "v=alone"} <= folders
+    versions = {t["table"]: t["version"] for t in sample_lake.json("athena", "tables")["rows"]}
+    assert versions["weather_daily"] == "alone"
 
 
 def test_runs_are_listed_newest_first_with_their_outcome(sample_lake: Workplace) -> None:
@@ -92,7 +92,7 @@ def test_refreshing_an_up_to_date_catalog_changes_nothing(sample_lake: Workplace
 
 
 def test_the_installed_package_brings_its_jobs_and_settings(tmp_path: Path) -> None:
-    """A wheel in an empty folder, far from the checkout, knows its default settings and finds its scripts."""
+    """A wheel in an empty folder, outside the checkout, has its default settings and its scripts."""
     subprocess.run(
         [
             Path(sys.executable).with_name("uv"),

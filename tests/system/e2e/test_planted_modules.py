@@ -1,4 +1,4 @@
-"""A module in the user's folder that is named as one of Python's, or of a dependency, is never executed."""
+"""Modules in the user's folder with the name of a Python or dependency module: they are never executed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.workplace import Workplace
 
 pytestmark = pytest.mark.e2e
 
-# Of the standard library and of packages: all that the server, MongoDB's process and a Glue job's process import.
+# Modules of Python and of packages that the server, MongoDB's process and a Glue job's process import.
 NAMES = (
     "secrets", "queue", "typing", "json", "socket", "threading", "ssl", "logging", "tempfile", "subprocess", "struct",
     "werkzeug", "flask", "moto", "duckdb", "sqlglot", "pymongo", "bson", "secantus", "pyspark", "py4j", "botocore",

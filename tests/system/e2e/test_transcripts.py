@@ -1,4 +1,4 @@
-"""What the README and the tutorial show is what the commands print, but for times, ids and addresses."""
+"""The console blocks of the README and the tutorial: commands print them, except for times, ids and addresses."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ MASKS = (
     (r"as job \d+", "as job N"),
     (r" +", " "),
 )
-# Commands that the session's lake has run already, as they were given there.
+# Commands that the session's lake has run already, with the arguments used there.
 AS_RUN = {"run mongodb": "run mongodb --run-id first-mongodb", "run api": "run api --run-id first-api"}
-BEGINS = "no run is called RUN yet: it begins now"  # of an id that is given, which none is on the pages
+BEGINS = "no run is called RUN yet: it begins now"  # the pages name no id, so one is passed
 OWN_SOURCE = "sync mongodb"
 
 
 def transcripts(page: str) -> list[tuple[str, list[str]]]:
-    """The commands of the page's console blocks, without `etltctl`, and the lines each is shown to print."""
+    """Return the commands of the page's console blocks, without `etltctl`, and the lines shown below each."""
     text = (PROJECT / page).read_text("utf-8")
     blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
     shown = [part for block in blocks for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
@@ -44,14 +44,14 @@ def transcripts(page: str) -> list[tuple[str, list[str]]]:
 
 
 def masked(lines: list[str]) -> list[str]:
-    """The lines with what differs from run to run left out."""
+    """Return the lines without the parts that differ from run to run."""
     for pattern, word in MASKS:
         lines = [re.sub(pattern, word, line).strip() for line in lines]
     return [line for line in lines if line != BEGINS]
 
 
 def agree(shown: list[str], done: subprocess.CompletedProcess[str]) -> bool:
-    """Whether the command printed what is shown; the terminal shows one stream after the other."""
+    """Return whether the command printed the shown lines; a terminal shows one stream after the other."""
     out, err = masked(done.stdout.splitlines()), masked(done.stderr.splitlines())
     return masked(shown) in (err + out, out + err)
 
@@ -65,18 +65,18 @@ CASES = [
 
 
 @pytest.mark.parametrize(("page", "command", "lines"), CASES)
-def test_a_command_prints_what_is_shown(
+def test_a_command_prints_what_the_page_shows(
     sample_lake: Workplace, page: str, command: str, lines: list[str]
 ) -> None:
     again = re.fullmatch(r"run mongodb --run-id \S+", command)
-    given = "run mongodb --run-id first-mongodb" if again else AS_RUN.get(command, command)
-    first = None if again else sample_lake.told.get(given)
-    done = first or sample_lake.run(*shlex.split(given))
+    arguments = "run mongodb --run-id first-mongodb" if again else AS_RUN.get(command, command)
+    first = None if again else sample_lake.first_results.get(arguments)
+    done = first or sample_lake.run(*shlex.split(arguments))
     assert agree(lines, done), f"{page} shows\n" + "\n".join(lines) + f"\n\n{done.stderr}{done.stdout}"
 
 
-def test_the_tutorial_s_own_source_is_read(tmp_path: Path) -> None:
-    """Part 3 as it is told: the table made to read as shown, a MongoDB of one's own, and the sync it shows."""
+def test_the_tutorial_s_mongodb_source_is_read(tmp_path: Path) -> None:
+    """Follow part 3: the table changed as shown, a MongoDB of the user, and the sync that the page shows."""
     text = (PROJECT / "docs/tutorial/index.md").read_text("utf-8")
     part = text.partition("## 3.")[2]
     [forget] = re.findall(r"^rm (\S+)$", part, re.MULTILINE)
@@ -88,8 +88,8 @@ def test_the_tutorial_s_own_source_is_read(tmp_path: Path) -> None:
         with pymongo.MongoClient(mongo.uri()) as client:
             client["weather"]["observations"].insert_many([{"dt": number} for number in range(3)])
         Workplace(tmp_path).run("init", "my-lake")
-        place.run("local", "up")  # or each command would start a server
-        place.run("sync", "mongodb")  # part 2's, of the sample
+        place.run("local", "up")  # otherwise each command would start a server
+        place.run("sync", "mongodb")  # part 2's runs, on the samples
         (place.folder / forget).unlink()
         file = place.folder / "etltctl.toml"
         header, body = settings.split("\n", 1)

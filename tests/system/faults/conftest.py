@@ -1,4 +1,4 @@
-"""A lake with a small pipeline on a server that is kept, whose answers can be spoilt on demand."""
+"""A lake with a small pipeline on a kept server, whose answers a test can make faulty."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from support.spoilt import SCRIPT, SpoiltLake
 
 @pytest.fixture(scope="session")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SpoiltLake]:
-    """A lake in which the pipeline `small` ran once, undisturbed."""
-    made = SpoiltLake.make(tmp_path_factory.mktemp("spoilt"))
-    made.run("local", "up")
+    """Yield a lake in which the pipeline `small` ran once, undisturbed."""
+    spoilt_lake = SpoiltLake.make(tmp_path_factory.mktemp("spoilt"))
+    spoilt_lake.run("local", "up")
     try:
-        made.run_installed("run", "small", "--run-id", "undisturbed")
-        (made.folder / "small.py").write_text(SCRIPT)
-        yield made
+        spoilt_lake.run_installed("run", "small", "--run-id", "undisturbed")
+        (spoilt_lake.folder / "small.py").write_text(SCRIPT)
+        yield spoilt_lake
     finally:
-        made.run("local", "down")
+        spoilt_lake.run("local", "down")
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""Answers that are lost, refused or untrue: what becomes of a run, over the wire."""
+"""Answers that are lost, refused or untrue, and the outcome of the run, over the wire."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ def verbs(lake: SpoiltLake, run_id: str) -> list[str]:
 
 
 @pytest.mark.parametrize("rule", LOST, ids=["Airbyte", "Glue"])
-def test_work_whose_answer_was_lost_is_adopted(lake: SpoiltLake, rule: dict[str, object]) -> None:
+def test_a_remote_run_whose_start_answer_was_lost_is_adopted(
+    lake: SpoiltLake, rule: dict[str, object]
+) -> None:
     run_id, before = f"lost-answer-{LOST.index(rule)}", lake.syncs()
     lake.spoil(rule)
     assert sorted(verbs(lake, run_id)) == ["", "adopted", "started"]
@@ -43,7 +45,7 @@ def test_a_slot_that_is_freed_late_is_waited_for(lake: SpoiltLake) -> None:
     assert verbs(lake, "lagging")[1] == "started"
 
 
-def test_a_wait_survives_a_server_in_trouble(lake: SpoiltLake) -> None:
+def test_a_wait_survives_server_errors(lake: SpoiltLake) -> None:
     lake.spoil(
         {
             "call": "GetJobRun",
@@ -55,20 +57,20 @@ def test_a_wait_survives_a_server_in_trouble(lake: SpoiltLake) -> None:
     assert verbs(lake, "trouble") == ["started", "started", ""]
 
 
-def test_a_state_nobody_knows_is_waited_on_and_warned_about(lake: SpoiltLake) -> None:
+def test_an_unknown_state_is_waited_on_with_a_warning(lake: SpoiltLake) -> None:
     lake.spoil({"call": "GetJobRun", "change": {"JobRunState": "PONDERING"}, "times": 1})
     done = lake.run("run", "small", "--run-id", "unknown-state")
     assert "unknown state PONDERING" in done.stderr
 
 
-@pytest.mark.parametrize("word", ["STOPPED", "TIMEOUT", "ERROR", "EXPIRED"])
-def test_only_the_service_s_own_success_is_success(lake: SpoiltLake, word: str) -> None:
-    lake.spoil({"call": "GetJobRun", "change": {"JobRunState": word}, "times": 0})
-    done = lake.run("run-glue", "small", "--wait", "--run-id", f"ended-{word}", code=1)
-    assert f"ended {word}" in done.stderr
+@pytest.mark.parametrize("state", ["STOPPED", "TIMEOUT", "ERROR", "EXPIRED"])
+def test_only_the_service_s_success_state_is_success(lake: SpoiltLake, state: str) -> None:
+    lake.spoil({"call": "GetJobRun", "change": {"JobRunState": state}, "times": 0})
+    done = lake.run("run-glue", "small", "--wait", "--run-id", f"ended-{state}", code=1)
+    assert f"ended {state}" in done.stderr
 
 
-def test_rows_that_airbyte_reports_and_nobody_finds_stop_the_run(lake: SpoiltLake) -> None:
+def test_rows_that_airbyte_reports_and_bronze_does_not_hold_stop_the_run(lake: SpoiltLake) -> None:
     lake.spoil({"call": "GET /jobs/*", "change": {"rowsSynced": 98}, "times": 0})
     done = lake.run("run", "small", "--run-id", "untrue", code=6)
     assert "Airbyte reports 98 rows for api, but 97 landed" in done.stderr
@@ -85,7 +87,7 @@ def test_rows_beyond_those_that_airbyte_counts_are_a_warning(lake: SpoiltLake) -
     assert lake.starts("repeated")["glue"] == 1
 
 
-def test_rows_a_job_says_it_wrote_and_did_not_are_not_published(lake: SpoiltLake) -> None:
+def test_rows_that_a_job_reports_but_did_not_write_are_not_published(lake: SpoiltLake) -> None:
     script = lake.folder / "small.py"
     script.write_text(writing({"n": range(5)}, rows_out=6))
     try:
@@ -93,13 +95,13 @@ def test_rows_a_job_says_it_wrote_and_did_not_are_not_published(lake: SpoiltLake
     finally:
         script.write_text(SCRIPT)
     assert "wrote 6 rows of gold.small, but its files hold 5" in done.stderr
-    listed = {t["table"]: t["version"] for t in lake.json("athena", "tables")["rows"]}
-    assert listed["small"] != "miscounted"
+    versions = {t["table"]: t["version"] for t in lake.json("athena", "tables")["rows"]}
+    assert versions["small"] != "miscounted"
 
 
 def test_logs_that_cannot_be_read_change_nothing_about_a_failure(lake: SpoiltLake) -> None:
     lake.spoil(
-        {"call": "GetJobRun", "change": {"JobRunState": "FAILED", "ErrorMessage": "as wished"}, "times": 0},
+        {"call": "GetJobRun", "change": {"JobRunState": "FAILED", "ErrorMessage": "as intended"}, "times": 0},
         {"call": "*LogEvents", "refuse": {"status": 500}, "times": 0},
     )
     done = lake.run("run-glue", "small", "--wait", "--run-id", "no-logs", code=1)
@@ -121,7 +123,7 @@ def test_two_processes_never_drive_one_run(lake: SpoiltLake) -> None:
 @pytest.mark.parametrize(
     ("policy", "state", "code"), [("stop", "STOPPED", 130), ("detach", "SUCCEEDED", 130)]
 )
-def test_an_interrupt_stops_or_leaves_remote_work_as_asked(
+def test_an_interrupt_stops_or_detaches_the_remote_run_as_the_policy_says(
     lake: SpoiltLake, policy: str, state: str, code: int
 ) -> None:
     run_id = f"interrupted-{policy}"
@@ -143,7 +145,7 @@ def test_an_interrupt_stops_or_leaves_remote_work_as_asked(
     )
 
 
-def test_watching_a_run_that_failed_tells_how_it_ended_and_starts_nothing(lake: SpoiltLake) -> None:
+def test_watching_a_failed_run_reports_how_it_ended_and_starts_nothing(lake: SpoiltLake) -> None:
     with lake.other_script("raise SystemExit('no such column')"):
         lake.run("run", "small", "--run-id", "fell", code=1)
     before, events = lake.starts("fell"), lake.events("fell")
@@ -153,7 +155,7 @@ def test_watching_a_run_that_failed_tells_how_it_ended_and_starts_nothing(lake: 
     assert (lake.starts("fell"), lake.events("fell")) == (before, events)
 
 
-def test_watching_a_run_whose_process_died_goes_on_unless_its_job_failed(lake: SpoiltLake) -> None:
+def test_watching_a_run_whose_process_died_continues_it_unless_its_job_failed(lake: SpoiltLake) -> None:
     for run_id, also, code in (("left-well", "", 0), ("left-ill", "raise SystemExit('no such column')", 1)):
         with lake.other_script(also):
             lake.run("run-glue", "small", "--run-id", run_id)
@@ -164,10 +166,10 @@ def test_watching_a_run_whose_process_died_goes_on_unless_its_job_failed(lake: S
     assert "next: etltctl retry left-ill" in done.stderr
 
 
-def test_a_refusal_inside_a_job_is_exit_4_here_and_for_who_watches(lake: SpoiltLake) -> None:
-    said = "AccessDeniedException: Insufficient Lake Formation permission(s) on gold.small"
+def test_a_refusal_inside_a_job_is_exit_4_for_the_runner_and_the_watcher(lake: SpoiltLake) -> None:
+    message = "AccessDeniedException: Insufficient Lake Formation permission(s) on gold.small"
     failed = {
-        "Id": "jr_refused", "JobName": "small", "JobRunState": "FAILED", "ErrorMessage": said, "Attempt": 0,
+        "Id": "jr_refused", "JobName": "small", "JobRunState": "FAILED", "ErrorMessage": message, "Attempt": 0,
         "StartedOn": time.time(), "CompletedOn": time.time(), "ExecutionTime": 1,
     }  # fmt: skip
     lake.spoil({"call": "GetJobRun", "refuse": {"status": 200, "body": {"JobRun": failed}}, "times": 0})
@@ -179,7 +181,7 @@ def test_a_refusal_inside_a_job_is_exit_4_here_and_for_who_watches(lake: SpoiltL
     lake.run("runs", "watch", "refused-inside", code=4)
 
 
-def test_what_a_run_cost_is_kept_and_a_dear_job_is_not_started(lake: SpoiltLake) -> None:
+def test_the_cost_of_a_run_is_recorded_and_a_job_over_the_limit_is_not_started(lake: SpoiltLake) -> None:
     lake.spoil({"call": "GetJobRun*", "change": {"DPUSeconds": 7200.0}, "times": 0})
     lake.run("run-glue", "small", "--wait", "--run-id", "billed")
     events = lake.events("billed")
@@ -197,20 +199,20 @@ def test_a_fresh_start_writes_another_version_and_starts_again(lake: SpoiltLake)
     again = lake.json("run", "small", "--run-id", "fresh", "--fresh")
     assert [step["verb"] for step in again["steps"]] == ["started", "started", ""]
     assert lake.starts("fresh")["glue"] == 2
-    listed = {t["table"]: t["version"] for t in lake.json("athena", "tables")["rows"]}
-    assert listed["small"] == "fresh.g1"
+    versions = {t["table"]: t["version"] for t in lake.json("athena", "tables")["rows"]}
+    assert versions["small"] == "fresh.g1"
     assert verbs(lake, "fresh") == ["reused", "reused", ""]
 
 
 def test_a_failed_run_is_retried_from_where_it_failed(lake: SpoiltLake) -> None:
-    refused = {"status": 400, "body": {"__type": "InvalidInputException", "message": "as wished"}}
+    refused = {"status": 400, "body": {"__type": "InvalidInputException", "message": "as intended"}}
     lake.spoil({"call": "StartJobRun", "refuse": refused})
     lake.run("run", "small", "--run-id", "failed-once", code=1)
     done = lake.json("retry", "failed-once")
     assert [step["verb"] for step in done["steps"]] == ["reused", "started", ""]
 
 
-def test_one_step_alone_shares_the_run_it_belongs_to(lake: SpoiltLake) -> None:
+def test_a_step_run_alone_shares_the_run_that_it_belongs_to(lake: SpoiltLake) -> None:
     assert verbs(lake, "shared")[1] == "started"
     assert lake.json("run-glue", "small", "--wait", "--run-id", "shared")["verb"] == "reused"
     only = lake.json("run", "small", "--run-id", "shared", "--only", "small")
@@ -219,7 +221,7 @@ def test_one_step_alone_shares_the_run_it_belongs_to(lake: SpoiltLake) -> None:
     assert "comes after" in done.stderr
 
 
-def test_a_run_is_cancelled_from_elsewhere(lake: SpoiltLake) -> None:
+def test_another_process_can_cancel_a_run(lake: SpoiltLake) -> None:
     with lake.held_script():
         process = lake.begin("run-glue", "small", "--wait", "--run-id", "cancelled")
         lake.wait_for_state("cancelled", "RUNNING")
@@ -230,7 +232,7 @@ def test_a_run_is_cancelled_from_elsewhere(lake: SpoiltLake) -> None:
     assert [event["stopped_by"] for event in stopped] == ["runs cancel"]
 
 
-def test_a_terminal_that_closes_ends_no_run(lake: SpoiltLake) -> None:
+def test_a_closed_terminal_does_not_end_a_run(lake: SpoiltLake) -> None:
     with lake.held_script():
         process = lake.begin_installed("run-glue", "small", "--wait", "--run-id", "hung-up")
         lake.wait_for_state("hung-up", "RUNNING")
@@ -266,5 +268,5 @@ def test_no_secret_is_written_anywhere(lake: SpoiltLake) -> None:
     assert [secret for secret in secrets if secret in done.stdout + done.stderr] == []
     keepers = {"endpoint.json", "credentials.json", "keys.json"}
     files = [file for file in state.rglob("*") if file.is_file() and file.name not in keepers]
-    told = [file for file in files if any(secret.encode() in file.read_bytes() for secret in secrets)]
-    assert (len(files) > 20, told) == (True, [])
+    leaks = [file for file in files if any(secret.encode() in file.read_bytes() for secret in secrets)]
+    assert (len(files) > 20, leaks) == (True, [])

@@ -1,9 +1,9 @@
-"""Both pipelines killed at the boundaries of their remote calls, and after the events they record, and taken up again.
+"""Both pipelines killed at the boundaries of their remote calls and after their recorded events, and then resumed.
 
-A kill before a call, and one after the call took effect whose answer was never read, are all there is: between two
-calls nothing changes but the ledger, and after the events of the ledger runs are killed too. With
-`ETLTCTL_EVERY_BOUNDARY=1` at every one, which takes a quarter of an hour; else at every start and some others, chosen
-by a seed that a failure prints.
+A kill before a call and a kill after the call took effect, with its answer never read, are the only cases: between
+two calls only the ledger changes, and runs are also killed after each ledger event. With `ETLTCTL_EVERY_BOUNDARY=1`
+every boundary is tested, which takes a quarter of an hour. Otherwise every start is tested, and some other boundaries
+chosen by a seed that a failure prints.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ OTHERS, EVENTS = 2, 1
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """What a run does and leaves behind that nobody disturbs."""
+    """The calls and results of an undisturbed run."""
 
     calls: list[str]
     events: int
@@ -36,19 +36,19 @@ class Undisturbed:
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QuickLake]:
-    """In place of the folder's lake: one whose jobs are quick."""
-    made = QuickLake.make(tmp_path_factory.mktemp("quick"))
-    made.run("local", "up")
+    """Yield a lake with quick jobs, in place of the folder's lake."""
+    quick_lake = QuickLake.make(tmp_path_factory.mktemp("quick"))
+    quick_lake.run("local", "up")
     try:
-        yield made
+        yield quick_lake
     finally:
-        made.run("local", "down")
+        quick_lake.run("local", "down")
 
 
 @pytest.fixture(scope="module")
 def runner(lake: QuickLake) -> Iterator[Runner]:
-    with lake.runner() as made:
-        yield made
+    with lake.runner() as quick_runner:
+        yield quick_runner
 
 
 @pytest.fixture(scope="module", params=PIPELINES)
@@ -73,7 +73,7 @@ def chosen(lake: QuickLake, pipeline: str, calls: list[str]) -> list[Boundary]:
     return starts + random.Random(f"{SEED}-{pipeline}").sample(rest, OTHERS)
 
 
-def test_a_pipeline_killed_at_any_boundary_goes_on_as_if_nothing_had_happened(
+def test_a_pipeline_killed_at_any_boundary_resumes_to_the_undisturbed_result(
     lake: QuickLake, runner: Runner, undisturbed: tuple[str, Undisturbed]
 ) -> None:
     pipeline, expected = undisturbed
@@ -83,12 +83,12 @@ def test_a_pipeline_killed_at_any_boundary_goes_on_as_if_nothing_had_happened(
         run_id, before = f"{pipeline}-killed-{number}", (lake.syncs(), lake.queries())
         print(run_id, boundary, flush=True)
         killed += runner.kill_at(pipeline, run_id, boundary)
-        check_taken_up(lake, runner, pipeline, run_id, before, expected)
+        check_resumed(lake, runner, pipeline, run_id, before, expected)
     assert killed > 6
     print(f"killed at {killed} boundaries")
 
 
-def test_a_pipeline_killed_after_any_event_goes_on_as_if_nothing_had_happened(
+def test_a_pipeline_killed_after_any_event_resumes_to_the_undisturbed_result(
     lake: QuickLake, runner: Runner, undisturbed: tuple[str, Undisturbed]
 ) -> None:
     pipeline, expected = undisturbed
@@ -98,7 +98,7 @@ def test_a_pipeline_killed_after_any_event_goes_on_as_if_nothing_had_happened(
         run_id, before = f"{pipeline}-event-{number}", (lake.syncs(), lake.queries())
         print(run_id, flush=True)
         assert runner.run_and_die(pipeline, run_id, after=number)
-        check_taken_up(lake, runner, pipeline, run_id, before, expected)
+        check_resumed(lake, runner, pipeline, run_id, before, expected)
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES)
@@ -114,7 +114,7 @@ def test_a_whole_pipeline_killed_in_its_second_job_is_resumed_there_by_the_comma
     assert lake.starts(run_id)["glue"] == 2
 
 
-def check_taken_up(
+def check_resumed(
     lake: QuickLake,
     runner: Runner,
     pipeline: str,
@@ -122,7 +122,7 @@ def check_taken_up(
     before: tuple[int, int],
     expected: Undisturbed,
 ) -> None:
-    """Goes on with the run: one start a step, the undisturbed tables, and a ledger that tells the truth."""
+    """Resume the run and check it: one start a step, the undisturbed run's tables, and a ledger that is true."""
     syncs, queries = before
     assert runner.run(pipeline, run_id) == 0
     runs = {run["Id"]: run["JobName"] for run in lake.glue_runs() if run["Arguments"]["--run_id"] == run_id}
@@ -139,9 +139,7 @@ def check_taken_up(
         for e in events
         if e["type"].startswith("remote.") and "remote_id" in e
     }
-    assert {i: job for i, job in started.items() if i.startswith("jr_")} == runs, (
-        "the runs there are, and no other"
-    )
+    assert {i: job for i, job in started.items() if i.startswith("jr_")} == runs, "exactly the existing runs"
     assert events[-1]["type"] == "run.finished"
     assert events[-1]["outcome"] == "succeeded"
     finished = [event["step"] for event in events if event["type"] == "step.finished"]

@@ -1,4 +1,4 @@
-"""Checks and contracts as a user meets them: faults are named with their rows, what was current stays current."""
+"""Checks and contracts as a user meets them: failures are named with their rows, and the current version stays."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RULES = '\n[tables."gold.small"]\nkeys = ["n"]\nranges = { n = { max = 4 } }\n'
 
 @contextmanager
 def changed(lake: SpoiltLake, script: str, rules: str = "") -> Iterator[None]:
-    """The job writes this instead, and the settings have these rules."""
+    """Replace the job's script and the settings' rules within the block."""
     job, settings = lake.folder / "small.py", lake.folder / "etltctl.toml"
     before = settings.read_text()
     job.write_text(script)
@@ -31,7 +31,7 @@ def changed(lake: SpoiltLake, script: str, rules: str = "") -> Iterator[None]:
         settings.write_text(before)
 
 
-def test_a_version_that_fails_its_check_is_exit_5_and_nobody_sees_it(lake: SpoiltLake) -> None:
+def test_a_version_that_fails_its_check_is_exit_5_and_is_not_published(lake: SpoiltLake) -> None:
     lake.run("run-glue", "small", "--wait", "--run-id", "sound")
     bad = writing({"n": [1, 2, 2, 3, 9]})
     with changed(lake, bad, RULES):
@@ -49,15 +49,14 @@ def test_a_version_that_fails_its_check_is_exit_5_and_nobody_sees_it(lake: Spoil
         ("glue:small", "gold.small", "n not unique", 1, '[{"n": 2, "times": 2}]', "freeze"),
     }
     assert lake.query("select count(*) as n, max(n) as most from pi_m3_gold.small") == [{"n": 5, "most": 4}]
-    retried = lake.run(
-        "retry", "unsound"
-    )  # the rules are gone: what was written is audited again, nothing is run
+    # Without the rules, the written version is audited again and no job runs.
+    retried = lake.run("retry", "unsound")
     assert "reused" in retried.stderr
     assert lake.query("select max(n) as most from pi_m3_gold.small") == [{"most": 9}]
     lake.run("rollback", "gold.small", "--to", "sound")
 
 
-def test_a_column_that_is_dropped_is_exit_5_until_it_is_accepted(lake: SpoiltLake) -> None:
+def test_a_dropped_column_is_exit_5_until_it_is_accepted(lake: SpoiltLake) -> None:
     renamed = writing({"number": range(5)})
     with changed(lake, renamed):
         done = lake.run("run-glue", "small", "--wait", "--run-id", "renamed", code=5)
@@ -66,11 +65,11 @@ def test_a_column_that_is_dropped_is_exit_5_until_it_is_accepted(lake: SpoiltLak
     assert (
         "next: if it is meant: etltctl contract accept gold.small, then etltctl retry renamed;" in done.stderr
     )
-    told = list(
+    rows = list(
         csv.reader(lake.run("contract", "diff", "gold.small", "-o", "csv", code=5).stdout.splitlines())
     )
-    assert told[1][:6] == ["gold.small", "dropped", "n", "bigint", "", "blocked"]
-    assert told[1][6].startswith("it looks renamed to number")
+    assert rows[1][:6] == ["gold.small", "dropped", "n", "bigint", "", "blocked"]
+    assert rows[1][6].startswith("it looks renamed to number")
     lake.run("contract", "accept", "gold.small")
     assert lake.json("contract", "diff", "gold.small")["rows"] == []
     lake.run("retry", "renamed")

@@ -1,4 +1,4 @@
-"""A damaged catalog: the command warns of it and goes on, `doctor` says it, and `athena refresh` makes it again."""
+"""A damaged catalog: the command warns and continues, `doctor` reports it, and `athena refresh` rebuilds it."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from support.spoilt import ROWS, SpoiltLake
 pytestmark = pytest.mark.faults
 
 
-def test_a_damaged_catalog_is_told_by_name_and_made_again_from_what_was_published(lake: SpoiltLake) -> None:
+def test_a_damaged_catalog_file_is_named_and_rebuilt_from_the_published_versions(lake: SpoiltLake) -> None:
     state = lake.folder / ".etltctl"
     lake.run("local", "down")
     content = (state / "server/aws.json").read_bytes()
     (state / "server/aws.json").write_bytes(content[: len(content) // 2])
     (state / "airbyte/jobs.json").write_text("{}")
     (state / "server/.moto.pickle-0a_b1c2d").write_bytes(b"")
-    told = lake.run("local", "up", "--quiet").stderr
+    errors = lake.run("local", "up", "--quiet").stderr
     for name in ("aws.json", "jobs.json"):
-        assert f"{name} is damaged" in told
-    assert "`etltctl athena refresh` makes the catalog again" in told
+        assert f"{name} is damaged" in errors
+    assert "`etltctl athena refresh` makes the catalog again" in errors
     assert "is damaged" not in lake.run("local", "status").stderr
 
     findings = {row["subject"]: row for row in lake.json("doctor")["rows"]}

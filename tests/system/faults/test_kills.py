@@ -1,4 +1,4 @@
-"""A run that is killed at any moment and taken up again: every service sees one start a step, and the data is right."""
+"""A run that is killed at any moment and resumed: every service sees one start a step, and the data is right."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ pytestmark = pytest.mark.faults
 SEED = int(os.environ["ETLTCTL_SEED"])
 
 
-def take_up_and_check(lake: SpoiltLake, run_id: str, syncs_before: int) -> None:
-    """Goes on with the run and holds it against one that nothing disturbed."""
+def resume_and_check(lake: SpoiltLake, run_id: str, syncs_before: int) -> None:
+    """Resume the run and compare it with an undisturbed one."""
     lake.run("run", "small", "--run-id", run_id)
     starts = lake.starts(run_id)
     assert (starts["glue"], starts["airbyte"] - syncs_before) == (1, 1), starts
@@ -36,16 +36,16 @@ def take_up_and_check(lake: SpoiltLake, run_id: str, syncs_before: int) -> None:
 def test_a_run_killed_anywhere_starts_nothing_twice(lake: SpoiltLake, turn: int) -> None:
     chance = random.Random(f"{SEED}-{turn}")
     run_id, before = f"random-{SEED}-{turn}", lake.syncs()
-    told = f"ETLTCTL_SEED={SEED}"
+    description = f"ETLTCTL_SEED={SEED}"
     for _ in range(2):
         rule: dict[str, Any] = {
             "call": "*", "skip": chance.randrange(40), "hold": chance.choice(["before", "after"]),
         }  # fmt: skip
-        told += f" {rule}"
-        print(told)
+        description += f" {rule}"
+        print(description)
         if not lake.kill_where(rule, "run", "small", "--run-id", run_id):
             break
-    take_up_and_check(lake, run_id, before)
+    resume_and_check(lake, run_id, before)
 
 
 def test_a_run_whose_ledger_is_lost_starts_no_second_job(lake: SpoiltLake) -> None:
@@ -63,11 +63,13 @@ LAGGING = {
 
 
 @pytest.mark.parametrize("start", LAGGING)
-def test_a_run_killed_at_a_start_is_looked_for_until_listings_show_it(lake: SpoiltLake, start: str) -> None:
+def test_a_run_killed_at_a_start_searches_until_listings_show_the_remote_run(
+    lake: SpoiltLake, start: str
+) -> None:
     run_id, before = f"unlisted-{list(LAGGING).index(start)}", lake.syncs()
     assert lake.kill_where({"call": start, "hold": "after"}, "run", "small", "--run-id", run_id)
     lake.spoil(LAGGING[start])
-    told = lake.run("run", "small", "--run-id", run_id).stderr
-    assert "an earlier try may have started it: its run is searched for" in told
+    errors = lake.run("run", "small", "--run-id", run_id).stderr
+    assert "an earlier try may have started it: its run is searched for" in errors
     starts = lake.starts(run_id)
     assert (starts["glue"], starts["airbyte"] - before) == (1, 1)

@@ -1,4 +1,4 @@
-"""`runs logs --errors`: a failure that Airbyte reports is an error."""
+"""`runs logs --errors`: it reports a failure of Airbyte as an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is on record of a run, who may read it, and how it is made again, through the installed command."""
+"""The records of a run: their content, their readers, and how they are rebuilt, through the installed command."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def of_type(lake: SpoiltLake, run_id: str, *types: str) -> list[dict[str, Any]]:
     return [event for event in lake.events(run_id) if event["type"] in types]
 
 
-def test_the_events_are_streamed_into_a_file_as_they_are_kept(lake: SpoiltLake) -> None:
+def test_events_are_streamed_into_a_file_as_they_are_recorded(lake: SpoiltLake) -> None:
     lake.run("run", "small", "--run-id", "streamed", "--events", "events.ndjson")
     version, *events = stream((lake.folder / "events.ndjson").read_text())
     assert version == {"type": "version", "schema": "etltctl.events/1.0"}
@@ -42,7 +42,7 @@ def test_the_events_are_streamed_into_a_file_as_they_are_kept(lake: SpoiltLake) 
 
 
 @pytest.mark.parametrize("flags", [("--events", "-"), ("-o", "ndjson")])
-def test_the_stream_on_stdout_is_alone_there(lake: SpoiltLake, flags: tuple[str, str]) -> None:
+def test_an_event_stream_on_stdout_is_the_only_output_there(lake: SpoiltLake, flags: tuple[str, str]) -> None:
     done = lake.run("sync", "api", "--run-id", f"piped{flags[0]}", *flags)
     version, *events = stream(done.stdout)
     assert version["type"] == "version"
@@ -50,13 +50,15 @@ def test_the_stream_on_stdout_is_alone_there(lake: SpoiltLake, flags: tuple[str,
     assert "Sync of api started" in done.stderr
 
 
-def test_a_run_is_shown_as_the_stream_it_is(lake: SpoiltLake) -> None:
+def test_a_run_can_be_shown_as_its_event_stream(lake: SpoiltLake) -> None:
     version, *events = stream(lake.run("runs", "show", "undisturbed", "-o", "ndjson").stdout)
     assert version["type"] == "version"
     assert events == lake.events("undisturbed")
 
 
-def test_a_stream_that_nobody_can_take_is_refused_before_and_survived_after(lake: SpoiltLake) -> None:
+def test_a_stream_that_cannot_be_written_is_refused_before_the_run_and_survived_during_it(
+    lake: SpoiltLake,
+) -> None:
     assert "cannot write the events" in lake.run("run", "small", "--events", "/nowhere/e", code=2).stderr
     done = lake.run("run", "small", "--events", "/dev/full", "--run-id", "unheard")
     assert done.stderr.count("the events can no longer be written") == 1
@@ -79,11 +81,11 @@ def test_a_job_over_budget_is_stopped_while_it_runs_and_the_reason_is_kept(lake:
     (billed,) = of_type(lake, "over-budget", "cost.actual")
     assert billed["usd"] == 4.4
     again = lake.run("run-glue", "small", "--wait", "--run-id", "over-budget", code=9, **limited)
-    assert "glue.jobs.small.max_usd leaves 0.00 USD" in again.stderr, "what earlier tries spent counts"
+    assert "glue.jobs.small.max_usd leaves 0.00 USD" in again.stderr, "the cost of earlier tries counts"
     assert lake.starts("over-budget")["glue"] == 1
 
 
-def test_a_whole_run_has_a_limit_too(lake: SpoiltLake) -> None:
+def test_a_whole_run_has_a_cost_limit(lake: SpoiltLake) -> None:
     lake.spoil({**DEAR, "call": "GetJobRun"})
     with lake.held_script():
         done = lake.run("run", "small", "--run-id", "whole-limit", "--max-usd", "2", code=9)
@@ -92,7 +94,7 @@ def test_a_whole_run_has_a_limit_too(lake: SpoiltLake) -> None:
     assert "--max-usd leaves 2.00 USD" in done.stderr
 
 
-def test_the_limit_of_a_run_is_kept_by_every_command_that_resumes_it(lake: SpoiltLake) -> None:
+def test_every_command_that_resumes_a_run_keeps_its_cost_limit(lake: SpoiltLake) -> None:
     lake.spoil(*refused("StartJobRun", "InvalidInputException"))
     lake.run("run", "small", "--run-id", "limited", "--max-usd", "2", code=1)
     with lake.held_script():
@@ -106,27 +108,31 @@ def test_the_limit_of_a_run_is_kept_by_every_command_that_resumes_it(lake: Spoil
     assert options == [{"max_usd": 2.0}, {"max_usd": 2.0}, {"max_usd": 50.0}]
 
 
-def test_who_cancelled_a_run_and_why_is_told_to_whoever_waited(lake: SpoiltLake) -> None:
+def test_a_waiting_process_reports_who_cancelled_the_run_and_why(lake: SpoiltLake) -> None:
     with lake.held_script():
-        process = lake.begin("run-glue", "small", "--wait", "--run-id", "cancelled-for", to="told.txt")
+        process = lake.begin("run-glue", "small", "--wait", "--run-id", "cancelled-for", to="stderr.txt")
         lake.wait_for_state("cancelled-for", "RUNNING")
         lake.run("runs", "cancel", "cancelled-for", "--reason", "wrong month")
         assert process.wait(MET_WITHIN_S) == 1
-    assert "stopped: by runs cancel (" in (lake.folder / "told.txt").read_text()
-    assert "wrong month" in (lake.folder / "told.txt").read_text()
+    assert "stopped: by runs cancel (" in (lake.folder / "stderr.txt").read_text()
+    assert "wrong month" in (lake.folder / "stderr.txt").read_text()
     kinds = [event["type"] for event in lake.events("cancelled-for")]
     assert kinds.index("remote.stopping") < kinds.index("remote.stopped")
     assert [event["seq"] for event in lake.events("cancelled-for")] == list(range(1, len(kinds) + 1))
 
 
-def test_a_run_that_somebody_else_stopped_is_not_said_to_be_ours(lake: SpoiltLake) -> None:
+def test_a_remote_run_that_another_caller_stopped_is_not_reported_as_stopped_by_etltctl(
+    lake: SpoiltLake,
+) -> None:
     lake.spoil({"call": "GetJobRun", "change": {"JobRunState": "STOPPED"}, "times": 0})
     done = lake.run("run-glue", "small", "--wait", "--run-id", "not-ours", code=1)
     assert "not by etltctl" in done.stderr
 
 
 @pytest.mark.parametrize(("policy", "state"), [("stop", "STOPPED"), ("detach", "SUCCEEDED")])
-def test_sigterm_stops_or_leaves_remote_work_and_says_so(lake: SpoiltLake, policy: str, state: str) -> None:
+def test_sigterm_stops_or_detaches_the_remote_run_and_reports_it(
+    lake: SpoiltLake, policy: str, state: str
+) -> None:
     run_id = f"terminated-{policy}"
     with lake.held_script():
         begin = lake.begin_installed if policy == "stop" else lake.begin
@@ -137,13 +143,13 @@ def test_sigterm_stops_or_leaves_remote_work_and_says_so(lake: SpoiltLake, polic
         lake.settle()
     (run,) = [run for run in lake.glue_runs() if run["Arguments"].get("--run_id") == run_id]
     assert run["JobRunState"] == state
-    (told,) = of_type(lake, run_id, "remote.stopped", "remote.detached")
-    assert told.get("stopped_by", told.get("detached_by")) == "SIGTERM"
-    assert "@" in told["who"]
+    (event,) = of_type(lake, run_id, "remote.stopped", "remote.detached")
+    assert event.get("stopped_by", event.get("detached_by")) == "SIGTERM"
+    assert "@" in event["who"]
 
 
 @pytest.mark.parametrize(("answer", "state"), [("d", "SUCCEEDED"), ("s", "STOPPED")])
-def test_ctrl_c_at_a_terminal_asks(lake: SpoiltLake, answer: str, state: str) -> None:
+def test_ctrl_c_at_a_terminal_asks_whether_to_stop(lake: SpoiltLake, answer: str, state: str) -> None:
     run_id = f"asked-{answer}"
     with lake.held_script():
         terminal, inside = pty.openpty()
@@ -174,7 +180,7 @@ def test_ctrl_c_at_a_terminal_asks(lake: SpoiltLake, answer: str, state: str) ->
 def read_until(terminal: int, words: str) -> str:
     shown, deadline = "", time.monotonic() + MET_WITHIN_S
     while words not in shown:
-        assert time.monotonic() < deadline, f"{words!r} never came: {shown}"
+        assert time.monotonic() < deadline, f"{words!r} was not printed: {shown}"
         if select.select([terminal], [], [], 0.1)[0]:
             try:
                 shown += os.read(terminal, 4096).decode(errors="replace")
@@ -184,14 +190,14 @@ def read_until(terminal: int, words: str) -> str:
 
 
 def watching(lake: SpoiltLake, run_id: str) -> Command:
-    """Begin to watch the run, while the process that drives it waits for its job too."""
+    """Watch the run while the process that drives it waits for its job."""
     lake.spoil({"call": "GetJobRun", "hold": "before", "times": 2})
     words = [ETLTCTL, "runs", "watch", run_id, "-o", "ndjson"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     watcher = Command(words, cwd=lake.folder, env=lake.full_environ, **pipes)
     deadline = time.monotonic() + MET_WITHIN_S
     while lake.met() < 2:
-        assert time.monotonic() < deadline, "nobody looks at the job"
+        assert time.monotonic() < deadline, "no process polls the job"
         time.sleep(0.05)
     lake.spoil()
     return watcher
@@ -203,11 +209,11 @@ def test_a_run_that_another_process_drives_can_be_watched(lake: SpoiltLake) -> N
         lake.wait_for_state("watched", "RUNNING")
         watcher = watching(lake, "watched")
         lake.let_go()
-        told, said = watcher.communicate(timeout=MET_WITHIN_S)
+        output, errors = watcher.communicate(timeout=MET_WITHIN_S)
         assert process.wait(MET_WITHIN_S) == 0
-    assert stream(told)[-1]["type"] == "run.finished"
+    assert stream(output)[-1]["type"] == "run.finished"
     assert lake.starts("watched")["glue"] == 1
-    assert "succeeded" in said
+    assert "succeeded" in errors
 
 
 def test_a_run_that_fails_while_it_is_watched_is_not_started_again(lake: SpoiltLake) -> None:
@@ -216,15 +222,15 @@ def test_a_run_that_fails_while_it_is_watched_is_not_started_again(lake: SpoiltL
         lake.wait_for_state("fell-watched", "RUNNING")
         watcher = watching(lake, "fell-watched")
         lake.let_go()
-        _, said = watcher.communicate(timeout=MET_WITHIN_S)
+        _, errors = watcher.communicate(timeout=MET_WITHIN_S)
         assert (watcher.returncode, process.wait(MET_WITHIN_S)) == (1, 1)
-    # The reason comes from the ledger, or from Glue where the watcher looked before the other process wrote it down.
-    assert "Glue run jr_" in said
-    assert "no such column" in said
+    # The reason comes from the ledger, or from Glue if the watcher polled before the other process recorded it.
+    assert "Glue run jr_" in errors
+    assert "no such column" in errors
     assert lake.starts("fell-watched")["glue"] == 1
 
 
-def test_whoever_finds_a_job_s_slot_held_is_told_which_run_to_watch(lake: SpoiltLake) -> None:
+def test_a_run_blocked_by_a_job_s_live_run_names_the_run_to_watch(lake: SpoiltLake) -> None:
     with lake.held_script():
         process = lake.begin("run-glue", "small", "--wait", "--run-id", "holder")
         lake.wait_for_state("holder", "RUNNING")
@@ -234,7 +240,7 @@ def test_whoever_finds_a_job_s_slot_held_is_told_which_run_to_watch(lake: Spoilt
     assert "held by: run holder\n  next: etltctl runs watch holder\n" in done.stderr
 
 
-def test_a_sync_does_not_replace_what_a_job_of_another_run_still_reads(lake: SpoiltLake) -> None:
+def test_a_sync_does_not_replace_rows_that_another_run_s_job_still_reads(lake: SpoiltLake) -> None:
     with lake.held_script():
         process = lake.begin("run", "small", "--run-id", "reader")
         lake.wait_for_state("reader", "RUNNING")
@@ -249,17 +255,17 @@ def test_a_sync_does_not_replace_what_a_job_of_another_run_still_reads(lake: Spo
     assert lake.syncs() == syncs + 1
 
 
-def test_a_sync_goes_on_where_glue_does_not_tell_who_reads(lake: SpoiltLake) -> None:
+def test_a_sync_continues_with_a_warning_if_glue_does_not_report_who_reads(lake: SpoiltLake) -> None:
     lake.spoil(*refused("GetJobRuns", "AccessDeniedException", "not allowed", times=0))
     done = lake.run("sync", "api", "--run-id", "blind")
     warned = [event["message"] for event in of_type(lake, "blind", "warning.degraded")]
     for job in ("bronze_to_silver_api", "small"):
-        told = f"whether Glue job {job} still reads what a sync of api replaces is not known: "
-        assert told in done.stderr
-        assert [text for text in warned if text.startswith(told) and "not allowed" in text]
+        warning = f"whether Glue job {job} still reads what a sync of api replaces is not known: "
+        assert warning in done.stderr
+        assert [text for text in warned if text.startswith(warning) and "not allowed" in text]
 
 
-def test_a_lost_ledger_is_made_again_and_its_run_starts_nothing_twice(lake: SpoiltLake) -> None:
+def test_a_lost_ledger_is_rebuilt_and_its_run_starts_nothing_twice(lake: SpoiltLake) -> None:
     lake.run("run", "small", "--run-id", "lost-1")
     before, syncs = lake.events("lost-1"), lake.syncs()
     kept = lake.folder / ".etltctl" / "runs" / "lost-1.ndjson"
@@ -278,30 +284,30 @@ def test_a_lost_ledger_is_made_again_and_its_run_starts_nothing_twice(lake: Spoi
     again = lake.json("retry", "lost-1")
     assert [step["verb"] for step in again["steps"]] == ["reused", "reused", ""]
     assert (lake.starts("lost-1")["glue"], lake.syncs()) == (1, syncs + 1)
-    listed = {t["table"]: t["version"] for t in lake.json("athena", "tables")["rows"]}
-    assert listed["small"] == "newer-than-lost-1", "what was newer stays published"
-    assert lake.json("runs", "rebuild", "lost-1")["rows"] == [], "what is on record is not touched"
+    versions = {t["table"]: t["version"] for t in lake.json("athena", "tables")["rows"]}
+    assert versions["small"] == "newer-than-lost-1", "the newer version stays published"
+    assert lake.json("runs", "rebuild", "lost-1")["rows"] == [], "an existing record is not changed"
 
 
-def test_one_job_of_a_run_is_taken_up_without_waiting_too(lake: SpoiltLake) -> None:
+def test_one_job_of_a_run_is_resumed_without_waiting(lake: SpoiltLake) -> None:
     lake.run("run", "small", "--run-id", "unwaited")
-    taken_up = lake.run("run-glue", "small", "--run-id", "unwaited", "-o", "json")
-    assert json.loads(taken_up.stdout)["verb"] == "reused"
+    resumed = lake.run("run-glue", "small", "--run-id", "unwaited", "-o", "json")
+    assert json.loads(resumed.stdout)["verb"] == "reused"
     assert lake.starts("unwaited")["glue"] == 1
 
 
-def test_a_start_that_is_not_waited_for_and_fails_is_on_record(lake: SpoiltLake) -> None:
-    refused = {"status": 400, "body": {"__type": "InvalidInputException", "message": "as wished"}}
+def test_a_failed_start_without_waiting_is_recorded(lake: SpoiltLake) -> None:
+    refused = {"status": 400, "body": {"__type": "InvalidInputException", "message": "as intended"}}
     lake.spoil({"call": "StartJobRun", "refuse": refused})
     lake.run("run-glue", "small", "--run-id", "unwaited-failed", code=1)
     ended = of_type(lake, "unwaited-failed", "step.finished", "run.finished")
     assert [event["outcome"] for event in ended] == ["failed", "failed"]
-    assert "as wished" in ended[0]["error"]
+    assert "as intended" in ended[0]["error"]
     (shown,) = [r for r in lake.json("runs", "list")["rows"] if r["run"] == "unwaited-failed"]
     assert shown["outcome"] == "failed"
 
 
-def test_a_run_of_one_thing_is_not_taken_up_as_a_run_of_another(lake: SpoiltLake) -> None:
+def test_a_run_of_one_target_is_not_resumed_as_a_run_of_another(lake: SpoiltLake) -> None:
     done = lake.run("run", "api", "--run-id", "undisturbed", code=2)
     assert "run undisturbed is a run of small, not of api" in done.stderr
     assert lake.starts("undisturbed")["glue"] == 1
@@ -309,15 +315,15 @@ def test_a_run_of_one_thing_is_not_taken_up_as_a_run_of_another(lake: SpoiltLake
 
 def test_the_same_query_under_the_same_run_id_is_paid_once(lake: SpoiltLake) -> None:
     sql = "select count(*) as n from pi_m3_gold.small"
-    asked = ("athena", "query", sql, "--run-id", "asked-once")
-    first = lake.json(*asked)
-    time.sleep(2.1)  # Athena tells when a query was submitted to the second
-    again = lake.json(*asked)
+    command = ("athena", "query", sql, "--run-id", "asked-once")
+    first = lake.json(*command)
+    time.sleep(2.1)  # Athena gives the time of a query's submission in whole seconds
+    again = lake.json(*command)
     assert (first["verb"], again["verb"], again["query_id"]) == ("started", "reused", first["query_id"])
     assert lake.json("athena", "query", sql)["query_id"] != first["query_id"]
 
 
-def test_the_checks_of_a_step_are_billed_to_it_all_of_them(lake: SpoiltLake) -> None:
+def test_every_check_of_a_step_is_billed_to_it(lake: SpoiltLake) -> None:
     settings = lake.folder / "etltctl.toml"
     kept = settings.read_text()
     rules = '[tables."gold.small"]\nkeys = ["n"]\nnot_null = ["n"]\n[prices.regions.us-east-1]\nathena_tb_usd = 1e6\n'
@@ -333,14 +339,16 @@ def test_the_checks_of_a_step_are_billed_to_it_all_of_them(lake: SpoiltLake) -> 
     assert all(bill["usd"] == 10.0 for bill in billed), "ten megabytes at least, at the region's price"
 
 
-def test_the_log_of_a_sync_is_what_airbyte_tells(lake: SpoiltLake) -> None:
+def test_the_log_of_a_sync_is_airbyte_s_job_status(lake: SpoiltLake) -> None:
     lake.run("run", "small", "--run-id", "sync-logged")
     text = lake.run("runs", "logs", "sync-logged", "sync:api").stdout
     assert "succeeded" in text
     assert "97" in text
 
 
-def test_a_log_that_was_not_read_to_its_end_is_an_error_and_not_called_empty(lake: SpoiltLake) -> None:
+def test_a_log_that_was_not_read_to_its_end_is_an_error_and_is_not_reported_as_empty(
+    lake: SpoiltLake,
+) -> None:
     page = {"status": 200, "body": {"events": [], "searchedLogStreams": [], "nextToken": "0"}}
     lake.run("run", "small", "--run-id", "unread")
     lake.spoil({"call": "FilterLogEvents", "refuse": page, "times": 0})
@@ -354,14 +362,14 @@ def test_a_log_that_was_not_read_to_its_end_is_an_error_and_not_called_empty(lak
     assert "wrote nothing" not in stderr
 
 
-def test_a_job_that_wrote_nothing_is_named_and_so_is_the_other(lake: SpoiltLake) -> None:
+def test_a_job_without_logs_is_named_with_the_run_s_other_job(lake: SpoiltLake) -> None:
     settings = lake.folder / "etltctl.toml"
     kept = settings.read_text()
     other = '[glue.jobs.other]\nscript = "small.py"\nwrites = ["gold.other"]\n'
     settings.write_text(kept.replace('"glue:small", "athena', '"glue:other", "glue:small", "athena') + other)
     try:
         lake.run("run", "small", "--run-id", "silent")
-        told = lake.run("runs", "logs", "silent").stderr
+        errors = lake.run("runs", "logs", "silent").stderr
         shown = lake.run("runs", "show", "silent").stdout
     finally:
         settings.write_text(kept)
@@ -370,34 +378,39 @@ def test_a_job_that_wrote_nothing_is_named_and_so_is_the_other(lake: SpoiltLake)
         for run in lake.glue_runs()
         if run["Arguments"].get("--outputs", "").count("small/v=silent/")
     ]
-    assert told == f"small ({run}) wrote nothing\n  next: etltctl runs logs silent other\n"
+    assert errors == f"small ({run}) wrote nothing\n  next: etltctl runs logs silent other\n"
     assert "run.started       pipeline=small steps=sync:api,glue:other,glue:small,athena:refresh\n" in shown
     assert "publish.switched  rows=5 tables=gold.small\n" in shown
     assert not re.search(r"\w=( |$)|[\[{']", shown, re.MULTILINE)
 
 
-def test_nothing_secret_shows_in_the_processes_or_the_arguments_of_a_run(lake: SpoiltLake) -> None:
-    told = json.loads((lake.folder / ".etltctl" / "server" / "endpoint.json").read_text())
-    secrets = [told["client_secret"], told["client_id"], lake.keys.secret_access_key, lake.keys.server_key]
+def test_no_secret_shows_in_the_processes_or_the_arguments_of_a_run(lake: SpoiltLake) -> None:
+    endpoint = json.loads((lake.folder / ".etltctl" / "server" / "endpoint.json").read_text())
+    secrets = [
+        endpoint["client_secret"],
+        endpoint["client_id"],
+        lake.keys.secret_access_key,
+        lake.keys.server_key,
+    ]
     with lake.held_script():
         process = lake.begin_installed("run-glue", "small", "--wait", "--run-id", "unseen")
         lake.wait_for_state("unseen", "RUNNING")
         lines = [command_line(entry) for entry in Path("/proc").glob("[0-9]*")]
         lake.let_go()
         assert process.wait(MET_WITHIN_S) == 0
-    assert any("unseen" in line for line in lines), "the processes were there to be seen"
+    assert any("unseen" in line for line in lines), "the processes were listed"
     assert [line for line in lines if any(secret in line for secret in secrets)] == []
     arguments = json.dumps([run["Arguments"] for run in lake.glue_runs()])
     assert [secret for secret in secrets if secret in arguments] == []
 
 
-def test_a_run_whose_events_cannot_be_read_is_named_and_made_again(lake: SpoiltLake) -> None:
+def test_a_run_with_unreadable_events_is_named_and_rebuilt(lake: SpoiltLake) -> None:
     lake.run("run", "small", "--run-id", "emptied")
     (lake.folder / ".etltctl" / "runs" / "emptied.ndjson").write_text("[1]\n")
     for command in ("retry", "runs show", "runs watch", "runs logs"):
-        said = lake.run(*command.split(), "emptied", code=2).stderr
-        assert "nothing is on record of run emptied" in said
-        assert "etltctl runs rebuild emptied" in said
+        errors = lake.run(*command.split(), "emptied", code=2).stderr
+        assert "nothing is on record of run emptied" in errors
+        assert "etltctl runs rebuild emptied" in errors
     (row,) = lake.json("runs", "rebuild", "emptied")["rows"]
     assert row["run"] == "emptied"
     assert [step["verb"] for step in lake.json("retry", "emptied")["steps"]][1] == "reused"

@@ -1,4 +1,4 @@
-"""Bronze files that a later sync replaced before the rows of the earlier one were counted."""
+"""Bronze files that a later sync replaced before etltctl counted the rows of the earlier sync."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from support.spoilt import SpoiltLake
 pytestmark = pytest.mark.faults
 
 
-def test_a_sync_whose_rows_a_later_one_replaced_names_the_later_and_what_to_run(lake: SpoiltLake) -> None:
+def test_a_sync_whose_rows_were_replaced_names_the_later_sync_and_the_next_command(lake: SpoiltLake) -> None:
     lake.spoil({"call": "GET /jobs/*", "change": {"rowsSynced": 98}, "times": 0})
-    lake.run(
-        "sync", "api", "--run-id", "first-of-two", code=6
-    )  # its rows are in doubt, and it is the newest sync
+    # Its rows are in doubt, and it is the newest sync.
+    lake.run("sync", "api", "--run-id", "first-of-two", code=6)
     lake.spoil()
     lake.run("sync", "api", "--run-id", "second-of-two")
     lake.spoil({"call": "GET /jobs/*", "change": {"rowsSynced": 98}, "times": 0})

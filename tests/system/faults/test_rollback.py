@@ -1,4 +1,4 @@
-"""Back to an earlier version: one catalog call, the same bytes, and only to what was published."""
+"""Rollback to an earlier version: one catalog call, the same bytes, and only to a published version."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def version_and_rows(lake: SpoiltLake) -> tuple[str, int]:
     return table["version"], row["n"]
 
 
-def test_a_rollback_serves_the_earlier_version_and_the_next_run_a_new_one(lake: SpoiltLake) -> None:
+def test_after_a_rollback_readers_see_the_earlier_version_until_the_next_run(lake: SpoiltLake) -> None:
     lake.run("run-glue", "small", "--wait", "--run-id", "good")
     script = lake.folder / "small.py"
     script.write_text(writing({"n": range(3)}))
@@ -41,7 +41,7 @@ def test_a_rollback_serves_the_earlier_version_and_the_next_run_a_new_one(lake: 
     assert {"part": "column", "name": "n", "type": "bigint"} in described
 
 
-def test_only_what_was_published_can_be_gone_back_to(lake: SpoiltLake) -> None:
+def test_only_a_published_version_can_be_rolled_back_to(lake: SpoiltLake) -> None:
     done = lake.run("rollback", "gold.small", "--to", "never", code=5)
     assert "has no published version never" in done.stderr
     assert "published: next, bad, good" in done.stderr

@@ -1,4 +1,4 @@
-"""A start cut off while its answer is under way: what it began is stopped, left or told of, never lost sight of."""
+"""Starts that are cut off before their answer: the remote run is stopped, detached or reported, and never forgotten."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GLUE, SYNC = ("run-glue", "small", "--wait"), ("sync", "api")
 
 @pytest.fixture
 def slow(lake: SpoiltLake) -> Iterator[SpoiltLake]:
-    """The lake, its small job held until it is to settle."""
+    """Yield the lake, with its small job held until the test releases it."""
     with lake.held_script():
         yield lake
 
@@ -31,12 +31,12 @@ def slow(lake: SpoiltLake) -> Iterator[SpoiltLake]:
 def held(
     lake: SpoiltLake, call: str, side: str, *arguments: str, also: dict[str, Any] | None = None
 ) -> Iterator[Command]:
-    """The command, its start under way: it has taken effect, or has not yet."""
+    """Yield the command during its start, before or after the start takes effect."""
     lake.spoil({"call": call, "hold": side}, *([also] if also else []))
-    before = begun(lake)
-    process = lake.begin(*arguments, to="told.txt")
+    before = starts_of(lake)
+    process = lake.begin(*arguments, to="stderr.txt")
     deadline = time.monotonic() + MET_WITHIN_S
-    while not lake.met() or (side == "after" and begun(lake) == before):
+    while not lake.met() or (side == "after" and starts_of(lake) == before):
         assert time.monotonic() < deadline, f"{call} was never met"
         time.sleep(0.02)
     try:
@@ -47,13 +47,13 @@ def held(
         lake.spoil()
 
 
-def begun(lake: SpoiltLake) -> int:
-    """How many Glue runs and syncs there are."""
+def starts_of(lake: SpoiltLake) -> int:
+    """Return the number of Glue runs and syncs."""
     return len(lake.glue_runs()) + lake.syncs()
 
 
-def told(lake: SpoiltLake) -> str:
-    return (lake.folder / "told.txt").read_text()
+def errors_of(lake: SpoiltLake) -> str:
+    return (lake.folder / "stderr.txt").read_text()
 
 
 def glue_states(lake: SpoiltLake, run_id: str) -> list[str]:
@@ -70,7 +70,7 @@ def glue_states(lake: SpoiltLake, run_id: str) -> list[str]:
         (signal.SIGINT, "detach", 130, "SUCCEEDED"),
     ],
 )
-def test_a_job_whose_start_is_interrupted_is_found_and_stopped_or_left(
+def test_a_job_whose_start_is_interrupted_is_stopped_or_detached(
     slow: SpoiltLake, ended_by: signal.Signals, policy: str, code: int, state: str
 ) -> None:
     run_id = f"cut-off-{ended_by.name}-{policy}"
@@ -78,38 +78,38 @@ def test_a_job_whose_start_is_interrupted_is_found_and_stopped_or_left(
     with held(slow, "StartJobRun", "after", *command) as process:
         process.send_signal(ended_by)
         assert process.wait(MET_WITHIN_S) == code
-    assert ("stopped jr_" if policy == "stop" else "goes on") in told(slow)
+    assert ("stopped jr_" if policy == "stop" else "goes on") in errors_of(slow)
     assert glue_states(slow, run_id) == [state]
     kinds = [event["type"] for event in slow.events(run_id)]
     decided = "remote.stopped" if policy == "stop" else "remote.detached"
     assert kinds.index("remote.intended") < kinds.index("remote.adopted") < kinds.index(decided)
 
 
-def test_a_sync_whose_start_is_interrupted_is_found_and_stopped(lake: SpoiltLake) -> None:
+def test_a_sync_whose_start_is_interrupted_is_stopped(lake: SpoiltLake) -> None:
     slow_source = {"call": "GET /sample*", "delay": 8}
     command = (*SYNC, "--run-id", "cut-off-sync", "--on-interrupt", "stop")
     with held(lake, "POST /jobs", "after", *command, also=slow_source) as process:
         process.send_signal(signal.SIGINT)
         assert process.wait(MET_WITHIN_S) == 130
     (stopped,) = [e for e in lake.events("cut-off-sync") if e["type"] == "remote.stopped"]
-    assert f"stopped {stopped['remote_id']} of sync:api" in told(lake)
+    assert f"stopped {stopped['remote_id']} of sync:api" in errors_of(lake)
     assert "state cancelled" in lake.run("runs", "logs", "cut-off-sync", "sync:api").stdout
 
 
-def test_a_start_that_nobody_lists_may_have_gone_out_and_that_is_said(lake: SpoiltLake) -> None:
+def test_a_start_that_no_listing_shows_is_reported_as_perhaps_sent(lake: SpoiltLake) -> None:
     command = (*GLUE, "--run-id", "cut-off-before", "--on-interrupt", "stop")
     with held(lake, "StartJobRun", "before", *command) as process:
         process.send_signal(signal.SIGINT)
         assert process.wait(MET_WITHIN_S) == 130
-        says = "a start may have gone out; etltctl retry cut-off-before finds it"
-        assert says in told(lake)
+        expected = "a start may have gone out; etltctl retry cut-off-before finds it"
+        assert expected in errors_of(lake)
         (row,) = lake.json("runs", "cancel", "cut-off-before")["rows"]
-        assert (row["name"], row["remote run"], row["done"]) == ("small", "", says)
+        assert (row["name"], row["remote run"], row["done"]) == ("small", "", expected)
 
 
 @pytest.fixture
 def here(slow: SpoiltLake, monkeypatch: pytest.MonkeyPatch) -> SpoiltLake:
-    """The lake, which this very process reaches."""
+    """Yield the lake, with this process's environment pointed to it."""
     monkeypatch.chdir(slow.folder)
     for name, value in slow.json("local", "up")["environ"].items():
         monkeypatch.setenv(name, value)
@@ -117,11 +117,11 @@ def here(slow: SpoiltLake, monkeypatch: pytest.MonkeyPatch) -> SpoiltLake:
 
 
 class TerminatedError(BaseException):
-    """As a scheduler raises it in the task that it ends."""
+    """The exception that a scheduler raises in the task that it ends."""
 
 
 def test_a_start_that_a_scheduler_cuts_off_is_stopped_once(here: SpoiltLake) -> None:
-    """A signal handler calls the task's `on_kill`, and then ends the task by an exception."""
+    """A signal handler calls the task's `on_kill`, and then ends the task with an exception."""
 
     def on_signal(*_: object) -> None:
         stop_step("glue:small", run_id="cut-off-once", by="Airflow")
@@ -142,18 +142,18 @@ def test_a_start_that_a_scheduler_cuts_off_is_stopped_once(here: SpoiltLake) -> 
     finally:
         signal.signal(signal.SIGUSR1, before)
     here.spoil()
-    told = [e for e in here.events("cut-off-once") if e["type"].startswith("remote.")]
-    assert [e["type"] for e in told] == [
+    events = [e for e in here.events("cut-off-once") if e["type"].startswith("remote.")]
+    assert [e["type"] for e in events] == [
         "remote.intended", "remote.adopted", "remote.stopping", "remote.stopped",
     ]  # fmt: skip
-    assert told[-1]["stopped_by"] == "Airflow"
+    assert events[-1]["stopped_by"] == "Airflow"
     assert glue_states(here, "cut-off-once") == ["STOPPED"]
 
 
-def test_a_start_under_way_in_another_process_is_found_and_stopped_from_here(here: SpoiltLake) -> None:
+def test_a_start_under_way_in_another_process_can_be_stopped_from_this_one(here: SpoiltLake) -> None:
     with held(here, "StartJobRun", "after", *GLUE, "--run-id", "cut-off-task"):
-        found = stop_step("glue:small", run_id="cut-off-task", by="a test")
-        assert found is not None
+        stopped = stop_step("glue:small", run_id="cut-off-task", by="a test")
+        assert stopped is not None
     assert glue_states(here, "cut-off-task") == ["STOPPED"]
     with here.held_script(), held(here, "StartJobRun", "after", *GLUE, "--run-id", "cut-off-cancelled"):
         (row,) = here.json("runs", "cancel", "cut-off-cancelled")["rows"]
@@ -166,7 +166,7 @@ def test_an_interrupt_while_nothing_runs_remotely_says_that_nothing_was_stopped(
     with held(lake, "GET /pi-m3-bronze", "before", *command) as process:
         process.send_signal(signal.SIGINT)
         assert process.wait(MET_WITHIN_S) == 130
-    lines = told(lake).splitlines()
+    lines = errors_of(lake).splitlines()
     assert lines[-2:] == [
         "warning: interrupted, and nothing remote was stopped: etltctl retry cut-off-proof goes on",
         "interrupted",

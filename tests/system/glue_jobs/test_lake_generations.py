@@ -1,4 +1,4 @@
-"""A stream whose field has another type in the newest generation than in the one that an overwrite left behind."""
+"""A stream whose field changed its type between the old generation and the one that overwrote it."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What holds for every file of the Glue scripts: nothing runs at import, nothing overwrites, no Python in the rows."""
+"""Rules for every file of the Glue scripts: nothing runs at import, nothing overwrites, no Python runs on rows."""
 
 import re
 import subprocess
@@ -40,7 +40,7 @@ def test_a_script_does_not_know_the_orchestrator(file: Path) -> None:
 
 @pytest.mark.spark
 def test_rows_are_exchanged_once_for_silver_and_once_for_gold(spark: "SparkSession", tmp_path: Path) -> None:
-    """And the text of a document, which only a rejected one needs, is not made for those that are kept."""
+    """The text of a document, which only a rejected one needs, is not made for accepted ones."""
     from pyspark.sql import functions as F
 
     from bronze_to_silver import observe_weather, screen_documents
@@ -60,7 +60,7 @@ def test_rows_are_exchanged_once_for_silver_and_once_for_gold(spark: "SparkSessi
     exchanges = {name: _plan(TABLES[name](hours, config)).count("Exchange ") for name in TABLES}
     assert _plan(silver).count("Exchange ") == 1
     assert "to_json" not in _plan(silver)
-    # All years of a month come together once more; conditions and rankings are compared within their place.
+    # All years of a month are combined once more; conditions and rankings are compared within their place.
     assert {name for name, count in exchanges.items() if count == 1} == {
         "gold.weather_daily", "gold.weather_monthly", "gold.wind_rose_monthly",
     }  # fmt: skip

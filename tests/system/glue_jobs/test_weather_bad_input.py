@@ -1,4 +1,4 @@
-"""Weather documents no well-behaved source would send: nothing crashes, nothing is guessed, every row is told of."""
+"""Malformed weather documents: nothing crashes, nothing is guessed, and every row is counted."""
 
 import json
 from collections.abc import Callable
@@ -18,10 +18,10 @@ WriteBronze = Callable[..., str]
 RAIN, CLEAR, SNOW = ({"id": number, "main": "x"} for number in (501, 800, 601))
 NOON_MS = NOON * 1000
 
-# What a document holds, what silver then says, and which flags it carries.
+# The document's content, the resulting silver values, and the row's flags.
 ODD: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     "numbers as text": ({"wind": {"speed": "5.5", "deg": "90"}}, {"wind_speed_ms": 5.5, "wind_dir_deg": 90.0}, []),
-    "a text that is no number": (
+    "a text that is not a number": (
         {"wind": {"speed": "strong", "deg": 90}}, {"wind_speed_ms": None, "wind_dir_deg": 90.0},
         ["TEXT_UNREADABLE", "NO_WIND"],
     ),
@@ -61,7 +61,7 @@ ODD: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
 def odd_rows(
     request: pytest.FixtureRequest, spark: SparkSession, write_weather_bronze: WriteBronze
 ) -> dict[str, Row]:
-    """The rows of all `ODD` documents, one an hour, in either way a stream can be synced."""
+    """Return the rows of all `ODD` documents, one an hour, in either form in which a stream can be synced."""
     documents = [
         document(**{"dt": NOON + at * HOUR, "dt_iso": None, "_id": f"{at}", **changes})
         for at, (changes, _, _) in enumerate(ODD.values())
@@ -73,10 +73,10 @@ def odd_rows(
 
 
 @pytest.mark.parametrize("what", ODD)
-def test_odd_documents_are_read_for_what_they_say(odd_rows: dict[str, Row], what: str) -> None:
-    _, said, flagged = ODD[what]
+def test_odd_documents_give_the_values_that_they_hold(odd_rows: dict[str, Row], what: str) -> None:
+    _, expected, flagged = ODD[what]
     row = odd_rows[what]
-    assert {name: row[name] for name in said} == said
+    assert {name: row[name] for name in expected} == expected
     assert row.dq_flags == flagged
 
 
@@ -107,7 +107,7 @@ def test_a_time_may_be_text_or_wrapped(
     assert [row.observed_at.astimezone(UTC) for row in rows] == [at for _, at in TIMES.values() if at]
 
 
-def test_a_column_that_is_no_json_costs_only_its_own_values(
+def test_a_column_that_is_not_json_loses_only_its_values(
     spark: SparkSession, write_weather_bronze: WriteBronze
 ) -> None:
     import pyarrow.parquet as pq
@@ -136,7 +136,7 @@ def test_of_a_document_synced_twice_the_newer_state_counts_without_conflict(
     assert (corrected.source_rows, corrected.wind_speed_ms, corrected.dq_flags) == (2, 6.0, [])
 
 
-def test_what_is_rejected_is_kept_as_it_came(
+def test_rejected_documents_are_kept_unchanged(
     spark: SparkSession, write_weather_bronze: WriteBronze, tmp_path: Path
 ) -> None:
     from bronze_to_silver import REJECTS, SOURCE, TABLE, run
@@ -150,11 +150,11 @@ def test_what_is_rejected_is_kept_as_it_came(
         match=r"4 of 5 documents rejected, more than [\d.]+%: DT_MISSING 3 times.*'noon'|CITY_MISSING 1",
     ) as raised:
         run(spark, JobArguments("run-1", {SOURCE: location}, outputs, {}))
-    told = str(raised.value)
-    assert told.index("DT_MISSING 3 times") < told.index("CITY_MISSING 1 times")
+    message = str(raised.value)
+    assert message.index("DT_MISSING 3 times") < message.index("CITY_MISSING 1 times")
     rejected = {row["_id"]: row for row in spark.read.parquet(outputs[REJECTS]).collect()}
     assert {name: row.reason for name, row in rejected.items()} == {
         "0": "DT_MISSING", "1": "DT_MISSING", "2": "DT_MISSING", "nameless": "CITY_MISSING",
     }  # fmt: skip
-    came = json.loads(rejected["0"].document)
-    assert (came["dt"], json.loads(came["wind"])["speed"]) == ("noon", 5)
+    kept = json.loads(rejected["0"].document)
+    assert (kept["dt"], json.loads(kept["wind"])["speed"]) == ("noon", 5)

@@ -19,7 +19,7 @@ DENSITY = 1.2
 
 
 def observation(minutes: int, speed: float | None = 5.0, **fields: Any) -> dict[str, Any]:
-    """An observation of silver so many minutes after midnight, at a place on UTC."""
+    """Return a silver observation at this many minutes after midnight, at a place on UTC."""
     at = MIDNIGHT + timedelta(minutes=minutes)
     whole = {
         "observed_at": at,
@@ -45,7 +45,7 @@ def observation(minutes: int, speed: float | None = 5.0, **fields: Any) -> dict[
 
 @pytest.fixture(scope="module")
 def silver(spark: SparkSession) -> Callable[..., DataFrame]:
-    """Turns observations into rows of silver."""
+    """Return a function that turns observations into rows of silver."""
     from weather_hours import OBSERVATIONS
 
     names = [column.split()[0] for column in OBSERVATIONS.strip().split(",")]
@@ -58,15 +58,15 @@ def silver(spark: SparkSession) -> Callable[..., DataFrame]:
 
 @pytest.fixture(scope="module")
 def gold(silver: Callable[..., DataFrame]) -> Callable[..., list[Row]]:
-    """Turns observations into the rows of one gold table, in order."""
+    """Return a function that turns observations into the rows of one gold table, in order."""
     from job_config import WEATHER, read_config
     from silver_to_gold import TABLES
     from weather_hours import hours_of
 
     def make(table: str, *rows: dict[str, Any], **config: Any) -> list[Row]:
         settings = read_config(WEATHER, config)
-        found = TABLES[table](hours_of(silver(*rows), settings), settings).collect()
-        return sorted(found, key=lambda row: row[:3])
+        result = TABLES[table](hours_of(silver(*rows), settings), settings).collect()
+        return sorted(result, key=lambda row: row[:3])
 
     return make
 
@@ -79,7 +79,7 @@ def test_power_is_the_mean_of_cubes_of_hours_not_of_observations(gold: Callable[
     assert (day.wind_speed_mean_ms, day.wind_speed_max_ms) == (pytest.approx((3 + 10) / 2), 10.0)
 
 
-def test_energy_is_told_of_complete_days_only(gold: Callable[..., list[Row]]) -> None:
+def test_energy_is_given_for_complete_days_only(gold: Callable[..., list[Row]]) -> None:
     seventeen = [observation(60 * hour) for hour in range(17)]
     eighteen = [observation(1440 + 60 * hour) for hour in range(18)]
     short, full = gold("gold.weather_daily", *seventeen, *eighteen)
@@ -90,13 +90,13 @@ def test_energy_is_told_of_complete_days_only(gold: Callable[..., list[Row]]) ->
     )
 
 
-def test_an_hour_is_told_once_where_clocks_are_half_an_hour_apart(gold: Callable[..., list[Row]]) -> None:
+def test_an_hour_is_counted_once_where_clocks_are_half_an_hour_apart(gold: Callable[..., list[Row]]) -> None:
     rows = [observation(30 * half, utc_offset_s=19_800) for half in range(48 * 2)]
     days = gold("gold.weather_daily", *rows)
     assert [(day.local_date.day, day.hours_observed) for day in days] == [(1, 19), (2, 24), (3, 5)]
 
 
-def test_a_day_sums_what_falls_and_averages_what_is(gold: Callable[..., list[Row]]) -> None:
+def test_a_day_sums_precipitation_and_averages_the_other_values(gold: Callable[..., list[Row]]) -> None:
     wet = observation(0, rain_1h_mm=1.0, snow_1h_mm=0.5, temp_c=10.0, humidity_pct=40.0, wind_gust_ms=9.0)
     dry = observation(30, rain_1h_mm=0.0, snow_1h_mm=0.5, temp_c=20.0, humidity_pct=60.0)
     later = observation(60, rain_1h_mm=2.0, temp_c=30.0, pressure_station_hpa=900.0, clouds_pct=50.0)
@@ -117,7 +117,7 @@ def test_directions_are_averaged_as_vectors_without_the_calm(gold: Callable[...,
     assert day.wind_dir_steadiness == pytest.approx(math.cos(math.radians(10)))
 
 
-def test_the_sun_is_unknown_where_clouds_are(gold: Callable[..., list[Row]]) -> None:
+def test_solar_values_are_unknown_where_clouds_are_unknown(gold: Callable[..., list[Row]]) -> None:
     unknown = [observation(60 * hour) for hour in range(24)]
     known = [observation(60 * hour, clouds_pct=100.0, city_key="there") for hour in range(24)]
     here, there = gold("gold.weather_daily", *unknown, *known)
@@ -148,7 +148,7 @@ def test_the_hash_of_the_settings_changes_with_them() -> None:
 
 
 def values(spark: SparkSession, *columns: Column) -> list[Any]:
-    """The values of constant columns."""
+    """Return the values of constant columns."""
     return list(spark.range(1).select(*columns).collect()[0])
 
 
@@ -158,8 +158,8 @@ def test_the_power_curve_has_three_parts(spark: SparkSession) -> None:
     speeds = (2.999, 3.0, 7.5, 11.999, 12.0, 24.999, 25.0)
     half = (7.5**3 - 27) / (12**3 - 27)
     almost = (11.999**3 - 27) / (12**3 - 27)
-    found = values(spark, *(capacity_factor(F.lit(speed), 3, 12, 25) for speed in speeds))
-    assert found == pytest.approx([0, 0, half, almost, 1, 1, 0])
+    computed = values(spark, *(capacity_factor(F.lit(speed), 3, 12, 25) for speed in speeds))
+    assert computed == pytest.approx([0, 0, half, almost, 1, 1, 0])
 
 
 def test_gamma_and_weibull_have_their_known_values(spark: SparkSession) -> None:
@@ -177,8 +177,10 @@ def test_gamma_and_weibull_have_their_known_values(spark: SparkSession) -> None:
 def test_sectors_are_centred_on_their_direction(spark: SparkSession) -> None:
     from weather_formulas import sector
 
-    found = values(spark, *(sector(F.lit(degrees)) for degrees in (348.75, 0.0, 11.24, 11.25, 90.0, 348.74)))
-    assert found == [0, 0, 0, 1, 4, 15]
+    computed = values(
+        spark, *(sector(F.lit(degrees)) for degrees in (348.75, 0.0, 11.24, 11.25, 90.0, 348.74))
+    )
+    assert computed == [0, 0, 0, 1, 4, 15]
 
 
 def test_wind_classes_follow_their_limits(spark: SparkSession) -> None:
@@ -191,8 +193,10 @@ def test_wind_classes_follow_their_limits(spark: SparkSession) -> None:
 def test_hub_wind_follows_the_power_law_and_density(spark: SparkSession) -> None:
     from weather_formulas import hub_speed, normalised_speed
 
-    found = values(spark, hub_speed(F.lit(5.0), 100, 0.143), normalised_speed(F.lit(5.0), F.lit(1.225 / 8)))
-    assert found == pytest.approx([5 * 10**0.143, 2.5])
+    computed = values(
+        spark, hub_speed(F.lit(5.0), 100, 0.143), normalised_speed(F.lit(5.0), F.lit(1.225 / 8))
+    )
+    assert computed == pytest.approx([5 * 10**0.143, 2.5])
 
 
 def test_the_sun_stands_where_the_almanac_says(spark: SparkSession) -> None:
@@ -208,11 +212,11 @@ def test_the_sun_stands_where_the_almanac_says(spark: SparkSession) -> None:
     assert clear == pytest.approx([1098 * math.exp(-0.059), 0.0])
 
 
-def test_clear_skies_may_be_those_of_kasten_and_czeplak(spark: SparkSession) -> None:
+def test_the_clear_sky_model_may_be_kasten_and_czeplak(spark: SparkSession) -> None:
     from weather_solar import clear_sky
 
-    found = values(spark, *(clear_sky(F.lit(sine), "kasten_czeplak") for sine in (1.0, 0.5, 0.02, -0.5)))
-    assert found == pytest.approx([880, 425, 0, 0])
+    computed = values(spark, *(clear_sky(F.lit(sine), "kasten_czeplak") for sine in (1.0, 0.5, 0.02, -0.5)))
+    assert computed == pytest.approx([880, 425, 0, 0])
     with pytest.raises(ValueError, match="clear_sky must be haurwitz or kasten_czeplak"):
         clear_sky(F.lit(1.0), "cloudless")
 
@@ -220,8 +224,8 @@ def test_clear_skies_may_be_those_of_kasten_and_czeplak(spark: SparkSession) -> 
 def test_clouds_take_their_share_of_the_sun(spark: SparkSession) -> None:
     from weather_solar import below_clouds
 
-    found = values(spark, *(below_clouds(F.lit(800.0), F.lit(share)) for share in (0.0, 50.0, 100.0)))
-    assert found == pytest.approx([800, 743.161, 200], abs=1e-3)  # 0.5 to the power of 3.4 is 0.094732
+    computed = values(spark, *(below_clouds(F.lit(800.0), F.lit(share)) for share in (0.0, 50.0, 100.0)))
+    assert computed == pytest.approx([800, 743.161, 200], abs=1e-3)  # 0.5 to the power of 3.4 is 0.094732
 
 
 def test_a_row_against_physics_fails_the_run(spark: SparkSession, tmp_path: Path) -> None:

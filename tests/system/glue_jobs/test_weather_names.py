@@ -1,4 +1,4 @@
-"""Keys of places: names that differ get keys that differ, and plain Latin names keep short ones."""
+"""Keys of places: different names get different keys, and plain Latin names keep short keys."""
 
 import unicodedata
 from collections.abc import Callable
@@ -12,8 +12,8 @@ pytestmark = pytest.mark.spark
 Keys = Callable[..., list[str | None]]
 
 DIFFERENT = {
-    "scripts beside Latin": ["東京 Airport", "北京 Airport", "Airport"],
-    "scripts beside digits": ["Москва-2", "Казань-2", "2"],
+    "scripts next to Latin": ["東京 Airport", "北京 Airport", "Airport"],
+    "scripts next to digits": ["Москва-2", "Казань-2", "2"],
     "marks of a script": ["กา Airport", "กิ Airport"],
     "letters that no accent explains": ["Þingvellir", "Ðingvellir", "ingvellir"],
     "only letters of other scripts": ["東京", "大阪"],
@@ -25,9 +25,9 @@ DIFFERENT = {
 }
 SAME = {
     "case": ["LONDON", "London"],
-    "case beside a script": ["東京 AIRPORT", "東京 Airport"],
+    "case next to a script": ["東京 AIRPORT", "東京 Airport"],
     "punctuation": ["San Juan, PR", "San Juan (PR)"],
-    "punctuation beside a script": ["東京 Airport", "東京—Airport!"],
+    "punctuation next to a script": ["東京 Airport", "東京—Airport!"],
     "accents": ["São Tomé", "Sao Tome"],
     "composed and decomposed accents": [
         "Łódź São Hà Nội",
@@ -35,7 +35,7 @@ SAME = {
     ],
 }
 LONG = "東京" * 200
-# As they have always been: gold that was published under them is found again.
+# These keys must not change: gold published under them must be found again.
 KEPT = {
     "San Carlos de Bariloche": "san_carlos_de_bariloche",
     "São Tomé/Łódź": "sao_tome_lodz",
@@ -48,13 +48,13 @@ UNNAMED = ["", "  "]
 
 @pytest.fixture(scope="module")
 def keys(spark: SparkSession) -> Keys:
-    """Return the keys of some of the names above, in their order; all are made in one Spark job."""
+    """Return the keys of these names, in their order; all are computed in one Spark job."""
     from weather_formulas import city_key
 
     groups = (*DIFFERENT.values(), *SAME.values(), KEPT, [LONG], UNNAMED)
     cities = spark.createDataFrame([(name,) for names in groups for name in names], "name string")
-    found = cities.select("name", city_key(F.col("name")).alias("key")).collect()
-    key_of = {row.name: row.key for row in found}
+    keyed = cities.select("name", city_key(F.col("name")).alias("key")).collect()
+    key_of = {row.name: row.key for row in keyed}
 
     def of(*names: str) -> list[str | None]:
         return [key_of[name] for name in names]
@@ -63,9 +63,9 @@ def keys(spark: SparkSession) -> Keys:
 
 
 @pytest.mark.parametrize("what", DIFFERENT)
-def test_names_that_differ_have_keys_that_differ(keys: Keys, what: str) -> None:
-    found = keys(*DIFFERENT[what])
-    assert len(set(found)) == len(DIFFERENT[what]), found
+def test_different_names_have_different_keys(keys: Keys, what: str) -> None:
+    results = keys(*DIFFERENT[what])
+    assert len(set(results)) == len(DIFFERENT[what]), results
 
 
 @pytest.mark.parametrize("what", SAME)

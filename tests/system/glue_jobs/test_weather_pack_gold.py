@@ -1,4 +1,4 @@
-"""The gold tables of weather tell what is known of the places in the data pack."""
+"""The gold tables of weather, compared with known facts of the places in the data pack."""
 
 import json
 import math
@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 pytestmark = [pytest.mark.spark, pytest.mark.pack]
 
-# Of the data pack, computed apart from Spark: rows, mean speed, mean density, power density, k, c, calm rows.
+# Of the data pack, computed without Spark: rows, mean speed, mean density, power density, k, c, calm rows.
 KNOWN = {
     "riohacha": (17_544, 4.038, 1.1577, 72.78, 0.1710, 1.966, 4.554, 129),
     "puerto_madryn": (1_759, 5.649, 1.2576, 159.00, 0.3628, 2.955, 6.330, 6),
@@ -29,7 +29,7 @@ COMPLETE_DAYS = {
     "san_carlos_de_bariloche": (63, 25),
 }
 
-# Bias and RMSE in W/m2 and correlation with the measured radiation, the sun a degree up, computed apart from Spark.
+# Bias and RMSE in W/m2 and correlation with the measured radiation, the sun a degree up, computed without Spark.
 SOLAR = {
     "haurwitz": {
         "puerto_madryn": (-14, 49, 0.934), "el_calafate": (1, 38, 0.889), "bariloche": (-10, 63, 0.885),
@@ -66,10 +66,10 @@ def test_the_pack_has_its_known_wind(spark: SparkSession, pack_lake: dict[str, s
         weibull_c(F.avg(speed), k),
         F.count_if(speed < 0.5),
     )
-    found = {row.city_key: tuple(row)[1:] for row in rows.collect()}
-    assert set(found) == set(KNOWN)
+    wind = {row.city_key: tuple(row)[1:] for row in rows.collect()}
+    assert set(wind) == set(KNOWN)
     for city, expected in KNOWN.items():
-        assert found[city] == pytest.approx(expected, rel=5e-4), city
+        assert wind[city] == pytest.approx(expected, rel=5e-4), city
 
 
 def test_the_pack_has_its_known_complete_days(spark: SparkSession, pack_lake: dict[str, str]) -> None:
@@ -89,11 +89,11 @@ HOURS = {
 
 def test_the_days_of_the_pack_have_all_its_hours(spark: SparkSession, pack_lake: dict[str, str]) -> None:
     days = spark.read.parquet(pack_lake["gold.weather_daily"])
-    found = days.groupBy("city_key").agg(F.sum("hours_observed").alias("n")).collect()
-    assert {row.city_key: row.n for row in found} == HOURS
+    counted = days.groupBy("city_key").agg(F.sum("hours_observed").alias("n")).collect()
+    assert {row.city_key: row.n for row in counted} == HOURS
 
 
-def test_a_month_of_the_pack_is_what_its_observations_make_it(
+def test_a_month_of_the_pack_follows_from_its_observations(
     spark: SparkSession, pack_lake: dict[str, str]
 ) -> None:
     """July at El Calafate, UTC-3, worked out in plain Python from the observations."""
@@ -104,9 +104,9 @@ def test_a_month_of_the_pack_is_what_its_observations_make_it(
         hours.setdefault(row.observed_at.replace(minute=0, second=0), []).append(row)
 
     def mean_of(value: Callable[[Row], float | None]) -> list[float]:
-        of_hours = ([value(row) for row in found] for found in hours.values())
-        known = ([one for one in found if one is not None] for found in of_hours)
-        return [math.fsum(found) / len(found) for found in known if found]
+        of_hours = ([value(row) for row in group] for group in hours.values())
+        known = ([one for one in group if one is not None] for group in of_hours)
+        return [math.fsum(group) / len(group) for group in known if group]
 
     def hub_ms(row: Row) -> float:
         return row.wind_speed_ms * 10**0.143
@@ -129,7 +129,7 @@ def test_a_month_of_the_pack_is_what_its_observations_make_it(
     ).collect()  # fmt: skip
     assert (month.hours_observed, month.days_observed) == (len(hours), len({row.local_date for row in rows}))
     assert month.coverage_pct == pytest.approx(100 * len(hours) / (31 * 24))
-    found = (
+    computed = (
         month.wind_speed_mean_ms, month.wpd10_mean_wm2, month.wpd_hub_mean_wm2, month.cf_proxy, month.weibull_k,
         month.wpd10_p90,
     )  # fmt: skip
@@ -137,7 +137,7 @@ def test_a_month_of_the_pack_is_what_its_observations_make_it(
         mean, math.fsum(power) / len(power), math.fsum(at_hub) / len(at_hub),
         math.fsum(capacities) / len(capacities), k, p90,
     )  # fmt: skip
-    assert found == pytest.approx(expected, rel=1e-9)
+    assert computed == pytest.approx(expected, rel=1e-9)
     assert month.weibull_c_ms == pytest.approx(mean / math.gamma(1 + 1 / k), rel=1e-9)
 
 
@@ -185,22 +185,22 @@ def test_the_solar_proxy_follows_the_reference(
         observed.where(daylight).select(place, seconds.alias("dt"), proxy).join(reference, ["place", "dt"])
     )
     error = F.col("proxy") - F.col("truth")
-    found = {
+    computed = {
         row.place: (row.bias, row.rmse, row.r)
         for row in pairs.where("proxy is not null").groupBy("place").agg(
             F.avg(error).alias("bias"), F.sqrt(F.avg(error * error)).alias("rmse"),
             F.corr("proxy", "truth").alias("r"),
         ).collect()
     }  # fmt: skip
-    assert set(found) == set(SOLAR[model])
+    assert set(computed) == set(SOLAR[model])
     for name, (bias, rmse, r) in SOLAR[model].items():
-        assert found[name][:2] == pytest.approx((bias, rmse), abs=1.5), name
-        assert found[name][2] == pytest.approx(r, abs=2e-3), name
+        assert computed[name][:2] == pytest.approx((bias, rmse), abs=1.5), name
+        assert computed[name][2] == pytest.approx(r, abs=2e-3), name
     if model == "haurwitz":
-        assert all(abs(bias) <= 20 and r >= 0.85 for bias, _, r in found.values())
+        assert all(abs(bias) <= 20 and r >= 0.85 for bias, _, r in computed.values())
 
 
-def test_gold_counts_what_it_was_made_of(pack_lake: dict[str, str]) -> None:
+def test_gold_counts_its_source_rows(pack_lake: dict[str, str]) -> None:
     for table in ("gold.weather_daily", "gold.weather_monthly"):
         (line,) = "".join(
             path.read_text() for path in Path(pack_lake[table], "_audit").glob("part-*")

@@ -1,4 +1,4 @@
-"""When, from where and under which sky there is potential: hours counted, shared out and ranked."""
+"""The times, directions and skies that have potential: hours are counted, shared out and ranked."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -20,7 +20,7 @@ JANUARY = date(2024, 1, 1)
 
 
 def hour(**fields: Any) -> dict[str, Any]:
-    """An hour of east wind at 5 m/s under an unknown sky."""
+    """Return an hour of east wind at 5 m/s under an unknown sky."""
     whole = {
         "city_key": "here", "local_month": JANUARY, "local_date": JANUARY, "local_hour": 12, "observations": 2,
         "wind_speed_ms": 5.0, "dir_sin": 1.0, "dir_cos": 0.0, "wpd10": 75.0, "cf": 0.2, "clouds_pct": None,
@@ -31,7 +31,7 @@ def hour(**fields: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def gold(spark: SparkSession) -> Callable[..., list[Row]]:
-    """Turns hours into the rows of one gold table."""
+    """Return a function that turns hours into the rows of one gold table."""
     from job_config import WEATHER, read_config
     from silver_to_gold import TABLES
 
@@ -44,7 +44,7 @@ def gold(spark: SparkSession) -> Callable[..., list[Row]]:
     return make
 
 
-def test_a_wind_rose_shares_out_the_hours_it_knows(gold: Callable[..., list[Row]]) -> None:
+def test_a_wind_rose_shares_out_the_known_hours(gold: Callable[..., list[Row]]) -> None:
     speeds = {
         0.49: "calm",
         0.5: "0.5-2",
@@ -57,8 +57,8 @@ def test_a_wind_rose_shares_out_the_hours_it_knows(gold: Callable[..., list[Row]
     }
     unknown = [hour(dir_sin=None, dir_cos=None), hour(wind_speed_ms=None)]
     rows = gold("wind_rose_monthly", *(hour(wind_speed_ms=speed) for speed in speeds), *unknown)
-    found = {row.speed_bin: (row.sector, row.sector_name, row.hours) for row in rows}
-    assert found == {
+    rose = {row.speed_bin: (row.sector, row.sector_name, row.hours) for row in rows}
+    assert rose == {
         "calm": (-1, "calm", 1), "0.5-2": (4, "E", 1), "2-4": (4, "E", 1), "4-6": (4, "E", 1), "6-8": (4, "E", 1),
         "8-10": (4, "E", 1), "10+": (4, "E", 2),
     }  # fmt: skip
@@ -77,11 +77,11 @@ def test_hours_of_the_day_are_averaged_over_all_years(gold: Callable[..., list[R
 def test_conditions_are_compared_with_all_hours_of_the_place(gold: Callable[..., list[Row]]) -> None:
     rain = {"weather_main": "Rain", "clouds_pct": 90.0, "ghi_wm2": 30.0, "clear_sky_wm2": 100.0}
     rows = gold("potential_by_condition", hour(cf=0.1, **rain), hour(cf=0.3), hour(cf=0.2, clouds_pct=25.0))
-    found = {(row.weather_main, row.clouds_band): row for row in rows}
-    assert set(found) == {("Rain", "75-100"), ("unknown", "unknown"), ("unknown", "25-50")}
-    wet = found["Rain", "75-100"]
+    by_condition = {(row.weather_main, row.clouds_band): row for row in rows}
+    assert set(by_condition) == {("Rain", "75-100"), ("unknown", "unknown"), ("unknown", "25-50")}
+    wet = by_condition["Rain", "75-100"]
     assert (wet.ghi_ratio_mean, wet.delta_vs_all_pct) == (pytest.approx(0.3), pytest.approx(-50))
-    assert found["unknown", "25-50"].delta_vs_all_pct == pytest.approx(0)
+    assert by_condition["unknown", "25-50"].delta_vs_all_pct == pytest.approx(0)
 
 
 def test_days_are_ranked_by_value_then_date_and_only_complete_ones(spark: SparkSession) -> None:
@@ -97,14 +97,14 @@ def test_days_are_ranked_by_value_then_date_and_only_complete_ones(spark: SparkS
         " ghi_proxy_kwh_m2 double",
     )
     rows = rank_days(days, {"ranked_days": 2}).collect()
-    found = {(row.kind, row.direction, row["rank"]): (row.local_date.day, row.value) for row in rows}
-    assert found == {
+    ranked = {(row.kind, row.direction, row["rank"]): (row.local_date.day, row.value) for row in rows}
+    assert ranked == {
         ("wind", "top", 1): (2, 7.0), ("wind", "top", 2): (1, 5.0), ("wind", "bottom", 1): (1, 5.0),
         ("wind", "bottom", 2): (3, 5.0),
     }  # fmt: skip
 
 
-# Rows of the data pack in each place's commonest sectors, computed apart from Spark.
+# Rows of the data pack in each place's commonest sectors, computed without Spark.
 TOP_SECTORS = {
     "riohacha": {"E": 7_736, "ESE": 1_708, "ENE": 1_661},
     "puerto_madryn": {"SW": 392, "WSW": 376, "W": 249},
@@ -115,7 +115,7 @@ TOP_SECTORS = {
 
 
 @pytest.mark.pack
-def test_the_wind_of_the_pack_comes_from_where_it_does(
+def test_the_wind_of_the_pack_comes_from_its_known_directions(
     spark: SparkSession, pack_lake: dict[str, str]
 ) -> None:
     from weather_formulas import sector
@@ -130,7 +130,7 @@ def test_the_wind_of_the_pack_comes_from_where_it_does(
 
 
 @pytest.mark.pack
-def test_the_roses_of_the_pack_are_whole_and_turn_where_they_should(
+def test_the_roses_of_the_pack_are_complete_and_have_their_known_main_directions(
     spark: SparkSession, pack_lake: dict[str, str]
 ) -> None:
     rows = spark.read.parquet(pack_lake["gold.wind_rose_monthly"]).collect()
@@ -140,7 +140,7 @@ def test_the_roses_of_the_pack_are_whole_and_turn_where_they_should(
         shares[row.city_key, row.year, row.month] += row.freq_pct
         sectors[row.city_key][row.sector_name] += row.hours
     assert list(shares.values()) == pytest.approx([100] * len(shares), abs=0.01)
-    tops = {city: max(found, key=found.__getitem__) for city, found in sectors.items()}
+    tops = {city: max(counts, key=counts.__getitem__) for city, counts in sectors.items()}
     assert tops["riohacha"] == "E"
     assert tops["newark_liberty_intl"] == "W"
     assert tops["san_carlos_de_bariloche"] == "WNW"

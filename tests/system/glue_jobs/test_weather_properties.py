@@ -1,4 +1,4 @@
-"""What holds for any weather documents at all: rows are conserved, and their order and files do not matter."""
+"""Properties of any weather documents: rows are conserved, and their order and files do not matter."""
 
 import hashlib
 from collections.abc import Callable
@@ -54,7 +54,7 @@ _stream = st.tuples(_documents, st.randoms(use_true_random=False), st.integers(0
 
 
 def _apart(documents: list[dict[str, Any]], number: int) -> list[dict[str, Any]]:
-    """Return the documents of one stream with ids, and under names of places, that no other stream has."""
+    """Return the documents of one stream with ids and place names that no other stream has."""
     return [
         {
             **document,
@@ -121,7 +121,7 @@ def test_the_same_bronze_gives_the_same_bytes(
     pack_lake: dict[str, str],
     tmp_path: Path,
 ) -> None:
-    """And gold does not depend on its run id. The lake of the other tests is the first run: one more is enough."""
+    """Gold does not depend on its run id. The lake of the other tests is the first run: one more is enough."""
     import bronze_to_silver
     import silver_to_gold
 

@@ -58,7 +58,7 @@ def test_other_shapes_of_openweather_are_read(
     assert {name: row[name] for name in READ} == READ
 
 
-def test_empty_and_odd_texts_of_a_flat_export_cost_only_their_own_value(
+def test_an_empty_or_odd_text_of_a_flat_export_loses_only_its_value(
     spark: SparkSession, write_weather_bronze: WriteBronze
 ) -> None:
     odd = [{"wind_gust": "", "rain_1h": ""}, {"temp": "cold", "wind_gust": "9"}]
@@ -69,7 +69,7 @@ def test_empty_and_odd_texts_of_a_flat_export_cost_only_their_own_value(
     assert cold.dq_flags == ["TEXT_UNREADABLE"]
 
 
-def test_flat_and_nested_documents_may_stand_in_one_stream(
+def test_one_stream_may_mix_flat_and_nested_documents(
     spark: SparkSession, write_weather_bronze: WriteBronze
 ) -> None:
     flat, nested = {"dt": NOON, **FLAT}, document(dt=NOON + HOUR, dt_iso=None, temp=99)
@@ -92,7 +92,7 @@ def run_on(
 
 
 @pytest.mark.parametrize("schemaless", [False, True])
-def test_a_shape_that_nobody_knows_stops_the_run(
+def test_an_unknown_shape_stops_the_run(
     spark: SparkSession, write_weather_bronze: WriteBronze, tmp_path: Path, schemaless: bool
 ) -> None:
     unknown = {"dt": NOON, **PLACE, "temperature": 15.5, "barometer": 1013, "visibility": 9000}

@@ -1,4 +1,4 @@
-"""The silver table of weather: what becomes of a document, rule by rule."""
+"""The silver table of weather: the row that each document becomes, rule by rule."""
 
 import json
 import math
@@ -24,7 +24,7 @@ WriteBronze = Callable[..., str]
 
 @pytest.fixture
 def silver(spark: SparkSession, write_weather_bronze: WriteBronze) -> Silver:
-    """Turns documents into rows of silver, in order of place and time."""
+    """Return a function that turns documents into rows of silver, in order of place and time."""
 
     def make(*documents: Mapping[str, Any], **config: Any) -> list[Row]:
         return observe(spark, write_weather_bronze(documents), **config)
@@ -36,7 +36,7 @@ RAIN = {"id": 501, "main": "Rain", "description": "moderate rain"}
 MIST = {"id": 701, "main": "Mist", "description": "mist"}
 CLEAR = {"id": 800, "main": "Clear", "description": "clear sky"}
 SEVEREST = {(800, 741, 300): 300, (511, 600): 600, (622, 200): 200, (500, 522): 522, (804, 701): 701}
-# What each test of a single rule observes: all are made in one Spark job, each on a day that no other has.
+# The observations of each test of a single rule: all are made in one Spark job, each on a different day.
 CASES: dict[str, list[dict[str, Any]]] = {
     "faultless": [document()],
     "limits": [
@@ -94,13 +94,13 @@ def _on_day(whole: dict[str, Any], day: int) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def rows(spark: SparkSession, write_weather_bronze: WriteBronze) -> dict[str, list[Row]]:
-    """The rows of silver of each of the `CASES`, in order of time."""
+    """Return the rows of silver of each of the `CASES`, in order of time."""
     documents = [_on_day(whole, day) for day, documents in enumerate(CASES.values()) for whole in documents]
-    found: dict[str, list[Row]] = {name: [] for name in CASES}
+    by_case: dict[str, list[Row]] = {name: [] for name in CASES}
     for row in observe(spark, write_weather_bronze(documents)):
         day = (int(row.observed_at.timestamp()) - NOON) // DAY_S
-        found[list(CASES)[day]].append(row)
-    return found
+        by_case[list(CASES)[day]].append(row)
+    return by_case
 
 
 Rows = dict[str, list[Row]]
@@ -143,7 +143,7 @@ BROKEN = [
 
 @pytest.fixture(scope="module")
 def broken_rows(spark: SparkSession, write_weather_bronze: WriteBronze) -> list[Row]:
-    """The rows of all `BROKEN` documents, made in one job, in their order."""
+    """Return the rows of all `BROKEN` documents, made in one job, in their order."""
     documents = [
         document(**{"dt": NOON + index * HOUR, "dt_iso": None, "_id": f"{index}", **change})
         for index, (_, change, _) in enumerate(BROKEN)
@@ -156,11 +156,11 @@ def broken_rows(spark: SparkSession, write_weather_bronze: WriteBronze) -> list[
 def test_an_impossible_value_is_flagged(broken_rows: list[Row], index: int) -> None:
     code, _, nulled = BROKEN[index]
     row = broken_rows[index]
-    assert [found for found in row.dq_flags if found == code] == [code]
+    assert [flag for flag in row.dq_flags if flag == code] == [code]
     assert [name for name in nulled if row[name] is not None] == []
 
 
-def test_limits_themselves_are_possible(rows: Rows) -> None:
+def test_values_at_the_limits_are_possible(rows: Rows) -> None:
     (row,) = rows["limits"]
     assert row.dq_flags == []
 
@@ -189,7 +189,7 @@ def test_a_document_from_the_future_is_rejected_in_every_query_of_a_run_or_in_no
     from job_config import WEATHER, read_config
     from weather_documents import BRONZE
 
-    clock = SimpleNamespace(time=lambda: NOON)  # long ago: Spark's own clock would find nothing to reject
+    clock = SimpleNamespace(time=lambda: NOON)  # long ago: with Spark's clock nothing would be rejected
     monkeypatch.setattr(weather_quality, "time", clock)
     bronze = read_stream(spark, write_weather_bronze([document(dt=str(NOON + DAY_S + 1))]), BRONZE)
     screened = screen_documents(bronze, read_config(WEATHER, {}))
@@ -232,7 +232,7 @@ def test_without_object_ids_the_file_order_decides(rows: Rows) -> None:
     assert row.wind_speed_ms == 7.0
 
 
-def test_an_object_id_is_later_than_any_id_that_says_nothing_of_its_age(rows: Rows) -> None:
+def test_an_object_id_is_later_than_any_id_without_a_time(rows: Rows) -> None:
     (row,) = rows["object ids before others"]
     assert (row.wind_speed_ms, row.source_rows) == (5.0, 3)
 
@@ -260,9 +260,7 @@ def test_station_pressure_says_where_it_comes_from(rows: Rows) -> None:
     assert [row.pressure_station_hpa for row in rows["pressures"]] == pytest.approx(expected)
 
 
-def test_text_wrapped_numbers_and_schemaless_documents_stand_in_one_stream(
-    silver: Silver, rows: Rows
-) -> None:
+def test_one_stream_may_mix_text_wrapped_numbers_and_schemaless_documents(silver: Silver, rows: Rows) -> None:
     day = list(CASES).index("clear sky")
     whole = _on_day(document(weather=[CLEAR]), day)
     texts = document(
@@ -306,10 +304,10 @@ def test_more_than_one_percent_of_rejections_fail_the_run() -> None:
         check_counts({"rows_in": 200, "rows_out": 199, "merged": 0, "rejected": 0}, 0.01)
 
 
-def test_a_run_writes_the_asked_tables_and_their_counts(
+def test_a_run_writes_the_requested_tables_and_their_counts(
     spark: SparkSession, write_weather_bronze: WriteBronze, tmp_path: Path
 ) -> None:
-    """And one wrong reading does not make the rest Kelvin."""
+    """One wrong reading does not make the others Kelvin."""
     from bronze_to_silver import REJECTS, SOURCE, TABLE, run
 
     hot = document(dt=NOON + HOUR, dt_iso=None, main={"temp": 288.15})
@@ -330,7 +328,7 @@ def test_a_run_writes_the_asked_tables_and_their_counts(
     assert json.loads(line) == {"table": REJECTS, "rows_out": 1}
 
 
-def test_a_run_without_a_single_kept_row_ends_and_fails(
+def test_a_run_that_keeps_no_row_ends_and_fails(
     spark: SparkSession, write_weather_bronze: WriteBronze, tmp_path: Path
 ) -> None:
     from bronze_to_silver import SOURCE, TABLE, run
@@ -355,7 +353,7 @@ def test_temperatures_of_other_units_fail_the_run(
         run(spark, JobArguments("run-1", inputs, outputs, {"units": "metric"}))
 
 
-def test_the_median_temperature_tells_the_units() -> None:
+def test_the_units_are_checked_by_the_median_temperature() -> None:
     from weather_counts import check_units
 
     check_units({"temperatures": 3, "hot": 1}, "metric")
@@ -383,7 +381,7 @@ def test_an_unknown_setting_is_named() -> None:
 
 
 @pytest.mark.pack
-def test_the_pack_becomes_its_known_rows(spark: SparkSession, pack_lake: dict[str, str]) -> None:
+def test_the_pack_gives_its_known_rows(spark: SparkSession, pack_lake: dict[str, str]) -> None:
     from bronze_to_silver import TABLE
 
     location = Path(pack_lake[TABLE])

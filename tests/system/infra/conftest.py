@@ -1,4 +1,4 @@
-"""A checkout of one's own, and an embedded server that plays the account it is deployed to."""
+"""A separate checkout, and an embedded server that plays the account it is deployed to."""
 
 from __future__ import annotations
 
@@ -13,29 +13,31 @@ from support.served import ACCOUNT, Served, serve
 
 @pytest.fixture(scope="session")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A server that plays one account."""
+    """Yield a server that plays one account."""
     with serve(tmp_path_factory.mktemp("account"), "--keep", program=ACCOUNT) as served:
         yield served
 
 
 @pytest.fixture(scope="session")
 def deployment(account: Served, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A checkout whose stack was deployed to the account."""
-    made = Checkout.make(tmp_path_factory.mktemp("deployed"), account, "lake1")
-    with made.led():
-        made.deploy()
-    return made
+    """Return a checkout whose stack was deployed to the account."""
+    checkout = Checkout.make(tmp_path_factory.mktemp("deployed"), account, "lake1")
+    with checkout.led():
+        checkout.deploy()
+    return checkout
 
 
 @pytest.fixture(scope="module")
 def deployed(deployment: Checkout) -> Iterator[Checkout]:
-    """The deployed checkout, with this process led to its account; whoever changes it deploys it back."""
+    """Yield the deployed checkout, with this process's environment pointed to its account. A test that changes it
+    deploys it back.
+    """
     with deployment.led():
         yield deployment
 
 
 @pytest.fixture
 def newcomer(deployed: Checkout, tmp_path: Path) -> Checkout:
-    """Another checkout for the same account, whose names are its own."""
+    """Yield another checkout for the same account, with different names."""
     assert deployed.account is not None
     return Checkout.make(tmp_path, deployed.account, "lake2", prefix="lake2-")

@@ -1,4 +1,4 @@
-"""Alarms arrive: EventBridge may write to an encrypted topic, and a test message finds its readers."""
+"""Alarms: EventBridge may write to an encrypted topic, and a test message reaches its readers."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def test_eventbridge_is_allowed_without_a_condition_that_it_does_not_meet(policy
 
 @pytest.mark.parametrize("policy", ["key", "topic"])
 @pytest.mark.parametrize("service", ["budgets.amazonaws.com", "cloudwatch.amazonaws.com"])
-def test_the_others_speak_for_this_account_only(policy: str, service: str) -> None:
+def test_the_other_statements_are_limited_to_this_account(policy: str, service: str) -> None:
     (statement,) = allowing(policy, service)
     assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
-def test_every_rule_and_alarm_writes_to_the_topic_that_these_policies_open() -> None:
+def test_every_rule_and_alarm_writes_to_the_topic_that_the_policies_allow() -> None:
     targets = [
         target["Arn"]
         for facts in RESOURCES.values()
@@ -58,26 +58,26 @@ def test_every_rule_and_alarm_writes_to_the_topic_that_these_policies_open() -> 
 
 def test_a_test_alarm_names_the_readers_that_it_reaches(deployed: Checkout) -> None:
     with a_reader_of_alarms(deployed) as topic:
-        told = json.loads(deployed.run("infra", "test-alarm", "-o", "json").stdout)
-    assert (told["topic"], told["readers"]) == (topic, ["oncall@example.org"])
-    assert told["message_id"]
+        report = json.loads(deployed.run("infra", "test-alarm", "-o", "json").stdout)
+    assert (report["topic"], report["readers"]) == (topic, ["oncall@example.org"])
+    assert report["message_id"]
 
 
-def test_a_test_alarm_that_nobody_would_read_says_so(deployed: Checkout) -> None:
-    told = deployed.run("infra", "test-alarm", code=5).stderr
-    assert "its topic has no subscription; no message was sent" in told
-    assert "infra.alarm_email" in told
+def test_a_test_alarm_without_a_reader_is_refused(deployed: Checkout) -> None:
+    errors = deployed.run("infra", "test-alarm", code=5).stderr
+    assert "its topic has no subscription; no message was sent" in errors
+    assert "infra.alarm_email" in errors
 
 
-def answers_with(word: str) -> Callable[[bytes, bytes], bytes]:
-    """Return what puts SNS's word for a subscription in the place of its ARN."""
-    return lambda _, body: re.sub(rb"<SubscriptionArn>[^<]*<", f"<SubscriptionArn>{word}<".encode(), body)
+def answers_with(status: str) -> Callable[[bytes, bytes], bytes]:
+    """Return a function that replaces a subscription's ARN by SNS's status for it."""
+    return lambda _, body: re.sub(rb"<SubscriptionArn>[^<]*<", f"<SubscriptionArn>{status}<".encode(), body)
 
 
-@pytest.mark.parametrize("word", ["PendingConfirmation", "Deleted"])
-def test_a_reader_that_is_not_confirmed_is_named(deployed: Checkout, word: str) -> None:
+@pytest.mark.parametrize("status", ["PendingConfirmation", "Deleted"])
+def test_an_unconfirmed_reader_is_named(deployed: Checkout, status: str) -> None:
     assert deployed.account is not None
-    with a_reader_of_alarms(deployed), relayed(deployed.account.port, answers_with(word)) as url:
+    with a_reader_of_alarms(deployed), relayed(deployed.account.port, answers_with(status)) as url:
         other = replace(deployed, environ={**deployed.environ, "AWS_ENDPOINT_URL": url})
-        told = other.run("infra", "test-alarm", code=5).stderr
-    assert f"no confirmed reader: oncall@example.org ({word}); no message was sent" in told
+        errors = other.run("infra", "test-alarm", code=5).stderr
+    assert f"no confirmed reader: oncall@example.org ({status}); no message was sent" in errors

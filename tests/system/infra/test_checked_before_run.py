@@ -1,4 +1,4 @@
-"""A whole run is checked before its first step: each permission taken away in turn is refused, and nothing starts."""
+"""The check of a whole run before its first step: without any one permission the run is refused, and nothing starts."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ ROLE = "lake1-operator"
 PRINCIPAL = f"arn:aws:iam::123456789012:role/{ROLE}"
 PIPELINE = "mongodb"
 PAID = {"StartJobRun", "POST /jobs", "StartQueryExecution"}
-# A run that lacks these succeeds, or is refused before it starts anything, when it writes its state and reads secrets.
+# Without these a run succeeds, or is refused before it starts anything, when it writes its state and reads secrets.
 NOT_CHECKED = {
     "athena:GetWorkGroup", "glue:CreateDatabase", "glue:DeleteTable", "glue:GetTables", "iam:SimulatePrincipalPolicy",
     "logs:FilterLogEvents", "logs:GetLogEvents", "s3:DeleteObject", "secretsmanager:GetSecretValue",
     "ssm:GetParameter",
 }  # fmt: skip
-# What Athena, S3, KMS and the machine do in the operator's name; etltctl calls none of it.
+# Actions that Athena, S3, KMS and the machine perform in the operator's name; etltctl calls none of them.
 OF_OTHERS = (
     "AthenaReadsCatalog", "AthenaWritesResultsBuckets", "AthenaWritesResultsObjects", "AthenaReadsGovernedTables",
     "Key", "Extracts", "Bundle", "SessionManager", "Alarm", "OwnVolume",
 )  # fmt: skip
-CHECKED = {"tables": {"silver.weather_observation": {"keys": ["city_key"]}}}  # so that Athena is asked
+CHECKED = {"tables": {"silver.weather_observation": {"keys": ["city_key"]}}}  # so that Athena is called
 
 
 def policy_of(checkout: Checkout) -> dict[str, Any]:
@@ -79,26 +79,26 @@ def as_operator(checkout: Checkout, answer_for: Callable[[bytes], bytes | None])
 
 
 def paid_calls(checkout: Checkout) -> int:
-    """Return how many calls that cost money the account has seen."""
+    """Return how many calls that cost money the account has received."""
     assert checkout.account is not None
     seen = read_seen(checkout.account.state / "server" / "witness.jsonl")
     return sum(each.operation in PAID for each in seen)
 
 
 def skipped(checkout: Checkout, run_id: str) -> list[str]:
-    """Return why the permissions of a run were not checked, as its events say."""
+    """Return why the permissions of a run were not checked, as its events record."""
     events = read_events(Services(checkout.settings()).store, run_id)
     return [event["reason"] for event in events if event["type"] == "preflight.skipped"]
 
 
 def start(checkout: Checkout, run_id: str) -> EtltctlError:
-    """Run a job whose script is not there; return the error."""
+    """Run a job whose script does not exist; return the error."""
     with pytest.raises(EtltctlError) as raised:
         run_alone(Step.parse("glue:small"), checkout.settings(), RunOptions(run_id=run_id))
     return raised.value
 
 
-def test_each_permission_that_is_missing_is_refused_before_the_first_paid_call(deployed: Checkout) -> None:
+def test_each_missing_permission_is_refused_before_the_first_paid_call(deployed: Checkout) -> None:
     own = [each for each in policy_of(deployed)["Statement"] if each["Sid"] not in OF_OTHERS]
     actions = sorted({action for each in own for action in each["Action"]})
     assert len(actions) > 20
@@ -134,27 +134,27 @@ def test_a_permission_that_only_some_runs_need_is_a_warning(deployed: Checkout) 
     assert any(f"{PRINCIPAL} lacks glue:BatchStopJobRun on arn:aws:glue:" in text for text in warnings)
 
 
-def test_an_answer_that_leaves_pairs_out_is_on_record_and_refuses_nothing(deployed: Checkout) -> None:
+def test_an_incomplete_answer_is_recorded_and_refuses_nothing(deployed: Checkout) -> None:
     empty = "<SimulatePrincipalPolicyResult><EvaluationResults/></SimulatePrincipalPolicyResult>"
     body = f"{OPEN}{empty}</SimulatePrincipalPolicyResponse>".encode()
-    with as_operator(deployed, lambda asked: body if b"SimulatePrincipal" in asked else None) as operator:
+    with as_operator(deployed, lambda request: body if b"SimulatePrincipal" in request else None) as operator:
         assert not isinstance(start(operator, "unanswered"), AccessError)
         (reason,) = skipped(operator, "unanswered")
     assert reason.startswith("IAM did not answer for ")
 
 
 def test_the_deployed_policy_allows_every_need_of_every_pipeline(deployed: Checkout) -> None:
-    """So the check refuses no operator that the stack has made."""
+    """So the check refuses no operator that the stack created."""
     simulation = Simulation(deployed.client("iam"))
     with as_operator(deployed, simulation) as operator:
         for pipeline in operator.settings().pipelines:
-            with pytest.raises(EtltctlError) as raised:  # its Airbyte is nowhere
+            with pytest.raises(EtltctlError) as raised:  # its Airbyte does not exist
                 run_pipeline(pipeline, operator.settings(airbyte__url="http://127.0.0.1:9"))
             assert not isinstance(raised.value, AccessError)
-    assert simulation.asked
+    assert simulation.simulated
 
 
-def test_a_caller_that_may_not_simulate_runs_unchecked_and_the_reason_is_on_record(
+def test_a_caller_that_may_not_simulate_runs_unchecked_and_the_reason_is_recorded(
     deployed: Checkout,
 ) -> None:
     refused = {"status": 403, "body": {"__type": "AccessDenied", "Message": "no"}}
@@ -176,7 +176,7 @@ def test_the_owner_of_an_account_is_not_checked(deployed: Checkout) -> None:
 
 
 def simulations(checkout: Checkout) -> int:
-    """Return how often IAM was asked for a simulation."""
+    """Return how many simulations IAM was asked for."""
     assert checkout.account is not None
     seen = read_seen(checkout.account.state / "server" / "witness.jsonl")
     return sum(each.operation == "SimulatePrincipalPolicy" for each in seen)
@@ -191,7 +191,7 @@ def simulations(checkout: Checkout) -> int:
         ("explicitDeny", "<MissingContextValues><member>aws:SourceIp</member></MissingContextValues>", False),
     ],
 )
-def test_only_a_decision_on_the_resource_that_rests_on_no_condition_refuses(
+def test_only_an_unconditional_denial_on_the_resource_refuses_the_run(
     deployed: Checkout, job: str, context: str, is_refused: bool
 ) -> None:
     arn = "arn:aws:glue:us-east-1:123456789012:job/small"
@@ -200,10 +200,10 @@ def test_only_a_decision_on_the_resource_that_rests_on_no_condition_refuses(
         f"<ResourceSpecificResults><member><EvalResourceName>{arn}</EvalResourceName>"
         f"<EvalResourceDecision>{job}</EvalResourceDecision>{context}</member></ResourceSpecificResults></member>"
     )
-    told = f"<IsTruncated>false</IsTruncated><EvaluationResults>{result}</EvaluationResults>"
-    told = f"<SimulatePrincipalPolicyResult>{told}</SimulatePrincipalPolicyResult>"
-    body = f"{OPEN}{told}</SimulatePrincipalPolicyResponse>".encode()
-    with as_operator(deployed, lambda asked: body if b"SimulatePrincipal" in asked else None) as operator:
+    answer = f"<IsTruncated>false</IsTruncated><EvaluationResults>{result}</EvaluationResults>"
+    answer = f"<SimulatePrincipalPolicyResult>{answer}</SimulatePrincipalPolicyResult>"
+    body = f"{OPEN}{answer}</SimulatePrincipalPolicyResponse>".encode()
+    with as_operator(deployed, lambda request: body if b"SimulatePrincipal" in request else None) as operator:
         error = start(operator, f"decided-{job}-{bool(context)}")
     assert isinstance(error, AccessError) is is_refused
     if is_refused:
@@ -219,4 +219,4 @@ def test_the_check_can_be_switched_off(deployed: Checkout) -> None:
                 Step.parse("glue:small"), operator.settings(aws__preflight=False), RunOptions(run_id="off")
             )
     assert not isinstance(raised.value, AccessError)
-    assert simulation.asked == []
+    assert simulation.simulated == []

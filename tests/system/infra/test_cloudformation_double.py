@@ -1,4 +1,4 @@
-"""The tests' own CloudFormation refuses what the real one refuses."""
+"""The tests' CloudFormation: it refuses what the real one refuses."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ import pytest
 from support.served import Served
 
 
-def test_aliases_and_templates_beyond_all_measure_are_refused(account: Served) -> None:
+def test_yaml_aliases_and_oversized_templates_are_refused(account: Served) -> None:
     client = account.client("cloudformation")
     bomb = "a: &a [x]\nb: &b [*a,*a,*a,*a]\nResources: {R: {Type: 'AWS::S3::Bucket', Properties: *b}}\n"
     for template in (bomb, "Resources: " + "[" * 900, "#" * 60_000):
-        asked = {"StackName": "s", "ChangeSetName": "c", "ChangeSetType": "CREATE", "TemplateBody": template}
+        request = {
+            "StackName": "s",
+            "ChangeSetName": "c",
+            "ChangeSetType": "CREATE",
+            "TemplateBody": template,
+        }
         with pytest.raises(client.exceptions.ClientError) as caught:
-            client.create_change_set(**asked)
+            client.create_change_set(**request)
         assert caught.value.response["Error"]["Code"] == "ValidationError"

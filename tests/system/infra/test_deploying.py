@@ -31,7 +31,7 @@ def _no_faults_left(deployed: Checkout) -> Iterator[None]:
 
 
 def resources(checkout: Checkout) -> dict[str, tuple[str, str]]:
-    """Type and physical id of what the stack says it has."""
+    """Return type and physical id of the stack's resources by logical id."""
     pages = (
         checkout.client("cloudformation")
         .get_paginator("list_stack_resources")
@@ -45,27 +45,31 @@ def resources(checkout: Checkout) -> dict[str, tuple[str, str]]:
 
 
 def status(checkout: Checkout) -> str:
-    """The word CloudFormation has for the stack."""
-    found = checkout.client("cloudformation").describe_stacks(StackName=checkout.project)
-    return str(found["Stacks"][0]["StackStatus"])
+    """Return CloudFormation's status of the stack."""
+    answer = checkout.client("cloudformation").describe_stacks(StackName=checkout.project)
+    return str(answer["Stacks"][0]["StackStatus"])
 
 
 def is_there(checkout: Checkout, kind: str, name: str) -> bool:
     try:
         return bool(LOOK[kind](checkout.client, name))
-    except (ClientError, LookupError, TypeError):  # None where there should be a record
+    except (ClientError, LookupError, TypeError):  # None if a record is missing
         return False
 
 
-def test_every_logical_id_is_really_there_as_its_own_service_says(deployed: Checkout) -> None:
-    wanted = template_of(Names(deployed.settings()))["Resources"]
-    made = resources(deployed)
-    assert set(made) == set(wanted)
-    missing = [name for name, (kind, physical) in made.items() if not is_there(deployed, kind, physical)]
+def test_every_logical_id_exists_according_to_its_service(deployed: Checkout) -> None:
+    declared = template_of(Names(deployed.settings()))["Resources"]
+    deployed_resources = resources(deployed)
+    assert set(deployed_resources) == set(declared)
+    missing = [
+        name
+        for name, (kind, physical) in deployed_resources.items()
+        if not is_there(deployed, kind, physical)
+    ]
     assert missing == []
 
 
-def test_scripts_and_the_bundle_lie_where_the_stack_points(deployed: Checkout) -> None:
+def test_the_scripts_and_the_bundle_are_where_the_stack_points(deployed: Checkout) -> None:
     s3, glue = deployed.client("s3"), deployed.client("glue")
     job = glue.get_job(JobName="silver_to_gold")["Job"]
     arguments = job["DefaultArguments"]
@@ -81,12 +85,12 @@ def test_scripts_and_the_bundle_lie_where_the_stack_points(deployed: Checkout) -
     assert s3.head_object(Bucket="lake1-scripts", Key=bundle)["ContentLength"] > 100
 
 
-def test_what_is_as_the_settings_say_is_left_alone(deployed: Checkout) -> None:
+def test_resources_that_match_the_settings_are_left_alone(deployed: Checkout) -> None:
     assert "Nothing to do" in deployed.run("infra", "plan", "--detailed-exitcode").stderr
     assert deployed.deploy().is_nothing
 
 
-def test_a_changed_setting_is_a_plan_that_says_why_and_is_carried_out_as_it_was_seen(
+def test_a_changed_setting_gives_a_plan_with_reasons_that_is_carried_out_as_reviewed(
     deployed: Checkout,
 ) -> None:
     deployed.change(
@@ -126,12 +130,12 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(deployed: Checkout
     assert resources(deployed) == before
 
 
-def test_another_dag_is_another_bundle_and_the_only_change(deployed: Checkout) -> None:
+def test_a_changed_dag_changes_only_the_bundle(deployed: Checkout) -> None:
     (deployed.folder / "dags").mkdir()
     (deployed.folder / "dags" / "dag.py").write_text("pass\n")
-    made = deployed.plan()
-    assert [(c.action, c.resource) for c in made.changes] == [("modify", "AirflowBundleName")]
-    assert made.changes[0].because == ("Value through AirflowBundle",)
+    plan = deployed.plan()
+    assert [(c.action, c.resource) for c in plan.changes] == [("modify", "AirflowBundleName")]
+    assert plan.changes[0].because == ("Value through AirflowBundle",)
     done = deployed.deploy()
     assert (done.changes, done.files) == (1, 1)
     bundle = deployed.client("ssm").get_parameter(Name="/lake1/airflow/bundle")["Parameter"]["Value"]
@@ -147,7 +151,7 @@ def test_another_dag_is_another_bundle_and_the_only_change(deployed: Checkout) -
         ("infra.key_arn", "arn:aws:kms:us-east-1:123456789012:key/0", "remove Key"),
     ],
 )
-def test_a_plan_that_would_lose_data_from_sight_is_refused(
+def test_a_plan_that_would_orphan_data_is_refused(
     deployed: Checkout, setting: str, value: str, change: str
 ) -> None:
     before = resources(deployed)
@@ -174,7 +178,7 @@ def test_a_parameter_that_aws_refuses_is_named_by_its_setting(
         deployed.plan(**{setting.replace(".", "__"): value})
 
 
-def test_the_machine_keeps_its_image_although_a_newer_one_is_out(deployed: Checkout) -> None:
+def test_the_machine_keeps_its_image_although_a_newer_one_exists(deployed: Checkout) -> None:
     deployed.spoil({"call": "GetParameter", "change": {"Value": "ami-785db401"}, "times": 0})
     assert deployed.plan().changes == ()
 
@@ -229,7 +233,7 @@ def test_a_lost_answer_starts_no_second_update(deployed: Checkout) -> None:
     )
 
 
-def test_whoever_was_killed_comes_back_to_what_goes_on(deployed: Checkout) -> None:
+def test_an_interrupted_deployment_is_resumed(deployed: Checkout) -> None:
     script = 'script = "glue_jobs/silver_to_gold_api.py"'
     deployed.change(script, f"{script}\nworkers = 4")
     deployed.spoil({"call": "CreateJob", "hold": "after"})
@@ -245,50 +249,50 @@ def test_whoever_was_killed_comes_back_to_what_goes_on(deployed: Checkout) -> No
     assert deployed.client("glue").get_job(JobName="silver_to_gold_api")["Job"]["NumberOfWorkers"] == 4
 
 
-def test_the_environment_local_is_told_that_it_has_no_account(deployed: Checkout) -> None:
-    told = deployed.run("infra", "plan", "--local", code=3).stderr
-    assert "has no AWS account" in told
-    assert "etltctl infra plan --env aws" in told
+def test_the_local_environment_is_refused_because_it_has_no_account(deployed: Checkout) -> None:
+    errors = deployed.run("infra", "plan", "--local", code=3).stderr
+    assert "has no AWS account" in errors
+    assert "etltctl infra plan --env aws" in errors
 
 
 def secret_of(checkout: Checkout) -> str:
-    """Return the value of Airbyte's secret; empty where nobody has put one in."""
+    """Return the value of Airbyte's secret; empty if no one has set it."""
     secrets = checkout.client("secretsmanager")
     if not secrets.describe_secret(SecretId=SECRET).get("VersionIdsToStages"):
         return ""
     return str(secrets.get_secret_value(SecretId=SECRET)["SecretString"])
 
 
-# The lines that a refusal gives to paste.
+# The commands that a refusal gives to paste.
 LINES = re.compile(r'adopt = (\[[^]]*\]) and key_arn = "([^"]+)"')
 
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What was seen while the stack was destroyed and deployed again."""
+    """The observations of a stack that was destroyed and deployed again."""
 
-    told: str
+    plan: str
     key: str
     key_arn: str
-    gone: set[str]
+    removed: set[str]
     kept: set[str]
-    taken_in: set[str]
+    imported: set[str]
     secrets: tuple[str, ...]
     calls: frozenset[str]
 
 
 @pytest.fixture(scope="module")
 def rebuilt(deployed: Checkout) -> Rebuilt:
-    """The stack destroyed and deployed again, with every call that etltctl made for it."""
+    """Destroy the stack and deploy it again; record every call that etltctl makes for it."""
     deployed.client("s3").put_object(Bucket="lake1-gold", Key="t/v=1/part-0.parquet", Body=b"data")
     (deployed.folder / "README.md").write_text("another bundle\n")
-    told = deployed.run("infra", "destroy", code=5).stderr
+    errors = deployed.run("infra", "destroy", code=5).stderr
     before = resources(deployed)
     secrets = deployed.client("secretsmanager")
     secrets.put_secret_value(SecretId=SECRET, SecretString="mine")
     with recorded() as calls:
         deployed.destroy()
-        there = {name for name, (kind, physical) in before.items() if is_there(deployed, kind, physical)}
+        remaining = {name for name, (kind, physical) in before.items() if is_there(deployed, kind, physical)}
         again = deployed.run("infra", "destroy", "--yes").stdout
         assert again == "There is no stack lake1; nothing was changed.\n"
         with pytest.raises(BlockedError, match="did not make what has these names already") as refused:
@@ -298,7 +302,7 @@ def rebuilt(deployed: Checkout) -> Rebuilt:
         with pytest.raises(BlockedError, match="the stack would make a new key") as second_key:
             deployed.deploy()
         deployed.change("[infra]\n", f'[infra]\nkey_arn = "{key}"\n')
-        made = deployed.plan()
+        plan = deployed.plan()
         deployed.deploy()
         assert deployed.plan().is_empty
         values = [secret_of(deployed)]
@@ -312,31 +316,33 @@ def rebuilt(deployed: Checkout) -> Rebuilt:
             values.append(secret_of(deployed))
         with a_reader_of_alarms(deployed):
             send_test_alarm(deployed.settings())
-    taken_in = {change.resource for change in made.changes if change.action == "import"}
-    gone = set(before) - there
+    imported = {change.resource for change in plan.changes if change.action == "import"}
+    removed = set(before) - remaining
     assert f'set infra.key_arn = "{key}" in etltctl.toml' in second_key.value.hint
     assert second_key.value.facts["bucket lake1-gold"] == key
-    return Rebuilt(told, before["Key"][1], str(key), gone, there, taken_in, tuple(values), frozenset(calls))
+    return Rebuilt(
+        errors, before["Key"][1], str(key), removed, remaining, imported, tuple(values), frozenset(calls)
+    )
 
 
-def test_destroying_says_what_goes_and_what_stays_before_it_is_told_yes(rebuilt: Rebuilt) -> None:
-    assert "stays GoldBucket" in rebuilt.told
-    assert "stays AirbyteSecret" in rebuilt.told
-    assert "goes  SilverToGoldJob" in rebuilt.told
-    assert "lake1 was not changed" in rebuilt.told
+def test_destroying_lists_what_goes_and_what_stays_before_it_is_confirmed(rebuilt: Rebuilt) -> None:
+    assert "stays GoldBucket" in rebuilt.plan
+    assert "stays AirbyteSecret" in rebuilt.plan
+    assert "goes  SilverToGoldJob" in rebuilt.plan
+    assert "lake1 was not changed" in rebuilt.plan
 
 
-def test_destroying_keeps_the_data_and_what_reads_it(rebuilt: Rebuilt) -> None:
+def test_destroying_keeps_the_data_its_key_and_its_catalog(rebuilt: Rebuilt) -> None:
     assert {"GoldBucket", "StateBucket", "Key", "GoldDatabase"} <= rebuilt.kept
-    assert rebuilt.secrets == ("mine", "mine", "")  # kept, restored from its deletion, made again
-    assert {"SilverToGoldJob", "OperatorRole", "Workgroup", "AirflowBundleName"} <= rebuilt.gone
+    assert rebuilt.secrets == ("mine", "mine", "")  # kept, restored from its deletion, created again
+    assert {"SilverToGoldJob", "OperatorRole", "Workgroup", "AirflowBundleName"} <= rebuilt.removed
 
 
-def test_deploying_again_takes_in_what_stayed(deployed: Checkout, rebuilt: Rebuilt) -> None:
-    assert {"GoldBucket", "GoldDatabase", "GlueErrorLogs"} <= rebuilt.taken_in
+def test_deploying_again_imports_the_resources_that_stayed(deployed: Checkout, rebuilt: Rebuilt) -> None:
+    assert {"GoldBucket", "GoldDatabase", "GlueErrorLogs"} <= rebuilt.imported
     assert rebuilt.key_arn.endswith(f":key/{rebuilt.key}")  # the refusal names the key that stayed
-    found = deployed.client("s3").get_object(Bucket="lake1-gold", Key="t/v=1/part-0.parquet")
-    assert found["Body"].read() == b"data"
+    answer = deployed.client("s3").get_object(Bucket="lake1-gold", Key="t/v=1/part-0.parquet")
+    assert answer["Body"].read() == b"data"
 
 
 def test_no_call_is_missing_from_the_deployer_s_policy_and_none_is_extra(rebuilt: Rebuilt) -> None:

@@ -1,4 +1,4 @@
-"""The doctor on a stack as it is deployed: nothing fails, for an administrator and for the operator."""
+"""The doctor on a deployed stack: nothing fails, for an administrator and for the operator."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _no_faults_left(deployed: Checkout) -> Iterator[None]:
 
 
 def findings(checkout: Checkout, area: str, **environ: str) -> dict[str, dict[str, Any]]:
-    """Return what the doctor says of an area, by subject."""
+    """Return the doctor's findings in an area, by subject."""
     done = checkout.run("doctor", area, "-o", "json", **environ)
     return {row["subject"]: row for row in json.loads(done.stdout)["rows"]}
 
@@ -38,22 +38,25 @@ def as_operator(checkout: Checkout) -> dict[str, str]:
     return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": session}
 
 
-def test_every_role_may_do_what_the_doctor_asks_of_it(deployed: Checkout) -> None:
-    """The questions go to an evaluation of the deployed policies, and they are as narrow as the grants."""
+def test_every_role_passes_the_doctor_s_permission_checks(deployed: Checkout) -> None:
+    """The simulation evaluates the deployed policies, and its requests are as narrow as the grants."""
     assert deployed.account is not None
     simulation = Simulation(deployed.client("iam"))
     with relayed(deployed.account.port, answer_for=simulation) as url:
         other = replace(deployed, environ={**deployed.environ, "AWS_ENDPOINT_URL": url})
-        told = findings(other, "permissions", **as_operator(deployed))
-    assert [asked for asked in simulation.asked if not asked[3]] == []
-    assert {asked[0].rpartition("/")[2] for asked in simulation.asked} == {"lake1-operator", "lake1-glue"}
-    assert {row["status"] for row in told.values()} == {"ok"}
+        rows = findings(other, "permissions", **as_operator(deployed))
+    assert [decision for decision in simulation.simulated if not decision[3]] == []
+    assert {decision[0].rpartition("/")[2] for decision in simulation.simulated} == {
+        "lake1-operator",
+        "lake1-glue",
+    }
+    assert {row["status"] for row in rows.values()} == {"ok"}
     for subject in ("caller: jobs", "lake1-glue: reads", "lake1-glue: writes", "lake1-glue: logs"):
-        assert subject in told
+        assert subject in rows
 
 
 def test_a_permission_that_a_role_has_lost_is_named(deployed: Checkout) -> None:
-    """So the test above can fail."""
+    """This shows that the test above can fail."""
     assert deployed.account is not None
     iam = deployed.client("iam")
     policy = iam.get_role_policy(RoleName="lake1-glue", PolicyName="lake1-glue")["PolicyDocument"]
@@ -66,14 +69,16 @@ def test_a_permission_that_a_role_has_lost_is_named(deployed: Checkout) -> None:
             done = other.run("doctor", "permissions", "-o", "json", code=4)
     finally:
         iam.put_role_policy(**put, PolicyDocument=json.dumps(policy))
-    told = {row["subject"]: row for row in json.loads(done.stdout)["rows"]}
-    assert told["lake1-glue: writes"]["status"] == "fail"
-    assert "s3:PutObject" in told["lake1-glue: writes"]["evidence"]
+    rows = {row["subject"]: row for row in json.loads(done.stdout)["rows"]}
+    assert rows["lake1-glue: writes"]["status"] == "fail"
+    assert "s3:PutObject" in rows["lake1-glue: writes"]["evidence"]
 
 
 @pytest.mark.parametrize("area", AREAS)
-def test_what_the_operator_may_not_see_is_not_called_broken(deployed: Checkout, area: str) -> None:
-    """The operator's role reads no job, role or script, and simulates no other role: a run needs none of them."""
+def test_a_resource_that_the_operator_may_not_read_is_not_reported_as_broken(
+    deployed: Checkout, area: str
+) -> None:
+    """The operator's role reads no job, role or script, and simulates no other role: a run needs none of that."""
     not_granted = (
         "GetRole",
         "GetJob",
@@ -83,9 +88,9 @@ def test_what_the_operator_may_not_see_is_not_called_broken(deployed: Checkout, 
     )
     operator = as_operator(deployed)
     deployed.spoil(*({"call": call, "refuse": REFUSED, "times": 0} for call in not_granted))
-    told = findings(deployed, area, **operator)
-    assert [row for row in told.values() if row["status"] == "fail"] == []
-    unseen = {subject for subject, row in told.items() if "the caller may not" in row["evidence"]}
+    rows = findings(deployed, area, **operator)
+    assert [row for row in rows.values() if row["status"] == "fail"] == []
+    unseen = {subject for subject, row in rows.items() if "the caller may not" in row["evidence"]}
     assert unseen == {
         "permissions": {"role lake1-glue"},
         "buckets": {"lake1-scripts"},
@@ -108,9 +113,9 @@ def test_a_stack_that_has_gone_wrong_is_a_finding_with_its_state(
 ) -> None:
     assert deployed.account is not None
 
-    def spoilt(asked: bytes, body: bytes) -> bytes:
+    def spoilt(request: bytes, body: bytes) -> bytes:
         words = rb"<StackStatus>[A-Z_]+</StackStatus>"
-        return re.sub(words, f"<StackStatus>{state}</StackStatus>".encode(), body) if asked else body
+        return re.sub(words, f"<StackStatus>{state}</StackStatus>".encode(), body) if request else body
 
     with relayed(deployed.account.port, spoilt) as url:
         other = replace(deployed, environ={**deployed.environ, "AWS_ENDPOINT_URL": url})

@@ -1,4 +1,4 @@
-"""A Tableau export takes away what Athena unloaded, and the operator's role lets it."""
+"""A Tableau export: it removes the files that Athena unloaded, and the operator's role allows that."""
 
 from __future__ import annotations
 
@@ -26,9 +26,7 @@ def is_allowed(checkout: Checkout, action: str, resource: str) -> bool:
     return policy.is_action_permitted(action, resource) is PermissionResult.PERMITTED
 
 
-def test_nothing_of_an_export_stays_on_s3_and_the_operator_may_see_to_it(
-    deployed: Checkout, tmp_path: Path
-) -> None:
+def test_the_operator_removes_every_file_of_an_export_from_s3(deployed: Checkout, tmp_path: Path) -> None:
     file, place = io.BytesIO(), "s3://lake1-gold/exported/"
     pq.write_table(pa.table({"n": [1, 2]}), file)
     s3 = deployed.client("s3")
@@ -41,9 +39,7 @@ def test_nothing_of_an_export_stays_on_s3_and_the_operator_may_see_to_it(
         deleted.extend(KEY.findall(bytes(params["body"]).decode()))  # type: ignore[call-overload]
 
     aws.client("s3").meta.events.register("before-call.s3.DeleteObjects", note)
-    with suppress(
-        ConfigurationError
-    ):  # Tableau's own engine need not be installed: the rows are here by then
+    with suppress(ConfigurationError):  # Tableau's engine need not be installed: the rows are here by then
         write_table(Selection("gold.small"), tmp_path / "small.hyper", deployed.settings(), aws)
     deployed.client("glue").delete_table(DatabaseName="lake1_gold", Name="small")
     assert deleted

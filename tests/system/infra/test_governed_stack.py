@@ -34,7 +34,7 @@ GRANT = {
 
 @pytest.fixture(scope="module")
 def governed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """A checkout deployed without governance and then with it, to an account of its own."""
+    """Yield a checkout deployed without governance and then with it, to a separate account."""
     with serve(tmp_path_factory.mktemp("account"), "--keep", program=ACCOUNT) as account:
         checkout = Checkout.make(tmp_path_factory.mktemp("governed"), account, "lake3")
         with checkout.led():
@@ -51,13 +51,13 @@ def _write(checkout: Checkout, version: str) -> dict[str, str]:
 
 
 def _publish(checkout: Checkout, settings: Settings, version: str) -> str:
-    """Publish as the operator's role; return what was refused, or an empty text."""
+    """Publish as the operator's role; return the refusal, or an empty text."""
     versions = _write(checkout, version)
     return _as_operator(checkout, lambda: publish(settings, versions))
 
 
 def _preflight(checkout: Checkout, settings: Settings) -> str:
-    """Check before a step as the operator's role; return what was refused, or an empty text."""
+    """Check before a step as the operator's role; return the refusal, or an empty text."""
     return _as_operator(checkout, lambda: require_access(settings, "glue:small"))
 
 
@@ -70,7 +70,7 @@ def _as_operator(checkout: Checkout, do: Callable[[], object]) -> str:
     return ""
 
 
-def test_the_operator_publishes_before_and_after_the_layer_is_governed_and_not_without_its_grant(
+def test_the_operator_publishes_to_a_governed_layer_only_with_its_grant(
     governed: Checkout,
 ) -> None:
     formation = governed.client("lakeformation")
@@ -93,7 +93,7 @@ def test_the_operator_publishes_before_and_after_the_layer_is_governed_and_not_w
     )
     formation.grant_permissions(**GRANT)
 
-    governed.deploy()  # governs nothing again
+    governed.deploy()  # back to no governance
     assert formation.list_resources()["ResourceInfoList"] == []
     assert _publish(governed, governed.settings(), "4") == ""
 
@@ -104,7 +104,7 @@ def _types(**flags: Any) -> list[str]:
     return sorted(facts["Type"] for facts in resources if "LakeFormation" in facts["Type"])
 
 
-def test_the_stack_registers_the_layers_that_are_governed_and_grants_on_each_of_them() -> None:
+def test_the_stack_registers_every_governed_layer_and_grants_on_it() -> None:
     zones = {"trusted": {"layers": ["silver", "silver_rejects"]}, "curated": {"layers": ["gold"]}}
     assert _types() == []
     assert _types(**{"governance.zones": zones}) == [
@@ -114,14 +114,14 @@ def test_the_stack_registers_the_layers_that_are_governed_and_grants_on_each_of_
 
 
 @pytest.mark.parametrize(("role", "count"), [("role:pi-m3-lake-formation", 1), ("role:SomebodyElses", 0)])
-def test_locations_that_govern_apply_registers_with_another_role_are_left_to_it(
+def test_locations_that_govern_apply_registers_with_another_role_are_left_alone(
     role: str, count: int
 ) -> None:
     flags = {"governance.zones": {"curated": {"layers": ["gold"]}}, "governance.location_role": role}
     assert _types(**flags).count("AWS::LakeFormation::Resource") == count
 
 
-def test_cloudformation_s_schemas_take_the_template_of_a_governed_lake(tmp_path: Path) -> None:
+def test_cloudformation_s_schemas_accept_the_template_of_a_governed_lake(tmp_path: Path) -> None:
     zones = {"raw": {"layers": ["bronze"], "hybrid": True}, "curated": {"layers": ["gold"]}}
     template = tmp_path / "template.yaml"
     template.write_text(export(load_settings(env="aws", environ={}, flags={"governance.zones": zones})))
@@ -134,7 +134,7 @@ def test_cloudformation_s_schemas_take_the_template_of_a_governed_lake(tmp_path:
     assert (checked.returncode, checked.stdout) == (0, "")
 
 
-def test_the_stack_makes_no_administrator_of_the_data_lake() -> None:
-    """DataLakeSettings would replace the administrators that the account has."""
+def test_the_stack_creates_no_administrator_of_the_data_lake() -> None:
+    """DataLakeSettings would replace the account's administrators."""
     zones = {"governance.zones": {"curated": {"layers": ["gold"]}}}
     assert "AWS::LakeFormation::DataLakeSettings" not in _types(**zones)

@@ -24,7 +24,7 @@ CONTRACT = 'table = "gold.small"\n[columns]\n"n" = "bigint"\n'
 
 
 def expected_names() -> set[str]:
-    """Return the files that an installed etltctl is made of, as they lie in the checkout."""
+    """Return the files of an installed etltctl, as they are in the checkout."""
     places = {"src/etltctl": "etltctl", **BUILD["targets"]["wheel"]["force-include"]}
     names = set()
     for source, target in places.items():
@@ -41,13 +41,13 @@ def expected_names() -> set[str]:
 def bundle(config: Path, **flags: object) -> bytes:
     """Return the bundle that a deployment of these settings uploads."""
     settings = load_settings(config=config, env="aws", environ={}, flags=flags)
-    made = uploads_of(settings)
-    return made.files[f"{settings.lake.scripts}/{made.bundle_key}"]
+    uploads = uploads_of(settings)
+    return uploads.files[f"{settings.lake.scripts}/{uploads.bundle_key}"]
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout of the project with a contract that somebody committed."""
+    """Return a checkout of the project with a committed contract."""
     folder = tmp_path / "checkout"
     for name in BUILD_CONTEXT:
         source, target = PROJECT / name, folder / name
@@ -68,10 +68,10 @@ def built_from_the_bundle(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("context", [built_from_the_checkout, built_from_the_bundle])
-def test_the_files_that_the_image_copies_make_the_whole_package(
+def test_the_files_that_the_image_copies_build_the_whole_package(
     context: Callable[[Path], Path], tmp_path: Path
 ) -> None:
-    """The image installs the project without Docker's help: what it copies must be all that the build needs."""
+    """The image installs the project from the copied files alone, so they must be all that the build needs."""
     root = copied(context(tmp_path), tmp_path / "image")
     names = wheel_names(root / "opt" / "etltctl", tmp_path / "wheel")
     assert {name for name in names if name.startswith("etltctl/")} == expected_names()
@@ -81,7 +81,7 @@ def test_the_files_that_the_image_copies_make_the_whole_package(
     } <= names
 
 
-@pytest.mark.parametrize("flags", [{}, {"contracts.folder": "promises"}])
+@pytest.mark.parametrize("flags", [{}, {"contracts.folder": "agreements"}])
 def test_the_contracts_reach_the_image_wherever_the_settings_keep_them(
     checkout: Path, tmp_path: Path, flags: dict[str, object]
 ) -> None:
@@ -94,13 +94,13 @@ def test_the_contracts_reach_the_image_wherever_the_settings_keep_them(
     assert named in (checkout / "deploy" / "airflow" / "Dockerfile").read_text()
 
 
-def test_a_checkout_without_contracts_is_deployed_all_the_same(checkout: Path, tmp_path: Path) -> None:
+def test_a_checkout_without_contracts_is_deployed(checkout: Path, tmp_path: Path) -> None:
     root = copied(unpacked(bundle(checkout / "etltctl.toml"), tmp_path / "b"), tmp_path / "image")
     assert (root / "opt" / "etltctl" / "pyproject.toml").is_file()
     assert not list(root.glob("opt/contracts/*"))
 
 
-def test_settings_of_another_name_are_the_settings_of_the_image(checkout: Path, tmp_path: Path) -> None:
+def test_a_settings_file_with_another_name_reaches_the_image(checkout: Path, tmp_path: Path) -> None:
     other = checkout / "other.toml"
     other.write_text((checkout / "etltctl.toml").read_text() + "# other\n")
     root = copied(unpacked(bundle(other), tmp_path / "b"), tmp_path / "image")

@@ -1,4 +1,4 @@
-"""A template that is larger than a call may hold: CloudFormation reads it from the scripts bucket of the stack."""
+"""A template that is too large for one call: CloudFormation reads it from the scripts bucket of the stack."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def test_a_new_stack_is_refused_with_the_size_because_its_bucket_does_not_exist_
 
 
 def test_a_stack_that_has_its_bucket_is_planned_and_deployed_from_there(deployed: Checkout) -> None:
-    made = deployed.plan(**MANY)
-    assert len(made.blueprint.body.encode()) > MOST_BYTES
-    added = {change.id for change in made.changes if change.action == "add"}
+    plan = deployed.plan(**MANY)
+    assert len(plan.blueprint.body.encode()) > MOST_BYTES
+    added = {change.id for change in plan.changes if change.action == "add"}
     assert added == {name.rpartition("__")[2] for name in MANY}
     (template,) = deployed.client("s3").list_objects_v2(Bucket="lake1-scripts", Prefix="cloudformation/")[
         "Contents"
     ]
-    assert template["Size"] == len(made.blueprint.body.encode())
-    assert deployed.deploy(yes=False, **MANY).word == "UPDATE_COMPLETE"
+    assert template["Size"] == len(plan.blueprint.body.encode())
+    assert deployed.deploy(yes=False, **MANY).status == "UPDATE_COMPLETE"
     assert deployed.client("glue").get_job(JobName="more_07")["Job"]["Name"] == "more_07"
     deployed.deploy()

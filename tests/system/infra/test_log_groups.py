@@ -1,4 +1,4 @@
-"""Where the Glue jobs of a stack write their logs."""
+"""The log groups of a stack's Glue jobs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OWN = {"/aws-glue/lake1/output", "/aws-glue/lake1/error"}
 
 
 def test_every_job_writes_to_log_groups_that_only_the_stack_s_jobs_have(deployed: Checkout) -> None:
-    """What the whole account shares must not be a part of a stack: it would cut everybody's logs."""
+    """The stack must not own log groups that the whole account shares: its retention would apply to other jobs."""
     glue, logs = deployed.client("glue"), deployed.client("logs")
     names = deployed.settings().glue.jobs
     jobs = [glue.get_job(JobName=name)["Job"] for name in names]
@@ -24,9 +24,9 @@ def test_every_job_writes_to_log_groups_that_only_the_stack_s_jobs_have(deployed
     assert not logs.describe_log_groups(logGroupNamePrefix="/aws-glue/jobs")["logGroups"]
 
 
-def test_the_groups_of_an_older_stack_stay_when_it_lets_go_of_them(deployed: Checkout) -> None:
-    made = processing(Names(deployed.settings()))
-    groups = [facts for facts in made.values() if facts["Type"] == "AWS::Logs::LogGroup"]
+def test_log_groups_of_an_older_stack_stay_when_the_stack_drops_them(deployed: Checkout) -> None:
+    resources = processing(Names(deployed.settings()))
+    groups = [facts for facts in resources.values() if facts["Type"] == "AWS::Logs::LogGroup"]
     assert {facts["Properties"]["LogGroupName"] for facts in groups} == OWN
     assert {facts["UpdateReplacePolicy"] for facts in groups} == {"Retain"}
 
@@ -36,8 +36,8 @@ def test_roles_may_use_these_groups_and_no_other(deployed: Checkout) -> None:
     jobs = job_statements(names, list(names.settings.glue.jobs))
     for statements in (operator_statements(names), jobs):
         (logs,) = [each for each in statements if each["Sid"] == "Logs"]
-        told = {resource["Fn::Sub"].partition(":log-group:")[2] for resource in logs["Resource"]}
-        assert told == {f"{group}:*" for group in OWN}
+        allowed = {resource["Fn::Sub"].partition(":log-group:")[2] for resource in logs["Resource"]}
+        assert allowed == {f"{group}:*" for group in OWN}
 
 
 def test_another_stack_of_the_account_has_other_groups(deployed: Checkout) -> None:

@@ -1,4 +1,4 @@
-"""The Airflow machine: what changes reaches it while it runs, and another machine takes its place."""
+"""The Airflow machine: changes reach it while it runs, and another machine can replace it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import yaml
 from etltctl.infrastructure.template import NEWEST_IMAGE, blueprint
 from support.checkout import Checkout
 from support.image import unpacked
-from support.stacks import made
+from support.stacks import create_stack
 
 PROJECT = Path(__file__).parents[3]
 SOURCE = """
@@ -45,11 +45,11 @@ def machine_and_volume(checkout: Checkout) -> tuple[str, str]:
     return ids["AirflowMachine"], ids["AirflowVolume"]
 
 
-def test_another_image_is_another_machine_while_the_old_one_still_has_the_volume(deployed: Checkout) -> None:
+def test_a_new_image_makes_a_new_machine_while_the_old_one_holds_the_volume(deployed: Checkout) -> None:
     """CloudFormation ends the old machine only after the new one has started; EC2 attaches a volume to one."""
     ec2 = deployed.client("ec2")
     before, volume = machine_and_volume(deployed)
-    ec2.attach_volume(VolumeId=volume, InstanceId=before, Device="/dev/sdf")  # as the machine does by itself
+    ec2.attach_volume(VolumeId=volume, InstanceId=before, Device="/dev/sdf")  # as the machine does
     changes = {
         change.resource: change.action for change in deployed.plan(infra__image=other_image(deployed)).changes
     }
@@ -62,7 +62,7 @@ def test_another_image_is_another_machine_while_the_old_one_still_has_the_volume
     assert ended["State"]["Name"] == "terminated"
 
 
-def test_an_attachment_in_the_stack_would_stop_that(deployed: Checkout) -> None:
+def test_a_volume_attachment_in_the_stack_would_block_the_new_machine(deployed: Checkout) -> None:
     """The embedded EC2 refuses a second machine as the real one does, so the test above can fail."""
     ec2 = deployed.client("ec2")
     machine, volume = machine_and_volume(deployed)
@@ -78,11 +78,11 @@ def test_an_attachment_in_the_stack_would_stop_that(deployed: Checkout) -> None:
     }
     for one in ec2.describe_volumes(VolumeIds=[volume])["Volumes"][0]["Attachments"]:
         ec2.detach_volume(VolumeId=volume, InstanceId=one["InstanceId"])
-    failures = made(deployed, "attachments", template)
+    failures = create_stack(deployed, "attachments", template)
     assert "VolumeInUse" in failures["Second"]
 
 
-def test_another_source_is_another_bundle_and_the_machine_is_not_stopped(deployed: Checkout) -> None:
+def test_changed_source_makes_a_new_bundle_without_stopping_the_machine(deployed: Checkout) -> None:
     settings = deployed.folder / "etltctl.toml"
     before = settings.read_text()
     settings.write_text(before + SOURCE)
@@ -103,15 +103,15 @@ def test_a_connection_that_the_settings_name_is_not_replaced_by_the_secret(deplo
 
 
 def stack_env(checkout: Checkout, **flags: Any) -> list[str]:
-    made = blueprint(checkout.settings(**flags)).uploads
-    bundle = made.files[f"s3://lake1-scripts/{made.bundle_key}"]
+    uploads = blueprint(checkout.settings(**flags)).uploads
+    bundle = uploads.files[f"s3://lake1-scripts/{uploads.bundle_key}"]
     folder = unpacked(bundle, checkout.folder / "unpacked")
     return (folder / "deploy" / "airflow" / "stack.env").read_text().splitlines()
 
 
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
-    """A folder for programs that the machine has and this one may not: each notes what it was asked for."""
+    """Return a folder for programs of the machine that this computer lacks: each records its arguments."""
     folder = tmp_path / "bin"
     folder.mkdir()
     make_program(folder / "docker", f'echo "$PWD $*" >> {tmp_path}/docker.log')
@@ -144,7 +144,7 @@ def bundle_with(folder: Path, *lines: str) -> Path:
     return folder
 
 
-def test_secrets_stay_and_settings_change_from_bundle_to_bundle(tmp_path: Path, program: Path) -> None:
+def test_a_new_bundle_keeps_secrets_and_changes_settings(tmp_path: Path, program: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     first = start(bundle_with(tmp_path / "one", "ETLTCTL_ENV=aws", "A=1", "GONE=1"), home, program)
@@ -159,7 +159,9 @@ def test_secrets_stay_and_settings_change_from_bundle_to_bundle(tmp_path: Path, 
     assert f"{tmp_path / 'two'} compose" in (tmp_path / "docker.log").read_text()
 
 
-def test_a_secret_that_a_later_release_asks_for_is_made_then(tmp_path: Path, program: Path) -> None:
+def test_a_secret_that_a_later_release_needs_is_created_with_that_release(
+    tmp_path: Path, program: Path
+) -> None:
     home = tmp_path / "home"
     home.mkdir()
     start(bundle_with(tmp_path / "one", "A=1"), home, program)
@@ -168,10 +170,10 @@ def test_a_secret_that_a_later_release_asks_for_is_made_then(tmp_path: Path, pro
     assert len(start(later, home, program)["NEW_KEY"]) == 44
 
 
-def test_the_machine_waits_until_the_one_before_it_has_let_go_of_the_volume(
+def test_the_machine_waits_until_the_old_machine_has_detached_the_volume(
     tmp_path: Path, program: Path
 ) -> None:
-    """The script of cloud-init up to the volume's first use, with the refusals that EC2 gives meanwhile."""
+    """Run cloud-init's script up to the volume's first use, with the refusals that EC2 gives meanwhile."""
     device, log = tmp_path / "device", tmp_path / "aws.log"
     make_program(program / "sleep", "true")
     make_program(program / "systemctl", "true")
@@ -179,7 +181,7 @@ def test_the_machine_waits_until_the_one_before_it_has_let_go_of_the_volume(
         program / "aws",
         f'echo "$*" >> {log}; [ "$(wc -l < {log})" -lt 3 ] && exit 254; touch {device}',
     )
-    make_program(program / "blkid", f"echo found >> {log}; exit 7")  # the end of this test
+    make_program(program / "blkid", f"echo found >> {log}; exit 7")  # ends this test
     text = volume_script().replace("/var/lib/cloud/data/instance-id", f"{tmp_path}/instance-id")
     text = text.replace("/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_vol0a", str(device))
     (tmp_path / "instance-id").write_text("i-0b\n")
@@ -199,14 +201,14 @@ def machine_script(name: str, **names: str) -> str:
     text = template["Resources"]["AirflowMachine"]["Properties"]["UserData"]["Fn::Base64"]["Fn::Sub"][0]
     files = {file["path"]: file["content"] for file in yaml.safe_load(text)["write_files"]}
     script = str(files[f"/usr/local/sbin/{name}"]).replace("${AWS::Region}", "us-east-2")
-    for word, value in names.items():
-        script = script.replace(f"${{{word}}}", value)
+    for variable, value in names.items():
+        script = script.replace(f"${{{variable}}}", value)
     assert "${" not in script
     return script
 
 
 def volume_script() -> str:
-    """Return the machine's script that fetches its volume."""
+    """Return the machine's script that attaches its volume."""
     script = machine_script("etltctl-volume", DataVolume="vol-0a")
     return script.replace("nvme-Amazon_Elastic_Block_Store_$id", "nvme-Amazon_Elastic_Block_Store_vol0a")
 
@@ -218,8 +220,8 @@ def test_the_operator_attaches_the_stack_s_volume_to_the_stack_s_machine_and_no_
     assert [s["Condition"] for s in allowing] == [{"StringEquals": {"aws:ResourceTag/Name": "pi-m3-airflow"}}]
 
 
-def test_a_bundle_that_does_not_start_is_an_alarm_and_one_only(tmp_path: Path, program: Path) -> None:
-    """The script that the machine's timer runs every minute, with a bundle that fails and one that does not."""
+def test_a_bundle_that_does_not_start_raises_one_alarm(tmp_path: Path, program: Path) -> None:
+    """Run the script that the machine's timer runs every minute, with a bundle that fails and one that does not."""
     home, log = tmp_path / "home", tmp_path / "aws.log"
     home.mkdir()
     script = machine_script(
@@ -230,7 +232,7 @@ def test_a_bundle_that_does_not_start_is_an_alarm_and_one_only(tmp_path: Path, p
         f'case "$1" in ssm) cat {tmp_path}/key;; s3) cat {tmp_path}/$(basename "$3");; sns) echo "$*" >> {log};; esac',
     )
 
-    def look(key: str, start: str) -> int:
+    def run_timer(key: str, start: str) -> int:
         (tmp_path / "key").write_text(key)
         with tarfile.open(tmp_path / key.rpartition("/")[2], "w:gz") as archive:
             content = f"#!/bin/bash\n{start}\n".encode()
@@ -240,11 +242,11 @@ def test_a_bundle_that_does_not_start_is_an_alarm_and_one_only(tmp_path: Path, p
         environ = {"PATH": f"{program}{os.pathsep}{os.environ['PATH']}"}
         return subprocess.run(["bash", "-c", script], env=environ, check=False).returncode
 
-    assert [look("airflow/bad.tar.gz", "exit 3") for _ in range(3)] == [3, 3, 3]
+    assert [run_timer("airflow/bad.tar.gz", "exit 3") for _ in range(3)] == [3, 3, 3]
     (alarm,) = log.read_text().splitlines()
     assert alarm.startswith("sns publish --topic-arn arn:topic --subject Airflow does not start")
     assert "Bundle airflow/bad.tar.gz" in alarm
-    assert look("airflow/good.tar.gz", "true") == 0
+    assert run_timer("airflow/good.tar.gz", "true") == 0
     assert (home / "running").read_text() == "airflow/good.tar.gz\n"
-    assert look("airflow/worse.tar.gz", "exit 1") == 1
+    assert run_timer("airflow/worse.tar.gz", "exit 1") == 1
     assert len(log.read_text().splitlines()) == 2

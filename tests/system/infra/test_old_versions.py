@@ -1,4 +1,4 @@
-"""Old versions of objects go: all in their time, those of the state bucket soon, and what a deletion leaves."""
+"""Old versions of objects: all expire, those of the state bucket soon, and delete markers too."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def rules(checkout: Checkout, bucket: str) -> dict[str, dict[str, Any]]:
     return {rule["ID"]: rule for rule in answer["Rules"]}
 
 
-def test_the_state_bucket_keeps_the_last_versions_of_what_is_written_again_and_again(
+def test_the_state_bucket_keeps_the_last_versions_of_rewritten_objects(
     deployed: Checkout,
 ) -> None:
     assert rules(deployed, "lake1-state")["rewritten"]["NoncurrentVersionExpiration"] == {
@@ -22,7 +22,7 @@ def test_the_state_bucket_keeps_the_last_versions_of_what_is_written_again_and_a
     assert "rewritten" not in rules(deployed, "lake1-gold")
 
 
-def test_old_versions_and_the_marks_of_deletions_leave_every_bucket(deployed: Checkout) -> None:
+def test_old_versions_and_delete_markers_expire_in_every_bucket(deployed: Checkout) -> None:
     for bucket in ("lake1-state", "lake1-gold", "lake1-athena-results"):
         tidy = rules(deployed, bucket)["tidy"]
         assert tidy["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}

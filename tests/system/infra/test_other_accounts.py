@@ -1,4 +1,4 @@
-"""Deployments to services that answer less than AWS does: no image to read, events without a token."""
+"""Deployments to services that answer less than AWS: no image to read, events without a token."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.relay import relayed
 TOKENS = re.compile(rb"<ClientRequestToken>[^<]*</ClientRequestToken>")
 
 
-def without_tokens(asked: bytes, body: bytes) -> bytes:
+def without_tokens(request: bytes, body: bytes) -> bytes:
     return TOKENS.sub(b"", body)
 
 
@@ -33,7 +33,7 @@ def test_an_image_that_is_named_is_not_asked_for(deployed: Checkout) -> None:
     deployed.spoil()
 
 
-def test_a_deployment_ends_where_events_carry_no_token(deployed: Checkout) -> None:
+def test_a_deployment_ends_although_events_carry_no_token(deployed: Checkout) -> None:
     assert deployed.account is not None
     with relayed(deployed.account.port, without_tokens) as url:
         other = replace(deployed, environ={**deployed.environ, "AWS_ENDPOINT_URL": url})
@@ -42,7 +42,7 @@ def test_a_deployment_ends_where_events_carry_no_token(deployed: Checkout) -> No
     assert (done.changes, done.status) == (1, "UPDATE_COMPLETE")
 
 
-def test_a_deployment_that_shows_no_sign_ends_with_an_error_of_its_own(deployed: Checkout) -> None:
+def test_a_deployment_without_any_progress_ends_with_a_specific_error(deployed: Checkout) -> None:
     answer = "<ExecuteChangeSetResponse><ExecuteChangeSetResult/></ExecuteChangeSetResponse>"
     deployed.spoil({"call": "ExecuteChangeSet", "refuse": {"status": 200, "body": answer}})
     now = [0.0]

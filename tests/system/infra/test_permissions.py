@@ -1,4 +1,4 @@
-"""The operator's policy is exactly what the commands call, each on the buckets it is meant for."""
+"""The operator's policy: it allows exactly the calls of the commands, each on its buckets."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ SECRET = "lake1/airbyte"
 TABLE = Table("special", "t", "s3://lake1-bronze/t/", {"n": "bigint"}, {"day": "string"})
 
 
-def test_what_special_cases_call_is_in_the_operator_s_policy(deployed: Checkout) -> None:
-    """Registered partitions that come, move and go; a version that is audited; one that is retired."""
+def test_every_call_of_the_special_cases_is_in_the_operator_s_policy(deployed: Checkout) -> None:
+    """The cases: partitions that are added, moved and removed; a version that is audited; a version that is retired."""
     aws = Aws(region="us-east-1")
     catalog, partitions, s3 = Catalog(aws), Partitions(aws, TABLE), S3(aws)
-    with recorded() as made:
+    with recorded() as recorded_calls:
         catalog.ensure_database("special")
         catalog.put(TABLE, None)
         s3.write("s3://lake1-bronze/t/day=1/part-0", b"1")
@@ -46,32 +46,33 @@ def test_what_special_cases_call_is_in_the_operator_s_policy(deployed: Checkout)
         catalog.unstage("special", f"{STAGING}t")
         assert s3.delete_folder("s3://lake1-bronze/t/day=1/") == 1
     allowed = {name for names in OPERATOR.values() for name in names}
-    assert SPECIAL <= made <= allowed
+    assert SPECIAL <= recorded_calls <= allowed
 
 
-def test_where_the_lake_is_governed_the_operator_may_see_whether_a_step_can_work(deployed: Checkout) -> None:
+def test_the_operator_of_a_governed_lake_may_check_whether_a_step_can_run(deployed: Checkout) -> None:
     zones = {"trusted": {"layers": ["silver"]}, "curated": {"layers": ["gold"], "hybrid": True}}
     settings = deployed.settings(governance__zones=zones)
     step = "glue:silver_to_gold"
-    with recorded() as made, suppress(AccessError):  # nothing is granted yet, so everything is looked at
+    # Nothing is granted yet, so every permission is checked.
+    with recorded() as recorded_calls, suppress(AccessError):
         require_access(settings, step, settings.glue.jobs["silver_to_gold"].writes)
     allowed = {name for names in OPERATOR.values() for name in names}
     everybody_may = {"sts:GetCallerIdentity"}
-    governed = {call for call in made if call.startswith("lakeformation:")}
+    governed = {call for call in recorded_calls if call.startswith("lakeformation:")}
     assert {"lakeformation:ListPermissions", "lakeformation:GetDataLakeSettings"} <= governed <= set(GOVERNED)
-    assert made - governed - everybody_may <= allowed
+    assert recorded_calls - governed - everybody_may <= allowed
     statements = {s["Sid"]: s for s in operator_statements(Names(settings))}
     assert set(statements["Governance"]["Action"]) == set(GOVERNED)
 
 
 @pytest.fixture(scope="module")
-def made(deployed: Checkout) -> set[Call]:
-    """Every call of runs that succeed, fail and are cancelled, of questions and a rollback, with state in S3.
+def operator_calls(deployed: Checkout) -> set[Call]:
+    """Return every call of runs that succeed, fail and are cancelled, of queries and a rollback, with state in S3.
 
-    No Spark runs: the script is not there, which a run only finds out when it begins, and what it would have
-    written is there before.
+    No Spark runs. The script does not exist, which a run detects only when it starts, and the files that it would have
+    written exist already.
     """
-    _take_the_script_away(deployed)
+    _remove_the_script(deployed)
     run = partial(deployed.run, **deployed.operator)
     deployed.spoil({"call": "GetJobRun*", "change": {"JobRunState": "SUCCEEDED"}, "times": 0})
     for version in ("first", "second"):
@@ -99,39 +100,41 @@ def made(deployed: Checkout) -> set[Call]:
     }
 
 
-def test_no_call_is_missing_from_the_operator_s_policy_and_none_is_extra(made: set[Call]) -> None:
+def test_no_call_is_missing_from_the_operator_s_policy_and_none_is_extra(operator_calls: set[Call]) -> None:
     allowed = {name for names in OPERATOR.values() for name in names}
-    called = {call.name for call in made}
+    called = {call.name for call in operator_calls}
     assert called - allowed == set(), "add these to etltctl/infrastructure/calls.py"
-    assert allowed - called == SPECIAL - called, "take these out of etltctl/infrastructure/calls.py"
+    assert allowed - called == SPECIAL - called, "remove these from etltctl/infrastructure/calls.py"
 
 
-def test_objects_of_the_lake_and_of_state_are_all_that_is_touched(made: set[Call]) -> None:
-    touched = {call.bucket for call in made if call.bucket}
+def test_only_objects_of_the_lake_and_of_the_state_bucket_are_touched(operator_calls: set[Call]) -> None:
+    touched = {call.bucket for call in operator_calls if call.bucket}
     assert {"lake1-gold", "lake1-state"} <= touched
     assert touched <= {"lake1-bronze", "lake1-silver", "lake1-gold", "lake1-state"}
 
 
-def test_the_deployed_policy_allows_every_call_on_the_very_object_it_was_about(
-    deployed: Checkout, made: set[Call]
+def test_the_deployed_policy_allows_every_call_on_the_object_that_it_used(
+    deployed: Checkout, operator_calls: set[Call]
 ) -> None:
     policy = _deployed_policy(deployed)
-    refused = {f"{call.action} {call.arn}" for call in made if not granting(policy, call)}
+    refused = {f"{call.action} {call.arn}" for call in operator_calls if not granting(policy, call)}
     assert refused == set(), "add these to etltctl/infrastructure/roles.py"
 
 
-def test_no_statement_about_the_lake_or_the_state_is_without_use(deployed: Checkout, made: set[Call]) -> None:
-    """Of those that exist for etltctl's own calls; the special cases are made in the first test."""
+def test_every_statement_about_the_lake_or_the_state_is_used(
+    deployed: Checkout, operator_calls: set[Call]
+) -> None:
+    """Statements for etltctl's calls count; the first test makes the calls of the special cases."""
     policy = _deployed_policy(deployed)
     special = {Call(name, "lake1-gold/t/day=1/part-0" if name.startswith("s3:") else "") for name in SPECIAL}
-    used = {(sid, call.action) for call in made | special for sid in granting(policy, call)}
+    used = {(sid, call.action) for call in operator_calls | special for sid in granting(policy, call)}
     own = ("Jobs", "Catalog", "Queries", "Logs", "LakeBuckets", "LakeObjects", "StateBuckets", "StateObjects")
     granted = {(each["Sid"], action) for each in policy if each["Sid"] in own for action in each["Action"]}
-    assert granted - used == set(), "take these out of etltctl/infrastructure/calls.py"
+    assert granted - used == set(), "remove these from etltctl/infrastructure/calls.py"
 
 
 def _deployed_policy(checkout: Checkout) -> list[dict[str, Any]]:
-    """The statements of the operator's role as the stack made it, with every name filled in."""
+    """Return the statements of the operator's role as the stack created it, with every name filled in."""
     iam = checkout.client("iam")
     (name,) = iam.list_role_policies(RoleName="lake1-operator")["PolicyNames"]
     statements = iam.get_role_policy(RoleName="lake1-operator", PolicyName=name)["PolicyDocument"][
@@ -140,14 +143,14 @@ def _deployed_policy(checkout: Checkout) -> list[dict[str, Any]]:
     return [dict(statement) for statement in statements]
 
 
-def _take_the_script_away(checkout: Checkout) -> None:
+def _remove_the_script(checkout: Checkout) -> None:
     location = checkout.client("glue").get_job(JobName="small")["Job"]["Command"]["ScriptLocation"]
     bucket, _, key = location.removeprefix("s3://").partition("/")
     checkout.client("s3").delete_object(Bucket=bucket, Key=key)
 
 
 def _write(checkout: Checkout, version: str) -> None:
-    """What the script would write: five rows and their audit."""
+    """Write the files of the script: five rows and their audit."""
     file, folder = io.BytesIO(), f"small/v={version}"
     pq.write_table(pa.table({"n": list(range(5))}), file)
     s3 = checkout.client("s3")
@@ -157,7 +160,7 @@ def _write(checkout: Checkout, version: str) -> None:
 
 
 def _look_up_secrets(checkout: Checkout) -> None:
-    """As a sync does for what it tells Airbyte."""
+    """Read the secrets as a sync does before it passes them to Airbyte."""
     checkout.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretString='{"client_id": "me"}')
     checkout.client("ssm").put_parameter(Name="/lake1/airbyte/secret", Type="SecureString", Value="hush")
     with pytest.MonkeyPatch.context() as environment:

@@ -18,12 +18,12 @@ from etltctl.infrastructure import export
 from etltctl.settings import load_settings
 from support.checkout import Checkout
 from support.cloudformation.kinds import KINDS
-from support.stacks import made, removed
+from support.stacks import create_stack, removed
 
 TEMPLATE = yaml.safe_load(
     export(load_settings(env="aws", environ={}, flags={"infra.alarm_email": "me@example.org"}))
 )
-# Permissions that a handler asks for only because of a property that the template does not set, by that property.
+# Permissions that a handler needs only because of a property that the template does not set, by that property.
 # `no one` are those of a change that no deployment of etltctl makes.
 OF_PROPERTIES = {
     "athena": {"*:TagResource": "Tags", "*:UntagResource": "Tags", "iam:Create*": "no one", "s3:*": "no one"},
@@ -116,8 +116,8 @@ def test_the_embedded_cloudformation_imports_only_what_the_real_one_does() -> No
     assert not can_be_imported("AWS::SecretsManager::Secret")
 
 
-def test_what_stays_after_a_removal_can_be_taken_in_again_or_has_no_name_to_collide() -> None:
-    """A resource that is kept, has a name of its own and cannot be imported would fail every later deployment."""
+def test_resources_kept_after_a_removal_can_be_imported_or_have_generated_names() -> None:
+    """A kept resource with a fixed name that cannot be imported would fail every later deployment."""
     kept = {
         facts["Type"]: facts["Properties"]
         for facts in TEMPLATE["Resources"].values()
@@ -130,7 +130,7 @@ def test_what_stays_after_a_removal_can_be_taken_in_again_or_has_no_name_to_coll
 
 
 def test_a_secret_that_a_stack_left_behind_stops_the_next_one(deployed: Checkout) -> None:
-    """As with the real one: it is not imported, and its name is taken."""
+    """Like the real CloudFormation, the double does not import a secret, and the name stays taken."""
     key = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555"
     secret = {
         "Type": "AWS::SecretsManager::Secret",
@@ -138,9 +138,9 @@ def test_a_secret_that_a_stack_left_behind_stops_the_next_one(deployed: Checkout
         "Properties": {"Name": "left/behind", "KmsKeyId": key},
     }
     template = {"Resources": {"Secret": secret}}
-    assert made(deployed, "first-owner", template) == {}
+    assert create_stack(deployed, "first-owner", template) == {}
     removed(deployed, "first-owner")
-    assert "ResourceExistsException" in made(deployed, "second-owner", template)["Secret"]
+    assert "ResourceExistsException" in create_stack(deployed, "second-owner", template)["Secret"]
 
 
 @pytest.mark.parametrize("name", list(TEMPLATE["Resources"]))
@@ -169,8 +169,8 @@ def is_asked_for(kind: str, permission: str) -> bool:
 
 
 @pytest.mark.parametrize("kind", sorted({facts["Type"] for facts in TEMPLATE["Resources"].values()}))
-def test_the_deployer_may_do_what_the_handlers_of_every_type_ask_for(kind: str) -> None:
-    """CloudFormation works with the deployer's rights; what `list` asks for is for other tools."""
+def test_the_deployer_has_every_permission_that_the_handlers_of_its_types_need(kind: str) -> None:
+    """CloudFormation works with the deployer's rights; only other tools need the permissions of `list`."""
     handlers = schema(kind).get("handlers", {})
     needed = {p for name, facts in handlers.items() if name != "list" for p in facts.get("permissions", ())}
     granted = deployer_actions()

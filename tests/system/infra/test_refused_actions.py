@@ -1,4 +1,4 @@
-"""Each action of the operator's policy taken away in turn: the error names principal, action, resource and step."""
+"""Every action of the operator's policy, denied in turn: the error names principal, action, resource and step."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ PRINCIPAL = "arn:aws:sts::123456789012:assumed-role/lake1-operator/i-1"
 CALLER = "arn:aws:iam::123456789012:user/etltctl"
 STEP = Step.parse("glue:small")
 START = "glue:StartJobRun"
-CHECKED = {"tables": {"gold.small": {"keys": ["n"]}}}  # so that Athena is asked
-# Their refusal fails no run: what an audit leaves behind is removed by a later one, an old lock lapses, and Athena gets
-# the place of the settings if its workgroup cannot be read.
-BORNE = {"athena:GetWorkGroup", "glue:DeleteTable", "glue:GetTables", "s3:DeleteObject"}
+CHECKED = {"tables": {"gold.small": {"keys": ["n"]}}}  # so that Athena is called
+# A refusal of these fails no run: a later audit removes leftover files, an old lock expires, and Athena gets
+# the location of the settings if its workgroup cannot be read.
+TOLERATED = {"athena:GetWorkGroup", "glue:DeleteTable", "glue:GetTables", "s3:DeleteObject"}
 
 
 class Body(io.BytesIO):
@@ -40,19 +40,19 @@ class Body(io.BytesIO):
 
 @dataclass
 class Caller:
-    """The library's calls in order; those of one operation are refused as IAM does it."""
+    """The library's calls in order; the calls of one operation are refused as IAM refuses them."""
 
     refused: str = ""
-    made: list[str] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
 
     def answer(self, service: str, request: Any, event_name: str) -> AWSResponse | None:
-        """Note the call; return a refusal if it is the operation's."""
+        """Record the call; return a refusal if it is the denied operation."""
         call = f"{service}:{event_name.rpartition('.')[2]}"
-        self.made.append(call)
+        self.calls.append(call)
         if call != self.refused:
             return None
         action = PERMISSION.get(call, call)
-        if service == "s3":  # it names nothing
+        if service == "s3":  # it names no resource
             text = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
         else:
             words = (
@@ -66,7 +66,7 @@ class Caller:
 
 @contextmanager
 def calling(caller: Caller) -> Iterator[None]:
-    """Let every client that is made within the block tell the caller what it sends."""
+    """Make every client that is created within the block report its calls to `caller`."""
     client_of = Aws._client
 
     def watched(self: Aws, service: str, *, starts: bool) -> Any:
@@ -84,7 +84,7 @@ def calling(caller: Caller) -> Iterator[None]:
 
 
 def _run(checkout: Checkout, name: str, caller: Caller) -> AccessError | None:
-    """Run the step with a version that is there; return why it was refused."""
+    """Run the step with an existing version; return why it was refused."""
     body, folder = io.BytesIO(), f"small/v={name}"
     pq.write_table(pa.table({"n": [1, 2]}), body)
     s3 = checkout.client("s3")
@@ -99,14 +99,15 @@ def _run(checkout: Checkout, name: str, caller: Caller) -> AccessError | None:
 
 @pytest.fixture(scope="module")
 def ready(deployed: Checkout) -> Iterator[Checkout]:
-    """The deployed checkout, whose job succeeds at once; no Spark runs, for its script is not there."""
+    """Yield the deployed checkout. Its job succeeds at once: no Spark runs, because its script does not exist."""
     location = deployed.client("glue").get_job(JobName="small")["Job"]["Command"]["ScriptLocation"]
     bucket, _, key = location.removeprefix("s3://").partition("/")
     deployed.client("s3").delete_object(Bucket=bucket, Key=key)
     deployed.spoil({"call": "GetJobRun*", "change": {"JobRunState": "SUCCEEDED"}, "times": 0})
     yield deployed
     deployed.spoil()
-    deployed.client("glue").delete_table(DatabaseName="lake1_gold", Name="small")  # others begin without it
+    # The other runs start without it.
+    deployed.client("glue").delete_table(DatabaseName="lake1_gold", Name="small")
 
 
 def test_every_action_that_a_run_uses_is_named_when_it_is_refused_with_principal_resource_and_step(
@@ -115,15 +116,15 @@ def test_every_action_that_a_run_uses_is_named_when_it_is_refused_with_principal
     complete = Caller()
     assert _run(ready, "complete", complete) is None
     of_operator = {call for calls in OPERATOR.values() for call in calls}
-    used = list(dict.fromkeys(call for call in complete.made if call in of_operator))
+    used = list(dict.fromkeys(call for call in complete.calls if call in of_operator))
     assert {START, "glue:CreateTable", "s3:ListObjectsV2", "athena:StartQueryExecution"} <= set(used)
     assert {"glue:GetTable", "glue:GetJobRuns", "s3:ListObjectsV2"} <= set(used[: used.index(START)])
-    borne = set()
+    tolerated = set()
     for number, call in enumerate(used):
         caller = Caller(refused=call)
         error = _run(ready, f"refused-{number}", caller)
         if error is None:
-            borne.add(call)
+            tolerated.add(call)
             continue
         assert error.facts["step"] == str(STEP), call
         assert error.facts["action"] == PERMISSION.get(call, call)
@@ -131,5 +132,5 @@ def test_every_action_that_a_run_uses_is_named_when_it_is_refused_with_principal
         assert error.facts["resource"], call
         assert error.facts["action"] in error.hint
         if used.index(call) < used.index(START):
-            assert START not in caller.made, call
-    assert borne == BORNE
+            assert START not in caller.calls, call
+    assert tolerated == TOLERATED

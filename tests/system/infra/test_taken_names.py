@@ -1,4 +1,4 @@
-"""What the account holds already and a stack would trip over: the plan refuses it before anything is changed."""
+"""Resources of the account that would make a deployment fail: the plan is refused before anything is changed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OTHER_ROLE = "arn:aws:iam::123456789012:role/SomebodyElses"
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """A checkout that is deployed to an account of its own and governs nothing."""
+    """Yield a checkout without governance that is deployed to a separate account."""
     with serve(tmp_path_factory.mktemp("account"), "--keep", program=ACCOUNT) as account:
         checkout = Checkout.make(tmp_path_factory.mktemp("lake"), account, "lake4")
         with checkout.led():
@@ -37,7 +37,7 @@ def _stack_status(checkout: Checkout) -> str:
     return str(stacks[0]["StackStatus"])
 
 
-def test_a_location_that_is_registered_already_is_refused_with_its_role_and_the_command_that_frees_it(
+def test_a_registered_location_is_refused_with_its_role_and_the_command_that_frees_it(
     lake: Checkout,
 ) -> None:
     formation, before = lake.client("lakeformation"), _stack_status(lake)
@@ -57,7 +57,7 @@ def test_a_location_that_is_registered_already_is_refused_with_its_role_and_the_
         LOCATION,
         "lake4-lake-formation",
     )
-    assert lake.plan(**GOVERNED).is_empty  # the stack's own registration is not in its way
+    assert lake.plan(**GOVERNED).is_empty  # the stack's registration is no obstacle
 
 
 def test_the_deployer_of_a_governed_lake_may_ask_for_the_locations() -> None:
@@ -69,14 +69,14 @@ def test_the_deployer_of_a_governed_lake_may_ask_for_the_locations() -> None:
 
 @pytest.fixture
 def newcomer(lake: Checkout, tmp_path: Path) -> Checkout:
-    """A checkout for the same account that was never deployed."""
+    """Return a checkout for the same account that was never deployed."""
     assert lake.account is not None
     name = f"lake-{uuid4().hex[:8]}"
     return Checkout.make(tmp_path, lake.account, name, prefix=f"{name}-")
 
 
 def _bucket(checkout: Checkout, **encryption: str) -> str:
-    """Make the gold bucket with a default encryption, as an earlier stack leaves it; return its name."""
+    """Create the gold bucket with a default encryption, as an earlier stack leaves it; return its name."""
     s3, name = checkout.client("s3"), f"{checkout.project}-gold"
     s3.create_bucket(Bucket=name)
     rule = {"ApplyServerSideEncryptionByDefault": encryption}
@@ -84,7 +84,7 @@ def _bucket(checkout: Checkout, **encryption: str) -> str:
     return name
 
 
-def test_a_bucket_with_an_earlier_key_is_taken_in_only_with_this_key(newcomer: Checkout) -> None:
+def test_a_bucket_with_an_earlier_key_is_imported_only_with_that_key(newcomer: Checkout) -> None:
     arn = newcomer.client("kms").create_key()["KeyMetadata"]["Arn"]
     bucket = _bucket(newcomer, SSEAlgorithm="aws:kms", KMSMasterKeyID=arn)
     with pytest.raises(BlockedError, match="the stack would make a new key") as caught:
@@ -119,7 +119,9 @@ def test_a_secret_with_an_earlier_key_is_refused_even_while_it_waits_for_its_del
     "encryption",
     [{"SSEAlgorithm": "AES256"}, {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "alias/aws/s3"}],
 )
-def test_what_aws_s_own_keys_encrypt_is_taken_in(newcomer: Checkout, encryption: dict[str, str]) -> None:
+def test_resources_that_aws_managed_keys_encrypt_are_imported(
+    newcomer: Checkout, encryption: dict[str, str]
+) -> None:
     _bucket(newcomer, **encryption)
     newcomer.client("secretsmanager").create_secret(Name=f"{newcomer.project}/airbyte")
     assert ("import", "GoldBucket") in [
@@ -128,14 +130,14 @@ def test_what_aws_s_own_keys_encrypt_is_taken_in(newcomer: Checkout, encryption:
 
 
 def _plan_with_the_names_of(lake: Checkout, folder: Path) -> Checkout:
-    """Return a checkout of another stack that has every name of the deployed one, buckets and all."""
+    """Return a checkout of another stack that has every name of the deployed one, including the buckets."""
     assert lake.account is not None
     other = Checkout.make(folder, lake.account, lake.project)
     other.change('default_env = "local"', 'default_env = "local"\n[infra]\nstack = "another"')
     return other
 
 
-def test_a_new_stack_with_names_that_are_taken_is_refused_with_each_name_and_its_setting(
+def test_a_new_stack_is_refused_with_each_name_that_is_taken_and_its_setting(
     lake: Checkout, tmp_path: Path
 ) -> None:
     other = _plan_with_the_names_of(lake, tmp_path)
@@ -160,7 +162,7 @@ def test_a_new_stack_with_names_that_are_taken_is_refused_with_each_name_and_its
     assert "another" not in {stack["StackName"] for stack in stacks}
 
 
-def test_what_another_stack_needs_cannot_be_adopted(lake: Checkout, tmp_path: Path) -> None:
+def test_a_resource_that_another_stack_needs_cannot_be_adopted(lake: Checkout, tmp_path: Path) -> None:
     with pytest.raises(BlockedError) as caught:
         _plan_with_the_names_of(lake, tmp_path).plan(infra__adopt="all")
     kinds = {" ".join(label.split(" ")[:2]) for label in caught.value.facts}
@@ -168,7 +170,7 @@ def test_what_another_stack_needs_cannot_be_adopted(lake: Checkout, tmp_path: Pa
     assert not {"S3 Bucket", "Glue Database", "SecretsManager Secret"} & kinds
 
 
-def test_a_bucket_is_taken_in_only_if_the_settings_name_it(newcomer: Checkout) -> None:
+def test_a_bucket_is_imported_only_if_the_settings_name_it(newcomer: Checkout) -> None:
     bucket = f"{newcomer.project}-gold"
     newcomer.client("s3").create_bucket(Bucket=bucket)
     with pytest.raises(BlockedError, match="nothing was changed") as caught:

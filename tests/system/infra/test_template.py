@@ -1,4 +1,4 @@
-"""The template: what the settings name is what it makes, nothing is open, nothing runs twice."""
+"""The template: it follows the settings, nothing is open to the public, and nothing runs twice."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ TEMPLATE = yaml.safe_load(WRITTEN.read_text("utf-8"))
 
 
 def of_type(kind: str) -> dict[str, dict[str, Any]]:
-    """The properties of every resource of a type, by logical id."""
-    found = {name: facts for name, facts in TEMPLATE["Resources"].items() if facts["Type"] == kind}
-    return {name: facts["Properties"] for name, facts in found.items()}
+    """Return the properties of every resource of a type, by logical id."""
+    matching = {name: facts for name, facts in TEMPLATE["Resources"].items() if facts["Type"] == kind}
+    return {name: facts["Properties"] for name, facts in matching.items()}
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A checkout with the least that is deployed."""
+    """Return a checkout with only the files that a deployment needs."""
     (tmp_path / "etltctl.toml").write_text((PROJECT / "etltctl.toml").read_text())
     (tmp_path / "glue_jobs").mkdir()
     for name in ("one.py", "two.py", "shared.py", "shared_config.json"):
@@ -54,7 +54,7 @@ def uploads(folder: Path) -> Any:
     return uploads_of(load_settings(config=folder / "etltctl.toml", env="aws", environ={}, flags=flags))
 
 
-def test_the_template_in_the_repository_is_what_the_settings_make() -> None:
+def test_the_template_in_the_repository_matches_the_settings() -> None:
     assert WRITTEN.read_text("utf-8") == export(load_settings(env="aws", environ={})), (
         "etltctl infra export -e aws"
     )
@@ -104,7 +104,7 @@ def test_no_bucket_is_public_unencrypted_or_lost_with_the_stack() -> None:
         )
 
 
-def test_the_machine_lets_nobody_in_and_hides_its_credentials() -> None:
+def test_the_machine_accepts_no_connection_and_hides_its_credentials() -> None:
     (machine,) = of_type("AWS::EC2::Instance").values()
     assert machine["MetadataOptions"]["HttpTokens"] == "required"
     assert "KeyName" not in machine
@@ -116,7 +116,7 @@ def test_the_machine_lets_nobody_in_and_hides_its_credentials() -> None:
     assert "deploy/airflow/start.sh" in scripts["/usr/local/sbin/etltctl-airflow"]
 
 
-def test_every_role_may_do_named_things_only() -> None:
+def test_every_role_may_perform_named_actions_only() -> None:
     for name, role in of_type("AWS::IAM::Role").items():
         actions = [a for s in role["Policies"][0]["PolicyDocument"]["Statement"] for a in s["Action"]]
         assert actions
@@ -133,13 +133,13 @@ def test_the_glue_role_reads_and_writes_the_lake_and_nothing_else() -> None:
 
 def test_the_deployer_has_the_actions_of_every_type_in_the_template_and_of_no_other() -> None:
     used = {facts["Type"] for facts in TEMPLATE["Resources"].values()} | {"AWS::SNS::Subscription"}
-    # A stack that governs nothing any more still has its locations to deregister.
+    # A stack whose governance was removed still has to deregister its locations.
     governed = {"AWS::LakeFormation::Resource", "AWS::LakeFormation::PrincipalPermissions"}
     assert used.isdisjoint(governed)
     assert used | governed == set(ACTIONS)
 
 
-def test_another_content_is_another_key_and_only_of_the_jobs_it_belongs_to(folder: Path) -> None:
+def test_changed_content_changes_the_key_of_only_the_jobs_that_use_it(folder: Path) -> None:
     before = uploads(folder)
     assert uploads(folder) == before
     (folder / "glue_jobs" / "one.py").write_text("# changed\n")
@@ -150,7 +150,7 @@ def test_another_content_is_another_key_and_only_of_the_jobs_it_belongs_to(folde
     assert uploads(folder).hashes["two"] != before.hashes["two"]
 
 
-def test_modules_travel_in_one_archive_beside_the_script_and_its_data(folder: Path) -> None:
+def test_modules_are_uploaded_in_one_archive_next_to_the_script_and_its_data(folder: Path) -> None:
     names = [place.rpartition("/")[2] for place in uploads(folder).files if "/glue_jobs/one/" in place]
     assert names == ["one.py", "modules.zip", "shared_config.json"]
 
@@ -159,8 +159,8 @@ def test_the_bundle_holds_the_project_and_no_secrets(folder: Path) -> None:
     (folder / "deploy" / "airflow" / "airflow.env").write_text("SECRET=1\n")
     (folder / "src").mkdir()
     (folder / "src" / "module.py").write_text("")
-    made = uploads(folder)
-    packed = made.files[f"s3://pi-m3-scripts/{made.bundle_key}"]
+    uploaded = uploads(folder)
+    packed = uploaded.files[f"s3://pi-m3-scripts/{uploaded.bundle_key}"]
     with tarfile.open(fileobj=io.BytesIO(gzip.decompress(packed))) as archive:
         names = set(archive.getnames())
     assert {"deploy/airflow/compose.yaml", "etltctl.toml", "src/module.py", "glue_jobs/one.py"} <= names
@@ -182,24 +182,24 @@ def test_a_file_that_the_machine_needs_is_named_when_it_is_missing(folder: Path)
         ("infra.image", "ubuntu"),
         ("infra.volume_gb", 1),
         ("infra.log_days", 31),
-        ("infra.alarm_email", "nobody"),
+        ("infra.alarm_email", "no-address"),
         ("infra.monthly_budget_usd", -1),
         ("infra.instance", "t3.large"),
     ],
 )
-def test_a_setting_that_cannot_be_is_named_with_its_place(setting: str, value: object) -> None:
+def test_an_impossible_setting_is_named(setting: str, value: object) -> None:
     with pytest.raises(ConfigurationError) as caught:
         load_settings(env="aws", environ={}, flags={setting: value})
     assert setting in caught.value.problems[0]
 
 
-def test_a_key_that_exists_and_a_reader_of_alarms_are_taken_up() -> None:
+def test_an_existing_key_and_an_alarm_reader_are_used() -> None:
     arn = "arn:aws:kms:us-east-2:123456789012:key/11111111-2222-3333-4444-555555555555"
     flags = {"infra.key_arn": arn, "infra.alarm_email": "me@example.org", "infra.monthly_budget_usd": 0}
-    made = yaml.safe_load(export(load_settings(env="aws", environ={}, flags=flags)))
-    assert not {"Key", "KeyAlias", "MonthlyBudget"} & set(made["Resources"])
-    assert made["Resources"]["AlarmSubscription"]["Properties"]["Protocol"] == "email"
-    encryption = made["Resources"]["GoldBucket"]["Properties"]["BucketEncryption"]
+    template = yaml.safe_load(export(load_settings(env="aws", environ={}, flags=flags)))
+    assert not {"Key", "KeyAlias", "MonthlyBudget"} & set(template["Resources"])
+    assert template["Resources"]["AlarmSubscription"]["Properties"]["Protocol"] == "email"
+    encryption = template["Resources"]["GoldBucket"]["Properties"]["BucketEncryption"]
     assert (
         encryption["ServerSideEncryptionConfiguration"][0]["ServerSideEncryptionByDefault"]["KMSMasterKeyID"]
         == arn
@@ -208,7 +208,7 @@ def test_a_key_that_exists_and_a_reader_of_alarms_are_taken_up() -> None:
 
 @pytest.fixture
 def broken(tmp_path: Path) -> Callable[[str, str], str]:
-    """The check of deploy/aws over a template that somebody has changed."""
+    """Return a function that runs the check of deploy/aws on a changed template."""
 
     def check(old: str, new: str) -> str:
         (tmp_path / "check.py").write_text((WRITTEN.parent / "check.py").read_text())
@@ -246,7 +246,7 @@ def statements_of(role: str) -> dict[str, dict[str, Any]]:
         ("ec2:DeleteVolume", {"aws:ResourceTag/Name": "pi-m3-airflow"}),
     ],
 )
-def test_the_deployer_takes_away_only_what_carries_the_stack_s_tag(
+def test_the_deployer_deletes_only_resources_with_the_stack_s_tag(
     action: str, condition: dict[str, str]
 ) -> None:
     allowing = [each for each in statements_of("DeployerRole").values() if action in each["Action"]]
@@ -256,22 +256,22 @@ def test_the_deployer_takes_away_only_what_carries_the_stack_s_tag(
     assert [{"Key": "Name", "Value": value} in facts["Tags"] for facts in of_type(tagged).values()] == [True]
 
 
-def test_a_role_is_handed_only_to_the_service_that_it_is_for() -> None:
+def test_a_role_is_passed_only_to_its_service() -> None:
     passing = [each for each in statements_of("DeployerRole").values() if "iam:PassRole" in each["Action"]]
-    given = {
+    services = {
         each["Condition"]["StringEquals"]["iam:PassedToService"]: [
             place["Fn::Sub"].rpartition("/")[2] for place in each["Resource"]
         ]
         for each in passing
     }
-    assert given == {
+    assert services == {
         "ec2.amazonaws.com": ["pi-m3-operator"],
         "glue.amazonaws.com": ["pi-m3-glue"],
         "lakeformation.amazonaws.com": ["pi-m3-lake-formation"],
     }
 
 
-def test_nobody_tags_a_machine_or_a_volume_that_is_not_the_stack_s() -> None:
+def test_only_the_stack_s_machines_and_volumes_can_be_tagged() -> None:
     tagging = [each for each in statements_of("DeployerRole").values() if "ec2:CreateTags" in each["Action"]]
     on_machines = [each for each in tagging if any("instance/" in str(place) for place in each["Resource"])]
     assert [each["Condition"]["StringEquals"] for each in on_machines] == [
@@ -281,7 +281,7 @@ def test_nobody_tags_a_machine_or_a_volume_that_is_not_the_stack_s() -> None:
 
 
 @pytest.mark.parametrize("action", ["kms:ScheduleKeyDeletion", "ec2:TerminateInstances", "iam:PassRole"])
-def test_the_check_finds_a_dangerous_action_without_its_fence(
+def test_the_check_finds_a_dangerous_action_without_its_condition(
     broken: Callable[[str, str], str], action: str
 ) -> None:
     harmless = {"kms": "kms:CreateKey", "ec2": "ec2:CreateVpc", "iam": "iam:UpdateRole"}[action[:3]]

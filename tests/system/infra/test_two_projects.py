@@ -1,4 +1,4 @@
-"""Two projects in one account: both stacks are whole, and neither touches what the other has."""
+"""Two projects in one account: both stacks are complete, and neither touches the other's resources."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from support.served import ACCOUNT, Served, serve
 
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """An account of this module's own."""
+    """Yield an account for this module."""
     with serve(tmp_path_factory.mktemp("shared-account"), "--keep", program=ACCOUNT) as served:
         yield served
 
 
 @pytest.fixture(scope="module")
 def sea(account: Served, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """The first project, deployed."""
+    """Return the first project, deployed."""
     return deployed(Checkout.make(tmp_path_factory.mktemp("sea"), account, "sea", prefix="sea-"))
 
 
 @pytest.fixture(scope="module")
 def land(sea: Checkout, account: Served, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """The second project, deployed after the first."""
+    """Return the second project, deployed after the first."""
     return deployed(Checkout.make(tmp_path_factory.mktemp("land"), account, "land", prefix="land-"))
 
 
@@ -40,7 +40,7 @@ def deployed(checkout: Checkout) -> Checkout:
 
 
 def resources(checkout: Checkout) -> dict[str, tuple[str, str]]:
-    """The type and the physical id of every resource of the stack."""
+    """Return the type and the physical id of every resource of the stack."""
     client = checkout.client("cloudformation")
     pages = client.get_paginator("list_stack_resources").paginate(StackName=checkout.project)
     return {
@@ -51,18 +51,18 @@ def resources(checkout: Checkout) -> dict[str, tuple[str, str]]:
 
 
 def definitions(checkout: Checkout) -> dict[str, Any]:
-    """The Glue jobs and the roles of the stack as their services describe them."""
+    """Return the Glue jobs and the roles of the stack as their services describe them."""
     glue, iam = checkout.client("glue"), checkout.client("iam")
-    found: dict[str, Any] = {}
+    by_name: dict[str, Any] = {}
     for kind, name in resources(checkout).values():
         if kind == "AWS::Glue::Job":
-            found[name] = glue.get_job(JobName=name)["Job"]
+            by_name[name] = glue.get_job(JobName=name)["Job"]
         if kind == "AWS::IAM::Role":
-            found[name] = iam.get_role_policy(RoleName=name, PolicyName=name)["PolicyDocument"]
-    return found
+            by_name[name] = iam.get_role_policy(RoleName=name, PolicyName=name)["PolicyDocument"]
+    return by_name
 
 
-def test_the_second_project_is_planned_without_a_name_of_the_first(sea: Checkout, land: Checkout) -> None:
+def test_the_second_project_s_plan_uses_no_name_of_the_first(sea: Checkout, land: Checkout) -> None:
     named = {
         "AWS::Glue::Job",
         "AWS::Glue::Database",
@@ -94,6 +94,6 @@ def test_destroying_the_second_leaves_the_first_whole(sea: Checkout, land: Check
     assert resources(sea) == before
     assert definitions(sea) == definitions_before
     for kind, physical in before.values():
-        LOOK[kind](sea.client, physical)  # raises for what is not there
+        LOOK[kind](sea.client, physical)  # raises an error for a missing resource
     with sea.led():
         assert sea.plan().is_empty

@@ -1,4 +1,4 @@
-"""A stack without a machine, from a folder that is no checkout; and what a plan says of names, sizes and money."""
+"""A stack without a machine, from a folder that is not a checkout; and the names, sizes and costs in a plan."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from support.served import ACCOUNT, serve
 
 @pytest.fixture(scope="module")
 def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """A folder with settings alone, and an account of its own."""
+    """Yield a folder with only settings, and a separate account."""
     with serve(tmp_path_factory.mktemp("other-account"), "--keep", program=ACCOUNT) as account:
-        made = Checkout.make(tmp_path_factory.mktemp("outside"), account, "lake3")
-        shutil.rmtree(made.folder / "deploy")
-        text = (made.folder / "etltctl.toml").read_text()
-        (made.folder / "etltctl.toml").write_text(f"{text}\n[env.aws.infra]\nmachine = false\n")
-        with made.led():
-            yield made
+        checkout = Checkout.make(tmp_path_factory.mktemp("outside"), account, "lake3")
+        shutil.rmtree(checkout.folder / "deploy")
+        text = (checkout.folder / "etltctl.toml").read_text()
+        (checkout.folder / "etltctl.toml").write_text(f"{text}\n[env.aws.infra]\nmachine = false\n")
+        with checkout.led():
+            yield checkout
 
 
-def test_it_is_planned_and_deployed_with_no_checkout_at_all(outside: Checkout) -> None:
+def test_a_stack_without_a_machine_is_planned_and_deployed_without_a_checkout(outside: Checkout) -> None:
     planned = json.loads(outside.run("infra", "plan", "-o", "json").stdout)
     services = {row["type"].split("::")[1] for row in planned["rows"]}
     assert {"Athena", "Events", "Glue", "IAM", "KMS", "S3", "SNS"} <= services
@@ -47,21 +47,23 @@ def test_it_is_planned_and_deployed_with_no_checkout_at_all(outside: Checkout) -
 def test_neither_role_has_a_permission_for_a_machine(outside: Checkout) -> None:
     iam = outside.client("iam")
     for role in ("lake3-operator", "lake3-deployer"):
-        told = json.dumps(iam.get_role_policy(RoleName=role, PolicyName=role)["PolicyDocument"])
+        policy = json.dumps(iam.get_role_policy(RoleName=role, PolicyName=role)["PolicyDocument"])
         assert not any(
-            word in told for word in ("ec2:", "ssmmessages:", "ssm:PutParameter", "instance-profile")
+            word in policy for word in ("ec2:", "ssmmessages:", "ssm:PutParameter", "instance-profile")
         )
     trust = iam.get_role(RoleName="lake3-operator")["Role"]["AssumeRolePolicyDocument"]
     assert "ec2.amazonaws.com" not in json.dumps(trust)
 
 
-def test_with_a_machine_it_says_that_it_needs_a_checkout_or_how_to_do_without(outside: Checkout) -> None:
+def test_a_stack_with_a_machine_names_the_checkout_it_needs_and_the_setting_that_avoids_it(
+    outside: Checkout,
+) -> None:
     with pytest.raises(ConfigurationError, match="its image is built from etltctl's own sources") as caught:
         outside.plan(infra__machine=True)
     assert "infra.machine = false" in caught.value.hint
 
 
-def test_a_plan_names_what_will_be_made_with_its_size_and_says_what_it_costs(newcomer: Checkout) -> None:
+def test_a_plan_lists_the_resources_with_their_size_and_cost(newcomer: Checkout) -> None:
     done = newcomer.run("infra", "plan", "-o", "json")
     planned = json.loads(done.stdout)
     rows = {row["resource"]: row for row in planned["rows"]}
@@ -73,7 +75,7 @@ def test_a_plan_names_what_will_be_made_with_its_size_and_says_what_it_costs(new
     assert "about 71 US dollars a month" in done.stderr
 
 
-def test_a_machine_whose_price_is_not_known_is_said(tmp_path: Path) -> None:
+def test_a_machine_without_a_known_price_is_reported(tmp_path: Path) -> None:
     flags = {"infra.instance_type": "x99.large"}
     names = Names(load_settings(env="aws", environ={}, flags=flags, directory=tmp_path))
     costs = {cost.part: cost.usd for cost in monthly_costs(names, template_of(names))}

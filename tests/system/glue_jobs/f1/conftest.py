@@ -1,4 +1,4 @@
-"""Bronze of the Formula 1 API as Airbyte leaves it, from hand-written records or from the data pack."""
+"""Bronze of the Formula 1 API in the form that Airbyte writes, from hand-written records or from the data pack."""
 
 import gzip
 import json
@@ -49,7 +49,7 @@ WriteStream = Callable[..., str]
 def write_records(
     folder: Path, stream: str, records: Iterable[Record], *, generation: int = 1, synced_at: int = 1
 ) -> str:
-    """One Parquet file of a stream with its declared columns: scalars as text, objects and lists as JSON text."""
+    """Write one Parquet file of a stream with its declared columns: scalars as text, objects and lists as JSON text."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -72,7 +72,7 @@ def _as_text(value: Any) -> str | None:
 
 @pytest.fixture(scope="session")
 def write_stream(tmp_path_factory: pytest.TempPathFactory) -> WriteStream:
-    """Writes records as a stream of bronze, into a new folder or a given one; returns the stream's location."""
+    """Return a function that writes records as a stream of bronze, and returns the stream's location."""
 
     def write(stream: str, records: Iterable[Record], location: str | None = None, **sync: int) -> str:
         folder = Path(location) if location else tmp_path_factory.mktemp(stream)
@@ -83,7 +83,7 @@ def write_stream(tmp_path_factory: pytest.TempPathFactory) -> WriteStream:
 
 @pytest.fixture(scope="session")
 def pack_streams(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Bronze of every Formula 1 record of the data pack, as job inputs; skips where there is no pack."""
+    """Return bronze of every Formula 1 record of the data pack, as job inputs; skip if there is no pack."""
     pack = os.environ.get("ETLTCTL_DATA_PACK")
     if not pack:
         pytest.skip("ETLTCTL_DATA_PACK is not set")
@@ -110,7 +110,7 @@ def _pack_records(season: Path, stream: str) -> list[Record]:
 def pack_silver(
     spark: Any, compiled: Any, pack_streams: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, str]:
-    """Every silver table of the pack, written by the job; table names to locations."""
+    """Return the location of every silver table of the pack, which the job wrote, by table name."""
     from bronze_to_silver_api import run
     from lake import JobArguments
 
@@ -125,7 +125,7 @@ def pack_silver(
 def pack_gold(
     spark: Any, compiled: Any, pack_silver: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, str]:
-    """Every gold table of the pack, written by the job; table names to locations."""
+    """Return the location of every gold table of the pack, which the job wrote, by table name."""
     from lake import JobArguments
     from silver_to_gold_api import TABLES, run
 

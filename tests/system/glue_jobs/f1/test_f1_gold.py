@@ -75,15 +75,15 @@ Rows = dict[tuple[Any, ...], Row]
 
 @pytest.fixture(scope="module")
 def gold(spark: SparkSession) -> Callable[..., Rows]:
-    """Makes a gold table of the invented seasons; its rows by their key."""
+    """Return a function that makes a gold table of the invented seasons and returns its rows by key."""
     from f1_seasons import Seasons
     from job_config import F1, read_config
     from silver_to_gold_api import TABLES
 
     def table(rows: list[tuple[Any, ...]], schema: str) -> Any:
         names = [column.split()[0] for column in schema.split(", ")]
-        listed = json.dumps([dict(zip(names, row, strict=True)) for row in rows])
-        return spark.sql(f"select inline(from_json('{listed}', 'array<struct<{schema}>>'))").coalesce(1)
+        records = json.dumps([dict(zip(names, row, strict=True)) for row in rows])
+        return spark.sql(f"select inline(from_json('{records}', 'array<struct<{schema}>>'))").coalesce(1)
 
     results = [(*row[:7], row[6].isdigit(), *row[7:]) for row in RESULTS]
     tables = {
@@ -97,11 +97,11 @@ def gold(spark: SparkSession) -> Callable[..., Rows]:
     seasons = Seasons(spark, tables, read_config(F1, {}))
 
     def make(name: str, season: int | None = 2021) -> Rows:
-        made = TABLES[f"gold.f1_{name}"]
-        rows = made.make(seasons).collect()
+        table = TABLES[f"gold.f1_{name}"]
+        rows = table.make(seasons).collect()
         of_season = [row for row in rows if season is None or row.season == season]
         return {
-            tuple(row[column] for column in made.key if column != "season" or not season): row
+            tuple(row[column] for column in table.key if column != "season" or not season): row
             for row in of_season
         }
 
@@ -136,7 +136,7 @@ def test_points_add_up_round_by_round_and_level_points_go_by_count_back(gold: Ca
     }  # fmt: skip
 
 
-def test_a_teams_points_are_those_of_whoever_drove_for_it(gold: Callable[..., Rows]) -> None:
+def test_a_teams_points_are_those_of_its_drivers(gold: Callable[..., Rows]) -> None:
     rows = gold("constructor_points_progression")
     assert columns(rows, "points_round", "points_cum", "points_cum_gross", "position_cum", "max_points_left") == {
         (1, "red"): (41, 41, 41, 1, 93), (1, "blue"): (15, 15, 15, 2, 93),
@@ -145,7 +145,7 @@ def test_a_teams_points_are_those_of_whoever_drove_for_it(gold: Callable[..., Ro
     }  # fmt: skip
 
 
-def test_the_championship_counts_what_each_did(gold: Callable[..., Rows]) -> None:
+def test_the_championship_counts_each_driver_s_results(gold: Callable[..., Rows]) -> None:
     rows = gold("driver_championship")
     counted = ("position", "points", "wins", "podiums", "poles", "fastest_laps", "dnfs", "starts")
     assert columns(rows, *counted) == {
@@ -158,7 +158,7 @@ def test_the_championship_counts_what_each_did(gold: Callable[..., Rows]) -> Non
     }  # fmt: skip
 
 
-def test_a_title_is_clinched_when_nobody_can_catch_up(gold: Callable[..., Rows]) -> None:
+def test_a_title_is_clinched_when_no_rival_can_catch_up(gold: Callable[..., Rows]) -> None:
     clinched = {
         row.driver_id: (row.season, row.is_champion, row.title_clinched_round)
         for row in gold("driver_championship", None).values()
@@ -174,7 +174,7 @@ def test_teams_are_ranked_with_their_one_twos(gold: Callable[..., Rows]) -> None
     }  # fmt: skip
 
 
-def test_qualifying_is_laid_beside_grid_and_finish(gold: Callable[..., Rows]) -> None:
+def test_qualifying_stands_next_to_grid_and_finish(gold: Callable[..., Rows]) -> None:
     rows = gold("quali_vs_race")
     places = ("quali_position", "grid", "finish_position", "grid_penalty", "places_gained")
     assert columns(rows, *places) == {
@@ -191,7 +191,7 @@ def test_qualifying_is_laid_beside_grid_and_finish(gold: Callable[..., Rows]) ->
     }  # fmt: skip
 
 
-def test_long_stops_are_counted_and_otherwise_left_out(gold: Callable[..., Rows]) -> None:
+def test_long_stops_are_counted_but_left_out_of_the_statistics(gold: Callable[..., Rows]) -> None:
     rows = gold("pit_stats")
     assert columns(rows, "stops", "median_ms", "p25_ms", "best_ms", "long_stops", "rank") == {
         (1, "red"): (3, 23_000, 22_500, 22_000, 1, 2), (1, "blue"): (1, 21_000, 21_000, 21_000, 1, 1),
@@ -214,18 +214,20 @@ def test_team_mates_are_compared_only_where_both_drove_and_were_classified(gold:
     }
 
 
-def test_circuits_tell_how_races_there_go(gold: Callable[..., Rows]) -> None:
+def test_circuits_summarise_their_races(gold: Callable[..., Rows]) -> None:
     rows = gold("circuit_stats", None)
     rates = ("races", "pole_win_rate", "front_row_win_rate", "avg_places_gained", "dnf_rate")
-    told = {key[0]: found for key, found in columns(rows, *rates, "distinct_winners", "last_winner").items()}
-    assert told["ring"] == (2, 0.5, 1.0, pytest.approx(0.2), pytest.approx(1 / 7), 2, "bob")
-    assert told["street"] == (1, 0.0, 1.0, 0.0, 0.0, 1, "bob")
+    circuits = {
+        key[0]: values for key, values in columns(rows, *rates, "distinct_winners", "last_winner").items()
+    }
+    assert circuits["ring"] == (2, 0.5, 1.0, pytest.approx(0.2), pytest.approx(1 / 7), 2, "bob")
+    assert circuits["street"] == (1, 0.0, 1.0, 0.0, 0.0, 1, "bob")
 
 
 def test_drivers_are_counted_at_each_circuit(gold: Callable[..., Rows]) -> None:
     rows = gold("circuit_wins", None)
-    found = columns(rows, "starts", "wins", "win_rate", "podiums", "best_grid")
-    assert {key: row for key, row in found.items() if key[0] != "oval"} == {
+    counts = columns(rows, "starts", "wins", "win_rate", "podiums", "best_grid")
+    assert {key: row for key, row in counts.items() if key[0] != "oval"} == {
         ("ring", "ann"): (2, 1, 0.5, 2, 1), ("ring", "bob"): (2, 1, 0.5, 2, 1),
         ("ring", "cid"): (2, 0, 0.0, 2, 2), ("ring", "dan"): (1, 0, 0.0, 0, 2),
         ("street", "ann"): (1, 0, 0.0, 1, 1), ("street", "bob"): (1, 1, 1.0, 1, 2),

@@ -1,4 +1,4 @@
-"""The gold tables of the real seasons in the data pack tell what is known of these seasons."""
+"""The gold tables of the real seasons in the data pack, compared with known facts of these seasons."""
 
 from collections import Counter
 from decimal import Decimal
@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.spark, pytest.mark.pack]
 
 @pytest.fixture(scope="module")
 def rows(spark: SparkSession, pack_gold: dict[str, str]) -> dict[str, list[Row]]:
-    """The rows of every table, by its name without the layer."""
+    """Return the rows of every table, by its name without the layer."""
     return {
         table.removeprefix("gold.f1_"): spark.read.parquet(location).collect()
         for table, location in pack_gold.items()
@@ -36,7 +36,7 @@ def test_the_tables_of_2024_are_the_official_ones(rows: dict[str, list[Row]]) ->
     assert (teams["mclaren"], teams["ferrari"], teams["red_bull"]) == (666, 652, 589)
 
 
-def test_titles_were_clinched_when_they_were(rows: dict[str, list[Row]]) -> None:
+def test_titles_were_clinched_in_their_real_rounds(rows: dict[str, list[Row]]) -> None:
     clinched = {
         row.season: row.title_clinched_round for row in rows["driver_championship"] if row.is_champion
     }
@@ -98,8 +98,10 @@ def test_keys_are_unique(rows: dict[str, list[Row]]) -> None:
     from silver_to_gold_api import TABLES
 
     for table, gold in TABLES.items():
-        found = Counter(tuple(row[name] for name in gold.key) for row in rows[table.removeprefix("gold.f1_")])
-        assert max(found.values()) == 1, table
+        counts = Counter(
+            tuple(row[name] for name in gold.key) for row in rows[table.removeprefix("gold.f1_")]
+        )
+        assert max(counts.values()) == 1, table
 
 
 def test_team_mates_meet_only_where_both_drove(rows: dict[str, list[Row]]) -> None:

@@ -1,4 +1,4 @@
-"""The silver tables of the real seasons in the data pack have their known numbers of rows, and no orphans."""
+"""The silver tables of the real seasons in the data pack: they have their known numbers of rows, and no orphans."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What holds for any records at all: rows are conserved, and pages, repeats and order do not matter."""
+"""Properties of any Formula 1 records: rows are conserved, and pages, repeats and order do not matter."""
 
 from collections.abc import Callable
 from typing import Any
@@ -34,7 +34,7 @@ SEASONS = 5
 
 
 def _pages(rows: list[dict[str, Any]], season: int, size: int) -> list[dict[str, Any]]:
-    """Records as the API pages them: so many rows a page, each under its race."""
+    """Return records as the API pages them: at most `size` rows a page, each under its race."""
     pages = [rows[start : start + size] for start in range(0, len(rows), size)]
     return [
         {
@@ -73,9 +73,8 @@ def test_results_are_conserved_in_any_order_and_over_any_pages(
     from f1_cleaning import clean_rows, screen_rows
     from f1_records import COLUMNS, no_records, read_records
 
-    assume(
-        len({size for *_, size in seasons}) > 1
-    )  # the first example is the simplest: it would test nothing
+    # The first example is the simplest: it would test nothing.
+    assume(len({size for *_, size in seasons}) > 1)
 
     def silver(pages: list[dict[str, Any]]) -> tuple[list[Any], int]:
         streams = {name: no_records(spark, name) for name in COLUMNS}

@@ -1,4 +1,4 @@
-"""Computed standings against official ones: what a difference is called, and which fails the run."""
+"""Computed standings against official ones: the name of each difference, and which differences fail the run."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ OFFICIAL = "season int, round int, constructor_id string, points decimal(7,2), p
 
 @pytest.fixture(scope="module")
 def reconciled(spark: SparkSession) -> Callable[..., dict[str, Row]]:
-    """Turns computed and official (id, points, position) into reconciled rows, by id."""
+    """Return a function that turns computed and official (id, points, position) into reconciled rows by id."""
 
     def make(
         computed: list[tuple[str, int, list[int]]], official: list[tuple[str, int, int]]
@@ -39,8 +39,8 @@ def _values(rows: list[tuple[Any, ...]], schema: str) -> str:
     import json
 
     names = [column.split()[0] for column in schema.split(", ")]
-    listed = json.dumps([dict(zip(names, row, strict=True)) for row in rows])
-    return f"select inline(from_json('{listed}', 'array<struct<{schema}>>'))"
+    records = json.dumps([dict(zip(names, row, strict=True)) for row in rows])
+    return f"select inline(from_json('{records}', 'array<struct<{schema}>>'))"
 
 
 def test_differences_are_named(reconciled: Callable[..., dict[str, Row]]) -> None:
@@ -61,7 +61,7 @@ def test_differences_are_named(reconciled: Callable[..., dict[str, Row]]) -> Non
     assert (rows["force_india"].delta, rows["haas"].delta) == (59, -1)
 
 
-def test_level_points_are_told_apart_by_count_back(reconciled: Callable[..., dict[str, Row]]) -> None:
+def test_level_points_are_ranked_by_count_back(reconciled: Callable[..., dict[str, Row]]) -> None:
     level = [("a", 10, [2, 2]), ("b", 10, [1, 9]), ("c", 10, [1, 9, 12])]
     rows = reconciled(level, [("c", 10, 1), ("b", 10, 2), ("a", 10, 3)])
     assert {name: row.position for name, row in rows.items()} == {"c": 1, "b": 2, "a": 3}
@@ -73,7 +73,7 @@ def test_level_points_are_told_apart_by_count_back(reconciled: Callable[..., dic
     }
 
 
-def test_a_difference_that_is_no_ruling_fails_the_run(
+def test_a_difference_without_a_ruling_fails_the_run(
     spark: SparkSession, reconciled: Callable[..., dict[str, Row]]
 ) -> None:
     from silver_to_gold_api import check_reconciliation
@@ -87,9 +87,9 @@ def test_a_difference_that_is_no_ruling_fails_the_run(
         check_reconciliation(rows)
 
 
-@pytest.mark.parametrize(("season", "is_told"), [(1955, True), (1976, True), (1990, True), (1991, False)])
-def test_a_season_of_other_rules_is_refused_with_the_rule_and_what_is_supported(
-    spark: SparkSession, season: int, is_told: bool
+@pytest.mark.parametrize(("season", "is_listed"), [(1955, True), (1976, True), (1990, True), (1991, False)])
+def test_a_season_with_unsupported_rules_is_refused_with_the_rule_and_the_supported_seasons(
+    spark: SparkSession, season: int, is_listed: bool
 ) -> None:
     from silver_to_gold_api import check_reconciliation
 
@@ -102,6 +102,8 @@ def test_a_season_of_other_rules_is_refused_with_the_rule_and_what_is_supported(
         QualityError, match=rf"{season} round 3 driver boros: computed 3.33, official 4.66"
     ) as raised:
         check_reconciliation(rows)
-    told = str(raised.value)
-    assert ("until 1957 drivers who shared a car shared its points" in told) is is_told
-    assert told.endswith(f"from 1991 on: leave {season} out of the source's setting `seasons`") is is_told
+    message = str(raised.value)
+    assert ("until 1957 drivers who shared a car shared its points" in message) is is_listed
+    assert (
+        message.endswith(f"from 1991 on: leave {season} out of the source's setting `seasons`") is is_listed
+    )

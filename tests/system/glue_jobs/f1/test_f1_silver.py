@@ -1,4 +1,4 @@
-"""The silver tables of Formula 1: what becomes of a record, rule by rule."""
+"""The silver tables of Formula 1: the row that each record becomes, rule by rule."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ Write = Callable[..., str]
 
 
 def result(place: int, driver: str, **fields: Any) -> dict[str, Any]:
-    """A faultless result, with fields replaced, or removed by None."""
+    """Return a faultless result, with fields replaced, or removed by None."""
     whole = {
         "number": str(place), "position": str(place), "positionText": str(place), "points": "10", "grid": str(place),
         "Driver": {"driverId": driver}, "Constructor": {"constructorId": "lotus"}, "laps": "57", "status": "Finished",
@@ -32,12 +32,12 @@ def result(place: int, driver: str, **fields: Any) -> dict[str, Any]:
 
 
 def race(*results: Mapping[str, Any], round_: int = 1) -> dict[str, Any]:
-    """A record of the results endpoint."""
+    """Return a record of the results endpoint."""
     return {"season": "2024", "round": str(round_), "raceName": "Test GP", "Results": list(results)}
 
 
 def qualifying(driver: str, place: int, *times: str) -> dict[str, Any]:
-    """A row of a qualifying list."""
+    """Return a row of a qualifying list."""
     named = {f"Q{n}": time for n, time in enumerate(times, start=1)}
     drove = {"Driver": {"driverId": driver}, "Constructor": {"constructorId": "lotus"}}
     return {"position": str(place), **drove, **named}
@@ -45,7 +45,7 @@ def qualifying(driver: str, place: int, *times: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def silver(spark: SparkSession, write_stream: Write) -> Silver:
-    """Turns records of one stream, or the streams at given locations, into the rows of a silver table."""
+    """Return a function that turns the records of one stream, or located streams, into rows of a silver table."""
 
     def make(table: str, stream: str, records: Any) -> list[Row]:
         from bronze_to_silver_api import COLUMNS, no_records, read_records
@@ -61,7 +61,7 @@ def silver(spark: SparkSession, write_stream: Write) -> Silver:
     return make
 
 
-def test_a_result_is_typed_to_the_last_digit(silver: Silver) -> None:
+def test_a_result_keeps_every_digit(silver: Silver) -> None:
     (row,) = silver("result", "results", [race(result(1, "senna", points="12.5", grid="0"))])
     assert (row.season, row["round"], row.session, row.driver_id, row.constructor_id) == (
         2024,
@@ -88,8 +88,8 @@ def test_a_row_repeated_over_pages_is_kept_once(silver: Silver) -> None:
 
 def test_of_rows_that_differ_the_better_place_is_kept(silver: Silver) -> None:
     record = {"season": "2023", "round": "10"}
-    listed = [qualifying("hunt", 1, "1:20.0"), qualifying("bottas", 2, "1:29.0"), qualifying("bottas", 3)]
-    rows = silver("qualifying", "qualifying", [{**record, "QualifyingResults": listed}])
+    entries = [qualifying("hunt", 1, "1:20.0"), qualifying("bottas", 2, "1:29.0"), qualifying("bottas", 3)]
+    rows = silver("qualifying", "qualifying", [{**record, "QualifyingResults": entries}])
     assert [(row.driver_id, row.position, row.dq_flags) for row in rows] == [
         ("bottas", 2, ["DUP_CONFLICT"]), ("hunt", 1, []),
     ]  # fmt: skip
@@ -125,7 +125,7 @@ BROKEN = [
 
 @pytest.fixture(scope="module")
 def broken_rows(silver: Silver) -> list[Row]:
-    """The rows of all `BROKEN` races, made in one job."""
+    """Return the rows of all `BROKEN` races, made in one job."""
     return silver("result", "results", [race(*rows, round_=n) for n, (_, rows) in enumerate(BROKEN)])
 
 
@@ -135,24 +135,24 @@ def test_a_broken_rule_flags_its_race_and_no_other_rule_does(broken_rows: list[R
     assert {code for row in rows for code in row.dq_flags} == {BROKEN[index][0]}
 
 
-def test_two_cars_from_the_pit_lane_and_no_fastest_lap_are_no_faults(silver: Silver) -> None:
+def test_two_cars_from_the_pit_lane_and_no_fastest_lap_are_not_flagged(silver: Silver) -> None:
     pair = [result(n, f"d{n}", grid="0", FastestLap=None) for n in (1, 2)]
     assert [row.dq_flags for row in silver("result", "results", [race(*pair)])] == [[], []]
 
 
 def test_segments_of_qualifying_follow_each_other(silver: Silver) -> None:
-    listed = [
+    entries = [
         qualifying("a", 1, "1:20.123", "1:19.0", "1:18.999"), qualifying("b", 2, "", "1:19.5"),
         qualifying("c", 3, "1:21.0", "", "1:19.9"), qualifying("d", 4, ""),
     ]  # fmt: skip
-    record = {"season": "2024", "round": "1", "QualifyingResults": listed}
+    record = {"season": "2024", "round": "1", "QualifyingResults": entries}
     a, b, c, d = silver("qualifying", "qualifying", [record])
     assert (a.q1_ms, a.best_ms, a.segment_reached, a.dq_flags) == (80_123, 78_999, 3, [])
     assert (b.dq_flags, c.dq_flags) == (["Q2_WITHOUT_Q1"], ["Q3_WITHOUT_Q2"])
     assert (d.best_ms, d.segment_reached, d.dq_flags) == (None, None, [])
 
 
-def test_pit_stops_over_a_minute_are_long_and_a_missing_one_shows(silver: Silver) -> None:
+def test_pit_stops_over_a_minute_are_long_and_a_missing_one_is_flagged(silver: Silver) -> None:
     stops = [
         {"driverId": "a", "lap": "9", "stop": "1", "duration": "59.999", "time": "15:05:16"},
         {"driverId": "a", "lap": "30", "stop": "2", "duration": "15:25.181"},
@@ -172,7 +172,7 @@ def test_a_race_without_a_stop_has_no_rows(silver: Silver) -> None:
     assert silver("pit_stop", "pit_stops", empty) == []
 
 
-def test_laps_come_one_a_driver(silver: Silver) -> None:
+def test_each_driver_has_one_row_a_lap(silver: Silver) -> None:
     timings = [
         {"driverId": name, "position": str(n), "time": f"1:3{n}.5"} for n, name in enumerate("ab", start=1)
     ]
@@ -185,19 +185,19 @@ def test_laps_come_one_a_driver(silver: Silver) -> None:
 
 def test_a_standing_without_a_place_is_kept(silver: Silver) -> None:
     teams = [{"constructorId": "lotus"}, {"constructorId": "ferrari"}]
-    listed = [
+    entries = [
         {"position": "1", "positionText": "1", "points": "12.5", "wins": "1", "Driver": {"driverId": "a"},
          "Constructors": teams},
         {"positionText": "-", "points": "0", "wins": "0", "Driver": {"driverId": "b"}, "Constructors": []},
     ]  # fmt: skip
     first, second = silver(
-        "driver_standing", "driver_standings", [{"season": "2024", "round": "1", "DriverStandings": listed}]
+        "driver_standing", "driver_standings", [{"season": "2024", "round": "1", "DriverStandings": entries}]
     )
     assert (first.points, first.constructor_ids) == (Decimal("12.50"), ["lotus", "ferrari"])
     assert (second.position, second.position_text) == (None, "-")
 
 
-def test_a_race_knows_its_sessions(silver: Silver) -> None:
+def test_a_race_lists_its_sessions(silver: Silver) -> None:
     record = {
         "season": "2024", "round": "5", "raceName": "Test GP", "date": "2024-04-21", "time": "07:00:00Z", "url": "",
         "Circuit": {"circuitId": "shanghai"}, "Sprint": {"date": "2024-04-20", "time": "03:00:00Z"},
@@ -230,8 +230,8 @@ def test_times_are_exact_milliseconds(spark: SparkSession) -> None:
     from f1_records import milliseconds
 
     times = spark.createDataFrame([(time,) for time in TIMES], "time string")
-    found = times.select("time", milliseconds(F.col("time")).alias("ms")).collect()
-    assert {row.time: row.ms for row in found} == TIMES
+    converted = times.select("time", milliseconds(F.col("time")).alias("ms")).collect()
+    assert {row.time: row.ms for row in converted} == TIMES
 
 
 STATUS = {
@@ -246,12 +246,12 @@ def test_status_words_fall_into_groups(spark: SparkSession) -> None:
     from f1_cleaning import status_group
 
     rows = spark.createDataFrame(list(STATUS), "status string, place string")
-    found = rows.select("*", status_group(F.col("status"), F.col("place")).alias("it")).collect()
-    assert {(row.status, row.place): row.it for row in found} == STATUS
+    grouped = rows.select("*", status_group(F.col("status"), F.col("place")).alias("it")).collect()
+    assert {(row.status, row.place): row.it for row in grouped} == STATUS
 
 
 def season(**changes: Any) -> dict[str, list[dict[str, Any]]]:
-    """A season of one race that fits together, stream by stream."""
+    """Return a consistent season of one race, stream by stream."""
     streams = {
         "races": [{"season": "2024", "round": "1", "date": "2024-03-02", "Circuit": {"circuitId": "spa"}}],
         "circuits": [{"circuitId": "spa", "circuitName": "Spa"}],
@@ -264,7 +264,7 @@ def season(**changes: Any) -> dict[str, list[dict[str, Any]]]:
 
 @pytest.fixture
 def run_job(spark: SparkSession, write_stream: Write, tmp_path: Path) -> Callable[..., dict[str, str]]:
-    """Runs the job on streams; returns where the tables were written."""
+    """Return a function that runs the job on streams and returns the locations of its tables."""
 
     def run_job(
         streams: Mapping[str, Any], *more: str, folder: str = "lake", **config: Any
@@ -328,7 +328,7 @@ def test_every_reference_without_a_target_fails_the_run(run_job: Callable[..., d
         assert f"names {name}, not in silver.f1_{dimension}" in str(raised.value)
 
 
-def test_a_rule_can_be_told_to_fail_the_run(run_job: Callable[..., dict[str, str]]) -> None:
+def test_a_rule_can_be_set_to_fail_the_run(run_job: Callable[..., dict[str, str]]) -> None:
     gap = season(results=[race(result(1, "senna"), result(3, "prost"))])
     with pytest.raises(QualityError, match="POSITION_GAP"):
         run_job(gap, rule_actions={"POSITION_GAP": "fail"})
@@ -343,13 +343,13 @@ def test_streams_that_were_never_written_are_empty_tables(
 
 
 @pytest.mark.parametrize(
-    ("config", "told"),
+    ("config", "message"),
     [({"rule_action": {}}, "rule_action"), ({"rule_actions": {"NO_RULE": "flag"}}, "NO_RULE")],
 )
 def test_an_unknown_setting_is_named(
-    run_job: Callable[..., dict[str, str]], config: dict[str, Any], told: str
+    run_job: Callable[..., dict[str, str]], config: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises((KeyError, ValueError), match=told):
+    with pytest.raises((KeyError, ValueError), match=message):
         run_job({}, **config)
 
 
@@ -365,8 +365,8 @@ def test_the_same_bronze_gives_the_same_bytes(
         "silver.f1_driver_standing",
         "silver.f1_constructor_standing",
     )
-    listed = [qualifying("senna", 1, "1:20.0"), qualifying("prost", 2, "1:20.5")]
-    streams = season(qualifying=[{"season": "2024", "round": "1", "QualifyingResults": listed}])
+    entries = [qualifying("senna", 1, "1:20.0"), qualifying("prost", 2, "1:20.5")]
+    streams = season(qualifying=[{"season": "2024", "round": "1", "QualifyingResults": entries}])
 
     def digests(folder: str) -> dict[str, str]:
         silver = run_job(streams, *more, folder=folder)
