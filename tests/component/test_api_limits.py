@@ -129,7 +129,7 @@ def test_no_request_asks_for_more_than_the_api_allows(led: Aws, sent: Mapping[st
     assert paging <= set(sent)
 
 
-def test_every_place_that_asks_for_a_page_is_among_those_above() -> None:
+def test_every_paged_call_in_the_code_is_tested_above() -> None:
     """A new one is exercised in the test above first, then added here."""
     found = set()
     for file in SOURCES.rglob("*.py"):

@@ -32,7 +32,7 @@ def glue(server: Served, aws: Aws, tmp_path: Path) -> Glue:
     return Glue(aws)
 
 
-def test_the_history_of_a_job_is_known(glue: Glue) -> None:
+def test_the_history_of_a_job_is_read(glue: Glue) -> None:
     for number in range(3):
         _, run = glue.start_or_adopt("quick", f"key-{number}", lambda _: {})
         wait_until(lambda run=run: glue.look_at("quick", run.id).state is not State.RUNNING, 60)

@@ -84,7 +84,7 @@ def test_only_the_time_and_the_streams_of_the_run_are_searched(aws: Aws, server:
         assert request["endTime"] > run.ended.timestamp() * 1000
 
 
-def test_lines_come_page_by_page(aws: Aws, server: Served, sent: Any, spoil: Callable[..., None]) -> None:
+def test_lines_are_read_page_by_page(aws: Aws, server: Served, sent: Any, spoil: Callable[..., None]) -> None:
     run = failed(aws, "own")
     spoil({"call": "FilterLogEvents", "refuse": page("first", "second")})
     lines = Logs(aws, OWN).new_lines(run)
@@ -99,7 +99,7 @@ def test_an_empty_page_is_not_the_end(aws: Aws, server: Served, spoil: Callable[
     assert "all is well" in {line.text for line in Logs(aws, OWN).new_lines(run)}
 
 
-def test_empty_pages_without_end_are_given_up(aws: Aws, server: Served, spoil: Callable[..., None]) -> None:
+def test_endless_empty_pages_are_abandoned(aws: Aws, server: Served, spoil: Callable[..., None]) -> None:
     run = failed(aws, "own")
     spoil({"call": "FilterLogEvents", "refuse": page(), "times": 0})
     logs = Logs(aws, OWN)
@@ -108,7 +108,9 @@ def test_empty_pages_without_end_are_given_up(aws: Aws, server: Served, spoil: C
     assert f"{OWN}/output" in logs.unread
 
 
-def test_the_same_page_without_end_is_given_up(aws: Aws, server: Served, spoil: Callable[..., None]) -> None:
+def test_an_endlessly_repeated_page_is_abandoned(
+    aws: Aws, server: Served, spoil: Callable[..., None]
+) -> None:
     """Its event has no id and a time beyond the calendar, which CloudWatch's model allows."""
     run = failed(aws, "own")
     event = {"logStreamName": f"{run.id}-driver", "message": "again", "timestamp": 99_999_999_999_999_999}
@@ -127,7 +129,7 @@ def test_each_line_is_read_once(aws: Aws, server: Served) -> None:
 
 
 @pytest.mark.parametrize("job", ["own", "shared"])
-def test_a_failure_is_summed_up_from_what_the_script_wrote(aws: Aws, server: Served, job: str) -> None:
+def test_a_failure_is_summarized_from_the_output_of_the_script(aws: Aws, server: Served, job: str) -> None:
     """Also of a job that was deployed before the project had log groups of its own."""
     run = failed(aws, job)
     assert run.arguments.get(GROUP_PREFIX, "") == (OWN if job == "own" else "")
@@ -138,7 +140,7 @@ def test_a_failure_is_summed_up_from_what_the_script_wrote(aws: Aws, server: Ser
     assert streams == {("output", f"{run.id}-driver")}
 
 
-def test_other_people_s_groups_may_be_closed_but_the_project_s_may_not(
+def test_log_groups_of_others_may_be_unreadable_but_not_those_of_the_project(
     aws: Aws, server: Served, spoil: Callable[..., None]
 ) -> None:
     run = failed(aws, "shared")

@@ -103,7 +103,7 @@ def test_results_are_read_page_by_page_in_order(numbers: SmallLake) -> None:
     assert len(pages) == 3
 
 
-def test_where_athena_keeps_the_results_no_place_is_sent(numbers: SmallLake) -> None:
+def test_no_output_location_is_sent_if_athena_keeps_the_results(numbers: SmallLake) -> None:
     _workgroup(numbers, "managed", ManagedQueryResultsConfiguration={"Enabled": True})
     execution = _athena(numbers, "managed").run("select 1 as one", uuid4().hex)
     assert execution.output_location == ""
@@ -114,13 +114,13 @@ def test_where_athena_keeps_the_results_no_place_is_sent(numbers: SmallLake) -> 
         )
 
 
-def test_where_a_workgroup_has_no_place_the_settings_one_is_sent(numbers: SmallLake) -> None:
+def test_the_output_location_of_the_settings_is_sent_if_the_workgroup_has_none(numbers: SmallLake) -> None:
     _workgroup(numbers, "bare")
     execution = _athena(numbers, "bare").run("select 1 as one", uuid4().hex)
     assert execution.output_location.startswith("s3://pi-m3-athena-results/")
 
 
-def test_what_failed_for_athena_s_own_reason_is_run_again_and_what_the_user_did_is_not(
+def test_only_a_query_that_failed_for_athena_s_reason_is_run_again(
     numbers: SmallLake,
 ) -> None:
     athena = _athena(numbers, "pi-m3")
@@ -145,7 +145,7 @@ def test_what_failed_for_athena_s_own_reason_is_run_again_and_what_the_user_did_
     client.meta.events.unregister("after-call.athena.GetQueryExecution", unique_id="once")
 
 
-def test_views_are_made_read_listed_replaced_and_dropped(numbers: SmallLake) -> None:
+def test_views_are_created_read_listed_replaced_and_dropped(numbers: SmallLake) -> None:
     answered(numbers, "create view early as select n, day from one where n < 10")
     assert answered(numbers, "select count(*), max(e.day) from early e") == [(10, "2026-01-10")]
     with pytest.raises(RunFailedError, match="View already exists"):

@@ -75,7 +75,7 @@ def test_an_aws_answer_without_a_field_names_service_and_field(
     assert caught.value.exit_code == 1
 
 
-def test_a_start_that_is_answered_with_nothing_is_looked_for_and_not_sent_again(
+def test_a_start_with_an_empty_answer_is_searched_for_and_not_sent_again(
     aws: Aws, spoil: Callable[[str, Any], None]
 ) -> None:
     spoil("StartJobRun", {})
@@ -103,7 +103,7 @@ BODIES: tuple[Any, ...] = (
 
 @pytest.mark.parametrize("call", AIRBYTE)
 @respx.mock
-def test_what_airbyte_should_not_answer_is_a_named_error(call: str) -> None:
+def test_an_impossible_answer_of_airbyte_is_a_named_error(call: str) -> None:
     respx.post("http://airbyte/v1/applications/token").respond(
         json={"access_token": "t", "expires_in": "soon"}
     )
@@ -119,7 +119,7 @@ def test_what_airbyte_should_not_answer_is_a_named_error(call: str) -> None:
 @pytest.mark.parametrize(
     "account", [b"no json", b"\xff\xfe", b"[]", b"5", b'{"rows_out": "5"}', b'{"flags": [1]}', b"[" * 100_000]
 )
-def test_an_account_of_a_job_that_is_none_is_told_and_nothing_is_published(
+def test_an_invalid_report_of_a_job_is_an_error_and_nothing_is_published(
     server: Served, aws: Aws, tmp_path: Path, account: bytes
 ) -> None:
     small = SmallLake(server, aws, tmp_path, '[athena.databases]\ngold = "untrue"\n')
@@ -160,7 +160,7 @@ BAD_RULES = (
 )  # fmt: skip
 
 
-def test_a_rule_of_faults_that_is_none_is_refused_and_the_server_goes_on(server: Served) -> None:
+def test_an_invalid_fault_rule_is_refused_and_the_server_continues(server: Served) -> None:
     for rules in (*([rule] for rule in BAD_RULES), {"call": "*", "lose": True}, [5], "x"):
         assert server.request("POST", "faults", rules)[0] == 400, rules
     assert server.client("sts").get_caller_identity()["Account"]

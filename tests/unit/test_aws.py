@@ -68,7 +68,7 @@ def stranger(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 @pytest.mark.usefixtures("stranger")
-def test_an_answer_that_is_not_the_service_s_own_is_told(call: Callable[[Aws], Any]) -> None:
+def test_an_answer_that_does_not_come_from_the_service_is_reported(call: Callable[[Aws], Any]) -> None:
     # botocore itself takes a listing of S3's that is no XML for an error of the server's
     policy = RetryPolicy(attempts=1)
     with pytest.raises(

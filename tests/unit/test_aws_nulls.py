@@ -68,7 +68,7 @@ def test_optional_members_may_be_null(answer: Callable[[bytes], None], body: byt
         (b"<html>log in</html>", "a web page"),
     ],
 )
-def test_what_no_service_writes_stays_refused(
+def test_an_answer_that_no_service_writes_is_refused(
     answer: Callable[[bytes], None], body: bytes, kind: str
 ) -> None:
     answer(body)

@@ -49,7 +49,7 @@ def test_json_is_json_and_loses_no_column(output: Output) -> None:
     assert row == {"a": "NaN", "a_3": "Infinity", "a_2": ["-Infinity"]}
 
 
-def test_data_cannot_command_the_terminal() -> None:
+def test_data_cannot_control_the_terminal() -> None:
     assert table(("x",), [("\x1b[31mred\nnext",)]).splitlines()[2:] == [r"\x1b[31mred\nnext"]
 
 
@@ -61,7 +61,7 @@ def test_csv_has_a_header_and_quotes_what_needs_it() -> None:
     assert out.getvalue().endswith("table,rows\nt,3\n")
 
 
-def test_a_table_without_rows_is_a_sentence_aside() -> None:
+def test_a_table_without_rows_is_a_sentence_on_stderr() -> None:
     shown, out, err = console()
     shown.rows("etltctl.runs/1", ("run", "pipeline"), [], none="No runs yet.")
     assert (out.getvalue(), err.getvalue()) == ("", "No runs yet.\n")
@@ -75,7 +75,7 @@ def test_a_table_without_rows_is_a_sentence_aside() -> None:
 
 
 @pytest.mark.parametrize("output", list(Output))
-def test_rows_are_written_as_they_come(output: Output) -> None:
+def test_rows_are_written_as_they_arrive(output: Output) -> None:
     shown, out, _ = console(output)
     written: list[int] = []
 
@@ -145,7 +145,7 @@ def test_every_problem_of_the_settings_is_listed() -> None:
     assert "  etltctl.toml:1:1: a\n  etltctl.toml:2:1: b" in err.getvalue()
 
 
-def test_a_traceback_is_shown_when_asked_for_twice() -> None:
+def test_a_traceback_is_printed_with_two_verbose_flags() -> None:
     shown, _, err = console(verbosity=2)
     try:
         raise RunFailedError("gone")
@@ -163,14 +163,14 @@ class Terminal(io.StringIO):
     ("environ", "live"),
     [({}, True), ({"NO_COLOR": "1"}, False), ({"CI": "true"}, False), ({"TERM": "dumb"}, False)],
 )
-def test_live_progress_needs_a_terminal_that_nobody_asked_to_be_plain(
+def test_live_progress_needs_a_terminal_and_no_request_for_plain_output(
     environ: dict[str, str], live: bool
 ) -> None:
     assert is_terminal(Terminal(), environ) is live
     assert is_terminal(io.StringIO(), environ) is False
 
 
-def test_progress_that_nobody_reads_does_not_stop_the_work() -> None:
+def test_a_closed_stderr_does_not_stop_the_run() -> None:
     class Gone(io.StringIO):
         def write(self, text: str) -> int:
             raise BrokenPipeError

@@ -75,13 +75,13 @@ def test_every_drift_has_its_verdict(name: str, schema: pa.Schema, what: str, ve
         assert (f"{change.kind} {change.column}", change.verdict) == (what, verdict)
 
 
-def test_what_did_not_change_is_no_change() -> None:
+def test_an_unchanged_column_is_not_a_change() -> None:
     reordered = pa.schema(list(reversed(list(PROMISED))))
     assert judged(PROMISED, reordered).changes == []
     judged(PROMISED).require_unblocked()
 
 
-def test_a_column_of_nulls_alone_is_neither_dropped_nor_retyped() -> None:
+def test_a_column_of_only_nulls_is_neither_dropped_nor_retyped() -> None:
     assert judged(changed(name=pa.null())).changes == []
 
 
@@ -105,7 +105,7 @@ def test_a_rename_is_not_guessed_among_many_unlike_names() -> None:
     assert "renamed" not in dropped.why
 
 
-def test_a_difference_can_be_read_and_names_a_file() -> None:
+def test_a_difference_is_readable_and_names_a_file() -> None:
     with pytest.raises(BlockedError) as told:
         judged(PROMISED, changed(at=pa.int64())).require_unblocked()
     difference = str(told.value.facts["difference"])
@@ -116,7 +116,7 @@ def test_a_difference_can_be_read_and_names_a_file() -> None:
     assert "etltctl contract accept gold.t" in told.value.hint
 
 
-def test_what_was_accepted_is_in_the_contract_from_then_on() -> None:
+def test_an_accepted_change_is_in_the_contract_afterwards() -> None:
     evolved = changed(add={"new": pa.string()}, n=pa.int64())
     amended = judged(evolved).amended("v2")
     assert amended is not None
@@ -124,7 +124,7 @@ def test_what_was_accepted_is_in_the_contract_from_then_on() -> None:
     assert judged(evolved, contract=amended).changes == []
 
 
-def test_a_contract_is_a_file_that_is_read_back(tmp_path: Path) -> None:
+def test_a_contract_is_a_file_that_can_be_read_again(tmp_path: Path) -> None:
     book = ContractBook(tmp_path / "contracts")
     assert book.find("gold.t") is None
     assert book.keep(CONTRACT)
@@ -170,5 +170,5 @@ def test_types_widen_as_athena_reads_them(old: str, new: str, both: str, is_safe
         ("struct<a:int>", "struct<a:string>"),
     ],
 )
-def test_types_that_no_reader_reads_together_have_no_common_one(old: str, new: str) -> None:
+def test_types_that_no_reader_reads_together_have_no_common_type(old: str, new: str) -> None:
     assert widened(old, new) is None

@@ -30,7 +30,7 @@ def begun(store: DiskStore, run_id: str, pipeline: str = "mongodb", env: str = "
     return ledger
 
 
-def test_a_run_is_told_by_its_first_and_last_word(settings: Settings, store: DiskStore) -> None:
+def test_a_run_is_described_by_its_first_and_last_event(settings: Settings, store: DiskStore) -> None:
     begun(store, "r1").append("run.finished", outcome="succeeded", seconds=1.5)
     failed = begun(store, "r2")
     failed.append("step.finished", "glue:job", outcome="failed")
@@ -62,9 +62,7 @@ def test_the_end_of_an_id_is_enough_if_it_is_one_run_s(settings: Settings, store
         find_run(settings, "y")
 
 
-def test_where_no_run_is_named_it_is_the_newest_that_has_what_is_asked_for(
-    settings: Settings, store: DiskStore
-) -> None:
+def test_without_a_run_id_the_newest_suitable_run_is_used(settings: Settings, store: DiskStore) -> None:
     with pytest.raises(UsageError, match="there is no run yet") as raised:
         find_run(settings, "", Having.STEPS)
     assert raised.value.hint == "etltctl run mongodb"
@@ -99,7 +97,7 @@ def test_the_seconds_of_a_run_are_those_of_all_its_tries(
     assert [run.seconds for run in summaries(settings, 9)] == [seconds]
 
 
-def test_costs_are_summed_as_asked(settings: Settings, store: DiskStore) -> None:
+def test_costs_are_summed_by_the_requested_group(settings: Settings, store: DiskStore) -> None:
     for run_id, pipeline, usd in (("r1", "api", 0.1), ("r2", "mongodb", 0.3), ("r3", "mongodb", 0.2)):
         begun(store, run_id, pipeline, "aws").append("cost.actual", f"glue:{pipeline}_job", usd=usd)
     assert costs(settings, "pipeline") == [("mongodb", "aws", 2, 0.5), ("api", "aws", 1, 0.1)]
@@ -107,7 +105,7 @@ def test_costs_are_summed_as_asked(settings: Settings, store: DiskStore) -> None
     assert [(number, usd) for _, _, number, usd in costs(settings, "day")] == [(3, 0.6)]
 
 
-def test_work_on_this_machine_costs_nothing(settings: Settings, store: DiskStore) -> None:
+def test_runs_on_this_machine_cost_nothing(settings: Settings, store: DiskStore) -> None:
     begun(store, "r1").append("cost.actual", "glue:job", usd=0.5)
     begun(store, "r2", env="aws").append("cost.actual", "glue:job", usd=0.2)
     assert costs(settings, "pipeline") == [("mongodb", "aws", 1, 0.2), ("mongodb", "local", 1, 0.0)]

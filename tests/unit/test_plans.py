@@ -61,7 +61,7 @@ def test_a_plan_that_only_adds_needs_no_consent() -> None:
     assert answers.plans == []
 
 
-def test_a_no_blocks_the_plan_and_names_the_reason_and_the_next_commands() -> None:
+def test_a_refusal_blocks_the_plan_and_names_the_reason_and_the_next_commands() -> None:
     with pytest.raises(
         BlockedError, match="takes something away, and it was not confirmed; nothing was changed"
     ) as raised:
@@ -71,7 +71,7 @@ def test_a_no_blocks_the_plan_and_names_the_reason_and_the_next_commands() -> No
     assert raised.value.hint == "review it with etltctl govern plan, then: etltctl govern apply --yes"
 
 
-def test_what_was_agreed_to_is_not_asked_again_and_what_turns_up_is() -> None:
+def test_only_new_changes_are_asked_about_again() -> None:
     answers = Answers(True, False)
     consent = Consent(answers, "govern")
     consent.require(plan_of(REMOVED))

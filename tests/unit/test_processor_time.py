@@ -54,12 +54,12 @@ def test_the_exit_status_is_the_command_s(script: str, status: int) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux hands orphans over to an ancestor")
-def test_the_work_of_an_orphan_counts() -> None:
+def test_the_processor_time_of_an_orphan_counts() -> None:
     assert seconds(measured(ORPHAN).stdout) >= 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_reaches_the_command_and_the_time_is_printed_all_the_same(number: signal.Signals) -> None:
+def test_a_signal_reaches_the_command_and_the_time_is_still_printed(number: signal.Signals) -> None:
     script = (
         "import signal, sys\n"
         "for number in (signal.SIGINT, signal.SIGTERM): signal.signal(number, lambda number, _: sys.exit(number))\n"
@@ -75,5 +75,5 @@ def test_a_signal_reaches_the_command_and_the_time_is_printed_all_the_same(numbe
     assert process.returncode == number
 
 
-def test_a_long_run_is_told_in_minutes() -> None:
+def test_a_long_run_is_printed_in_minutes() -> None:
     assert described(1284.0, 732.0) == "processor time: 21.4 minutes (wall 12.2)"

@@ -55,7 +55,7 @@ def _of(node: exp.Expr, value: float | None) -> Any:
 
 
 @pytest.mark.parametrize("bounds", BOUNDS)
-def test_a_range_finds_the_same_rows_with_both_engines(bounds: dict[str, float]) -> None:
+def test_a_range_selects_the_same_rows_with_both_engines(bounds: dict[str, float]) -> None:
     for value in VALUES:
         offends = value is not None and (
             math.isnan(value) or value < bounds.get("min", -INF) or value > bounds.get("max", INF)
@@ -88,7 +88,7 @@ def test_a_key_is_repeated_whatever_the_sign_of_its_zero_and_null_is_one_key() -
         assert duckdb.execute(sql).fetchall() == [(expected,)]
 
 
-def test_an_empty_table_offends_no_rule() -> None:
+def test_an_empty_table_breaks_no_rule() -> None:
     rules = rules_of(keys=["k"], not_null=["n"], ranges={"x": Range(min=0)})
     duckdb.execute("create or replace temp table t (k int, n int, x double)")
     (counts,) = duckdb.execute(in_duckdb(counting_sql("t", rules))).fetchall()

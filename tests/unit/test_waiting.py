@@ -49,20 +49,20 @@ def looks(*words: str | ServiceError | AccessError):
     return look
 
 
-def test_returns_the_run_in_its_final_state() -> None:
+def test_a_wait_returns_the_run_in_its_final_status() -> None:
     time = VirtualTime()
     done = time.waiter().wait(run("STARTING"), looks("STARTING", "RUNNING", "SUCCEEDED"))
     assert done.status == "SUCCEEDED"
     assert len(time.slept) == 3
 
 
-def test_a_run_that_has_ended_is_not_looked_at() -> None:
+def test_a_run_that_has_ended_is_not_polled() -> None:
     time = VirtualTime()
     assert time.waiter().wait(run("FAILED"), looks()).status == "FAILED"
     assert time.slept == []
 
 
-def test_looks_grow_apart_up_to_the_longest_pause() -> None:
+def test_pauses_between_polls_grow_up_to_the_longest() -> None:
     time = VirtualTime()
     words = ["RUNNING"] * 10 + ["SUCCEEDED"]
     time.waiter(first_look=1.0, growth=2.0, longest=10.0).wait(run("STARTING"), looks(*words))
@@ -70,7 +70,7 @@ def test_looks_grow_apart_up_to_the_longest_pause() -> None:
     assert set(time.slept[4:]) == {10.0}
 
 
-def test_never_sleeps_past_the_deadline_and_names_the_run() -> None:
+def test_a_wait_never_sleeps_past_its_deadline_and_names_the_run() -> None:
     time = VirtualTime()
     with pytest.raises(WaitTimeoutError, match="jr_1 of job is still RUNNING after 25 s"):
         time.waiter(timeout=25.0, first_look=10.0, longest=10.0, growth=1.0).wait(
@@ -79,14 +79,14 @@ def test_never_sleeps_past_the_deadline_and_names_the_run() -> None:
     assert time.now == 25.0
 
 
-def test_failed_looks_do_not_fail_a_healthy_run() -> None:
+def test_failed_polls_do_not_fail_a_healthy_run() -> None:
     time = VirtualTime()
     throttled = ServiceError("Rate exceeded", code="ThrottlingException")
     done = time.waiter().wait(run("STARTING"), looks(throttled, "RUNNING", throttled, throttled, "SUCCEEDED"))
     assert done.status == "SUCCEEDED"
 
 
-def test_looks_that_fail_for_longer_than_patience_raise_their_error() -> None:
+def test_polls_that_fail_for_too_long_raise_their_error() -> None:
     time = VirtualTime()
     throttled = ServiceError("Rate exceeded", code="ThrottlingException")
     with pytest.raises(ServiceError, match="Rate exceeded"):
@@ -96,13 +96,13 @@ def test_looks_that_fail_for_longer_than_patience_raise_their_error() -> None:
     assert 100.0 < time.now <= 160.0
 
 
-def test_an_unknown_word_counts_as_running_until_the_deadline() -> None:
+def test_an_unknown_status_counts_as_running_until_the_deadline() -> None:
     time = VirtualTime()
     with pytest.raises(WaitTimeoutError, match="still HIBERNATING"):
         time.waiter(timeout=60.0).wait(run("STARTING"), looks(*["HIBERNATING"] * 99))
 
 
-def test_every_look_is_reported() -> None:
+def test_every_poll_is_reported() -> None:
     seen: list[str] = []
     VirtualTime().waiter().wait(
         run("STARTING"), looks("RUNNING", "SUCCEEDED"), on_look=lambda found: seen.append(found.status)
@@ -117,7 +117,7 @@ def test_the_async_driver_decides_the_same() -> None:
     assert len(time.slept) == 2
 
 
-def test_a_job_whose_duration_is_known_is_looked_at_when_it_is_likely_to_end() -> None:
+def test_a_job_of_known_duration_is_polled_when_it_is_likely_to_end() -> None:
     time = VirtualTime()
     looked: list[float] = []
 
@@ -132,7 +132,7 @@ def test_a_job_whose_duration_is_known_is_looked_at_when_it_is_likely_to_end() -
     assert time.now - 600 < 2.5
 
 
-def test_a_job_that_takes_longer_than_ever_is_looked_at_all_the_same() -> None:
+def test_a_job_that_takes_longer_than_ever_is_still_polled() -> None:
     time = VirtualTime()
 
     def look() -> Run:
@@ -142,7 +142,7 @@ def test_a_job_that_takes_longer_than_ever_is_looked_at_all_the_same() -> None:
     assert 2000 <= time.now <= 2020
 
 
-def test_credentials_that_expire_on_the_way_are_waited_for_and_ones_that_never_worked_are_not() -> None:
+def test_credentials_that_expire_during_a_wait_are_retried_and_ones_that_never_worked_are_not() -> None:
     expired = AccessError("the token has expired")
     done = VirtualTime().waiter().wait(run("STARTING"), looks("RUNNING", expired, expired, "SUCCEEDED"))
     assert done.status == "SUCCEEDED"
@@ -150,7 +150,7 @@ def test_credentials_that_expire_on_the_way_are_waited_for_and_ones_that_never_w
         VirtualTime().waiter().wait(run("STARTING"), looks(expired))
 
 
-def test_a_machine_that_slept_looks_once_more_and_is_patient_with_its_network() -> None:
+def test_a_machine_that_slept_polls_once_more_and_waits_for_its_network() -> None:
     """After a night's sleep the deadline is past and names are not found yet: the run is looked at all the same."""
     time = VirtualTime()
     looks_made: list[float] = []
@@ -175,7 +175,7 @@ def test_a_machine_that_slept_looks_once_more_and_is_patient_with_its_network() 
     )
 
 
-def test_sleeping_ends_when_its_time_has_come_even_if_the_machine_slept_meanwhile(
+def test_a_pause_ends_on_time_even_if_the_machine_slept_meanwhile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The clock that counts goes on while the machine sleeps; a nap is short, so the end is noticed soon."""
@@ -191,7 +191,7 @@ def test_sleeping_ends_when_its_time_has_come_even_if_the_machine_slept_meanwhil
     assert naps == [10.0, 10.0]
 
 
-def test_who_must_not_be_late_shortens_the_pause_after_what_was_seen() -> None:
+def test_a_caller_with_a_limit_shortens_the_pause_after_a_poll() -> None:
     time = VirtualTime()
 
     def look() -> Run:
@@ -202,7 +202,7 @@ def test_who_must_not_be_late_shortens_the_pause_after_what_was_seen() -> None:
     assert max(time.slept) <= 100.0
 
 
-def test_what_another_process_waited_counts() -> None:
+def test_time_that_another_process_waited_counts() -> None:
     time = VirtualTime()
     waiter = time.waiter(timeout=700.0, waited=650.0, expected=(600.0, 600.0, 600.0))  # type: ignore[call-arg]
     with pytest.raises(WaitTimeoutError):
@@ -210,7 +210,7 @@ def test_what_another_process_waited_counts() -> None:
     assert time.now == 50.0
 
 
-def test_a_run_that_had_gone_on_before_the_wait_is_looked_at_when_its_end_is_likely() -> None:
+def test_an_adopted_run_is_polled_when_its_end_is_likely() -> None:
     """Nine of ten minutes are over when it is adopted; the deadline is this wait's own all the same."""
     time = VirtualTime()
 
@@ -228,7 +228,7 @@ def test_a_run_that_had_gone_on_before_the_wait_is_looked_at_when_its_end_is_lik
 
 
 @pytest.mark.parametrize("spread", [0.02, 0.05])
-def test_looks_cost_little_more_than_the_least_there_can_be(spread: float) -> None:
+def test_the_cost_of_polls_is_near_the_theoretical_minimum(spread: float) -> None:
     """Calls × delay over runs the schedule has not seen, held against the bound that no such policy can beat."""
     chance = random.Random(7)
     cost = []
@@ -245,7 +245,7 @@ def test_looks_cost_little_more_than_the_least_there_can_be(spread: float) -> No
     assert product < 300 / 6, "a fixed interval costs half the duration"
 
 
-def test_a_job_of_two_kinds_of_runs_is_looked_at_where_either_ends() -> None:
+def test_a_job_with_short_and_long_runs_is_polled_where_each_ends() -> None:
     chance = random.Random(3)
     short, long = ([chance.gauss(middle, 3) for _ in range(10)] for middle in (100, 300))
     planned = schedule((*short, *long)).looks
@@ -253,7 +253,7 @@ def test_a_job_of_two_kinds_of_runs_is_looked_at_where_either_ends() -> None:
     assert len([at for at in planned if 290 < at < 310]) > 2 * len([at for at in planned if 120 < at < 280])
 
 
-def test_calls_are_kept_apart_so_that_there_are_at_most_so_many_a_second() -> None:
+def test_calls_are_spaced_to_stay_below_a_rate() -> None:
     slept: list[float] = []
     clock = iter((0.0, 0.1, 2.0))
     pace = Pace(2.0, clock=lambda: next(clock), sleep=slept.append)

@@ -69,7 +69,7 @@ def test_every_value_comes_back_as_it_was_written(small: SmallLake) -> None:
 
 
 @pytest.mark.parametrize(("folder", "value"), [("b,c", "b,c"), ("b%3Ac", "b:c"), (NULL, None)])
-def test_one_value_that_projection_cannot_say_is_enough_to_register(
+def test_one_value_that_projection_cannot_express_makes_all_partitions_registered(
     small: SmallLake, folder: str, value: str | None
 ) -> None:
     small.lake.publish({"gold.one": places(small, "v1", ["a", folder])})
@@ -77,7 +77,7 @@ def test_one_value_that_projection_cannot_say_is_enough_to_register(
     assert "projection.enabled" not in small.described("gold.one")["Parameters"]
 
 
-def test_values_that_projection_can_say_cost_no_partition_calls(small: SmallLake) -> None:
+def test_values_that_projection_can_express_cost_no_partition_calls(small: SmallLake) -> None:
     calls: list[str] = []
     events = small.aws.client("glue").meta.events
     events.register("before-call.glue", lambda model, **_: calls.append(model.name), unique_id="heard")
@@ -105,7 +105,7 @@ def test_null_does_not_change_the_type_of_a_column(
     assert [place for (place,) in rows(small, "select place from one order by n")] == values
 
 
-def test_a_column_of_nulls_alone_keeps_the_type_that_it_had(small: SmallLake) -> None:
+def test_a_column_of_only_nulls_keeps_its_earlier_type(small: SmallLake) -> None:
     small.lake.publish({"gold.one": places(small, "v1", ["2024"])})
     small.lake.publish({"gold.one": places(small, "v2", [NULL])})
     assert types(small) == {"place": "int"}
@@ -123,7 +123,7 @@ def test_a_column_of_nulls_alone_keeps_the_type_that_it_had(small: SmallLake) ->
         (["n=1"], "both in its files and in the names of its folders"),
     ],
 )
-def test_paths_whose_rows_no_reader_would_see_whole_are_refused(
+def test_paths_whose_rows_a_reader_would_miss_are_refused(
     small: SmallLake, folders: list[str], why: str
 ) -> None:
     location = write(small, "v1", [folder for folder in folders if folder != "."])
@@ -152,7 +152,7 @@ def test_checks_read_the_partitions_of_a_version_under_audit(small: SmallLake) -
         strict.lake.publish({"gold.one": places(strict, "v1", ["a,b", NULL])})
 
 
-def test_versions_of_either_kind_follow_each_other_and_are_gone_back_to(small: SmallLake) -> None:
+def test_versions_of_both_kinds_follow_each_other_and_can_be_rolled_back(small: SmallLake) -> None:
     kinds = {"v1": ["a", "b"], "v2": ["a", "b,c", NULL], "v3": ["a", "b,c", "d%3Ae"], "v4": ["a", "z"]}
     counts = {version: len(names) for version, names in kinds.items()}
     for version, names in kinds.items():
@@ -164,7 +164,7 @@ def test_versions_of_either_kind_follow_each_other_and_are_gone_back_to(small: S
     assert small.another().refresh(ONE)[0].change == "unchanged"
 
 
-def test_a_reader_gets_whole_versions_or_an_error_that_says_why(small: SmallLake) -> None:
+def test_a_reader_gets_complete_versions_or_an_error_with_the_reason(small: SmallLake) -> None:
     names = ["a,b", *(f"p{number}" for number in range(120))]  # more than one batch
     small.lake.publish({"gold.one": places(small, "v0", names)})
     seen: list[Any] = []
@@ -222,7 +222,7 @@ def test_a_refresh_opens_a_table_that_was_left_closed(small: SmallLake) -> None:
     assert rows(small, "select version, count(*) from one group by 1") == [("v2", 2)]
 
 
-def test_a_table_that_others_write_registers_what_projection_cannot_say(small: SmallLake) -> None:
+def test_a_table_that_others_write_registers_values_that_projection_cannot_express(small: SmallLake) -> None:
     name = f"e{uuid4().hex[:8]}"
     location = f"s3://pi-m3-bronze/{name}/"
     own = f'[tables."bronze.{name}"]\nlocation = "{location}"\npartitions = "projection"\n'

@@ -50,7 +50,7 @@ def heard(small: SmallLake, service: str, calls: list[str]) -> None:
     events.register(f"before-call.{service}", lambda model, **_: calls.append(model.name), unique_id="heard")
 
 
-def test_partitions_are_registered_changed_and_removed_by_what_differs(events: SmallLake) -> None:
+def test_only_partitions_that_differ_are_registered_changed_or_removed(events: SmallLake) -> None:
     for value in (20260101, 20260102):
         day(events, value)
     done = refreshed(events)
@@ -64,7 +64,7 @@ def test_partitions_are_registered_changed_and_removed_by_what_differs(events: S
     assert list(partitions(events)) == ["20260101", "20260102"]
 
 
-def test_nothing_new_is_one_listing_and_one_look_at_the_table(events: SmallLake) -> None:
+def test_an_unchanged_table_costs_one_listing_and_one_read_of_the_catalog(events: SmallLake) -> None:
     day(events, 20260101)
     refreshed(events)
     calls: list[str] = []
@@ -74,7 +74,7 @@ def test_nothing_new_is_one_listing_and_one_look_at_the_table(events: SmallLake)
     assert sorted(calls) == ["GetTable", "ListObjectsV2"]
 
 
-def test_of_many_files_only_the_new_ones_are_opened(events: SmallLake) -> None:
+def test_only_new_files_are_opened(events: SmallLake) -> None:
     for number in range(10):
         day(events, 20260101, number)
     refreshed(events)
@@ -172,7 +172,7 @@ def test_a_batch_that_was_refused_in_part_is_an_error_and_the_next_refresh_compl
     assert refreshed(events).partitions.created == 1
 
 
-def test_footers_that_were_spoilt_are_read_again(events: SmallLake) -> None:
+def test_damaged_footers_are_read_again(events: SmallLake) -> None:
     for number in range(9):
         day(events, 20260101, number)
     refreshed(events)
@@ -195,7 +195,7 @@ def lose(small: SmallLake, name: str = "one") -> None:
     small.aws.client("glue").delete_table(DatabaseName=database, Name=name)
 
 
-def test_a_table_of_ours_that_the_catalog_lost_is_brought_back_at_the_version_published_last(
+def test_a_lost_table_is_restored_at_its_last_published_version(
     own: SmallLake,
 ) -> None:
     for version in ("v2", "v10", "v9"):
@@ -218,7 +218,7 @@ def test_a_first_version_that_was_blocked_stays_invisible(own: SmallLake) -> Non
     assert own.another().refresh(["gold.two"]) == []
 
 
-def test_a_publish_that_was_cut_off_before_its_mark_is_completed_when_it_is_taken_up_again(
+def test_a_publish_that_was_cut_off_before_its_mark_is_completed_on_resume(
     own: SmallLake,
 ) -> None:
     own.spoil({"call": "PUT *published", "refuse": {"status": 403, "body": {"__type": "AccessDenied"}}})
@@ -232,7 +232,7 @@ def test_a_publish_that_was_cut_off_before_its_mark_is_completed_when_it_is_take
     assert own.another().refresh(["gold.one"])[0].change == "created"
 
 
-def test_a_table_whose_files_are_gone_is_told_and_stays(events: SmallLake) -> None:
+def test_a_table_whose_files_are_gone_is_reported_and_stays(events: SmallLake) -> None:
     day(events, 20260101)
     assert refreshed(events).change == "created"
     S3(events.aws).delete_folder(str(events.lake.places.fixed("bronze.events")))
@@ -240,7 +240,7 @@ def test_a_table_whose_files_are_gone_is_told_and_stays(events: SmallLake) -> No
     assert (again.change, again.rows) == ("files are gone", 0)
 
 
-def test_a_file_of_no_byte_is_named(events: SmallLake) -> None:
+def test_an_empty_file_is_named(events: SmallLake) -> None:
     day(events, 20260101)
     S3(events.aws).write(f"{events.lake.places.fixed('bronze.events')}empty.parquet", b"")
     with pytest.raises(UnverifiedError, match=r"empty\.parquet is not a whole Parquet file"):

@@ -57,7 +57,7 @@ def airbyte(place: Place) -> Airbyte:
     return Airbyte.from_settings(place.settings(), Aws().reveal)
 
 
-def test_connections_are_made_changed_and_exported(place: Place) -> None:
+def test_connections_are_created_changed_and_exported(place: Place) -> None:
     place.apply(**IGNORING)
     assert place.plan(**IGNORING) == []
     changed = {**IGNORING, "sources__api__sync_mode": "full_refresh_append"}
@@ -71,7 +71,7 @@ def test_connections_are_made_changed_and_exported(place: Place) -> None:
     assert exported["sources"].keys() == {"mongodb", "api"}
 
 
-def test_a_sync_is_started_looked_at_and_adopted(place: Place) -> None:
+def test_a_sync_is_started_polled_and_adopted(place: Place) -> None:
     place.apply(**IGNORING)
     client, connection = airbyte(place), place.recorded()["connection:api"]
     verb, job, _ = client.start_or_adopt(connection, "api")
@@ -103,7 +103,7 @@ def unheard_of(names: dict[str, str]) -> Callable[[Any], Any]:
         {"namespaceDefinition": "by_stream"},
     ],
 )
-def test_a_value_that_is_not_known_yet_is_shown_as_a_difference(
+def test_an_unknown_value_is_shown_as_a_difference(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: dict[str, str]
 ) -> None:
     with open_place(tmp_path, monkeypatch) as place:
@@ -116,9 +116,7 @@ def test_a_value_that_is_not_known_yet_is_shown_as_a_difference(
         assert export_settings(place.settings())["sources"].keys() == {"mongodb", "api"}
 
 
-def test_a_state_of_a_job_that_is_not_known_yet_is_waited_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unknown_job_status_counts_as_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_place(tmp_path, monkeypatch) as place:
         place.apply()
         place.server.version = unheard_of({"status": "warming_up", "jobType": "rewind"})

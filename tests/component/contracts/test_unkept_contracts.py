@@ -59,7 +59,9 @@ def test_a_publish_without_a_contract_carries_a_warning(small: SmallLake) -> Non
     assert [text.partition(",")[0] for text in published.warnings] == ["gold.one: it has no contract"]
 
 
-def test_a_column_that_could_not_be_added_to_the_contract_is_said(small: SmallLake, tmp_path: Path) -> None:
+def test_a_column_that_could_not_be_added_to_the_contract_is_reported(
+    small: SmallLake, tmp_path: Path
+) -> None:
     folder = tmp_path / "contracts"
     folder.mkdir()
     (folder / f"{STREAM}.toml").write_text('version = ""\n[columns]\nid = "bigint"\n')

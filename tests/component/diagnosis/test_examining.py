@@ -32,7 +32,7 @@ def nothing_within_reach() -> Iterator[Settings]:
     yield
 
 
-def test_settings_that_cannot_be_read_are_told_with_every_problem_and_the_rest_is_not_looked_at() -> None:
+def test_unreadable_settings_are_reported_with_every_problem_and_no_further_check_runs() -> None:
     def load() -> Settings:
         raise ConfigurationError("2 problems", problems=("etltctl.toml:1:1: one", "etltctl.toml:2:1: two"))
 
@@ -43,7 +43,7 @@ def test_settings_that_cannot_be_read_are_told_with_every_problem_and_the_rest_i
     assert exit_code(finding for _, finding in found) == ExitCode.CONFIGURATION
 
 
-def test_services_out_of_reach_are_a_finding_and_this_machine_is_looked_at_all_the_same(
+def test_unreachable_services_are_a_finding_and_this_machine_is_still_checked(
     tmp_path: Path,
 ) -> None:
     found = examine(lambda: defaults(state=str(tmp_path)), nothing_within_reach)
@@ -56,7 +56,7 @@ def test_services_out_of_reach_are_a_finding_and_this_machine_is_looked_at_all_t
 
 
 @pytest.mark.parametrize(("free", "status"), [(50, Status.OK), (4.7, Status.WARN), (0.3, Status.FAIL)])
-def test_a_disk_that_fills_is_told_before_a_run_fills_it(
+def test_a_nearly_full_disk_is_reported_before_a_run_fills_it(
     tmp_path: Path, free_gb: Callable[[float], None], free: float, status: Status
 ) -> None:
     free_gb(free)
@@ -66,7 +66,7 @@ def test_a_disk_that_fills_is_told_before_a_run_fills_it(
     assert ("ETLTCTL_STATE_DIR" in found.fix) is (status is not Status.OK)
 
 
-def test_a_check_that_breaks_off_keeps_what_it_found_and_says_that_it_broke_off() -> None:
+def test_a_check_that_crashes_keeps_its_findings_and_reports_the_crash() -> None:
     def broken(probe: Probe) -> Iterator[Finding]:
         yield Finding("first", Status.OK, "well")
         raise ZeroDivisionError("oh")
@@ -97,12 +97,12 @@ def test_a_check_that_is_refused_fails_with_the_code_of_its_error() -> None:
         ([ExitCode.ACCESS, ExitCode.CONFIGURATION, ExitCode.FAILED], ExitCode.CONFIGURATION),
     ],
 )
-def test_the_exit_code_is_the_one_of_what_the_rest_depends_on(codes: list[ExitCode], worst: ExitCode) -> None:
+def test_the_exit_code_is_that_of_the_most_basic_failure(codes: list[ExitCode], worst: ExitCode) -> None:
     findings = [Finding("x", Status.FAIL, "", code=code) for code in codes]
     assert exit_code([*findings, Finding("y", Status.WARN, ""), Finding("z", Status.SKIP, "")]) == worst
 
 
-def test_a_job_that_is_as_the_settings_say_has_not_drifted() -> None:
+def test_a_job_that_matches_the_settings_has_not_drifted() -> None:
     job = GlueJob(script="x.py", role="R")
     theirs = {
         "Role": "arn:aws:iam::1:role/R", "GlueVersion": "5.1", "WorkerType": "G.1X", "NumberOfWorkers": 2,
@@ -117,7 +117,7 @@ def test_a_job_that_is_as_the_settings_say_has_not_drifted() -> None:
     ]
 
 
-def test_without_credentials_one_failure_says_so_and_the_rest_is_not_looked_at(
+def test_missing_credentials_are_one_failure_and_no_further_check_runs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
@@ -138,7 +138,7 @@ def test_the_command_line_knows_every_area() -> None:
     assert [str(name) for name in AreaName] == [str(area) for area in Area]
 
 
-def test_the_command_tells_broken_settings_and_exits_3(tmp_path: Path) -> None:
+def test_the_command_reports_broken_settings_and_exits_3(tmp_path: Path) -> None:
     (tmp_path / "etltctl.toml").write_text("[lakes]\nbronze = 1\n")
     done = subprocess.run(
         [sys.executable, "-m", "etltctl", "doctor", "settings", "-o", "json"],

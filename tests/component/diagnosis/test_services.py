@@ -31,7 +31,7 @@ def look(lake: EmbeddedLake, area: Area | None = None, **given: object) -> dict[
     return {finding.subject: finding for _, finding in found}
 
 
-def test_the_embedded_endpoints_are_well(
+def test_the_embedded_endpoints_pass_every_check(
     embedded_lake: EmbeddedLake, free_gb: Callable[[float], None]
 ) -> None:
     free_gb(100)
@@ -41,7 +41,7 @@ def test_the_embedded_endpoints_are_well(
     assert "123456789012" in look(embedded_lake, Area.AWS)["caller"].evidence
 
 
-def test_each_service_is_told_with_the_url_that_was_used(embedded_lake: EmbeddedLake) -> None:
+def test_each_service_is_reported_with_its_url(embedded_lake: EmbeddedLake) -> None:
     url = embedded_lake.environ["AWS_ENDPOINT_URL"]
     found = look(embedded_lake, Area.AWS)
     assert all(url in found[service].evidence for service in ("sts", "s3", "glue", "athena", "logs"))
@@ -59,7 +59,7 @@ def test_no_secret_is_shown(embedded_lake: EmbeddedLake) -> None:
     ("ahead_s", "status"),
     [(0, Status.OK), (120, Status.WARN), (-120, Status.WARN), (400, Status.FAIL), (-400, Status.FAIL)],
 )
-def test_a_clock_that_is_wrong_is_told(embedded_lake: EmbeddedLake, ahead_s: float, status: Status) -> None:
+def test_a_wrong_clock_is_reported(embedded_lake: EmbeddedLake, ahead_s: float, status: Status) -> None:
     found = look(embedded_lake, Area.AWS, now=lambda: time.time() + ahead_s)
     assert found["clock"].status is status
 
@@ -76,7 +76,7 @@ def glue(embedded_lake: EmbeddedLake) -> Iterator[object]:
     client.create_job(**before)
 
 
-def test_a_job_that_drifted_is_told_with_what_it_is_and_should_be(
+def test_a_drifted_job_is_reported_with_its_actual_and_expected_values(
     embedded_lake: EmbeddedLake, glue: object
 ) -> None:
     job = boto3.client("glue").get_job(JobName="silver_to_gold")["Job"]
@@ -93,14 +93,14 @@ def test_a_job_that_drifted_is_told_with_what_it_is_and_should_be(
     assert exit_code(finding for _, finding in found) == ExitCode.OK
 
 
-def test_a_job_that_is_not_there_fails(embedded_lake: EmbeddedLake, glue: object) -> None:
+def test_a_missing_job_is_a_failure(embedded_lake: EmbeddedLake, glue: object) -> None:
     boto3.client("glue").delete_job(JobName="silver_to_gold")
     found = look(embedded_lake, Area.GLUE)
     assert found["job silver_to_gold"].status is Status.FAIL
     assert found["job silver_to_gold"].fix.startswith("etltctl local up")
 
 
-def test_an_old_script_on_s3_is_told(embedded_lake: EmbeddedLake) -> None:
+def test_an_old_script_on_s3_is_reported(embedded_lake: EmbeddedLake) -> None:
     s3 = boto3.client("s3")
     place = {"Bucket": "pi-m3-scripts", "Key": "glue_jobs/bronze_to_silver/bronze_to_silver.py"}
     before = s3.get_object(**place)["Body"].read()
@@ -236,7 +236,7 @@ CASES: list[tuple[Sequence[Rule], Area, str, Status, str]] = [
 @pytest.mark.parametrize(
     ("script", "area", "subject", "status", "says"), CASES, ids=[f"{c[2]}-{c[4][:20]}" for c in CASES]
 )
-def test_what_is_not_well_is_named_with_its_evidence(
+def test_every_problem_is_named_with_its_evidence(
     embedded_lake: EmbeddedLake, script: Sequence[Rule], area: Area, subject: str, status: Status, says: str
 ) -> None:
     embedded_lake.script(script)
@@ -246,14 +246,14 @@ def test_what_is_not_well_is_named_with_its_evidence(
     assert finding.fix or status is Status.OK
 
 
-def test_a_bucket_and_a_role_that_are_not_there_fail(embedded_lake: EmbeddedLake) -> None:
+def test_a_missing_bucket_and_a_missing_role_are_failures(embedded_lake: EmbeddedLake) -> None:
     spoilt = {"lake.gold": "s3://no-such-bucket", "glue.jobs.silver_to_gold.role": "Nobody"}
     settings = load_settings(env="local", flags={**spoilt, "state": str(embedded_lake.folder)})
     assert look(embedded_lake, Area.BUCKETS, settings=settings)["no-such-bucket"].status is Status.FAIL
     assert look(embedded_lake, Area.PERMISSIONS, settings=settings)["role Nobody"].status is Status.FAIL
 
 
-def test_an_address_where_nobody_answers_is_told_with_that_address(
+def test_an_address_without_a_server_is_reported(
     embedded_lake: EmbeddedLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_ATHENA", "http://127.0.0.1:9")
@@ -267,7 +267,7 @@ def test_an_address_where_nobody_answers_is_told_with_that_address(
     assert "http://127.0.0.1:9/v1" in address.evidence
 
 
-def test_a_secret_in_the_settings_file_is_told_and_not_shown(
+def test_a_secret_in_the_settings_file_is_reported_and_not_printed(
     embedded_lake: EmbeddedLake, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("project")

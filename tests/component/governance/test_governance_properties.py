@@ -72,7 +72,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GovernedLake]:
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_from_any_settings_to_any_others(lake: GovernedLake, first: str, second: str) -> None:
+def test_any_settings_lead_to_any_others(lake: GovernedLake, first: str, second: str) -> None:
     lake.apply(first)
     before = lake.listed()
     seen = []

@@ -142,9 +142,7 @@ def _publish(lake: GovernedLake, settings: Settings, publisher: Publisher) -> st
     return ""
 
 
-def test_without_any_one_permission_preflight_and_publish_refuse_and_with_all_of_them_both_pass(
-    lake: GovernedLake, case: Case
-) -> None:
+def test_preflight_and_publish_pass_only_with_all_permissions(lake: GovernedLake, case: Case) -> None:
     settings, publisher = lake.settings(JOB + case.checks, zones=case.zones), Publisher.of(lake)
     for missing in sorted(case.needs):
         _grant(lake, *(case.needs - {missing}))
@@ -161,7 +159,7 @@ def test_without_any_one_permission_preflight_and_publish_refuse_and_with_all_of
     assert _publish(lake, settings, publisher) == ""
 
 
-def test_what_the_worked_example_grants_is_enough_for_first_and_later_versions(lake: GovernedLake) -> None:
+def test_the_grants_of_the_worked_example_suffice_for_first_and_later_versions(lake: GovernedLake) -> None:
     """By LF-tags on tables and databases, and on each location."""
     _drop(lake)
     _grant(lake)
@@ -189,7 +187,7 @@ def test_a_step_that_would_be_refused_starts_no_job(lake: GovernedLake) -> None:
     assert lake.client("glue").get_job_runs(JobName="silver_to_gold")["JobRuns"] == []
 
 
-def test_the_role_of_a_glue_job_needs_nothing_of_lake_formation(lake: GovernedLake) -> None:
+def test_the_role_of_a_glue_job_needs_no_permission_of_lake_formation(lake: GovernedLake) -> None:
     """Its jobs read and write S3 paths, for which Lake Formation is not asked."""
     _drop(lake)
     lake.apply(JOB, zones=ZONED)

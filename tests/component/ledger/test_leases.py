@@ -48,7 +48,7 @@ def test_a_lease_ends_with_its_block(place: Place) -> None:
     assert place.now == 0.0
 
 
-def test_a_lease_that_is_renewed_belongs_to_somebody_else(place: Place) -> None:
+def test_a_renewed_lease_belongs_to_another_owner(place: Place) -> None:
     owner = place.lease()
     etag = owner._take()
     with pytest.raises(AlreadyRunningError, match="driven by process"):
@@ -62,7 +62,7 @@ def test_a_dead_owner_s_lease_is_taken_over(place: Place) -> None:
         assert place.now >= 60.0
 
 
-def test_of_two_who_take_over_one_wins(place: Place) -> None:
+def test_only_one_of_two_processes_can_take_over(place: Place) -> None:
     place.lease()._take()
     late = place.lease()
     found, _ = late._read()
@@ -86,7 +86,7 @@ def test_a_lease_that_was_taken_over_is_not_ended_by_its_first_owner(place: Plac
     assert place.lease()._read()[0] == taken_over
 
 
-def test_a_lost_answer_is_no_conflict_with_oneself(place: Place, server: Served) -> None:
+def test_a_lost_answer_is_not_a_conflict_with_oneself(place: Place, server: Served) -> None:
     assert server.request("POST", "faults", [{"call": "PUT *", "lose": True}])[0] == 200
     with place.lease().held():
         assert place.now == 0.0

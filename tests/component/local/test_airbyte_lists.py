@@ -65,7 +65,7 @@ def test_jobs_are_listed_by_the_times_at_which_they_were_made_and_changed(server
 
 
 @pytest.mark.parametrize("name", ["createdAtStart", "createdAtEnd", "updatedAtStart", "updatedAtEnd"])
-def test_a_time_that_is_not_one_is_refused(server: Server, name: str) -> None:
+def test_an_invalid_time_is_refused(server: Server, name: str) -> None:
     response = server.http.get("/jobs", params={name: "noon"})
     assert response.status_code == 400
     assert response.json()["data"]["message"].startswith(f"{name} is not a time such as")
@@ -81,5 +81,5 @@ def test_the_links_of_a_page_lead_to_the_pages_around_it(server: Server) -> None
     assert server.http.get(second["next"]).json()["data"] == []
 
 
-def test_a_list_by_tags_is_empty_as_nothing_here_has_one(server: Server) -> None:
+def test_a_list_by_tags_is_empty_because_tags_do_not_exist_here(server: Server) -> None:
     assert server.http.get("/connections", params={"tagIds": ["a", "b"]}).json()["data"] == []

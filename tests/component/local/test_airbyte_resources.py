@@ -122,7 +122,7 @@ def test_secrets_are_masked_on_read_and_a_mask_sent_back_keeps_them(server: Serv
     assert kept["sources"][source["sourceId"]]["configuration"]["database_config"]["password"] == "s3cret"
 
 
-def test_an_address_that_holds_a_password_and_what_a_manifest_calls_secret_are_masked(server: Server) -> None:
+def test_an_address_with_a_password_and_secret_fields_of_a_manifest_are_masked(server: Server) -> None:
     body = json.loads(json.dumps(MONGODB))
     body["configuration"]["database_config"]["connection_string"] = "mongodb://me:s3cret@h/"
     made(server, "/sources", body)
@@ -130,7 +130,7 @@ def test_an_address_that_holds_a_password_and_what_a_manifest_calls_secret_are_m
     assert "s3cret" not in server.http.get("/sources").text + server.http.get("/destinations").text
 
 
-def test_what_was_made_survives_a_restart_in_a_file_only_its_owner_reads(server: Server) -> None:
+def test_created_resources_survive_a_restart_in_a_file_that_only_the_owner_may_read(server: Server) -> None:
     connection = f1_connection(server)
     file = server.state / "airbyte" / "resources.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -166,7 +166,7 @@ def test_an_inactive_connection_does_not_sync(server: Server) -> None:
     assert refused(server, "POST", "/jobs", body).startswith("409 state-conflict")
 
 
-def test_names_are_no_keys_and_lists_come_in_pages(server: Server) -> None:
+def test_names_are_not_unique_and_lists_have_pages(server: Server) -> None:
     for _ in range(2):
         made(server, "/sources", MONGODB)
     first = server.http.get("/sources", params={"limit": 2, "workspaceIds": WORKSPACE_ID}).json()
@@ -175,7 +175,7 @@ def test_names_are_no_keys_and_lists_come_in_pages(server: Server) -> None:
     assert server.http.get("/sources", params={"workspaceIds": "another"}).json()["data"] == []
 
 
-def test_deleting_a_source_takes_its_connections_along(server: Server) -> None:
+def test_a_deleted_source_takes_its_connections_along(server: Server) -> None:
     connection = f1_connection(server)
     gone = server.http.delete(f"/sources/{connection['sourceId']}")
     assert (gone.status_code, gone.content) == (204, b"")
@@ -210,7 +210,7 @@ def test_a_stream_has_the_primary_key_of_its_manifest(
     assert connection["configurations"]["streams"][0]["primaryKey"] == shown
 
 
-def test_definitions_are_listed_whole_whatever_the_limit(server: Server) -> None:
+def test_definitions_are_listed_completely_with_any_limit(server: Server) -> None:
     for number in range(3):
         made(server, DEFINITIONS, {"name": f"f{number}", "manifest": MANIFEST})
     for query in ({}, {"limit": 1}, {"limit": 100, "offset": 100}, {"limit": "x"}):
@@ -229,7 +229,7 @@ def test_definitions_are_listed_whole_whatever_the_limit(server: Server) -> None
         ({"streams": [{"type": "DeclarativeStream"}]}, "has no name"),
     ],
 )
-def test_a_manifest_that_is_none_is_refused(server: Server, change: dict[str, Any], words: str) -> None:
+def test_an_invalid_manifest_is_refused(server: Server, change: dict[str, Any], words: str) -> None:
     told = refused(server, "POST", DEFINITIONS, {"name": "f1", "manifest": {**MANIFEST, **change}})
     assert told.startswith("422 unprocessable-entity")
     assert words in told
@@ -245,7 +245,7 @@ def test_a_manifest_that_is_none_is_refused(server: Server, change: dict[str, An
         ({"schema_enforced": False}, "not modelled"),
     ],
 )
-def test_a_source_that_cannot_be_is_refused(server: Server, change: dict[str, Any], words: str) -> None:
+def test_an_impossible_source_is_refused(server: Server, change: dict[str, Any], words: str) -> None:
     database = MONGODB["configuration"]["database_config"] | change
     body = {**MONGODB, "configuration": {"sourceType": "mongodb-v2", "database_config": database}}
     assert words in refused(server, "POST", "/sources", body)
@@ -264,7 +264,7 @@ def test_a_source_that_cannot_be_is_refused(server: Server, change: dict[str, An
         (DEFINITIONS, {"name": "x", "manifest": "text"}, "not of type DeclarativeSource"),
     ],
 )
-def test_a_body_that_cannot_be_is_a_problem(server: Server, path: str, body: Any, words: str) -> None:
+def test_an_impossible_body_is_a_problem(server: Server, path: str, body: Any, words: str) -> None:
     assert words in refused(server, "POST", path, body)
 
 
@@ -283,7 +283,7 @@ def test_a_body_that_cannot_be_is_a_problem(server: Server, path: str, body: Any
         ({"namespaceDefinition": "destination"}, "namespaceDefinition"),
     ],
 )
-def test_a_connection_that_cannot_be_is_refused_and_stays_as_it_was(
+def test_an_impossible_change_of_a_connection_is_refused_and_changes_nothing(
     server: Server, change: dict[str, Any], words: str
 ) -> None:
     connection = f1_connection(server)
@@ -292,7 +292,7 @@ def test_a_connection_that_cannot_be_is_refused_and_stays_as_it_was(
     assert server.http.get(path).json() == connection
 
 
-def test_what_the_settings_made_is_not_changed_over_the_api(server: Server) -> None:
+def test_resources_of_the_settings_cannot_be_changed_over_the_api(server: Server) -> None:
     (provisioned,) = server.http.get("/connections").json()["data"]
     for kind in ("connection", "source", "destination"):
         path = f"/{kind}s/{provisioned[f'{kind}Id']}"

@@ -34,7 +34,7 @@ def sdk(place: Place) -> Any:
     return AirbyteAPI(server_url=url, security=models.Security(client_credentials=credentials))
 
 
-def test_what_etltctl_made_is_listed_and_read(sdk: Any, place: Place) -> None:
+def test_resources_of_etltctl_are_listed_and_read(sdk: Any, place: Place) -> None:
     from airbyte_api import api
 
     listed = sdk.connections.list_connections(
@@ -64,7 +64,7 @@ def test_a_stream_that_is_sent_back_as_it_was_read_is_refused_as_by_airbyte(sdk:
         )
 
 
-def test_a_connection_that_the_sdk_makes_syncs_and_goes(sdk: Any, place: Place) -> None:
+def test_a_connection_of_the_sdk_is_created_synced_and_deleted(sdk: Any, place: Place) -> None:
     from airbyte_api import api, models
 
     parquet = models.DestinationS3ParquetColumnarStorage(

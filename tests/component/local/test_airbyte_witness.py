@@ -37,7 +37,7 @@ MADE = {"name": "mongo", "workspaceId": "w", "configuration": SOURCE["configurat
 
 
 @pytest.mark.parametrize("base", ["", "/v1", "/api/public/v1", "http://h:1/airbyte/v1"])
-def test_what_is_published_is_no_violation_whatever_the_base(base: str) -> None:
+def test_a_published_call_is_not_a_violation_under_any_base(base: str) -> None:
     assert check_airbyte("POST", f"{base}/jobs", START, 200, {**JOB, "etltctl_failure": {"kind": "x"}}) == []
     assert (
         check_airbyte("GET", f"{base}/jobs?limit=1&orderBy=x", None, 200, {"data": [JOB], "next": ""}) == []
@@ -82,24 +82,24 @@ VIOLATIONS: dict[str, tuple[tuple[str, str, Any, int, Any], str]] = {
 
 
 @pytest.mark.parametrize("case", VIOLATIONS)
-def test_what_is_not_published_is_named(case: str) -> None:
+def test_an_unpublished_call_is_named(case: str) -> None:
     exchange, words = VIOLATIONS[case]
     found = check_airbyte(*exchange)
     assert len(found) == 1
     assert found[0].startswith(words)
 
 
-def test_a_change_of_a_source_may_leave_out_what_stays() -> None:
+def test_a_change_of_a_source_may_omit_unchanged_fields() -> None:
     body = {"configuration": {"sourceType": "mongodb-v2"}}
     assert check_airbyte("PATCH", "sources/s", body, 200, SOURCE) == []
 
 
 @pytest.mark.parametrize("status", [400, 409, 422, 500, 503])
-def test_what_is_refused_may_be_wrong_on_purpose(status: int) -> None:
+def test_a_refused_call_may_be_wrong_on_purpose(status: int) -> None:
     assert check_airbyte("POST", "jobs", {"wrong": 1}, status, {"also": "wrong"}) == []
 
 
-def test_all_that_etltctl_asks_and_the_embedded_airbyte_answers_is_published(
+def test_every_call_of_etltctl_and_every_answer_of_the_embedded_airbyte_is_published(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert find_spec("airbyte_api"), "without Airbyte's SDK nothing is checked"

@@ -203,7 +203,9 @@ def test_columns_carry_athena_s_type_names(athena: AthenaService) -> None:
         ("select sum(x) over (order by n) from days where n=7", ("1.5",)),
     ],
 )
-def test_typical_queries(athena: AthenaService, sql: str, answer: tuple[str | None, ...]) -> None:
+def test_a_typical_query_returns_its_rows(
+    athena: AthenaService, sql: str, answer: tuple[str | None, ...]
+) -> None:
     assert rows(athena, sql) == [answer]
 
 
@@ -230,7 +232,7 @@ def test_nulls_sort_last_both_ways(athena: AthenaService) -> None:
         ("drop table days", "NOT_SUPPORTED"),
     ],
 )
-def test_what_cannot_run_is_told_in_athena_s_words(athena: AthenaService, sql: str, words: str) -> None:
+def test_a_query_that_cannot_run_fails_in_athena_s_words(athena: AthenaService, sql: str, words: str) -> None:
     assert words in reason(athena, sql)
 
 
@@ -249,7 +251,7 @@ def test_nothing_but_the_lake_can_be_read_or_written(athena: AthenaService, sql:
     assert reason(athena, sql)
 
 
-def test_a_partitioned_table_with_projection_reads_what_the_projection_allows(
+def test_a_partitioned_table_with_projection_reads_only_projected_partitions(
     athena: AthenaService, catalog: OneCatalog, directory: S3Directory
 ) -> None:
     for city, year in (("a", 2023), ("a", 2024), ("b", 2024), ("c", 2024)):
@@ -308,7 +310,7 @@ def test_the_result_is_a_csv_on_s3_with_everything_quoted(
     assert told["Statistics"]["DataScannedInBytes"] > 0
 
 
-def test_results_come_in_pages(athena: AthenaService) -> None:
+def test_results_have_pages(athena: AthenaService) -> None:
     query_id = start(athena, "select n from days order by n")
     ended(athena, query_id)
     first = athena.results({"QueryExecutionId": query_id, "MaxResults": 2})
@@ -353,7 +355,7 @@ def test_an_unknown_workgroup_or_no_output_location_is_refused(athena: AthenaSer
         start(athena, "select 1", WorkGroup="bare")
 
 
-def test_show_and_describe(athena: AthenaService) -> None:
+def test_show_and_describe_answer_as_athena_does(athena: AthenaService) -> None:
     assert [row[0] for row in _utility(athena, "show tables")] == ["days"]
     assert [row[0] for row in _utility(athena, "show databases")] == ["gold"]
     assert _utility(athena, "describe gold.days")[1] == ("n", "bigint")
@@ -366,7 +368,7 @@ def _utility(athena: AthenaService, sql: str) -> list[tuple[str | None, ...]]:
     return [tuple(cell.get("VarCharValue") for cell in row["Data"]) for row in found]
 
 
-def test_executions_survive_the_server_and_unfinished_ones_failed(
+def test_executions_survive_the_server_and_unfinished_ones_have_failed(
     state: Path, directory: S3Directory, catalog: OneCatalog, athena: AthenaService
 ) -> None:
     query_id = start(athena, "select 1")
@@ -385,7 +387,7 @@ def test_executions_survive_the_server_and_unfinished_ones_failed(
         ("map<string,decimal(6,2)>", "MAP(VARCHAR, DECIMAL(6,2))"),
     ],
 )
-def test_hive_types_nest(hive: str, duckdb: str) -> None:
+def test_hive_types_may_be_nested(hive: str, duckdb: str) -> None:
     assert duckdb_type(hive) == duckdb
 
 
@@ -394,7 +396,7 @@ def test_nested_values_are_written_as_athena_writes_them() -> None:
     assert rendered({"a": 1, "b": [None, "x"]}, kind) == "{a=1, b=[null, x]}"
 
 
-def test_unload_writes_the_rows_as_parquet_and_answers_none(
+def test_unload_writes_the_rows_as_parquet_and_returns_none(
     athena: AthenaService, directory: S3Directory
 ) -> None:
     inner = "SELECT city, n, points, sum(n) OVER () AS total FROM days WHERE n > 1"
@@ -432,9 +434,7 @@ def test_unload_writes_the_rows_as_parquet_and_answers_none(
         ),
     ],
 )
-def test_an_unload_that_cannot_be_is_told_in_athenas_words(
-    athena: AthenaService, sql: str, says: str
-) -> None:
+def test_an_impossible_unload_fails_in_athenas_words(athena: AthenaService, sql: str, says: str) -> None:
     assert says in reason(athena, sql)
 
 

@@ -164,7 +164,7 @@ def test_a_parameter_brings_no_table_with_it(parameter: str, lake: GovernedLake)
         "true) or (true",
     ],
 )
-def test_a_row_filter_that_is_no_plain_condition_shows_nothing(rows: str, lake: GovernedLake) -> None:
+def test_a_row_filter_that_is_not_a_plain_condition_shows_nothing(rows: str, lake: GovernedLake) -> None:
     data = {
         "TableCatalogId": "123456789012",
         "DatabaseName": "gold",

@@ -89,7 +89,7 @@ def location(arn: str = LAYER) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("operation", CHANGES)
-def test_a_place_that_is_registered_needs_data_location_access_hybrid_or_not(
+def test_a_registered_location_needs_data_location_access_even_if_hybrid(
     registered: GovernedLake, operation: str
 ) -> None:
     """IAM_ALLOWED_PRINCIPALS holds everything on database and table; that does not open the location."""
@@ -110,7 +110,7 @@ def test_a_place_that_is_registered_needs_data_location_access_hybrid_or_not(
         revoke(registered, location(), "DATA_LOCATION_ACCESS")
 
 
-def test_a_grant_on_a_folder_opens_what_is_in_it_and_nothing_next_to_it(registered: GovernedLake) -> None:
+def test_a_grant_on_a_folder_covers_its_content_and_nothing_next_to_it(registered: GovernedLake) -> None:
     glue = Publisher.of(registered).client("glue")
     grant(registered, location(f"{LAYER}/mine"), "DATA_LOCATION_ACCESS")
     try:
@@ -121,7 +121,7 @@ def test_a_grant_on_a_folder_opens_what_is_in_it_and_nothing_next_to_it(register
         revoke(registered, location(f"{LAYER}/mine"), "DATA_LOCATION_ACCESS")
 
 
-def test_what_stays_where_it_is_and_what_lies_elsewhere_needs_no_location(registered: GovernedLake) -> None:
+def test_an_unchanged_or_unregistered_location_needs_no_permission(registered: GovernedLake) -> None:
     glue = Publisher.of(registered).client("glue")
     CHANGES["UpdateTable"](glue, PLACE)
     CHANGES["UpdatePartition"](glue, f"{PLACE}day=0/")
@@ -129,7 +129,7 @@ def test_what_stays_where_it_is_and_what_lies_elsewhere_needs_no_location(regist
         change(glue, "s3://pi-m3-silver/not-registered/")
 
 
-def test_an_administrator_may_point_to_every_place_and_create_tables(registered: GovernedLake) -> None:
+def test_an_administrator_may_use_every_location_and_create_tables(registered: GovernedLake) -> None:
     formation = registered.client("lakeformation")
     before = formation.get_data_lake_settings()["DataLakeSettings"]
     before["Parameters"].pop("SET_CONTEXT")
@@ -172,7 +172,7 @@ def test_where_iam_no_longer_counts_each_change_needs_its_permission(
         )
 
 
-def test_for_a_principal_that_opted_in_the_permission_of_everybody_does_not_count(
+def test_the_permission_of_everyone_does_not_count_for_a_principal_that_opted_in(
     registered: GovernedLake,
 ) -> None:
     formation, glue = registered.client("lakeformation"), Publisher.of(registered).client("glue")
@@ -184,7 +184,7 @@ def test_for_a_principal_that_opted_in_the_permission_of_everybody_does_not_coun
         formation.delete_lake_formation_opt_in(Principal=OPERATOR, Resource=DATABASE)
 
 
-def test_the_maker_of_a_table_may_change_and_drop_it(registered: GovernedLake) -> None:
+def test_the_creator_of_a_table_may_change_and_drop_it(registered: GovernedLake) -> None:
     publisher = Publisher.of(registered)
     glue, formation = publisher.client("glue"), registered.client("lakeformation")
     database = formation.get_data_lake_settings()["DataLakeSettings"]["CreateTableDefaultPermissions"]
@@ -202,7 +202,7 @@ def test_the_maker_of_a_table_may_change_and_drop_it(registered: GovernedLake) -
         glue.delete_table(DatabaseName="gold", Name="t")
 
 
-def test_a_view_that_athena_makes_needs_create_table_as_well(registered: GovernedLake) -> None:
+def test_a_view_of_athena_needs_create_table_as_well(registered: GovernedLake) -> None:
     def asked(sql: str) -> tuple[str, str]:
         athena = Publisher.of(registered).client("athena")
         query = athena.start_query_execution(

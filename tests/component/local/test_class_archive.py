@@ -68,7 +68,7 @@ def cut_off(file: Path) -> None:
         stream.truncate(1_000_000)
 
 
-def test_a_jvm_maps_the_whole_archive(start: Callable[[ClassArchive], Jvm], copy: ClassArchive) -> None:
+def test_a_jvm_maps_the_complete_archive(start: Callable[[ClassArchive], Jvm], copy: ClassArchive) -> None:
     assert copy.is_usable()
     assert maps(start(copy), copy)
 

@@ -63,7 +63,7 @@ def test_the_first_good_files_make_the_contract_and_a_drift_is_stopped_at_the_do
     assert (rows[0][:6], is_blocked) == ((STREAM, "retyped", "at", "timestamp", "bigint", "blocked"), True)
 
 
-def test_a_column_that_is_added_is_taken_in_and_told(make: Make) -> None:
+def test_an_added_column_is_accepted_and_reported(make: Make) -> None:
     small = make("")
     sync(small, 0, AS_PROMISED)
     small.lake.contract_checks.admit(STREAM)
@@ -74,7 +74,7 @@ def test_a_column_that_is_added_is_taken_in_and_told(make: Make) -> None:
     assert small.lake.contract_checks.admit(STREAM) == []
 
 
-def test_a_frozen_table_takes_nothing_in_until_somebody_accepts_it(make: Make) -> None:
+def test_a_frozen_table_takes_no_change_until_the_operator_accepts_it(make: Make) -> None:
     small = make('columns = "freeze"')
     sync(small, 0, AS_PROMISED)
     small.lake.contract_checks.admit(STREAM)
@@ -85,7 +85,7 @@ def test_a_frozen_table_takes_nothing_in_until_somebody_accepts_it(make: Make) -
     assert small.lake.contract_checks.admit(STREAM) == []
 
 
-def test_files_that_break_a_contract_are_set_aside_where_no_reader_looks(make: Make) -> None:
+def test_files_that_break_a_contract_are_quarantined_out_of_every_reader_s_sight(make: Make) -> None:
     small = make('types = "quarantine"')
     good = sync(small, 0, AS_PROMISED)
     small.lake.contract_checks.admit(STREAM)
@@ -115,7 +115,7 @@ def test_a_version_that_breaks_its_contract_is_not_published_until_it_is_accepte
     assert small.lake.publish({"gold.one": bad})[0].change == "updated"
 
 
-def test_a_table_that_nobody_knows_is_refused(make: Make) -> None:
+def test_an_unknown_table_is_refused(make: Make) -> None:
     with pytest.raises(UsageError, match=r"gold\.oen") as told:
         differences(make("").settings, ["gold.oen"])
     assert "gold.one" in told.value.hint

@@ -109,7 +109,7 @@ def owner(server: Served) -> Iterator[Caller]:
 
 
 @pytest.mark.parametrize("service", OPERATIONS)
-def test_a_key_that_is_not_known_is_refused(owner: Caller, service: str) -> None:
+def test_an_unknown_key_is_refused(owner: Caller, service: str) -> None:
     assert Caller(owner.server, "AKIAUNKNOWN", owner.secret).refused(service) == expected(
         "unknown key", service
     )
@@ -121,7 +121,7 @@ def test_a_wrong_secret_is_refused(owner: Caller, service: str) -> None:
 
 
 @pytest.mark.parametrize("service", OPERATIONS)
-def test_a_call_that_is_not_signed_is_refused(owner: Caller, service: str) -> None:
+def test_an_unsigned_call_is_refused(owner: Caller, service: str) -> None:
     def unsign(request: Any) -> None:
         del request.headers["Authorization"]
 
@@ -174,7 +174,7 @@ def test_an_object_whose_bytes_were_changed_on_the_way_is_not_kept(owner: Caller
     assert "swapped" not in str(owner.server.client("s3").list_objects_v2(Bucket=BUCKET))
 
 
-def test_a_copy_source_that_was_not_signed_is_refused(owner: Caller) -> None:
+def test_an_unsigned_copy_source_is_refused(owner: Caller) -> None:
     request = AWSRequest("PUT", f"http://127.0.0.1:{owner.server.port}/{BUCKET}/copied", data=b"")
     S3SigV4Auth(Credentials(owner.key, owner.secret), "s3", "us-east-1").add_auth(request)
     answer = httpx.put(request.url, headers={**dict(request.headers), "x-amz-copy-source": f"{BUCKET}/other"})
@@ -204,7 +204,7 @@ def linked(owner: Caller) -> str:
     return "linked"
 
 
-def test_a_link_that_ran_out_is_refused(owner: Caller, linked: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_expired_link_is_refused(owner: Caller, linked: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import botocore.auth
 
     then = datetime.now(UTC).replace(tzinfo=None) - timedelta(seconds=61)
@@ -217,7 +217,7 @@ def test_a_link_that_ran_out_is_refused(owner: Caller, linked: str, monkeypatch:
     ("old", "new"),
     [("/linked?", "/other?"), ("X-Amz-Expires=60", "X-Amz-Expires=600"), ("?", "?response-content-type=x&")],
 )
-def test_a_link_that_was_changed_is_refused(owner: Caller, linked: str, old: str, new: str) -> None:
+def test_a_changed_link_is_refused(owner: Caller, linked: str, old: str, new: str) -> None:
     changed = link(owner, linked).replace(old, new)
     assert "<Code>SignatureDoesNotMatch</Code>" in httpx.get(changed).text
 
@@ -227,12 +227,14 @@ def test_a_link_allows_no_other_method(owner: Caller, linked: str) -> None:
     assert httpx.get(link(owner, linked)).status_code == 200
 
 
-def test_a_link_of_the_old_signature_is_refused_and_says_which_is_right(owner: Caller, linked: str) -> None:
+def test_a_link_of_the_old_signature_is_refused_and_the_right_one_is_named(
+    owner: Caller, linked: str
+) -> None:
     answer = httpx.get(link(owner, linked, version="s3"))
     assert (answer.status_code, "AWS4-HMAC-SHA256" in answer.text) == (400, True)
 
 
-def test_a_link_to_who_one_is_is_answered(owner: Caller) -> None:
+def test_a_presigned_get_caller_identity_is_answered(owner: Caller) -> None:
     """As other services' sign-in takes it from AWS's SDKs."""
     url = f"http://127.0.0.1:{owner.server.port}/?Action=GetCallerIdentity&Version=2011-06-15"
     request = AWSRequest("GET", url)
@@ -261,7 +263,7 @@ def test_a_role_s_session_needs_its_token(owner: Caller) -> None:
     assert arn(given["SessionToken"], "b") == "SignatureDoesNotMatch"
 
 
-def test_an_access_key_that_iam_made_is_its_user_s(owner: Caller) -> None:
+def test_an_access_key_of_iam_belongs_to_its_user(owner: Caller) -> None:
     iam = owner.server.client("iam")
     iam.create_user(UserName="reader")
     key = iam.create_access_key(UserName="reader")["AccessKey"]
@@ -292,7 +294,7 @@ def test_the_server_s_own_calls_need_its_key(owner: Caller, method: str, call: s
     assert owner.server.request("GET", "health")[0] == 200
 
 
-def test_without_the_key_health_tells_nothing_but_that(owner: Caller) -> None:
+def test_without_the_key_health_returns_nothing_but_its_status(owner: Caller) -> None:
     assert owner.server.request("GET", "health", Authorization="") == (200, {"status": "ok", "proof": ""})
 
 
@@ -307,7 +309,7 @@ def test_airbyte_and_the_samples_need_a_key(owner: Caller) -> None:
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "other"])
-def test_a_web_page_is_refused_whatever_it_asks_for(owner: Caller, linked: str, site: str) -> None:
+def test_every_request_of_a_web_page_is_refused(owner: Caller, linked: str, site: str) -> None:
     assert httpx.get(link(owner, linked), headers={"Sec-Fetch-Site": site}).status_code == 403
     assert httpx.get(link(owner, linked), headers={"Sec-Fetch-Site": "none"}).status_code == 200
 
@@ -319,7 +321,7 @@ def test_no_answer_may_be_embedded_or_guessed_at(owner: Caller, linked: str) -> 
         assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
 
 
-def test_a_chunked_upload_is_let_in_by_its_first_signature(owner: Caller) -> None:
+def test_a_chunked_upload_is_accepted_by_its_first_signature(owner: Caller) -> None:
     framed = {
         "X-Amz-Content-SHA256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
         "Content-Encoding": "aws-chunked",
@@ -355,7 +357,7 @@ def test_a_bucket_may_have_the_name_of_another_service(owner: Caller, bucket: st
     assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"x"
 
 
-def test_a_caller_whose_key_was_deleted_meanwhile_is_not_taken_for_the_owner() -> None:
+def test_a_caller_whose_key_was_deleted_does_not_count_as_the_owner() -> None:
     scope = "Credential=AKIAGONE/20260101/us-east-1/athena/aws4_request"
     request = Request.from_values(headers={"Authorization": f"AWS4-HMAC-SHA256 {scope}"})
     identities = Identities((Keys.make(),), lambda kind, name: "", lambda key: None)

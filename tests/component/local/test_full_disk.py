@@ -86,7 +86,7 @@ def state(glue: Any, run: str) -> str:
     return str(glue.get_job_run(JobName="j", RunId=run)["JobRun"]["JobRunState"])
 
 
-def test_a_sync_that_cannot_be_recorded_does_not_begin_and_one_that_ends_is_not_forgotten(disk: Path) -> None:
+def test_a_sync_that_cannot_be_recorded_does_not_start_and_one_that_ends_stays_recorded(disk: Path) -> None:
     file = disk / "jobs.json"
     jobs = Jobs(file, time.time)
     running = jobs.create("one")

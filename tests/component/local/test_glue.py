@@ -122,12 +122,12 @@ def test_an_exception_fails_the_run_with_its_message(glue: Any, server: Served) 
 @pytest.mark.parametrize(
     ("do", "message"), [("exit", "SystemExit: 3"), ("die", "Command failed with exit code 7")]
 )
-def test_a_script_that_ends_otherwise_fails_too(glue: Any, do: str, message: str) -> None:
+def test_a_script_that_exits_early_fails_too(glue: Any, do: str, message: str) -> None:
     record = run(glue, do=do)
     assert (record["JobRunState"], record["ErrorMessage"]) == ("FAILED", message)
 
 
-def test_a_second_run_waits_for_nobody_and_is_refused(glue: Any) -> None:
+def test_a_second_concurrent_run_is_refused_at_once(glue: Any) -> None:
     first = glue.start_job_run(JobName="job", Arguments={"--do": "sleep"})["JobRunId"]
     with pytest.raises(ClientError) as caught:
         glue.start_job_run(JobName="job", Arguments={"--do": "print"})
@@ -136,7 +136,7 @@ def test_a_second_run_waits_for_nobody_and_is_refused(glue: Any) -> None:
     assert ended(glue, first)["JobRunState"] == "STOPPED"
 
 
-def test_a_stopped_run_is_gone_with_its_processes(glue: Any, server: Served) -> None:
+def test_a_stopped_run_leaves_no_process(glue: Any, server: Served) -> None:
     run_id = glue.start_job_run(JobName="job", Arguments={"--do": "sleep"})["JobRunId"]
     wait_until(lambda: "hello" in lines(server, run_id, "output"))
     before = server.family()
@@ -153,7 +153,7 @@ def test_a_stopped_run_is_gone_with_its_processes(glue: Any, server: Served) -> 
     assert again["Errors"][0]["ErrorDetail"]["ErrorCode"] == "InvalidInputException"
 
 
-def test_what_is_not_there_is_told_in_glue_s_words(glue: Any) -> None:
+def test_a_missing_resource_is_reported_in_glue_s_words(glue: Any) -> None:
     for call in (
         lambda: glue.start_job_run(JobName="nothing"),
         lambda: glue.get_job_run(JobName="job", RunId="jr_unknown"),
@@ -171,7 +171,7 @@ def test_runs_are_listed_newest_first_page_by_page(glue: Any) -> None:
     assert [found["Id"] for found in first["JobRuns"] + second["JobRuns"]][:3] == newest
 
 
-def test_a_bucket_that_is_not_there_fails_the_run(glue: Any) -> None:
+def test_a_missing_bucket_fails_the_run(glue: Any) -> None:
     record = run(glue, do="spark", out="s3://nowhere/t/")
     assert record["JobRunState"] == "FAILED"
     assert "The specified bucket does not exist: nowhere" in record["ErrorMessage"]
@@ -194,7 +194,7 @@ def test_spark_writes_objects_and_its_second_run_is_quick(glue: Any, server: Ser
     assert "PATH_ALREADY_EXISTS" in again["ErrorMessage"]
 
 
-def test_a_run_whose_server_was_killed_is_told_as_failed_by_the_next(tmp_path: Path, scripts: Path) -> None:
+def test_the_next_server_reports_the_run_of_a_killed_server_as_failed(tmp_path: Path, scripts: Path) -> None:
     with serve(tmp_path / "state", "--keep") as served:
         served.request("POST", "stack", stack(scripts))
         run_id = served.client("glue").start_job_run(JobName="job", Arguments={"--do": "sleep"})["JobRunId"]
@@ -227,6 +227,6 @@ def test_a_run_past_its_timeout_ends_as_timeout(tmp_path: Path, scripts: Path) -
         pool.close()
 
 
-def test_spark_settings_come_as_glue_s_users_write_them() -> None:
+def test_spark_settings_are_accepted_as_glue_s_users_write_them() -> None:
     assert parse_conf("a.b=1 --conf c.d='x y'") == {"a.b": "1", "c.d": "x y"}
     assert parse_conf("") == {}

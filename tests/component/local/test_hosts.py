@@ -89,7 +89,7 @@ def test_spark_runs_for_a_user_without_an_account_on_a_machine_whose_name_leads_
     assert (tmp_path / "out" / "_SUCCESS").exists(), done.stderr[-2000:]
 
 
-def test_a_java_that_may_open_too_few_files_is_told_with_the_limit(tmp_path: Path) -> None:
+def test_a_java_that_may_open_too_few_files_is_reported_with_the_limit(tmp_path: Path) -> None:
     done = run(with_limit(256, sys.executable, "-c", SPARK, str(tmp_path)), tmp_path)
     assert "a process may open only 256 files (ulimit -n)" in done.stderr
     assert "Too many open files" in done.stderr.splitlines()[-1]

@@ -69,7 +69,7 @@ def chunked(body: bytes, size: int = 3) -> bytes:
 
 
 @pytest.mark.parametrize("place", BODIES)
-def test_chunks_are_understood_everywhere(server: Served, place: str) -> None:
+def test_every_service_understands_chunks(server: Served, place: str) -> None:
     status, answer = exchange(server, place, chunked(BODIES[place]), Transfer_Encoding="chunked")
     assert status == 200, answer
     if place == "s3":
@@ -137,7 +137,7 @@ def test_an_upload_needs_a_length(server: Served) -> None:
 
 
 @pytest.mark.parametrize("place", ["json", "form", "airbyte", "own"])
-def test_a_body_that_is_held_in_memory_is_bounded(server: Served, place: str) -> None:
+def test_a_body_in_memory_is_limited(server: Served, place: str) -> None:
     assert exchange(server, place, b"x" * (17 << 20), Content_Length=str(17 << 20))[0] == 413
 
 
@@ -158,7 +158,7 @@ def test_a_payload_in_aws_s_chunks_is_checked(server: Served, body: bytes, heade
     assert "Contents" not in server.client("s3").list_objects_v2(Bucket="incoming")
 
 
-def test_a_client_that_sends_more_than_it_announced_is_not_kept_waiting(server: Served) -> None:
+def test_a_client_that_sends_more_than_it_announced_gets_its_answer_at_once(server: Served) -> None:
     """It keeps its end open, and reads to the end of the answer."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
         head = "".join(f"{name}: {value}\r\n" for name, value in server.keys.headers.items())

@@ -40,7 +40,7 @@ MISSING: dict[str, tuple[str, Callable[[Any], Any]]] = {
 
 
 @pytest.mark.parametrize(("service", "call"), MISSING.values(), ids=MISSING)
-def test_an_operation_that_is_not_there_is_refused_after_one_attempt(
+def test_an_unsupported_operation_is_refused_after_one_attempt(
     server: Served, service: str, call: Callable[[Any], Any]
 ) -> None:
     client = retrying(server, service)
@@ -96,7 +96,7 @@ def test_cloudformation_is_refused_and_not_left_to_moto(server: Served) -> None:
     assert (status, "<Code>NotImplementedException</Code>" in text) == (501, True)
 
 
-def test_what_empties_moto_is_not_reachable(server: Served) -> None:
+def test_the_reset_of_moto_is_not_reachable(server: Served) -> None:
     server.client("secretsmanager").create_secret(Name="kept", SecretString="x")
     assert sent(server, "secretsmanager", b"", path="/moto-api/reset")[0] == 501
     assert server.client("secretsmanager").get_secret_value(SecretId="kept")["SecretString"] == "x"

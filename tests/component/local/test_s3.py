@@ -40,7 +40,7 @@ def test_a_file_written_into_the_folder_is_an_object(s3: Any, directory: S3Direc
     ("asked", "bytes_"),
     [("bytes=0-3", b"0123"), ("bytes=4-", b"456789"), ("bytes=-3", b"789"), ("bytes=8-99", b"89")],
 )
-def test_ranges(s3: Any, asked: str, bytes_: bytes) -> None:
+def test_a_range_returns_its_bytes(s3: Any, asked: str, bytes_: bytes) -> None:
     s3.put_object(Bucket="lake", Key="k", Body=b"0123456789")
     got = s3.get_object(Bucket="lake", Key="k", Range=asked)
     assert got["Body"].read() == bytes_
@@ -79,7 +79,7 @@ def test_a_conditional_put_does_not_replace(s3: Any) -> None:
     assert s3.get_object(Bucket="lake", Key="lock")["Body"].read() == b"mine"
 
 
-def test_large_bodies_go_up_in_parts_and_come_back_equal(s3: Any) -> None:
+def test_large_bodies_are_uploaded_in_parts_and_read_back_equal(s3: Any) -> None:
     body = os.urandom(20 * 1024 * 1024)
     s3.upload_fileobj(io.BytesIO(body), "lake", "big", ExtraArgs={"Metadata": {"m": "1"}})
     back = io.BytesIO()
@@ -117,13 +117,13 @@ def test_deleting_is_final_and_idempotent(s3: Any, directory: S3Directory) -> No
 
 
 @pytest.mark.parametrize(("bucket", "code"), [("lake", "NoSuchKey"), ("nowhere", "NoSuchBucket")])
-def test_what_is_not_there_is_told_in_s3_s_words(s3: Any, bucket: str, code: str) -> None:
+def test_a_missing_object_or_bucket_is_reported_in_s3_s_words(s3: Any, bucket: str, code: str) -> None:
     with pytest.raises(ClientError) as caught:
         s3.get_object(Bucket=bucket, Key="nothing")
     assert code_of(caught) == code
 
 
-def test_buckets_are_made_once_and_only_empty_ones_deleted(s3: Any) -> None:
+def test_buckets_are_created_once_and_only_empty_ones_deleted(s3: Any) -> None:
     s3.create_bucket(Bucket="new")
     s3.create_bucket(Bucket="new")  # in us-east-1 the owner may repeat it
     elsewhere = {"LocationConstraint": "eu-west-1"}

@@ -127,7 +127,7 @@ def test_metadata_that_is_not_ascii_comes_back_as_s3_sends_it(s3: Any) -> None:
         ({"x_amz_content_sha256": hashlib.sha256(b"y").hexdigest()}, b"XAmzContentSHA256Mismatch"),
     ],
 )
-def test_bytes_that_are_not_those_that_were_announced_are_not_stored(
+def test_bytes_that_differ_from_the_announced_ones_are_not_stored(
     s3: Any, directory: S3Directory, headers: dict[str, str], code: bytes
 ) -> None:
     response, body = raw(s3, "PUT", "/lake/k", b"x", **headers)
@@ -145,7 +145,7 @@ def test_bytes_that_are_not_those_that_were_announced_are_not_stored(
         ("SHA1", "98O8HYCOBHMq32eZZczDTKeuNEE="),
     ],
 )
-def test_checksums_are_verified_and_given_back(s3: Any, algorithm: str, checksum: str) -> None:
+def test_checksums_are_verified_and_returned(s3: Any, algorithm: str, checksum: str) -> None:
     put = s3.put_object(Bucket="lake", Key="k", Body=b"123456789", **{f"Checksum{algorithm}": checksum})
     assert put[f"Checksum{algorithm}"] == checksum
     head = s3.head_object(Bucket="lake", Key="k", ChecksumMode="ENABLED")
@@ -153,7 +153,7 @@ def test_checksums_are_verified_and_given_back(s3: Any, algorithm: str, checksum
     assert f"Checksum{algorithm}" not in s3.head_object(Bucket="lake", Key="k")
 
 
-def test_listings_repeat_what_was_asked(s3: Any) -> None:
+def test_listings_repeat_their_parameters(s3: Any) -> None:
     for key in ("a", "b", "c"):
         s3.put_object(Bucket="lake", Key=key, Body=b"x")
     first = s3.list_objects_v2(Bucket="lake", StartAfter="a", MaxKeys=1, FetchOwner=True)

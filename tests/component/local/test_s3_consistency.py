@@ -67,7 +67,7 @@ def test_every_answer_is_one_of_the_objects_that_were_put(directory: S3Directory
     assert wrong == []
 
 
-def test_objects_of_one_size_written_at_the_same_moment_are_told_apart(directory: S3Directory) -> None:
+def test_objects_of_one_size_written_at_the_same_moment_are_distinguished(directory: S3Directory) -> None:
     for name in ("one", "two"):
         with directory.scratch_file() as (path, stream):
             stream.write(BODIES[name])
@@ -80,7 +80,7 @@ def test_objects_of_one_size_written_at_the_same_moment_are_told_apart(directory
     assert times != 10**18
 
 
-def test_a_write_that_ends_before_its_rename_leaves_the_object_whole(
+def test_a_write_that_fails_before_its_rename_leaves_the_object_complete(
     directory: S3Directory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(directory, "one")

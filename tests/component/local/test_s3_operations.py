@@ -128,7 +128,7 @@ def test_an_operation_that_is_modelled_is_one_of_s3_and_has_an_answer(account: A
     assert status < 500
 
 
-def test_the_table_says_of_what_it_is_to_which_operation_a_request_belongs() -> None:
+def test_the_table_assigns_each_request_to_its_operation() -> None:
     alike = [
         (one.name, other.name)
         for one in OPERATIONS

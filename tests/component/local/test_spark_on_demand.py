@@ -86,7 +86,7 @@ def test_a_script_without_spark_runs_without_a_jvm(run: Run, tmp_path: Path) -> 
 
 
 @pytest.mark.spark
-def test_a_script_that_uses_spark_late_and_unannounced_still_gets_it(run: Run, tmp_path: Path) -> None:
+def test_a_script_that_uses_spark_late_without_an_import_still_gets_it(run: Run, tmp_path: Path) -> None:
     record = run(LATE)
     assert record["JobRunState"] == "SUCCEEDED"
     assert "rows 7" in record["output"]
@@ -95,9 +95,7 @@ def test_a_script_that_uses_spark_late_and_unannounced_still_gets_it(run: Run, t
 
 @pytest.mark.spark
 @pytest.mark.parametrize("idle_s", [0.01])
-def test_a_spare_that_ended_for_idleness_is_replaced_when_a_script_asks(
-    run: Run, pool: SparkPool, tmp_path: Path
-) -> None:
+def test_a_spare_jvm_that_ended_idle_is_replaced_on_demand(run: Run, pool: SparkPool, tmp_path: Path) -> None:
     pool.warm()
     wait_until(lambda: bool(java_processes(tmp_path / "spark")))
     wait_until(lambda: not java_processes(tmp_path / "spark"), 120)
@@ -115,7 +113,7 @@ def test_nothing_counts_as_idle_while_a_run_has_a_jvm(pool: SparkPool, tmp_path:
     pool.give_back(lent)
 
 
-def test_a_jvm_that_is_given_back_while_a_spare_starts_is_not_left_behind(
+def test_a_jvm_that_is_returned_while_a_spare_starts_is_not_left_running(
     pool: SparkPool, tmp_path: Path
 ) -> None:
     lent = pool.take()
@@ -157,7 +155,7 @@ def test_a_job_is_known_to_use_spark_by_the_imports_of_its_files(
     assert uses_spark(tmp_path / "job.py", []) is is_spark
 
 
-def test_a_damaged_extra_file_is_no_reason_to_fail(tmp_path: Path) -> None:
+def test_a_damaged_extra_file_does_not_fail_the_check(tmp_path: Path) -> None:
     (tmp_path / "helper.zip").write_bytes(b"no archive")
     assert not uses_spark(tmp_path / "missing.py", [tmp_path / "helper.zip"])
 

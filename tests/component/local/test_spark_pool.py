@@ -15,7 +15,7 @@ PATIENCE_S = 30.0
 pytestmark = pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="no /proc to look into")
 
 
-def test_a_pool_that_closes_ends_the_java_that_is_still_starting(tmp_path: Path) -> None:
+def test_a_closing_pool_ends_the_java_that_is_still_starting(tmp_path: Path) -> None:
     pool = SparkPool(tmp_path / "spark", tmp_path / "s3", list, "http://127.0.0.1:1")
     pool.warm()
     deadline = time.monotonic() + PATIENCE_S

@@ -83,7 +83,7 @@ def told(server: Served) -> dict[str, Any]:
     return json.loads(json.dumps(answers, default=str))
 
 
-def test_every_kind_of_record_outlives_the_server_and_its_death(tmp_path: Path) -> None:
+def test_every_kind_of_record_survives_a_stop_and_a_kill_of_the_server(tmp_path: Path) -> None:
     state = tmp_path / "state"
     with serve(state, "--keep") as server:
         fill(server)
@@ -121,7 +121,7 @@ def old_snapshot(folder: Path) -> Path:
     return path
 
 
-def test_records_pickled_by_the_version_before_are_taken_over_once(tmp_path: Path) -> None:
+def test_records_pickled_by_the_previous_version_are_converted_once(tmp_path: Path) -> None:
     old = old_snapshot(tmp_path)
     plane = ControlPlane(tmp_path / "aws.json")
     assert Catalog(plane).get_databases().count("old") == 1
@@ -141,7 +141,7 @@ class Runs:
 
 
 @pytest.mark.parametrize("attack", [os.system, eval, getattr, subprocess.call, __import__, open])
-def test_a_pickle_that_runs_something_is_refused_and_set_aside_by_name(tmp_path: Path, attack: Any) -> None:
+def test_a_pickle_that_runs_a_command_is_refused_and_set_aside_by_name(tmp_path: Path, attack: Any) -> None:
     proof = tmp_path / "ran"
     arguments = {eval: (f"open({str(proof)!r}, 'w')",), getattr: (1, "real"), open: (str(proof), "w")}
     spoilt = pickle.dumps(Runs(attack, *arguments.get(attack, (f"touch {proof}",))))
@@ -172,12 +172,12 @@ def test_a_pickle_that_others_may_write_is_refused(tmp_path: Path) -> None:
         ["enum", "os", "system", "true"],
     ],
 )
-def test_data_names_no_class_but_those_of_records(node: list[Any]) -> None:
+def test_stored_data_names_only_classes_of_records(node: list[Any]) -> None:
     with pytest.raises(ValueError, match="not one of the records"):
         from_nodes([node])
 
 
-def test_data_keeps_what_is_the_same_object_the_same() -> None:
+def test_stored_data_keeps_shared_objects_shared() -> None:
     shared = {("a", 1), ("b", 2)}
     value: dict[Any, Any] = {"one": shared, "two": shared, 3: b"\x00\xff"}
     value["self"] = value
@@ -215,7 +215,7 @@ def damaged_state(tmp_path: Path) -> Path:
     return state
 
 
-def test_damaged_files_are_set_aside_by_name_and_the_server_serves(damaged_state: Path) -> None:
+def test_damaged_files_are_set_aside_by_name_and_the_server_starts(damaged_state: Path) -> None:
     with serve(damaged_state, "--keep") as server:
         assert server.client("glue").get_databases()["DatabaseList"] == []
         told = server.request("POST", "stack", {})[1]["damages"]
@@ -242,7 +242,7 @@ READERS: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("content", CONTENTS)
 @pytest.mark.parametrize("name", READERS)
-def test_no_content_of_a_state_file_stops_its_reader(tmp_path: Path, name: str, content: str) -> None:
+def test_no_content_of_a_state_file_crashes_its_reader(tmp_path: Path, name: str, content: str) -> None:
     file = tmp_path / name
     file.write_bytes(CONTENTS[content])
     READERS[name](file)
@@ -250,14 +250,14 @@ def test_no_content_of_a_state_file_stops_its_reader(tmp_path: Path, name: str, 
     assert aside.read_bytes() == CONTENTS[content]
 
 
-def test_a_job_after_a_damaged_history_is_not_taken_for_an_old_one(tmp_path: Path) -> None:
+def test_a_job_after_a_damaged_history_is_not_mistaken_for_an_old_one(tmp_path: Path) -> None:
     file = tmp_path / "jobs.json"
     before = Jobs(file, time.time).create("c")
     file.write_text("{")
     assert Jobs(file, time.time).create("c").id > before.id + 1000
 
 
-def test_what_a_lost_file_of_governance_had_closed_does_not_stand_open(tmp_path: Path) -> None:
+def test_a_lost_governance_file_opens_no_closed_table(tmp_path: Path) -> None:
     state = tmp_path / "state"
     with serve(state, "--keep") as server:
         server.client("glue").create_database(DatabaseInput={"Name": "db"})
@@ -279,7 +279,7 @@ def grants(server: Served) -> set[str]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("mount"), reason="only root mounts a small disk")
-def test_a_write_that_the_disk_does_not_take_leaves_the_old_file_and_nothing_beside(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_the_old_file_and_nothing_next_to_it(tmp_path: Path) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", tmp_path], check=True)
     try:
         file = tmp_path / "state.json"

@@ -45,7 +45,7 @@ def test_a_new_folder_and_its_keys_are_closed_to_others(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("inside", [[], ["server"], ["runs"], ["s3", "mine.txt"]])
-def test_an_open_folder_of_etltctl_s_is_closed(tmp_path: Path, inside: list[str]) -> None:
+def test_an_open_folder_of_etltctl_is_closed(tmp_path: Path, inside: list[str]) -> None:
     for name in inside:
         (tmp_path / "state" / name).mkdir(parents=True)
     (tmp_path / "state").mkdir(exist_ok=True)
@@ -54,7 +54,7 @@ def test_an_open_folder_of_etltctl_s_is_closed(tmp_path: Path, inside: list[str]
     assert mode(tmp_path / "state") == 0o700
 
 
-def test_an_open_folder_with_other_files_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+def test_an_open_folder_with_other_files_is_refused_and_left_unchanged(tmp_path: Path) -> None:
     """It might be the user's home, or the folder for everyone's temporary files."""
     (tmp_path / "home" / "letters").mkdir(parents=True)
     (tmp_path / "home").chmod(0o755)
@@ -66,7 +66,7 @@ def test_an_open_folder_with_other_files_is_refused_and_left_as_it_is(tmp_path: 
 
 @only_root
 @pytest.mark.parametrize("place", ["", "server", "server/moto.pickle", "airbyte"])
-def test_what_another_user_put_there_is_refused_by_name(tmp_path: Path, place: str) -> None:
+def test_a_file_of_another_user_is_refused_by_name(tmp_path: Path, place: str) -> None:
     state = tmp_path / "state"
     prepare_folder(state)
     (state / place).parent.mkdir(exist_ok=True)
@@ -100,7 +100,7 @@ def test_a_user_without_a_name_and_a_home_has_keys_too() -> None:
     assert done.stdout == "user 424242 True\n", done.stderr
 
 
-def test_keys_are_made_once_however_many_ask(tmp_path: Path) -> None:
+def test_keys_are_created_once_even_if_many_processes_ask(tmp_path: Path) -> None:
     prepare_folder(tmp_path / "state")
     program = (
         "import sys, pathlib; from etltctl.local.kernel.keys import keep_keys;"
@@ -124,7 +124,7 @@ def test_keys_differ_from_folder_to_folder_and_show_no_secret(tmp_path: Path) ->
     assert made[0].server_key not in repr(made[0])
 
 
-def test_a_key_file_that_is_a_link_or_spoilt_is_refused_with_the_fix(tmp_path: Path) -> None:
+def test_a_key_file_that_is_a_link_or_damaged_is_refused_with_the_fix(tmp_path: Path) -> None:
     prepare_folder(tmp_path / "state")
     file = key_file(tmp_path / "state")
     (tmp_path / "other").write_text(json.dumps({}))

@@ -61,7 +61,7 @@ def told(word: str, **facts: float) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("driver", ["wait_for_step", "wait_for_end"])
-def test_an_adopted_run_is_looked_at_when_its_end_is_likely_counted_from_its_beginning(
+def test_an_adopted_run_is_polled_when_its_end_is_likely_counted_from_its_start(
     services: Services, spoil: Any, driver: str
 ) -> None:
     """Of ten minutes nine are over when it is adopted: one more is to come, and not ten."""
@@ -84,7 +84,7 @@ def test_an_adopted_run_is_looked_at_when_its_end_is_likely_counted_from_its_beg
     assert len(clock.slept) <= 3
 
 
-def test_a_failed_run_s_own_retry_is_looked_for_no_further_back_than_the_run(
+def test_the_retry_of_a_failed_run_is_searched_for_no_further_back_than_the_run(
     server: Served, services: Services, spoil: Any
 ) -> None:
     ended = JobRun("jr_failed", "often", "FAILED", started=datetime.now(UTC))

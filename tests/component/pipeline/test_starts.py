@@ -101,12 +101,12 @@ def conflict(kind: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("number", [0, 200, OLDER_RUNS - 1])
-def test_a_run_is_found_however_many_ran_since(glue: Glue, number: int) -> None:
+def test_a_run_is_found_even_after_many_later_runs(glue: Glue, number: int) -> None:
     verb, run = glue.start_or_adopt("often", f"key-{number}", lambda _: {})
     assert (verb, run.id) == (Verb.REUSED, f"jr_{number:04}")
 
 
-def test_the_search_goes_no_further_back_than_the_run_itself(
+def test_the_search_goes_no_further_back_than_the_run(
     server: Served, glue: Glue, spoil: Callable[..., None]
 ) -> None:
     newest = next(glue.job_runs("often"))
@@ -116,7 +116,7 @@ def test_the_search_goes_no_further_back_than_the_run_itself(
     assert looked["met"] == 1, "one page was enough"
 
 
-def test_a_slot_whose_holder_is_not_listed_is_exit_7_with_what_to_do(
+def test_a_slot_with_an_unlisted_holder_exits_7_and_names_the_next_step(
     aws: Aws, told: dict[str, Any], spoil: Callable[..., None]
 ) -> None:
     spoil(*refused("StartJobRun", "ConcurrentRunsExceededException", "too many", times=0))
@@ -126,7 +126,7 @@ def test_a_slot_whose_holder_is_not_listed_is_exit_7_with_what_to_do(
     assert raised.value.hint.endswith(str(RETRY))
 
 
-def test_a_failure_is_told_with_the_lines_that_say_something(glue: Glue) -> None:
+def test_a_failure_is_reported_with_its_meaningful_lines(glue: Glue) -> None:
     script = (
         "import sys\n"
         "print('ERROR this is why', file=sys.stderr)\n"
@@ -145,7 +145,7 @@ def test_a_failure_is_told_with_the_lines_that_say_something(glue: Glue) -> None
 
 
 @pytest.mark.parametrize("code", ["InternalServiceException", "OperationTimeoutException"])
-def test_a_start_whose_outcome_stays_unknown_is_sent_once_and_says_how_to_look(
+def test_a_start_with_an_unknown_outcome_is_sent_once_and_says_how_to_check(
     server: Served, glue: Glue, spoil: Callable[..., None], code: str
 ) -> None:
     spoil({"call": "StartJobRun", "refuse": answer_of(code), "times": 0})
@@ -156,7 +156,7 @@ def test_a_start_whose_outcome_stays_unknown_is_sent_once_and_says_how_to_look(
     assert "aws glue get-job-runs --job-name often" in caught.value.hint
 
 
-def test_a_start_that_found_no_name_or_no_route_was_not_sent_and_is_sent_again(
+def test_a_start_without_a_resolved_name_or_a_route_is_sent_again(
     server: Served, told: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in {**server.environ, "AWS_ENDPOINT_URL": f"http://localhost:{server.port}"}.items():
@@ -183,7 +183,7 @@ def name_trouble(monkeypatch: pytest.MonkeyPatch, times: int) -> list[str]:
     return failed
 
 
-def test_a_wait_survives_trouble_with_names(
+def test_a_wait_survives_failed_name_lookups(
     server: Served, told: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signed = told["airbyte"]
@@ -196,7 +196,7 @@ def test_a_wait_survives_trouble_with_names(
     assert (ended.status, len(failed)) == ("succeeded", 2)
 
 
-def test_a_post_slower_than_our_patience_is_not_sent_again(
+def test_a_post_slower_than_its_timeout_is_not_sent_again(
     server: Served, airbyte: Airbyte, told: dict[str, Any], spoil: Callable[..., None]
 ) -> None:
     connection = told["connections"]["api"]
@@ -214,7 +214,7 @@ def test_a_post_slower_than_our_patience_is_not_sent_again(
         ("error:connection/locked", "locked"),
     ],
 )
-def test_a_connection_that_takes_no_sync_is_told_with_its_state(
+def test_a_connection_that_accepts_no_sync_is_reported_with_its_status(
     sync: Callable[[], Any], spoil: Callable[..., None], kind: str, status: str
 ) -> None:
     change = {"status": status, "statusReason": "as wished"}
@@ -226,7 +226,7 @@ def test_a_connection_that_takes_no_sync_is_told_with_its_state(
         sync()
 
 
-def test_a_conflict_of_an_active_connection_is_told_as_it_is(
+def test_a_conflict_of_an_active_connection_is_reported_unchanged(
     sync: Callable[[], Any], spoil: Callable[..., None]
 ) -> None:
     spoil({"call": "POST /jobs", "refuse": conflict("x#state-conflict")})
@@ -235,7 +235,7 @@ def test_a_conflict_of_an_active_connection_is_told_as_it_is(
 
 
 @pytest.mark.parametrize("word", ["queued", "incomplete", "pondering"])
-def test_a_sync_between_two_words_is_waited_for(
+def test_a_sync_with_an_intermediate_status_counts_as_running(
     airbyte: Airbyte, sync: Callable[[], Any], spoil: Callable[..., None], word: str
 ) -> None:
     verb, job = sync()
@@ -248,7 +248,7 @@ def test_a_sync_between_two_words_is_waited_for(
     assert seen[:3] == [word] * 3
 
 
-def test_a_cancelled_sync_is_no_success(
+def test_a_cancelled_sync_is_not_a_success(
     airbyte: Airbyte, sync: Callable[[], Any], spoil: Callable[..., None]
 ) -> None:
     _, job = sync()
@@ -257,7 +257,7 @@ def test_a_cancelled_sync_is_no_success(
     assert ended.state is State.FAILED
 
 
-def test_a_token_that_expires_in_mid_wait_is_renewed_even_if_that_fails_at_first(
+def test_a_token_that_expires_during_a_wait_is_renewed_even_if_the_first_try_fails(
     server: Served, airbyte: Airbyte, sync: Callable[[], Any], spoil: Callable[..., None]
 ) -> None:
     _, job = sync()
@@ -273,7 +273,7 @@ def test_a_token_that_expires_in_mid_wait_is_renewed_even_if_that_fails_at_first
     assert [rule["met"] for rule in server.request("GET", "faults")[1]] == [1, 1, 2]
 
 
-def test_a_server_that_is_not_there_leaves_nothing_open(airbyte: Airbyte) -> None:
+def test_a_missing_server_leaves_no_connection_open(airbyte: Airbyte) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     nowhere = replace(airbyte, url=f"http://127.0.0.1:{port}")
@@ -282,7 +282,7 @@ def test_a_server_that_is_not_there_leaves_nothing_open(airbyte: Airbyte) -> Non
     assert caught.value.was_never_sent
 
 
-def test_the_sdks_tell_no_secret_however_much_they_log(
+def test_the_sdks_log_no_secret_at_any_level(
     server: Served, airbyte: Airbyte, glue: Glue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker that logs everything (Airflow at DEBUG) has our clients' logs too."""

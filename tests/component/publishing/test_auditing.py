@@ -82,7 +82,7 @@ def test_a_broken_rule_stops_the_version_and_shows_its_rows(
     assert example in "\n".join(map(str, error.facts.values()))
 
 
-def test_counts_are_judged_without_a_query(make: Make) -> None:
+def test_counts_are_checked_without_a_query(make: Make) -> None:
     small = make("min_rows = 1\nmax_drop_pct = 10")
     assert "50 % less than the 2 of the current version" in refused(small, GOOD[:1]).message
     assert "fewer than min_rows" in refused(make("min_rows = 2"), GOOD[:1]).message
@@ -108,13 +108,13 @@ def test_a_reconciliation_sees_the_new_versions_of_a_set_together(make: Make) ->
         small.lake.publish({"gold.one": one})
 
 
-def test_rules_that_may_be_broken_are_told_and_the_version_is_published(make: Make) -> None:
+def test_broken_rules_that_only_warn_are_reported_and_the_version_is_published(make: Make) -> None:
     small = make('rows = "evolve"\nnot_null = ["speed"]')
     (done,) = small.lake.publish({"gold.one": small.write("gold.one", "v1", GOOD)})
     assert list(done.warnings) == ["gold.one: speed is null (1)"]
 
 
-def test_a_check_that_cannot_be_run_publishes_nothing_and_says_why(make: Make) -> None:
+def test_a_check_that_cannot_run_publishes_nothing_and_says_why(make: Make) -> None:
     small = make('not_null = ["wind"]')
     with pytest.raises(BlockedError) as told:
         small.lake.publish({"gold.one": small.write("gold.one", "v1", GOOD)})
@@ -125,7 +125,7 @@ def test_a_check_that_cannot_be_run_publishes_nothing_and_says_why(make: Make) -
     assert '[tables."gold.one"]' in error.hint
 
 
-def test_one_query_a_table_when_all_is_well(make: Make) -> None:
+def test_an_audit_without_findings_takes_one_query_a_table(make: Make) -> None:
     small = make('keys = ["city", "day"]\nnot_null = ["city"]\nranges = { speed = { min = 0 } }')
     athena = small.aws.client("athena")
     calls: list[str] = []
@@ -137,7 +137,7 @@ def test_one_query_a_table_when_all_is_well(make: Make) -> None:
 @pytest.mark.parametrize(
     ("call", "hold"), [("GetQueryExecution", "before"), ("StartQueryExecution", "after")]
 )
-def test_an_interrupt_cancels_what_was_asked_and_waits_for_nothing(
+def test_an_interrupt_cancels_live_queries_and_does_not_wait(
     make: Make, monkeypatch: pytest.MonkeyPatch, call: str, hold: str
 ) -> None:
     keys = 'keys = ["city", "day"]'
@@ -169,7 +169,7 @@ def interrupt_once(is_time: Callable[[], bool]) -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_a_retry_asks_again_once_a_table_that_a_rule_names_holds_other_rows(make: Make) -> None:
+def test_a_retry_queries_again_after_a_table_of_a_rule_has_changed(make: Make) -> None:
     place = f"s3://pi-m3-bronze/t{uuid4().hex[:10]}/"
     rules = (
         'sql.two = "select n from {this} where n not in (select n from {gold.two})"\n'
@@ -192,7 +192,7 @@ def test_a_retry_asks_again_once_a_table_that_a_rule_names_holds_other_rows(make
     assert small.current("gold.one") == "v1"
 
 
-def test_every_rule_that_is_broken_is_heard_of_with_some_of_its_rows(make: Make) -> None:
+def test_every_broken_rule_is_reported_with_some_of_its_rows(make: Make) -> None:
     small = make('rows = "evolve"\nnot_null = ["speed"]\nmin_rows = 9')
     heard: list[Finding] = []
     lake = replace(small.lake, on_finding=heard.append)
@@ -205,7 +205,7 @@ def test_every_rule_that_is_broken_is_heard_of_with_some_of_its_rows(make: Make)
     assert [row["day"] for row in heard[1].rows] == [2, 2]
 
 
-def test_what_an_audit_that_died_left_in_the_catalog_goes_with_a_later_one(make: Make) -> None:
+def test_a_later_audit_deletes_the_tables_of_one_that_died(make: Make) -> None:
     small = make("min_rows = 1")
     small.publish("v1")
     catalog, database = small.lake.catalog, small.settings.athena.databases["gold"]

@@ -59,7 +59,7 @@ def truncated(small: SmallLake, table: str) -> str:
     return location
 
 
-def test_one_bad_table_stops_no_other_and_all_bad_ones_are_told(small: SmallLake) -> None:
+def test_one_bad_table_stops_no_other_and_all_bad_tables_are_reported(small: SmallLake) -> None:
     put(small, "a", pa.table({"s": [{"a-b": 1}]}))
     broken = truncated(small, "b")
     put(small, "c")
@@ -72,7 +72,7 @@ def test_one_bad_table_stops_no_other_and_all_bad_ones_are_told(small: SmallLake
     assert [small.described(f"bronze.{t}") != {} for t in "abc"] == [False, False, True]
 
 
-def test_one_bad_table_of_many_keeps_its_own_words(small: SmallLake) -> None:
+def test_the_error_of_the_only_bad_table_stays_as_it_is(small: SmallLake) -> None:
     put(small, "a", pa.table({"t": pa.array([1], pa.timestamp("ns", "UTC"))}))
     put(small, "b")
     with pytest.raises(BlockedError, match=r"bronze.a.t has the Parquet type timestamp\[ns, tz=UTC\]"):
@@ -90,7 +90,7 @@ def test_a_file_that_is_not_whole_parquet_is_unverified(small: SmallLake, conten
     assert small.described("bronze.a") == {}
 
 
-def test_an_object_that_is_not_called_parquet_is_named_at_refresh_publish_and_by_athena(
+def test_an_object_without_a_parquet_name_is_named_by_refresh_publish_and_athena(
     small: SmallLake,
 ) -> None:
     put(small, "a")
@@ -113,7 +113,7 @@ def test_an_object_that_is_not_called_parquet_is_named_at_refresh_publish_and_by
         small.lake.publish({"gold.one": location})
 
 
-def test_objects_without_content_and_hidden_ones_are_in_nobody_s_way(small: SmallLake) -> None:
+def test_empty_and_hidden_objects_do_not_disturb_anyone(small: SmallLake) -> None:
     put(small, "a")
     for name in ("000000", "_SUCCESS", ".part.crc", "_meta/x.json"):
         small.lake.s3.write(f"{place(small, 'a')}{name}", b"" if name in ("000000", "_SUCCESS") else b"{}")
@@ -126,7 +126,7 @@ def changed(small: SmallLake) -> None:
     small.put(f"{location}part-0.parquet", [{"version": "v1", "n": 0}])
 
 
-def test_files_of_a_published_version_that_changed_are_told_with_what_to_do(small: SmallLake) -> None:
+def test_changed_files_of_a_published_version_are_reported_with_the_next_step(small: SmallLake) -> None:
     small.publish("v0", ONE)
     small.publish("v1", ONE)
     before = small.described("gold.one")
@@ -151,7 +151,7 @@ def test_files_of_a_published_version_that_changed_are_told_with_what_to_do(smal
     assert small.current("gold.one") == "v0"
 
 
-def test_a_file_that_was_taken_away_is_told(small: SmallLake) -> None:
+def test_a_deleted_file_is_reported(small: SmallLake) -> None:
     location = small.lake.version_location("gold.one", "v1")
     for number in range(2):
         small.put(f"{location}part-{number}.parquet", [{"n": number}])
@@ -162,7 +162,7 @@ def test_a_file_that_was_taken_away_is_told(small: SmallLake) -> None:
     assert told.value.facts["missing"] == "part-1.parquet"
 
 
-def test_a_version_of_before_lists_were_kept_is_known_to_have_changed(small: SmallLake) -> None:
+def test_a_change_in_a_version_without_a_file_list_is_detected(small: SmallLake) -> None:
     small.publish("v1", ONE)
     small.lake.s3.remove(f"{small.lake.places.record('gold.one', 'v1')}files.json")
     assert small.another().refresh(ONE)[0].change == "unchanged"
@@ -186,7 +186,7 @@ def test_files_that_a_sync_replaces_meanwhile_are_listed_again(small: SmallLake)
     assert "etltctl runs watch" in told.value.hint
 
 
-def test_a_footer_is_never_taken_for_that_of_another_object_of_the_same_name(small: SmallLake) -> None:
+def test_a_footer_is_never_used_for_another_object_of_the_same_name(small: SmallLake) -> None:
     put(small, "a")
     (listed,) = small.lake.inspector.files(place(small, "a"))
     put(small, "a", pa.table({"n": [1, 2, 3]}))
@@ -195,7 +195,7 @@ def test_a_footer_is_never_taken_for_that_of_another_object_of_the_same_name(sma
     assert getattr(told.value, "code", "") == "PreconditionFailed"
 
 
-def test_nan_is_outside_of_every_range(small: SmallLake) -> None:
+def test_nan_is_outside_every_range(small: SmallLake) -> None:
     strict = SmallLake(
         small.server, small.aws, small.folder, f'{small.more}[tables."gold.one".ranges]\nx = {{ min = 0 }}\n'
     )

@@ -41,7 +41,7 @@ def small(server: Served, aws: Aws, tmp_path: Path) -> Iterator[SmallLake]:
     made.spoil()
 
 
-def test_the_first_version_makes_the_table_and_the_next_replaces_it_with_one_call(small: SmallLake) -> None:
+def test_the_first_version_creates_the_table_and_the_next_replaces_it_with_one_call(small: SmallLake) -> None:
     assert [table.change for table in small.publish("v1")] == ["created", "created"]
     small.aws.client("glue")  # made before it is listened to
     calls: list[str] = []
@@ -56,7 +56,7 @@ def test_the_first_version_makes_the_table_and_the_next_replaces_it_with_one_cal
     assert small.lake.versions("gold.one") == ["v2", "v1"]
 
 
-def test_what_others_wrote_about_a_table_outlives_a_publish(small: SmallLake) -> None:
+def test_a_publish_keeps_description_and_parameters_of_others(small: SmallLake) -> None:
     small.publish("v1")
     described = small.described("gold.one")
     wanted = {k: described[k] for k in ("Name", "StorageDescriptor", "TableType", "PartitionKeys")}
@@ -67,7 +67,7 @@ def test_what_others_wrote_about_a_table_outlives_a_publish(small: SmallLake) ->
     assert (after["Description"], after["Parameters"]["team"]) == ("ours", "wind")
 
 
-def test_a_rollback_gives_back_the_same_bytes(small: SmallLake) -> None:
+def test_a_rollback_restores_the_same_bytes(small: SmallLake) -> None:
     def bytes_of_current() -> list[bytes]:
         location = small.lake.current_location("gold.one")
         return [small.lake.s3.read(found.location) for found in small.lake.s3.objects(location)]
@@ -84,7 +84,7 @@ def test_a_rollback_gives_back_the_same_bytes(small: SmallLake) -> None:
     assert small.current("gold.one") == "v2"
 
 
-def test_of_two_publishers_exactly_one_wins_and_the_other_says_so(small: SmallLake) -> None:
+def test_exactly_one_of_two_publishers_wins_and_the_other_says_so(small: SmallLake) -> None:
     small.publish("v0")
     outcomes: list[str] = []
     for lap in range(3):
@@ -119,7 +119,7 @@ def test_of_two_publishers_exactly_one_wins_and_the_other_says_so(small: SmallLa
     assert all("was published by run-" in told or "being published by process" in told for told in lost), lost
 
 
-def test_a_lost_answer_to_the_switch_is_no_conflict(small: SmallLake) -> None:
+def test_a_lost_answer_to_the_switch_is_not_a_conflict(small: SmallLake) -> None:
     small.lake.catalog.ensure_database(small.settings.athena.databases["gold"])
     small.spoil({"call": "CreateTable", "lose": True})
     assert [table.change for table in small.publish("v1")] == ["created", "created"]
@@ -129,7 +129,7 @@ def test_a_lost_answer_to_the_switch_is_no_conflict(small: SmallLake) -> None:
     assert small.met() == 1
 
 
-def test_a_change_by_somebody_else_in_the_same_moment_is_told_and_kept(small: SmallLake) -> None:
+def test_a_simultaneous_change_by_another_caller_is_reported_and_kept(small: SmallLake) -> None:
     small.publish("v1")
     location = small.write("gold.one", "v2", [{"version": "v2", "n": 1}])
     fresh = small.described("gold.one")
@@ -150,7 +150,7 @@ def test_a_change_by_somebody_else_in_the_same_moment_is_told_and_kept(small: Sm
     assert small.current("gold.one") == "v1"
 
 
-def test_a_set_that_was_left_half_switched_is_known_and_completed_by_its_re_run(small: SmallLake) -> None:
+def test_a_half_switched_set_is_detected_and_completed_by_its_re_run(small: SmallLake) -> None:
     small.publish("v1")
     versions = {t: small.write(t, "v2", [{"version": "v2", "n": 1}]) for t in ("gold.one", "gold.two")}
     small.spoil(
@@ -174,7 +174,7 @@ def test_a_set_that_was_left_half_switched_is_known_and_completed_by_its_re_run(
     assert small.lake.unfinished("gold.two") is None
 
 
-def test_a_run_that_is_taken_up_late_does_not_go_back_behind_a_newer_one(small: SmallLake) -> None:
+def test_a_run_that_is_resumed_late_does_not_replace_a_newer_version(small: SmallLake) -> None:
     small.publish("v1")
     late = small.write("gold.one", "late", [{"version": "late", "n": 1}])
     time.sleep(0.01)
@@ -184,7 +184,7 @@ def test_a_run_that_is_taken_up_late_does_not_go_back_behind_a_newer_one(small: 
     assert small.current("gold.one") == "newer"
 
 
-def test_who_lost_the_lock_while_asleep_switches_nothing_more(small: SmallLake) -> None:
+def test_a_publisher_that_lost_its_lock_while_asleep_switches_nothing_more(small: SmallLake) -> None:
     small.publish("v1")
     versions = {t: small.write(t, "v2", [{"version": "v2", "n": 1}]) for t in ("gold.one", "gold.two")}
     staged = [small.lake._stage(table, location) for table, location in versions.items()]
@@ -205,7 +205,7 @@ def test_who_lost_the_lock_while_asleep_switches_nothing_more(small: SmallLake) 
     small.lake.s3.remove(lock)
 
 
-def test_what_somebody_said_of_columns_survives_a_publish(small: SmallLake) -> None:
+def test_a_publish_keeps_comments_on_columns(small: SmallLake) -> None:
     small.publish("v1")
     described = small.described("gold.one")
     number = {"Name": "n", "Type": "bigint", "Comment": "which row", "Parameters": {"unit": "1"}}
@@ -224,7 +224,7 @@ def test_what_somebody_said_of_columns_survives_a_publish(small: SmallLake) -> N
     assert found["PartitionKeys"] == wanted["PartitionKeys"]
 
 
-def test_a_foreign_change_that_moves_nothing_is_no_conflict(small: SmallLake) -> None:
+def test_a_foreign_change_without_a_new_version_is_not_a_conflict(small: SmallLake) -> None:
     small.publish("v1")
     staged = small.lake._stage("gold.one", small.write("gold.one", "v2", [{"version": "v2", "n": 1}]))
     described = small.described("gold.one")

@@ -68,7 +68,7 @@ def test_no_version_is_forgotten_before_it_is_retired() -> None:
     assert len(history.without(retired).versions) == 100
 
 
-def test_grace_counts_from_when_a_version_went_out_of_use_and_the_current_never_goes() -> None:
+def test_grace_counts_from_the_last_use_of_a_version_and_the_current_one_always_stays() -> None:
     history = History()
     for hour, version in enumerate("abc"):
         history = history.switched(version, NOON + timedelta(hours=hour))
@@ -79,7 +79,7 @@ def test_grace_counts_from_when_a_version_went_out_of_use_and_the_current_never_
     assert history.retirable(0, timedelta(hours=1), NOON + timedelta(hours=4)) == ["c", "b"]
 
 
-def test_what_was_never_published_goes_when_nobody_wrote_to_it_for_long(make: Make) -> None:
+def test_an_unpublished_version_is_deleted_after_a_long_time_without_a_write(make: Make) -> None:
     small = make("keep_unpublished_days = 7")
     small.publish("v1", ONE)
     for name in ("old", "young"):
@@ -110,7 +110,7 @@ def test_only_the_folder_of_a_version_may_be_deleted(location: str) -> None:
         require_free(location, "s3://b/one/", [])
 
 
-def test_an_object_that_s3_does_not_delete_is_told_and_the_publish_stands(make: Make) -> None:
+def test_an_object_that_s3_does_not_delete_is_reported_and_the_publish_succeeds(make: Make) -> None:
     small = make("keep_versions = 1\ngrace_minutes = 0")
     small.publish("v1", ONE)
     events = small.aws.client("s3").meta.events
@@ -145,7 +145,7 @@ def test_a_folder_without_its_slash_is_never_deleted(make: Make) -> None:
         ('[tables."gold.weather_dayly"]\nmin_rows = 1', "did you mean gold.weather_daily?"),
     ],
 )
-def test_places_within_places_and_rules_for_nothing_are_settings_errors(
+def test_nested_locations_and_rules_for_unknown_tables_are_settings_errors(
     tmp_path: Path, settings: str, told: str
 ) -> None:
     (tmp_path / "etltctl.toml").write_text(settings)

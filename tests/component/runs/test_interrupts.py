@@ -29,7 +29,7 @@ def running(place: Place) -> Place:
     return place
 
 
-def test_it_stops_the_run_and_records_who_did(running: Place) -> None:
+def test_an_interrupt_stops_the_run_and_records_its_origin(running: Place) -> None:
     options = RunOptions("stopped", on_event=at("step.progress", KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         run_pipeline("often", running.settings, options)
@@ -41,7 +41,7 @@ def test_it_stops_the_run_and_records_who_did(running: Place) -> None:
 
 
 @pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt, None), (SystemExit, ExitCode.TERMINATED)])
-def test_detach_leaves_the_run_and_names_the_way_back(
+def test_detach_leaves_the_run_and_names_the_command_to_resume_it(
     running: Place, error: type[BaseException], code: ExitCode | None
 ) -> None:
     run_id = f"detached-{error.__name__}"

@@ -43,7 +43,7 @@ def test_a_start_that_was_never_sent_is_sent_after_the_wait(place: Place, clock:
     assert clock.now > 50, "a listing may show a run a minute late"
 
 
-def test_an_error_on_record_answers_the_start(place: Place, clock: VirtualClock) -> None:
+def test_a_recorded_error_decides_the_start(place: Place, clock: VirtualClock) -> None:
     leave_unanswered_start(place, "refused")
     place.ledger("refused").append("step.finished", str(JOB), outcome="failed")
     place.lake.script(lists(), started(), polled(job_run("SUCCEEDED", "refused")))
@@ -51,7 +51,7 @@ def test_an_error_on_record_answers_the_start(place: Place, clock: VirtualClock)
     assert clock.now < 10
 
 
-def test_cancel_stops_what_an_unanswered_start_began(place: Place) -> None:
+def test_cancel_stops_the_run_of_an_unanswered_start(place: Place) -> None:
     leave_unanswered_start(place, "cut-off")
     place.lake.script(
         lists(job_run("RUNNING", "cut-off")), polled(job_run("RUNNING", "cut-off")), stoppable()

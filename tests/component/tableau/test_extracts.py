@@ -73,7 +73,7 @@ def answer(lake: Lake, sql: str) -> list[tuple[Any, ...]]:
 class TestWithTableausEngine:
     pytestmark = needs_hyper
 
-    def test_the_extract_is_what_athena_answers(self, lake: Lake, tmp_path: Path) -> None:
+    def test_an_extract_equals_the_answer_of_athena(self, lake: Lake, tmp_path: Path) -> None:
         made = write_table(Selection("gold.days"), tmp_path / "days.hyper", lake.settings)
         assert (made.rows, made.version) == (ROWS, "1")
         found = rows_of(made.file, tmp_path, '"small", "speed"')
@@ -93,7 +93,7 @@ class TestWithTableausEngine:
             "points": "NUMERIC(8, 2)", "ok": "BOOL",
         }  # fmt: skip
 
-    def test_only_the_wanted_rows_and_columns_are_in_it(self, lake: Lake, tmp_path: Path) -> None:
+    def test_an_extract_has_only_the_chosen_rows_and_columns(self, lake: Lake, tmp_path: Path) -> None:
         selection = Selection(
             "gold.days", "n BETWEEN 5 AND 9 AND city LIKE 'city%' -- and no more", ("n", "city")
         )
@@ -104,7 +104,9 @@ class TestWithTableausEngine:
         assert rows_of(made.file, tmp_path, '"n"') == wanted
         assert made.rows == len(wanted) > 0
 
-    def test_partitions_are_columns_and_no_row_is_an_empty_extract(self, lake: Lake, tmp_path: Path) -> None:
+    def test_partitions_are_columns_and_no_rows_are_an_empty_extract(
+        self, lake: Lake, tmp_path: Path
+    ) -> None:
         made = write_table(Selection("gold.parted", "n = 5"), tmp_path / "p.hyper", lake.settings)
         assert rows_of(made.file, tmp_path, '"n"') == [(5, 2024, "north")]
         none = write_table(Selection("gold.parted", "n < 0"), tmp_path / "none.hyper", lake.settings)
@@ -114,13 +116,13 @@ class TestWithTableausEngine:
         made = write_table(Selection("gold.nested", columns=("city",)), tmp_path / "n.hyper", lake.settings)
         assert made.rows == ROWS
 
-    def test_nothing_is_left_behind_here_or_on_s3(self, lake: Lake, tmp_path: Path) -> None:
+    def test_no_file_is_left_on_this_machine_or_on_s3(self, lake: Lake, tmp_path: Path) -> None:
         write_table(Selection("gold.days"), tmp_path / "days.hyper", lake.settings)
         assert [each.name for each in tmp_path.iterdir()] == ["days.hyper"]
         place = f"{lake.settings.athena.output_location}tableau/"
         assert lake.services.s3.objects(place) == []
 
-    def test_rows_that_got_lost_are_noticed_and_an_old_file_stays(
+    def test_lost_rows_are_detected_and_the_old_file_stays(
         self, lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("etltctl.extracting.write_extract", lambda *_: ROWS - 1)
@@ -130,7 +132,7 @@ class TestWithTableausEngine:
             write_table(Selection("gold.days"), tmp_path / "days.hyper", lake.settings)
         assert list(tmp_path.iterdir()) == []
 
-    def test_numbers_of_more_than_18_digits_are_held_exactly(self, lake: Lake, tmp_path: Path) -> None:
+    def test_numbers_of_more_than_18_digits_are_stored_exactly(self, lake: Lake, tmp_path: Path) -> None:
         import pyarrow as pa
 
         wide = Decimal("12345678901234567890123.45")
@@ -138,7 +140,7 @@ class TestWithTableausEngine:
         made = write_table(Selection("gold.wide"), tmp_path / "wide.hyper", lake.settings)
         assert rows_of(made.file, tmp_path, '"x"') == [(None,), (wide,)]
 
-    def test_timestamps_are_of_utc_whatever_zone_this_machine_is_in(
+    def test_timestamps_are_in_utc_in_every_zone_of_the_machine(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         import pyarrow as pa
@@ -189,7 +191,7 @@ def test_a_table_that_no_job_writes_is_unknown(lake: Lake, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("table", ["weather_daily", "golden.days", "gold."])
-def test_a_name_that_is_no_table_is_named(lake: Lake, tmp_path: Path, table: str) -> None:
+def test_a_name_that_is_not_a_table_is_named(lake: Lake, tmp_path: Path, table: str) -> None:
     with pytest.raises(UsageError, match="is not a table"):
         write_table(Selection(table), tmp_path / "x.hyper", lake.settings)
 
@@ -202,7 +204,7 @@ def test_a_column_that_hyper_cannot_hold_is_named_with_its_type(lake: Lake, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_column_or_condition_that_makes_no_sense_is_named(lake: Lake, tmp_path: Path) -> None:
+def test_an_invalid_column_or_condition_is_named(lake: Lake, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no column m"):
         write_table(Selection("gold.days", columns=("n", "m")), tmp_path / "x.hyper", lake.settings)
     with pytest.raises(RunFailedError, match="COLUMN_NOT_FOUND"):

@@ -82,7 +82,7 @@ def test_only_tests_that_ask_are_led_to_the_lake(pytestconfig):
 """
 
 
-def test_a_project_of_one_s_own_tests_its_pipelines_with_our_fixtures(tmp_path: Path) -> None:
+def test_a_user_project_tests_its_pipelines_with_the_fixtures_of_etltctl(tmp_path: Path) -> None:
     (tmp_path / "test_theirs.py").write_text(THEIR_TESTS)
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "ETLTCTL", "COV_", "PYTEST"))}
     done = subprocess.run(

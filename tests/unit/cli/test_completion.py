@@ -79,18 +79,18 @@ def test_bash_completes(project: Path, words: list[str], among: set[str]) -> Non
         (["run", "mine", "--env", "=", "st"], ["staging"]),
     ],
 )
-def test_bash_is_given_only_what_stands_behind_its_word_breaks(
+def test_bash_gets_only_the_text_after_its_word_breaks(
     project: Path, words: list[str], found: list[str]
 ) -> None:
     assert in_bash(words, project) == found
 
 
-def test_steps_are_those_of_the_pipeline_that_is_named(project: Path) -> None:
+def test_the_steps_belong_to_the_named_pipeline(project: Path) -> None:
     assert "sync:api" not in in_bash(["run", "mine", "--only", ""], project)
     assert in_bash(["run", "api", "--only", "sync"], project) == ["sync:api"]
 
 
-def test_zsh_completes_with_meanings(project: Path) -> None:
+def test_zsh_completes_with_descriptions(project: Path) -> None:
     asked = {"_ETLTCTL_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "etltctl athena q"}
     done = etltctl(cwd=project, **asked)
     assert done.stdout.startswith("""_arguments '*: :(("query":"Run SQL on Athena and print its rows"))'""")
@@ -100,7 +100,7 @@ def test_zsh_completes_with_meanings(project: Path) -> None:
     assert file.stdout.strip() == "_files"
 
 
-def test_fish_completes_with_meanings_and_is_told_where_files_stand(project: Path) -> None:
+def test_fish_completes_with_meanings_and_knows_where_files_are_expected(project: Path) -> None:
     asked = {"_ETLTCTL_COMPLETE": "complete_fish", "_TYPER_COMPLETE_ARGS": "etltctl run mi"}
     done = etltctl(cwd=project, _TYPER_COMPLETE_FISH_ACTION="get-args", **asked)
     assert done.stdout.split() == ["mine"]
@@ -200,13 +200,13 @@ def test_a_group_alone_shows_its_help(tmp_path: Path, arguments: list[str]) -> N
         (["help", "run"], "etltctl run --help"),
     ],
 )
-def test_words_that_are_options_here_name_the_option(tmp_path: Path, words: list[str], told: str) -> None:
+def test_a_word_that_is_an_option_here_names_the_option(tmp_path: Path, words: list[str], told: str) -> None:
     done = etltctl(*words, cwd=tmp_path)
     assert done.returncode == ExitCode.USAGE
     assert f"next: {told}" in done.stderr
 
 
-def test_a_misspelt_area_of_the_doctor_is_guessed(tmp_path: Path) -> None:
+def test_a_misspelt_area_of_the_doctor_gets_a_suggestion(tmp_path: Path) -> None:
     done = etltctl("doctor", "airbite", cwd=tmp_path)
     assert done.returncode == ExitCode.USAGE
     assert "did you mean airbyte?" in done.stderr

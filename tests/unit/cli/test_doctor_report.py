@@ -23,7 +23,7 @@ def report(found: list[tuple[str, str, str, str, str]], **console: object) -> st
     return out.getvalue()
 
 
-def test_problems_come_first_and_what_is_well_is_counted() -> None:
+def test_problems_come_first_and_passed_checks_are_counted() -> None:
     assert report(FOUND).splitlines() == [
         "fail  athena      workgroup  there is none",
         "                  fix: etltctl infra deploy",
@@ -36,7 +36,7 @@ def test_problems_come_first_and_what_is_well_is_counted() -> None:
     ]
 
 
-def test_every_check_is_listed_where_that_is_asked_for_and_of_one_area() -> None:
+def test_every_check_is_listed_on_request_and_for_one_area() -> None:
     assert report(FOUND, verbosity=1).count("\nok ") == 3
     one = [found for found in FOUND if found[0] == "settings"]
     assert report(one).splitlines()[0] == "ok    settings    file   etltctl.toml"

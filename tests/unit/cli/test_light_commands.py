@@ -43,7 +43,7 @@ def test_an_unknown_service_is_refused_with_the_names_of_all() -> None:
         open_session(region="us-east-1", credentials=CREDENTIALS).create_client("athna")
 
 
-def test_descriptions_of_services_that_a_user_adds_are_still_read(
+def test_service_descriptions_that_a_user_adds_are_still_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))
@@ -51,7 +51,7 @@ def test_descriptions_of_services_that_a_user_adds_are_still_read(
     assert str(tmp_path) in loader.search_paths
 
 
-def test_a_profile_that_no_file_has_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_profile_that_is_in_no_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     with pytest.raises(ProfileNotFound, match="nobody"):
         open_session(profile="nobody").create_client("s3")

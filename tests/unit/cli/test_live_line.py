@@ -53,7 +53,7 @@ def frames(columns: int, *arguments: str) -> list[str]:
         ("sync:mongodb", "1"),
     ],
 )
-def test_at_80_columns_the_state_and_a_clock_that_goes_on_stay_on_the_line(step: str, remote_id: str) -> None:
+def test_the_state_and_a_running_clock_fit_on_a_line_of_80_columns(step: str, remote_id: str) -> None:
     shown = frames(80, step, remote_id)
     running = [frame for frame in shown if " RUN" in frame or "…" in frame or "RUNNING" in frame]
     assert max(map(len, shown)) <= 80

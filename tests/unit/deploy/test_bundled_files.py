@@ -55,7 +55,7 @@ def test_a_contract_that_is_a_folder_is_named(checkout: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"columns = [", b"\xff", b'version = "1"\n'])
-def test_a_contract_that_is_not_one_is_named(checkout: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_contract_is_named(checkout: Path, content: bytes) -> None:
     (checkout / "contracts/gold.odd.toml").write_bytes(content)
     assert "gold.odd.toml cannot be read" in refusal(checkout).message
 

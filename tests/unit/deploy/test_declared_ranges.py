@@ -23,10 +23,10 @@ DECLARED = {(found := Requirement(text)).name: found.specifier for text in PROJE
         ("click", "8.5.1"),
     ],
 )
-def test_what_airflow_brings_is_not_replaced(package: str, release: str) -> None:
+def test_packages_that_airflow_brings_are_not_replaced(package: str, release: str) -> None:
     assert release in DECLARED[package]
 
 
 @pytest.mark.parametrize("package", ["typer", "click"])
-def test_what_is_installed_is_within_the_declared_range(package: str) -> None:
+def test_installed_packages_are_within_the_declared_range(package: str) -> None:
     assert version(package) in DECLARED[package]

@@ -29,7 +29,7 @@ def variables(text: str) -> set[str]:
     return {line.partition("=")[0] for line in text.splitlines() if re.match(r"[A-Z]", line)}
 
 
-def test_the_image_has_the_airflow_the_tests_ran_with() -> None:
+def test_the_image_has_the_same_airflow_as_the_tests() -> None:
     image = re.search(r"AIRFLOW_VERSION=(\S+)", (FOLDER / "Dockerfile").read_text())
     locked = re.search(
         r"^apache-airflow==(\S+)", (PROJECT / "requirements/airflow3.txt").read_text(), re.MULTILINE
@@ -54,19 +54,19 @@ def test_all_services_together_fit_the_machine(services: dict[str, dict[str, Any
     assert sum(running.values()) <= T3_LARGE_MB
 
 
-def test_every_service_that_stays_is_watched_and_restarted(services: dict[str, dict[str, Any]]) -> None:
+def test_every_permanent_service_is_monitored_and_restarted(services: dict[str, dict[str, Any]]) -> None:
     for name, service in services.items():
         if name != "init":
             assert "test" in service["healthcheck"], name
             assert service["restart"] == "unless-stopped", name
 
 
-def test_nothing_is_reached_from_outside_the_machine(services: dict[str, dict[str, Any]]) -> None:
+def test_no_port_is_reachable_from_outside_the_machine(services: dict[str, dict[str, Any]]) -> None:
     ports = [port for service in services.values() for port in service.get("ports", [])]
     assert ports == ["127.0.0.1:8080:8080"]
 
 
-def test_every_secret_is_asked_for_and_none_is_written_down() -> None:
+def test_every_secret_is_required_and_none_is_stored_in_the_file() -> None:
     example = (FOLDER / "airflow.env.example").read_text()
     text = (FOLDER / "compose.yaml").read_text()
     asked = set(re.findall(r"\$\{(\w+):\?", text))
@@ -74,7 +74,7 @@ def test_every_secret_is_asked_for_and_none_is_written_down() -> None:
     assert all(f"{name}=\n" in example for name in asked)
 
 
-def test_new_secrets_are_long_different_and_only_where_none_stood() -> None:
+def test_new_secrets_are_long_and_different_and_keep_existing_ones() -> None:
     def made() -> dict[str, str]:
         done = subprocess.run([FOLDER / "new-env.sh"], check=True, capture_output=True, text=True)
         lines = [line.partition("=") for line in done.stdout.splitlines() if re.match(r"[A-Z]", line)]

@@ -36,7 +36,7 @@ def test_the_build_backend_is_among_the_hashed_requirements() -> None:
     assert "editables" in locked, "hatchling installs a checkout with it"
 
 
-def test_what_two_files_of_one_environment_pin_has_one_version() -> None:
+def test_a_package_in_two_files_of_one_environment_has_one_version() -> None:
     """The build requirements are installed next to these."""
 
     def pins(name: str) -> dict[str, str]:

@@ -30,7 +30,7 @@ def test_a_page_quotes_texts_of_the_code(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_a_page_says_the_cause_the_state_of_the_data_and_the_next_command(page: Path) -> None:
+def test_a_page_states_the_cause_the_state_of_the_data_and_the_next_command(page: Path) -> None:
     text = page.read_text("utf-8")
     assert all(f"**{part}" in text for part in ("Cause.**", "The data", "Next.**"))
     assert "```bash\n" in text

@@ -49,7 +49,7 @@ def test_every_exit_code_has_a_meaning_in_the_reference() -> None:
     assert all(len(text.split()) > 1 for text in meanings.values())
 
 
-def test_no_meaning_is_of_a_setting_that_is_gone() -> None:
+def test_no_setting_is_described_that_no_longer_exists() -> None:
     every = {
         f"{section}.{name}" if section else name for section, rows in keys().items() for name, *_ in rows
     }
@@ -60,12 +60,12 @@ def test_every_variable_of_etltctl_is_in_the_reference() -> None:
     assert variables_in_code() <= set(VARIABLES)
 
 
-def test_the_reference_names_what_the_server_answers() -> None:
+def test_the_reference_names_every_operation_that_the_server_answers() -> None:
     assert {"StartJobRun", "GetJobRun", "GetJobRuns", "BatchStopJobRun"} <= set(aws_operations()["Glue"])
     assert {"POST /jobs", "GET /jobs/{id}", "POST /applications/token"} <= set(airbyte_calls())
 
 
-def test_the_fidelity_table_says_of_each_service_what_differs_and_what_is_missing() -> None:
+def test_the_fidelity_table_lists_differences_and_gaps_of_each_service() -> None:
     assert all(each.same and each.differs and each.missing for each in SERVICES)
 
 

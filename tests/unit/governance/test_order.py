@@ -128,7 +128,7 @@ COLUMN_LEAVES_A_FILTER = (
 @example(ITS_OWN_TAG_GOES)
 @example(COLUMN_LEAVES_A_FILTER)
 @settings(max_examples=100, deadline=None)
-def test_at_no_instant_does_a_principal_lose_a_column_that_both_states_open(
+def test_no_principal_ever_loses_a_column_that_both_states_open(
     both: tuple[State, State],
 ) -> None:
     desired, existing = both
@@ -142,7 +142,7 @@ def test_at_no_instant_does_a_principal_lose_a_column_that_both_states_open(
 @given(retagged())
 @example(BOTH_TAGS_FROM_TWO_PLACES)
 @settings(max_examples=100, deadline=None)
-def test_nor_while_many_tags_move_at_once(both: tuple[State, State]) -> None:
+def test_no_principal_loses_a_column_while_many_tags_move_at_once(both: tuple[State, State]) -> None:
     seen = way(*both)
     for now in seen:
         assert seen[0] & seen[-1] <= now
@@ -151,7 +151,7 @@ def test_nor_while_many_tags_move_at_once(both: tuple[State, State]) -> None:
 @given(retagged())
 @example(A_GRANT_TOO_EARLY)
 @settings(max_examples=100, deadline=None)
-def test_a_column_that_neither_state_opens_is_opened_on_the_way_only_if_no_order_avoids_it(
+def test_a_column_closed_in_both_states_opens_in_between_only_if_no_order_avoids_it(
     both: tuple[State, State],
 ) -> None:
     desired, existing = both
@@ -171,7 +171,7 @@ def is_clean(order: Iterable[Change], existing: State, seen: list[Cells]) -> boo
     return cells(service.state) == seen[-1]
 
 
-def test_nobody_is_shown_on_the_way_what_neither_state_shows() -> None:
+def test_no_principal_sees_in_between_a_column_that_neither_state_shows() -> None:
     """A new grant on old tags, or an old grant on new tags, would open the column for a moment."""
     for existing, desired in (
         # who is newly granted `all` comes after the secret has left it
@@ -202,7 +202,7 @@ def test_nobody_is_shown_on_the_way_what_neither_state_shows() -> None:
             assert now <= seen[0] | seen[-1]
 
 
-def test_who_opts_in_finds_the_tags_that_its_grants_ask_for() -> None:
+def test_an_opt_in_comes_after_grants_and_tags() -> None:
     silver, raw = database_of("silver"), table_of("silver", "raw")
     everybody = frozenset({Grant(EVERYBODY, raw, "ALL")})
     existing = governed({silver: {"zone": "curated"}, raw: {"zone": "trusted"}}, everybody)

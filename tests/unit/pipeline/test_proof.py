@@ -19,7 +19,7 @@ from etltctl.pipeline.landing import _doubt, _drop, _surplus
         (12, 10, 13, "at least 13 are expected"),
     ],
 )
-def test_rows_must_be_enough_and_those_reported(
+def test_the_files_must_hold_enough_rows_and_the_reported_number(
     landed: int, reported: int | None, least: int, says: str | None
 ) -> None:
     doubt = _doubt("api", landed, reported, least)
@@ -28,7 +28,7 @@ def test_rows_must_be_enough_and_those_reported(
 
 
 @pytest.mark.parametrize(("landed", "reported"), [(10, 10), (10, None), (9, 10), (0, 0)])
-def test_without_a_surplus_there_is_no_warning(landed: int, reported: int | None) -> None:
+def test_no_surplus_means_no_warning(landed: int, reported: int | None) -> None:
     assert _surplus("api", landed, reported) == ""
 
 

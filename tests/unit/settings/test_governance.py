@@ -49,7 +49,7 @@ def problems(tmp_path: Path, text: str) -> tuple[str, ...]:
         (GRANT.replace("role:a", "role:pi-m3-glue") + 'columns = ["c"]\n', "at least 4: grant it the whole table"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_meant_is_refused_with_its_place(tmp_path: Path, text: str, says: str) -> None:
+def test_a_contradiction_is_refused_with_its_place(tmp_path: Path, text: str, says: str) -> None:
     found = problems(tmp_path, f"{ZONES}\n{text}")
     assert any(says in problem for problem in found), found
     assert all(problem.startswith("etltctl.toml:") for problem in found)
@@ -63,12 +63,12 @@ def test_more_filters_of_a_table_than_a_principal_may_have_are_refused(tmp_path:
     assert "role:a has 101 filters of gold.t; 100 are allowed" in found
 
 
-def test_a_layer_is_in_one_zone_and_governance_is_about_zones(tmp_path: Path) -> None:
+def test_a_layer_is_in_one_zone_and_a_grant_names_a_zone(tmp_path: Path) -> None:
     assert "shares the layer gold" in problems(tmp_path, f'{ZONES}other = {{ layers = ["gold"] }}\n')[0]
     assert "governance needs zones" in problems(tmp_path, '[governance]\nprincipals = ["role:a"]\n')[0]
 
 
-def test_the_worked_example_is_valid_and_the_shipped_settings_govern_nothing() -> None:
+def test_the_worked_example_is_valid_and_the_shipped_settings_configure_no_governance() -> None:
     example = load_settings(config=PROJECT / "docs" / "examples" / "governance.toml", environ={}).governance
     assert example.is_configured
     assert example.roles == {"analyst", "pi-m3-operator", "LakeFormationReader"}

@@ -40,14 +40,14 @@ def test_the_shipped_settings_name_no_database(tmp_path: Path) -> None:
     assert origins["athena.databases.gold"] == "default"
 
 
-def test_names_that_the_settings_give_stay(tmp_path: Path) -> None:
+def test_names_from_the_settings_stay_as_they_are(tmp_path: Path) -> None:
     text = '[athena.databases]\ngold = "gold"\n[glue.jobs.bronze_to_silver]\nrole = "arn:aws:iam::1:role/x"\n'
     found = settings(tmp_path, text)
     assert (found.athena.databases["gold"], found.athena.databases["silver"]) == ("gold", "pi_m3_silver")
     assert found.glue.jobs["bronze_to_silver"].role == "arn:aws:iam::1:role/x"
 
 
-def test_a_job_prefix_goes_before_the_names_at_glue_only(tmp_path: Path) -> None:
+def test_a_job_prefix_is_part_of_the_names_at_glue_only(tmp_path: Path) -> None:
     names = settings(tmp_path, '[glue]\njob_prefix = "sea-"\n').glue.names
     assert names.at_glue("bronze_to_silver") == "sea-bronze_to_silver"
     assert names.in_settings("sea-bronze_to_silver") == "bronze_to_silver"
