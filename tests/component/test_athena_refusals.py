@@ -1,4 +1,4 @@
-"""Refusals of a query that name what was refused: the metadata that is not modelled, a quote, a column."""
+"""Refusals of a query name their cause: unsupported metadata, a quote, a column."""
 
 from __future__ import annotations
 

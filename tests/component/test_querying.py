@@ -71,9 +71,9 @@ def test_a_parameter_becomes_a_literal(text: str, sql: str) -> None:
 
 
 def test_a_query_that_scans_more_than_it_may_is_cancelled(numbers: SmallLake) -> None:
-    with pytest.raises(BudgetError, match="more than the 100 it may") as told:
+    with pytest.raises(BudgetError, match="more than the 100 it may") as error:
         answered(numbers, "select count(*) from one", max_scan="100B")
-    assert told.value.exit_code == 9
+    assert error.value.exit_code == 9
     assert answered(numbers, "select count(*) from one", max_scan="1GB") == [(ROWS,)]
     with pytest.raises(UsageError, match="is not a size"):
         answered(numbers, "select 1", max_scan="much")
@@ -124,23 +124,23 @@ def test_only_a_query_that_failed_for_athena_s_reason_is_run_again(
     numbers: SmallLake,
 ) -> None:
     athena = _athena(numbers, "pi-m3")
-    client, asked = athena.aws.client("athena"), []
+    client, queries = athena.aws.client("athena"), []
     client.meta.events.register(
-        "before-call.athena.StartQueryExecution", lambda **_: asked.append(1), unique_id="n"
+        "before-call.athena.StartQueryExecution", lambda **_: queries.append(1), unique_id="n"
     )
 
     def failed_once(parsed: dict[str, dict[str, dict[str, object]]], **_: object) -> None:
-        if len(asked) == 1:
+        if len(queries) == 1:
             error = {"ErrorCategory": 1, "Retryable": True, "ErrorMessage": "try again"}
             parsed["QueryExecution"]["Status"] = {"State": "FAILED", "AthenaError": error}
 
     client.meta.events.register("after-call.athena.GetQueryExecution", failed_once, unique_id="once")
     assert athena.run("select 1 as one", uuid4().hex).status == "SUCCEEDED"
-    assert len(asked) == 2
-    asked[:] = [0]
+    assert len(queries) == 2
+    queries[:] = [0]
     with pytest.raises(RunFailedError, match="TABLE_NOT_FOUND"):
         athena.run("select * from nowhere", uuid4().hex)
-    assert len(asked) == 2
+    assert len(queries) == 2
     client.meta.events.unregister("before-call.athena.StartQueryExecution", unique_id="n")
     client.meta.events.unregister("after-call.athena.GetQueryExecution", unique_id="once")
 

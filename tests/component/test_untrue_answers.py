@@ -1,4 +1,4 @@
-"""An answer that says success and lacks what it must hold is an error that names the service and the field."""
+"""A success without a required field is an error that names the service and the field."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ RUN = {"Id": "jr", "JobName": "j"}
 
 @pytest.fixture
 def spoil(server: Served) -> Iterator[Callable[[str, Any], None]]:
-    """Makes the server answer the operation with this body and 200."""
+    """Return a function that makes the server answer the operation with this body and 200."""
 
     def put(call: str, body: Any) -> None:
         rule = {"call": call, "refuse": {"status": 200, "body": body}, "times": 0}
@@ -180,7 +180,7 @@ def test_a_malformed_job_is_refused_and_not_kept(server: Served) -> None:
 
 
 def create_job(server: Served, body: bytes) -> tuple[int, Any]:
-    """The answer to a signed CreateJob with a body that boto3 would not send."""
+    """Return the answer to a signed CreateJob with a body that boto3 would not send."""
     headers = {"X-Amz-Target": "AWSGlue.CreateJob", "Content-Type": "application/x-amz-json-1.1"}
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     connection.request("POST", "/", body, signed(server, "POST /", headers, body, "glue"))

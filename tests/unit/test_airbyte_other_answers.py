@@ -1,4 +1,4 @@
-"""An answer about another resource than the one that the call named is refused, with the field and both values."""
+"""An answer about a resource that the call did not name is refused, with the field and both values."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ def test_every_public_name_exists() -> None:
 def test_every_error_is_public() -> None:
     classes = {
         name
-        for name, found in vars(errors).items()
-        if isinstance(found, type) and issubclass(found, errors.EtltctlError)
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, errors.EtltctlError)
     }
     assert classes <= set(etltctl.__all__)
 

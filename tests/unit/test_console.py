@@ -1,4 +1,4 @@
-"""What the user sees: results on stdout as asked for, the rest on stderr, plain where nobody watches."""
+"""The output of a command: results on stdout in the chosen format, the rest on stderr, plain if no one is watching."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def test_ndjson_is_one_object_a_line() -> None:
 def test_json_is_json_and_loses_no_column(output: Output) -> None:
     console = Console(output, stdout=io.StringIO())
     console.rows("s/1", ("a", "a", "a_2"), [(math.nan, math.inf, [-math.inf])])
-    told = json.loads(console.stdout.getvalue(), parse_constant=pytest.fail)  # type: ignore[attr-defined]
-    row = told["rows"][0] if output is Output.JSON else told
+    document = json.loads(console.stdout.getvalue(), parse_constant=pytest.fail)  # type: ignore[attr-defined]
+    row = document["rows"][0] if output is Output.JSON else document
     assert row == {"a": "NaN", "a_3": "Infinity", "a_2": ["-Infinity"]}
 
 
@@ -181,7 +181,7 @@ def test_a_closed_stderr_does_not_stop_the_run() -> None:
 def test_a_job_s_line_accounts_for_every_row() -> None:
     shown, _, err = console()
     audit = {"rows_in": 1_010, "rows_out": 1_000, "merged": 7, "rejected": 3, "flags": {"NO_WIND": 2}}
-    rejects = {"change": "updated", "rows": 3, "audit": {"rows_out": 3}}  # they are accounted for as rejected
+    rejects = {"change": "updated", "rows": 3, "audit": {"rows_out": 3}}  # they are counted as rejected
     tables = {
         "silver.thing": {"change": "updated", "rows": 1_000, "audit": audit},
         "silver_rejects.thing": rejects,

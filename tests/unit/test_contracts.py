@@ -1,4 +1,4 @@
-"""Drift: every kind of change has the verdict that its policy gives, and a diff that can be read."""
+"""Drift: every kind of change has the verdict of its policy, and a readable diff."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ ASIDE, GOLD_ASIDE = (
 POINT = pa.struct([*NESTED, pa.field("alt", pa.float64())])
 HALF = pa.struct([("lat", pa.float64())])
 WORDS = pa.struct([("lat", pa.string()), ("lon", pa.float64())])
-CORPUS = [  # what happens, the change, and the verdict for gold, for bronze, frozen, and with quarantine
+CORPUS = [  # the event, the change, and the verdicts for gold, for bronze, frozen, and with quarantine
     ("add", changed(add={"new": pa.string()}), "added new", "accepted accepted blocked quarantined"),
     ("drop", changed(drop="name"), "dropped name", "blocked noted blocked noted"),
     ("widen", changed(n=pa.int64()), "widened n", "accepted accepted blocked quarantined"),
@@ -69,7 +69,7 @@ CORPUS = [  # what happens, the change, and the verdict for gold, for bronze, fr
 @pytest.mark.parametrize(("name", "schema", "what", "verdicts"), CORPUS, ids=[c[0] for c in CORPUS])
 def test_every_drift_has_its_verdict(name: str, schema: pa.Schema, what: str, verdicts: str) -> None:
     policies = (GOLD, BRONZE, FROZEN, ASIDE, GOLD_ASIDE)
-    # no file of gold can be set aside: its version is stopped
+    # a file of gold cannot be set aside: its version is blocked
     for policy, verdict in zip(policies, [*verdicts.split(), "blocked"], strict=True):
         (change,) = judged(schema, policy=policy).changes
         assert (f"{change.kind} {change.column}", change.verdict) == (what, verdict)
@@ -106,14 +106,14 @@ def test_a_rename_is_not_guessed_among_many_unlike_names() -> None:
 
 
 def test_a_difference_is_readable_and_names_a_file() -> None:
-    with pytest.raises(BlockedError) as told:
+    with pytest.raises(BlockedError) as error:
         judged(PROMISED, changed(at=pa.int64())).require_unblocked()
-    difference = str(told.value.facts["difference"])
+    difference = str(error.value.facts["difference"])
     assert (
         "~ at timestamp → bigint  retyped, blocked: no reader of timestamp reads bigint  in s3://b/f1.parquet"
         in difference
     )
-    assert "etltctl contract accept gold.t" in told.value.hint
+    assert "etltctl contract accept gold.t" in error.value.hint
 
 
 def test_an_accepted_change_is_in_the_contract_afterwards() -> None:
@@ -153,9 +153,9 @@ def test_a_contract_is_a_file_that_can_be_read_again(tmp_path: Path) -> None:
     ],
 )
 def test_types_widen_as_athena_reads_them(old: str, new: str, both: str, is_safe: bool) -> None:
-    found = widened(old, new)
-    assert found is not None
-    assert (found.type, found.is_safe) == (both, is_safe)
+    widened_type = widened(old, new)
+    assert widened_type is not None
+    assert (widened_type.type, widened_type.is_safe) == (both, is_safe)
 
 
 @pytest.mark.parametrize(

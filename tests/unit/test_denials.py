@@ -1,4 +1,4 @@
-"""What a refusal names, from the words that the services have for it."""
+"""Refusals: the missing permission and its resource, taken from the words of the services."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hive's types as text: what is written is read again, and what is no type is refused."""
+"""Hive's types as text: a written type can be read again, and other text is refused."""
 
 from __future__ import annotations
 

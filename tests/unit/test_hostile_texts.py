@@ -1,4 +1,4 @@
-"""What services and jobs say is not believed to be short, well formed or harmless to a terminal."""
+"""Texts of services and jobs may be long, malformed or harmful to a terminal."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ def test_an_event_that_cannot_be_used_is_left_out_with_its_file_and_line(
         assert {run.run_id for run in summaries(settings, 9)} == {"good", "bad"}
         assert costs(settings, "day")[0][1:] == ("aws", 2, 1.0)
         assert costs(settings, "pipeline") == [("p", "aws", 2, 1.0)]
-    (told,) = [record.getMessage() for record in caplog.records if "left out" in record.getMessage()]
-    assert f"{tmp_path}/runs/bad.ndjson, line 4, was left out: {next(iter(change))}" in told
+    (warning,) = [record.getMessage() for record in caplog.records if "left out" in record.getMessage()]
+    assert f"{tmp_path}/runs/bad.ndjson, line 4, was left out: {next(iter(change))}" in warning
 
 
 def test_only_the_owner_may_read_the_file_of_secret_hashes(tmp_path: Path) -> None:

@@ -76,9 +76,9 @@ def test_the_newest_event_of_a_step_is_found_by_its_type(store: DiskStore) -> No
     ledger.append("remote.started", "sync:api", remote_id="1")
     ledger.append("remote.started", "sync:api", remote_id="2")
     ledger.append("remote.started", "glue:job", remote_id="3")
-    found = ledger.last("sync:api", "remote.started")
-    assert found is not None
-    assert found["remote_id"] == "2"
+    event = ledger.last("sync:api", "remote.started")
+    assert event is not None
+    assert event["remote_id"] == "2"
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
@@ -99,16 +99,16 @@ def test_a_restarted_step_ignores_its_earlier_events(store: DiskStore) -> None:
 
 
 def test_a_listener_that_fails_is_not_called_again_and_fails_no_run(store: DiskStore) -> None:
-    heard: list[str] = []
+    event_types: list[str] = []
 
     def listen(event: Event) -> None:
-        heard.append(event["type"])
+        event_types.append(event["type"])
         raise BrokenPipeError
 
     ledger = Ledger(store, "r1", "local", listen)
     ledger.append("run.started")
     ledger.append("run.finished")
-    assert heard == ["run.started"]
+    assert event_types == ["run.started"]
     assert len(read_events(store, "r1")) == 2
 
 

@@ -1,4 +1,4 @@
-"""The core of plan and apply: how a plan is printed, who is asked about it, and what its options mean."""
+"""The core of plan and apply: how a plan is printed, which changes need consent, and what its options mean."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ADDED, REMOVED = Move("+", "grant", "A"), Move("-", "revoke", "B", ("! a reader 
 
 
 class Answers:
-    """A caller that answers in turn, and the plans that it was asked about."""
+    """A caller that gives its answers in turn and records each plan that it is asked about."""
 
     def __init__(self, *answers: bool) -> None:
         self.answers, self.plans = list(answers), list[Plan[Move]]()

@@ -1,4 +1,4 @@
-"""`make test` prints what the run cost: all that its processes took, the orphans among them too."""
+"""`make test` prints the cost of the run: the processor time of all its processes, orphans included."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import pytest
 
 MEASURE = Path(__file__).parents[1] / "processor_time.py"
 described = runpy.run_path(str(MEASURE))["described"]
-# The command's grandchild loses its parent, works for a second, and is waited for by no other process of the test.
+# The command's grandchild loses its parent, works for a second, and no other process of the test waits for it.
 ORPHAN = """
 import os, time
-told, tell = os.pipe()
+reader, writer = os.pipe()
 if os.fork() == 0:
     if os.fork() == 0:
-        os.write(tell, str(os.getpid()).encode())
+        os.write(writer, str(os.getpid()).encode())
         while time.process_time() < 1: pass
     os._exit(0)
-orphan = os.read(told, 20).decode()
+orphan = os.read(reader, 20).decode()
 while os.path.exists(f"/proc/{orphan}"):
     time.sleep(0.01)
 """

@@ -50,8 +50,14 @@ def _of(node: exp.Expr, value: float | None) -> Any:
         return False if False in inner else None if None in inner else True
     if None in inner:
         return None
-    made = {exp.Not: lambda x: not x, exp.Neg: lambda x: -x, exp.IsNan: math.isnan, exp.LT: lt, exp.GT: gt}
-    return made[type(node)](*inner)
+    operators = {
+        exp.Not: lambda x: not x,
+        exp.Neg: lambda x: -x,
+        exp.IsNan: math.isnan,
+        exp.LT: lt,
+        exp.GT: gt,
+    }
+    return operators[type(node)](*inner)
 
 
 @pytest.mark.parametrize("bounds", BOUNDS)
@@ -68,7 +74,7 @@ def test_a_range_selects_the_same_rows_with_both_engines(bounds: dict[str, float
         ).fetchall()[0]
         trino = [by_trino(rule.condition, value) is True for rule in rules]
         assert list(duck) == trino
-        assert sum(trino) == int(offends), "one rule tells of a row"
+        assert sum(trino) == int(offends), "exactly one rule reports the row"
 
 
 @pytest.mark.parametrize("kind", ["integer", "bigint", "decimal(38,10)", "real", "double", "smallint"])

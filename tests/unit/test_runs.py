@@ -1,4 +1,4 @@
-"""Every word a service can say is mapped, and only its own success word is success."""
+"""Every status of a service is mapped, and only its own success status counts as success."""
 
 from __future__ import annotations
 

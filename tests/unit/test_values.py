@@ -1,4 +1,4 @@
-"""The nouns: a table's name, a place in S3, and what SQL quotes."""
+"""The value types: a table's name, a location in S3, and quoted SQL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Partitions: every row that was counted is read, with the values that were written, whatever they are."""
+"""Partitions: every counted row is read, with the values that were written."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ ONE = ("gold.one",)
 
 @pytest.fixture
 def small(server: Served, aws: Aws, tmp_path: Path) -> Iterator[SmallLake]:
-    """A lake with tables that no other test knows."""
+    """A lake with tables that no other test uses."""
     name = f"t{uuid4().hex[:10]}"
     lake = f'[lake]\ngold = "s3://pi-m3-gold/{name}"\n[athena.databases]\ngold = "{name}"\n'
-    made = SmallLake(server, aws, tmp_path, lake)
-    yield made
-    made.spoil()
+    small = SmallLake(server, aws, tmp_path, lake)
+    yield small
+    small.spoil()
 
 
 def write(small: SmallLake, version: str, folders: list[str], table: str = "gold.one") -> str:
@@ -60,9 +60,9 @@ def types(small: SmallLake) -> dict[str, str]:
 
 def test_every_value_comes_back_as_it_was_written(small: SmallLake) -> None:
     (done,) = small.lake.publish({"gold.one": places(small, "v1", list(ODD))})
-    found = rows(small, "select place, n from one")
-    assert done.rows == len(found) == len(ODD)
-    assert {place for place, _ in found} == set(ODD.values())
+    stored_rows = rows(small, "select place, n from one")
+    assert done.rows == len(stored_rows) == len(ODD)
+    assert {place for place, _ in stored_rows} == set(ODD.values())
     assert rows(small, "select n from one where place = 'a:b'") == [(1,)]
     assert rows(small, "select n from one where place = 'comma,here'") == [(list(ODD).index("comma,here"),)]
     assert "projection.enabled" not in small.described("gold.one")["Parameters"]
@@ -179,7 +179,7 @@ def test_a_reader_gets_complete_versions_or_an_error_with_the_reason(small: Smal
 
     small.spoil(
         {"call": "BatchUpdatePartition", "delay": 0.4, "times": 0}
-    )  # there is time to ask between batches
+    )  # leave time for a query between batches
     reader = threading.Thread(target=read)
     reader.start()
     try:
@@ -198,9 +198,9 @@ def test_a_publish_that_ends_between_the_batches_is_completed_or_undone(small: S
     small.spoil(
         {"call": call, "refuse": {"status": 400, "body": {"__type": "InternalServiceException"}}, "times": 99}
     )
-    with pytest.raises(ServiceError) as told:
+    with pytest.raises(ServiceError) as error:
         small.lake.publish({"gold.one": location})
-    assert "are refused until this is done: etltctl retry" in told.value.hint
+    assert "are refused until this is done: etltctl retry" in error.value.hint
     small.spoil()
     with pytest.raises(EtltctlError, match="being_published_by_etltctl"):
         rows(small, "select * from one")
@@ -232,5 +232,5 @@ def test_a_table_that_others_write_registers_values_that_projection_cannot_expre
     (done,) = lake.lake.refresh([f"bronze.{name}"])
     assert (done.rows, done.partitions.created) == (2, 2)
     database = lake.settings.athena.databases["bronze"]
-    found = run_query(f"select day from {name} order by n", lake.settings, database=database).rows()
-    assert [tuple(row) for row in found] == [("a:b",), ("c,d",)]
+    days = run_query(f"select day from {name} order by n", lake.settings, database=database).rows()
+    assert [tuple(row) for row in days] == [("a:b",), ("c,d",)]

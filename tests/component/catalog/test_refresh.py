@@ -1,4 +1,4 @@
-"""Refresh: the catalog in line with the files, and nothing asked or written for what did not change."""
+"""Refresh: the catalog matches the files, and unchanged tables cost no extra call."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from support.served import Served
 
 @pytest.fixture
 def events(server: Served, aws: Aws, tmp_path: Path) -> Iterator[SmallLake]:
-    """A lake with bronze.events, which somebody else writes, partitioned by day."""
+    """A lake with bronze.events, which another program writes, partitioned by day."""
     name = f"t{uuid4().hex[:10]}"
     own = f'[athena.databases]\nbronze = "{name}"\n[tables."bronze.events"]\nlocation = "s3://pi-m3-bronze/{name}/"\n'
     yield SmallLake(server, aws, tmp_path, own)
@@ -41,11 +41,11 @@ def partitions(small: SmallLake) -> dict[str, dict[str, Any]]:
     place = dict(
         zip(("DatabaseName", "TableName"), small.lake.places.in_catalog("bronze.events"), strict=True)
     )
-    found = small.aws.client("glue").get_partitions(**place)["Partitions"]
-    return {"/".join(one["Values"]): one["StorageDescriptor"] for one in found}
+    partitions_of_table = small.aws.client("glue").get_partitions(**place)["Partitions"]
+    return {"/".join(one["Values"]): one["StorageDescriptor"] for one in partitions_of_table}
 
 
-def heard(small: SmallLake, service: str, calls: list[str]) -> None:
+def record_calls(small: SmallLake, service: str, calls: list[str]) -> None:
     events = small.aws.client(service).meta.events
     events.register(f"before-call.{service}", lambda model, **_: calls.append(model.name), unique_id="heard")
 
@@ -56,10 +56,10 @@ def test_only_partitions_that_differ_are_registered_changed_or_removed(events: S
     done = refreshed(events)
     assert (done.change, done.rows, done.partitions.created) == ("created", 4, 2)
     assert events.described("bronze.events")["PartitionKeys"] == [{"Name": "day", "Type": "int"}]
-    gone = day(events, 20260103)
+    deleted = day(events, 20260103)
     done = refreshed(events)
     assert (done.change, done.partitions.created, done.partitions.updated) == ("updated", 1, 0)
-    events.lake.s3.remove(gone)
+    events.lake.s3.remove(deleted)
     assert refreshed(events).partitions.deleted == 1
     assert list(partitions(events)) == ["20260101", "20260102"]
 
@@ -69,7 +69,7 @@ def test_an_unchanged_table_costs_one_listing_and_one_read_of_the_catalog(events
     refreshed(events)
     calls: list[str] = []
     for service in ("s3", "glue"):
-        heard(events, service, calls)
+        record_calls(events, service, calls)
     assert refreshed(events).change == "unchanged"
     assert sorted(calls) == ["GetTable", "ListObjectsV2"]
 
@@ -79,9 +79,9 @@ def test_only_new_files_are_opened(events: SmallLake) -> None:
         day(events, 20260101, number)
     refreshed(events)
     day(events, 20260101, 10)
-    day(events, 20260101, 3, pa.table({"n": pa.array([7], pa.int32())}))  # written anew: another ETag
+    day(events, 20260101, 3, pa.table({"n": pa.array([7], pa.int32())}))  # written again: another ETag
     calls: list[str] = []
-    heard(events, "s3", calls)
+    record_calls(events, "s3", calls)
     assert refreshed(events).rows == 9 * 2 + 2 + 1
     assert calls.count("GetObject") == 2
 
@@ -93,7 +93,7 @@ def test_a_widened_column_is_widened_in_every_partition(events: SmallLake) -> No
     done = refreshed(events)
     assert (done.partitions.created, done.partitions.updated) == (1, 1)
     columns = [{"Name": "n", "Type": "bigint"}, {"Name": "new", "Type": "string"}]
-    assert {name: found["Columns"] for name, found in partitions(events).items()} == dict.fromkeys(
+    assert {name: partition["Columns"] for name, partition in partitions(events).items()} == dict.fromkeys(
         ("20260101", "20260102"), columns
     )
 
@@ -103,12 +103,12 @@ def test_a_comment_on_a_column_costs_no_further_update(events: SmallLake) -> Non
     refreshed(events)
     glue, described = events.aws.client("glue"), events.described("bronze.events")
     said = {"Name": "n", "Type": "int", "Comment": "which row"}
-    wanted = {k: described[k] for k in ("Name", "Parameters", "TableType", "PartitionKeys")}
-    wanted["StorageDescriptor"] = {**described["StorageDescriptor"], "Columns": [said]}
-    glue.update_table(DatabaseName=described["DatabaseName"], TableInput=wanted)
+    table_input = {k: described[k] for k in ("Name", "Parameters", "TableType", "PartitionKeys")}
+    table_input["StorageDescriptor"] = {**described["StorageDescriptor"], "Columns": [said]}
+    glue.update_table(DatabaseName=described["DatabaseName"], TableInput=table_input)
     day(events, 20260102)
     calls: list[str] = []
-    heard(events, "glue", calls)
+    record_calls(events, "glue", calls)
     refreshed(events)
     assert calls.count("UpdateTable") == 1
     assert events.described("bronze.events")["StorageDescriptor"]["Columns"] == [said]
@@ -118,18 +118,18 @@ def test_types_that_no_reader_reads_together_are_refused_and_named(events: Small
     day(events, 20260101)
     refreshed(events)
     odd = day(events, 20260102, 0, pa.table({"n": ["text"]}))
-    with pytest.raises(BlockedError, match="disagree about n: int in one, string in another") as told:
+    with pytest.raises(BlockedError, match="disagree about n: int in one, string in another") as error:
         refreshed(events)
-    assert told.value.facts["another"] == odd
+    assert error.value.facts["another"] == odd
     assert list(partitions(events)) == ["20260101"]
 
 
 def test_an_unsafe_widening_is_refused_unless_the_settings_allow_it(events: SmallLake) -> None:
     day(events, 20260101)
     day(events, 20260102, 0, pa.table({"n": pa.array([0.5])}))
-    with pytest.raises(BlockedError, match="int in one, double in another") as told:
+    with pytest.raises(BlockedError, match="int in one, double in another") as error:
         refreshed(events)
-    assert "allow_widening" in told.value.hint
+    assert "allow_widening" in error.value.hint
     allowed = SmallLake(events.server, events.aws, events.folder, f"{events.more}allow_widening = true\n")
     assert refreshed(allowed).rows == 3
 
@@ -184,7 +184,7 @@ def test_damaged_footers_are_read_again(events: SmallLake) -> None:
 
 @pytest.fixture
 def own(server: Served, aws: Aws, tmp_path: Path) -> SmallLake:
-    """A lake of its own, whose gold.one must have two rows."""
+    """A separate lake, whose gold.one must have two rows."""
     name = f"t{uuid4().hex[:10]}"
     places = f'[lake]\ngold = "s3://pi-m3-gold/{name}"\n[athena.databases]\ngold = "{name}"\n'
     return SmallLake(server, aws, tmp_path, f'{places}[tables."gold.one"]\nmin_rows = 2\n')

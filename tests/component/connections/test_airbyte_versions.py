@@ -1,4 +1,4 @@
-"""Airbyte of an older and of a newer minor version: nothing that it adds, leaves out or answers with null disturbs."""
+"""Airbyte of an older and of a newer minor version: added, missing and null fields change nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from etltctl.waiting import Waiter
 from support.airbyte_place import Place, open_place
 
 ADDED: dict[str, Any] = {"addedLater": {"list": [1, None, {"x": "y"}], "text": "z"}, "alsoAdded": None}
-REQUIRED = {  # what every version has answered
+REQUIRED = {  # fields that every version returns
     "data", "jobId", "status", "connectionId", "sourceId", "destinationId", "workspaceId", "name", "id", "manifest",
     "configuration", "configurations", "streams", "schedule", "scheduleType", "sourceType", "destinationType",
     "definitionId", "access_token", "startTime", "syncMode", "namespaceDefinition",
@@ -27,7 +27,7 @@ INSIDE = {"configuration", "manifest"}  # is the connector's, not Airbyte's
 
 
 def newer(value: Any) -> Any:
-    """Every object has fields that nobody knows yet."""
+    """Add unknown fields to every object."""
     if isinstance(value, list):
         return [newer(each) for each in value]
     if not isinstance(value, dict):
@@ -36,7 +36,7 @@ def newer(value: Any) -> Any:
 
 
 def older(value: Any) -> Any:
-    """Whatever may be missing is null."""
+    """Set every optional field to null."""
     if isinstance(value, list):
         return [older(each) for each in value]
     if not isinstance(value, dict):
@@ -82,7 +82,7 @@ def test_a_sync_is_started_polled_and_adopted(place: Place) -> None:
     assert client.connection(connection)["name"] == "pi-m3-api"
 
 
-def unheard_of(names: dict[str, str]) -> Callable[[Any], Any]:
+def unknown_fields(names: dict[str, str]) -> Callable[[Any], Any]:
     def translate(value: Any) -> Any:
         if isinstance(value, list):
             return [translate(each) for each in value]
@@ -108,7 +108,7 @@ def test_an_unknown_value_is_shown_as_a_difference(
 ) -> None:
     with open_place(tmp_path, monkeypatch) as place:
         place.apply()
-        place.server.version = unheard_of(names)
+        place.server.version = unknown_fields(names)
         (value,) = names.values()
         planned = place.plan()
         assert len(planned) == 2
@@ -119,7 +119,7 @@ def test_an_unknown_value_is_shown_as_a_difference(
 def test_an_unknown_job_status_counts_as_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_place(tmp_path, monkeypatch) as place:
         place.apply()
-        place.server.version = unheard_of({"status": "warming_up", "jobType": "rewind"})
+        place.server.version = unknown_fields({"status": "warming_up", "jobType": "rewind"})
         _, job, _ = airbyte(place).start_or_adopt(place.recorded()["connection:api"], "api")
         assert (job.status, job.state) == ("warming_up", State.RUNNING)
         place.server.wait(int(job.id))

@@ -1,4 +1,4 @@
-"""Airbyte as code against the embedded Airbyte, over the wire: planned, applied, and then nothing is left to do."""
+"""Airbyte as code against the embedded Airbyte, over the wire: after plan and apply no change is left."""
 
 from __future__ import annotations
 
@@ -94,11 +94,11 @@ def test_secrets_are_stored_nowhere_and_a_new_one_is_sent(
 
 def test_a_connection_renamed_by_hand_is_found_by_its_id_and_gets_its_name_back(place: Place) -> None:
     place.apply()
-    ours = place.recorded()["connection:api"]
-    place.server.http.patch(f"/connections/{ours}", json={"name": "renamed by hand"})
+    connection_id = place.recorded()["connection:api"]
+    place.server.http.patch(f"/connections/{connection_id}", json={"name": "renamed by hand"})
     assert place.plan() == ["~ connection  pi-m3-api\n      name: renamed by hand → pi-m3-api"]
     place.apply()
-    assert place.server.http.get(f"/connections/{ours}").json()["name"] == "pi-m3-api"
+    assert place.server.http.get(f"/connections/{connection_id}").json()["name"] == "pi-m3-api"
 
 
 def test_a_resource_made_by_hand_with_the_same_name_is_adopted(place: Place) -> None:
@@ -113,9 +113,9 @@ def test_a_resource_made_by_hand_with_the_same_name_is_adopted(place: Place) -> 
 
 def test_two_resources_of_one_name_are_refused_with_their_ids(place: Place) -> None:
     place.apply()
-    ours = place.recorded()["destination:api"]
+    destination_id = place.recorded()["destination:api"]
     (place.folder / "state" / "connections" / "local.ndjson").unlink()
-    shown = place.server.http.get(f"/destinations/{ours}").json()
+    shown = place.server.http.get(f"/destinations/{destination_id}").json()
     twin = {key: shown[key] for key in ("name", "workspaceId", "definitionId", "configuration")}
     twin_there = place.server.http.post("/destinations", json=twin).json()
     with pytest.raises(BlockedError, match="2 destinations in Airbyte are called pi-m3-api-bronze") as raised:
@@ -125,15 +125,15 @@ def test_two_resources_of_one_name_are_refused_with_their_ids(place: Place) -> N
 
 def test_resources_of_others_stay_unchanged(place: Place) -> None:
     place.apply()
-    ours = place.server.http.get(f"/connections/{place.recorded()['connection:api']}").json()
-    streams = [{"name": each["name"]} for each in ours["configurations"]["streams"]]
-    kept = {key: ours[key] for key in ("sourceId", "destinationId", "namespaceDefinition")}
-    copy = {**kept, "name": "somebody's", "configurations": {"streams": streams}}
-    theirs = place.server.http.post("/connections", json=copy).json()
-    source = f"/sources/{ours['sourceId']}"
+    own = place.server.http.get(f"/connections/{place.recorded()['connection:api']}").json()
+    streams = [{"name": each["name"]} for each in own["configurations"]["streams"]]
+    kept = {key: own[key] for key in ("sourceId", "destinationId", "namespaceDefinition")}
+    copy = {**kept, "name": "another team's", "configurations": {"streams": streams}}
+    foreign = place.server.http.post("/connections", json=copy).json()
+    source = f"/sources/{own['sourceId']}"
     place.server.http.patch(source, json={"configuration": {"set_by_hand": 1}})
     place.apply(sources__api__seasons=[2099])
-    assert place.server.http.get(f"/connections/{theirs['connectionId']}").json() == theirs
+    assert place.server.http.get(f"/connections/{foreign['connectionId']}").json() == foreign
     assert place.server.http.get(source).json()["configuration"]["set_by_hand"] == 1
 
 

@@ -1,4 +1,4 @@
-"""The doctor at work on services that are as they should be, and on ones that are not, over the wire."""
+"""The doctor over the wire, with correct services and with broken ones."""
 
 from __future__ import annotations
 
@@ -20,39 +20,39 @@ SIMULATED = """<SimulatePrincipalPolicyResponse xmlns="https://iam.amazonaws.com
 </SimulatePrincipalPolicyResult></SimulatePrincipalPolicyResponse>"""
 
 
-def look(lake: EmbeddedLake, area: Area | None = None, **given: object) -> dict[str, Finding]:
-    """The findings by subject; the lake is within reach already."""
-    settings = given.pop("settings", lake.settings)
+def findings_of(lake: EmbeddedLake, area: Area | None = None, **options: object) -> dict[str, Finding]:
+    """Return the findings by subject; the lake is reachable already."""
+    settings = options.pop("settings", lake.settings)
 
     def reached() -> AbstractContextManager[Settings]:
         return nullcontext(settings)  # type: ignore[arg-type]
 
-    found = examine(lambda: settings, reached, area, **given)  # type: ignore[arg-type, return-value]
-    return {finding.subject: finding for _, finding in found}
+    findings = examine(lambda: settings, reached, area, **options)  # type: ignore[arg-type, return-value]
+    return {finding.subject: finding for _, finding in findings}
 
 
 def test_the_embedded_endpoints_pass_every_check(
     embedded_lake: EmbeddedLake, free_gb: Callable[[float], None]
 ) -> None:
     free_gb(100)
-    found = look(embedded_lake)
-    assert [f for f in found.values() if f.status in {Status.FAIL, Status.WARN}] == []
-    assert [f.subject for f in found.values() if f.status is Status.SKIP] == ["caller", "pi-m3-glue"]
-    assert "123456789012" in look(embedded_lake, Area.AWS)["caller"].evidence
+    findings = findings_of(embedded_lake)
+    assert [f for f in findings.values() if f.status in {Status.FAIL, Status.WARN}] == []
+    assert [f.subject for f in findings.values() if f.status is Status.SKIP] == ["caller", "pi-m3-glue"]
+    assert "123456789012" in findings_of(embedded_lake, Area.AWS)["caller"].evidence
 
 
 def test_each_service_is_reported_with_its_url(embedded_lake: EmbeddedLake) -> None:
     url = embedded_lake.environ["AWS_ENDPOINT_URL"]
-    found = look(embedded_lake, Area.AWS)
-    assert all(url in found[service].evidence for service in ("sts", "s3", "glue", "athena", "logs"))
-    assert f"{url}/airbyte/v1" in look(embedded_lake, Area.AIRBYTE)["address"].evidence
+    findings = findings_of(embedded_lake, Area.AWS)
+    assert all(url in findings[service].evidence for service in ("sts", "s3", "glue", "athena", "logs"))
+    assert f"{url}/airbyte/v1" in findings_of(embedded_lake, Area.AIRBYTE)["address"].evidence
 
 
 def test_no_secret_is_shown(embedded_lake: EmbeddedLake) -> None:
     secrets = [embedded_lake.settings.airbyte.client_id, embedded_lake.settings.airbyte.client_secret]
-    told = repr(list(look(embedded_lake).values()))
+    printed = repr(list(findings_of(embedded_lake).values()))
     assert all(secrets)
-    assert [secret for secret in secrets if str(secret) in told] == []
+    assert [secret for secret in secrets if str(secret) in printed] == []
 
 
 @pytest.mark.parametrize(
@@ -60,13 +60,13 @@ def test_no_secret_is_shown(embedded_lake: EmbeddedLake) -> None:
     [(0, Status.OK), (120, Status.WARN), (-120, Status.WARN), (400, Status.FAIL), (-400, Status.FAIL)],
 )
 def test_a_wrong_clock_is_reported(embedded_lake: EmbeddedLake, ahead_s: float, status: Status) -> None:
-    found = look(embedded_lake, Area.AWS, now=lambda: time.time() + ahead_s)
-    assert found["clock"].status is status
+    findings = findings_of(embedded_lake, Area.AWS, now=lambda: time.time() + ahead_s)
+    assert findings["clock"].status is status
 
 
 @pytest.fixture
 def glue(embedded_lake: EmbeddedLake) -> Iterator[object]:
-    """Glue, whose jobs are as they were again after the test."""
+    """Glue, whose jobs are restored after the test."""
     client = boto3.client("glue")
     before = client.get_job(JobName="silver_to_gold")["Job"]
     yield client
@@ -84,20 +84,22 @@ def test_a_drifted_job_is_reported_with_its_actual_and_expected_values(
     boto3.client("glue").delete_job(JobName="silver_to_gold")
     boto3.client("glue").create_job(**kept, WorkerType="G.2X", NumberOfWorkers=2, Timeout=45, MaxRetries=2)
     settings = embedded_lake.settings
-    found = examine(lambda: settings, lambda: nullcontext(settings), Area.GLUE)
-    drifted = [f.evidence for _, f in found if f.subject == "job silver_to_gold" and f.status is Status.WARN]
+    findings = examine(lambda: settings, lambda: nullcontext(settings), Area.GLUE)
+    drifted = [
+        f.evidence for _, f in findings if f.subject == "job silver_to_gold" and f.status is Status.WARN
+    ]
     assert drifted == [
         "WorkerType is G.2X on the job and should be G.1X",
         "MaxRetries is 2 on the job and should be 0",
     ]
-    assert exit_code(finding for _, finding in found) == ExitCode.OK
+    assert exit_code(finding for _, finding in findings) == ExitCode.OK
 
 
 def test_a_missing_job_is_a_failure(embedded_lake: EmbeddedLake, glue: object) -> None:
     boto3.client("glue").delete_job(JobName="silver_to_gold")
-    found = look(embedded_lake, Area.GLUE)
-    assert found["job silver_to_gold"].status is Status.FAIL
-    assert found["job silver_to_gold"].fix.startswith("etltctl local up")
+    findings = findings_of(embedded_lake, Area.GLUE)
+    assert findings["job silver_to_gold"].status is Status.FAIL
+    assert findings["job silver_to_gold"].fix.startswith("etltctl local up")
 
 
 def test_an_old_script_on_s3_is_reported(embedded_lake: EmbeddedLake) -> None:
@@ -106,7 +108,7 @@ def test_an_old_script_on_s3_is_reported(embedded_lake: EmbeddedLake) -> None:
     before = s3.get_object(**place)["Body"].read()
     s3.put_object(**place, Body=before + b"# last year's\n")
     try:
-        finding = look(embedded_lake, Area.GLUE)["job bronze_to_silver: script"]
+        finding = findings_of(embedded_lake, Area.GLUE)["job bronze_to_silver: script"]
         assert finding.status is Status.WARN
         assert finding.fix.startswith("etltctl local up")
     finally:
@@ -240,17 +242,19 @@ def test_every_problem_is_named_with_its_evidence(
     embedded_lake: EmbeddedLake, script: Sequence[Rule], area: Area, subject: str, status: Status, says: str
 ) -> None:
     embedded_lake.script(script)
-    finding = look(embedded_lake, area)[subject]
+    finding = findings_of(embedded_lake, area)[subject]
     assert finding.status is status, finding
     assert says in finding.evidence
     assert finding.fix or status is Status.OK
 
 
 def test_a_missing_bucket_and_a_missing_role_are_failures(embedded_lake: EmbeddedLake) -> None:
-    spoilt = {"lake.gold": "s3://no-such-bucket", "glue.jobs.silver_to_gold.role": "Nobody"}
-    settings = load_settings(env="local", flags={**spoilt, "state": str(embedded_lake.folder)})
-    assert look(embedded_lake, Area.BUCKETS, settings=settings)["no-such-bucket"].status is Status.FAIL
-    assert look(embedded_lake, Area.PERMISSIONS, settings=settings)["role Nobody"].status is Status.FAIL
+    broken_flags = {"lake.gold": "s3://no-such-bucket", "glue.jobs.silver_to_gold.role": "Missing"}
+    settings = load_settings(env="local", flags={**broken_flags, "state": str(embedded_lake.folder)})
+    assert findings_of(embedded_lake, Area.BUCKETS, settings=settings)["no-such-bucket"].status is Status.FAIL
+    assert (
+        findings_of(embedded_lake, Area.PERMISSIONS, settings=settings)["role Missing"].status is Status.FAIL
+    )
 
 
 def test_an_address_without_a_server_is_reported(
@@ -260,10 +264,10 @@ def test_an_address_without_a_server_is_reported(
     settings = embedded_lake.settings.model_copy(
         update={"airbyte": embedded_lake.settings.airbyte.model_copy(update={"url": "http://127.0.0.1:9"})}
     )
-    athena = look(embedded_lake, Area.AWS, settings=settings)["athena"]
+    athena = findings_of(embedded_lake, Area.AWS, settings=settings)["athena"]
     assert athena.status is Status.FAIL
     assert "http://127.0.0.1:9" in athena.evidence
-    address = look(embedded_lake, Area.AIRBYTE, settings=settings)["address"]
+    address = findings_of(embedded_lake, Area.AIRBYTE, settings=settings)["address"]
     assert "http://127.0.0.1:9/v1" in address.evidence
 
 
@@ -275,8 +279,8 @@ def test_a_secret_in_the_settings_file_is_reported_and_not_printed(
         '[airbyte]\nclient_id = "env:NOT_THERE"\nclient_secret = "tops3cret"\n'
     )
     settings = load_settings(env="local", environ={}, directory=folder)
-    found = look(embedded_lake, Area.SETTINGS, settings=settings)
-    assert found["airbyte.client_secret"].status is Status.WARN
-    assert found["airbyte.client_id"].status is Status.FAIL
-    assert "NOT_THERE" in found["airbyte.client_id"].evidence
-    assert "tops3cret" not in repr(found)
+    findings = findings_of(embedded_lake, Area.SETTINGS, settings=settings)
+    assert findings["airbyte.client_secret"].status is Status.WARN
+    assert findings["airbyte.client_id"].status is Status.FAIL
+    assert "NOT_THERE" in findings["airbyte.client_id"].evidence
+    assert "tops3cret" not in repr(findings)

@@ -1,4 +1,4 @@
-"""Lake Formation over the wire: plans that refuse, applies that reach a fixpoint, and who then sees what."""
+"""Lake Formation over the wire: plans that refuse, applies that reach a fixpoint, and rows that principals see."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def seen(
     return lake.ask(sql, role)
 
 
-# what is seen
+# visible rows and columns
 
 
 def test_a_reader_sees_only_the_rows_and_columns_of_its_filter(lake: GovernedLake) -> None:
@@ -149,9 +149,9 @@ def test_everyone_sees_all_before_governance_and_hybrid_zones_need_an_opt_in(
         'curated = { layers = ["gold"] }', 'curated = { layers = ["gold"], hybrid = true }'
     )
     iam = lake.client("lakeformation")
-    everybody = {"DataLakePrincipalIdentifier": "IAM_ALLOWED_PRINCIPALS"}
+    everyone = {"DataLakePrincipalIdentifier": "IAM_ALLOWED_PRINCIPALS"}
     iam.grant_permissions(
-        Principal=everybody,
+        Principal=everyone,
         Resource={"Table": {"DatabaseName": "gold", "Name": "weather_daily"}},
         Permissions=["ALL"],
     )
@@ -262,7 +262,7 @@ def test_the_default_for_new_tables_is_closed_so_that_no_one_sees_a_new_table(
         assert not plan(lake.settings("")).changes
         assert [row.through for row in who("gold.fresh", lake.settings(""))] == [
             "gold.fresh"
-        ]  # its creator's own
+        ]  # the permissions of its creator
     finally:
         lake.client("glue").delete_table(DatabaseName="gold", Name="fresh")
 
@@ -277,7 +277,7 @@ def test_nothing_is_taken_away_unless_the_caller_agrees(lake: GovernedLake) -> N
 def test_a_grant_that_appears_during_an_apply_is_revoked_only_if_the_caller_agrees(
     lake: GovernedLake,
 ) -> None:
-    """The plan takes nothing away; while it is applied, another program grants what the settings do not."""
+    """The plan revokes nothing. While it is applied, another program makes a grant that is not in the settings."""
     lake.apply("")
     text = grant("role:analyst", 'table = "gold.weather_daily"', "SELECT")
     questions: list[str] = []
@@ -329,7 +329,7 @@ def test_only_changes_that_appear_later_are_asked_about_again(lake: GovernedLake
 
 
 def test_a_reader_of_both_states_can_read_at_every_moment_of_an_apply(lake: GovernedLake) -> None:
-    """Through a tag before, by name after it has got another."""
+    """The role reads through a tag before, and by name after the table has another tag."""
     tags = '[governance.tags]\naudience = ["everyone", "named"]\n[governance.assign]\n'
     through_tag = grant("role:analyst", 'tags = { audience = ["everyone"] }', "SELECT")
     by_name = grant("role:analyst", 'table = "gold.weather_daily"', "SELECT")
@@ -476,7 +476,7 @@ def test_every_read_of_a_registered_table_is_in_the_audit(lake: GovernedLake) ->
 
 
 def test_a_publish_by_the_owner_needs_no_grant(lake: GovernedLake) -> None:
-    """The owner made everything, so it holds every permission; the role of the Glue jobs needs none."""
+    """The owner made every table and so has every permission. The role of the Glue jobs needs none."""
     lake.apply("")
     assert preflight(lake.settings("")) == []
     (finding,) = check_access(Probe(lake.settings(""), time.time))
@@ -520,7 +520,7 @@ def test_an_administrator_may_create_tables_at_any_location_but_not_alter_tables
 def test_a_grant_on_all_tables_is_not_revoked_where_it_is_listed_on_one(
     lake: GovernedLake,
 ) -> None:
-    """A listing of a resource holds what grants add up to, and a filter makes the plan list its table."""
+    """A listing of a resource contains the sum of all grants, and a filter makes the plan list its table."""
     wide = FILTERED + grant("role:engineer", 'layer = "gold"\non = "tables"', "SELECT")
     lake.apply(wide)
     table = {"Table": {"DatabaseName": "gold", "Name": "weather_daily"}}

@@ -234,18 +234,18 @@ def test_only_syncs_are_run(server: Server) -> None:
 
 
 def test_jobs_are_listed_oldest_first_by_default(server: Server) -> None:
-    made = [server.sync("api")["jobId"] for _ in range(3)]
+    job_ids = [server.sync("api")["jobId"] for _ in range(3)]
 
-    def listed(**query: Any) -> list[int]:
+    def listed_ids(**query: Any) -> list[int]:
         return [job["jobId"] for job in server.http.get("/jobs", params=query).json()["data"]]
 
-    assert listed() == made
-    assert listed(orderBy="createdAt|DESC") == made[::-1]
-    assert listed(limit=2) == made[:2]
-    assert listed(limit=2, offset=2) == made[2:]
-    assert listed(connectionId=server.ids["busy"]) == []
-    assert listed(status="succeeded") == made
-    assert listed(status="failed") == []
+    assert listed_ids() == job_ids
+    assert listed_ids(orderBy="createdAt|DESC") == job_ids[::-1]
+    assert listed_ids(limit=2) == job_ids[:2]
+    assert listed_ids(limit=2, offset=2) == job_ids[2:]
+    assert listed_ids(connectionId=server.ids["busy"]) == []
+    assert listed_ids(status="succeeded") == job_ids
+    assert listed_ids(status="failed") == []
 
 
 def test_the_link_to_the_next_page_is_empty_only_after_an_empty_page(server: Server) -> None:
@@ -272,9 +272,9 @@ def test_an_unknown_job_or_path_is_not_found_and_an_unknown_method_not_allowed(s
 
 @pytest.mark.parametrize("kind", ["connection", "source", "destination", "workspace"])
 def test_resources_can_be_listed_and_read(server: Server, kind: str) -> None:
-    listed = server.http.get(f"/{kind}s").json()["data"]
-    assert len(listed) == (1 if kind == "workspace" else 4)
-    for each in listed:
+    resources = server.http.get(f"/{kind}s").json()["data"]
+    assert len(resources) == (1 if kind == "workspace" else 4)
+    for each in resources:
         assert server.http.get(f"/{kind}s/{each[f'{kind}Id']}").json() == each
     assert server.http.get(f"/{kind}s/nothing").status_code == 404
 

@@ -1,4 +1,4 @@
-"""The S3 destination: what a sync leaves in the lake, column by column and generation by generation."""
+"""The S3 destination: the files of a sync, column by column and generation by generation."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def lake(tmp_path: Path) -> S3Directory:
 
 
 def ignore(rows: int, size: int) -> None:
-    """Nobody counts."""
+    """Ignore the counts."""
 
 
 def write(lake: S3Directory, records: Any, generation: int = 1, **options: Any) -> list[str]:
@@ -133,10 +133,12 @@ def test_column_names_are_made_safe() -> None:
 
 def test_a_large_stream_is_cut_into_parts_of_one_sync(lake: S3Directory) -> None:
     records = [{"_id": f"{number:06}", "main": {"text": f"{number:06}" * 40}} for number in range(20_000)]
-    found = write(lake, records, part_bytes=1_000_000)
-    assert len(found) > 1
-    assert found == sorted(f"{PREFIX}/2026_01_02_{STARTED_MS}_{part}.parquet" for part in range(len(found)))
-    read_back = sorted(value for key in found for value in read(lake, key).read().column("_id").to_pylist())
+    written = write(lake, records, part_bytes=1_000_000)
+    assert len(written) > 1
+    assert written == sorted(
+        f"{PREFIX}/2026_01_02_{STARTED_MS}_{part}.parquet" for part in range(len(written))
+    )
+    read_back = sorted(value for key in written for value in read(lake, key).read().column("_id").to_pylist())
     assert read_back == [record["_id"] for record in records]
 
 

@@ -1,4 +1,4 @@
-"""Lists of the embedded Airbyte as its SDK asks for them: repeated parameters, times, and links to follow."""
+"""Lists of the embedded Airbyte as its SDK requests them: repeated parameters, times, and links to follow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded Airbyte's resources over the wire: made, changed, masked, refused and run as the public API does it."""
+"""The embedded Airbyte's resources over the wire: created, changed, masked, refused and run as by the public API."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     running.stop()
 
 
-def made(server: Server, path: str, body: Any) -> dict[str, Any]:
+def create(server: Server, path: str, body: Any) -> dict[str, Any]:
     response = server.http.post(path, json=body)
     assert response.status_code == 200, response.text
     answer: dict[str, Any] = response.json()
@@ -76,13 +76,13 @@ def made(server: Server, path: str, body: Any) -> dict[str, Any]:
 def refused(server: Server, method: str, path: str, body: Any = None) -> str:
     response = server.http.request(method, path, json=body)
     assert response.headers["Content-Type"] == "application/json"
-    told = response.json()
-    return f"{response.status_code} {told['title']} {json.dumps(told['data'])}"
+    problem = response.json()
+    return f"{response.status_code} {problem['title']} {json.dumps(problem['data'])}"
 
 
-def f1_connection(server: Server, manifest: Any = MANIFEST, **wanted: Any) -> dict[str, Any]:
-    definition = made(server, DEFINITIONS, {"name": "f1", "manifest": manifest})
-    source = made(
+def f1_connection(server: Server, manifest: Any = MANIFEST, **options: Any) -> dict[str, Any]:
+    definition = create(server, DEFINITIONS, {"name": "f1", "manifest": manifest})
+    source = create(
         server,
         "/sources",
         {
@@ -92,7 +92,7 @@ def f1_connection(server: Server, manifest: Any = MANIFEST, **wanted: Any) -> di
             "configuration": {"base_url": "sample:", "token": "s3cret"},
         },
     )
-    destination = made(server, "/destinations", BRONZE)
+    destination = create(server, "/destinations", BRONZE)
     streams = [{"name": "races", "syncMode": "full_refresh_overwrite"}, {"name": "results"}]
     body = {
         "name": "f1",
@@ -101,7 +101,7 @@ def f1_connection(server: Server, manifest: Any = MANIFEST, **wanted: Any) -> di
         "namespaceDefinition": "source",
         "configurations": {"streams": streams},
     }
-    return made(server, "/connections", {**body, **wanted})
+    return create(server, "/connections", {**body, **options})
 
 
 def sync(server: Server, connection_id: str) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def sync(server: Server, connection_id: str) -> dict[str, Any]:
 
 
 def test_secrets_are_masked_on_read_and_a_mask_sent_back_keeps_them(server: Server) -> None:
-    source = made(server, "/sources", MONGODB)
+    source = create(server, "/sources", MONGODB)
     shown = source["configuration"]["database_config"]
     assert (shown["username"], shown["password"]) == ("me", "**********")
     assert "s3cret" not in server.http.get("/sources").text
@@ -125,7 +125,7 @@ def test_secrets_are_masked_on_read_and_a_mask_sent_back_keeps_them(server: Serv
 def test_an_address_with_a_password_and_secret_fields_of_a_manifest_are_masked(server: Server) -> None:
     body = json.loads(json.dumps(MONGODB))
     body["configuration"]["database_config"]["connection_string"] = "mongodb://me:s3cret@h/"
-    made(server, "/sources", body)
+    create(server, "/sources", body)
     f1_connection(server)
     assert "s3cret" not in server.http.get("/sources").text + server.http.get("/destinations").text
 
@@ -140,7 +140,7 @@ def test_created_resources_survive_a_restart_in_a_file_that_only_the_owner_may_r
     path = f"/connections/{connection['connectionId']}"
     assert server.http.get(path).json() == connection
     server.configure(api("other", "sample:"))
-    assert server.http.get(path).status_code == 200, "the settings' own connections come and go beside it"
+    assert server.http.get(path).status_code == 200, "the settings' own connections come and go next to it"
 
 
 def test_a_connection_made_over_the_api_really_syncs(server: Server) -> None:
@@ -168,7 +168,7 @@ def test_an_inactive_connection_does_not_sync(server: Server) -> None:
 
 def test_names_are_not_unique_and_lists_have_pages(server: Server) -> None:
     for _ in range(2):
-        made(server, "/sources", MONGODB)
+        create(server, "/sources", MONGODB)
     first = server.http.get("/sources", params={"limit": 2, "workspaceIds": WORKSPACE_ID}).json()
     rest = server.http.get("/sources", params={"limit": 2, "offset": 2}).json()
     assert [each["name"] for each in first["data"] + rest["data"]] == ["api", "mine", "mine"]
@@ -177,8 +177,8 @@ def test_names_are_not_unique_and_lists_have_pages(server: Server) -> None:
 
 def test_a_deleted_source_takes_its_connections_along(server: Server) -> None:
     connection = f1_connection(server)
-    gone = server.http.delete(f"/sources/{connection['sourceId']}")
-    assert (gone.status_code, gone.content) == (204, b"")
+    answer = server.http.delete(f"/sources/{connection['sourceId']}")
+    assert (answer.status_code, answer.content) == (204, b"")
     assert server.http.get(f"/connections/{connection['connectionId']}").status_code == 404
 
 
@@ -212,7 +212,7 @@ def test_a_stream_has_the_primary_key_of_its_manifest(
 
 def test_definitions_are_listed_completely_with_any_limit(server: Server) -> None:
     for number in range(3):
-        made(server, DEFINITIONS, {"name": f"f{number}", "manifest": MANIFEST})
+        create(server, DEFINITIONS, {"name": f"f{number}", "manifest": MANIFEST})
     for query in ({}, {"limit": 1}, {"limit": 100, "offset": 100}, {"limit": "x"}):
         answer = server.http.get(DEFINITIONS, params=query).json()
         assert [each["name"] for each in answer["data"]] == ["f0", "f1", "f2"]
@@ -230,9 +230,9 @@ def test_definitions_are_listed_completely_with_any_limit(server: Server) -> Non
     ],
 )
 def test_an_invalid_manifest_is_refused(server: Server, change: dict[str, Any], words: str) -> None:
-    told = refused(server, "POST", DEFINITIONS, {"name": "f1", "manifest": {**MANIFEST, **change}})
-    assert told.startswith("422 unprocessable-entity")
-    assert words in told
+    message = refused(server, "POST", DEFINITIONS, {"name": "f1", "manifest": {**MANIFEST, **change}})
+    assert message.startswith("422 unprocessable-entity")
+    assert words in message
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The streams of a connection: answered in full, refused in Airbyte's words, and sent back without what is empty."""
+"""The streams of a connection: returned in full, refused in Airbyte's words, and sent back without empty fields."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def path(place: Place, source: str) -> str:
 
 
 def sent(place: Place) -> list[dict[str, Any]]:
-    """The bodies of all changes of connections."""
+    """Return the bodies of all changes of connections."""
     patches = (each for each in place.server.exchanges if each.method == "PATCH")
     return [each.request for each in patches if each.path.startswith("/connections/")]
 

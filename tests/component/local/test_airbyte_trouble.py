@@ -1,4 +1,4 @@
-"""Syncs that cannot be right: each ends with a message that names the fields, the dates or the cause."""
+"""Syncs that cannot succeed: each ends with a message that names the fields, the dates or the cause."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_an_unforeseen_error_of_a_call_is_named_and_its_trace_is_logged(
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 6 MB, which the sample does not fit into."""
+    """A file system of 6 MB, too small for the sample."""
     place = tmp_path / "small"
     place.mkdir()
     mounting = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(place)]

@@ -1,4 +1,4 @@
-"""The embedded Athena: real answers over hand-written Parquet, errors in Athena's words, only the lake readable."""
+"""The embedded Athena: real answers from hand-written Parquet, errors in Athena's words, access to the lake only."""
 
 from __future__ import annotations
 
@@ -70,16 +70,16 @@ class OneCatalog:
 
 @pytest.fixture(scope="module")
 def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The state folder of the module's service: a query's process, once started, serves every test."""
+    """The state folder of the module's service. One process for queries serves every test."""
     return tmp_path_factory.mktemp("state")
 
 
 @pytest.fixture(scope="module")
 def directory(state: Path) -> S3Directory:
-    made = S3Directory(state / "s3", state / "s3-meta")
+    s3_directory = S3Directory(state / "s3", state / "s3-meta")
     for bucket in ("lake", "results"):
-        made.create_bucket(bucket)
-    return made
+        s3_directory.create_bucket(bucket)
+    return s3_directory
 
 
 def put(directory: S3Directory, key: str, **columns: Any) -> None:
@@ -91,7 +91,7 @@ def put(directory: S3Directory, key: str, **columns: Any) -> None:
 @pytest.fixture(scope="module")
 def days(directory: S3Directory) -> OneCatalog:
     """A catalog with the table `days`."""
-    made = OneCatalog()
+    catalog = OneCatalog()
     put(
         directory,
         "days/v=1/part-0.parquet",
@@ -109,13 +109,13 @@ def days(directory: S3Directory) -> OneCatalog:
         "city": "string", "n": "bigint", "x": "double", "day": "date", "at": "timestamp",
         "points": "decimal(6,2)", "tags": "array<string>", "ok": "boolean", "absent": "string",
     }  # fmt: skip
-    made.add("days", "s3://lake/days/v=1/", columns)
-    return made
+    catalog.add("days", "s3://lake/days/v=1/", columns)
+    return catalog
 
 
 @pytest.fixture
 def catalog(days: OneCatalog) -> Iterator[OneCatalog]:
-    """The module's catalog; what a test adds to it ends with the test."""
+    """The module's catalog; tables that a test adds are removed after it."""
     yield days
     days.tables = {("gold", "days"): days.tables["gold", "days"]}
     days.partitions = []
@@ -149,16 +149,16 @@ def ended(athena: AthenaService, query_id: str) -> dict[str, Any]:
 
 def rows(athena: AthenaService, sql: str, **request: Any) -> list[tuple[str | None, ...]]:
     query_id = start(athena, sql, **request)
-    told = ended(athena, query_id)
-    assert told["Status"]["State"] == "SUCCEEDED", told["Status"]
-    found = athena.results({"QueryExecutionId": query_id})["ResultSet"]["Rows"]
-    return [tuple(cell.get("VarCharValue") for cell in row["Data"]) for row in found][1:]
+    execution = ended(athena, query_id)
+    assert execution["Status"]["State"] == "SUCCEEDED", execution["Status"]
+    result_rows = athena.results({"QueryExecutionId": query_id})["ResultSet"]["Rows"]
+    return [tuple(cell.get("VarCharValue") for cell in row["Data"]) for row in result_rows][1:]
 
 
 def reason(athena: AthenaService, sql: str) -> str:
-    told = ended(athena, start(athena, sql))
-    assert told["Status"]["State"] == "FAILED", told
-    return str(told["Status"]["StateChangeReason"])
+    execution = ended(athena, start(athena, sql))
+    assert execution["Status"]["State"] == "FAILED", execution
+    return str(execution["Status"]["StateChangeReason"])
 
 
 def test_every_type_is_written_as_athena_writes_it(athena: AthenaService) -> None:
@@ -271,8 +271,8 @@ def test_a_partitioned_table_with_projection_reads_only_projected_partitions(
             "storage.location.template": "s3://lake/obs/v=1/city=${city}/year=${year}/",
         },
     )
-    found = rows(athena, "select city, year, sum(n) from obs group by 1, 2 order by 1, 2")
-    assert found == [("a", "2023", "2023"), ("a", "2024", "2024"), ("b", "2024", "2024")]
+    sums = rows(athena, "select city, year, sum(n) from obs group by 1, 2 order by 1, 2")
+    assert sums == [("a", "2023", "2023"), ("a", "2024", "2024"), ("b", "2024", "2024")]
 
 
 def test_a_partitioned_table_reads_its_registered_partitions_only(
@@ -303,11 +303,11 @@ def test_the_result_is_a_csv_on_s3_with_everything_quoted(
     athena: AthenaService, directory: S3Directory
 ) -> None:
     query_id = start(athena, "select city, x from days order by city nulls last")
-    told = ended(athena, query_id)
-    assert told["ResultConfiguration"]["OutputLocation"] == f"{RESULTS}{query_id}.csv"
+    execution = ended(athena, query_id)
+    assert execution["ResultConfiguration"]["OutputLocation"] == f"{RESULTS}{query_id}.csv"
     body = directory.get_object("results", f"{query_id}.csv")
     assert body == b'"city","x"\n"a","1.5"\n"b","2.0"\n,\n'
-    assert told["Statistics"]["DataScannedInBytes"] > 0
+    assert execution["Statistics"]["DataScannedInBytes"] > 0
 
 
 def test_results_have_pages(athena: AthenaService) -> None:
@@ -364,8 +364,8 @@ def test_show_and_describe_answer_as_athena_does(athena: AthenaService) -> None:
 def _utility(athena: AthenaService, sql: str) -> list[tuple[str | None, ...]]:
     query_id = start(athena, sql)
     assert ended(athena, query_id)["Status"]["State"] == "SUCCEEDED"
-    found = athena.results({"QueryExecutionId": query_id})["ResultSet"]["Rows"]
-    return [tuple(cell.get("VarCharValue") for cell in row["Data"]) for row in found]
+    result_rows = athena.results({"QueryExecutionId": query_id})["ResultSet"]["Rows"]
+    return [tuple(cell.get("VarCharValue") for cell in row["Data"]) for row in result_rows]
 
 
 def test_executions_survive_the_server_and_unfinished_ones_have_failed(

@@ -109,7 +109,7 @@ def test_no_function_of_duckdb_can_be_called(name: str, answer: Ask) -> None:
 
 
 def test_an_existing_function_of_a_connection_is_left_unchanged() -> None:
-    """A row filter and the query that reads through it may call the same one."""
+    """A row filter and the query that reads through it may call the same function."""
     condition, udfs = duckdb_expression("round(x, 1) = 1.5", {"x": DOUBLE})
     assert udfs
     with duckdb.connect() as engine:

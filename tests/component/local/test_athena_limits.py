@@ -1,4 +1,4 @@
-"""Limits that bind: memory, time, depth, and StopQueryExecution inside whatever a query does."""
+"""Limits of queries: memory, time, depth, and StopQueryExecution at every moment of a query."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from support.served import Served
 
 AT_ONCE = 4
 WORKERS = Workers(AT_ONCE)
-# Neither DuckDB nor Python comes out of these by itself.
+# Neither DuckDB nor Python ends these by itself.
 IN_PYTHON = "select regexp_like(rpad('a', 60, 'a') || 'b', '(a+)+$')"
 IN_DUCKDB = "select count(*) from {0} a cross join {0} b cross join {0} c where a.x + b.x + c.x < 0".format(
     "(select x from unnest(sequence(1, 10000)) t(x))"

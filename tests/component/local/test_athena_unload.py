@@ -34,8 +34,8 @@ class Athena:
             time.sleep(0.05)
 
     def keys(self, prefix: str) -> list[str]:
-        listed = self.s3.list_objects_v2(Bucket=LAKE, Prefix=prefix)
-        return [found["Key"] for found in listed.get("Contents", [])]
+        listing = self.s3.list_objects_v2(Bucket=LAKE, Prefix=prefix)
+        return [entry["Key"] for entry in listing.get("Contents", [])]
 
     def table(self, key: str) -> Any:
         return pq.read_table(io.BytesIO(self.s3.get_object(Bucket=LAKE, Key=key)["Body"].read()))
@@ -43,15 +43,15 @@ class Athena:
 
 @pytest.fixture(scope="module")
 def athena(server: Served) -> Athena:
-    made = Athena(server)
+    client = Athena(server)
     for bucket in (RESULTS, LAKE):
-        made.s3.create_bucket(Bucket=bucket)
-    return made
+        client.s3.create_bucket(Bucket=bucket)
+    return client
 
 
 def unload(inner: str, place: str, **options: str) -> str:
-    listed = ", ".join(f"{name} = {value}" for name, value in options.items())
-    return f"UNLOAD ({inner}) TO 's3://{LAKE}/{place}' WITH ({listed})"
+    properties = ", ".join(f"{name} = {value}" for name, value in options.items())
+    return f"UNLOAD ({inner}) TO 's3://{LAKE}/{place}' WITH ({properties})"
 
 
 def test_a_partition_is_a_folder_and_not_a_column(athena: Athena) -> None:

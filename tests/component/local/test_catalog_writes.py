@@ -1,4 +1,4 @@
-"""What the embedded Lake Formation refuses of changes to the Data Catalog, as the developer guide says."""
+"""Changes to the Data Catalog that the embedded Lake Formation refuses, as the developer guide says."""
 
 from __future__ import annotations
 
@@ -78,9 +78,11 @@ def grant(lake: GovernedLake, resource: dict[str, Any], *permissions: str) -> No
     )
 
 
-def revoke(lake: GovernedLake, resource: dict[str, Any], *permissions: str, who: Any = OPERATOR) -> None:
+def revoke(
+    lake: GovernedLake, resource: dict[str, Any], *permissions: str, principal: Any = OPERATOR
+) -> None:
     lake.client("lakeformation").revoke_permissions(
-        Principal=who, Resource=resource, Permissions=list(permissions)
+        Principal=principal, Resource=resource, Permissions=list(permissions)
     )
 
 
@@ -92,7 +94,7 @@ def location(arn: str = LAYER) -> dict[str, Any]:
 def test_a_registered_location_needs_data_location_access_even_if_hybrid(
     registered: GovernedLake, operation: str
 ) -> None:
-    """IAM_ALLOWED_PRINCIPALS holds everything on database and table; that does not open the location."""
+    """IAM_ALLOWED_PRINCIPALS has every permission on database and table, but that does not open the location."""
     glue = Publisher.of(registered).client("glue")
     with pytest.raises(ClientError) as refused:
         CHANGES[operation](glue, "s3://pi-m3-gold/elsewhere/")
@@ -133,7 +135,7 @@ def test_an_administrator_may_use_every_location_and_create_tables(registered: G
     formation = registered.client("lakeformation")
     before = formation.get_data_lake_settings()["DataLakeSettings"]
     before["Parameters"].pop("SET_CONTEXT")
-    revoke(registered, DATABASE, "ALL", who=EVERYBODY)
+    revoke(registered, DATABASE, "ALL", principal=EVERYBODY)
     admins = {"DataLakeAdmins": [*before["DataLakeAdmins"], OPERATOR]}
     formation.put_data_lake_settings(DataLakeSettings={**before, **admins})
     try:
@@ -157,7 +159,7 @@ def test_where_iam_no_longer_counts_each_change_needs_its_permission(
     registered: GovernedLake, operation: str, resource: Any, permission: str, words: str
 ) -> None:
     glue = Publisher.of(registered).client("glue")
-    revoke(registered, resource, "ALL", who=EVERYBODY)
+    revoke(registered, resource, "ALL", principal=EVERYBODY)
     try:
         with pytest.raises(ClientError) as refused:
             CHANGES[operation](glue, "s3://pi-m3-silver/t/")
@@ -191,19 +193,19 @@ def test_the_creator_of_a_table_may_change_and_drop_it(registered: GovernedLake)
     assert database, "otherwise this test shows nothing"
     CHANGES["CreateTable"](glue, "s3://pi-m3-silver/t/")
     new = {"Table": {"DatabaseName": "gold", "Name": "new"}}
-    revoke(registered, new, "ALL", who=EVERYBODY)
+    revoke(registered, new, "ALL", principal=EVERYBODY)
     glue.update_table(DatabaseName="gold", TableInput=described("s3://pi-m3-silver/u/", "new"))
     rows = formation.list_permissions(Resource=new)["PrincipalResourcePermissions"]
     holders = {row["Principal"]["DataLakePrincipalIdentifier"] for row in rows}
     assert holders == {arn("operator")}
     glue.delete_table(DatabaseName="gold", Name="new")
-    revoke(registered, TABLE, "ALL", who=EVERYBODY)
+    revoke(registered, TABLE, "ALL", principal=EVERYBODY)
     with pytest.raises(ClientError, match="Required Drop on t"):
         glue.delete_table(DatabaseName="gold", Name="t")
 
 
 def test_a_view_of_athena_needs_create_table_as_well(registered: GovernedLake) -> None:
-    def asked(sql: str) -> tuple[str, str]:
+    def run_query(sql: str) -> tuple[str, str]:
         athena = Publisher.of(registered).client("athena")
         query = athena.start_query_execution(
             QueryString=sql, WorkGroup="pi-m3", QueryExecutionContext={"Database": "gold"}
@@ -215,13 +217,13 @@ def test_a_view_of_athena_needs_create_table_as_well(registered: GovernedLake) -
         wait_until(lambda: status()["State"] not in {"QUEUED", "RUNNING"})
         return status()["State"], status().get("StateChangeReason", "")
 
-    revoke(registered, DATABASE, "ALL", who=EVERYBODY)
+    revoke(registered, DATABASE, "ALL", principal=EVERYBODY)
     try:
-        state, reason = asked("create view new as select 1 as n")
+        state, reason = run_query("create view new as select 1 as n")
         assert state == "FAILED"
         assert "Required Create Table on gold" in reason
         grant(registered, DATABASE, "CREATE_TABLE")
-        assert asked("create view new as select 1 as n") == ("SUCCEEDED", "")
+        assert run_query("create view new as select 1 as n") == ("SUCCEEDED", "")
         revoke(registered, DATABASE, "CREATE_TABLE")
     finally:
         registered.client("lakeformation").grant_permissions(
@@ -230,5 +232,5 @@ def test_a_view_of_athena_needs_create_table_as_well(registered: GovernedLake) -
 
 
 def test_nothing_is_registered_before_a_caller_registers_it(lake: GovernedLake) -> None:
-    """So that the first demo needs no grant."""
+    """So the first demo needs no grant."""
     assert lake.client("lakeformation").list_resources()["ResourceInfoList"] == []

@@ -56,16 +56,16 @@ def test_other_aws_services_answer_too(server: Served) -> None:
 
 def test_the_catalog_is_visible_to_other_services(tmp_path: Path) -> None:
     catalog = Catalog(ControlPlane(tmp_path / "aws.json"))
-    catalog.call("AWSGlue.CreateDatabase", {"DatabaseInput": {"Name": "beside"}})
-    catalog.call("AWSGlue.CreateTable", {"DatabaseName": "beside", "TableInput": TABLE})
-    assert "beside" in catalog.get_databases()
-    assert [table["Name"] for table in catalog.get_tables("beside")] == ["t"]
-    assert catalog.get_table("beside", "nothing") is None
+    catalog.call("AWSGlue.CreateDatabase", {"DatabaseInput": {"Name": "lake"}})
+    catalog.call("AWSGlue.CreateTable", {"DatabaseName": "lake", "TableInput": TABLE})
+    assert "lake" in catalog.get_databases()
+    assert [table["Name"] for table in catalog.get_tables("lake")] == ["t"]
+    assert catalog.get_table("lake", "nothing") is None
     assert catalog.get_tables("nowhere") == []
-    assert catalog.get_partitions("beside", "t") == []
-    assert catalog.get_workgroup("nobody") is None
+    assert catalog.get_partitions("lake", "t") == []
+    assert catalog.get_workgroup("missing") is None
     with pytest.raises(AwsError, match="already exists"):
-        catalog.call("AWSGlue.CreateDatabase", {"DatabaseInput": {"Name": "beside"}})
+        catalog.call("AWSGlue.CreateDatabase", {"DatabaseInput": {"Name": "lake"}})
 
 
 @pytest.mark.parametrize(

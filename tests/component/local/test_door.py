@@ -1,4 +1,4 @@
-"""The embedded server's door: who has no key, or changed what was signed, gets each service's own refusal."""
+"""Authentication: a call without a key, or changed after signing, gets the service's own refusal."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ def expected(case: str, service: str) -> str:
 
 @dataclass(frozen=True)
 class Caller:
-    """boto3 with some credentials; what it sends can be changed after it was signed."""
+    """boto3 with some credentials, whose requests can be changed after they were signed."""
 
     server: Served
     key: str
     secret: str
 
     def refused(self, service: str, before_send: Callable[[Any], None] = lambda request: None) -> str:
-        """The code of the refusal that the service's first operation meets."""
+        """Return the error code of the service's refusal of its first operation."""
         client = make_client(service, self.server.port, Keys(self.key, self.secret, ""))
         client.meta.events.register("before-send", lambda request, **_: before_send(request))
         operation, arguments = OPERATIONS[service]
@@ -83,7 +83,7 @@ class Caller:
 
 
 def traces(server: Served) -> str:
-    """Whatever the operations of an intruder would have left behind."""
+    """Return every resource that the operations of an intruder would have created."""
     seen = [
         server.client("s3").list_buckets()["Buckets"],
         server.client("glue").get_databases()["DatabaseList"],
@@ -100,7 +100,7 @@ def traces(server: Served) -> str:
 
 @pytest.fixture(scope="module")
 def owner(server: Served) -> Iterator[Caller]:
-    """The owner's keys; at the end of the module no intruder has left a trace."""
+    """The owner's keys. At the end of the module no intruder has created a resource."""
     server.request("POST", "stack", {"buckets": [BUCKET]})
     yield Caller(server, server.keys.access_key_id, server.keys.secret_access_key)
     left = traces(server)
@@ -159,7 +159,7 @@ def test_a_body_changed_on_the_way_is_refused(owner: Caller, service: str) -> No
 
 
 def signed(owner: Caller, method: str, path: str, body: bytes = b"", **headers: str) -> httpx.Response:
-    """A call to S3 signed by botocore for `body`; what is sent instead is in the header `Sent`."""
+    """Return a call to S3 that botocore signed for `body`; the body that is sent instead is in the header `Sent`."""
     sent = headers.pop("Sent", None)
     request = AWSRequest(method, f"http://127.0.0.1:{owner.server.port}{path}", headers=headers, data=body)
     S3SigV4Auth(Credentials(owner.key, owner.secret), "s3", "us-east-1").add_auth(request)
@@ -190,12 +190,12 @@ def test_every_key_can_be_signed(owner: Caller, key: str) -> None:
 
 
 def link(owner: Caller, key: str, seconds: int = 60, version: str = "s3v4") -> str:
-    """A presigned link to an object."""
+    """Return a presigned link to an object."""
     client = make_client("s3", owner.server.port, owner.server.keys, signature_version=version)
-    made: str = client.generate_presigned_url(
+    url: str = client.generate_presigned_url(
         "get_object", Params={"Bucket": BUCKET, "Key": key}, ExpiresIn=seconds
     )
-    return made
+    return url
 
 
 @pytest.fixture
@@ -235,7 +235,7 @@ def test_a_link_of_the_old_signature_is_refused_and_the_right_one_is_named(
 
 
 def test_a_presigned_get_caller_identity_is_answered(owner: Caller) -> None:
-    """As other services' sign-in takes it from AWS's SDKs."""
+    """Other services use such a link, made by AWS's SDKs, for their sign-in."""
     url = f"http://127.0.0.1:{owner.server.port}/?Action=GetCallerIdentity&Version=2011-06-15"
     request = AWSRequest("GET", url)
     SigV4QueryAuth(Credentials(owner.key, owner.secret), "sts", "us-east-1").add_auth(request)
@@ -246,21 +246,21 @@ def test_a_presigned_get_caller_identity_is_answered(owner: Caller) -> None:
 def test_a_role_s_session_needs_its_token(owner: Caller) -> None:
     server = owner.server
     role = server.client("iam").create_role(RoleName="visitor", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-    given = server.client("sts").assume_role(RoleArn=role, RoleSessionName="me")["Credentials"]
+    credentials = server.client("sts").assume_role(RoleArn=role, RoleSessionName="me")["Credentials"]
 
-    def arn(token: str | None, secret: str = given["SecretAccessKey"]) -> str:
+    def arn(token: str | None, secret: str = credentials["SecretAccessKey"]) -> str:
         client = boto3.client(
             "sts", endpoint_url=f"http://127.0.0.1:{server.port}", region_name="us-east-1",
-            aws_access_key_id=given["AccessKeyId"], aws_secret_access_key=secret, aws_session_token=token,
+            aws_access_key_id=credentials["AccessKeyId"], aws_secret_access_key=secret, aws_session_token=token,
         )  # fmt: skip
         try:
             return str(client.get_caller_identity()["Arn"])
         except ClientError as error:
             return str(error.response["Error"]["Code"])
 
-    assert arn(given["SessionToken"]) == "arn:aws:sts::123456789012:assumed-role/visitor/me"
+    assert arn(credentials["SessionToken"]) == "arn:aws:sts::123456789012:assumed-role/visitor/me"
     assert arn(None) == arn("other") == "InvalidClientTokenId"
-    assert arn(given["SessionToken"], "b") == "SignatureDoesNotMatch"
+    assert arn(credentials["SessionToken"], "b") == "SignatureDoesNotMatch"
 
 
 def test_an_access_key_of_iam_belongs_to_its_user(owner: Caller) -> None:

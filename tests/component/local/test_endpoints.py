@@ -1,4 +1,4 @@
-"""How a process is led to the embedded server: all its threads, for as long as any of them needs it."""
+"""Endpoints: all threads of a process use the embedded server as long as any of them needs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Glue job runs, started by unmodified boto3: they really run, and end as they would on Glue."""
+"""Glue job runs, started by unmodified boto3: they really run, and end as on Glue."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if options["do"] == "spark":
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A server of this module's own: the JVM that waits for its next run ends with it."""
+    """A separate server for this module: the JVM that waits for its next run ends with it."""
     with serve(tmp_path_factory.mktemp("state"), "--keep") as served:
         yield served
 
@@ -82,8 +82,8 @@ def ended(glue: Any, run_id: str) -> dict[str, Any]:
 
 
 def run(glue: Any, **arguments: str) -> dict[str, Any]:
-    given = {f"--{name}": value for name, value in arguments.items()}
-    return ended(glue, glue.start_job_run(JobName="job", Arguments=given)["JobRunId"])
+    job_arguments = {f"--{name}": value for name, value in arguments.items()}
+    return ended(glue, glue.start_job_run(JobName="job", Arguments=job_arguments)["JobRunId"])
 
 
 def lines(server: Served, run_id: str, kind: str) -> str:
@@ -168,7 +168,7 @@ def test_runs_are_listed_newest_first_page_by_page(glue: Any) -> None:
     newest = [run(glue, do="print")["Id"] for _ in range(3)][::-1]
     first = glue.get_job_runs(JobName="job", MaxResults=2)
     second = glue.get_job_runs(JobName="job", MaxResults=2, NextToken=first["NextToken"])
-    assert [found["Id"] for found in first["JobRuns"] + second["JobRuns"]][:3] == newest
+    assert [job_run["Id"] for job_run in first["JobRuns"] + second["JobRuns"]][:3] == newest
 
 
 def test_a_missing_bucket_fails_the_run(glue: Any) -> None:
@@ -184,8 +184,8 @@ def test_spark_writes_objects_and_its_second_run_is_quick(glue: Any, server: Ser
     assert run(glue, do="spark", out="s3://lake/t/v=2/")["JobRunState"] == "SUCCEEDED"
     assert time.monotonic() - started < 10
     keys = [
-        found["Key"]
-        for found in server.client("s3").list_objects_v2(Bucket="lake", Prefix="t/v=2/")["Contents"]
+        entry["Key"]
+        for entry in server.client("s3").list_objects_v2(Bucket="lake", Prefix="t/v=2/")["Contents"]
     ]
     assert "t/v=2/_SUCCESS" in keys
     assert not [key for key in keys if key.endswith(".crc") or "_temporary" in key]
@@ -209,7 +209,7 @@ def test_the_next_server_reports_the_run_of_a_killed_server_as_failed(tmp_path: 
 
 
 def test_a_run_past_its_timeout_ends_as_timeout(tmp_path: Path, scripts: Path) -> None:
-    """With a minute of a twentieth of a second."""
+    """A minute lasts a twentieth of a second in this test."""
     directory = S3Directory(tmp_path / "s3", tmp_path / "s3-meta")
     directory.create_bucket("code")
     directory.put_object("code", "job.py", b"import time\ntime.sleep(60)\n")
@@ -218,9 +218,9 @@ def test_a_run_past_its_timeout_ends_as_timeout(tmp_path: Path, scripts: Path) -
     runs = GlueRuns(tmp_path / "runs", directory, lambda _: job, pool, minute_s=0.05)
     try:
         run_id = runs.start({"JobName": "slow"})["JobRunId"]
-        asked = {"JobName": "slow", "RunId": run_id}
-        wait_until(lambda: runs.get(asked)["JobRun"]["JobRunState"] in ENDED)
-        record = runs.get(asked)["JobRun"]
+        parameters = {"JobName": "slow", "RunId": run_id}
+        wait_until(lambda: runs.get(parameters)["JobRun"]["JobRunState"] in ENDED)
+        record = runs.get(parameters)["JobRun"]
         assert record["JobRunState"] == "TIMEOUT"
         assert "timeout of 10 minutes" in record["ErrorMessage"]
     finally:

@@ -1,4 +1,4 @@
-"""A server lingers after the last command, so that the next one need not start it; and it ends for certain."""
+"""A server lingers after the last command, so that the next one does not have to start it. It always ends."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def served(tmp_path: Path) -> Iterator[Served]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Iterator[Settings]:
-    """A project of its own, whose server is stopped in the end."""
-    made = load_settings(
+    """A separate project, whose server is stopped at the end."""
+    loaded = load_settings(
         directory=tmp_path, flags={"state": str(tmp_path / "state"), "local.linger_minutes": 60}
     )
-    yield made
-    stop_server(made)
+    yield loaded
+    stop_server(loaded)
 
 
 def end_of(server: Served) -> str | None:
@@ -45,7 +45,7 @@ def test_a_server_lingers_after_its_last_lease_and_says_until_when(served: Serve
     assert end_of(served) is None
     lease.close()
     wait_until(lambda: end_of(served) is not None)
-    time.sleep(1.0)  # in which a server that does not linger ends
+    time.sleep(1.0)  # a server that does not linger would end in this time
     assert served.process.poll() is None
     assert end_of(served) is not None
 
@@ -100,7 +100,7 @@ def test_a_client_of_the_lake_postpones_the_end_of_its_server(served: Served) ->
     served.lease().close()
     wait_until(lambda: end_of(served) is not None)
     first = end_of(served)
-    time.sleep(1.1)  # the end is told in whole seconds
+    time.sleep(1.1)  # the end is reported in whole seconds
     served.client("s3").list_buckets()
     assert str(first) < str(end_of(served))
 

@@ -33,8 +33,8 @@ def test_complete_lines_of_all_runs_are_returned_in_order_of_time(logs: GlueLogs
 
 
 def test_a_prefix_selects_the_run_and_times_select_the_lines(logs: GlueLogs) -> None:
-    asked = {"logGroupName": OUTPUT, "logStreamNamePrefix": "jr_1", "startTime": 1001}
-    assert messages(logs.filter(asked)) == ["two\twith a tab"]
+    parameters = {"logGroupName": OUTPUT, "logStreamNamePrefix": "jr_1", "startTime": 1001}
+    assert messages(logs.filter(parameters)) == ["two\twith a tab"]
 
 
 def test_pages_cover_every_line_once_with_stable_ids(logs: GlueLogs) -> None:
@@ -47,10 +47,10 @@ def test_pages_cover_every_line_once_with_stable_ids(logs: GlueLogs) -> None:
 
 
 def test_one_stream_is_read_forward_from_its_head_until_the_token_stays(logs: GlueLogs) -> None:
-    asked = {"logGroupName": OUTPUT, "logStreamName": "jr_1-driver", "startFromHead": True, "limit": 1}
-    first = logs.get(asked)
-    second = logs.get(asked | {"nextToken": first["nextForwardToken"]})
-    third = logs.get(asked | {"nextToken": second["nextForwardToken"]})
+    parameters = {"logGroupName": OUTPUT, "logStreamName": "jr_1-driver", "startFromHead": True, "limit": 1}
+    first = logs.get(parameters)
+    second = logs.get(parameters | {"nextToken": first["nextForwardToken"]})
+    third = logs.get(parameters | {"nextToken": second["nextForwardToken"]})
     assert messages(first) + messages(second) + messages(third) == ["one", "two\twith a tab"]
     assert third["nextForwardToken"] == second["nextForwardToken"]
 
@@ -68,11 +68,13 @@ def test_there_is_a_stream_for_each_run_that_wrote(logs: GlueLogs) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", [{"logGroupName": "/elsewhere"}, {"logGroupName": OUTPUT, "logStreamName": "jr_1"}]
+    "parameters", [{"logGroupName": "/elsewhere"}, {"logGroupName": OUTPUT, "logStreamName": "jr_1"}]
 )
-def test_a_missing_group_is_reported_in_the_service_s_words(logs: GlueLogs, asked: dict[str, str]) -> None:
+def test_a_missing_group_is_reported_in_the_service_s_words(
+    logs: GlueLogs, parameters: dict[str, str]
+) -> None:
     with pytest.raises(AwsError, match="does not exist") as caught:
-        logs.get({"logStreamName": "jr_1-driver"} | asked)
+        logs.get({"logStreamName": "jr_1-driver"} | parameters)
     assert caught.value.code == "ResourceNotFoundException"
 
 

@@ -1,4 +1,4 @@
-"""What the embedded server does not have is refused once, in the words of the service's own protocol."""
+"""Unsupported calls to the embedded server are refused once, in the service's own protocol."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.signing import signed
 
 
 def retrying(server: Served, service: str) -> Any:
-    """A client that repeats what it takes for a passing fault, as most programs do."""
+    """Return a client that retries temporary faults, as most programs do."""
     return make_client(service, server.port, server.keys, retries={"total_max_attempts": 5, "mode": "legacy"})
 
 
@@ -55,7 +55,7 @@ def test_an_unsupported_operation_is_refused_after_one_attempt(
 
 
 def sent(server: Served, service: str, body: bytes, path: str = "/", **headers: str) -> tuple[int, str]:
-    """Status and text of a request that no SDK would send."""
+    """Return status and text of a request that no SDK would send."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     authorized = signed(server, f"POST {path}", named, body, service) if service else server.keys.headers

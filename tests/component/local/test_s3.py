@@ -1,4 +1,4 @@
-"""S3 on a plain directory, spoken to by unmodified boto3 over the wire."""
+"""S3 on a plain directory, called by unmodified boto3 over the wire."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def test_a_file_written_into_the_folder_is_an_object(s3: Any, directory: S3Direc
 
 
 @pytest.mark.parametrize(
-    ("asked", "bytes_"),
+    ("requested", "bytes_"),
     [("bytes=0-3", b"0123"), ("bytes=4-", b"456789"), ("bytes=-3", b"789"), ("bytes=8-99", b"89")],
 )
-def test_a_range_returns_its_bytes(s3: Any, asked: str, bytes_: bytes) -> None:
+def test_a_range_returns_its_bytes(s3: Any, requested: str, bytes_: bytes) -> None:
     s3.put_object(Bucket="lake", Key="k", Body=b"0123456789")
-    got = s3.get_object(Bucket="lake", Key="k", Range=asked)
+    got = s3.get_object(Bucket="lake", Key="k", Range=requested)
     assert got["Body"].read() == bytes_
     assert got["ResponseMetadata"]["HTTPStatusCode"] == 206
 
@@ -60,11 +60,11 @@ def test_a_listing_pages_and_folds_folders(s3: Any) -> None:
     pages = s3.get_paginator("list_objects_v2").paginate(
         Bucket="lake", Delimiter="/", PaginationConfig={"PageSize": 2}
     )
-    listed = [
+    keys = [
         [c["Prefix"] for c in page.get("CommonPrefixes", [])] + [o["Key"] for o in page.get("Contents", [])]
         for page in pages
     ]
-    assert listed == [["a/", "b/"], ["c", "d"]]
+    assert keys == [["a/", "b/"], ["c", "d"]]
     assert [
         o["Key"] for o in s3.list_objects_v2(Bucket="lake", Prefix="a/", StartAfter="a/1")["Contents"]
     ] == ["a/2"]

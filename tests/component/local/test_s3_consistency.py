@@ -1,4 +1,4 @@
-"""A reader of the embedded S3 meets an object as it was before a write or as it is after it, never a mixture."""
+"""A reader of the embedded S3 gets an object as it was before or after a write, never a mixture."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ ROUNDS = 150
 
 @pytest.fixture
 def directory(tmp_path: Path) -> S3Directory:
-    made = S3Directory(tmp_path / "s3", tmp_path / "meta")
-    made.create_bucket("lake")
-    return made
+    s3_directory = S3Directory(tmp_path / "s3", tmp_path / "meta")
+    s3_directory.create_bucket("lake")
+    return s3_directory
 
 
 def put(directory: S3Directory, name: str) -> str:

@@ -1,4 +1,4 @@
-"""No key leads out of its bucket's folder, by whichever way it comes in."""
+"""No key leads out of its bucket's folder, in any part of any request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECRET = b"the owner's own file"
 
 @pytest.fixture
 def outside(tmp_path: Path) -> Path:
-    """A file of the owner's that is in no bucket."""
+    """A file of the owner that is in no bucket."""
     file = tmp_path / "outside" / "secret.txt"
     file.parent.mkdir()
     file.write_bytes(SECRET)

@@ -35,12 +35,12 @@ def ask(api: Client, path: str) -> dict[str, Any]:
 
 
 def whole(api: Client, path: str, table: str, listing: str) -> list[dict[str, Any]]:
-    found, offset, total = [], 0, 1
+    entries, offset, total = [], 0, 1
     while offset < total:
         data = ask(api, f"{path}?limit=100&offset={offset}")
-        found += data[table][listing]
+        entries += data[table][listing]
         offset, total = offset + int(data["limit"]), int(data["total"])
-    return found
+    return entries
 
 
 def test_a_race_on_a_page_boundary_appears_on_both_pages(api: Client) -> None:
@@ -180,11 +180,11 @@ def test_stops_are_numbered_per_driver_and_only_starters_stop() -> None:
         for stop in stops["PitStops"]:
             numbers.setdefault(stop["driverId"], []).append(int(stop["stop"]))
         assert set(numbers) <= starters
-        assert all(found == list(range(1, len(found) + 1)) for found in numbers.values())
+        assert all(row == list(range(1, len(row) + 1)) for row in numbers.values())
 
 
 def test_the_shipped_season_equals_the_output_of_its_generator() -> None:
-    """After a change of the generator: `python tests/support/invented_season`."""
+    """If it fails after a change of the generator, run `python tests/support/invented_season`."""
     assert INVENTED_FILE.read_text("utf-8") == season_text()
 
 
@@ -219,11 +219,11 @@ def test_the_weather_sample_does_not_import_pandas() -> None:
 @pytest.mark.pack
 @needs_pack
 def test_newark_documents_equal_those_of_the_pack() -> None:
-    made = [each for each in weather_documents(None) if each["city_name"].startswith("Newark")]
-    for document in made:
+    documents = [each for each in weather_documents(None) if each["city_name"].startswith("Newark")]
+    for document in documents:
         del document["_id"]
     with gzip.open(PACK / "weather" / "newark_2013.jsonl.gz", "rt") as lines:
-        assert [json.dumps(each) for each in made] == [json.dumps(json.loads(line)) for line in lines]
+        assert [json.dumps(each) for each in documents] == [json.dumps(json.loads(line)) for line in lines]
 
 
 @pytest.mark.pack

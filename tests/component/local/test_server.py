@@ -1,4 +1,4 @@
-"""The embedded server's life: how it starts, what holds it, and that nothing of it is left behind."""
+"""The life of the embedded server: its start, its leases, and its end without leftovers."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_web_page_cannot_reach_the_server(server: Served) -> None:
 
 
 def test_two_servers_never_share_a_state_folder(tmp_path: Path) -> None:
-    """The second waits for the first to end, which may still be putting its things away."""
+    """The second server waits for the end of the first, which may still be writing its state."""
     with serve(tmp_path / "state", "--keep") as first:
         second = subprocess.Popen(
             [sys.executable, "-m", "etltctl.local.server", "--state", tmp_path / "state", "--keep"]
@@ -122,7 +122,7 @@ def test_a_signal_ends_the_server_cleanly(tmp_path: Path, number: signal.Signals
 
 
 def test_a_killed_server_leaves_no_process(tmp_path: Path) -> None:
-    """Not even the Spark JVM and the Python process that wait for a run."""
+    """This includes the Spark JVM and the Python process that wait for a run."""
     with serve(tmp_path / "state", "--keep") as served:
         served.request("POST", "stack", STACK | {"warm": True})
         wait_until(lambda: len(served.family()) >= 3)
@@ -141,8 +141,8 @@ def test_records_and_objects_survive_a_kill(tmp_path: Path) -> None:
         os.kill(served.process.pid, signal.SIGKILL)
     with serve(state, "--keep") as served:
         assert served.client("s3").get_object(Bucket="lake-bronze", Key="k")["Metadata"] == {"a": "b"}
-        found = served.client("glue").get_table(DatabaseName="bronze", Name="t")["Table"]
-        assert found["StorageDescriptor"]["Location"] == "s3://lake-bronze/t/"
+        stored = served.client("glue").get_table(DatabaseName="bronze", Name="t")["Table"]
+        assert stored["StorageDescriptor"]["Location"] == "s3://lake-bronze/t/"
 
 
 def test_only_this_machine_can_reach_the_server(server: Served) -> None:
@@ -154,7 +154,7 @@ def test_only_this_machine_can_reach_the_server(server: Served) -> None:
 
 
 def test_a_server_without_a_waiting_command_does_not_serve(tmp_path: Path) -> None:
-    """A command that dies while its server starts leaves none that serves later."""
+    """A command that is killed while its server starts leaves no server that starts later."""
     state = tmp_path / "state"
     line = [sys.executable, "-m", "etltctl.local.server", "--state", str(state), "--starter"]
     assert subprocess.run([*line, "1"], timeout=120, check=False).returncode == 2

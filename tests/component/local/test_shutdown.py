@@ -1,4 +1,4 @@
-"""What does not end or does not answer is waited for so long and no longer, and then ended by force."""
+"""Every wait for a process that does not end or answer has a limit; then the process is killed."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ def test_down_kills_an_unresponsive_server_with_its_child_processes(settings: Se
     assert (stopped.pid, stopped.url, stopped.killed) == (server.pid, server.url, True)
     assert is_over(server.pid)
     assert stop_server(settings) is None
-    again = keep_server(settings, os.environ).server  # nothing is in its way
+    again = keep_server(settings, os.environ).server  # no old server blocks it
     ended = stop_server(settings)
     assert ended is not None
     assert (ended.pid, ended.killed) == (again.pid, False)
 
 
 def is_over(pid: int) -> bool:
-    """Whether the process has ended, reaped or not."""
+    """Return whether the process has ended, reaped or not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:

@@ -29,7 +29,7 @@ NOON = datetime(2026, 1, 2, 12, 0, 0, 250_000, tzinfo=UTC)
 
 
 def no_pause(seconds: float) -> None:
-    """Nobody cancels."""
+    """Do not pause and do not cancel."""
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +53,12 @@ def source(uri: str, *collections: str) -> MongoSource:
 
 
 def read_all(uri: str) -> tuple[dict[str, str], list[Any]]:
-    found = source(uri)
+    mongo_source = source(uri)
     try:
-        (stream,) = found.streams()
-        return {name: str(kind) for name, kind in stream.columns.items()}, list(found.read(stream))
+        (stream,) = mongo_source.streams()
+        return {name: str(kind) for name, kind in stream.columns.items()}, list(mongo_source.read(stream))
     finally:
-        found.close()
+        mongo_source.close()
 
 
 def test_columns_follow_the_top_level_types_and_every_numeric_type_is_a_number(
@@ -98,8 +98,8 @@ def test_the_stream_is_named_after_collection_and_database(mongo: MongoProcess, 
 
 def test_documents_are_read_in_the_order_of_their_ids(mongo: MongoProcess, database: Any) -> None:
     database.observations.insert_many([{"_id": number} for number in (5, 3, 9, 1)])
-    _, found = read_all(mongo.uri())
-    assert [record["_id"] for record in found] == [1, 3, 5, 9]
+    _, documents = read_all(mongo.uri())
+    assert [record["_id"] for record in documents] == [1, 3, 5, 9]
 
 
 def test_key_order_inside_nested_documents_is_kept(mongo: MongoProcess, database: Any) -> None:
@@ -119,8 +119,8 @@ def test_a_field_of_several_types_is_an_array_if_one_of_them_is_and_else_text() 
 
 def test_a_value_among_arrays_is_wrapped(mongo: MongoProcess, database: Any) -> None:
     database.observations.insert_many([{"_id": 1, "tags": ["a"]}, {"_id": 2, "tags": "b"}])
-    _, found = read_all(mongo.uri())
-    assert [record["tags"] for record in found] == [["a"], ["b"]]
+    _, documents = read_all(mongo.uri())
+    assert [record["tags"] for record in documents] == [["a"], ["b"]]
 
 
 @pytest.mark.parametrize(
@@ -139,8 +139,8 @@ def test_bson_values_have_a_json_form(value: Any, seen: Any) -> None:
 
 def test_an_empty_collection_is_a_stream_without_records(mongo: MongoProcess, database: Any) -> None:
     database.create_collection("observations")
-    columns, found = read_all(mongo.uri())
-    assert found == []
+    columns, documents = read_all(mongo.uri())
+    assert documents == []
     assert next(iter(columns)) == "_id"
 
 
@@ -223,10 +223,10 @@ def test_cancelling_stops_the_read(mongo: MongoProcess, database: Any) -> None:
         raise SyncCancelledError
 
     database.observations.insert_one({})
-    found = MongoSource(mongo.uri(), "weather", ["observations"], cancelled)
-    (stream,) = found.streams()
+    mongo_source = MongoSource(mongo.uri(), "weather", ["observations"], cancelled)
+    (stream,) = mongo_source.streams()
     with pytest.raises(SyncCancelledError):
-        list(found.read(stream))
+        list(mongo_source.read(stream))
 
 
 def test_a_sample_is_loaded_again_only_when_it_changed_or_was_cut_off(

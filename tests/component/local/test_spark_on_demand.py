@@ -20,7 +20,7 @@ from support.served import wait_until
 
 ENDED = {"SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT"}
 PLAIN = "import sys\nassert 'pyspark' not in sys.modules\nprint('no Spark here')\n"
-# No import statement names Spark, so no JVM waits for this script; it asks for one after its plain work.
+# No import statement names Spark, so no JVM waits for this script. It needs one only near its end.
 LATE = """
 import importlib, sys, time
 time.sleep(2)
@@ -30,19 +30,19 @@ print("rows", spark.range(7).count())
 EARLY = "from pyspark.sql import SparkSession\nprint('rows', SparkSession.builder.getOrCreate().range(7).count())\n"
 
 
-BROKEN_JAVA = {"JAVA_TOOL_OPTIONS": "-agentlib:nothing"}  # a library that is not there
+BROKEN_JAVA = {"JAVA_TOOL_OPTIONS": "-agentlib:nothing"}  # a missing library
 Run = Callable[[str], dict[str, Any]]
 
 
 @pytest.fixture
 def environ() -> dict[str, str]:
-    """Further environment variables of Java and the scripts."""
+    """Return further environment variables of Java and the scripts."""
     return {}
 
 
 @pytest.fixture
 def idle_s() -> float:
-    """The seconds after which an idle spare ends."""
+    """Return the seconds after which an idle spare JVM ends."""
     return 600.0
 
 
@@ -65,16 +65,16 @@ def run(tmp_path: Path, pool: SparkPool) -> Run:
     def finish(script: str) -> dict[str, Any]:
         directory.put_object("code", "job.py", script.encode())
         run_id = runs.start({"JobName": "job"})["JobRunId"]
-        asked = {"JobName": "job", "RunId": run_id}
-        wait_until(lambda: runs.get(asked)["JobRun"]["JobRunState"] in ENDED, 120)
-        record: dict[str, Any] = runs.get(asked)["JobRun"]
+        parameters = {"JobName": "job", "RunId": run_id}
+        wait_until(lambda: runs.get(parameters)["JobRun"]["JobRunState"] in ENDED, 120)
+        record: dict[str, Any] = runs.get(parameters)["JobRun"]
         return record | {"output": runs.log_file(run_id, "output").read_text()}
 
     return finish
 
 
 def has_had_java(tmp_path: Path) -> bool:
-    """Whether the pool has ever started Java, for which it writes this file."""
+    """Return whether the pool has ever started Java, for which it writes this file."""
     return (tmp_path / "spark" / "log4j2.properties").exists()
 
 
@@ -172,8 +172,8 @@ def test_only_the_modules_that_a_script_reaches_count(tmp_path: Path) -> None:
 
 def test_an_encrypted_archive_counts_as_one_without_spark(tmp_path: Path) -> None:
     archive = tmp_path / "closed.zip"
-    with ZipFile(archive, "w") as made:
-        made.writestr("a.py", "import pyspark")
+    with ZipFile(archive, "w") as zip_file:
+        zip_file.writestr("a.py", "import pyspark")
     content = bytearray(archive.read_bytes())
     for signature, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         content[content.index(signature) + at] |= 1  # the flag of encryption

@@ -1,4 +1,4 @@
-"""The embedded server's state: kept as data, whole or not at all, and never in the way when it is damaged."""
+"""The embedded server's state: stored as data, written completely or not at all. Damaged files block nothing."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ POLICY = (
 
 
 def fill(server: Served) -> None:
-    """Makes one record of every kind that is kept."""
+    """Create one record of every kind that is stored."""
     glue, iam = server.client("glue"), server.client("iam")
     glue.create_database(DatabaseInput={"Name": "db"})
     glue.create_table(
@@ -62,8 +62,8 @@ def fill(server: Served) -> None:
     server.client("logs").create_log_group(logGroupName="g")
 
 
-def told(server: Served) -> dict[str, Any]:
-    """What the services tell of these records."""
+def answers_of(server: Served) -> dict[str, Any]:
+    """Return the services' answers about these records."""
     glue, iam = server.client("glue"), server.client("iam")
     answers = {
         "tables": glue.get_tables(DatabaseName="db")["TableList"],
@@ -87,10 +87,10 @@ def test_every_kind_of_record_survives_a_stop_and_a_kill_of_the_server(tmp_path:
     state = tmp_path / "state"
     with serve(state, "--keep") as server:
         fill(server)
-        before = told(server)
+        before = answers_of(server)
         server.process.send_signal(signal.SIGKILL)
     with serve(state, "--keep") as server:
-        assert told(server) == before
+        assert answers_of(server) == before
         server.client("glue").create_table(DatabaseName="db", TableInput={**TABLE, "Name": "later"})
         assert server.client("iam").list_users()["Users"]
     assert json.loads((state / "server" / "aws.json").read_text())["format"] == 2
@@ -99,12 +99,12 @@ def test_every_kind_of_record_survives_a_stop_and_a_kill_of_the_server(tmp_path:
 
 
 def stat_mode(path: Path) -> int:
-    """The permission bits."""
+    """Return the permission bits."""
     return path.stat().st_mode & 0o777
 
 
 def old_snapshot(folder: Path) -> Path:
-    """A `moto.pickle` as etltctl wrote it until now, made by moto itself."""
+    """Return a `moto.pickle` as earlier versions of etltctl wrote it, with moto itself."""
     script = (
         "import pickle, sys\n"
         "from pathlib import Path\n"
@@ -131,7 +131,7 @@ def test_records_pickled_by_the_previous_version_are_converted_once(tmp_path: Pa
 
 
 class Runs:
-    """A pickle of this runs a command where it is read."""
+    """An object whose pickle runs a command when it is read."""
 
     def __init__(self, function: Any, *arguments: Any) -> None:
         self.called = (function, arguments)
@@ -144,8 +144,8 @@ class Runs:
 def test_a_pickle_that_runs_a_command_is_refused_and_set_aside_by_name(tmp_path: Path, attack: Any) -> None:
     proof = tmp_path / "ran"
     arguments = {eval: (f"open({str(proof)!r}, 'w')",), getattr: (1, "real"), open: (str(proof), "w")}
-    spoilt = pickle.dumps(Runs(attack, *arguments.get(attack, (f"touch {proof}",))))
-    content = {"format": 1, "moto": MOTO_VERSION, "services": {"glue": spoilt}}
+    payload = pickle.dumps(Runs(attack, *arguments.get(attack, (f"touch {proof}",))))
+    content = {"format": 1, "moto": MOTO_VERSION, "services": {"glue": payload}}
     (tmp_path / "moto.pickle").write_bytes(pickle.dumps(content))
     Catalog(ControlPlane(tmp_path / "aws.json")).get_databases()
     assert not proof.exists()
@@ -153,7 +153,7 @@ def test_a_pickle_that_runs_a_command_is_refused_and_set_aside_by_name(tmp_path:
 
 
 def find_set_aside_in(folder: Path) -> list[Path]:
-    """The files set aside in this very folder."""
+    """Return the files set aside in this folder."""
     return sorted(folder.glob("*.damaged-*"))
 
 
@@ -204,7 +204,7 @@ CONTENTS = {
 
 @pytest.fixture
 def damaged_state(tmp_path: Path) -> Path:
-    """A state folder whose every file is damaged, each in a way of its own, with leftovers of writes cut off."""
+    """Return a state folder whose every file is damaged in a different way, with leftovers of interrupted writes."""
     state = tmp_path / "state"
     ways = list(CONTENTS.values())
     for nth, name in enumerate(STATE_FILES):
@@ -218,16 +218,16 @@ def damaged_state(tmp_path: Path) -> Path:
 def test_damaged_files_are_set_aside_by_name_and_the_server_starts(damaged_state: Path) -> None:
     with serve(damaged_state, "--keep") as server:
         assert server.client("glue").get_databases()["DatabaseList"] == []
-        told = server.request("POST", "stack", {})[1]["damages"]
+        damages = server.request("POST", "stack", {})[1]["damages"]
         again = server.request("POST", "stack", {})[1]["damages"]
     aside = {path.name.partition(".damaged-")[0] for path in find_set_aside(damaged_state)}
     assert aside == {Path(name).name for name in STATE_FILES}
     assert again == []
     for name in STATE_FILES:
-        assert any(f"/{name} is damaged" in line for line in told), (name, told)
-    assert any("etltctl athena refresh" in line for line in told)
+        assert any(f"/{name} is damaged" in line for line in damages), (name, damages)
+    assert any("etltctl athena refresh" in line for line in damages)
     log = (damaged_state / "server" / "server.log").read_text()
-    assert all(line in log for line in told)
+    assert all(line in log for line in damages)
     assert not list((damaged_state / "server").glob(".*-????????"))
 
 
@@ -264,17 +264,18 @@ def test_a_lost_governance_file_opens_no_closed_table(tmp_path: Path) -> None:
         server.client("glue").create_table(DatabaseName="db", TableInput=TABLE)
         assert grants(server) == {OWNER, EVERYBODY}
     (state / "lakeformation.json").write_text("{")
-    for _ in range(2):  # and not after one more start either
+    for _ in range(2):  # nor after one more start
         with serve(state, "--keep") as server:
             assert grants(server) == {OWNER}
 
 
 def grants(server: Served) -> set[str]:
-    """The principals that have a permission on the table."""
+    """Return the principals that have a permission on the table."""
     resource = {"Table": {"DatabaseName": "db", "Name": "t"}}
-    found = server.client("lakeformation").list_permissions(Resource=resource)
+    permissions = server.client("lakeformation").list_permissions(Resource=resource)
     return {
-        each["Principal"]["DataLakePrincipalIdentifier"] for each in found["PrincipalResourcePermissions"]
+        each["Principal"]["DataLakePrincipalIdentifier"]
+        for each in permissions["PrincipalResourcePermissions"]
     }
 
 
@@ -301,7 +302,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_next_to_it(tmp_path: Pat
 
 
 def fill_up(file: Path) -> None:
-    """Takes all the room that is left."""
+    """Fill the disk."""
     with file.open("wb", buffering=0) as stream:
         try:
             while True:

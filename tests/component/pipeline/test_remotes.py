@@ -1,4 +1,4 @@
-"""The remote run of a step: waited for from when it began, and followed, by the library's own clients."""
+"""The remote run of a step: polled and followed from its start, by the library's own clients."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def spoil(server: Served) -> Iterator[Any]:
     put_in_force()
 
 
-def told(word: str, **facts: float) -> dict[str, Any]:
+def run_with(word: str, **facts: float) -> dict[str, Any]:
     run = {**RUN, "JobRunState": word, "StartedOn": time.time() - SO_FAR_S, **facts}
     return {"status": 200, "body": {"JobRun": run}}
 
@@ -64,9 +64,9 @@ def told(word: str, **facts: float) -> dict[str, Any]:
 def test_an_adopted_run_is_polled_when_its_end_is_likely_counted_from_its_start(
     services: Services, spoil: Any, driver: str
 ) -> None:
-    """Of ten minutes nine are over when it is adopted: one more is to come, and not ten."""
-    running = {"call": "GetJobRun", "refuse": told("RUNNING"), "times": 3}
-    spoil(running, {"call": "GetJobRun", "refuse": told("SUCCEEDED"), "times": 0})
+    """Nine of ten minutes are over when it is adopted, so one more is expected, and not ten."""
+    running = {"call": "GetJobRun", "refuse": run_with("RUNNING"), "times": 3}
+    spoil(running, {"call": "GetJobRun", "refuse": run_with("SUCCEEDED"), "times": 0})
     with VirtualClock() as clock:
         if driver == "wait_for_step":
             began = datetime.now(UTC).timestamp()

@@ -28,31 +28,31 @@ GOOD = [{"city": "a", "day": 1, "speed": 3.0}, {"city": "a", "day": 2, "speed": 
 
 @pytest.fixture
 def make(server: Served, aws: Aws, tmp_path: Path) -> Iterator[Make]:
-    """Makes a lake of its own with these rules for gold.one."""
+    """Return a function that makes a separate lake with these rules for gold.one."""
 
-    def made(rules: str) -> SmallLake:
+    def make_lake(rules: str) -> SmallLake:
         name = f"t{uuid4().hex[:10]}"
         own = f'[lake]\ngold = "s3://pi-m3-gold/{name}"\n[athena.databases]\ngold = "{name}"\n'
         return SmallLake(server, aws, tmp_path, f'{own}[tables."gold.one"]\n{rules}\n')
 
-    return made
+    return make_lake
 
 
 def refused(small: SmallLake, rows: list[dict[str, Any]], **audit: Any) -> BlockedError:
-    """The error of a version that must not be published after a good one was."""
+    """Publish a good version, then a bad one; return the error of the bad one."""
     small.lake.publish({"gold.one": small.write("gold.one", "good", GOOD)})
-    with pytest.raises(BlockedError) as told:
+    with pytest.raises(BlockedError) as error:
         small.lake.publish({"gold.one": small.write("gold.one", "bad", rows, **audit)})
     assert small.current("gold.one") == "good"
     assert staging(small) == []
-    assert told.value.exit_code == ExitCode.BLOCKED
-    return told.value
+    assert error.value.exit_code == ExitCode.BLOCKED
+    return error.value
 
 
 def staging(small: SmallLake) -> list[str]:
-    """The tables that stand for versions which are being looked at."""
-    listed = small.lake.catalog.tables(small.settings.athena.databases["gold"])
-    return [table["Name"] for table in listed if table["Name"].startswith(STAGING)]
+    """Return the staging tables of versions under audit."""
+    tables = small.lake.catalog.tables(small.settings.athena.databases["gold"])
+    return [table["Name"] for table in tables if table["Name"].startswith(STAGING)]
 
 
 @pytest.mark.parametrize(
@@ -74,9 +74,9 @@ def test_a_broken_rule_stops_the_version_and_shows_its_rows(
     make: Make, rules: str, bad: dict[str, Any], rule: str, example: str
 ) -> None:
     small = make(rules)
-    with pytest.raises(BlockedError) as told:
+    with pytest.raises(BlockedError) as blocked:
         small.lake.publish({"gold.one": small.write("gold.one", "bad", [*GOOD, bad])})
-    error = told.value
+    error = blocked.value
     assert small.described("gold.one") == {}
     assert rule in error.message
     assert example in "\n".join(map(str, error.facts.values()))
@@ -102,7 +102,7 @@ def test_a_reconciliation_sees_the_new_versions_of_a_set_together(make: Make) ->
     )
     small = make(rules)
     small.publish("v1")
-    small.publish("v2", rows=5)  # gold.two has the five rows too, in a version nobody sees yet
+    small.publish("v2", rows=5)  # gold.two has the five rows too, in a version that no reader sees yet
     one = small.write("gold.one", "v3", [{"version": "v3", "n": n} for n in range(9)])
     with pytest.raises(BlockedError, match=r"agree \(4\)"):
         small.lake.publish({"gold.one": one})
@@ -116,9 +116,9 @@ def test_broken_rules_that_only_warn_are_reported_and_the_version_is_published(m
 
 def test_a_check_that_cannot_run_publishes_nothing_and_says_why(make: Make) -> None:
     small = make('not_null = ["wind"]')
-    with pytest.raises(BlockedError) as told:
+    with pytest.raises(BlockedError) as blocked:
         small.lake.publish({"gold.one": small.write("gold.one", "v1", GOOD)})
-    error = told.value
+    error = blocked.value
     assert small.described("gold.one") == {}
     assert "checks of gold.one cannot be run" in error.message
     assert "wind" in error.message
@@ -160,7 +160,7 @@ def test_an_interrupt_cancels_live_queries_and_does_not_wait(
         signal.signal(signal.SIGINT, before)
     assert small.described("gold.one") == {}
     assert staging(small) == []
-    small.spoil()  # what was held goes on; a start whose answer comes only now is cancelled as well
+    small.spoil()  # held calls continue; a start whose answer comes only now is cancelled as well
     wait_until(lambda: len(set(stopped)) == 2)
 
 
@@ -194,15 +194,15 @@ def test_a_retry_queries_again_after_a_table_of_a_rule_has_changed(make: Make) -
 
 def test_every_broken_rule_is_reported_with_some_of_its_rows(make: Make) -> None:
     small = make('rows = "evolve"\nnot_null = ["speed"]\nmin_rows = 9')
-    heard: list[Finding] = []
-    lake = replace(small.lake, on_finding=heard.append)
+    findings: list[Finding] = []
+    lake = replace(small.lake, on_finding=findings.append)
     with pytest.raises(BlockedError):
         lake.publish({"gold.one": small.write("gold.one", "v1", [*GOOD, *GOOD])})
-    assert [(found.rule, found.count, found.reaction) for found in heard] == [
+    assert [(finding.rule, finding.count, finding.reaction) for finding in findings] == [
         ("4 rows, fewer than min_rows = 9", 0, "freeze"),
         ("speed is null", 2, "evolve"),
     ]
-    assert [row["day"] for row in heard[1].rows] == [2, 2]
+    assert [row["day"] for row in findings[1].rows] == [2, 2]
 
 
 def test_a_later_audit_deletes_the_tables_of_one_that_died(make: Make) -> None:

@@ -1,4 +1,4 @@
-"""Under a table's location lies data and nothing else; what etltctl keeps about versions lies elsewhere."""
+"""A table's location contains only data; etltctl's records about versions are elsewhere."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ONE = ("gold.one",)
 
 @pytest.fixture
 def small(server: Served, aws: Aws, tmp_path: Path) -> SmallLake:
-    """A lake whose versions go as soon as more than two exist."""
+    """A lake that deletes old versions as soon as more than two exist."""
     name = f"t{uuid4().hex[:10]}"
     lake = f'[lake]\ngold = "s3://pi-m3-gold/{name}"\nkeep_versions = 2\ngrace_minutes = 0\n'
     return SmallLake(server, aws, tmp_path, f'{lake}[athena.databases]\ngold = "{name}"\n')
@@ -32,7 +32,7 @@ def below(small: SmallLake, location: str) -> list[str]:
 
 
 def old_version(small: SmallLake, version: str, audit: str = '{"rows_in": 3, "rows_out": 2}') -> str:
-    """Writes a version as scripts do that put everything into the version's folder."""
+    """Write a version as older scripts do, which put everything into the version's folder."""
     location = small.write("gold.one", version, [{"version": version, "n": n} for n in range(2)])
     small.lake.s3.write(f"{location}_audit/part-0.txt", audit.encode())
     small.lake.s3.write(f"{location}_audit/_SUCCESS", b"")
@@ -75,7 +75,9 @@ def test_an_audit_in_its_own_folder_is_read_and_deleted_with_its_version(small: 
 def test_a_version_of_the_old_layout_can_be_served_rolled_back_to_and_retired(small: SmallLake) -> None:
     location = old_version(small, "v1")
     small.lake.s3.write(f"{location}_PUBLISHED", b"")
-    (done,) = small.another().refresh(ONE)  # the catalog lost it: the mark inside says that it was published
+    (done,) = small.another().refresh(
+        ONE
+    )  # the catalog lost it, but the mark inside says that it was published
     assert (done.change, done.rows) == ("created", 2)
     small.publish("v2", ONE)
     small.lake.rollback("gold.one", "v1")

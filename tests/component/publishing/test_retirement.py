@@ -1,4 +1,4 @@
-"""Old versions go when nobody can need them, and nothing else ever does."""
+"""Retirement: old versions are deleted when no reader can need them, and nothing else is ever deleted."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 @pytest.fixture
 def make(server: Served, aws: Aws, tmp_path: Path) -> Make:
-    """Makes a lake with these settings of `[lake]`."""
+    """Return a function that makes a lake with these settings of `[lake]`."""
 
-    def made(settings: str) -> SmallLake:
+    def make_lake(settings: str) -> SmallLake:
         name = f"t{uuid4().hex[:10]}"
         own = f'[lake]\ngold = "s3://pi-m3-gold/{name}"\n{settings}\n[athena.databases]\ngold = "{name}"\n'
         return SmallLake(server, aws, tmp_path, own)
 
-    return made
+    return make_lake
 
 
 def folders(small: SmallLake) -> list[str]:
@@ -95,8 +95,8 @@ def test_a_version_that_another_table_uses_is_not_deleted(make: Make) -> None:
     small = make("keep_versions = 1\ngrace_minutes = 0")
     small.publish("v1", ONE)
     described = small.described("gold.one")
-    theirs = {"Name": "theirs", "StorageDescriptor": described["StorageDescriptor"], "Parameters": {}}
-    small.aws.client("glue").create_table(DatabaseName=described["DatabaseName"], TableInput=theirs)
+    other_table = {"Name": "theirs", "StorageDescriptor": described["StorageDescriptor"], "Parameters": {}}
+    small.aws.client("glue").create_table(DatabaseName=described["DatabaseName"], TableInput=other_table)
     (done,) = small.publish("v2", ONE)
     assert "a table lies there" in done.warnings[0]
     assert folders(small) == ["v=v1", "v=v2"]
@@ -134,7 +134,7 @@ def test_a_folder_without_its_slash_is_never_deleted(make: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "message"),
     [
         ('[lake]\ngold = "s3://pi-m3-silver/f1_race"', "inside silver.f1_race"),
         ('[glue.jobs.x]\nscript = "x.py"\nwrites = ["silver.rejects"]', "lies inside silver.rejects"),
@@ -146,9 +146,9 @@ def test_a_folder_without_its_slash_is_never_deleted(make: Make) -> None:
     ],
 )
 def test_nested_locations_and_rules_for_unknown_tables_are_settings_errors(
-    tmp_path: Path, settings: str, told: str
+    tmp_path: Path, settings: str, message: str
 ) -> None:
     (tmp_path / "etltctl.toml").write_text(settings)
     with pytest.raises(ConfigurationError) as error:
         load_settings(config=tmp_path / "etltctl.toml", env="local", environ={})
-    assert told in "\n".join(error.value.problems)
+    assert message in "\n".join(error.value.problems)

@@ -1,4 +1,4 @@
-"""A budget refuses a start that costs too much and stops a run that does; a process that only waits stops nothing."""
+"""A budget refuses a start that costs too much, and stops a run that does. A process that only waits stops nothing."""
 
 from __future__ import annotations
 

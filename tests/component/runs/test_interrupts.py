@@ -1,4 +1,4 @@
-"""An interrupt stops remote work or leaves it, on record; what etltctl did not start goes on."""
+"""An interrupt stops a remote run or leaves it, and records that. Runs that etltctl did not start continue."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def at(type_: str, error: type[BaseException]) -> Listener:
 
 @pytest.fixture
 def running(place: Place) -> Place:
-    """A Glue that starts a run which goes on and on until it is stopped."""
+    """A Glue that starts a run which continues until it is stopped."""
     place.lake.script(lists(), started(), polled(job_run("RUNNING")), stoppable())
     return place
 

@@ -42,7 +42,7 @@ PACKAGE = Path(str(etltctl.__file__)).parent
 
 @dataclass
 class Oven:
-    """A service of another maker: a loaf bakes for two polls."""
+    """A service that etltctl does not know: a loaf bakes for two polls."""
 
     polls: int = 0
     stopped: int = 0
@@ -71,7 +71,7 @@ class Loaf:
 
 @dataclass(frozen=True)
 class BakeStep(StepKind):
-    """A kind that no other file knows."""
+    """A kind of step that no other file knows."""
 
     oven: Oven
     name: ClassVar[str] = "bake"
@@ -165,7 +165,7 @@ def test_an_unknown_kind_is_refused_by_name(place: Place) -> None:
 
 
 def test_no_front_door_and_no_other_module_compares_kinds() -> None:
-    """`Step("sync", …)` and `.kind == "glue"` are how a kind comes to be known in eight places."""
+    """`Step("sync", …)` and `.kind == "glue"` would spread the names of kinds over many files."""
     folders = [PACKAGE / name for name in ("pipeline", "cli", "airflow")]
     files = [file for folder in folders for file in folder.rglob("*.py")]
     files += [PACKAGE / "api.py", PACKAGE / "console.py", PACKAGE / "history.py"]

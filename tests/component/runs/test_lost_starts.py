@@ -1,4 +1,4 @@
-"""A start whose answer was lost: the next try finds what it began, and starts nothing next to it."""
+"""A start whose answer was lost: the next try adopts its run, and starts no second one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.scripted import JOB, Place, job_run, lists, polled, started, stoppa
 
 
 def leave_unanswered_start(place: Place, run_id: str) -> None:
-    """Record what a process leaves that is killed between its start and the answer."""
+    """Record the events of a process that is killed between its start and the answer."""
     ledger = place.ledger(run_id)
     key = RunId(run_id).key(JOB, env="local", pipeline="often")
     ledger.append("run.started", pipeline="often", steps=[str(JOB)])

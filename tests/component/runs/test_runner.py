@@ -1,4 +1,4 @@
-"""A run starts its remote work once: a retry adopts what runs, reuses what succeeded, starts again what failed."""
+"""A run starts each remote run once: a retry adopts live ones, reuses successful ones and restarts failed ones."""
 
 from __future__ import annotations
 

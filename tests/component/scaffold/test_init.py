@@ -24,8 +24,8 @@ FILES = [
 
 
 def test_the_files_are_written_and_named(tmp_path: Path) -> None:
-    made = lay_out(tmp_path / "new" / "lake")
-    assert [str(path.relative_to(tmp_path / "new" / "lake")) for path in made] == FILES
+    written = lay_out(tmp_path / "new" / "lake")
+    assert [str(path.relative_to(tmp_path / "new" / "lake")) for path in written] == FILES
     settings = load_settings(directory=tmp_path / "new" / "lake", environ={})
     assert (settings.project, settings.env) == ("lake", "local")
 

@@ -1,4 +1,4 @@
-"""Publishing and refreshing on a Tableau site, over the wire: sign-in, chunks, projects, jobs and what goes wrong."""
+"""Publishing and refreshing on a Tableau site, over the wire: sign-in, chunks, projects, jobs and failures."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setenv("TABLEAU_TOKEN_NAME", "ci")
     monkeypatch.setenv("TABLEAU_TOKEN_SECRET", "s3cret")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with served(Site(datasources={"Weather, refreshed": "Weather"})) as found:
-        yield found
+    with served(Site(datasources={"Weather, refreshed": "Weather"})) as site:
+        yield site
 
 
 @pytest.fixture
@@ -146,9 +146,9 @@ def test_a_missing_permission_and_a_failing_server_are_distinguished(
     with pytest.raises(ServiceError) as raised:
         publish_file(file, settings)
     assert raised.value.is_open
-    gone = settings.tableau.model_copy(update={"server": "http://127.0.0.1:1"})
+    unreachable = settings.tableau.model_copy(update={"server": "http://127.0.0.1:1"})
     with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:1 did not answer"):
-        publish_file(file, settings.model_copy(update={"tableau": gone}))
+        publish_file(file, settings.model_copy(update={"tableau": unreachable}))
 
 
 def test_an_unset_server_and_a_missing_token_are_named(

@@ -1,4 +1,4 @@
-"""`etltctl.testing` as its users have it: a pytest project of theirs, run in a process of its own."""
+"""`etltctl.testing` as its users have it: a separate pytest project, run in a separate process."""
 
 from __future__ import annotations
 

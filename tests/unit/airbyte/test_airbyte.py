@@ -1,4 +1,4 @@
-"""The Airbyte client: tokens, one POST a start, adoption, and problem bodies in five shapes."""
+"""The Airbyte client: tokens, one POST for each start, adoption, and problem bodies in five shapes."""
 
 from __future__ import annotations
 
@@ -167,11 +167,11 @@ def test_a_new_job_that_is_listed_late_is_adopted(airbyte: Airbyte, server: resp
 def test_the_newest_job_is_recorded_before_the_start(airbyte: Airbyte, server: respx.Router) -> None:
     server.get("/jobs").respond(json={"data": [job(41, "succeeded")]})
     start = server.post("/jobs").respond(json=job(42, "pending"))
-    told: list[tuple[int, int]] = []
+    recorded: list[tuple[int, int]] = []
     airbyte.start_or_adopt(
-        CONNECTION, "mongodb", before_start=lambda newest: told.append((newest, start.call_count))
+        CONNECTION, "mongodb", before_start=lambda newest: recorded.append((newest, start.call_count))
     )
-    assert told == [(41, 0)]
+    assert recorded == [(41, 0)]
 
 
 def test_reads_are_retried_while_the_server_is_overloaded(airbyte: Airbyte, server: respx.Router) -> None:
@@ -197,11 +197,11 @@ def test_a_401_gets_one_new_token_and_one_replay(airbyte: Airbyte, server: respx
         httpx.Response(200, json={"access_token": "old", "expires_in": 900}),
         httpx.Response(200, json={"access_token": "new", "expires_in": 900}),
     ]
-    look = server.get("/jobs/1").mock(
+    route = server.get("/jobs/1").mock(
         side_effect=[httpx.Response(401), httpx.Response(200, json=job(1, "running"))]
     )
     airbyte.look_at("1", "mongodb")
-    assert [call.request.headers["Authorization"] for call in look.calls] == ["Bearer old", "Bearer new"]
+    assert [call.request.headers["Authorization"] for call in route.calls] == ["Bearer old", "Bearer new"]
 
 
 @pytest.mark.parametrize("status", [400, 401])
@@ -237,7 +237,7 @@ def test_the_token_lives_no_longer_than_its_own_expiry_claim() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "base"),
+    ("spelling", "base"),
     [
         ("https://api.airbyte.com/v1", "https://api.airbyte.com/v1"),
         ("https://api.airbyte.com", "https://api.airbyte.com/v1"),
@@ -245,8 +245,8 @@ def test_the_token_lives_no_longer_than_its_own_expiry_claim() -> None:
         ("https://host/api/public/v1/v1", "https://host/api/public/v1"),
     ],
 )
-def test_every_spelling_of_the_url_ends_in_one_v1(given: str, base: str) -> None:
-    assert public_api_url(given) == base
+def test_every_spelling_of_the_url_ends_in_one_v1(spelling: str, base: str) -> None:
+    assert public_api_url(spelling) == base
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The Airbyte client against servers that answer otherwise: nulls, lists without pages, proxies in the way."""
+"""The Airbyte client against servers that answer differently: nulls, lists without pages, proxies in between."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def definitions(count: int) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("count", [0, 99, 100, 150, 200])
 def test_the_list_of_definitions_has_no_pages_and_is_requested_once(server: respx.Router, count: int) -> None:
     route = server.get(DEFINITIONS).respond(json={"data": definitions(count)})
-    found = airbyte().resources.of_kind(Kind.DEFINITION, "w")
-    assert [each.id for each in found] == [f"d{at}" for at in range(count)]
+    resources = airbyte().resources.of_kind(Kind.DEFINITION, "w")
+    assert [each.id for each in resources] == [f"d{at}" for at in range(count)]
     assert [str(call.request.url.query) for call in route.calls] == ["b''"]
 
 
@@ -55,8 +55,8 @@ def test_a_list_is_read_to_its_end_even_if_the_server_ignores_the_offset(
 ) -> None:
     def page(request: httpx.Request) -> httpx.Response:
         start = int(request.url.params["offset"])
-        listed = sources(count)[start : start + 100] if has_pages else sources(count)
-        return httpx.Response(200, json={"data": listed})
+        rows = sources(count)[start : start + 100] if has_pages else sources(count)
+        return httpx.Response(200, json={"data": rows})
 
     server.get("/sources").mock(side_effect=page)
     assert len(airbyte().resources.of_kind(Kind.SOURCE, "w")) == count
@@ -95,7 +95,7 @@ NULLS: dict[str, Any] = {
     ],
 )
 def test_null_in_an_optional_field_means_airbytes_default(changes: dict[str, Any]) -> None:
-    wanted = Desired(
+    desired = Desired(
         "connection:lake", Kind.CONNECTION, "lake", "",
         {
             ("schedule",): "manual", ("status",): "active", ("namespaceDefinition",): "destination",
@@ -104,7 +104,7 @@ def test_null_in_an_optional_field_means_airbytes_default(changes: dict[str, Any
         },
     )  # fmt: skip
     actual = Resource(Kind.CONNECTION, "c", "lake", "", NULLS | changes)
-    changes_left = compare([wanted], [actual], Recorded("salt", {"connection:lake": "c"})).changes
+    changes_left = compare([desired], [actual], Recorded("salt", {"connection:lake": "c"})).changes
     assert [line for change in changes_left for line in change.lines()] == []
 
 
@@ -113,7 +113,7 @@ PROXIES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY")
 
 @pytest.fixture
 def socks(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
-    """A SOCKS proxy in one variable of the environment, in capitals or not."""
+    """Name a SOCKS proxy in one variable of the environment, in capitals or not."""
     for name in (*PROXIES, "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)

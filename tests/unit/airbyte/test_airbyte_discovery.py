@@ -1,4 +1,4 @@
-"""Calls for which Airbyte discovers a source first: waited for long, and looked for where their answer is lost."""
+"""Calls for which Airbyte discovers a source first: a longer timeout, and a search after a lost answer."""
 
 from __future__ import annotations
 
@@ -53,22 +53,22 @@ def read_timeout(route: respx.Route) -> float:
     return float(route.calls.last.request.extensions["timeout"]["read"])
 
 
-def listed_after(clock: VirtualClock, seconds: float, *listed: dict[str, Any]) -> Any:
+def listed_after(clock: VirtualClock, seconds: float, *entries: dict[str, Any]) -> Any:
     def answer(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, json={"data": list(listed) if clock.now >= seconds else []})
+        return httpx.Response(200, json={"data": list(entries) if clock.now >= seconds else []})
 
     return answer
 
 
 def test_only_calls_that_discover_a_schema_have_a_longer_timeout(server: respx.MockRouter) -> None:
     resources = airbyte().resources
-    made, changed = (
+    created, changed = (
         server.post("/connections").respond(json=MADE),
         server.patch("/connections/c").respond(json=MADE),
     )
     resources.create(Kind.CONNECTION, "w", BODY)
     resources.change(FOUND, "w", BODY)
-    assert [read_timeout(made), read_timeout(changed)] == [DISCOVERY_S, DISCOVERY_S]
+    assert [read_timeout(created), read_timeout(changed)] == [DISCOVERY_S, DISCOVERY_S]
     assert DISCOVERY_S > 600, "source-mongodb-v2 looks at documents for 600 s"
     resources.change(FOUND, "w", {"name": "lake", "status": "active"})
     source = server.post("/sources").respond(json={"sourceId": "s", "name": "mongo"})
@@ -127,8 +127,8 @@ def test_a_source_whose_answer_was_lost_is_searched_for_too(
 ) -> None:
     server.post("/sources").mock(side_effect=httpx.ReadTimeout("slow"))
     other = {"sourceId": "o", "name": "mongo", "sourceType": "postgres"}
-    ours = {"sourceId": "s", "name": "mongo", "sourceType": "mongodb-v2"}
-    server.get("/sources").mock(side_effect=listed_after(clock, 10, other, ours))
+    new_source = {"sourceId": "s", "name": "mongo", "sourceType": "mongodb-v2"}
+    server.get("/sources").mock(side_effect=listed_after(clock, 10, other, new_source))
     body = {"name": "mongo", "configuration": {"sourceType": "mongodb-v2"}}
     assert airbyte().resources.create(Kind.SOURCE, "w", body).id == "s", "not the other one of that name"
 

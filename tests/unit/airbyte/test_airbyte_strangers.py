@@ -1,4 +1,4 @@
-"""What answers in Airbyte's place and is not Airbyte: the error names the host, what came, and what to check."""
+"""Another server in Airbyte's place: the error names the host, its answer, and what to check."""
 
 from __future__ import annotations
 
@@ -124,10 +124,10 @@ def test_a_login_page_does_not_count_as_airbytes_refusal(
 ) -> None:
     server.post("/applications/token").respond(json=TOKEN)
     server.get("/jobs/7").respond(status, text=PAGE, headers=headers)
-    told = failure(lambda: airbyte().look_at("7", "api"))
-    assert type(told) is error
-    assert words in told.message
-    assert "such as a proxy" in told.hint
+    raised = failure(lambda: airbyte().look_at("7", "api"))
+    assert type(raised) is error
+    assert words in raised.message
+    assert "such as a proxy" in raised.hint
 
 
 def test_no_error_shows_the_password_of_the_url(server: respx.MockRouter) -> None:

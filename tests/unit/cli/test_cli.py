@@ -38,7 +38,7 @@ def etltctl(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedP
 
 
 @pytest.mark.parametrize(
-    ("given", "in_order"),
+    ("arguments", "in_order"),
     [
         (["run", "api", "-o", "json"], ["-o", "json", "run", "api"]),
         (["run", "-e", "aws", "api", "-q"], ["-e", "aws", "-q", "run", "api"]),
@@ -46,8 +46,8 @@ def etltctl(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedP
         (["run", "api", "--env"], ["--env", "run", "api"]),
     ],
 )
-def test_global_flags_are_accepted_after_the_command(given: list[str], in_order: list[str]) -> None:
-    assert hoisted(given) == in_order
+def test_global_flags_are_accepted_after_the_command(arguments: list[str], in_order: list[str]) -> None:
+    assert hoisted(arguments) == in_order
 
 
 @pytest.mark.parametrize(

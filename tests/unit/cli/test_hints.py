@@ -1,4 +1,4 @@
-"""Hints: a command that resumes or shows a run names it, keeps the flags, and a guess is one only if it is near."""
+"""Hints: a command that resumes or shows a run names it and keeps the flags. Only a similar name is suggested."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from etltctl.querying import read_sql
 from etltctl.settings import load_settings
 
 SOURCES = sorted(Path(etltctl.__file__).parent.rglob("*.py"))
-PROSE = re.compile(  # after the command; an explanation is a comment of the shell, or comes first
-    r"(?:hint=|HINT|hint = ).*\"etltctl [^#\"`]* (?:lists|names|shows|tells|makes|resumes|deletes|carries)\b"
+PROSE = re.compile(  # after the command; an explanation is a shell comment or comes first
+    r"(?:hint=|HINT|hint = ).*\"etltctl [^#\"`]* (?:lists|names|shows|reports|makes|resumes|deletes|carries)\b"
 )
 OF_A_RUN = re.compile(r"etltctl (?:retry|runs (?:show|watch|logs|cancel))\b(?! (?:\{|RUN))[^`]")
 
 
 def test_no_hint_resumes_or_shows_a_run_without_its_id() -> None:
-    found = [
+    offending_lines = [
         f"{file.name}: {line.strip()}"
         for file in SOURCES
         for line in file.read_text("utf-8").splitlines()
         if OF_A_RUN.search(line) and ('"' in line or "'" in line) and not line.strip().startswith("#")
     ]
-    assert found == []
+    assert offending_lines == []
 
 
 def test_a_hint_that_begins_with_a_command_can_be_pasted() -> None:
-    found = [
+    offending_lines = [
         f"{file.name}: {line.strip()}"
         for file in SOURCES
         for line in file.read_text("utf-8").splitlines()
         if PROSE.search(line)
     ]
-    assert found == []
+    assert offending_lines == []
 
 
 def test_a_hint_that_lacks_its_run_is_completed() -> None:
@@ -69,7 +69,7 @@ def test_only_a_similar_name_is_suggested(name: str, hint: str) -> None:
 
 
 class EmptyCatalog:
-    """A catalog in which nothing was published."""
+    """A catalog without published tables."""
 
     def table(self, database: str, name: str) -> None:
         return None

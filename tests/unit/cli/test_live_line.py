@@ -1,4 +1,4 @@
-"""The live line of a run on a real terminal of 80 columns: step, state and a clock that goes on."""
+"""The live line of a run on a real terminal of 80 columns: step, status and a running clock."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ with drawn_run(Console(), "mongodb") as draw:
 
 
 def frames(columns: int, *arguments: str) -> list[str]:
-    """What the terminal was shown, a line a frame, without the codes that move the cursor."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    """Return the frames that the terminal received, without the codes that move the cursor."""
+    controller, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     environ = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES", "NO_COLOR", "CI")}
     process = subprocess.Popen(
-        [sys.executable, "-c", FOLLOW, *arguments], stderr=theirs, env={**environ, "TERM": "xterm"}
+        [sys.executable, "-c", FOLLOW, *arguments], stderr=terminal, env={**environ, "TERM": "xterm"}
     )
-    os.close(theirs)
+    os.close(terminal)
     shown = b""
     try:
-        while piece := os.read(ours, 65536):
+        while piece := os.read(controller, 65536):
             shown += piece
     except OSError:  # the other end is closed
         pass

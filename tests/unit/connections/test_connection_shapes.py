@@ -1,4 +1,4 @@
-"""Answers of Airbyte in other shapes than published: `connections plan`, `apply` and `export` name the field."""
+"""Answers of Airbyte with other shapes than published: `connections plan`, `apply` and `export` name the field."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ ODD = [
 
 
 class Shown:
-    """An Airbyte that shows one resource of each kind, as `resources` has them."""
+    """An Airbyte with one resource of each kind, as `resources` has them."""
 
     def __init__(self, settings: Settings, router: respx.MockRouter) -> None:
         self.settings, self.router = settings, router
@@ -112,11 +112,11 @@ def test_a_connection_of_another_shape_is_named_with_its_field(
 
 def test_a_source_without_its_definition_is_named_and_not_replaced(shown: Shown) -> None:
     shown.serve(Kind.SOURCE, {"definitionId": None})
-    wanted = desired_resources(shown.settings, lambda value, _: value)
-    listed = open_workspace(shown.settings).all_resources()
-    ids = {each.key: next(one.id for one in listed if one.kind is each.kind) for each in wanted}
+    desired = desired_resources(shown.settings, lambda value, _: value)
+    existing = open_workspace(shown.settings).all_resources()
+    ids = {each.key: next(one.id for one in existing if one.kind is each.kind) for each in desired}
     with pytest.raises(ServiceError, match="without the field definitionId"):
-        compare(wanted, listed, Recorded("00", ids))
+        compare(desired, existing, Recorded("00", ids))
 
 
 @pytest.mark.parametrize("configuration", ["x", [1]])

@@ -1,4 +1,4 @@
-"""What runs Airflow in Docker, held against itself and against what the tests ran with."""
+"""The files that run Airflow in Docker, compared with each other and with the versions of the tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import yaml
 
 PROJECT = Path(__file__).parents[3]
 FOLDER = PROJECT / "deploy" / "airflow"
-T3_LARGE_MB = 8 * 1024 - 512  # the system keeps some
+T3_LARGE_MB = 8 * 1024 - 512  # the system keeps a part
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_the_image_has_the_same_airflow_as_the_tests() -> None:
 
 
 def test_the_image_has_everything_etltctl_needs() -> None:
-    """After a change of the dependencies: `make lock`."""
+    """If it fails after a change of the dependencies, run `make lock`."""
     needed = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["dependencies"]
     locked = set(
         re.findall(r"^([\w.-]+)==", (PROJECT / "requirements/airflow3.txt").read_text(), re.MULTILINE)
@@ -69,18 +69,18 @@ def test_no_port_is_reachable_from_outside_the_machine(services: dict[str, dict[
 def test_every_secret_is_required_and_none_is_stored_in_the_file() -> None:
     example = (FOLDER / "airflow.env.example").read_text()
     text = (FOLDER / "compose.yaml").read_text()
-    asked = set(re.findall(r"\$\{(\w+):\?", text))
-    assert set(re.findall(r"(?<!\$)\$\{(\w+)", text)) == asked <= variables(example)
-    assert all(f"{name}=\n" in example for name in asked)
+    required = set(re.findall(r"\$\{(\w+):\?", text))
+    assert set(re.findall(r"(?<!\$)\$\{(\w+)", text)) == required <= variables(example)
+    assert all(f"{name}=\n" in example for name in required)
 
 
 def test_new_secrets_are_long_and_different_and_keep_existing_ones() -> None:
-    def made() -> dict[str, str]:
+    def new_secrets() -> dict[str, str]:
         done = subprocess.run([FOLDER / "new-env.sh"], check=True, capture_output=True, text=True)
         lines = [line.partition("=") for line in done.stdout.splitlines() if re.match(r"[A-Z]", line)]
         return {name: value for name, _, value in lines}
 
-    first, second = made(), made()
+    first, second = new_secrets(), new_secrets()
     filled = {name for name in first if first[name] != second[name]}
     assert filled == {
         "POSTGRES_PASSWORD", "AIRFLOW_FERNET_KEY", "AIRFLOW_JWT_SECRET", "AIRFLOW_ADMIN_PASSWORD", "AIRFLOW_WEB_SECRET",

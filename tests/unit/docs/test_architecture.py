@@ -1,4 +1,4 @@
-"""docs/architecture.md names the packages, layers and places that the code has."""
+"""docs/architecture.md names the packages, layers and files that the code has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the documents say, against what the project is."""
+"""The documents, compared with the project."""
 
 import re
 from pathlib import Path
@@ -17,11 +17,11 @@ def test_every_table_is_documented() -> None:
 
 def test_every_table_for_readers_is_checked_for_its_documented_key() -> None:
     settings = load_settings(env="local", environ={})
-    told = dict(re.findall(r"^\| `((?:silver|gold)\.\w+)` \| ([\w, ]+) \|", TABLES, re.MULTILINE))
+    documented = dict(re.findall(r"^\| `((?:silver|gold)\.\w+)` \| ([\w, ]+) \|", TABLES, re.MULTILINE))
     written = {table for job in settings.glue.jobs.values() for table in job.writes}
     read = {table for table in written if not table.startswith("silver_rejects.")}
     assert {table: ", ".join(settings.tables[table].keys) for table in read} == {
-        table: told[table] for table in read
+        table: documented[table] for table in read
     }
 
 

@@ -1,4 +1,4 @@
-"""The committed diagrams are those that `python docs/diagrams` draws, and a site can show them with no network."""
+"""The committed diagrams equal the output of `python docs/diagrams`, and a site can show them with no network."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_a_committed_diagram_matches_its_source(name: str) -> None:
-    """After a change of a source or of the layers: `python docs/diagrams`."""
+    """If it fails after a change of a source or of the layers, run `python docs/diagrams`."""
     assert (IMAGES / name).read_text("utf-8") == PICTURES[name]()
 
 

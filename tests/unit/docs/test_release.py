@@ -1,4 +1,4 @@
-"""`make release` refuses what is not ready, and says what to do."""
+"""`make release` refuses a version that is not ready, and says what to do."""
 
 from __future__ import annotations
 

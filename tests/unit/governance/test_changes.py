@@ -1,4 +1,4 @@
-"""The difference of two states: applied, it leads to the desired one, and takes nothing away on the way."""
+"""The changes between two states: they lead to the desired one, and no access is lost in between."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TAGGED_COLUMN = State(
 
 
 def apply(service: Service, desired: State) -> int:
-    """Plans and applies until nothing is left; the number of rounds it took."""
+    """Plan and apply until no change is left; return the number of rounds."""
     for number in range(ROUNDS):
         planned = changes_between(desired, service.state, service.scope)
         if not planned:

@@ -38,8 +38,8 @@ JVM = [
 
 def errors_of(*lines: tuple[str, str]) -> list[str]:
     errors = ErrorLines()
-    found = [LogLine(datetime.now(UTC), group, "jr_1", text) for group, text in lines]
-    return [line.text for line in found if errors.has(line)]
+    log_lines = [LogLine(datetime.now(UTC), group, "jr_1", text) for group, text in lines]
+    return [line.text for line in log_lines if errors.has(line)]
 
 
 def test_errors_and_their_traces_are_kept_from_both_logs() -> None:

@@ -1,4 +1,4 @@
-"""Runs and steps: safe names, honest outcomes."""
+"""Runs and steps: safe names and true outcomes."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_new_run_id_contains_the_time_in_utc() -> None:
 
 
 @pytest.mark.parametrize(
-    ("run_id", "begun"),
+    ("run_id", "began"),
     [
         ("20260102-0304-mongodb-k7qf", datetime(2026, 1, 2, 3, 4, tzinfo=UTC) - CLOCKS_DIFFER),
         ("29990102-0304-mongodb-k7qf", None),  # a clock that is wrong limits no search
@@ -107,5 +107,5 @@ def test_a_new_run_id_contains_the_time_in_utc() -> None:
         ("manual__2026-01-02T03:04:05+00:00", None),
     ],
 )
-def test_only_a_generated_run_id_says_when_its_run_began(run_id: str, begun: datetime | None) -> None:
-    assert RunId(run_id).began_after == begun
+def test_only_a_generated_run_id_says_when_its_run_began(run_id: str, began: datetime | None) -> None:
+    assert RunId(run_id).began_after == began

@@ -1,4 +1,4 @@
-"""What is certain to fail a run stops it before anything starts: no server, no sync, no job."""
+"""A certain failure stops a run before anything starts: no server, no sync, no job."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def problems_of(settings: Settings, *walk: Step) -> str:
 
 @pytest.fixture
 def broken(tmp_path: Path) -> Path:
-    """A project whose script of `silver_to_gold_api` has a syntax error."""
+    """Return a project whose script of `silver_to_gold_api` has a syntax error."""
     (tmp_path / "glue_jobs").mkdir()
     (tmp_path / "glue_jobs" / "silver_to_gold_api.py").write_text(BROKEN)
     (tmp_path / "etltctl.toml").write_text(

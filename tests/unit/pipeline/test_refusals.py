@@ -1,4 +1,4 @@
-"""A job that a service refused what it needed ends with the exit code of a refusal."""
+"""A job to which a service refused access ends with the exit code of a refusal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which run `--run-id` means: an earlier one, by its end too; a new one only with `--new`."""
+"""The run that `--run-id` means: an earlier one, also by the end of its id. A new one needs `--new`."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_misspelt_run_gets_a_suggestion_in_every_command(project: Path) -> Non
 
 
 def test_a_run_without_recorded_options_has_none(tmp_path: Path) -> None:
-    """As an earlier etltctl wrote them."""
+    """An earlier version of etltctl wrote such runs."""
     store = DiskStore(tmp_path)
     event = {"ts": "2026-01-02T03:04:05+00:00", "seq": 1, "run_id": "old", "step": "", "type": "run.started"}
     store.add("old", lambda _: json.dumps(event) + "\n")

@@ -1,4 +1,4 @@
-"""Settings: which place wins, and how every kind of mistake is told with its place."""
+"""Settings: which place wins, and how every kind of mistake is reported with its place."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_variables_may_hold_numbers_and_lists(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("[lakes]\n", "etltctl.toml:1:2: unknown setting lakes, did you mean lake?"),
         (
@@ -146,8 +146,8 @@ def test_variables_may_hold_numbers_and_lists(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_mistake_is_reported_with_its_place(tmp_path: Path, text: str, told: str) -> None:
-    assert any(told in problem for problem in problems(tmp_path, text)), problems(tmp_path, text)
+def test_a_mistake_is_reported_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+    assert any(message in problem for problem in problems(tmp_path, text)), problems(tmp_path, text)
 
 
 def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
@@ -156,8 +156,8 @@ def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
 
 
 def test_a_mistake_in_a_variable_names_the_variable(tmp_path: Path) -> None:
-    told = problems(tmp_path, "", ETLTCTL__LOCAL__PORT="seven")
-    assert told == ("env ETLTCTL__LOCAL__PORT: local.port must be a whole number, got 'seven'",)
+    messages = problems(tmp_path, "", ETLTCTL__LOCAL__PORT="seven")
+    assert messages == ("env ETLTCTL__LOCAL__PORT: local.port must be a whole number, got 'seven'",)
 
 
 @pytest.mark.parametrize(
@@ -202,13 +202,13 @@ def test_streams_are_below_the_source_s_prefix(tmp_path: Path) -> None:
 
 
 def test_an_error_about_a_wrong_secret_does_not_repeat_it(tmp_path: Path) -> None:
-    told = problems(tmp_path, "", ETLTCTL__AIRBYTE__CLIENT_SECRET='["tops3cret"]')
-    assert "tops3cret" not in str(told)
-    assert "airbyte.client_secret must be text" in str(told)
+    messages = problems(tmp_path, "", ETLTCTL__AIRBYTE__CLIENT_SECRET='["tops3cret"]')
+    assert "tops3cret" not in str(messages)
+    assert "airbyte.client_secret must be text" in str(messages)
 
 
 def test_a_table_has_one_writer(tmp_path: Path) -> None:
-    (told,) = problems(tmp_path, '[glue.jobs.mine]\nscript = "mine.py"\nwrites = ["gold.weather_daily"]\n')
-    assert told == (
+    (message,) = problems(tmp_path, '[glue.jobs.mine]\nscript = "mine.py"\nwrites = ["gold.weather_daily"]\n')
+    assert message == (
         "etltctl.toml:3:1: table gold.weather_daily is written by job silver_to_gold already: a table has one writer"
     )

@@ -1,4 +1,4 @@
-"""Secrets are references, looked up late."""
+"""Secrets are references that are resolved late."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_file_that_does_not_exist_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("reference", ["ssm:/path", "secretsmanager:id#key"])
 def test_a_reference_may_name_a_secret_of_aws(reference: str) -> None:
-    assert resolve_secret(reference, {}, setting="s", fetch=lambda asked: f"<{asked}>") == f"<{reference}>"
+    assert resolve_secret(reference, {}, setting="s", fetch=lambda secret: f"<{secret}>") == f"<{reference}>"
     with pytest.raises(ConfigurationError, match="needs an environment on AWS"):
         resolve_secret(reference, {}, setting="s")
 

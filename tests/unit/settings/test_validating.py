@@ -1,4 +1,4 @@
-"""What `config validate` tells of settings that load: secrets in the file, regions, columns, misspelt variables."""
+"""The findings of `config validate`: secrets in the file, regions, columns, misspelt variables."""
 
 from __future__ import annotations
 
