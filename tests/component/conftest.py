@@ -1,4 +1,4 @@
-"""Fixtures of the tests that speak to a real embedded server."""
+"""Fixtures of the tests that call a real embedded server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STAYING = {
     "pi_m3_silver",
     "pi_m3_silver_rejects",
     "pi_m3_gold",
-}  # lakes make these, and some last for a module
+}  # created by lakes, and some are used by a whole module
 
 
 def names_of(glue: Any) -> set[str]:

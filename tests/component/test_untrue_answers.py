@@ -172,7 +172,7 @@ MALFORMED = (
 )  # fmt: skip
 
 
-def test_a_malformed_job_is_refused_and_not_kept(server: Served) -> None:
+def test_a_malformed_job_is_refused_and_not_stored(server: Served) -> None:
     for body in MALFORMED:
         status, refusal = create_job(server, json.dumps(body).encode())
         assert (status, refusal["__type"]) == (400, "ValidationException")

@@ -19,7 +19,7 @@ def console(output: Output = Output.TABLE, **settings: object) -> tuple[Console,
     return Console(output, plain=True, stdout=out, stderr=err, **settings), out, err
 
 
-def test_a_table_aligns_numbers_right_and_words_left() -> None:
+def test_a_table_aligns_numbers_right_and_text_left() -> None:
     lines = table(("driver", "points"), [("ver", 437), ("norris", 74)]).splitlines()
     assert lines == ["driver  points", "──────  ──────", "ver        437", "norris      74"]
 
@@ -34,7 +34,7 @@ def test_json_is_one_document_with_its_schema() -> None:
     }
 
 
-def test_ndjson_is_one_object_a_line() -> None:
+def test_ndjson_has_one_object_per_line() -> None:
     shown, out, _ = console(Output.NDJSON)
     shown.rows("etltctl.query/1", ("a",), [(1,), (2,)])
     assert [json.loads(line) for line in out.getvalue().splitlines()] == [{"a": 1}, {"a": 2}]
@@ -53,7 +53,7 @@ def test_data_cannot_control_the_terminal() -> None:
     assert table(("x",), [("\x1b[31mred\nnext",)]).splitlines()[2:] == [r"\x1b[31mred\nnext"]
 
 
-def test_csv_has_a_header_and_quotes_what_needs_it() -> None:
+def test_csv_has_a_header_and_quotes_only_where_needed() -> None:
     shown, out, _ = console(Output.CSV)
     shown.rows("etltctl.query/1", ("a", "b"), [(1, 'x "y", z'), (None, True)])
     assert out.getvalue() == 'a,b\n1,"x ""y"", z"\n,true\n'
@@ -70,7 +70,7 @@ def test_a_table_without_rows_is_a_sentence_on_stderr() -> None:
     assert out.getvalue() == "n\n─\nrun\n───\nr1\nr2\n"
     shown.output = Output.CSV
     shown.rows("etltctl.runs/1", ("run",), [], none="No runs yet.")
-    assert out.getvalue().endswith("r2\nrun\n"), "a program that reads has its columns all the same"
+    assert out.getvalue().endswith("r2\nrun\n"), "a program that reads the output still gets its columns"
     assert err.getvalue() == "No runs yet.\n"
 
 
@@ -123,7 +123,7 @@ def test_a_finished_step_is_one_line_with_verb_rows_and_proof() -> None:
     )
 
 
-def test_an_error_says_what_where_and_what_next_without_a_traceback() -> None:
+def test_an_error_states_cause_place_and_next_step_without_a_traceback() -> None:
     shown, out, err = console()
     shown.error(
         RunFailedError("Glue run jr_1 ended FAILED", hint="run again", run="jr_1", log="line 1\nline 2")

@@ -52,7 +52,7 @@ def test_a_run_of_a_later_etltctl_hides_no_other(settings: Settings, store: Disk
         find_run(settings, "r2")
 
 
-def test_the_end_of_an_id_is_enough_if_it_is_one_run_s(settings: Settings, store: DiskStore) -> None:
+def test_the_end_of_an_id_is_enough_if_it_belongs_to_one_run(settings: Settings, store: DiskStore) -> None:
     start_run(store, "a-x1")
     start_run(store, "b-x1")
     assert find_run(settings, "a-x1")[0]["run_id"] == "a-x1"
@@ -84,7 +84,7 @@ def test_without_a_run_id_the_newest_suitable_run_is_used(settings: Settings, st
         ([("12:00:10", 10.0), ("13:00:02", 2.0), ("14:00:00", 0.1)], 12.1),
         ([("12:00:10", 10.0), ("13:00:02", 3602.0)], 3602.0),
     ],
-    ids=["each try by itself", "both counted from the run's begin"],
+    ids=["each try by itself", "both counted from the start of the run"],
 )
 def test_the_seconds_of_a_run_are_those_of_all_its_tries(
     settings: Settings, store: DiskStore, tries: list[tuple[str, float]], seconds: float

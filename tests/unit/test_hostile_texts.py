@@ -64,7 +64,7 @@ def settings(tmp_path: Path) -> Settings:
         {"step": None},
     ],
 )  # fmt: skip
-def test_an_event_that_cannot_be_used_is_left_out_with_its_file_and_line(
+def test_an_unusable_event_is_skipped_with_a_warning_that_names_file_and_line(
     settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture, change: dict[str, object]
 ) -> None:
     store = DiskStore(tmp_path / "runs")

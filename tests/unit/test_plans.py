@@ -81,7 +81,7 @@ def test_only_new_changes_are_asked_about_again() -> None:
         consent.require(plan_of(REMOVED, Move("-", "revoke", "C")), done=2)
 
 
-def test_a_protected_environment_asks_also_about_what_only_adds() -> None:
+def test_a_protected_environment_also_asks_about_additions() -> None:
     with pytest.raises(BlockedError, match="the environment is protected"):
         Consent(Answers(False), "govern", is_protected=True).require(plan_of(ADDED))
 

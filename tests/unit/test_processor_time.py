@@ -53,7 +53,7 @@ def test_the_exit_status_is_the_command_s(script: str, status: int) -> None:
     assert 0 <= seconds(done.stdout) < 1
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux hands orphans over to an ancestor")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives orphans to an ancestor")
 def test_the_processor_time_of_an_orphan_counts() -> None:
     assert seconds(measured(ORPHAN).stdout) >= 1
 

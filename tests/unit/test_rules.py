@@ -86,7 +86,7 @@ def test_a_range_is_for_numbers_of_every_kind(kind: str) -> None:
     assert duckdb.execute(in_duckdb(sql)).fetchall() == [(0, 1, 1)]
 
 
-def test_a_key_is_repeated_whatever_the_sign_of_its_zero_and_null_is_one_key() -> None:
+def test_keys_of_zero_are_equal_with_any_sign_and_null_is_one_key() -> None:
     (null, times) = rules_of(keys=["times"])
     source = "(select * from (values (0.0::double), (-0.0::double), (null), (null), (1.0)) as r(times))"
     for rule, expected in ((null, 2), (times, 2)):

@@ -110,7 +110,7 @@ def test_every_poll_is_reported() -> None:
     assert seen == ["RUNNING", "SUCCEEDED"]
 
 
-def test_the_async_driver_decides_the_same() -> None:
+def test_the_async_driver_polls_the_same_way() -> None:
     time = VirtualTime()
     done = asyncio.run(time.waiter().wait_async(run("STARTING"), polls("RUNNING", "SUCCEEDED")))
     assert done.status == "SUCCEEDED"
@@ -126,7 +126,7 @@ def test_a_job_of_known_duration_is_polled_when_it_is_likely_to_end() -> None:
         return run("SUCCEEDED" if time.now >= 600 else "RUNNING")
 
     time.waiter(expected=(590.0, 595.0, 600.0, 605.0, 610.0)).wait(run("STARTING"), poll)  # type: ignore[call-arg]
-    assert polled_at[0] == 60.0, "once early, for what breaks off"
+    assert polled_at[0] == 60.0, "once early, in case the job fails at its start"
     assert 580 < polled_at[1] < 600
     assert len(polled_at) <= 14
     assert time.now - 600 < 2.5

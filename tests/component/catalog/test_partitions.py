@@ -58,7 +58,7 @@ def types(small: SmallLake) -> dict[str, str]:
     return {key["Name"]: key["Type"] for key in small.described("gold.one")["PartitionKeys"]}
 
 
-def test_every_value_comes_back_as_it_was_written(small: SmallLake) -> None:
+def test_every_value_is_read_as_it_was_written(small: SmallLake) -> None:
     (done,) = small.lake.publish({"gold.one": places(small, "v1", list(ODD))})
     stored_rows = rows(small, "select place, n from one")
     assert done.rows == len(stored_rows) == len(ODD)
@@ -80,7 +80,7 @@ def test_one_value_that_projection_cannot_express_makes_all_partitions_registere
 def test_values_that_projection_can_express_cost_no_partition_calls(small: SmallLake) -> None:
     calls: list[str] = []
     events = small.aws.client("glue").meta.events
-    events.register("before-call.glue", lambda model, **_: calls.append(model.name), unique_id="heard")
+    events.register("before-call.glue", lambda model, **_: calls.append(model.name), unique_id="recorded")
     small.lake.publish({"gold.one": write(small, "v1", ["City=New York/year=2024", "City=Bogotá/year=2023"])})
     assert not [name for name in calls if "Partition" in name]
     assert rows(small, 'select city, "year" from one order by n') == [("New York", 2024), ("Bogotá", 2023)]

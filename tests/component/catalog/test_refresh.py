@@ -47,7 +47,7 @@ def partitions(small: SmallLake) -> dict[str, dict[str, Any]]:
 
 def record_calls(small: SmallLake, service: str, calls: list[str]) -> None:
     events = small.aws.client(service).meta.events
-    events.register(f"before-call.{service}", lambda model, **_: calls.append(model.name), unique_id="heard")
+    events.register(f"before-call.{service}", lambda model, **_: calls.append(model.name), unique_id="recorded")
 
 
 def test_only_partitions_that_differ_are_registered_changed_or_removed(events: SmallLake) -> None:

@@ -23,7 +23,7 @@ REQUIRED = {  # fields that every version returns
 }  # fmt: skip
 # Null stands for Airbyte's own default, so the settings ask for it.
 IGNORING = {f"sources__{source}__schema_changes": "ignore" for source in ("api", "mongodb")}
-INSIDE = {"configuration", "manifest"}  # is the connector's, not Airbyte's
+INSIDE = {"configuration", "manifest"}  # a setting of the connector, not of Airbyte
 
 
 def newer(value: Any) -> Any:
@@ -63,7 +63,7 @@ def test_connections_are_created_changed_and_exported(place: Place) -> None:
     changed = {**IGNORING, "sources__api__sync_mode": "full_refresh_append"}
     place.apply(yes=True, **changed)
     assert place.plan(**changed) == []
-    # What a newer Airbyte has set on a stream goes back to it with the others: a list of streams replaces the old one.
+    # A list of streams replaces the old one, so fields that a newer Airbyte set on a stream are sent back with it.
     assert ("addedLater" in str(place.server.exchanges)) is (place.server.version is newer)
     place.server.exchanges.clear()
     exported = export_settings(place.settings())

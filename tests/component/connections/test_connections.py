@@ -186,7 +186,7 @@ def test_a_source_removed_from_the_settings_is_deleted_only_with_a_yes(place: Pl
     apply_plan(fewer, confirm=lambda plan: True)
     assert [each["name"] for each in place.server.http.get("/connections").json()["data"]] == ["pi-m3-api"]
     assert make_plan(fewer).changes == ()
-    assert len(place.plan()) == 3, "and it is made again when it comes back"
+    assert len(place.plan()) == 3, "the source is created again when the settings contain it again"
 
 
 def test_a_source_deleted_by_hand_is_created_again_with_its_connection(place: Place) -> None:

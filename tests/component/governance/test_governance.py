@@ -267,7 +267,7 @@ def test_the_default_for_new_tables_is_closed_so_that_no_one_sees_a_new_table(
         lake.client("glue").delete_table(DatabaseName="gold", Name="fresh")
 
 
-def test_nothing_is_taken_away_unless_the_caller_agrees(lake: GovernedLake) -> None:
+def test_no_grant_is_revoked_unless_the_caller_agrees(lake: GovernedLake) -> None:
     lake.apply(FILTERED)
     with pytest.raises(BlockedError, match="takes something away"):
         apply(lake.settings(""), confirm=lambda plan: False, on_change=lambda change: None)

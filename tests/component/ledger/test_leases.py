@@ -70,7 +70,7 @@ def test_only_one_of_two_processes_can_take_over(place: Place) -> None:
     assert late._put(_owner(), IfMatch=lease) == ""
 
 
-def test_the_lease_of_a_process_that_is_gone_is_taken_over_at_once(place: Place) -> None:
+def test_the_lease_of_an_ended_process_is_taken_over_at_once(place: Place) -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     left = {**json.loads(_owner()), "pid": process.pid}

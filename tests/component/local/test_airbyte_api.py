@@ -144,7 +144,7 @@ def test_a_second_start_is_refused_while_a_sync_runs_and_cancelling_frees_the_co
     assert server.http.post("/jobs", json=body).status_code == 200
 
 
-def test_of_many_starts_at_once_exactly_one_succeeds(server: Server) -> None:
+def test_exactly_one_of_many_simultaneous_starts_succeeds(server: Server) -> None:
     body = {"connectionId": server.ids["busy"], "jobType": "sync"}
     statuses: list[int] = []
     threads = [
@@ -178,7 +178,7 @@ def test_a_failed_sync_keeps_the_earlier_files_and_the_next_success_cleans_up(se
     assert len(server.files()) == 2
 
 
-def test_a_bucket_that_is_gone_fails_the_job(server: Server) -> None:
+def test_a_missing_bucket_fails_the_job(server: Server) -> None:
     (server.state / "s3" / "bronze").rmdir()
     job = server.sync("api")
     assert job["status"] == "failed"

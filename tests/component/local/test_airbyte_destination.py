@@ -131,7 +131,7 @@ def test_column_names_are_made_safe() -> None:
     assert names == {"rain.1h": "rain_1h", "1h": "_1h", "größe": "gro__e", "_id": "_id"}
 
 
-def test_a_large_stream_is_cut_into_parts_of_one_sync(lake: S3Directory) -> None:
+def test_a_large_stream_is_split_into_parts_of_one_sync(lake: S3Directory) -> None:
     records = [{"_id": f"{number:06}", "main": {"text": f"{number:06}" * 40}} for number in range(20_000)]
     written = write(lake, records, part_bytes=1_000_000)
     assert len(written) > 1

@@ -53,7 +53,7 @@ def test_every_value_of_a_list_parameter_counts(
     assert bool(answer["data"]) is is_found
 
 
-def test_jobs_are_listed_by_the_times_at_which_they_were_made_and_changed(server: Server) -> None:
+def test_jobs_are_filtered_by_their_times_of_creation_and_change(server: Server) -> None:
     noon, one, two = (f"2026-01-02T12:0{minute}:00Z" for minute in range(3))
     assert jobs(server, createdAtStart=one) == [2, 3]
     assert jobs(server, createdAtEnd=one) == [1, 2]

@@ -209,7 +209,7 @@ def test_a_typical_query_returns_its_rows(
     assert rows(athena, sql) == [answer]
 
 
-def test_nulls_sort_last_both_ways(athena: AthenaService) -> None:
+def test_nulls_sort_last_in_both_directions(athena: AthenaService) -> None:
     assert [row[0] for row in rows(athena, "select n from days order by n")] == ["2", "7", None]
     assert [row[0] for row in rows(athena, "select n from days order by n desc")] == ["7", "2", None]
 

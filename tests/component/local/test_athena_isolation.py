@@ -182,7 +182,7 @@ def test_a_row_filter_that_is_not_a_plain_condition_shows_nothing(rows: str, lak
         client.create_data_cells_filter(TableData=data)
         client.grant_permissions(Principal=visitor, Resource=resource, Permissions=["SELECT"])
     except client.exceptions.ClientError:
-        return  # refused when it was made
+        return  # refused at its creation
     try:
         with pytest.raises(EtltctlError):
             lake.ask("select * from weather_daily", "visitor")

@@ -95,7 +95,7 @@ def test_closed_workers_have_ended_and_refuse_the_next_query(lake: Lake) -> None
     taken = [workers.take() for _ in range(3)]
     for worker in taken[:2]:
         workers.give_back(worker)
-    assert alive(taken) == 2, "one more waits than may"
+    assert alive(taken) == 2, "one query more than the limit waits"
     workers.close()
     assert alive(taken) == 0
     workers.end(taken[2])

@@ -155,7 +155,7 @@ def test_an_administrator_may_use_every_location_and_create_tables(registered: G
         ("BatchUpdatePartition", TABLE, "ALTER", "Required Alter on t"),
     ],
 )
-def test_where_iam_no_longer_counts_each_change_needs_its_permission(
+def test_without_iam_allowed_principals_each_change_needs_its_permission(
     registered: GovernedLake, operation: str, resource: Any, permission: str, words: str
 ) -> None:
     glue = Publisher.of(registered).client("glue")
@@ -190,7 +190,7 @@ def test_the_creator_of_a_table_may_change_and_drop_it(registered: GovernedLake)
     publisher = Publisher.of(registered)
     glue, formation = publisher.client("glue"), registered.client("lakeformation")
     database = formation.get_data_lake_settings()["DataLakeSettings"]["CreateTableDefaultPermissions"]
-    assert database, "otherwise this test shows nothing"
+    assert database, "otherwise this test proves nothing"
     CHANGES["CreateTable"](glue, "s3://pi-m3-silver/t/")
     new = {"Table": {"DatabaseName": "gold", "Name": "new"}}
     revoke(registered, new, "ALL", principal=EVERYBODY)

@@ -141,7 +141,7 @@ def test_a_call_signed_at_another_time_is_refused(
 
 
 @pytest.mark.parametrize("service", OPERATIONS)
-def test_a_header_changed_on_the_way_is_refused(owner: Caller, service: str) -> None:
+def test_a_header_changed_after_signing_is_refused(owner: Caller, service: str) -> None:
     def change(request: Any) -> None:
         del request.headers["X-Amz-Date"]
         request.headers["X-Amz-Date"] = (datetime.now(UTC) + timedelta(seconds=90)).strftime("%Y%m%dT%H%M%SZ")
@@ -150,7 +150,7 @@ def test_a_header_changed_on_the_way_is_refused(owner: Caller, service: str) -> 
 
 
 @pytest.mark.parametrize("service", [name for name in OPERATIONS if name != "s3"])
-def test_a_body_changed_on_the_way_is_refused(owner: Caller, service: str) -> None:
+def test_a_body_changed_after_signing_is_refused(owner: Caller, service: str) -> None:
     def change(request: Any) -> None:
         request.body = bytes(request.body, "utf-8") if isinstance(request.body, str) else request.body
         request.body = request.body[:-1] + b" "
@@ -168,7 +168,7 @@ def signed(owner: Caller, method: str, path: str, body: bytes = b"", **headers: 
 
 
 @pytest.mark.parametrize("sent", ["changed", "chang", ""])
-def test_an_object_whose_bytes_were_changed_on_the_way_is_not_kept(owner: Caller, sent: str) -> None:
+def test_an_object_whose_bytes_changed_after_signing_is_not_stored(owner: Caller, sent: str) -> None:
     answer = signed(owner, "PUT", f"/{BUCKET}/swapped", b"content", Sent=sent)
     assert (answer.status_code, "<Code>XAmzContentSHA256Mismatch</Code>" in answer.text) == (400, True)
     assert "swapped" not in str(owner.server.client("s3").list_objects_v2(Bucket=BUCKET))
@@ -289,7 +289,7 @@ CALLS = [
 
 @pytest.mark.parametrize("key", ["", "Bearer ", "Bearer x", "Basic x"])
 @pytest.mark.parametrize(("method", "call"), CALLS)
-def test_the_server_s_own_calls_need_its_key(owner: Caller, method: str, call: str, key: str) -> None:
+def test_calls_to_the_server_itself_need_its_key(owner: Caller, method: str, call: str, key: str) -> None:
     assert owner.server.request(method, call, [], Authorization=key)[0] == 401
     assert owner.server.request("GET", "health")[0] == 200
 
@@ -336,7 +336,7 @@ def test_a_chunked_upload_is_accepted_by_its_first_signature(owner: Caller) -> N
     assert owner.server.client("s3").get_object(Bucket=BUCKET, Key="framed")["Body"].read() == b"body"
 
 
-def test_an_upload_that_breaks_off_is_not_kept(owner: Caller) -> None:
+def test_an_interrupted_upload_is_not_stored(owner: Caller) -> None:
     request = AWSRequest("PUT", f"http://127.0.0.1:{owner.server.port}/{BUCKET}/half", data=b"x" * 1000)
     S3SigV4Auth(Credentials(owner.key, owner.secret), "s3", "us-east-1").add_auth(request)
     connection = http.client.HTTPConnection("127.0.0.1", owner.server.port, timeout=60)

@@ -148,7 +148,7 @@ def test_a_stopped_run_leaves_no_process(glue: Any, server: Served) -> None:
     assert "ErrorMessage" not in record
     assert (
         len(server.family() & before) < len(before) - 1
-    )  # neither the script nor the process that watches it
+    )  # neither the script nor the process that monitors it
     again = glue.batch_stop_job_run(JobName="job", JobRunIds=[run_id])
     assert again["Errors"][0]["ErrorDetail"]["ErrorCode"] == "InvalidInputException"
 

@@ -76,7 +76,7 @@ def findings(*prefix: str, folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.spark
-def test_spark_runs_for_a_user_without_an_account_on_a_machine_whose_name_leads_nowhere(
+def test_spark_runs_for_a_user_without_an_account_and_a_host_name_that_does_not_resolve(
     tmp_path: Path,
 ) -> None:
     prefix = inside("--user", "--map-root-user", "--uts")

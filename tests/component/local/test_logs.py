@@ -46,7 +46,7 @@ def test_pages_cover_every_line_once_with_stable_ids(logs: GlueLogs) -> None:
     assert len({event["eventId"] for event in whole}) == 3
 
 
-def test_one_stream_is_read_forward_from_its_head_until_the_token_stays(logs: GlueLogs) -> None:
+def test_one_stream_is_read_forward_until_the_token_repeats(logs: GlueLogs) -> None:
     parameters = {"logGroupName": OUTPUT, "logStreamName": "jr_1-driver", "startFromHead": True, "limit": 1}
     first = logs.get(parameters)
     second = logs.get(parameters | {"nextToken": first["nextForwardToken"]})

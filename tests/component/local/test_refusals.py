@@ -75,7 +75,7 @@ def sent(server: Served, service: str, body: bytes, path: str = "/", **headers: 
         (b'{"Name": 3, "Role": [], "Command": "x"}', "ValidationException"),
     ],
 )
-def test_an_input_that_does_not_fit_is_refused_before_anything_is_kept(
+def test_an_input_that_does_not_fit_is_refused_before_anything_is_stored(
     server: Served, body: bytes, code: str
 ) -> None:
     before = server.client("glue").list_jobs()["JobNames"]
@@ -90,7 +90,7 @@ def test_a_form_without_its_fields_is_refused_as_xml(server: Served) -> None:
     assert (status, "<Code>ValidationException</Code>" in text) == (400, True)
 
 
-def test_cloudformation_is_refused_and_not_left_to_moto(server: Served) -> None:
+def test_cloudformation_is_refused_and_not_passed_to_moto(server: Served) -> None:
     form = {"Content_Type": "application/x-www-form-urlencoded"}
     status, text = sent(server, "cloudformation", b"Action=DescribeStacks", **form)
     assert (status, "<Code>NotImplementedException</Code>" in text) == (501, True)

@@ -18,7 +18,7 @@ def code_of(caught: pytest.ExceptionInfo[ClientError]) -> str:
     return str(caught.value.response["Error"]["Code"])
 
 
-def test_an_object_comes_back_with_its_metadata(s3: Any) -> None:
+def test_an_object_is_read_with_its_metadata(s3: Any) -> None:
     put = s3.put_object(Bucket="lake", Key="a/b c+d.bin", Body=b"hello", Metadata={"ab-generation-id": "7"})
     got = s3.get_object(Bucket="lake", Key="a/b c+d.bin")
     assert got["Body"].read() == b"hello"

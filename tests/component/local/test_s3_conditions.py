@@ -89,7 +89,7 @@ def test_a_copy_takes_new_metadata_and_a_new_type_with_replace(s3: Any) -> None:
     )
 
 
-def test_headers_of_an_object_come_back_and_can_be_overridden(s3: Any) -> None:
+def test_headers_of_an_object_are_returned_and_can_be_overridden(s3: Any) -> None:
     headers = {
         "CacheControl": "no-store",
         "ContentDisposition": "attachment",
@@ -106,7 +106,7 @@ def test_headers_of_an_object_come_back_and_can_be_overridden(s3: Any) -> None:
     assert raw(s3, "GET", "/lake/k?response-content-type=a%0d%0aX:%20y")[0].status == 400
 
 
-def test_metadata_that_is_not_ascii_comes_back_as_s3_sends_it(s3: Any) -> None:
+def test_metadata_that_is_not_ascii_is_returned_as_s3_sends_it(s3: Any) -> None:
     raw(s3, "PUT", "/lake/k", b"x", x_amz_meta_place="Zürich".encode().decode("latin-1"))
     response, _ = raw(s3, "HEAD", "/lake/k")
     assert (
@@ -175,7 +175,7 @@ def test_buckets_have_an_owner_and_a_date_of_creation(s3: Any) -> None:
     assert datetime.now(UTC) - buckets["Buckets"][0]["CreationDate"] < timedelta(minutes=5)
 
 
-def test_a_bucket_elsewhere_keeps_its_region(s3: Any) -> None:
+def test_a_bucket_in_another_region_keeps_it(s3: Any) -> None:
     s3.create_bucket(Bucket="eu-lake", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     assert s3.get_bucket_location(Bucket="eu-lake")["LocationConstraint"] == "eu-west-1"
     assert s3.head_bucket(Bucket="eu-lake")["BucketRegion"] == "eu-west-1"
@@ -195,7 +195,7 @@ def test_deletions_may_be_quiet_and_are_at_most_1000(s3: Any) -> None:
     )
 
 
-def test_tags_are_kept_and_leave_the_object_alone(s3: Any) -> None:
+def test_tags_are_stored_and_do_not_change_the_object(s3: Any) -> None:
     s3.put_object(Bucket="lake", Key="k", Body=b"x", Tagging="a=1")
     s3.put_object_tagging(Bucket="lake", Key="k", Tagging={"TagSet": [{"Key": "b", "Value": "2"}]})
     assert s3.get_object_tagging(Bucket="lake", Key="k")["TagSet"] == [{"Key": "b", "Value": "2"}]
@@ -229,7 +229,7 @@ def completed(s3: Any, upload: dict[str, str], *parts: tuple[int, str], **condit
     return s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": named}, **conditions)
 
 
-def test_a_copy_of_more_than_8_mb_is_whole(s3: Any) -> None:
+def test_a_copy_of_more_than_8_mb_is_complete(s3: Any) -> None:
     body = os.urandom(9 << 20)
     s3.put_object(Bucket="lake", Key="a", Body=body)
     s3.copy({"Bucket": "lake", "Key": "a"}, "lake", "b")

@@ -111,7 +111,7 @@ def call(account: Account, name: str, values: dict[str, Any]) -> tuple[int, str,
 @pytest.mark.parametrize(
     "name", [name for name in MODEL.operation_names if name not in MODELLED | SAME_REQUEST.keys()]
 )
-def test_an_operation_that_is_not_modelled_is_refused_and_changes_nothing(
+def test_an_unmodelled_operation_is_refused_and_changes_nothing(
     account: Account, name: str, bucket: str, with_query: bool
 ) -> None:
     before = account.data()
@@ -121,7 +121,7 @@ def test_an_operation_that_is_not_modelled_is_refused_and_changes_nothing(
 
 
 @pytest.mark.parametrize("name", sorted(MODELLED))
-def test_an_operation_that_is_modelled_is_one_of_s3_and_has_an_answer(account: Account, name: str) -> None:
+def test_a_modelled_operation_belongs_to_s3_and_has_an_answer(account: Account, name: str) -> None:
     assert name in MODEL.operation_names
     status, code, _ = call(account, name, parameters(name, "absent", with_query=False))
     assert (status, code) != (501, "NotImplemented")

@@ -203,9 +203,7 @@ def test_weather_documents_are_metric_and_in_utc_and_omit_missing_values() -> No
     )
     identifiers = [str(each["_id"]) for each in documents]
     assert identifiers == sorted(set(identifiers))
-    assert (
-        max(each.get("wind", {}).get("speed", 0) for each in documents) == 468.66
-    )  # kept as the source has it
+    assert max(each.get("wind", {}).get("speed", 0) for each in documents) == 468.66  # kept as in the source
 
 
 def test_the_weather_sample_does_not_import_pandas() -> None:

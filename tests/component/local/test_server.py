@@ -153,7 +153,7 @@ def test_only_this_machine_can_reach_the_server(server: Served) -> None:
         socket.create_connection((address, server.port), timeout=2)
 
 
-def test_a_server_without_a_waiting_command_does_not_serve(tmp_path: Path) -> None:
+def test_a_server_without_a_waiting_command_does_not_start(tmp_path: Path) -> None:
     """A command that is killed while its server starts leaves no server that starts later."""
     state = tmp_path / "state"
     line = [sys.executable, "-m", "etltctl.local.server", "--state", str(state), "--starter"]
@@ -161,7 +161,7 @@ def test_a_server_without_a_waiting_command_does_not_serve(tmp_path: Path) -> No
     assert not (state / "server" / "endpoint.json").exists()
 
 
-def test_a_server_whose_starter_ends_while_it_waits_for_the_folder_does_not_serve(tmp_path: Path) -> None:
+def test_a_server_whose_parent_ends_while_it_waits_for_the_folder_does_not_serve(tmp_path: Path) -> None:
     with serve(tmp_path / "state", "--keep") as first:
         starting = (
             "import os, subprocess, sys, time\n"

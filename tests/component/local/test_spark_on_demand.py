@@ -143,7 +143,7 @@ def test_a_run_whose_jvm_does_not_start_fails_with_java_s_reason(run: Run, scrip
         ("import boto3, pysparkling\n# import pyspark", False),
     ],
 )
-def test_a_job_is_known_to_use_spark_by_the_imports_of_its_files(
+def test_the_imports_of_its_files_decide_whether_a_job_uses_spark(
     tmp_path: Path, source: str, is_spark: bool
 ) -> None:
     (tmp_path / "job.py").write_text("import helper\n")
@@ -160,7 +160,7 @@ def test_a_damaged_extra_file_does_not_fail_the_check(tmp_path: Path) -> None:
     assert not uses_spark(tmp_path / "missing.py", [tmp_path / "helper.zip"])
 
 
-def test_only_the_modules_that_a_script_reaches_count(tmp_path: Path) -> None:
+def test_only_modules_that_a_script_imports_count(tmp_path: Path) -> None:
     script, near, far = (tmp_path / name for name in ("job.py", "near.py", "far.py"))
     script.write_text("import json, near as n")
     near.write_text("x = 1")
@@ -170,7 +170,7 @@ def test_only_the_modules_that_a_script_reaches_count(tmp_path: Path) -> None:
     assert uses_spark(script, [near, far])
 
 
-def test_an_encrypted_archive_counts_as_one_without_spark(tmp_path: Path) -> None:
+def test_an_encrypted_archive_counts_as_an_archive_without_spark(tmp_path: Path) -> None:
     archive = tmp_path / "closed.zip"
     with ZipFile(archive, "w") as zip_file:
         zip_file.writestr("a.py", "import pyspark")

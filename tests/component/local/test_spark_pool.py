@@ -1,4 +1,4 @@
-"""The pool of JVMs: whatever it has started ends with it."""
+"""The pool of JVMs: every process that it started ends with it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.java_processes import java_processes
 
 PATIENCE_S = 30.0
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="no /proc to look into")
+pytestmark = pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="no /proc on this system")
 
 
 def test_a_closing_pool_ends_the_java_that_is_still_starting(tmp_path: Path) -> None:

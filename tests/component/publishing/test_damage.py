@@ -81,7 +81,7 @@ def test_the_error_of_the_only_bad_table_stays_as_it_is(small: SmallLake) -> Non
 
 
 @pytest.mark.parametrize("content", [b"", b"id\n9\n", b"PAR1" + b"x" * 40 + b"\xff\xff\xff\x7fPAR1", b"PAR1"])
-def test_a_file_that_is_not_whole_parquet_is_unverified(small: SmallLake, content: bytes) -> None:
+def test_an_incomplete_parquet_file_is_unverified(small: SmallLake, content: bytes) -> None:
     location = put(small, "a", name="part-0.parquet")
     small.lake.s3.write(location, content)
     with pytest.raises(UnverifiedError) as error:

@@ -40,7 +40,7 @@ def folders(small: SmallLake) -> list[str]:
     return small.lake.s3.folders(small.lake.places.root("gold.one"))
 
 
-def test_versions_beyond_the_kept_ones_are_deleted_after_the_grace_period(make: Make) -> None:
+def test_surplus_versions_are_deleted_after_the_grace_period(make: Make) -> None:
     small = make("keep_versions = 2\ngrace_minutes = 0")
     for number in range(3):
         (done,) = small.publish(f"v{number}", ONE)

@@ -74,7 +74,7 @@ def test_a_run_that_another_process_is_stopping_is_not_stopped_twice(running: Pl
     assert messages == ["jr_1 is being stopped already, by Airflow"]
 
 
-def test_a_sync_that_another_caller_started_goes_on(place: Place) -> None:
+def test_a_sync_that_another_caller_started_continues(place: Place) -> None:
     place.ledger("foreign").append("remote.adopted", "sync:api", remote_id="900001", ours=False)
     place.lake.script(sync_job("running"))
     options = RunOptions("foreign", only="sync:api", on_event=at("step.progress", KeyboardInterrupt))

@@ -26,7 +26,7 @@ needs_hyper = [
     pytest.mark.hyper,
     pytest.mark.skipif(
         importlib.util.find_spec("tableauhyperapi") is None,
-        reason="Tableau's engine is not here: `make tableau-test` brings it",
+        reason="Tableau's engine is not installed: run `make tableau-test`",
     ),
 ]
 
@@ -218,7 +218,7 @@ def test_an_invalid_column_or_condition_is_named(lake: Lake, tmp_path: Path) -> 
         write_table(Selection("gold.days"), tmp_path / "no" / "x.hyper", lake.settings)
 
 
-def test_every_type_of_the_lakes_tables_has_one_in_hyper() -> None:
+def test_every_type_of_the_lakes_tables_has_a_hyper_type() -> None:
     kinds = (
         "string",
         "bigint",

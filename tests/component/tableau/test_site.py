@@ -32,7 +32,7 @@ from etltctl.runs import State, Verb
 from etltctl.settings import Settings, load_settings
 from support.tableau_site import RefusalError, Site, served
 
-pytest.importorskip("tableauserverclient", reason="tableauserverclient is not here (extra `tableau`)")
+pytest.importorskip("tableauserverclient", reason="tableauserverclient is not installed (extra `tableau`)")
 
 DATASOURCES = """
 [tableau.datasources.weather]
@@ -69,7 +69,7 @@ def hyper_file(folder: Path, size: int) -> Path:
     return file
 
 
-def test_a_file_is_published_over_the_one_before(site: Site, settings: Settings, tmp_path: Path) -> None:
+def test_a_published_file_replaces_the_earlier_one(site: Site, settings: Settings, tmp_path: Path) -> None:
     file = hyper_file(tmp_path, 5000)
     done = publish_file(file, settings, project="Weather")
     (sent,) = site.published
@@ -78,7 +78,7 @@ def test_a_file_is_published_over_the_one_before(site: Site, settings: Settings,
     assert sent["query"] == {"datasourceType": "hyper", "overwrite": "true"}
 
 
-def test_a_file_above_64_mb_goes_in_chunks(site: Site, settings: Settings, tmp_path: Path) -> None:
+def test_a_file_above_64_mb_is_sent_in_chunks(site: Site, settings: Settings, tmp_path: Path) -> None:
     file = hyper_file(tmp_path, 65 * 2**20)
     publish_file(file, settings, name="big")
     (chunks,) = site.chunks.values()
@@ -162,7 +162,7 @@ def test_an_unset_server_and_a_missing_token_are_named(
         refresh_datasource("weather", settings.model_copy(update={"tableau": unset}))
 
 
-def test_a_refresh_is_waited_for(site: Site, settings: Settings) -> None:
+def test_a_refresh_is_polled_until_it_ends(site: Site, settings: Settings) -> None:
     verb, job = refresh_datasource("weather", settings, wait=True)
     assert (verb, job.id, job.status, job.state) == (Verb.STARTED, "job-1", "Success", State.SUCCEEDED)
     assert sum("GET" in each and "/jobs/job-1" in each for each in site.requests) == 3
@@ -182,7 +182,7 @@ def test_a_refresh_that_fails_says_why(site: Site, settings: Settings) -> None:
         refresh_datasource("weather", settings, wait=True)
 
 
-def test_an_already_queued_refresh_is_adopted_and_waited_for(site: Site, settings: Settings) -> None:
+def test_an_already_queued_refresh_is_adopted_and_polled(site: Site, settings: Settings) -> None:
     site.already_queued = True
     site.listed_jobs = [("job-7", "Other", "InProgress"), ("job-9", "Weather, refreshed", "Pending")]
     verb, job = refresh_datasource("weather", settings, wait=True)

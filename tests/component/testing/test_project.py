@@ -64,7 +64,7 @@ def test_a_throttled_start_is_sent_again(embedded_lake, virtual_clock):
     assert embedded_lake.met()["StartJobRun"] == 3
 
 
-def test_what_a_test_scripted_ends_with_it(embedded_lake):
+def test_answers_of_one_test_do_not_affect_the_next(embedded_lake):
     assert embedded_lake.met() == {}
     assert embedded_lake.query("select 1 as one") == [{"one": 1}]
 

@@ -100,7 +100,7 @@ def test_zsh_completes_with_descriptions(project: Path) -> None:
     assert file.stdout.strip() == "_files"
 
 
-def test_fish_completes_with_meanings_and_knows_where_files_are_expected(project: Path) -> None:
+def test_fish_completes_with_descriptions_and_knows_where_files_are_expected(project: Path) -> None:
     request = {"_ETLTCTL_COMPLETE": "complete_fish", "_TYPER_COMPLETE_ARGS": "etltctl run mi"}
     done = etltctl(cwd=project, _TYPER_COMPLETE_FISH_ACTION="get-args", **request)
     assert done.stdout.split() == ["mine"]

@@ -37,7 +37,7 @@ def refusal(checkout: Path) -> ConfigurationError:
     return caught.value
 
 
-def test_whole_files_are_bundled(checkout: Path) -> None:
+def test_intact_files_are_bundled(checkout: Path) -> None:
     assert bundle_of(load_settings(config=checkout / "etltctl.toml", env="aws", environ={}))
 
 

@@ -73,7 +73,7 @@ def test_no_grant_of_both_states_is_ever_missing(both: tuple[State, State]) -> N
 
 
 @given(pairs())
-@example((TAGGED_DATABASE, TAGGED_COLUMN))  # the column's own tag must outlive that of its table
+@example((TAGGED_DATABASE, TAGGED_COLUMN))  # remove the column's tag only after the tag of its table
 @settings(max_examples=40, deadline=None)
 def test_no_resource_ever_loses_a_tag_that_it_has_in_both_states(
     both: tuple[State, State],

@@ -68,12 +68,12 @@ def cells(state: State) -> Cells:
         for reach in reaches(state, view)
         for column in reach.columns or view.columns
     }
-    of_everybody = {
+    of_everyone = {
         column
         for principal, column in reached
         if principal == EVERYBODY and column.database not in SCOPE.hybrid
     }
-    return reached | {(principal, column) for principal in (*MANAGED, *OTHERS) for column in of_everybody}
+    return reached | {(principal, column) for principal in (*MANAGED, *OTHERS) for column in of_everyone}
 
 
 def along(desired: State, existing: State, see: Callable[[State], None]) -> State:
@@ -95,11 +95,11 @@ RETAGGED_AND_NAMED = (
     governed({DAILY: {"audience": "named"}}, reading(DAILY)),
     governed({DAILY: {"audience": "all"}}, reading(tagged(audience="all"))),
 )
-ITS_OWN_TAG_GOES = (  # its inherited tag is granted, its former one is not
+ITS_OWN_TAG_GOES = (  # the inherited tag is granted, the former one is not
     governed({GOLD: {"zone": "curated"}}, reading(tagged(zone="curated"))),
     governed({GOLD: {"zone": "curated"}, DAILY: {"zone": "trusted"}}, reading(tagged(zone="trusted"))),
 )
-BOTH_TAGS_FROM_TWO_PLACES = (  # between the two calls it would have one old tag and one new
+BOTH_TAGS_FROM_TWO_PLACES = (  # between the two calls the table would have one old and one new tag
     governed(
         {GOLD: {"zone": "curated"}, DAILY: {"audience": "named"}},
         reading(tagged(zone="curated", audience="named")),

@@ -101,7 +101,7 @@ def test_a_new_run_id_contains_the_time_in_utc() -> None:
     ("run_id", "began"),
     [
         ("20260102-0304-mongodb-k7qf", datetime(2026, 1, 2, 3, 4, tzinfo=UTC) - CLOCKS_DIFFER),
-        ("29990102-0304-mongodb-k7qf", None),  # a clock that is wrong limits no search
+        ("29990102-0304-mongodb-k7qf", None),  # a wrong clock limits no search
         ("20260102-0304-mine", None),
         ("20261302-0304-api-k7qf", None),
         ("manual__2026-01-02T03:04:05+00:00", None),

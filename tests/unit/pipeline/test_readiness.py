@@ -116,7 +116,7 @@ def test_the_library_starts_and_records_nothing(broken: Path, call: Callable[[Se
     assert list((broken / ".etltctl").rglob("*.ndjson")) == []
 
 
-def test_a_module_that_the_script_imports_is_compiled_and_one_that_it_does_not_is_left_alone(
+def test_only_modules_that_the_script_imports_are_compiled(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "jobs").mkdir()
