@@ -1,4 +1,4 @@
-"""Fixtures of the tests that speak to a real embedded server."""
+"""Fixtures of the tests that call a real embedded server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STAYING = {
     "pi_m3_silver",
     "pi_m3_silver_rejects",
     "pi_m3_gold",
-}  # lakes make these, and some last for a module
+}  # created by lakes, and some are used by a whole module
 
 
 def names_of(glue: Any) -> set[str]:
@@ -57,14 +57,14 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def server(shared_server: Served) -> Served:
-    """The server that the modules share, with no fault in force; names in it are a module's own."""
+    """The server that the modules share, with no fault in force. Each module uses its own names in it."""
     shared_server.request("POST", "faults", [])
     return shared_server
 
 
 @pytest.fixture
 def aws(server: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    """The library's own clients, led to the server; the databases that a test made for itself end with it.
+    """The library's own clients, directed to the server. The databases that a test made are deleted after it.
 
     The server writes the whole catalog at every change, so each table that stays makes all later changes dearer.
     """
@@ -81,9 +81,9 @@ def aws(server: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
 @pytest.fixture
 def directory(tmp_path: Path) -> S3Directory:
     """The embedded S3's folder with one bucket, `lake`."""
-    made = S3Directory(tmp_path / "s3", tmp_path / "s3-meta")
-    made.create_bucket("lake")
-    return made
+    s3_directory = S3Directory(tmp_path / "s3", tmp_path / "s3-meta")
+    s3_directory.create_bucket("lake")
+    return s3_directory
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What etltctl sends stays within the limits of the API's own models, which botocore does not check."""
+"""Requests stay within the limits of the API's own models, which botocore does not check."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def beyond(shape: Any, value: Any, path: str = "") -> Iterator[str]:
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
-    """The operations that the library calls, with what their models do not allow."""
+    """The operations that the library calls, with the values that their models do not allow."""
     calls: dict[str, set[str]] = {}
     client_of = Aws._client
 
@@ -53,8 +53,8 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
         client = client_of(self, service, starts=starts)
 
         def note(params: Any, model: Any, **_: Any) -> None:
-            found = calls.setdefault(f"{service}:{model.name}", set())
-            found.update(beyond(model.input_shape, params) if model.input_shape else ())
+            violations = calls.setdefault(f"{service}:{model.name}", set())
+            violations.update(beyond(model.input_shape, params) if model.input_shape else ())
 
         client.meta.events.register("before-parameter-build", note, "limits")
         return client
@@ -101,9 +101,9 @@ def _keep_partitions(aws: Aws) -> None:
     table = Table("limits", "t", "s3://limits/t/", {"n": "bigint"}, {"day": "string"})
     catalog.ensure_database("limits")
     catalog.put(table, None)
-    wanted = {(f"{day:03}",): f"s3://limits/t/day={day}/" for day in range(101)}
-    Partitions(aws, table).put(wanted)
-    Partitions(aws, table).put({values: f"{place}moved/" for values, place in wanted.items()})
+    partitions = {(f"{day:03}",): f"s3://limits/t/day={day}/" for day in range(101)}
+    Partitions(aws, table).put(partitions)
+    Partitions(aws, table).put({values: f"{place}moved/" for values, place in partitions.items()})
     Partitions(aws, table).put({})
 
 
@@ -129,9 +129,9 @@ def test_no_request_asks_for_more_than_the_api_allows(led: Aws, sent: Mapping[st
     assert paging <= set(sent)
 
 
-def test_every_place_that_asks_for_a_page_is_among_those_above() -> None:
-    """A new one is exercised in the test above first, then added here."""
-    found = set()
+def test_every_paged_call_in_the_code_is_tested_above() -> None:
+    """Exercise a new call in the test above first, then add it here."""
+    paged_calls = set()
     for file in SOURCES.rglob("*.py"):
         place = file.relative_to(SOURCES)
         if place.parts[0] == "local" or "client(" not in (text := file.read_text()):
@@ -143,8 +143,8 @@ def test_every_place_that_asks_for_a_page_is_among_those_above() -> None:
                 if isinstance(node, ast.Dict)
                 else []
             )
-            found |= {(str(place), name) for name in named if name in PAGES}
-    assert found == {
+            paged_calls |= {(str(place), name) for name in named if name in PAGES}
+    assert paged_calls == {
         ("athena.py", "MaxResults"), ("athena.py", "PageSize"), ("cloudtrail.py", "MaxResults"),
         ("glue.py", "MaxResults"), ("inspection.py", "MaxKeys"), ("inspection.py", "MaxResults"),
         ("inspection.py", "limit"), ("lakeformation.py", "MaxResults"), ("logs.py", "limit"),

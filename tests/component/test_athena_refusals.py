@@ -1,4 +1,4 @@
-"""Refusals of a query that name what was refused: the metadata that is not modelled, a quote, a column."""
+"""Refusals of a query name their cause: unsupported metadata, a quote, a column."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def small(server: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         ),
     ],
 )
-def test_a_refusal_names_what_it_refuses(small: SmallLake, sql: str, reason: str) -> None:
+def test_a_refusal_names_the_refused_part(small: SmallLake, sql: str, reason: str) -> None:
     with pytest.raises(RunFailedError, match=reason):
         run_query(sql, small.settings)
 

@@ -1,4 +1,4 @@
-"""Earlier runs of a job and of a query, found again by the library's own clients."""
+"""Earlier runs of a job and of a query, read by the library's own clients."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.served import Served, serve, wait_until
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A server of this module's own: the JVM that waits for its next run ends with it."""
+    """A separate server for this module: the JVM that waits for its next run ends with it."""
     with serve(tmp_path_factory.mktemp("state"), "--keep") as served:
         yield served
 
@@ -32,12 +32,12 @@ def glue(server: Served, aws: Aws, tmp_path: Path) -> Glue:
     return Glue(aws)
 
 
-def test_the_history_of_a_job_is_known(glue: Glue) -> None:
+def test_the_history_of_a_job_is_read(glue: Glue) -> None:
     for number in range(3):
         _, run = glue.start_or_adopt("quick", f"key-{number}", lambda _: {})
         wait_until(lambda run=run: glue.look_at("quick", run.id).state is not State.RUNNING, 60)
     assert len(glue.durations("quick")) == 3
-    assert glue.dpu_seconds("quick") == [0.0] * 3, "this machine is nobody's bill"
+    assert glue.dpu_seconds("quick") == [0.0] * 3, "no one is billed for this machine"
 
 
 def test_the_same_key_finds_the_same_query_again(glue: Glue, aws: Aws) -> None:

@@ -51,23 +51,23 @@ def spoil(server: Served) -> Iterator[Callable[..., None]]:
 @pytest.fixture
 def sent(aws: Aws) -> list[dict[str, Any]]:
     """The parameters of every request for log events, in their order."""
-    found: list[dict[str, Any]] = []
+    requests: list[dict[str, Any]] = []
     events = aws.client("logs").meta.events
     events.register(
-        "provide-client-params.cloudwatch-logs.FilterLogEvents", lambda params, **_: found.append(params)
+        "provide-client-params.cloudwatch-logs.FilterLogEvents", lambda params, **_: requests.append(params)
     )
-    return found
+    return requests
 
 
 def failed(aws: Aws, job: str) -> JobRun:
-    """A run of the job, after its end."""
+    """Start a run of the job and return it after its end."""
     glue = Glue(aws)
     _, run = glue.start_or_adopt(job, f"key of {job}", lambda _: {})
     return Waiter(timeout=60.0, longest=0.1).wait(run, partial(glue.look_at, job, run.id))
 
 
 def page(*messages: str) -> dict[str, Any]:
-    """A page of log events that is not the last."""
+    """Return a page of log events that is not the last."""
     event = {"logStreamName": "s", "timestamp": 1, "ingestionTime": 1}
     events = [{**event, "message": text, "eventId": text} for text in messages]
     return {"status": 200, "body": {"events": events, "searchedLogStreams": [], "nextToken": "0"}}
@@ -84,12 +84,14 @@ def test_only_the_time_and_the_streams_of_the_run_are_searched(aws: Aws, server:
         assert request["endTime"] > run.ended.timestamp() * 1000
 
 
-def test_lines_come_page_by_page(aws: Aws, server: Served, sent: Any, spoil: Callable[..., None]) -> None:
+def test_lines_are_read_page_by_page(aws: Aws, server: Served, sent: Any, spoil: Callable[..., None]) -> None:
     run = failed(aws, "own")
     spoil({"call": "FilterLogEvents", "refuse": page("first", "second")})
     lines = Logs(aws, OWN).new_lines(run)
     assert [line.text for line in islice(lines, 2)] == ["first", "second"]
-    assert not [request for request in sent if "nextToken" in request]  # the second page is not asked for yet
+    assert not [
+        request for request in sent if "nextToken" in request
+    ]  # the second page has not been requested yet
     assert "all is well" in {line.text for line in lines}
 
 
@@ -99,7 +101,7 @@ def test_an_empty_page_is_not_the_end(aws: Aws, server: Served, spoil: Callable[
     assert "all is well" in {line.text for line in Logs(aws, OWN).new_lines(run)}
 
 
-def test_empty_pages_without_end_are_given_up(aws: Aws, server: Served, spoil: Callable[..., None]) -> None:
+def test_endless_empty_pages_are_abandoned(aws: Aws, server: Served, spoil: Callable[..., None]) -> None:
     run = failed(aws, "own")
     spoil({"call": "FilterLogEvents", "refuse": page(), "times": 0})
     logs = Logs(aws, OWN)
@@ -108,7 +110,9 @@ def test_empty_pages_without_end_are_given_up(aws: Aws, server: Served, spoil: C
     assert f"{OWN}/output" in logs.unread
 
 
-def test_the_same_page_without_end_is_given_up(aws: Aws, server: Served, spoil: Callable[..., None]) -> None:
+def test_an_endlessly_repeated_page_is_abandoned(
+    aws: Aws, server: Served, spoil: Callable[..., None]
+) -> None:
     """Its event has no id and a time beyond the calendar, which CloudWatch's model allows."""
     run = failed(aws, "own")
     event = {"logStreamName": f"{run.id}-driver", "message": "again", "timestamp": 99_999_999_999_999_999}
@@ -127,8 +131,8 @@ def test_each_line_is_read_once(aws: Aws, server: Served) -> None:
 
 
 @pytest.mark.parametrize("job", ["own", "shared"])
-def test_a_failure_is_summed_up_from_what_the_script_wrote(aws: Aws, server: Served, job: str) -> None:
-    """Also of a job that was deployed before the project had log groups of its own."""
+def test_a_failure_is_summarized_from_the_output_of_the_script(aws: Aws, server: Served, job: str) -> None:
+    """This includes a job that was deployed before the project had separate log groups."""
     run = failed(aws, job)
     assert run.arguments.get(GROUP_PREFIX, "") == (OWN if job == "own" else "")
     written = Logs(aws, OWN).last_lines(run)
@@ -138,7 +142,7 @@ def test_a_failure_is_summed_up_from_what_the_script_wrote(aws: Aws, server: Ser
     assert streams == {("output", f"{run.id}-driver")}
 
 
-def test_other_people_s_groups_may_be_closed_but_the_project_s_may_not(
+def test_log_groups_of_others_may_be_unreadable_but_not_those_of_the_project(
     aws: Aws, server: Served, spoil: Callable[..., None]
 ) -> None:
     run = failed(aws, "shared")

@@ -71,9 +71,9 @@ def test_a_parameter_becomes_a_literal(text: str, sql: str) -> None:
 
 
 def test_a_query_that_scans_more_than_it_may_is_cancelled(numbers: SmallLake) -> None:
-    with pytest.raises(BudgetError, match="more than the 100 it may") as told:
+    with pytest.raises(BudgetError, match="more than the 100 it may") as error:
         answered(numbers, "select count(*) from one", max_scan="100B")
-    assert told.value.exit_code == 9
+    assert error.value.exit_code == 9
     assert answered(numbers, "select count(*) from one", max_scan="1GB") == [(ROWS,)]
     with pytest.raises(UsageError, match="is not a size"):
         answered(numbers, "select 1", max_scan="much")
@@ -103,7 +103,7 @@ def test_results_are_read_page_by_page_in_order(numbers: SmallLake) -> None:
     assert len(pages) == 3
 
 
-def test_where_athena_keeps_the_results_no_place_is_sent(numbers: SmallLake) -> None:
+def test_no_output_location_is_sent_if_athena_keeps_the_results(numbers: SmallLake) -> None:
     _workgroup(numbers, "managed", ManagedQueryResultsConfiguration={"Enabled": True})
     execution = _athena(numbers, "managed").run("select 1 as one", uuid4().hex)
     assert execution.output_location == ""
@@ -114,38 +114,38 @@ def test_where_athena_keeps_the_results_no_place_is_sent(numbers: SmallLake) -> 
         )
 
 
-def test_where_a_workgroup_has_no_place_the_settings_one_is_sent(numbers: SmallLake) -> None:
+def test_the_output_location_of_the_settings_is_sent_if_the_workgroup_has_none(numbers: SmallLake) -> None:
     _workgroup(numbers, "bare")
     execution = _athena(numbers, "bare").run("select 1 as one", uuid4().hex)
     assert execution.output_location.startswith("s3://pi-m3-athena-results/")
 
 
-def test_what_failed_for_athena_s_own_reason_is_run_again_and_what_the_user_did_is_not(
+def test_only_a_query_that_failed_for_athena_s_reason_is_run_again(
     numbers: SmallLake,
 ) -> None:
     athena = _athena(numbers, "pi-m3")
-    client, asked = athena.aws.client("athena"), []
+    client, queries = athena.aws.client("athena"), []
     client.meta.events.register(
-        "before-call.athena.StartQueryExecution", lambda **_: asked.append(1), unique_id="n"
+        "before-call.athena.StartQueryExecution", lambda **_: queries.append(1), unique_id="n"
     )
 
     def failed_once(parsed: dict[str, dict[str, dict[str, object]]], **_: object) -> None:
-        if len(asked) == 1:
+        if len(queries) == 1:
             error = {"ErrorCategory": 1, "Retryable": True, "ErrorMessage": "try again"}
             parsed["QueryExecution"]["Status"] = {"State": "FAILED", "AthenaError": error}
 
     client.meta.events.register("after-call.athena.GetQueryExecution", failed_once, unique_id="once")
     assert athena.run("select 1 as one", uuid4().hex).status == "SUCCEEDED"
-    assert len(asked) == 2
-    asked[:] = [0]
+    assert len(queries) == 2
+    queries[:] = [0]
     with pytest.raises(RunFailedError, match="TABLE_NOT_FOUND"):
         athena.run("select * from nowhere", uuid4().hex)
-    assert len(asked) == 2
+    assert len(queries) == 2
     client.meta.events.unregister("before-call.athena.StartQueryExecution", unique_id="n")
     client.meta.events.unregister("after-call.athena.GetQueryExecution", unique_id="once")
 
 
-def test_views_are_made_read_listed_replaced_and_dropped(numbers: SmallLake) -> None:
+def test_views_are_created_read_listed_replaced_and_dropped(numbers: SmallLake) -> None:
     answered(numbers, "create view early as select n, day from one where n < 10")
     assert answered(numbers, "select count(*), max(e.day) from early e") == [(10, "2026-01-10")]
     with pytest.raises(RunFailedError, match="View already exists"):

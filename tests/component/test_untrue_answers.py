@@ -1,4 +1,4 @@
-"""An answer that says success and lacks what it must hold is an error that names the service and the field."""
+"""A success without a required field is an error that names the service and the field."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ RUN = {"Id": "jr", "JobName": "j"}
 
 @pytest.fixture
 def spoil(server: Served) -> Iterator[Callable[[str, Any], None]]:
-    """Makes the server answer the operation with this body and 200."""
+    """Return a function that makes the server answer the operation with this body and 200."""
 
     def put(call: str, body: Any) -> None:
         rule = {"call": call, "refuse": {"status": 200, "body": body}, "times": 0}
@@ -75,7 +75,7 @@ def test_an_aws_answer_without_a_field_names_service_and_field(
     assert caught.value.exit_code == 1
 
 
-def test_a_start_that_is_answered_with_nothing_is_looked_for_and_not_sent_again(
+def test_a_start_with_an_empty_answer_is_searched_for_and_not_sent_again(
     aws: Aws, spoil: Callable[[str, Any], None]
 ) -> None:
     spoil("StartJobRun", {})
@@ -103,7 +103,7 @@ BODIES: tuple[Any, ...] = (
 
 @pytest.mark.parametrize("call", AIRBYTE)
 @respx.mock
-def test_what_airbyte_should_not_answer_is_a_named_error(call: str) -> None:
+def test_an_impossible_answer_of_airbyte_is_a_named_error(call: str) -> None:
     respx.post("http://airbyte/v1/applications/token").respond(
         json={"access_token": "t", "expires_in": "soon"}
     )
@@ -119,7 +119,7 @@ def test_what_airbyte_should_not_answer_is_a_named_error(call: str) -> None:
 @pytest.mark.parametrize(
     "account", [b"no json", b"\xff\xfe", b"[]", b"5", b'{"rows_out": "5"}', b'{"flags": [1]}', b"[" * 100_000]
 )
-def test_an_account_of_a_job_that_is_none_is_told_and_nothing_is_published(
+def test_an_invalid_report_of_a_job_is_an_error_and_nothing_is_published(
     server: Served, aws: Aws, tmp_path: Path, account: bytes
 ) -> None:
     small = SmallLake(server, aws, tmp_path, '[athena.databases]\ngold = "untrue"\n')
@@ -160,7 +160,7 @@ BAD_RULES = (
 )  # fmt: skip
 
 
-def test_a_rule_of_faults_that_is_none_is_refused_and_the_server_goes_on(server: Served) -> None:
+def test_an_invalid_fault_rule_is_refused_and_the_server_continues(server: Served) -> None:
     for rules in (*([rule] for rule in BAD_RULES), {"call": "*", "lose": True}, [5], "x"):
         assert server.request("POST", "faults", rules)[0] == 400, rules
     assert server.client("sts").get_caller_identity()["Account"]
@@ -172,7 +172,7 @@ MALFORMED = (
 )  # fmt: skip
 
 
-def test_a_malformed_job_is_refused_and_not_kept(server: Served) -> None:
+def test_a_malformed_job_is_refused_and_not_stored(server: Served) -> None:
     for body in MALFORMED:
         status, refusal = create_job(server, json.dumps(body).encode())
         assert (status, refusal["__type"]) == (400, "ValidationException")
@@ -180,7 +180,7 @@ def test_a_malformed_job_is_refused_and_not_kept(server: Served) -> None:
 
 
 def create_job(server: Served, body: bytes) -> tuple[int, Any]:
-    """The answer to a signed CreateJob with a body that boto3 would not send."""
+    """Return the answer to a signed CreateJob with a body that boto3 would not send."""
     headers = {"X-Amz-Target": "AWSGlue.CreateJob", "Content-Type": "application/x-amz-json-1.1"}
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     connection.request("POST", "/", body, signed(server, "POST /", headers, body, "glue"))

@@ -1,4 +1,4 @@
-"""An answer about another resource than the one that the call named is refused, with the field and both values."""
+"""An answer about a resource that the call did not name is refused, with the field and both values."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def airbyte() -> Airbyte:
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_an_answer_about_the_right_resource_is_taken(
+def test_an_answer_about_the_right_resource_is_accepted(
     server: respx.MockRouter, airbyte: Airbyte, name: str
 ) -> None:
     method, path, answer, call, _ = CALLS[name]

@@ -11,7 +11,7 @@ import etltctl
 from etltctl import errors
 
 
-def test_every_public_name_is_there() -> None:
+def test_every_public_name_exists() -> None:
     assert [name for name in etltctl.__all__ if not hasattr(etltctl, name)] == []
     assert set(etltctl.__all__) <= set(dir(etltctl))
 
@@ -19,18 +19,18 @@ def test_every_public_name_is_there() -> None:
 def test_every_error_is_public() -> None:
     classes = {
         name
-        for name, found in vars(errors).items()
-        if isinstance(found, type) and issubclass(found, errors.EtltctlError)
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, errors.EtltctlError)
     }
     assert classes <= set(etltctl.__all__)
 
 
-def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="run_pipelin"):
         etltctl.run_pipelin  # noqa: B018
 
 
-def test_importing_loads_one_module_of_ours_and_no_sdk() -> None:
+def test_importing_loads_one_module_of_etltctl_and_no_sdk() -> None:
     code = (
         "import sys, etltctl; watched = {'etltctl', 'typing_extensions', 'boto3', 'httpx', 'pydantic'}; "
         "print(sorted(name for name in sys.modules if name.partition('.')[0] in watched))"

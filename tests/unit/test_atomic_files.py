@@ -9,7 +9,7 @@ import pytest
 from etltctl.atomic_files import write_atomically
 
 
-def test_a_file_takes_the_place_of_the_one_before_and_leaves_nothing_next_to_it(tmp_path: Path) -> None:
+def test_a_written_file_replaces_the_old_one_and_leaves_nothing_next_to_it(tmp_path: Path) -> None:
     file = tmp_path / "a" / "b.toml"
     write_atomically(file, "ö = 1")
     write_atomically(file, b"second")
@@ -25,7 +25,7 @@ def test_a_write_that_fails_changes_nothing(tmp_path: Path) -> None:
     assert [one.name for one in tmp_path.iterdir()] == ["taken"]
 
 
-def test_a_reader_of_the_file_before_keeps_it_whole(tmp_path: Path) -> None:
+def test_a_reader_of_the_old_file_still_reads_all_of_it(tmp_path: Path) -> None:
     file = tmp_path / "f"
     write_atomically(file, "first")
     with file.open() as reader:

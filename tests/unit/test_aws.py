@@ -1,4 +1,4 @@
-"""What answers in AWS's place and is not AWS is told, by whichever call meets it."""
+"""Another server in AWS's place is reported by every call that meets it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ PAGE = b"<!doctype html>\n<html lang=en>\n<title>404 Not Found</title>\n<h1>Not 
     ids=str,
 )
 def stranger(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Something that answers every request in the same way, and is not AWS."""
+    """A server that answers every request in the same way and is not AWS."""
 
     class Answer(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -55,7 +55,7 @@ def stranger(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
         do_GET = do_POST  # noqa: N815 - named by http.server
 
         def log_message(self, *args: object) -> None:
-            """Says nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
         Thread(target=server.serve_forever, daemon=True).start()
@@ -68,8 +68,8 @@ def stranger(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 @pytest.mark.usefixtures("stranger")
-def test_an_answer_that_is_not_the_service_s_own_is_told(call: Callable[[Aws], Any]) -> None:
-    # botocore itself takes a listing of S3's that is no XML for an error of the server's
+def test_an_answer_that_does_not_come_from_the_service_is_reported(call: Callable[[Aws], Any]) -> None:
+    # botocore itself reports a listing of S3 that is not XML as an error of the server
     policy = RetryPolicy(attempts=1)
     with pytest.raises(
         ServiceError,

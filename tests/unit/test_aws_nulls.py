@@ -1,4 +1,4 @@
-"""A success of nothing but nulls: an empty answer where the operation requires nothing, and a stranger's elsewhere."""
+"""A success with only nulls: an empty answer if the operation requires no field, and else an error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NULL_TAGS = b'{"LFTagOnDatabase":null,"LFTagsOnColumns":null,"LFTagsOnTable":nul
 
 @pytest.fixture
 def answer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bytes], None]]:
-    """Sets what a server in AWS's place answers to everything, with status 200."""
+    """Set the answer of a server in AWS's place to every request, with status 200."""
     bodies: list[bytes] = []
 
     class Answer(BaseHTTPRequestHandler):
@@ -31,7 +31,7 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bytes], None]]
             self.wfile.write(bodies[-1])
 
         def log_message(self, *args: object) -> None:
-            """Says nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
         Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
@@ -68,7 +68,7 @@ def test_optional_members_may_be_null(answer: Callable[[bytes], None], body: byt
         (b"<html>log in</html>", "a web page"),
     ],
 )
-def test_what_no_service_writes_stays_refused(
+def test_an_answer_that_no_service_writes_is_refused(
     answer: Callable[[bytes], None], body: bytes, kind: str
 ) -> None:
     answer(body)

@@ -46,7 +46,7 @@ def test_a_faulty_profile_is_named_with_the_file_to_correct(
     assert "aws configure list-profiles" in error.hint
 
 
-def test_a_program_for_credentials_that_fails_is_an_error_of_access(
+def test_a_failing_credentials_program_is_an_access_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     error = failure(monkeypatch, tmp_path, "[profile me]\ncredential_process = false\n")
@@ -54,9 +54,7 @@ def test_a_program_for_credentials_that_fails_is_an_error_of_access(
     assert "aws configure list-profiles" in error.hint
 
 
-def test_a_sign_in_that_has_lapsed_is_an_error_of_access(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_an_expired_sign_in_is_an_access_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     text = (
         "[profile me]\nsso_start_url = https://me.example/start\nsso_region = us-east-1\n"
         "sso_account_id = 123456789012\nsso_role_name = admin\n"

@@ -13,7 +13,7 @@ from etltctl.errors import ConfigurationError
 
 
 class Glue(BaseHTTPRequestHandler):
-    """Answers every call as Glue answers GetDatabases of an empty catalog."""
+    """A server that answers every call as Glue answers GetDatabases of an empty catalog."""
 
     def do_POST(self) -> None:
         body = b'{"DatabaseList": []}'

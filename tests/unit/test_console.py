@@ -1,4 +1,4 @@
-"""What the user sees: results on stdout as asked for, the rest on stderr, plain where nobody watches."""
+"""The output of a command: results on stdout in the chosen format, the rest on stderr, plain if no one is watching."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def console(output: Output = Output.TABLE, **settings: object) -> tuple[Console,
     return Console(output, plain=True, stdout=out, stderr=err, **settings), out, err
 
 
-def test_a_table_aligns_numbers_right_and_words_left() -> None:
+def test_a_table_aligns_numbers_right_and_text_left() -> None:
     lines = table(("driver", "points"), [("ver", 437), ("norris", 74)]).splitlines()
     assert lines == ["driver  points", "──────  ──────", "ver        437", "norris      74"]
 
@@ -34,7 +34,7 @@ def test_json_is_one_document_with_its_schema() -> None:
     }
 
 
-def test_ndjson_is_one_object_a_line() -> None:
+def test_ndjson_has_one_object_per_line() -> None:
     shown, out, _ = console(Output.NDJSON)
     shown.rows("etltctl.query/1", ("a",), [(1,), (2,)])
     assert [json.loads(line) for line in out.getvalue().splitlines()] == [{"a": 1}, {"a": 2}]
@@ -44,16 +44,16 @@ def test_ndjson_is_one_object_a_line() -> None:
 def test_json_is_json_and_loses_no_column(output: Output) -> None:
     console = Console(output, stdout=io.StringIO())
     console.rows("s/1", ("a", "a", "a_2"), [(math.nan, math.inf, [-math.inf])])
-    told = json.loads(console.stdout.getvalue(), parse_constant=pytest.fail)  # type: ignore[attr-defined]
-    row = told["rows"][0] if output is Output.JSON else told
+    document = json.loads(console.stdout.getvalue(), parse_constant=pytest.fail)  # type: ignore[attr-defined]
+    row = document["rows"][0] if output is Output.JSON else document
     assert row == {"a": "NaN", "a_3": "Infinity", "a_2": ["-Infinity"]}
 
 
-def test_data_cannot_command_the_terminal() -> None:
+def test_data_cannot_control_the_terminal() -> None:
     assert table(("x",), [("\x1b[31mred\nnext",)]).splitlines()[2:] == [r"\x1b[31mred\nnext"]
 
 
-def test_csv_has_a_header_and_quotes_what_needs_it() -> None:
+def test_csv_has_a_header_and_quotes_only_where_needed() -> None:
     shown, out, _ = console(Output.CSV)
     shown.rows("etltctl.query/1", ("a", "b"), [(1, 'x "y", z'), (None, True)])
     assert out.getvalue() == 'a,b\n1,"x ""y"", z"\n,true\n'
@@ -61,7 +61,7 @@ def test_csv_has_a_header_and_quotes_what_needs_it() -> None:
     assert out.getvalue().endswith("table,rows\nt,3\n")
 
 
-def test_a_table_without_rows_is_a_sentence_aside() -> None:
+def test_a_table_without_rows_is_a_sentence_on_stderr() -> None:
     shown, out, err = console()
     shown.rows("etltctl.runs/1", ("run", "pipeline"), [], none="No runs yet.")
     assert (out.getvalue(), err.getvalue()) == ("", "No runs yet.\n")
@@ -70,12 +70,12 @@ def test_a_table_without_rows_is_a_sentence_aside() -> None:
     assert out.getvalue() == "n\n─\nrun\n───\nr1\nr2\n"
     shown.output = Output.CSV
     shown.rows("etltctl.runs/1", ("run",), [], none="No runs yet.")
-    assert out.getvalue().endswith("r2\nrun\n"), "a program that reads has its columns all the same"
+    assert out.getvalue().endswith("r2\nrun\n"), "a program that reads the output still gets its columns"
     assert err.getvalue() == "No runs yet.\n"
 
 
 @pytest.mark.parametrize("output", list(Output))
-def test_rows_are_written_as_they_come(output: Output) -> None:
+def test_rows_are_written_as_they_arrive(output: Output) -> None:
     shown, out, _ = console(output)
     written: list[int] = []
 
@@ -123,7 +123,7 @@ def test_a_finished_step_is_one_line_with_verb_rows_and_proof() -> None:
     )
 
 
-def test_an_error_says_what_where_and_what_next_without_a_traceback() -> None:
+def test_an_error_states_cause_place_and_next_step_without_a_traceback() -> None:
     shown, out, err = console()
     shown.error(
         RunFailedError("Glue run jr_1 ended FAILED", hint="run again", run="jr_1", log="line 1\nline 2")
@@ -145,7 +145,7 @@ def test_every_problem_of_the_settings_is_listed() -> None:
     assert "  etltctl.toml:1:1: a\n  etltctl.toml:2:1: b" in err.getvalue()
 
 
-def test_a_traceback_is_shown_when_asked_for_twice() -> None:
+def test_a_traceback_is_printed_with_two_verbose_flags() -> None:
     shown, _, err = console(verbosity=2)
     try:
         raise RunFailedError("gone")
@@ -163,14 +163,14 @@ class Terminal(io.StringIO):
     ("environ", "live"),
     [({}, True), ({"NO_COLOR": "1"}, False), ({"CI": "true"}, False), ({"TERM": "dumb"}, False)],
 )
-def test_live_progress_needs_a_terminal_that_nobody_asked_to_be_plain(
+def test_live_progress_needs_a_terminal_and_no_request_for_plain_output(
     environ: dict[str, str], live: bool
 ) -> None:
     assert is_terminal(Terminal(), environ) is live
     assert is_terminal(io.StringIO(), environ) is False
 
 
-def test_progress_that_nobody_reads_does_not_stop_the_work() -> None:
+def test_a_closed_stderr_does_not_stop_the_run() -> None:
     class Gone(io.StringIO):
         def write(self, text: str) -> int:
             raise BrokenPipeError
@@ -181,7 +181,7 @@ def test_progress_that_nobody_reads_does_not_stop_the_work() -> None:
 def test_a_job_s_line_accounts_for_every_row() -> None:
     shown, _, err = console()
     audit = {"rows_in": 1_010, "rows_out": 1_000, "merged": 7, "rejected": 3, "flags": {"NO_WIND": 2}}
-    rejects = {"change": "updated", "rows": 3, "audit": {"rows_out": 3}}  # they are accounted for as rejected
+    rejects = {"change": "updated", "rows": 3, "audit": {"rows_out": 3}}  # they are counted as rejected
     tables = {
         "silver.thing": {"change": "updated", "rows": 1_000, "audit": audit},
         "silver_rejects.thing": rejects,

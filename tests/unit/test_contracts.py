@@ -1,4 +1,4 @@
-"""Drift: every kind of change has the verdict that its policy gives, and a diff that can be read."""
+"""Drift: every kind of change has the verdict of its policy, and a readable diff."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ ASIDE, GOLD_ASIDE = (
 POINT = pa.struct([*NESTED, pa.field("alt", pa.float64())])
 HALF = pa.struct([("lat", pa.float64())])
 WORDS = pa.struct([("lat", pa.string()), ("lon", pa.float64())])
-CORPUS = [  # what happens, the change, and the verdict for gold, for bronze, frozen, and with quarantine
+CORPUS = [  # the event, the change, and the verdicts for gold, for bronze, frozen, and with quarantine
     ("add", changed(add={"new": pa.string()}), "added new", "accepted accepted blocked quarantined"),
     ("drop", changed(drop="name"), "dropped name", "blocked noted blocked noted"),
     ("widen", changed(n=pa.int64()), "widened n", "accepted accepted blocked quarantined"),
@@ -69,19 +69,19 @@ CORPUS = [  # what happens, the change, and the verdict for gold, for bronze, fr
 @pytest.mark.parametrize(("name", "schema", "what", "verdicts"), CORPUS, ids=[c[0] for c in CORPUS])
 def test_every_drift_has_its_verdict(name: str, schema: pa.Schema, what: str, verdicts: str) -> None:
     policies = (GOLD, BRONZE, FROZEN, ASIDE, GOLD_ASIDE)
-    # no file of gold can be set aside: its version is stopped
+    # a file of gold cannot be set aside: its version is blocked
     for policy, verdict in zip(policies, [*verdicts.split(), "blocked"], strict=True):
         (change,) = judged(schema, policy=policy).changes
         assert (f"{change.kind} {change.column}", change.verdict) == (what, verdict)
 
 
-def test_what_did_not_change_is_no_change() -> None:
+def test_an_unchanged_column_is_not_a_change() -> None:
     reordered = pa.schema(list(reversed(list(PROMISED))))
     assert judged(PROMISED, reordered).changes == []
     judged(PROMISED).require_unblocked()
 
 
-def test_a_column_of_nulls_alone_is_neither_dropped_nor_retyped() -> None:
+def test_a_column_of_only_nulls_is_neither_dropped_nor_retyped() -> None:
     assert judged(changed(name=pa.null())).changes == []
 
 
@@ -105,18 +105,18 @@ def test_a_rename_is_not_guessed_among_many_unlike_names() -> None:
     assert "renamed" not in dropped.why
 
 
-def test_a_difference_can_be_read_and_names_a_file() -> None:
-    with pytest.raises(BlockedError) as told:
+def test_a_difference_is_readable_and_names_a_file() -> None:
+    with pytest.raises(BlockedError) as error:
         judged(PROMISED, changed(at=pa.int64())).require_unblocked()
-    difference = str(told.value.facts["difference"])
+    difference = str(error.value.facts["difference"])
     assert (
         "~ at timestamp → bigint  retyped, blocked: no reader of timestamp reads bigint  in s3://b/f1.parquet"
         in difference
     )
-    assert "etltctl contract accept gold.t" in told.value.hint
+    assert "etltctl contract accept gold.t" in error.value.hint
 
 
-def test_what_was_accepted_is_in_the_contract_from_then_on() -> None:
+def test_an_accepted_change_is_in_the_contract_afterwards() -> None:
     evolved = changed(add={"new": pa.string()}, n=pa.int64())
     amended = judged(evolved).amended("v2")
     assert amended is not None
@@ -124,7 +124,7 @@ def test_what_was_accepted_is_in_the_contract_from_then_on() -> None:
     assert judged(evolved, contract=amended).changes == []
 
 
-def test_a_contract_is_a_file_that_is_read_back(tmp_path: Path) -> None:
+def test_a_contract_is_a_file_that_can_be_read_again(tmp_path: Path) -> None:
     book = ContractBook(tmp_path / "contracts")
     assert book.find("gold.t") is None
     assert book.keep(CONTRACT)
@@ -153,9 +153,9 @@ def test_a_contract_is_a_file_that_is_read_back(tmp_path: Path) -> None:
     ],
 )
 def test_types_widen_as_athena_reads_them(old: str, new: str, both: str, is_safe: bool) -> None:
-    found = widened(old, new)
-    assert found is not None
-    assert (found.type, found.is_safe) == (both, is_safe)
+    widened_type = widened(old, new)
+    assert widened_type is not None
+    assert (widened_type.type, widened_type.is_safe) == (both, is_safe)
 
 
 @pytest.mark.parametrize(
@@ -170,5 +170,5 @@ def test_types_widen_as_athena_reads_them(old: str, new: str, both: str, is_safe
         ("struct<a:int>", "struct<a:string>"),
     ],
 )
-def test_types_that_no_reader_reads_together_have_no_common_one(old: str, new: str) -> None:
+def test_types_that_no_reader_reads_together_have_no_common_type(old: str, new: str) -> None:
     assert widened(old, new) is None

@@ -1,4 +1,4 @@
-"""What a refusal names, from the words that the services have for it."""
+"""Refusals: the missing permission and its resource, taken from the words of the services."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def refusal(service: str, operation: str, text: str, code: str = "AccessDenied",
         ),
     ],
 )  # fmt: skip
-def test_a_refusal_names_what_was_lacking_and_on_what(
+def test_a_refusal_names_the_missing_permission_and_its_resource(
     service: str, operation: str, text: str, facts: dict[str, str], named: dict[str, str]
 ) -> None:
     error = refusal(service, operation, text, **facts)
@@ -70,7 +70,7 @@ def test_a_refusal_names_what_was_lacking_and_on_what(
     assert ("grant it in Lake Formation" in error.hint) is not is_iam
 
 
-def test_credentials_that_have_expired_lack_no_permission() -> None:
+def test_expired_credentials_are_not_a_missing_permission() -> None:
     error = refusal(
         "glue", "GetTable", "The security token included in the request is expired", "ExpiredToken"
     )
@@ -78,6 +78,6 @@ def test_credentials_that_have_expired_lack_no_permission() -> None:
     assert error.hint == "get valid credentials, then run it again"
 
 
-def test_a_refused_head_of_s3_says_nothing_and_is_named_all_the_same() -> None:
+def test_a_refused_head_request_of_s3_has_no_text_and_is_still_named() -> None:
     error = refusal("s3", "HeadBucket", "Forbidden", "403", bucket="lake-gold")
     assert error.facts == {"bucket": "lake-gold", "action": "s3:ListBucket", "resource": "lake-gold"}

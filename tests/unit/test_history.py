@@ -24,37 +24,37 @@ def store(tmp_path: Path) -> DiskStore:
     return DiskStore(tmp_path / "runs")
 
 
-def begun(store: DiskStore, run_id: str, pipeline: str = "mongodb", env: str = "local") -> Ledger:
+def start_run(store: DiskStore, run_id: str, pipeline: str = "mongodb", env: str = "local") -> Ledger:
     ledger = Ledger(store, run_id, env)
     ledger.append("run.started", pipeline=pipeline, steps=["glue:job"])
     return ledger
 
 
-def test_a_run_is_told_by_its_first_and_last_word(settings: Settings, store: DiskStore) -> None:
-    begun(store, "r1").append("run.finished", outcome="succeeded", seconds=1.5)
-    failed = begun(store, "r2")
+def test_a_run_is_described_by_its_first_and_last_event(settings: Settings, store: DiskStore) -> None:
+    start_run(store, "r1").append("run.finished", outcome="succeeded", seconds=1.5)
+    failed = start_run(store, "r2")
     failed.append("step.finished", "glue:job", outcome="failed")
     failed.append("run.finished", outcome="failed", seconds=2.0)
-    begun(store, "r3")
-    told = {run.run_id: (run.outcome, run.seconds, run.stopped_at) for run in summaries(settings, 9)}
-    assert told == {
+    start_run(store, "r3")
+    runs = {run.run_id: (run.outcome, run.seconds, run.stopped_at) for run in summaries(settings, 9)}
+    assert runs == {
         "r1": ("succeeded", 1.5, ""), "r2": ("failed", 2.0, "glue:job"), "r3": ("unfinished", None, ""),
     }  # fmt: skip
     assert [run.run_id for run in summaries(settings, 1)] == ["r3"]
 
 
 def test_a_run_of_a_later_etltctl_hides_no_other(settings: Settings, store: DiskStore) -> None:
-    begun(store, "r1")
+    start_run(store, "r1")
     store.add("r2", lambda _: '{"type": "version", "schema": "etltctl.events/2.0"}\n')
-    told = {run.run_id: run.outcome for run in summaries(settings, 9)}
-    assert told == {"r1": "unfinished", "r2": "written by a later etltctl"}
+    outcomes = {run.run_id: run.outcome for run in summaries(settings, 9)}
+    assert outcomes == {"r1": "unfinished", "r2": "written by a later etltctl"}
     with pytest.raises(UsageError, match=r"etltctl\.events/2\.0"):
         find_run(settings, "r2")
 
 
-def test_the_end_of_an_id_is_enough_if_it_is_one_run_s(settings: Settings, store: DiskStore) -> None:
-    begun(store, "a-x1")
-    begun(store, "b-x1")
+def test_the_end_of_an_id_is_enough_if_it_belongs_to_one_run(settings: Settings, store: DiskStore) -> None:
+    start_run(store, "a-x1")
+    start_run(store, "b-x1")
     assert find_run(settings, "a-x1")[0]["run_id"] == "a-x1"
     with pytest.raises(UsageError, match="2 runs end with x1"):
         find_run(settings, "x1")
@@ -62,18 +62,16 @@ def test_the_end_of_an_id_is_enough_if_it_is_one_run_s(settings: Settings, store
         find_run(settings, "y")
 
 
-def test_where_no_run_is_named_it_is_the_newest_that_has_what_is_asked_for(
-    settings: Settings, store: DiskStore
-) -> None:
+def test_without_a_run_id_the_newest_suitable_run_is_used(settings: Settings, store: DiskStore) -> None:
     with pytest.raises(UsageError, match="there is no run yet") as raised:
         find_run(settings, "", Having.STEPS)
     assert raised.value.hint == "etltctl run mongodb"
-    begun(store, "r1").append("remote.started", "glue:job", remote_id="jr_1")
-    begun(store, "r2")
+    start_run(store, "r1").append("remote.started", "glue:job", remote_id="jr_1")
+    start_run(store, "r2")
     Ledger(store, "r3", "local").append("run.started", pipeline="rollback", steps=[])
     store.add("r4", lambda _: '{"type": "version", "schema": "etltctl.events/2.0"}\n')
-    found = {having: find_run(settings, "", having)[0]["run_id"] for having in Having}
-    assert found == {Having.EVENTS: "r3", Having.STEPS: "r2", Having.REMOTE_RUNS: "r1"}
+    run_ids = {having: find_run(settings, "", having)[0]["run_id"] for having in Having}
+    assert run_ids == {Having.EVENTS: "r3", Having.STEPS: "r2", Having.REMOTE_RUNS: "r1"}
     with pytest.raises(UsageError, match="run r3 is a rollback: it has no steps to resume"):
         resume(find_run(settings, "r3"), settings)
     with pytest.raises(UsageError, match=r"run r3 \(rollback\) has no remote run to read"):
@@ -86,28 +84,28 @@ def test_where_no_run_is_named_it_is_the_newest_that_has_what_is_asked_for(
         ([("12:00:10", 10.0), ("13:00:02", 2.0), ("14:00:00", 0.1)], 12.1),
         ([("12:00:10", 10.0), ("13:00:02", 3602.0)], 3602.0),
     ],
-    ids=["each try by itself", "both counted from the run's begin"],
+    ids=["each try by itself", "both counted from the start of the run"],
 )
 def test_the_seconds_of_a_run_are_those_of_all_its_tries(
     settings: Settings, store: DiskStore, tries: list[tuple[str, float]], seconds: float
 ) -> None:
-    begun(store, "r1")
+    start_run(store, "r1")
     for at, took in tries:
-        told = {"ts": f"2026-11-25T{at}+00:00", "seq": 9, "run_id": "r1", "step": "", "type": "run.finished"}
-        line = json.dumps({**told, "outcome": "succeeded", "seconds": took}) + "\n"
+        event = {"ts": f"2026-11-25T{at}+00:00", "seq": 9, "run_id": "r1", "step": "", "type": "run.finished"}
+        line = json.dumps({**event, "outcome": "succeeded", "seconds": took}) + "\n"
         store.add("r1", lambda _, line=line: line)
     assert [run.seconds for run in summaries(settings, 9)] == [seconds]
 
 
-def test_costs_are_summed_as_asked(settings: Settings, store: DiskStore) -> None:
+def test_costs_are_summed_by_the_requested_group(settings: Settings, store: DiskStore) -> None:
     for run_id, pipeline, usd in (("r1", "api", 0.1), ("r2", "mongodb", 0.3), ("r3", "mongodb", 0.2)):
-        begun(store, run_id, pipeline, "aws").append("cost.actual", f"glue:{pipeline}_job", usd=usd)
+        start_run(store, run_id, pipeline, "aws").append("cost.actual", f"glue:{pipeline}_job", usd=usd)
     assert costs(settings, "pipeline") == [("mongodb", "aws", 2, 0.5), ("api", "aws", 1, 0.1)]
     assert costs(settings, "step")[0] == ("glue:mongodb_job", "aws", 2, 0.5)
     assert [(number, usd) for _, _, number, usd in costs(settings, "day")] == [(3, 0.6)]
 
 
-def test_work_on_this_machine_costs_nothing(settings: Settings, store: DiskStore) -> None:
-    begun(store, "r1").append("cost.actual", "glue:job", usd=0.5)
-    begun(store, "r2", env="aws").append("cost.actual", "glue:job", usd=0.2)
+def test_runs_on_this_machine_cost_nothing(settings: Settings, store: DiskStore) -> None:
+    start_run(store, "r1").append("cost.actual", "glue:job", usd=0.5)
+    start_run(store, "r2", env="aws").append("cost.actual", "glue:job", usd=0.2)
     assert costs(settings, "pipeline") == [("mongodb", "aws", 1, 0.2), ("mongodb", "local", 1, 0.0)]

@@ -1,4 +1,4 @@
-"""Hive's types as text: what is written is read again, and what is no type is refused."""
+"""Hive's types as text: a written type can be read again, and other text is refused."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TYPES = st.recursive(
 
 
 @given(TYPES)
-def test_what_is_written_is_parsed_to_the_same_type(kind: HiveType) -> None:
+def test_a_written_type_is_parsed_to_the_same_type(kind: HiveType) -> None:
     assert parse_type(str(kind)) == kind
 
 
@@ -49,13 +49,13 @@ def test_names_of_fields_may_be_digits_reserved_words_and_more(text: str, fields
     ["", "struct<>", "struct<a>", "struct<a:int", "array<int,int>", "map<int>", "int>", "struct<:int>",
      "struct<a:int,a:int>", "array<" * 500 + "int" + ">" * 500],
 )  # fmt: skip
-def test_what_is_no_type_is_refused(text: str) -> None:
+def test_a_text_that_is_not_a_type_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a Hive type"):
         parse_type(text)
 
 
 @pytest.mark.parametrize("name", ["1h", "order", "group", "end", "select", "_id", "größe", "a b", 'q"t'])
-def test_duckdb_reads_a_struct_whatever_its_fields_are_called(name: str) -> None:
+def test_duckdb_reads_a_struct_with_any_field_names(name: str) -> None:
     kind = duckdb_type(f"struct<{name}:double>")
     ((value,),) = duckdb.execute(f"select cast({{'{name}': 1}} as {kind})").fetchall()
     assert value == {name: 1.0}
@@ -93,7 +93,7 @@ def test_a_struct_without_fields_is_refused() -> None:
         hive_columns(pa.schema([("s", pa.struct([]))]), "bronze.t")
 
 
-def test_a_struct_widens_field_by_field_whatever_they_are_called() -> None:
+def test_a_struct_with_any_field_names_widens_field_by_field() -> None:
     both = widened("struct<1h:int,x:map<string,int>>", "struct<1h:bigint,x:map<string,int>,order:string>")
     assert both is not None
     assert (both.type, both.is_safe) == ("struct<1h:bigint,x:map<string,int>,order:string>", True)

@@ -1,4 +1,4 @@
-"""What services and jobs say is not believed to be short, well formed or harmless to a terminal."""
+"""Texts of services and jobs may be long, malformed or harmful to a terminal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from etltctl.settings import Settings, load_settings
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\rok\x9b31m"
 
 
-def test_no_text_commands_the_terminal_and_no_letter_of_it_is_lost() -> None:
+def test_no_text_controls_the_terminal_and_no_character_of_it_is_lost() -> None:
     out, err = io.StringIO(), io.StringIO()
     console = Console(plain=True, stdout=out, stderr=err)
     console.error(EtltctlError(f"a job said {HOSTILE}", hint=HOSTILE, line=f"first\n\tsecond {HOSTILE}"))
@@ -34,7 +34,7 @@ def test_no_text_commands_the_terminal_and_no_letter_of_it_is_lost() -> None:
     assert "\tsecond" in err.getvalue()
 
 
-def test_what_programs_read_is_left_as_it_is() -> None:
+def test_output_for_programs_is_left_unchanged() -> None:
     out = io.StringIO()
     Console(output=Output.JSON, stdout=out).result({"text": HOSTILE}, "")
     assert json.loads(out.getvalue())["text"] == HOSTILE
@@ -64,7 +64,7 @@ def settings(tmp_path: Path) -> Settings:
         {"step": None},
     ],
 )  # fmt: skip
-def test_an_event_that_cannot_be_used_is_left_out_with_its_file_and_line(
+def test_an_unusable_event_is_skipped_with_a_warning_that_names_file_and_line(
     settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture, change: dict[str, object]
 ) -> None:
     store = DiskStore(tmp_path / "runs")
@@ -78,11 +78,11 @@ def test_an_event_that_cannot_be_used_is_left_out_with_its_file_and_line(
         assert {run.run_id for run in summaries(settings, 9)} == {"good", "bad"}
         assert costs(settings, "day")[0][1:] == ("aws", 2, 1.0)
         assert costs(settings, "pipeline") == [("p", "aws", 2, 1.0)]
-    (told,) = [record.getMessage() for record in caplog.records if "left out" in record.getMessage()]
-    assert f"{tmp_path}/runs/bad.ndjson, line 4, was left out: {next(iter(change))}" in told
+    (warning,) = [record.getMessage() for record in caplog.records if "left out" in record.getMessage()]
+    assert f"{tmp_path}/runs/bad.ndjson, line 4, was left out: {next(iter(change))}" in warning
 
 
-def test_the_file_of_secrets_hashes_is_its_owner_s_alone(tmp_path: Path) -> None:
+def test_only_the_owner_may_read_the_file_of_secret_hashes(tmp_path: Path) -> None:
     store = open_store(str(tmp_path), None, "connections", mode=0o600)  # type: ignore[arg-type]
     old = tmp_path / "connections" / "local.ndjson"
     old.parent.mkdir()

@@ -1,4 +1,4 @@
-"""What to install, told so that it fits how etltctl itself was installed."""
+"""Install hints that fit how etltctl itself was installed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WHEEL = "file:///tmp/etltctl-0.1.0-py3-none-any.whl"
 
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A distribution `etltctl` of its own in front of the real one."""
+    """A separate distribution `etltctl` that hides the real one."""
     folder = tmp_path / "etltctl-9.dist-info"
     folder.mkdir()
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: etltctl\nVersion: 9\n")

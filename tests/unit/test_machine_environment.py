@@ -27,12 +27,12 @@ def test_a_source_s_connection_comes_from_the_secret(source: str) -> None:
 
 
 @pytest.mark.parametrize("source", ["or-ders", "Orders", "or ders", "or.ders", "orders__eu", "örders"])
-def test_a_source_that_no_variable_can_be_named_after_is_refused_by_name(source: str) -> None:
+def test_a_source_whose_name_cannot_be_a_variable_is_refused_by_name(source: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
         environment(settings_with(source, "env:CONNECTION"))
     assert f"the source {source};" in raised.value.message
     assert f"sources.{source}.connection_id" in raised.value.hint
 
 
-def test_such_a_source_is_taken_if_the_settings_name_its_connection() -> None:
+def test_such_a_source_is_accepted_if_the_settings_name_its_connection() -> None:
     assert not {name for name in variables(settings_with("or-ders", "7f0c")) if "OR-DERS" in name}

@@ -1,4 +1,4 @@
-"""The core of plan and apply: how a plan is printed, who is asked about it, and what its options mean."""
+"""The core of plan and apply: how a plan is printed, which changes need consent, and what its options mean."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ADDED, REMOVED = Move("+", "grant", "A"), Move("-", "revoke", "B", ("! a reader 
 
 
 class Answers:
-    """A caller that answers in turn, and the plans that it was asked about."""
+    """A caller that gives its answers in turn and records each plan that it is asked about."""
 
     def __init__(self, *answers: bool) -> None:
         self.answers, self.plans = list(answers), list[Plan[Move]]()
@@ -61,7 +61,7 @@ def test_a_plan_that_only_adds_needs_no_consent() -> None:
     assert answers.plans == []
 
 
-def test_a_no_blocks_the_plan_and_names_the_reason_and_the_next_commands() -> None:
+def test_a_refusal_blocks_the_plan_and_names_the_reason_and_the_next_commands() -> None:
     with pytest.raises(
         BlockedError, match="takes something away, and it was not confirmed; nothing was changed"
     ) as raised:
@@ -71,7 +71,7 @@ def test_a_no_blocks_the_plan_and_names_the_reason_and_the_next_commands() -> No
     assert raised.value.hint == "review it with etltctl govern plan, then: etltctl govern apply --yes"
 
 
-def test_what_was_agreed_to_is_not_asked_again_and_what_turns_up_is() -> None:
+def test_only_new_changes_are_asked_about_again() -> None:
     answers = Answers(True, False)
     consent = Consent(answers, "govern")
     consent.require(plan_of(REMOVED))
@@ -81,7 +81,7 @@ def test_what_was_agreed_to_is_not_asked_again_and_what_turns_up_is() -> None:
         consent.require(plan_of(REMOVED, Move("-", "revoke", "C")), done=2)
 
 
-def test_a_protected_environment_asks_also_about_what_only_adds() -> None:
+def test_a_protected_environment_also_asks_about_additions() -> None:
     with pytest.raises(BlockedError, match="the environment is protected"):
         Consent(Answers(False), "govern", is_protected=True).require(plan_of(ADDED))
 

@@ -1,4 +1,4 @@
-"""`make test` prints what the run cost: all that its processes took, the orphans among them too."""
+"""`make test` prints the cost of the run: the processor time of all its processes, orphans included."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import pytest
 
 MEASURE = Path(__file__).parents[1] / "processor_time.py"
 described = runpy.run_path(str(MEASURE))["described"]
-# The command's grandchild loses its parent, works for a second, and is waited for by no other process of the test.
+# The command's grandchild loses its parent, works for a second, and no other process of the test waits for it.
 ORPHAN = """
 import os, time
-told, tell = os.pipe()
+reader, writer = os.pipe()
 if os.fork() == 0:
     if os.fork() == 0:
-        os.write(tell, str(os.getpid()).encode())
+        os.write(writer, str(os.getpid()).encode())
         while time.process_time() < 1: pass
     os._exit(0)
-orphan = os.read(told, 20).decode()
+orphan = os.read(reader, 20).decode()
 while os.path.exists(f"/proc/{orphan}"):
     time.sleep(0.01)
 """
@@ -53,13 +53,13 @@ def test_the_exit_status_is_the_command_s(script: str, status: int) -> None:
     assert 0 <= seconds(done.stdout) < 1
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux hands orphans over to an ancestor")
-def test_the_work_of_an_orphan_counts() -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives orphans to an ancestor")
+def test_the_processor_time_of_an_orphan_counts() -> None:
     assert seconds(measured(ORPHAN).stdout) >= 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_reaches_the_command_and_the_time_is_printed_all_the_same(number: signal.Signals) -> None:
+def test_a_signal_reaches_the_command_and_the_time_is_still_printed(number: signal.Signals) -> None:
     script = (
         "import signal, sys\n"
         "for number in (signal.SIGINT, signal.SIGTERM): signal.signal(number, lambda number, _: sys.exit(number))\n"
@@ -75,5 +75,5 @@ def test_a_signal_reaches_the_command_and_the_time_is_printed_all_the_same(numbe
     assert process.returncode == number
 
 
-def test_a_long_run_is_told_in_minutes() -> None:
+def test_a_long_run_is_printed_in_minutes() -> None:
     assert described(1284.0, 732.0) == "processor time: 21.4 minutes (wall 12.2)"

@@ -50,12 +50,18 @@ def _of(node: exp.Expr, value: float | None) -> Any:
         return False if False in inner else None if None in inner else True
     if None in inner:
         return None
-    made = {exp.Not: lambda x: not x, exp.Neg: lambda x: -x, exp.IsNan: math.isnan, exp.LT: lt, exp.GT: gt}
-    return made[type(node)](*inner)
+    operators = {
+        exp.Not: lambda x: not x,
+        exp.Neg: lambda x: -x,
+        exp.IsNan: math.isnan,
+        exp.LT: lt,
+        exp.GT: gt,
+    }
+    return operators[type(node)](*inner)
 
 
 @pytest.mark.parametrize("bounds", BOUNDS)
-def test_a_range_finds_the_same_rows_with_both_engines(bounds: dict[str, float]) -> None:
+def test_a_range_selects_the_same_rows_with_both_engines(bounds: dict[str, float]) -> None:
     for value in VALUES:
         offends = value is not None and (
             math.isnan(value) or value < bounds.get("min", -INF) or value > bounds.get("max", INF)
@@ -68,7 +74,7 @@ def test_a_range_finds_the_same_rows_with_both_engines(bounds: dict[str, float])
         ).fetchall()[0]
         trino = [by_trino(rule.condition, value) is True for rule in rules]
         assert list(duck) == trino
-        assert sum(trino) == int(offends), "one rule tells of a row"
+        assert sum(trino) == int(offends), "exactly one rule reports the row"
 
 
 @pytest.mark.parametrize("kind", ["integer", "bigint", "decimal(38,10)", "real", "double", "smallint"])
@@ -80,7 +86,7 @@ def test_a_range_is_for_numbers_of_every_kind(kind: str) -> None:
     assert duckdb.execute(in_duckdb(sql)).fetchall() == [(0, 1, 1)]
 
 
-def test_a_key_is_repeated_whatever_the_sign_of_its_zero_and_null_is_one_key() -> None:
+def test_keys_of_zero_are_equal_with_any_sign_and_null_is_one_key() -> None:
     (null, times) = rules_of(keys=["times"])
     source = "(select * from (values (0.0::double), (-0.0::double), (null), (null), (1.0)) as r(times))"
     for rule, expected in ((null, 2), (times, 2)):
@@ -88,7 +94,7 @@ def test_a_key_is_repeated_whatever_the_sign_of_its_zero_and_null_is_one_key() -
         assert duckdb.execute(sql).fetchall() == [(expected,)]
 
 
-def test_an_empty_table_offends_no_rule() -> None:
+def test_an_empty_table_breaks_no_rule() -> None:
     rules = rules_of(keys=["k"], not_null=["n"], ranges={"x": Range(min=0)})
     duckdb.execute("create or replace temp table t (k int, n int, x double)")
     (counts,) = duckdb.execute(in_duckdb(counting_sql("t", rules))).fetchall()

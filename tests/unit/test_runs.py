@@ -1,4 +1,4 @@
-"""Every word a service can say is mapped, and only its own success word is success."""
+"""Every status of a service is mapped, and only its own success status counts as success."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def enum_of(service: str, shape: str) -> set[str]:
         (StackOperation, "cloudformation", "StackStatus"),
     ],
 )
-def test_the_map_holds_exactly_the_words_of_the_sdk(kind: type[Run], service: str, shape: str) -> None:
+def test_the_map_holds_exactly_the_statuses_of_the_sdk(kind: type[Run], service: str, shape: str) -> None:
     assert set(kind.states) == enum_of(service, shape)
 
 
 @pytest.mark.parametrize(
     ("kind", "word"), [(JobRun, "SUCCEEDED"), (QueryExecution, "SUCCEEDED"), (SyncJob, "succeeded")]
 )
-def test_only_the_service_s_success_word_is_success(kind: type[Run], word: str) -> None:
+def test_only_the_service_s_success_status_is_success(kind: type[Run], word: str) -> None:
     assert [name for name, state in kind.states.items() if state is State.SUCCEEDED] == [word]
 
 
@@ -37,7 +37,7 @@ def test_an_ended_job_run_that_did_not_succeed_failed(word: str) -> None:
     assert JobRun(id="jr", name="job", status=word).state is State.FAILED
 
 
-def test_an_unknown_word_is_running_and_says_so() -> None:
+def test_an_unknown_status_counts_as_running_and_says_so() -> None:
     run = SyncJob(id="1", name="api", status="levitating")
     assert run.state is State.RUNNING
     assert not run.is_known

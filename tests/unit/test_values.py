@@ -1,4 +1,4 @@
-"""The nouns: a table's name, a place in S3, and what SQL quotes."""
+"""The value types: a table's name, a location in S3, and quoted SQL."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_a_table_is_named_by_layer_and_name() -> None:
     assert TableName.parse(table) is table
 
 
-def test_only_the_first_dot_parts_the_layer_from_the_name() -> None:
+def test_only_the_first_dot_separates_the_layer_from_the_name() -> None:
     assert TableName.parse("bronze.api.races").name == "api.races"
 
 
@@ -41,13 +41,13 @@ def test_a_location_is_a_bucket_and_a_key(text: str, bucket: str, key: str) -> N
 
 
 @pytest.mark.parametrize("text", ["", "/tmp/lake", "s3:/lake/x", "s3:///x", "https://lake/x", "hdfs://n/x"])
-def test_what_is_not_an_s3_url_is_refused(text: str) -> None:
+def test_a_text_that_is_not_an_s3_url_is_refused(text: str) -> None:
     assert not S3Location.is_one(text)
     with pytest.raises(ConfigurationError, match="is not an S3 location"):
         S3Location.parse(text)
 
 
-def test_a_folder_ends_with_one_slash_and_what_is_below_it_has_one_between() -> None:
+def test_a_folder_ends_with_one_slash_and_a_joined_key_has_one_slash_between() -> None:
     for root in ("s3://lake/gold", "s3://lake/gold/"):
         place = S3Location.parse(root)
         assert str(place.folder("one", "v=1")) == "s3://lake/gold/one/v=1/"
@@ -63,6 +63,6 @@ def test_no_join_leads_out_of_a_folder(path: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["plain", "with space", 'a"b', '""', "it's", "''", "back\\slash", "ö\n"])
-def test_a_quoted_name_and_a_quoted_text_mean_what_they_were(text: str) -> None:
+def test_a_quoted_name_and_a_quoted_text_keep_their_value(text: str) -> None:
     answer = duckdb.sql(f"select {quoted_text(text)} as {quoted_name(text)}")
     assert (answer.columns, answer.fetchall()) == ([text], [(text,)])

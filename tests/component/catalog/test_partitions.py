@@ -1,4 +1,4 @@
-"""Partitions: every row that was counted is read, with the values that were written, whatever they are."""
+"""Partitions: every counted row is read, with the values that were written."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ ONE = ("gold.one",)
 
 @pytest.fixture
 def small(server: Served, aws: Aws, tmp_path: Path) -> Iterator[SmallLake]:
-    """A lake with tables that no other test knows."""
+    """A lake with tables that no other test uses."""
     name = f"t{uuid4().hex[:10]}"
     lake = f'[lake]\ngold = "s3://pi-m3-gold/{name}"\n[athena.databases]\ngold = "{name}"\n'
-    made = SmallLake(server, aws, tmp_path, lake)
-    yield made
-    made.spoil()
+    small = SmallLake(server, aws, tmp_path, lake)
+    yield small
+    small.spoil()
 
 
 def write(small: SmallLake, version: str, folders: list[str], table: str = "gold.one") -> str:
@@ -58,18 +58,18 @@ def types(small: SmallLake) -> dict[str, str]:
     return {key["Name"]: key["Type"] for key in small.described("gold.one")["PartitionKeys"]}
 
 
-def test_every_value_comes_back_as_it_was_written(small: SmallLake) -> None:
+def test_every_value_is_read_as_it_was_written(small: SmallLake) -> None:
     (done,) = small.lake.publish({"gold.one": places(small, "v1", list(ODD))})
-    found = rows(small, "select place, n from one")
-    assert done.rows == len(found) == len(ODD)
-    assert {place for place, _ in found} == set(ODD.values())
+    stored_rows = rows(small, "select place, n from one")
+    assert done.rows == len(stored_rows) == len(ODD)
+    assert {place for place, _ in stored_rows} == set(ODD.values())
     assert rows(small, "select n from one where place = 'a:b'") == [(1,)]
     assert rows(small, "select n from one where place = 'comma,here'") == [(list(ODD).index("comma,here"),)]
     assert "projection.enabled" not in small.described("gold.one")["Parameters"]
 
 
 @pytest.mark.parametrize(("folder", "value"), [("b,c", "b,c"), ("b%3Ac", "b:c"), (NULL, None)])
-def test_one_value_that_projection_cannot_say_is_enough_to_register(
+def test_one_value_that_projection_cannot_express_makes_all_partitions_registered(
     small: SmallLake, folder: str, value: str | None
 ) -> None:
     small.lake.publish({"gold.one": places(small, "v1", ["a", folder])})
@@ -77,10 +77,10 @@ def test_one_value_that_projection_cannot_say_is_enough_to_register(
     assert "projection.enabled" not in small.described("gold.one")["Parameters"]
 
 
-def test_values_that_projection_can_say_cost_no_partition_calls(small: SmallLake) -> None:
+def test_values_that_projection_can_express_cost_no_partition_calls(small: SmallLake) -> None:
     calls: list[str] = []
     events = small.aws.client("glue").meta.events
-    events.register("before-call.glue", lambda model, **_: calls.append(model.name), unique_id="heard")
+    events.register("before-call.glue", lambda model, **_: calls.append(model.name), unique_id="recorded")
     small.lake.publish({"gold.one": write(small, "v1", ["City=New York/year=2024", "City=Bogotá/year=2023"])})
     assert not [name for name in calls if "Partition" in name]
     assert rows(small, 'select city, "year" from one order by n') == [("New York", 2024), ("Bogotá", 2023)]
@@ -105,7 +105,7 @@ def test_null_does_not_change_the_type_of_a_column(
     assert [place for (place,) in rows(small, "select place from one order by n")] == values
 
 
-def test_a_column_of_nulls_alone_keeps_the_type_that_it_had(small: SmallLake) -> None:
+def test_a_column_of_only_nulls_keeps_its_earlier_type(small: SmallLake) -> None:
     small.lake.publish({"gold.one": places(small, "v1", ["2024"])})
     small.lake.publish({"gold.one": places(small, "v2", [NULL])})
     assert types(small) == {"place": "int"}
@@ -123,7 +123,7 @@ def test_a_column_of_nulls_alone_keeps_the_type_that_it_had(small: SmallLake) ->
         (["n=1"], "both in its files and in the names of its folders"),
     ],
 )
-def test_paths_whose_rows_no_reader_would_see_whole_are_refused(
+def test_paths_whose_rows_a_reader_would_miss_are_refused(
     small: SmallLake, folders: list[str], why: str
 ) -> None:
     location = write(small, "v1", [folder for folder in folders if folder != "."])
@@ -152,7 +152,7 @@ def test_checks_read_the_partitions_of_a_version_under_audit(small: SmallLake) -
         strict.lake.publish({"gold.one": places(strict, "v1", ["a,b", NULL])})
 
 
-def test_versions_of_either_kind_follow_each_other_and_are_gone_back_to(small: SmallLake) -> None:
+def test_versions_of_both_kinds_follow_each_other_and_can_be_rolled_back(small: SmallLake) -> None:
     kinds = {"v1": ["a", "b"], "v2": ["a", "b,c", NULL], "v3": ["a", "b,c", "d%3Ae"], "v4": ["a", "z"]}
     counts = {version: len(names) for version, names in kinds.items()}
     for version, names in kinds.items():
@@ -164,7 +164,7 @@ def test_versions_of_either_kind_follow_each_other_and_are_gone_back_to(small: S
     assert small.another().refresh(ONE)[0].change == "unchanged"
 
 
-def test_a_reader_gets_whole_versions_or_an_error_that_says_why(small: SmallLake) -> None:
+def test_a_reader_gets_complete_versions_or_an_error_with_the_reason(small: SmallLake) -> None:
     names = ["a,b", *(f"p{number}" for number in range(120))]  # more than one batch
     small.lake.publish({"gold.one": places(small, "v0", names)})
     seen: list[Any] = []
@@ -179,7 +179,7 @@ def test_a_reader_gets_whole_versions_or_an_error_that_says_why(small: SmallLake
 
     small.spoil(
         {"call": "BatchUpdatePartition", "delay": 0.4, "times": 0}
-    )  # there is time to ask between batches
+    )  # leave time for a query between batches
     reader = threading.Thread(target=read)
     reader.start()
     try:
@@ -198,9 +198,9 @@ def test_a_publish_that_ends_between_the_batches_is_completed_or_undone(small: S
     small.spoil(
         {"call": call, "refuse": {"status": 400, "body": {"__type": "InternalServiceException"}}, "times": 99}
     )
-    with pytest.raises(ServiceError) as told:
+    with pytest.raises(ServiceError) as error:
         small.lake.publish({"gold.one": location})
-    assert "are refused until this is done: etltctl retry" in told.value.hint
+    assert "are refused until this is done: etltctl retry" in error.value.hint
     small.spoil()
     with pytest.raises(EtltctlError, match="being_published_by_etltctl"):
         rows(small, "select * from one")
@@ -222,7 +222,7 @@ def test_a_refresh_opens_a_table_that_was_left_closed(small: SmallLake) -> None:
     assert rows(small, "select version, count(*) from one group by 1") == [("v2", 2)]
 
 
-def test_a_table_that_others_write_registers_what_projection_cannot_say(small: SmallLake) -> None:
+def test_a_table_that_others_write_registers_values_that_projection_cannot_express(small: SmallLake) -> None:
     name = f"e{uuid4().hex[:8]}"
     location = f"s3://pi-m3-bronze/{name}/"
     own = f'[tables."bronze.{name}"]\nlocation = "{location}"\npartitions = "projection"\n'
@@ -232,5 +232,5 @@ def test_a_table_that_others_write_registers_what_projection_cannot_say(small: S
     (done,) = lake.lake.refresh([f"bronze.{name}"])
     assert (done.rows, done.partitions.created) == (2, 2)
     database = lake.settings.athena.databases["bronze"]
-    found = run_query(f"select day from {name} order by n", lake.settings, database=database).rows()
-    assert [tuple(row) for row in found] == [("a:b",), ("c,d",)]
+    days = run_query(f"select day from {name} order by n", lake.settings, database=database).rows()
+    assert [tuple(row) for row in days] == [("a:b",), ("c,d",)]

@@ -1,4 +1,4 @@
-"""Refresh: the catalog in line with the files, and nothing asked or written for what did not change."""
+"""Refresh: the catalog matches the files, and unchanged tables cost no extra call."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from support.served import Served
 
 @pytest.fixture
 def events(server: Served, aws: Aws, tmp_path: Path) -> Iterator[SmallLake]:
-    """A lake with bronze.events, which somebody else writes, partitioned by day."""
+    """A lake with bronze.events, which another program writes, partitioned by day."""
     name = f"t{uuid4().hex[:10]}"
     own = f'[athena.databases]\nbronze = "{name}"\n[tables."bronze.events"]\nlocation = "s3://pi-m3-bronze/{name}/"\n'
     yield SmallLake(server, aws, tmp_path, own)
@@ -41,47 +41,49 @@ def partitions(small: SmallLake) -> dict[str, dict[str, Any]]:
     place = dict(
         zip(("DatabaseName", "TableName"), small.lake.places.in_catalog("bronze.events"), strict=True)
     )
-    found = small.aws.client("glue").get_partitions(**place)["Partitions"]
-    return {"/".join(one["Values"]): one["StorageDescriptor"] for one in found}
+    partitions_of_table = small.aws.client("glue").get_partitions(**place)["Partitions"]
+    return {"/".join(one["Values"]): one["StorageDescriptor"] for one in partitions_of_table}
 
 
-def heard(small: SmallLake, service: str, calls: list[str]) -> None:
+def record_calls(small: SmallLake, service: str, calls: list[str]) -> None:
     events = small.aws.client(service).meta.events
-    events.register(f"before-call.{service}", lambda model, **_: calls.append(model.name), unique_id="heard")
+    events.register(
+        f"before-call.{service}", lambda model, **_: calls.append(model.name), unique_id="recorded"
+    )
 
 
-def test_partitions_are_registered_changed_and_removed_by_what_differs(events: SmallLake) -> None:
+def test_only_partitions_that_differ_are_registered_changed_or_removed(events: SmallLake) -> None:
     for value in (20260101, 20260102):
         day(events, value)
     done = refreshed(events)
     assert (done.change, done.rows, done.partitions.created) == ("created", 4, 2)
     assert events.described("bronze.events")["PartitionKeys"] == [{"Name": "day", "Type": "int"}]
-    gone = day(events, 20260103)
+    deleted = day(events, 20260103)
     done = refreshed(events)
     assert (done.change, done.partitions.created, done.partitions.updated) == ("updated", 1, 0)
-    events.lake.s3.remove(gone)
+    events.lake.s3.remove(deleted)
     assert refreshed(events).partitions.deleted == 1
     assert list(partitions(events)) == ["20260101", "20260102"]
 
 
-def test_nothing_new_is_one_listing_and_one_look_at_the_table(events: SmallLake) -> None:
+def test_an_unchanged_table_costs_one_listing_and_one_read_of_the_catalog(events: SmallLake) -> None:
     day(events, 20260101)
     refreshed(events)
     calls: list[str] = []
     for service in ("s3", "glue"):
-        heard(events, service, calls)
+        record_calls(events, service, calls)
     assert refreshed(events).change == "unchanged"
     assert sorted(calls) == ["GetTable", "ListObjectsV2"]
 
 
-def test_of_many_files_only_the_new_ones_are_opened(events: SmallLake) -> None:
+def test_only_new_files_are_opened(events: SmallLake) -> None:
     for number in range(10):
         day(events, 20260101, number)
     refreshed(events)
     day(events, 20260101, 10)
-    day(events, 20260101, 3, pa.table({"n": pa.array([7], pa.int32())}))  # written anew: another ETag
+    day(events, 20260101, 3, pa.table({"n": pa.array([7], pa.int32())}))  # written again: another ETag
     calls: list[str] = []
-    heard(events, "s3", calls)
+    record_calls(events, "s3", calls)
     assert refreshed(events).rows == 9 * 2 + 2 + 1
     assert calls.count("GetObject") == 2
 
@@ -93,7 +95,7 @@ def test_a_widened_column_is_widened_in_every_partition(events: SmallLake) -> No
     done = refreshed(events)
     assert (done.partitions.created, done.partitions.updated) == (1, 1)
     columns = [{"Name": "n", "Type": "bigint"}, {"Name": "new", "Type": "string"}]
-    assert {name: found["Columns"] for name, found in partitions(events).items()} == dict.fromkeys(
+    assert {name: partition["Columns"] for name, partition in partitions(events).items()} == dict.fromkeys(
         ("20260101", "20260102"), columns
     )
 
@@ -103,12 +105,12 @@ def test_a_comment_on_a_column_costs_no_further_update(events: SmallLake) -> Non
     refreshed(events)
     glue, described = events.aws.client("glue"), events.described("bronze.events")
     said = {"Name": "n", "Type": "int", "Comment": "which row"}
-    wanted = {k: described[k] for k in ("Name", "Parameters", "TableType", "PartitionKeys")}
-    wanted["StorageDescriptor"] = {**described["StorageDescriptor"], "Columns": [said]}
-    glue.update_table(DatabaseName=described["DatabaseName"], TableInput=wanted)
+    table_input = {k: described[k] for k in ("Name", "Parameters", "TableType", "PartitionKeys")}
+    table_input["StorageDescriptor"] = {**described["StorageDescriptor"], "Columns": [said]}
+    glue.update_table(DatabaseName=described["DatabaseName"], TableInput=table_input)
     day(events, 20260102)
     calls: list[str] = []
-    heard(events, "glue", calls)
+    record_calls(events, "glue", calls)
     refreshed(events)
     assert calls.count("UpdateTable") == 1
     assert events.described("bronze.events")["StorageDescriptor"]["Columns"] == [said]
@@ -118,18 +120,18 @@ def test_types_that_no_reader_reads_together_are_refused_and_named(events: Small
     day(events, 20260101)
     refreshed(events)
     odd = day(events, 20260102, 0, pa.table({"n": ["text"]}))
-    with pytest.raises(BlockedError, match="disagree about n: int in one, string in another") as told:
+    with pytest.raises(BlockedError, match="disagree about n: int in one, string in another") as error:
         refreshed(events)
-    assert told.value.facts["another"] == odd
+    assert error.value.facts["another"] == odd
     assert list(partitions(events)) == ["20260101"]
 
 
 def test_an_unsafe_widening_is_refused_unless_the_settings_allow_it(events: SmallLake) -> None:
     day(events, 20260101)
     day(events, 20260102, 0, pa.table({"n": pa.array([0.5])}))
-    with pytest.raises(BlockedError, match="int in one, double in another") as told:
+    with pytest.raises(BlockedError, match="int in one, double in another") as error:
         refreshed(events)
-    assert "allow_widening" in told.value.hint
+    assert "allow_widening" in error.value.hint
     allowed = SmallLake(events.server, events.aws, events.folder, f"{events.more}allow_widening = true\n")
     assert refreshed(allowed).rows == 3
 
@@ -172,7 +174,7 @@ def test_a_batch_that_was_refused_in_part_is_an_error_and_the_next_refresh_compl
     assert refreshed(events).partitions.created == 1
 
 
-def test_footers_that_were_spoilt_are_read_again(events: SmallLake) -> None:
+def test_damaged_footers_are_read_again(events: SmallLake) -> None:
     for number in range(9):
         day(events, 20260101, number)
     refreshed(events)
@@ -184,7 +186,7 @@ def test_footers_that_were_spoilt_are_read_again(events: SmallLake) -> None:
 
 @pytest.fixture
 def own(server: Served, aws: Aws, tmp_path: Path) -> SmallLake:
-    """A lake of its own, whose gold.one must have two rows."""
+    """A separate lake, whose gold.one must have two rows."""
     name = f"t{uuid4().hex[:10]}"
     places = f'[lake]\ngold = "s3://pi-m3-gold/{name}"\n[athena.databases]\ngold = "{name}"\n'
     return SmallLake(server, aws, tmp_path, f'{places}[tables."gold.one"]\nmin_rows = 2\n')
@@ -195,7 +197,7 @@ def lose(small: SmallLake, name: str = "one") -> None:
     small.aws.client("glue").delete_table(DatabaseName=database, Name=name)
 
 
-def test_a_table_of_ours_that_the_catalog_lost_is_brought_back_at_the_version_published_last(
+def test_a_lost_table_is_restored_at_its_last_published_version(
     own: SmallLake,
 ) -> None:
     for version in ("v2", "v10", "v9"):
@@ -218,7 +220,7 @@ def test_a_first_version_that_was_blocked_stays_invisible(own: SmallLake) -> Non
     assert own.another().refresh(["gold.two"]) == []
 
 
-def test_a_publish_that_was_cut_off_before_its_mark_is_completed_when_it_is_taken_up_again(
+def test_a_publish_that_was_cut_off_before_its_mark_is_completed_on_resume(
     own: SmallLake,
 ) -> None:
     own.spoil({"call": "PUT *published", "refuse": {"status": 403, "body": {"__type": "AccessDenied"}}})
@@ -232,7 +234,7 @@ def test_a_publish_that_was_cut_off_before_its_mark_is_completed_when_it_is_take
     assert own.another().refresh(["gold.one"])[0].change == "created"
 
 
-def test_a_table_whose_files_are_gone_is_told_and_stays(events: SmallLake) -> None:
+def test_a_table_whose_files_are_gone_is_reported_and_stays(events: SmallLake) -> None:
     day(events, 20260101)
     assert refreshed(events).change == "created"
     S3(events.aws).delete_folder(str(events.lake.places.fixed("bronze.events")))
@@ -240,7 +242,7 @@ def test_a_table_whose_files_are_gone_is_told_and_stays(events: SmallLake) -> No
     assert (again.change, again.rows) == ("files are gone", 0)
 
 
-def test_a_file_of_no_byte_is_named(events: SmallLake) -> None:
+def test_an_empty_file_is_named(events: SmallLake) -> None:
     day(events, 20260101)
     S3(events.aws).write(f"{events.lake.places.fixed('bronze.events')}empty.parquet", b"")
     with pytest.raises(UnverifiedError, match=r"empty\.parquet is not a whole Parquet file"):

@@ -1,4 +1,4 @@
-"""Airbyte of an older and of a newer minor version: nothing that it adds, leaves out or answers with null disturbs."""
+"""Airbyte of an older and of a newer minor version: added, missing and null fields change nothing."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from etltctl.waiting import Waiter
 from support.airbyte_place import Place, open_place
 
 ADDED: dict[str, Any] = {"addedLater": {"list": [1, None, {"x": "y"}], "text": "z"}, "alsoAdded": None}
-REQUIRED = {  # what every version has answered
+REQUIRED = {  # fields that every version returns
     "data", "jobId", "status", "connectionId", "sourceId", "destinationId", "workspaceId", "name", "id", "manifest",
     "configuration", "configurations", "streams", "schedule", "scheduleType", "sourceType", "destinationType",
     "definitionId", "access_token", "startTime", "syncMode", "namespaceDefinition",
 }  # fmt: skip
 # Null stands for Airbyte's own default, so the settings ask for it.
 IGNORING = {f"sources__{source}__schema_changes": "ignore" for source in ("api", "mongodb")}
-INSIDE = {"configuration", "manifest"}  # is the connector's, not Airbyte's
+INSIDE = {"configuration", "manifest"}  # a setting of the connector, not of Airbyte
 
 
 def newer(value: Any) -> Any:
-    """Every object has fields that nobody knows yet."""
+    """Add unknown fields to every object."""
     if isinstance(value, list):
         return [newer(each) for each in value]
     if not isinstance(value, dict):
@@ -36,7 +36,7 @@ def newer(value: Any) -> Any:
 
 
 def older(value: Any) -> Any:
-    """Whatever may be missing is null."""
+    """Set every optional field to null."""
     if isinstance(value, list):
         return [older(each) for each in value]
     if not isinstance(value, dict):
@@ -57,13 +57,13 @@ def airbyte(place: Place) -> Airbyte:
     return Airbyte.from_settings(place.settings(), Aws().reveal)
 
 
-def test_connections_are_made_changed_and_exported(place: Place) -> None:
+def test_connections_are_created_changed_and_exported(place: Place) -> None:
     place.apply(**IGNORING)
     assert place.plan(**IGNORING) == []
     changed = {**IGNORING, "sources__api__sync_mode": "full_refresh_append"}
     place.apply(yes=True, **changed)
     assert place.plan(**changed) == []
-    # What a newer Airbyte has set on a stream goes back to it with the others: a list of streams replaces the old one.
+    # A list of streams replaces the old one, so fields that a newer Airbyte set on a stream are sent back with it.
     assert ("addedLater" in str(place.server.exchanges)) is (place.server.version is newer)
     place.server.exchanges.clear()
     exported = export_settings(place.settings())
@@ -71,7 +71,7 @@ def test_connections_are_made_changed_and_exported(place: Place) -> None:
     assert exported["sources"].keys() == {"mongodb", "api"}
 
 
-def test_a_sync_is_started_looked_at_and_adopted(place: Place) -> None:
+def test_a_sync_is_started_polled_and_adopted(place: Place) -> None:
     place.apply(**IGNORING)
     client, connection = airbyte(place), place.recorded()["connection:api"]
     verb, job, _ = client.start_or_adopt(connection, "api")
@@ -82,7 +82,7 @@ def test_a_sync_is_started_looked_at_and_adopted(place: Place) -> None:
     assert client.connection(connection)["name"] == "pi-m3-api"
 
 
-def unheard_of(names: dict[str, str]) -> Callable[[Any], Any]:
+def unknown_fields(names: dict[str, str]) -> Callable[[Any], Any]:
     def translate(value: Any) -> Any:
         if isinstance(value, list):
             return [translate(each) for each in value]
@@ -103,12 +103,12 @@ def unheard_of(names: dict[str, str]) -> Callable[[Any], Any]:
         {"namespaceDefinition": "by_stream"},
     ],
 )
-def test_a_value_that_is_not_known_yet_is_shown_as_a_difference(
+def test_an_unknown_value_is_shown_as_a_difference(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: dict[str, str]
 ) -> None:
     with open_place(tmp_path, monkeypatch) as place:
         place.apply()
-        place.server.version = unheard_of(names)
+        place.server.version = unknown_fields(names)
         (value,) = names.values()
         planned = place.plan()
         assert len(planned) == 2
@@ -116,12 +116,10 @@ def test_a_value_that_is_not_known_yet_is_shown_as_a_difference(
         assert export_settings(place.settings())["sources"].keys() == {"mongodb", "api"}
 
 
-def test_a_state_of_a_job_that_is_not_known_yet_is_waited_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unknown_job_status_counts_as_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_place(tmp_path, monkeypatch) as place:
         place.apply()
-        place.server.version = unheard_of({"status": "warming_up", "jobType": "rewind"})
+        place.server.version = unknown_fields({"status": "warming_up", "jobType": "rewind"})
         _, job, _ = airbyte(place).start_or_adopt(place.recorded()["connection:api"], "api")
         assert (job.status, job.state) == ("warming_up", State.RUNNING)
         place.server.wait(int(job.id))

@@ -1,4 +1,4 @@
-"""Airbyte as code against the embedded Airbyte, over the wire: planned, applied, and then nothing is left to do."""
+"""Airbyte as code against the embedded Airbyte, over the wire: after plan and apply no change is left."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_after_apply_the_plan_is_empty_and_every_id_is_recorded(place: Place) ->
     }  # fmt: skip
 
 
-def test_planning_touches_nothing(place: Place) -> None:
+def test_a_plan_changes_nothing(place: Place) -> None:
     place.plan()
     assert place.server.http.get("/sources").json()["data"] == []
     assert not (place.folder / "state").exists()
@@ -71,7 +71,7 @@ def test_a_connection_that_was_applied_is_synced_without_naming_its_id(place: Pl
     assert place.server.rows("api/") == 97
 
 
-def test_secrets_are_kept_nowhere_and_a_new_one_is_sent(
+def test_secrets_are_stored_nowhere_and_a_new_one_is_sent(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.apply()
@@ -94,14 +94,14 @@ def test_secrets_are_kept_nowhere_and_a_new_one_is_sent(
 
 def test_a_connection_renamed_by_hand_is_found_by_its_id_and_gets_its_name_back(place: Place) -> None:
     place.apply()
-    ours = place.recorded()["connection:api"]
-    place.server.http.patch(f"/connections/{ours}", json={"name": "renamed by hand"})
+    connection_id = place.recorded()["connection:api"]
+    place.server.http.patch(f"/connections/{connection_id}", json={"name": "renamed by hand"})
     assert place.plan() == ["~ connection  pi-m3-api\n      name: renamed by hand → pi-m3-api"]
     place.apply()
-    assert place.server.http.get(f"/connections/{ours}").json()["name"] == "pi-m3-api"
+    assert place.server.http.get(f"/connections/{connection_id}").json()["name"] == "pi-m3-api"
 
 
-def test_what_was_made_by_hand_with_the_same_name_is_adopted_not_doubled(place: Place) -> None:
+def test_a_resource_made_by_hand_with_the_same_name_is_adopted(place: Place) -> None:
     place.apply()
     before = place.recorded()
     (place.folder / "state" / "connections" / "local.ndjson").unlink()
@@ -111,11 +111,11 @@ def test_what_was_made_by_hand_with_the_same_name_is_adopted_not_doubled(place: 
     assert place.plan() == []
 
 
-def test_two_of_the_same_name_are_refused_with_their_ids(place: Place) -> None:
+def test_two_resources_of_one_name_are_refused_with_their_ids(place: Place) -> None:
     place.apply()
-    ours = place.recorded()["destination:api"]
+    destination_id = place.recorded()["destination:api"]
     (place.folder / "state" / "connections" / "local.ndjson").unlink()
-    shown = place.server.http.get(f"/destinations/{ours}").json()
+    shown = place.server.http.get(f"/destinations/{destination_id}").json()
     twin = {key: shown[key] for key in ("name", "workspaceId", "definitionId", "configuration")}
     twin_there = place.server.http.post("/destinations", json=twin).json()
     with pytest.raises(BlockedError, match="2 destinations in Airbyte are called pi-m3-api-bronze") as raised:
@@ -123,17 +123,17 @@ def test_two_of_the_same_name_are_refused_with_their_ids(place: Place) -> None:
     assert twin_there["destinationId"] in raised.value.facts["ids"]
 
 
-def test_what_is_not_ours_is_left_alone(place: Place) -> None:
+def test_resources_of_others_stay_unchanged(place: Place) -> None:
     place.apply()
-    ours = place.server.http.get(f"/connections/{place.recorded()['connection:api']}").json()
-    streams = [{"name": each["name"]} for each in ours["configurations"]["streams"]]
-    kept = {key: ours[key] for key in ("sourceId", "destinationId", "namespaceDefinition")}
-    copy = {**kept, "name": "somebody's", "configurations": {"streams": streams}}
-    theirs = place.server.http.post("/connections", json=copy).json()
-    source = f"/sources/{ours['sourceId']}"
+    own = place.server.http.get(f"/connections/{place.recorded()['connection:api']}").json()
+    streams = [{"name": each["name"]} for each in own["configurations"]["streams"]]
+    kept = {key: own[key] for key in ("sourceId", "destinationId", "namespaceDefinition")}
+    copy = {**kept, "name": "another team's", "configurations": {"streams": streams}}
+    foreign = place.server.http.post("/connections", json=copy).json()
+    source = f"/sources/{own['sourceId']}"
     place.server.http.patch(source, json={"configuration": {"set_by_hand": 1}})
     place.apply(sources__api__seasons=[2099])
-    assert place.server.http.get(f"/connections/{theirs['connectionId']}").json() == theirs
+    assert place.server.http.get(f"/connections/{foreign['connectionId']}").json() == foreign
     assert place.server.http.get(source).json()["configuration"]["set_by_hand"] == 1
 
 
@@ -162,7 +162,7 @@ def test_a_breaking_change_is_shown_and_refused_without_a_yes(
     assert place.plan(**flags) == []
 
 
-def test_a_stream_that_is_added_and_a_schedule_are_no_breaking_changes(place: Place) -> None:
+def test_an_added_stream_and_a_schedule_are_not_breaking_changes(place: Place) -> None:
     place.apply(sources__api__streams=["races"])
     flags = {"sources__api__streams": ["races", "laps"], "sources__api__schedule": "cron 0 0 3 * * ?"}
     (change,) = place.plan(**flags)
@@ -172,7 +172,7 @@ def test_a_stream_that_is_added_and_a_schedule_are_no_breaking_changes(place: Pl
     assert place.plan(**flags) == []
 
 
-def test_a_source_that_left_the_settings_is_deleted_only_with_a_yes(place: Place) -> None:
+def test_a_source_removed_from_the_settings_is_deleted_only_with_a_yes(place: Place) -> None:
     place.apply()
     settings = place.settings()
     fewer = settings.model_copy(update={"sources": {"api": settings.sources["api"]}})
@@ -186,10 +186,10 @@ def test_a_source_that_left_the_settings_is_deleted_only_with_a_yes(place: Place
     apply_plan(fewer, confirm=lambda plan: True)
     assert [each["name"] for each in place.server.http.get("/connections").json()["data"]] == ["pi-m3-api"]
     assert make_plan(fewer).changes == ()
-    assert len(place.plan()) == 3, "and it is made again when it comes back"
+    assert len(place.plan()) == 3, "the source is created again when the settings contain it again"
 
 
-def test_a_source_deleted_by_hand_is_made_anew_with_its_connection(place: Place) -> None:
+def test_a_source_deleted_by_hand_is_created_again_with_its_connection(place: Place) -> None:
     place.apply()
     place.server.http.delete(f"/sources/{place.recorded()['source:api']}")
     assert [line.split()[:2] for line in place.plan()] == [["+", "source"], ["+", "connection"]]
@@ -256,7 +256,7 @@ def test_a_manifest_the_server_refuses_is_named_and_nothing_is_half_applied(plac
         ({"airbyte__destination__access_key_id": "env:NOT_THERE"}, "airbyte.destination.access_key_id"),
     ],
 )
-def test_whatever_cannot_be_known_is_told_before_anything_is_touched(
+def test_an_unresolved_value_is_reported_before_anything_is_changed(
     place: Place, flags: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(ConfigurationError) as raised:
@@ -266,14 +266,14 @@ def test_whatever_cannot_be_known_is_told_before_anything_is_touched(
     assert place.server.http.get("/sources").json()["data"] == []
 
 
-def test_a_manifest_that_is_something_else_is_named(place: Place) -> None:
+def test_a_file_that_is_not_a_manifest_is_named(place: Place) -> None:
     (place.folder / "etltctl.toml").write_text("version = 1\n")
     (place.folder / "other.yaml").write_text("streams: []\n")
     with pytest.raises(ConfigurationError, match=r"other\.yaml is not a low-code manifest"):
         place.plan(sources__api__manifest="other.yaml")
 
 
-def test_a_refusal_in_the_middle_tells_what_is_done_and_the_next_apply_goes_on(place: Place) -> None:
+def test_a_refusal_reports_the_finished_changes_and_the_next_apply_continues(place: Place) -> None:
     with pytest.raises(ServiceError, match="no sync mode incremental_append") as raised:
         place.apply(sources__mongodb__sync_mode="incremental_append")
     assert raised.value.facts["failed"] == "create connection pi-m3-mongodb"
@@ -283,7 +283,7 @@ def test_a_refusal_in_the_middle_tells_what_is_done_and_the_next_apply_goes_on(p
     assert place.plan() == []
 
 
-def test_a_lost_answer_makes_nothing_twice(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_answer_creates_nothing_twice(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     resources = open_workspace(place.settings()).resources
     transport = type(resources.transport)
     send = transport.send
@@ -301,7 +301,9 @@ def test_a_lost_answer_makes_nothing_twice(place: Place, monkeypatch: pytest.Mon
     assert len(place.server.http.get("/sources").json()["data"]) == 2
 
 
-def test_a_post_that_never_arrived_is_told_as_unknown(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_post_that_never_arrived_has_an_unknown_outcome(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     transport = type(open_workspace(place.settings()).resources.transport)
     send = transport.send
 
@@ -318,7 +320,7 @@ def test_a_post_that_never_arrived_is_told_as_unknown(place: Place, monkeypatch:
         place.apply()
 
 
-def test_an_airbyte_that_accepts_and_does_nothing_is_not_believed(
+def test_an_airbyte_that_accepts_a_change_and_ignores_it_is_an_error(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.apply()
@@ -328,7 +330,7 @@ def test_an_airbyte_that_accepts_and_does_nothing_is_not_believed(
     assert "seasons: none → 2099" in raised.value.facts["left"]
 
 
-def test_two_appliers_exclude_each_other(place: Place) -> None:
+def test_two_applies_exclude_each_other(place: Place) -> None:
     workspace = open_workspace(place.settings())
     with (
         workspace.state.store.lease("local"),
@@ -337,7 +339,7 @@ def test_two_appliers_exclude_each_other(place: Place) -> None:
         place.apply()
 
 
-def test_what_is_exported_are_settings_again(place: Place) -> None:
+def test_an_export_can_be_loaded_as_settings(place: Place) -> None:
     place.apply(sources__api__schedule="cron 0 0 3 * * ?")
     exported = export_settings(place.settings())
     assert exported["left_out"] == {}

@@ -1,4 +1,4 @@
-"""A worker that cannot write contracts says so, so that no one takes drift for checked there."""
+"""A worker that cannot write contracts says so, because it checks no drift."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from support.served import Served
 
 STREAM = "bronze.mongodb_observations"
 ROWS = pa.table({"id": pa.array([1, 2], pa.int64())})
-UNWRITABLE = "/proc/contracts"  # no user may make a folder there, root as little as the image's
+UNWRITABLE = "/proc/contracts"  # no user may make a folder there, neither root nor the image's
 
 
 @pytest.fixture
 def small(server: Served, aws: Aws, tmp_path: Path) -> SmallLake:
-    """A lake of its own whose contracts cannot be written."""
+    """A separate lake whose contracts cannot be written."""
     name = f"t{uuid4().hex[:10]}"
     return SmallLake(
         server,
@@ -47,7 +47,7 @@ def full_disk() -> Iterator[None]:
 
 def test_a_table_without_a_contract_is_named_before_a_job_reads_it(small: SmallLake) -> None:
     small.put(f"{small.lake.places.fixed(STREAM)}part-0.parquet", ROWS)
-    for _ in range(2):  # nothing was kept, so it is said again
+    for _ in range(2):  # no contract was written, so the warning appears again
         (warning,) = small.lake.contract_checks.admit(STREAM)
         assert warning.startswith(f"it has no contract, and {UNWRITABLE}/{STREAM}.toml cannot be written")
         assert f"etltctl contract accept {STREAM}" in warning
@@ -59,7 +59,9 @@ def test_a_publish_without_a_contract_carries_a_warning(small: SmallLake) -> Non
     assert [text.partition(",")[0] for text in published.warnings] == ["gold.one: it has no contract"]
 
 
-def test_a_column_that_could_not_be_added_to_the_contract_is_said(small: SmallLake, tmp_path: Path) -> None:
+def test_a_column_that_could_not_be_added_to_the_contract_is_reported(
+    small: SmallLake, tmp_path: Path
+) -> None:
     folder = tmp_path / "contracts"
     folder.mkdir()
     (folder / f"{STREAM}.toml").write_text('version = ""\n[columns]\nid = "bigint"\n')

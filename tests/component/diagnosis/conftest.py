@@ -1,4 +1,4 @@
-"""What the tests of the doctor share."""
+"""Fixtures that the tests of the doctor share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 
 class _Usage(NamedTuple):
-    """What `shutil.disk_usage` tells, in bytes."""
+    """The result of `shutil.disk_usage`, in bytes."""
 
     total: int
     used: int
@@ -19,7 +19,7 @@ class _Usage(NamedTuple):
 
 @pytest.fixture
 def free_gb(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Say how much room the disk has: how full this machine's is proves nothing."""
+    """Set the free space of the disk, so that a test does not depend on this machine's."""
 
     def set_free(gigabytes: float) -> None:
         free = int(gigabytes * 1e9)

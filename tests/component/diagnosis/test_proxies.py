@@ -1,4 +1,4 @@
-"""What the doctor says of the proxies that the environment names."""
+"""The doctor's findings about the proxies of the environment."""
 
 from __future__ import annotations
 

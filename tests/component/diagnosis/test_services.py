@@ -1,4 +1,4 @@
-"""The doctor at work on services that are as they should be, and on ones that are not, over the wire."""
+"""The doctor over the wire, with correct services and with broken ones."""
 
 from __future__ import annotations
 
@@ -20,53 +20,53 @@ SIMULATED = """<SimulatePrincipalPolicyResponse xmlns="https://iam.amazonaws.com
 </SimulatePrincipalPolicyResult></SimulatePrincipalPolicyResponse>"""
 
 
-def look(lake: EmbeddedLake, area: Area | None = None, **given: object) -> dict[str, Finding]:
-    """The findings by subject; the lake is within reach already."""
-    settings = given.pop("settings", lake.settings)
+def findings_of(lake: EmbeddedLake, area: Area | None = None, **options: object) -> dict[str, Finding]:
+    """Return the findings by subject; the lake is reachable already."""
+    settings = options.pop("settings", lake.settings)
 
     def reached() -> AbstractContextManager[Settings]:
         return nullcontext(settings)  # type: ignore[arg-type]
 
-    found = examine(lambda: settings, reached, area, **given)  # type: ignore[arg-type, return-value]
-    return {finding.subject: finding for _, finding in found}
+    findings = examine(lambda: settings, reached, area, **options)  # type: ignore[arg-type, return-value]
+    return {finding.subject: finding for _, finding in findings}
 
 
-def test_the_embedded_endpoints_are_well(
+def test_the_embedded_endpoints_pass_every_check(
     embedded_lake: EmbeddedLake, free_gb: Callable[[float], None]
 ) -> None:
     free_gb(100)
-    found = look(embedded_lake)
-    assert [f for f in found.values() if f.status in {Status.FAIL, Status.WARN}] == []
-    assert [f.subject for f in found.values() if f.status is Status.SKIP] == ["caller", "pi-m3-glue"]
-    assert "123456789012" in look(embedded_lake, Area.AWS)["caller"].evidence
+    findings = findings_of(embedded_lake)
+    assert [f for f in findings.values() if f.status in {Status.FAIL, Status.WARN}] == []
+    assert [f.subject for f in findings.values() if f.status is Status.SKIP] == ["caller", "pi-m3-glue"]
+    assert "123456789012" in findings_of(embedded_lake, Area.AWS)["caller"].evidence
 
 
-def test_each_service_is_told_with_the_url_that_was_used(embedded_lake: EmbeddedLake) -> None:
+def test_each_service_is_reported_with_its_url(embedded_lake: EmbeddedLake) -> None:
     url = embedded_lake.environ["AWS_ENDPOINT_URL"]
-    found = look(embedded_lake, Area.AWS)
-    assert all(url in found[service].evidence for service in ("sts", "s3", "glue", "athena", "logs"))
-    assert f"{url}/airbyte/v1" in look(embedded_lake, Area.AIRBYTE)["address"].evidence
+    findings = findings_of(embedded_lake, Area.AWS)
+    assert all(url in findings[service].evidence for service in ("sts", "s3", "glue", "athena", "logs"))
+    assert f"{url}/airbyte/v1" in findings_of(embedded_lake, Area.AIRBYTE)["address"].evidence
 
 
 def test_no_secret_is_shown(embedded_lake: EmbeddedLake) -> None:
     secrets = [embedded_lake.settings.airbyte.client_id, embedded_lake.settings.airbyte.client_secret]
-    told = repr(list(look(embedded_lake).values()))
+    printed = repr(list(findings_of(embedded_lake).values()))
     assert all(secrets)
-    assert [secret for secret in secrets if str(secret) in told] == []
+    assert [secret for secret in secrets if str(secret) in printed] == []
 
 
 @pytest.mark.parametrize(
     ("ahead_s", "status"),
     [(0, Status.OK), (120, Status.WARN), (-120, Status.WARN), (400, Status.FAIL), (-400, Status.FAIL)],
 )
-def test_a_clock_that_is_wrong_is_told(embedded_lake: EmbeddedLake, ahead_s: float, status: Status) -> None:
-    found = look(embedded_lake, Area.AWS, now=lambda: time.time() + ahead_s)
-    assert found["clock"].status is status
+def test_a_wrong_clock_is_reported(embedded_lake: EmbeddedLake, ahead_s: float, status: Status) -> None:
+    findings = findings_of(embedded_lake, Area.AWS, now=lambda: time.time() + ahead_s)
+    assert findings["clock"].status is status
 
 
 @pytest.fixture
 def glue(embedded_lake: EmbeddedLake) -> Iterator[object]:
-    """Glue, whose jobs are as they were again after the test."""
+    """Glue, whose jobs are restored after the test."""
     client = boto3.client("glue")
     before = client.get_job(JobName="silver_to_gold")["Job"]
     yield client
@@ -76,7 +76,7 @@ def glue(embedded_lake: EmbeddedLake) -> Iterator[object]:
     client.create_job(**before)
 
 
-def test_a_job_that_drifted_is_told_with_what_it_is_and_should_be(
+def test_a_drifted_job_is_reported_with_its_actual_and_expected_values(
     embedded_lake: EmbeddedLake, glue: object
 ) -> None:
     job = boto3.client("glue").get_job(JobName="silver_to_gold")["Job"]
@@ -84,29 +84,31 @@ def test_a_job_that_drifted_is_told_with_what_it_is_and_should_be(
     boto3.client("glue").delete_job(JobName="silver_to_gold")
     boto3.client("glue").create_job(**kept, WorkerType="G.2X", NumberOfWorkers=2, Timeout=45, MaxRetries=2)
     settings = embedded_lake.settings
-    found = examine(lambda: settings, lambda: nullcontext(settings), Area.GLUE)
-    drifted = [f.evidence for _, f in found if f.subject == "job silver_to_gold" and f.status is Status.WARN]
+    findings = examine(lambda: settings, lambda: nullcontext(settings), Area.GLUE)
+    drifted = [
+        f.evidence for _, f in findings if f.subject == "job silver_to_gold" and f.status is Status.WARN
+    ]
     assert drifted == [
         "WorkerType is G.2X on the job and should be G.1X",
         "MaxRetries is 2 on the job and should be 0",
     ]
-    assert exit_code(finding for _, finding in found) == ExitCode.OK
+    assert exit_code(finding for _, finding in findings) == ExitCode.OK
 
 
-def test_a_job_that_is_not_there_fails(embedded_lake: EmbeddedLake, glue: object) -> None:
+def test_a_missing_job_is_a_failure(embedded_lake: EmbeddedLake, glue: object) -> None:
     boto3.client("glue").delete_job(JobName="silver_to_gold")
-    found = look(embedded_lake, Area.GLUE)
-    assert found["job silver_to_gold"].status is Status.FAIL
-    assert found["job silver_to_gold"].fix.startswith("etltctl local up")
+    findings = findings_of(embedded_lake, Area.GLUE)
+    assert findings["job silver_to_gold"].status is Status.FAIL
+    assert findings["job silver_to_gold"].fix.startswith("etltctl local up")
 
 
-def test_an_old_script_on_s3_is_told(embedded_lake: EmbeddedLake) -> None:
+def test_an_old_script_on_s3_is_reported(embedded_lake: EmbeddedLake) -> None:
     s3 = boto3.client("s3")
     place = {"Bucket": "pi-m3-scripts", "Key": "glue_jobs/bronze_to_silver/bronze_to_silver.py"}
     before = s3.get_object(**place)["Body"].read()
     s3.put_object(**place, Body=before + b"# last year's\n")
     try:
-        finding = look(embedded_lake, Area.GLUE)["job bronze_to_silver: script"]
+        finding = findings_of(embedded_lake, Area.GLUE)["job bronze_to_silver: script"]
         assert finding.status is Status.WARN
         assert finding.fix.startswith("etltctl local up")
     finally:
@@ -236,38 +238,40 @@ CASES: list[tuple[Sequence[Rule], Area, str, Status, str]] = [
 @pytest.mark.parametrize(
     ("script", "area", "subject", "status", "says"), CASES, ids=[f"{c[2]}-{c[4][:20]}" for c in CASES]
 )
-def test_what_is_not_well_is_named_with_its_evidence(
+def test_every_problem_is_named_with_its_evidence(
     embedded_lake: EmbeddedLake, script: Sequence[Rule], area: Area, subject: str, status: Status, says: str
 ) -> None:
     embedded_lake.script(script)
-    finding = look(embedded_lake, area)[subject]
+    finding = findings_of(embedded_lake, area)[subject]
     assert finding.status is status, finding
     assert says in finding.evidence
     assert finding.fix or status is Status.OK
 
 
-def test_a_bucket_and_a_role_that_are_not_there_fail(embedded_lake: EmbeddedLake) -> None:
-    spoilt = {"lake.gold": "s3://no-such-bucket", "glue.jobs.silver_to_gold.role": "Nobody"}
-    settings = load_settings(env="local", flags={**spoilt, "state": str(embedded_lake.folder)})
-    assert look(embedded_lake, Area.BUCKETS, settings=settings)["no-such-bucket"].status is Status.FAIL
-    assert look(embedded_lake, Area.PERMISSIONS, settings=settings)["role Nobody"].status is Status.FAIL
+def test_a_missing_bucket_and_a_missing_role_are_failures(embedded_lake: EmbeddedLake) -> None:
+    broken_flags = {"lake.gold": "s3://no-such-bucket", "glue.jobs.silver_to_gold.role": "Missing"}
+    settings = load_settings(env="local", flags={**broken_flags, "state": str(embedded_lake.folder)})
+    assert findings_of(embedded_lake, Area.BUCKETS, settings=settings)["no-such-bucket"].status is Status.FAIL
+    assert (
+        findings_of(embedded_lake, Area.PERMISSIONS, settings=settings)["role Missing"].status is Status.FAIL
+    )
 
 
-def test_an_address_where_nobody_answers_is_told_with_that_address(
+def test_an_address_without_a_server_is_reported(
     embedded_lake: EmbeddedLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_ATHENA", "http://127.0.0.1:9")
     settings = embedded_lake.settings.model_copy(
         update={"airbyte": embedded_lake.settings.airbyte.model_copy(update={"url": "http://127.0.0.1:9"})}
     )
-    athena = look(embedded_lake, Area.AWS, settings=settings)["athena"]
+    athena = findings_of(embedded_lake, Area.AWS, settings=settings)["athena"]
     assert athena.status is Status.FAIL
     assert "http://127.0.0.1:9" in athena.evidence
-    address = look(embedded_lake, Area.AIRBYTE, settings=settings)["address"]
+    address = findings_of(embedded_lake, Area.AIRBYTE, settings=settings)["address"]
     assert "http://127.0.0.1:9/v1" in address.evidence
 
 
-def test_a_secret_in_the_settings_file_is_told_and_not_shown(
+def test_a_secret_in_the_settings_file_is_reported_and_not_printed(
     embedded_lake: EmbeddedLake, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("project")
@@ -275,8 +279,8 @@ def test_a_secret_in_the_settings_file_is_told_and_not_shown(
         '[airbyte]\nclient_id = "env:NOT_THERE"\nclient_secret = "tops3cret"\n'
     )
     settings = load_settings(env="local", environ={}, directory=folder)
-    found = look(embedded_lake, Area.SETTINGS, settings=settings)
-    assert found["airbyte.client_secret"].status is Status.WARN
-    assert found["airbyte.client_id"].status is Status.FAIL
-    assert "NOT_THERE" in found["airbyte.client_id"].evidence
-    assert "tops3cret" not in repr(found)
+    findings = findings_of(embedded_lake, Area.SETTINGS, settings=settings)
+    assert findings["airbyte.client_secret"].status is Status.WARN
+    assert findings["airbyte.client_id"].status is Status.FAIL
+    assert "NOT_THERE" in findings["airbyte.client_id"].evidence
+    assert "tops3cret" not in repr(findings)

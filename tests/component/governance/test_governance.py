@@ -1,4 +1,4 @@
-"""Lake Formation over the wire: plans that refuse, applies that reach a fixpoint, and who then sees what."""
+"""Lake Formation over the wire: plans that refuse, applies that reach a fixpoint, and rows that principals see."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ def seen(
     return lake.ask(sql, role)
 
 
-# what is seen
+# visible rows and columns
 
 
-def test_rows_and_columns_of_a_filter_are_all_that_is_seen(lake: GovernedLake) -> None:
+def test_a_reader_sees_only_the_rows_and_columns_of_its_filter(lake: GovernedLake) -> None:
     lake.apply(FILTERED)
     rows = seen(lake)
     assert [row["city_key"] for row in rows] == ["el_calafate", "puerto_madryn", "san_carlos_de_bariloche"]
@@ -73,7 +73,7 @@ def test_rows_and_columns_of_a_filter_are_all_that_is_seen(lake: GovernedLake) -
     ]
 
 
-def test_several_filters_add_up_cell_by_cell(lake: GovernedLake) -> None:
+def test_several_filters_combine_cell_by_cell(lake: GovernedLake) -> None:
     lake.apply(
         FILTERED.replace('"patagonia"]', '"patagonia", "north"]')
         + '[governance.filters."gold.weather_daily".north]\nrows = "city_key = \'newark_liberty_intl\'"\n'
@@ -95,7 +95,7 @@ def test_named_and_excluded_columns_narrow_a_table(lake: GovernedLake) -> None:
     assert set(seen(lake, role="engineer")[0]) == {"city_key", "temp_mean_c", "notes"}
 
 
-def test_columns_tagged_otherwise_are_not_seen_through_a_tag_grant(lake: GovernedLake) -> None:
+def test_a_tag_grant_hides_columns_with_other_tags(lake: GovernedLake) -> None:
     lake.apply(
         """
 [governance.tags]
@@ -121,7 +121,7 @@ audience = ["everyone", "named"]
         seen(lake)
 
 
-def test_what_is_not_granted_is_refused_and_a_filter_s_hidden_column_cannot_be_asked_about(
+def test_an_ungranted_column_is_refused_and_a_hidden_one_cannot_be_queried(
     lake: GovernedLake,
 ) -> None:
     lake.apply(FILTERED)
@@ -142,16 +142,16 @@ def test_what_is_not_granted_is_refused_and_a_filter_s_hidden_column_cannot_be_a
     ) == [{"n": 3}]
 
 
-def test_everybody_sees_all_until_something_is_governed_and_hybrid_zones_ask_for_an_opt_in(
+def test_everyone_sees_all_before_governance_and_hybrid_zones_need_an_opt_in(
     lake: GovernedLake,
 ) -> None:
     hybrid = ZONES.replace(
         'curated = { layers = ["gold"] }', 'curated = { layers = ["gold"], hybrid = true }'
     )
     iam = lake.client("lakeformation")
-    everybody = {"DataLakePrincipalIdentifier": "IAM_ALLOWED_PRINCIPALS"}
+    everyone = {"DataLakePrincipalIdentifier": "IAM_ALLOWED_PRINCIPALS"}
     iam.grant_permissions(
-        Principal=everybody,
+        Principal=everyone,
         Resource={"Table": {"DatabaseName": "gold", "Name": "weather_daily"}},
         Permissions=["ALL"],
     )
@@ -186,7 +186,7 @@ def test_a_second_apply_makes_no_write_call(lake: GovernedLake) -> None:
     assert written == []
 
 
-def test_more_grants_than_a_batch_or_a_page_takes_are_made_and_found_again(lake: GovernedLake) -> None:
+def test_more_grants_than_fit_a_batch_or_a_page_are_made_and_listed(lake: GovernedLake) -> None:
     names = [f"f{number:03}" for number in range(120)]
     filters = "".join(
         f'[governance.filters."gold.weather_daily".{name}]\nrows = "lat > {name[1:]}"\n' for name in names
@@ -201,7 +201,7 @@ def test_more_grants_than_a_batch_or_a_page_takes_are_made_and_found_again(lake:
     assert not plan(lake.settings(filters + grants)).changes
 
 
-def test_a_filter_changes_in_place_and_goes_after_its_grants(lake: GovernedLake) -> None:
+def test_a_filter_changes_in_place_and_is_deleted_after_its_grants(lake: GovernedLake) -> None:
     lake.apply(FILTERED)
     (change,) = lake.apply(FILTERED.replace(PATAGONIA, "city_key = 'newark_liberty_intl'"))
     assert (change.sign, change.phase) == ("~", "filters")
@@ -209,7 +209,9 @@ def test_a_filter_changes_in_place_and_goes_after_its_grants(lake: GovernedLake)
     assert [change.phase for change in lake.apply("")] == ["revokes", "drop-filters"]
 
 
-def test_a_failure_in_the_body_of_a_success_is_an_error_and_a_second_run_goes_on(lake: GovernedLake) -> None:
+def test_a_failure_in_the_body_of_a_success_is_an_error_and_a_second_run_continues(
+    lake: GovernedLake,
+) -> None:
     lake.apply("")
     text = grant("role:latecomer", 'table = "gold.weather_daily"', "SELECT") + grant(
         "role:analyst", 'table = "gold.weather_daily"', "SELECT"
@@ -229,7 +231,7 @@ def test_a_failure_in_the_body_of_a_success_is_an_error_and_a_second_run_goes_on
     )
 
 
-def test_administrators_are_what_the_settings_say_and_always_the_caller(lake: GovernedLake) -> None:
+def test_administrators_are_those_of_the_settings_and_always_the_caller(lake: GovernedLake) -> None:
     admins = ZONES.replace(
         "[governance]", '[governance]\nadmins = ["role:engineer"]\nsource_identity = true', 1
     )
@@ -245,7 +247,7 @@ def test_administrators_are_what_the_settings_say_and_always_the_caller(lake: Go
     lake.apply("", zones=admins.replace("role:engineer", "user:etltctl"))
 
 
-def test_the_default_for_new_tables_is_closed_so_that_a_new_table_is_seen_by_nobody(
+def test_the_default_for_new_tables_is_closed_so_that_no_one_sees_a_new_table(
     lake: GovernedLake,
 ) -> None:
     lake.apply("")
@@ -260,20 +262,22 @@ def test_the_default_for_new_tables_is_closed_so_that_a_new_table_is_seen_by_nob
         assert not plan(lake.settings("")).changes
         assert [row.through for row in who("gold.fresh", lake.settings(""))] == [
             "gold.fresh"
-        ]  # its creator's own
+        ]  # the permissions of its creator
     finally:
         lake.client("glue").delete_table(DatabaseName="gold", Name="fresh")
 
 
-def test_nothing_is_taken_away_unless_the_caller_agrees(lake: GovernedLake) -> None:
+def test_no_grant_is_revoked_unless_the_caller_agrees(lake: GovernedLake) -> None:
     lake.apply(FILTERED)
     with pytest.raises(BlockedError, match="takes something away"):
         apply(lake.settings(""), confirm=lambda plan: False, on_change=lambda change: None)
     assert len(seen(lake)) == 3
 
 
-def test_what_turns_up_during_an_apply_is_taken_away_only_if_the_caller_agrees(lake: GovernedLake) -> None:
-    """The plan takes nothing away; while it is applied, another program grants what the settings do not."""
+def test_a_grant_that_appears_during_an_apply_is_revoked_only_if_the_caller_agrees(
+    lake: GovernedLake,
+) -> None:
+    """The plan revokes nothing. While it is applied, another program makes a grant that is not in the settings."""
     lake.apply("")
     text = grant("role:analyst", 'table = "gold.weather_daily"', "SELECT")
     questions: list[str] = []
@@ -301,7 +305,7 @@ def test_what_turns_up_during_an_apply_is_taken_away_only_if_the_caller_agrees(l
         seen(lake, "select * from weather_monthly")
 
 
-def test_what_was_agreed_to_is_not_asked_for_again_and_what_comes_beside_it_is(lake: GovernedLake) -> None:
+def test_only_changes_that_appear_later_are_asked_about_again(lake: GovernedLake) -> None:
     lake.apply(grant("role:analyst", 'table = "gold.weather_daily"', "SELECT"))
     questions: list[list[str]] = []
 
@@ -324,8 +328,8 @@ def test_what_was_agreed_to_is_not_asked_for_again_and_what_comes_beside_it_is(l
     ]
 
 
-def test_who_reads_before_and_after_reads_at_every_moment_of_an_apply(lake: GovernedLake) -> None:
-    """Through a tag before, by name after it has got another."""
+def test_a_reader_of_both_states_can_read_at_every_moment_of_an_apply(lake: GovernedLake) -> None:
+    """The role reads through a tag before, and by name after the table has another tag."""
     tags = '[governance.tags]\naudience = ["everyone", "named"]\n[governance.assign]\n'
     through_tag = grant("role:analyst", 'tags = { audience = ["everyone"] }', "SELECT")
     by_name = grant("role:analyst", 'table = "gold.weather_daily"', "SELECT")
@@ -388,7 +392,7 @@ def test_tags_of_others_and_grants_of_others_stay(lake: GovernedLake) -> None:
         ),
     ],
 )
-def test_what_the_catalog_contradicts_is_refused_at_plan_time_with_its_place(
+def test_settings_that_contradict_the_catalog_are_refused_by_the_plan_with_their_place(
     lake: GovernedLake, text: str, says: str
 ) -> None:
     with pytest.raises(ConfigurationError) as error:
@@ -425,7 +429,7 @@ def filter_data(table: str, rows: str, **more: Any) -> dict[str, Any]:
     return {**named, "RowFilter": {"FilterExpression": rows}, "ColumnWildcard": {}, **more}
 
 
-def test_a_filter_that_a_wider_grant_makes_void_is_warned_of(lake: GovernedLake) -> None:
+def test_a_filter_that_a_wider_grant_makes_useless_gets_a_warning(lake: GovernedLake) -> None:
     planned = plan(lake.settings(FILTERED + grant("role:analyst", 'tags = { zone = ["curated"] }', "SELECT")))
     assert planned.warnings == (
         f"{arn('analyst')} sees gold.weather_daily through a filter and also tables tagged zone=curated: "
@@ -433,7 +437,7 @@ def test_a_filter_that_a_wider_grant_makes_void_is_warned_of(lake: GovernedLake)
     )
 
 
-def test_a_table_that_a_job_has_not_made_yet_is_waited_for(lake: GovernedLake) -> None:
+def test_the_grants_of_a_table_that_does_not_exist_yet_are_postponed(lake: GovernedLake) -> None:
     text = grant("role:analyst", 'table = "gold.day_ranking"', "SELECT")
     planned = plan(lake.settings(text))
     assert "gold.day_ranking" in planned.warnings[0]
@@ -443,7 +447,7 @@ def test_a_table_that_a_job_has_not_made_yet_is_waited_for(lake: GovernedLake) -
 # who, audit, preflight
 
 
-def test_who_tells_everybody_with_columns_rows_and_grant(lake: GovernedLake) -> None:
+def test_govern_who_lists_every_principal_with_columns_rows_and_grant(lake: GovernedLake) -> None:
     lake.apply(FILTERED + grant("role:engineer", 'layer = "gold"\non = "tables"', "SELECT"))
     readers = {row.principal: row for row in who("gold.weather_daily", lake.settings(""))}
     assert (readers[arn("analyst")].columns, readers[arn("analyst")].rows) == (
@@ -471,8 +475,8 @@ def test_every_read_of_a_registered_table_is_in_the_audit(lake: GovernedLake) ->
     assert audit(lake.settings(""), table="gold.weather_monthly", since=start.isoformat()) == []
 
 
-def test_what_the_owner_publishes_needs_no_grant(lake: GovernedLake) -> None:
-    """The owner made everything, so it holds every permission; the role of the Glue jobs needs none."""
+def test_a_publish_by_the_owner_needs_no_grant(lake: GovernedLake) -> None:
+    """The owner made every table and so has every permission. The role of the Glue jobs needs none."""
     lake.apply("")
     assert preflight(lake.settings("")) == []
     (finding,) = check_access(Probe(lake.settings(""), time.time))
@@ -482,7 +486,7 @@ def test_what_the_owner_publishes_needs_no_grant(lake: GovernedLake) -> None:
         require_access(lake.settings(""), step)
 
 
-def test_what_a_publisher_would_lack_is_in_the_plan_with_principal_permission_and_resource(
+def test_the_plan_lists_each_permission_that_a_publisher_would_lack(
     lake: GovernedLake,
 ) -> None:
     settings, caller = lake.settings(""), arn("operator")
@@ -494,7 +498,7 @@ def test_what_a_publisher_would_lack_is_in_the_plan_with_principal_permission_an
     assert list(lacking_of([need], settings, State(), {}, frozenset({caller}))) == []
 
 
-def test_an_administrator_may_create_tables_and_point_anywhere_but_not_alter_tables_of_others(
+def test_an_administrator_may_create_tables_at_any_location_but_not_alter_tables_of_others(
     lake: GovernedLake,
 ) -> None:
     settings, caller = lake.settings(""), arn("operator")
@@ -513,10 +517,10 @@ def test_an_administrator_may_create_tables_and_point_anywhere_but_not_alter_tab
     assert lacks(frozenset({caller})) == ["ALTER"]
 
 
-def test_what_is_listed_on_a_table_because_it_was_granted_on_all_of_them_is_not_revoked(
+def test_a_grant_on_all_tables_is_not_revoked_where_it_is_listed_on_one(
     lake: GovernedLake,
 ) -> None:
-    """A listing of a resource holds what grants add up to, and a filter makes the plan list its table."""
+    """A listing of a resource contains the sum of all grants, and a filter makes the plan list its table."""
     wide = FILTERED + grant("role:engineer", 'layer = "gold"\non = "tables"', "SELECT")
     lake.apply(wide)
     table = {"Table": {"DatabaseName": "gold", "Name": "weather_daily"}}
@@ -563,7 +567,7 @@ def test_what_is_listed_on_a_table_because_it_was_granted_on_all_of_them_is_not_
         ("register_resource", {"ResourceArn": "arn:aws:s3:::x"}, "A role must be given"),
     ],
 )
-def test_the_embedded_service_refuses_what_aws_refuses(
+def test_the_embedded_service_refuses_the_same_calls_as_aws(
     lake: GovernedLake, operation: str, arguments: dict[str, Any], says: str
 ) -> None:
     data = arguments.get("TableData", {})
@@ -582,7 +586,7 @@ def test_the_embedded_service_refuses_what_aws_refuses(
         (arn("visitor"), ["CREATE_TABLE"], "Permissions modification is invalid"),
     ],
 )
-def test_the_embedded_service_tells_failures_in_the_body(
+def test_the_embedded_service_reports_failures_in_the_body(
     lake: GovernedLake, principal: str, permissions: list[str], says: str
 ) -> None:
     lake.apply("")
@@ -631,7 +635,7 @@ def as_visitor(lake: GovernedLake, request: dict[str, Any]) -> Any:
     )  # fmt: skip
 
 
-def test_grants_and_tags_of_a_table_die_with_it(lake: GovernedLake) -> None:
+def test_grants_and_tags_of_a_table_are_deleted_with_it(lake: GovernedLake) -> None:
     glue = lake.client("glue")
     table = {
         "Name": "brief",
@@ -648,7 +652,7 @@ def test_grants_and_tags_of_a_table_die_with_it(lake: GovernedLake) -> None:
     glue.delete_table(DatabaseName="gold", Name="brief")
 
 
-def test_times_are_understood_and_ninety_days_are_the_most() -> None:
+def test_times_are_parsed_and_ninety_days_are_the_maximum() -> None:
     now = datetime(2026, 11, 25, tzinfo=UTC)
     assert since_when("12h", now) == now - timedelta(hours=12)
     assert since_when("2026-11-01", now) == datetime(2026, 11, 1, tzinfo=UTC)

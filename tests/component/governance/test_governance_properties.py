@@ -1,4 +1,4 @@
-"""Over the wire, from random settings to others: these are reached, and what both give is missing at no instant."""
+"""Over the wire, from random settings to others: these are reached, and common permissions are never missing."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ def grants(draw: st.DrawFn) -> str:
 
 @st.composite
 def governances(draw: st.DrawFn) -> str:
-    """Settings of tags, their assignment, filters and grants."""
+    """Draw settings of tags, their assignment, filters and grants."""
     assigned = draw(st.dictionaries(st.sampled_from(TAGGED), st.sampled_from(("all", "named")), max_size=4))
     tags = "".join(f'"{place}" = {{ audience = "{value}" }}\n' for place, value in assigned.items())
     rows = draw(st.sampled_from(("city_key = 'newark'", "lat > 1")))
-    listed = "".join(draw(st.lists(grants(), max_size=5)))
+    grant_lines = "".join(draw(st.lists(grants(), max_size=5)))
     return (
         f'[governance.tags]\naudience = ["all", "named"]\n[governance.assign]\n{tags}'
         f'[governance.filters."gold.weather_daily".south]\nrows = "{rows}"\n'
-        f'[governance.filters."gold.weather_daily".north]\nexclude_columns = ["lat"]\n{listed}'
+        f'[governance.filters."gold.weather_daily".north]\nexclude_columns = ["lat"]\n{grant_lines}'
     )
 
 
@@ -59,8 +59,8 @@ def governances(draw: st.DrawFn) -> str:
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GovernedLake]:
     before = dict(os.environ)
     try:
-        with governed_lake(tmp_path_factory.mktemp("properties"), os.environ) as made:  # type: ignore[arg-type]
-            yield made
+        with governed_lake(tmp_path_factory.mktemp("properties"), os.environ) as governed:  # type: ignore[arg-type]
+            yield governed
     finally:
         os.environ.clear()
         os.environ.update(before)
@@ -72,25 +72,25 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GovernedLake]:
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_from_any_settings_to_any_others(lake: GovernedLake, first: str, second: str) -> None:
+def test_any_settings_lead_to_any_others(lake: GovernedLake, first: str, second: str) -> None:
     lake.apply(first)
     before = lake.permissions()
     seen = []
-    wanted = lake.settings(second)
+    desired = lake.settings(second)
     apply(
-        wanted,
+        desired,
         confirm=lambda plan: True,
         on_change=lambda change: seen.append((change.text, lake.permissions())),
     )
-    assert plan(wanted).changes == ()
+    assert plan(desired).changes == ()
     kept = before & lake.permissions()
     for text, rows in seen:
         assert kept <= rows, f"missing after: {text}"
     log = lake.folder / "state" / "server" / "server.log"
     before_second = len(log.read_text())
     assert lake.apply(second) == []
-    made = log.read_text()[before_second:]
-    assert "/ListPermissions" in made
+    changes = log.read_text()[before_second:]
+    assert "/ListPermissions" in changes
     assert not any(
-        f"/{verb}" in made for verb in ("Batch", "Put", "Create", "Add", "Update", "Delete", "Remove")
+        f"/{verb}" in changes for verb in ("Batch", "Put", "Create", "Add", "Update", "Delete", "Remove")
     )

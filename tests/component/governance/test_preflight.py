@@ -85,26 +85,26 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GovernedLake]:
 
 @pytest.fixture(params=CASES, ids=lambda name: name.replace(" ", "-"))
 def case(lake: GovernedLake, request: pytest.FixtureRequest) -> Case:
-    found = CASES[request.param]
+    chosen = CASES[request.param]
     _drop(lake)
-    _open_or_close(lake, is_closed=found.is_closed)
-    if found.is_there:
+    _open_or_close(lake, is_closed=chosen.is_closed)
+    if chosen.is_there:
         write_version(lake, "gold.checked", name := f"{next(version):04}")
         publish(lake.settings(JOB), {"gold.checked": name})
-    lake.apply(JOB + found.checks, zones=found.zones)
-    return found
+    lake.apply(JOB + chosen.checks, zones=chosen.zones)
+    return chosen
 
 
 def _open_or_close(lake: GovernedLake, *, is_closed: bool) -> None:
     """Let IAM_ALLOWED_PRINCIPALS hold everything on gold and on its new tables, or nothing."""
-    everybody = {"DataLakePrincipalIdentifier": "IAM_ALLOWED_PRINCIPALS"}
-    default = [] if is_closed else [{"Principal": everybody, "Permissions": ["ALL"]}]
+    everyone = {"DataLakePrincipalIdentifier": "IAM_ALLOWED_PRINCIPALS"}
+    default = [] if is_closed else [{"Principal": everyone, "Permissions": ["ALL"]}]
     database = {"Name": "gold", "CreateTableDefaultPermissions": default}
     lake.client("glue").update_database(Name="gold", DatabaseInput=database)
     formation = lake.client("lakeformation")
     move = formation.revoke_permissions if is_closed else formation.grant_permissions
-    with suppress(formation.exceptions.InvalidInputException):  # nothing is held that could be revoked
-        move(Principal=everybody, Resource=RESOURCES["CREATE_TABLE"], Permissions=["ALL"])
+    with suppress(formation.exceptions.InvalidInputException):  # there is no permission to revoke
+        move(Principal=everyone, Resource=RESOURCES["CREATE_TABLE"], Permissions=["ALL"])
 
 
 def _drop(lake: GovernedLake) -> None:
@@ -115,11 +115,11 @@ def _drop(lake: GovernedLake) -> None:
 
 def _grant(lake: GovernedLake, *permissions: str) -> None:
     """Let the operator hold these permissions and no other of the four."""
-    formation, who = lake.client("lakeformation"), {"DataLakePrincipalIdentifier": arn("operator")}
+    formation, operator = lake.client("lakeformation"), {"DataLakePrincipalIdentifier": arn("operator")}
     for permission, resource in RESOURCES.items():
         move = formation.grant_permissions if permission in permissions else formation.revoke_permissions
-        with suppress(formation.exceptions.InvalidInputException):  # it does not hold what is revoked
-            move(Principal=who, Resource=resource, Permissions=[permission])
+        with suppress(formation.exceptions.InvalidInputException):  # it does not have the revoked permission
+            move(Principal=operator, Resource=resource, Permissions=[permission])
 
 
 def _refusal(settings: Settings, publisher: Publisher) -> AccessError | None:
@@ -142,9 +142,7 @@ def _publish(lake: GovernedLake, settings: Settings, publisher: Publisher) -> st
     return ""
 
 
-def test_without_any_one_permission_preflight_and_publish_refuse_and_with_all_of_them_both_pass(
-    lake: GovernedLake, case: Case
-) -> None:
+def test_preflight_and_publish_pass_only_with_all_permissions(lake: GovernedLake, case: Case) -> None:
     settings, publisher = lake.settings(JOB + case.checks, zones=case.zones), Publisher.of(lake)
     for missing in sorted(case.needs):
         _grant(lake, *(case.needs - {missing}))
@@ -161,8 +159,8 @@ def test_without_any_one_permission_preflight_and_publish_refuse_and_with_all_of
     assert _publish(lake, settings, publisher) == ""
 
 
-def test_what_the_worked_example_grants_is_enough_for_first_and_later_versions(lake: GovernedLake) -> None:
-    """By LF-tags on tables and databases, and on each location."""
+def test_the_grants_of_the_worked_example_suffice_for_first_and_later_versions(lake: GovernedLake) -> None:
+    """The grants are by LF-tags on tables and databases, and on each location."""
     _drop(lake)
     _grant(lake)
     granted = EXAMPLE.read_text().partition(
@@ -189,8 +187,8 @@ def test_a_step_that_would_be_refused_starts_no_job(lake: GovernedLake) -> None:
     assert lake.client("glue").get_job_runs(JobName="silver_to_gold")["JobRuns"] == []
 
 
-def test_the_role_of_a_glue_job_needs_nothing_of_lake_formation(lake: GovernedLake) -> None:
-    """Its jobs read and write S3 paths, for which Lake Formation is not asked."""
+def test_the_role_of_a_glue_job_needs_no_permission_of_lake_formation(lake: GovernedLake) -> None:
+    """Its jobs read and write S3 paths, which Lake Formation does not check."""
     _drop(lake)
     lake.apply(JOB, zones=ZONED)
     with Publisher.of(lake).led():

@@ -37,7 +37,7 @@ class Place:
 @pytest.fixture
 def place(server: Served, aws: Aws) -> Place:
     assert server.request("POST", "stack", {"buckets": ["leases"]})[0] == 200
-    aws.client("s3").delete_object(Bucket="leases", Key="runs/r1.lock")  # what the test before left
+    aws.client("s3").delete_object(Bucket="leases", Key="runs/r1.lock")  # left by the test before
     return Place(aws)
 
 
@@ -48,7 +48,7 @@ def test_a_lease_ends_with_its_block(place: Place) -> None:
     assert place.now == 0.0
 
 
-def test_a_lease_that_is_renewed_belongs_to_somebody_else(place: Place) -> None:
+def test_a_renewed_lease_belongs_to_another_owner(place: Place) -> None:
     owner = place.lease()
     etag = owner._take()
     with pytest.raises(AlreadyRunningError, match="driven by process"):
@@ -62,18 +62,18 @@ def test_a_dead_owner_s_lease_is_taken_over(place: Place) -> None:
         assert place.now >= 60.0
 
 
-def test_of_two_who_take_over_one_wins(place: Place) -> None:
+def test_only_one_of_two_processes_can_take_over(place: Place) -> None:
     place.lease()._take()
     late = place.lease()
-    found, _ = late._read()
+    lease, _ = late._read()
     assert place.lease()._take()
-    assert late._put(_owner(), IfMatch=found) == ""
+    assert late._put(_owner(), IfMatch=lease) == ""
 
 
-def test_the_lease_of_a_process_that_is_gone_is_taken_over_at_once(place: Place) -> None:
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    left = {**json.loads(_owner()), "pid": gone.pid}
+def test_the_lease_of_an_ended_process_is_taken_over_at_once(place: Place) -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    left = {**json.loads(_owner()), "pid": process.pid}
     assert place.lease()._put(json.dumps(left), IfNoneMatch="*")
     with place.lease().held():
         assert place.now == 0.0
@@ -81,12 +81,12 @@ def test_the_lease_of_a_process_that_is_gone_is_taken_over_at_once(place: Place)
 
 def test_a_lease_that_was_taken_over_is_not_ended_by_its_first_owner(place: Place) -> None:
     with place.lease().held():
-        found, _ = place.lease()._read()
-        taken_over = place.lease()._put(_owner(), IfMatch=found)
+        lease, _ = place.lease()._read()
+        taken_over = place.lease()._put(_owner(), IfMatch=lease)
     assert place.lease()._read()[0] == taken_over
 
 
-def test_a_lost_answer_is_no_conflict_with_oneself(place: Place, server: Served) -> None:
+def test_a_lost_answer_is_not_a_conflict_with_oneself(place: Place, server: Served) -> None:
     assert server.request("POST", "faults", [{"call": "PUT *", "lose": True}])[0] == 200
     with place.lease().held():
         assert place.now == 0.0

@@ -1,4 +1,4 @@
-"""The ledger in S3, over the wire: nothing written is lost, whoever writes, and a run that was lost is let go."""
+"""The ledger in S3, over the wire: no event of any writer is lost, and a driver without its lease stops."""
 
 from __future__ import annotations
 
@@ -46,22 +46,22 @@ def test_an_event_whose_answer_was_lost_is_written_once(
     assert [event["type"] for event in read_events(store, run_id)] == ["run.started", "step.planned"]
 
 
-def test_runs_are_listed_by_their_last_word(store: S3Store) -> None:
+def test_runs_are_listed_by_their_last_event(store: S3Store) -> None:
     for run_id in ("b", "a"):
         Ledger(store, run_id, "aws").append("run.started")
-        time.sleep(1.1)  # S3 tells the time to the second
+        time.sleep(1.1)  # times in S3 are in whole seconds
     assert [run for run in store.run_ids() if run in "ab"] == ["b", "a"]
 
 
-def test_a_driver_that_was_taken_for_dead_writes_nothing_more(store: S3Store, aws: Aws) -> None:
+def test_a_driver_that_lost_its_lease_writes_nothing_more(store: S3Store, aws: Aws) -> None:
     now = [0.0]
     watch = Waiter(clock=lambda: now[0])
     lease = LeaseObject(aws, "state", "etltctl/runs/r3.lock", "r3", watch, renewed_every=3600.0)
     with lease.held() as is_lost:
         ledger = Ledger(store, "r3", "aws", is_lost=is_lost)
         ledger.append("run.started")
-        found, _ = lease._read()
-        assert lease._put(_owner(), IfMatch=found), "another process takes the lease over"
+        record, _ = lease._read()
+        assert lease._put(_owner(), IfMatch=record), "another process takes the lease over"
         now[0] += 61.0  # the machine slept
         with pytest.raises(AlreadyRunningError, match="taken over by another process"):
             ledger.append("remote.intended", "glue:job")

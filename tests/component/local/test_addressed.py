@@ -1,4 +1,4 @@
-"""The operation of a request is known wherever AWS's protocols put its name."""
+"""The operation of a request is recognized in every place where AWS's protocols put its name."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     running.stop()
 
 
-def test_a_token_is_given_for_json_and_for_forms_however_the_grant_type_is_spelt(server: Server) -> None:
+def test_a_token_is_issued_for_json_and_forms_and_each_spelling_of_the_grant_type(server: Server) -> None:
     body = {"client_id": server.service.client_id, "client_secret": server.service.client_secret}
     grants: list[dict[str, str]] = [
         {},
@@ -73,7 +73,7 @@ def test_every_call_but_token_and_health_needs_a_token(server: Server, header: d
         assert response.headers["Content-Type"] == "application/json"
 
 
-def test_a_token_runs_out_after_900_seconds(server: Server) -> None:
+def test_a_token_expires_after_900_seconds(server: Server) -> None:
     issued = time.time()
     server.now = lambda: issued + 895
     assert server.http.get("/jobs").status_code == 200
@@ -91,14 +91,14 @@ def test_a_token_that_was_changed_is_refused(server: Server) -> None:
         assert server.http.get("/jobs", headers={"Authorization": changed}).status_code == 401
 
 
-def test_credentials_are_made_once_and_only_their_owner_reads_them(server: Server) -> None:
+def test_credentials_are_created_once_and_only_their_owner_may_read_them(server: Server) -> None:
     file = server.state / "airbyte" / "credentials.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     again = AirbyteService(server.state, server.lake, lambda: "")
     assert (again.client_id, again.client_secret) == (server.service.client_id, server.service.client_secret)
 
 
-def test_a_sync_goes_through_its_states_and_lands(server: Server) -> None:
+def test_a_sync_goes_through_its_states_and_writes_its_files(server: Server) -> None:
     started = server.http.post("/jobs", json={"connectionId": server.ids["api"], "jobType": "sync"}).json()
     assert started["status"] in ("pending", "running", "succeeded")
     job = server.wait(started["jobId"])
@@ -144,7 +144,7 @@ def test_a_second_start_is_refused_while_a_sync_runs_and_cancelling_frees_the_co
     assert server.http.post("/jobs", json=body).status_code == 200
 
 
-def test_of_many_starts_at_once_exactly_one_succeeds(server: Server) -> None:
+def test_exactly_one_of_many_simultaneous_starts_succeeds(server: Server) -> None:
     body = {"connectionId": server.ids["busy"], "jobType": "sync"}
     statuses: list[int] = []
     threads = [
@@ -167,7 +167,7 @@ def test_a_failed_job_says_why_without_the_password(server: Server, monkeypatch:
     assert "s3cret" not in json.dumps(job)
 
 
-def test_a_failed_sync_leaves_what_was_there_and_the_next_success_cleans_up(server: Server) -> None:
+def test_a_failed_sync_keeps_the_earlier_files_and_the_next_success_cleans_up(server: Server) -> None:
     server.sync("api")
     good = server.files()
     server.configure(api("api", f"{server.base_url}/sample/ergast/f1", "races", "nothing"))
@@ -178,7 +178,7 @@ def test_a_failed_sync_leaves_what_was_there_and_the_next_success_cleans_up(serv
     assert len(server.files()) == 2
 
 
-def test_a_bucket_that_is_gone_fails_the_job(server: Server) -> None:
+def test_a_missing_bucket_fails_the_job(server: Server) -> None:
     (server.state / "s3" / "bronze").rmdir()
     job = server.sync("api")
     assert job["status"] == "failed"
@@ -222,7 +222,7 @@ def test_even_an_unforeseen_error_ends_the_job(server: Server, monkeypatch: pyte
         (["no", "object"], 400, "bad-request"),
     ],
 )
-def test_a_start_that_cannot_be_is_a_problem(server: Server, body: Any, status: int, title: str) -> None:
+def test_an_impossible_start_is_a_problem(server: Server, body: Any, status: int, title: str) -> None:
     content = body if isinstance(body, str) else json.dumps(body)
     response = server.http.post("/jobs", content=content, headers={"Content-Type": "application/json"})
     assert (response.status_code, response.json()["title"]) == (status, title)
@@ -233,19 +233,19 @@ def test_only_syncs_are_run(server: Server) -> None:
     assert (response.status_code, response.json()["title"]) == (422, "unprocessable-entity")
 
 
-def test_jobs_are_listed_oldest_first_unless_asked_otherwise(server: Server) -> None:
-    made = [server.sync("api")["jobId"] for _ in range(3)]
+def test_jobs_are_listed_oldest_first_by_default(server: Server) -> None:
+    job_ids = [server.sync("api")["jobId"] for _ in range(3)]
 
-    def listed(**query: Any) -> list[int]:
+    def listed_ids(**query: Any) -> list[int]:
         return [job["jobId"] for job in server.http.get("/jobs", params=query).json()["data"]]
 
-    assert listed() == made
-    assert listed(orderBy="createdAt|DESC") == made[::-1]
-    assert listed(limit=2) == made[:2]
-    assert listed(limit=2, offset=2) == made[2:]
-    assert listed(connectionId=server.ids["busy"]) == []
-    assert listed(status="succeeded") == made
-    assert listed(status="failed") == []
+    assert listed_ids() == job_ids
+    assert listed_ids(orderBy="createdAt|DESC") == job_ids[::-1]
+    assert listed_ids(limit=2) == job_ids[:2]
+    assert listed_ids(limit=2, offset=2) == job_ids[2:]
+    assert listed_ids(connectionId=server.ids["busy"]) == []
+    assert listed_ids(status="succeeded") == job_ids
+    assert listed_ids(status="failed") == []
 
 
 def test_the_link_to_the_next_page_is_empty_only_after_an_empty_page(server: Server) -> None:
@@ -258,12 +258,12 @@ def test_the_link_to_the_next_page_is_empty_only_after_an_empty_page(server: Ser
 
 @pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 101}, {"limit": "x"}, {"offset": -1}, {"orderBy": "name"},
                                    {"status": "done"}])  # fmt: skip
-def test_a_query_that_makes_no_sense_is_a_bad_request(server: Server, query: dict[str, Any]) -> None:
+def test_a_meaningless_query_is_a_bad_request(server: Server, query: dict[str, Any]) -> None:
     server.sync("api")
     assert server.http.get("/jobs", params=query).status_code == 400
 
 
-def test_an_unknown_job_or_path_is_not_found_and_an_unknown_method_not_offered(server: Server) -> None:
+def test_an_unknown_job_or_path_is_not_found_and_an_unknown_method_not_allowed(server: Server) -> None:
     assert server.http.get("/jobs/999").json()["data"] == {"resourceType": "job", "resourceId": "999"}
     assert server.http.delete("/jobs/999").status_code == 404
     assert server.http.get("/streams").status_code == 404
@@ -272,9 +272,9 @@ def test_an_unknown_job_or_path_is_not_found_and_an_unknown_method_not_offered(s
 
 @pytest.mark.parametrize("kind", ["connection", "source", "destination", "workspace"])
 def test_resources_can_be_listed_and_read(server: Server, kind: str) -> None:
-    listed = server.http.get(f"/{kind}s").json()["data"]
-    assert len(listed) == (1 if kind == "workspace" else 4)
-    for each in listed:
+    resources = server.http.get(f"/{kind}s").json()["data"]
+    assert len(resources) == (1 if kind == "workspace" else 4)
+    for each in resources:
         assert server.http.get(f"/{kind}s/{each[f'{kind}Id']}").json() == each
     assert server.http.get(f"/{kind}s/nothing").status_code == 404
 
@@ -289,7 +289,7 @@ def test_secrets_are_masked_and_never_written(server: Server) -> None:
     assert "s3cret" not in repr(server.service._connections)
 
 
-def test_connection_ids_stay_the_same_and_stale_connections_go(server: Server) -> None:
+def test_connection_ids_stay_the_same_and_stale_connections_are_deleted(server: Server) -> None:
     before = dict(server.ids)
     after = server.configure(api("api", "sample:"))
     assert after == {"api": before["api"]}
@@ -314,7 +314,7 @@ def test_a_description_that_is_incomplete_is_refused(
         server.service.configure([described], None)
 
 
-def test_jobs_survive_a_restart_and_one_cut_off_has_failed(tmp_path: Path) -> None:
+def test_jobs_survive_a_restart_and_an_interrupted_one_has_failed(tmp_path: Path) -> None:
     def job(number: int, status: str) -> dict[str, Any]:
         times = {"created": 1.0, "updated": 2.0, "started": 1.0, "ended": None}
         return {"id": number, "connection_id": "c", "status": status, **times, "rows": 5, "bytes": 7,
@@ -343,7 +343,7 @@ def test_jobs_survive_a_restart_and_one_cut_off_has_failed(tmp_path: Path) -> No
     ]
 
 
-def test_closing_cancels_what_runs(tmp_path: Path) -> None:
+def test_a_server_that_closes_cancels_live_syncs(tmp_path: Path) -> None:
     server = Server(tmp_path)
     server.start()
     server.configure(api("busy", f"{server.base_url}/busy/ergast/f1"))
@@ -367,7 +367,7 @@ def test_etltctls_own_client_works_with_it(server: Server) -> None:
     assert client.cancel(busy).status == "cancelled"
 
 
-def test_the_weather_sample_lands_whole(server: Server) -> None:
+def test_the_weather_sample_is_written_completely(server: Server) -> None:
     server.configure(mongo("mongodb", "sample:"))
     job = server.sync("mongodb")
     assert (job["status"], job["rowsSynced"]) == ("succeeded", 17_409)
@@ -380,7 +380,7 @@ def test_the_weather_sample_lands_whole(server: Server) -> None:
 
 @pytest.mark.pack
 @pytest.mark.skipif(not PACK.is_dir(), reason="ETLTCTL_DATA_PACK names no folder")
-def test_the_pack_lands_whole(server: Server) -> None:
+def test_the_pack_is_written_completely(server: Server) -> None:
     connections = [mongo("mongodb", "sample:"), {**api("api", "sample:")}]
     connections[1]["source"]["seasons"] = "all"
     server.configure(*connections, data_pack=str(PACK))

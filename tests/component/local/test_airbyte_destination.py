@@ -1,4 +1,4 @@
-"""The S3 destination: what a sync leaves in the lake, column by column and generation by generation."""
+"""The S3 destination: the files of a sync, column by column and generation by generation."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def lake(tmp_path: Path) -> S3Directory:
 
 
 def ignore(rows: int, size: int) -> None:
-    """Nobody counts."""
+    """Ignore the counts."""
 
 
 def write(lake: S3Directory, records: Any, generation: int = 1, **options: Any) -> list[str]:
@@ -51,7 +51,7 @@ def read(lake: S3Directory, key: str) -> pq.ParquetFile:
     return pq.ParquetFile(lake.path("bronze", key))
 
 
-def test_the_key_tells_namespace_stream_day_and_start_of_the_sync(lake: S3Directory) -> None:
+def test_the_key_contains_namespace_stream_day_and_start_of_the_sync(lake: S3Directory) -> None:
     assert write(lake, [RECORD]) == [f"{PREFIX}/2026_01_02_{STARTED_MS}_0.parquet"]
 
 
@@ -109,7 +109,7 @@ def test_values_survive_as_airbyte_writes_them(lake: S3Directory) -> None:
     [("dt", "warm"), ("dt", float("nan")), ("dt", True), ("cursor", 2**63), ("cursor", 1.5),
      ("main", {"x": float("inf")}), ("_id", "\ud800")],
 )  # fmt: skip
-def test_a_value_its_column_cannot_hold_becomes_null_and_is_named(
+def test_a_value_that_its_column_cannot_hold_becomes_null_and_is_named(
     lake: S3Directory, field: str, value: object
 ) -> None:
     (key,) = write(lake, [{**RECORD, field: value}])
@@ -131,12 +131,14 @@ def test_column_names_are_made_safe() -> None:
     assert names == {"rain.1h": "rain_1h", "1h": "_1h", "größe": "gro__e", "_id": "_id"}
 
 
-def test_a_large_stream_is_cut_into_parts_of_one_sync(lake: S3Directory) -> None:
+def test_a_large_stream_is_split_into_parts_of_one_sync(lake: S3Directory) -> None:
     records = [{"_id": f"{number:06}", "main": {"text": f"{number:06}" * 40}} for number in range(20_000)]
-    found = write(lake, records, part_bytes=1_000_000)
-    assert len(found) > 1
-    assert found == sorted(f"{PREFIX}/2026_01_02_{STARTED_MS}_{part}.parquet" for part in range(len(found)))
-    read_back = sorted(value for key in found for value in read(lake, key).read().column("_id").to_pylist())
+    written = write(lake, records, part_bytes=1_000_000)
+    assert len(written) > 1
+    assert written == sorted(
+        f"{PREFIX}/2026_01_02_{STARTED_MS}_{part}.parquet" for part in range(len(written))
+    )
+    read_back = sorted(value for key in written for value in read(lake, key).read().column("_id").to_pylist())
     assert read_back == [record["_id"] for record in records]
 
 
@@ -156,7 +158,7 @@ def test_a_stream_without_records_writes_nothing(lake: S3Directory) -> None:
     assert write(lake, []) == []
 
 
-def test_old_and_new_stand_side_by_side_until_the_old_is_retired(lake: S3Directory) -> None:
+def test_old_and_new_generations_exist_together_until_the_old_one_is_retired(lake: S3Directory) -> None:
     (old,) = write(lake, [RECORD], generation=1)
     both = write(lake, [RECORD], generation=2)
     assert len(both) == 2
@@ -164,7 +166,7 @@ def test_old_and_new_stand_side_by_side_until_the_old_is_retired(lake: S3Directo
     assert keys(lake) == [key for key in both if key != old]
 
 
-def test_a_source_that_breaks_off_leaves_the_older_generation_readable(lake: S3Directory) -> None:
+def test_a_source_that_stops_early_leaves_the_older_generation_readable(lake: S3Directory) -> None:
     (old,) = write(lake, [RECORD])
 
     def breaks_off() -> Iterator[dict[str, Any]]:
@@ -176,7 +178,7 @@ def test_a_source_that_breaks_off_leaves_the_older_generation_readable(lake: S3D
     assert read(lake, old).metadata.num_rows == 1
 
 
-def test_what_a_failed_sync_left_is_retired_by_the_next_success(lake: S3Directory) -> None:
+def test_files_of_a_failed_sync_are_retired_by_the_next_success(lake: S3Directory) -> None:
     write(lake, [RECORD], generation=1)
     write(lake, [RECORD], generation=2)  # and its sync failed later: nothing was retired
     write(lake, [RECORD], generation=3)

@@ -1,4 +1,4 @@
-"""Lists of the embedded Airbyte as its SDK asks for them: repeated parameters, times, and links to follow."""
+"""Lists of the embedded Airbyte as its SDK requests them: repeated parameters, times, and links to follow."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_every_value_of_a_list_parameter_counts(
     assert bool(answer["data"]) is is_found
 
 
-def test_jobs_are_listed_by_the_times_at_which_they_were_made_and_changed(server: Server) -> None:
+def test_jobs_are_filtered_by_their_times_of_creation_and_change(server: Server) -> None:
     noon, one, two = (f"2026-01-02T12:0{minute}:00Z" for minute in range(3))
     assert jobs(server, createdAtStart=one) == [2, 3]
     assert jobs(server, createdAtEnd=one) == [1, 2]
@@ -65,7 +65,7 @@ def test_jobs_are_listed_by_the_times_at_which_they_were_made_and_changed(server
 
 
 @pytest.mark.parametrize("name", ["createdAtStart", "createdAtEnd", "updatedAtStart", "updatedAtEnd"])
-def test_a_time_that_is_not_one_is_refused(server: Server, name: str) -> None:
+def test_an_invalid_time_is_refused(server: Server, name: str) -> None:
     response = server.http.get("/jobs", params={name: "noon"})
     assert response.status_code == 400
     assert response.json()["data"]["message"].startswith(f"{name} is not a time such as")
@@ -81,5 +81,5 @@ def test_the_links_of_a_page_lead_to_the_pages_around_it(server: Server) -> None
     assert server.http.get(second["next"]).json()["data"] == []
 
 
-def test_a_list_by_tags_is_empty_as_nothing_here_has_one(server: Server) -> None:
+def test_a_list_by_tags_is_empty_because_tags_do_not_exist_here(server: Server) -> None:
     assert server.http.get("/connections", params={"tagIds": ["a", "b"]}).json()["data"] == []

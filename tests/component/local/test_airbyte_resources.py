@@ -1,4 +1,4 @@
-"""The embedded Airbyte's resources over the wire: made, changed, masked, refused and run as the public API does it."""
+"""The embedded Airbyte's resources over the wire: created, changed, masked, refused and run as by the public API."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     running.stop()
 
 
-def made(server: Server, path: str, body: Any) -> dict[str, Any]:
+def create(server: Server, path: str, body: Any) -> dict[str, Any]:
     response = server.http.post(path, json=body)
     assert response.status_code == 200, response.text
     answer: dict[str, Any] = response.json()
@@ -76,13 +76,13 @@ def made(server: Server, path: str, body: Any) -> dict[str, Any]:
 def refused(server: Server, method: str, path: str, body: Any = None) -> str:
     response = server.http.request(method, path, json=body)
     assert response.headers["Content-Type"] == "application/json"
-    told = response.json()
-    return f"{response.status_code} {told['title']} {json.dumps(told['data'])}"
+    problem = response.json()
+    return f"{response.status_code} {problem['title']} {json.dumps(problem['data'])}"
 
 
-def f1_connection(server: Server, manifest: Any = MANIFEST, **wanted: Any) -> dict[str, Any]:
-    definition = made(server, DEFINITIONS, {"name": "f1", "manifest": manifest})
-    source = made(
+def f1_connection(server: Server, manifest: Any = MANIFEST, **options: Any) -> dict[str, Any]:
+    definition = create(server, DEFINITIONS, {"name": "f1", "manifest": manifest})
+    source = create(
         server,
         "/sources",
         {
@@ -92,7 +92,7 @@ def f1_connection(server: Server, manifest: Any = MANIFEST, **wanted: Any) -> di
             "configuration": {"base_url": "sample:", "token": "s3cret"},
         },
     )
-    destination = made(server, "/destinations", BRONZE)
+    destination = create(server, "/destinations", BRONZE)
     streams = [{"name": "races", "syncMode": "full_refresh_overwrite"}, {"name": "results"}]
     body = {
         "name": "f1",
@@ -101,7 +101,7 @@ def f1_connection(server: Server, manifest: Any = MANIFEST, **wanted: Any) -> di
         "namespaceDefinition": "source",
         "configurations": {"streams": streams},
     }
-    return made(server, "/connections", {**body, **wanted})
+    return create(server, "/connections", {**body, **options})
 
 
 def sync(server: Server, connection_id: str) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def sync(server: Server, connection_id: str) -> dict[str, Any]:
 
 
 def test_secrets_are_masked_on_read_and_a_mask_sent_back_keeps_them(server: Server) -> None:
-    source = made(server, "/sources", MONGODB)
+    source = create(server, "/sources", MONGODB)
     shown = source["configuration"]["database_config"]
     assert (shown["username"], shown["password"]) == ("me", "**********")
     assert "s3cret" not in server.http.get("/sources").text
@@ -122,15 +122,15 @@ def test_secrets_are_masked_on_read_and_a_mask_sent_back_keeps_them(server: Serv
     assert kept["sources"][source["sourceId"]]["configuration"]["database_config"]["password"] == "s3cret"
 
 
-def test_an_address_that_holds_a_password_and_what_a_manifest_calls_secret_are_masked(server: Server) -> None:
+def test_an_address_with_a_password_and_secret_fields_of_a_manifest_are_masked(server: Server) -> None:
     body = json.loads(json.dumps(MONGODB))
     body["configuration"]["database_config"]["connection_string"] = "mongodb://me:s3cret@h/"
-    made(server, "/sources", body)
+    create(server, "/sources", body)
     f1_connection(server)
     assert "s3cret" not in server.http.get("/sources").text + server.http.get("/destinations").text
 
 
-def test_what_was_made_survives_a_restart_in_a_file_only_its_owner_reads(server: Server) -> None:
+def test_created_resources_survive_a_restart_in_a_file_that_only_the_owner_may_read(server: Server) -> None:
     connection = f1_connection(server)
     file = server.state / "airbyte" / "resources.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -140,7 +140,7 @@ def test_what_was_made_survives_a_restart_in_a_file_only_its_owner_reads(server:
     path = f"/connections/{connection['connectionId']}"
     assert server.http.get(path).json() == connection
     server.configure(api("other", "sample:"))
-    assert server.http.get(path).status_code == 200, "the settings' own connections come and go beside it"
+    assert server.http.get(path).status_code == 200, "the settings' own connections come and go next to it"
 
 
 def test_a_connection_made_over_the_api_really_syncs(server: Server) -> None:
@@ -166,19 +166,19 @@ def test_an_inactive_connection_does_not_sync(server: Server) -> None:
     assert refused(server, "POST", "/jobs", body).startswith("409 state-conflict")
 
 
-def test_names_are_no_keys_and_lists_come_in_pages(server: Server) -> None:
+def test_names_are_not_unique_and_lists_have_pages(server: Server) -> None:
     for _ in range(2):
-        made(server, "/sources", MONGODB)
+        create(server, "/sources", MONGODB)
     first = server.http.get("/sources", params={"limit": 2, "workspaceIds": WORKSPACE_ID}).json()
     rest = server.http.get("/sources", params={"limit": 2, "offset": 2}).json()
     assert [each["name"] for each in first["data"] + rest["data"]] == ["api", "mine", "mine"]
     assert server.http.get("/sources", params={"workspaceIds": "another"}).json()["data"] == []
 
 
-def test_deleting_a_source_takes_its_connections_along(server: Server) -> None:
+def test_a_deleted_source_takes_its_connections_along(server: Server) -> None:
     connection = f1_connection(server)
-    gone = server.http.delete(f"/sources/{connection['sourceId']}")
-    assert (gone.status_code, gone.content) == (204, b"")
+    answer = server.http.delete(f"/sources/{connection['sourceId']}")
+    assert (answer.status_code, answer.content) == (204, b"")
     assert server.http.get(f"/connections/{connection['connectionId']}").status_code == 404
 
 
@@ -210,9 +210,9 @@ def test_a_stream_has_the_primary_key_of_its_manifest(
     assert connection["configurations"]["streams"][0]["primaryKey"] == shown
 
 
-def test_definitions_are_listed_whole_whatever_the_limit(server: Server) -> None:
+def test_definitions_are_listed_completely_with_any_limit(server: Server) -> None:
     for number in range(3):
-        made(server, DEFINITIONS, {"name": f"f{number}", "manifest": MANIFEST})
+        create(server, DEFINITIONS, {"name": f"f{number}", "manifest": MANIFEST})
     for query in ({}, {"limit": 1}, {"limit": 100, "offset": 100}, {"limit": "x"}):
         answer = server.http.get(DEFINITIONS, params=query).json()
         assert [each["name"] for each in answer["data"]] == ["f0", "f1", "f2"]
@@ -229,10 +229,10 @@ def test_definitions_are_listed_whole_whatever_the_limit(server: Server) -> None
         ({"streams": [{"type": "DeclarativeStream"}]}, "has no name"),
     ],
 )
-def test_a_manifest_that_is_none_is_refused(server: Server, change: dict[str, Any], words: str) -> None:
-    told = refused(server, "POST", DEFINITIONS, {"name": "f1", "manifest": {**MANIFEST, **change}})
-    assert told.startswith("422 unprocessable-entity")
-    assert words in told
+def test_an_invalid_manifest_is_refused(server: Server, change: dict[str, Any], words: str) -> None:
+    message = refused(server, "POST", DEFINITIONS, {"name": "f1", "manifest": {**MANIFEST, **change}})
+    assert message.startswith("422 unprocessable-entity")
+    assert words in message
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_a_manifest_that_is_none_is_refused(server: Server, change: dict[str, An
         ({"schema_enforced": False}, "not modelled"),
     ],
 )
-def test_a_source_that_cannot_be_is_refused(server: Server, change: dict[str, Any], words: str) -> None:
+def test_an_impossible_source_is_refused(server: Server, change: dict[str, Any], words: str) -> None:
     database = MONGODB["configuration"]["database_config"] | change
     body = {**MONGODB, "configuration": {"sourceType": "mongodb-v2", "database_config": database}}
     assert words in refused(server, "POST", "/sources", body)
@@ -264,7 +264,7 @@ def test_a_source_that_cannot_be_is_refused(server: Server, change: dict[str, An
         (DEFINITIONS, {"name": "x", "manifest": "text"}, "not of type DeclarativeSource"),
     ],
 )
-def test_a_body_that_cannot_be_is_a_problem(server: Server, path: str, body: Any, words: str) -> None:
+def test_an_impossible_body_is_a_problem(server: Server, path: str, body: Any, words: str) -> None:
     assert words in refused(server, "POST", path, body)
 
 
@@ -283,7 +283,7 @@ def test_a_body_that_cannot_be_is_a_problem(server: Server, path: str, body: Any
         ({"namespaceDefinition": "destination"}, "namespaceDefinition"),
     ],
 )
-def test_a_connection_that_cannot_be_is_refused_and_stays_as_it_was(
+def test_an_impossible_change_of_a_connection_is_refused_and_changes_nothing(
     server: Server, change: dict[str, Any], words: str
 ) -> None:
     connection = f1_connection(server)
@@ -292,7 +292,7 @@ def test_a_connection_that_cannot_be_is_refused_and_stays_as_it_was(
     assert server.http.get(path).json() == connection
 
 
-def test_what_the_settings_made_is_not_changed_over_the_api(server: Server) -> None:
+def test_resources_of_the_settings_cannot_be_changed_over_the_api(server: Server) -> None:
     (provisioned,) = server.http.get("/connections").json()["data"]
     for kind in ("connection", "source", "destination"):
         path = f"/{kind}s/{provisioned[f'{kind}Id']}"

@@ -34,13 +34,13 @@ def sdk(place: Place) -> Any:
     return AirbyteAPI(server_url=url, security=models.Security(client_credentials=credentials))
 
 
-def test_what_etltctl_made_is_listed_and_read(sdk: Any, place: Place) -> None:
+def test_resources_of_etltctl_are_listed_and_read(sdk: Any, place: Place) -> None:
     from airbyte_api import api
 
-    listed = sdk.connections.list_connections(
+    connections = sdk.connections.list_connections(
         request=api.ListConnectionsRequest(workspace_ids=[WORKSPACE_ID])
     )
-    assert {each.name for each in listed.connections_response.data} == {"pi-m3-mongodb", "pi-m3-api"}
+    assert {each.name for each in connections.connections_response.data} == {"pi-m3-mongodb", "pi-m3-api"}
     sources = sdk.sources.list_sources(request=api.ListSourcesRequest()).sources_response.data
     assert {(each.name, each.source_type) for each in sources} == {
         ("pi-m3-mongodb", "mongodb-v2"),
@@ -64,13 +64,13 @@ def test_a_stream_that_is_sent_back_as_it_was_read_is_refused_as_by_airbyte(sdk:
         )
 
 
-def test_a_connection_that_the_sdk_makes_syncs_and_goes(sdk: Any, place: Place) -> None:
+def test_a_connection_of_the_sdk_is_created_synced_and_deleted(sdk: Any, place: Place) -> None:
     from airbyte_api import api, models
 
     parquet = models.DestinationS3ParquetColumnarStorage(
         compression_codec=models.DestinationS3CompressionCodecEnum.SNAPPY
     )
-    made = sdk.destinations.create_destination(
+    destination = sdk.destinations.create_destination(
         request=models.DestinationCreateRequest(
             name="by-sdk",
             workspace_id=WORKSPACE_ID,
@@ -79,11 +79,11 @@ def test_a_connection_that_the_sdk_makes_syncs_and_goes(sdk: Any, place: Place) 
             ),
         )
     ).destination_response
-    assert made.destination_type == "s3"
+    assert destination.destination_type == "s3"
     connection = sdk.connections.create_connection(
         request=models.ConnectionCreateRequest(
             source_id=place.recorded()["source:api"],
-            destination_id=made.destination_id,
+            destination_id=destination.destination_id,
             namespace_definition=models.NamespaceDefinitionEnum.SOURCE,
             configurations=models.StreamConfigurations(streams=[models.StreamConfiguration(name="races")]),
         )
@@ -96,7 +96,7 @@ def test_a_connection_that_the_sdk_makes_syncs_and_goes(sdk: Any, place: Place) 
     assert place.server.wait(job.job_id)["status"] == "succeeded"
     ended = sdk.jobs.get_job(request=api.GetJobRequest(job_id=job.job_id)).job_response
     assert (ended.rows_synced, place.server.rows("sdk/races/")) == (9, 9)
-    gone = sdk.destinations.delete_destination(
-        request=api.DeleteDestinationRequest(destination_id=made.destination_id)
+    answer = sdk.destinations.delete_destination(
+        request=api.DeleteDestinationRequest(destination_id=destination.destination_id)
     )
-    assert gone.status_code == 204
+    assert answer.status_code == 204

@@ -1,4 +1,4 @@
-"""The streams of a connection: answered in full, refused in Airbyte's words, and sent back without what is empty."""
+"""The streams of a connection: returned in full, refused in Airbyte's words, and sent back without empty fields."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def path(place: Place, source: str) -> str:
 
 
 def sent(place: Place) -> list[dict[str, Any]]:
-    """The bodies of all changes of connections."""
+    """Return the bodies of all changes of connections."""
     patches = (each for each in place.server.exchanges if each.method == "PATCH")
     return [each.request for each in patches if each.path.startswith("/connections/")]
 
@@ -83,7 +83,7 @@ def test_a_stream_listed_twice_is_refused(place: Place) -> None:
     assert "Duplicate stream found in configuration for stream name [races]" in refused.text
 
 
-def test_what_the_embedded_airbyte_cannot_do_to_a_stream_is_refused(place: Place) -> None:
+def test_an_unsupported_stream_setting_is_refused(place: Place) -> None:
     for field, value in {
         "selectedFields": [{"fieldPath": ["season"]}],
         "mappers": [{"type": "hashing"}],
@@ -94,7 +94,7 @@ def test_what_the_embedded_airbyte_cannot_do_to_a_stream_is_refused(place: Place
         assert f"{field} is not modelled" in refused.text
 
 
-def test_a_change_that_lists_no_streams_leaves_them(place: Place) -> None:
+def test_a_change_without_streams_keeps_them(place: Place) -> None:
     before = connection(place, "api")
     for configurations in ({}, {"streams": []}, {"streams": None}):
         answer = place.server.http.patch(path(place, "api"), json={"configurations": configurations})
@@ -118,7 +118,7 @@ def test_any_change_of_an_existing_connection_is_applied(place: Place, flags: di
     assert "[]" not in json.dumps(sent(place)), "Airbyte refuses an empty selectedFields"
 
 
-def test_a_change_of_other_fields_sends_no_streams_for_which_airbyte_would_discover(place: Place) -> None:
+def test_a_change_of_other_fields_sends_no_streams_and_so_needs_no_discovery(place: Place) -> None:
     place.server.http.patch(path(place, "api"), json={"status": "inactive"})
     place.apply(sources__api__schedule="cron 0 0 3 * * ?")
     assert [body.get("configurations") for body in sent(place)] == [None, None]
@@ -136,7 +136,7 @@ def test_the_database_of_a_stream_follows_the_settings(place: Place) -> None:
     assert stream["namespace"] == "another"
 
 
-def test_a_cron_expression_is_answered_with_its_time_zone(place: Place) -> None:
+def test_a_cron_expression_is_returned_with_its_time_zone(place: Place) -> None:
     place.apply(sources__api__schedule="cron 0 0 3 * * ?")
     assert connection(place, "api")["schedule"] == {
         "scheduleType": "cron",

@@ -1,4 +1,4 @@
-"""Syncs that cannot be right: each ends with a message that names the fields, the dates or the cause."""
+"""Syncs that cannot succeed: each ends with a message that names the fields, the dates or the cause."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def server(tmp_path: Path, database: tuple[str, Any]) -> Iterator[Server]:
         ({COMPOSED: 1, DECOMPOSED: 2}, (r"'\xe9'", r"'e\u0301'"), "e_"),
     ],
 )
-def test_fields_that_become_one_column_stop_the_sync_and_are_both_named(
+def test_two_fields_that_become_one_column_stop_the_sync_and_are_both_named(
     server: Server, database: tuple[str, Any], document: dict[str, int], fields: tuple[str, str], column: str
 ) -> None:
     database[1].observations.insert_one(document)
@@ -73,7 +73,7 @@ def test_a_field_with_the_name_of_airbytes_own_column_stops_the_sync(
     assert message.startswith("weather.observations: the field '_airbyte_raw_id' has the name")
 
 
-def test_dates_of_any_year_stay_dates_with_four_digits_or_more(
+def test_dates_of_any_year_stay_dates_with_at_least_four_digits(
     server: Server, database: tuple[str, Any]
 ) -> None:
     first, late = datetime(1, 1, 1, tzinfo=UTC), datetime(999, 5, 5, 1, 2, 3, 4000, tzinfo=UTC)
@@ -128,7 +128,7 @@ def test_an_unforeseen_error_of_a_call_is_named_and_its_trace_is_logged(
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 6 MB, which the sample does not fit into."""
+    """A file system of 6 MB, too small for the sample."""
     place = tmp_path / "small"
     place.mkdir()
     mounting = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(place)]

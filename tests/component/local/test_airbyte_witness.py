@@ -1,4 +1,4 @@
-"""The witness of Airbyte's calls: what the published API knows otherwise is named, and nothing else."""
+"""The witness of Airbyte's calls: only deviations from the published API are named."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MADE = {"name": "mongo", "workspaceId": "w", "configuration": SOURCE["configurat
 
 
 @pytest.mark.parametrize("base", ["", "/v1", "/api/public/v1", "http://h:1/airbyte/v1"])
-def test_what_is_published_is_no_violation_whatever_the_base(base: str) -> None:
+def test_a_published_call_is_not_a_violation_under_any_base(base: str) -> None:
     assert check_airbyte("POST", f"{base}/jobs", START, 200, {**JOB, "etltctl_failure": {"kind": "x"}}) == []
     assert (
         check_airbyte("GET", f"{base}/jobs?limit=1&orderBy=x", None, 200, {"data": [JOB], "next": ""}) == []
@@ -51,14 +51,14 @@ def test_what_is_published_is_no_violation_whatever_the_base(base: str) -> None:
 VIOLATIONS: dict[str, tuple[tuple[str, str, Any, int, Any], str]] = {
     "a missing field": (("GET", "jobs/7", None, 200, {**JOB, "startTime": None}), "answer startTime: "),
     "a field of another type": (("GET", "jobs/7", None, 200, {**JOB, "jobId": "7"}), "answer jobId: "),
-    "a value that is none of an enum": (("GET", "jobs/7", None, 200, {**JOB, "status": "asleep"}), "answer status: "),
+    "a value that is not in an enum": (("GET", "jobs/7", None, 200, {**JOB, "status": "asleep"}), "answer status: "),
     "an unknown field": (("GET", "jobs/7", None, 200, {**JOB, "rows": 1}), "answer rows: is not in the published API"),
     "an unknown field inside": (
         ("PATCH", "connections/c", {"configurations": {"streams": [{"name": "a", "mode": 1}]}}, 200, CONNECTION),
         "request configurations.streams.0.mode: is not in the published API",
     ),
     "an unknown field in a list": (("GET", "jobs", None, 200, {"data": [{**JOB, "x": 1}]}), "answer data.0.x: "),
-    "a list that is none": (("GET", "jobs", None, 200, [JOB]), "answer is not an object with the list data"),
+    "an answer that is not a list": (("GET", "jobs", None, 200, [JOB]), "answer is not an object with the list data"),
     "an unknown parameter": (
         ("GET", "workspaces/w/definitions/declarative_sources?limit=9", None, 200, {"data": []}),
         "request has the unknown parameter limit",
@@ -82,24 +82,24 @@ VIOLATIONS: dict[str, tuple[tuple[str, str, Any, int, Any], str]] = {
 
 
 @pytest.mark.parametrize("case", VIOLATIONS)
-def test_what_is_not_published_is_named(case: str) -> None:
+def test_an_unpublished_call_is_named(case: str) -> None:
     exchange, words = VIOLATIONS[case]
-    found = check_airbyte(*exchange)
-    assert len(found) == 1
-    assert found[0].startswith(words)
+    violations = check_airbyte(*exchange)
+    assert len(violations) == 1
+    assert violations[0].startswith(words)
 
 
-def test_a_change_of_a_source_may_leave_out_what_stays() -> None:
+def test_a_change_of_a_source_may_omit_unchanged_fields() -> None:
     body = {"configuration": {"sourceType": "mongodb-v2"}}
     assert check_airbyte("PATCH", "sources/s", body, 200, SOURCE) == []
 
 
 @pytest.mark.parametrize("status", [400, 409, 422, 500, 503])
-def test_what_is_refused_may_be_wrong_on_purpose(status: int) -> None:
+def test_a_refused_call_may_be_wrong_on_purpose(status: int) -> None:
     assert check_airbyte("POST", "jobs", {"wrong": 1}, status, {"also": "wrong"}) == []
 
 
-def test_all_that_etltctl_asks_and_the_embedded_airbyte_answers_is_published(
+def test_every_call_of_etltctl_and_every_answer_of_the_embedded_airbyte_is_published(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert find_spec("airbyte_api"), "without Airbyte's SDK nothing is checked"

@@ -1,4 +1,4 @@
-"""The embedded Athena: real answers over hand-written Parquet, errors in Athena's words, only the lake readable."""
+"""The embedded Athena: real answers from hand-written Parquet, errors in Athena's words, access to the lake only."""
 
 from __future__ import annotations
 
@@ -70,16 +70,16 @@ class OneCatalog:
 
 @pytest.fixture(scope="module")
 def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The state folder of the module's service: a query's process, once started, serves every test."""
+    """The state folder of the module's service. One process for queries serves every test."""
     return tmp_path_factory.mktemp("state")
 
 
 @pytest.fixture(scope="module")
 def directory(state: Path) -> S3Directory:
-    made = S3Directory(state / "s3", state / "s3-meta")
+    s3_directory = S3Directory(state / "s3", state / "s3-meta")
     for bucket in ("lake", "results"):
-        made.create_bucket(bucket)
-    return made
+        s3_directory.create_bucket(bucket)
+    return s3_directory
 
 
 def put(directory: S3Directory, key: str, **columns: Any) -> None:
@@ -91,7 +91,7 @@ def put(directory: S3Directory, key: str, **columns: Any) -> None:
 @pytest.fixture(scope="module")
 def days(directory: S3Directory) -> OneCatalog:
     """A catalog with the table `days`."""
-    made = OneCatalog()
+    catalog = OneCatalog()
     put(
         directory,
         "days/v=1/part-0.parquet",
@@ -109,13 +109,13 @@ def days(directory: S3Directory) -> OneCatalog:
         "city": "string", "n": "bigint", "x": "double", "day": "date", "at": "timestamp",
         "points": "decimal(6,2)", "tags": "array<string>", "ok": "boolean", "absent": "string",
     }  # fmt: skip
-    made.add("days", "s3://lake/days/v=1/", columns)
-    return made
+    catalog.add("days", "s3://lake/days/v=1/", columns)
+    return catalog
 
 
 @pytest.fixture
 def catalog(days: OneCatalog) -> Iterator[OneCatalog]:
-    """The module's catalog; what a test adds to it ends with the test."""
+    """The module's catalog; tables that a test adds are removed after it."""
     yield days
     days.tables = {("gold", "days"): days.tables["gold", "days"]}
     days.partitions = []
@@ -149,16 +149,16 @@ def ended(athena: AthenaService, query_id: str) -> dict[str, Any]:
 
 def rows(athena: AthenaService, sql: str, **request: Any) -> list[tuple[str | None, ...]]:
     query_id = start(athena, sql, **request)
-    told = ended(athena, query_id)
-    assert told["Status"]["State"] == "SUCCEEDED", told["Status"]
-    found = athena.results({"QueryExecutionId": query_id})["ResultSet"]["Rows"]
-    return [tuple(cell.get("VarCharValue") for cell in row["Data"]) for row in found][1:]
+    execution = ended(athena, query_id)
+    assert execution["Status"]["State"] == "SUCCEEDED", execution["Status"]
+    result_rows = athena.results({"QueryExecutionId": query_id})["ResultSet"]["Rows"]
+    return [tuple(cell.get("VarCharValue") for cell in row["Data"]) for row in result_rows][1:]
 
 
 def reason(athena: AthenaService, sql: str) -> str:
-    told = ended(athena, start(athena, sql))
-    assert told["Status"]["State"] == "FAILED", told
-    return str(told["Status"]["StateChangeReason"])
+    execution = ended(athena, start(athena, sql))
+    assert execution["Status"]["State"] == "FAILED", execution
+    return str(execution["Status"]["StateChangeReason"])
 
 
 def test_every_type_is_written_as_athena_writes_it(athena: AthenaService) -> None:
@@ -203,11 +203,13 @@ def test_columns_carry_athena_s_type_names(athena: AthenaService) -> None:
         ("select sum(x) over (order by n) from days where n=7", ("1.5",)),
     ],
 )
-def test_typical_queries(athena: AthenaService, sql: str, answer: tuple[str | None, ...]) -> None:
+def test_a_typical_query_returns_its_rows(
+    athena: AthenaService, sql: str, answer: tuple[str | None, ...]
+) -> None:
     assert rows(athena, sql) == [answer]
 
 
-def test_nulls_sort_last_both_ways(athena: AthenaService) -> None:
+def test_nulls_sort_last_in_both_directions(athena: AthenaService) -> None:
     assert [row[0] for row in rows(athena, "select n from days order by n")] == ["2", "7", None]
     assert [row[0] for row in rows(athena, "select n from days order by n desc")] == ["7", "2", None]
 
@@ -230,7 +232,7 @@ def test_nulls_sort_last_both_ways(athena: AthenaService) -> None:
         ("drop table days", "NOT_SUPPORTED"),
     ],
 )
-def test_what_cannot_run_is_told_in_athena_s_words(athena: AthenaService, sql: str, words: str) -> None:
+def test_a_query_that_cannot_run_fails_in_athena_s_words(athena: AthenaService, sql: str, words: str) -> None:
     assert words in reason(athena, sql)
 
 
@@ -249,7 +251,7 @@ def test_nothing_but_the_lake_can_be_read_or_written(athena: AthenaService, sql:
     assert reason(athena, sql)
 
 
-def test_a_partitioned_table_with_projection_reads_what_the_projection_allows(
+def test_a_partitioned_table_with_projection_reads_only_projected_partitions(
     athena: AthenaService, catalog: OneCatalog, directory: S3Directory
 ) -> None:
     for city, year in (("a", 2023), ("a", 2024), ("b", 2024), ("c", 2024)):
@@ -269,8 +271,8 @@ def test_a_partitioned_table_with_projection_reads_what_the_projection_allows(
             "storage.location.template": "s3://lake/obs/v=1/city=${city}/year=${year}/",
         },
     )
-    found = rows(athena, "select city, year, sum(n) from obs group by 1, 2 order by 1, 2")
-    assert found == [("a", "2023", "2023"), ("a", "2024", "2024"), ("b", "2024", "2024")]
+    sums = rows(athena, "select city, year, sum(n) from obs group by 1, 2 order by 1, 2")
+    assert sums == [("a", "2023", "2023"), ("a", "2024", "2024"), ("b", "2024", "2024")]
 
 
 def test_a_partitioned_table_reads_its_registered_partitions_only(
@@ -301,14 +303,14 @@ def test_the_result_is_a_csv_on_s3_with_everything_quoted(
     athena: AthenaService, directory: S3Directory
 ) -> None:
     query_id = start(athena, "select city, x from days order by city nulls last")
-    told = ended(athena, query_id)
-    assert told["ResultConfiguration"]["OutputLocation"] == f"{RESULTS}{query_id}.csv"
+    execution = ended(athena, query_id)
+    assert execution["ResultConfiguration"]["OutputLocation"] == f"{RESULTS}{query_id}.csv"
     body = directory.get_object("results", f"{query_id}.csv")
     assert body == b'"city","x"\n"a","1.5"\n"b","2.0"\n,\n'
-    assert told["Statistics"]["DataScannedInBytes"] > 0
+    assert execution["Statistics"]["DataScannedInBytes"] > 0
 
 
-def test_results_come_in_pages(athena: AthenaService) -> None:
+def test_results_have_pages(athena: AthenaService) -> None:
     query_id = start(athena, "select n from days order by n")
     ended(athena, query_id)
     first = athena.results({"QueryExecutionId": query_id, "MaxResults": 2})
@@ -353,7 +355,7 @@ def test_an_unknown_workgroup_or_no_output_location_is_refused(athena: AthenaSer
         start(athena, "select 1", WorkGroup="bare")
 
 
-def test_show_and_describe(athena: AthenaService) -> None:
+def test_show_and_describe_answer_as_athena_does(athena: AthenaService) -> None:
     assert [row[0] for row in _utility(athena, "show tables")] == ["days"]
     assert [row[0] for row in _utility(athena, "show databases")] == ["gold"]
     assert _utility(athena, "describe gold.days")[1] == ("n", "bigint")
@@ -362,11 +364,11 @@ def test_show_and_describe(athena: AthenaService) -> None:
 def _utility(athena: AthenaService, sql: str) -> list[tuple[str | None, ...]]:
     query_id = start(athena, sql)
     assert ended(athena, query_id)["Status"]["State"] == "SUCCEEDED"
-    found = athena.results({"QueryExecutionId": query_id})["ResultSet"]["Rows"]
-    return [tuple(cell.get("VarCharValue") for cell in row["Data"]) for row in found]
+    result_rows = athena.results({"QueryExecutionId": query_id})["ResultSet"]["Rows"]
+    return [tuple(cell.get("VarCharValue") for cell in row["Data"]) for row in result_rows]
 
 
-def test_executions_survive_the_server_and_unfinished_ones_failed(
+def test_executions_survive_the_server_and_unfinished_ones_have_failed(
     state: Path, directory: S3Directory, catalog: OneCatalog, athena: AthenaService
 ) -> None:
     query_id = start(athena, "select 1")
@@ -385,7 +387,7 @@ def test_executions_survive_the_server_and_unfinished_ones_failed(
         ("map<string,decimal(6,2)>", "MAP(VARCHAR, DECIMAL(6,2))"),
     ],
 )
-def test_hive_types_nest(hive: str, duckdb: str) -> None:
+def test_hive_types_may_be_nested(hive: str, duckdb: str) -> None:
     assert duckdb_type(hive) == duckdb
 
 
@@ -394,7 +396,7 @@ def test_nested_values_are_written_as_athena_writes_them() -> None:
     assert rendered({"a": 1, "b": [None, "x"]}, kind) == "{a=1, b=[null, x]}"
 
 
-def test_unload_writes_the_rows_as_parquet_and_answers_none(
+def test_unload_writes_the_rows_as_parquet_and_returns_none(
     athena: AthenaService, directory: S3Directory
 ) -> None:
     inner = "SELECT city, n, points, sum(n) OVER () AS total FROM days WHERE n > 1"
@@ -432,9 +434,7 @@ def test_unload_writes_the_rows_as_parquet_and_answers_none(
         ),
     ],
 )
-def test_an_unload_that_cannot_be_is_told_in_athenas_words(
-    athena: AthenaService, sql: str, says: str
-) -> None:
+def test_an_impossible_unload_fails_in_athenas_words(athena: AthenaService, sql: str, says: str) -> None:
     assert says in reason(athena, sql)
 
 

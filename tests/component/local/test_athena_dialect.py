@@ -50,7 +50,9 @@ def answer(lake: Lake, engine: duckdb.DuckDBPyConnection) -> Ask:
 
 
 @pytest.mark.parametrize("case", cases())
-def test_a_query_answers_as_athena_does_or_is_refused_by_its_name(case: dict[str, Any], answer: Ask) -> None:
+def test_a_query_returns_what_athena_returns_or_is_refused_by_its_name(
+    case: dict[str, Any], answer: Ask
+) -> None:
     if "error" in case:
         with pytest.raises(QueryError) as refusal:
             answer(case["sql"])
@@ -93,7 +95,7 @@ def test_columns_have_athenas_names_and_types(sql: str, columns: list[tuple[str,
     assert [(name, kind) for name, kind, *_ in answer(sql).columns] == columns
 
 
-def test_a_decimal_column_says_its_precision_and_scale(answer: Ask) -> None:
+def test_a_decimal_column_states_its_precision_and_scale(answer: Ask) -> None:
     columns = answer("select 10.0 / 3, sum(x) from (values 1.25) t(x)").columns
     assert [column[2:] for column in columns] == [(3, 1), (38, 2)]
 
@@ -106,8 +108,8 @@ def test_no_function_of_duckdb_can_be_called(name: str, answer: Ask) -> None:
         answer(f"select {name}('x', 'y')")
 
 
-def test_a_function_that_a_connection_has_already_is_left_as_it_is() -> None:
-    """A row filter and the query that reads through it may call the same one."""
+def test_an_existing_function_of_a_connection_is_left_unchanged() -> None:
+    """A row filter and the query that reads through it may call the same function."""
     condition, udfs = duckdb_expression("round(x, 1) = 1.5", {"x": DOUBLE})
     assert udfs
     with duckdb.connect() as engine:

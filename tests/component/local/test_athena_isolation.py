@@ -1,4 +1,4 @@
-"""Lake Formation holds whatever the SQL: a role without rights gets no row, by no statement."""
+"""Lake Formation applies to every statement: a role without rights gets no row."""
 
 from __future__ import annotations
 
@@ -94,10 +94,10 @@ ATTEMPTS = (
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GovernedLake]:
     before = dict(os.environ)
     try:
-        with governed_lake(tmp_path_factory.mktemp("isolated"), os.environ) as made:  # type: ignore[arg-type]
-            made.ask("create view gold.weather_view as select * from gold.weather_daily")
-            made.apply(GRANT)
-            yield made
+        with governed_lake(tmp_path_factory.mktemp("isolated"), os.environ) as governed:  # type: ignore[arg-type]
+            governed.ask("create view gold.weather_view as select * from gold.weather_daily")
+            governed.apply(GRANT)
+            yield governed
     finally:
         os.environ.clear()
         os.environ.update(before)
@@ -113,13 +113,13 @@ def test_a_role_without_rights_gets_no_row(attempt: str, lake: GovernedLake) -> 
     sql = attempt.format(file=file, folder=file.parent)
     with pytest.raises(EtltctlError) as refusal:
         lake.ask(sql, "visitor")
-    told = str(refusal.value)
-    assert not any(place in told for place in PLACES)
+    message = str(refusal.value)
+    assert not any(place in message for place in PLACES)
 
 
 def test_an_unload_that_is_refused_writes_nothing(lake: GovernedLake) -> None:
-    listed = lake.client("s3").list_objects_v2(Bucket="pi-m3-athena-results", Prefix="loot")
-    assert listed["KeyCount"] == 0
+    listing = lake.client("s3").list_objects_v2(Bucket="pi-m3-athena-results", Prefix="loot")
+    assert listing["KeyCount"] == 0
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_parameter_brings_no_table_with_it(parameter: str, lake: GovernedLake)
         "true) or (true",
     ],
 )
-def test_a_row_filter_that_is_no_plain_condition_shows_nothing(rows: str, lake: GovernedLake) -> None:
+def test_a_row_filter_that_is_not_a_plain_condition_shows_nothing(rows: str, lake: GovernedLake) -> None:
     data = {
         "TableCatalogId": "123456789012",
         "DatabaseName": "gold",
@@ -182,7 +182,7 @@ def test_a_row_filter_that_is_no_plain_condition_shows_nothing(rows: str, lake: 
         client.create_data_cells_filter(TableData=data)
         client.grant_permissions(Principal=visitor, Resource=resource, Permissions=["SELECT"])
     except client.exceptions.ClientError:
-        return  # refused when it was made
+        return  # refused at its creation
     try:
         with pytest.raises(EtltctlError):
             lake.ask("select * from weather_daily", "visitor")

@@ -1,4 +1,4 @@
-"""Limits that bind: memory, time, depth, and StopQueryExecution inside whatever a query does."""
+"""Limits of queries: memory, time, depth, and StopQueryExecution at every moment of a query."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from support.served import Served
 
 AT_ONCE = 4
 WORKERS = Workers(AT_ONCE)
-# Neither DuckDB nor Python comes out of these by itself.
+# Neither DuckDB nor Python ends these by itself.
 IN_PYTHON = "select regexp_like(rpad('a', 60, 'a') || 'b', '(a+)+$')"
 IN_DUCKDB = "select count(*) from {0} a cross join {0} b cross join {0} c where a.x + b.x + c.x < 0".format(
     "(select x from unnest(sequence(1, 10000)) t(x))"
@@ -59,7 +59,7 @@ def wait(athena: Any, query_id: str, *states: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("sql", [IN_PYTHON, IN_DUCKDB])
-def test_stopped_queries_free_every_place_whatever_they_do(sql: str, athena: Any) -> None:
+def test_every_stopped_query_frees_its_place(sql: str, athena: Any) -> None:
     running = [start(athena, sql) for _ in range(AT_ONCE)]
     for query_id in running:
         wait(athena, query_id, "RUNNING")
@@ -101,7 +101,7 @@ def test_a_query_that_takes_too_much_memory_ends_and_the_server_does_not_grow(
         ),
     ],
 )
-def test_what_grows_without_end_is_refused(sql: str, code: str, lake: Lake) -> None:
+def test_a_query_that_grows_without_end_is_refused(sql: str, code: str, lake: Lake) -> None:
     with pytest.raises(QueryError) as refusal:
         run(sql, lake)
     assert refusal.value.code == code
@@ -114,7 +114,7 @@ def test_a_query_has_a_time_limit(lake: Lake, monkeypatch: pytest.MonkeyPatch) -
         run(IN_PYTHON, lake)
 
 
-def test_an_answer_that_is_not_wanted_ends_its_process(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unwanted_answer_ends_its_process(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[Worker] = []
     end = Worker.end
     monkeypatch.setattr(Worker, "end", lambda worker: (ended.append(worker), end(worker)))
@@ -130,7 +130,7 @@ def test_a_process_serves_the_next_query_after_an_error(lake: Lake) -> None:
     assert run("select 1", lake).rows == [["1"]]
 
 
-def test_a_byte_order_mark_before_the_statement_is_no_part_of_it(lake: Lake) -> None:
+def test_a_leading_byte_order_mark_is_not_part_of_the_statement(lake: Lake) -> None:
     assert run("\ufeffselect 1", lake).rows == [["1"]]
 
 

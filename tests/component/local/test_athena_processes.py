@@ -1,4 +1,4 @@
-"""The processes that run queries end with their service and their server, and know none of its secrets."""
+"""The processes that run queries end with their service and their server, and have none of its secrets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from etltctl.local.services.athena.tables import Lake
 from etltctl.local.services.athena.worker import Statement
 from support.served import Served, serve, wait_until
 
-# Neither DuckDB nor Python comes out of these by itself.
+# Neither DuckDB nor Python ends these by itself.
 IN_PYTHON = "select regexp_like(rpad('a', 60, 'a') || 'b', '(a+)+$')"
 IN_DUCKDB = "select count(*) from {0} a cross join {0} b cross join {0} c where a.x + b.x + c.x < 0".format(
     "(select x from unnest(sequence(1, 10000)) t(x))"
@@ -95,7 +95,7 @@ def test_closed_workers_have_ended_and_refuse_the_next_query(lake: Lake) -> None
     taken = [workers.take() for _ in range(3)]
     for worker in taken[:2]:
         workers.give_back(worker)
-    assert alive(taken) == 2, "one more waits than may"
+    assert alive(taken) == 2, "one query more than the limit waits"
     workers.close()
     assert alive(taken) == 0
     workers.end(taken[2])

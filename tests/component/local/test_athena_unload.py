@@ -34,8 +34,8 @@ class Athena:
             time.sleep(0.05)
 
     def keys(self, prefix: str) -> list[str]:
-        listed = self.s3.list_objects_v2(Bucket=LAKE, Prefix=prefix)
-        return [found["Key"] for found in listed.get("Contents", [])]
+        listing = self.s3.list_objects_v2(Bucket=LAKE, Prefix=prefix)
+        return [entry["Key"] for entry in listing.get("Contents", [])]
 
     def table(self, key: str) -> Any:
         return pq.read_table(io.BytesIO(self.s3.get_object(Bucket=LAKE, Key=key)["Body"].read()))
@@ -43,18 +43,18 @@ class Athena:
 
 @pytest.fixture(scope="module")
 def athena(server: Served) -> Athena:
-    made = Athena(server)
+    client = Athena(server)
     for bucket in (RESULTS, LAKE):
-        made.s3.create_bucket(Bucket=bucket)
-    return made
+        client.s3.create_bucket(Bucket=bucket)
+    return client
 
 
 def unload(inner: str, place: str, **options: str) -> str:
-    listed = ", ".join(f"{name} = {value}" for name, value in options.items())
-    return f"UNLOAD ({inner}) TO 's3://{LAKE}/{place}' WITH ({listed})"
+    properties = ", ".join(f"{name} = {value}" for name, value in options.items())
+    return f"UNLOAD ({inner}) TO 's3://{LAKE}/{place}' WITH ({properties})"
 
 
-def test_a_partition_is_a_folder_and_no_column(athena: Athena) -> None:
+def test_a_partition_is_a_folder_and_not_a_column(athena: Athena) -> None:
     inner = "SELECT * FROM (VALUES (1, 'x'), (2, 'y'), (3, 'x')) t(a, b)"
     execution = athena.run(unload(inner, "parts/", format="'PARQUET'", partitioned_by="ARRAY['b']"))
     assert execution["Status"]["State"] == "SUCCEEDED"
@@ -89,7 +89,7 @@ def test_a_manifest_next_to_the_results_lists_the_files(athena: Athena) -> None:
     assert body.splitlines() == [f"s3://{LAKE}/{key}" for key in athena.keys("listed/")]
 
 
-def test_no_rows_give_no_file_and_an_empty_manifest(athena: Athena) -> None:
+def test_no_rows_produce_no_file_and_an_empty_manifest(athena: Athena) -> None:
     execution = athena.run(unload("SELECT 1 AS a WHERE false", "none/", format="'PARQUET'"))
     assert execution["Status"]["State"] == "SUCCEEDED"
     assert not athena.keys("none/")
@@ -137,7 +137,7 @@ def test_the_compression_is_that_of_the_option(athena: Athena, codec: str) -> No
         ("", {"format": "'PARQUET'"}, "INVALID_PROPERTY"),
     ],
 )
-def test_what_cannot_be_unloaded_is_refused_by_name(
+def test_an_unsupported_unload_is_refused_by_name(
     athena: Athena, place: str, options: dict[str, str], code: str
 ) -> None:
     status = athena.run(unload("SELECT 1 AS a, 'x' AS b", place, **options))["Status"]
@@ -147,12 +147,12 @@ def test_what_cannot_be_unloaded_is_refused_by_name(
 
 
 @pytest.mark.parametrize("inner", ["SELECT 1 AS a, 2 AS a", "SELECT null AS a", "SELECT now() AS a"])
-def test_a_column_that_hive_has_not_is_refused(athena: Athena, inner: str) -> None:
+def test_a_column_type_that_hive_lacks_is_refused(athena: Athena, inner: str) -> None:
     assert athena.run(unload(inner, "typed/", format="'PARQUET'"))["Status"]["State"] == "FAILED"
     assert not athena.keys("typed/")
 
 
-def test_the_location_has_to_be_empty(athena: Athena) -> None:
+def test_the_location_must_be_empty(athena: Athena) -> None:
     athena.run(unload("SELECT 1 AS a", "full/", format="'PARQUET'"))
     status = athena.run(unload("SELECT 2 AS a", "full", format="'PARQUET'"))["Status"]
     assert status["StateChangeReason"].startswith("HIVE_PATH_ALREADY_EXISTS: ")

@@ -1,4 +1,4 @@
-"""What the embedded Lake Formation refuses of changes to the Data Catalog, as the developer guide says."""
+"""Changes to the Data Catalog that the embedded Lake Formation refuses, as the developer guide says."""
 
 from __future__ import annotations
 
@@ -78,9 +78,11 @@ def grant(lake: GovernedLake, resource: dict[str, Any], *permissions: str) -> No
     )
 
 
-def revoke(lake: GovernedLake, resource: dict[str, Any], *permissions: str, who: Any = OPERATOR) -> None:
+def revoke(
+    lake: GovernedLake, resource: dict[str, Any], *permissions: str, principal: Any = OPERATOR
+) -> None:
     lake.client("lakeformation").revoke_permissions(
-        Principal=who, Resource=resource, Permissions=list(permissions)
+        Principal=principal, Resource=resource, Permissions=list(permissions)
     )
 
 
@@ -89,10 +91,10 @@ def location(arn: str = LAYER) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("operation", CHANGES)
-def test_a_place_that_is_registered_needs_data_location_access_hybrid_or_not(
+def test_a_registered_location_needs_data_location_access_even_if_hybrid(
     registered: GovernedLake, operation: str
 ) -> None:
-    """IAM_ALLOWED_PRINCIPALS holds everything on database and table; that does not open the location."""
+    """IAM_ALLOWED_PRINCIPALS has every permission on database and table, but that does not open the location."""
     glue = Publisher.of(registered).client("glue")
     with pytest.raises(ClientError) as refused:
         CHANGES[operation](glue, "s3://pi-m3-gold/elsewhere/")
@@ -110,7 +112,7 @@ def test_a_place_that_is_registered_needs_data_location_access_hybrid_or_not(
         revoke(registered, location(), "DATA_LOCATION_ACCESS")
 
 
-def test_a_grant_on_a_folder_opens_what_is_in_it_and_nothing_next_to_it(registered: GovernedLake) -> None:
+def test_a_grant_on_a_folder_covers_its_content_and_nothing_next_to_it(registered: GovernedLake) -> None:
     glue = Publisher.of(registered).client("glue")
     grant(registered, location(f"{LAYER}/mine"), "DATA_LOCATION_ACCESS")
     try:
@@ -121,7 +123,7 @@ def test_a_grant_on_a_folder_opens_what_is_in_it_and_nothing_next_to_it(register
         revoke(registered, location(f"{LAYER}/mine"), "DATA_LOCATION_ACCESS")
 
 
-def test_what_stays_where_it_is_and_what_lies_elsewhere_needs_no_location(registered: GovernedLake) -> None:
+def test_an_unchanged_or_unregistered_location_needs_no_permission(registered: GovernedLake) -> None:
     glue = Publisher.of(registered).client("glue")
     CHANGES["UpdateTable"](glue, PLACE)
     CHANGES["UpdatePartition"](glue, f"{PLACE}day=0/")
@@ -129,11 +131,11 @@ def test_what_stays_where_it_is_and_what_lies_elsewhere_needs_no_location(regist
         change(glue, "s3://pi-m3-silver/not-registered/")
 
 
-def test_an_administrator_may_point_to_every_place_and_create_tables(registered: GovernedLake) -> None:
+def test_an_administrator_may_use_every_location_and_create_tables(registered: GovernedLake) -> None:
     formation = registered.client("lakeformation")
     before = formation.get_data_lake_settings()["DataLakeSettings"]
     before["Parameters"].pop("SET_CONTEXT")
-    revoke(registered, DATABASE, "ALL", who=EVERYBODY)
+    revoke(registered, DATABASE, "ALL", principal=EVERYBODY)
     admins = {"DataLakeAdmins": [*before["DataLakeAdmins"], OPERATOR]}
     formation.put_data_lake_settings(DataLakeSettings={**before, **admins})
     try:
@@ -153,11 +155,11 @@ def test_an_administrator_may_point_to_every_place_and_create_tables(registered:
         ("BatchUpdatePartition", TABLE, "ALTER", "Required Alter on t"),
     ],
 )
-def test_where_iam_no_longer_counts_each_change_needs_its_permission(
+def test_without_iam_allowed_principals_each_change_needs_its_permission(
     registered: GovernedLake, operation: str, resource: Any, permission: str, words: str
 ) -> None:
     glue = Publisher.of(registered).client("glue")
-    revoke(registered, resource, "ALL", who=EVERYBODY)
+    revoke(registered, resource, "ALL", principal=EVERYBODY)
     try:
         with pytest.raises(ClientError) as refused:
             CHANGES[operation](glue, "s3://pi-m3-silver/t/")
@@ -172,7 +174,7 @@ def test_where_iam_no_longer_counts_each_change_needs_its_permission(
         )
 
 
-def test_for_a_principal_that_opted_in_the_permission_of_everybody_does_not_count(
+def test_the_permission_of_everyone_does_not_count_for_a_principal_that_opted_in(
     registered: GovernedLake,
 ) -> None:
     formation, glue = registered.client("lakeformation"), Publisher.of(registered).client("glue")
@@ -184,26 +186,26 @@ def test_for_a_principal_that_opted_in_the_permission_of_everybody_does_not_coun
         formation.delete_lake_formation_opt_in(Principal=OPERATOR, Resource=DATABASE)
 
 
-def test_the_maker_of_a_table_may_change_and_drop_it(registered: GovernedLake) -> None:
+def test_the_creator_of_a_table_may_change_and_drop_it(registered: GovernedLake) -> None:
     publisher = Publisher.of(registered)
     glue, formation = publisher.client("glue"), registered.client("lakeformation")
     database = formation.get_data_lake_settings()["DataLakeSettings"]["CreateTableDefaultPermissions"]
-    assert database, "otherwise this test shows nothing"
+    assert database, "otherwise this test proves nothing"
     CHANGES["CreateTable"](glue, "s3://pi-m3-silver/t/")
     new = {"Table": {"DatabaseName": "gold", "Name": "new"}}
-    revoke(registered, new, "ALL", who=EVERYBODY)
+    revoke(registered, new, "ALL", principal=EVERYBODY)
     glue.update_table(DatabaseName="gold", TableInput=described("s3://pi-m3-silver/u/", "new"))
     rows = formation.list_permissions(Resource=new)["PrincipalResourcePermissions"]
     holders = {row["Principal"]["DataLakePrincipalIdentifier"] for row in rows}
     assert holders == {arn("operator")}
     glue.delete_table(DatabaseName="gold", Name="new")
-    revoke(registered, TABLE, "ALL", who=EVERYBODY)
+    revoke(registered, TABLE, "ALL", principal=EVERYBODY)
     with pytest.raises(ClientError, match="Required Drop on t"):
         glue.delete_table(DatabaseName="gold", Name="t")
 
 
-def test_a_view_that_athena_makes_needs_create_table_as_well(registered: GovernedLake) -> None:
-    def asked(sql: str) -> tuple[str, str]:
+def test_a_view_of_athena_needs_create_table_as_well(registered: GovernedLake) -> None:
+    def run_query(sql: str) -> tuple[str, str]:
         athena = Publisher.of(registered).client("athena")
         query = athena.start_query_execution(
             QueryString=sql, WorkGroup="pi-m3", QueryExecutionContext={"Database": "gold"}
@@ -215,13 +217,13 @@ def test_a_view_that_athena_makes_needs_create_table_as_well(registered: Governe
         wait_until(lambda: status()["State"] not in {"QUEUED", "RUNNING"})
         return status()["State"], status().get("StateChangeReason", "")
 
-    revoke(registered, DATABASE, "ALL", who=EVERYBODY)
+    revoke(registered, DATABASE, "ALL", principal=EVERYBODY)
     try:
-        state, reason = asked("create view new as select 1 as n")
+        state, reason = run_query("create view new as select 1 as n")
         assert state == "FAILED"
         assert "Required Create Table on gold" in reason
         grant(registered, DATABASE, "CREATE_TABLE")
-        assert asked("create view new as select 1 as n") == ("SUCCEEDED", "")
+        assert run_query("create view new as select 1 as n") == ("SUCCEEDED", "")
         revoke(registered, DATABASE, "CREATE_TABLE")
     finally:
         registered.client("lakeformation").grant_permissions(
@@ -230,5 +232,5 @@ def test_a_view_that_athena_makes_needs_create_table_as_well(registered: Governe
 
 
 def test_nothing_is_registered_before_a_caller_registers_it(lake: GovernedLake) -> None:
-    """So that the first demo needs no grant."""
+    """So the first demo needs no grant."""
     assert lake.client("lakeformation").list_resources()["ResourceInfoList"] == []

@@ -1,4 +1,4 @@
-"""The class archive: a faster start where it is whole, and no more than a slower one where it is not."""
+"""The class archive: a complete one makes the start faster, and a damaged one only costs speed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.spark
 
 @pytest.fixture(scope="module")
 def whole() -> ClassArchive:
-    """The installation's own archive, made now if it is not there."""
+    """The installation's own archive, created now if it does not exist."""
     archive = installed_archive()
     assert archive is not None
     assert build(archive)
@@ -51,7 +51,7 @@ def start(tmp_path: Path) -> Iterator[Callable[[ClassArchive], Jvm]]:
 
 
 def maps(jvm: Jvm, archive: ClassArchive) -> bool:
-    """Whether the process has the archive of Spark's classes mapped into its memory, as Linux reports it."""
+    """Return whether Linux reports the archive of Spark's classes as mapped into the process's memory."""
     return str(archive.folder / SPARK) in Path(f"/proc/{jvm.process.pid}/maps").read_text()
 
 
@@ -68,7 +68,7 @@ def cut_off(file: Path) -> None:
         stream.truncate(1_000_000)
 
 
-def test_a_jvm_maps_the_whole_archive(start: Callable[[ClassArchive], Jvm], copy: ClassArchive) -> None:
+def test_a_jvm_maps_the_complete_archive(start: Callable[[ClassArchive], Jvm], copy: ClassArchive) -> None:
     assert copy.is_usable()
     assert maps(start(copy), copy)
 
@@ -85,7 +85,7 @@ def test_a_damaged_archive_costs_only_speed(
 
 
 def test_an_archive_that_was_cut_off_is_not_used(copy: ClassArchive) -> None:
-    """A JVM then starts as one does after Java has crashed on its archive, which the next test shows."""
+    """The start of a JVM without its archive is tested below, after Java has crashed on one."""
     cut_off(copy.folder / SPARK)
     assert not copy.is_usable()
     assert copy.options() == ()

@@ -1,4 +1,4 @@
-"""Contracts over the wire: made from the first good version, kept at the bronze door and before every publish."""
+"""Contracts over the wire: created from the first good version, checked before bronze and before each publish."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ RETYPED = pa.table({"id": pa.array([3], pa.int64()), "at": pa.array([0], pa.int6
 
 @pytest.fixture
 def make(server: Served, aws: Aws, tmp_path: Path) -> Make:
-    """Makes a lake of its own with these settings for its bronze stream."""
+    """Return a function that makes a separate lake with these settings for its bronze stream."""
 
-    def made(rules: str) -> SmallLake:
+    def make_lake(rules: str) -> SmallLake:
         name = f"t{uuid4().hex[:10]}"
         own = f'[lake]\nbronze = "s3://pi-m3-bronze/{name}"\ngold = "s3://pi-m3-gold/{name}"\n'
         return SmallLake(
             server, aws, tmp_path, f'{own}[athena.databases]\ngold = "{name}"\n[tables."{STREAM}"]\n{rules}\n'
         )
 
-    return made
+    return make_lake
 
 
 def sync(small: SmallLake, number: int, rows: pa.Table) -> str:
@@ -43,8 +43,8 @@ def sync(small: SmallLake, number: int, rows: pa.Table) -> str:
 
 
 def contract(small: SmallLake, table: str) -> dict[str, str]:
-    told = tomllib.loads((small.folder / "state" / "contracts" / f"{table}.toml").read_text())
-    return dict(told["columns"])
+    document = tomllib.loads((small.folder / "state" / "contracts" / f"{table}.toml").read_text())
+    return dict(document["columns"])
 
 
 def test_the_first_good_files_make_the_contract_and_a_drift_is_stopped_at_the_door(make: Make) -> None:
@@ -53,17 +53,17 @@ def test_the_first_good_files_make_the_contract_and_a_drift_is_stopped_at_the_do
     assert small.lake.contract_checks.admit(STREAM) == []
     assert contract(small, STREAM) == {"id": "bigint", "at": "timestamp"}
     odd = sync(small, 1, RETYPED)
-    with pytest.raises(BlockedError, match="at retyped") as told:
+    with pytest.raises(BlockedError, match="at retyped") as error:
         small.lake.contract_checks.admit(STREAM)
-    assert told.value.exit_code == 5
+    assert error.value.exit_code == 5
     assert f"~ at timestamp → bigint  retyped, blocked: no reader of timestamp reads bigint  in {odd}" in str(
-        told.value.facts["difference"]
+        error.value.facts["difference"]
     )
     rows, is_blocked = differences(small.settings, [STREAM])
     assert (rows[0][:6], is_blocked) == ((STREAM, "retyped", "at", "timestamp", "bigint", "blocked"), True)
 
 
-def test_a_column_that_is_added_is_taken_in_and_told(make: Make) -> None:
+def test_an_added_column_is_accepted_and_reported(make: Make) -> None:
     small = make("")
     sync(small, 0, AS_PROMISED)
     small.lake.contract_checks.admit(STREAM)
@@ -74,7 +74,7 @@ def test_a_column_that_is_added_is_taken_in_and_told(make: Make) -> None:
     assert small.lake.contract_checks.admit(STREAM) == []
 
 
-def test_a_frozen_table_takes_nothing_in_until_somebody_accepts_it(make: Make) -> None:
+def test_a_frozen_table_takes_no_change_until_the_operator_accepts_it(make: Make) -> None:
     small = make('columns = "freeze"')
     sync(small, 0, AS_PROMISED)
     small.lake.contract_checks.admit(STREAM)
@@ -85,7 +85,7 @@ def test_a_frozen_table_takes_nothing_in_until_somebody_accepts_it(make: Make) -
     assert small.lake.contract_checks.admit(STREAM) == []
 
 
-def test_files_that_break_a_contract_are_set_aside_where_no_reader_looks(make: Make) -> None:
+def test_files_that_break_a_contract_are_quarantined_out_of_every_reader_s_sight(make: Make) -> None:
     small = make('types = "quarantine"')
     good = sync(small, 0, AS_PROMISED)
     small.lake.contract_checks.admit(STREAM)
@@ -104,9 +104,9 @@ def test_a_version_that_breaks_its_contract_is_not_published_until_it_is_accepte
     small = make("")
     small.publish("v1")
     bad = small.write("gold.one", "v2", [{"version": "v2", "number": 1}])
-    with pytest.raises(BlockedError, match="n dropped") as told:
+    with pytest.raises(BlockedError, match="n dropped") as error:
         small.lake.publish({"gold.one": bad})
-    assert "it looks renamed to number" in str(told.value.facts["difference"])
+    assert "it looks renamed to number" in str(error.value.facts["difference"])
     assert small.current("gold.one") == "v1"
     rows, is_blocked = differences(small.settings, ["gold.one"])
     assert ([row[1] for row in rows], is_blocked) == (["dropped", "added"], True)
@@ -115,9 +115,9 @@ def test_a_version_that_breaks_its_contract_is_not_published_until_it_is_accepte
     assert small.lake.publish({"gold.one": bad})[0].change == "updated"
 
 
-def test_a_table_that_nobody_knows_is_refused(make: Make) -> None:
-    with pytest.raises(UsageError, match=r"gold\.oen") as told:
+def test_an_unknown_table_is_refused(make: Make) -> None:
+    with pytest.raises(UsageError, match=r"gold\.oen") as error:
         differences(make("").settings, ["gold.oen"])
-    assert "gold.one" in told.value.hint
+    assert "gold.one" in error.value.hint
     with pytest.raises(UsageError, match=r"gold\.one: it has no Parquet file"):
         accept(make("").settings, ["gold.one"])

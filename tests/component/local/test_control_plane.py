@@ -37,13 +37,13 @@ def test_an_update_of_a_table_that_has_changed_is_refused(glue: Any) -> None:
     assert caught.value.response["Error"]["Code"] == "ConcurrentModificationException"
 
 
-def test_an_update_of_no_table_is_told_in_glue_s_words(glue: Any) -> None:
+def test_an_update_of_a_missing_table_fails_in_glue_s_words(glue: Any) -> None:
     with pytest.raises(ClientError) as caught:
         glue.update_table(DatabaseName="db", TableInput={"Name": "nothing"}, VersionId="1")
     assert caught.value.response["Error"]["Code"] == "EntityNotFoundException"
 
 
-def test_other_services_of_aws_answer_too(server: Served) -> None:
+def test_other_aws_services_answer_too(server: Served) -> None:
     server.client("secretsmanager").create_secret(Name="s", SecretString="x")
     assert server.client("secretsmanager").get_secret_value(SecretId="s")["SecretString"] == "x"
     server.client("lakeformation").register_resource(
@@ -54,18 +54,18 @@ def test_other_services_of_aws_answer_too(server: Served) -> None:
     assert server.client("iam").get_role(RoleName="keeper")["Role"]["RoleName"] == "keeper"
 
 
-def test_the_catalog_is_there_for_the_services_beside_it(tmp_path: Path) -> None:
+def test_the_catalog_is_visible_to_other_services(tmp_path: Path) -> None:
     catalog = Catalog(ControlPlane(tmp_path / "aws.json"))
-    catalog.call("AWSGlue.CreateDatabase", {"DatabaseInput": {"Name": "beside"}})
-    catalog.call("AWSGlue.CreateTable", {"DatabaseName": "beside", "TableInput": TABLE})
-    assert "beside" in catalog.get_databases()
-    assert [table["Name"] for table in catalog.get_tables("beside")] == ["t"]
-    assert catalog.get_table("beside", "nothing") is None
+    catalog.call("AWSGlue.CreateDatabase", {"DatabaseInput": {"Name": "lake"}})
+    catalog.call("AWSGlue.CreateTable", {"DatabaseName": "lake", "TableInput": TABLE})
+    assert "lake" in catalog.get_databases()
+    assert [table["Name"] for table in catalog.get_tables("lake")] == ["t"]
+    assert catalog.get_table("lake", "nothing") is None
     assert catalog.get_tables("nowhere") == []
-    assert catalog.get_partitions("beside", "t") == []
-    assert catalog.get_workgroup("nobody") is None
+    assert catalog.get_partitions("lake", "t") == []
+    assert catalog.get_workgroup("missing") is None
     with pytest.raises(AwsError, match="already exists"):
-        catalog.call("AWSGlue.CreateDatabase", {"DatabaseInput": {"Name": "beside"}})
+        catalog.call("AWSGlue.CreateDatabase", {"DatabaseInput": {"Name": "lake"}})
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The embedded server's door: who has no key, or changed what was signed, gets each service's own refusal."""
+"""Authentication: a call without a key, or changed after signing, gets the service's own refusal."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ def expected(case: str, service: str) -> str:
 
 @dataclass(frozen=True)
 class Caller:
-    """boto3 with some credentials; what it sends can be changed after it was signed."""
+    """boto3 with some credentials, whose requests can be changed after they were signed."""
 
     server: Served
     key: str
     secret: str
 
     def refused(self, service: str, before_send: Callable[[Any], None] = lambda request: None) -> str:
-        """The code of the refusal that the service's first operation meets."""
+        """Return the error code of the service's refusal of its first operation."""
         client = make_client(service, self.server.port, Keys(self.key, self.secret, ""))
         client.meta.events.register("before-send", lambda request, **_: before_send(request))
         operation, arguments = OPERATIONS[service]
@@ -83,7 +83,7 @@ class Caller:
 
 
 def traces(server: Served) -> str:
-    """Whatever the operations of an intruder would have left behind."""
+    """Return every resource that the operations of an intruder would have created."""
     seen = [
         server.client("s3").list_buckets()["Buckets"],
         server.client("glue").get_databases()["DatabaseList"],
@@ -100,7 +100,7 @@ def traces(server: Served) -> str:
 
 @pytest.fixture(scope="module")
 def owner(server: Served) -> Iterator[Caller]:
-    """The owner's keys; at the end of the module no intruder has left a trace."""
+    """The owner's keys. At the end of the module no intruder has created a resource."""
     server.request("POST", "stack", {"buckets": [BUCKET]})
     yield Caller(server, server.keys.access_key_id, server.keys.secret_access_key)
     left = traces(server)
@@ -109,7 +109,7 @@ def owner(server: Served) -> Iterator[Caller]:
 
 
 @pytest.mark.parametrize("service", OPERATIONS)
-def test_a_key_that_is_not_known_is_refused(owner: Caller, service: str) -> None:
+def test_an_unknown_key_is_refused(owner: Caller, service: str) -> None:
     assert Caller(owner.server, "AKIAUNKNOWN", owner.secret).refused(service) == expected(
         "unknown key", service
     )
@@ -121,7 +121,7 @@ def test_a_wrong_secret_is_refused(owner: Caller, service: str) -> None:
 
 
 @pytest.mark.parametrize("service", OPERATIONS)
-def test_a_call_that_is_not_signed_is_refused(owner: Caller, service: str) -> None:
+def test_an_unsigned_call_is_refused(owner: Caller, service: str) -> None:
     def unsign(request: Any) -> None:
         del request.headers["Authorization"]
 
@@ -141,7 +141,7 @@ def test_a_call_signed_at_another_time_is_refused(
 
 
 @pytest.mark.parametrize("service", OPERATIONS)
-def test_a_header_changed_on_the_way_is_refused(owner: Caller, service: str) -> None:
+def test_a_header_changed_after_signing_is_refused(owner: Caller, service: str) -> None:
     def change(request: Any) -> None:
         del request.headers["X-Amz-Date"]
         request.headers["X-Amz-Date"] = (datetime.now(UTC) + timedelta(seconds=90)).strftime("%Y%m%dT%H%M%SZ")
@@ -150,7 +150,7 @@ def test_a_header_changed_on_the_way_is_refused(owner: Caller, service: str) -> 
 
 
 @pytest.mark.parametrize("service", [name for name in OPERATIONS if name != "s3"])
-def test_a_body_changed_on_the_way_is_refused(owner: Caller, service: str) -> None:
+def test_a_body_changed_after_signing_is_refused(owner: Caller, service: str) -> None:
     def change(request: Any) -> None:
         request.body = bytes(request.body, "utf-8") if isinstance(request.body, str) else request.body
         request.body = request.body[:-1] + b" "
@@ -159,7 +159,7 @@ def test_a_body_changed_on_the_way_is_refused(owner: Caller, service: str) -> No
 
 
 def signed(owner: Caller, method: str, path: str, body: bytes = b"", **headers: str) -> httpx.Response:
-    """A call to S3 signed by botocore for `body`; what is sent instead is in the header `Sent`."""
+    """Return a call to S3 that botocore signed for `body`; the body that is sent instead is in the header `Sent`."""
     sent = headers.pop("Sent", None)
     request = AWSRequest(method, f"http://127.0.0.1:{owner.server.port}{path}", headers=headers, data=body)
     S3SigV4Auth(Credentials(owner.key, owner.secret), "s3", "us-east-1").add_auth(request)
@@ -168,13 +168,13 @@ def signed(owner: Caller, method: str, path: str, body: bytes = b"", **headers: 
 
 
 @pytest.mark.parametrize("sent", ["changed", "chang", ""])
-def test_an_object_whose_bytes_were_changed_on_the_way_is_not_kept(owner: Caller, sent: str) -> None:
+def test_an_object_whose_bytes_changed_after_signing_is_not_stored(owner: Caller, sent: str) -> None:
     answer = signed(owner, "PUT", f"/{BUCKET}/swapped", b"content", Sent=sent)
     assert (answer.status_code, "<Code>XAmzContentSHA256Mismatch</Code>" in answer.text) == (400, True)
     assert "swapped" not in str(owner.server.client("s3").list_objects_v2(Bucket=BUCKET))
 
 
-def test_a_copy_source_that_was_not_signed_is_refused(owner: Caller) -> None:
+def test_an_unsigned_copy_source_is_refused(owner: Caller) -> None:
     request = AWSRequest("PUT", f"http://127.0.0.1:{owner.server.port}/{BUCKET}/copied", data=b"")
     S3SigV4Auth(Credentials(owner.key, owner.secret), "s3", "us-east-1").add_auth(request)
     answer = httpx.put(request.url, headers={**dict(request.headers), "x-amz-copy-source": f"{BUCKET}/other"})
@@ -190,12 +190,12 @@ def test_every_key_can_be_signed(owner: Caller, key: str) -> None:
 
 
 def link(owner: Caller, key: str, seconds: int = 60, version: str = "s3v4") -> str:
-    """A presigned link to an object."""
+    """Return a presigned link to an object."""
     client = make_client("s3", owner.server.port, owner.server.keys, signature_version=version)
-    made: str = client.generate_presigned_url(
+    url: str = client.generate_presigned_url(
         "get_object", Params={"Bucket": BUCKET, "Key": key}, ExpiresIn=seconds
     )
-    return made
+    return url
 
 
 @pytest.fixture
@@ -204,7 +204,7 @@ def linked(owner: Caller) -> str:
     return "linked"
 
 
-def test_a_link_that_ran_out_is_refused(owner: Caller, linked: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_expired_link_is_refused(owner: Caller, linked: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import botocore.auth
 
     then = datetime.now(UTC).replace(tzinfo=None) - timedelta(seconds=61)
@@ -217,7 +217,7 @@ def test_a_link_that_ran_out_is_refused(owner: Caller, linked: str, monkeypatch:
     ("old", "new"),
     [("/linked?", "/other?"), ("X-Amz-Expires=60", "X-Amz-Expires=600"), ("?", "?response-content-type=x&")],
 )
-def test_a_link_that_was_changed_is_refused(owner: Caller, linked: str, old: str, new: str) -> None:
+def test_a_changed_link_is_refused(owner: Caller, linked: str, old: str, new: str) -> None:
     changed = link(owner, linked).replace(old, new)
     assert "<Code>SignatureDoesNotMatch</Code>" in httpx.get(changed).text
 
@@ -227,13 +227,15 @@ def test_a_link_allows_no_other_method(owner: Caller, linked: str) -> None:
     assert httpx.get(link(owner, linked)).status_code == 200
 
 
-def test_a_link_of_the_old_signature_is_refused_and_says_which_is_right(owner: Caller, linked: str) -> None:
+def test_a_link_of_the_old_signature_is_refused_and_the_right_one_is_named(
+    owner: Caller, linked: str
+) -> None:
     answer = httpx.get(link(owner, linked, version="s3"))
     assert (answer.status_code, "AWS4-HMAC-SHA256" in answer.text) == (400, True)
 
 
-def test_a_link_to_who_one_is_is_answered(owner: Caller) -> None:
-    """As other services' sign-in takes it from AWS's SDKs."""
+def test_a_presigned_get_caller_identity_is_answered(owner: Caller) -> None:
+    """Other services use such a link, made by AWS's SDKs, for their sign-in."""
     url = f"http://127.0.0.1:{owner.server.port}/?Action=GetCallerIdentity&Version=2011-06-15"
     request = AWSRequest("GET", url)
     SigV4QueryAuth(Credentials(owner.key, owner.secret), "sts", "us-east-1").add_auth(request)
@@ -244,24 +246,24 @@ def test_a_link_to_who_one_is_is_answered(owner: Caller) -> None:
 def test_a_role_s_session_needs_its_token(owner: Caller) -> None:
     server = owner.server
     role = server.client("iam").create_role(RoleName="visitor", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-    given = server.client("sts").assume_role(RoleArn=role, RoleSessionName="me")["Credentials"]
+    credentials = server.client("sts").assume_role(RoleArn=role, RoleSessionName="me")["Credentials"]
 
-    def arn(token: str | None, secret: str = given["SecretAccessKey"]) -> str:
+    def arn(token: str | None, secret: str = credentials["SecretAccessKey"]) -> str:
         client = boto3.client(
             "sts", endpoint_url=f"http://127.0.0.1:{server.port}", region_name="us-east-1",
-            aws_access_key_id=given["AccessKeyId"], aws_secret_access_key=secret, aws_session_token=token,
+            aws_access_key_id=credentials["AccessKeyId"], aws_secret_access_key=secret, aws_session_token=token,
         )  # fmt: skip
         try:
             return str(client.get_caller_identity()["Arn"])
         except ClientError as error:
             return str(error.response["Error"]["Code"])
 
-    assert arn(given["SessionToken"]) == "arn:aws:sts::123456789012:assumed-role/visitor/me"
+    assert arn(credentials["SessionToken"]) == "arn:aws:sts::123456789012:assumed-role/visitor/me"
     assert arn(None) == arn("other") == "InvalidClientTokenId"
-    assert arn(given["SessionToken"], "b") == "SignatureDoesNotMatch"
+    assert arn(credentials["SessionToken"], "b") == "SignatureDoesNotMatch"
 
 
-def test_an_access_key_that_iam_made_is_its_user_s(owner: Caller) -> None:
+def test_an_access_key_of_iam_belongs_to_its_user(owner: Caller) -> None:
     iam = owner.server.client("iam")
     iam.create_user(UserName="reader")
     key = iam.create_access_key(UserName="reader")["AccessKey"]
@@ -287,12 +289,12 @@ CALLS = [
 
 @pytest.mark.parametrize("key", ["", "Bearer ", "Bearer x", "Basic x"])
 @pytest.mark.parametrize(("method", "call"), CALLS)
-def test_the_server_s_own_calls_need_its_key(owner: Caller, method: str, call: str, key: str) -> None:
+def test_calls_to_the_server_itself_need_its_key(owner: Caller, method: str, call: str, key: str) -> None:
     assert owner.server.request(method, call, [], Authorization=key)[0] == 401
     assert owner.server.request("GET", "health")[0] == 200
 
 
-def test_without_the_key_health_tells_nothing_but_that(owner: Caller) -> None:
+def test_without_the_key_health_returns_nothing_but_its_status(owner: Caller) -> None:
     assert owner.server.request("GET", "health", Authorization="") == (200, {"status": "ok", "proof": ""})
 
 
@@ -307,7 +309,7 @@ def test_airbyte_and_the_samples_need_a_key(owner: Caller) -> None:
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "other"])
-def test_a_web_page_is_refused_whatever_it_asks_for(owner: Caller, linked: str, site: str) -> None:
+def test_every_request_of_a_web_page_is_refused(owner: Caller, linked: str, site: str) -> None:
     assert httpx.get(link(owner, linked), headers={"Sec-Fetch-Site": site}).status_code == 403
     assert httpx.get(link(owner, linked), headers={"Sec-Fetch-Site": "none"}).status_code == 200
 
@@ -319,7 +321,7 @@ def test_no_answer_may_be_embedded_or_guessed_at(owner: Caller, linked: str) -> 
         assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
 
 
-def test_a_chunked_upload_is_let_in_by_its_first_signature(owner: Caller) -> None:
+def test_a_chunked_upload_is_accepted_by_its_first_signature(owner: Caller) -> None:
     framed = {
         "X-Amz-Content-SHA256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
         "Content-Encoding": "aws-chunked",
@@ -334,7 +336,7 @@ def test_a_chunked_upload_is_let_in_by_its_first_signature(owner: Caller) -> Non
     assert owner.server.client("s3").get_object(Bucket=BUCKET, Key="framed")["Body"].read() == b"body"
 
 
-def test_an_upload_that_breaks_off_is_not_kept(owner: Caller) -> None:
+def test_an_interrupted_upload_is_not_stored(owner: Caller) -> None:
     request = AWSRequest("PUT", f"http://127.0.0.1:{owner.server.port}/{BUCKET}/half", data=b"x" * 1000)
     S3SigV4Auth(Credentials(owner.key, owner.secret), "s3", "us-east-1").add_auth(request)
     connection = http.client.HTTPConnection("127.0.0.1", owner.server.port, timeout=60)
@@ -355,7 +357,7 @@ def test_a_bucket_may_have_the_name_of_another_service(owner: Caller, bucket: st
     assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"x"
 
 
-def test_a_caller_whose_key_was_deleted_meanwhile_is_not_taken_for_the_owner() -> None:
+def test_a_caller_whose_key_was_deleted_does_not_count_as_the_owner() -> None:
     scope = "Credential=AKIAGONE/20260101/us-east-1/athena/aws4_request"
     request = Request.from_values(headers={"Authorization": f"AWS4-HMAC-SHA256 {scope}"})
     identities = Identities((Keys.make(),), lambda kind, name: "", lambda key: None)

@@ -1,4 +1,4 @@
-"""How a process is led to the embedded server: all its threads, for as long as any of them needs it."""
+"""Endpoints: all threads of a process use the embedded server as long as any of them needs it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def endpoints(port: int) -> Endpoints:
     )
 
 
-def test_the_environment_is_as_it_was_after_blocks_that_overlap() -> None:
+def test_overlapping_blocks_restore_the_environment() -> None:
     environ, first, second = dict(MINE), ExitStack(), ExitStack()
     first.enter_context(endpoints(1).lead(environ))
     second.enter_context(endpoints(1).lead(environ))
@@ -32,7 +32,7 @@ def test_the_environment_is_as_it_was_after_blocks_that_overlap() -> None:
     assert environ == MINE
 
 
-def test_a_block_within_another_leads_elsewhere_and_back() -> None:
+def test_a_nested_block_leads_to_another_server_and_back() -> None:
     environ = dict(MINE)
     with endpoints(1).lead(environ):
         with endpoints(2).lead(environ):

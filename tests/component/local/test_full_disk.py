@@ -1,4 +1,4 @@
-"""A full disk refuses what would begin and forgets nothing of what has ended; with room again everything goes on."""
+"""A full disk: new starts are refused, ended runs stay recorded, and with room again everything continues."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill_up(disk: Path) -> Path:
-    """Takes all the room that is left; returns the file that does."""
+    """Fill the disk; return the file that takes the room."""
     filler = disk / "filler"
     with filler.open("wb", buffering=0) as stream:
         try:
@@ -48,10 +48,10 @@ def fill_up(disk: Path) -> Path:
             return filler
 
 
-def refused(call: Any, **asked: Any) -> str:
-    """What the service says that refuses the call."""
+def refused(call: Any, **parameters: Any) -> str:
+    """Return the service's message that refuses the call."""
     with pytest.raises(ClientError) as caught:
-        call(**asked)
+        call(**parameters)
     return str(caught.value)
 
 
@@ -63,10 +63,10 @@ def test_starts_are_refused_by_name_and_leave_nothing_behind(disk: Path) -> None
         query = {"QueryString": "select 1", "ResultConfiguration": {"OutputLocation": "s3://lake/r/"}}
         filler = fill_up(disk)
 
-        for _ in range(2):  # a slot that was held would be told the second time
-            told = refused(glue.start_job_run, JobName="j")
-            assert "InternalServiceException" in told
-            assert "no space left on device" in told
+        for _ in range(2):  # the second refusal would name a held slot
+            message = refused(glue.start_job_run, JobName="j")
+            assert "InternalServiceException" in message
+            assert "no space left on device" in message
         assert glue.get_job_runs(JobName="j")["JobRuns"] == []
         assert "no space left on device" in refused(athena.start_query_execution, **query)
         assert athena.list_query_executions()["QueryExecutionIds"] == []
@@ -82,11 +82,11 @@ def test_starts_are_refused_by_name_and_leave_nothing_behind(disk: Path) -> None
 
 
 def state(glue: Any, run: str) -> str:
-    """The run's state now."""
+    """Return the current state of the run."""
     return str(glue.get_job_run(JobName="j", RunId=run)["JobRun"]["JobRunState"])
 
 
-def test_a_sync_that_cannot_be_recorded_does_not_begin_and_one_that_ends_is_not_forgotten(disk: Path) -> None:
+def test_a_sync_that_cannot_be_recorded_does_not_start_and_one_that_ends_stays_recorded(disk: Path) -> None:
     file = disk / "jobs.json"
     jobs = Jobs(file, time.time)
     running = jobs.create("one")
@@ -121,7 +121,7 @@ def test_a_catalog_change_that_is_refused_never_happens_and_those_before_it_stay
         glue.create_table(DatabaseName="early", TableInput=table)
         glue.batch_create_partition(**batch)
         filler = fill_up(disk)
-        for _ in range(2):  # the same words again: the first call has left nothing
+        for _ in range(2):  # the same message: the first call created nothing
             assert "no space left" in refused(glue.create_database, DatabaseInput={"Name": "late"})
         assert "no space left" in refused(glue.delete_database, Name="early")
         assert databases(glue) == ["early"]
@@ -135,5 +135,5 @@ def test_a_catalog_change_that_is_refused_never_happens_and_those_before_it_stay
 
 
 def databases(glue: Any) -> list[str]:
-    """The names of the catalog's databases."""
+    """Return the names of the catalog's databases."""
     return [database["Name"] for database in glue.get_databases()["DatabaseList"]]

@@ -1,4 +1,4 @@
-"""Glue job runs, started by unmodified boto3: they really run, and end as they would on Glue."""
+"""Glue job runs, started by unmodified boto3: they really run, and end as on Glue."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if options["do"] == "spark":
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A server of this module's own: the JVM that waits for its next run ends with it."""
+    """A separate server for this module: the JVM that waits for its next run ends with it."""
     with serve(tmp_path_factory.mktemp("state"), "--keep") as served:
         yield served
 
@@ -82,8 +82,8 @@ def ended(glue: Any, run_id: str) -> dict[str, Any]:
 
 
 def run(glue: Any, **arguments: str) -> dict[str, Any]:
-    given = {f"--{name}": value for name, value in arguments.items()}
-    return ended(glue, glue.start_job_run(JobName="job", Arguments=given)["JobRunId"])
+    job_arguments = {f"--{name}": value for name, value in arguments.items()}
+    return ended(glue, glue.start_job_run(JobName="job", Arguments=job_arguments)["JobRunId"])
 
 
 def lines(server: Served, run_id: str, kind: str) -> str:
@@ -122,12 +122,12 @@ def test_an_exception_fails_the_run_with_its_message(glue: Any, server: Served) 
 @pytest.mark.parametrize(
     ("do", "message"), [("exit", "SystemExit: 3"), ("die", "Command failed with exit code 7")]
 )
-def test_a_script_that_ends_otherwise_fails_too(glue: Any, do: str, message: str) -> None:
+def test_a_script_that_exits_early_fails_too(glue: Any, do: str, message: str) -> None:
     record = run(glue, do=do)
     assert (record["JobRunState"], record["ErrorMessage"]) == ("FAILED", message)
 
 
-def test_a_second_run_waits_for_nobody_and_is_refused(glue: Any) -> None:
+def test_a_second_concurrent_run_is_refused_at_once(glue: Any) -> None:
     first = glue.start_job_run(JobName="job", Arguments={"--do": "sleep"})["JobRunId"]
     with pytest.raises(ClientError) as caught:
         glue.start_job_run(JobName="job", Arguments={"--do": "print"})
@@ -136,7 +136,7 @@ def test_a_second_run_waits_for_nobody_and_is_refused(glue: Any) -> None:
     assert ended(glue, first)["JobRunState"] == "STOPPED"
 
 
-def test_a_stopped_run_is_gone_with_its_processes(glue: Any, server: Served) -> None:
+def test_a_stopped_run_leaves_no_process(glue: Any, server: Served) -> None:
     run_id = glue.start_job_run(JobName="job", Arguments={"--do": "sleep"})["JobRunId"]
     wait_until(lambda: "hello" in lines(server, run_id, "output"))
     before = server.family()
@@ -148,12 +148,12 @@ def test_a_stopped_run_is_gone_with_its_processes(glue: Any, server: Served) -> 
     assert "ErrorMessage" not in record
     assert (
         len(server.family() & before) < len(before) - 1
-    )  # neither the script nor the process that watches it
+    )  # neither the script nor the process that monitors it
     again = glue.batch_stop_job_run(JobName="job", JobRunIds=[run_id])
     assert again["Errors"][0]["ErrorDetail"]["ErrorCode"] == "InvalidInputException"
 
 
-def test_what_is_not_there_is_told_in_glue_s_words(glue: Any) -> None:
+def test_a_missing_resource_is_reported_in_glue_s_words(glue: Any) -> None:
     for call in (
         lambda: glue.start_job_run(JobName="nothing"),
         lambda: glue.get_job_run(JobName="job", RunId="jr_unknown"),
@@ -168,10 +168,10 @@ def test_runs_are_listed_newest_first_page_by_page(glue: Any) -> None:
     newest = [run(glue, do="print")["Id"] for _ in range(3)][::-1]
     first = glue.get_job_runs(JobName="job", MaxResults=2)
     second = glue.get_job_runs(JobName="job", MaxResults=2, NextToken=first["NextToken"])
-    assert [found["Id"] for found in first["JobRuns"] + second["JobRuns"]][:3] == newest
+    assert [job_run["Id"] for job_run in first["JobRuns"] + second["JobRuns"]][:3] == newest
 
 
-def test_a_bucket_that_is_not_there_fails_the_run(glue: Any) -> None:
+def test_a_missing_bucket_fails_the_run(glue: Any) -> None:
     record = run(glue, do="spark", out="s3://nowhere/t/")
     assert record["JobRunState"] == "FAILED"
     assert "The specified bucket does not exist: nowhere" in record["ErrorMessage"]
@@ -184,8 +184,8 @@ def test_spark_writes_objects_and_its_second_run_is_quick(glue: Any, server: Ser
     assert run(glue, do="spark", out="s3://lake/t/v=2/")["JobRunState"] == "SUCCEEDED"
     assert time.monotonic() - started < 10
     keys = [
-        found["Key"]
-        for found in server.client("s3").list_objects_v2(Bucket="lake", Prefix="t/v=2/")["Contents"]
+        entry["Key"]
+        for entry in server.client("s3").list_objects_v2(Bucket="lake", Prefix="t/v=2/")["Contents"]
     ]
     assert "t/v=2/_SUCCESS" in keys
     assert not [key for key in keys if key.endswith(".crc") or "_temporary" in key]
@@ -194,7 +194,7 @@ def test_spark_writes_objects_and_its_second_run_is_quick(glue: Any, server: Ser
     assert "PATH_ALREADY_EXISTS" in again["ErrorMessage"]
 
 
-def test_a_run_whose_server_was_killed_is_told_as_failed_by_the_next(tmp_path: Path, scripts: Path) -> None:
+def test_the_next_server_reports_the_run_of_a_killed_server_as_failed(tmp_path: Path, scripts: Path) -> None:
     with serve(tmp_path / "state", "--keep") as served:
         served.request("POST", "stack", stack(scripts))
         run_id = served.client("glue").start_job_run(JobName="job", Arguments={"--do": "sleep"})["JobRunId"]
@@ -209,7 +209,7 @@ def test_a_run_whose_server_was_killed_is_told_as_failed_by_the_next(tmp_path: P
 
 
 def test_a_run_past_its_timeout_ends_as_timeout(tmp_path: Path, scripts: Path) -> None:
-    """With a minute of a twentieth of a second."""
+    """A minute lasts a twentieth of a second in this test."""
     directory = S3Directory(tmp_path / "s3", tmp_path / "s3-meta")
     directory.create_bucket("code")
     directory.put_object("code", "job.py", b"import time\ntime.sleep(60)\n")
@@ -218,15 +218,15 @@ def test_a_run_past_its_timeout_ends_as_timeout(tmp_path: Path, scripts: Path) -
     runs = GlueRuns(tmp_path / "runs", directory, lambda _: job, pool, minute_s=0.05)
     try:
         run_id = runs.start({"JobName": "slow"})["JobRunId"]
-        asked = {"JobName": "slow", "RunId": run_id}
-        wait_until(lambda: runs.get(asked)["JobRun"]["JobRunState"] in ENDED)
-        record = runs.get(asked)["JobRun"]
+        parameters = {"JobName": "slow", "RunId": run_id}
+        wait_until(lambda: runs.get(parameters)["JobRun"]["JobRunState"] in ENDED)
+        record = runs.get(parameters)["JobRun"]
         assert record["JobRunState"] == "TIMEOUT"
         assert "timeout of 10 minutes" in record["ErrorMessage"]
     finally:
         pool.close()
 
 
-def test_spark_settings_come_as_glue_s_users_write_them() -> None:
+def test_spark_settings_are_accepted_as_glue_s_users_write_them() -> None:
     assert parse_conf("a.b=1 --conf c.d='x y'") == {"a.b": "1", "c.d": "x y"}
     assert parse_conf("") == {}

@@ -1,4 +1,4 @@
-"""Glue jobs run what lies in the lake, never a file of this machine."""
+"""Glue jobs run scripts of the lake, never a file of this machine."""
 
 from __future__ import annotations
 
@@ -17,22 +17,24 @@ ARGUMENTS = ("--extra-py-files", "--extra-files", "--extra-jars", "--TempDir", "
 def glue(server: Served) -> Any:
     server.request("POST", "stack", {"buckets": ["code"]})
     server.client("s3").put_object(Bucket="code", Key="job.py", Body=b"print('hello')\n")
-    made = server.client("glue")
-    made.create_job(Name="right", Role="r", Command={"Name": "glueetl", "ScriptLocation": "s3://code/job.py"})
-    return made
+    client = server.client("glue")
+    client.create_job(
+        Name="right", Role="r", Command={"Name": "glueetl", "ScriptLocation": "s3://code/job.py"}
+    )
+    return client
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> str:
     """A file of this machine that would show that it was run."""
-    made = tmp_path / "job.py"
-    made.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
-    return str(made)
+    script = tmp_path / "job.py"
+    script.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    return str(script)
 
 
-def refusal(call: Any, **asked: Any) -> str:
+def refusal(call: Any, **parameters: Any) -> str:
     with pytest.raises(ClientError) as caught:
-        call(**asked)
+        call(**parameters)
     error = caught.value.response["Error"]
     assert error["Code"] == "InvalidInputException", error
     return str(error["Message"])

@@ -43,7 +43,7 @@ NAMELESS = ("env", "-u", "HOME", "-u", "USER", "-u", "LOGNAME")
 
 
 def inside(*options: str) -> list[str]:
-    """The words that begin a command inside new namespaces; skip where this machine has none to give."""
+    """Return the start of a command inside new namespaces; skip the test if this machine allows none."""
     words = ["unshare", *options]
     if shutil.which("unshare") is None or subprocess.run([*words, "true"], capture_output=True).returncode:
         pytest.skip(f"`{' '.join(words)}` is not allowed to this user on this machine")
@@ -51,12 +51,12 @@ def inside(*options: str) -> list[str]:
 
 
 def without_account() -> list[str]:
-    """The words that begin a command as a user id without an account."""
+    """Return the start of a command as a user id without an account."""
     return [*inside("--user", f"--map-user={UID}"), *NAMELESS]
 
 
 def with_limit(files: int, *words: str) -> list[str]:
-    """A command that may open so many files at most."""
+    """Return the start of a command that may open at most `files` files."""
     return ["bash", "-c", f'ulimit -n {files}; exec "$@"', "bash", *words]
 
 
@@ -69,14 +69,14 @@ def run(words: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def findings(*prefix: str, folder: Path) -> dict[str, str]:
-    """The doctor's findings of the host, by subject."""
+    """Return the doctor's findings about the host, by subject."""
     done = run([*prefix, sys.executable, "-c", FINDINGS], folder)
     assert done.returncode == 0, done.stderr
     return {line.split(" ", 1)[1].partition(":")[0]: line for line in done.stdout.splitlines()}
 
 
 @pytest.mark.spark
-def test_spark_runs_for_a_user_without_an_account_on_a_machine_whose_name_leads_nowhere(
+def test_spark_runs_for_a_user_without_an_account_and_a_host_name_that_does_not_resolve(
     tmp_path: Path,
 ) -> None:
     prefix = inside("--user", "--map-root-user", "--uts")
@@ -89,7 +89,7 @@ def test_spark_runs_for_a_user_without_an_account_on_a_machine_whose_name_leads_
     assert (tmp_path / "out" / "_SUCCESS").exists(), done.stderr[-2000:]
 
 
-def test_a_java_that_may_open_too_few_files_is_told_with_the_limit(tmp_path: Path) -> None:
+def test_a_java_that_may_open_too_few_files_is_reported_with_the_limit(tmp_path: Path) -> None:
     done = run(with_limit(256, sys.executable, "-c", SPARK, str(tmp_path)), tmp_path)
     assert "a process may open only 256 files (ulimit -n)" in done.stderr
     assert "Too many open files" in done.stderr.splitlines()[-1]
@@ -115,9 +115,9 @@ def test_a_loopback_that_is_down_is_named_by_every_command(tmp_path: Path) -> No
 
 
 def test_the_doctor_finds_nothing_wrong_with_this_machine(tmp_path: Path) -> None:
-    found = findings(folder=tmp_path)
-    assert set(found) == {"user", "loopback", "open files", "host name"}
-    assert found["loopback"].startswith("ok ")
+    by_subject = findings(folder=tmp_path)
+    assert set(by_subject) == {"user", "loopback", "open files", "host name"}
+    assert by_subject["loopback"].startswith("ok ")
 
 
 def test_the_doctor_names_a_user_without_an_account(tmp_path: Path) -> None:
@@ -128,13 +128,13 @@ def test_the_doctor_names_a_user_without_an_account(tmp_path: Path) -> None:
 
 
 def test_the_doctor_names_a_loopback_that_is_down(tmp_path: Path) -> None:
-    found = findings(*inside("--net"), folder=tmp_path)
-    assert found["loopback"].startswith("fail loopback: 127.0.0.1 cannot be reached")
+    by_subject = findings(*inside("--net"), folder=tmp_path)
+    assert by_subject["loopback"].startswith("fail loopback: 127.0.0.1 cannot be reached")
 
 
 def test_the_doctor_names_a_limit_of_open_files(tmp_path: Path) -> None:
-    found = findings(*with_limit(256), folder=tmp_path)
-    assert found["open files"].startswith("fail open files: a process may open only 256 files")
+    by_subject = findings(*with_limit(256), folder=tmp_path)
+    assert by_subject["open files"].startswith("fail open files: a process may open only 256 files")
 
 
 def test_the_doctor_names_a_host_name_that_does_not_resolve(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Bodies of requests: read to their end and no further, and nothing is kept of one that breaks off."""
+"""Bodies of requests: read to their end and no further. An incomplete body is not kept."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _lake(server: Served) -> None:
 
 @pytest.fixture(autouse=True)
 def _unharmed(server: Served) -> Iterator[None]:
-    """Whatever was sent: the server lives and keeps nothing that is half."""
+    """Check that the server still answers and keeps no incomplete object."""
     yield
     assert server.request("GET", "health")[0] == 200
     assert server.process.poll() is None
@@ -45,12 +45,12 @@ def _unharmed(server: Served) -> Iterator[None]:
 def exchange(server: Served, place: str, body: bytes, **headers: str) -> tuple[int, bytes]:
     """Send the bytes as they are, end, and return status and body; status 0 if there is no answer."""
     line, service, named = PLACES[place]
-    told = {**named, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    all_headers = {**named, **{name.replace("_", "-"): value for name, value in headers.items()}}
     if service:
-        told = signed(server, line, told, BODIES[place], service)
+        all_headers = signed(server, line, all_headers, BODIES[place], service)
     if place == "own":
-        told |= server.keys.headers
-    head = "".join(f"{name}: {value}\r\n" for name, value in told.items())
+        all_headers |= server.keys.headers
+    head = "".join(f"{name}: {value}\r\n" for name, value in all_headers.items())
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
         connection.sendall(f"{line} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n{head}\r\n".encode() + body)
         connection.shutdown(socket.SHUT_WR)
@@ -63,13 +63,13 @@ def exchange(server: Served, place: str, body: bytes, **headers: str) -> tuple[i
 
 
 def chunked(body: bytes, size: int = 3) -> bytes:
-    """The body in HTTP chunks."""
+    """Return the body in HTTP chunks."""
     parts = [body[start : start + size] for start in range(0, len(body), size)]
     return b"".join(b"%x;a=b\r\n%b\r\n" % (len(part), part) for part in [*parts, b""])
 
 
 @pytest.mark.parametrize("place", BODIES)
-def test_chunks_are_understood_everywhere(server: Served, place: str) -> None:
+def test_every_service_understands_chunks(server: Served, place: str) -> None:
     status, answer = exchange(server, place, chunked(BODIES[place]), Transfer_Encoding="chunked")
     assert status == 200, answer
     if place == "s3":
@@ -78,8 +78,8 @@ def test_chunks_are_understood_everywhere(server: Served, place: str) -> None:
 
 
 def test_airbyte_understands_chunks(server: Served) -> None:
-    told = json.loads((server.state / "server" / "endpoint.json").read_text())
-    body = json.dumps({name: told[name] for name in ("client_id", "client_secret")}).encode()
+    endpoint = json.loads((server.state / "server" / "endpoint.json").read_text())
+    body = json.dumps({name: endpoint[name] for name in ("client_id", "client_secret")}).encode()
     status, answer = exchange(server, "airbyte", chunked(body), Transfer_Encoding="chunked")
     assert (status, "access_token" in json.loads(answer)) == (200, True)
 
@@ -137,7 +137,7 @@ def test_an_upload_needs_a_length(server: Served) -> None:
 
 
 @pytest.mark.parametrize("place", ["json", "form", "airbyte", "own"])
-def test_a_body_that_is_held_in_memory_is_bounded(server: Served, place: str) -> None:
+def test_a_body_in_memory_is_limited(server: Served, place: str) -> None:
     assert exchange(server, place, b"x" * (17 << 20), Content_Length=str(17 << 20))[0] == 413
 
 
@@ -153,13 +153,13 @@ def test_a_body_that_is_held_in_memory_is_bounded(server: Served, place: str) ->
     ],
 )
 def test_a_payload_in_aws_s_chunks_is_checked(server: Served, body: bytes, headers: dict[str, str]) -> None:
-    told = {"Content-Encoding": "aws-chunked", "Content-Length": str(len(body)), **headers}
-    assert exchange(server, "s3", body, **told)[0] == 400
+    sent_headers = {"Content-Encoding": "aws-chunked", "Content-Length": str(len(body)), **headers}
+    assert exchange(server, "s3", body, **sent_headers)[0] == 400
     assert "Contents" not in server.client("s3").list_objects_v2(Bucket="incoming")
 
 
-def test_a_client_that_sends_more_than_it_announced_is_not_kept_waiting(server: Served) -> None:
-    """It keeps its end open, and reads to the end of the answer."""
+def test_a_client_that_sends_more_than_it_announced_gets_its_answer_at_once(server: Served) -> None:
+    """The client keeps its connection open, and reads to the end of the answer."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
         head = "".join(f"{name}: {value}\r\n" for name, value in server.keys.headers.items())
         line = f"GET /_etltctl/health HTTP/1.1\r\nHost: 127.0.0.1\r\n{head}Content-Length: 1\r\n\r\n"

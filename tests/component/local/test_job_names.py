@@ -37,7 +37,7 @@ def test_the_same_job_and_run_key_of_two_projects_are_two_runs(
         verb, run = glue.start_or_adopt("small", "the-key", lambda _: {})
         assert (verb, run.name) == (Verb.STARTED, "small")
         runs[run.name_at_glue] = run.id
-        assert [found.id for found in glue.job_runs("small")] == [run.id]
+        assert [job_run.id for job_run in glue.job_runs("small")] == [run.id]
         ended = QUICK.wait(run, lambda glue=glue, run=run: glue.look_at("small", run.id))
         assert (ended.name, ended.state) == ("small", State.SUCCEEDED)
     assert list(runs) == ["sea-small", "land-small"]

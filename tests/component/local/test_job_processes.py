@@ -1,4 +1,4 @@
-"""Nothing that a Glue job starts outlives its run, whatever session or parent it chose."""
+"""No process of a Glue job outlives its run, in any session and under any parent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from support.served import Served, serve, wait_until
 
-# A child in a session of its own, and a grandchild whose parent has ended before: as daemons are made.
+# A child in a new session, and a grandchild whose parent has already ended: this is how daemons start.
 SCRIPT = """
 import os, subprocess, sys, time
 folder = sys.argv[sys.argv.index("--folder") + 1]
@@ -50,7 +50,7 @@ def state(account: Served, run_id: str) -> Any:
 
 
 def started(folder: Path) -> list[int]:
-    """The processes that the script left running, once both have said which they are."""
+    """Return the processes that the script left running, after both have reported their ids."""
     files = [folder / "child", folder / "grandchild"]
     wait_until(lambda: all(file.exists() and file.read_text() for file in files), 90)
     return [int(file.read_text()) for file in files]
@@ -84,7 +84,7 @@ def test_a_run_that_is_stopped_leaves_no_process(account: Served, tmp_path: Path
 
 
 def test_a_server_that_is_killed_leaves_no_process_of_a_job(account: Served, tmp_path: Path) -> None:
-    """The last test of the module: its server is gone afterwards."""
+    """Keep this as the last test of the module: its server has ended afterwards."""
     start(account, tmp_path, 300)
     pids = started(tmp_path)
     os.kill(account.process.pid, signal.SIGKILL)

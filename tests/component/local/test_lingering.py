@@ -1,4 +1,4 @@
-"""A server lingers after the last command, so that the next one need not start it; and it ends for certain."""
+"""A server lingers after the last command, so that the next one does not have to start it. It always ends."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ def served(tmp_path: Path) -> Iterator[Served]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Iterator[Settings]:
-    """A project of its own, whose server is stopped in the end."""
-    made = load_settings(
+    """A separate project, whose server is stopped at the end."""
+    loaded = load_settings(
         directory=tmp_path, flags={"state": str(tmp_path / "state"), "local.linger_minutes": 60}
     )
-    yield made
-    stop_server(made)
+    yield loaded
+    stop_server(loaded)
 
 
 def end_of(server: Served) -> str | None:
     return server.request("GET", "health")[1]["ends_at"]  # type: ignore[no-any-return]
 
 
-def test_it_lingers_after_its_last_lease_and_says_until_when(served: Served) -> None:
+def test_a_server_lingers_after_its_last_lease_and_says_until_when(served: Served) -> None:
     lease = served.lease()
     assert end_of(served) is None
     lease.close()
     wait_until(lambda: end_of(served) is not None)
-    time.sleep(1.0)  # in which a server that does not linger ends
+    time.sleep(1.0)  # a server that does not linger would end in this time
     assert served.process.poll() is None
     assert end_of(served) is not None
 
 
-def test_a_new_lease_takes_the_end_away(served: Served) -> None:
+def test_a_new_lease_cancels_the_end(served: Served) -> None:
     served.lease().close()
     wait_until(lambda: end_of(served) is not None)
     with served.lease():
@@ -64,7 +64,7 @@ def test_the_last_command_says_how_long_it_lingers(served: Served) -> None:
     assert served.process.wait(60) == 0
 
 
-def test_its_time_is_counted_from_its_last_lease() -> None:
+def test_the_time_to_linger_is_counted_from_the_last_lease() -> None:
     now = [0.0]
     life = Lifetime(kept=False, clock=lambda: now[0])
     life.linger(100.0)
@@ -82,7 +82,7 @@ def test_its_time_is_counted_from_its_last_lease() -> None:
     assert life.ending.is_set()
 
 
-def test_a_call_without_a_lease_puts_the_end_off() -> None:
+def test_a_call_without_a_lease_postpones_the_end() -> None:
     now = [0.0]
     life = Lifetime(kept=False, clock=lambda: now[0])
     life.linger(100.0)
@@ -96,11 +96,11 @@ def test_a_call_without_a_lease_puts_the_end_off() -> None:
     assert (life.left_s, life.ending.is_set()) == (40.0, False)
 
 
-def test_a_client_of_the_lake_puts_the_end_of_its_server_off(served: Served) -> None:
+def test_a_client_of_the_lake_postpones_the_end_of_its_server(served: Served) -> None:
     served.lease().close()
     wait_until(lambda: end_of(served) is not None)
     first = end_of(served)
-    time.sleep(1.1)  # the end is told in whole seconds
+    time.sleep(1.1)  # the end is reported in whole seconds
     served.client("s3").list_buckets()
     assert str(first) < str(end_of(served))
 
@@ -121,7 +121,7 @@ def test_only_an_unused_server_is_replaced(served: Served) -> None:
     assert served.process.wait(60) == 0
 
 
-def test_it_ends_without_a_trace_when_its_folder_is_deleted(served: Served) -> None:
+def test_a_server_ends_without_a_trace_when_its_folder_is_deleted(served: Served) -> None:
     served.lease().close()
     shutil.rmtree(served.state)
     assert served.process.wait(60) == 0
@@ -140,7 +140,7 @@ def test_a_program_leaves_no_server_behind_and_a_command_does(settings: Settings
 
 
 @pytest.mark.parametrize("change", [{"HTTPS_PROXY": "http://127.0.0.1:9"}, {"TMPDIR": "/tmp"}])
-def test_one_that_cannot_follow_a_change_is_replaced_where_it_was(
+def test_a_server_that_cannot_follow_a_change_is_replaced_on_its_port(
     settings: Settings, change: dict[str, str]
 ) -> None:
     with endpoints(settings, os.environ, lingers=True) as first:
@@ -151,7 +151,9 @@ def test_one_that_cannot_follow_a_change_is_replaced_where_it_was(
         assert second.server.port == first.server.port
 
 
-def test_one_on_another_port_than_the_settings_name_is_replaced(settings: Settings, unused_port: int) -> None:
+def test_a_server_on_another_port_than_in_the_settings_is_replaced(
+    settings: Settings, unused_port: int
+) -> None:
     with endpoints(settings, os.environ, lingers=True) as first:
         pass
     wait_until(lambda: ends_at(first.server) is not None)

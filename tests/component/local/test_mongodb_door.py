@@ -20,8 +20,8 @@ def test_without_its_password_nothing_is_read_or_written(tmp_path: Path) -> None
         (host, port), password = parsed["nodelist"][0], str(parsed["password"])
         with pymongo.MongoClient(uri) as owner:
             owner["weather"]["observations"].insert_one({"_id": 1})
-        for given in ("", "etltctl:wrong@", f"other:{password}@"):
-            with pymongo.MongoClient(f"mongodb://{given}{host}:{port}/?authSource=admin") as stranger:
+        for credentials in ("", "etltctl:wrong@", f"other:{password}@"):
+            with pymongo.MongoClient(f"mongodb://{credentials}{host}:{port}/?authSource=admin") as stranger:
                 with pytest.raises(OperationFailure):
                     stranger["weather"]["observations"].find_one()
                 with pytest.raises(OperationFailure):

@@ -1,4 +1,4 @@
-"""What the embedded server does not have is refused once, in the words of the service's own protocol."""
+"""Unsupported calls to the embedded server are refused once, in the service's own protocol."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.signing import signed
 
 
 def retrying(server: Served, service: str) -> Any:
-    """A client that repeats what it takes for a passing fault, as most programs do."""
+    """Return a client that retries temporary faults, as most programs do."""
     return make_client(service, server.port, server.keys, retries={"total_max_attempts": 5, "mode": "legacy"})
 
 
@@ -40,7 +40,7 @@ MISSING: dict[str, tuple[str, Callable[[Any], Any]]] = {
 
 
 @pytest.mark.parametrize(("service", "call"), MISSING.values(), ids=MISSING)
-def test_an_operation_that_is_not_there_is_refused_after_one_attempt(
+def test_an_unsupported_operation_is_refused_after_one_attempt(
     server: Served, service: str, call: Callable[[Any], Any]
 ) -> None:
     client = retrying(server, service)
@@ -55,7 +55,7 @@ def test_an_operation_that_is_not_there_is_refused_after_one_attempt(
 
 
 def sent(server: Served, service: str, body: bytes, path: str = "/", **headers: str) -> tuple[int, str]:
-    """Status and text of a request that no SDK would send."""
+    """Return status and text of a request that no SDK would send."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     authorized = signed(server, f"POST {path}", named, body, service) if service else server.keys.headers
@@ -75,7 +75,7 @@ def sent(server: Served, service: str, body: bytes, path: str = "/", **headers: 
         (b'{"Name": 3, "Role": [], "Command": "x"}', "ValidationException"),
     ],
 )
-def test_an_input_that_does_not_fit_is_refused_before_anything_is_kept(
+def test_an_input_that_does_not_fit_is_refused_before_anything_is_stored(
     server: Served, body: bytes, code: str
 ) -> None:
     before = server.client("glue").list_jobs()["JobNames"]
@@ -90,13 +90,13 @@ def test_a_form_without_its_fields_is_refused_as_xml(server: Served) -> None:
     assert (status, "<Code>ValidationException</Code>" in text) == (400, True)
 
 
-def test_cloudformation_is_refused_and_not_left_to_moto(server: Served) -> None:
+def test_cloudformation_is_refused_and_not_passed_to_moto(server: Served) -> None:
     form = {"Content_Type": "application/x-www-form-urlencoded"}
     status, text = sent(server, "cloudformation", b"Action=DescribeStacks", **form)
     assert (status, "<Code>NotImplementedException</Code>" in text) == (501, True)
 
 
-def test_what_empties_moto_is_not_reachable(server: Served) -> None:
+def test_the_reset_of_moto_is_not_reachable(server: Served) -> None:
     server.client("secretsmanager").create_secret(Name="kept", SecretString="x")
     assert sent(server, "secretsmanager", b"", path="/moto-api/reset")[0] == 501
     assert server.client("secretsmanager").get_secret_value(SecretId="kept")["SecretString"] == "x"

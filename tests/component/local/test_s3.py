@@ -1,4 +1,4 @@
-"""S3 on a plain directory, spoken to by unmodified boto3 over the wire."""
+"""S3 on a plain directory, called by unmodified boto3 over the wire."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def code_of(caught: pytest.ExceptionInfo[ClientError]) -> str:
     return str(caught.value.response["Error"]["Code"])
 
 
-def test_an_object_comes_back_with_its_metadata(s3: Any) -> None:
+def test_an_object_is_read_with_its_metadata(s3: Any) -> None:
     put = s3.put_object(Bucket="lake", Key="a/b c+d.bin", Body=b"hello", Metadata={"ab-generation-id": "7"})
     got = s3.get_object(Bucket="lake", Key="a/b c+d.bin")
     assert got["Body"].read() == b"hello"
@@ -37,12 +37,12 @@ def test_a_file_written_into_the_folder_is_an_object(s3: Any, directory: S3Direc
 
 
 @pytest.mark.parametrize(
-    ("asked", "bytes_"),
+    ("requested", "bytes_"),
     [("bytes=0-3", b"0123"), ("bytes=4-", b"456789"), ("bytes=-3", b"789"), ("bytes=8-99", b"89")],
 )
-def test_ranges(s3: Any, asked: str, bytes_: bytes) -> None:
+def test_a_range_returns_its_bytes(s3: Any, requested: str, bytes_: bytes) -> None:
     s3.put_object(Bucket="lake", Key="k", Body=b"0123456789")
-    got = s3.get_object(Bucket="lake", Key="k", Range=asked)
+    got = s3.get_object(Bucket="lake", Key="k", Range=requested)
     assert got["Body"].read() == bytes_
     assert got["ResponseMetadata"]["HTTPStatusCode"] == 206
 
@@ -60,11 +60,11 @@ def test_a_listing_pages_and_folds_folders(s3: Any) -> None:
     pages = s3.get_paginator("list_objects_v2").paginate(
         Bucket="lake", Delimiter="/", PaginationConfig={"PageSize": 2}
     )
-    listed = [
+    keys = [
         [c["Prefix"] for c in page.get("CommonPrefixes", [])] + [o["Key"] for o in page.get("Contents", [])]
         for page in pages
     ]
-    assert listed == [["a/", "b/"], ["c", "d"]]
+    assert keys == [["a/", "b/"], ["c", "d"]]
     assert [
         o["Key"] for o in s3.list_objects_v2(Bucket="lake", Prefix="a/", StartAfter="a/1")["Contents"]
     ] == ["a/2"]
@@ -79,7 +79,7 @@ def test_a_conditional_put_does_not_replace(s3: Any) -> None:
     assert s3.get_object(Bucket="lake", Key="lock")["Body"].read() == b"mine"
 
 
-def test_large_bodies_go_up_in_parts_and_come_back_equal(s3: Any) -> None:
+def test_large_bodies_are_uploaded_in_parts_and_read_back_equal(s3: Any) -> None:
     body = os.urandom(20 * 1024 * 1024)
     s3.upload_fileobj(io.BytesIO(body), "lake", "big", ExtraArgs={"Metadata": {"m": "1"}})
     back = io.BytesIO()
@@ -117,13 +117,13 @@ def test_deleting_is_final_and_idempotent(s3: Any, directory: S3Directory) -> No
 
 
 @pytest.mark.parametrize(("bucket", "code"), [("lake", "NoSuchKey"), ("nowhere", "NoSuchBucket")])
-def test_what_is_not_there_is_told_in_s3_s_words(s3: Any, bucket: str, code: str) -> None:
+def test_a_missing_object_or_bucket_is_reported_in_s3_s_words(s3: Any, bucket: str, code: str) -> None:
     with pytest.raises(ClientError) as caught:
         s3.get_object(Bucket=bucket, Key="nothing")
     assert code_of(caught) == code
 
 
-def test_buckets_are_made_once_and_only_empty_ones_deleted(s3: Any) -> None:
+def test_buckets_are_created_once_and_only_empty_ones_deleted(s3: Any) -> None:
     s3.create_bucket(Bucket="new")
     s3.create_bucket(Bucket="new")  # in us-east-1 the owner may repeat it
     elsewhere = {"LocationConstraint": "eu-west-1"}

@@ -1,4 +1,4 @@
-"""What S3 promises about a read, a write or a copy: conditions, checksums, headers, parts, echoes."""
+"""S3's rules for a read, a write or a copy: conditions, checksums, headers, parts, echoed parameters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PART = 5 << 20
 def raw(
     s3: Any, method: str, path: str, body: bytes | None = None, **headers: str
 ) -> tuple[http.client.HTTPResponse, bytes]:
-    """A request that no SDK would send."""
+    """Send a request that no SDK would send."""
     connection = http.client.HTTPConnection(s3.meta.endpoint_url.removeprefix("http://"), timeout=10)
     connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
     response = connection.getresponse()
@@ -48,11 +48,11 @@ def raw(
 @pytest.mark.parametrize("operation", ["get_object", "head_object"])
 def test_a_read_has_conditions(s3: Any, operation: str, conditions: dict[str, Any], status: int) -> None:
     etag = s3.put_object(Bucket="lake", Key="k", Body=b"x")["ETag"]
-    given = {name: etag if value == "it" else value for name, value in conditions.items()}
+    headers = {name: etag if value == "it" else value for name, value in conditions.items()}
     if status == 200:
-        getattr(s3, operation)(Bucket="lake", Key="k", **given)
+        getattr(s3, operation)(Bucket="lake", Key="k", **headers)
     else:
-        assert refusal(lambda: getattr(s3, operation)(Bucket="lake", Key="k", **given))[0] == status
+        assert refusal(lambda: getattr(s3, operation)(Bucket="lake", Key="k", **headers))[0] == status
 
 
 @pytest.mark.parametrize(
@@ -66,9 +66,9 @@ def test_a_read_has_conditions(s3: Any, operation: str, conditions: dict[str, An
 )
 def test_a_copy_has_conditions(s3: Any, conditions: dict[str, Any]) -> None:
     etag = s3.put_object(Bucket="lake", Key="k", Body=b"x")["ETag"]
-    given = {name: etag if value == "it" else value for name, value in conditions.items()}
+    headers = {name: etag if value == "it" else value for name, value in conditions.items()}
     copy = {"Bucket": "lake", "Key": "b", "CopySource": "lake/k"}
-    assert refusal(lambda: s3.copy_object(**copy, **given))[0] == 412
+    assert refusal(lambda: s3.copy_object(**copy, **headers))[0] == 412
     assert refusal(lambda: s3.head_object(Bucket="lake", Key="b"))[0] == 404
 
 
@@ -89,7 +89,7 @@ def test_a_copy_takes_new_metadata_and_a_new_type_with_replace(s3: Any) -> None:
     )
 
 
-def test_headers_of_an_object_come_back_and_can_be_overridden(s3: Any) -> None:
+def test_headers_of_an_object_are_returned_and_can_be_overridden(s3: Any) -> None:
     headers = {
         "CacheControl": "no-store",
         "ContentDisposition": "attachment",
@@ -100,13 +100,13 @@ def test_headers_of_an_object_come_back_and_can_be_overridden(s3: Any) -> None:
     got = s3.get_object(Bucket="lake", Key="k")
     assert {name: got[name] for name in headers} == headers
     assert got["ExpiresString"].endswith("GMT")
-    asked = {"ResponseContentType": "text/csv", "ResponseContentDisposition": "inline"}
-    got = s3.get_object(Bucket="lake", Key="k", **asked)
+    overrides = {"ResponseContentType": "text/csv", "ResponseContentDisposition": "inline"}
+    got = s3.get_object(Bucket="lake", Key="k", **overrides)
     assert (got["ContentType"], got["ContentDisposition"]) == ("text/csv", "inline")
     assert raw(s3, "GET", "/lake/k?response-content-type=a%0d%0aX:%20y")[0].status == 400
 
 
-def test_metadata_that_is_not_ascii_comes_back_as_s3_sends_it(s3: Any) -> None:
+def test_metadata_that_is_not_ascii_is_returned_as_s3_sends_it(s3: Any) -> None:
     raw(s3, "PUT", "/lake/k", b"x", x_amz_meta_place="Zürich".encode().decode("latin-1"))
     response, _ = raw(s3, "HEAD", "/lake/k")
     assert (
@@ -127,7 +127,7 @@ def test_metadata_that_is_not_ascii_comes_back_as_s3_sends_it(s3: Any) -> None:
         ({"x_amz_content_sha256": hashlib.sha256(b"y").hexdigest()}, b"XAmzContentSHA256Mismatch"),
     ],
 )
-def test_bytes_that_are_not_those_that_were_announced_are_not_stored(
+def test_bytes_that_differ_from_the_announced_ones_are_not_stored(
     s3: Any, directory: S3Directory, headers: dict[str, str], code: bytes
 ) -> None:
     response, body = raw(s3, "PUT", "/lake/k", b"x", **headers)
@@ -145,7 +145,7 @@ def test_bytes_that_are_not_those_that_were_announced_are_not_stored(
         ("SHA1", "98O8HYCOBHMq32eZZczDTKeuNEE="),
     ],
 )
-def test_checksums_are_verified_and_given_back(s3: Any, algorithm: str, checksum: str) -> None:
+def test_checksums_are_verified_and_returned(s3: Any, algorithm: str, checksum: str) -> None:
     put = s3.put_object(Bucket="lake", Key="k", Body=b"123456789", **{f"Checksum{algorithm}": checksum})
     assert put[f"Checksum{algorithm}"] == checksum
     head = s3.head_object(Bucket="lake", Key="k", ChecksumMode="ENABLED")
@@ -153,7 +153,7 @@ def test_checksums_are_verified_and_given_back(s3: Any, algorithm: str, checksum
     assert f"Checksum{algorithm}" not in s3.head_object(Bucket="lake", Key="k")
 
 
-def test_listings_repeat_what_was_asked(s3: Any) -> None:
+def test_listings_repeat_their_parameters(s3: Any) -> None:
     for key in ("a", "b", "c"):
         s3.put_object(Bucket="lake", Key=key, Body=b"x")
     first = s3.list_objects_v2(Bucket="lake", StartAfter="a", MaxKeys=1, FetchOwner=True)
@@ -170,12 +170,12 @@ def test_listings_repeat_what_was_asked(s3: Any) -> None:
 
 
 def test_buckets_have_an_owner_and_a_date_of_creation(s3: Any) -> None:
-    listed = s3.list_buckets()
-    assert listed["Owner"]["ID"]
-    assert datetime.now(UTC) - listed["Buckets"][0]["CreationDate"] < timedelta(minutes=5)
+    buckets = s3.list_buckets()
+    assert buckets["Owner"]["ID"]
+    assert datetime.now(UTC) - buckets["Buckets"][0]["CreationDate"] < timedelta(minutes=5)
 
 
-def test_a_bucket_elsewhere_keeps_its_region(s3: Any) -> None:
+def test_a_bucket_in_another_region_keeps_it(s3: Any) -> None:
     s3.create_bucket(Bucket="eu-lake", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     assert s3.get_bucket_location(Bucket="eu-lake")["LocationConstraint"] == "eu-west-1"
     assert s3.head_bucket(Bucket="eu-lake")["BucketRegion"] == "eu-west-1"
@@ -195,7 +195,7 @@ def test_deletions_may_be_quiet_and_are_at_most_1000(s3: Any) -> None:
     )
 
 
-def test_tags_are_kept_and_leave_the_object_alone(s3: Any) -> None:
+def test_tags_are_stored_and_do_not_change_the_object(s3: Any) -> None:
     s3.put_object(Bucket="lake", Key="k", Body=b"x", Tagging="a=1")
     s3.put_object_tagging(Bucket="lake", Key="k", Tagging={"TagSet": [{"Key": "b", "Value": "2"}]})
     assert s3.get_object_tagging(Bucket="lake", Key="k")["TagSet"] == [{"Key": "b", "Value": "2"}]
@@ -217,19 +217,19 @@ def test_every_answer_has_an_id(s3: Any) -> None:
 # multipart
 
 
-def begun(s3: Any) -> dict[str, str]:
-    """The parameters of an upload that has begun."""
+def start_upload(s3: Any) -> dict[str, str]:
+    """Start a multipart upload and return its parameters."""
     upload = s3.create_multipart_upload(Bucket="lake", Key="k")["UploadId"]
     return {"Bucket": "lake", "Key": "k", "UploadId": upload}
 
 
 def completed(s3: Any, upload: dict[str, str], *parts: tuple[int, str], **conditions: str) -> Any:
-    """The answer to the end of an upload."""
+    """Complete an upload and return the answer."""
     named = [{"PartNumber": number, "ETag": etag} for number, etag in parts]
     return s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": named}, **conditions)
 
 
-def test_a_copy_of_more_than_8_mb_is_whole(s3: Any) -> None:
+def test_a_copy_of_more_than_8_mb_is_complete(s3: Any) -> None:
     body = os.urandom(9 << 20)
     s3.put_object(Bucket="lake", Key="a", Body=body)
     s3.copy({"Bucket": "lake", "Key": "a"}, "lake", "b")
@@ -239,14 +239,14 @@ def test_a_copy_of_more_than_8_mb_is_whole(s3: Any) -> None:
 
 def test_a_part_may_be_copied_from_a_range(s3: Any) -> None:
     s3.put_object(Bucket="lake", Key="a", Body=b"0123456789")
-    upload = begun(s3)
+    upload = start_upload(s3)
     part = s3.upload_part_copy(**upload, PartNumber=1, CopySource="lake/a", CopySourceRange="bytes=2-4")
     completed(s3, upload, (1, part["CopyPartResult"]["ETag"]))
     assert s3.get_object(Bucket="lake", Key="k")["Body"].read() == b"234"
 
 
 def test_parts_are_checked_before_they_are_joined(s3: Any, directory: S3Directory) -> None:
-    upload = begun(s3)
+    upload = start_upload(s3)
     one, two = (s3.upload_part(**upload, PartNumber=number, Body=b"x")["ETag"] for number in (1, 2))
     assert refusal(lambda: completed(s3, upload, (1, two.replace("9", "0")))) == (400, "InvalidPart")
     assert refusal(lambda: completed(s3, upload, (3, one))) == (400, "InvalidPart")
@@ -254,14 +254,14 @@ def test_parts_are_checked_before_they_are_joined(s3: Any, directory: S3Director
     assert refusal(lambda: completed(s3, upload, (1, one), (2, two))) == (400, "EntityTooSmall")
     assert refusal(lambda: s3.upload_part(**upload, PartNumber=10001, Body=b"x")) == (400, "InvalidArgument")
     assert directory.list_objects("lake") == []
-    listed = s3.list_multipart_uploads(Bucket="lake")["Uploads"]
-    assert [each["UploadId"] for each in listed] == [upload["UploadId"]]
+    uploads = s3.list_multipart_uploads(Bucket="lake")["Uploads"]
+    assert [each["UploadId"] for each in uploads] == [upload["UploadId"]]
     assert [each["PartNumber"] for each in s3.list_parts(**upload, MaxParts=1)["Parts"]] == [1]
 
 
 def test_an_upload_s_end_has_conditions(s3: Any) -> None:
     etag = s3.put_object(Bucket="lake", Key="k", Body=b"old")["ETag"]
-    upload = begun(s3)
+    upload = start_upload(s3)
     part = s3.upload_part(**upload, PartNumber=1, Body=b"new")["ETag"]
     assert refusal(lambda: completed(s3, upload, (1, part), IfNoneMatch="*"))[0] == 412
     assert refusal(lambda: completed(s3, upload, (1, part), IfMatch='"other"'))[0] == 412

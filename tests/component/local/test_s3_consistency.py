@@ -1,4 +1,4 @@
-"""A reader of the embedded S3 meets an object as it was before a write or as it is after it, never a mixture."""
+"""A reader of the embedded S3 gets an object as it was before or after a write, never a mixture."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ ROUNDS = 150
 
 @pytest.fixture
 def directory(tmp_path: Path) -> S3Directory:
-    made = S3Directory(tmp_path / "s3", tmp_path / "meta")
-    made.create_bucket("lake")
-    return made
+    s3_directory = S3Directory(tmp_path / "s3", tmp_path / "meta")
+    s3_directory.create_bucket("lake")
+    return s3_directory
 
 
 def put(directory: S3Directory, name: str) -> str:
@@ -67,7 +67,7 @@ def test_every_answer_is_one_of_the_objects_that_were_put(directory: S3Directory
     assert wrong == []
 
 
-def test_objects_of_one_size_written_at_the_same_moment_are_told_apart(directory: S3Directory) -> None:
+def test_objects_of_one_size_written_at_the_same_moment_are_distinguished(directory: S3Directory) -> None:
     for name in ("one", "two"):
         with directory.scratch_file() as (path, stream):
             stream.write(BODIES[name])
@@ -80,7 +80,7 @@ def test_objects_of_one_size_written_at_the_same_moment_are_told_apart(directory
     assert times != 10**18
 
 
-def test_a_write_that_ends_before_its_rename_leaves_the_object_whole(
+def test_a_write_that_fails_before_its_rename_leaves_the_object_complete(
     directory: S3Directory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(directory, "one")

@@ -1,4 +1,4 @@
-"""No key leads out of its bucket's folder, by whichever way it comes in."""
+"""No key leads out of its bucket's folder, in any part of any request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECRET = b"the owner's own file"
 
 @pytest.fixture
 def outside(tmp_path: Path) -> Path:
-    """A file of the owner's that is in no bucket."""
+    """A file of the owner that is in no bucket."""
     file = tmp_path / "outside" / "secret.txt"
     file.parent.mkdir()
     file.write_bytes(SECRET)
@@ -42,7 +42,7 @@ PLACES = ("{}", "/{}", "a/{}", "..{}", "./..{}")
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_a_path_of_the_machine_is_no_key(
+def test_a_path_of_the_machine_is_not_a_key(
     s3: Any, outside: Path, way: Callable[[Any, str], Any], place: str
 ) -> None:
     s3.put_object(Bucket="lake", Key="a", Body=b"kept")
@@ -121,7 +121,7 @@ def test_a_key_is_an_object_or_a_folder(s3: Any) -> None:
     assert s3.get_object(Bucket="lake", Key="a")["Body"].read() == b"x"
 
 
-def test_metadata_of_neighbours_do_not_meet(s3: Any) -> None:
+def test_metadata_of_similar_keys_stay_separate(s3: Any) -> None:
     for key in ("a", "a.json/b", "a.json.d/b"):
         s3.put_object(Bucket="lake", Key=key, Body=b"x", Metadata={"key": key})
     for key in ("a", "a.json/b", "a.json.d/b"):
@@ -144,7 +144,7 @@ def test_a_folder_marker_is_an_object(s3: Any, directory: S3Directory) -> None:
     assert refusal(lambda: s3.put_object(Bucket="lake", Key="f/", Body=b"x")) == (400, "InvalidArgument")
 
 
-def test_names_that_are_no_text_are_no_objects(s3: Any, directory: S3Directory) -> None:
+def test_a_file_name_that_is_not_text_is_not_an_object(s3: Any, directory: S3Directory) -> None:
     (directory.path("lake") / b"\xff\xfe".decode("utf-8", "surrogateescape")).write_bytes(b"x")
     assert "Contents" not in s3.list_objects_v2(Bucket="lake")
     with pytest.raises(AwsError, match="UTF-8"):

@@ -22,7 +22,7 @@ from support.served import make_client
 
 MODEL = ServiceModel(Loader().load_service_model("s3", "service-2"), "s3")
 MODELLED = {operation.name for operation in OPERATIONS}
-# Their requests are byte for byte those of another operation; S3 tells them apart by host or not at all.
+# Their requests are byte for byte those of another operation; S3 distinguishes them by host or not at all.
 SAME_REQUEST = {
     "ListDirectoryBuckets": "ListBuckets",
     "GetBucketLifecycle": "GetBucketLifecycleConfiguration",
@@ -32,7 +32,7 @@ NAMED = {"Bucket": "lake", "Key": "k", "CopySource": "lake/k", "RenameSource": "
 
 
 class Account:
-    """One server with two buckets, and all that is in them."""
+    """One server with two buckets and their content."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -53,19 +53,19 @@ class Account:
         )
 
     def data(self) -> dict[str, bytes]:
-        """The content of every file."""
+        """Return the content of every file."""
         return {str(file): file.read_bytes() for file in self.folder.rglob("*") if file.is_file()}
 
 
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    made = Account(tmp_path_factory.mktemp("account"))
-    yield made
-    made.server.shutdown()
+    account = Account(tmp_path_factory.mktemp("account"))
+    yield account
+    account.server.shutdown()
 
 
 def value_of(shape: Any, name: str, bucket: str) -> Any:
-    """A small value of a shape: what is required, and nothing else."""
+    """Return a small value of a shape, with required members only."""
     if name in NAMED:
         return bucket if name == "Bucket" else NAMED[name]
     if shape.type_name == "structure":
@@ -85,25 +85,25 @@ def value_of(shape: Any, name: str, bucket: str) -> Any:
 
 
 def parameters(name: str, bucket: str, *, with_query: bool) -> dict[str, Any]:
-    """The parameters of an operation; `with_query`: also the optional ones that go into the query."""
+    """Return the parameters of an operation; `with_query`: also the optional ones that go into the query."""
     shape = MODEL.operation_model(name).input_shape
     if shape is None:
         return {}
-    given: dict[str, Any] = value_of(shape, "", bucket)
+    values: dict[str, Any] = value_of(shape, "", bucket)
     for member, inner in shape.members.items():
         if with_query and inner.serialization.get("location") == "querystring":
-            given[member] = value_of(inner, member, bucket)
-    return given
+            values[member] = value_of(inner, member, bucket)
+    return values
 
 
-def call(account: Account, name: str, given: dict[str, Any]) -> tuple[int, str, int]:
-    """Status, code and the number of repeated attempts."""
+def call(account: Account, name: str, values: dict[str, Any]) -> tuple[int, str, int]:
+    """Return status, code and the number of retries."""
     try:
-        answer = account.client._make_api_call(name, given)
+        answer = account.client._make_api_call(name, values)
     except ClientError as error:
         answer = error.response
-    told = answer["ResponseMetadata"]
-    return told["HTTPStatusCode"], answer.get("Error", {}).get("Code", ""), told["RetryAttempts"]
+    metadata = answer["ResponseMetadata"]
+    return metadata["HTTPStatusCode"], answer.get("Error", {}).get("Code", ""), metadata["RetryAttempts"]
 
 
 @pytest.mark.parametrize("with_query", [False, True], ids=["plain", "query"])
@@ -111,7 +111,7 @@ def call(account: Account, name: str, given: dict[str, Any]) -> tuple[int, str, 
 @pytest.mark.parametrize(
     "name", [name for name in MODEL.operation_names if name not in MODELLED | SAME_REQUEST.keys()]
 )
-def test_an_operation_that_is_not_modelled_is_refused_and_changes_nothing(
+def test_an_unmodelled_operation_is_refused_and_changes_nothing(
     account: Account, name: str, bucket: str, with_query: bool
 ) -> None:
     before = account.data()
@@ -121,14 +121,14 @@ def test_an_operation_that_is_not_modelled_is_refused_and_changes_nothing(
 
 
 @pytest.mark.parametrize("name", sorted(MODELLED))
-def test_an_operation_that_is_modelled_is_one_of_s3_and_has_an_answer(account: Account, name: str) -> None:
+def test_a_modelled_operation_belongs_to_s3_and_has_an_answer(account: Account, name: str) -> None:
     assert name in MODEL.operation_names
     status, code, _ = call(account, name, parameters(name, "absent", with_query=False))
     assert (status, code) != (501, "NotImplemented")
     assert status < 500
 
 
-def test_the_table_says_of_what_it_is_to_which_operation_a_request_belongs() -> None:
+def test_the_table_assigns_each_request_to_its_operation() -> None:
     alike = [
         (one.name, other.name)
         for one in OPERATIONS

@@ -35,12 +35,12 @@ def ask(api: Client, path: str) -> dict[str, Any]:
 
 
 def whole(api: Client, path: str, table: str, listing: str) -> list[dict[str, Any]]:
-    found, offset, total = [], 0, 1
+    entries, offset, total = [], 0, 1
     while offset < total:
         data = ask(api, f"{path}?limit=100&offset={offset}")
-        found += data[table][listing]
+        entries += data[table][listing]
         offset, total = offset + int(data["limit"]), int(data["total"])
-    return found
+    return entries
 
 
 def test_a_race_on_a_page_boundary_appears_on_both_pages(api: Client) -> None:
@@ -77,14 +77,12 @@ def test_limit_and_offset_are_read_as_the_api_reads_them(
         ("/2099/nothing/", 400, "Bad Request: Endpoint does not support final filter."),
     ],
 )
-def test_what_the_api_refuses_is_refused_in_its_words(
-    api: Client, path: str, status: int, detail: str
-) -> None:
+def test_a_refusal_has_the_words_of_the_api(api: Client, path: str, status: int, detail: str) -> None:
     response = api.get(f"/ergast/f1{path}")
     assert (response.status_code, response.json) == (status, {"detail": detail})
 
 
-def test_a_path_without_its_slash_is_redirected_with_its_query(api: Client) -> None:
+def test_a_path_without_its_final_slash_is_redirected_with_its_query(api: Client) -> None:
     response = api.get("/ergast/f1/2099/results?limit=3")
     assert response.status_code == 301
     assert response.headers["Location"].endswith("/ergast/f1/2099/results/?limit=3")
@@ -110,7 +108,7 @@ def test_standings_without_a_round_are_those_after_the_last_one(api: Client) -> 
     assert last == ask(api, "/2099/9/driverstandings/?limit=100")["StandingsTable"]
 
 
-def test_the_throttle_answers_429_without_saying_when_to_come_back() -> None:
+def test_the_throttle_answers_429_without_retry_after() -> None:
     now = [0.0]
     api = Client(sample_app(lambda: None, Throttle(4, clock=lambda: now[0])))
     statuses = [api.get("/ergast/f1/seasons/").status_code for _ in range(5)]
@@ -151,7 +149,7 @@ def test_points_of_races_and_sprints_add_up_to_the_standings_after_every_round()
         assert order == sorted(order, reverse=True)
 
 
-def test_every_race_of_the_invented_season_obeys_the_rules_real_ones_obey() -> None:
+def test_every_race_of_the_invented_season_obeys_the_rules_of_real_races() -> None:
     season = invented_season()
     assert [len(race["Results"]) for race in season["results"]] == [20, 20, 20, 19, 20, 20, 20, 20, 20]
     for race in [*season["results"], *season["sprint"]]:
@@ -182,15 +180,15 @@ def test_stops_are_numbered_per_driver_and_only_starters_stop() -> None:
         for stop in stops["PitStops"]:
             numbers.setdefault(stop["driverId"], []).append(int(stop["stop"]))
         assert set(numbers) <= starters
-        assert all(found == list(range(1, len(found) + 1)) for found in numbers.values())
+        assert all(row == list(range(1, len(row) + 1)) for row in numbers.values())
 
 
-def test_the_shipped_season_is_what_its_generator_writes() -> None:
-    """After a change of the generator: `python tests/support/invented_season`."""
+def test_the_shipped_season_equals_the_output_of_its_generator() -> None:
+    """If it fails after a change of the generator, run `python tests/support/invented_season`."""
     assert INVENTED_FILE.read_text("utf-8") == season_text()
 
 
-def test_weather_documents_are_metric_and_utc_and_leave_out_what_is_missing() -> None:
+def test_weather_documents_are_metric_and_in_utc_and_omit_missing_values() -> None:
     documents = list(weather_documents(None))
     assert Counter(each["city_name"] for each in documents) == {
         "Newark Liberty Intl": 8703,
@@ -205,9 +203,7 @@ def test_weather_documents_are_metric_and_utc_and_leave_out_what_is_missing() ->
     )
     identifiers = [str(each["_id"]) for each in documents]
     assert identifiers == sorted(set(identifiers))
-    assert (
-        max(each.get("wind", {}).get("speed", 0) for each in documents) == 468.66
-    )  # kept as the source has it
+    assert max(each.get("wind", {}).get("speed", 0) for each in documents) == 468.66  # kept as in the source
 
 
 def test_the_weather_sample_does_not_import_pandas() -> None:
@@ -221,11 +217,11 @@ def test_the_weather_sample_does_not_import_pandas() -> None:
 @pytest.mark.pack
 @needs_pack
 def test_newark_documents_equal_those_of_the_pack() -> None:
-    made = [each for each in weather_documents(None) if each["city_name"].startswith("Newark")]
-    for document in made:
+    documents = [each for each in weather_documents(None) if each["city_name"].startswith("Newark")]
+    for document in documents:
         del document["_id"]
     with gzip.open(PACK / "weather" / "newark_2013.jsonl.gz", "rt") as lines:
-        assert [json.dumps(each) for each in made] == [json.dumps(json.loads(line)) for line in lines]
+        assert [json.dumps(each) for each in documents] == [json.dumps(json.loads(line)) for line in lines]
 
 
 @pytest.mark.pack

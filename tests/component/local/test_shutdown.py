@@ -1,4 +1,4 @@
-"""What does not end or does not answer is waited for so long and no longer, and then ended by force."""
+"""Every wait for a process that does not end or answer has a limit; then the process is killed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return load_settings(env="local")
 
 
-def test_a_database_that_hangs_at_its_start_is_given_up_and_can_be_stopped_meanwhile(
+def test_a_database_that_hangs_at_its_start_is_abandoned_and_can_be_stopped_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mongodb, "START_TIMEOUT_S", 1.0)
@@ -51,7 +51,7 @@ def test_a_database_that_hangs_at_its_start_is_given_up_and_can_be_stopped_meanw
     wait_until(lambda: is_over(hanging))
 
 
-def test_down_kills_a_server_that_does_not_answer_with_what_it_started(settings: Settings) -> None:
+def test_down_kills_an_unresponsive_server_with_its_child_processes(settings: Settings) -> None:
     server = keep_server(settings, os.environ).server
     os.kill(server.pid, signal.SIGSTOP)
     assert find_server(settings) is None  # it does not answer
@@ -60,21 +60,21 @@ def test_down_kills_a_server_that_does_not_answer_with_what_it_started(settings:
     assert (stopped.pid, stopped.url, stopped.killed) == (server.pid, server.url, True)
     assert is_over(server.pid)
     assert stop_server(settings) is None
-    again = keep_server(settings, os.environ).server  # nothing is in its way
+    again = keep_server(settings, os.environ).server  # no old server blocks it
     ended = stop_server(settings)
     assert ended is not None
     assert (ended.pid, ended.killed) == (again.pid, False)
 
 
 def is_over(pid: int) -> bool:
-    """Whether the process has ended, reaped or not."""
+    """Return whether the process has ended, reaped or not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:
         return True
 
 
-def test_processes_below_one_are_seen_also_in_sessions_of_their_own() -> None:
+def test_descendants_of_a_process_are_seen_even_in_new_sessions() -> None:
     script = "import subprocess; subprocess.Popen(['sleep', '60'], start_new_session=True); input()"
     with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE) as parent:
         wait_until(lambda: len(descendants(parent.pid)) == 1)
@@ -83,7 +83,7 @@ def test_processes_below_one_are_seen_also_in_sessions_of_their_own() -> None:
         os.kill(child, signal.SIGKILL)
 
 
-def test_an_id_that_another_process_has_by_now_is_not_the_process_that_was_seen() -> None:
+def test_a_reused_process_id_does_not_count_as_the_old_process() -> None:
     with subprocess.Popen(["sleep", "60"]) as process:
         seen = start_times([process.pid, 2**30])
         assert still(seen) == [process.pid]

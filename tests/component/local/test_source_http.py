@@ -1,4 +1,4 @@
-"""The F1 API as a source: whole crawls or clear failures, at the pace the API allows."""
+"""The F1 API as a source: complete crawls or clear failures, at the pace that the API allows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ API = "http://api.test/ergast/f1/"
 
 
 class Clock:
-    """A clock that only sleeping moves; it can be told to cancel the sync at some sleep."""
+    """A clock that moves only by sleeping. It can cancel the sync at a given sleep."""
 
     def __init__(self, cancel_at: int = -1) -> None:
         self.now = 0.0
@@ -50,9 +50,9 @@ def source(clock: Clock, base_url: str = API, pace: Pace | None = None, **option
     return HttpSource(pages, options.get("seasons", [2099]), options.get("streams", ()), clock.pause)
 
 
-def records(found: HttpSource, name: str) -> list[Any]:
-    stream = next(stream for stream in found.streams() if stream.name == name)
-    return list(found.read(stream))
+def records(http_source: HttpSource, name: str) -> list[Any]:
+    stream = next(stream for stream in http_source.streams() if stream.name == name)
+    return list(http_source.read(stream))
 
 
 def results(total: object, *rows_per_race: int, limit: object = 100) -> dict[str, Any]:
@@ -77,9 +77,9 @@ def replay(clock: Clock) -> Iterator[str]:
     server.server_close()
 
 
-def test_every_stream_of_the_sample_is_read_whole(replay: str, clock: Clock) -> None:
-    found = source(clock, replay, Pace(3, clock=clock), seasons="all")
-    counts = {stream.name: len(list(found.read(stream))) for stream in found.streams()}
+def test_every_stream_of_the_sample_is_read_completely(replay: str, clock: Clock) -> None:
+    http_source = source(clock, replay, Pace(3, clock=clock), seasons="all")
+    counts = {stream.name: len(list(http_source.read(stream))) for stream in http_source.streams()}
     assert counts == {
         "races": 9,
         "results": 10,  # round 6 is split over two pages
@@ -95,9 +95,9 @@ def test_every_stream_of_the_sample_is_read_whole(replay: str, clock: Clock) -> 
     assert clock.slept, "three requests a second need pauses"
 
 
-def test_a_faster_crawl_is_throttled_and_still_comes_through(replay: str, clock: Clock) -> None:
-    found = source(clock, replay, streams=["results", "pit_stops"])
-    assert len(records(found, "pit_stops")) == 9
+def test_a_faster_crawl_is_throttled_and_still_completes(replay: str, clock: Clock) -> None:
+    http_source = source(clock, replay, streams=["results", "pit_stops"])
+    assert len(records(http_source, "pit_stops")) == 9
     assert clock.slept
     assert 1.0 <= clock.slept[0] <= 1.25
 
@@ -120,7 +120,7 @@ def test_columns_are_fixed_and_named_as_in_the_api(clock: Clock) -> None:
     }
 
 
-def test_laps_are_read_round_by_round_when_asked_for(clock: Clock) -> None:
+def test_laps_are_read_round_by_round_on_request(clock: Clock) -> None:
     laps = {
         "MRData": {
             "limit": "100",
@@ -139,41 +139,41 @@ def test_laps_are_read_round_by_round_when_asked_for(clock: Clock) -> None:
         assert len(records(source(clock, streams=["laps"]), "laps")) == 1
 
 
-def test_only_rounds_that_have_results_are_asked_for(clock: Clock) -> None:
+def test_only_rounds_with_results_are_requested(clock: Clock) -> None:
     empty = {"limit": "100", "offset": "0", "total": "0", "StandingsTable": {"StandingsLists": []}}
     with respx.mock(base_url=API) as api:
         api.get("2099/results/").respond(json=results(2, 1, 1))
-        asked = api.get(url__regex=r".*/2099/\d+/driverstandings/.*").respond(json={"MRData": empty})
+        route = api.get(url__regex=r".*/2099/\d+/driverstandings/.*").respond(json={"MRData": empty})
         assert records(source(clock, streams=["driver_standings"]), "driver_standings") == []
-    assert [call.request.url.path.split("/")[-3] for call in asked.calls] == ["1", "2"]
+    assert [call.request.url.path.split("/")[-3] for call in route.calls] == ["1", "2"]
 
 
-def test_the_answers_limit_moves_the_offset_not_the_asked_one(clock: Clock) -> None:
+def test_the_offset_moves_by_the_limit_of_the_answer_and_not_of_the_request(clock: Clock) -> None:
     with respx.mock(base_url=API) as api:
         pages = [results(5, 2, limit=2), results(5, 2, limit=2), results(5, 1, limit=2)]
-        asked = api.get("2099/results/").mock(side_effect=[httpx.Response(200, json=page) for page in pages])
+        route = api.get("2099/results/").mock(side_effect=[httpx.Response(200, json=page) for page in pages])
         assert len(records(source(clock), "results")) == 3
-    assert [call.request.url.params["offset"] for call in asked.calls] == ["0", "2", "4"]
+    assert [call.request.url.params["offset"] for call in route.calls] == ["0", "2", "4"]
 
 
-def test_a_total_that_changes_starts_the_endpoint_again(clock: Clock) -> None:
+def test_a_changed_total_restarts_the_endpoint(clock: Clock) -> None:
     with respx.mock(base_url=API) as api:
         pages = [results(150, 100), results(151, 50), results(151, 100), results(151, 51)]
         api.get("2099/results/").mock(side_effect=[httpx.Response(200, json=page) for page in pages])
-        found = records(source(clock), "results")
-    assert sum(len(race["Results"]) for race in found) == 151
+        stored_records = records(source(clock), "results")
+    assert sum(len(race["Results"]) for race in stored_records) == 151
 
 
 def test_a_page_that_stays_truncated_is_a_failure(clock: Clock) -> None:
     with respx.mock(base_url=API) as api:
-        asked = api.get("2099/results/").respond(json=results(20, 19))
+        route = api.get("2099/results/").respond(json=results(20, 19))
         with pytest.raises(SyncError, match="the API says 20 rows, its pages hold 19") as raised:
             records(source(clock), "results")
     assert raised.value.kind is FailureKind.TRANSIENT
-    assert asked.call_count == 3
+    assert route.call_count == 3
 
 
-def test_429_is_waited_out_with_growing_pauses(clock: Clock) -> None:
+def test_a_429_is_retried_with_growing_pauses(clock: Clock) -> None:
     refused = httpx.Response(429, json={"detail": "Request was throttled."})
     with respx.mock(base_url=API) as api:
         api.get("2099/results/").mock(side_effect=[refused] * 5 + [httpx.Response(200, json=results(1, 1))])
@@ -200,15 +200,15 @@ def test_retry_after_is_obeyed(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("fault", [httpx.Response(500, html="<h1>oops</h1>"), httpx.ReadTimeout("slow")])
-def test_5xx_and_timeouts_are_tried_again_a_few_times(clock: Clock, fault: Any) -> None:
+def test_a_5xx_and_a_timeout_are_retried_a_few_times(clock: Clock, fault: Any) -> None:
     with respx.mock(base_url=API) as api:
         answer = httpx.Response(200, json=results(1, 1))
         api.get("2099/results/").mock(side_effect=[fault, fault, answer])
         assert len(records(source(clock), "results")) == 1
-        asked = api.get("2099/results/").mock(side_effect=[fault] * 9)
+        route = api.get("2099/results/").mock(side_effect=[fault] * 9)
         with pytest.raises(SyncError, match="giving up"):
             records(source(clock), "results")
-    assert asked.call_count == 3 + 5
+    assert route.call_count == 3 + 5
 
 
 @pytest.mark.parametrize(
@@ -223,19 +223,19 @@ def test_5xx_and_timeouts_are_tried_again_a_few_times(clock: Clock, fault: Any) 
         (httpx.Response(200, json=results(5, 1, limit=0)), "limit is 0"),
     ],
 )
-def test_an_answer_that_cannot_be_right_fails_at_once_and_names_the_place(
+def test_an_impossible_answer_fails_at_once_and_names_the_place(
     clock: Clock, response: httpx.Response, words: str
 ) -> None:
     with respx.mock(base_url=API) as api:
-        asked = api.get("2099/results/").mock(return_value=response)
+        route = api.get("2099/results/").mock(return_value=response)
         with pytest.raises(SyncError, match=words) as raised:
             records(source(clock), "results")
     assert "2099/results/" in raised.value.message
     assert raised.value.kind is FailureKind.CONFIG
-    assert asked.call_count == 1
+    assert route.call_count == 1
 
 
-def test_a_stream_that_does_not_exist_is_refused_by_name(clock: Clock) -> None:
+def test_an_unknown_stream_is_refused_by_name(clock: Clock) -> None:
     with pytest.raises(SyncError, match="no stream is called lapz; there are races"):
         source(clock, streams=["lapz"]).streams()
 
@@ -243,7 +243,7 @@ def test_a_stream_that_does_not_exist_is_refused_by_name(clock: Clock) -> None:
 @pytest.mark.parametrize(
     "url", ["api.test/ergast", "ftp://api.test/", "http://", "http://api.test:port/", ""]
 )
-def test_a_base_url_that_is_no_address_is_refused(url: str) -> None:
+def test_a_base_url_that_is_not_an_address_is_refused(url: str) -> None:
     with pytest.raises(SyncError, match="is not an"):
         check_address(url)
 
@@ -251,10 +251,10 @@ def test_a_base_url_that_is_no_address_is_refused(url: str) -> None:
 def test_a_cancelled_crawl_stops_between_pages() -> None:
     clock = Clock(cancel_at=2)
     with respx.mock(base_url=API) as api:
-        asked = api.get("2099/results/").respond(json=results(1000, 100))
+        route = api.get("2099/results/").respond(json=results(1000, 100))
         with pytest.raises(SyncCancelledError):
             records(source(clock), "results")
-    assert asked.call_count == 1
+    assert route.call_count == 1
 
 
 def test_the_pace_spreads_requests_and_keeps_the_budget_of_the_hour(clock: Clock) -> None:
@@ -284,6 +284,6 @@ def test_rates_are_read(rate: Any, per_second: float | None) -> None:
 
 
 @pytest.mark.parametrize("rate", ["fast", "0/s", "3/fortnight"])
-def test_a_rate_that_is_none_is_refused(rate: str) -> None:
+def test_an_invalid_rate_is_refused(rate: str) -> None:
     with pytest.raises(ValueError):
         parse_rate(rate)

@@ -29,7 +29,7 @@ NOON = datetime(2026, 1, 2, 12, 0, 0, 250_000, tzinfo=UTC)
 
 
 def no_pause(seconds: float) -> None:
-    """Nobody cancels."""
+    """Do not pause and do not cancel."""
 
 
 @pytest.fixture(scope="module")
@@ -53,15 +53,15 @@ def source(uri: str, *collections: str) -> MongoSource:
 
 
 def read_all(uri: str) -> tuple[dict[str, str], list[Any]]:
-    found = source(uri)
+    mongo_source = source(uri)
     try:
-        (stream,) = found.streams()
-        return {name: str(kind) for name, kind in stream.columns.items()}, list(found.read(stream))
+        (stream,) = mongo_source.streams()
+        return {name: str(kind) for name, kind in stream.columns.items()}, list(mongo_source.read(stream))
     finally:
-        found.close()
+        mongo_source.close()
 
 
-def test_columns_follow_the_top_level_types_and_every_number_is_a_number(
+def test_columns_follow_the_top_level_types_and_every_numeric_type_is_a_number(
     mongo: MongoProcess, database: Any
 ) -> None:
     document = {
@@ -96,10 +96,10 @@ def test_the_stream_is_named_after_collection_and_database(mongo: MongoProcess, 
     assert (stream.namespace, stream.name) == ("weather", "observations")
 
 
-def test_documents_come_in_the_order_of_their_ids(mongo: MongoProcess, database: Any) -> None:
+def test_documents_are_read_in_the_order_of_their_ids(mongo: MongoProcess, database: Any) -> None:
     database.observations.insert_many([{"_id": number} for number in (5, 3, 9, 1)])
-    _, found = read_all(mongo.uri())
-    assert [record["_id"] for record in found] == [1, 3, 5, 9]
+    _, documents = read_all(mongo.uri())
+    assert [record["_id"] for record in documents] == [1, 3, 5, 9]
 
 
 def test_key_order_inside_nested_documents_is_kept(mongo: MongoProcess, database: Any) -> None:
@@ -108,7 +108,7 @@ def test_key_order_inside_nested_documents_is_kept(mongo: MongoProcess, database
     assert json.dumps(record["main"]) == '{"z": 1, "a": 2}'
 
 
-def test_a_field_of_several_types_is_an_array_if_one_is_else_text() -> None:
+def test_a_field_of_several_types_is_an_array_if_one_of_them_is_and_else_text() -> None:
     documents = [{"a": 1, "b": [1], "c": {"x": 1}}, {"a": "one", "b": 2, "c": "y"}]
     assert {name: str(kind) for name, kind in field_kinds(documents).items()} == {
         "a": "string",
@@ -119,8 +119,8 @@ def test_a_field_of_several_types_is_an_array_if_one_is_else_text() -> None:
 
 def test_a_value_among_arrays_is_wrapped(mongo: MongoProcess, database: Any) -> None:
     database.observations.insert_many([{"_id": 1, "tags": ["a"]}, {"_id": 2, "tags": "b"}])
-    _, found = read_all(mongo.uri())
-    assert [record["tags"] for record in found] == [["a"], ["b"]]
+    _, documents = read_all(mongo.uri())
+    assert [record["tags"] for record in documents] == [["a"], ["b"]]
 
 
 @pytest.mark.parametrize(
@@ -139,14 +139,12 @@ def test_bson_values_have_a_json_form(value: Any, seen: Any) -> None:
 
 def test_an_empty_collection_is_a_stream_without_records(mongo: MongoProcess, database: Any) -> None:
     database.create_collection("observations")
-    columns, found = read_all(mongo.uri())
-    assert found == []
+    columns, documents = read_all(mongo.uri())
+    assert documents == []
     assert next(iter(columns)) == "_id"
 
 
-def test_a_missing_collection_is_named_together_with_those_there_are(
-    mongo: MongoProcess, database: Any
-) -> None:
+def test_a_missing_collection_is_named_with_the_existing_ones(mongo: MongoProcess, database: Any) -> None:
     database.create_collection("observation")
     with pytest.raises(
         SyncError, match=r"weather has no collection observations; it has: observation$"
@@ -155,7 +153,7 @@ def test_a_missing_collection_is_named_together_with_those_there_are(
     assert raised.value.kind is FailureKind.CONFIG
 
 
-def test_a_missing_database_is_suspected(mongo: MongoProcess, database: Any) -> None:
+def test_a_missing_database_is_named_as_a_possible_cause(mongo: MongoProcess, database: Any) -> None:
     with pytest.raises(SyncError, match="is the name of the database right"):
         source(mongo.uri()).streams()
 
@@ -185,7 +183,7 @@ def test_an_unreachable_server_is_named_without_the_password(monkeypatch: pytest
         ("no.invalid:1,127.0.0.1:1", "the name does not resolve (no.invalid:1)"),
     ],
 )
-def test_why_a_server_cannot_be_reached_is_named(
+def test_the_reason_for_an_unreachable_server_is_named(
     servers: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("etltctl.local.services.airbyte.source_mongodb.SERVER_TIMEOUT_S", 0.2)
@@ -195,7 +193,7 @@ def test_why_a_server_cannot_be_reached_is_named(
     assert "s3cret" not in raised.value.message
 
 
-def test_a_silent_server_gave_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_server_is_reported_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("etltctl.local.services.airbyte.source_mongodb.SERVER_TIMEOUT_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"
@@ -206,7 +204,7 @@ def test_a_silent_server_gave_no_answer(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(
     "uri", ["mongodb://me:s3cret@host:port/", "http://me:s3cret@host/", "mongodb://a:s3:cret@h/"]
 )
-def test_an_address_that_is_none_is_refused_without_repeating_it(uri: str) -> None:
+def test_an_invalid_address_is_refused_without_repeating_it(uri: str) -> None:
     with pytest.raises(SyncError, match="not usable") as raised:
         source(uri)
     assert "cret" not in raised.value.message
@@ -225,13 +223,13 @@ def test_cancelling_stops_the_read(mongo: MongoProcess, database: Any) -> None:
         raise SyncCancelledError
 
     database.observations.insert_one({})
-    found = MongoSource(mongo.uri(), "weather", ["observations"], cancelled)
-    (stream,) = found.streams()
+    mongo_source = MongoSource(mongo.uri(), "weather", ["observations"], cancelled)
+    (stream,) = mongo_source.streams()
     with pytest.raises(SyncCancelledError):
-        list(found.read(stream))
+        list(mongo_source.read(stream))
 
 
-def test_a_sample_is_loaded_once_and_anew_when_it_changes_or_was_cut_off(
+def test_a_sample_is_loaded_again_only_when_it_changed_or_was_cut_off(
     mongo: MongoProcess, database: Any
 ) -> None:
     uri = mongo.uri()

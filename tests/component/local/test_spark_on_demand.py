@@ -20,7 +20,7 @@ from support.served import wait_until
 
 ENDED = {"SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT"}
 PLAIN = "import sys\nassert 'pyspark' not in sys.modules\nprint('no Spark here')\n"
-# No import statement names Spark, so no JVM waits for this script; it asks for one after its plain work.
+# No import statement names Spark, so no JVM waits for this script. It needs one only near its end.
 LATE = """
 import importlib, sys, time
 time.sleep(2)
@@ -30,19 +30,19 @@ print("rows", spark.range(7).count())
 EARLY = "from pyspark.sql import SparkSession\nprint('rows', SparkSession.builder.getOrCreate().range(7).count())\n"
 
 
-BROKEN_JAVA = {"JAVA_TOOL_OPTIONS": "-agentlib:nothing"}  # a library that is not there
+BROKEN_JAVA = {"JAVA_TOOL_OPTIONS": "-agentlib:nothing"}  # a missing library
 Run = Callable[[str], dict[str, Any]]
 
 
 @pytest.fixture
 def environ() -> dict[str, str]:
-    """Further environment variables of Java and the scripts."""
+    """Return further environment variables of Java and the scripts."""
     return {}
 
 
 @pytest.fixture
 def idle_s() -> float:
-    """The seconds after which an idle spare ends."""
+    """Return the seconds after which an idle spare JVM ends."""
     return 600.0
 
 
@@ -65,16 +65,16 @@ def run(tmp_path: Path, pool: SparkPool) -> Run:
     def finish(script: str) -> dict[str, Any]:
         directory.put_object("code", "job.py", script.encode())
         run_id = runs.start({"JobName": "job"})["JobRunId"]
-        asked = {"JobName": "job", "RunId": run_id}
-        wait_until(lambda: runs.get(asked)["JobRun"]["JobRunState"] in ENDED, 120)
-        record: dict[str, Any] = runs.get(asked)["JobRun"]
+        parameters = {"JobName": "job", "RunId": run_id}
+        wait_until(lambda: runs.get(parameters)["JobRun"]["JobRunState"] in ENDED, 120)
+        record: dict[str, Any] = runs.get(parameters)["JobRun"]
         return record | {"output": runs.log_file(run_id, "output").read_text()}
 
     return finish
 
 
 def has_had_java(tmp_path: Path) -> bool:
-    """Whether the pool has ever started Java, for which it writes this file."""
+    """Return whether the pool has ever started Java, for which it writes this file."""
     return (tmp_path / "spark" / "log4j2.properties").exists()
 
 
@@ -86,7 +86,7 @@ def test_a_script_without_spark_runs_without_a_jvm(run: Run, tmp_path: Path) -> 
 
 
 @pytest.mark.spark
-def test_a_script_that_uses_spark_late_and_unannounced_still_gets_it(run: Run, tmp_path: Path) -> None:
+def test_a_script_that_uses_spark_late_without_an_import_still_gets_it(run: Run, tmp_path: Path) -> None:
     record = run(LATE)
     assert record["JobRunState"] == "SUCCEEDED"
     assert "rows 7" in record["output"]
@@ -95,9 +95,7 @@ def test_a_script_that_uses_spark_late_and_unannounced_still_gets_it(run: Run, t
 
 @pytest.mark.spark
 @pytest.mark.parametrize("idle_s", [0.01])
-def test_a_spare_that_ended_for_idleness_is_replaced_when_a_script_asks(
-    run: Run, pool: SparkPool, tmp_path: Path
-) -> None:
+def test_a_spare_jvm_that_ended_idle_is_replaced_on_demand(run: Run, pool: SparkPool, tmp_path: Path) -> None:
     pool.warm()
     wait_until(lambda: bool(java_processes(tmp_path / "spark")))
     wait_until(lambda: not java_processes(tmp_path / "spark"), 120)
@@ -115,7 +113,7 @@ def test_nothing_counts_as_idle_while_a_run_has_a_jvm(pool: SparkPool, tmp_path:
     pool.give_back(lent)
 
 
-def test_a_jvm_that_is_given_back_while_a_spare_starts_is_not_left_behind(
+def test_a_jvm_that_is_returned_while_a_spare_starts_is_not_left_running(
     pool: SparkPool, tmp_path: Path
 ) -> None:
     lent = pool.take()
@@ -145,7 +143,7 @@ def test_a_run_whose_jvm_does_not_start_fails_with_java_s_reason(run: Run, scrip
         ("import boto3, pysparkling\n# import pyspark", False),
     ],
 )
-def test_a_job_is_known_to_use_spark_by_the_imports_of_its_files(
+def test_the_imports_of_its_files_decide_whether_a_job_uses_spark(
     tmp_path: Path, source: str, is_spark: bool
 ) -> None:
     (tmp_path / "job.py").write_text("import helper\n")
@@ -157,12 +155,12 @@ def test_a_job_is_known_to_use_spark_by_the_imports_of_its_files(
     assert uses_spark(tmp_path / "job.py", []) is is_spark
 
 
-def test_a_damaged_extra_file_is_no_reason_to_fail(tmp_path: Path) -> None:
+def test_a_damaged_extra_file_does_not_fail_the_check(tmp_path: Path) -> None:
     (tmp_path / "helper.zip").write_bytes(b"no archive")
     assert not uses_spark(tmp_path / "missing.py", [tmp_path / "helper.zip"])
 
 
-def test_only_the_modules_that_a_script_reaches_count(tmp_path: Path) -> None:
+def test_only_modules_that_a_script_imports_count(tmp_path: Path) -> None:
     script, near, far = (tmp_path / name for name in ("job.py", "near.py", "far.py"))
     script.write_text("import json, near as n")
     near.write_text("x = 1")
@@ -172,10 +170,10 @@ def test_only_the_modules_that_a_script_reaches_count(tmp_path: Path) -> None:
     assert uses_spark(script, [near, far])
 
 
-def test_an_encrypted_archive_counts_as_one_without_spark(tmp_path: Path) -> None:
+def test_an_encrypted_archive_counts_as_an_archive_without_spark(tmp_path: Path) -> None:
     archive = tmp_path / "closed.zip"
-    with ZipFile(archive, "w") as made:
-        made.writestr("a.py", "import pyspark")
+    with ZipFile(archive, "w") as zip_file:
+        zip_file.writestr("a.py", "import pyspark")
     content = bytearray(archive.read_bytes())
     for signature, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         content[content.index(signature) + at] |= 1  # the flag of encryption

@@ -1,4 +1,4 @@
-"""The pool of JVMs: whatever it has started ends with it."""
+"""The pool of JVMs: every process that it started ends with it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from support.java_processes import java_processes
 
 PATIENCE_S = 30.0
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="no /proc to look into")
+pytestmark = pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="no /proc on this system")
 
 
-def test_a_pool_that_closes_ends_the_java_that_is_still_starting(tmp_path: Path) -> None:
+def test_a_closing_pool_ends_the_java_that_is_still_starting(tmp_path: Path) -> None:
     pool = SparkPool(tmp_path / "spark", tmp_path / "s3", list, "http://127.0.0.1:1")
     pool.warm()
     deadline = time.monotonic() + PATIENCE_S

@@ -1,4 +1,4 @@
-"""The embedded server's state: kept as data, whole or not at all, and never in the way when it is damaged."""
+"""The embedded server's state: stored as data, written completely or not at all. Damaged files block nothing."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ POLICY = (
 
 
 def fill(server: Served) -> None:
-    """Makes one record of every kind that is kept."""
+    """Create one record of every kind that is stored."""
     glue, iam = server.client("glue"), server.client("iam")
     glue.create_database(DatabaseInput={"Name": "db"})
     glue.create_table(
@@ -62,8 +62,8 @@ def fill(server: Served) -> None:
     server.client("logs").create_log_group(logGroupName="g")
 
 
-def told(server: Served) -> dict[str, Any]:
-    """What the services tell of these records."""
+def answers_of(server: Served) -> dict[str, Any]:
+    """Return the services' answers about these records."""
     glue, iam = server.client("glue"), server.client("iam")
     answers = {
         "tables": glue.get_tables(DatabaseName="db")["TableList"],
@@ -83,14 +83,14 @@ def told(server: Served) -> dict[str, Any]:
     return json.loads(json.dumps(answers, default=str))
 
 
-def test_every_kind_of_record_outlives_the_server_and_its_death(tmp_path: Path) -> None:
+def test_every_kind_of_record_survives_a_stop_and_a_kill_of_the_server(tmp_path: Path) -> None:
     state = tmp_path / "state"
     with serve(state, "--keep") as server:
         fill(server)
-        before = told(server)
+        before = answers_of(server)
         server.process.send_signal(signal.SIGKILL)
     with serve(state, "--keep") as server:
-        assert told(server) == before
+        assert answers_of(server) == before
         server.client("glue").create_table(DatabaseName="db", TableInput={**TABLE, "Name": "later"})
         assert server.client("iam").list_users()["Users"]
     assert json.loads((state / "server" / "aws.json").read_text())["format"] == 2
@@ -99,12 +99,12 @@ def test_every_kind_of_record_outlives_the_server_and_its_death(tmp_path: Path) 
 
 
 def stat_mode(path: Path) -> int:
-    """The permission bits."""
+    """Return the permission bits."""
     return path.stat().st_mode & 0o777
 
 
 def old_snapshot(folder: Path) -> Path:
-    """A `moto.pickle` as etltctl wrote it until now, made by moto itself."""
+    """Return a `moto.pickle` as earlier versions of etltctl wrote it, with moto itself."""
     script = (
         "import pickle, sys\n"
         "from pathlib import Path\n"
@@ -121,7 +121,7 @@ def old_snapshot(folder: Path) -> Path:
     return path
 
 
-def test_records_pickled_by_the_version_before_are_taken_over_once(tmp_path: Path) -> None:
+def test_records_pickled_by_the_previous_version_are_converted_once(tmp_path: Path) -> None:
     old = old_snapshot(tmp_path)
     plane = ControlPlane(tmp_path / "aws.json")
     assert Catalog(plane).get_databases().count("old") == 1
@@ -131,7 +131,7 @@ def test_records_pickled_by_the_version_before_are_taken_over_once(tmp_path: Pat
 
 
 class Runs:
-    """A pickle of this runs a command where it is read."""
+    """An object whose pickle runs a command when it is read."""
 
     def __init__(self, function: Any, *arguments: Any) -> None:
         self.called = (function, arguments)
@@ -141,11 +141,11 @@ class Runs:
 
 
 @pytest.mark.parametrize("attack", [os.system, eval, getattr, subprocess.call, __import__, open])
-def test_a_pickle_that_runs_something_is_refused_and_set_aside_by_name(tmp_path: Path, attack: Any) -> None:
+def test_a_pickle_that_runs_a_command_is_refused_and_set_aside_by_name(tmp_path: Path, attack: Any) -> None:
     proof = tmp_path / "ran"
     arguments = {eval: (f"open({str(proof)!r}, 'w')",), getattr: (1, "real"), open: (str(proof), "w")}
-    spoilt = pickle.dumps(Runs(attack, *arguments.get(attack, (f"touch {proof}",))))
-    content = {"format": 1, "moto": MOTO_VERSION, "services": {"glue": spoilt}}
+    payload = pickle.dumps(Runs(attack, *arguments.get(attack, (f"touch {proof}",))))
+    content = {"format": 1, "moto": MOTO_VERSION, "services": {"glue": payload}}
     (tmp_path / "moto.pickle").write_bytes(pickle.dumps(content))
     Catalog(ControlPlane(tmp_path / "aws.json")).get_databases()
     assert not proof.exists()
@@ -153,7 +153,7 @@ def test_a_pickle_that_runs_something_is_refused_and_set_aside_by_name(tmp_path:
 
 
 def find_set_aside_in(folder: Path) -> list[Path]:
-    """The files set aside in this very folder."""
+    """Return the files set aside in this folder."""
     return sorted(folder.glob("*.damaged-*"))
 
 
@@ -172,12 +172,12 @@ def test_a_pickle_that_others_may_write_is_refused(tmp_path: Path) -> None:
         ["enum", "os", "system", "true"],
     ],
 )
-def test_data_names_no_class_but_those_of_records(node: list[Any]) -> None:
+def test_stored_data_names_only_classes_of_records(node: list[Any]) -> None:
     with pytest.raises(ValueError, match="not one of the records"):
         from_nodes([node])
 
 
-def test_data_keeps_what_is_the_same_object_the_same() -> None:
+def test_stored_data_keeps_shared_objects_shared() -> None:
     shared = {("a", 1), ("b", 2)}
     value: dict[Any, Any] = {"one": shared, "two": shared, 3: b"\x00\xff"}
     value["self"] = value
@@ -204,7 +204,7 @@ CONTENTS = {
 
 @pytest.fixture
 def damaged_state(tmp_path: Path) -> Path:
-    """A state folder whose every file is damaged, each in a way of its own, with leftovers of writes cut off."""
+    """Return a state folder whose every file is damaged in a different way, with leftovers of interrupted writes."""
     state = tmp_path / "state"
     ways = list(CONTENTS.values())
     for nth, name in enumerate(STATE_FILES):
@@ -215,19 +215,19 @@ def damaged_state(tmp_path: Path) -> Path:
     return state
 
 
-def test_damaged_files_are_set_aside_by_name_and_the_server_serves(damaged_state: Path) -> None:
+def test_damaged_files_are_set_aside_by_name_and_the_server_starts(damaged_state: Path) -> None:
     with serve(damaged_state, "--keep") as server:
         assert server.client("glue").get_databases()["DatabaseList"] == []
-        told = server.request("POST", "stack", {})[1]["damages"]
+        damages = server.request("POST", "stack", {})[1]["damages"]
         again = server.request("POST", "stack", {})[1]["damages"]
     aside = {path.name.partition(".damaged-")[0] for path in find_set_aside(damaged_state)}
     assert aside == {Path(name).name for name in STATE_FILES}
     assert again == []
     for name in STATE_FILES:
-        assert any(f"/{name} is damaged" in line for line in told), (name, told)
-    assert any("etltctl athena refresh" in line for line in told)
+        assert any(f"/{name} is damaged" in line for line in damages), (name, damages)
+    assert any("etltctl athena refresh" in line for line in damages)
     log = (damaged_state / "server" / "server.log").read_text()
-    assert all(line in log for line in told)
+    assert all(line in log for line in damages)
     assert not list((damaged_state / "server").glob(".*-????????"))
 
 
@@ -242,7 +242,7 @@ READERS: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("content", CONTENTS)
 @pytest.mark.parametrize("name", READERS)
-def test_no_content_of_a_state_file_stops_its_reader(tmp_path: Path, name: str, content: str) -> None:
+def test_no_content_of_a_state_file_crashes_its_reader(tmp_path: Path, name: str, content: str) -> None:
     file = tmp_path / name
     file.write_bytes(CONTENTS[content])
     READERS[name](file)
@@ -250,36 +250,37 @@ def test_no_content_of_a_state_file_stops_its_reader(tmp_path: Path, name: str, 
     assert aside.read_bytes() == CONTENTS[content]
 
 
-def test_a_job_after_a_damaged_history_is_not_taken_for_an_old_one(tmp_path: Path) -> None:
+def test_a_job_after_a_damaged_history_is_not_mistaken_for_an_old_one(tmp_path: Path) -> None:
     file = tmp_path / "jobs.json"
     before = Jobs(file, time.time).create("c")
     file.write_text("{")
     assert Jobs(file, time.time).create("c").id > before.id + 1000
 
 
-def test_what_a_lost_file_of_governance_had_closed_does_not_stand_open(tmp_path: Path) -> None:
+def test_a_lost_governance_file_opens_no_closed_table(tmp_path: Path) -> None:
     state = tmp_path / "state"
     with serve(state, "--keep") as server:
         server.client("glue").create_database(DatabaseInput={"Name": "db"})
         server.client("glue").create_table(DatabaseName="db", TableInput=TABLE)
         assert grants(server) == {OWNER, EVERYBODY}
     (state / "lakeformation.json").write_text("{")
-    for _ in range(2):  # and not after one more start either
+    for _ in range(2):  # nor after one more start
         with serve(state, "--keep") as server:
             assert grants(server) == {OWNER}
 
 
 def grants(server: Served) -> set[str]:
-    """The principals that have a permission on the table."""
+    """Return the principals that have a permission on the table."""
     resource = {"Table": {"DatabaseName": "db", "Name": "t"}}
-    found = server.client("lakeformation").list_permissions(Resource=resource)
+    permissions = server.client("lakeformation").list_permissions(Resource=resource)
     return {
-        each["Principal"]["DataLakePrincipalIdentifier"] for each in found["PrincipalResourcePermissions"]
+        each["Principal"]["DataLakePrincipalIdentifier"]
+        for each in permissions["PrincipalResourcePermissions"]
     }
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("mount"), reason="only root mounts a small disk")
-def test_a_write_that_the_disk_does_not_take_leaves_the_old_file_and_nothing_beside(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_the_old_file_and_nothing_next_to_it(tmp_path: Path) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", tmp_path], check=True)
     try:
         file = tmp_path / "state.json"
@@ -301,7 +302,7 @@ def test_a_write_that_the_disk_does_not_take_leaves_the_old_file_and_nothing_bes
 
 
 def fill_up(file: Path) -> None:
-    """Takes all the room that is left."""
+    """Fill the disk."""
     with file.open("wb", buffering=0) as stream:
         try:
             while True:

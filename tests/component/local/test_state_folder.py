@@ -1,9 +1,10 @@
-"""The state folder and its keys are their owner's alone, and no key goes to a server that is not the folder's."""
+"""The state folder and its keys: closed to other users, and no key goes to a server of another folder."""
 
 from __future__ import annotations
 
 import json
 import os
+import pwd
 import signal
 import stat
 import subprocess
@@ -45,7 +46,7 @@ def test_a_new_folder_and_its_keys_are_closed_to_others(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("inside", [[], ["server"], ["runs"], ["s3", "mine.txt"]])
-def test_an_open_folder_of_etltctl_s_is_closed(tmp_path: Path, inside: list[str]) -> None:
+def test_an_open_folder_of_etltctl_is_closed(tmp_path: Path, inside: list[str]) -> None:
     for name in inside:
         (tmp_path / "state" / name).mkdir(parents=True)
     (tmp_path / "state").mkdir(exist_ok=True)
@@ -54,8 +55,8 @@ def test_an_open_folder_of_etltctl_s_is_closed(tmp_path: Path, inside: list[str]
     assert mode(tmp_path / "state") == 0o700
 
 
-def test_an_open_folder_with_other_files_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
-    """It might be the user's home, or the folder for everyone's temporary files."""
+def test_an_open_folder_with_other_files_is_refused_and_left_unchanged(tmp_path: Path) -> None:
+    """The folder might be the user's home, or the folder for everyone's temporary files."""
     (tmp_path / "home" / "letters").mkdir(parents=True)
     (tmp_path / "home").chmod(0o755)
     with pytest.raises(ConfigurationError, match="open to other users") as caught:
@@ -66,14 +67,14 @@ def test_an_open_folder_with_other_files_is_refused_and_left_as_it_is(tmp_path: 
 
 @only_root
 @pytest.mark.parametrize("place", ["", "server", "server/moto.pickle", "airbyte"])
-def test_what_another_user_put_there_is_refused_by_name(tmp_path: Path, place: str) -> None:
+def test_a_file_of_another_user_is_refused_by_name(tmp_path: Path, place: str) -> None:
     state = tmp_path / "state"
     prepare_folder(state)
     (state / place).parent.mkdir(exist_ok=True)
     if not (state / place).exists():
         (state / place).touch()
     os.chown(state / place, 65534, 65534)
-    with pytest.raises(ConfigurationError, match="belongs to nobody") as caught:
+    with pytest.raises(ConfigurationError, match=f"belongs to {pwd.getpwuid(65534).pw_name}") as caught:
         check_owner(state)
     assert str(state / place) in caught.value.message
     assert "chown" in caught.value.hint
@@ -100,7 +101,7 @@ def test_a_user_without_a_name_and_a_home_has_keys_too() -> None:
     assert done.stdout == "user 424242 True\n", done.stderr
 
 
-def test_keys_are_made_once_however_many_ask(tmp_path: Path) -> None:
+def test_keys_are_created_once_even_if_many_processes_ask(tmp_path: Path) -> None:
     prepare_folder(tmp_path / "state")
     program = (
         "import sys, pathlib; from etltctl.local.kernel.keys import keep_keys;"
@@ -115,16 +116,16 @@ def test_keys_are_made_once_however_many_ask(tmp_path: Path) -> None:
 
 
 def test_keys_differ_from_folder_to_folder_and_show_no_secret(tmp_path: Path) -> None:
-    made = []
+    all_keys = []
     for name in ("one", "two"):
         prepare_folder(tmp_path / name)
-        made.append(keep_keys(tmp_path / name))
-    assert made[0] != made[1]
-    assert made[0].secret_access_key not in repr(made[0])
-    assert made[0].server_key not in repr(made[0])
+        all_keys.append(keep_keys(tmp_path / name))
+    assert all_keys[0] != all_keys[1]
+    assert all_keys[0].secret_access_key not in repr(all_keys[0])
+    assert all_keys[0].server_key not in repr(all_keys[0])
 
 
-def test_a_key_file_that_is_a_link_or_spoilt_is_refused_with_the_fix(tmp_path: Path) -> None:
+def test_a_key_file_that_is_a_link_or_damaged_is_refused_with_the_fix(tmp_path: Path) -> None:
     prepare_folder(tmp_path / "state")
     file = key_file(tmp_path / "state")
     (tmp_path / "other").write_text(json.dumps({}))
@@ -138,12 +139,12 @@ def test_a_key_file_that_is_a_link_or_spoilt_is_refused_with_the_fix(tmp_path: P
 
 
 def test_no_key_is_sent_to_a_port_that_another_process_serves_now(tmp_path: Path) -> None:
-    """As when the server was killed, and another user of the machine listens at its port."""
-    heard: list[str] = []
+    """This happens after a kill of the server if another user of the machine listens at its port."""
+    received: list[str] = []
 
     class Thief(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            heard.append(str(self.headers))
+            received.append(str(self.headers))
             body = json.dumps({"status": "ok", "pid": os.getpid(), "proof": "0" * 64}).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
@@ -151,18 +152,18 @@ def test_no_key_is_sent_to_a_port_that_another_process_serves_now(tmp_path: Path
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     state = tmp_path / "state"
     prepare_folder(state)
     keys = keep_keys(state)
     thief = HTTPServer(("127.0.0.1", 0), Thief)
     Thread(target=thief.serve_forever, daemon=True).start()
-    told = {"url": "http://127.0.0.1", "port": thief.server_port, "pid": os.getpid(), "kept": True}
-    (state / "server" / "endpoint.json").write_text(json.dumps(told))
+    endpoint = {"url": "http://127.0.0.1", "port": thief.server_port, "pid": os.getpid(), "kept": True}
+    (state / "server" / "endpoint.json").write_text(json.dumps(endpoint))
     assert find_server(settings_of(state)) is None
-    assert heard
-    assert not [text for text in heard if keys.server_key in text or keys.secret_access_key in text]
+    assert received
+    assert not [text for text in received if keys.server_key in text or keys.secret_access_key in text]
     thief.shutdown()
 
 

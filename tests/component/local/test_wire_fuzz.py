@@ -39,7 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def answer(port: int, request: bytes) -> bytes:
-    """All that the server sends until it ends the connection; raises TimeoutError if it does not."""
+    """Return everything that the server sends until it closes the connection; raise TimeoutError if it does not."""
     with socket.create_connection((HOST, port), timeout=ANSWER_S) as connection:
         received = b""
         try:
@@ -48,21 +48,21 @@ def answer(port: int, request: bytes) -> bytes:
             while piece := connection.recv(1 << 16):
                 received += piece
         except (ConnectionError, BrokenPipeError):
-            pass  # it may refuse before it has read everything
+            pass  # the server may refuse before it has read everything
         return received
 
 
 def status_of(received: bytes) -> int:
-    """The status of an answer, after the interim one that says `Continue`; 0 without any."""
+    """Return the status of an answer, after the interim `100 Continue`; 0 without any."""
     last = received.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
     line = last.split(b"\r\n", 1)[0].split(b" ")
     return int(line[1]) if len(line) > 1 and line[1].isdigit() else 0
 
 
 def airbyte_token(server: Served) -> str:
-    """A token for the embedded Airbyte."""
-    told = json.loads((server.state / "server" / "endpoint.json").read_text())
-    body = json.dumps({name: told[name] for name in ("client_id", "client_secret")})
+    """Return a token for the embedded Airbyte."""
+    endpoint = json.loads((server.state / "server" / "endpoint.json").read_text())
+    body = json.dumps({name: endpoint[name] for name in ("client_id", "client_secret")})
     connection = http.client.HTTPConnection(HOST, server.port, timeout=ANSWER_S)
     connection.request("POST", "/airbyte/v1/applications/token", body, {"Content-Type": "application/json"})
     token: str = json.loads(connection.getresponse().read())["access_token"]
@@ -70,13 +70,13 @@ def airbyte_token(server: Served) -> str:
 
 
 def memory_mb(server: Served) -> float:
-    """What the process holds in memory."""
+    """Return the resident memory of the process in MB."""
     text = Path(f"/proc/{server.process.pid}/status").read_text()
     return int(text.partition("VmRSS:")[2].split()[0]) / 1024
 
 
 def outside(server: Served) -> dict[str, bytes]:
-    """The files next to the state folder."""
+    """Return the files next to the state folder."""
     around = server.state.parent
     return {
         str(file): file.read_bytes()
@@ -86,7 +86,7 @@ def outside(server: Served) -> dict[str, bytes]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
-def test_nothing_that_comes_over_the_wire_breaks_the_server(server: Served) -> None:
+def test_no_request_breaks_the_server(server: Served) -> None:
     seed = secrets.randbits(32) if SEED == "random" else int(SEED)
     print(f"ETLTCTL_SEED={seed}")
     client = server.client("s3")
@@ -101,7 +101,7 @@ def test_nothing_that_comes_over_the_wire_breaks_the_server(server: Served) -> N
         server.keys.headers["Authorization"],
         str(server.state.parent / "outside"),
     )
-    lease = server.lease()  # or a request that says `keep: false` would end it rightly
+    lease = server.lease()  # otherwise a request with `keep: false` would correctly end it
     broken: list[tuple[str, bytes, bytes]] = []
     statuses: Counter[tuple[str, int]] = Counter()
 
@@ -124,7 +124,7 @@ def test_nothing_that_comes_over_the_wire_breaks_the_server(server: Served) -> N
     assert server.request("GET", "health")[0] == 200
     lease.close()
     print(sorted(statuses.items()))
-    for kind in fuzz.kinds:  # or the fuzz would tell of the door only; damaged bytes are seldom let in
+    for kind in fuzz.kinds:  # otherwise only authentication would be tested; damaged requests rarely pass it
         assert statuses[kind, 200] > (0 if kind == "raw" else 5), kind
     assert memory_mb(server) < MOST_MEMORY_MB
     assert outside(server) == before

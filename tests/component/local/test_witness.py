@@ -1,4 +1,4 @@
-"""The witness: calls and answers that the real service would not take or give fail, whoever made them."""
+"""The witness: a call that the real service would refuse, and an answer that it would not give, fails."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def seen(server: Served) -> list[Seen]:
     return read_seen(server.state / "server" / "witness.jsonl")
 
 
-def complaint(server: Served, service: str, call: str, **given: Any) -> str:
-    """The violations of a call that the server would have answered."""
+def complaint(server: Served, service: str, call: str, **parameters: Any) -> str:
+    """Return the violations of a call that the server would have answered."""
     with pytest.raises(ClientError) as caught:
-        getattr(server.client(service), call)(**given)
+        getattr(server.client(service), call)(**parameters)
     error = caught.value.response["Error"]
     assert error["Code"] == CODE
     assert seen(server)[-1].violations
@@ -49,35 +49,35 @@ def complaint(server: Served, service: str, call: str, **given: Any) -> str:
 
 
 def sent(server: Served, service: str, form: str) -> httpx.Response:
-    """The answer to a form that no SDK would send."""
+    """Return the answer to a form that no SDK would send."""
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     headers = signed(server, "POST /", headers, form.encode(), service)
     return httpx.post(f"http://127.0.0.1:{server.port}/", content=form, headers=headers)
 
 
 def test_a_number_above_the_model_s_maximum_is_a_violation(server: Served) -> None:
-    told = complaint(server, "glue", "get_tables", DatabaseName="lake", MaxResults=1000)
-    assert "input.MaxResults is 1000, the maximum is 100" in told
+    violations = complaint(server, "glue", "get_tables", DatabaseName="lake", MaxResults=1000)
+    assert "input.MaxResults is 1000, the maximum is 100" in violations
 
 
 def test_a_text_that_does_not_match_the_model_s_pattern_is_a_violation(server: Served) -> None:
-    told = complaint(
+    violations = complaint(
         server, "logs", "filter_log_events", logGroupName="/aws-glue/jobs/error", logStreamNamePrefix="a:b"
     )
-    assert "input.logStreamNamePrefix is 'a:b', which does not match [^:*]*" in told
+    assert "input.logStreamNamePrefix is 'a:b', which does not match [^:*]*" in violations
 
 
-def test_a_form_of_the_query_protocol_is_read_as_json_is(server: Served) -> None:
-    told = complaint(server, "iam", "create_user", UserName="a/b")
-    assert "input.UserName is 'a/b', which does not match" in told
+def test_a_form_of_the_query_protocol_is_checked_as_json_is(server: Served) -> None:
+    violations = complaint(server, "iam", "create_user", UserName="a/b")
+    assert "input.UserName is 'a/b', which does not match" in violations
 
 
-def test_s3_s_parameters_and_headers_are_read_too(server: Served) -> None:
-    told = complaint(server, "s3", "put_object", Bucket="lake", Key="k", Body=b"1", StorageClass="WARM")
-    assert "input.StorageClass is 'WARM', which is not one of STANDARD" in told
+def test_the_parameters_and_headers_of_s3_are_checked_too(server: Served) -> None:
+    violations = complaint(server, "s3", "put_object", Bucket="lake", Key="k", Body=b"1", StorageClass="WARM")
+    assert "input.StorageClass is 'WARM', which is not one of STANDARD" in violations
 
 
-def test_what_no_model_knows_is_recorded_as_unchecked(server: Served) -> None:
+def test_a_call_without_a_model_is_recorded_as_unchecked(server: Served) -> None:
     address = f"http://127.0.0.1:{server.port}/nowhere"
     request = AWSRequest("GET", address)
     keys = Credentials(server.keys.access_key_id, server.keys.secret_access_key)
@@ -93,8 +93,8 @@ def test_a_change_with_a_violation_is_refused_before_it_is_carried_out(server: S
     glue.create_database(DatabaseInput={"Name": "clean"})
     columns = [{"Name": "n", "Type": "int", "Comment": "c\nd"}]
     table = {"Name": "t", "StorageDescriptor": {"Columns": columns}}
-    told = complaint(server, "glue", "create_table", DatabaseName="clean", TableInput=table)
-    assert "Columns[0].Comment is 'c\\nd', which does not match" in told
+    violations = complaint(server, "glue", "create_table", DatabaseName="clean", TableInput=table)
+    assert "Columns[0].Comment is 'c\\nd', which does not match" in violations
     assert glue.get_tables(DatabaseName="clean")["TableList"] == []
 
 
@@ -110,7 +110,7 @@ def test_a_malformed_change_has_the_server_s_own_refusal(server: Served) -> None
     assert seen(server)[-1].violations == ()
 
 
-def test_a_call_that_the_server_refuses_is_not_judged(server: Served) -> None:
+def test_a_call_that_the_server_refuses_is_not_checked(server: Served) -> None:
     with suppress(ClientError):
         server.client("glue").get_tables(DatabaseName="not-there", MaxResults=1000)
     last = seen(server)[-1]
@@ -140,14 +140,14 @@ def test_without_the_mode_nothing_is_checked_or_written(tmp_path: Path) -> None:
         ({"RunId": "jr_1"}, "output.RunId is not known to the model"),
     ],
 )
-def test_answers_are_held_against_the_model(answer: dict[str, Any], violation: str) -> None:
+def test_answers_are_checked_against_the_model(answer: dict[str, Any], violation: str) -> None:
     shape = service_model("glue").operation_model("StartJobRun").output_shape
     reader = Reader()
     value = reader.json(json.dumps(answer).encode(), shape, "output")
     assert [*reader.problems, *violations_of(value, shape, "output", set())] == [violation]
 
 
-def test_what_is_required_in_an_answer_must_be_there() -> None:
+def test_a_required_member_of_an_answer_must_be_present() -> None:
     shape = service_model("logs").operation_model("DescribeLogGroups").output_shape
     assert not list(violations_of({"logGroups": []}, shape, "output", set()))
     shape = service_model("glue").operation_model("GetTable").output_shape
@@ -163,7 +163,7 @@ def test_java_s_pairs_of_surrogates_are_one_character() -> None:
     assert not pattern.fullmatch("a\nb")
 
 
-def test_patterns_that_python_cannot_read_are_named_and_not_judged() -> None:
+def test_patterns_that_python_cannot_read_are_named_and_not_checked() -> None:
     shape = service_model("iam").shape_for("tagKeyType")
     unread: set[str] = set()
     assert not list(violations_of("anything", shape, "key", unread))
@@ -231,12 +231,12 @@ def test_a_check_that_fails_is_recorded_and_leaves_the_answer_as_it_is(server: S
     assert last.unchecked.startswith("the check failed: RecursionError: ")
 
 
-def test_what_moto_writes_besides_the_model_is_allowed(server: Served) -> None:
+def test_members_that_moto_adds_to_the_model_are_allowed(server: Served) -> None:
     assert server.client("budgets").describe_budgets(AccountId="123456789012")["Budgets"] == []
 
 
 def test_athena_leaves_out_the_empty_description_of_a_database(server: Served) -> None:
     athena, where = server.client("athena"), {"CatalogName": "AwsDataCatalog"}
-    (listed,) = athena.list_databases(**where)["DatabaseList"]
-    assert listed == {"Name": "default", "Parameters": {}}
-    assert athena.get_database(**where, DatabaseName="default")["Database"] == listed
+    (database,) = athena.list_databases(**where)["DatabaseList"]
+    assert database == {"Name": "default", "Parameters": {}}
+    assert athena.get_database(**where, DatabaseName="default")["Database"] == database

@@ -45,7 +45,7 @@ def undeclared(service: str, operation: str, code: str) -> str:
         *(("glue", "GetTable", code) for code in sorted(COMMON | EMBEDDED.keys())),
     ],
 )
-def test_a_code_that_is_declared_or_common_is_taken(service: str, operation: str, code: str) -> None:
+def test_a_declared_or_common_code_is_accepted(service: str, operation: str, code: str) -> None:
     assert undeclared(service, operation, code) == ""
 
 

@@ -1,4 +1,4 @@
-"""The remote run of a step: waited for from when it began, and followed, by the library's own clients."""
+"""The remote run of a step: polled and followed from its start, by the library's own clients."""
 
 from __future__ import annotations
 
@@ -55,18 +55,18 @@ def spoil(server: Served) -> Iterator[Any]:
     put_in_force()
 
 
-def told(word: str, **facts: float) -> dict[str, Any]:
+def run_with(word: str, **facts: float) -> dict[str, Any]:
     run = {**RUN, "JobRunState": word, "StartedOn": time.time() - SO_FAR_S, **facts}
     return {"status": 200, "body": {"JobRun": run}}
 
 
 @pytest.mark.parametrize("driver", ["wait_for_step", "wait_for_end"])
-def test_an_adopted_run_is_looked_at_when_its_end_is_likely_counted_from_its_beginning(
+def test_an_adopted_run_is_polled_when_its_end_is_likely_counted_from_its_start(
     services: Services, spoil: Any, driver: str
 ) -> None:
-    """Of ten minutes nine are over when it is adopted: one more is to come, and not ten."""
-    running = {"call": "GetJobRun", "refuse": told("RUNNING"), "times": 3}
-    spoil(running, {"call": "GetJobRun", "refuse": told("SUCCEEDED"), "times": 0})
+    """Nine of ten minutes are over when it is adopted, so one more is expected, and not ten."""
+    running = {"call": "GetJobRun", "refuse": run_with("RUNNING"), "times": 3}
+    spoil(running, {"call": "GetJobRun", "refuse": run_with("SUCCEEDED"), "times": 0})
     with VirtualClock() as clock:
         if driver == "wait_for_step":
             began = datetime.now(UTC).timestamp()
@@ -84,7 +84,7 @@ def test_an_adopted_run_is_looked_at_when_its_end_is_likely_counted_from_its_beg
     assert len(clock.slept) <= 3
 
 
-def test_a_failed_run_s_own_retry_is_looked_for_no_further_back_than_the_run(
+def test_the_retry_of_a_failed_run_is_searched_for_no_further_back_than_the_run(
     server: Served, services: Services, spoil: Any
 ) -> None:
     ended = JobRun("jr_failed", "often", "FAILED", started=datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""Starts over the wire, by the library's own clients: sent once, found again, and refused for a reason that is told."""
+"""Starts over the wire, by the library's own clients: sent once, adopted, and refused with a reported reason."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module")
-def told(server: Served, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def project(server: Served, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     script = tmp_path_factory.mktemp("scripts") / "often.py"
     script.write_text("pass")
     stack = {
@@ -69,21 +69,21 @@ def spoil(server: Served) -> Iterator[Callable[..., None]]:
 
 
 @pytest.fixture
-def glue(aws: Aws, told: dict[str, Any]) -> Glue:
+def glue(aws: Aws, project: dict[str, Any]) -> Glue:
     return Glue(aws, QUICK)
 
 
 @pytest.fixture
-def airbyte(server: Served, told: dict[str, Any]) -> Airbyte:
-    signed = told["airbyte"]
+def airbyte(server: Served, project: dict[str, Any]) -> Airbyte:
+    signed = project["airbyte"]
     url = f"http://127.0.0.1:{server.port}/airbyte/v1"
     return Airbyte(url, signed["client_id"], signed["client_secret"], search=QUICK)
 
 
 @pytest.fixture
-def sync(airbyte: Airbyte, told: dict[str, Any]) -> Iterator[Callable[[], tuple[Verb, SyncJob]]]:
-    yield lambda: airbyte.start_or_adopt(told["connections"]["api"], "api")[:2]
-    for job in airbyte.jobs(told["connections"]["api"], "api"):
+def sync(airbyte: Airbyte, project: dict[str, Any]) -> Iterator[Callable[[], tuple[Verb, SyncJob]]]:
+    yield lambda: airbyte.start_or_adopt(project["connections"]["api"], "api")[:2]
+    for job in airbyte.jobs(project["connections"]["api"], "api"):
         if job.state is State.RUNNING:
             QUICK.wait(job, partial(airbyte.look_at, job.id, "api"))
 
@@ -101,23 +101,23 @@ def conflict(kind: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("number", [0, 200, OLDER_RUNS - 1])
-def test_a_run_is_found_however_many_ran_since(glue: Glue, number: int) -> None:
+def test_a_run_is_found_even_after_many_later_runs(glue: Glue, number: int) -> None:
     verb, run = glue.start_or_adopt("often", f"key-{number}", lambda _: {})
     assert (verb, run.id) == (Verb.REUSED, f"jr_{number:04}")
 
 
-def test_the_search_goes_no_further_back_than_the_run_itself(
+def test_the_search_goes_no_further_back_than_the_run(
     server: Served, glue: Glue, spoil: Callable[..., None]
 ) -> None:
     newest = next(glue.job_runs("often"))
     spoil({"call": "GetJobRuns", "delay": 0.0, "times": 0})
     assert glue.find_all("often", "key-0", since=newest.started) == []
-    (looked,) = server.request("GET", "faults")[1]
-    assert looked["met"] == 1, "one page was enough"
+    (fault,) = server.request("GET", "faults")[1]
+    assert fault["met"] == 1, "one page was enough"
 
 
-def test_a_slot_whose_holder_is_not_listed_is_exit_7_with_what_to_do(
-    aws: Aws, told: dict[str, Any], spoil: Callable[..., None]
+def test_a_slot_with_an_unlisted_holder_exits_7_and_names_the_next_step(
+    aws: Aws, project: dict[str, Any], spoil: Callable[..., None]
 ) -> None:
     spoil(*refused("StartJobRun", "ConcurrentRunsExceededException", "too many", times=0))
     with pytest.raises(AlreadyRunningError, match="the run that holds the slot is not listed") as raised:
@@ -126,7 +126,7 @@ def test_a_slot_whose_holder_is_not_listed_is_exit_7_with_what_to_do(
     assert raised.value.hint.endswith(str(RETRY))
 
 
-def test_a_failure_is_told_with_the_lines_that_say_something(glue: Glue) -> None:
+def test_a_failure_is_reported_with_its_meaningful_lines(glue: Glue) -> None:
     script = (
         "import sys\n"
         "print('ERROR this is why', file=sys.stderr)\n"
@@ -145,7 +145,7 @@ def test_a_failure_is_told_with_the_lines_that_say_something(glue: Glue) -> None
 
 
 @pytest.mark.parametrize("code", ["InternalServiceException", "OperationTimeoutException"])
-def test_a_start_whose_outcome_stays_unknown_is_sent_once_and_says_how_to_look(
+def test_a_start_with_an_unknown_outcome_is_sent_once_and_says_how_to_check(
     server: Served, glue: Glue, spoil: Callable[..., None], code: str
 ) -> None:
     spoil({"call": "StartJobRun", "refuse": answer_of(code), "times": 0})
@@ -156,8 +156,8 @@ def test_a_start_whose_outcome_stays_unknown_is_sent_once_and_says_how_to_look(
     assert "aws glue get-job-runs --job-name often" in caught.value.hint
 
 
-def test_a_start_that_found_no_name_or_no_route_was_not_sent_and_is_sent_again(
-    server: Served, told: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+def test_a_start_without_a_resolved_name_or_a_route_is_sent_again(
+    server: Served, project: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in {**server.environ, "AWS_ENDPOINT_URL": f"http://localhost:{server.port}"}.items():
         monkeypatch.setenv(name, value)
@@ -166,11 +166,11 @@ def test_a_start_that_found_no_name_or_no_route_was_not_sent_and_is_sent_again(
     failed = name_trouble(monkeypatch, times=3)
     verb, run = glue.start_or_adopt("often", "nameless", lambda _: {})
     assert (verb, len(failed)) == (Verb.STARTED, 3)
-    assert [found.id for found in glue.find_all("often", "nameless")] == [run.id]
+    assert [job_run.id for job_run in glue.find_all("often", "nameless")] == [run.id]
 
 
 def name_trouble(monkeypatch: pytest.MonkeyPatch, times: int) -> list[str]:
-    """The next so many look-ups of a host's name fail."""
+    """Let the next `times` look-ups of a host's name fail."""
     really, failed = socket.getaddrinfo, []
 
     def look_up(host: Any, *rest: Any, **options: Any) -> Any:
@@ -183,28 +183,28 @@ def name_trouble(monkeypatch: pytest.MonkeyPatch, times: int) -> list[str]:
     return failed
 
 
-def test_a_wait_survives_trouble_with_names(
-    server: Served, told: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+def test_a_wait_survives_failed_name_lookups(
+    server: Served, project: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    signed = told["airbyte"]
+    signed = project["airbyte"]
     url = f"http://localhost:{server.port}/airbyte/v1"
     there = Airbyte(url, signed["client_id"], signed["client_secret"], search=QUICK)
-    _, job, _ = there.start_or_adopt(told["connections"]["api"], "api")
-    afresh = Airbyte(url, signed["client_id"], signed["client_secret"], search=QUICK)
+    _, job, _ = there.start_or_adopt(project["connections"]["api"], "api")
+    reconnected = Airbyte(url, signed["client_id"], signed["client_secret"], search=QUICK)
     failed = name_trouble(monkeypatch, times=2)
-    ended = Waiter(timeout=120.0).wait(job, partial(afresh.look_at, job.id, "api"))
+    ended = Waiter(timeout=120.0).wait(job, partial(reconnected.look_at, job.id, "api"))
     assert (ended.status, len(failed)) == ("succeeded", 2)
 
 
-def test_a_post_slower_than_our_patience_is_not_sent_again(
-    server: Served, airbyte: Airbyte, told: dict[str, Any], spoil: Callable[..., None]
+def test_a_post_slower_than_its_timeout_is_not_sent_again(
+    server: Served, airbyte: Airbyte, project: dict[str, Any], spoil: Callable[..., None]
 ) -> None:
-    connection = told["connections"]["api"]
+    connection = project["connections"]["api"]
     before = {job.id for job in airbyte.jobs(connection, "api", limit=20)}
     spoil({"call": "POST /jobs", "hold": "after"})
     verb, job, _ = replace(airbyte, start_timeout=0.5).start_or_adopt(connection, "api")
-    made = {job.id for job in airbyte.jobs(connection, "api", limit=20)} - before
-    assert (verb, made) == (Verb.ADOPTED, {job.id})
+    new_ids = {job.id for job in airbyte.jobs(connection, "api", limit=20)} - before
+    assert (verb, new_ids) == (Verb.ADOPTED, {job.id})
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_a_post_slower_than_our_patience_is_not_sent_again(
         ("error:connection/locked", "locked"),
     ],
 )
-def test_a_connection_that_takes_no_sync_is_told_with_its_state(
+def test_a_connection_that_accepts_no_sync_is_reported_with_its_status(
     sync: Callable[[], Any], spoil: Callable[..., None], kind: str, status: str
 ) -> None:
     change = {"status": status, "statusReason": "as wished"}
@@ -226,7 +226,7 @@ def test_a_connection_that_takes_no_sync_is_told_with_its_state(
         sync()
 
 
-def test_a_conflict_of_an_active_connection_is_told_as_it_is(
+def test_a_conflict_of_an_active_connection_is_reported_unchanged(
     sync: Callable[[], Any], spoil: Callable[..., None]
 ) -> None:
     spoil({"call": "POST /jobs", "refuse": conflict("x#state-conflict")})
@@ -235,7 +235,7 @@ def test_a_conflict_of_an_active_connection_is_told_as_it_is(
 
 
 @pytest.mark.parametrize("word", ["queued", "incomplete", "pondering"])
-def test_a_sync_between_two_words_is_waited_for(
+def test_a_sync_with_an_intermediate_status_counts_as_running(
     airbyte: Airbyte, sync: Callable[[], Any], spoil: Callable[..., None], word: str
 ) -> None:
     verb, job = sync()
@@ -248,7 +248,7 @@ def test_a_sync_between_two_words_is_waited_for(
     assert seen[:3] == [word] * 3
 
 
-def test_a_cancelled_sync_is_no_success(
+def test_a_cancelled_sync_is_not_a_success(
     airbyte: Airbyte, sync: Callable[[], Any], spoil: Callable[..., None]
 ) -> None:
     _, job = sync()
@@ -257,7 +257,7 @@ def test_a_cancelled_sync_is_no_success(
     assert ended.state is State.FAILED
 
 
-def test_a_token_that_expires_in_mid_wait_is_renewed_even_if_that_fails_at_first(
+def test_a_token_that_expires_during_a_wait_is_renewed_even_if_the_first_try_fails(
     server: Served, airbyte: Airbyte, sync: Callable[[], Any], spoil: Callable[..., None]
 ) -> None:
     _, job = sync()
@@ -273,34 +273,34 @@ def test_a_token_that_expires_in_mid_wait_is_renewed_even_if_that_fails_at_first
     assert [rule["met"] for rule in server.request("GET", "faults")[1]] == [1, 1, 2]
 
 
-def test_a_server_that_is_not_there_leaves_nothing_open(airbyte: Airbyte) -> None:
+def test_a_missing_server_leaves_no_connection_open(airbyte: Airbyte) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    nowhere = replace(airbyte, url=f"http://127.0.0.1:{port}")
+    unreachable = replace(airbyte, url=f"http://127.0.0.1:{port}")
     with pytest.raises(UnreachableError) as caught:
-        nowhere.start("c", "api")
+        unreachable.start("c", "api")
     assert caught.value.was_never_sent
 
 
-def test_the_sdks_tell_no_secret_however_much_they_log(
+def test_the_sdks_log_no_secret_at_any_level(
     server: Served, airbyte: Airbyte, glue: Glue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A worker that logs everything (Airflow at DEBUG) has our clients' logs too."""
+    """A worker that logs everything (Airflow at DEBUG) has the clients' logs too."""
     role = server.client("iam").create_role(RoleName="worker", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-    given = server.client("sts").assume_role(RoleArn=role, RoleSessionName="logs")["Credentials"]
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", given["AccessKeyId"])
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", given["SecretAccessKey"])
-    monkeypatch.setenv("AWS_SESSION_TOKEN", given["SessionToken"])
-    heard: list[str] = []
+    credentials = server.client("sts").assume_role(RoleArn=role, RoleSessionName="logs")["Credentials"]
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", credentials["AccessKeyId"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", credentials["SecretAccessKey"])
+    monkeypatch.setenv("AWS_SESSION_TOKEN", credentials["SessionToken"])
+    messages: list[str] = []
 
-    class Ear(logging.Handler):
+    class LogCollector(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            heard.append(record.getMessage())
+            messages.append(record.getMessage())
 
-    root, ear = logging.getLogger(), Ear()
+    root, collector = logging.getLogger(), LogCollector()
     before = root.level
     root.setLevel(logging.DEBUG)
-    root.addHandler(ear)
+    root.addHandler(collector)
     try:
         client = Aws(region="us-east-1")
         client.client("secretsmanager").create_secret(Name="k", SecretString="s3cret-string")
@@ -308,15 +308,15 @@ def test_the_sdks_tell_no_secret_however_much_they_log(
         Glue(client, QUICK).start_or_adopt("often", "secretive", lambda _: {"--word": "s3cret-argument"})
         replace(airbyte, policy=airbyte.policy).jobs("c", "api")
     finally:
-        root.removeHandler(ear)
+        root.removeHandler(collector)
         root.setLevel(before)
-    text = "\n".join(heard)
-    told = (
-        given["SessionToken"],
-        given["SecretAccessKey"],
+    text = "\n".join(messages)
+    logged = (
+        credentials["SessionToken"],
+        credentials["SecretAccessKey"],
         "s3cret-string",
         "s3cret-argument",
         airbyte.client_secret,
         "Bearer ",
     )
-    assert [secret for secret in told if secret in text] == []
+    assert [secret for secret in logged if secret in text] == []

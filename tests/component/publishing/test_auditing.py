@@ -28,31 +28,31 @@ GOOD = [{"city": "a", "day": 1, "speed": 3.0}, {"city": "a", "day": 2, "speed": 
 
 @pytest.fixture
 def make(server: Served, aws: Aws, tmp_path: Path) -> Iterator[Make]:
-    """Makes a lake of its own with these rules for gold.one."""
+    """Return a function that makes a separate lake with these rules for gold.one."""
 
-    def made(rules: str) -> SmallLake:
+    def make_lake(rules: str) -> SmallLake:
         name = f"t{uuid4().hex[:10]}"
         own = f'[lake]\ngold = "s3://pi-m3-gold/{name}"\n[athena.databases]\ngold = "{name}"\n'
         return SmallLake(server, aws, tmp_path, f'{own}[tables."gold.one"]\n{rules}\n')
 
-    return made
+    return make_lake
 
 
 def refused(small: SmallLake, rows: list[dict[str, Any]], **audit: Any) -> BlockedError:
-    """The error of a version that must not be published after a good one was."""
+    """Publish a good version, then a bad one; return the error of the bad one."""
     small.lake.publish({"gold.one": small.write("gold.one", "good", GOOD)})
-    with pytest.raises(BlockedError) as told:
+    with pytest.raises(BlockedError) as error:
         small.lake.publish({"gold.one": small.write("gold.one", "bad", rows, **audit)})
     assert small.current("gold.one") == "good"
     assert staging(small) == []
-    assert told.value.exit_code == ExitCode.BLOCKED
-    return told.value
+    assert error.value.exit_code == ExitCode.BLOCKED
+    return error.value
 
 
 def staging(small: SmallLake) -> list[str]:
-    """The tables that stand for versions which are being looked at."""
-    listed = small.lake.catalog.tables(small.settings.athena.databases["gold"])
-    return [table["Name"] for table in listed if table["Name"].startswith(STAGING)]
+    """Return the staging tables of versions under audit."""
+    tables = small.lake.catalog.tables(small.settings.athena.databases["gold"])
+    return [table["Name"] for table in tables if table["Name"].startswith(STAGING)]
 
 
 @pytest.mark.parametrize(
@@ -74,15 +74,15 @@ def test_a_broken_rule_stops_the_version_and_shows_its_rows(
     make: Make, rules: str, bad: dict[str, Any], rule: str, example: str
 ) -> None:
     small = make(rules)
-    with pytest.raises(BlockedError) as told:
+    with pytest.raises(BlockedError) as blocked:
         small.lake.publish({"gold.one": small.write("gold.one", "bad", [*GOOD, bad])})
-    error = told.value
+    error = blocked.value
     assert small.described("gold.one") == {}
     assert rule in error.message
     assert example in "\n".join(map(str, error.facts.values()))
 
 
-def test_counts_are_judged_without_a_query(make: Make) -> None:
+def test_counts_are_checked_without_a_query(make: Make) -> None:
     small = make("min_rows = 1\nmax_drop_pct = 10")
     assert "50 % less than the 2 of the current version" in refused(small, GOOD[:1]).message
     assert "fewer than min_rows" in refused(make("min_rows = 2"), GOOD[:1]).message
@@ -102,30 +102,30 @@ def test_a_reconciliation_sees_the_new_versions_of_a_set_together(make: Make) ->
     )
     small = make(rules)
     small.publish("v1")
-    small.publish("v2", rows=5)  # gold.two has the five rows too, in a version nobody sees yet
+    small.publish("v2", rows=5)  # gold.two has the five rows too, in a version that no reader sees yet
     one = small.write("gold.one", "v3", [{"version": "v3", "n": n} for n in range(9)])
     with pytest.raises(BlockedError, match=r"agree \(4\)"):
         small.lake.publish({"gold.one": one})
 
 
-def test_rules_that_may_be_broken_are_told_and_the_version_is_published(make: Make) -> None:
+def test_broken_rules_that_only_warn_are_reported_and_the_version_is_published(make: Make) -> None:
     small = make('rows = "evolve"\nnot_null = ["speed"]')
     (done,) = small.lake.publish({"gold.one": small.write("gold.one", "v1", GOOD)})
     assert list(done.warnings) == ["gold.one: speed is null (1)"]
 
 
-def test_a_check_that_cannot_be_run_publishes_nothing_and_says_why(make: Make) -> None:
+def test_a_check_that_cannot_run_publishes_nothing_and_says_why(make: Make) -> None:
     small = make('not_null = ["wind"]')
-    with pytest.raises(BlockedError) as told:
+    with pytest.raises(BlockedError) as blocked:
         small.lake.publish({"gold.one": small.write("gold.one", "v1", GOOD)})
-    error = told.value
+    error = blocked.value
     assert small.described("gold.one") == {}
     assert "checks of gold.one cannot be run" in error.message
     assert "wind" in error.message
     assert '[tables."gold.one"]' in error.hint
 
 
-def test_one_query_a_table_when_all_is_well(make: Make) -> None:
+def test_an_audit_without_findings_takes_one_query_a_table(make: Make) -> None:
     small = make('keys = ["city", "day"]\nnot_null = ["city"]\nranges = { speed = { min = 0 } }')
     athena = small.aws.client("athena")
     calls: list[str] = []
@@ -137,7 +137,7 @@ def test_one_query_a_table_when_all_is_well(make: Make) -> None:
 @pytest.mark.parametrize(
     ("call", "hold"), [("GetQueryExecution", "before"), ("StartQueryExecution", "after")]
 )
-def test_an_interrupt_cancels_what_was_asked_and_waits_for_nothing(
+def test_an_interrupt_cancels_live_queries_and_does_not_wait(
     make: Make, monkeypatch: pytest.MonkeyPatch, call: str, hold: str
 ) -> None:
     keys = 'keys = ["city", "day"]'
@@ -160,7 +160,7 @@ def test_an_interrupt_cancels_what_was_asked_and_waits_for_nothing(
         signal.signal(signal.SIGINT, before)
     assert small.described("gold.one") == {}
     assert staging(small) == []
-    small.spoil()  # what was held goes on; a start whose answer comes only now is cancelled as well
+    small.spoil()  # held calls continue; a start whose answer comes only now is cancelled as well
     wait_until(lambda: len(set(stopped)) == 2)
 
 
@@ -169,7 +169,7 @@ def interrupt_once(is_time: Callable[[], bool]) -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_a_retry_asks_again_once_a_table_that_a_rule_names_holds_other_rows(make: Make) -> None:
+def test_a_retry_queries_again_after_a_table_of_a_rule_has_changed(make: Make) -> None:
     place = f"s3://pi-m3-bronze/t{uuid4().hex[:10]}/"
     rules = (
         'sql.two = "select n from {this} where n not in (select n from {gold.two})"\n'
@@ -192,20 +192,20 @@ def test_a_retry_asks_again_once_a_table_that_a_rule_names_holds_other_rows(make
     assert small.current("gold.one") == "v1"
 
 
-def test_every_rule_that_is_broken_is_heard_of_with_some_of_its_rows(make: Make) -> None:
+def test_every_broken_rule_is_reported_with_some_of_its_rows(make: Make) -> None:
     small = make('rows = "evolve"\nnot_null = ["speed"]\nmin_rows = 9')
-    heard: list[Finding] = []
-    lake = replace(small.lake, on_finding=heard.append)
+    findings: list[Finding] = []
+    lake = replace(small.lake, on_finding=findings.append)
     with pytest.raises(BlockedError):
         lake.publish({"gold.one": small.write("gold.one", "v1", [*GOOD, *GOOD])})
-    assert [(found.rule, found.count, found.reaction) for found in heard] == [
+    assert [(finding.rule, finding.count, finding.reaction) for finding in findings] == [
         ("4 rows, fewer than min_rows = 9", 0, "freeze"),
         ("speed is null", 2, "evolve"),
     ]
-    assert [row["day"] for row in heard[1].rows] == [2, 2]
+    assert [row["day"] for row in findings[1].rows] == [2, 2]
 
 
-def test_what_an_audit_that_died_left_in_the_catalog_goes_with_a_later_one(make: Make) -> None:
+def test_a_later_audit_deletes_the_tables_of_one_that_died(make: Make) -> None:
     small = make("min_rows = 1")
     small.publish("v1")
     catalog, database = small.lake.catalog, small.settings.athena.databases["gold"]

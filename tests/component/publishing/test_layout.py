@@ -1,4 +1,4 @@
-"""Under a table's location lies data and nothing else; what etltctl keeps about versions lies elsewhere."""
+"""A table's location contains only data; etltctl's records about versions are elsewhere."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ONE = ("gold.one",)
 
 @pytest.fixture
 def small(server: Served, aws: Aws, tmp_path: Path) -> SmallLake:
-    """A lake whose versions go as soon as more than two exist."""
+    """A lake that deletes old versions as soon as more than two exist."""
     name = f"t{uuid4().hex[:10]}"
     lake = f'[lake]\ngold = "s3://pi-m3-gold/{name}"\nkeep_versions = 2\ngrace_minutes = 0\n'
     return SmallLake(server, aws, tmp_path, f'{lake}[athena.databases]\ngold = "{name}"\n')
@@ -32,7 +32,7 @@ def below(small: SmallLake, location: str) -> list[str]:
 
 
 def old_version(small: SmallLake, version: str, audit: str = '{"rows_in": 3, "rows_out": 2}') -> str:
-    """Writes a version as scripts do that put everything into the version's folder."""
+    """Write a version as older scripts do, which put everything into the version's folder."""
     location = small.write("gold.one", version, [{"version": version, "n": n} for n in range(2)])
     small.lake.s3.write(f"{location}_audit/part-0.txt", audit.encode())
     small.lake.s3.write(f"{location}_audit/_SUCCESS", b"")
@@ -40,7 +40,7 @@ def old_version(small: SmallLake, version: str, audit: str = '{"rows_in": 3, "ro
     return location
 
 
-def test_a_reader_that_opens_every_object_of_a_published_table_reads_its_rows(small: SmallLake) -> None:
+def test_a_reader_that_opens_every_object_of_a_table_reads_its_rows(small: SmallLake) -> None:
     location = old_version(small, "v1")
     (done,) = small.lake.publish({"gold.one": location})
     assert done.audit == {"rows_in": 3, "rows_out": 2}
@@ -53,7 +53,7 @@ def test_a_reader_that_opens_every_object_of_a_published_table_reads_its_rows(sm
     assert sum(ds.dataset(pq.read_table(io.BytesIO(body))).count_rows() for body in bodies) == 2
 
 
-def test_pyarrow_reads_the_folder_of_a_table_without_being_told_what_to_ignore(small: SmallLake) -> None:
+def test_pyarrow_reads_the_folder_of_a_table_without_any_option(small: SmallLake) -> None:
     small.lake.publish({"gold.one": old_version(small, "v1")})
     bucket, key = split_location(small.lake.places.root("gold.one"))
     folder = small.server.state / "s3" / bucket / key
@@ -61,7 +61,7 @@ def test_pyarrow_reads_the_folder_of_a_table_without_being_told_what_to_ignore(s
     assert table.to_pydict() == {"version": ["v1", "v1"], "n": [0, 1], "v": ["v1", "v1"]}
 
 
-def test_an_audit_at_its_own_place_is_read_and_goes_with_its_version(small: SmallLake) -> None:
+def test_an_audit_in_its_own_folder_is_read_and_deleted_with_its_version(small: SmallLake) -> None:
     for version in ("v1", "v2", "v3"):
         rows = [{"version": version, "n": 1}]
         (done,) = small.lake.publish(
@@ -72,10 +72,12 @@ def test_an_audit_at_its_own_place_is_read_and_goes_with_its_version(small: Smal
     assert small.lake.s3.folders(small.lake.places.records("gold.one")) == ["v=v2", "v=v3"]
 
 
-def test_a_version_of_the_old_layout_is_served_gone_back_to_and_retired(small: SmallLake) -> None:
+def test_a_version_of_the_old_layout_can_be_served_rolled_back_to_and_retired(small: SmallLake) -> None:
     location = old_version(small, "v1")
     small.lake.s3.write(f"{location}_PUBLISHED", b"")
-    (done,) = small.another().refresh(ONE)  # the catalog lost it: the mark inside says that it was published
+    (done,) = small.another().refresh(
+        ONE
+    )  # the catalog lost it, but the mark inside says that it was published
     assert (done.change, done.rows) == ("created", 2)
     small.publish("v2", ONE)
     small.lake.rollback("gold.one", "v1")
@@ -96,7 +98,7 @@ def test_a_version_of_the_old_layout_is_served_gone_back_to_and_retired(small: S
 @pytest.mark.parametrize(
     "text", [b"half {", b"[1]", b"\xff\xfe", b'{"rows_out": "2"}', b'{"rows_out": null}']
 )
-def test_an_audit_that_is_no_json_object_publishes_nothing(small: SmallLake, text: bytes) -> None:
+def test_an_audit_that_is_not_a_json_object_publishes_nothing(small: SmallLake, text: bytes) -> None:
     location = old_version(small, "v1")
     small.lake.s3.write(f"{location}_audit/part-0.txt", text)
     with pytest.raises(UnverifiedError, match="cannot be read: "):

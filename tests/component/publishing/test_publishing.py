@@ -1,4 +1,4 @@
-"""Publishing over the wire: one winner, no half, no lost table, whatever is lost, killed or raced."""
+"""Publishing over the wire: one winner, no half version and no lost table after lost answers, kills and races."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ from etltctl.waiting import Waiter
 from support.lakes import SmallLake, publish_with_kills
 from support.served import Served
 
-PUBLISHES = int(os.environ.get("ETLTCTL_PUBLISHES", "40"))  # 500 is what the documents promise
+PUBLISHES = int(os.environ.get("ETLTCTL_PUBLISHES", "40"))  # the documents say 500
 KILLS = 8
 
 
 @pytest.fixture
 def small(server: Served, aws: Aws, tmp_path: Path) -> Iterator[SmallLake]:
-    """A lake whose tables no test before has touched."""
+    """A lake whose tables no earlier test has used."""
     name = f"t{uuid4().hex[:10]}"
-    made = SmallLake(
+    small = SmallLake(
         server,
         aws,
         tmp_path,
         f'[lake]\ngold = "s3://pi-m3-gold/{name}"\n[athena.databases]\ngold = "{name}"\n',
     )
-    yield made
-    made.spoil()
+    yield small
+    small.spoil()
 
 
-def test_the_first_version_makes_the_table_and_the_next_replaces_it_with_one_call(small: SmallLake) -> None:
+def test_the_first_version_creates_the_table_and_the_next_replaces_it_with_one_call(small: SmallLake) -> None:
     assert [table.change for table in small.publish("v1")] == ["created", "created"]
-    small.aws.client("glue")  # made before it is listened to
+    small.aws.client("glue")  # the client must exist before its calls are recorded
     calls: list[str] = []
     small.aws.client("glue").meta.events.register(
         "before-call.glue", lambda model, **_: calls.append(model.name)
@@ -56,21 +56,21 @@ def test_the_first_version_makes_the_table_and_the_next_replaces_it_with_one_cal
     assert small.lake.versions("gold.one") == ["v2", "v1"]
 
 
-def test_what_others_wrote_about_a_table_outlives_a_publish(small: SmallLake) -> None:
+def test_a_publish_keeps_description_and_parameters_of_others(small: SmallLake) -> None:
     small.publish("v1")
     described = small.described("gold.one")
-    wanted = {k: described[k] for k in ("Name", "StorageDescriptor", "TableType", "PartitionKeys")}
-    wanted |= {"Description": "ours", "Parameters": {**described["Parameters"], "team": "wind"}}
-    small.aws.client("glue").update_table(DatabaseName=described["DatabaseName"], TableInput=wanted)
+    table_input = {k: described[k] for k in ("Name", "StorageDescriptor", "TableType", "PartitionKeys")}
+    table_input |= {"Description": "ours", "Parameters": {**described["Parameters"], "team": "wind"}}
+    small.aws.client("glue").update_table(DatabaseName=described["DatabaseName"], TableInput=table_input)
     small.publish("v2")
     after = small.described("gold.one")
     assert (after["Description"], after["Parameters"]["team"]) == ("ours", "wind")
 
 
-def test_a_rollback_gives_back_the_same_bytes(small: SmallLake) -> None:
+def test_a_rollback_restores_the_same_bytes(small: SmallLake) -> None:
     def bytes_of_current() -> list[bytes]:
         location = small.lake.current_location("gold.one")
-        return [small.lake.s3.read(found.location) for found in small.lake.s3.objects(location)]
+        return [small.lake.s3.read(stored.location) for stored in small.lake.s3.objects(location)]
 
     small.publish("v1")
     before = bytes_of_current()
@@ -84,16 +84,16 @@ def test_a_rollback_gives_back_the_same_bytes(small: SmallLake) -> None:
     assert small.current("gold.one") == "v2"
 
 
-def test_of_two_publishers_exactly_one_wins_and_the_other_says_so(small: SmallLake) -> None:
+def test_exactly_one_of_two_publishers_wins_and_the_other_says_so(small: SmallLake) -> None:
     small.publish("v0")
     outcomes: list[str] = []
     for lap in range(3):
         versions = [
             {
-                table: small.write(table, f"{lap}{who}", [{"version": f"{lap}{who}", "n": 1}])
+                table: small.write(table, f"{lap}{publisher}", [{"version": f"{lap}{publisher}", "n": 1}])
                 for table in ("gold.one", "gold.two")
             }
-            for who in "ab"
+            for publisher in "ab"
         ]
         together = threading.Barrier(2)
 
@@ -115,11 +115,13 @@ def test_of_two_publishers_exactly_one_wins_and_the_other_says_so(small: SmallLa
             thread.join()
         assert outcomes.count("won") == lap + 1, outcomes
         assert small.current("gold.one") == small.current("gold.two")
-    lost = [told for told in outcomes if told != "won"]
-    assert all("was published by run-" in told or "being published by process" in told for told in lost), lost
+    lost = [outcome for outcome in outcomes if outcome != "won"]
+    assert all(
+        "was published by run-" in outcome or "being published by process" in outcome for outcome in lost
+    ), lost
 
 
-def test_a_lost_answer_to_the_switch_is_no_conflict(small: SmallLake) -> None:
+def test_a_lost_answer_to_the_switch_is_not_a_conflict(small: SmallLake) -> None:
     small.lake.catalog.ensure_database(small.settings.athena.databases["gold"])
     small.spoil({"call": "CreateTable", "lose": True})
     assert [table.change for table in small.publish("v1")] == ["created", "created"]
@@ -129,19 +131,21 @@ def test_a_lost_answer_to_the_switch_is_no_conflict(small: SmallLake) -> None:
     assert small.met() == 1
 
 
-def test_a_change_by_somebody_else_in_the_same_moment_is_told_and_kept(small: SmallLake) -> None:
+def test_a_simultaneous_change_by_another_caller_is_reported_and_kept(small: SmallLake) -> None:
     small.publish("v1")
     location = small.write("gold.one", "v2", [{"version": "v2", "n": 1}])
     fresh = small.described("gold.one")
-    wanted = {k: fresh[k] for k in ("Name", "StorageDescriptor", "Parameters", "TableType", "PartitionKeys")}
+    table_input = {
+        k: fresh[k] for k in ("Name", "StorageDescriptor", "Parameters", "TableType", "PartitionKeys")
+    }
     stale = small.lake.catalog.table
 
     def overtaken(database: str, name: str) -> object:
-        found = stale(database, name)
+        table = stale(database, name)
         small.aws.client("glue").update_table(
-            DatabaseName=database, TableInput={**wanted, "Description": f"changed {uuid4()}"}
+            DatabaseName=database, TableInput={**table_input, "Description": f"changed {uuid4()}"}
         )
-        return found
+        return table
 
     object.__setattr__(small.lake.catalog, "table", overtaken)
     with pytest.raises(BlockedError, match="in the same moment"):
@@ -150,7 +154,7 @@ def test_a_change_by_somebody_else_in_the_same_moment_is_told_and_kept(small: Sm
     assert small.current("gold.one") == "v1"
 
 
-def test_a_set_that_was_left_half_switched_is_known_and_completed_by_its_re_run(small: SmallLake) -> None:
+def test_a_half_switched_set_is_detected_and_completed_by_its_re_run(small: SmallLake) -> None:
     small.publish("v1")
     versions = {t: small.write(t, "v2", [{"version": "v2", "n": 1}]) for t in ("gold.one", "gold.two")}
     small.spoil(
@@ -164,9 +168,9 @@ def test_a_set_that_was_left_half_switched_is_known_and_completed_by_its_re_run(
     with pytest.raises(EtltctlError):
         small.lake.publish(versions, "run-2")
     assert (small.current("gold.one"), small.current("gold.two")) == ("v2", "v1")
-    told = small.lake.unfinished("gold.two")
-    assert told is not None
-    assert told["run"] == "run-2"
+    unfinished = small.lake.unfinished("gold.two")
+    assert unfinished is not None
+    assert unfinished["run"] == "run-2"
     assert describe_table("gold.one", small.settings)[-1][:2] == ("publish", "run-2")
     small.spoil()
     assert [table.change for table in small.lake.publish(versions, "run-2")] == ["unchanged", "updated"]
@@ -174,7 +178,7 @@ def test_a_set_that_was_left_half_switched_is_known_and_completed_by_its_re_run(
     assert small.lake.unfinished("gold.two") is None
 
 
-def test_a_run_that_is_taken_up_late_does_not_go_back_behind_a_newer_one(small: SmallLake) -> None:
+def test_a_run_that_is_resumed_late_does_not_replace_a_newer_version(small: SmallLake) -> None:
     small.publish("v1")
     late = small.write("gold.one", "late", [{"version": "late", "n": 1}])
     time.sleep(0.01)
@@ -184,7 +188,7 @@ def test_a_run_that_is_taken_up_late_does_not_go_back_behind_a_newer_one(small: 
     assert small.current("gold.one") == "newer"
 
 
-def test_who_lost_the_lock_while_asleep_switches_nothing_more(small: SmallLake) -> None:
+def test_a_publisher_that_lost_its_lock_while_asleep_switches_nothing_more(small: SmallLake) -> None:
     small.publish("v1")
     versions = {t: small.write(t, "v2", [{"version": "v2", "n": 1}]) for t in ("gold.one", "gold.two")}
     staged = [small.lake._stage(table, location) for table, location in versions.items()]
@@ -205,41 +209,44 @@ def test_who_lost_the_lock_while_asleep_switches_nothing_more(small: SmallLake) 
     small.lake.s3.remove(lock)
 
 
-def test_what_somebody_said_of_columns_survives_a_publish(small: SmallLake) -> None:
+def test_a_publish_keeps_comments_on_columns(small: SmallLake) -> None:
     small.publish("v1")
     described = small.described("gold.one")
     number = {"Name": "n", "Type": "bigint", "Comment": "which row", "Parameters": {"unit": "1"}}
     columns = [number if one["Name"] == "n" else one for one in described["StorageDescriptor"]["Columns"]]
     storage = {**described["StorageDescriptor"], "Columns": columns}
-    wanted = {**{k: described[k] for k in ("Name", "Parameters", "TableType")}, "StorageDescriptor": storage}
-    wanted["PartitionKeys"] = [{"Name": "day", "Type": "int", "Comment": "local"}]
+    table_input = {
+        **{k: described[k] for k in ("Name", "Parameters", "TableType")},
+        "StorageDescriptor": storage,
+    }
+    table_input["PartitionKeys"] = [{"Name": "day", "Type": "int", "Comment": "local"}]
     glue = small.aws.client("glue")
-    glue.update_table(DatabaseName=described["DatabaseName"], TableInput=wanted)
+    glue.update_table(DatabaseName=described["DatabaseName"], TableInput=table_input)
     location = small.lake.version_location("gold.one", "v2")
     small.put(f"{location}day=1/part-0.parquet", [{"version": "v2", "n": 1, "new": 1}])
     small.lake.publish({"gold.one": location}, "v2")
-    found = small.described("gold.one")
+    table = small.described("gold.one")
     new = {"Name": "new", "Type": "bigint"}
-    assert found["StorageDescriptor"]["Columns"] == [{"Name": "version", "Type": "string"}, number, new]
-    assert found["PartitionKeys"] == wanted["PartitionKeys"]
+    assert table["StorageDescriptor"]["Columns"] == [{"Name": "version", "Type": "string"}, number, new]
+    assert table["PartitionKeys"] == table_input["PartitionKeys"]
 
 
-def test_a_foreign_change_that_moves_nothing_is_no_conflict(small: SmallLake) -> None:
+def test_a_foreign_change_without_a_new_version_is_not_a_conflict(small: SmallLake) -> None:
     small.publish("v1")
     staged = small.lake._stage("gold.one", small.write("gold.one", "v2", [{"version": "v2", "n": 1}]))
     described = small.described("gold.one")
-    wanted = {
+    table_input = {
         k: described[k] for k in ("Name", "StorageDescriptor", "Parameters", "TableType", "PartitionKeys")
     }
     small.aws.client("glue").update_table(
-        DatabaseName=described["DatabaseName"], TableInput={**wanted, "Description": "x"}
+        DatabaseName=described["DatabaseName"], TableInput={**table_input, "Description": "x"}
     )
     assert small.lake.switch.publish([staged], "v2")[staged.name].change == "updated"
     assert small.described("gold.one")["Description"] == "x"
 
 
 def test_a_reader_never_sees_an_empty_table_or_two_versions_of_one(small: SmallLake) -> None:
-    """A reader loops while versions are published and their publisher is killed at random moments."""
+    """A reader queries in a loop while versions are published and their publisher is killed at random moments."""
     small.publish("first", rows=4)
     seen: list[tuple[str, ...]] = []
     wrong: list[object] = []
@@ -269,8 +276,8 @@ def _read_until(
     lake = small.another()
     while not over.wait(0.005):
         for table in ("gold.one", "gold.two"):
-            found = lake.catalog.table(*lake.places.in_catalog(table))
-            location = found["StorageDescriptor"]["Location"] if found else "none"
+            described = lake.catalog.table(*lake.places.in_catalog(table))
+            location = described["StorageDescriptor"]["Location"] if described else "none"
             rows = [
                 row["version"]
                 for file in lake.inspector.files(location)

@@ -1,4 +1,4 @@
-"""Old versions go when nobody can need them, and nothing else ever does."""
+"""Retirement: old versions are deleted when no reader can need them, and nothing else is ever deleted."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 @pytest.fixture
 def make(server: Served, aws: Aws, tmp_path: Path) -> Make:
-    """Makes a lake with these settings of `[lake]`."""
+    """Return a function that makes a lake with these settings of `[lake]`."""
 
-    def made(settings: str) -> SmallLake:
+    def make_lake(settings: str) -> SmallLake:
         name = f"t{uuid4().hex[:10]}"
         own = f'[lake]\ngold = "s3://pi-m3-gold/{name}"\n{settings}\n[athena.databases]\ngold = "{name}"\n'
         return SmallLake(server, aws, tmp_path, own)
 
-    return made
+    return make_lake
 
 
 def folders(small: SmallLake) -> list[str]:
     return small.lake.s3.folders(small.lake.places.root("gold.one"))
 
 
-def test_versions_beyond_the_kept_ones_are_deleted_after_the_grace_period(make: Make) -> None:
+def test_surplus_versions_are_deleted_after_the_grace_period(make: Make) -> None:
     small = make("keep_versions = 2\ngrace_minutes = 0")
     for number in range(3):
         (done,) = small.publish(f"v{number}", ONE)
@@ -68,7 +68,7 @@ def test_no_version_is_forgotten_before_it_is_retired() -> None:
     assert len(history.without(retired).versions) == 100
 
 
-def test_grace_counts_from_when_a_version_went_out_of_use_and_the_current_never_goes() -> None:
+def test_grace_counts_from_the_last_use_of_a_version_and_the_current_one_always_stays() -> None:
     history = History()
     for hour, version in enumerate("abc"):
         history = history.switched(version, NOON + timedelta(hours=hour))
@@ -79,7 +79,7 @@ def test_grace_counts_from_when_a_version_went_out_of_use_and_the_current_never_
     assert history.retirable(0, timedelta(hours=1), NOON + timedelta(hours=4)) == ["c", "b"]
 
 
-def test_what_was_never_published_goes_when_nobody_wrote_to_it_for_long(make: Make) -> None:
+def test_an_unpublished_version_is_deleted_after_a_long_time_without_a_write(make: Make) -> None:
     small = make("keep_unpublished_days = 7")
     small.publish("v1", ONE)
     for name in ("old", "young"):
@@ -95,8 +95,8 @@ def test_a_version_that_another_table_uses_is_not_deleted(make: Make) -> None:
     small = make("keep_versions = 1\ngrace_minutes = 0")
     small.publish("v1", ONE)
     described = small.described("gold.one")
-    theirs = {"Name": "theirs", "StorageDescriptor": described["StorageDescriptor"], "Parameters": {}}
-    small.aws.client("glue").create_table(DatabaseName=described["DatabaseName"], TableInput=theirs)
+    other_table = {"Name": "theirs", "StorageDescriptor": described["StorageDescriptor"], "Parameters": {}}
+    small.aws.client("glue").create_table(DatabaseName=described["DatabaseName"], TableInput=other_table)
     (done,) = small.publish("v2", ONE)
     assert "a table lies there" in done.warnings[0]
     assert folders(small) == ["v=v1", "v=v2"]
@@ -110,7 +110,7 @@ def test_only_the_folder_of_a_version_may_be_deleted(location: str) -> None:
         require_free(location, "s3://b/one/", [])
 
 
-def test_an_object_that_s3_does_not_delete_is_told_and_the_publish_stands(make: Make) -> None:
+def test_an_object_that_s3_does_not_delete_is_reported_and_the_publish_succeeds(make: Make) -> None:
     small = make("keep_versions = 1\ngrace_minutes = 0")
     small.publish("v1", ONE)
     events = small.aws.client("s3").meta.events
@@ -134,7 +134,7 @@ def test_a_folder_without_its_slash_is_never_deleted(make: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "message"),
     [
         ('[lake]\ngold = "s3://pi-m3-silver/f1_race"', "inside silver.f1_race"),
         ('[glue.jobs.x]\nscript = "x.py"\nwrites = ["silver.rejects"]', "lies inside silver.rejects"),
@@ -145,10 +145,10 @@ def test_a_folder_without_its_slash_is_never_deleted(make: Make) -> None:
         ('[tables."gold.weather_dayly"]\nmin_rows = 1', "did you mean gold.weather_daily?"),
     ],
 )
-def test_places_within_places_and_rules_for_nothing_are_settings_errors(
-    tmp_path: Path, settings: str, told: str
+def test_nested_locations_and_rules_for_unknown_tables_are_settings_errors(
+    tmp_path: Path, settings: str, message: str
 ) -> None:
     (tmp_path / "etltctl.toml").write_text(settings)
     with pytest.raises(ConfigurationError) as error:
         load_settings(config=tmp_path / "etltctl.toml", env="local", environ={})
-    assert told in "\n".join(error.value.problems)
+    assert message in "\n".join(error.value.problems)

@@ -1,4 +1,4 @@
-"""A small project on the embedded services, whose Glue and Airbyte answer as a test scripts them."""
+"""A small project on the embedded services, whose Glue and Airbyte give the answers that a test defines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.scripted import PROJECT, Place
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedLake]:
-    """One embedded server for the tests of a module; it leads this process to itself until they end."""
+    """One embedded server for the tests of a module, which this process uses until they end."""
     project = tmp_path_factory.mktemp("project")
     (project / "etltctl.toml").write_text(PROJECT)
     (project / "often.py").write_text("print('never run: the tests script what Glue answers')\n")
@@ -22,7 +22,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedLake]:
 
 @pytest.fixture
 def place(lake: EmbeddedLake) -> Iterator[Place]:
-    """The project, with nothing scripted yet."""
+    """The project, without defined answers yet."""
     lake.script()
     yield Place(lake, lake.settings)
     lake.script()
@@ -30,6 +30,6 @@ def place(lake: EmbeddedLake) -> Iterator[Place]:
 
 @pytest.fixture(autouse=True)
 def clock() -> Iterator[VirtualClock]:
-    """Time that only sleeping moves."""
+    """A clock that moves only by sleeping."""
     with VirtualClock() as clock:
         yield clock

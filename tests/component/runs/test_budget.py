@@ -1,4 +1,4 @@
-"""A budget refuses a start that costs too much and stops a run that does; a process that only waits stops nothing."""
+"""A budget refuses a start that costs too much, and stops a run that does. A process that only waits stops nothing."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ def test_a_run_that_ended_over_its_budget_keeps_its_result(place: Place) -> None
     assert step.facts["usd"] == 4.4
 
 
-def test_a_start_that_costs_more_than_is_left_is_not_sent(place: Place) -> None:
+def test_a_start_that_costs_more_than_the_rest_of_the_budget_is_not_sent(place: Place) -> None:
     place.lake.script(started(), lists(job_run("SUCCEEDED", **DEAR)))
     with pytest.raises(BudgetError, match=r"not started: its latest runs cost up to 4\.40 USD"):
         run_pipeline("often", place.settings, RunOptions("refused", max_usd=2.0))
     assert place.count("StartJobRun") == 0
 
 
-def test_what_earlier_tries_spent_counts(place: Place) -> None:
+def test_the_cost_of_earlier_tries_counts(place: Place) -> None:
     place.ledger("spent").append("cost.actual", str(JOB), usd=2.0, remote_id="jr_0")
     place.lake.script(started(), lists())
     with pytest.raises(BudgetError, match=r"not started: --max-usd leaves 0\.00 USD"):
         run_pipeline("often", place.settings, RunOptions("spent", max_usd=2.0))
 
 
-def test_a_process_that_only_waits_returns_at_the_limit_and_the_one_that_finishes_stops_the_run(
+def test_a_waiting_process_returns_at_the_limit_and_the_driver_stops_the_run(
     place: Place,
 ) -> None:
     dear = job_run("RUNNING", **DEAR)

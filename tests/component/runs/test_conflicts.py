@@ -25,7 +25,7 @@ def test_a_job_whose_only_slot_is_taken_names_the_run_that_holds_it(place: Place
     assert blocked.value.facts.get("held by") == (f"run {holder}" if is_on_record else None)
 
 
-def test_a_sync_does_not_replace_what_a_job_still_reads(place: Place) -> None:
+def test_a_sync_does_not_replace_files_that_a_job_still_reads(place: Place) -> None:
     live = job_run("RUNNING", "reader", remote_id="jr_reader")
     place.lake.script(sync_job("succeeded"), answered("GET /jobs", {"data": []}, times=0), lists(live))
     with pytest.raises(AlreadyRunningError, match="still reads what a sync of api would replace"):

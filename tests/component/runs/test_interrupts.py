@@ -1,4 +1,4 @@
-"""An interrupt stops remote work or leaves it, on record; what etltctl did not start goes on."""
+"""An interrupt stops a remote run or leaves it, and records that. Runs that etltctl did not start continue."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def at(type_: str, error: type[BaseException]) -> Listener:
 
 @pytest.fixture
 def running(place: Place) -> Place:
-    """A Glue that starts a run which goes on and on until it is stopped."""
+    """A Glue that starts a run which continues until it is stopped."""
     place.lake.script(lists(), started(), polled(job_run("RUNNING")), stoppable())
     return place
 
 
-def test_it_stops_the_run_and_records_who_did(running: Place) -> None:
+def test_an_interrupt_stops_the_run_and_records_its_origin(running: Place) -> None:
     options = RunOptions("stopped", on_event=at("step.progress", KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         run_pipeline("often", running.settings, options)
@@ -41,7 +41,7 @@ def test_it_stops_the_run_and_records_who_did(running: Place) -> None:
 
 
 @pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt, None), (SystemExit, ExitCode.TERMINATED)])
-def test_detach_leaves_the_run_and_names_the_way_back(
+def test_detach_leaves_the_run_and_names_the_command_to_resume_it(
     running: Place, error: type[BaseException], code: ExitCode | None
 ) -> None:
     run_id = f"detached-{error.__name__}"
@@ -74,7 +74,7 @@ def test_a_run_that_another_process_is_stopping_is_not_stopped_twice(running: Pl
     assert messages == ["jr_1 is being stopped already, by Airflow"]
 
 
-def test_a_sync_that_another_caller_started_goes_on(place: Place) -> None:
+def test_a_sync_that_another_caller_started_continues(place: Place) -> None:
     place.ledger("foreign").append("remote.adopted", "sync:api", remote_id="900001", ours=False)
     place.lake.script(sync_job("running"))
     options = RunOptions("foreign", only="sync:api", on_event=at("step.progress", KeyboardInterrupt))

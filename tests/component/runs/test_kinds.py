@@ -42,7 +42,7 @@ PACKAGE = Path(str(etltctl.__file__)).parent
 
 @dataclass
 class Oven:
-    """A service of another maker: a loaf bakes for two polls."""
+    """A service that etltctl does not know: a loaf bakes for two polls."""
 
     polls: int = 0
     stopped: int = 0
@@ -71,7 +71,7 @@ class Loaf:
 
 @dataclass(frozen=True)
 class BakeStep(StepKind):
-    """A kind that no other file knows."""
+    """A kind of step that no other file knows."""
 
     oven: Oven
     name: ClassVar[str] = "bake"
@@ -123,13 +123,13 @@ def replace_steps(place: Place, steps: list[str]) -> Any:
     return place.settings.pipelines["often"].model_copy(update={"steps": steps})
 
 
-def test_it_runs_waits_and_is_on_record(place: Place, oven: Oven) -> None:
+def test_a_new_kind_of_step_runs_waits_and_is_recorded(place: Place, oven: Oven) -> None:
     (step,) = run_pipeline("bakery", place.settings, RunOptions("baked")).steps
     assert (step.verb, step.remote_id, oven.polls) == ("started", "loaf_1", 3)
     assert place.types("baked")[2] == "remote.started"
 
 
-def test_its_line_is_on_the_screen(place: Place, oven: Oven) -> None:
+def test_the_line_of_a_new_kind_is_printed(place: Place, oven: Oven) -> None:
     stderr = io.StringIO()
     console = replace(Console(), stderr=stderr)
     with drawn_run(console, "bakery") as show:
@@ -138,7 +138,7 @@ def test_its_line_is_on_the_screen(place: Place, oven: Oven) -> None:
     assert "1 loaf" in stderr.getvalue()
 
 
-def test_its_checks_its_log_and_its_stop_are_found(place: Place, oven: Oven) -> None:
+def test_the_checks_log_and_stop_of_a_new_kind_are_used(place: Place, oven: Oven) -> None:
     with pytest.raises(ConfigurationError) as wrong:
         require_ready(place.settings, [Step("bake", "cake")])
     assert wrong.value.problems == ("the recipe has no flour",)
@@ -165,7 +165,7 @@ def test_an_unknown_kind_is_refused_by_name(place: Place) -> None:
 
 
 def test_no_front_door_and_no_other_module_compares_kinds() -> None:
-    """`Step("sync", …)` and `.kind == "glue"` are how a kind comes to be known in eight places."""
+    """`Step("sync", …)` and `.kind == "glue"` would spread the names of kinds over many files."""
     folders = [PACKAGE / name for name in ("pipeline", "cli", "airflow")]
     files = [file for folder in folders for file in folder.rglob("*.py")]
     files += [PACKAGE / "api.py", PACKAGE / "console.py", PACKAGE / "history.py"]

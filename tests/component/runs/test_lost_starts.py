@@ -1,4 +1,4 @@
-"""A start whose answer was lost: the next try finds what it began, and starts nothing next to it."""
+"""A start whose answer was lost: the next try adopts its run, and starts no second one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.scripted import JOB, Place, job_run, lists, polled, started, stoppa
 
 
 def leave_unanswered_start(place: Place, run_id: str) -> None:
-    """Record what a process leaves that is killed between its start and the answer."""
+    """Record the events of a process that is killed between its start and the answer."""
     ledger = place.ledger(run_id)
     key = RunId(run_id).key(JOB, env="local", pipeline="often")
     ledger.append("run.started", pipeline="often", steps=[str(JOB)])
@@ -43,7 +43,7 @@ def test_a_start_that_was_never_sent_is_sent_after_the_wait(place: Place, clock:
     assert clock.now > 50, "a listing may show a run a minute late"
 
 
-def test_an_error_on_record_answers_the_start(place: Place, clock: VirtualClock) -> None:
+def test_a_recorded_error_decides_the_start(place: Place, clock: VirtualClock) -> None:
     leave_unanswered_start(place, "refused")
     place.ledger("refused").append("step.finished", str(JOB), outcome="failed")
     place.lake.script(lists(), started(), polled(job_run("SUCCEEDED", "refused")))
@@ -74,7 +74,7 @@ def test_a_retry_adopts_a_run_that_was_listed_only_after_the_start_had_failed(pl
     assert (step.verb, place.count("StartJobRun")) == ("adopted", 0)
 
 
-def test_cancel_stops_what_an_unanswered_start_began(place: Place) -> None:
+def test_cancel_stops_the_run_of_an_unanswered_start(place: Place) -> None:
     leave_unanswered_start(place, "cut-off")
     place.lake.script(
         lists(job_run("RUNNING", "cut-off")), polled(job_run("RUNNING", "cut-off")), stoppable()

@@ -1,4 +1,4 @@
-"""A run starts its remote work once: a retry adopts what runs, reuses what succeeded, starts again what failed."""
+"""A run starts each remote run once: a retry adopts live ones, reuses successful ones and restarts failed ones."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_new_run_starts_its_job_and_records_each_stage(place: Place) -> None:
 
 
 @pytest.mark.parametrize(("status", "verb"), [("RUNNING", "adopted"), ("SUCCEEDED", "reused")])
-def test_a_run_whose_job_run_is_listed_starts_no_other(place: Place, status: str, verb: str) -> None:
+def test_a_run_with_a_listed_job_run_starts_no_other(place: Place, status: str, verb: str) -> None:
     place.lake.script(started(), lists(job_run(status, verb)), polled(job_run("SUCCEEDED", verb)))
     (step,) = run_pipeline("often", place.settings, RunOptions(verb)).steps
     assert (step.verb, step.remote_id) == (verb, "jr_1")
@@ -53,7 +53,7 @@ def test_a_run_that_succeeded_is_reused_as_a_whole(place: Place) -> None:
     assert place.types("whole").count("publish.switched") == 1
 
 
-def test_fresh_starts_the_work_again_once_for_each_cause(place: Place) -> None:
+def test_fresh_starts_the_job_again_once_for_each_cause(place: Place) -> None:
     place.lake.script(lists(), started(), polled(job_run("SUCCEEDED", "fresh")))
     arguments = {"run_id": "fresh", "fresh": True, "settings": place.settings}
     for cause in ("clear 0", "clear 0", "clear 1"):

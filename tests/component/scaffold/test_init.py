@@ -24,8 +24,8 @@ FILES = [
 
 
 def test_the_files_are_written_and_named(tmp_path: Path) -> None:
-    made = lay_out(tmp_path / "new" / "lake")
-    assert [str(path.relative_to(tmp_path / "new" / "lake")) for path in made] == FILES
+    written = lay_out(tmp_path / "new" / "lake")
+    assert [str(path.relative_to(tmp_path / "new" / "lake")) for path in written] == FILES
     settings = load_settings(directory=tmp_path / "new" / "lake", environ={})
     assert (settings.project, settings.env) == ("lake", "local")
 
@@ -59,7 +59,7 @@ def test_no_name_in_the_account_is_that_of_another_project(tmp_path: Path, folde
     assert settings.athena.databases["gold"] == f"{project.replace('-', '_')}_gold"
 
 
-def test_every_setting_in_a_comment_is_valid_once_the_comment_is_taken_away(tmp_path: Path) -> None:
+def test_every_commented_setting_is_valid_without_its_comment_sign(tmp_path: Path) -> None:
     text = (TEMPLATES / "etltctl.toml").read_text("utf-8")
     bare = re.sub(r"^#(?=[a-z_]+ = )", "", text, flags=re.MULTILINE)
     assert bare.count("\n#") < text.count("\n#")
@@ -77,7 +77,7 @@ def test_existing_files_are_named_and_nothing_is_written(tmp_path: Path) -> None
     assert (tmp_path / "etltctl.toml").read_text() == "mine"
 
 
-def test_a_folder_that_cannot_be_written_is_left_as_it_was(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_left_unchanged(tmp_path: Path) -> None:
     (tmp_path / "dags").write_text("a file where a folder should be")
     with pytest.raises(ConfigurationError, match="nothing was written"):
         lay_out(tmp_path)

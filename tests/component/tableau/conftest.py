@@ -1,4 +1,4 @@
-"""The lake of these tests."""
+"""The lake of the tests of Tableau."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ def _published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lake,
     folder = tmp_path_factory.mktemp("lake")
     flags = {"state": str(folder)}
     settings = load_settings(flags=flags, env="local", environ={}, directory=folder)
-    with endpoints(settings, {}) as found:
-        with found.lead(os.environ):
-            made = Lake(settings, Services(settings))
-            made.publish("gold.days", COLUMNS)
-            made.publish("gold.parted", {"n": COLUMNS["n"]}, year="2024", region="north")
-            made.publish("gold.nested", {"city": COLUMNS["city"], "tags": pa.array([["a"]] * ROWS),
+    with endpoints(settings, {}) as environment:
+        with environment.lead(os.environ):
+            lake = Lake(settings, Services(settings))
+            lake.publish("gold.days", COLUMNS)
+            lake.publish("gold.parted", {"n": COLUMNS["n"]}, year="2024", region="north")
+            lake.publish("gold.nested", {"city": COLUMNS["city"], "tags": pa.array([["a"]] * ROWS),
                                          "raw": pa.array([b"x"] * ROWS)})  # fmt: skip
-        yield made, found
+        yield lake, environment
 
 
 @pytest.fixture
 def lake(_published: tuple[Lake, Endpoints]) -> Iterator[Lake]:
-    """A lake with three tables; the environment leads to it as long as the test runs."""
-    made, found = _published
-    with found.lead(os.environ):
-        yield made
+    """A lake with three tables; the environment points to it during the test."""
+    lake, environment = _published
+    with environment.lead(os.environ):
+        yield lake

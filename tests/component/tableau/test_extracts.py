@@ -1,4 +1,4 @@
-"""Hyper extracts: read back with Tableau's own engine, they are what Athena answers; nothing is half written."""
+"""Hyper extracts: Tableau's own engine reads from them what Athena answers, and no file is half written."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ needs_hyper = [
     pytest.mark.hyper,
     pytest.mark.skipif(
         importlib.util.find_spec("tableauhyperapi") is None,
-        reason="Tableau's engine is not here: `make tableau-test` brings it",
+        reason="Tableau's engine is not installed: run `make tableau-test`",
     ),
 ]
 
@@ -45,10 +45,10 @@ def opened(file: Path, folder: Path) -> Iterator[Any]:
 
 def rows_of(file: Path, folder: Path, order: str) -> list[tuple[Any, ...]]:
     with opened(file, folder) as connection:
-        found = connection.execute_list_query(
+        extract_rows = connection.execute_list_query(
             f'SELECT * FROM "Extract"."Extract" ORDER BY {order} NULLS FIRST'
         )
-    return [tuple(map(plain, row)) for row in found]
+    return [tuple(map(plain, row)) for row in extract_rows]
 
 
 def plain(value: Any) -> Any:
@@ -58,69 +58,76 @@ def plain(value: Any) -> Any:
 
 
 def answer(lake: Lake, sql: str) -> list[tuple[Any, ...]]:
-    """Athena's rows; text for dates and times, which are compared as values."""
-    found = run_query(sql, lake.settings, database="pi_m3_gold")
+    """Return Athena's rows, with dates and times as text, because they are compared as values."""
+    result = run_query(sql, lake.settings, database="pi_m3_gold")
     kinds = {"date": date.fromisoformat, "timestamp": datetime.fromisoformat}
     return [
         tuple(
             kinds[column.type](value) if value is not None and column.type in kinds else value
-            for value, column in zip(row, found.columns, strict=True)
+            for value, column in zip(row, result.columns, strict=True)
         )
-        for row in found.rows()
+        for row in result.rows()
     ]
 
 
 class TestWithTableausEngine:
     pytestmark = needs_hyper
 
-    def test_the_extract_is_what_athena_answers(self, lake: Lake, tmp_path: Path) -> None:
-        made = write_table(Selection("gold.days"), tmp_path / "days.hyper", lake.settings)
-        assert (made.rows, made.version) == (ROWS, "1")
-        found = rows_of(made.file, tmp_path, '"small", "speed"')
-        wanted = answer(lake, "SELECT * FROM days ORDER BY small, speed")
-        assert len(found) == ROWS
-        assert found == wanted
-        assert (found[1][4], found[1][5].isoformat()) == (date(2024, 1, 17), "2024-01-01T04:40:00")
+    def test_an_extract_equals_the_answer_of_athena(self, lake: Lake, tmp_path: Path) -> None:
+        extract = write_table(Selection("gold.days"), tmp_path / "days.hyper", lake.settings)
+        assert (extract.rows, extract.version) == (ROWS, "1")
+        stored_rows = rows_of(extract.file, tmp_path, '"small", "speed"')
+        expected = answer(lake, "SELECT * FROM days ORDER BY small, speed")
+        assert len(stored_rows) == ROWS
+        assert stored_rows == expected
+        assert (stored_rows[1][4], stored_rows[1][5].isoformat()) == (
+            date(2024, 1, 17),
+            "2024-01-01T04:40:00",
+        )
 
     def test_every_column_has_its_own_type(self, lake: Lake, tmp_path: Path) -> None:
-        made = write_table(Selection("gold.days"), tmp_path / "days.hyper", lake.settings)
+        extract = write_table(Selection("gold.days"), tmp_path / "days.hyper", lake.settings)
         from tableauhyperapi import TableName
 
-        with opened(made.file, tmp_path) as connection:
+        with opened(extract.file, tmp_path) as connection:
             definition = connection.catalog.get_table_definition(TableName("Extract", "Extract"))
         assert {column.name.unescaped: str(column.type) for column in definition.columns} == {
             "city": "TEXT", "n": "BIG_INT", "small": "INT", "speed": "DOUBLE", "day": "DATE", "at": "TIMESTAMP",
             "points": "NUMERIC(8, 2)", "ok": "BOOL",
         }  # fmt: skip
 
-    def test_only_the_wanted_rows_and_columns_are_in_it(self, lake: Lake, tmp_path: Path) -> None:
+    def test_an_extract_has_only_the_chosen_rows_and_columns(self, lake: Lake, tmp_path: Path) -> None:
         selection = Selection(
             "gold.days", "n BETWEEN 5 AND 9 AND city LIKE 'city%' -- and no more", ("n", "city")
         )
-        made = write_table(selection, tmp_path / "few.hyper", lake.settings)
-        wanted = answer(
+        extract = write_table(selection, tmp_path / "few.hyper", lake.settings)
+        expected = answer(
             lake, "SELECT n, city FROM days WHERE n BETWEEN 5 AND 9 AND city LIKE 'city%' ORDER BY n"
         )
-        assert rows_of(made.file, tmp_path, '"n"') == wanted
-        assert made.rows == len(wanted) > 0
+        assert rows_of(extract.file, tmp_path, '"n"') == expected
+        assert extract.rows == len(expected) > 0
 
-    def test_partitions_are_columns_and_no_row_is_an_empty_extract(self, lake: Lake, tmp_path: Path) -> None:
-        made = write_table(Selection("gold.parted", "n = 5"), tmp_path / "p.hyper", lake.settings)
-        assert rows_of(made.file, tmp_path, '"n"') == [(5, 2024, "north")]
+    def test_partitions_are_columns_and_no_rows_are_an_empty_extract(
+        self, lake: Lake, tmp_path: Path
+    ) -> None:
+        extract = write_table(Selection("gold.parted", "n = 5"), tmp_path / "p.hyper", lake.settings)
+        assert rows_of(extract.file, tmp_path, '"n"') == [(5, 2024, "north")]
         none = write_table(Selection("gold.parted", "n < 0"), tmp_path / "none.hyper", lake.settings)
         assert (none.rows, rows_of(none.file, tmp_path, '"n"')) == (0, [])
 
     def test_columns_that_hyper_cannot_hold_can_be_left_out(self, lake: Lake, tmp_path: Path) -> None:
-        made = write_table(Selection("gold.nested", columns=("city",)), tmp_path / "n.hyper", lake.settings)
-        assert made.rows == ROWS
+        extract = write_table(
+            Selection("gold.nested", columns=("city",)), tmp_path / "n.hyper", lake.settings
+        )
+        assert extract.rows == ROWS
 
-    def test_nothing_is_left_behind_here_or_on_s3(self, lake: Lake, tmp_path: Path) -> None:
+    def test_no_file_is_left_on_this_machine_or_on_s3(self, lake: Lake, tmp_path: Path) -> None:
         write_table(Selection("gold.days"), tmp_path / "days.hyper", lake.settings)
         assert [each.name for each in tmp_path.iterdir()] == ["days.hyper"]
         place = f"{lake.settings.athena.output_location}tableau/"
         assert lake.services.s3.objects(place) == []
 
-    def test_rows_that_got_lost_are_noticed_and_an_old_file_stays(
+    def test_lost_rows_are_detected_and_the_old_file_stays(
         self, lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("etltctl.extracting.write_extract", lambda *_: ROWS - 1)
@@ -130,15 +137,15 @@ class TestWithTableausEngine:
             write_table(Selection("gold.days"), tmp_path / "days.hyper", lake.settings)
         assert list(tmp_path.iterdir()) == []
 
-    def test_numbers_of_more_than_18_digits_are_held_exactly(self, lake: Lake, tmp_path: Path) -> None:
+    def test_numbers_of_more_than_18_digits_are_stored_exactly(self, lake: Lake, tmp_path: Path) -> None:
         import pyarrow as pa
 
         wide = Decimal("12345678901234567890123.45")
         lake.publish("gold.wide", {"x": pa.array([wide, None], pa.decimal128(38, 2))})
-        made = write_table(Selection("gold.wide"), tmp_path / "wide.hyper", lake.settings)
-        assert rows_of(made.file, tmp_path, '"x"') == [(None,), (wide,)]
+        extract = write_table(Selection("gold.wide"), tmp_path / "wide.hyper", lake.settings)
+        assert rows_of(extract.file, tmp_path, '"x"') == [(None,), (wide,)]
 
-    def test_timestamps_are_of_utc_whatever_zone_this_machine_is_in(
+    def test_timestamps_are_in_utc_in_every_zone_of_the_machine(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         import pyarrow as pa
@@ -189,7 +196,7 @@ def test_a_table_that_no_job_writes_is_unknown(lake: Lake, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("table", ["weather_daily", "golden.days", "gold."])
-def test_a_name_that_is_no_table_is_named(lake: Lake, tmp_path: Path, table: str) -> None:
+def test_a_name_that_is_not_a_table_is_named(lake: Lake, tmp_path: Path, table: str) -> None:
     with pytest.raises(UsageError, match="is not a table"):
         write_table(Selection(table), tmp_path / "x.hyper", lake.settings)
 
@@ -202,7 +209,7 @@ def test_a_column_that_hyper_cannot_hold_is_named_with_its_type(lake: Lake, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_column_or_condition_that_makes_no_sense_is_named(lake: Lake, tmp_path: Path) -> None:
+def test_an_invalid_column_or_condition_is_named(lake: Lake, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no column m"):
         write_table(Selection("gold.days", columns=("n", "m")), tmp_path / "x.hyper", lake.settings)
     with pytest.raises(RunFailedError, match="COLUMN_NOT_FOUND"):
@@ -211,7 +218,7 @@ def test_a_column_or_condition_that_makes_no_sense_is_named(lake: Lake, tmp_path
         write_table(Selection("gold.days"), tmp_path / "no" / "x.hyper", lake.settings)
 
 
-def test_every_type_of_the_lakes_tables_has_one_in_hyper() -> None:
+def test_every_type_of_the_lakes_tables_has_a_hyper_type() -> None:
     kinds = (
         "string",
         "bigint",

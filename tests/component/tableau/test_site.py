@@ -1,4 +1,4 @@
-"""Publishing and refreshing on a Tableau site, over the wire: sign-in, chunks, projects, jobs and what goes wrong."""
+"""Publishing and refreshing on a Tableau site, over the wire: sign-in, chunks, projects, jobs and failures."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from etltctl.runs import State, Verb
 from etltctl.settings import Settings, load_settings
 from support.tableau_site import RefusalError, Site, served
 
-pytest.importorskip("tableauserverclient", reason="tableauserverclient is not here (extra `tableau`)")
+pytest.importorskip("tableauserverclient", reason="tableauserverclient is not installed (extra `tableau`)")
 
 DATASOURCES = """
 [tableau.datasources.weather]
@@ -48,8 +48,8 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setenv("TABLEAU_TOKEN_NAME", "ci")
     monkeypatch.setenv("TABLEAU_TOKEN_SECRET", "s3cret")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with served(Site(datasources={"Weather, refreshed": "Weather"})) as found:
-        yield found
+    with served(Site(datasources={"Weather, refreshed": "Weather"})) as site:
+        yield site
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def hyper_file(folder: Path, size: int) -> Path:
     return file
 
 
-def test_a_file_is_published_over_the_one_before(site: Site, settings: Settings, tmp_path: Path) -> None:
+def test_a_published_file_replaces_the_earlier_one(site: Site, settings: Settings, tmp_path: Path) -> None:
     file = hyper_file(tmp_path, 5000)
     done = publish_file(file, settings, project="Weather")
     (sent,) = site.published
@@ -78,7 +78,7 @@ def test_a_file_is_published_over_the_one_before(site: Site, settings: Settings,
     assert sent["query"] == {"datasourceType": "hyper", "overwrite": "true"}
 
 
-def test_a_file_above_64_mb_goes_in_chunks(site: Site, settings: Settings, tmp_path: Path) -> None:
+def test_a_file_above_64_mb_is_sent_in_chunks(site: Site, settings: Settings, tmp_path: Path) -> None:
     file = hyper_file(tmp_path, 65 * 2**20)
     publish_file(file, settings, name="big")
     (chunks,) = site.chunks.values()
@@ -87,7 +87,7 @@ def test_a_file_above_64_mb_goes_in_chunks(site: Site, settings: Settings, tmp_p
 
 
 @pytest.mark.parametrize("path", ["/projects", "/datasources", "/upload0"])
-def test_a_sign_in_that_runs_out_is_renewed_once(
+def test_an_expired_sign_in_is_renewed_once(
     site: Site, settings: Settings, tmp_path: Path, path: str
 ) -> None:
     site.expire_at = path
@@ -104,7 +104,7 @@ def test_a_wrong_site_is_named(site: Site, settings: Settings) -> None:
     assert "tableau.site" in raised.value.hint
 
 
-def test_a_project_that_is_not_there_is_named_with_those_that_are(
+def test_a_missing_project_is_named_with_the_existing_ones(
     site: Site, settings: Settings, tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigurationError, match="0 projects are called Wether") as raised:
@@ -117,7 +117,7 @@ def test_a_project_that_is_not_there_is_named_with_those_that_are(
         publish_file(hyper_file(tmp_path, 10), settings, project="Weather")
 
 
-def test_a_data_source_in_another_project_is_told_of(site: Site, settings: Settings) -> None:
+def test_a_data_source_in_another_project_is_reported(site: Site, settings: Settings) -> None:
     with pytest.raises(
         ConfigurationError, match="0 data sources are called Weather, refreshed in project default"
     ) as raised:
@@ -128,14 +128,14 @@ def test_a_data_source_in_another_project_is_told_of(site: Site, settings: Setti
 @pytest.mark.parametrize(
     ("name", "words"), [("days.csv", "is none of .hyper"), ("gone.hyper", "is not there")]
 )
-def test_a_file_that_is_no_extract_is_refused(
+def test_a_file_that_is_not_an_extract_is_refused(
     settings: Settings, tmp_path: Path, name: str, words: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=words):
         publish_file(tmp_path / name, settings)
 
 
-def test_a_missing_permission_and_a_server_in_trouble_are_told_apart(
+def test_a_missing_permission_and_a_failing_server_are_distinguished(
     site: Site, settings: Settings, tmp_path: Path
 ) -> None:
     file = hyper_file(tmp_path, 10)
@@ -146,12 +146,12 @@ def test_a_missing_permission_and_a_server_in_trouble_are_told_apart(
     with pytest.raises(ServiceError) as raised:
         publish_file(file, settings)
     assert raised.value.is_open
-    gone = settings.tableau.model_copy(update={"server": "http://127.0.0.1:1"})
+    unreachable = settings.tableau.model_copy(update={"server": "http://127.0.0.1:1"})
     with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:1 did not answer"):
-        publish_file(file, settings.model_copy(update={"tableau": gone}))
+        publish_file(file, settings.model_copy(update={"tableau": unreachable}))
 
 
-def test_a_server_that_is_not_set_and_a_token_that_is_not_there_are_named(
+def test_an_unset_server_and_a_missing_token_are_named(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("TABLEAU_TOKEN_SECRET")
@@ -162,13 +162,13 @@ def test_a_server_that_is_not_set_and_a_token_that_is_not_there_are_named(
         refresh_datasource("weather", settings.model_copy(update={"tableau": unset}))
 
 
-def test_a_refresh_is_waited_for(site: Site, settings: Settings) -> None:
+def test_a_refresh_is_polled_until_it_ends(site: Site, settings: Settings) -> None:
     verb, job = refresh_datasource("weather", settings, wait=True)
     assert (verb, job.id, job.status, job.state) == (Verb.STARTED, "job-1", "Success", State.SUCCEEDED)
     assert sum("GET" in each and "/jobs/job-1" in each for each in site.requests) == 3
 
 
-def test_without_wait_the_job_is_told_and_left_alone(site: Site, settings: Settings) -> None:
+def test_without_wait_the_job_is_reported_and_left_alone(site: Site, settings: Settings) -> None:
     verb, job = refresh_datasource("Weather, refreshed", settings, project="Weather")
     assert (verb, job.status) == (Verb.STARTED, "Pending")
     assert not any("/jobs/" in each for each in site.requests)
@@ -182,14 +182,14 @@ def test_a_refresh_that_fails_says_why(site: Site, settings: Settings) -> None:
         refresh_datasource("weather", settings, wait=True)
 
 
-def test_an_already_queued_refresh_is_adopted_and_waited_for(site: Site, settings: Settings) -> None:
+def test_an_already_queued_refresh_is_adopted_and_polled(site: Site, settings: Settings) -> None:
     site.already_queued = True
     site.listed_jobs = [("job-7", "Other", "InProgress"), ("job-9", "Weather, refreshed", "Pending")]
     verb, job = refresh_datasource("weather", settings, wait=True)
     assert (verb, job.id, job.status) == (Verb.ADOPTED, "job-9", "Success")
 
 
-def test_an_already_queued_refresh_that_is_not_listed_is_success_all_the_same(
+def test_an_already_queued_refresh_that_is_not_listed_is_still_a_success(
     site: Site, settings: Settings
 ) -> None:
     site.already_queued = True
@@ -199,7 +199,7 @@ def test_an_already_queued_refresh_that_is_not_listed_is_success_all_the_same(
     assert (result.verb, result.remote_id) == (Verb.ADOPTED, "")
 
 
-def test_a_job_that_does_not_end_is_waited_for_no_longer_than_the_settings_say(
+def test_a_job_that_does_not_end_is_polled_only_until_the_timeout_of_the_settings(
     site: Site, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site.job_words = ["InProgress"]
@@ -214,7 +214,7 @@ def _impatient() -> Any:
     return Waiter(timeout=0.05, first_look=0.01)
 
 
-def test_the_step_of_a_pipeline_refreshes_and_a_second_try_of_the_run_does_not(
+def test_a_step_of_a_pipeline_refreshes_and_a_second_try_of_the_run_does_not(
     site: Site, settings: Settings
 ) -> None:
     (step,) = run_pipeline("show", settings, RunOptions(run_id="r1")).steps
@@ -242,7 +242,7 @@ def test_a_run_that_refreshes_can_be_cancelled(site: Site, settings: Settings) -
     assert site.cancelled == ["job-5"]
 
 
-def test_a_step_that_names_no_data_source_is_told_with_the_nearest(tmp_path: Path) -> None:
+def test_a_step_with_an_unknown_data_source_is_reported_with_the_most_similar(tmp_path: Path) -> None:
     text = f"version = 1\n{DATASOURCES}".replace("tableau:weather", "tableau:wether")
     (tmp_path / "etltctl.toml").write_text(text)
     with pytest.raises(ConfigurationError) as raised:

@@ -45,7 +45,7 @@ def saved(folder: Path, text: str = SAVED) -> Path:
     return file
 
 
-def test_what_names_a_place_is_re_pointed_and_told(settings: Settings, tmp_path: Path) -> None:
+def test_every_reference_to_a_place_is_changed_and_reported(settings: Settings, tmp_path: Path) -> None:
     target, changes = repoint_template(saved(tmp_path), "gold.weather_daily", settings)
     assert target == tmp_path / "weather_daily.tds"
     assert changes == [
@@ -69,7 +69,7 @@ def test_an_attribute_that_desktop_did_not_write_is_not_invented(settings: Setti
     assert "workgroup" not in target.read_text()
 
 
-def test_an_archive_keeps_everything_beside_the_data_source(settings: Settings, tmp_path: Path) -> None:
+def test_an_archive_keeps_everything_except_the_data_source(settings: Settings, tmp_path: Path) -> None:
     file = tmp_path / "saved.tdsx"
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("saved.tds", SAVED)
@@ -96,7 +96,7 @@ def test_an_archive_keeps_everything_beside_the_data_source(settings: Settings, 
         ("saved.twb", SAVED, "is no data source"),
     ],
 )
-def test_a_file_that_is_no_live_athena_data_source_is_refused(
+def test_a_file_that_is_not_a_live_athena_data_source_is_refused(
     settings: Settings, tmp_path: Path, name: str, content: str, says: str
 ) -> None:
     file = tmp_path / name
@@ -106,9 +106,7 @@ def test_a_file_that_is_no_live_athena_data_source_is_refused(
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_table_that_is_none_and_a_file_that_is_not_there_are_named(
-    settings: Settings, tmp_path: Path
-) -> None:
+def test_an_invalid_table_and_a_missing_file_are_named(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="'weather' is not a table"):
         repoint_template(saved(tmp_path), "weather", settings)
     with pytest.raises(UsageError, match=r"gone\.tds does not exist"):

@@ -1,4 +1,4 @@
-"""`etltctl.testing` as its users have it: a pytest project of theirs, run in a process of its own."""
+"""`etltctl.testing` as its users have it: a separate pytest project, run in a separate process."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_throttled_start_is_sent_again(embedded_lake, virtual_clock):
     assert embedded_lake.met()["StartJobRun"] == 3
 
 
-def test_what_a_test_scripted_ends_with_it(embedded_lake):
+def test_answers_of_one_test_do_not_affect_the_next(embedded_lake):
     assert embedded_lake.met() == {}
     assert embedded_lake.query("select 1 as one") == [{"one": 1}]
 
@@ -82,7 +82,7 @@ def test_only_tests_that_ask_are_led_to_the_lake(pytestconfig):
 """
 
 
-def test_a_project_of_one_s_own_tests_its_pipelines_with_our_fixtures(tmp_path: Path) -> None:
+def test_a_user_project_tests_its_pipelines_with_the_fixtures_of_etltctl(tmp_path: Path) -> None:
     (tmp_path / "test_theirs.py").write_text(THEIR_TESTS)
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "ETLTCTL", "COV_", "PYTEST"))}
     done = subprocess.run(

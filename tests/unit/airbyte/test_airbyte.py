@@ -1,4 +1,4 @@
-"""The Airbyte client: tokens, one POST a start, adoption, and problem bodies in five shapes."""
+"""The Airbyte client: tokens, one POST for each start, adoption, and problem bodies in five shapes."""
 
 from __future__ import annotations
 
@@ -80,9 +80,7 @@ def test_a_lost_answer_is_not_resent_but_the_new_job_adopted(airbyte: Airbyte, s
     assert start.call_count == 1
 
 
-def test_a_lost_answer_without_a_new_job_is_an_error_of_its_own(
-    airbyte: Airbyte, server: respx.Router
-) -> None:
+def test_a_lost_answer_without_a_new_job_has_its_own_error(airbyte: Airbyte, server: respx.Router) -> None:
     server.get("/jobs").respond(json={"data": [job(6, "succeeded")]})
     server.post("/jobs").mock(side_effect=httpx.ReadTimeout("slow"))
     with pytest.raises(OutcomeUnknownError, match="lists no new job"):
@@ -96,7 +94,9 @@ def test_a_sync_that_already_runs_is_adopted(airbyte: Airbyte, server: respx.Rou
     assert (verb, run.id, is_ours) == (Verb.ADOPTED, "5", False)
 
 
-def test_a_sync_in_the_way_of_a_second_try_is_somebody_else_s(airbyte: Airbyte, server: respx.Router) -> None:
+def test_a_sync_that_blocks_a_second_try_belongs_to_another_caller(
+    airbyte: Airbyte, server: respx.Router
+) -> None:
     server.get("/jobs/10").respond(json=job(10, "failed"))
     server.get("/jobs").respond(json={"data": [job(11, "running"), job(10, "failed")]})
     server.post("/jobs").respond(409, json=TRY_AGAIN)
@@ -104,7 +104,7 @@ def test_a_sync_in_the_way_of_a_second_try_is_somebody_else_s(airbyte: Airbyte, 
     assert (verb, run.id, is_ours) == (Verb.ADOPTED, "11", False)
 
 
-def test_another_conflict_is_not_mistaken_for_a_running_sync(airbyte: Airbyte, server: respx.Router) -> None:
+def test_another_conflict_does_not_count_as_a_running_sync(airbyte: Airbyte, server: respx.Router) -> None:
     server.get("/jobs").respond(json={"data": [job(5, "running")]})
     problem = {"status": 409, "title": "state-conflict", "data": {"message": "Could not fulfill request"}}
     server.post("/jobs").respond(409, json=problem)
@@ -116,7 +116,7 @@ def test_another_conflict_is_not_mistaken_for_a_running_sync(airbyte: Airbyte, s
 @pytest.mark.parametrize(
     ("status", "verb"), [("running", Verb.ADOPTED), ("succeeded", Verb.REUSED), ("failed", Verb.STARTED)]
 )
-def test_the_known_job_of_an_earlier_try_decides(
+def test_the_recorded_job_of_an_earlier_try_is_adopted(
     airbyte: Airbyte, server: respx.Router, status: str, verb: Verb
 ) -> None:
     server.get("/jobs/4").respond(json=job(4, status))
@@ -128,7 +128,7 @@ def test_the_known_job_of_an_earlier_try_decides(
 @pytest.mark.parametrize(
     ("status", "verb"), [("running", Verb.ADOPTED), ("succeeded", Verb.REUSED), ("failed", Verb.STARTED)]
 )
-def test_a_job_begun_by_a_try_that_never_told_is_found(
+def test_a_job_that_an_earlier_try_started_but_did_not_record_is_adopted(
     airbyte: Airbyte, server: respx.Router, status: str, verb: Verb
 ) -> None:
     server.get("/jobs").respond(json={"data": [job(5, status), job(4, "succeeded")]})
@@ -144,7 +144,7 @@ def test_a_conflict_whose_job_has_just_ended_is_started_again(airbyte: Airbyte, 
     assert airbyte.start_or_adopt(CONNECTION, "mongodb")[0] is Verb.STARTED
 
 
-def test_an_overloaded_server_is_let_be_before_a_start_is_sent_again(
+def test_a_start_is_sent_again_only_after_a_pause_for_an_overloaded_server(
     airbyte: Airbyte, server: respx.Router
 ) -> None:
     server.get("/jobs").respond(json={"data": []})
@@ -164,17 +164,17 @@ def test_a_new_job_that_is_listed_late_is_adopted(airbyte: Airbyte, server: resp
     assert airbyte.start_or_adopt(CONNECTION, "mongodb")[0] is Verb.ADOPTED
 
 
-def test_the_newest_job_is_told_before_the_start(airbyte: Airbyte, server: respx.Router) -> None:
+def test_the_newest_job_is_recorded_before_the_start(airbyte: Airbyte, server: respx.Router) -> None:
     server.get("/jobs").respond(json={"data": [job(41, "succeeded")]})
     start = server.post("/jobs").respond(json=job(42, "pending"))
-    told: list[tuple[int, int]] = []
+    recorded: list[tuple[int, int]] = []
     airbyte.start_or_adopt(
-        CONNECTION, "mongodb", before_start=lambda newest: told.append((newest, start.call_count))
+        CONNECTION, "mongodb", before_start=lambda newest: recorded.append((newest, start.call_count))
     )
-    assert told == [(41, 0)]
+    assert recorded == [(41, 0)]
 
 
-def test_reads_are_repeated_while_the_server_is_overloaded(airbyte: Airbyte, server: respx.Router) -> None:
+def test_reads_are_retried_while_the_server_is_overloaded(airbyte: Airbyte, server: respx.Router) -> None:
     answers = [
         httpx.Response(503),
         httpx.ConnectError("refused"),
@@ -197,11 +197,11 @@ def test_a_401_gets_one_new_token_and_one_replay(airbyte: Airbyte, server: respx
         httpx.Response(200, json={"access_token": "old", "expires_in": 900}),
         httpx.Response(200, json={"access_token": "new", "expires_in": 900}),
     ]
-    look = server.get("/jobs/1").mock(
+    route = server.get("/jobs/1").mock(
         side_effect=[httpx.Response(401), httpx.Response(200, json=job(1, "running"))]
     )
     airbyte.look_at("1", "mongodb")
-    assert [call.request.headers["Authorization"] for call in look.calls] == ["Bearer old", "Bearer new"]
+    assert [call.request.headers["Authorization"] for call in route.calls] == ["Bearer old", "Bearer new"]
 
 
 @pytest.mark.parametrize("status", [400, 401])
@@ -237,7 +237,7 @@ def test_the_token_lives_no_longer_than_its_own_expiry_claim() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "base"),
+    ("spelling", "base"),
     [
         ("https://api.airbyte.com/v1", "https://api.airbyte.com/v1"),
         ("https://api.airbyte.com", "https://api.airbyte.com/v1"),
@@ -245,8 +245,8 @@ def test_the_token_lives_no_longer_than_its_own_expiry_claim() -> None:
         ("https://host/api/public/v1/v1", "https://host/api/public/v1"),
     ],
 )
-def test_however_the_url_is_spelt_it_ends_in_one_v1(given: str, base: str) -> None:
-    assert public_api_url(given) == base
+def test_every_spelling_of_the_url_ends_in_one_v1(spelling: str, base: str) -> None:
+    assert public_api_url(spelling) == base
 
 
 @pytest.mark.parametrize(

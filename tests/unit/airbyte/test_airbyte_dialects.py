@@ -1,4 +1,4 @@
-"""The Airbyte client against servers that answer otherwise: nulls, lists without pages, proxies in the way."""
+"""The Airbyte client against servers that answer differently: nulls, lists without pages, proxies in between."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def definitions(count: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("count", [0, 99, 100, 150, 200])
-def test_the_list_of_definitions_has_no_pages_and_is_asked_for_once(server: respx.Router, count: int) -> None:
+def test_the_list_of_definitions_has_no_pages_and_is_requested_once(server: respx.Router, count: int) -> None:
     route = server.get(DEFINITIONS).respond(json={"data": definitions(count)})
-    found = airbyte().resources.of_kind(Kind.DEFINITION, "w")
-    assert [each.id for each in found] == [f"d{at}" for at in range(count)]
+    resources = airbyte().resources.of_kind(Kind.DEFINITION, "w")
+    assert [each.id for each in resources] == [f"d{at}" for at in range(count)]
     assert [str(call.request.url.query) for call in route.calls] == ["b''"]
 
 
@@ -50,26 +50,26 @@ def sources(count: int) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("count", [0, 99, 100, 150, 200, 250])
 @pytest.mark.parametrize("has_pages", [True, False])
-def test_a_list_is_read_to_its_end_also_where_the_offset_is_ignored(
+def test_a_list_is_read_to_its_end_even_if_the_server_ignores_the_offset(
     server: respx.Router, count: int, has_pages: bool
 ) -> None:
     def page(request: httpx.Request) -> httpx.Response:
         start = int(request.url.params["offset"])
-        listed = sources(count)[start : start + 100] if has_pages else sources(count)
-        return httpx.Response(200, json={"data": listed})
+        rows = sources(count)[start : start + 100] if has_pages else sources(count)
+        return httpx.Response(200, json={"data": rows})
 
     server.get("/sources").mock(side_effect=page)
     assert len(airbyte().resources.of_kind(Kind.SOURCE, "w")) == count
 
 
-def test_the_token_is_asked_for_in_both_spellings(server: respx.Router) -> None:
+def test_the_token_is_requested_in_both_spellings(server: respx.Router) -> None:
     server.get("/jobs").respond(json={"data": []})
     assert airbyte().jobs("c", "c") == []
     body = json.loads(server.calls[0].request.content)
     assert (body["grant_type"], body["grant-type"]) == ("client_credentials", "client_credentials")
 
 
-def test_a_definition_is_made_with_its_workspace_in_the_body(server: respx.Router) -> None:
+def test_a_definition_is_created_with_its_workspace_in_the_body(server: respx.Router) -> None:
     route = server.post(DEFINITIONS).respond(json=definitions(1)[0])
     airbyte().resources.create(Kind.DEFINITION, "w", {"name": "source 0", "manifest": {}})
     assert json.loads(route.calls.last.request.content) == {
@@ -94,8 +94,8 @@ NULLS: dict[str, Any] = {
         {"status": "active", "prefix": "", "namespaceDefinition": "destination"},
     ],
 )
-def test_nulls_for_optional_fields_are_what_airbyte_takes_them_for(changes: dict[str, Any]) -> None:
-    wanted = Desired(
+def test_null_in_an_optional_field_means_airbytes_default(changes: dict[str, Any]) -> None:
+    desired = Desired(
         "connection:lake", Kind.CONNECTION, "lake", "",
         {
             ("schedule",): "manual", ("status",): "active", ("namespaceDefinition",): "destination",
@@ -104,7 +104,7 @@ def test_nulls_for_optional_fields_are_what_airbyte_takes_them_for(changes: dict
         },
     )  # fmt: skip
     actual = Resource(Kind.CONNECTION, "c", "lake", "", NULLS | changes)
-    changes_left = compare([wanted], [actual], Recorded("salt", {"connection:lake": "c"})).changes
+    changes_left = compare([desired], [actual], Recorded("salt", {"connection:lake": "c"})).changes
     assert [line for change in changes_left for line in change.lines()] == []
 
 
@@ -113,7 +113,7 @@ PROXIES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY")
 
 @pytest.fixture
 def socks(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
-    """A SOCKS proxy in one variable of the environment, in capitals or not."""
+    """Name a SOCKS proxy in one variable of the environment, in capitals or not."""
     for name in (*PROXIES, "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
@@ -143,7 +143,7 @@ def test_no_proxy_is_used_for_this_machine(socks: str, host: str) -> None:
 
 
 @each_variable
-def test_a_host_that_no_proxy_names_is_called_without(
+def test_a_host_in_no_proxy_is_called_without_a_proxy(
     socks: str, server: respx.Router, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_PROXY", "airbyte.test")

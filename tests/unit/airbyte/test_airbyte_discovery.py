@@ -1,4 +1,4 @@
-"""Calls for which Airbyte discovers a source first: waited for long, and looked for where their answer is lost."""
+"""Calls for which Airbyte discovers a source first: a longer timeout, and a search after a lost answer."""
 
 from __future__ import annotations
 
@@ -53,22 +53,22 @@ def read_timeout(route: respx.Route) -> float:
     return float(route.calls.last.request.extensions["timeout"]["read"])
 
 
-def listed_after(clock: VirtualClock, seconds: float, *listed: dict[str, Any]) -> Any:
+def listed_after(clock: VirtualClock, seconds: float, *entries: dict[str, Any]) -> Any:
     def answer(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, json={"data": list(listed) if clock.now >= seconds else []})
+        return httpx.Response(200, json={"data": list(entries) if clock.now >= seconds else []})
 
     return answer
 
 
-def test_only_what_is_discovered_for_is_waited_for_longer(server: respx.MockRouter) -> None:
+def test_only_calls_that_discover_a_schema_have_a_longer_timeout(server: respx.MockRouter) -> None:
     resources = airbyte().resources
-    made, changed = (
+    created, changed = (
         server.post("/connections").respond(json=MADE),
         server.patch("/connections/c").respond(json=MADE),
     )
     resources.create(Kind.CONNECTION, "w", BODY)
     resources.change(FOUND, "w", BODY)
-    assert [read_timeout(made), read_timeout(changed)] == [DISCOVERY_S, DISCOVERY_S]
+    assert [read_timeout(created), read_timeout(changed)] == [DISCOVERY_S, DISCOVERY_S]
     assert DISCOVERY_S > 600, "source-mongodb-v2 looks at documents for 600 s"
     resources.change(FOUND, "w", {"name": "lake", "status": "active"})
     source = server.post("/sources").respond(json={"sourceId": "s", "name": "mongo"})
@@ -83,7 +83,7 @@ def test_only_what_is_discovered_for_is_waited_for_longer(server: respx.MockRout
 @pytest.mark.parametrize(
     "lost", [httpx.Response(504, text="<html>504</html>"), httpx.Response(502), httpx.ReadTimeout("slow")]
 )
-def test_a_connection_whose_answer_was_cut_off_is_looked_for_as_long_as_a_discovery_takes(
+def test_a_connection_whose_answer_was_cut_off_is_searched_for_as_long_as_a_discovery_takes(
     server: respx.MockRouter, clock: VirtualClock, lost: Any
 ) -> None:
     route = server.post("/connections").mock(side_effect=[lost])
@@ -93,7 +93,7 @@ def test_a_connection_whose_answer_was_cut_off_is_looked_for_as_long_as_a_discov
     assert len(clock.slept) < 100
 
 
-def test_a_connection_that_never_shows_up_is_an_open_outcome_in_the_end(
+def test_a_connection_that_never_appears_ends_as_an_unknown_outcome(
     server: respx.MockRouter, clock: VirtualClock
 ) -> None:
     server.post("/connections").mock(side_effect=httpx.ReadTimeout("slow"))
@@ -113,7 +113,7 @@ def test_the_time_that_the_call_took_counts(server: respx.MockRouter, clock: Vir
         airbyte().resources.create(Kind.CONNECTION, "w", BODY)
 
 
-def test_a_discovery_that_failed_is_said_in_airbytes_words_and_not_waited_for(
+def test_a_failed_discovery_is_reported_in_airbytes_words_without_a_wait(
     server: respx.MockRouter, clock: VirtualClock
 ) -> None:
     server.post("/connections").respond(500, json=BROKEN)
@@ -122,18 +122,18 @@ def test_a_discovery_that_failed_is_said_in_airbytes_words_and_not_waited_for(
     assert clock.now == 60.0
 
 
-def test_a_source_whose_answer_was_lost_is_looked_for_too(
+def test_a_source_whose_answer_was_lost_is_searched_for_too(
     server: respx.MockRouter, clock: VirtualClock
 ) -> None:
     server.post("/sources").mock(side_effect=httpx.ReadTimeout("slow"))
     other = {"sourceId": "o", "name": "mongo", "sourceType": "postgres"}
-    ours = {"sourceId": "s", "name": "mongo", "sourceType": "mongodb-v2"}
-    server.get("/sources").mock(side_effect=listed_after(clock, 10, other, ours))
+    new_source = {"sourceId": "s", "name": "mongo", "sourceType": "mongodb-v2"}
+    server.get("/sources").mock(side_effect=listed_after(clock, 10, other, new_source))
     body = {"name": "mongo", "configuration": {"sourceType": "mongodb-v2"}}
     assert airbyte().resources.create(Kind.SOURCE, "w", body).id == "s", "not the other one of that name"
 
 
-def test_another_source_s_connection_of_that_name_is_not_taken_for_the_one_made(
+def test_another_source_s_connection_of_that_name_does_not_count_as_the_created_one(
     server: respx.MockRouter, clock: VirtualClock
 ) -> None:
     server.post("/connections").mock(side_effect=httpx.ReadTimeout("slow"))

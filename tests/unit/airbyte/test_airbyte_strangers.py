@@ -1,4 +1,4 @@
-"""What answers in Airbyte's place and is not Airbyte: the error names the host, what came, and what to check."""
+"""Another server in Airbyte's place: the error names the host, its answer, and what to check."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def failure(call: Callable[[], object]) -> EtltctlError:
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("kind", STRANGERS)
 @pytest.mark.parametrize("status", [200, 502])
-def test_an_answer_of_something_else_is_told_from_airbytes(
+def test_an_answer_from_another_server_is_recognized(
     server: respx.MockRouter, kind: str, call: str, status: int
 ) -> None:
     server.post("/applications/token").respond(json=TOKEN)
@@ -80,7 +80,7 @@ def test_an_answer_of_something_else_is_told_from_airbytes(
 
 @pytest.mark.parametrize("kind", STRANGERS)
 @pytest.mark.parametrize("status", [200, 400, 502])
-def test_a_token_of_something_else_is_told_so(server: respx.MockRouter, kind: str, status: int) -> None:
+def test_a_token_from_another_server_is_reported(server: respx.MockRouter, kind: str, status: int) -> None:
     body, words = STRANGERS[kind]
     server.post("/applications/token").respond(status, **body)
     error = failure(lambda: airbyte().jobs("c", "api"))
@@ -89,7 +89,9 @@ def test_a_token_of_something_else_is_told_so(server: respx.MockRouter, kind: st
 
 
 @pytest.mark.parametrize(("kind", "is_healthy"), [("page", False), ("empty", False), ("word", True)])
-def test_health_is_a_line_of_text_and_no_page(server: respx.MockRouter, kind: str, is_healthy: bool) -> None:
+def test_health_is_a_line_of_text_and_not_a_page(
+    server: respx.MockRouter, kind: str, is_healthy: bool
+) -> None:
     body, words = STRANGERS[kind]
     server.get("/health").respond(200, **body)
     if is_healthy:
@@ -117,15 +119,15 @@ def test_health_is_a_line_of_text_and_no_page(server: respx.MockRouter, kind: st
         ),
     ],
 )
-def test_the_page_of_a_login_is_not_taken_for_airbytes_refusal(
+def test_a_login_page_does_not_count_as_airbytes_refusal(
     server: respx.MockRouter, status: int, headers: dict[str, str], error: type[EtltctlError], words: str
 ) -> None:
     server.post("/applications/token").respond(json=TOKEN)
     server.get("/jobs/7").respond(status, text=PAGE, headers=headers)
-    told = failure(lambda: airbyte().look_at("7", "api"))
-    assert type(told) is error
-    assert words in told.message
-    assert "such as a proxy" in told.hint
+    raised = failure(lambda: airbyte().look_at("7", "api"))
+    assert type(raised) is error
+    assert words in raised.message
+    assert "such as a proxy" in raised.hint
 
 
 def test_no_error_shows_the_password_of_the_url(server: respx.MockRouter) -> None:
@@ -136,7 +138,7 @@ def test_no_error_shows_the_password_of_the_url(server: respx.MockRouter) -> Non
     failure(lambda: airbyte().look_at("7", "api"))
 
 
-def test_a_read_is_repeated_while_a_load_balancer_answers_for_airbyte(server: respx.MockRouter) -> None:
+def test_a_read_is_retried_while_a_load_balancer_answers_for_airbyte(server: respx.MockRouter) -> None:
     server.post("/applications/token").respond(json=TOKEN)
     pages = [
         httpx.Response(502, text=PAGE),
@@ -149,7 +151,7 @@ def test_a_read_is_repeated_while_a_load_balancer_answers_for_airbyte(server: re
     assert probe.look_at("7", "api").id == "7"
 
 
-def test_a_field_that_is_missing_is_named_with_the_host(server: respx.MockRouter) -> None:
+def test_a_missing_field_is_named_with_the_host(server: respx.MockRouter) -> None:
     server.post("/applications/token").respond(json=TOKEN)
     server.get("/jobs/7").respond(json={"jobId": 7})
     error = failure(lambda: airbyte().look_at("7", "api"))
@@ -158,7 +160,7 @@ def test_a_field_that_is_missing_is_named_with_the_host(server: respx.MockRouter
     )
 
 
-def test_a_problem_whose_words_hold_a_page_is_airbytes_own(server: respx.MockRouter) -> None:
+def test_a_problem_whose_text_contains_a_page_is_airbytes_own(server: respx.MockRouter) -> None:
     server.post("/applications/token").respond(json=TOKEN)
     body = {"title": "unexpected-problem", "data": {"message": f"the source answered {PAGE}"}}
     server.get("/jobs/7").respond(500, json=body)
@@ -167,7 +169,7 @@ def test_a_problem_whose_words_hold_a_page_is_airbytes_own(server: respx.MockRou
 
 
 @pytest.mark.parametrize("rows", ["97", 9.5, True, [97], {"rows": 97}])
-def test_a_count_that_is_no_whole_number_is_named(server: respx.MockRouter, rows: Any) -> None:
+def test_a_count_that_is_not_a_whole_number_is_named(server: respx.MockRouter, rows: Any) -> None:
     server.post("/applications/token").respond(json=TOKEN)
     server.get("/jobs/7").respond(json={"jobId": 7, "status": "succeeded", "rowsSynced": rows})
     with pytest.raises(ServiceError, match=r"rowsSynced \(a whole number\)"):
@@ -186,13 +188,15 @@ SOURCE = Resource(Kind.SOURCE, "s1", "weather", "mongodb-v2", {})
     ],
     ids=["redirect", "page", "nothing"],
 )
-def test_a_stranger_s_answer_deletes_nothing(server: respx.MockRouter, response: httpx.Response) -> None:
+def test_an_answer_from_another_server_deletes_nothing(
+    server: respx.MockRouter, response: httpx.Response
+) -> None:
     server.post("/applications/token").respond(json=TOKEN)
     server.delete("/sources/s1").mock(response)
     failure(lambda: airbyte().resources.delete(SOURCE, "w"))
 
 
-def test_what_airbyte_no_longer_has_counts_as_deleted(server: respx.MockRouter) -> None:
+def test_a_resource_that_airbyte_no_longer_has_counts_as_deleted(server: respx.MockRouter) -> None:
     server.post("/applications/token").respond(json=TOKEN)
     server.delete("/sources/s1").respond(404, json={"title": "resource-not-found", "status": 404})
     airbyte().resources.delete(SOURCE, "w")

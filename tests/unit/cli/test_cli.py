@@ -38,7 +38,7 @@ def etltctl(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedP
 
 
 @pytest.mark.parametrize(
-    ("given", "in_order"),
+    ("arguments", "in_order"),
     [
         (["run", "api", "-o", "json"], ["-o", "json", "run", "api"]),
         (["run", "-e", "aws", "api", "-q"], ["-e", "aws", "-q", "run", "api"]),
@@ -46,8 +46,8 @@ def etltctl(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedP
         (["run", "api", "--env"], ["--env", "run", "api"]),
     ],
 )
-def test_global_flags_are_accepted_after_the_command(given: list[str], in_order: list[str]) -> None:
-    assert hoisted(given) == in_order
+def test_global_flags_are_accepted_after_the_command(arguments: list[str], in_order: list[str]) -> None:
+    assert hoisted(arguments) == in_order
 
 
 @pytest.mark.parametrize(
@@ -63,13 +63,15 @@ def test_global_flags_are_accepted_after_the_command(given: list[str], in_order:
         ("etltctl run api --env local", None),
     ],
 )
-def test_commands_in_a_text_lead_to_where_this_one_was_led(text: str, spelled: str | None) -> None:
+def test_commands_in_a_text_keep_the_environment_and_file_of_this_command(
+    text: str, spelled: str | None
+) -> None:
     hints = Hints.leading_to("aws", Path("my own.toml"), COMMANDS)
     assert hints.spell(text) == (text if spelled is None else spelled)
     assert Hints.leading_to(None, None, COMMANDS).spell(text) == text
 
 
-def test_commands_of_a_next_step_lead_to_where_this_one_was_led() -> None:
+def test_commands_of_a_next_step_keep_the_environment_and_file_of_this_command() -> None:
     hints = Hints.leading_to("aws", Path("my own.toml"), COMMANDS)
     step = NextStep("read it: ", command("athena", "query", "select 1"), ", then ", RETRY)
     assert hints.spell(step) == (
@@ -80,7 +82,7 @@ def test_commands_of_a_next_step_lead_to_where_this_one_was_led() -> None:
     assert hints.spell(named) == str(named)
 
 
-def test_what_to_do_next_names_the_environment_and_file_that_were_named(tmp_path: Path) -> None:
+def test_the_next_step_names_the_environment_and_file_of_this_command(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text("")
     done = etltctl("runs", "show", "nope", "--local", "-c", "mine.toml", cwd=tmp_path)
     assert "next: etltctl --env local --config mine.toml runs list\n" in done.stderr
@@ -106,7 +108,7 @@ def test_the_library_imports_no_sdk(module: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_every_error_class_stands_in_the_tree_with_its_exit_code() -> None:
+def test_every_error_class_is_in_the_tree_with_its_exit_code() -> None:
     tree = errors.__doc__ or ""
     classes = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.EtltctlError)]
     shown = {
@@ -140,7 +142,7 @@ def test_a_usage_error_exits_2_and_leaves_stdout_empty(
     assert "Traceback" not in done.stderr
 
 
-def test_dollars_of_an_event_are_dollars_and_what_is_empty_is_left_out() -> None:
+def test_an_event_shows_costs_in_dollars_and_leaves_out_empty_values() -> None:
     event = {"type": "cost.actual", "seq": 1, "usd": 5e-05, "remote_id": "q", "reason": "", "retired": []}
     assert facts_line(event) == "usd=0.000050 remote_id=q"
 
@@ -159,7 +161,7 @@ def test_a_bad_output_in_the_environment_is_a_usage_error(
     [(">&-", 0), ("2>&-", 0), ("| true", 0), ("> /dev/full", 1)],
     ids=str,
 )
-def test_a_stdout_that_nobody_reads_is_no_bug(tmp_path: Path, redirection: str, code: int) -> None:
+def test_a_closed_stdout_is_not_reported_as_a_bug(tmp_path: Path, redirection: str, code: int) -> None:
     line = f"set -o pipefail; {sys.executable} -m etltctl config show {redirection}"
     done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stderr
@@ -167,12 +169,12 @@ def test_a_stdout_that_nobody_reads_is_no_bug(tmp_path: Path, redirection: str, 
     assert ("cannot be written to stdout" in done.stderr) is bool(code)
 
 
-def test_an_encoding_without_the_letters_is_no_bug(tmp_path: Path) -> None:
+def test_an_encoding_without_the_letters_is_not_reported_as_a_bug(tmp_path: Path) -> None:
     done = etltctl("--help", cwd=tmp_path, PYTHONIOENCODING="latin-1")
     assert done.returncode == 0, done.stderr
 
 
-def test_a_working_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+def test_a_deleted_working_folder_is_reported(tmp_path: Path) -> None:
     line = f"mkdir x && cd x && rmdir ../x && {sys.executable} -m etltctl config show"
     done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == ExitCode.CONFIGURATION

@@ -72,41 +72,41 @@ def test_bash_completes(project: Path, words: list[str], among: set[str]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("words", "found"),
+    ("words", "completions"),
     [
         (["run", "mine", "--from", "glue", ":"], ["ships"]),
         (["run", "mine", "--from", "glue", ":", "sh"], ["ships"]),
         (["run", "mine", "--env", "=", "st"], ["staging"]),
     ],
 )
-def test_bash_is_given_only_what_stands_behind_its_word_breaks(
-    project: Path, words: list[str], found: list[str]
+def test_bash_gets_only_the_text_after_its_word_breaks(
+    project: Path, words: list[str], completions: list[str]
 ) -> None:
-    assert in_bash(words, project) == found
+    assert in_bash(words, project) == completions
 
 
-def test_steps_are_those_of_the_pipeline_that_is_named(project: Path) -> None:
+def test_the_steps_belong_to_the_named_pipeline(project: Path) -> None:
     assert "sync:api" not in in_bash(["run", "mine", "--only", ""], project)
     assert in_bash(["run", "api", "--only", "sync"], project) == ["sync:api"]
 
 
-def test_zsh_completes_with_meanings(project: Path) -> None:
-    asked = {"_ETLTCTL_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "etltctl athena q"}
-    done = etltctl(cwd=project, **asked)
+def test_zsh_completes_with_descriptions(project: Path) -> None:
+    request = {"_ETLTCTL_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "etltctl athena q"}
+    done = etltctl(cwd=project, **request)
     assert done.stdout.startswith("""_arguments '*: :(("query":"Run SQL on Athena and print its rows"))'""")
-    step = etltctl(cwd=project, **(asked | {"_TYPER_COMPLETE_ARGS": "etltctl run mine --only sync"}))
+    step = etltctl(cwd=project, **(request | {"_TYPER_COMPLETE_ARGS": "etltctl run mine --only sync"}))
     assert r'"sync\\:harbour"' in step.stdout
-    file = etltctl(cwd=project, **(asked | {"_TYPER_COMPLETE_ARGS": "etltctl -c "}))
+    file = etltctl(cwd=project, **(request | {"_TYPER_COMPLETE_ARGS": "etltctl -c "}))
     assert file.stdout.strip() == "_files"
 
 
-def test_fish_completes_with_meanings_and_is_told_where_files_stand(project: Path) -> None:
-    asked = {"_ETLTCTL_COMPLETE": "complete_fish", "_TYPER_COMPLETE_ARGS": "etltctl run mi"}
-    done = etltctl(cwd=project, _TYPER_COMPLETE_FISH_ACTION="get-args", **asked)
+def test_fish_completes_with_descriptions_and_knows_where_files_are_expected(project: Path) -> None:
+    request = {"_ETLTCTL_COMPLETE": "complete_fish", "_TYPER_COMPLETE_ARGS": "etltctl run mi"}
+    done = etltctl(cwd=project, _TYPER_COMPLETE_FISH_ACTION="get-args", **request)
     assert done.stdout.split() == ["mine"]
-    assert etltctl(cwd=project, _TYPER_COMPLETE_FISH_ACTION="is-args", **asked).returncode == 0
-    asked["_TYPER_COMPLETE_ARGS"] = "etltctl athena query -f "
-    assert etltctl(cwd=project, _TYPER_COMPLETE_FISH_ACTION="is-args", **asked).returncode == 1
+    assert etltctl(cwd=project, _TYPER_COMPLETE_FISH_ACTION="is-args", **request).returncode == 0
+    request["_TYPER_COMPLETE_ARGS"] = "etltctl athena query -f "
+    assert etltctl(cwd=project, _TYPER_COMPLETE_FISH_ACTION="is-args", **request).returncode == 1
 
 
 @pytest.mark.parametrize("text", ["[pipelines", "pipelines = 3", "\udcff"])
@@ -114,8 +114,12 @@ def test_broken_settings_complete_no_names_and_print_nothing(tmp_path: Path, tex
     (tmp_path / "etltctl.toml").write_bytes(text.encode(errors="surrogateescape"))
     line = {"_TYPER_COMPLETE_ARGS": "etltctl run x"}
     for shell in Shell:
-        asked = {"_ETLTCTL_COMPLETE": f"complete_{shell}", "COMP_WORDS": "etltctl\nrun\nx", "COMP_CWORD": "2"}
-        done = etltctl(cwd=tmp_path, **line, **asked)
+        request = {
+            "_ETLTCTL_COMPLETE": f"complete_{shell}",
+            "COMP_WORDS": "etltctl\nrun\nx",
+            "COMP_CWORD": "2",
+        }
+        done = etltctl(cwd=tmp_path, **line, **request)
         assert (done.stdout, done.stderr) == ("", "")
 
 
@@ -193,20 +197,20 @@ def test_a_group_alone_shows_its_help(tmp_path: Path, arguments: list[str]) -> N
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "hint"),
     [
         (["version"], "etltctl --version"),
         (["-e", "local", "help"], "etltctl --help"),
         (["help", "run"], "etltctl run --help"),
     ],
 )
-def test_words_that_are_options_here_name_the_option(tmp_path: Path, words: list[str], told: str) -> None:
+def test_a_word_that_is_an_option_here_names_the_option(tmp_path: Path, words: list[str], hint: str) -> None:
     done = etltctl(*words, cwd=tmp_path)
     assert done.returncode == ExitCode.USAGE
-    assert f"next: {told}" in done.stderr
+    assert f"next: {hint}" in done.stderr
 
 
-def test_a_misspelt_area_of_the_doctor_is_guessed(tmp_path: Path) -> None:
+def test_a_misspelt_area_of_the_doctor_gets_a_suggestion(tmp_path: Path) -> None:
     done = etltctl("doctor", "airbite", cwd=tmp_path)
     assert done.returncode == ExitCode.USAGE
     assert "did you mean airbyte?" in done.stderr

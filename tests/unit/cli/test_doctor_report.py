@@ -1,4 +1,4 @@
-"""The doctor's report: problems first, each with its fix; what is well in one line an area."""
+"""The doctor's report: problems first, each with its fix. Passed checks take one line for each area."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ FOUND = [
 ]
 
 
-def report(found: list[tuple[str, str, str, str, str]], **console: object) -> str:
+def report(findings: list[tuple[str, str, str, str, str]], **console: object) -> str:
     out = io.StringIO()
-    Console(stdout=out, **console).findings("etltctl.doctor/1", found)  # type: ignore[arg-type]
+    Console(stdout=out, **console).findings("etltctl.doctor/1", findings)  # type: ignore[arg-type]
     return out.getvalue()
 
 
-def test_problems_come_first_and_what_is_well_is_counted() -> None:
+def test_problems_come_first_and_passed_checks_are_counted() -> None:
     assert report(FOUND).splitlines() == [
         "fail  athena      workgroup  there is none",
         "                  fix: etltctl infra deploy",
@@ -36,8 +36,8 @@ def test_problems_come_first_and_what_is_well_is_counted() -> None:
     ]
 
 
-def test_every_check_is_listed_where_that_is_asked_for_and_of_one_area() -> None:
+def test_every_check_is_listed_on_request_and_for_one_area() -> None:
     assert report(FOUND, verbosity=1).count("\nok ") == 3
-    one = [found for found in FOUND if found[0] == "settings"]
+    one = [finding for finding in FOUND if finding[0] == "settings"]
     assert report(one).splitlines()[0] == "ok    settings    file   etltctl.toml"
     assert len(json.loads(report(FOUND, output=Output.JSON))["rows"]) == len(FOUND)

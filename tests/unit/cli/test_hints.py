@@ -1,4 +1,4 @@
-"""Hints: a command that resumes or shows a run names it, keeps the flags, and a guess is one only if it is near."""
+"""Hints: a command that resumes or shows a run names it and keeps the flags. Only a similar name is suggested."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from etltctl.querying import read_sql
 from etltctl.settings import load_settings
 
 SOURCES = sorted(Path(etltctl.__file__).parent.rglob("*.py"))
-PROSE = re.compile(  # after the command; an explanation is a comment of the shell, or comes first
-    r"(?:hint=|HINT|hint = ).*\"etltctl [^#\"`]* (?:lists|names|shows|tells|makes|resumes|deletes|carries)\b"
+PROSE = re.compile(  # after the command; an explanation is a shell comment or comes first
+    r"(?:hint=|HINT|hint = ).*\"etltctl [^#\"`]* (?:lists|names|shows|reports|makes|resumes|deletes|carries)\b"
 )
 OF_A_RUN = re.compile(r"etltctl (?:retry|runs (?:show|watch|logs|cancel))\b(?! (?:\{|RUN))[^`]")
 
 
-def test_no_hint_resumes_or_shows_whichever_run_is_the_newest() -> None:
-    found = [
+def test_no_hint_resumes_or_shows_a_run_without_its_id() -> None:
+    offending_lines = [
         f"{file.name}: {line.strip()}"
         for file in SOURCES
         for line in file.read_text("utf-8").splitlines()
         if OF_A_RUN.search(line) and ('"' in line or "'" in line) and not line.strip().startswith("#")
     ]
-    assert found == []
+    assert offending_lines == []
 
 
 def test_a_hint_that_begins_with_a_command_can_be_pasted() -> None:
-    found = [
+    offending_lines = [
         f"{file.name}: {line.strip()}"
         for file in SOURCES
         for line in file.read_text("utf-8").splitlines()
         if PROSE.search(line)
     ]
-    assert found == []
+    assert offending_lines == []
 
 
-def test_a_hint_of_code_that_knows_no_run_is_completed() -> None:
+def test_a_hint_that_lacks_its_run_is_completed() -> None:
     error = AlreadyRunningError("x", hint=f"let it finish, then: {RETRY}")
     error.name_retry("etltctl retry 20260102-0304-api-ydzy")
     assert error.hint == "let it finish, then: etltctl retry 20260102-0304-api-ydzy"
@@ -64,25 +64,25 @@ def test_a_command_in_a_result_keeps_the_flags_too() -> None:
         ("gold.nothing", "known: gold.day_ranking, gold.weather_daily"),
     ],
 )
-def test_only_what_is_near_is_suggested(name: str, hint: str) -> None:
+def test_only_a_similar_name_is_suggested(name: str, hint: str) -> None:
     assert unknown("table", name, ["gold.weather_daily", "gold.day_ranking"]).hint == hint
 
 
 class EmptyCatalog:
-    """A catalog in which nothing was published."""
+    """A catalog without published tables."""
 
     def table(self, database: str, name: str) -> None:
         return None
 
 
-def test_a_wrong_name_of_a_table_is_no_table_that_was_never_published(tmp_path: Path) -> None:
+def test_a_misspelt_table_is_not_reported_as_never_published(tmp_path: Path) -> None:
     settings = load_settings(environ={}, directory=tmp_path)
     with pytest.raises(UsageError, match=r"no table is called gold\.weather_dayly") as raised:
         published_table("gold.weather_dayly", settings, EmptyCatalog())  # type: ignore[arg-type]
     assert raised.value.hint == "did you mean gold.weather_daily?"
 
 
-def test_a_byte_order_mark_in_front_is_no_part_of_the_sql(tmp_path: Path) -> None:
+def test_a_leading_byte_order_mark_is_not_part_of_the_sql(tmp_path: Path) -> None:
     file = tmp_path / "q.sql"
     file.write_text("\ufeffselect 1", "utf-8")
     assert read_sql("", file, io.StringIO()) == "select 1"

@@ -1,4 +1,4 @@
-"""What a command that reaches services does not spend: imports, folders and settings that it does not need."""
+"""Commands that reach services load no imports, folders or settings that they do not need."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def test_a_query_s_client_imports_neither_boto3_nor_an_event_loop_nor_versions_o
 
 
 def test_a_client_lists_only_the_folders_of_its_service(monkeypatch: pytest.MonkeyPatch) -> None:
-    listed, listdir = [], os.listdir
+    folders, listdir = [], os.listdir
     session = open_session(region="us-east-1", credentials=CREDENTIALS)
     with monkeypatch.context() as patched:
-        patched.setattr(os, "listdir", lambda path: listed.append(Path(path).name) or listdir(path))
+        patched.setattr(os, "listdir", lambda path: folders.append(Path(path).name) or listdir(path))
         session.create_client("athena")
-    assert set(listed) == {"athena"}
+    assert set(folders) == {"athena"}
 
 
 def test_an_unknown_service_is_refused_with_the_names_of_all() -> None:
@@ -43,7 +43,7 @@ def test_an_unknown_service_is_refused_with_the_names_of_all() -> None:
         open_session(region="us-east-1", credentials=CREDENTIALS).create_client("athna")
 
 
-def test_descriptions_of_services_that_a_user_adds_are_still_read(
+def test_service_descriptions_that_a_user_adds_are_still_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))
@@ -51,10 +51,10 @@ def test_descriptions_of_services_that_a_user_adds_are_still_read(
     assert str(tmp_path) in loader.search_paths
 
 
-def test_a_profile_that_no_file_has_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_profile_that_is_in_no_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    with pytest.raises(ProfileNotFound, match="nobody"):
-        open_session(profile="nobody").create_client("s3")
+    with pytest.raises(ProfileNotFound, match="no-such-profile"):
+        open_session(profile="no-such-profile").create_client("s3")
 
 
 def test_a_setting_is_shown_as_the_environment_was_when_it_was_loaded(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The live line of a run on a real terminal of 80 columns: step, state and a clock that goes on."""
+"""The live line of a run on a real terminal of 80 columns: step, status and a running clock."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ with drawn_run(Console(), "mongodb") as draw:
 
 
 def frames(columns: int, *arguments: str) -> list[str]:
-    """What the terminal was shown, a line a frame, without the codes that move the cursor."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    """Return the frames that the terminal received, without the codes that move the cursor."""
+    controller, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     environ = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES", "NO_COLOR", "CI")}
     process = subprocess.Popen(
-        [sys.executable, "-c", FOLLOW, *arguments], stderr=theirs, env={**environ, "TERM": "xterm"}
+        [sys.executable, "-c", FOLLOW, *arguments], stderr=terminal, env={**environ, "TERM": "xterm"}
     )
-    os.close(theirs)
+    os.close(terminal)
     shown = b""
     try:
-        while piece := os.read(ours, 65536):
+        while piece := os.read(controller, 65536):
             shown += piece
     except OSError:  # the other end is closed
         pass
@@ -53,7 +53,7 @@ def frames(columns: int, *arguments: str) -> list[str]:
         ("sync:mongodb", "1"),
     ],
 )
-def test_at_80_columns_the_state_and_a_clock_that_goes_on_stay_on_the_line(step: str, remote_id: str) -> None:
+def test_the_state_and_a_running_clock_fit_on_a_line_of_80_columns(step: str, remote_id: str) -> None:
     shown = frames(80, step, remote_id)
     running = [frame for frame in shown if " RUN" in frame or "…" in frame or "RUNNING" in frame]
     assert max(map(len, shown)) <= 80

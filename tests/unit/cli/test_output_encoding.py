@@ -1,4 +1,4 @@
-"""Data is UTF-8, whatever the locale says: never a question mark in place of a letter."""
+"""Data is UTF-8 in every locale: never a question mark in place of a letter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers of Airbyte in other shapes than published: `connections plan`, `apply` and `export` name the field."""
+"""Answers of Airbyte with other shapes than published: `connections plan`, `apply` and `export` name the field."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ ODD = [
 
 
 class Shown:
-    """An Airbyte that shows one resource of each kind, as `resources` has them."""
+    """An Airbyte with one resource of each kind, as `resources` has them."""
 
     def __init__(self, settings: Settings, router: respx.MockRouter) -> None:
         self.settings, self.router = settings, router
@@ -98,7 +98,7 @@ def shown(tmp_path: Path) -> Iterator[Shown]:
 
 @pytest.mark.parametrize("command", [make_plan, apply_plan, export_settings])
 @pytest.mark.parametrize(("changes", "words"), ODD)
-def test_a_connection_of_another_shape_is_named_with_the_field(
+def test_a_connection_of_another_shape_is_named_with_its_field(
     shown: Shown, changes: dict[str, Any], words: str, command: Any
 ) -> None:
     shown.serve(Kind.CONNECTION, changes)
@@ -112,11 +112,11 @@ def test_a_connection_of_another_shape_is_named_with_the_field(
 
 def test_a_source_without_its_definition_is_named_and_not_replaced(shown: Shown) -> None:
     shown.serve(Kind.SOURCE, {"definitionId": None})
-    wanted = desired_resources(shown.settings, lambda value, _: value)
-    listed = open_workspace(shown.settings).all_resources()
-    ids = {each.key: next(one.id for one in listed if one.kind is each.kind) for each in wanted}
+    desired = desired_resources(shown.settings, lambda value, _: value)
+    existing = open_workspace(shown.settings).all_resources()
+    ids = {each.key: next(one.id for one in existing if one.kind is each.kind) for each in desired}
     with pytest.raises(ServiceError, match="without the field definitionId"):
-        compare(wanted, listed, Recorded("00", ids))
+        compare(desired, existing, Recorded("00", ids))
 
 
 @pytest.mark.parametrize("configuration", ["x", [1]])
@@ -127,7 +127,7 @@ def test_a_configuration_of_another_shape_is_named(shown: Shown, configuration: 
             command(shown.settings)
 
 
-def test_a_source_that_says_null_for_its_database_is_left_out_of_the_export(shown: Shown) -> None:
+def test_a_source_whose_database_is_null_is_left_out_of_the_export(shown: Shown) -> None:
     shown.serve(Kind.SOURCE, {"configuration": {"database_config": None}})
     exported = export_settings(shown.settings)
     assert exported["sources"] == {}
@@ -143,7 +143,7 @@ def test_a_source_that_says_null_for_its_database_is_left_out_of_the_export(show
         ({"streams": [None, {"$ref": "#/definitions/b"}], "definitions": {"b": {"name": "kept"}}}, ["kept"]),
     ],
 )
-def test_what_is_odd_in_an_older_manifest_counts_as_no_stream(
+def test_an_odd_entry_of_an_older_manifest_does_not_count_as_a_stream(
     shown: Shown, manifest: dict[str, Any], streams: list[str]
 ) -> None:
     shown.serve(Kind.DEFINITION, {"manifest": manifest})
@@ -151,7 +151,7 @@ def test_what_is_odd_in_an_older_manifest_counts_as_no_stream(
     assert [difference.before["streams"] for difference in change.differences] == [streams]
 
 
-def test_a_change_that_is_answered_with_another_id_is_not_recorded(shown: Shown) -> None:
+def test_a_change_whose_answer_has_another_id_is_not_recorded(shown: Shown) -> None:
     shown.serve(
         Kind.DEFINITION, {"manifest": {"type": "DeclarativeSource", "version": "1.0.0", "streams": []}}
     )
@@ -166,7 +166,7 @@ def test_a_change_that_is_answered_with_another_id_is_not_recorded(shown: Shown)
 
 
 @pytest.mark.parametrize("token", [None, "", 7])
-def test_a_token_that_is_not_a_text_is_a_missing_token(shown: Shown, token: Any) -> None:
+def test_a_token_that_is_not_text_counts_as_a_missing_token(shown: Shown, token: Any) -> None:
     shown.router.post("/applications/token").respond(json={"access_token": token, "expires_in": 900})
     with pytest.raises(ServiceError, match="without the field access_token"):
         make_plan(shown.settings)

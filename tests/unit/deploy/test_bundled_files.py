@@ -37,7 +37,7 @@ def refusal(checkout: Path) -> ConfigurationError:
     return caught.value
 
 
-def test_whole_files_are_bundled(checkout: Path) -> None:
+def test_intact_files_are_bundled(checkout: Path) -> None:
     assert bundle_of(load_settings(config=checkout / "etltctl.toml", env="aws", environ={}))
 
 
@@ -55,7 +55,7 @@ def test_a_contract_that_is_a_folder_is_named(checkout: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"columns = [", b"\xff", b'version = "1"\n'])
-def test_a_contract_that_is_not_one_is_named(checkout: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_contract_is_named(checkout: Path, content: bytes) -> None:
     (checkout / "contracts/gold.odd.toml").write_bytes(content)
     assert "gold.odd.toml cannot be read" in refusal(checkout).message
 

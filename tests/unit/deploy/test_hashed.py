@@ -1,4 +1,4 @@
-"""Installation from hashed files: no step takes whatever an index has today."""
+"""Installation from hashed files: no step takes the newest version of an index."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ INSTALLING = re.compile(r"pip install (?P<options>.*)")
 
 @pytest.mark.parametrize("file", ["Makefile", "deploy/airflow/Dockerfile"])
 def test_every_installation_is_hashed_or_installs_only_this_checkout(file: str) -> None:
-    found = [match["options"] for match in INSTALLING.finditer((PROJECT / file).read_text())]
-    assert found
-    for options in found:
+    installations = [match["options"] for match in INSTALLING.finditer((PROJECT / file).read_text())]
+    assert installations
+    for options in installations:
         is_own = "--no-deps" in options and "--no-build-isolation" in options
         assert "--require-hashes" in options or is_own, options
 
@@ -36,8 +36,8 @@ def test_the_build_backend_is_among_the_hashed_requirements() -> None:
     assert "editables" in locked, "hatchling installs a checkout with it"
 
 
-def test_what_two_files_of_one_environment_pin_has_one_version() -> None:
-    """The build requirements are installed next to these."""
+def test_a_package_in_two_files_of_one_environment_has_one_version() -> None:
+    """Check this because the build requirements are installed into the same environment."""
 
     def pins(name: str) -> dict[str, str]:
         return dict(

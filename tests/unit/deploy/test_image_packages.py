@@ -1,4 +1,4 @@
-"""The packages of the Airflow image are all that etltctl's code imports there."""
+"""The packages of the Airflow image: all third-party packages that etltctl's code imports there."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def imported() -> Iterator[tuple[str, str]]:
 
 
 def test_every_import_of_the_code_that_runs_in_the_image_is_in_its_list() -> None:
-    """After a change of the imports: requirements/airflow3.in, then `make lock`."""
+    """If it fails after a change of the imports, edit requirements/airflow3.in and run `make lock`."""
     text = (PROJECT / "requirements" / "airflow3.txt").read_text()
     locked = set(re.findall(r"^([\w.-]+)==", text, re.MULTILINE))
     known = packages_distributions() | {"airflow": ["apache-airflow"]}

@@ -1,4 +1,4 @@
-"""docs/architecture.md names the packages, layers and places that the code has."""
+"""docs/architecture.md names the packages, layers and files that the code has."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def test_every_package_has_one_line_that_describes_it() -> None:
     assert len(tree()) == len(lines_of_tree())
 
 
-def test_the_layers_are_those_that_the_import_linter_holds() -> None:
+def test_the_layers_are_those_of_the_import_linter() -> None:
     assert layers_of_page() == layers_of_contract()
 
 
-def test_each_of_the_six_answers_names_what_its_file_holds() -> None:
+def test_each_of_the_six_answers_names_code_that_its_file_contains() -> None:
     rows = [row for row in table("## Six questions") if "](" in row]
     assert len(rows) == 6
     for row in rows:

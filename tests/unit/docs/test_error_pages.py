@@ -13,13 +13,13 @@ from generate.commands import commands
 
 PROJECT = Path(__file__).parents[3]
 FOLDER = PROJECT / "docs" / "errors"
-GROUPS = {"infra", "govern", "connections"}  # named as a whole, such as `govern plan, connections plan`
+GROUPS = {"infra", "govern", "connections"}  # named as a group, such as `govern plan, connections plan`
 PAGES = sorted(page for page in FOLDER.glob("*.md") if page.name != "index.md")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_quotes_texts_of_the_code(page: Path) -> None:
-    """After a change of a message: quote the new one, with names in braces for what differs."""
+    """If it fails after a change of a message, quote the new one, with names in braces for the variable parts."""
     lines = page.read_text("utf-8").partition("```text\n")[2].partition("```")[0].splitlines()
     assert lines
     for line in lines:
@@ -30,7 +30,7 @@ def test_a_page_quotes_texts_of_the_code(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_a_page_says_the_cause_the_state_of_the_data_and_the_next_command(page: Path) -> None:
+def test_a_page_states_the_cause_the_state_of_the_data_and_the_next_command(page: Path) -> None:
     text = page.read_text("utf-8")
     assert all(f"**{part}" in text for part in ("Cause.**", "The data", "Next.**"))
     assert "```bash\n" in text

@@ -19,6 +19,6 @@ def test_titles_differ() -> None:
     assert sorted(titles) == sorted(set(titles))
 
 
-def test_the_file_begins_with_what_etltctl_is() -> None:
+def test_the_file_begins_with_a_description_of_etltctl() -> None:
     title, _, rest = llms_text().partition("\n\n")
     assert (title, rest.splitlines()[0][:25]) == ("# etltctl", "> Run an Airbyte → S3 → G")

@@ -1,4 +1,4 @@
-"""The pages made from the code are as the code says, and what people wrote names nothing that is not there."""
+"""Generated pages match the code, and written pages name only things that exist."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LINKED = [*PAGES, *(PROJECT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md
 
 
 def test_no_reference_page_is_stale() -> None:
-    """After a change of commands, settings, errors or endpoints: `python docs/generate`."""
+    """If it fails after a change of commands, settings, errors or endpoints, run `python docs/generate`."""
     assert stale() == []
 
 
@@ -49,7 +49,7 @@ def test_every_exit_code_has_a_meaning_in_the_reference() -> None:
     assert all(len(text.split()) > 1 for text in meanings.values())
 
 
-def test_no_meaning_is_of_a_setting_that_is_gone() -> None:
+def test_no_setting_is_described_that_no_longer_exists() -> None:
     every = {
         f"{section}.{name}" if section else name for section, rows in keys().items() for name, *_ in rows
     }
@@ -60,12 +60,12 @@ def test_every_variable_of_etltctl_is_in_the_reference() -> None:
     assert variables_in_code() <= set(VARIABLES)
 
 
-def test_the_reference_names_what_the_server_answers() -> None:
+def test_the_reference_names_every_operation_that_the_server_answers() -> None:
     assert {"StartJobRun", "GetJobRun", "GetJobRuns", "BatchStopJobRun"} <= set(aws_operations()["Glue"])
     assert {"POST /jobs", "GET /jobs/{id}", "POST /applications/token"} <= set(airbyte_calls())
 
 
-def test_the_fidelity_table_says_of_each_service_what_differs_and_what_is_missing() -> None:
+def test_the_fidelity_table_lists_differences_and_gaps_of_each_service() -> None:
     assert all(each.same and each.differs and each.missing for each in SERVICES)
 
 
@@ -83,7 +83,7 @@ def test_every_link_inside_the_project_leads_somewhere(page: Path) -> None:
     "page", [page for page in PAGES if page.name != "README.md"], ids=lambda page: page.name
 )
 def test_the_site_can_show_every_link_and_block(page: Path) -> None:
-    """A folder has no page, and a block without a language is coloured as Python."""
+    """Check this because a folder has no page, and a block without a language is coloured as Python."""
     text = page.read_text("utf-8")
     targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
     assert [target for target in targets if (page.parent / target).is_dir()] == []
@@ -92,7 +92,7 @@ def test_the_site_can_show_every_link_and_block(page: Path) -> None:
 
 
 def anchors(page: Path) -> set[str]:
-    """The anchors of a page's headings, as GitHub and Sphinx make them."""
+    """Return the anchors of a page's headings, as GitHub and Sphinx make them."""
     headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 

@@ -1,4 +1,4 @@
-"""The committed diagrams are those that `python docs/diagrams` draws, and a site can show them with no network."""
+"""The committed diagrams equal the output of `python docs/diagrams`, and a site can show them with no network."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_a_committed_diagram_is_as_its_source_says(name: str) -> None:
-    """After a change of a source or of the layers: `python docs/diagrams`."""
+def test_a_committed_diagram_matches_its_source(name: str) -> None:
+    """If it fails after a change of a source or of the layers, run `python docs/diagrams`."""
     assert (IMAGES / name).read_text("utf-8") == PICTURES[name]()
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_a_diagram_has_a_title_and_asks_for_nothing(name: str) -> None:
+def test_a_diagram_has_a_title_and_loads_nothing(name: str) -> None:
     root = ElementTree.fromstring((IMAGES / name).read_text("utf-8"))
     assert (root.findtext(f"{SVG}title") or "").strip()
     assert [
@@ -38,13 +38,13 @@ def test_text_that_is_wider_than_its_box_is_refused() -> None:
         Picture("t", 200, 100).box(0, 0, 100, "a text of thirty-five characters ...")
 
 
-def test_text_that_lies_on_other_text_is_refused() -> None:
+def test_text_that_overlaps_other_text_is_refused() -> None:
     picture = Picture("t", 200, 100)
     picture.words(10, 40, "the first")
     with pytest.raises(ValueError, match="lies on 'the first'"):
         picture.words(20, 44, "the second")
 
 
-def test_a_part_outside_of_the_picture_is_refused() -> None:
+def test_a_part_outside_the_picture_is_refused() -> None:
     with pytest.raises(ValueError, match="outside of 't'"):
         Picture("t", 200, 100).arrow((0, 0), (201, 0))

@@ -1,4 +1,4 @@
-"""`make release` refuses what is not ready, and says what to do."""
+"""`make release` refuses a version that is not ready, and says what to do."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_changes_and_a_missing_tag_are_refused(tmp_path: Path) -> None:
     release.check_git(tmp_path, "1.2.0")
 
 
-def test_what_is_built_from_this_checkout_has_whole_metadata(tmp_path: Path) -> None:
+def test_a_package_built_from_this_checkout_has_complete_metadata(tmp_path: Path) -> None:
     files = release.build(PROJECT, tmp_path)
     assert sorted(file.suffix for file in files) == [".gz", ".whl"]
     for file in files:

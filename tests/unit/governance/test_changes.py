@@ -1,4 +1,4 @@
-"""The difference of two states: applied, it leads to the desired one, and takes nothing away on the way."""
+"""The changes between two states: they lead to the desired one, and no access is lost in between."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TAGGED_COLUMN = State(
 
 
 def apply(service: Service, desired: State) -> int:
-    """Plans and applies until nothing is left; the number of rounds it took."""
+    """Plan and apply until no change is left; return the number of rounds."""
     for number in range(ROUNDS):
         planned = ordered_changes(desired, service.state, service.scope)
         if not planned:
@@ -59,7 +59,7 @@ def test_apply_reaches_the_desired_state_and_the_plan_is_then_empty(both: tuple[
 
 @given(pairs())
 @settings(max_examples=60, deadline=None)
-def test_at_no_instant_is_a_grant_missing_that_both_states_hold(both: tuple[State, State]) -> None:
+def test_no_grant_of_both_states_is_ever_missing(both: tuple[State, State]) -> None:
     desired, existing = both
     service = Service(existing)
     kept = {row for row in desired.grants if service.holds(row)}
@@ -73,9 +73,9 @@ def test_at_no_instant_is_a_grant_missing_that_both_states_hold(both: tuple[Stat
 
 
 @given(pairs())
-@example((TAGGED_DATABASE, TAGGED_COLUMN))  # the column's own tag must outlive that of its table
+@example((TAGGED_DATABASE, TAGGED_COLUMN))  # remove the column's tag only after the tag of its table
 @settings(max_examples=40, deadline=None)
-def test_at_no_instant_does_a_resource_lose_a_tag_that_both_states_give_it(
+def test_no_resource_ever_loses_a_tag_that_it_has_in_both_states(
     both: tuple[State, State],
 ) -> None:
     desired, existing = both
@@ -100,7 +100,7 @@ def test_at_no_instant_does_a_resource_lose_a_tag_that_both_states_give_it(
 
 @given(pairs())
 @settings(max_examples=40, deadline=None)
-def test_nothing_that_is_not_managed_is_touched(both: tuple[State, State]) -> None:
+def test_unmanaged_resources_stay_unchanged(both: tuple[State, State]) -> None:
     desired, existing = both
     service = Service(existing)
     apply(service, desired)
@@ -114,7 +114,7 @@ def test_nothing_that_is_not_managed_is_touched(both: tuple[State, State]) -> No
 
 @given(pairs())
 @settings(max_examples=30, deadline=None)
-def test_a_service_that_revokes_more_than_asked_is_healed_in_the_next_round(
+def test_a_grant_that_the_service_revoked_by_itself_is_restored_in_the_next_round(
     both: tuple[State, State],
 ) -> None:
     desired, existing = both
@@ -125,7 +125,7 @@ def test_a_service_that_revokes_more_than_asked_is_healed_in_the_next_round(
 
 @given(pairs())
 @settings(max_examples=30, deadline=None)
-def test_an_apply_that_was_cut_off_anywhere_goes_on(both: tuple[State, State]) -> None:
+def test_an_interrupted_apply_can_always_be_resumed(both: tuple[State, State]) -> None:
     desired, existing = both
     planned = ordered_changes(desired, Service(existing).state, scope_of(existing))
     for cut in range(0, len(planned), 3):
@@ -136,13 +136,13 @@ def test_an_apply_that_was_cut_off_anywhere_goes_on(both: tuple[State, State]) -
         assert not ordered_changes(desired, service.state, service.scope)
 
 
-def test_the_order_adds_before_it_takes_away() -> None:
+def test_additions_come_before_removals() -> None:
     assert PHASES.index("grants") < PHASES.index("revokes") < PHASES.index("drop-filters")
     assert PHASES.index("filters") < PHASES.index("grants") < PHASES.index("opt-ins")
     assert PHASES.index("settings") < PHASES.index("register") < PHASES.index("tags") < PHASES.index("assign")
 
 
-def test_all_stands_for_the_rest_and_a_narrower_grant_replaces_it_after_it_is_made() -> None:
+def test_all_includes_the_rest_and_is_revoked_after_a_narrower_grant_exists() -> None:
     daily = table_of("gold", "daily")
     wide = State(grants=frozenset({Grant("analyst", daily, "ALL")}))
     narrow = State(grants=frozenset({Grant("analyst", daily, "SELECT")}))
@@ -154,14 +154,14 @@ def test_all_stands_for_the_rest_and_a_narrower_grant_replaces_it_after_it_is_ma
     ]
 
 
-def test_an_implicit_all_is_neither_revoked_nor_granted_beside() -> None:
+def test_an_implicit_all_is_neither_revoked_nor_granted_again() -> None:
     raw = table_of("silver", "raw")
     actual = State(grants=frozenset({Grant("analyst", raw, "ALL")}))
     assert not ordered_changes(State(), actual, SCOPE)
     assert not ordered_changes(State(grants=frozenset({Grant("analyst", raw, "SELECT")})), actual, SCOPE)
 
 
-def test_everybody_is_shut_out_of_managed_databases_unless_they_are_hybrid() -> None:
+def test_everyone_loses_access_to_managed_databases_unless_they_are_hybrid() -> None:
     open_to_all = canonical(
         frozenset(
             Grant(EVERYBODY, database, "ALL")
@@ -172,7 +172,7 @@ def test_everybody_is_shut_out_of_managed_databases_unless_they_are_hybrid() -> 
     assert texts == [f"ALL on database gold from {EVERYBODY}"]
 
 
-def test_columns_granted_one_by_one_are_one_change() -> None:
+def test_columns_granted_separately_are_one_change() -> None:
     rows = frozenset(
         Grant("analyst", Resource("column", ("gold", "daily", name)), "SELECT") for name in ("key", "lat")
     )
@@ -196,7 +196,7 @@ def test_a_table_keeps_the_tag_it_inherited_while_its_database_gets_another() ->
         service.make(change, see)
 
 
-def test_a_tag_in_place_of_one_that_is_inherited_takes_away_and_one_that_was_not_there_does_not() -> None:
+def test_only_a_tag_that_replaces_an_inherited_one_counts_as_a_removal() -> None:
     gold, daily = database_of("gold"), table_of("gold", "daily")
     all_of_it = State(tags=TAGS, assigned={gold: {"audience": "all"}})
     named = State(tags=TAGS, assigned={gold: {"audience": "all"}, daily: {"audience": "named"}})

@@ -1,4 +1,4 @@
-"""The order of changes: who reaches what on the way, seen with the eyes of `govern who`."""
+"""The order of changes: the columns that each principal reaches in between, computed as `govern principal` does."""
 
 from __future__ import annotations
 
@@ -43,39 +43,41 @@ Cells = set[tuple[str, Resource]]
 
 
 def tagged(**tags: str) -> Resource:
-    """Every table with these LF-tags."""
+    """Return an expression for every table with these LF-tags."""
     return Resource("tables", (), tuple(sorted((key, (value,)) for key, value in tags.items())))
 
 
 def reading(*resources: Resource, principal: str = "analyst") -> frozenset[Grant]:
-    """SELECT on all of them."""
+    """Return grants of SELECT on all of them."""
     return frozenset(Grant(principal, resource, "SELECT") for resource in resources)
 
 
 def governed(
     assigned: dict[Resource, dict[str, str]], *grants: frozenset[Grant], south: RowFilter | None = None
 ) -> State:
-    """A state with all LF-tags there are."""
+    """Return a state with all existing LF-tags."""
     filters = {SOUTH: south} if south else {}
     return State(tags=TAGS, assigned=assigned, grants=frozenset().union(*grants), filters=filters)
 
 
 def cells(state: State) -> Cells:
-    """The columns that each principal reaches, and those of everybody where a database is not hybrid."""
+    """Return the columns that each principal reaches, and those of everyone if a database is not hybrid."""
     reached = {
         (reach.principal, column_of(view.database, view.name, column))
         for view in VIEWS
         for reach in reaches(state, view)
         for column in reach.columns or view.columns
     }
-    of_everybody = {
-        column for who, column in reached if who == EVERYBODY and column.database not in SCOPE.hybrid
+    of_everyone = {
+        column
+        for principal, column in reached
+        if principal == EVERYBODY and column.database not in SCOPE.hybrid
     }
-    return reached | {(principal, column) for principal in (*MANAGED, *OTHERS) for column in of_everybody}
+    return reached | {(principal, column) for principal in (*MANAGED, *OTHERS) for column in of_everyone}
 
 
 def along(desired: State, existing: State, see: Callable[[State], None]) -> State:
-    """Looks at every state on the way; returns the last."""
+    """Call `see` with every state in between; return the last."""
     service = Service(existing)
     for change in changes_between(desired, service.state, service.scope):
         service.make(change, lambda: see(service.state))
@@ -83,7 +85,7 @@ def along(desired: State, existing: State, see: Callable[[State], None]) -> Stat
 
 
 def way(desired: State, existing: State) -> list[Cells]:
-    """The cells that are reached before, after each change, and at the end."""
+    """Return the cells that are reached before, after each change, and at the end."""
     seen = [cells(existing)]
     along(desired, existing, lambda state: seen.append(cells(state)))
     return seen
@@ -93,11 +95,11 @@ RETAGGED_AND_NAMED = (
     governed({DAILY: {"audience": "named"}}, reading(DAILY)),
     governed({DAILY: {"audience": "all"}}, reading(tagged(audience="all"))),
 )
-ITS_OWN_TAG_GOES = (  # its inherited tag is granted, its former one is not
+ITS_OWN_TAG_GOES = (  # the inherited tag is granted, the former one is not
     governed({GOLD: {"zone": "curated"}}, reading(tagged(zone="curated"))),
     governed({GOLD: {"zone": "curated"}, DAILY: {"zone": "trusted"}}, reading(tagged(zone="trusted"))),
 )
-BOTH_TAGS_FROM_TWO_PLACES = (  # between the two calls it would have one old tag and one new
+BOTH_TAGS_FROM_TWO_PLACES = (  # between the two calls the table would have one old and one new tag
     governed(
         {GOLD: {"zone": "curated"}, DAILY: {"audience": "named"}},
         reading(tagged(zone="curated", audience="named")),
@@ -107,7 +109,7 @@ BOTH_TAGS_FROM_TWO_PLACES = (  # between the two calls it would have one old tag
         reading(tagged(zone="trusted", audience="all")),
     ),
 )
-A_GRANT_TOO_EARLY = (  # once it is made, no other change is harmless
+A_GRANT_TOO_EARLY = (  # after it, no other change is harmless
     governed(
         {DAILY: {"zone": "trusted", "audience": "all"}, LAT: {"zone": "curated"}},
         reading(tagged(zone="trusted", audience="all")),
@@ -128,7 +130,7 @@ COLUMN_LEAVES_A_FILTER = (
 @example(ITS_OWN_TAG_GOES)
 @example(COLUMN_LEAVES_A_FILTER)
 @settings(max_examples=100, deadline=None)
-def test_at_no_instant_does_a_principal_lose_a_column_that_both_states_open(
+def test_no_principal_ever_loses_a_column_that_both_states_open(
     both: tuple[State, State],
 ) -> None:
     desired, existing = both
@@ -142,7 +144,7 @@ def test_at_no_instant_does_a_principal_lose_a_column_that_both_states_open(
 @given(retagged())
 @example(BOTH_TAGS_FROM_TWO_PLACES)
 @settings(max_examples=100, deadline=None)
-def test_nor_while_many_tags_move_at_once(both: tuple[State, State]) -> None:
+def test_no_principal_loses_a_column_while_many_tags_move_at_once(both: tuple[State, State]) -> None:
     seen = way(*both)
     for now in seen:
         assert seen[0] & seen[-1] <= now
@@ -151,7 +153,7 @@ def test_nor_while_many_tags_move_at_once(both: tuple[State, State]) -> None:
 @given(retagged())
 @example(A_GRANT_TOO_EARLY)
 @settings(max_examples=100, deadline=None)
-def test_a_column_that_neither_state_opens_is_opened_on_the_way_only_if_no_order_avoids_it(
+def test_a_column_closed_in_both_states_opens_in_between_only_if_no_order_avoids_it(
     both: tuple[State, State],
 ) -> None:
     desired, existing = both
@@ -162,7 +164,7 @@ def test_a_column_that_neither_state_opens_is_opened_on_the_way_only_if_no_order
 
 
 def is_clean(order: Iterable[Change], existing: State, seen: list[Cells]) -> bool:
-    """Whether the changes, made in this order, take and open nothing on the way."""
+    """Return whether the changes in this order close and open no column in between."""
     service = Service(existing)
     for change in order:
         service.make(change, lambda: None)
@@ -171,27 +173,27 @@ def is_clean(order: Iterable[Change], existing: State, seen: list[Cells]) -> boo
     return cells(service.state) == seen[-1]
 
 
-def test_nobody_is_shown_on_the_way_what_neither_state_shows() -> None:
-    """A new grant on old tags, or an old grant on new tags, would open the column for a moment."""
+def test_no_principal_sees_in_between_a_column_that_neither_state_shows() -> None:
+    """Otherwise a new grant on old tags, or an old grant on new tags, opens the column for a moment."""
     for existing, desired in (
-        # who is newly granted `all` comes after the secret has left it
+        # a new grant on `all` comes after the secret has left it
         (
             governed({DAILY: {"audience": "all"}}),
             governed(
                 {DAILY: {"audience": "all"}, LAT: {"audience": "named"}}, reading(tagged(audience="all"))
             ),
         ),
-        # who loses `all` goes before it gets the secret
+        # a revoke on `all` comes before it gets the secret
         (
             governed({DAILY: {"audience": "named"}}, reading(tagged(audience="all"))),
             governed({DAILY: {"audience": "all"}}, reading(DAILY, principal="engineer")),
         ),
-        # who is newly granted a filter comes after it was narrowed
+        # a new grant on a filter comes after it was narrowed
         (
             governed({}, south=RowFilter("key = 'a'")),
             governed({}, reading(SOUTH), south=RowFilter("key = 'a'", excluded=("lat",))),
         ),
-        # a tag that a table did not have yet is seen through by those who keep the grant only
+        # a new tag of a table opens it only to principals that keep the grant
         (
             governed({}, reading(tagged(audience="all"))),
             governed({DAILY: {"audience": "all"}}, reading(tagged(audience="all"), principal="engineer")),
@@ -202,10 +204,10 @@ def test_nobody_is_shown_on_the_way_what_neither_state_shows() -> None:
             assert now <= seen[0] | seen[-1]
 
 
-def test_who_opts_in_finds_the_tags_that_its_grants_ask_for() -> None:
+def test_an_opt_in_comes_after_grants_and_tags() -> None:
     silver, raw = database_of("silver"), table_of("silver", "raw")
-    everybody = frozenset({Grant(EVERYBODY, raw, "ALL")})
-    existing = governed({silver: {"zone": "curated"}, raw: {"zone": "trusted"}}, everybody)
+    everyone = frozenset({Grant(EVERYBODY, raw, "ALL")})
+    existing = governed({silver: {"zone": "curated"}, raw: {"zone": "trusted"}}, everyone)
     desired = governed({silver: {"zone": "curated"}}, reading(tagged(zone="curated")))
     desired = replace(desired, opt_ins=frozenset({OptIn("analyst", silver)}))
     phases = [change.phase for change in changes_between(desired, existing, SCOPE)]

@@ -38,22 +38,22 @@ JVM = [
 
 def errors_of(*lines: tuple[str, str]) -> list[str]:
     errors = ErrorLines()
-    found = [LogLine(datetime.now(UTC), group, "jr_1", text) for group, text in lines]
-    return [line.text for line in found if errors.has(line)]
+    log_lines = [LogLine(datetime.now(UTC), group, "jr_1", text) for group, text in lines]
+    return [line.text for line in log_lines if errors.has(line)]
 
 
-def test_errors_and_their_traces_are_left_of_either_log() -> None:
+def test_errors_and_their_traces_are_kept_from_both_logs() -> None:
     for group in ("error", "output"):
         whole = [*NOISE, *TRACE, *NOISE, *JVM, *NOISE]
         assert errors_of(*((group, text) for text in whole)) == [*TRACE, *JVM]
 
 
-def test_lines_of_the_other_log_in_between_break_no_trace() -> None:
+def test_lines_of_the_other_log_do_not_split_a_trace() -> None:
     mixed = [("error", TRACE[0]), ("output", "read 12 rows"), *(("error", text) for text in TRACE[1:])]
     assert errors_of(*mixed) == TRACE
 
 
-def test_an_event_of_several_lines_is_judged_as_one() -> None:
+def test_an_event_of_several_lines_is_classified_as_one() -> None:
     assert errors_of(("error", "\n".join(TRACE)), ("error", "read 12 rows")) == ["\n".join(TRACE)]
 
 
@@ -65,12 +65,12 @@ def test_a_line_is_labelled_by_its_writer_and_not_as_an_error() -> None:
     assert [line.split()[1] for line in out.getvalue().splitlines()] == ["system", "script"]
 
 
-def test_the_log_of_another_job_is_offered_with_the_same_option() -> None:
+def test_the_command_for_another_job_s_log_keeps_the_option() -> None:
     read = LogRead("r1", Step("glue", "a"), "jr_1", 0, is_errors_only=True, others=("b",))
     assert read.note_if_empty().endswith("  next: etltctl runs logs r1 b --errors")
 
 
-def test_the_state_and_the_reason_of_a_failed_sync_are_errors_and_its_rows_are_not() -> None:
+def test_the_status_and_reason_of_a_failed_sync_are_errors_and_its_row_counts_are_not() -> None:
     lines = lines_of_sync(SyncJob("7", "api", "failed", "the source is shut", rows=3))
     assert [line.text for line in lines if line.is_failure] == ["state failed", "reason the source is shut"]
     assert not any(line.is_failure for line in lines_of_sync(SyncJob("7", "api", "succeeded", rows=3)))

@@ -1,4 +1,4 @@
-"""Runs and steps: safe names, honest outcomes."""
+"""Runs and steps: safe names and true outcomes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from etltctl.pipeline.model import outcome_of
 from etltctl.pipeline.run_ids import CLOCKS_DIFFER
 
 
-def test_a_run_whose_every_start_was_reused_had_nothing_to_do() -> None:
+def test_a_run_that_reused_every_step_had_nothing_to_do() -> None:
     done = [StepResult("sync:api", "reused"), StepResult("athena:refresh")]
     assert PipelineResult("api", "r", 1.0, done, had_succeeded=True).is_reused
     assert not PipelineResult("api", "r", 1.0, done).is_reused, "this try completed it"
@@ -34,7 +34,7 @@ def test_a_run_whose_every_start_was_reused_had_nothing_to_do() -> None:
         (KeyError("bug"), "failed"),
     ],
 )
-def test_how_a_run_ended_is_one_word(error: BaseException, word: str) -> None:
+def test_the_end_of_a_run_is_one_word(error: BaseException, word: str) -> None:
     assert outcome_of(error) == word
 
 
@@ -53,18 +53,18 @@ def test_airflow_s_run_ids_become_safe_in_paths() -> None:
         ("dag-再実行", "dag-再計算", "dag", "-dag"),
     ],
 )
-def test_run_ids_that_differ_stay_different(ids: tuple[str, ...]) -> None:
+def test_different_run_ids_stay_different(ids: tuple[str, ...]) -> None:
     safe = [RunId(run_id).safe for run_id in ids]
     assert len(set(safe)) == len(ids)
     assert [RunId(run_id).safe for run_id in safe] == safe
 
 
-def test_a_run_id_of_nothing_usable_is_refused() -> None:
+def test_a_run_id_without_a_usable_character_is_refused() -> None:
     with pytest.raises(UsageError, match="no letter or digit"):
         str(RunId("::").safe)
 
 
-def test_the_run_key_is_the_same_for_every_try_and_for_nothing_else() -> None:
+def test_every_try_of_a_step_has_the_same_run_key_and_no_other_step_has_it() -> None:
     step = Step.parse("glue:job")
     key = RunId("r1").key(step, env="local", pipeline="api")
     assert key == "db2510fc7eed99ddd0d844ba5bfee5b417bfa629"
@@ -91,21 +91,21 @@ def test_run_ids_sort_by_time_and_name_their_pipeline() -> None:
     assert len({new_run_id("api", moments[0]) for _ in range(50)}) > 45, "runs of one minute differ"
 
 
-def test_a_new_run_id_tells_the_time_in_utc() -> None:
+def test_a_new_run_id_contains_the_time_in_utc() -> None:
     lima = timezone(timedelta(hours=-5))
     assert new_run_id("api", datetime(2026, 1, 1, 22, 30, tzinfo=lima)).startswith("20260102-0330-api-")
     assert RunId(new_run_id("api")).began_after is not None
 
 
 @pytest.mark.parametrize(
-    ("run_id", "begun"),
+    ("run_id", "began"),
     [
         ("20260102-0304-mongodb-k7qf", datetime(2026, 1, 2, 3, 4, tzinfo=UTC) - CLOCKS_DIFFER),
-        ("29990102-0304-mongodb-k7qf", None),  # a clock that is wrong limits no search
+        ("29990102-0304-mongodb-k7qf", None),  # a wrong clock limits no search
         ("20260102-0304-mine", None),
         ("20261302-0304-api-k7qf", None),
         ("manual__2026-01-02T03:04:05+00:00", None),
     ],
 )
-def test_only_an_id_of_our_own_making_tells_when_its_run_began(run_id: str, begun: datetime | None) -> None:
-    assert RunId(run_id).began_after == begun
+def test_only_a_generated_run_id_says_when_its_run_began(run_id: str, began: datetime | None) -> None:
+    assert RunId(run_id).began_after == began

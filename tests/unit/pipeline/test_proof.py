@@ -1,4 +1,4 @@
-"""When a sync that says success is believed."""
+"""The proof that a sync which reports success really wrote its rows."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from etltctl.pipeline.landing import _doubt, _drop, _surplus
     ("landed", "reported", "least", "says"),
     [
         (10, 10, 1, None),
-        (10, None, 1, None),  # Airbyte may not tell
+        (10, None, 1, None),  # Airbyte may not report a number
         (0, 0, 1, "at least 1 are expected"),
         (0, 0, 0, None),
         (10, 11, 1, "reports 11 rows for api, but 10 landed"),
-        (12, 10, 1, None),  # an attempt that was repeated leaves rows twice
+        (12, 10, 1, None),  # a repeated attempt writes rows twice
         (12, 10, 13, "at least 13 are expected"),
     ],
 )
-def test_rows_must_be_enough_and_those_reported(
+def test_the_files_must_hold_enough_rows_and_the_reported_number(
     landed: int, reported: int | None, least: int, says: str | None
 ) -> None:
     doubt = _doubt("api", landed, reported, least)
@@ -28,15 +28,15 @@ def test_rows_must_be_enough_and_those_reported(
 
 
 @pytest.mark.parametrize(("landed", "reported"), [(10, 10), (10, None), (9, 10), (0, 0)])
-def test_without_a_surplus_there_is_no_warning(landed: int, reported: int | None) -> None:
+def test_no_surplus_means_no_warning(landed: int, reported: int | None) -> None:
     assert _surplus("api", landed, reported) == ""
 
 
 @pytest.mark.parametrize(("landed", "reported"), [(12, 10), (10, 0)])
 def test_a_surplus_is_a_warning_with_both_numbers(landed: int, reported: int) -> None:
-    told = _surplus("api", landed, reported)
-    assert f"{landed} rows landed for api and Airbyte counts {reported}" in told
-    assert f"left {landed - reported} records twice" in told
+    warnings = _surplus("api", landed, reported)
+    assert f"{landed} rows landed for api and Airbyte counts {reported}" in warnings
+    assert f"left {landed - reported} records twice" in warnings
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What is certain to fail a run stops it before anything starts: no server, no sync, no job."""
+"""A certain failure stops a run before anything starts: no server, no sync, no job."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def problems_of(settings: Settings, *walk: Step) -> str:
 
 @pytest.fixture
 def broken(tmp_path: Path) -> Path:
-    """A project whose script of `silver_to_gold_api` has a syntax error."""
+    """Return a project whose script of `silver_to_gold_api` has a syntax error."""
     (tmp_path / "glue_jobs").mkdir()
     (tmp_path / "glue_jobs" / "silver_to_gold_api.py").write_text(BROKEN)
     (tmp_path / "etltctl.toml").write_text(
@@ -84,7 +84,7 @@ def test_a_syntax_error_stops_a_command_before_the_server_starts(
     assert not (broken / ".etltctl").exists()
 
 
-def test_config_validate_reports_it_too(broken: Path) -> None:
+def test_config_validate_reports_a_syntax_error_too(broken: Path) -> None:
     done = etltctl(broken, "config", "validate")
     assert done.returncode == ExitCode.CONFIGURATION
     assert "'(' was never closed" in done.stderr
@@ -116,7 +116,7 @@ def test_the_library_starts_and_records_nothing(broken: Path, call: Callable[[Se
     assert list((broken / ".etltctl").rglob("*.ndjson")) == []
 
 
-def test_a_module_that_the_script_imports_is_compiled_and_one_that_it_does_not_is_left_alone(
+def test_only_modules_that_the_script_imports_are_compiled(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "jobs").mkdir()
@@ -133,7 +133,7 @@ def test_a_module_that_the_script_imports_is_compiled_and_one_that_it_does_not_i
 @pytest.mark.parametrize(
     "text", [b"print('\\d')\n", b"# coding: latin-1\nx = '\xe9'\n", b"x = 1 if True else 2\n"]
 )
-def test_what_python_runs_with_a_warning_at_most_is_not_refused(tmp_path: Path, text: bytes) -> None:
+def test_a_script_that_python_runs_with_a_warning_is_not_refused(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "mine.py").write_bytes(text)
     settings = settings_in(tmp_path, '[glue.jobs.mine]\nscript = "mine.py"\nrole = "R"\n')
     require_ready(settings, [Step("glue", "mine")])
@@ -148,13 +148,13 @@ def test_what_python_runs_with_a_warning_at_most_is_not_refused(tmp_path: Path, 
     ],
     ids=["in S3", "not at hand", "a newer Python"],
 )
-def test_on_aws_a_script_that_cannot_be_judged_here_is_not_refused(tmp_path: Path, job: str) -> None:
+def test_on_aws_a_script_that_cannot_be_checked_here_is_not_refused(tmp_path: Path, job: str) -> None:
     (tmp_path / "mine.py").write_text("syntax of tomorrow !\n")
     settings = settings_in(tmp_path, f"[env.aws.glue.jobs.mine]\n{job}\n", env="aws")
     require_ready(settings, [Step("glue", "mine")])
 
 
-def test_on_aws_a_script_at_hand_is_compiled_before_a_paid_run(tmp_path: Path) -> None:
+def test_on_aws_a_local_script_is_compiled_before_a_paid_run(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(BROKEN)
     settings = settings_in(tmp_path, '[env.aws.glue.jobs.mine]\nscript = "mine.py"\n', env="aws")
     assert "'(' was never closed" in problems_of(settings, Step("glue", "mine"))
@@ -213,7 +213,7 @@ def test_a_script_with_a_syntax_error_is_not_uploaded(tmp_path: Path) -> None:
         uploads_of(settings)
 
 
-def test_a_table_without_a_contract_is_not_judged(tmp_path: Path) -> None:
+def test_a_table_without_a_contract_is_not_checked(tmp_path: Path) -> None:
     require_ready(settings_in(tmp_path, '[tables."gold.f1_pit_stats"]\nkeys = ["nothing"]\n'), [GOLD])
 
 
@@ -229,7 +229,7 @@ def test_a_table_without_a_contract_is_not_judged(tmp_path: Path) -> None:
     ],
     ids=["new", "runs", "succeeded", "fresh", "failed", "detached"],
 )
-def test_work_that_a_resumed_run_adopts_or_reuses_is_not_checked(
+def test_steps_that_a_resumed_run_adopts_or_reuses_are_not_checked(
     tmp_path: Path, events: list[tuple[str, dict[str, Any]]], fresh: bool, starts: bool
 ) -> None:
     store = DiskStore(tmp_path)

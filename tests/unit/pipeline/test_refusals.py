@@ -1,4 +1,4 @@
-"""A job that a service refused what it needed ends with the exit code of a refusal."""
+"""A job to which a service refused access ends with the exit code of a refusal."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ S3_SAYS = "java.nio.file.AccessDeniedException: s3://lake/x: Forbidden (Status C
         ("Error Category: PERMISSION_ERROR; Failed Line Number: 12", "", ExitCode.ACCESS),
         (WRAPPED, S3_SAYS, ExitCode.ACCESS),
         (WRAPPED, "ZeroDivisionError: division by zero", ExitCode.FAILED),
-        ("ZeroDivisionError: division by zero", S3_SAYS, ExitCode.FAILED),  # a refusal that the job survived
+        ("ZeroDivisionError: division by zero", S3_SAYS, ExitCode.FAILED),  # the job survived this refusal
         ("Command failed with exit code 1", "", ExitCode.FAILED),
         ("read 40312 rows, 403 of them bad", "", ExitCode.FAILED),
     ],

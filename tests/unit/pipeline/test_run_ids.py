@@ -1,4 +1,4 @@
-"""Which run `--run-id` means: an earlier one, by its end too; a new one only with `--new`."""
+"""The run that `--run-id` means: an earlier one, also by the end of its id. A new one needs `--new`."""
 
 from __future__ import annotations
 
@@ -49,9 +49,7 @@ def test_the_end_of_an_id_is_enough(
 @pytest.mark.parametrize(
     "command", [["run", "api"], ["sync", "api"], ["run-glue", "silver_to_gold"]], ids=" ".join
 )
-def test_an_id_that_no_run_has_starts_nothing_and_names_the_nearest(
-    project: Path, command: list[str]
-) -> None:
+def test_an_unknown_id_starts_nothing_and_names_the_most_similar(project: Path, command: list[str]) -> None:
     said = refused(project, *command, "--run-id", "ydzi")
     assert f"no run is called ydzi, so nothing was started\n  next: did you mean {KNOWN}?" in said
     assert "With --new a run of that name begins" in said
@@ -65,7 +63,7 @@ def test_options_of_a_run_need_its_id(project: Path, command: list[str], flag: s
     assert f"{flag} needs the run that it is for" in refused(project, *command, flag)
 
 
-def test_an_end_that_two_runs_have_names_them(project: Path) -> None:
+def test_an_ambiguous_end_of_an_id_names_both_runs(project: Path) -> None:
     for run_id in ("x-same", "y-same"):
         Ledger(DiskStore(project / ".etltctl" / "runs"), run_id, "local").append(
             "run.started", pipeline="api"
@@ -75,14 +73,14 @@ def test_an_end_that_two_runs_have_names_them(project: Path) -> None:
     )
 
 
-def test_a_misspelt_run_is_guessed_wherever_a_run_is_named(project: Path) -> None:
+def test_a_misspelt_run_gets_a_suggestion_in_every_command(project: Path) -> None:
     assert f"did you mean {KNOWN}?" in refused(project, "retry", "ydzi")
     assert f"did you mean {KNOWN}?" in refused(project, "runs", "show", "20260102-0304-api-ydzi")
     assert "did you mean" not in refused(project, "retry", "something-else")
 
 
 def test_a_run_without_recorded_options_has_none(tmp_path: Path) -> None:
-    """As an earlier etltctl wrote them."""
+    """An earlier version of etltctl wrote such runs."""
     store = DiskStore(tmp_path)
     event = {"ts": "2026-01-02T03:04:05+00:00", "seq": 1, "run_id": "old", "step": "", "type": "run.started"}
     store.add("old", lambda _: json.dumps(event) + "\n")

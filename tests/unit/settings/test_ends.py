@@ -22,7 +22,7 @@ from etltctl.settings import load_settings
         ("tableau.datasources.x.table", "daily", "layer.table"),
     ],
 )
-def test_a_value_that_cannot_be_is_told_before_anything_starts(
+def test_an_impossible_value_is_reported_before_anything_starts(
     tmp_path: Path, flag: str, value: object, says: str
 ) -> None:
     with pytest.raises(ConfigurationError) as raised:
@@ -30,7 +30,7 @@ def test_a_value_that_cannot_be_is_told_before_anything_starts(
     assert says in "".join(raised.value.problems)
 
 
-def test_secrets_of_destination_and_site_are_shown_as_references_or_stars(tmp_path: Path) -> None:
+def test_secrets_of_destination_and_site_are_printed_as_references_or_stars(tmp_path: Path) -> None:
     flags = {"airbyte.destination.secret_access_key": "s3cret", "tableau.token_secret": "env:TOKEN"}
     settings = load_settings(flags=flags, env="local", environ={}, directory=tmp_path)
     shown = {value.key: value.value for value in settings.values()}
@@ -48,12 +48,12 @@ def test_secrets_of_destination_and_site_are_shown_as_references_or_stars(tmp_pa
         ("mongodb+srv://me:pw@h/?authSource=x&w=1", ("mongodb+srv://h/?w=1", "me", "pw", "x")),
     ],
 )
-def test_a_mongodb_address_is_taken_apart_as_airbyte_wants_it(uri: str, parts: tuple[str, ...]) -> None:
+def test_a_mongodb_address_is_split_as_airbyte_requires(uri: str, parts: tuple[str, ...]) -> None:
     assert split_uri(uri, "sources.x.uri") == parts
 
 
 @pytest.mark.parametrize("uri", ["http://me:pw@h/", "mongodb://", "mongodb://[me:pw@h/"])
-def test_an_address_that_is_none_is_refused_without_showing_it(uri: str) -> None:
+def test_an_invalid_address_is_refused_without_printing_it(uri: str) -> None:
     with pytest.raises(ConfigurationError, match=r"sources\.x\.uri is not a MongoDB address") as raised:
         split_uri(uri, "sources.x.uri")
     assert "pw" not in raised.value.message + raised.value.hint

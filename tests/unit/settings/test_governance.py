@@ -1,4 +1,4 @@
-"""Settings of governance: what cannot be meant is refused when they are read, with its place in the file."""
+"""Settings of governance: a contradiction is refused when they are read, with its place in the file."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def problems(tmp_path: Path, text: str) -> tuple[str, ...]:
         (GRANT + 'on = "tables"\n', "4:3: governance.grants must have tags or layer for `on`"),
         (GRANT + 'filters = ["f"]\n', "8:1: gold.t has no filter f in governance.filters"),
         (GRANT + f"filters = [{ELEVEN}]\n", "4:3: governance.grants must have at most 10 filters"),
-        (GRANT + GRANT.replace("role:a", "nobody"), "9:1: governance.grants.principal must be role:NAME"),
+        (GRANT + GRANT.replace("role:a", "anyone"), "9:1: governance.grants.principal must be role:NAME"),
         (FILTER.replace("rows", "row"), "5:1: unknown setting governance.filters.gold.t.f.row"),
         (FILTER + 'columns = ["a"]\nexclude_columns = ["b"]\n', "must name columns or exclude_columns, not both"),
         ('[governance.filters."gold.t".f]\n', "4:2: governance.filters.gold.t.f must narrow something"),
@@ -49,26 +49,26 @@ def problems(tmp_path: Path, text: str) -> tuple[str, ...]:
         (GRANT.replace("role:a", "role:pi-m3-glue") + 'columns = ["c"]\n', "at least 4: grant it the whole table"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_meant_is_refused_with_its_place(tmp_path: Path, text: str, says: str) -> None:
-    found = problems(tmp_path, f"{ZONES}\n{text}")
-    assert any(says in problem for problem in found), found
-    assert all(problem.startswith("etltctl.toml:") for problem in found)
+def test_a_contradiction_is_refused_with_its_place(tmp_path: Path, text: str, says: str) -> None:
+    messages = problems(tmp_path, f"{ZONES}\n{text}")
+    assert any(says in problem for problem in messages), messages
+    assert all(problem.startswith("etltctl.toml:") for problem in messages)
 
 
 def test_more_filters_of_a_table_than_a_principal_may_have_are_refused(tmp_path: Path) -> None:
     filters = "".join(f'[governance.filters."gold.t".f{n}]\nrows = "a = {n}"\n' for n in range(101))
     names = [", ".join(f'"f{n}"' for n in range(first, min(first + 10, 101))) for first in range(0, 101, 10)]
     grants = "".join(f"{GRANT}filters = [{some}]\n" for some in names)
-    (found,) = problems(tmp_path, ZONES + filters + grants)
-    assert "role:a has 101 filters of gold.t; 100 are allowed" in found
+    (message,) = problems(tmp_path, ZONES + filters + grants)
+    assert "role:a has 101 filters of gold.t; 100 are allowed" in message
 
 
-def test_a_layer_is_in_one_zone_and_governance_is_about_zones(tmp_path: Path) -> None:
+def test_a_layer_is_in_one_zone_and_a_grant_names_a_zone(tmp_path: Path) -> None:
     assert "shares the layer gold" in problems(tmp_path, f'{ZONES}other = {{ layers = ["gold"] }}\n')[0]
     assert "governance needs zones" in problems(tmp_path, '[governance]\nprincipals = ["role:a"]\n')[0]
 
 
-def test_the_worked_example_is_valid_and_the_shipped_settings_govern_nothing() -> None:
+def test_the_worked_example_is_valid_and_the_shipped_settings_configure_no_governance() -> None:
     example = load_settings(config=PROJECT / "docs" / "examples" / "governance.toml", environ={}).governance
     assert example.is_configured
     assert example.roles == {"analyst", "pi-m3-operator", "LakeFormationReader"}

@@ -1,4 +1,4 @@
-"""Settings: which place wins, and how every kind of mistake is told with its place."""
+"""Settings: which place wins, and how every kind of mistake is reported with its place."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_without_a_file_everything_has_a_default(tmp_path: Path) -> None:
     assert settings.script_path("bronze_to_silver").name == "bronze_to_silver.py"
 
 
-def test_every_script_that_is_missing_is_told_with_its_place(tmp_path: Path) -> None:
+def test_every_missing_script_is_reported_with_its_place(tmp_path: Path) -> None:
     text = "".join(f'[glue.jobs.{name}]\nscript = "{name}.py"\n' for name in "abc")
     (tmp_path / "b.py").touch()
     with pytest.raises(ConfigurationError) as caught:
@@ -74,7 +74,7 @@ def test_every_script_that_is_missing_is_told_with_its_place(tmp_path: Path) -> 
     )
 
 
-def test_the_file_is_found_above_the_folder(tmp_path: Path) -> None:
+def test_the_file_may_be_in_a_parent_folder(tmp_path: Path) -> None:
     (tmp_path / "etltctl.toml").write_text(BASE)
     (tmp_path / "below").mkdir()
     assert load_settings(directory=tmp_path / "below", environ={}).athena.workgroup == "base"
@@ -87,7 +87,7 @@ def test_the_environment_aws_is_protected_and_has_its_own_state(tmp_path: Path) 
     assert settings.sources["api"].base_url.startswith("https://")
 
 
-def test_variables_with_names_of_their_own(tmp_path: Path) -> None:
+def test_some_settings_have_variables_with_special_names(tmp_path: Path) -> None:
     settings = load(tmp_path, AWS_REGION="eu-west-1", AWS_DEFAULT_REGION="x", ETLTCTL_STATE_DIR="/tmp/state")
     assert (settings.aws.region, settings.state) == ("eu-west-1", "/tmp/state")
 
@@ -105,7 +105,7 @@ def test_variables_may_hold_numbers_and_lists(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("[lakes]\n", "etltctl.toml:1:2: unknown setting lakes, did you mean lake?"),
         (
@@ -146,33 +146,33 @@ def test_variables_may_hold_numbers_and_lists(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_mistake_is_told_with_its_place(tmp_path: Path, text: str, told: str) -> None:
-    assert any(told in problem for problem in problems(tmp_path, text)), problems(tmp_path, text)
+def test_a_mistake_is_reported_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+    assert any(message in problem for problem in problems(tmp_path, text)), problems(tmp_path, text)
 
 
-def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
+def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     text = '[lake]\nbronze = 1\nsilber = "s3://x"\n[athena]\nmax_scan = "much"\n'
     assert len(problems(tmp_path, text)) == 3
 
 
 def test_a_mistake_in_a_variable_names_the_variable(tmp_path: Path) -> None:
-    told = problems(tmp_path, "", ETLTCTL__LOCAL__PORT="seven")
-    assert told == ("env ETLTCTL__LOCAL__PORT: local.port must be a whole number, got 'seven'",)
+    messages = problems(tmp_path, "", ETLTCTL__LOCAL__PORT="seven")
+    assert messages == ("env ETLTCTL__LOCAL__PORT: local.port must be a whole number, got 'seven'",)
 
 
 @pytest.mark.parametrize(
     ("text", "place"), [("[lake\n", "etltctl.toml:1"), ("a = 1\nb = \n", "etltctl.toml:2")]
 )
-def test_broken_toml_is_told_with_its_line(tmp_path: Path, text: str, place: str) -> None:
+def test_broken_toml_is_reported_with_its_line(tmp_path: Path, text: str, place: str) -> None:
     assert problems(tmp_path, text)[0].startswith(place)
 
 
-def test_a_named_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+def test_a_named_file_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"there is no settings file .*nowhere\.toml"):
         load_settings(config=tmp_path / "nowhere.toml", environ={}, directory=tmp_path)
 
 
-def test_an_unknown_environment_is_told_with_the_nearest(tmp_path: Path) -> None:
+def test_an_unknown_environment_is_reported_with_the_most_similar(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         load(tmp_path, ETLTCTL_ENV="awss")
     assert "did you mean aws?" in caught.value.hint
@@ -186,14 +186,14 @@ def test_a_literal_secret_is_never_shown(tmp_path: Path, secret: str) -> None:
     assert settings.sources["mongodb"].uri == secret
 
 
-def test_a_reference_is_shown_with_whether_it_is_set(tmp_path: Path) -> None:
+def test_a_reference_is_printed_with_its_state(tmp_path: Path) -> None:
     settings = load(tmp_path, AIRBYTE_CLIENT_ID="x")
     shown = {value.key: value.value for value in settings.values()}
     assert shown["airbyte.client_id"] == "env:AIRBYTE_CLIENT_ID (set)"
     assert shown["airbyte.client_secret"] == "env:AIRBYTE_CLIENT_SECRET (not set)"
 
 
-def test_streams_lie_below_the_source_s_prefix(tmp_path: Path) -> None:
+def test_streams_are_below_the_source_s_prefix(tmp_path: Path) -> None:
     settings = load(tmp_path, '[sources.api]\nprefix = "f1"\nstreams = ["races"]\n')
     assert settings.stream_locations("api") == {"api_races": "s3://pi-m3-bronze/f1/races/"}
     assert settings.stream_locations("mongodb") == {
@@ -201,14 +201,14 @@ def test_streams_lie_below_the_source_s_prefix(tmp_path: Path) -> None:
     }
 
 
-def test_a_wrong_secret_is_not_repeated_in_its_complaint(tmp_path: Path) -> None:
-    told = problems(tmp_path, "", ETLTCTL__AIRBYTE__CLIENT_SECRET='["tops3cret"]')
-    assert "tops3cret" not in str(told)
-    assert "airbyte.client_secret must be text" in str(told)
+def test_an_error_about_a_wrong_secret_does_not_repeat_it(tmp_path: Path) -> None:
+    messages = problems(tmp_path, "", ETLTCTL__AIRBYTE__CLIENT_SECRET='["tops3cret"]')
+    assert "tops3cret" not in str(messages)
+    assert "airbyte.client_secret must be text" in str(messages)
 
 
 def test_a_table_has_one_writer(tmp_path: Path) -> None:
-    (told,) = problems(tmp_path, '[glue.jobs.mine]\nscript = "mine.py"\nwrites = ["gold.weather_daily"]\n')
-    assert told == (
+    (message,) = problems(tmp_path, '[glue.jobs.mine]\nscript = "mine.py"\nwrites = ["gold.weather_daily"]\n')
+    assert message == (
         "etltctl.toml:3:1: table gold.weather_daily is written by job silver_to_gold already: a table has one writer"
     )

@@ -1,4 +1,4 @@
-"""Names that follow from the project, so that two projects in one account share none."""
+"""Names that follow from the project: two projects in one account share none."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from etltctl.settings import Settings, load_settings
 
 
 def settings(folder: Path, text: str, **flags: Any) -> Settings:
-    """The settings of a file with this text."""
+    """Return the settings of a file with this text."""
     (folder / "etltctl.toml").write_text(text)
     named = {name.replace("__", "."): value for name, value in flags.items()}
     return load_settings(config=folder / "etltctl.toml", environ={}, flags=named)
@@ -22,32 +22,32 @@ def settings(folder: Path, text: str, **flags: Any) -> Settings:
 def test_databases_workgroup_and_roles_carry_the_project_in_every_environment(
     tmp_path: Path, env: str
 ) -> None:
-    found = settings(tmp_path, f'project = "My-lake.2"\ndefault_env = "{env}"\n[athena]\nworkgroup = ""\n')
-    assert found.athena.databases == {
+    loaded = settings(tmp_path, f'project = "My-lake.2"\ndefault_env = "{env}"\n[athena]\nworkgroup = ""\n')
+    assert loaded.athena.databases == {
         "bronze": "my_lake_2_bronze",
         "silver": "my_lake_2_silver",
         "silver_rejects": "my_lake_2_silver_rejects",
         "gold": "my_lake_2_gold",
     }
-    assert found.athena.workgroup == "My-lake.2"
-    assert {job.role for job in found.glue.jobs.values()} == {"My-lake.2-glue"}
+    assert loaded.athena.workgroup == "My-lake.2"
+    assert {job.role for job in loaded.glue.jobs.values()} == {"My-lake.2-glue"}
 
 
 def test_the_shipped_settings_name_no_database(tmp_path: Path) -> None:
-    found = settings(tmp_path, "")
-    assert found.athena.databases["gold"] == "pi_m3_gold"
-    origins = {value.key: value.origin for value in found.values()}
+    loaded = settings(tmp_path, "")
+    assert loaded.athena.databases["gold"] == "pi_m3_gold"
+    origins = {value.key: value.origin for value in loaded.values()}
     assert origins["athena.databases.gold"] == "default"
 
 
-def test_names_that_the_settings_give_stay(tmp_path: Path) -> None:
+def test_names_from_the_settings_stay_as_they_are(tmp_path: Path) -> None:
     text = '[athena.databases]\ngold = "gold"\n[glue.jobs.bronze_to_silver]\nrole = "arn:aws:iam::1:role/x"\n'
-    found = settings(tmp_path, text)
-    assert (found.athena.databases["gold"], found.athena.databases["silver"]) == ("gold", "pi_m3_silver")
-    assert found.glue.jobs["bronze_to_silver"].role == "arn:aws:iam::1:role/x"
+    loaded = settings(tmp_path, text)
+    assert (loaded.athena.databases["gold"], loaded.athena.databases["silver"]) == ("gold", "pi_m3_silver")
+    assert loaded.glue.jobs["bronze_to_silver"].role == "arn:aws:iam::1:role/x"
 
 
-def test_a_job_prefix_goes_before_the_names_at_glue_only(tmp_path: Path) -> None:
+def test_a_job_prefix_is_part_of_the_names_at_glue_only(tmp_path: Path) -> None:
     names = settings(tmp_path, '[glue]\njob_prefix = "sea-"\n').glue.names
     assert names.at_glue("bronze_to_silver") == "sea-bronze_to_silver"
     assert names.in_settings("sea-bronze_to_silver") == "bronze_to_silver"

@@ -1,4 +1,4 @@
-"""Secrets are references, looked up late."""
+"""Secrets are references that are resolved late."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def test_a_file_without_its_newline(tmp_path: Path) -> None:
     assert resolve_secret(f"file:{tmp_path}/token", {}, setting="s") == "v"
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_file_that_does_not_exist_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="nothing"):
         resolve_secret(f"file:{tmp_path}/nothing", {}, setting="s")
 
 
 @pytest.mark.parametrize("reference", ["ssm:/path", "secretsmanager:id#key"])
-def test_aws_keeps_the_others(reference: str) -> None:
-    assert resolve_secret(reference, {}, setting="s", fetch=lambda asked: f"<{asked}>") == f"<{reference}>"
+def test_a_reference_may_name_a_secret_of_aws(reference: str) -> None:
+    assert resolve_secret(reference, {}, setting="s", fetch=lambda secret: f"<{secret}>") == f"<{reference}>"
     with pytest.raises(ConfigurationError, match="needs an environment on AWS"):
         resolve_secret(reference, {}, setting="s")
 

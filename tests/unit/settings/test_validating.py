@@ -1,4 +1,4 @@
-"""What `config validate` tells of settings that load: secrets in the file, regions, columns, misspelt variables."""
+"""The findings of `config validate`: secrets in the file, regions, columns, misspelt variables."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ def validated(cwd: Path, text: str, **environ: str) -> subprocess.CompletedProce
         ('[aws]\nregion = "moon-1"\n', "etltctl.toml:2:1: aws.region: AWS has no region moon-1"),
     ],
 )
-def test_what_would_leak_or_lead_nowhere_is_an_error(tmp_path: Path, text: str, says: str) -> None:
+def test_a_value_that_leaks_a_secret_or_leads_nowhere_is_an_error(
+    tmp_path: Path, text: str, says: str
+) -> None:
     done = validated(tmp_path, text)
     assert done.returncode == ExitCode.CONFIGURATION
     assert says in done.stderr
@@ -73,7 +75,7 @@ def test_references_plain_addresses_and_regions_are_valid(tmp_path: Path, text: 
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_secret_that_a_variable_sets_stands_in_no_file(tmp_path: Path) -> None:
+def test_a_secret_from_a_variable_is_not_reported_as_stored_in_a_file(tmp_path: Path) -> None:
     uri = "mongodb://admin:hunter2@db/"
     assert validated(tmp_path, "", ETLTCTL__SOURCES__MONGODB__URI=uri).returncode == 0
 
@@ -129,13 +131,13 @@ def test_regions_are_known_without_importing_the_sdk() -> None:
     assert {"us-east-2", "sa-east-1", "us-gov-west-1"} <= known_regions()
 
 
-def test_a_missing_key_is_told_at_its_section(tmp_path: Path) -> None:
+def test_a_missing_key_is_reported_at_its_section(tmp_path: Path) -> None:
     done = validated(tmp_path, 'project = "x"\n\n[sources.fleet]\nkind = "mongodb"\nuri = "env:X"\n')
     assert "etltctl.toml:3:2: sources.fleet.database is missing" in done.stderr
     assert "default:" not in done.stderr
 
 
-def test_that_there_is_no_settings_file_is_said_once_and_aside(tmp_path: Path) -> None:
+def test_a_missing_settings_file_is_mentioned_once_on_stderr(tmp_path: Path) -> None:
     said = "No settings file was found; the shipped defaults are used.\n"
     assert etltctl(tmp_path, "config", "show").stderr == said
     assert etltctl(tmp_path, "config", "show", "-q").stderr == ""
@@ -146,12 +148,14 @@ def test_that_there_is_no_settings_file_is_said_once_and_aside(tmp_path: Path) -
     assert validated(tmp_path, "").stderr == ""
 
 
-def test_a_byte_order_mark_in_front_is_no_part_of_the_settings(tmp_path: Path) -> None:
+def test_a_leading_byte_order_mark_is_not_part_of_the_settings(tmp_path: Path) -> None:
     assert validated(tmp_path, '\ufeffproject = "x"\n').returncode == 0
 
 
 @pytest.mark.parametrize("words", [["sync", "mongodb"], ["run", "mongodb"]], ids=" ".join)
-def test_a_secret_without_a_value_stops_before_anything_starts(tmp_path: Path, words: list[str]) -> None:
+def test_a_secret_without_a_value_stops_the_run_before_anything_starts(
+    tmp_path: Path, words: list[str]
+) -> None:
     (tmp_path / "etltctl.toml").write_text('[env.local.sources.mongodb]\nuri = "env:NOT_SET_HERE"\n')
     done = etltctl(tmp_path, *words)
     assert done.returncode == ExitCode.CONFIGURATION
@@ -169,6 +173,6 @@ def test_a_secret_without_a_value_stops_before_anything_starts(tmp_path: Path, w
         "ETLTCTL_SEED",
     ],
 )
-def test_variables_of_the_documents_are_known(name: str, tmp_path: Path) -> None:
+def test_every_documented_variable_is_known(name: str, tmp_path: Path) -> None:
     done = validated(tmp_path, "", **{name: "1"})
     assert name not in done.stdout + done.stderr
