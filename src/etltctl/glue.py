@@ -14,6 +14,7 @@ from etltctl.errors import (
     AlreadyRunningError,
     ConfigurationError,
     EtltctlError,
+    NextStep,
     OutcomeUnknownError,
     ServiceError,
     UnreachableError,
@@ -224,7 +225,7 @@ def _no_slot(job: str, error: ServiceError) -> AlreadyRunningError:
     """Build the error for a job whose runs take all its slots although Glue lists none of them as live."""
     return AlreadyRunningError(
         f"Glue refuses another run of job {job}: {error.message}; the run that holds the slot is not listed",
-        hint=f"wait some seconds until Glue frees the slot, then: {RETRY}",
+        hint=NextStep("wait some seconds until Glue frees the slot, then: ", RETRY),
     )
 
 

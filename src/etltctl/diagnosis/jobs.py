@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl.diagnosis.findings import Finding, fail, ok, unseen, warn
 from etltctl.diagnosis.probe import Probe
-from etltctl.errors import AccessError
+from etltctl.errors import AccessError, NextStep, command
 from etltctl.s3 import split_location
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ def check_jobs(probe: Probe) -> Iterator[Finding]:
             yield unseen(f"job {name}", error)
             continue
         if definition is None:
-            fix = f"{probe.provision_command} makes it from the settings"
+            fix = NextStep(probe.provision_command, " makes it from the settings")
             yield fail(f"job {name}", f"Glue has no job {probe.settings.glue.names.at_glue(name)}", fix)
             continue
         drifted = drift(definition, job)
         for what, theirs, ours, setting in drifted:
-            fix = f"{probe.provision_command}, or set it on the job by hand; or say so in {setting}"
+            fix = NextStep(probe.provision_command, f", or set it on the job by hand; or say so in {setting}")
             yield warn(f"job {name}", f"{what} is {theirs} on the job and should be {ours}", fix)
         if not drifted:
             size = f"{definition.get('NumberOfWorkers')} × {definition.get('WorkerType')}"
@@ -76,7 +76,7 @@ def check_databases(probe: Probe) -> Iterator[Finding]:
         if probe.inspection.has_database(database):
             yield _check_tables(probe, layer, database)
         else:
-            fix = f"{probe.provision_command} makes it; or name another in athena.databases.{layer}"
+            fix = NextStep(probe.provision_command, f" makes it; or name another in athena.databases.{layer}")
             yield fail(f"database {database}", "the catalog has no such database", fix)
 
 
@@ -87,7 +87,11 @@ def _check_tables(probe: Probe, layer: str, database: str) -> Finding:
     below = f"{prefix.rstrip('/')}/" if prefix.strip("/") else ""
     if not probe.inspection.has_tables(database) and probe.inspection.has_objects(bucket, below):
         evidence = f"the catalog has no table of {layer}, but {place} holds files"
-        return warn(subject, evidence, "etltctl athena refresh makes the tables from what was published")
+        return warn(
+            subject,
+            evidence,
+            NextStep(command("athena", "refresh"), " makes the tables from what was published"),
+        )
     return ok(subject, f"is there for {layer}")
 
 
@@ -97,7 +101,7 @@ def check_workgroup(probe: Probe) -> Iterator[Finding]:
     subject = f"workgroup {athena.workgroup}"
     definition = probe.inspection.workgroup(athena.workgroup)
     if definition is None:
-        fix = f"{probe.provision_command} makes it; or name another in athena.workgroup"
+        fix = NextStep(probe.provision_command, " makes it; or name another in athena.workgroup")
         yield fail(subject, "Athena has no such workgroup", fix)
         return
     state = definition.get("State", "ENABLED")
@@ -140,11 +144,13 @@ def _check_script(probe: Probe, name: str, definition: Mapping[str, Any]) -> Fin
     there = probe.inspection.object_bytes(*split_location(location)) if location else None
     if there is None:
         return fail(
-            subject, f"{location or 'no script'} is not on S3", f"{probe.provision_command} puts it there"
+            subject,
+            f"{location or 'no script'} is not on S3",
+            NextStep(probe.provision_command, " puts it there"),
         )
     if not here.is_file():
         return fail(subject, f"{here} is missing", f"check glue.jobs.{name}.script")
     if there != here.read_bytes():
-        fix = f"{probe.provision_command} brings the one here to S3"
+        fix = NextStep(probe.provision_command, " brings the one here to S3")
         return warn(subject, f"{location} is not what {here.name} is here", fix)
     return ok(subject, f"{location} is {here.name}")

@@ -49,7 +49,7 @@ def check_extra(probe: Probe) -> Iterator[Finding]:  # noqa: ARG001 - the same s
     try:
         check_installed()
     except ConfigurationError as error:
-        yield fail("extra local", error.message, error.hint)
+        yield fail("extra local", error.message, error.next_step)
     else:
         yield ok("extra local", f"{', '.join(NEEDED_PACKAGES)} are installed")
 

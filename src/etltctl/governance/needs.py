@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from etltctl.aws import Identity
+from etltctl.errors import NextStep, command
 from etltctl.governance.access import TableView, holds
 from etltctl.governance.actual import Reading
 from etltctl.governance.desired import is_same_principal, location_arn, resource_of
@@ -46,11 +47,11 @@ class Finding:
         """The finding's code, to search the docs with."""
         return CODE
 
-    def fix(self, settings: Settings) -> str:
+    def fix(self, settings: Settings) -> NextStep:
         """Return how to grant the permission."""
         if self.need.table.partition(".")[0] in settings.governance.layers:
-            return "add it to governance.grants, then: etltctl govern apply"
-        return (
+            return NextStep("add it to governance.grants, then: ", command("govern", "apply"))
+        return NextStep(
             f"aws lakeformation grant-permissions --principal DataLakePrincipalIdentifier={self.need.principal} "
             f"--permissions {self.need.permission} --resource "
             f'\'{{"DataLocation": {{"ResourceArn": "{self.resource.removeprefix("location ")}"}}}}\''

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from etltctl.aws import Aws
 from etltctl.catalog import Catalog
-from etltctl.errors import UsageError
+from etltctl.errors import UsageError, command
 from etltctl.governance.access import TableView, reaches
 from etltctl.governance.actual import (
     explicit_permissions,
@@ -68,7 +68,7 @@ def _view(table: str, settings: Settings, catalog: Catalog) -> TableView:
     database = settings.athena.databases.get(layer)
     described = catalog.table(database, name) if database else None
     if database is None or described is None:
-        raise UsageError(f"the catalog has no table {table}", hint="etltctl athena tables")
+        raise UsageError(f"the catalog has no table {table}", hint=command("athena", "tables"))
     return table_view(database, described)
 
 

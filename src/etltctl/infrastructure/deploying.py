@@ -17,7 +17,16 @@ from etltctl.cloudformation import (
     first_failure,
     operation_of,
 )
-from etltctl.errors import AlreadyRunningError, BlockedError, DetachedError, RunFailedError, WaitTimeoutError
+from etltctl.errors import (
+    AlreadyRunningError,
+    BlockedError,
+    Command,
+    DetachedError,
+    NextStep,
+    RunFailedError,
+    WaitTimeoutError,
+    command,
+)
 from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.plan import Plan
 from etltctl.infrastructure.planning import make_plan
@@ -32,6 +41,8 @@ if TYPE_CHECKING:
 
 FOLLOWING = Waiter(timeout=3600.0, first_look=0.5, longest=5.0)
 BEGIN_WITHIN_S = 300.0  # from CloudFormation's yes to the first sign of the operation
+DEPLOY, DEPLOY_ANY = command("infra", "deploy"), command("infra", "deploy", "--yes")
+DESTROY = command("infra", "destroy", "--yes")
 KEPT_POLICIES = frozenset({"Retain", "RetainExceptOnCreate"})
 # The status of a stack whose first creation failed; it takes no update.
 NEVER_MADE = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"})
@@ -61,12 +72,12 @@ class Watcher:
 
 @dataclass(frozen=True)
 class Request:
-    """One request to CloudFormation: the command, the client token, and the events that were there before.
+    """One request to CloudFormation: the command that resumes it, the client token, and the earlier events.
 
     Without a token it is the operation that already runs, no matter which program requested it.
     """
 
-    command: str
+    again: Command
     token: str = ""
     known: frozenset[str] = frozenset()
 
@@ -123,7 +134,7 @@ def deploy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Deploy
     if plan.changes and not (yes or plan.was_made or watcher.confirm(plan)):
         raise BlockedError(
             "this plan has not been reviewed; nothing was changed",
-            hint="etltctl infra deploy --yes  # carries out any plan; without --yes exactly this one",
+            hint=NextStep(DEPLOY_ANY, "  # carries out any plan; without --yes exactly this one"),
             stack=plan.blueprint.names.stack,
         )
     s3 = S3(service.aws)
@@ -169,15 +180,15 @@ def destroy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Remov
         "DELETE_IN_PROGRESS",
     }:
         raise AlreadyRunningError(
-            f"stack {stack.name} is being changed: {stack.status}", hint="wait for it: etltctl infra deploy"
+            f"stack {stack.name} is being changed: {stack.status}", hint=NextStep("wait for it: ", DEPLOY)
         )
     removal = _removal(service, stack, Names(settings))
     watcher.on_removal(removal)
     if not (yes or watcher.confirm(removal)):
-        raise BlockedError(f"stack {stack.name} was not changed", hint="etltctl infra destroy --yes")
-    request = Request("destroy --yes")
+        raise BlockedError(f"stack {stack.name} was not changed", hint=DESTROY)
+    request = Request(DESTROY)
     if stack.status != "DELETE_IN_PROGRESS":
-        request = _request(service, stack, "etltctl-delete", request.command)
+        request = _request(service, stack, "etltctl-delete", request.again)
         service.delete(stack.id, request.token)
     _require_success(_follow(service, stack, watcher, request), service)
     return removal
@@ -194,7 +205,7 @@ def _see_to_its_end(service: CloudFormation, name: str, watcher: Watcher) -> Non
     """Follow the operation that runs already. The plan judges how it ended."""
     stack = service.find(name)
     if stack is not None and stack.status.endswith("_IN_PROGRESS") and stack.status != "REVIEW_IN_PROGRESS":
-        _follow(service, stack, watcher, Request("deploy"))
+        _follow(service, stack, watcher, Request(DEPLOY))
 
 
 def _execute(service: CloudFormation, plan: Plan, watcher: Watcher) -> str:
@@ -203,18 +214,18 @@ def _execute(service: CloudFormation, plan: Plan, watcher: Watcher) -> str:
     if stack is None:
         raise BlockedError(
             f"stack {name} was deleted while the plan was made; nothing was changed",
-            hint="etltctl infra deploy",
+            hint=DEPLOY,
         )
-    request = _request(service, stack, plan.change_set, "deploy")
+    request = _request(service, stack, plan.change_set, DEPLOY)
     service.execute(name, plan.change_set, request.token)
     return _require_success(_follow(service, stack, watcher, request), service).status
 
 
-def _request(service: CloudFormation, stack: Stack, what: str, command: str) -> Request:
+def _request(service: CloudFormation, stack: Stack, what: str, again: Command) -> Request:
     """Name this one try: the same while nothing has happened to the stack, another after it."""
     before = [event.id for event in service.last_operation(stack.id)]
     digest = hashlib.sha256("".join(before[-1:]).encode()).hexdigest()[:16]
-    return Request(command, f"{what}-{digest}", frozenset(before))
+    return Request(again, f"{what}-{digest}", frozenset(before))
 
 
 def _follow(service: CloudFormation, stack: Stack, watcher: Watcher, request: Request) -> StackOperation:
@@ -234,7 +245,7 @@ def _follow(service: CloudFormation, stack: Stack, watcher: Watcher, request: Re
         return operation
 
     first = StackOperation(id=stack.id, name=stack.name, status="REVIEW_IN_PROGRESS")
-    with _left_alone_if_interrupted(stack, request.command):
+    with _left_alone_if_interrupted(stack, request.again):
         return watcher.waiter.wait(first, poll)
 
 
@@ -253,7 +264,7 @@ def _not_begun(
         raise WaitTimeoutError(
             f"CloudFormation accepted the change of stack {stack.name}, and {BEGIN_WITHIN_S:.0f} s later neither its "
             "events nor its status show it",
-            hint=f"look at the stack's events; then continue with: etltctl infra {request.command}",
+            hint=NextStep("look at the stack's events; then continue with: ", request.again),
             stack=stack.id,
             status=stack.status,
         )
@@ -261,13 +272,13 @@ def _not_begun(
 
 
 @contextmanager
-def _left_alone_if_interrupted(stack: Stack, command: str) -> Iterator[None]:
+def _left_alone_if_interrupted(stack: Stack, again: Command) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as interrupt:
         raise DetachedError(
             f"detached: CloudFormation continues with stack {stack.name}",
-            hint=f"resume it: etltctl infra {command}",
+            hint=NextStep("resume it: ", again),
             stack=stack.id,
         ) from interrupt
 
@@ -277,12 +288,10 @@ def _require_success(operation: StackOperation, service: CloudFormation) -> Stac
         return operation
     failed = first_failure(service.last_operation(operation.id))
     where = f"{failed.logical_id} ({failed.type})" if failed else "no single resource"
-    again = "etltctl infra deploy"
-    if operation.status in NEVER_MADE:
-        again = f"etltctl infra destroy --yes && {again}"
+    again = (DESTROY, " && ", DEPLOY) if operation.status in NEVER_MADE else (DEPLOY,)
     raise RunFailedError(
         f"stack {operation.name} ended {operation.status}: {where} failed",
-        hint=f"repair what AWS names, then: {again}",
+        hint=NextStep("repair what AWS names, then: ", *again),
         reason=failed.reason if failed else operation.reason,
         physical_id=failed.physical_id if failed else "",
         stack=operation.id,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from etltctl.aws import Aws, translated
-from etltctl.errors import ConfigurationError, ServiceError
+from etltctl.errors import ConfigurationError, NextStep, ServiceError, command
 from etltctl.ledger.leases import CONFLICTS, GONE, IsLost, LeaseObject, lock_file
 
 Compose = Callable[[str], str]  # the stream so far → the text to add
@@ -128,7 +128,7 @@ class S3Store:
                     return
         raise ServiceError(
             f"other processes kept writing to the events of run {run_id}",
-            hint=f"etltctl runs show {run_id}  # lists what they wrote",
+            hint=NextStep(command("runs", "show", run_id), "  # lists what they wrote"),
         )
 
     def read(self, run_id: str) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from etltctl.errors import AlreadyRunningError, BudgetError, ServiceError
+from etltctl.errors import AlreadyRunningError, BudgetError, NextStep, ServiceError, command
 from etltctl.ledger import Event
 from etltctl.pipeline.budget import Budget, bill_job_runs, bill_query, glue_budget, require_budget
 from etltctl.pipeline.catalog_step import table_facts
@@ -125,7 +125,10 @@ class GlueStep(StepKind):
         has_failed = ended.state is not State.SUCCEEDED
         require_success(
             ended,
-            hint=f"published tables stay as they were; fix the cause, then: etltctl retry {step_run.ledger.run_id}",
+            hint=NextStep(
+                "published tables stay as they were; fix the cause, then: ",
+                command("retry", step_run.ledger.run_id),
+            ),
             stopped=stopped_by(step_run, ended),
             log="\n".join(step_run.services.logs.last_lines(ended)) if has_failed else "",
         )

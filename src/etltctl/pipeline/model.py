@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from etltctl.errors import DetachedError, UnverifiedError, unknown
+from etltctl.errors import DetachedError, Hint, UnverifiedError, unknown
 from etltctl.runs import Run, Verb
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def outcome_of(error: BaseException) -> str:
     return "failed" if isinstance(error, Exception) else "interrupted"
 
 
-def known(things: Mapping[str, T], name: str, kind: str, hint: str = "") -> T:
+def known(things: Mapping[str, T], name: str, kind: str, hint: Hint = "") -> T:
     """Return the thing of that name.
 
     Args:

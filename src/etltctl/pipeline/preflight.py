@@ -7,7 +7,7 @@ from logging import getLogger
 from typing import TYPE_CHECKING
 
 from etltctl.denials import Denial
-from etltctl.errors import AccessError, EtltctlError
+from etltctl.errors import AccessError, EtltctlError, NextStep
 from etltctl.inspection import Inspection
 from etltctl.permissions import Need, Requirements
 from etltctl.pipeline.kinds import kind_of
@@ -94,7 +94,7 @@ def _refusal(missing: Sequence[tuple[Need, str]], principal: str) -> AccessError
     return AccessError(
         f"nothing was started: {first.step} needs {first.action} on {first.resource}, and IAM's simulation of "
         f"{principal} answers {decision}",
-        hint=f"{denial.hint}; {remedy}",
+        hint=NextStep(*denial.hint.parts, f"; {remedy}"),
         step=first.step,
         **denial.facts,
         also="\n".join(f"{need.step}: {need.action} on {need.resource}" for need, _ in others),

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from etltctl.errors import UsageError
+from etltctl.errors import UsageError, command
 from etltctl.ledger import Event
 from etltctl.pipeline.catalog_step import refresh_tables, table_facts
 from etltctl.pipeline.failures import refusals_named
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from etltctl.publishing import Published
     from etltctl.settings import Settings
 
-TABLES_COMMAND = "etltctl athena tables"
+TABLES_COMMAND = command("athena", "tables")
 
 
 def run_pipeline(pipeline: str, settings: Settings, options: RunOptions | None = None) -> PipelineResult:
@@ -146,7 +146,7 @@ def resume(events: Sequence[Event], settings: Settings, options: RunOptions | No
         what = f"is a {started['pipeline']}" if started else "has lost its first event"
         raise UsageError(
             f"run {events[0]['run_id']} {what}: it has no steps to resume",
-            hint="etltctl runs list",
+            hint=command("runs", "list"),
         )
     options = replace(
         options or RunOptions(),

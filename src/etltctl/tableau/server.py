@@ -15,6 +15,7 @@ from etltctl.errors import (
     EtltctlError,
     ServiceError,
     UnreachableError,
+    command,
     install,
 )
 from etltctl.runs import RefreshJob, Verb
@@ -70,7 +71,7 @@ class Tableau:
         """
         if file.suffix not in SUFFIXES or not file.is_file():
             trouble = "is not there" if file.suffix in SUFFIXES else f"is none of {', '.join(SUFFIXES)}"
-            raise ConfigurationError(f"{file} {trouble}", hint="etltctl tableau export TABLE")
+            raise ConfigurationError(f"{file} {trouble}", hint=command("tableau", "export", "TABLE"))
         import tableauserverclient as tsc
 
         project_id = self._project_id(project)

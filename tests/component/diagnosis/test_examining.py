@@ -17,7 +17,7 @@ from etltctl.diagnosis.examination import Check
 from etltctl.diagnosis.jobs import drift
 from etltctl.diagnosis.machine import check_disk
 from etltctl.diagnosis.probe import Probe
-from etltctl.errors import AccessError, ConfigurationError, ExitCode, UnreachableError
+from etltctl.errors import AccessError, ConfigurationError, ExitCode, NextStep, UnreachableError
 from etltctl.settings import Settings, load_settings
 from etltctl.settings.services import GlueJob
 
@@ -49,7 +49,7 @@ def test_services_out_of_reach_are_a_finding_and_this_machine_is_looked_at_all_t
     found = examine(lambda: defaults(state=str(tmp_path)), nothing_within_reach)
     by_subject = {finding.subject: finding for _, finding in found}
     assert by_subject["embedded server"].evidence == "the cable is out"
-    assert by_subject["embedded server"].fix == "put it in"
+    assert by_subject["embedded server"].fix == NextStep("put it in")
     assert by_subject["java"].status is Status.OK
     assert by_subject["jobs, databases, published files"].status is Status.SKIP
     assert exit_code(finding for _, finding in found) == ExitCode.FAILED
@@ -63,7 +63,7 @@ def test_a_disk_that_fills_is_told_before_a_run_fills_it(
     (found,) = check_disk(Probe(defaults(state=str(tmp_path / "not yet"))))
     assert (found.subject, found.status) == ("disk", status)
     assert f"{free} GB free at {tmp_path / 'not yet'}" in found.evidence.replace(".0 GB", " GB")
-    assert ("ETLTCTL_STATE_DIR" in found.fix) is (status is not Status.OK)
+    assert ("ETLTCTL_STATE_DIR" in str(found.fix)) is (status is not Status.OK)
 
 
 def test_a_check_that_breaks_off_keeps_what_it_found_and_says_that_it_broke_off() -> None:
@@ -85,7 +85,7 @@ def test_a_check_that_is_refused_fails_with_the_code_of_its_error() -> None:
         yield
 
     [(_, finding)] = Check(Area.AWS, "caller", refused).run(Probe(defaults()))
-    assert (finding.status, finding.code, finding.fix) == (Status.FAIL, ExitCode.ACCESS, "ask them")
+    assert (finding.status, finding.code, str(finding.fix)) == (Status.FAIL, ExitCode.ACCESS, "ask them")
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def test_a_job_that_is_not_there_fails(embedded_lake: EmbeddedLake, glue: object
     boto3.client("glue").delete_job(JobName="silver_to_gold")
     found = look(embedded_lake, Area.GLUE)
     assert found["job silver_to_gold"].status is Status.FAIL
-    assert found["job silver_to_gold"].fix.startswith("etltctl local up")
+    assert str(found["job silver_to_gold"].fix).startswith("etltctl local up")
 
 
 def test_an_old_script_on_s3_is_told(embedded_lake: EmbeddedLake) -> None:
@@ -108,7 +108,7 @@ def test_an_old_script_on_s3_is_told(embedded_lake: EmbeddedLake) -> None:
     try:
         finding = look(embedded_lake, Area.GLUE)["job bronze_to_silver: script"]
         assert finding.status is Status.WARN
-        assert finding.fix.startswith("etltctl local up")
+        assert str(finding.fix).startswith("etltctl local up")
     finally:
         s3.put_object(**place, Body=before)
 
@@ -243,7 +243,7 @@ def test_what_is_not_well_is_named_with_its_evidence(
     finding = look(embedded_lake, area)[subject]
     assert finding.status is status, finding
     assert says in finding.evidence
-    assert finding.fix or status is Status.OK
+    assert str(finding.fix) or status is Status.OK
 
 
 def test_a_bucket_and_a_role_that_are_not_there_fail(embedded_lake: EmbeddedLake) -> None:

@@ -67,7 +67,7 @@ def test_a_line_is_labelled_by_its_writer_and_not_as_an_error() -> None:
 
 def test_the_log_of_another_job_is_offered_with_the_same_option() -> None:
     read = LogRead("r1", Step("glue", "a"), "jr_1", 0, is_errors_only=True, others=("b",))
-    assert read.note_if_empty().endswith("  next: etltctl runs logs r1 b --errors")
+    assert str(read.note_if_empty()).endswith("  next: etltctl runs logs r1 b --errors")
 
 
 def test_the_state_and_the_reason_of_a_failed_sync_are_errors_and_its_rows_are_not() -> None:
