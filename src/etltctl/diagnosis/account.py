@@ -25,7 +25,7 @@ from etltctl.infrastructure.planning import way_out
 from etltctl.infrastructure.roles import job_statements
 from etltctl.inspection import GREETINGS
 from etltctl.permissions import OPERATOR
-from etltctl.s3 import split_location
+from etltctl.values import S3Location
 
 # AWS refuses a signature that is more than five minutes off (Signature Version 4).
 REFUSED_SKEW_S, ADVISED_SKEW_S = 300.0, 60.0
@@ -247,9 +247,9 @@ def _buckets(probe: Probe) -> dict[str, str]:
         "lake.gold": settings.lake.gold,
         "lake.scripts": settings.lake.scripts,
         "athena.output_location": settings.athena.output_location,
-        **({"state": settings.state} if settings.state.startswith("s3://") else {}),
+        **({"state": settings.state} if S3Location.is_one(settings.state) else {}),
     }
-    return {split_location(place)[0]: setting for setting, place in reversed(places.items())}
+    return {S3Location.parse(place).bucket: setting for setting, place in reversed(places.items())}
 
 
 def _roles(probe: Probe) -> list[str]:
@@ -257,8 +257,8 @@ def _roles(probe: Probe) -> list[str]:
 
 
 def _objects(location: str) -> str:
-    bucket, prefix = split_location(location)
-    return f"arn:aws:s3:::{bucket}/{prefix.rstrip('/')}{'/' if prefix else ''}*"
+    folder = S3Location.parse(location).folder()
+    return f"arn:aws:s3:::{folder.bucket}/{folder.key}*"
 
 
 def _trust(role: Mapping[str, Any]) -> Any:

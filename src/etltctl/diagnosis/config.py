@@ -52,7 +52,7 @@ def check_secrets(probe: Probe) -> Iterator[Finding]:
 
 
 def check_state(probe: Probe) -> Iterator[Finding]:
-    """The runs' events can be kept."""
+    """Check that the runs' events can be kept."""
     state = probe.settings.state
     if "://" in state:
         yield ok("state", f"{state}; its bucket is among the buckets")

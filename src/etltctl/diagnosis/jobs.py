@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from etltctl.diagnosis.findings import Finding, fail, ok, unseen, warn
 from etltctl.diagnosis.probe import Probe
 from etltctl.errors import AccessError, NextStep, command
-from etltctl.s3 import split_location
+from etltctl.values import S3Location
 
 if TYPE_CHECKING:
     from etltctl.settings.services import GlueJob
@@ -42,7 +42,7 @@ def check_jobs(probe: Probe) -> Iterator[Finding]:
 
 
 def drift(definition: Mapping[str, Any], job: GlueJob) -> list[tuple[str, Any, Any, str]]:
-    """What differs between a job's definition and its settings: what, theirs, ours, and which setting says so.
+    """Return what differs between a job's definition and its settings: what, theirs, ours, and the setting.
 
     `MaxRetries` should be 0 because Glue's retry would start next to the run that a caller watches. `MaxConcurrentRuns`
     should be 1 because two runs of a job would write versions of the same tables at once.
@@ -71,7 +71,7 @@ def drift(definition: Mapping[str, Any], job: GlueJob) -> list[tuple[str, Any, A
 
 
 def check_databases(probe: Probe) -> Iterator[Finding]:
-    """A database of the catalog for each layer."""
+    """Check that the catalog has a database for each layer."""
     for layer, database in probe.settings.athena.databases.items():
         if probe.inspection.has_database(database):
             yield _check_tables(probe, layer, database)
@@ -83,9 +83,8 @@ def check_databases(probe: Probe) -> Iterator[Finding]:
 def _check_tables(probe: Probe, layer: str, database: str) -> Finding:
     """Warn of a catalog without tables over a lake with files: it was lost, or no run has published yet."""
     subject, place = f"database {database}", probe.settings.lake.root(layer)
-    bucket, prefix = split_location(place)
-    below = f"{prefix.rstrip('/')}/" if prefix.strip("/") else ""
-    if not probe.inspection.has_tables(database) and probe.inspection.has_objects(bucket, below):
+    below = S3Location.parse(place).folder()
+    if not probe.inspection.has_tables(database) and probe.inspection.has_objects(below.bucket, below.key):
         evidence = f"the catalog has no table of {layer}, but {place} holds files"
         return warn(
             subject,
@@ -96,7 +95,7 @@ def _check_tables(probe: Probe, layer: str, database: str) -> Finding:
 
 
 def check_workgroup(probe: Probe) -> Iterator[Finding]:
-    """The workgroup: there, enabled, with its results where the settings say, and a cutoff."""
+    """Check the workgroup: there, enabled, with its results where the settings say, and a cutoff."""
     athena = probe.settings.athena
     subject = f"workgroup {athena.workgroup}"
     definition = probe.inspection.workgroup(athena.workgroup)
@@ -141,7 +140,8 @@ def _check_script(probe: Probe, name: str, definition: Mapping[str, Any]) -> Fin
     subject = f"job {name}: script"
     location = definition.get("Command", {}).get("ScriptLocation", "")
     here = probe.settings.script_path(name)
-    there = probe.inspection.object_bytes(*split_location(location)) if location else None
+    place = S3Location.parse(location) if location else None
+    there = probe.inspection.object_bytes(place.bucket, place.key) if place else None
     if there is None:
         return fail(
             subject,

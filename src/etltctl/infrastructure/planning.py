@@ -20,11 +20,13 @@ from etltctl.errors import (
     command,
 )
 from etltctl.infrastructure.account import require_room, require_unregistered
+from etltctl.infrastructure.following import DESTROY
 from etltctl.infrastructure.plan import Change, Plan, is_new
 from etltctl.infrastructure.secret import read_secret
 from etltctl.infrastructure.sizing import name_of, size_of
 from etltctl.infrastructure.template import NEWEST_IMAGE, Blueprint, blueprint
 from etltctl.s3 import S3
+from etltctl.values import S3Location
 from etltctl.waiting import Waiter
 
 if TYPE_CHECKING:
@@ -43,7 +45,6 @@ SETTING_OF = {
     "MonthlyBudgetUsd": "infra.monthly_budget_usd",
     "AlarmEmail": "infra.alarm_email",
 }
-DESTROY = command("infra", "destroy", "--yes")
 # A stack in one of these states takes no update: what happened, and what the person does about it.
 GONE_WRONG = {
     "ROLLBACK_COMPLETE": NextStep(
@@ -211,7 +212,7 @@ def _uploaded(s3: S3, drawn: Blueprint) -> str:
     """
     s3.write(drawn.location, drawn.body.encode())
     endpoint = s3.aws.client("s3").meta.endpoint_url
-    return f"{endpoint.rstrip('/')}/{drawn.location.removeprefix('s3://')}"
+    return f"{endpoint.rstrip('/')}/{S3Location.parse(drawn.location).path}"
 
 
 def _await(service: CloudFormation, stack: str, name: str, waiter: Waiter) -> ChangeSet:

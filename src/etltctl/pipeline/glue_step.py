@@ -24,6 +24,7 @@ from etltctl.pipeline.step_run import StartedRun, StepRun
 from etltctl.pipeline.step_wait import await_stop, record_start, wait_for_end
 from etltctl.publishing import Finding
 from etltctl.runs import JobRun, Run, State, Verb
+from etltctl.values import layer_of
 from etltctl.waiting import Waiter
 
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ def _wait_for_last_retry(step_run: StepRun, run: JobRun) -> JobRun:
 
 def _publish_once(step_run: StepRun, outputs: Mapping[str, str]) -> dict[str, Any]:
     """Publish the versions, unless this very run did so before: a newer run may have published since."""
-    layer = next(iter(outputs), "").partition(".")[0]
+    layer = layer_of(next(iter(outputs), ""))
     before = step_run.last("publish.switched")
     if before is not None:
         return {"layer": layer, "rows": before["rows"], "tables": before["tables"]}

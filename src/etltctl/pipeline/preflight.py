@@ -11,7 +11,6 @@ from etltctl.errors import AccessError, EtltctlError, NextStep
 from etltctl.inspection import Inspection
 from etltctl.permissions import Need, Requirements
 from etltctl.pipeline.kinds import kind_of
-from etltctl.pipeline.model import Step
 from etltctl.pipeline.step_run import StepRun
 
 if TYPE_CHECKING:
@@ -24,32 +23,30 @@ ALLOWED = "allowed"
 log = getLogger(__name__)
 
 
-def require_permissions(
-    walk: Sequence[Step], pipeline: str, services: Services, ledger: Ledger, *, fresh: bool = False
-) -> None:
+def require_permissions(step_runs: Sequence[StepRun], *, fresh: bool = False) -> None:
     """Check that the caller may do what the steps that are still to run need.
 
     IAM's simulation is asked once for all of them, and Lake Formation once where it governs tables. A caller that IAM
     cannot simulate, or that may not ask for it, is not checked; the run then goes on, and the reason is on record.
 
     Args:
-        walk: The steps of the run.
-        pipeline: The pipeline that they belong to.
-        services: The services.
-        ledger: The run's events.
+        step_runs: The steps of one run.
         fresh: Whether steps that have succeeded run again.
 
     Raises:
         AccessError: A permission is missing. The error names step, principal, action and resource of the first one,
             and lists the others. Nothing was started.
     """
-    unfinished = [step for step in walk if fresh or not _has_succeeded(step, ledger)]
-    tables = {str(step): _tables_of(StepRun(pipeline, step, services, ledger)) for step in unfinished}
+    unfinished = [one for one in step_runs if fresh or not _has_succeeded(one)]
+    if not unfinished:
+        return
+    services, ledger = unfinished[0].services, unfinished[0].ledger
+    tables = {str(one.step): _tables_of(one) for one in unfinished}
     if services.settings.governance.is_configured:
         from etltctl import governance
 
         governance.require_access_of_steps(services.settings, tables)
-    if not services.settings.aws.preflight or not unfinished:
+    if not services.settings.aws.preflight:
         return
     try:
         caller = services.aws.identity(once=True)  # a network may lead to Glue and not to STS
@@ -106,8 +103,8 @@ def _skip(ledger: Ledger, reason: str) -> None:
     ledger.note("preflight.skipped", reason=reason)
 
 
-def _has_succeeded(step: Step, ledger: Ledger) -> bool:
-    newest = ledger.last(str(step), "step.finished")
+def _has_succeeded(step_run: StepRun) -> bool:
+    newest = step_run.last("step.finished")
     return newest is not None and newest.get("outcome") == "succeeded"
 
 

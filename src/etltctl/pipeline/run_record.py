@@ -70,7 +70,8 @@ def recorded_run(
         require_ready(settings, unstarted(walk, ledger.last, fresh=options.fresh))
         _record_begin(ledger, name, walk, options)
         try:
-            require_permissions(walk, ledger.pipeline, services, ledger, fresh=options.fresh)
+            step_runs = [StepRun(ledger.pipeline, step, services, ledger) for step in walk]
+            require_permissions(step_runs, fresh=options.fresh)
             yield services, ledger
         except BaseException as error:
             if isinstance(error, EtltctlError):
@@ -124,7 +125,8 @@ def scheduled_step(
         record_resumed(ledger, pipeline, walk, options)
         with failure_ends(ledger):
             if not is_started:
-                require_permissions(checked, pipeline, services, ledger, fresh=is_fresh)
+                step_runs = [StepRun(pipeline, one, services, ledger) for one in checked]
+                require_permissions(step_runs, fresh=is_fresh)
             yield StepRun(pipeline, this, services, ledger, lambda *_: on_kill)
             if is_finished and this == walk[-1]:
                 ledger.note("run.finished", outcome="succeeded", seconds=ledger.seconds)

@@ -123,8 +123,8 @@ def start_job(step: Step, settings: Settings, options: RunOptions | None = None)
         require_ready(settings, unstarted([step], ledger.last, fresh=options.fresh))
         record_resumed(ledger, step.name, [step], options)
         with failure_ends(ledger):
-            require_permissions([step], ledger.pipeline, services, ledger, fresh=options.fresh)
             step_run = StepRun(ledger.pipeline, step, services, ledger, options.on_interrupt)
+            require_permissions([step_run], fresh=options.fresh)
             handle, run = start(step_run, options)
     facts = {"run_id": ledger.run_id, "state": run.status if run else ""}
     return StepResult(str(step), handle.verb, handle.remote_id, facts=facts)
