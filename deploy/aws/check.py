@@ -53,7 +53,7 @@ FENCED = {
 
 
 def main() -> int:
-    """The number of problems, at most 1."""
+    """Return the number of problems, at most 1."""
     template = yaml.safe_load((FOLDER / "template.yaml").read_text("utf-8"))
     problems = [
         *policy_problems(template),
@@ -69,7 +69,7 @@ def main() -> int:
 
 
 def policy_problems(template: dict[str, Any]) -> Iterator[str]:
-    """What parliament finds in the policies of the roles."""
+    """Return what parliament finds in the policies of the roles."""
     for name, document in role_policies(template):
         for finding in analyze_policy_string(json.dumps(document)).findings:
             if (name, finding.issue) not in ACCEPTED:
@@ -87,7 +87,7 @@ def fence_problems(template: dict[str, Any]) -> Iterator[str]:
 
 
 def machine_problems(template: dict[str, Any]) -> Iterator[str]:
-    """What cloud-init's schema, and bash, say of the user data."""
+    """Return what cloud-init's schema, and bash, say of the user data."""
     text = user_data(template)
     config = yaml.safe_load(text)
     try:
@@ -106,7 +106,7 @@ def machine_problems(template: dict[str, Any]) -> Iterator[str]:
 
 
 def size_problems(template: dict[str, Any]) -> Iterator[str]:
-    """What AWS would refuse for its size."""
+    """Return what AWS would refuse for its size."""
     size = len(json.dumps(template, separators=(",", ":")).encode())
     if size > TEMPLATE_BYTES:
         yield f"the template has {size} bytes, CloudFormation takes {TEMPLATE_BYTES}"
@@ -127,13 +127,13 @@ def role_policies(template: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def user_data(template: dict[str, Any]) -> str:
-    """The machine's user data with its names filled in."""
+    """Return the machine's user data with its names filled in."""
     text: str = resolved(template["Resources"]["AirflowMachine"]["Properties"]["UserData"]["Fn::Base64"])
     return text
 
 
 def resolved(value: Any) -> Any:
-    """The value with CloudFormation's functions answered as they would be in one account."""
+    """Return the value with CloudFormation's functions answered as they would be in one account."""
     if isinstance(value, list):
         return [resolved(item) for item in value]
     if not isinstance(value, dict):

@@ -55,7 +55,7 @@ class Glue:
         since: datetime | None = None,
         before_start: Callable[[], None] | None = None,
     ) -> tuple[Verb, JobRun]:
-        """The run of this job that carries `run_key`: found, or started once.
+        """Return the run of this job that carries `run_key`: one that exists, or one that is started once.
 
         A live run is adopted, a succeeded one reused; after a failed one a new run starts. Glue has no
         idempotency token, so the key travels as an argument and is searched for before the start (in all that Glue
@@ -94,7 +94,7 @@ class Glue:
                 return Verb.STARTED, _job_run({**started, "Arguments": sent}, self.names)
 
     def find_all(self, job: str, run_key: str, *, since: datetime | None = None) -> list[JobRun]:
-        """The runs of the job that carry the key and began after `since`, newest first."""
+        """Return the runs of the job that carry the key and began after `since`, newest first."""
         return [run for run in self.job_runs(job, since=since) if run.arguments.get(RUN_KEY) == run_key]
 
     def find_new(
@@ -117,7 +117,7 @@ class Glue:
         return [run.duration_s for run in self._succeeded(job, limit) if run.duration_s]
 
     def dpu_seconds(self, job: str, *, limit: int = 20) -> list[float]:
-        """What the job's latest successful runs were billed for, in DPU seconds; empty if Glue does not tell."""
+        """Return what the job's latest successful runs were billed for, in DPU seconds; empty if Glue does not say."""
         return [run.dpu_seconds for run in self._succeeded(job, limit)]
 
     def _succeeded(self, job: str, limit: int) -> list[JobRun]:
@@ -136,13 +136,13 @@ class Glue:
             return None
 
     def look_at(self, job: str, run_id: str) -> JobRun:
-        """The run as Glue sees it now."""
+        """Return the run as Glue sees it now."""
         with translated("glue", job=job, run=run_id):
             query = {"JobName": self.names.at_glue(job), "RunId": run_id}
             return _job_run(self.aws.client("glue").get_job_run(**query)["JobRun"], self.names)
 
     def job_runs(self, job: str, *, page: int = PAGE_RUNS, since: datetime | None = None) -> Iterator[JobRun]:
-        """The job's runs, newest first, read page by page as they are asked for, back to `since`."""
+        """Yield the job's runs, newest first, back to `since`; a page is read when it is needed."""
         token: dict[str, str] = {}
         while True:
             answer = self._page(job, MaxResults=page, **token)
@@ -156,7 +156,7 @@ class Glue:
             token = {"NextToken": answer["NextToken"]}
 
     def live_runs(self, job: str) -> list[JobRun]:
-        """The runs of the job that go on now, newest first, among as many as a page of the listing holds."""
+        """Return the live runs of the job, newest first, among those on the first page of the listing."""
         return [run for run in islice(self.job_runs(job), PAGE_RUNS) if run.state is State.RUNNING]
 
     def _page(self, job: str, **query: Any) -> Mapping[str, Any]:
@@ -247,7 +247,7 @@ def _job_run(answer: Mapping[str, Any], names: JobNames) -> JobRun:
 
 
 def _dpu_seconds(answer: Mapping[str, Any]) -> float:
-    """What Glue bills: given for flexible and auto-scaling runs, else time by workers by the size of one."""
+    """Return what Glue bills: reported for flexible and auto-scaling runs, else time × workers × the size of one."""
     if "DPUSeconds" in answer:
         return float(answer["DPUSeconds"])
     workers = answer.get("NumberOfWorkers", 0)

@@ -56,7 +56,7 @@ ACCESS_CODES = DENIED | {
 
 @contextmanager
 def translated(service: str, **facts: Any) -> Iterator[None]:
-    """Turns whatever the SDK raises inside into our errors, with the SDK's as its cause."""
+    """Turn whatever the SDK raises inside into etltctl's errors, with the SDK's as the cause."""
     from botocore.exceptions import (
         BotoCoreError,
         ClientError,
