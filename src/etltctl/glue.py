@@ -60,8 +60,11 @@ class Glue:
         A live run is adopted, a succeeded one reused; after a failed one a new run starts. Glue has no
         idempotency token, so the key travels as an argument and is searched for before the start (in all that Glue
         remembers, or from `since` on), and again whenever the start's answer leaves its outcome open. `before_start`
-        is called right before a start is sent. Raises AlreadyRunningError if another run holds the job's only slot,
-        OutcomeUnknownError if the answer was lost and no run with the key shows up.
+        is called right before a start is sent.
+
+        Raises:
+            AlreadyRunningError: Another run holds the job's only slot.
+            OutcomeUnknownError: The answer was lost, and no run with the key shows up.
         """
         deadline = self.search.clock() + self.search.timeout
         while True:

@@ -66,7 +66,8 @@ class Aws:
     def assuming(self, role: str) -> Aws:
         """Return the same account and region as the role (an ARN), with credentials that STS gives for an hour.
 
-        Raises AccessError if STS does not let the caller assume it.
+        Raises:
+            AccessError: STS does not let the caller assume it.
         """
         with translated("sts", role=role):
             answer = self.client("sts").assume_role(RoleArn=role, RoleSessionName="etltctl")

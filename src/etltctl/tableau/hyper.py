@@ -49,8 +49,11 @@ def hyper_types(table: str, columns: Mapping[str, str]) -> dict[str, str]:
 def write_extract(file: Path, columns: Mapping[str, str], parquet: Sequence[Path]) -> int:
     """Write the rows of these Parquet files as a Hyper file with just these columns; return the rows counted back.
 
-    The file is there whole or not at all. Raises ConfigurationError if the extra `tableau` is missing, ServiceError if
-    Hyper refuses.
+    The file is there whole or not at all.
+
+    Raises:
+        ConfigurationError: The extra `tableau` is missing.
+        ServiceError: Hyper refuses.
     """
     try:
         from tableauhyperapi import HyperException

@@ -67,7 +67,8 @@ class Tableau:
     def publish(self, file: Path, name: str, project: str) -> Datasource:
         """Publish the file as a data source, over one of the same name; above 64 MB in chunks.
 
-        Raises ConfigurationError if the file is none of Tableau's or there is no such project.
+        Raises:
+            ConfigurationError: The file is not one of Tableau's, or there is no such project.
         """
         if file.suffix not in SUFFIXES or not file.is_file():
             trouble = "is not there" if file.suffix in SUFFIXES else f"is none of {', '.join(SUFFIXES)}"

@@ -35,7 +35,8 @@ class Target:
 def repoint(file: Path, target: Target, to: Path) -> list[str]:
     """Write the data source (.tds or .tdsx), re-pointed; return what was changed, `attribute: before → after`.
 
-    Raises UsageError if the file is no data source with one live Athena connection to one table.
+    Raises:
+        UsageError: The file is not a data source with one live Athena connection to one table.
     """
     if not file.suffix:
         raise UsageError(f"{file} is no data source", hint="save one in Tableau Desktop as .tds or .tdsx")
