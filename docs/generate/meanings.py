@@ -37,7 +37,7 @@ MEANINGS = {
     "version": "of the settings' own format",
     "project": "names the stack with its roles, alarms, log groups and secret; another name is another stack",
     "default_env": "the environment where neither `--env` nor ETLTCTL_ENV names one",
-    "protected": "whether `govern apply` asks before every change, also where no principal loses access",
+    "protected": "whether `govern apply` and `connections apply` ask before every change",
     "state": "where the runs' events are kept: a folder, or `s3://…`; the embedded lake lies there too",
     "lake.bronze": "where Airbyte writes",
     "lake.silver": "cleaned tables; rejected rows in `rejects/` below it",

@@ -80,7 +80,7 @@ class Glue:
                         JobName=self.names.at_glue(job), Arguments=sent
                     )
             except ServiceError as error:
-                run = self._after_refusal(job, run_key, {run.id for run in ours}, error)
+                run = self._after_failed_start(job, run_key, {run.id for run in ours}, error)
                 if run is not None:
                     return Verb.ADOPTED, run
                 if self.search.clock() >= deadline:
@@ -191,7 +191,9 @@ class Glue:
                 code=detail.get("ErrorCode", ""),
             )
 
-    def _after_refusal(self, job: str, run_key: str, known: set[str], error: ServiceError) -> JobRun | None:
+    def _after_failed_start(
+        self, job: str, run_key: str, known: set[str], error: ServiceError
+    ) -> JobRun | None:
         """Our run if the start made one although its answer was lost; None if the start may be sent again."""
         if error.is_open or error.code in OUTCOME_OPEN:
             return self._find_started(job, run_key, known, error)

@@ -15,6 +15,7 @@ NOT_THERE = frozenset(
     {"EntityNotFoundException", "NoSuchEntity", "NoSuchBucket", "NoSuchKey", "404", "InvalidRequestException"}
 )
 MOST_RESULTS = 1000  # of one answer of IAM
+CONDITIONAL = "conditional"
 # One cheap request for each service, to see whether it answers at all.
 GREETINGS: dict[str, Callable[[Any], Any]] = {
     "sts": lambda client: client.get_caller_identity(),
@@ -106,7 +107,7 @@ class Inspection:
     ) -> Mapping[tuple[str, str], str]:
         """Return IAM's decision on each action and resource, in one call that is sent once.
 
-        A decision is left out where it rests on a condition whose value IAM was not given: the real call gives it.
+        A pair is left out if IAM did not answer it.
 
         Args:
             principal: The ARN of a role or a user.
@@ -114,7 +115,8 @@ class Inspection:
             resources: ARNs.
 
         Returns:
-            `allowed`, `explicitDeny` or `implicitDeny`, by action and resource.
+            `allowed`, `explicitDeny` or `implicitDeny`, by action and resource; `CONDITIONAL` if the decision rests on
+            a condition whose value IAM was not given, as the real call gives it.
         """
         with translated("iam", principal=principal):
             answer = self.aws.start_client("iam").simulate_principal_policy(
@@ -175,7 +177,8 @@ def _decided(results: Iterable[Mapping[str, Any]]) -> Iterator[tuple[tuple[str, 
         action = result["EvalActionName"]
         specific = result.get("ResourceSpecificResults") or ()
         for each in specific:
-            if not each.get("MissingContextValues"):
-                yield (action, each["EvalResourceName"]), each["EvalResourceDecision"]
-        if not specific and not result.get("MissingContextValues"):
-            yield (action, result.get("EvalResourceName", "")), result["EvalDecision"]
+            decision = CONDITIONAL if each.get("MissingContextValues") else each["EvalResourceDecision"]
+            yield (action, each["EvalResourceName"]), decision
+        if not specific:
+            decision = CONDITIONAL if result.get("MissingContextValues") else result["EvalDecision"]
+            yield (action, result.get("EvalResourceName", "")), decision

@@ -43,6 +43,14 @@ OPERATOR: Calls = {
 SPARED = frozenset(
     {"athena:GetWorkGroup", "glue:CreateDatabase", "glue:DeleteTable", "glue:GetTables", "s3:DeleteObject"}
 )
+# A run may succeed without these, so that one that is missing is a warning: etltctl stops what it started only after a
+# failure or an interrupt, and changes partitions only of tables whose partitions are registered one by one.
+OCCASIONAL = frozenset(
+    {
+        "glue:BatchStopJobRun", "athena:StopQueryExecution", "glue:GetPartitions", "glue:BatchCreatePartition",
+        "glue:BatchUpdatePartition", "glue:BatchDeletePartition",
+    }
+)  # fmt: skip
 EXAMPLE_FILE = "v=preflight/part-0.parquet"  # stands for every file of a version
 
 
@@ -53,6 +61,11 @@ class Need:
     step: str
     action: str
     resource: str
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether every run of the step needs it."""
+        return self.action not in OCCASIONAL
 
 
 @dataclass(frozen=True)

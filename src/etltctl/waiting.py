@@ -78,8 +78,8 @@ class Waiter:
 
     Where it is known how long such runs took before (`expected`), looks come where the end is likely
     (`etltctl.schedule`). Where nothing is known, looks begin `first_look` apart and grow by `growth` up to `longest`,
-    so short runs are noticed at once and long ones cost few calls. `look_within` shortens the pause after what was
-    seen, for who must not be late; `waited` is how long another process waited before, as part of the same wait, and
+    so short runs are noticed at once and long ones cost few calls. `look_within` returns the longest pause that is
+    allowed after a poll; `waited` is how long another process waited before, as part of the same wait, and
     `ran` how long the run had gone on by then, which counts for when its end is likely and not for the deadline.
     Looks that fail do not fail the run: they are tolerated for `patience`, because a throttled or unreachable API, or
     a token that has expired, says nothing about the work.

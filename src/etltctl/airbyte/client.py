@@ -86,7 +86,7 @@ class Airbyte:
             try:
                 return Verb.STARTED, self.start(connection_id, name), True
             except ServiceError as error:
-                job = self._after_refusal(connection_id, name, newest, error)
+                job = self._after_failed_start(connection_id, name, newest, error)
                 if job is not None:
                     return Verb.ADOPTED, job, error.is_open  # else it was there before, in the start's way
                 if self.search.clock() >= deadline:
@@ -176,7 +176,7 @@ class Airbyte:
         newer = [job for job in self.jobs(connection_id, name) if int(job.id) > newest_before]
         return next((job for job in newer if job.state is not State.FAILED), None)
 
-    def _after_refusal(
+    def _after_failed_start(
         self, connection_id: str, name: str, newest: int, error: ServiceError
     ) -> SyncJob | None:
         """Return the job of a start whose answer was lost, or the job that blocks it; None to send it again."""

@@ -62,6 +62,8 @@ class RunProgress:
                 self.console.say(f"  {step}: {kind} {event['remote_id']} {event['state']}")
         elif kind == "remote.stopped":
             self.console.say(f"stopped {event['remote_id']} of {step}")
+        elif kind == "preflight.skipped":
+            self.console.say(f"warning: the permissions of the caller were not checked: {event['reason']}")
         elif kind == "warning.degraded":
             self.console.say(_warning(event))
         elif kind == "step.finished" and event["outcome"] == "succeeded":

@@ -34,7 +34,7 @@ MaxUsd = Annotated[
         "--max-usd",
         metavar="USD",
         min=0.0,
-        help="Stop when the run has cost this much. A resumed run keeps its limit unless this names another.",
+        help="Stop Glue job runs when the run has cost this much. A resumed run keeps its limit without this.",
     ),
 ]
 First = Annotated[

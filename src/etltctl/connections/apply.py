@@ -36,7 +36,7 @@ def apply_plan(
 
     Args:
         settings: The settings.
-        confirm: Asked before anything is changed, if a change is breaking.
+        confirm: Asked before anything is changed, if a change is breaking or the environment is protected.
         on_change: Called with every change that was made and recorded.
 
     Returns:
@@ -49,7 +49,7 @@ def apply_plan(
     """
     workspace = open_workspace(settings)
     desired = desired_resources(settings, workspace.aws.reveal)
-    consent = Consent[Plan](confirm, "connections")
+    consent = Consent[Plan](confirm, "connections", is_protected=settings.protected)
     try:
         with workspace.state.store.lease(settings.env) as is_lost:
             return _apply(workspace, desired, consent, on_change, is_lost)

@@ -1,7 +1,14 @@
 """Lake Formation as code: the settings against what is there, applied so that no access is lost too early.
 
-Desired and actual state have one canonical form (`model`). Their difference is a pure function (`changes`), put into an
-order that keeps access (`order`). Applying it leads to a state whose plan is empty.
+One `govern apply` runs through these modules:
+
+    plan        read the settings (`desired`) and the services (`actual`, `shapes`) into one canonical form (`model`)
+    problems    refuse settings that contradict the catalog
+    changes     the difference of the two, as typed changes
+    order       the order in which no access is lost on the way; `simulate` and `rights` try it in memory
+    apply       ask for consent, make the changes (`writer` gathers grants), and plan again, until the plan is empty
+
+`needs` and `preflight` check before a run what its steps need, `who` answers who sees what, `audit` who has read what.
 """
 
 from etltctl.governance.apply import apply

@@ -99,7 +99,7 @@ def read_state(service: LakeFormation, catalog: CatalogView, scope: Scope) -> Re
 
 
 def with_tags_in_use(reading: Reading, desired: State, service: LakeFormation) -> Reading:
-    """Return the reading, with the superfluous values of managed LF-tags that an unmanaged resource carries in use."""
+    """Return the reading with those values of managed LF-tags in `scope.in_use` that an unmanaged resource carries."""
     extra = [
         (key, value)
         for key, values in desired.tags.items()

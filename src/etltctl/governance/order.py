@@ -29,7 +29,7 @@ LAST = frozenset({Phase.DROP_TAGS})
 MOST_SEARCHED, MOST_TRIES = 12, 5_000
 
 
-def changes_between(desired: State, actual: State, scope: Scope) -> tuple[Change, ...]:
+def ordered_changes(desired: State, actual: State, scope: Scope) -> tuple[Change, ...]:
     """Return every change from the actual to the desired state within the scope, in the order to make them."""
     return ordered(difference(desired, actual, scope), actual, scope)
 

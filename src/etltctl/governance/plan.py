@@ -14,7 +14,7 @@ from etltctl.governance.changes import Change
 from etltctl.governance.desired import desired_state, scope_of
 from etltctl.governance.model import State
 from etltctl.governance.needs import Finding, lacking
-from etltctl.governance.order import changes_between
+from etltctl.governance.order import ordered_changes
 from etltctl.governance.problems import problems, warnings
 from etltctl.lakeformation import LakeFormation
 
@@ -85,7 +85,7 @@ class Governor:
         desired, reading = self.read()
         return Plan(
             "Lake Formation",
-            changes_between(desired, reading.state, reading.scope),
+            ordered_changes(desired, reading.state, reading.scope),
             tuple(dict.fromkeys(warnings(self.settings, reading, desired, self.identity))),
             tuple(lacking(self.settings, self.identity, desired, reading)),
         )

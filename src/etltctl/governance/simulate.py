@@ -1,4 +1,4 @@
-"""Simulate changes in memory: what a change does to rights at a moment that neither end of the plan does.
+"""Simulate changes in memory: the rights that a change takes or opens in between, though start and end do not.
 
 The ends are the state before all changes and the state after them. A right that both ends give must not be missing in
 between, and a right that neither end gives should not appear in between.
@@ -17,7 +17,7 @@ from etltctl.governance.rights import Right, gives, is_held, named_in, rights_on
 
 
 class Harm(IntEnum):
-    """What a change does at a moment that neither end does."""
+    """What a change does to rights in between, though the start and the end of the plan do not."""
 
     NONE = 0
     OPENS = 1
@@ -86,7 +86,7 @@ class Simulation:
         return max(self._harms_on(self._touched[id(change)], state, change).values(), default=Harm.NONE)
 
     def _takes_row(self, state: State, change: Change) -> bool:
-        """Return whether the change takes a grant that both ends hold, were its rights also given otherwise."""
+        """Return whether the change takes a grant that both ends hold, even if another grant gives the same rights."""
         if change.phase is not Phase.REVOKES:
             return False
         later = after(state, change).grants

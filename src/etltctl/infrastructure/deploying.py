@@ -19,7 +19,7 @@ from etltctl.s3 import S3
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
-DEPLOY_ANY = command("infra", "deploy", "--yes")
+PLAN = command("infra", "plan")
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,11 @@ def deploy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Deploy
     watcher.on_plan(plan)
     plan.require_harmless()
     if plan.changes and not (yes or plan.was_made or watcher.confirm(plan)):
+        # The change set that stays would count as reviewed, so that a second try would carry it out.
+        service.drop_change_set(plan.blueprint.names.stack, plan.change_set)
         raise BlockedError(
             "this plan has not been reviewed; nothing was changed",
-            hint=NextStep(DEPLOY_ANY, "  # carries out any plan; without --yes exactly this one"),
+            hint=NextStep(PLAN, ", then ", DEPLOY, " carries out that plan; --yes carries out any"),
             stack=plan.blueprint.names.stack,
         )
     s3 = S3(service.aws)

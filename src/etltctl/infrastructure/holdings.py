@@ -38,7 +38,7 @@ READS = {
 class Holding:
     """A thing of the account that has the name of a new resource, and the setting that names another.
 
-    `is_foreign` marks a bucket that this account may not read: it is another account's.
+    `is_foreign` marks a bucket that may not be read: another account has it, or the caller lacks s3:ListBucket.
     """
 
     type: str
@@ -61,7 +61,8 @@ class Holding:
     def advice(self) -> str:
         """What the refusal says of it."""
         if self.is_foreign:
-            return f"is another account's: name another in {self.setting}"
+            other = f"name another in {self.setting}"
+            return f"may not be read: {other}, or allow s3:ListBucket on it if it is this account's"
         return f"{'adopt it, or ' if self.is_adoptable else ''}name another in {self.setting}"
 
 
@@ -93,7 +94,7 @@ def _of_kind(aws: Aws, names: Names, kind: str, every: list[str]) -> list[Holdin
 
 
 def _is_there(aws: Aws, kind: str, name: str) -> bool | None:
-    """Return whether the account has a thing of this name; None for a bucket of another account."""
+    """Return whether the account has a thing of this name; None for a bucket that may not be read."""
     service, operation, argument = READS[kind]
     try:
         with translated(service, name=name):

@@ -4,9 +4,13 @@ The command line and the Airflow DAGs both walk `steps(...)` and run each step t
 `runner.finish`, so order and behaviour cannot differ between them. Only strings cross the border.
 
     runner.py             run a pipeline, run one step: the story
-    kinds.py              the registry of step kinds; sync_step, glue_step, catalog_step, tableau_step
+    model.py              steps and results; options.py run_ids.py step_run.py what a run and a step carry
+    run_record.py         the events of a run from its first to its last; one process drives it
+    readiness.py          checks without a service before a run; preflight.py the caller's permissions
+    remote.py             what a kind of step offers; kinds.py the registry
+    sync_step.py glue_step.py catalog_step.py tableau_step.py       the kinds; landing.py the proof of a sync
     step_wait.py          wait for a remote run, within its budget.py
-    lost_starts.py        a start whose answer was lost
+    lost_starts.py        a start without an answer on record
     interrupts.py         stop or detach
     conflicts.py          a live job run of another run
     deferred.py           a step in the hands of several processes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -30,7 +31,7 @@ class Budget:
     def seconds_left(self, run: Run) -> float:
         """Return how long the run may go on; 0.0 once it has to be stopped."""
         if not self.usd_a_second:
-            return self.usd * 1e9  # a run that costs nothing never reaches the limit
+            return math.inf  # a run that costs nothing never reaches the limit
         return max(self.usd - self.usd_of(run), 0.0) / self.usd_a_second
 
     def usd_of(self, run: Run) -> float:

@@ -1,4 +1,8 @@
-"""Lost starts: no answer to a start was read, because the process was killed or interrupted; its run is found again."""
+"""Lost starts: a start has no answer on record, and its run is found again.
+
+The process was killed or interrupted before it read the answer, or the answer was lost and the service listed no run
+for a while. A lost answer within one try is the business of the service's client (`Glue.start_or_adopt`).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from etltctl.errors import EtltctlError, command
 from etltctl.ledger import Event
 from etltctl.pipeline.interrupts import interruptible, is_interrupt
 from etltctl.pipeline.kinds import kind_of, remote_run_of
-from etltctl.pipeline.model import now
+from etltctl.pipeline.model import UNKNOWN_START, now
 from etltctl.pipeline.step_run import StartedRun, StepRun
 from etltctl.runs import Run, State, Verb
 
@@ -24,20 +28,24 @@ def unanswered_start(step_run: StepRun) -> Event | None:
     ended = step_run.last("step.finished")
     if intended is None or intended["type"] != "remote.intended":
         return None
-    # A failure after the intent is an answer: the service refused, so nothing was started.
-    failed = ended is not None and ended["seq"] > intended["seq"] and ended["outcome"] == "failed"
-    return None if failed else intended
+    if ended is None or ended["seq"] < intended["seq"] or ended["outcome"] != "failed":
+        return intended
+    # A failure after the intent is an answer, because the service refused and started nothing. It is none if the
+    # answer itself was lost.
+    return intended if ended.get("start") == UNKNOWN_START else None
 
 
-def await_listing(step_run: StepRun) -> None:
-    """Wait until the run of an unanswered start must be listed, so that no second run is started next to it."""
+def wait_until_listed(step_run: StepRun) -> None:
+    """Wait until the run of an unanswered start must be listed, so that the start that follows finds it."""
     intended = unanswered_start(step_run)
     left = LISTED_WITHIN_S - (now() - datetime.fromisoformat(intended["ts"]).timestamp()) if intended else 0.0
     if left <= 0 or _find_lost_run(
         step_run, within=0.0
     ):  # one request first: mostly the run is listed already
         return
-    step_run.warn(f"an earlier try may have started it: looked for {left:.0f} s before it is started")
+    step_run.warn(
+        f"an earlier try may have started it: its run is searched for, up to {left:.0f} s, before another is started"
+    )
     _find_lost_run(step_run, within=min(left, LISTED_WITHIN_S))
 
 

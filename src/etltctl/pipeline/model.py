@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 T = TypeVar("T")
+UNKNOWN_START = "unknown"  # in the event of a step that failed although its start may have started a run
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,11 @@ def always_stop(run: Run, may_ask: bool) -> str:  # noqa: ARG001 - the same shap
 class RunOptions:
     """What the caller asks of a run, beyond what the settings say.
 
-    `run_id` resumes an earlier run. `fresh` starts its work again, whatever the result so far; with `fresh_for` only
-    once for each value of it. `first`, `last` and `only` name steps: `kind:name`, the name, or a kind that only one
-    step has. `max_usd` is the most that the whole run may cost. `on_interrupt` decides whether remote work stops or
-    goes on. `on_event` is called with every event.
+    `run_id` resumes an earlier run. `fresh` starts its work again, whatever the result so far. `fresh_for` names the
+    cause: the same cause restarts the work once, so that tries of one Airflow task do not repeat it. `first`, `last`
+    and `only` name steps: `kind:name`, the name, or a kind that only one step has. `max_usd` is the most that the
+    whole run may cost. `on_interrupt` decides whether remote work stops or goes on. `on_event` is called with every
+    event.
     """
 
     run_id: str = ""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from logging import getLogger
 from typing import TYPE_CHECKING
 
 from etltctl.denials import Denial
-from etltctl.errors import AccessError, EtltctlError, NextStep
+from etltctl.errors import AccessError, NextStep, NotFoundError, ServiceError
 from etltctl.inspection import Inspection
 from etltctl.permissions import Need, Requirements
 from etltctl.pipeline.kinds import kind_of
+from etltctl.pipeline.readiness import unstarted
 from etltctl.pipeline.step_run import StepRun
 
 if TYPE_CHECKING:
@@ -18,16 +19,15 @@ if TYPE_CHECKING:
     from etltctl.ledger import Ledger
     from etltctl.pipeline.services import Services
 
-ALLOWED = "allowed"
-
 log = getLogger(__name__)
 
 
 def require_permissions(step_runs: Sequence[StepRun], *, fresh: bool = False) -> None:
-    """Check that the caller may do what the steps that are still to run need.
+    """Check that the caller may do what the steps that are still to start need.
 
-    IAM's simulation is asked once for all of them, and Lake Formation once where it governs tables. A caller that IAM
+    IAM's simulation is asked once for all of them, and Lake Formation once if it governs tables. A caller that IAM
     cannot simulate, or that may not ask for it, is not checked; the run then goes on, and the reason is on record.
+    What runs already is not checked: it is waited for to its end, whatever the caller may do.
 
     Args:
         step_runs: The steps of one run.
@@ -35,61 +35,70 @@ def require_permissions(step_runs: Sequence[StepRun], *, fresh: bool = False) ->
 
     Raises:
         AccessError: A permission is missing. The error names step, principal, action and resource of the first one,
-            and lists the others. Nothing was started.
+            and lists the others. No further step was started.
     """
-    unfinished = [one for one in step_runs if fresh or not _has_succeeded(one)]
-    if not unfinished:
+    if not step_runs:
         return
-    services, ledger = unfinished[0].services, unfinished[0].ledger
-    tables = {str(one.step): _tables_of(one) for one in unfinished}
+    services, ledger = step_runs[0].services, step_runs[0].ledger
+    to_start = unstarted([one.step for one in step_runs], ledger.last, fresh=fresh)
+    tables = {str(one.step): _tables_of(one) for one in step_runs if one.step in to_start}
     if services.settings.governance.is_configured:
         from etltctl import governance
 
         governance.require_access_of_steps(services.settings, tables)
-    if not services.settings.aws.preflight:
+    if not services.settings.aws.preflight or not to_start:
         return
     try:
         caller = services.aws.identity(once=True)  # a network may lead to Glue and not to STS
-        if caller.is_root:
-            log.debug("the permissions of %s are not checked: the root user may do everything", caller.arn)
-            return
-        if caller.is_federated:
-            _skip(ledger, f"{caller.arn} is a federated user, which has no policies in IAM")
-            return
-        missing = list(_missing(tables, caller, services))
-    except EtltctlError as error:
+    except (AccessError, ServiceError) as error:
         _skip(ledger, error.message)
         return
-    if missing:
-        raise _refusal(missing, caller.principal)
+    if caller.is_root:
+        log.debug("the permissions of %s are not checked: the root user may do everything", caller.arn)
+    elif caller.is_federated:
+        _skip(ledger, f"{caller.arn} is a federated user, which has no policies in IAM")
+    else:
+        further = "" if len(to_start) == len(step_runs) else "further "
+        _check(_needs(tables, caller, services), caller.principal, services, ledger, further)
 
 
-def _missing(
-    tables: dict[str, list[str]], caller: Identity, services: Services
-) -> Iterator[tuple[Need, str]]:
-    """Yield the needs that IAM denies, each with IAM's decision, in the order of the steps."""
-    settings = services.settings
-    region = settings.aws.region or services.aws.region_name or ""
-    required = Requirements(settings, caller.arn.split(":")[1], region, caller.account)
-    needs = [need for step in tables for need in required.of_step(step, tables[step])]
+def _needs(tables: Mapping[str, Iterable[str]], caller: Identity, services: Services) -> list[Need]:
+    """Return what the steps need of IAM, in their order."""
+    region = services.settings.aws.region or services.aws.region_name or ""
+    required = Requirements(services.settings, caller.arn.split(":")[1], region, caller.account)
+    return [need for step, names in tables.items() for need in required.of_step(step, names)]
+
+
+def _check(needs: Sequence[Need], principal: str, services: Services, ledger: Ledger, further: str) -> None:
+    """Refuse needs that IAM denies; warn of those that only some runs have; record what IAM did not answer."""
     if not needs:
         return
     actions = sorted({need.action for need in needs})
     resources = sorted({need.resource for need in needs})
-    decisions = Inspection(services.aws).decisions(caller.principal, actions, resources)
-    for need in needs:
-        decision = decisions.get((need.action, need.resource), ALLOWED)
-        if decision != ALLOWED:
-            yield need, decision
+    try:
+        decisions = Inspection(services.aws).decisions(principal, actions, resources)
+    except (AccessError, ServiceError, NotFoundError) as error:
+        _skip(ledger, error.message)
+        return
+    decided = [(need, decisions.get((need.action, need.resource), "")) for need in needs]
+    denied = [(need, decision) for need, decision in decided if decision.endswith("Deny")]
+    if certain := [(need, decision) for need, decision in denied if need.is_certain]:
+        raise _refusal(certain, principal, further)
+    for need in {need.action: need for need, _ in denied}.values():
+        text = f"{principal} lacks {need.action} on {need.resource}, which some runs of {need.step} need"
+        ledger.note("warning.degraded", need.step, message=text)
+    if unanswered := [need for need, decision in decided if not decision]:
+        first = unanswered[0]
+        _skip(ledger, f"IAM did not answer for {first.action} on {first.resource} ({len(unanswered)} in all)")
 
 
-def _refusal(missing: Sequence[tuple[Need, str]], principal: str) -> AccessError:
+def _refusal(missing: Sequence[tuple[Need, str]], principal: str, further: str) -> AccessError:
     """Build the error for permissions that are missing, about the first of them."""
     (first, decision), *others = missing
     denial = Denial(first.action, first.resource, principal)
     remedy = "if a policy of the resource itself allows it, set aws.preflight = false"
     return AccessError(
-        f"nothing was started: {first.step} needs {first.action} on {first.resource}, and IAM's simulation of "
+        f"nothing {further}was started: {first.step} needs {first.action} on {first.resource}, and IAM's simulation of "
         f"{principal} answers {decision}",
         hint=NextStep(*denial.hint.parts, f"; {remedy}"),
         step=first.step,
@@ -99,13 +108,8 @@ def _refusal(missing: Sequence[tuple[Need, str]], principal: str) -> AccessError
 
 
 def _skip(ledger: Ledger, reason: str) -> None:
-    """Put on record why the permissions were not checked; a run goes on without the check."""
+    """Record why the permissions were not checked; a run goes on without the check."""
     ledger.note("preflight.skipped", reason=reason)
-
-
-def _has_succeeded(step_run: StepRun) -> bool:
-    newest = step_run.last("step.finished")
-    return newest is not None and newest.get("outcome") == "succeeded"
 
 
 def _tables_of(step_run: StepRun) -> list[str]:

@@ -1,4 +1,4 @@
-"""Checks before a step starts: scripts compile, secrets have values, rules match the contracts, access is granted."""
+"""Checks before a step starts: scripts compile, secrets have values, rules match the contracts."""
 
 from __future__ import annotations
 

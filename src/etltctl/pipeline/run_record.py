@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from etltctl.errors import AccessError, EtltctlError, NextStep, UsageError, command
+from etltctl.errors import AccessError, EtltctlError, NextStep, OutcomeUnknownError, UsageError, command
 from etltctl.ledger import Ledger
 from etltctl.pipeline.failures import name_refusal, refusals_named
 from etltctl.pipeline.interrupts import interrupt_name, is_interrupt
 from etltctl.pipeline.kinds import kind_of
-from etltctl.pipeline.model import Step, StepHandle, outcome_of, steps, steps_hint
+from etltctl.pipeline.model import UNKNOWN_START, Step, StepHandle, outcome_of, steps, steps_hint
 from etltctl.pipeline.options import RunOptions
 from etltctl.pipeline.preflight import require_permissions
 from etltctl.pipeline.readiness import require_ready, unstarted
@@ -189,7 +189,8 @@ def failure_recorded(step_run: StepRun, handle: StepHandle) -> Iterator[None]:
         if is_interrupt(error) and not _is_decided(step_run):
             step_run.warn(f"interrupted, and nothing remote was stopped: {command('retry', run_id)} goes on")
         seconds = round(handle.waited, 2)
-        step_run.note("step.finished", outcome=outcome_of(error), seconds=seconds, error=message)
+        start = {"start": UNKNOWN_START} if isinstance(error, OutcomeUnknownError) else {}
+        step_run.note("step.finished", outcome=outcome_of(error), seconds=seconds, error=message, **start)
         raise
 
 

@@ -17,7 +17,7 @@ from etltctl.ledger import Event
 from etltctl.pipeline.catalog_step import refresh_tables, table_facts
 from etltctl.pipeline.failures import refusals_named
 from etltctl.pipeline.kinds import kind_of, remote_run_of
-from etltctl.pipeline.lost_starts import await_listing, interruptible_start
+from etltctl.pipeline.lost_starts import interruptible_start, wait_until_listed
 from etltctl.pipeline.model import PipelineResult, Step, StepHandle, StepResult, known, now, steps
 from etltctl.pipeline.options import Listener, RunOptions
 from etltctl.pipeline.preflight import require_permissions
@@ -55,7 +55,7 @@ def run_pipeline(pipeline: str, settings: Settings, options: RunOptions | None =
         options: The caller's options.
 
     Raises:
-        AlreadyRunningError: Another process drives the run.
+        DrivenElsewhereError: Another process drives the run.
         EtltctlError: The error of the step that failed.
     """
     options = options or RunOptions()
@@ -176,7 +176,7 @@ def start(step_run: StepRun, options: RunOptions) -> tuple[StepHandle, Run | Non
     record_plan(step_run, options)
     with failure_recorded(step_run, handle):
         with interruptible_start(step_run):
-            await_listing(step_run)  # an earlier try may have started it and died before the answer
+            wait_until_listed(step_run)  # an earlier try may have started it and died before the answer
             started = kind_of(step).start(step_run)
         if started is None:
             return handle, None

@@ -64,11 +64,11 @@ class Places:
         return list(dict.fromkeys([*self._streams, *self._writers, *others]))
 
     def journal(self, table: Name) -> S3Location:
-        """Return the object that records a publish under way of the table and of those its job writes with it."""
+        """Return the object that records a publish under way. One journal covers all tables of a job."""
         return self._of_writer(table, "journal")
 
     def lock(self, table: Name) -> S3Location:
-        """Return the object that a publisher of the table holds, and of those its job writes with it."""
+        """Return the object of the lock that a publisher holds. One lock covers all tables of a job."""
         return self._of_writer(table, "lock")
 
     def _of_writer(self, table: Name, suffix: str) -> S3Location:

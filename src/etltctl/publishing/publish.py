@@ -120,12 +120,12 @@ class Switch:
             for version in staged:
                 _require_untouched(version, current[version.name])
                 _require_newer(version, current[version.name])
-            open_ones = [v for v in staged if _is_open(v, current[v.name])]
-            journal, is_journaled = self.context.places.journal(staged[0].name), len(open_ones) > 1
+            to_switch = [v for v in staged if _needs_switch(v, current[v.name])]
+            journal, is_journaled = self.context.places.journal(staged[0].name), len(to_switch) > 1
             require_held()
             # Written before the first switch: a process that dies between two tables leaves a record of the set.
             if is_journaled:
-                self.context.s3.write(journal, _journal(open_ones, current, run_id))
+                self.context.s3.write(journal, _journal(to_switch, current, run_id))
             switched = {}
             for version in staged:
                 require_held()
@@ -137,7 +137,7 @@ class Switch:
                     version.table, current[version.name], version.name, run_id
                 )
             # A try before may have switched some tables, or all but one, and left its journal.
-            if is_journaled or (len(staged) > 1 and len(open_ones) < len(staged)):
+            if is_journaled or (len(staged) > 1 and len(to_switch) < len(staged)):
                 self.context.s3.remove(journal)
             return switched
 
@@ -176,13 +176,13 @@ class Switch:
         now = utc_now()
         history = History.of(current).switched(version_of(table.location), now)
         grace = timedelta(minutes=self.context.settings.lake.grace_minutes)
-        retired = history.retirable(self._keep(name), grace, now)
+        retired = history.retirable(self._versions_to_keep(name), grace, now)
         history = history.without(retired)
         parameters = {**table.parameters, **history.parameters(), **({RUN: run_id} if run_id else {})}
         change = Registry(self.context.catalog).put(replace(table, parameters=parameters), current)
         return Switched(change, history, retired)
 
-    def _keep(self, table: TableName) -> int:
+    def _versions_to_keep(self, table: TableName) -> int:
         return self.context.rules(table).keep_versions or self.context.settings.lake.keep_versions
 
 
@@ -193,7 +193,7 @@ def _overtaken(tables: Sequence[str]) -> AlreadyRunningError:
     )
 
 
-def _is_open(version: Staged, current: Described | None) -> bool:
+def _needs_switch(version: Staged, current: Described | None) -> bool:
     return _location(current) != version.table.location or is_closed(current or {})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from etltctl.errors import EtltctlError
+from etltctl.errors import EtltctlError, OutcomeUnknownError
 from etltctl.pipeline import RunId, RunOptions, cancel_run, run_pipeline
 from etltctl.testing import VirtualClock, answered
 from support.scripted import JOB, Place, job_run, lists, polled, started, stoppable
@@ -49,6 +49,29 @@ def test_an_error_on_record_answers_the_start(place: Place, clock: VirtualClock)
     place.lake.script(lists(), started(), polled(job_run("SUCCEEDED", "refused")))
     run_pipeline("often", place.settings, RunOptions("refused"))
     assert clock.now < 10
+
+
+def lose_the_answer(place: Place, run_id: str) -> None:
+    """Run the pipeline with a start whose answer is lost, and whose run is not listed in time."""
+    place.lake.script(lists(), answered("StartJobRun", {"message": "internal error"}, status=500, times=0))
+    with pytest.raises(OutcomeUnknownError):
+        run_pipeline("often", place.settings, RunOptions(run_id))
+
+
+def test_cancel_stops_a_run_that_was_listed_only_after_the_start_had_failed(place: Place) -> None:
+    lose_the_answer(place, "open-end")
+    assert place.events("open-end")[-2]["start"] == "unknown"
+    running = job_run("RUNNING", "open-end")
+    place.lake.script(lists(running), polled(running), stoppable())
+    (cancelled,) = cancel_run(place.events("open-end"), place.settings, "wrong day")
+    assert (cancelled.remote_id, cancelled.done, place.count("BatchStopJobRun")) == ("jr_1", "stopped", 1)
+
+
+def test_a_retry_adopts_a_run_that_was_listed_only_after_the_start_had_failed(place: Place) -> None:
+    lose_the_answer(place, "late-list")
+    place.lake.script(lists(job_run("RUNNING", "late-list")), polled(job_run("SUCCEEDED", "late-list")))
+    (step,) = run_pipeline("often", place.settings, RunOptions("late-list")).steps
+    assert (step.verb, place.count("StartJobRun")) == ("adopted", 0)
 
 
 def test_cancel_stops_what_an_unanswered_start_began(place: Place) -> None:

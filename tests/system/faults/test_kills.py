@@ -68,6 +68,6 @@ def test_a_run_killed_at_a_start_is_looked_for_until_listings_show_it(lake: Spoi
     assert lake.kill_where({"call": start, "hold": "after"}, "run", "small", "--run-id", run_id)
     lake.spoil(LAGGING[start])
     told = lake.run("run", "small", "--run-id", run_id).stderr
-    assert "an earlier try may have started it: looked for" in told
+    assert "an earlier try may have started it: its run is searched for" in told
     starts = lake.starts(run_id)
     assert (starts["glue"], starts["airbyte"] - before) == (1, 1)

@@ -14,6 +14,7 @@ from etltctl.aws import Aws
 from etltctl.errors import AccessError, EtltctlError
 from etltctl.ledger import read_events
 from etltctl.local.witness import read_seen
+from etltctl.permissions import OCCASIONAL
 from etltctl.pipeline import RunOptions, Step, run_alone, run_pipeline
 from etltctl.pipeline.services import Services
 from support.checkout import Checkout
@@ -105,7 +106,7 @@ def test_each_permission_that_is_missing_is_refused_before_the_first_paid_call(d
     before = paid_calls(deployed)
     with as_operator(deployed, Simulation(deployed.client("iam"))) as operator:
         for action in actions:
-            if action in NOT_CHECKED:
+            if action in NOT_CHECKED | OCCASIONAL:
                 passed.add(action)
                 continue
             with without(deployed, action), pytest.raises(AccessError) as raised:
@@ -118,8 +119,28 @@ def test_each_permission_that_is_missing_is_refused_before_the_first_paid_call(d
             assert (facts["principal"], facts["action"]) == (PRINCIPAL, action)
             assert str(facts["resource"]).startswith(f"arn:aws:{action.partition(':')[0]}:")
             assert "nothing was started" in raised.value.message
-    assert passed == NOT_CHECKED
+    assert passed == NOT_CHECKED | OCCASIONAL
     assert paid_calls(deployed) == before
+
+
+def test_a_permission_that_only_some_runs_need_is_a_warning(deployed: Checkout) -> None:
+    with as_operator(deployed, Simulation(deployed.client("iam"))) as operator:
+        nowhere = operator.settings(**CHECKED, airbyte__url="http://127.0.0.1:9")
+        with without(deployed, "glue:BatchStopJobRun"), pytest.raises(EtltctlError) as raised:
+            run_pipeline(PIPELINE, nowhere, RunOptions(run_id="occasional"))
+        assert not isinstance(raised.value, AccessError)
+        events = read_events(Services(nowhere).store, "occasional")
+    warnings = [event["message"] for event in events if event["type"] == "warning.degraded"]
+    assert any(f"{PRINCIPAL} lacks glue:BatchStopJobRun on arn:aws:glue:" in text for text in warnings)
+
+
+def test_an_answer_that_leaves_pairs_out_is_on_record_and_refuses_nothing(deployed: Checkout) -> None:
+    empty = "<SimulatePrincipalPolicyResult><EvaluationResults/></SimulatePrincipalPolicyResult>"
+    body = f"{OPEN}{empty}</SimulatePrincipalPolicyResponse>".encode()
+    with as_operator(deployed, lambda asked: body if b"SimulatePrincipal" in asked else None) as operator:
+        assert not isinstance(start(operator, "unanswered"), AccessError)
+        (reason,) = skipped(operator, "unanswered")
+    assert reason.startswith("IAM did not answer for ")
 
 
 def test_the_deployed_policy_allows_every_need_of_every_pipeline(deployed: Checkout) -> None:

@@ -92,8 +92,9 @@ def test_a_changed_setting_is_a_plan_that_says_why_and_is_carried_out_as_it_was_
     deployed.change(
         'script = "glue_jobs/silver_to_gold.py"', 'script = "glue_jobs/silver_to_gold.py"\nworkers = 3'
     )
-    with pytest.raises(BlockedError, match="this plan has not been reviewed"):
-        deployed.deploy(yes=False)
+    for _ in range(2):  # a plan that was declined is not reviewed
+        with pytest.raises(BlockedError, match="this plan has not been reviewed"):
+            deployed.deploy(yes=False)
     assert deployed.client("glue").get_job(JobName="silver_to_gold")["Job"]["NumberOfWorkers"] == 2
     done = deployed.run("infra", "plan", "--detailed-exitcode", "-o", "ndjson", code=10)
     assert '"change": "~ modify", "resource": "SilverToGoldJob"' in done.stdout

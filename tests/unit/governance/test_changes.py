@@ -16,7 +16,7 @@ from etltctl.governance.model import (
     effective_tags,
     table_of,
 )
-from etltctl.governance.order import PHASES, changes_between
+from etltctl.governance.order import PHASES, ordered_changes
 from support.modelled import SCOPE, Service, canonical, pairs, scope_of
 
 ROUNDS = 4
@@ -34,12 +34,12 @@ TAGGED_COLUMN = State(
 def apply(service: Service, desired: State) -> int:
     """Plans and applies until nothing is left; the number of rounds it took."""
     for number in range(ROUNDS):
-        planned = changes_between(desired, service.state, service.scope)
+        planned = ordered_changes(desired, service.state, service.scope)
         if not planned:
             return number
         for change in planned:
             service.make(change, lambda: None)
-    assert not changes_between(desired, service.state, service.scope), "no fixpoint"
+    assert not ordered_changes(desired, service.state, service.scope), "no fixpoint"
     return ROUNDS
 
 
@@ -68,7 +68,7 @@ def test_at_no_instant_is_a_grant_missing_that_both_states_hold(both: tuple[Stat
         assert all(service.holds(row) for row in kept)
 
     for _ in range(ROUNDS):
-        for change in changes_between(desired, service.state, service.scope):
+        for change in ordered_changes(desired, service.state, service.scope):
             service.make(change, see)
 
 
@@ -94,7 +94,7 @@ def test_at_no_instant_does_a_resource_lose_a_tag_that_both_states_give_it(
             for resource, key, value in given_by_both
         )
 
-    for change in changes_between(desired, service.state, service.scope):
+    for change in ordered_changes(desired, service.state, service.scope):
         service.make(change, see)
 
 
@@ -120,20 +120,20 @@ def test_a_service_that_revokes_more_than_asked_is_healed_in_the_next_round(
     desired, existing = both
     service = Service(existing, revokes_all=True)
     apply(service, desired)
-    assert not changes_between(desired, service.state, service.scope)
+    assert not ordered_changes(desired, service.state, service.scope)
 
 
 @given(pairs())
 @settings(max_examples=30, deadline=None)
 def test_an_apply_that_was_cut_off_anywhere_goes_on(both: tuple[State, State]) -> None:
     desired, existing = both
-    planned = changes_between(desired, Service(existing).state, scope_of(existing))
+    planned = ordered_changes(desired, Service(existing).state, scope_of(existing))
     for cut in range(0, len(planned), 3):
         service = Service(existing)
         for change in planned[:cut]:
             service.make(change, lambda: None)
         apply(service, desired)
-        assert not changes_between(desired, service.state, service.scope)
+        assert not ordered_changes(desired, service.state, service.scope)
 
 
 def test_the_order_adds_before_it_takes_away() -> None:
@@ -146,10 +146,10 @@ def test_all_stands_for_the_rest_and_a_narrower_grant_replaces_it_after_it_is_ma
     daily = table_of("gold", "daily")
     wide = State(grants=frozenset({Grant("analyst", daily, "ALL")}))
     narrow = State(grants=frozenset({Grant("analyst", daily, "SELECT")}))
-    assert [change.text for change in changes_between(narrow, wide, SCOPE)] == [
+    assert [change.text for change in ordered_changes(narrow, wide, SCOPE)] == [
         "SELECT on gold.daily to analyst", "ALL on gold.daily from analyst",
     ]  # fmt: skip
-    assert [change.text for change in changes_between(wide, narrow, SCOPE)] == [
+    assert [change.text for change in ordered_changes(wide, narrow, SCOPE)] == [
         "ALL on gold.daily to analyst"
     ]
 
@@ -157,8 +157,8 @@ def test_all_stands_for_the_rest_and_a_narrower_grant_replaces_it_after_it_is_ma
 def test_an_implicit_all_is_neither_revoked_nor_granted_beside() -> None:
     raw = table_of("silver", "raw")
     actual = State(grants=frozenset({Grant("analyst", raw, "ALL")}))
-    assert not changes_between(State(), actual, SCOPE)
-    assert not changes_between(State(grants=frozenset({Grant("analyst", raw, "SELECT")})), actual, SCOPE)
+    assert not ordered_changes(State(), actual, SCOPE)
+    assert not ordered_changes(State(grants=frozenset({Grant("analyst", raw, "SELECT")})), actual, SCOPE)
 
 
 def test_everybody_is_shut_out_of_managed_databases_unless_they_are_hybrid() -> None:
@@ -168,7 +168,7 @@ def test_everybody_is_shut_out_of_managed_databases_unless_they_are_hybrid() -> 
             for database in (database_of("gold"), database_of("silver"), database_of("foreign"))
         )
     )
-    texts = [change.text for change in changes_between(State(), State(grants=open_to_all), SCOPE)]
+    texts = [change.text for change in ordered_changes(State(), State(grants=open_to_all), SCOPE)]
     assert texts == [f"ALL on database gold from {EVERYBODY}"]
 
 
@@ -176,7 +176,7 @@ def test_columns_granted_one_by_one_are_one_change() -> None:
     rows = frozenset(
         Grant("analyst", Resource("column", ("gold", "daily", name)), "SELECT") for name in ("key", "lat")
     )
-    assert [c.text for c in changes_between(State(grants=rows), State(), SCOPE)] == [
+    assert [c.text for c in ordered_changes(State(grants=rows), State(), SCOPE)] == [
         "SELECT on gold.daily columns key, lat to analyst"
     ]
 
@@ -190,7 +190,7 @@ def test_a_table_keeps_the_tag_it_inherited_while_its_database_gets_another() ->
     def see() -> None:
         assert effective_tags(service.assigned, daily) == {"zone": "trusted"}
 
-    planned = changes_between(desired, service.state, SCOPE)
+    planned = ordered_changes(desired, service.state, SCOPE)
     assert [change.resources for change in planned] == [(daily,), (gold,)]
     for change in planned:
         service.make(change, see)
@@ -200,8 +200,8 @@ def test_a_tag_in_place_of_one_that_is_inherited_takes_away_and_one_that_was_not
     gold, daily = database_of("gold"), table_of("gold", "daily")
     all_of_it = State(tags=TAGS, assigned={gold: {"audience": "all"}})
     named = State(tags=TAGS, assigned={gold: {"audience": "all"}, daily: {"audience": "named"}})
-    assert [(change.sign, change.takes_away) for change in changes_between(named, all_of_it, SCOPE)] == [
+    assert [(change.sign, change.takes_away) for change in ordered_changes(named, all_of_it, SCOPE)] == [
         ("~", True)
     ]
     untagged = State(tags=TAGS, assigned={gold: {"audience": "all"}})
-    assert [change.sign for change in changes_between(untagged, State(tags=TAGS), SCOPE)] == ["+"]
+    assert [change.sign for change in ordered_changes(untagged, State(tags=TAGS), SCOPE)] == ["+"]

@@ -78,7 +78,7 @@ class Change(ABC):
 
     @property
     def moves_rights(self) -> bool:
-        """Whether grants that stay open something else after the change."""
+        """Whether existing grants give access to other things after the change."""
         return False
 
     def waits_for(self, other: Change) -> bool:  # noqa: ARG002

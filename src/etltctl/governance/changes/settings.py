@@ -37,7 +37,7 @@ class SetAdministrators(AccountChange):
 
     @property
     def sign(self) -> str:
-        """`~` if a principal stops to be one."""
+        """`~` if a principal stops being one."""
         return "~" if self.before - self.after else "+"
 
     @property

@@ -86,7 +86,7 @@ class AssignTags(TagAssignment):
 
     @property
     def sign(self) -> str:
-        """`~` if a value is replaced: a grant on it stops to open the resource."""
+        """`~` if a value is replaced: a grant on it stops opening the resource."""
         return "~" if self.replaces else "+"
 
     def simulate(self, state: State) -> State:
