@@ -41,7 +41,7 @@ class Seasons:
         return reconcile(computed, official, adjustments(self.spark, self.config), kind)
 
     def points_left(self) -> DataFrame:
-        """The most points that can still be won after each round."""
+        """Return the most points that can still be won after each round."""
         return max_points_left(self.spark, self.races, self.config)
 
 

@@ -108,7 +108,7 @@ def _signature(value: Any, *, bound: bool = False) -> str:
 
 
 def _plain(parameter: inspect.Parameter) -> inspect.Parameter:
-    """The parameter with its annotation as it is written, and no default that names an address in memory."""
+    """Return the parameter with its annotation as it is written, and no default that names an address in memory."""
     if parameter.annotation is not parameter.empty:
         parameter = parameter.replace(annotation=Shown(str(parameter.annotation)))
     is_made = parameter.default is not parameter.empty and "<" in repr(parameter.default)

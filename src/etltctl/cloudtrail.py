@@ -23,7 +23,7 @@ class CloudTrail:
     pace: Pace = field(default_factory=lambda: Pace(CALLS_A_SECOND))
 
     def events(self, name: str, since: datetime) -> Iterator[dict[str, Any]]:
-        """The records of events of this name, the newest first; at most 90 days of them are kept by the service."""
+        """Yield the records of events of this name, newest first; the service keeps them for 90 days."""
         query: dict[str, Any] = {
             "LookupAttributes": [{"AttributeKey": "EventName", "AttributeValue": name}],
             "StartTime": since,

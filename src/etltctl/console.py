@@ -142,7 +142,7 @@ class Results(Terminal):
         for event in events:
             self._write(as_json(event))
 
-    def findings(self, schema: str, findings: Sequence[tuple[str, str, str, str, str]]) -> None:
+    def findings(self, schema: str, findings: Sequence[tuple[str, str, str, str, Advice]]) -> None:
         """Write the doctor's findings; a table has the problems first.
 
         Args:

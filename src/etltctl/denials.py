@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from etltctl.errors import NextStep, command
+
 # Operations whose permission has another name.
 PERMISSION = {
     "s3:ListObjectsV2": "s3:ListBucket",
@@ -31,9 +33,10 @@ LAKE_FORMATION = re.compile(
     r"Insufficient Lake Formation permission\(s\)"
     r"(?:: Required (?P<permission>[A-Z][\w ]*?) on (?P<object>\S+)| on (?P<location>s3\S+))"
 )
-GRANT = (
-    "grant it in Lake Formation: add it to governance.grants, then: etltctl govern apply; "
-    "docs/governance.md lists what each step needs"
+GRANT = NextStep(
+    "grant it in Lake Formation: add it to governance.grants, then: ",
+    command("govern", "apply"),
+    "; docs/governance.md lists what each step needs",
 )
 
 
@@ -47,12 +50,12 @@ class Denial:
     is_lake_formation: bool = False
 
     @property
-    def hint(self) -> str:
+    def hint(self) -> NextStep:
         """What to do about it."""
         if self.is_lake_formation:
             return GRANT
         on = f" on {self.resource}" if self.resource else ""
-        return f"allow {self.action}{on} to {self.principal or 'the calling principal'} in IAM"
+        return NextStep(f"allow {self.action}{on} to {self.principal or 'the calling principal'} in IAM")
 
     @property
     def facts(self) -> dict[str, str]:

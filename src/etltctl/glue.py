@@ -14,6 +14,7 @@ from etltctl.errors import (
     AlreadyRunningError,
     ConfigurationError,
     EtltctlError,
+    NextStep,
     OutcomeUnknownError,
     ServiceError,
     UnreachableError,
@@ -54,13 +55,16 @@ class Glue:
         since: datetime | None = None,
         before_start: Callable[[], None] | None = None,
     ) -> tuple[Verb, JobRun]:
-        """The run of this job that carries `run_key`: found, or started once.
+        """Return the run of this job that carries `run_key`: one that exists, or one that is started once.
 
         A live run is adopted, a succeeded one reused; after a failed one a new run starts. Glue has no
         idempotency token, so the key travels as an argument and is searched for before the start (in all that Glue
         remembers, or from `since` on), and again whenever the start's answer leaves its outcome open. `before_start`
-        is called right before a start is sent. Raises AlreadyRunningError if another run holds the job's only slot,
-        OutcomeUnknownError if the answer was lost and no run with the key shows up.
+        is called right before a start is sent.
+
+        Raises:
+            AlreadyRunningError: Another run holds the job's only slot.
+            OutcomeUnknownError: The answer was lost, and no run with the key shows up.
         """
         deadline = self.search.clock() + self.search.timeout
         while True:
@@ -93,7 +97,7 @@ class Glue:
                 return Verb.STARTED, _job_run({**started, "Arguments": sent}, self.names)
 
     def find_all(self, job: str, run_key: str, *, since: datetime | None = None) -> list[JobRun]:
-        """The runs of the job that carry the key and began after `since`, newest first."""
+        """Return the runs of the job that carry the key and began after `since`, newest first."""
         return [run for run in self.job_runs(job, since=since) if run.arguments.get(RUN_KEY) == run_key]
 
     def find_new(
@@ -116,7 +120,7 @@ class Glue:
         return [run.duration_s for run in self._succeeded(job, limit) if run.duration_s]
 
     def dpu_seconds(self, job: str, *, limit: int = 20) -> list[float]:
-        """What the job's latest successful runs were billed for, in DPU seconds; empty if Glue does not tell."""
+        """Return what the job's latest successful runs were billed for, in DPU seconds; empty if Glue does not say."""
         return [run.dpu_seconds for run in self._succeeded(job, limit)]
 
     def _succeeded(self, job: str, limit: int) -> list[JobRun]:
@@ -135,13 +139,13 @@ class Glue:
             return None
 
     def look_at(self, job: str, run_id: str) -> JobRun:
-        """The run as Glue sees it now."""
+        """Return the run as Glue sees it now."""
         with translated("glue", job=job, run=run_id):
             query = {"JobName": self.names.at_glue(job), "RunId": run_id}
             return _job_run(self.aws.client("glue").get_job_run(**query)["JobRun"], self.names)
 
     def job_runs(self, job: str, *, page: int = PAGE_RUNS, since: datetime | None = None) -> Iterator[JobRun]:
-        """The job's runs, newest first, read page by page as they are asked for, back to `since`."""
+        """Yield the job's runs, newest first, back to `since`; a page is read when it is needed."""
         token: dict[str, str] = {}
         while True:
             answer = self._page(job, MaxResults=page, **token)
@@ -155,7 +159,7 @@ class Glue:
             token = {"NextToken": answer["NextToken"]}
 
     def live_runs(self, job: str) -> list[JobRun]:
-        """The runs of the job that go on now, newest first, among as many as a page of the listing holds."""
+        """Return the live runs of the job, newest first, among those on the first page of the listing."""
         return [run for run in islice(self.job_runs(job), PAGE_RUNS) if run.state is State.RUNNING]
 
     def _page(self, job: str, **query: Any) -> Mapping[str, Any]:
@@ -226,7 +230,7 @@ def _no_slot(job: str, error: ServiceError) -> AlreadyRunningError:
     """Build the error for a job whose runs take all its slots although Glue lists none of them as live."""
     return AlreadyRunningError(
         f"Glue refuses another run of job {job}: {error.message}; the run that holds the slot is not listed",
-        hint=f"wait some seconds until Glue frees the slot, then: {RETRY}",
+        hint=NextStep("wait some seconds until Glue frees the slot, then: ", RETRY),
     )
 
 
@@ -248,7 +252,7 @@ def _job_run(answer: Mapping[str, Any], names: JobNames) -> JobRun:
 
 
 def _dpu_seconds(answer: Mapping[str, Any]) -> float:
-    """What Glue bills: given for flexible and auto-scaling runs, else time by workers by the size of one."""
+    """Return what Glue bills: reported for flexible and auto-scaling runs, else time × workers × the size of one."""
     if "DPUSeconds" in answer:
         return float(answer["DPUSeconds"])
     workers = answer.get("NumberOfWorkers", 0)

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from etltctl.aws import Aws
-from etltctl.errors import UsageError
+from etltctl.errors import NextStep, UsageError, command
 from etltctl.ledger import Event, Store, open_store, read_events
 
 if TYPE_CHECKING:
@@ -88,12 +88,12 @@ def find_run(settings: Settings, run_id: str, having: Having = Having.EVENTS) ->
         what = f"{len(matching)} runs end with {run_id}" if matching else f"no run is called {run_id}"
         near = _nearest(run_id, ids)
         guess = f"did you mean {' or '.join(near)}? " if near and not matching else ""
-        raise UsageError(what, hint=f"{guess}etltctl runs list")
+        raise UsageError(what, hint=NextStep(guess, command("runs", "list")))
     events = [dict(event) for event in read_events(store, matching[0])]
     if not events:
         raise UsageError(
             f"nothing is on record of run {matching[0]}: its file of events is empty or damaged",
-            hint=f"etltctl runs rebuild {matching[0]}  # from what the services know",
+            hint=NextStep(command("runs", "rebuild", matching[0]), "  # from what the services know"),
         )
     return events
 
@@ -116,7 +116,7 @@ def run_to_resume(settings: Settings, run_id: str, *, is_new: bool = False) -> s
             short = (
                 "" if taken[-1] == run_id else f": {run_id} is short for it, and no new run may have that id"
             )
-            raise UsageError(f"a run is called {taken[-1]} already{short}", hint=f"etltctl retry {taken[-1]}")
+            raise UsageError(f"a run is called {taken[-1]} already{short}", hint=command("retry", taken[-1]))
         return run_id
     matching = _matching(run_id, ids)
     if len(matching) == 1:
@@ -126,10 +126,12 @@ def run_to_resume(settings: Settings, run_id: str, *, is_new: bool = False) -> s
             f"{len(matching)} runs end with {run_id}", hint=f"name one: {', '.join(matching[-5:])}"
         )
     near = _nearest(run_id, ids)
-    guess = f"did you mean {' or '.join(near)}? " if near else "etltctl runs list names the runs. "
+    guess = (
+        (f"did you mean {' or '.join(near)}? ",) if near else (command("runs", "list"), " names the runs. ")
+    )
     raise UsageError(
         f"no run is called {run_id}, so nothing was started",
-        hint=f"{guess}With --new a run of that name begins",
+        hint=NextStep(*guess, "With --new a run of that name begins"),
     )
 
 
@@ -159,7 +161,7 @@ def _newest(store: Store, ids: Sequence[str], having: Having, settings: Settings
             if any(map(HAS[having], events)):
                 return [dict(event) for event in events]
     what = f"no run has {having} yet" if ids else "there is no run yet"
-    raise UsageError(what, hint=f"etltctl run {next(iter(settings.pipelines), 'PIPELINE')}")
+    raise UsageError(what, hint=command("run", next(iter(settings.pipelines), "PIPELINE")))
 
 
 def costs(settings: Settings, by: str) -> list[tuple[str, str, int, float]]:

@@ -51,7 +51,7 @@ class Inspection:
         except ServiceError as error:
             if isinstance(error.__cause__, ClientError):
                 raise
-            raise UnreachableError(error.message, code=error.code, hint=error.hint) from error
+            raise UnreachableError(error.message, code=error.code, hint=error.next_step) from error
 
     def caller(self) -> Identity:
         """Return the caller's identity, as AWS sees it."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+IN_BACKQUOTES = re.compile(r"(?<=`)etltctl ([^`]+)(?=`)")
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,18 @@ class NextStep:
     def __init__(self, *parts: str | Command) -> None:
         """Keep the parts; empty texts are left out."""
         object.__setattr__(self, "parts", tuple(part for part in parts if part))
+
+    @classmethod
+    def read(cls, text: str) -> NextStep:
+        """Return the step of a text that another process wrote, such as a warning of the embedded server.
+
+        Args:
+            text: The text; its commands stand in backquotes, such as `etltctl govern apply`.
+        """
+        parts = IN_BACKQUOTES.split(
+            text
+        )  # every second one is what stood in backquotes after the program's name
+        return cls(*(command(*shlex.split(part)) if index % 2 else part for index, part in enumerate(parts)))
 
     def render(self, show: Callable[[str | Command], str] = str) -> str:
         """Return the step as one text.

@@ -19,7 +19,7 @@ class RetryPolicy:
     sleep: Callable[[float], None] | None = None
 
     def call(self, read: Callable[[], T], *, is_transient: Callable[[BaseException], bool]) -> T:
-        """The answer of `read`, repeated while its error is transient; the last error is raised as it was."""
+        """Return the answer of `read`, repeated while its error is transient; the last error is raised as it was."""
         import tenacity
 
         retrying = tenacity.Retrying(
@@ -35,7 +35,7 @@ class RetryPolicy:
         return {} if self.sleep is None else {"sleep": self.sleep}
 
     def botocore_reads(self) -> dict[str, Any]:
-        """The same policy in botocore's terms, for clients that only read or write idempotently."""
+        """Return the same policy in botocore's terms, for clients that only read or write idempotently."""
         return {"mode": "adaptive", "total_max_attempts": self.attempts}
 
     @staticmethod

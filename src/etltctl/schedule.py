@@ -37,7 +37,7 @@ class Schedule:
 
 @lru_cache(maxsize=256)
 def schedule(durations: tuple[float, ...]) -> Schedule:
-    """The looks for a run of a job whose earlier runs took so many seconds."""
+    """Return the polls for a run of a job whose earlier runs took these seconds."""
     middle = statistics.median(durations)
     likely = _Likelihood.of(durations, middle)
     step = (likely.last - likely.first) / GRID
@@ -85,7 +85,7 @@ class _Likelihood:
         return max(self.middles) + REACH * self.width
 
     def at(self, time: float) -> tuple[float, float]:
-        """The density of the end at this time, and the chance that it is still to come."""
+        """Return the density of the end at this time, and the chance that it is still to come."""
         far = [(time - middle) / self.width for middle in self.middles]
         bell = sum(math.exp(-0.5 * one * one) for one in far) / (self.width * math.sqrt(2 * math.pi))
         above = sum(math.erfc(one / math.sqrt(2)) for one in far) / 2

@@ -83,6 +83,11 @@ class S3Location:
         """Return whether the text is an S3 URL, and not, for example, a folder on disk."""
         return S3_URL.fullmatch(text) is not None
 
+    @property
+    def path(self) -> str:
+        """The place as an ARN writes it: the bucket, and the key after a `/`."""
+        return f"{self.bucket}/{self.key}" if self.key else self.bucket
+
     def folder(self, *names: str) -> S3Location:
         """Return the folder of these names below this one; its key ends with `/`.
 
@@ -108,6 +113,15 @@ class S3Location:
     def __str__(self) -> str:
         """Return the place as an s3:// URL."""
         return f"s3://{self.bucket}/{self.key}"
+
+
+def layer_of(place: str) -> str:
+    """Return the layer of a place in the lake.
+
+    Args:
+        place: `layer`, `layer.table` or `layer.table.column`; may be empty, and so is the layer then.
+    """
+    return place.partition(".")[0]
 
 
 def quoted_name(name: str) -> str:

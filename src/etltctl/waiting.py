@@ -35,7 +35,7 @@ def doze(seconds: float) -> None:
 
 
 async def doze_async(seconds: float) -> None:
-    """The same for an event loop."""
+    """Do the same for an event loop."""
     import asyncio  # here, because most commands never need it
 
     due = since_boot() + seconds
@@ -50,10 +50,10 @@ class Timekeeper(Protocol):
         """Seconds since some moment."""
 
     def sleep(self, seconds: float) -> None:
-        """Returns when so many seconds have passed."""
+        """Return when these seconds have passed."""
 
     async def sleep_async(self, seconds: float) -> None:
-        """The same for an event loop."""
+        """Do the same for an event loop."""
 
 
 class RealTime:
@@ -99,7 +99,7 @@ class Waiter:
     sleep_async: Callable[[float], Awaitable[None]] = field(default_factory=lambda: _time().sleep_async)
 
     def wait(self, run: R, look: Callable[[], R], *, on_look: Callable[[R], None] | None = None) -> R:
-        """The run in its final state.
+        """Return the run in its final state.
 
         Raises WaitTimeoutError past the deadline (the run goes on) and the last error of looking when looks have
         failed for longer than `patience`.
@@ -128,7 +128,7 @@ class Waiter:
     async def wait_async(
         self, run: R, look: Callable[[], R], *, on_look: Callable[[R], None] | None = None
     ) -> R:
-        """The same as `wait` for an event loop: sleeps without blocking it, looks in a thread."""
+        """Do the same as `wait` for an event loop: sleep without blocking it, and poll in a thread."""
         import asyncio
 
         steps = self._decide(run, on_look)
@@ -205,7 +205,7 @@ class Pace:
     _next: float = 0.0
 
     def take(self) -> None:
-        """Waits until the next call is due."""
+        """Wait until the next call is due."""
         now = self.clock()
         if now < self._next:
             self.sleep(self._next - now)

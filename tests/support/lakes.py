@@ -20,8 +20,9 @@ import pyarrow.parquet as pq
 from etltctl.aws import Aws
 from etltctl.catalog import Catalog
 from etltctl.publishing import Lake, Published
-from etltctl.s3 import S3, split_location
+from etltctl.s3 import S3
 from etltctl.settings import Settings, load_settings
+from etltctl.values import S3Location
 from support.served import Served
 
 BUCKETS = ["pi-m3-bronze", "pi-m3-silver", "pi-m3-gold", "pi-m3-athena-results"]
@@ -107,8 +108,10 @@ class SmallLake:
         location = self.lake.version_location(table, version)
         self.put(f"{location}part-0.parquet", rows)
         if audit:
-            bucket, key = split_location(f"{self.lake.audit_location(table, version)}part-0.txt")
-            self.aws.client("s3").put_object(Bucket=bucket, Key=key, Body=json.dumps(audit).encode())
+            place = S3Location.parse(f"{self.lake.audit_location(table, version)}part-0.txt")
+            self.aws.client("s3").put_object(
+                Bucket=place.bucket, Key=place.key, Body=json.dumps(audit).encode()
+            )
         return location
 
     def put(self, location: str, rows: Sequence[Mapping[str, Any]] | pa.Table) -> None:
@@ -116,8 +119,8 @@ class SmallLake:
         table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(list(rows))
         file = io.BytesIO()
         pq.write_table(table, file)
-        bucket, key = split_location(location)
-        self.aws.client("s3").put_object(Bucket=bucket, Key=key, Body=file.getvalue())
+        place = S3Location.parse(location)
+        self.aws.client("s3").put_object(Bucket=place.bucket, Key=place.key, Body=file.getvalue())
 
     def publish(
         self, version: str, tables: Sequence[str] = ("gold.one", "gold.two"), rows: int = 3

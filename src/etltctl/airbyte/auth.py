@@ -42,7 +42,7 @@ class TokenAuth(httpx.Auth):
         self._good_until = 0.0
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Sends the request with a fresh token; after a 401, once more with a new one."""
+        """Send the request with a fresh token; after a 401, once more with a new one."""
         if self._clock() >= self._good_until:
             self._keep((yield self._token_request()))
         request.headers["Authorization"] = f"Bearer {self._token}"
@@ -94,7 +94,7 @@ class TokenAuth(httpx.Auth):
 
 
 def jwt_expiry(token: str) -> float:
-    """The `exp` claim in seconds since 1970 (RFC 7519), or infinity if the token is not a JWT that has one."""
+    """Return the `exp` claim in seconds since 1970 (RFC 7519), or infinity if the token is not a JWT that has one."""
     try:
         payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

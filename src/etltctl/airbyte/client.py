@@ -94,18 +94,18 @@ class Airbyte:
                 self.search.sleep(PAUSES_S[error.code])
 
     def start(self, connection_id: str, name: str) -> SyncJob:
-        """Starts a sync; the POST is sent once, whatever happens to its answer."""
+        """Start a sync; the POST is sent once, whatever happens to its answer."""
         body = {"connectionId": connection_id, "jobType": "sync"}
         answer = self._transport.send("POST", "/jobs", json=body, timeout=self.start_timeout)
         return _job(answer, name, self._transport.named("POST", "/jobs"), connectionId=connection_id)
 
     def look_at(self, job_id: str, name: str) -> SyncJob:
-        """The job as the server sees it now."""
+        """Return the job as the server sees it now."""
         path = f"/jobs/{job_id}"
         return _job(self._transport.read(path), name, self._transport.named("GET", path), jobId=job_id)
 
     def jobs(self, connection_id: str, name: str, *, limit: int = 20) -> list[SyncJob]:
-        """The newest syncs of the connection, newest first; to reset or clear it is other work."""
+        """Return the connection's latest syncs, newest first, without its resets and clears."""
         query = {
             "connectionId": connection_id,
             "jobType": "sync",
@@ -117,7 +117,7 @@ class Airbyte:
         return [_job(job, name, call) for job in answers]
 
     def find_newer(self, connection_id: str, name: str, newest: int, *, within: float) -> SyncJob | None:
-        """The newest sync after the job `newest`, looked for so long: the listing may show it late."""
+        """Return the newest sync after the job `newest`, searched for a while: the listing may show it late."""
 
         def look() -> SyncJob | None:
             return next((job for job in self.jobs(connection_id, name) if int(job.id) > newest), None)
@@ -133,11 +133,11 @@ class Airbyte:
         return [job.duration_s for job in jobs if job.state is State.SUCCEEDED and job.duration_s]
 
     def connection(self, connection_id: str) -> dict[str, Any]:
-        """The connection as the server has it: name, status, schedule, its destination's id."""
+        """Return the connection as the server has it: name, status, schedule, its destination's id."""
         return self._object(f"/connections/{connection_id}", connectionId=connection_id)
 
     def destination(self, destination_id: str) -> dict[str, Any]:
-        """The destination as the server has it, its secrets masked."""
+        """Return the destination as the server has it, its secrets masked."""
         return self._object(f"/destinations/{destination_id}", destinationId=destination_id)
 
     def _object(self, path: str, **sent: str) -> dict[str, Any]:
@@ -147,7 +147,7 @@ class Airbyte:
         return dict(answer)
 
     def cancel(self, job: SyncJob) -> SyncJob:
-        """Cancels the job if it still runs; the server blocks until it has stopped."""
+        """Cancel the job if it still runs; the server blocks until it has stopped."""
         now = self.look_at(job.id, job.name)
         if now.state is not State.RUNNING:
             return now
@@ -162,7 +162,7 @@ class Airbyte:
     def _ours(
         self, connection_id: str, name: str, known_job: str, newest_before: int | None
     ) -> SyncJob | None:
-        """What an earlier try of the same run started, as far as anybody can tell."""
+        """Return what an earlier try of the same run started, as far as the server shows it."""
         if known_job:
             try:
                 return self.look_at(known_job, name)
@@ -179,7 +179,7 @@ class Airbyte:
     def _after_failed_start(
         self, connection_id: str, name: str, newest: int, error: ServiceError
     ) -> SyncJob | None:
-        """The job a start made although its answer was lost, or the one in its way; None if it may be sent again."""
+        """Return the job of a start whose answer was lost, or the job that blocks it; None to send it again."""
         if error.is_open:
             return self._find_started(connection_id, name, newest, error)
         if error.code in {STATE_CONFLICT, LOCKED}:
@@ -190,7 +190,7 @@ class Airbyte:
         return next((job for job in jobs if job.state is State.RUNNING), None)
 
     def _why_refused(self, connection_id: str, name: str, error: ServiceError) -> EtltctlError:
-        """The state the connection is in, which the refusal itself does not tell."""
+        """Return the state of the connection, which the refusal itself does not name."""
         try:
             connection = self._transport.read(f"/connections/{connection_id}")
         except EtltctlError:

@@ -10,7 +10,14 @@ from typing import Any
 
 from etltctl.airbyte.transport import Transport
 from etltctl.answers import require_same, required, required_list
-from etltctl.errors import NotFoundError, OutcomeUnknownError, ServiceError, UnreachableError
+from etltctl.errors import (
+    NextStep,
+    NotFoundError,
+    OutcomeUnknownError,
+    ServiceError,
+    UnreachableError,
+    command,
+)
 from etltctl.waiting import Waiter
 
 PAGE = 100
@@ -121,7 +128,10 @@ class Resources:
                 raise
             raise OutcomeUnknownError(
                 f"it is not known whether Airbyte changed the {resource.kind} {resource.name}: {error.message}",
-                hint="etltctl connections plan  # shows what is left; an apply may safely send it again",
+                hint=NextStep(
+                    command("connections", "plan"),
+                    "  # shows what is left; an apply may safely send it again",
+                ),
             ) from error
         return _resource(resource.kind, answer, self.transport.named(method, path))
 
@@ -149,7 +159,10 @@ class Resources:
             raise OutcomeUnknownError(
                 f"it is not known whether Airbyte made the {kind} {body['name']}: the answer was lost, "
                 f"and after {within:.0f} s none of that name is listed: {error.message}",
-                hint="etltctl connections plan  # shows whether it is there by then; an apply adopts it",
+                hint=NextStep(
+                    command("connections", "plan"),
+                    "  # shows whether it is there by then; an apply adopts it",
+                ),
             ) from error
         return resource
 

@@ -32,7 +32,7 @@ class Transport:
     policy: RetryPolicy = field(default_factory=RetryPolicy)
 
     def read(self, path: str, **query: Any) -> Any:
-        """The answer of a GET, repeated while the server is in trouble."""
+        """Return the answer of a GET, repeated while the server is in trouble."""
 
         def read() -> Any:
             return self.send("GET", path, params=query)
@@ -94,6 +94,6 @@ class Transport:
 
 
 def public_api_url(url: str) -> str:
-    """The base of the public API, however the setting spells it: one `/v1`, no slash at the end."""
+    """Return the base of the public API, however the setting spells it: one `/v1`, no slash at the end."""
     url = re.sub(r"(/v1)+/*$", "", url.rstrip("/"))
     return f"{url}/v1"

@@ -37,7 +37,7 @@ class Aws:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Aws:
-        """The account and region that the settings name."""
+        """Return the account and region that the settings name."""
         return cls(profile=settings.aws.profile, region=settings.aws.region)
 
     @property
@@ -46,11 +46,11 @@ class Aws:
         return self.region or self._session.get_config_variable("region")
 
     def client(self, service: str) -> Any:
-        """A client whose calls may be repeated: reads, and writes that are the same when done twice."""
+        """Return a client whose calls may be repeated: reads, and writes that are the same when done twice."""
         return self._client(service, starts=False)
 
     def start_client(self, service: str) -> Any:
-        """A client that sends every call once, for calls that start paid work."""
+        """Return a client that sends every call once, for calls that start paid work."""
         return self._client(service, starts=True)
 
     def identity(self, *, once: bool = False) -> Identity:
@@ -64,9 +64,10 @@ class Aws:
         return Identity(answer["Account"], answer["Arn"], answer.get("UserId", ""))
 
     def assuming(self, role: str) -> Aws:
-        """The same account and region as the role (an ARN), with credentials that STS gives for an hour.
+        """Return the same account and region as the role (an ARN), with credentials that STS gives for an hour.
 
-        Raises AccessError if STS does not let the caller assume it.
+        Raises:
+            AccessError: STS does not let the caller assume it.
         """
         with translated("sts", role=role):
             answer = self.client("sts").assume_role(RoleArn=role, RoleSessionName="etltctl")
@@ -75,7 +76,7 @@ class Aws:
         return Aws(region=self.region_name, policy=self.policy, credentials=credentials)
 
     def fetch_secret(self, reference: str) -> str:
-        """The value behind `ssm:/path` or `secretsmanager:id#key`; without `#key` the whole secret."""
+        """Return the value behind `ssm:/path` or `secretsmanager:id#key`; without `#key` the whole secret."""
         kind, _, place = reference.partition(":")
         if kind == "ssm":
             with translated("ssm", secret=reference):
@@ -93,7 +94,7 @@ class Aws:
             raise ConfigurationError(f"secret {name} has no key {key}", hint=hint) from error
 
     def reveal(self, reference: str, setting: str) -> str:
-        """The value behind a secret's reference; `setting` is named if there is none."""
+        """Return the value behind a secret's reference; an error names `setting`."""
         from etltctl.settings import resolve_secret
 
         return resolve_secret(reference, setting=setting, fetch=self.fetch_secret)

@@ -10,7 +10,16 @@ from typing import Any
 
 from etltctl.aws.strangers import EMPTY, NOT_ITS_OWN, STRANGER, WEB_PAGE
 from etltctl.denials import denial_of
-from etltctl.errors import AccessError, ConfigurationError, EtltctlError, ServiceError, UnreachableError
+from etltctl.errors import (
+    AccessError,
+    ConfigurationError,
+    EtltctlError,
+    Hint,
+    NextStep,
+    ServiceError,
+    UnreachableError,
+    command,
+)
 
 THROTTLED = frozenset(
     {"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
@@ -23,7 +32,11 @@ PROFILE_FILE = (
 )
 SIGN_IN = "sign in again, then run the same command: aws sso login --profile PROFILE"
 EMBEDDED_CONFIG = "/server/aws.config"  # in a state folder; `etltctl local env` exports its path
-NO_BUCKET = "check the bucket in `state` and `lake`; etltctl infra deploy makes the buckets of the settings"
+NO_BUCKET = NextStep(
+    "check the bucket in `state` and `lake`; ",
+    command("infra", "deploy"),
+    " makes the buckets of the settings",
+)
 CHECK_ENDPOINT = (
     "another program answers in the service's place: check AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_{service}, "
     "aws.region, and the proxy"
@@ -43,7 +56,7 @@ ACCESS_CODES = DENIED | {
 
 @contextmanager
 def translated(service: str, **facts: Any) -> Iterator[None]:
-    """Turns whatever the SDK raises inside into our errors, with the SDK's as its cause."""
+    """Turn whatever the SDK raises inside into etltctl's errors, with the SDK's as the cause."""
     from botocore.exceptions import (
         BotoCoreError,
         ClientError,
@@ -69,8 +82,8 @@ def translated(service: str, **facts: Any) -> Iterator[None]:
     except ClientError as error:
         raise _client_error(service, error, facts) from error
     except (NoCredentialsError, PartialCredentialsError) as error:
-        hint = "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-        raise AccessError(f"no AWS credentials to call {service}", hint=hint, **facts) from error
+        set_keys = "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        raise AccessError(f"no AWS credentials to call {service}", hint=set_keys, **facts) from error
     except (NoRegionError, ProfileNotFound) as error:
         hint = _profile_hint() if isinstance(error, ProfileNotFound) else SET_PROFILE
         raise ConfigurationError(f"AWS client for {service}: {error}", hint=hint, **facts) from error
@@ -96,15 +109,18 @@ def translated(service: str, **facts: Any) -> Iterator[None]:
         raise ServiceError(f"{service}: {error}", code=type(error).__name__, **facts) from error
 
 
-def _profile_hint() -> str:
+def _profile_hint() -> NextStep:
     """Return what to do about a profile that is not in the SDK's file of profiles."""
     file = os.environ.get("AWS_CONFIG_FILE", "")
     if file.endswith(EMBEDDED_CONFIG):
-        return (
-            f"this shell has AWS_CONFIG_FILE={file} from `etltctl local env`, which holds no profiles; open another "
-            'shell, or: eval "$(etltctl local env --unset)"'
+        return NextStep(
+            f"this shell has AWS_CONFIG_FILE={file} from `",
+            command("local", "env"),
+            '`, which holds no profiles; open another shell, or: eval "$(',
+            command("local", "env", "--unset"),
+            ')"',
         )
-    return f"{SET_PROFILE}; AWS_CONFIG_FILE={file} is read for profiles" if file else SET_PROFILE
+    return NextStep(SET_PROFILE, f"; AWS_CONFIG_FILE={file} is read for profiles" if file else "")
 
 
 def _stranger_error(service: str, kind: str, facts: dict[str, Any], *, is_open: bool) -> ServiceError:
@@ -129,7 +145,7 @@ def _client_error(service: str, error: Any, facts: dict[str, Any]) -> EtltctlErr
         return AccessError(message, hint=denial.hint, **{**facts, **denial.facts})
     if code in ACCESS_CODES:
         return AccessError(message, hint="get valid credentials, then run it again", **facts)
-    hint = NO_BUCKET if code == "NoSuchBucket" else ""
+    hint: Hint = NO_BUCKET if code == "NoSuchBucket" else ""
     return ServiceError(message, code=code, is_open=_may_have_happened(status), hint=hint, **facts)
 
 

@@ -160,8 +160,7 @@ def set_up(
     console.quiet = quiet
     console.verbosity = verbose
     console.plain = no_color or not is_terminal(sys.stderr, os.environ)
-    commands = getattr(context.command, "commands", ())
-    console.spell = Hints.leading_to(session.env, config_file, commands).spell
+    console.spell = Hints.leading_to(session.env, config_file).spell
     show_help(context)
 
 

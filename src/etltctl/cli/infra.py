@@ -10,7 +10,7 @@ import typer
 from etltctl.cli.groups import group
 from etltctl.cli.plan_commands import DetailedExitcode, DryRun, Yes, agreed, exit_code
 from etltctl.cli.session import LOCAL, Session
-from etltctl.errors import ConfigurationError
+from etltctl.errors import ConfigurationError, NextStep, command
 
 if TYPE_CHECKING:
     from etltctl.cloudformation import StackEvent
@@ -168,7 +168,12 @@ def _on_aws(session: Session) -> Settings:
     if settings.env == LOCAL:
         raise ConfigurationError(
             "the environment local has no AWS account to deploy to; its server makes everything it needs by itself",
-            hint="etltctl infra plan --env aws, with AWS credentials; etltctl infra export --env aws needs none",
+            hint=NextStep(
+                command("infra", "plan", "--env", "aws"),
+                ", with AWS credentials; ",
+                command("infra", "export", "--env", "aws"),
+                " needs none",
+            ),
         )
     return settings
 
@@ -225,14 +230,15 @@ def _resources(removal: Removal) -> dict[str, object]:
     }
 
 
-def _outcome(removal: Removal) -> str:
+def _outcome(removal: Removal) -> str | NextStep:
     """Return what a removal did, in one sentence, and the next command."""
     if not removal.was_there:
         return f"There is no stack {removal.stack}; nothing was changed."
     if removal.stays:
-        return (
-            f"Stack {removal.stack} is gone; {len(removal.stays)} resources stay. To deploy it again with them, run "
-            "`etltctl infra plan`: it prints the settings that take them in."
+        return NextStep(
+            f"Stack {removal.stack} is gone; {len(removal.stays)} resources stay. To deploy it again with them, run `",
+            command("infra", "plan"),
+            "`: it prints the settings that take them in.",
         )
     return f"Stack {removal.stack} is gone; nothing of it stays."
 

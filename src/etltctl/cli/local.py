@@ -10,6 +10,7 @@ import typer
 
 from etltctl.cli.groups import group
 from etltctl.cli.session import LOCAL, Session
+from etltctl.errors import NextStep, command
 
 app = group("Keep the embedded endpoints running between commands.")
 
@@ -24,14 +25,15 @@ def up(context: typer.Context) -> None:
     kept = keep_server(session.load(), os.environ)
     server = kept.server
     for warning in kept.warnings:
-        session.console.warn(warning)
+        session.console.warn(NextStep.read(warning))
     document = {
         "schema": "etltctl.local/1", "running": True, "url": server.url, "pid": server.pid,
         "environ": dict(kept.environ),
     }  # fmt: skip
-    text = (
-        f"The embedded server runs at {server.url} (pid {server.pid}).\n"
-        'eval "$(etltctl local env)" leads the AWS CLI, boto3 and Airbyte\'s clients in this shell to it.'
+    text = NextStep(
+        f'The embedded server runs at {server.url} (pid {server.pid}).\neval "$(',
+        command("local", "env"),
+        ")\" leads the AWS CLI, boto3 and Airbyte's clients in this shell to it.",
     )
     session.console.result(document, text)
 
@@ -104,19 +106,26 @@ def status(context: typer.Context) -> None:
         "schema": "etltctl.local/1", "running": True, "url": server.url, "pid": server.pid, "kept": server.kept,
         "ends_at": end, "state": settings.state, "class_archive": archive,
     }  # fmt: skip
-    text = (
-        f"The embedded server runs at {server.url} (pid {server.pid}); its data is in {settings.state}.\n"
-        f"{_end_of(server.kept, end)}\n{line}"
+    text = NextStep(
+        f"The embedded server runs at {server.url} (pid {server.pid}); its data is in {settings.state}.\n",
+        *_end_of(server.kept, end).parts,
+        f"\n{line}",
     )
     session.console.result(document, text)
 
 
-def _end_of(is_kept: bool, end: str | None) -> str:
+def _end_of(is_kept: bool, end: str | None) -> NextStep:
     """Return the sentence on when the server ends."""
     from etltctl.tabulating import local_time
 
     if is_kept:
-        return "It stays up until etltctl local down."
+        return NextStep("It stays up until ", command("local", "down"), ".")
     if end is None:
-        return "A command uses it; local.linger_minutes says how long it stays up after the last one."
-    return f"It ends at {local_time(end)} unless a command uses it before; etltctl local down ends it now."
+        return NextStep(
+            "A command uses it; local.linger_minutes says how long it stays up after the last one."
+        )
+    return NextStep(
+        f"It ends at {local_time(end)} unless a command uses it before; ",
+        command("local", "down"),
+        " ends it now.",
+    )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from etltctl.console import Console
-from etltctl.errors import UsageError
+from etltctl.errors import NextStep, UsageError, command
 
 Event = Mapping[str, Any]
 Listener = Callable[[Event], None]
@@ -65,7 +65,7 @@ class RunProgress:
         elif kind == "preflight.skipped":
             self.console.say(f"warning: the permissions of the caller were not checked: {event['reason']}")
         elif kind == "warning.degraded":
-            self.console.say(f"warning: {event['message']}")
+            self.console.say(_warning(event))
         elif kind == "step.finished" and event["outcome"] == "succeeded":
             self.console.say(self._step_line(event))
 
@@ -88,6 +88,13 @@ class RunProgress:
         )
         usd = event.get("usd", 0.0)
         return f"{result} · {usd:.2f} USD" if usd >= SMALLEST_USD else result
+
+
+def _warning(event: Event) -> NextStep:
+    """Return the warning of the event, which is text; the command that resumes its run is the one that it may name."""
+    retry = command("retry", event["run_id"])
+    before, is_named, after = str(event["message"]).partition(str(retry))
+    return NextStep("warning: ", before, *((retry, after) if is_named else ()))
 
 
 def _short(remote_id: str) -> str:

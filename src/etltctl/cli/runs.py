@@ -168,7 +168,7 @@ def logs(
         ]
         session.console.rows("etltctl.runs-logs/1", ("ts", "group", "stream", "text"), rows)
     reading.require_whole()
-    if nothing := reading.note_if_empty():
+    if (nothing := reading.note_if_empty()).parts:
         session.console.say(nothing)
 
 

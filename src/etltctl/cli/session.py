@@ -162,7 +162,7 @@ class Session:
             settings, os.environ, self.console.warn, lingers=True, next_jobs=next_jobs(settings)
         ) as embedded:
             for warning in embedded.warnings:
-                self.console.warn(warning)
+                self.console.warn(NextStep.read(warning))
             if outlives and not embedded.server.kept:
                 self._keep(embedded)
             try:

@@ -12,7 +12,7 @@ from etltctl.connections.changes import Action, Change
 from etltctl.connections.desired import Desired, Path_, desired_resources
 from etltctl.connections.plan import Plan, compare
 from etltctl.connections.state import Recorded
-from etltctl.errors import AlreadyRunningError, EtltctlError, UnverifiedError
+from etltctl.errors import AlreadyRunningError, EtltctlError, NextStep, UnverifiedError, command
 from etltctl.plans import Consent, lines
 
 if TYPE_CHECKING:
@@ -91,7 +91,8 @@ def _naming_what_is_done(change: Change, done: list[str]) -> Iterator[None]:
         yield
     except EtltctlError as error:
         error.facts |= {"failed": name, "done": ", ".join(done) or "nothing"}
-        error.hint = error.hint or "fix the cause and apply again: what is done is recorded and stays"
+        if not error.hint:
+            error.hint = "fix the cause and apply again: what is done is recorded and stays"
         raise
     done.append(name)
 
@@ -100,7 +101,7 @@ def _require_nothing_left(left: Plan) -> None:
     if left.changes:
         raise UnverifiedError(
             "Airbyte accepted the changes but does not show them",
-            hint="etltctl connections plan  # shows what is left",
+            hint=NextStep(command("connections", "plan"), "  # shows what is left"),
             left="\n".join(lines(left.changes)) + "\n",
         )
 
@@ -132,7 +133,11 @@ def _require_same(changed: Resource, answered: Resource) -> None:
             f"Airbyte answered the change of the {changed.kind} {changed.name} with another {changed.kind}: "
             f"{answered.id} instead of {changed.id}. Whether the change took effect is not known; "
             "the recorded id stays as it was",
-            hint="check airbyte.url and the proxy, then: etltctl connections plan  # shows what is left",
+            hint=NextStep(
+                "check airbyte.url and the proxy, then: ",
+                command("connections", "plan"),
+                "  # shows what is left",
+            ),
         )
 
 

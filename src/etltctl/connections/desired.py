@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from etltctl.airbyte.resources import Kind
 from etltctl.errors import ConfigurationError
+from etltctl.values import S3Location
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -117,10 +118,10 @@ def _http_source(name: str, settings: Settings, reveal: Reveal) -> Desired:  # n
 def _destination(name: str, settings: Settings, reveal: Reveal) -> Desired:
     """Return the destination of one source: it has one path, and every source has its own folder in bronze."""
     target = settings.airbyte.destination
-    bucket, _, path = settings.lake.bronze.removeprefix("s3://").partition("/")
-    folder = "/".join(part for part in (path, settings.sources[name].prefix or name) if part)
+    bronze = S3Location.parse(settings.lake.bronze)
+    folder = "/".join(part for part in (bronze.key, settings.sources[name].prefix or name) if part)
     fields: dict[Path_, Any] = {
-        ("configuration", "s3_bucket_name"): bucket,
+        ("configuration", "s3_bucket_name"): bronze.bucket,
         ("configuration", "s3_bucket_path"): folder,
         ("configuration", "s3_bucket_region"): target.region or settings.aws.region or DEFAULT_REGION,
         ("configuration", "format", "format_type"): "Parquet",

@@ -17,7 +17,7 @@ from etltctl.connections.actual import (
 from etltctl.connections.changes import Action, Change, Difference
 from etltctl.connections.desired import Desired, Path_, desired_resources
 from etltctl.connections.state import Recorded
-from etltctl.errors import BlockedError
+from etltctl.errors import BlockedError, NextStep, command
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -97,7 +97,7 @@ def _match(
     if len(same_name) > 1:
         raise BlockedError(
             f"{len(same_name)} {desired.kind}s in Airbyte are called {desired.name}; nothing was changed",
-            hint="rename or delete all but one in Airbyte, then: etltctl connections plan",
+            hint=NextStep("rename or delete all but one in Airbyte, then: ", command("connections", "plan")),
             ids=", ".join(each.id for each in same_name),
         )
     return same_name[0] if same_name else None

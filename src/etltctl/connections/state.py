@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from etltctl.aws import Aws
-from etltctl.errors import ConfigurationError
+from etltctl.errors import ConfigurationError, NextStep, command
 from etltctl.ledger import Store, open_store
 
 if TYPE_CHECKING:
@@ -92,9 +92,8 @@ def connection_id(source: str, settings: Settings, aws: Aws) -> str:
     recorded = ConnectionState.of(settings, aws).read().ids.get(f"connection:{source}", "")
     if recorded:
         return recorded
-    hint = f"{unset.hint}, or let etltctl make the connection: etltctl connections apply".removeprefix(
-        ", or "
-    )
+    other_way = (*unset.next_step.parts, ", or ") if unset.hint else ()
+    hint = NextStep(*other_way, "let etltctl make the connection: ", command("connections", "apply"))
     raise ConfigurationError(
         f"{unset.message}, and `connections apply` recorded no connection for it", hint=hint
     ) from unset

@@ -15,15 +15,17 @@ from etltctl.errors import (
     ConfigurationError,
     EtltctlError,
     ExitCode,
+    NextStep,
     ServiceError,
     UnreachableError,
+    command,
 )
 from etltctl.infrastructure.names import Names
-from etltctl.infrastructure.planning import GONE_WRONG
+from etltctl.infrastructure.planning import way_out
 from etltctl.infrastructure.roles import job_statements
 from etltctl.inspection import GREETINGS
 from etltctl.permissions import OPERATOR
-from etltctl.s3 import split_location
+from etltctl.values import S3Location
 
 # AWS refuses a signature that is more than five minutes off (Signature Version 4).
 REFUSED_SKEW_S, ADVISED_SKEW_S = 300.0, 60.0
@@ -92,10 +94,10 @@ def check_buckets(probe: Probe) -> Iterator[Finding]:
             continue
         here = probe.aws.client("s3").meta.region_name
         if region is None:
-            fix = f"{probe.provision_command} makes it; or name another in {setting}"
+            fix = NextStep(probe.provision_command, f" makes it; or name another in {setting}")
             yield fail(bucket, f"there is no such bucket ({setting})", fix)
         elif region and here and region != here:
-            fix = (
+            fix = NextStep(
                 "put the lake and aws.region into one region: Glue and Athena read across regions at a price"
             )
             yield warn(bucket, f"is in {region}, and the work is in {here}", fix)
@@ -118,13 +120,15 @@ def check_stack(probe: Probe) -> Iterator[Finding]:
         yield skip(subject, f"its state is not known: {shortened(error.message)}")
         return
     if stack is None:
-        yield skip(subject, "there is no such stack: etltctl infra deploy would make one")
-    elif remedy := GONE_WRONG.get(stack.status):
-        evidence = f"it is in {stack.status}: {remedy.format(stack=name)}"
-        yield fail(subject, evidence, "etltctl infra plan says what failed first", ExitCode.BLOCKED)
+        yield skip(subject, f"there is no such stack: {command('infra', 'deploy')} would make one")
+    elif remedy := way_out(stack):
+        evidence = f"it is in {stack.status}: {remedy}"
+        yield fail(
+            subject, evidence, NextStep(command("infra", "plan"), " says what failed first"), ExitCode.BLOCKED
+        )
     elif stack.status.endswith("ROLLBACK_COMPLETE"):
         evidence = f"its last update was rolled back ({stack.status}), so it is older than the settings"
-        yield warn(subject, evidence, "etltctl infra plan shows what is left to deploy")
+        yield warn(subject, evidence, NextStep(command("infra", "plan"), " shows what is left to deploy"))
     else:
         yield ok(subject, stack.status)
 
@@ -138,12 +142,14 @@ def check_roles(probe: Probe) -> Iterator[Finding]:
             yield unseen(f"role {role}", error)
             continue
         if definition is None:
-            fix = (
-                f"{probe.provision_command} makes it; or name the role your jobs have in glue.jobs.NAME.role"
+            fix = NextStep(
+                probe.provision_command, " makes it; or name the role your jobs have in glue.jobs.NAME.role"
             )
             yield fail(f"role {role}", "there is no such role", fix)
         elif "glue.amazonaws.com" not in json.dumps(_trust(definition)):
-            fix = "let the role's trust policy allow sts:AssumeRole to the service glue.amazonaws.com"
+            fix = NextStep(
+                "let the role's trust policy allow sts:AssumeRole to the service glue.amazonaws.com"
+            )
             yield fail(f"role {role}", "Glue may not take this role", fix, ExitCode.ACCESS)
         else:
             yield ok(f"role {role}", f"{definition['Arn']}; Glue may take it")
@@ -241,9 +247,9 @@ def _buckets(probe: Probe) -> dict[str, str]:
         "lake.gold": settings.lake.gold,
         "lake.scripts": settings.lake.scripts,
         "athena.output_location": settings.athena.output_location,
-        **({"state": settings.state} if settings.state.startswith("s3://") else {}),
+        **({"state": settings.state} if S3Location.is_one(settings.state) else {}),
     }
-    return {split_location(place)[0]: setting for setting, place in reversed(places.items())}
+    return {S3Location.parse(place).bucket: setting for setting, place in reversed(places.items())}
 
 
 def _roles(probe: Probe) -> list[str]:
@@ -251,8 +257,8 @@ def _roles(probe: Probe) -> list[str]:
 
 
 def _objects(location: str) -> str:
-    bucket, prefix = split_location(location)
-    return f"arn:aws:s3:::{bucket}/{prefix.rstrip('/')}{'/' if prefix else ''}*"
+    folder = S3Location.parse(location).folder()
+    return f"arn:aws:s3:::{folder.bucket}/{folder.key}*"
 
 
 def _trust(role: Mapping[str, Any]) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from etltctl.diagnosis.findings import Finding, fail, failed, ok, shortened, warn
 from etltctl.diagnosis.probe import Probe
-from etltctl.errors import ConfigurationError, EtltctlError
+from etltctl.errors import ConfigurationError, EtltctlError, NextStep, command
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -20,7 +20,7 @@ SAMPLE = "sample:"
 def complaints(error: EtltctlError) -> Iterator[Finding]:
     """Every problem of settings that cannot be read, with its place."""
     problems = error.problems if isinstance(error, ConfigurationError) else ()
-    fix = error.hint or "correct it, then: etltctl config validate"
+    fix = error.next_step if error.hint else NextStep("correct it, then: ", command("config", "validate"))
     for text in problems or (error.message,):
         yield fail("file", shortened(text), fix, error.exit_code)
 
@@ -52,7 +52,7 @@ def check_secrets(probe: Probe) -> Iterator[Finding]:
 
 
 def check_state(probe: Probe) -> Iterator[Finding]:
-    """The runs' events can be kept."""
+    """Check that the runs' events can be kept."""
     state = probe.settings.state
     if "://" in state:
         yield ok("state", f"{state}; its bucket is among the buckets")
@@ -74,7 +74,11 @@ def _revealed(probe: Probe, key: str, reference: str) -> Finding:
         probe.reveal(reference, key)
     except EtltctlError as error:
         if key.endswith(".uri"):  # a run on AWS leaves the source to Airbyte
-            return warn(key, shortened(error.message), f"{error.hint}, where the source itself is read")
+            return warn(
+                key,
+                shortened(error.message),
+                NextStep(*error.next_step.parts, ", where the source itself is read"),
+            )
         return failed(key, error)
     return ok(key, f"{reference} has a value")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from etltctl.errors import AccessError, EtltctlError, ExitCode
+from etltctl.errors import AccessError, EtltctlError, ExitCode, Hint, NextStep, command
 
 LONGEST_EVIDENCE = 300
 
@@ -42,7 +42,7 @@ class Finding:
     subject: str
     status: Status
     evidence: str
-    fix: str = ""
+    fix: Hint = ""
     code: ExitCode = ExitCode.OK
 
 
@@ -51,12 +51,12 @@ def ok(subject: str, evidence: str) -> Finding:
     return Finding(subject, Status.OK, evidence)
 
 
-def warn(subject: str, evidence: str, fix: str) -> Finding:
+def warn(subject: str, evidence: str, fix: Hint) -> Finding:
     """Return a finding for a thing with which a run works, but not well."""
     return Finding(subject, Status.WARN, evidence, fix)
 
 
-def fail(subject: str, evidence: str, fix: str, code: ExitCode = ExitCode.CONFIGURATION) -> Finding:
+def fail(subject: str, evidence: str, fix: Hint, code: ExitCode = ExitCode.CONFIGURATION) -> Finding:
     """Return a finding for a thing with which a run fails."""
     return Finding(subject, Status.FAIL, evidence, fix, code)
 
@@ -68,13 +68,13 @@ def skip(subject: str, evidence: str) -> Finding:
 
 def failed(subject: str, error: EtltctlError) -> Finding:
     """Return a finding for a check that failed itself."""
-    return fail(subject, shortened(error.message), error.hint, error.exit_code)
+    return fail(subject, shortened(error.message), error.next_step, error.exit_code)
 
 
 def unseen(subject: str, error: AccessError) -> Finding:
     """Return a finding for a thing that no run needs to see and that the caller may not see."""
     evidence = f"not checked: the caller may not read it: {shortened(error.message)}"
-    fix = "no run needs it; to check it, run etltctl doctor as an administrator"
+    fix = NextStep("no run needs it; to check it, run ", command("doctor"), " as an administrator")
     return Finding(subject, Status.SKIP, evidence, fix)
 
 

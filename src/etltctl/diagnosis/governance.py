@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from etltctl.diagnosis.findings import Finding, fail, ok
 from etltctl.diagnosis.probe import Probe
-from etltctl.errors import ExitCode
+from etltctl.errors import ExitCode, NextStep, command
 from etltctl.governance import preflight
 
-FIX = "add it to governance.grants, then: etltctl govern apply"
+FIX = NextStep("add it to governance.grants, then: ", command("govern", "apply"))
 
 
 def check_access(probe: Probe) -> Iterator[Finding]:

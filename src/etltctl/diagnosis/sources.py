@@ -11,7 +11,7 @@ from etltctl.connections import connection_id
 from etltctl.diagnosis.findings import Finding, fail, failed, ok, shortened, skip, warn
 from etltctl.diagnosis.probe import Probe
 from etltctl.errors import ConfigurationError, EtltctlError
-from etltctl.s3 import split_location
+from etltctl.values import S3Location
 
 ACTIVE = "active"
 
@@ -30,7 +30,7 @@ def check_api(probe: Probe) -> Iterator[Finding]:
 
 
 def check_connections(probe: Probe) -> Iterator[Finding]:
-    """The connection of every source."""
+    """Check the connection of every source."""
     try:
         probe.airbyte  # noqa: B018  asked for, and kept
     except EtltctlError as error:
@@ -73,7 +73,7 @@ def _check_destination(subject: str, name: str, connection: Mapping[str, Any], p
     )
     lands = f"s3://{bucket}/{path}".rstrip("/")
     streams = list(probe.settings.stream_locations(name).values())
-    expected_bucket, _ = split_location(probe.settings.lake.bronze)
+    expected_bucket = S3Location.parse(probe.settings.lake.bronze).bucket
     if bucket is None:
         return skip(subject, f"destination {destination.get('name')} does not tell its bucket")
     if bucket != expected_bucket or not all(place.startswith(f"{lands}/") for place in streams):

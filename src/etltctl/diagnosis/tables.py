@@ -22,5 +22,5 @@ def check_published_files(probe: Probe) -> Iterator[Finding]:
             compared += lake.has_published_files(table)
         except UnverifiedError as error:
             files = "; ".join(f"{kind}: {error.facts[kind]}" for kind in error.facts if kind != "table")
-            yield fail(table, f"{error.message} ({files})", error.hint, error.exit_code)
+            yield fail(table, f"{error.message} ({files})", error.next_step, error.exit_code)
     yield ok("published files", f"of {compared} tables are those that were published")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from etltctl.errors import UnverifiedError
+from etltctl.errors import NextStep, UnverifiedError, command
 from etltctl.governance.changes import Change
 from etltctl.governance.plan import Governor, Plan
 from etltctl.governance.writer import Writer
@@ -60,7 +60,7 @@ def apply(settings: Settings, *, confirm: Callable[[Plan], bool], on_change: OnC
     if left := governor.plan().changes:
         raise UnverifiedError(
             f"Lake Formation accepted every change and still differs in {len(left)}",
-            hint="etltctl govern plan  # shows the difference; apply may be run again",
+            hint=NextStep(command("govern", "plan"), "  # shows the difference; apply may be run again"),
             first=left[0].text,
         )
     return done

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from etltctl.aws import Aws
 from etltctl.cloudtrail import CloudTrail
 from etltctl.errors import UsageError
+from etltctl.values import TableName
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -71,10 +72,10 @@ def since_when(text: str, now: datetime) -> datetime:
 
 
 def _in_catalog(table: str, settings: Settings) -> str:
-    layer, _, name = table.partition(".")
-    if layer not in settings.athena.databases or not name:
+    name = TableName.parse(table) if TableName.is_one(table) else None
+    if name is None or name.layer not in settings.athena.databases:
         raise UsageError(f"{table!r} is not a table", hint="--table layer.table, such as gold.weather_daily")
-    return f"{settings.athena.databases[layer]}/{name}"
+    return f"{settings.athena.databases[name.layer]}/{name.name}"
 
 
 def _table_of(event: Mapping[str, Any]) -> str:

@@ -24,6 +24,7 @@ from etltctl.governance.model import (
     without_inherited,
 )
 from etltctl.governance.shapes import expression_of
+from etltctl.values import S3Location
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -60,7 +61,7 @@ def desired_locations(settings: Settings, identity: Identity) -> dict[str, Locat
 
 def location_arn(root: str) -> str:
     """Return the ARN of a place on S3."""
-    return f"arn:aws:s3:::{root.removeprefix('s3://')}"
+    return f"arn:aws:s3:::{S3Location.parse(root).path}"
 
 
 def scope_of(settings: Settings, identity: Identity) -> Scope:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from etltctl.aws import Identity
+from etltctl.errors import NextStep, command
 from etltctl.governance.access import TableView, holds
 from etltctl.governance.actual import Reading
 from etltctl.governance.desired import is_same_principal, location_arn, resource_of
 from etltctl.governance.model import EVERYBODY, Resource, State, database_of
+from etltctl.values import TableName
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -46,11 +48,11 @@ class Finding:
         """The finding's code, to search the docs with."""
         return CODE
 
-    def fix(self, settings: Settings) -> str:
+    def fix(self, settings: Settings) -> NextStep:
         """Return how to grant the permission."""
-        if self.need.table.partition(".")[0] in settings.governance.layers:
-            return "add it to governance.grants, then: etltctl govern apply"
-        return (
+        if TableName.parse(self.need.table).layer in settings.governance.layers:
+            return NextStep("add it to governance.grants, then: ", command("govern", "apply"))
+        return NextStep(
             f"aws lakeformation grant-permissions --principal DataLakePrincipalIdentifier={self.need.principal} "
             f"--permissions {self.need.permission} --resource "
             f'\'{{"DataLocation": {{"ResourceArn": "{self.resource.removeprefix("location ")}"}}}}\''
@@ -167,7 +169,7 @@ def lacking_of(
         is_admin = any(is_same_principal(name, need.principal) for name in admins)
         if need.permission == LOCATION_ACCESS:
             finding = None if is_admin else _lacking_location(need, settings, state)
-        elif need.table.partition(".")[0] in settings.governance.layers:
+        elif TableName.parse(need.table).layer in settings.governance.layers:
             finding = _lacking_permission(need, settings, state, tables, is_admin=is_admin)
         else:
             finding = None
@@ -236,13 +238,17 @@ def _lacking_permission(
 
 def place_of(table: str, settings: Settings) -> str:
     """Return the S3 location that holds the files of `layer.table`, whatever its version."""
-    layer, _, name = table.partition(".")
+    name = TableName.parse(table)
     streams = {
         f"bronze.{stream}": location
         for source in settings.sources
         for stream, location in settings.stream_locations(source).items()
     }
-    return streams.get(table) or settings.rules(table).location or f"{settings.lake.root(layer)}/{name}/"
+    return (
+        streams.get(table)
+        or settings.rules(table).location
+        or f"{settings.lake.root(name.layer)}/{name.name}/"
+    )
 
 
 def is_within(arn: str, place: str) -> bool:

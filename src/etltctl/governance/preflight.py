@@ -31,6 +31,7 @@ from etltctl.governance.needs import (
 )
 from etltctl.governance.shapes import AccountSettings, grants_of
 from etltctl.lakeformation import LakeFormation
+from etltctl.values import TableName
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -101,11 +102,11 @@ def _lacking(needs: Sequence[Need], settings: Settings, aws: Aws, identity: Iden
     relevant = [
         need
         for need in needs
-        if need.table.partition(".")[0] in layers or _is_registered(need, locations, settings)
+        if TableName.parse(need.table).layer in layers or _is_registered(need, locations, settings)
     ]
     if not relevant:
         return []
-    governed = [need for need in relevant if need.table.partition(".")[0] in layers]
+    governed = [need for need in relevant if TableName.parse(need.table).layer in layers]
     scope = scope_of(settings, identity)
     resources = {resource_of(need.table, settings) for need in governed}
     tables = _tables(resources, Catalog(aws))

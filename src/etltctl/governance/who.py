@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from etltctl.aws import Aws
 from etltctl.catalog import Catalog
-from etltctl.errors import UsageError
+from etltctl.errors import UsageError, command
 from etltctl.governance.access import TableView, reaches
 from etltctl.governance.actual import (
     explicit_permissions,
@@ -18,6 +18,7 @@ from etltctl.governance.actual import (
 from etltctl.governance.model import ALL_TABLES, EVERYBODY, State
 from etltctl.governance.shapes import AccountSettings, grants_of
 from etltctl.lakeformation import LakeFormation
+from etltctl.values import TableName
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -64,11 +65,11 @@ def who(table: str, settings: Settings) -> list[Seen]:
 
 
 def _view(table: str, settings: Settings, catalog: Catalog) -> TableView:
-    layer, _, name = table.partition(".")
-    database = settings.athena.databases.get(layer)
-    described = catalog.table(database, name) if database else None
+    name = TableName.parse(table) if TableName.is_one(table) else None
+    database = settings.athena.databases.get(name.layer) if name else None
+    described = catalog.table(database, name.name) if name and database else None
     if database is None or described is None:
-        raise UsageError(f"the catalog has no table {table}", hint="etltctl athena tables")
+        raise UsageError(f"the catalog has no table {table}", hint=command("athena", "tables"))
     return table_view(database, described)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl.aws import Aws, translated
 from etltctl.cloudformation import StackResource
-from etltctl.errors import BlockedError, ServiceError
+from etltctl.errors import BlockedError, NextStep, ServiceError, command
 from etltctl.infrastructure.holdings import BUCKET, CHECKED, Holding, holdings
 from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.secret import TYPE as SECRET
@@ -95,7 +95,7 @@ def _require_free(names: Names, taken: Iterable[Holding], key: str) -> None:
     )
 
 
-def _hint(names: Names, refused: list[Holding], key: str) -> str:
+def _hint(names: Names, refused: list[Holding], key: str) -> NextStep:
     """Return the lines that adopt what an earlier stack left, and the settings that name something else."""
     adopted = names.settings.infra.adopt
     earlier = [] if adopted == "all" else list(adopted)
@@ -108,7 +108,7 @@ def _hint(names: Names, refused: list[Holding], key: str) -> str:
         hints.append(
             f"if they are this project's, write into etltctl.toml under [infra]: adopt = [{quoted}]{with_key}"
         )
-    return f"{'; '.join(hints)}; then: etltctl infra plan"
+    return NextStep(f"{'; '.join(hints)}; then: ", command("infra", "plan"))
 
 
 def _earlier_keys(aws: Aws, names: Names, taken: Iterable[Holding], secret: Secret) -> Mapping[str, str]:
@@ -142,7 +142,7 @@ def _require_earlier_key(keys: Mapping[str, str]) -> None:
         return
     key = _most_used(keys)
     hint = (
-        f'set infra.key_arn = "{key}" in etltctl.toml, then: etltctl infra plan'
+        NextStep(f'set infra.key_arn = "{key}" in etltctl.toml, then: ', command("infra", "plan"))
         if ":key/" in key
         else "set infra.key_arn in etltctl.toml to what this prints: "
         f"aws kms describe-key --key-id {key} --query KeyMetadata.Arn"
@@ -199,8 +199,11 @@ def require_unregistered(aws: Aws, template: Mapping[str, Any], changes: Iterabl
     raise BlockedError(
         f"the stack would register {', '.join(sorted(roles))} with Lake Formation, where it is registered already; "
         "nothing was changed",
-        hint=f"{' && '.join(commands)} && etltctl infra plan  "
-        "# the data stays; Lake Formation opens it to no reader until infra deploy has registered it again",
+        hint=NextStep(
+            f"{' && '.join(commands)} && ",
+            command("infra", "plan"),
+            "  # the data stays; Lake Formation opens it to no reader until infra deploy has registered it again",
+        ),
         **{arn: f"registered with {role}" for arn, role in roles.items()},
     )
 

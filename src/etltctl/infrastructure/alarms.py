@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl.aws import Aws, translated
 from etltctl.cloudformation import CloudFormation
-from etltctl.errors import BlockedError
+from etltctl.errors import BlockedError, NextStep, command
 from etltctl.infrastructure.names import Names, Resource, Resources, filled, ref
 from etltctl.infrastructure.storage import EVENTS, NOTIFIERS, key_arn
 
@@ -169,7 +169,7 @@ def send_test_alarm(settings: Settings) -> SentAlarm:
     if not topic:
         raise BlockedError(
             f"stack {names.stack} has no alarm topic yet; no message was sent",
-            hint="etltctl infra deploy",
+            hint=command("infra", "deploy"),
         )
     sns = aws.client("sns")
     with translated("sns", topic=topic):
@@ -185,7 +185,7 @@ def send_test_alarm(settings: Settings) -> SentAlarm:
             + "; no message was sent",
             hint="confirm the subscription in the e-mail from AWS"
             if waiting
-            else "set infra.alarm_email, then etltctl infra deploy",
+            else NextStep("set infra.alarm_email, then ", command("infra", "deploy")),
             topic=topic,
         )
     text = f"Alarms of stack {names.stack} arrive here. This one is a test; nothing has happened."

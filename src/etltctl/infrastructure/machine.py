@@ -6,6 +6,7 @@ from typing import Any
 
 from etltctl.infrastructure.names import Names, Resources, attribute, filled, ref
 from etltctl.settings.files import project_file
+from etltctl.values import S3Location
 
 CLOUD_CONFIG = "deploy/aws/cloud-config.yaml"
 ANYWHERE = "0.0.0.0/0"
@@ -54,7 +55,7 @@ def cloud_config(names: Names) -> Any:
         "AlarmTopic": ref("AlarmTopic"),
         "DataVolume": ref("AirflowVolume"),
         "BundleParameter": names.bundle_parameter,
-        "ScriptsBucketName": names.settings.lake.scripts.removeprefix("s3://"),
+        "ScriptsBucketName": S3Location.parse(names.settings.lake.scripts).path,
     }
     return {"Fn::Sub": [_without_comments(project_file(CLOUD_CONFIG).read_text("utf-8")), named]}
 
@@ -93,7 +94,7 @@ def _instance(names: Names) -> dict[str, Any]:
 
 
 def _network(names: Names) -> Resources:
-    """A public subnet, because a NAT gateway would cost more than the machine; nothing is let in."""
+    """Return a public subnet, because a NAT gateway would cost more than the machine; nothing is let in."""
     vpc, table = ref("Vpc"), ref("RouteTable")
     group = {
         "GroupDescription": "Airflow: nothing in, everything out; people come through Session Manager",

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from etltctl.values import S3Location
+
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
@@ -76,7 +78,7 @@ class Names:
             "scripts": lake.scripts,
             "results": self.settings.athena.output_location,
         }
-        if self.settings.state.startswith("s3://"):
+        if S3Location.is_one(self.settings.state):
             places["state"] = self.settings.state
         buckets: dict[str, str] = {}
         for purpose, place in places.items():
@@ -107,7 +109,7 @@ class Names:
 
 def bucket_of(place: str) -> str:
     """Return the bucket of an s3:// location."""
-    return place.removeprefix("s3://").split("/")[0]
+    return S3Location.parse(place).bucket
 
 
 def logical(*parts: str) -> str:

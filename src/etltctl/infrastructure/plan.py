@@ -1,4 +1,4 @@
-"""A plan: what a deployment would do, in plain words, and the changes that would hide data."""
+"""A plan: what a deployment or a removal would do, in plain words, and the changes that would hide data."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from etltctl.cloudformation import Stack
+from etltctl.cloudformation import Stack, StackResource
 from etltctl.errors import BlockedError
 from etltctl.infrastructure.names import logical
 from etltctl.infrastructure.secret import SecretState
@@ -96,6 +96,16 @@ class Plan:
             hint=_hint_to_keep(harmful),
             **reasons,
         )
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What goes with the stack and what stays; `was_there` is unset if there is no such stack."""
+
+    stack: str
+    goes: tuple[StackResource, ...] = ()
+    stays: tuple[StackResource, ...] = ()
+    was_there: bool = True
 
 
 def _hint_to_keep(harmful: Sequence[Change]) -> str:

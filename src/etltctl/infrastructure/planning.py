@@ -14,15 +14,19 @@ from etltctl.errors import (
     AlreadyRunningError,
     BlockedError,
     ConfigurationError,
+    NextStep,
     ServiceError,
     WaitTimeoutError,
+    command,
 )
 from etltctl.infrastructure.account import require_room, require_unregistered
+from etltctl.infrastructure.following import DESTROY
 from etltctl.infrastructure.plan import Change, Plan, is_new
 from etltctl.infrastructure.secret import read_secret
 from etltctl.infrastructure.sizing import name_of, size_of
 from etltctl.infrastructure.template import NEWEST_IMAGE, Blueprint, blueprint
 from etltctl.s3 import S3
+from etltctl.values import S3Location
 from etltctl.waiting import Waiter
 
 if TYPE_CHECKING:
@@ -41,17 +45,30 @@ SETTING_OF = {
     "MonthlyBudgetUsd": "infra.monthly_budget_usd",
     "AlarmEmail": "infra.alarm_email",
 }
+# A stack in one of these states takes no update: what happened, and what the person does about it.
 GONE_WRONG = {
-    "ROLLBACK_COMPLETE": "its first creation failed and was rolled back, and such a stack takes no update; "
-    "etltctl infra destroy --yes removes what is left of it, then deploy again",
-    "ROLLBACK_FAILED": "its first creation failed, and so did its rollback; "
-    "etltctl infra destroy --yes removes what is left of it, then deploy again",
-    "CREATE_FAILED": "its first creation failed; etltctl infra destroy --yes removes what is left, then deploy again",
-    "DELETE_FAILED": "its deletion stopped half-way; etltctl infra destroy --yes continues it",
-    "UPDATE_ROLLBACK_FAILED": "an update failed and so did its rollback; fix the resource named above, then "
-    "aws cloudformation continue-update-rollback --stack-name {stack}",
-    "IMPORT_ROLLBACK_FAILED": "taking in what existed failed; fix the resource named above, then "
-    "aws cloudformation continue-update-rollback --stack-name {stack}",
+    "ROLLBACK_COMPLETE": NextStep(
+        "its first creation failed and was rolled back, and such a stack takes no update; ",
+        DESTROY,
+        " removes what is left of it, then deploy again",
+    ),
+    "ROLLBACK_FAILED": NextStep(
+        "its first creation failed, and so did its rollback; ",
+        DESTROY,
+        " removes what is left of it, then deploy again",
+    ),
+    "CREATE_FAILED": NextStep(
+        "its first creation failed; ", DESTROY, " removes what is left, then deploy again"
+    ),
+    "DELETE_FAILED": NextStep("its deletion stopped half-way; ", DESTROY, " continues it"),
+    "UPDATE_ROLLBACK_FAILED": NextStep(
+        "an update failed and so did its rollback; fix the resource named above, then "
+        "aws cloudformation continue-update-rollback --stack-name "
+    ),
+    "IMPORT_ROLLBACK_FAILED": NextStep(
+        "taking in what existed failed; fix the resource named above, then "
+        "aws cloudformation continue-update-rollback --stack-name "
+    ),
 }
 
 
@@ -111,21 +128,29 @@ def make_plan(settings: Settings, waiter: Waiter) -> Plan:
     return Plan(drawn, stack, name, changes, missing, was_made, secret.state)
 
 
+def way_out(stack: Stack) -> NextStep | None:
+    """Return what happened to a stack that takes no update, and what to do about it; None for any other stack."""
+    step = GONE_WRONG.get(stack.status)
+    if step is None or not str(step).endswith("--stack-name "):
+        return step
+    return NextStep(*step.parts, stack.name)
+
+
 def _require_usable(service: CloudFormation, stack: Stack | None) -> None:
     if stack is None or is_new(stack):
         return
     if stack.status.endswith("_IN_PROGRESS"):
         raise AlreadyRunningError(
             f"stack {stack.name} is being changed: {stack.status}",
-            hint="wait for it, or follow it: etltctl infra deploy",
+            hint=NextStep("wait for it, or follow it: ", command("infra", "deploy")),
             stack=stack.id,
         )
-    if stack.status in GONE_WRONG:
+    if remedy := way_out(stack):
         failed = first_failure(service.last_operation(stack.id))
         first = {"failed first": f"{failed.logical_id} ({failed.type}): {failed.reason}"} if failed else {}
         raise BlockedError(
             f"stack {stack.name} is in {stack.status}",
-            hint=GONE_WRONG[stack.status].format(stack=stack.name),
+            hint=remedy,
             **first,
         )
 
@@ -176,7 +201,7 @@ def _change_set(
         return ChangeSet(name, change_set.status, change_set.execution), False
     raise _refused(change_set.reason, parameters) or BlockedError(
         f"CloudFormation refused the plan of stack {where}: {change_set.reason}; nothing was changed",
-        hint="correct what CloudFormation names, then: etltctl infra plan",
+        hint=NextStep("correct what CloudFormation names, then: ", command("infra", "plan")),
     )
 
 
@@ -187,7 +212,7 @@ def _uploaded(s3: S3, drawn: Blueprint) -> str:
     """
     s3.write(drawn.location, drawn.body.encode())
     endpoint = s3.aws.client("s3").meta.endpoint_url
-    return f"{endpoint.rstrip('/')}/{drawn.location.removeprefix('s3://')}"
+    return f"{endpoint.rstrip('/')}/{S3Location.parse(drawn.location).path}"
 
 
 def _await(service: CloudFormation, stack: str, name: str, waiter: Waiter) -> ChangeSet:
@@ -202,7 +227,7 @@ def _await(service: CloudFormation, stack: str, name: str, waiter: Waiter) -> Ch
             raise WaitTimeoutError(
                 f"CloudFormation has not made change set {name} of stack {stack} within {waiter.timeout:.0f} s; "
                 "nothing was changed",
-                hint="etltctl infra plan",
+                hint=command("infra", "plan"),
             )
         waiter.sleep(pause)
         pause = min(pause * waiter.growth, waiter.longest)

@@ -18,6 +18,7 @@ from etltctl.infrastructure.names import (
 from etltctl.infrastructure.storage import KEPT, bucket_arn, key_arn
 from etltctl.infrastructure.uploads import job_files, script_folder
 from etltctl.logs import GROUP_PREFIX, GROUPS
+from etltctl.values import S3Location
 
 MODULE_SUFFIXES = (".py", ".zip", ".egg", ".whl")
 
@@ -182,5 +183,6 @@ def _access(location: str, place: str) -> Resource:
 
 
 def _location_arn(place: str) -> dict[str, str]:
-    rest = place.removeprefix(f"s3://{bucket_of(place)}")
+    key = S3Location.parse(place).key
+    rest = f"/{key}" if key else ""
     return filled(f"{bucket_arn(place)['Fn::Sub']}{rest}")

@@ -21,6 +21,7 @@ from etltctl.infrastructure.names import (
 from etltctl.infrastructure.storage import bucket_arn, key_arn, objects_arn
 from etltctl.logs import GROUPS
 from etltctl.permissions import OPERATOR
+from etltctl.values import S3Location, TableName
 
 OWN_ROLE = "arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/{}"
 
@@ -57,7 +58,7 @@ def operator_statements(names: Names) -> list[Statement]:
     table = OPERATOR
     lake = [getattr(settings.lake, layer) for layer in DATA]
     results = settings.athena.output_location
-    kept = [settings.state] if settings.state.startswith("s3://") else []
+    kept = [settings.state] if S3Location.is_one(settings.state) else []
     catalog = _catalog(names)
     return [
         _allow("Jobs", table["jobs"], [arn("glue", f"job/{job}") for job in names.jobs.values()]),
@@ -146,7 +147,7 @@ def _registrar_statements(names: Names) -> list[Statement]:
 
 def _roots(names: Names, tables: Iterable[str]) -> list[str]:
     lake = names.settings.lake
-    layers = {table.partition(".")[0] for table in tables}
+    layers = {TableName.parse(table).layer for table in tables}
     return sorted({getattr(lake, layer.removesuffix("_rejects")) for layer in layers})
 
 

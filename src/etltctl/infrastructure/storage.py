@@ -14,6 +14,7 @@ from etltctl.infrastructure.names import (
     logical,
     ref,
 )
+from etltctl.values import S3Location
 
 # A bucket outlives its stack; it goes only with a first deployment that fails, while it is still empty.
 KEPT = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
@@ -48,7 +49,8 @@ def bucket_arn(place: str) -> dict[str, str]:
 
 def objects_arn(place: str) -> dict[str, str]:
     """Return every object below an s3:// location, as policies name them."""
-    return filled(f"arn:${{AWS::Partition}}:s3:::{place.removeprefix('s3://').rstrip('/')}/*")
+    folder = S3Location.parse(place).folder()
+    return filled(f"arn:${{AWS::Partition}}:s3:::{folder.bucket}/{folder.key}*")
 
 
 def _key(names: Names) -> Resources:

@@ -17,7 +17,7 @@ from logging import getLogger
 from threading import Lock
 from typing import Any
 
-from etltctl.errors import AlreadyRunningError, EtltctlError, UsageError
+from etltctl.errors import AlreadyRunningError, EtltctlError, NextStep, UsageError, command
 from etltctl.ledger.leases import IsLost
 from etltctl.ledger.stores import Store
 
@@ -69,7 +69,7 @@ class Ledger:
         if self.is_lost():
             raise AlreadyRunningError(
                 f"run {self.run_id} was taken over by another process while this one slept or was cut off",
-                hint=f"follow it there: etltctl runs watch {self.run_id}",
+                hint=NextStep("follow it there: ", command("runs", "watch", self.run_id)),
                 run=self.run_id,
             )
         event: Event = {}

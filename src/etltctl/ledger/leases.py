@@ -20,7 +20,9 @@ from etltctl.errors import (
     ConfigurationError,
     DrivenElsewhereError,
     EtltctlError,
+    NextStep,
     ServiceError,
+    command,
 )
 from etltctl.waiting import Waiter
 
@@ -225,10 +227,10 @@ def _driven_by(run_id: str, text: str, held_for: str = "") -> AlreadyRunningErro
         driver = "another process"
     if held_for:
         return AlreadyRunningError(
-            f"{held_for} by {driver}", hint=f"let it finish, then: {RETRY}", run=run_id
+            f"{held_for} by {driver}", hint=NextStep("let it finish, then: ", RETRY), run=run_id
         )
     return DrivenElsewhereError(
         f"run {run_id} is being driven by {driver}",
-        hint=f"wait for it: etltctl runs watch {run_id}",
+        hint=NextStep("wait for it: ", command("runs", "watch", run_id)),
         run=run_id,
     )

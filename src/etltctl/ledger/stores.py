@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Protocol
 
 from etltctl.aws import Aws, translated
-from etltctl.errors import ConfigurationError, ServiceError
+from etltctl.errors import ConfigurationError, NextStep, ServiceError, command
 from etltctl.ledger.leases import CONFLICTS, GONE, IsLost, LeaseObject, lock_file
+from etltctl.values import S3Location
 
 Compose = Callable[[str], str]  # the stream so far → the text to add
 TRIES = 20
@@ -128,7 +129,7 @@ class S3Store:
                     return
         raise ServiceError(
             f"other processes kept writing to the events of run {run_id}",
-            hint=f"etltctl runs show {run_id}  # lists what they wrote",
+            hint=NextStep(command("runs", "show", run_id), "  # lists what they wrote"),
         )
 
     def read(self, run_id: str) -> str:
@@ -173,7 +174,7 @@ def open_store(state: str, aws: Aws, folder: str = "runs", mode: int = 0o666) ->
 
     The files of a folder have `mode`, less what the umask takes away.
     """
-    if not state.startswith("s3://"):
+    if not S3Location.is_one(state):
         return DiskStore(Path(state) / folder, mode)
-    bucket, _, prefix = state.removeprefix("s3://").partition("/")
-    return S3Store(aws, bucket, f"{prefix}/{folder}".lstrip("/"))
+    place = S3Location.parse(state)
+    return S3Store(aws, place.bucket, f"{place.key}/{folder}".lstrip("/"))

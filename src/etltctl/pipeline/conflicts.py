@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from etltctl.errors import AlreadyRunningError, ConfigurationError, EtltctlError
+from etltctl.errors import AlreadyRunningError, ConfigurationError, EtltctlError, command
 from etltctl.glue import in_the_way
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.step_run import StepRun
@@ -46,5 +46,5 @@ def with_holder(services: Services, error: AlreadyRunningError) -> AlreadyRunnin
         holder = live.arguments.get("--run_id", "")
         if holder and holder in services.store.run_ids():
             facts = error.facts | {"held by": f"run {holder}"}
-            return AlreadyRunningError(error.message, hint=f"etltctl runs watch {holder}", **facts)
+            return AlreadyRunningError(error.message, hint=command("runs", "watch", holder), **facts)
     return error

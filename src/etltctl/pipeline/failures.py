@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from etltctl.errors import AccessError, EtltctlError, RunFailedError
+from etltctl.errors import AccessError, EtltctlError, Hint, RunFailedError, command
 from etltctl.ledger import Event, read_events
 from etltctl.pipeline.run_ids import RunId
 from etltctl.pipeline.services import Services
@@ -37,7 +37,7 @@ def stopped_by(step_run: StepRun, run: Run) -> str:
     return f"by {stopping['stopped_by']} ({stopping['who']}){reason}"
 
 
-def failed(run: Run, *, hint: str, **facts: object) -> EtltctlError:
+def failed(run: Run, *, hint: Hint, **facts: object) -> EtltctlError:
     """Build the error for a run that did not succeed: AccessError where a service refused it a call."""
     reason = f": {run.reason}" if run.reason else ""
     details = f"{run.reason}\n{facts.get('log', '')}" if SPARK_WRAPPER in run.reason else run.reason
@@ -51,7 +51,7 @@ def failure_class(reason: str) -> type[EtltctlError]:
     return AccessError if REFUSAL.search(reason) else RunFailedError
 
 
-def require_success(run: Run, *, hint: str, **facts: object) -> None:
+def require_success(run: Run, *, hint: Hint, **facts: object) -> None:
     """Raise RunFailedError, or AccessError for a refusal, unless the run's status means success."""
     if run.state is not State.SUCCEEDED:
         raise failed(run, hint=hint, **facts)
@@ -95,18 +95,22 @@ def describe_failure(error: BaseException | str, run_id: str, settings: Settings
     with suppress(EtltctlError):
         lines += _step_lines(_events(run_id, settings))
     env = _env_flag(settings)
-    lines += [f"  events: etltctl runs show {run_id}{env}", f"  logs: etltctl runs logs {run_id}{env}"]
-    return "\n".join([*lines, f"  resume it: clear the task, or etltctl retry {run_id}{env}"])
+    lines += [
+        f"  events: {command('runs', 'show', run_id, *env)}",
+        f"  logs: {command('runs', 'logs', run_id, *env)}",
+        f"  resume it: clear the task, or {command('retry', run_id, *env)}",
+    ]
+    return "\n".join(lines)
 
 
-def _env_flag(settings: Settings | None) -> str:
+def _env_flag(settings: Settings | None) -> tuple[str, ...]:
     """Return the flag with which a command reaches the run's environment, on whichever machine it is typed."""
     from etltctl.settings import load_settings
 
     try:
-        return f" --env {(settings or load_settings()).env}"
+        return ("--env", (settings or load_settings()).env)
     except EtltctlError:
-        return ""
+        return ()
 
 
 def _step_lines(events: list[Event]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from etltctl.errors import DrivenElsewhereError, UnverifiedError
+from etltctl.errors import DrivenElsewhereError, UnverifiedError, command
 from etltctl.ledger import Event, read_events
 from etltctl.pipeline.failures import failed, failure_class
 from etltctl.pipeline.kinds import remote_run_of
@@ -69,7 +69,7 @@ def watch(events: Sequence[Event], settings: Settings, options: RunOptions | Non
 
 def _result_if_ended(events: Sequence[Event], services: Services) -> PipelineResult | None:
     """Return what the run did if it is over, None if it may be resumed; raise if it ended otherwise than well."""
-    last, hint = events[-1], f"etltctl retry {events[0]['run_id']}"
+    last, hint = events[-1], command("retry", events[0]["run_id"])
     step = next((e for e in reversed(events) if e["type"] in {"step.planned", "step.finished"}), last)
     outcome = (last if last["type"] == "run.finished" else step).get("outcome", "")
     if last["type"] == "run.finished" and outcome == "succeeded":

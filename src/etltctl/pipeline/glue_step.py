@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from etltctl.errors import AlreadyRunningError, BudgetError, ServiceError
+from etltctl.errors import AlreadyRunningError, BudgetError, NextStep, ServiceError, command
 from etltctl.ledger import Event
 from etltctl.pipeline.budget import Budget, bill_job_runs, bill_query, glue_budget, require_budget
 from etltctl.pipeline.catalog_step import table_facts
@@ -24,6 +24,7 @@ from etltctl.pipeline.step_run import StartedRun, StepRun
 from etltctl.pipeline.step_wait import await_stop, record_start, wait_for_end
 from etltctl.publishing import Finding
 from etltctl.runs import JobRun, Run, State, Verb
+from etltctl.values import layer_of
 from etltctl.waiting import Waiter
 
 if TYPE_CHECKING:
@@ -125,7 +126,10 @@ class GlueStep(StepKind):
         has_failed = ended.state is not State.SUCCEEDED
         require_success(
             ended,
-            hint=f"published tables stay as they were; fix the cause, then: etltctl retry {step_run.ledger.run_id}",
+            hint=NextStep(
+                "published tables stay as they were; fix the cause, then: ",
+                command("retry", step_run.ledger.run_id),
+            ),
             stopped=stopped_by(step_run, ended),
             log="\n".join(step_run.services.logs.last_lines(ended)) if has_failed else "",
         )
@@ -209,7 +213,7 @@ def _wait_for_last_retry(step_run: StepRun, run: JobRun) -> JobRun:
 
 def _publish_once(step_run: StepRun, outputs: Mapping[str, str]) -> dict[str, Any]:
     """Publish the versions, unless this very run did so before: a newer run may have published since."""
-    layer = next(iter(outputs), "").partition(".")[0]
+    layer = layer_of(next(iter(outputs), ""))
     before = step_run.last("publish.switched")
     if before is not None:
         return {"layer": layer, "rows": before["rows"], "tables": before["tables"]}

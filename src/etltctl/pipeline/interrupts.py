@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from etltctl.errors import DetachedError, EtltctlError, ExitCode
+from etltctl.errors import DetachedError, EtltctlError, ExitCode, NextStep, command
 from etltctl.ledger import Event
 from etltctl.pipeline.options import DETACH
 from etltctl.pipeline.remote import RemoteRun
@@ -64,7 +64,7 @@ def _stop_or_detach(
 def _detached(step_run: StepRun, run: Run, interrupt: BaseException) -> DetachedError:
     error = DetachedError(
         f"detached: {run.service} run {run.id} of {run.name} goes on",
-        hint=f"wait for it again: etltctl runs watch {step_run.ledger.run_id}",
+        hint=NextStep("wait for it again: ", command("runs", "watch", step_run.ledger.run_id)),
     )
     if isinstance(interrupt, SystemExit):
         error.exit_code = ExitCode.TERMINATED  # a supervisor that sent SIGTERM expects 143

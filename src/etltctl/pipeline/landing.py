@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from etltctl.airbyte import wrote
-from etltctl.errors import AlreadyRunningError, UnverifiedError
+from etltctl.errors import AlreadyRunningError, NextStep, UnverifiedError, command
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.step_run import StepRun
 from etltctl.runs import SyncJob
@@ -63,7 +63,7 @@ def _require_latest(step_run: StepRun, job: SyncJob, connection: str) -> None:
     if later and later[0].id != job.id:
         raise AlreadyRunningError(
             f"a later sync of {name} replaces what sync {job.id} brought, so its rows cannot be counted any more",
-            hint=f"bronze is whole once that sync ends; then: etltctl retry {run_id} --fresh",
+            hint=NextStep("bronze is whole once that sync ends; then: ", command("retry", run_id, "--fresh")),
             job=job.id,
             later=later[0].id,
         )

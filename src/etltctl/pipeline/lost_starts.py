@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from etltctl.errors import EtltctlError
+from etltctl.errors import EtltctlError, command
 from etltctl.ledger import Event
 from etltctl.pipeline.interrupts import interruptible, is_interrupt
 from etltctl.pipeline.kinds import kind_of, remote_run_of
@@ -94,7 +94,7 @@ def adopt_lost_start(step_run: StepRun) -> StartedRun | None:
 
 def open_start_text(run_id: str) -> str:
     """Return what a person has to know of a start that may have gone out."""
-    return f"a start may have gone out; etltctl retry {run_id} finds it"
+    return f"a start may have gone out; {command('retry', run_id)} finds it"
 
 
 def _warn_of_open_start(step_run: StepRun, why: str) -> None:

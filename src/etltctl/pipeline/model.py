@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from etltctl.errors import DetachedError, UnverifiedError, unknown
+from etltctl.errors import DetachedError, Hint, UnverifiedError, unknown
 from etltctl.runs import Run, Verb
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 T = TypeVar("T")
-UNKNOWN_START = "unknown"  # in the event of a step that failed although its start may have begun a run
+UNKNOWN_START = "unknown"  # in the event of a step that failed although its start may have started a run
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def outcome_of(error: BaseException) -> str:
     return "failed" if isinstance(error, Exception) else "interrupted"
 
 
-def known(things: Mapping[str, T], name: str, kind: str, hint: str = "") -> T:
+def known(things: Mapping[str, T], name: str, kind: str, hint: Hint = "") -> T:
     """Return the thing of that name.
 
     Args:

@@ -7,11 +7,10 @@ from logging import getLogger
 from typing import TYPE_CHECKING
 
 from etltctl.denials import Denial
-from etltctl.errors import AccessError, NotFoundError, ServiceError
+from etltctl.errors import AccessError, NextStep, NotFoundError, ServiceError
 from etltctl.inspection import Inspection
 from etltctl.permissions import Need, Requirements
 from etltctl.pipeline.kinds import kind_of
-from etltctl.pipeline.model import Step
 from etltctl.pipeline.readiness import unstarted
 from etltctl.pipeline.step_run import StepRun
 
@@ -23,9 +22,7 @@ if TYPE_CHECKING:
 log = getLogger(__name__)
 
 
-def require_permissions(
-    walk: Sequence[Step], pipeline: str, services: Services, ledger: Ledger, *, fresh: bool = False
-) -> None:
+def require_permissions(step_runs: Sequence[StepRun], *, fresh: bool = False) -> None:
     """Check that the caller may do what the steps that are still to start need.
 
     IAM's simulation is asked once for all of them, and Lake Formation once if it governs tables. A caller that IAM
@@ -33,18 +30,18 @@ def require_permissions(
     What runs already is not checked: it is waited for to its end, whatever the caller may do.
 
     Args:
-        walk: The steps of the run.
-        pipeline: The pipeline that they belong to.
-        services: The services.
-        ledger: The run's events.
+        step_runs: The steps of one run.
         fresh: Whether steps that have succeeded run again.
 
     Raises:
         AccessError: A permission is missing. The error names step, principal, action and resource of the first one,
             and lists the others. No further step was started.
     """
-    to_start = unstarted(walk, ledger.last, fresh=fresh)
-    tables = {str(step): _tables_of(StepRun(pipeline, step, services, ledger)) for step in to_start}
+    if not step_runs:
+        return
+    services, ledger = step_runs[0].services, step_runs[0].ledger
+    to_start = unstarted([one.step for one in step_runs], ledger.last, fresh=fresh)
+    tables = {str(one.step): _tables_of(one) for one in step_runs if one.step in to_start}
     if services.settings.governance.is_configured:
         from etltctl import governance
 
@@ -61,7 +58,7 @@ def require_permissions(
     elif caller.is_federated:
         _skip(ledger, f"{caller.arn} is a federated user, which has no policies in IAM")
     else:
-        further = "" if len(to_start) == len(walk) else "further "
+        further = "" if len(to_start) == len(step_runs) else "further "
         _check(_needs(tables, caller, services), caller.principal, services, ledger, further)
 
 
@@ -103,7 +100,7 @@ def _refusal(missing: Sequence[tuple[Need, str]], principal: str, further: str) 
     return AccessError(
         f"nothing {further}was started: {first.step} needs {first.action} on {first.resource}, and IAM's simulation of "
         f"{principal} answers {decision}",
-        hint=f"{denial.hint}; {remedy}",
+        hint=NextStep(*denial.hint.parts, f"; {remedy}"),
         step=first.step,
         **denial.facts,
         also="\n".join(f"{need.step}: {need.action} on {need.resource}" for need, _ in others),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
-from etltctl.errors import UsageError
+from etltctl.errors import UsageError, command
 from etltctl.ledger import Event
 from etltctl.logs import LogLine
 from etltctl.pipeline.budget import Budget
@@ -97,7 +97,7 @@ class StepKind:
 
     def remote_run(self, services: Services, name: str, remote_id: str) -> RemoteRun[Run]:
         """Return the remote run of that id."""
-        raise UsageError(f"a step {self.name}:{name} runs nothing remotely", hint="etltctl runs list")
+        raise UsageError(f"a step {self.name}:{name} runs nothing remotely", hint=command("runs", "list"))
 
     def finish(self, step_run: StepRun, handle: StepHandle, run: Any) -> StepResult:
         """Wait for the remote run to end, then prove or publish what it wrote.

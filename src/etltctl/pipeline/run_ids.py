@@ -23,7 +23,7 @@ MADE_BY_ETLTCTL = re.compile(r"(\d{8}-\d{4})-.+-[a-z2-9]{4}")
 class RunId:
     """The id of a run, as the caller gave it; `generation` counts how often one step's work was started fresh."""
 
-    given: str
+    original: str
     generation: int = 0
 
     @property
@@ -36,12 +36,12 @@ class RunId:
         Raises:
             UsageError: The id has no letter and no digit.
         """
-        safe = re.sub(r"[^A-Za-z0-9._-]+", "-", self.given).strip("-.")
-        if safe != self.given and safe and not AIRFLOW_RUN_ID.fullmatch(self.given):
-            safe += "-" + hashlib.sha256(self.given.encode(errors="surrogatepass")).hexdigest()[:8]
-        if self.given and not safe:
+        safe = re.sub(r"[^A-Za-z0-9._-]+", "-", self.original).strip("-.")
+        if safe != self.original and safe and not AIRFLOW_RUN_ID.fullmatch(self.original):
+            safe += "-" + hashlib.sha256(self.original.encode(errors="surrogatepass")).hexdigest()[:8]
+        if self.original and not safe:
             raise UsageError(
-                f"the run id {self.given!r} has no letter or digit in it",
+                f"the run id {self.original!r} has no letter or digit in it",
                 hint="leave it out to get a new one",
             )
         return safe

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from etltctl.errors import ServiceError, UsageError
+from etltctl.errors import Command, NextStep, ServiceError, UsageError, command
 from etltctl.ledger import Event
 from etltctl.logs import MOST_EMPTY_PAGES, ErrorLines, LogLine
 from etltctl.pipeline.kinds import kind_of
@@ -38,17 +38,25 @@ class LogRead:
             raise ServiceError(
                 f"the log of {self.step.name} ({self.remote_id}) was not read to its end: {', '.join(self.unread)} "
                 f"gave {MOST_EMPTY_PAGES} pages in a row without a new line; {self.lines} lines were shown",
-                hint=f"CloudWatch still searches; run it again: etltctl runs logs {self.run_id} {self.step.name}",
+                hint=NextStep(
+                    "CloudWatch still searches; run it again: ",
+                    command("runs", "logs", self.run_id, self.step.name),
+                ),
             )
 
-    def note_if_empty(self) -> str:
+    def note_if_empty(self) -> NextStep:
         """Return that there was no line, and how to read on; empty if there was one."""
-        errors = " --errors" if self.is_errors_only else ""
-        others = [f"etltctl runs logs {self.run_id} {name}{errors}" for name in self.others]
+        if self.lines:
+            return NextStep()
+        errors = ("--errors",) if self.is_errors_only else ()
+        others = [command("runs", "logs", self.run_id, name, *errors) for name in self.others]
         nothing = (
             f"{self.step.name} ({self.remote_id}) wrote {'no error' if self.is_errors_only else 'nothing'}"
         )
-        return "" if self.lines else "\n  next: ".join([nothing, *others])
+        after: list[str | Command] = [nothing]
+        for other in others:
+            after += ["\n  next: ", other]
+        return NextStep(*after)
 
 
 def read_logs(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from etltctl.errors import AccessError, EtltctlError, OutcomeUnknownError, UsageError
+from etltctl.errors import AccessError, EtltctlError, NextStep, OutcomeUnknownError, UsageError, command
 from etltctl.ledger import Ledger
 from etltctl.pipeline.failures import name_refusal, refusals_named
 from etltctl.pipeline.interrupts import interrupt_name, is_interrupt
@@ -65,12 +65,13 @@ def recorded_run(
         if is_pipeline and ledger.pipeline not in ("", name):
             raise UsageError(
                 f"run {ledger.run_id} is a run of {ledger.pipeline}, not of {name}",
-                hint=f"leave out --run-id to start a new run, or: etltctl retry {ledger.run_id}",
+                hint=NextStep("leave out --run-id to start a new run, or: ", command("retry", ledger.run_id)),
             )
         require_ready(settings, unstarted(walk, ledger.last, fresh=options.fresh))
         _record_begin(ledger, name, walk, options)
         try:
-            require_permissions(walk, ledger.pipeline, services, ledger, fresh=options.fresh)
+            step_runs = [StepRun(ledger.pipeline, step, services, ledger) for step in walk]
+            require_permissions(step_runs, fresh=options.fresh)
             yield services, ledger
         except BaseException as error:
             if isinstance(error, EtltctlError):
@@ -124,7 +125,8 @@ def scheduled_step(
         record_resumed(ledger, pipeline, walk, options)
         with failure_ends(ledger):
             if not is_started:
-                require_permissions(checked, pipeline, services, ledger, fresh=is_fresh)
+                step_runs = [StepRun(pipeline, one, services, ledger) for one in checked]
+                require_permissions(step_runs, fresh=is_fresh)
             yield StepRun(pipeline, this, services, ledger, lambda *_: on_kill)
             if is_finished and this == walk[-1]:
                 ledger.note("run.finished", outcome="succeeded", seconds=ledger.seconds)
@@ -181,11 +183,11 @@ def failure_recorded(step_run: StepRun, handle: StepHandle) -> Iterator[None]:
         run_id = step_run.ledger.run_id
         message = error.message if isinstance(error, EtltctlError) else interrupt_name(error)
         if isinstance(error, EtltctlError):
-            error.name_retry(f"etltctl retry {run_id}")
+            error.name_retry(command("retry", run_id))
         if isinstance(error, AccessError):
             name_refusal(error, str(step_run.step), step_run.services)
         if is_interrupt(error) and not _is_decided(step_run):
-            step_run.warn(f"interrupted, and nothing remote was stopped: etltctl retry {run_id} goes on")
+            step_run.warn(f"interrupted, and nothing remote was stopped: {command('retry', run_id)} goes on")
         seconds = round(handle.waited, 2)
         start = {"start": UNKNOWN_START} if isinstance(error, OutcomeUnknownError) else {}
         step_run.note("step.finished", outcome=outcome_of(error), seconds=seconds, error=message, **start)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from etltctl.errors import UsageError
+from etltctl.errors import UsageError, command
 from etltctl.ledger import Event
 from etltctl.pipeline.catalog_step import refresh_tables, table_facts
 from etltctl.pipeline.failures import refusals_named
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from etltctl.publishing import Published
     from etltctl.settings import Settings
 
-TABLES_COMMAND = "etltctl athena tables"
+TABLES_COMMAND = command("athena", "tables")
 
 
 def run_pipeline(pipeline: str, settings: Settings, options: RunOptions | None = None) -> PipelineResult:
@@ -123,8 +123,8 @@ def start_job(step: Step, settings: Settings, options: RunOptions | None = None)
         require_ready(settings, unstarted([step], ledger.last, fresh=options.fresh))
         record_resumed(ledger, step.name, [step], options)
         with failure_ends(ledger):
-            require_permissions([step], ledger.pipeline, services, ledger, fresh=options.fresh)
             step_run = StepRun(ledger.pipeline, step, services, ledger, options.on_interrupt)
+            require_permissions([step_run], fresh=options.fresh)
             handle, run = start(step_run, options)
     facts = {"run_id": ledger.run_id, "state": run.status if run else ""}
     return StepResult(str(step), handle.verb, handle.remote_id, facts=facts)
@@ -146,7 +146,7 @@ def resume(events: Sequence[Event], settings: Settings, options: RunOptions | No
         what = f"is a {started['pipeline']}" if started else "has lost its first event"
         raise UsageError(
             f"run {events[0]['run_id']} {what}: it has no steps to resume",
-            hint="etltctl runs list",
+            hint=command("runs", "list"),
         )
     options = replace(
         options or RunOptions(),

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
-from etltctl.errors import BudgetError, EtltctlError
+from etltctl.errors import BudgetError, EtltctlError, NextStep, command
 from etltctl.pipeline.budget import Budget
 from etltctl.pipeline.interrupts import interruptible, stop_on_record
 from etltctl.pipeline.model import StepHandle, ran_s
@@ -119,7 +119,7 @@ def _budget_check(
         on_overrun(run, reason)
         raise BudgetError(
             f"{run.service} run {run.id} of {run.name} was stopped: {reason}",
-            hint=f"raise {budget.limit}, or make the job smaller; then: etltctl retry {run_id}",
+            hint=NextStep(f"raise {budget.limit}, or make the job smaller; then: ", command("retry", run_id)),
         )
 
     return check

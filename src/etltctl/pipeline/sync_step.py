@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from etltctl.connections import connection_id
-from etltctl.errors import RETRY
+from etltctl.errors import RETRY, NextStep
 from etltctl.ledger import Event
 from etltctl.logs import LogLine
 from etltctl.pipeline.conflicts import require_no_reader
@@ -130,7 +130,7 @@ class SyncStep(StepKind):
         job = wait_for_end(step_run, run, remote_run, is_ours=handle.is_ours)
         require_success(
             job,
-            hint=f"bronze keeps the last good sync; fix the cause, then: {RETRY}",
+            hint=NextStep("bronze keeps the last good sync; fix the cause, then: ", RETRY),
             stopped=stopped_by(step_run, job),
         )
         landed = rows_proven_before(step_run, job)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from etltctl.errors import NextStep, command
 from etltctl.extracting import Selection, write_table
 from etltctl.logs import LogLine
 from etltctl.pipeline.failures import require_success
@@ -107,7 +108,9 @@ class TableauStep(StepKind):
         ended = wait_for_end(step_run, run, remote_run, is_ours=handle.is_ours)
         require_success(
             ended,
-            hint=f"the lake is up to date, Tableau is not; then: etltctl retry {step_run.ledger.run_id}",
+            hint=NextStep(
+                "the lake is up to date, Tableau is not; then: ", command("retry", step_run.ledger.run_id)
+            ),
         )
         return StepResult(str(step), handle.verb, ended.id, facts={**facts, "state": ended.status})
 

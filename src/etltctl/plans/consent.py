@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from etltctl.errors import BlockedError
+from etltctl.errors import BlockedError, NextStep, command
 from etltctl.plans.plan import Change, Plan, count
 
 P = TypeVar("P", bound=Plan[Change])
@@ -58,7 +58,12 @@ class Consent(Generic[P]):
         reasons = [reason for change in plan.changes for reason in _reasons(change)]
         return BlockedError(
             f"{why}; {so_far}",
-            hint=f"review it with etltctl {self.command} plan, then: etltctl {self.command} apply --yes",
+            hint=NextStep(
+                "review it with ",
+                command(self.command, "plan"),
+                ", then: ",
+                command(self.command, "apply", "--yes"),
+            ),
             because="\n".join(reasons) + "\n" if reasons else "",
         )
 

@@ -187,21 +187,14 @@ class Lake:
         errors: dict[str, EtltctlError] = {}
         for table in tables:
             try:
-                refreshed = self.catalog_refresh.refresh(TableName.parse(table))
+                one = self.catalog_refresh.refresh(TableName.parse(table))
             except UnreachableError:
                 raise
             except EtltctlError as error:
                 errors[table] = error
             else:
-                if refreshed is not None:
-                    done.append(
-                        Published(
-                            refreshed.table,
-                            refreshed.change,
-                            refreshed.rows,
-                            partitions=refreshed.partitions,
-                        )
-                    )
+                if one is not None:
+                    done.append(Published(one.table, one.change, one.rows, partitions=one.partitions))
         return done, errors
 
     def published_rows(self, table: str) -> int:

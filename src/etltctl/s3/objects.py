@@ -140,12 +140,6 @@ class S3:
         return len(objects)
 
 
-def split_location(location: str | S3Location) -> tuple[str, str]:
-    """Return the bucket and the key of an S3 URL."""
-    place = S3Location.parse(location)
-    return place.bucket, place.key
-
-
 def is_data(location: str | S3Location, key: str) -> bool:
     """Return whether readers of the location see the file.
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from etltctl.errors import ConfigurationError, UsageError
+from etltctl.errors import ConfigurationError, NextStep, UsageError, command
 from etltctl.settings.files import project_file
 
 TEMPLATES = Path(__file__).parent / "files"
@@ -34,7 +34,7 @@ def lay_out(folder: Path) -> list[Path]:
     if existing:
         raise UsageError(
             f"{folder} already has {', '.join(existing)}; nothing was written",
-            hint="name another folder: etltctl init DIR; or move those files away",
+            hint=NextStep("name another folder: ", command("init", "DIR"), "; or move those files away"),
         )
     written: list[Path] = []
     try:

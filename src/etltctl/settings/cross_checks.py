@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from etltctl.settings.governance import Governance
 from etltctl.settings.layers import KeyPath
+from etltctl.values import TableName, layer_of
 
 if TYPE_CHECKING:
     from etltctl.settings.checks import TableRules
@@ -65,8 +66,8 @@ def folders(settings: Settings) -> dict[str, str]:
         for table, location in settings.stream_locations(source).items()
     }
     for table in _written(settings):
-        layer, _, name = table.partition(".")
-        places[table] = f"{settings.lake.root(layer)}/{name}/"
+        name = TableName.parse(table)
+        places[table] = f"{settings.lake.root(name.layer)}/{name.name}/"
     places |= {table: rules.location for table, rules in settings.tables.items() if rules.location}
     places["the results of queries"] = settings.athena.output_location
     places["the scripts of the jobs"] = f"{settings.lake.scripts}/glue_jobs/"
@@ -140,7 +141,7 @@ def _zones(governance: Governance) -> Problems:
         if twice := [layer for layer in zone.layers if layers.count(layer) > 1]:
             yield ("governance", "zones", name), f"zone {name} shares the layer {twice[0]} with another"
     for number, opt_in in enumerate(governance.opt_ins):
-        layer = opt_in.layer or str(opt_in.table).partition(".")[0]
+        layer = opt_in.layer or layer_of(str(opt_in.table))
         zone_of = governance.zones.get(governance.layers.get(layer, ""))
         if zone_of is None or not zone_of.hybrid:
             yield (
@@ -168,17 +169,17 @@ def _tags(governance: Governance) -> Problems:
             if value not in governance.all_tags.get(key, ()):
                 yield path, f"LF-tag {key} = {value} is not among governance.tags or the zones"
     for place in governance.assign:
-        if place.partition(".")[0] not in governance.layers:
+        if layer_of(place) not in governance.layers:
             yield ("governance", "assign", place), f"{place} is in no zone"
 
 
 def _grants(governance: Governance) -> Problems:
     for table in governance.filters:
-        if table.partition(".")[0] not in governance.layers:
+        if layer_of(table) not in governance.layers:
             yield ("governance", "filters", table), f"{table} is in no zone"
     for number, grant in enumerate(governance.grants):
         path = ("governance", "grants", str(number))
-        layer = grant.layer or grant.location or (grant.table or "").partition(".")[0]
+        layer = grant.layer or grant.location or layer_of(grant.table or "")
         if layer and layer not in governance.layers:
             yield path, f"a grant to {grant.principal} is about {grant.table or layer}, which is in no zone"
         for name in grant.filters:

@@ -19,6 +19,7 @@ from etltctl.settings.project_names import with_project_names
 from etltctl.settings.section import Bucket, Section, StatePlace, TableName
 from etltctl.settings.services import Airbyte, Airflow, Athena, Aws, Glue, Local, Prices, Tableau
 from etltctl.settings.sources import HttpSource, MongodbSource
+from etltctl.values import S3Location
 
 
 class Lake(Section):
@@ -141,7 +142,7 @@ class Settings(Section):
         """Where the contracts of the tables are kept."""
         if self.contracts.folder is not None:
             return self._folder / self.contracts.folder
-        is_remote = self.state.startswith("s3://")
+        is_remote = S3Location.is_one(self.state)
         return self._folder / "contracts" if is_remote else Path(self.state) / "contracts"
 
     def script_path(self, job: str) -> Path:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from etltctl.settings.project_names import LAYERS
 from etltctl.settings.secrets import is_reference
+from etltctl.values import S3Location
 
 SIZE_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
@@ -16,7 +17,8 @@ SIZE_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 def _bucket_url(text: str) -> str:
     if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/\S*)?", text):
         raise ValueError(f"must be an S3 location like s3://bucket/prefix, got {text!r}")
-    folders = text.removeprefix("s3://").rstrip("/").split("/")[1:]
+    path = S3Location.parse(text).key.rstrip("/")
+    folders = path.split("/") if path else []
     if odd := next((name for name in folders if name in (".", "..")), None):
         raise ValueError(f"must not have the folder {odd!r} in its path, got {text!r}")
     if "" in folders:
@@ -40,8 +42,7 @@ def _size(text: str) -> str:
 
 
 def _table(text: str) -> str:
-    layer, _, name = text.partition(".")
-    if layer not in LAYERS or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+    if not re.fullmatch(rf"({'|'.join(LAYERS)})\.[a-z][a-z0-9_]*", text):
         raise ValueError(f"must be layer.table with a layer of {', '.join(LAYERS)}, got {text!r}")
     return text
 

@@ -47,10 +47,13 @@ def hyper_types(table: str, columns: Mapping[str, str]) -> dict[str, str]:
 
 
 def write_extract(file: Path, columns: Mapping[str, str], parquet: Sequence[Path]) -> int:
-    """Writes the rows of these Parquet files as a Hyper file with just these columns; returns the rows counted back.
+    """Write the rows of these Parquet files as a Hyper file with just these columns; return the rows counted back.
 
-    The file is there whole or not at all. Raises ConfigurationError if the extra `tableau` is missing, ServiceError if
-    Hyper refuses.
+    The file is there whole or not at all.
+
+    Raises:
+        ConfigurationError: The extra `tableau` is missing.
+        ServiceError: Hyper refuses.
     """
     try:
         from tableauhyperapi import HyperException
@@ -102,7 +105,7 @@ def _insert(target: str, columns: Mapping[str, str], parquet: Sequence[Path]) ->
 
 
 def _zoned(file: Path) -> set[str]:
-    """The columns Hyper reads as instants: Athena's timestamps are of UTC, whatever zone this machine is in."""
+    """Return the columns that Hyper reads as instants: Athena's timestamps are UTC, whatever this machine's zone is."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

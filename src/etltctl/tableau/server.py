@@ -15,6 +15,7 @@ from etltctl.errors import (
     EtltctlError,
     ServiceError,
     UnreachableError,
+    command,
     install,
 )
 from etltctl.runs import RefreshJob, Verb
@@ -50,7 +51,7 @@ class Tableau:
 
     @classmethod
     def from_settings(cls, settings: Settings, reveal: Callable[[str, str], str]) -> Tableau:
-        """The site that the settings name; `reveal` gives the value behind a secret's reference."""
+        """Return the site that the settings name; `reveal` gives the value behind a secret's reference."""
         named = settings.tableau
         if not named.server:
             raise ConfigurationError(
@@ -64,13 +65,14 @@ class Tableau:
         )
 
     def publish(self, file: Path, name: str, project: str) -> Datasource:
-        """Publishes the file as a data source, over one of the same name; above 64 MB in chunks.
+        """Publish the file as a data source, over one of the same name; above 64 MB in chunks.
 
-        Raises ConfigurationError if the file is none of Tableau's or there is no such project.
+        Raises:
+            ConfigurationError: The file is not one of Tableau's, or there is no such project.
         """
         if file.suffix not in SUFFIXES or not file.is_file():
             trouble = "is not there" if file.suffix in SUFFIXES else f"is none of {', '.join(SUFFIXES)}"
-            raise ConfigurationError(f"{file} {trouble}", hint="etltctl tableau export TABLE")
+            raise ConfigurationError(f"{file} {trouble}", hint=command("tableau", "export", "TABLE"))
         import tableauserverclient as tsc
 
         project_id = self._project_id(project)
@@ -82,7 +84,7 @@ class Tableau:
         return Datasource(done.id, done.name, project, done.webpage_url or "")
 
     def find(self, name: str, project: str) -> Datasource:
-        """The data source of this name in the project; raises ConfigurationError if there is none, or several."""
+        """Return the project's data source of this name; raise ConfigurationError if there is none, or several."""
         import tableauserverclient as tsc
 
         def ask(server: Any) -> list[Any]:
@@ -114,7 +116,7 @@ class Tableau:
         return Verb.ADOPTED, self._queued(datasource)
 
     def look_at(self, job_id: str, name: str) -> RefreshJob:
-        """The job as the server sees it now."""
+        """Return the job as the server sees it now."""
         job = self._call(f"looking at job {job_id}", lambda server: server.jobs.get_by_id(job_id))
         return _job(job, name)
 
@@ -153,7 +155,7 @@ class Tableau:
         return str(ids[0])
 
     def _call(self, what: str, call: Callable[[Any], T]) -> T:
-        """The answer; a sign-in that has run out is renewed once."""
+        """Return the answer; a sign-in that has run out is renewed once."""
         with self._translated(what):
             try:
                 return call(self._signed_in())
@@ -230,7 +232,7 @@ def _client_library() -> Any:
 
 
 def _job(job: Any, name: str) -> RefreshJob:
-    """A job runs until it has an end: before that its finish code says nothing."""
+    """Return the job's state. It runs until it has an end: before that its finish code says nothing."""
     if job.completed_at is None:
         word = "InProgress" if job.started_at else "Pending"
     else:

@@ -13,7 +13,9 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from etltctl.atomic_files import write_atomically
 from etltctl.errors import UsageError
+from etltctl.values import S3Location
 
 ATHENA = "athena"
 CATALOG = "AwsDataCatalog"
@@ -31,9 +33,10 @@ class Target:
 
 
 def repoint(file: Path, target: Target, to: Path) -> list[str]:
-    """Writes the data source (.tds or .tdsx), re-pointed; returns what was changed, `attribute: before → after`.
+    """Write the data source (.tds or .tdsx), re-pointed; return what was changed, `attribute: before → after`.
 
-    Raises UsageError if the file is no data source with one live Athena connection to one table.
+    Raises:
+        UsageError: The file is not a data source with one live Athena connection to one table.
     """
     if not file.suffix:
         raise UsageError(f"{file} is no data source", hint="save one in Tableau Desktop as .tds or .tdsx")
@@ -41,7 +44,7 @@ def repoint(file: Path, target: Target, to: Path) -> list[str]:
         content = file.read_bytes()
         if file.suffix == ".tds":
             repointed, changes = _repointed(content, target, file)
-            to.write_bytes(repointed)
+            write_atomically(to, repointed)
             return changes
         if file.suffix == ".tdsx":
             return _repoint_archive(content, target, file, to)
@@ -67,7 +70,7 @@ def _repoint_archive(content: bytes, target: Target, file: Path, to: Path) -> li
             new.writestr(entry, body)
     if not any(name.endswith(".tds") for name in zipfile.ZipFile(packed).namelist()):
         raise UsageError(f"{file} holds no .tds", hint="save it in Tableau Desktop as a data source")
-    to.write_bytes(packed.getvalue())
+    write_atomically(to, packed.getvalue())
     return changes
 
 
@@ -98,14 +101,14 @@ def _repointed(content: bytes, target: Target, file: Path) -> tuple[bytes, list[
 
 
 def _places(connection: ET.Element, target: Target) -> dict[str, str]:
-    """The attributes that name a place; the staging directory and workgroup only where Desktop wrote them."""
+    """Return the attributes that name a place; staging directory and workgroup only where Desktop wrote them."""
     attributes = {
         "server": f"athena.{target.region}.amazonaws.com",
         "dbname": CATALOG,
         "schema": target.database,
     }
     for name, value in connection.attrib.items():
-        if value.startswith("s3://"):
+        if S3Location.is_one(value):
             attributes[name] = target.output_location
         elif "workgroup" in name.lower():
             attributes[name] = target.workgroup

@@ -31,7 +31,7 @@ class VirtualClock:
         self.slept.append(seconds)
 
     async def sleep_async(self, seconds: float) -> None:
-        """The same for an event loop; other tasks get their turn."""
+        """Do the same for an event loop; other tasks get their turn."""
         self.sleep(seconds)
         await asyncio.sleep(0)
 

@@ -17,7 +17,7 @@ from etltctl.diagnosis.examination import Check
 from etltctl.diagnosis.jobs import drift
 from etltctl.diagnosis.machine import check_disk
 from etltctl.diagnosis.probe import Probe
-from etltctl.errors import AccessError, ConfigurationError, ExitCode, UnreachableError
+from etltctl.errors import AccessError, ConfigurationError, ExitCode, NextStep, UnreachableError
 from etltctl.settings import Settings, load_settings
 from etltctl.settings.services import GlueJob
 
@@ -49,7 +49,7 @@ def test_unreachable_services_are_a_finding_and_this_machine_is_still_checked(
     findings = examine(lambda: defaults(state=str(tmp_path)), nothing_within_reach)
     by_subject = {finding.subject: finding for _, finding in findings}
     assert by_subject["embedded server"].evidence == "the cable is out"
-    assert by_subject["embedded server"].fix == "put it in"
+    assert by_subject["embedded server"].fix == NextStep("put it in")
     assert by_subject["java"].status is Status.OK
     assert by_subject["jobs, databases, published files"].status is Status.SKIP
     assert exit_code(finding for _, finding in findings) == ExitCode.FAILED
@@ -63,7 +63,7 @@ def test_a_nearly_full_disk_is_reported_before_a_run_fills_it(
     (finding,) = check_disk(Probe(defaults(state=str(tmp_path / "not yet"))))
     assert (finding.subject, finding.status) == ("disk", status)
     assert f"{free} GB free at {tmp_path / 'not yet'}" in finding.evidence.replace(".0 GB", " GB")
-    assert ("ETLTCTL_STATE_DIR" in finding.fix) is (status is not Status.OK)
+    assert ("ETLTCTL_STATE_DIR" in str(finding.fix)) is (status is not Status.OK)
 
 
 def test_a_check_that_crashes_keeps_its_findings_and_reports_the_crash() -> None:
@@ -85,7 +85,7 @@ def test_a_check_that_is_refused_fails_with_the_code_of_its_error() -> None:
         yield
 
     [(_, finding)] = Check(Area.AWS, "caller", refused).run(Probe(defaults()))
-    assert (finding.status, finding.code, finding.fix) == (Status.FAIL, ExitCode.ACCESS, "ask them")
+    assert (finding.status, finding.code, str(finding.fix)) == (Status.FAIL, ExitCode.ACCESS, "ask them")
 
 
 @pytest.mark.parametrize(

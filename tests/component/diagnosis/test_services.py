@@ -99,7 +99,7 @@ def test_a_missing_job_is_a_failure(embedded_lake: EmbeddedLake, glue: object) -
     boto3.client("glue").delete_job(JobName="silver_to_gold")
     findings = findings_of(embedded_lake, Area.GLUE)
     assert findings["job silver_to_gold"].status is Status.FAIL
-    assert findings["job silver_to_gold"].fix.startswith("etltctl local up")
+    assert str(findings["job silver_to_gold"].fix).startswith("etltctl local up")
 
 
 def test_an_old_script_on_s3_is_reported(embedded_lake: EmbeddedLake) -> None:
@@ -110,7 +110,7 @@ def test_an_old_script_on_s3_is_reported(embedded_lake: EmbeddedLake) -> None:
     try:
         finding = findings_of(embedded_lake, Area.GLUE)["job bronze_to_silver: script"]
         assert finding.status is Status.WARN
-        assert finding.fix.startswith("etltctl local up")
+        assert str(finding.fix).startswith("etltctl local up")
     finally:
         s3.put_object(**place, Body=before)
 
@@ -245,7 +245,7 @@ def test_every_problem_is_named_with_its_evidence(
     finding = findings_of(embedded_lake, area)[subject]
     assert finding.status is status, finding
     assert says in finding.evidence
-    assert finding.fix or status is Status.OK
+    assert str(finding.fix) or status is Status.OK
 
 
 def test_a_missing_bucket_and_a_missing_role_are_failures(embedded_lake: EmbeddedLake) -> None:

@@ -232,19 +232,19 @@ def test_a_failure_in_the_body_of_a_success_is_an_error_and_a_second_run_continu
 
 
 def test_administrators_are_those_of_the_settings_and_always_the_caller(lake: GovernedLake) -> None:
-    admins = ZONES.replace(
+    zones = ZONES.replace(
         "[governance]", '[governance]\nadmins = ["role:engineer"]\nsource_identity = true', 1
     )
-    lake.apply("", zones=admins)
+    lake.apply("", zones=zones)
     kept = lake.client("lakeformation").get_data_lake_settings()["DataLakeSettings"]
     admins = {item["DataLakePrincipalIdentifier"] for item in kept["DataLakeAdmins"]}
     assert admins == {arn("engineer"), f"arn:aws:iam::{ACCOUNT}:user/etltctl"}
     shown = {"CROSS_ACCOUNT_VERSION": "4", "SET_SOURCE_IDENTITY": "TRUE", "SET_CONTEXT": "TRUE"}
     assert kept["Parameters"] == shown
-    planned = plan(lake.settings("", zones=admins))
+    planned = plan(lake.settings("", zones=zones))
     assert not planned.changes
     assert "leaves out" in planned.warnings[0]
-    lake.apply("", zones=admins.replace("role:engineer", "user:etltctl"))
+    lake.apply("", zones=zones.replace("role:engineer", "user:etltctl"))
 
 
 def test_the_default_for_new_tables_is_closed_so_that_no_one_sees_a_new_table(

@@ -12,7 +12,7 @@ import pytest
 
 from etltctl.aws import Aws
 from etltctl.errors import UnverifiedError
-from etltctl.s3 import split_location
+from etltctl.values import S3Location
 from support.lakes import SmallLake
 from support.served import Served
 
@@ -46,7 +46,8 @@ def test_a_reader_that_opens_every_object_of_a_table_reads_its_rows(small: Small
     assert done.audit == {"rows_in": 3, "rows_out": 2}
     root = str(small.lake.places.root("gold.one"))
     assert below(small, root) == ["v=v1/part-0.parquet"]
-    files = [split_location(one.location) for one in small.lake.s3.objects(root)]
+    places = [S3Location.parse(one.location) for one in small.lake.s3.objects(root)]
+    files = [(place.bucket, place.key) for place in places]
     client = small.aws.client("s3")
     bodies = [client.get_object(Bucket=bucket, Key=key)["Body"].read() for bucket, key in files]
     assert [body[:4] for body in bodies] == [b"PAR1"]
@@ -55,8 +56,8 @@ def test_a_reader_that_opens_every_object_of_a_table_reads_its_rows(small: Small
 
 def test_pyarrow_reads_the_folder_of_a_table_without_any_option(small: SmallLake) -> None:
     small.lake.publish({"gold.one": old_version(small, "v1")})
-    bucket, key = split_location(small.lake.places.root("gold.one"))
-    folder = small.server.state / "s3" / bucket / key
+    root = S3Location.parse(small.lake.places.root("gold.one"))
+    folder = small.server.state / "s3" / root.bucket / root.key
     table = ds.dataset(folder, format="parquet", partitioning="hive", ignore_prefixes=[]).to_table()
     assert table.to_pydict() == {"version": ["v1", "v1"], "n": [0, 1], "v": ["v1", "v1"]}
 

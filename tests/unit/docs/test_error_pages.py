@@ -22,8 +22,11 @@ def test_a_page_quotes_texts_of_the_code(page: Path) -> None:
     """If it fails after a change of a message, quote the new one, with names in braces for the variable parts."""
     lines = page.read_text("utf-8").partition("```text\n")[2].partition("```")[0].splitlines()
     assert lines
+    names = "|".join(
+        sorted((name for name, _ in commands()), key=len, reverse=True)
+    )  # values in the code, not texts
     for line in lines:
-        fragments = [part for part in re.split(r"\{\w+\}", line) if len(part.strip(" ():;")) > 2]
+        fragments = [part for part in re.split(rf"\{{\w+\}}|{names}", line) if len(part.strip(" ():;")) > 2]
         assert fragments, line
         for fragment in fragments:
             assert fragment.strip() in texts(), f"{page.name}: {line}"

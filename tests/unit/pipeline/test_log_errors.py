@@ -67,7 +67,7 @@ def test_a_line_is_labelled_by_its_writer_and_not_as_an_error() -> None:
 
 def test_the_command_for_another_job_s_log_keeps_the_option() -> None:
     read = LogRead("r1", Step("glue", "a"), "jr_1", 0, is_errors_only=True, others=("b",))
-    assert read.note_if_empty().endswith("  next: etltctl runs logs r1 b --errors")
+    assert str(read.note_if_empty()).endswith("  next: etltctl runs logs r1 b --errors")
 
 
 def test_the_status_and_reason_of_a_failed_sync_are_errors_and_its_row_counts_are_not() -> None:

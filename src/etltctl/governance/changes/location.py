@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from etltctl.errors import ServiceError
+from etltctl.errors import NextStep, ServiceError, command
 from etltctl.governance.changes.change import Change, Phase
 from etltctl.governance.model import SERVICE_LINKED, Location, State
 from etltctl.governance.writer import Writer
@@ -36,7 +36,10 @@ class RegisterLocation(Change):
             return None
         return ServiceError(
             f"{self.arn} is registered with the service-linked role, which cannot be changed",
-            hint="deregister the location in the console when no query reads it, then: etltctl govern plan",
+            hint=NextStep(
+                "deregister the location in the console when no query reads it, then: ",
+                command("govern", "plan"),
+            ),
         )
 
     def apply(self, writer: Writer) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from etltctl.errors import ConfigurationError
+from etltctl.errors import ConfigurationError, command
 from etltctl.local.client.launch import build_of, check_installed, find_or_start
 from etltctl.local.client.lease import Lease
 from etltctl.local.client.live_server import Server, find_live
@@ -137,7 +137,7 @@ def environ_of(settings: Settings, environ: Mapping[str, str]) -> Mapping[str, s
     if find_server(settings) is None:
         raise ConfigurationError(
             f"no embedded server runs for the state folder {state_folder(settings)}",
-            hint="etltctl local up",
+            hint=command("local", "up"),
         )
     with endpoints(settings, environ) as reached:
         short = {

@@ -16,7 +16,7 @@ from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
-from etltctl.errors import ConfigurationError, install
+from etltctl.errors import ConfigurationError, Hint, NextStep, command, install
 from etltctl.local.client.live_server import Server, described, find_live, retire, take_lease
 from etltctl.local.kernel.hosts import LOOPBACK_FIX, loopback_trouble, open_files_trouble
 from etltctl.local.kernel.processes import clean_environ, python_command
@@ -126,12 +126,12 @@ def _await_start(process: subprocess.Popen[bytes], state: Path, log_path: Path) 
     )
 
 
-def _start_hint(reason: str, log_path: Path) -> str:
+def _start_hint(reason: str, log_path: Path) -> Hint:
     """Return what to do about a server that did not start for this reason."""
     if reason.startswith("port "):
         return "set local.port to another one, or to 0 for any"
     if reason.startswith("another server "):
-        return "etltctl local down ends the other server, then run the command again"
+        return NextStep(command("local", "down"), " ends the other server, then run the command again")
     if "No space left" in reason:
         return f"make room, or {OTHER_PLACE}"
     if trouble := open_files_trouble():

@@ -13,7 +13,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from etltctl import outage
-from etltctl.errors import RETRY, EtltctlError
+from etltctl.errors import RETRY, EtltctlError, NextStep
 from etltctl.local.kernel.own_calls import LAST_CHUNK
 from etltctl.local.kernel.processes import is_alive, wait_until
 
@@ -126,7 +126,7 @@ def last_error(log_file: Path) -> str:
 def _gone(server: Server, why: str) -> EtltctlError:
     return EtltctlError(
         f"the embedded server at {server.url} ended: {why}",
-        hint=f"what was finished is kept: run the command again, or resume its run: {RETRY}",
+        hint=NextStep("what was finished is kept: run the command again, or resume its run: ", RETRY),
         log=server.state / "server" / "server.log",
     )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from etltctl.errors import ConfigurationError, UnreachableError
+from etltctl.errors import ConfigurationError, NextStep, UnreachableError, command
 from etltctl.local.kernel.keys import Keys, read_keys
 from etltctl.local.kernel.own_calls import CHALLENGE, HELD, LAST_CHUNK
 
@@ -65,7 +65,11 @@ class Server:
         except (OSError, http.client.HTTPException) as error:
             raise UnreachableError(
                 f"the embedded server at {self.url} did not answer {path}",
-                hint=f"read {self.state / 'server' / 'server.log'}; etltctl local down, then try again",
+                hint=NextStep(
+                    f"read {self.state / 'server' / 'server.log'}; ",
+                    command("local", "down"),
+                    ", then try again",
+                ),
             ) from error
         finally:
             connection.close()

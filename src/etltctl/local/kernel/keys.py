@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from etltctl.errors import ConfigurationError
+from etltctl.errors import ConfigurationError, NextStep, command
 
 SCHEME = "Bearer"
 # boto3 and the AWS CLI presign by the old signature for us-east-1 unless their settings say otherwise.
@@ -126,5 +126,5 @@ def _write_new(file: Path, text: str) -> None:
 def _unusable(file: Path, reason: str) -> ConfigurationError:
     return ConfigurationError(
         f"the keys of the embedded server in {file} cannot be used: {reason}; the data is safe",
-        hint=f"`rm {file}` and `etltctl local down`; the next command makes new keys",
+        hint=NextStep(f"`rm {file}` and `", command("local", "down"), "`; the next command makes new keys"),
     )

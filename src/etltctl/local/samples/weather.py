@@ -37,7 +37,7 @@ def weather_documents(data_pack: Path | None) -> Iterator[Document]:
 
 
 def weather_fingerprint(data_pack: Path | None) -> str:
-    """Changes when the documents do: a digest of the files they come from."""
+    """Return a digest of the files that the documents come from; it changes when the documents do."""
     digest = hashlib.sha256(MADE_BY.encode())
     for file in _pack_files(data_pack) if data_pack else (_table("weather"), _table("airports")):
         digest.update(file.name.encode() + file.read_bytes())

@@ -137,7 +137,7 @@ class ControlPlane:
         return None
 
     def make_role(self, name: str) -> None:
-        """An IAM role that Glue may take (a name, with its path if it has one), unless it is there."""
+        """Make an IAM role that Glue may take (a name, with its path if it has one), unless it is there."""
         path, _, bare = name.rpartition("/")
         where = {"Path": f"/{path}/"} if path else {}
         self._ask_iam("CreateRole", RoleName=bare, AssumeRolePolicyDocument=json.dumps(GLUE_TRUST), **where)

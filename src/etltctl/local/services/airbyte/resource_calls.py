@@ -54,7 +54,7 @@ class ResourceCalls:
         self._definitions = DefinitionCalls(resources)
 
     def routes(self) -> list[tuple[str, str, Callable[..., Any]]]:
-        """Method, path and handler of every call."""
+        """Return method, path and handler of every call."""
         return [
             ("GET", r"/(workspaces|connections|sources|destinations)", self._list),
             ("GET", r"/(workspaces|connections|sources|destinations)/([^/]+)", self._get),

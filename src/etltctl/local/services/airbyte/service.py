@@ -83,7 +83,7 @@ class AirbyteService:
         return self._syncs.start(connection)
 
     def cancel(self, connection_id: str) -> None:
-        """Stops the connection's sync and returns when it has stopped."""
+        """Stop the connection's sync and return when it has stopped."""
         self._syncs.cancel(connection_id)
 
     def close(self) -> None:

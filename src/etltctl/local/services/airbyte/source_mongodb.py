@@ -131,7 +131,7 @@ class MongoSource:
         return Stream(collection, fields, namespace=self._name)
 
     def _check_collections(self) -> None:
-        """A missing collection reads as empty in MongoDB; it is more likely a misspelt name."""
+        """Refuse a missing collection: it reads as empty in MongoDB, and is more likely a misspelt name."""
         try:
             present = self._database.list_collection_names()
         except OperationFailure as error:
@@ -169,7 +169,7 @@ def _connect(uri: str) -> pymongo.MongoClient[dict[str, Any]]:
 
 @contextmanager
 def _explained(client: pymongo.MongoClient[dict[str, Any]]) -> Iterator[None]:
-    """Turns the driver's errors into the words and the failure kind of a sync."""
+    """Turn the driver's errors into the words and the failure kind of a sync."""
     servers = client.topology_description.server_descriptions()
     address = "MongoDB at " + ", ".join(sorted(f"{host}:{port}" for host, port in servers))
     try:

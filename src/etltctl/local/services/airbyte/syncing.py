@@ -69,7 +69,7 @@ class Syncs:
         return job
 
     def cancel(self, connection_id: str) -> None:
-        """Stops the connection's sync, if one runs, and waits until it has stopped."""
+        """Stop the connection's sync, if one runs, and wait until it has stopped."""
         if connection_id in self._running:
             thread, cancellation = self._running[connection_id]
             cancellation.cancel()

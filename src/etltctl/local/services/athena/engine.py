@@ -104,7 +104,7 @@ def answered(
     lake: Lake,
     on_plan: Callable[[int], None] | None = None,
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Translation, int]]:
-    """The executed query, its result still to be fetched inside, and the bytes of the files behind it."""
+    """Yield the executed query, whose result is fetched inside the block, and the bytes of the files behind it."""
     prepared = prepare(query, parameters, database, lake)
     scanned = sum(file.size for file in prepared.files)
     if on_plan:
@@ -134,7 +134,7 @@ def prepare(query: exp.Expr, parameters: Sequence[str], database: str, lake: Lak
 
 @contextmanager
 def executed(prepared: Prepared, engine: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The query as a confined engine has executed it, its result still to be fetched inside."""
+    """Yield the query as a confined engine has executed it; its result is fetched inside the block."""
     register(engine, prepared.translation.udfs)
     try:
         yield engine.execute(prepared.translation.sql)

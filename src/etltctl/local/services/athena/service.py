@@ -204,7 +204,7 @@ class AthenaService:
             raise _TooMuchError
 
     def _write(self, record: Record, answer: Answer) -> None:
-        """The rows for GetQueryResults and the CSV on S3, as Athena writes it: all quoted, null as nothing."""
+        """Return the rows for GetQueryResults and the CSV on S3, as Athena writes it: all quoted, null as nothing."""
         header = (
             [[name for name, *_ in answer.columns]] if answer.columns and answer.statement == "DML" else []
         )

@@ -63,7 +63,7 @@ class GlueRun:
         self._thread.start()
 
     def stop(self) -> None:
-        """STOPPING now, STOPPED as soon as its processes are gone."""
+        """Stop the run: its state is STOPPING now, and STOPPED as soon as its processes are gone."""
         self._end_as("STOPPED", "", meanwhile="STOPPING")
 
     def abandon(self, reason: str) -> None:

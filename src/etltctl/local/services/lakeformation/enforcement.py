@@ -98,7 +98,7 @@ class Guard:
         *,
         is_refused: bool = False,
     ) -> None:
-        """An event for a table whose location is registered: only there does Lake Formation give credentials."""
+        """Record an event for a table whose location is registered: only there does Lake Formation give credentials."""
         if not _is_registered(records, table):
             return
         event: dict[str, Any] = {

@@ -31,7 +31,7 @@ class Catalog(Protocol):
 
 
 def key(*parts: str) -> Key:
-    """Return the key of a resource: `DATABASE name`, `TABLE db name`, `WILDCARD db name`, `COLUMN db name column`, …"""
+    """Return the key of a resource: `DATABASE name`, `TABLE db name`, `COLUMN db name column` and so on."""
     return json.dumps(parts)
 
 

@@ -95,7 +95,7 @@ class LakeFormationService:
 
     @contextmanager
     def current(self) -> Iterator[Records]:
-        """The records, in line with the catalog, for as long as they are looked at."""
+        """Yield the records, in line with the catalog, for as long as they are in use."""
         with self.store.lock:
             self._observe()
             yield self._records

@@ -48,7 +48,6 @@ def arithmetic(sign: str, left: Value, right: Value, node: exp.Expr | None, comp
     Raises:
         QueryError: TYPE_MISMATCH if Trino has no such operator.
     """
-
     if left.type.is_number and right.type.is_number:
         return _numbers(sign, left, right, compiler)
     # `null + null` is an integer in Trino. A single null takes the type of the other side.

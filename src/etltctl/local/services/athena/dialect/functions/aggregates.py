@@ -211,13 +211,13 @@ def _refuse_unordered(call: Call, kind: Type) -> None:
 
 
 def _refuse_unhashed(call: Call, kind: Type) -> None:
-    if any(word in str(kind) for word in ("map(", "json")) or (
-        "time zone" in str(kind) and not kind.is_zoned
-    ):
+    text = str(kind)
+    if "map(" in text or "json" in text or ("time zone" in text and not kind.is_zoned):
         raise unsupported(f"{call.name} of distinct values of {kind}")
 
 
 def unexpected(call: Call, *kinds: str) -> QueryError:
+    """Build the error for arguments of the wrong types; `kinds` are the types that the function takes."""
     return call.unexpected(*(f"{call.name}({kind})" for kind in kinds))
 
 
