@@ -31,6 +31,19 @@ class Server:
     keys: Keys | None = field(default=None, repr=False)
     build: str = ""
 
+    def require_keys(self) -> Keys:
+        """Return the state folder's keys.
+
+        Raises:
+            ConfigurationError: The folder has lost them.
+        """
+        if self.keys is None:
+            raise ConfigurationError(
+                f"the state folder {self.state} has no keys of its embedded server",
+                hint="etltctl local down, then run the command again",
+            )
+        return self.keys
+
     def request(self, method: str, path: str, body: Any = None, timeout: float = REQUEST_TIMEOUT_S) -> Any:
         """Return the server's own answer as JSON.
 
