@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from etltctl.errors import ConfigurationError, UnreachableError
-from etltctl.local.kernel.keys import Keys, read_keys
-from etltctl.local.kernel.own_calls import CHALLENGE, HELD, LAST_CHUNK
+from etltctl.local.kernel.keys import CHALLENGE, HELD, LAST_CHUNK, Keys, read_keys
 
 REQUEST_TIMEOUT_S = 60.0
 
