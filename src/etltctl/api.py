@@ -46,9 +46,9 @@ def connect(
 ) -> Iterator[Settings]:
     """Yield the settings of an environment, with its services within reach for the block.
 
-    In the environment `local` the embedded endpoints are found or started, and this process's environment variables
-    lead to them until the block ends. A server that this starts ends with the block: `local.linger_minutes` is for
-    commands.
+    In the environment `local` the embedded endpoints are found or started, and the settings lead to them until the
+    block ends. The process's environment variables stay as they are: `etltctl local env` prints those that lead other
+    clients there. A server that this starts ends with the block: `local.linger_minutes` is for commands.
 
     Args:
         env: The environment, as `--env` names it.
@@ -68,8 +68,8 @@ def connect(
         return
     from etltctl.local.client import endpoints
 
-    with endpoints(settings, os.environ) as server, server.lead(os.environ):
-        yield load_settings(config=config, env=env, flags=flags)
+    with endpoints(settings, os.environ) as embedded:
+        yield embedded.settings_of(settings)
 
 
 def run_pipeline(

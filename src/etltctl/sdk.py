@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 
 def open_session(
-    profile: str | None = None, region: str | None = None, credentials: tuple[str, str, str] | None = None
+    profile: str | None = None,
+    region: str | None = None,
+    credentials: tuple[str, str, str] | None = None,
+    config_file: str | None = None,
 ) -> Any:
     """Return a new session of botocore.
 
@@ -18,6 +22,8 @@ def open_session(
         profile: The profile's name; None for the one that the environment names.
         region: The region's name; None for the one of the environment or the profile.
         credentials: Access key, secret key and session token; None for the first that the SDK finds.
+        config_file: The only file of the SDK's settings; the user's files and profile are left out. None for those
+            that the environment names.
 
     Returns:
         A `botocore.session.Session`.
@@ -27,7 +33,11 @@ def open_session(
     """
     from botocore.session import Session
 
-    session = Session()
+    # The SDK fails on a profile that the only file does not have, so no variable may name one.
+    session = Session(None if config_file is None else {"profile": (None, None, None, None)})
+    if config_file is not None:
+        session.set_config_variable("config_file", config_file)
+        session.set_config_variable("credentials_file", os.devnull)
     if profile is not None:
         session.set_config_variable("profile", profile)
     if region is not None:

@@ -19,6 +19,7 @@ from etltctl.retrying import RetryPolicy
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
+    from etltctl.settings.model import AwsEndpoint
 
 # At DEBUG they print session tokens, the bodies of secrets, arguments of jobs and signed addresses.
 TALKATIVE = ("boto3", "botocore", "s3transfer", "urllib3")
@@ -26,19 +27,30 @@ TALKATIVE = ("boto3", "botocore", "s3transfer", "urllib3")
 
 @dataclass
 class Aws:
-    """Clients of one account and region; `AWS_ENDPOINT_URL` and its kin are honoured by botocore itself."""
+    """Clients of one account and region.
+
+    botocore itself follows `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_SERVICE`. With an `endpoint` no variable and no
+    profile of the user leads a client elsewhere.
+    """
 
     profile: str | None = None
     region: str | None = None
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     credentials: tuple[str, str, str] | None = field(default=None, repr=False)  # key, secret, session token
+    endpoint: AwsEndpoint | None = None
     _clients: dict[tuple[str, bool], Any] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Aws:
-        """Return the account and region that the settings name."""
-        return cls(profile=settings.aws.profile, region=settings.aws.region)
+    def from_settings(cls, settings: Settings, policy: RetryPolicy | None = None) -> Aws:
+        """Return the clients of the account and region that the settings name.
+
+        Args:
+            settings: The settings.
+            policy: How calls are retried; None for the usual way.
+        """
+        aws = settings.aws
+        return cls(aws.profile, aws.region, policy or RetryPolicy(), endpoint=settings.endpoint)
 
     @property
     def region_name(self) -> str | None:
@@ -73,7 +85,7 @@ class Aws:
             answer = self.client("sts").assume_role(RoleArn=role, RoleSessionName="etltctl")
         answered = answer["Credentials"]
         credentials = (answered["AccessKeyId"], answered["SecretAccessKey"], answered["SessionToken"])
-        return Aws(region=self.region_name, policy=self.policy, credentials=credentials)
+        return Aws(None, self.region_name, self.policy, credentials, self.endpoint)
 
     def fetch_secret(self, reference: str) -> str:
         """Return the value behind `ssm:/path` or `secretsmanager:id#key`; without `#key` the whole secret."""
@@ -124,10 +136,14 @@ class Aws:
         """
         from botocore.config import Config
 
-        client = self._session.create_client(service, config=config)
+        url = self.endpoint.url if self.endpoint else None
+        direct = config.merge(Config(proxies={}))
+        if url is not None and is_loopback(url):
+            return self._session.create_client(service, config=direct, endpoint_url=url)
+        client = self._session.create_client(service, config=config, endpoint_url=url)
         address = client.meta.endpoint_url
         if is_loopback(address) and is_proxied(address):  # a second client takes as long as the first
-            return self._session.create_client(service, config=config.merge(Config(proxies={})))
+            return self._session.create_client(service, config=direct, endpoint_url=url)
         require_usable(address, "")
         return client
 
@@ -136,7 +152,10 @@ class Aws:
         from etltctl.sdk import open_session
 
         keep_quiet(*TALKATIVE)
-        return open_session(self.profile or None, self.region, self.credentials)
+        if self.endpoint is None:
+            return open_session(self.profile or None, self.region, self.credentials)
+        credentials = self.credentials or (self.endpoint.access_key_id, self.endpoint.secret_access_key, "")
+        return open_session(None, self.region, credentials, self.endpoint.config_file)
 
 
 def _wait_for_service(request: Any, **_: Any) -> None:

@@ -141,8 +141,8 @@ class Session:
     ) -> Iterator[Settings]:
         """Yield the settings with their services within reach.
 
-        In the local environment the embedded server is found or started, and this process's environment leads to it.
-        From there on no code knows the difference. The server stays up for `local.linger_minutes` after the command.
+        In the local environment the embedded server is found or started, and the settings lead to it. From there on
+        no code knows the difference. The server stays up for `local.linger_minutes` after the command.
         If remote runs go on after the command, it stays up until `etltctl local down`.
 
         Args:
@@ -166,8 +166,7 @@ class Session:
             if outlives and not embedded.server.kept:
                 self._keep(embedded)
             try:
-                with embedded.lead(os.environ):
-                    yield self.load()
+                yield embedded.settings_of(settings)
             except DetachedError:
                 self._keep(embedded)
                 raise

@@ -36,7 +36,7 @@ class Probe:
     @cached_property
     def aws(self) -> Aws:
         """The account and region that the settings name."""
-        return Aws(profile=self.settings.aws.profile, region=self.settings.aws.region, policy=ASK_ONCE)
+        return Aws.from_settings(self.settings, ASK_ONCE)
 
     @cached_property
     def inspection(self) -> Inspection:

@@ -66,17 +66,29 @@ class Loader:
         settings = _validated({**merge([layer.data for layer in layers]), "env": env}, layers)
         if own:
             _check_other_environments(own, shipped)
+        return self._kept(settings, layers, file, 1 if flags else 0)
+
+    def _kept(self, settings: Settings, layers: list[Layer], file: Path | None, flag_layers: int) -> Settings:
+        """Check the sections against each other, and note in the settings where they came from."""
         problems = [
             f"{first_layer(layers, path).complaint_place(path)}: {text}"
             for path, text in cross_checks(settings)
         ]
         if problems:
             raise complaint(problems)
+
+        def overlay(values: Mapping[str, Any]) -> Settings:
+            flags, rest = layers[:flag_layers], layers[flag_layers:]
+            every = [*flags, Layer(values, "flag"), *rest]
+            data = {**merge([layer.data for layer in every]), "env": settings.env}
+            return self._kept(_validated(data, every), every, file, flag_layers)
+
         settings.keep(
             file.parent if file else self.directory,
             file,
             lambda: self._all_shown(settings, layers),
             lambda path: first_layer(layers, path).complaint_place(path),
+            overlay,
         )
         return settings
 

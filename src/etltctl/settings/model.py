@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -58,6 +58,16 @@ class SettingValue:
     origin: str
 
 
+@dataclass(frozen=True)
+class AwsEndpoint:
+    """Another address of AWS's API and its access key, for clients that follow nothing else of the process."""
+
+    url: str
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    config_file: str  # the SDK's settings there, in place of the user's
+
+
 class Settings(Section):
     """Everything that the commands need to know of one environment."""
 
@@ -92,6 +102,8 @@ class Settings(Section):
     _file: Path | None = PrivateAttr(default=None)
     _shown: Callable[[], tuple[SettingValue, ...]] = PrivateAttr(default=tuple)
     _place: Callable[[tuple[str, ...]], str] = PrivateAttr(default=".".join)
+    _overlay: Callable[[Mapping[str, Any]], Settings] | None = PrivateAttr(default=None)
+    _endpoint: AwsEndpoint | None = PrivateAttr(default=None)
 
     def values(self) -> tuple[SettingValue, ...]:
         """Return every setting with its origin, secrets masked."""
@@ -100,6 +112,28 @@ class Settings(Section):
     def place_of(self, *path: str) -> str:
         """Return where a setting stands, as `file:line:column`. The items of a list are numbered from 0."""
         return self._place(path)
+
+    def overlaid(self, values: Mapping[str, Any], endpoint: AwsEndpoint | None = None) -> Settings:
+        """Return these settings with values that come next after the flags. Nothing is read again.
+
+        Args:
+            values: The values, as tables within tables.
+            endpoint: Where the AWS clients of the new settings go; None for where the process's variables lead.
+
+        Raises:
+            ConfigurationError: The values are invalid.
+            ValueError: The settings do not come from `load_settings`.
+        """
+        if self._overlay is None:
+            raise ValueError("only settings that were loaded can be overlaid")
+        settings = self._overlay(values)
+        settings._endpoint = endpoint
+        return settings
+
+    @property
+    def endpoint(self) -> AwsEndpoint | None:
+        """Where AWS clients go; None for where the process's variables lead, which is AWS unless they name a URL."""
+        return self._endpoint
 
     @property
     def stack_name(self) -> str:
@@ -223,9 +257,11 @@ class Settings(Section):
         file: Path | None,
         shown: Callable[[], tuple[SettingValue, ...]],
         place: Callable[[tuple[str, ...]], str],
+        overlay: Callable[[Mapping[str, Any]], Settings],
     ) -> None:
         """Note where the settings came from. The loader calls this once."""
         self._folder, self._file, self._shown, self._place = folder, file, shown, place
+        self._overlay = overlay
 
 
 def every_key() -> set[str]:

@@ -17,9 +17,8 @@ from botocore.exceptions import ClientError
 
 from etltctl.local.kernel.api_models import service_model
 from etltctl.local.witness import CODE, Seen, read_seen
-from etltctl.local.witness.patterns import compile_pattern
 from etltctl.local.witness.reading import Reader
-from etltctl.local.witness.shapes import violations_of
+from etltctl.local.witness.shapes import compile_pattern, violations_of
 from support.served import Served, serve
 from support.signing import signed
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 log = getLogger(__name__)
 
+REGION = "us-east-1"
 # The endpoints that the environment of this process leads to (all threads share it), and its values before the first.
 _LEADING = Lock()
 _LED: list[Endpoints] = []
@@ -34,15 +35,30 @@ _BEFORE: dict[str, str] = {}
 
 @dataclass(frozen=True)
 class Endpoints:
-    """How to reach the embedded services: environment variables to set, and ones to leave out.
+    """How to reach the embedded services: as values for this process, and as variables for other ones.
 
-    `warnings` name the state files that the server could not read and has set aside.
+    Attributes:
+        server: The server.
+        environ: The variables that lead another process to the services.
+        started: Whether this process started the server.
+        warnings: The state files that the server could not read and has set aside.
+        values: The settings that lead to the services, as tables within tables.
     """
 
     server: Server
     environ: Mapping[str, str] = field(repr=False)
     started: bool = False
     warnings: tuple[str, ...] = ()
+    values: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def settings_of(self, settings: Settings) -> Settings:
+        """Return the settings with these services within reach. The process's environment stays as it is."""
+        from etltctl.settings.model import AwsEndpoint
+
+        server, keys = self.server, self.server.require_keys()
+        file = str(config_file(server.state))
+        endpoint = AwsEndpoint(server.url, keys.access_key_id, keys.secret_access_key, file)
+        return settings.overlaid(self.values, endpoint)
 
     def keep(self) -> None:
         """Let the server run on after the command has ended."""
@@ -55,7 +71,10 @@ class Endpoints:
 
     @contextmanager
     def lead(self, environ: MutableMapping[str, str]) -> Iterator[None]:
-        """Lead the environment here within the block. After the last of overlapping blocks it is as it was."""
+        """Lead the environment here within the block, for a test's own clients.
+
+        After the last of overlapping blocks it is as it was.
+        """
         with _LEADING:
             if not _LED:
                 _BEFORE.clear()
@@ -104,8 +123,9 @@ def endpoints(
         lambda server: dict(server.request("POST", "/_etltctl/stack", stack)),
         tell,
     ) as lease:
-        environment = _environ(lease.server, lease.stack)
-        yield Endpoints(lease.server, environment, lease.started, tuple(lease.stack.get("damages", ())))
+        values = _values(lease.server, lease.stack)
+        warnings = tuple(lease.stack.get("damages", ()))
+        yield Endpoints(lease.server, _environ(lease.server, values), lease.started, warnings, values)
 
 
 def find_server(settings: Settings) -> Server | None:
@@ -163,23 +183,33 @@ def state_folder(settings: Settings) -> Path:
     return Path(settings.state).resolve()
 
 
-def _environ(server: Server, stack: Mapping[str, Any]) -> dict[str, str]:
+def _values(server: Server, stack: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that lead to the services."""
+    connections = stack["connections"].items()
+    return {
+        "aws": {"profile": None, "region": REGION},
+        "airbyte": {"url": f"{server.url}/airbyte/v1", **stack["airbyte"]},
+        "sources": {name: {"connection_id": identifier} for name, identifier in connections},
+    }
+
+
+def _environ(server: Server, values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the variables that lead another process to the services."""
+    airbyte = {f"ETLTCTL__AIRBYTE__{name.upper()}": value for name, value in values["airbyte"].items()}
     connections = {
-        f"ETLTCTL__SOURCES__{name.upper()}__CONNECTION_ID": identifier
-        for name, identifier in stack["connections"].items()
+        f"ETLTCTL__SOURCES__{name.upper()}__CONNECTION_ID": source["connection_id"]
+        for name, source in values["sources"].items()
     }
     return {
         "AWS_ENDPOINT_URL": server.url,
         **(server.keys.environ if server.keys else {}),
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
         "AWS_CONFIG_FILE": str(config_file(server.state)),
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "NO_PROXY": "127.0.0.1",
         "no_proxy": "127.0.0.1",
-        "ETLTCTL__AIRBYTE__URL": f"{server.url}/airbyte/v1",
-        "ETLTCTL__AIRBYTE__CLIENT_ID": stack["airbyte"]["client_id"],
-        "ETLTCTL__AIRBYTE__CLIENT_SECRET": stack["airbyte"]["client_secret"],
+        **airbyte,
         **connections,
     }
 
@@ -197,4 +227,8 @@ def _with_this_machine(hosts: str) -> str:
 
 
 def _leads_elsewhere(name: str) -> bool:
-    return name.startswith("AWS_ENDPOINT_URL") or name in {"AWS_PROFILE", "AWS_SESSION_TOKEN"}
+    return name.startswith("AWS_ENDPOINT_URL") or name in {
+        "AWS_PROFILE",
+        "AWS_DEFAULT_PROFILE",
+        "AWS_SESSION_TOKEN",
+    }

@@ -95,7 +95,7 @@ def _start(state: Path, port: int, build: str) -> Server:
         with log_path.open("wb") as log:
             process = subprocess.Popen(
                 python_command("-m", "etltctl.local.server", *words),
-                env=clean_environ(os.environ),
+                env=_without_profile(clean_environ(os.environ)),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -106,6 +106,13 @@ def _start(state: Path, port: int, build: str) -> Server:
         if process is not None:
             process.terminate()
         raise
+
+
+def _without_profile(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without the user's profile: moto fails on one that no file of the SDK has."""
+    return {
+        name: value for name, value in environ.items() if name not in {"AWS_PROFILE", "AWS_DEFAULT_PROFILE"}
+    }
 
 
 def _await_start(process: subprocess.Popen[bytes], state: Path, log_path: Path) -> Server:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl import outage
 from etltctl.errors import RETRY, EtltctlError, NextStep
-from etltctl.local.kernel.own_calls import LAST_CHUNK
+from etltctl.local.kernel.keys import LAST_CHUNK
 from etltctl.local.kernel.processes import is_alive, wait_until
 
 if TYPE_CHECKING:

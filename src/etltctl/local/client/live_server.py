@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from etltctl.errors import ConfigurationError, NextStep, UnreachableError, command
-from etltctl.local.kernel.keys import Keys, read_keys
-from etltctl.local.kernel.own_calls import CHALLENGE, HELD, LAST_CHUNK
+from etltctl.local.kernel.keys import CHALLENGE, HELD, LAST_CHUNK, Keys, read_keys
 
 REQUEST_TIMEOUT_S = 60.0
 
@@ -30,6 +29,19 @@ class Server:
     state: Path
     keys: Keys | None = field(default=None, repr=False)
     build: str = ""
+
+    def require_keys(self) -> Keys:
+        """Return the state folder's keys.
+
+        Raises:
+            ConfigurationError: The folder has lost them.
+        """
+        if self.keys is None:
+            raise ConfigurationError(
+                f"the state folder {self.state} has no keys of its embedded server",
+                hint="etltctl local down, then run the command again",
+            )
+        return self.keys
 
     def request(self, method: str, path: str, body: Any = None, timeout: float = REQUEST_TIMEOUT_S) -> Any:
         """Return the server's own answer as JSON.

@@ -1,4 +1,4 @@
-"""The keys of one state folder: with them a caller proves to its embedded server that it is the owner's."""
+"""The keys of one state folder, which prove that a caller is its owner's, and the words of the server's own calls."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from pathlib import Path
 from etltctl.errors import ConfigurationError, NextStep, command
 
 SCHEME = "Bearer"
+CHALLENGE = "X-Etltctl-Challenge"  # its answer proves that the server has the state folder's keys
+HELD = b"held\n"  # the first words of a lease
+LAST_CHUNK = b"0\r\n\r\n"  # a server that ends in good order says so before its connections close
 # boto3 and the AWS CLI presign by the old signature for us-east-1 unless their settings say otherwise.
 SDK_SETTINGS = "[default]\ns3 =\n    signature_version = s3v4\n"
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from threading import Event, Lock, Timer
 
-from etltctl.local.kernel.own_calls import HELD
+from etltctl.local.kernel.keys import HELD
 
 FIRST_LEASE_S = 15.0
 LEASE_LOOK_S = 0.2

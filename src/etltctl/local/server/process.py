@@ -20,8 +20,7 @@ from werkzeug.wrappers import Request, Response
 
 from etltctl.local.kernel.bodies import held
 from etltctl.local.kernel.json_protocol import AwsError
-from etltctl.local.kernel.keys import keep_keys
-from etltctl.local.kernel.own_calls import CHALLENGE
+from etltctl.local.kernel.keys import CHALLENGE, keep_keys
 from etltctl.local.kernel.processes import descendants, send
 from etltctl.local.kernel.refusals import MALFORMED, not_understood, plain_refusal
 from etltctl.local.kernel.state_files import damages, write_atomically

@@ -1,16 +1,20 @@
 """The constraints of AWS's service models, checked on values: required, minimum, maximum, pattern, enumeration.
 
+Patterns are Java's regular expressions, used as far as Python can read them.
 botocore itself checks types, required members and some minimums only, and nothing at all in answers.
 """
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
-from etltctl.local.witness.patterns import compile_pattern
-
 SHOWN = 60
+# A character above U+FFFF, as Java's source writes it: two escapes, which Python would read as two characters.
+PAIR = re.compile(r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 NUMBERS = frozenset({"integer", "long", "float", "double"})
 TYPES: Mapping[str, Callable[[Any], bool]] = {
     "structure": lambda value: isinstance(value, dict),
@@ -94,3 +98,23 @@ def _within(number: float, shape: Any, what: str) -> Iterator[str]:
 def _shown(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+@lru_cache(maxsize=4096)
+def compile_pattern(pattern: str) -> re.Pattern[str] | None:
+    """Return a pattern of Java for Python; None if Python cannot read it, or would read something else.
+
+    Args:
+        pattern: A regular expression that a whole text must match.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)  # for `[[:alpha:]]` and `&&`, which Java reads as sets
+        try:
+            return re.compile(PAIR.sub(_as_one, pattern))
+        except (re.error, FutureWarning, OverflowError, RecursionError):
+            return None
+
+
+def _as_one(pair: re.Match[str]) -> str:
+    high, low = int(pair[1], 16), int(pair[2], 16)
+    return f"\\U{0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00):08x}"

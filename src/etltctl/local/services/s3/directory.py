@@ -15,9 +15,14 @@ from threading import Lock
 from typing import IO, Any
 
 from etltctl.local.kernel.json_protocol import AwsError
-from etltctl.local.services.s3.bucket_folders import BucketFolders
+from etltctl.local.services.s3.bucket_folders import (
+    EMPTY_MD5,
+    BucketFolders,
+    file_md5,
+    is_still,
+    set_distinct_time,
+)
 from etltctl.local.services.s3.errors import no_such_key, shape_of_a_folder, unmet_condition
-from etltctl.local.services.s3.files import EMPTY_MD5, file_md5, is_still, set_distinct_time
 from etltctl.local.services.s3.kept import OCTETS, Description, Kept, KeptFacts, ObjectInfo
 from etltctl.local.services.s3.keys import keys_below
 

@@ -16,12 +16,12 @@ from uuid import uuid4
 from werkzeug.wrappers import Response
 
 from etltctl.local.kernel.json_protocol import AwsError
+from etltctl.local.services.s3.bucket_folders import file_md5
 from etltctl.local.services.s3.call import Call
 from etltctl.local.services.s3.checksums import ALGORITHMS
 from etltctl.local.services.s3.described import checksums_sent, description_of
 from etltctl.local.services.s3.directory import S3Directory
 from etltctl.local.services.s3.errors import invalid_argument, invalid_part, malformed_xml, no_such_upload
-from etltctl.local.services.s3.files import file_md5
 from etltctl.local.services.s3.kept import Description
 from etltctl.local.services.s3.listing import OWNER, Node, timestamp, xml, xml_response
 from etltctl.local.services.s3.payload import bare_tag, received, whole_xml
