@@ -12,6 +12,7 @@ from typing import Any
 
 from etltctl.infrastructure.names import Names, arn, filled
 from etltctl.infrastructure.storage import bucket_arn
+from etltctl.values import S3Location
 
 # By type; every type of the template is here, and no other: a test compares.
 ACTIONS: Mapping[str, tuple[str, ...]] = {
@@ -147,7 +148,7 @@ def handler_statements(names: Names) -> list[dict[str, Any]]:
     profile = filled(f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:instance-profile/{names.operator}")
     places: dict[str, list[Any]] = {
         "KMS": [arn("kms", "key/*"), arn("kms", names.key_alias)],
-        "S3": [bucket_arn(bucket) for bucket in names.buckets.values()],
+        "S3": [bucket_arn(S3Location(bucket)) for bucket in names.buckets.values()],
         "IAM::Role": roles,
         "IAM::InstanceProfile": [profile],
         "Glue::Job": [arn("glue", f"job/{job}") for job in _job_names(names)],

@@ -107,7 +107,7 @@ class Names:
         return roles
 
 
-def bucket_of(place: str) -> str:
+def bucket_of(place: str | S3Location) -> str:
     """Return the bucket of an s3:// location."""
     return S3Location.parse(place).bucket
 

@@ -42,7 +42,7 @@ def storage(names: Names) -> Resources:
     return resources
 
 
-def bucket_arn(place: str) -> dict[str, str]:
+def bucket_arn(place: str | S3Location) -> dict[str, str]:
     """Return the bucket of an s3:// location, as policies name it."""
     return filled(f"arn:${{AWS::Partition}}:s3:::{bucket_of(place)}")
 
