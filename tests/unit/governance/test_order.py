@@ -21,7 +21,7 @@ from etltctl.governance.model import (
     database_of,
     table_of,
 )
-from etltctl.governance.order import changes_between
+from etltctl.governance.order import ordered_changes
 from support.modelled import (
     COLUMNS,
     FILTERS,
@@ -79,7 +79,7 @@ def cells(state: State) -> Cells:
 def along(desired: State, existing: State, see: Callable[[State], None]) -> State:
     """Call `see` with every state in between; return the last."""
     service = Service(existing)
-    for change in changes_between(desired, service.state, service.scope):
+    for change in ordered_changes(desired, service.state, service.scope):
         service.make(change, lambda: see(service.state))
     return service.state
 
@@ -159,7 +159,7 @@ def test_a_column_closed_in_both_states_opens_in_between_only_if_no_order_avoids
     desired, existing = both
     seen = way(desired, existing)
     if any(now - seen[0] - seen[-1] for now in seen):
-        planned = changes_between(desired, existing, scope_of(existing))
+        planned = ordered_changes(desired, existing, scope_of(existing))
         assert not any(is_clean(order, existing, seen) for order in islice(permutations(planned), 5000))
 
 
@@ -210,5 +210,5 @@ def test_an_opt_in_comes_after_grants_and_tags() -> None:
     existing = governed({silver: {"zone": "curated"}, raw: {"zone": "trusted"}}, everyone)
     desired = governed({silver: {"zone": "curated"}}, reading(tagged(zone="curated")))
     desired = replace(desired, opt_ins=frozenset({OptIn("analyst", silver)}))
-    phases = [change.phase for change in changes_between(desired, existing, SCOPE)]
+    phases = [change.phase for change in ordered_changes(desired, existing, SCOPE)]
     assert phases == ["grants", "unassign", "opt-ins"]
