@@ -40,7 +40,7 @@ PAGE = b"<!doctype html>\n<html lang=en>\n<title>404 Not Found</title>\n<h1>Not 
     ],
     ids=str,
 )
-def stranger(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def other_server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A server that answers every request in the same way and is not AWS."""
 
     class Answer(BaseHTTPRequestHandler):
@@ -67,7 +67,7 @@ def stranger(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-@pytest.mark.usefixtures("stranger")
+@pytest.mark.usefixtures("other_server")
 def test_an_answer_that_does_not_come_from_the_service_is_reported(call: Callable[[Aws], Any]) -> None:
     # botocore itself reports a listing of S3 that is not XML as an error of the server
     policy = RetryPolicy(attempts=1)

@@ -171,11 +171,11 @@ def test_live_progress_needs_a_terminal_and_no_request_for_plain_output(
 
 
 def test_a_closed_stderr_does_not_stop_the_run() -> None:
-    class Gone(io.StringIO):
+    class ClosedStream(io.StringIO):
         def write(self, text: str) -> int:
             raise BrokenPipeError
 
-    Console(plain=True, stderr=Gone()).say("working")
+    Console(plain=True, stderr=ClosedStream()).say("working")
 
 
 def test_a_job_s_line_accounts_for_every_row() -> None:

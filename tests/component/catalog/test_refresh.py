@@ -185,53 +185,55 @@ def test_damaged_footers_are_read_again(events: SmallLake) -> None:
 
 
 @pytest.fixture
-def own(server: Served, aws: Aws, tmp_path: Path) -> SmallLake:
+def separate_lake(server: Served, aws: Aws, tmp_path: Path) -> SmallLake:
     """A separate lake, whose gold.one must have two rows."""
     name = f"t{uuid4().hex[:10]}"
     places = f'[lake]\ngold = "s3://pi-m3-gold/{name}"\n[athena.databases]\ngold = "{name}"\n'
     return SmallLake(server, aws, tmp_path, f'{places}[tables."gold.one"]\nmin_rows = 2\n')
 
 
-def lose(small: SmallLake, name: str = "one") -> None:
+def drop_from_catalog(small: SmallLake, name: str = "one") -> None:
     database = small.settings.athena.databases["gold"]
     small.aws.client("glue").delete_table(DatabaseName=database, Name=name)
 
 
 def test_a_lost_table_is_restored_at_its_last_published_version(
-    own: SmallLake,
+    separate_lake: SmallLake,
 ) -> None:
     for version in ("v2", "v10", "v9"):
-        own.publish(version, ["gold.one"])
-    own.lake.rollback("gold.one", "v10")
-    own.write("gold.one", "v99", [{"version": "v99", "n": 1}])
-    own.lake.s3.write(f"{own.lake.places.version('gold.one', 'v99')}_SUCCESS", b"")
-    lose(own)
-    (done,) = own.another().refresh(["gold.one"])
-    assert (done.change, done.rows, own.current("gold.one")) == ("created", 3, "v10")
+        separate_lake.publish(version, ["gold.one"])
+    separate_lake.lake.rollback("gold.one", "v10")
+    separate_lake.write("gold.one", "v99", [{"version": "v99", "n": 1}])
+    separate_lake.lake.s3.write(f"{separate_lake.lake.places.version('gold.one', 'v99')}_SUCCESS", b"")
+    drop_from_catalog(separate_lake)
+    (done,) = separate_lake.another().refresh(["gold.one"])
+    assert (done.change, done.rows, separate_lake.current("gold.one")) == ("created", 3, "v10")
 
 
-def test_a_first_version_that_was_blocked_stays_invisible(own: SmallLake) -> None:
-    location = own.write("gold.one", "v1", [{"n": 1}])
-    own.lake.s3.write(f"{location}_SUCCESS", b"")
+def test_a_first_version_that_was_blocked_stays_invisible(separate_lake: SmallLake) -> None:
+    location = separate_lake.write("gold.one", "v1", [{"n": 1}])
+    separate_lake.lake.s3.write(f"{location}_SUCCESS", b"")
     with pytest.raises(BlockedError, match="fewer than min_rows"):
-        own.lake.publish({"gold.one": location})
-    (done,) = own.another().refresh(["gold.one"])
-    assert (done.change, done.rows, own.described("gold.one")) == ("not published", 0, {})
-    assert own.another().refresh(["gold.two"]) == []
+        separate_lake.lake.publish({"gold.one": location})
+    (done,) = separate_lake.another().refresh(["gold.one"])
+    assert (done.change, done.rows, separate_lake.described("gold.one")) == ("not published", 0, {})
+    assert separate_lake.another().refresh(["gold.two"]) == []
 
 
 def test_a_publish_that_was_cut_off_before_its_mark_is_completed_on_resume(
-    own: SmallLake,
+    separate_lake: SmallLake,
 ) -> None:
-    own.spoil({"call": "PUT *published", "refuse": {"status": 403, "body": {"__type": "AccessDenied"}}})
-    versions = {"gold.one": own.write("gold.one", "v1", [{"n": 1}, {"n": 2}])}
+    separate_lake.spoil(
+        {"call": "PUT *published", "refuse": {"status": 403, "body": {"__type": "AccessDenied"}}}
+    )
+    versions = {"gold.one": separate_lake.write("gold.one", "v1", [{"n": 1}, {"n": 2}])}
     with pytest.raises(AccessError):
-        own.lake.publish(versions)
-    own.spoil()
-    assert own.current("gold.one") == "v1"
-    assert own.lake.publish(versions)[0].change == "unchanged"
-    lose(own)
-    assert own.another().refresh(["gold.one"])[0].change == "created"
+        separate_lake.lake.publish(versions)
+    separate_lake.spoil()
+    assert separate_lake.current("gold.one") == "v1"
+    assert separate_lake.lake.publish(versions)[0].change == "unchanged"
+    drop_from_catalog(separate_lake)
+    assert separate_lake.another().refresh(["gold.one"])[0].change == "created"
 
 
 def test_a_table_whose_files_are_gone_is_reported_and_stays(events: SmallLake) -> None:

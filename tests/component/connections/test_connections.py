@@ -288,13 +288,13 @@ def test_a_lost_answer_creates_nothing_twice(place: Place, monkeypatch: pytest.M
     transport = type(resources.transport)
     send = transport.send
 
-    def losing(self: Any, method: str, path: str, **request: Any) -> Any:
+    def lose_answer(self: Any, method: str, path: str, **request: Any) -> Any:
         answer = send(self, method, path, **request)
         if method == "POST":
             raise UnreachableError("the answer was lost")
         return answer
 
-    monkeypatch.setattr(transport, "send", losing)
+    monkeypatch.setattr(transport, "send", lose_answer)
     place.apply()
     monkeypatch.setattr(transport, "send", send)
     assert place.plan() == []
@@ -307,12 +307,12 @@ def test_a_post_that_never_arrived_has_an_unknown_outcome(
     transport = type(open_workspace(place.settings()).resources.transport)
     send = transport.send
 
-    def dropping(self: Any, method: str, path: str, **request: Any) -> Any:
+    def drop_request(self: Any, method: str, path: str, **request: Any) -> Any:
         if method == "POST":
             raise UnreachableError("no route")
         return send(self, method, path, **request)
 
-    monkeypatch.setattr(transport, "send", dropping)
+    monkeypatch.setattr(transport, "send", drop_request)
     with (
         VirtualClock(),
         pytest.raises(OutcomeUnknownError, match="after 60 s none of that name is listed: no route"),

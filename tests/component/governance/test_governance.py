@@ -282,7 +282,7 @@ def test_a_grant_that_appears_during_an_apply_is_revoked_only_if_the_caller_agre
     text = grant("role:analyst", 'table = "gold.weather_daily"', "SELECT")
     questions: list[str] = []
 
-    def meddle(_: Change) -> None:
+    def interfere(_: Change) -> None:
         lake.client("lakeformation").grant_permissions(
             Principal={"DataLakePrincipalIdentifier": arn("analyst")},
             Resource={"Table": {"DatabaseName": "gold", "Name": "weather_monthly"}},
@@ -296,7 +296,7 @@ def test_a_grant_that_appears_during_an_apply_is_revoked_only_if_the_caller_agre
     with pytest.raises(
         BlockedError, match="takes something away, and it was not confirmed; 1 change made before it"
     ):
-        apply(lake.settings(text), confirm=answer, on_change=meddle)
+        apply(lake.settings(text), confirm=answer, on_change=interfere)
     assert questions == [f"SELECT on gold.weather_monthly from {arn('analyst')}"]
     assert len(seen(lake, "select * from weather_monthly")) == 5
     assert apply(lake.settings(text), confirm=partial(answer, yes=True), on_change=lambda change: None) == 1
@@ -313,7 +313,7 @@ def test_only_changes_that_appear_later_are_asked_about_again(lake: GovernedLake
         questions.append([change.text for change in planned.changes])
         return True
 
-    def meddle(change: Change) -> None:
+    def interfere(change: Change) -> None:
         if change.phase == "revokes" and len(questions) == 1:
             lake.client("lakeformation").grant_permissions(
                 Principal={"DataLakePrincipalIdentifier": arn("engineer")},
@@ -321,7 +321,7 @@ def test_only_changes_that_appear_later_are_asked_about_again(lake: GovernedLake
                 Permissions=["SELECT"],
             )
 
-    assert apply(lake.settings(""), confirm=answer, on_change=meddle) == 2
+    assert apply(lake.settings(""), confirm=answer, on_change=interfere) == 2
     assert questions == [
         [f"SELECT on gold.weather_daily from {arn('analyst')}"],
         [f"SELECT on gold.weather_daily from {arn('engineer')}"],

@@ -142,7 +142,7 @@ def test_no_key_is_sent_to_a_port_that_another_process_serves_now(tmp_path: Path
     """This happens after a kill of the server if another user of the machine listens at its port."""
     received: list[str] = []
 
-    class Thief(BaseHTTPRequestHandler):
+    class Impostor(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             received.append(str(self.headers))
             body = json.dumps({"status": "ok", "pid": os.getpid(), "proof": "0" * 64}).encode()
@@ -157,14 +157,14 @@ def test_no_key_is_sent_to_a_port_that_another_process_serves_now(tmp_path: Path
     state = tmp_path / "state"
     prepare_folder(state)
     keys = keep_keys(state)
-    thief = HTTPServer(("127.0.0.1", 0), Thief)
-    Thread(target=thief.serve_forever, daemon=True).start()
-    endpoint = {"url": "http://127.0.0.1", "port": thief.server_port, "pid": os.getpid(), "kept": True}
+    impostor = HTTPServer(("127.0.0.1", 0), Impostor)
+    Thread(target=impostor.serve_forever, daemon=True).start()
+    endpoint = {"url": "http://127.0.0.1", "port": impostor.server_port, "pid": os.getpid(), "kept": True}
     (state / "server" / "endpoint.json").write_text(json.dumps(endpoint))
     assert find_server(settings_of(state)) is None
     assert received
     assert not [text for text in received if keys.server_key in text or keys.secret_access_key in text]
-    thief.shutdown()
+    impostor.shutdown()
 
 
 def test_a_server_proves_itself_only_for_its_own_port(server: Served) -> None:

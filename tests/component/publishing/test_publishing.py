@@ -140,14 +140,14 @@ def test_a_simultaneous_change_by_another_caller_is_reported_and_kept(small: Sma
     }
     stale = small.lake.catalog.table
 
-    def overtaken(database: str, name: str) -> object:
+    def read_before_change(database: str, name: str) -> object:
         table = stale(database, name)
         small.aws.client("glue").update_table(
             DatabaseName=database, TableInput={**table_input, "Description": f"changed {uuid4()}"}
         )
         return table
 
-    object.__setattr__(small.lake.catalog, "table", overtaken)
+    object.__setattr__(small.lake.catalog, "table", read_before_change)
     with pytest.raises(BlockedError, match="in the same moment"):
         small.lake.publish({"gold.one": location}, "mine")
     object.__delattr__(small.lake.catalog, "table")
@@ -194,12 +194,12 @@ def test_a_publisher_that_lost_its_lock_while_asleep_switches_nothing_more(small
     staged = [small.lake._stage(table, location) for table, location in versions.items()]
     lock, now = small.lake.places.lock("gold.one"), [0.0]
 
-    def oversleep(**_: Any) -> None:
+    def sleep_too_long(**_: Any) -> None:
         small.lake.s3.write(lock, b"theirs")
         now[0] += 3600
 
     events = small.aws.client("glue").meta.events
-    events.register("after-call.glue.UpdateTable", oversleep, unique_id="oversleep")
+    events.register("after-call.glue.UpdateTable", sleep_too_long, unique_id="oversleep")
     switch = replace(small.lake.switch, watch=Waiter(clock=lambda: now[0]))
     with pytest.raises(AlreadyRunningError, match="was taken over by another process"):
         switch.publish(staged, "v2")

@@ -64,12 +64,12 @@ def test_no_grant_of_both_states_is_ever_missing(both: tuple[State, State]) -> N
     service = Service(existing)
     kept = {row for row in desired.grants if service.holds(row)}
 
-    def see() -> None:
+    def check() -> None:
         assert all(service.holds(row) for row in kept)
 
     for _ in range(ROUNDS):
         for change in ordered_changes(desired, service.state, service.scope):
-            service.make(change, see)
+            service.make(change, check)
 
 
 @given(pairs())
@@ -88,14 +88,14 @@ def test_no_resource_ever_loses_a_tag_that_it_has_in_both_states(
         if effective_tags(desired.assigned, resource).get(key) == value
     ]
 
-    def see() -> None:
+    def check() -> None:
         assert all(
             effective_tags(service.assigned, resource).get(key) == value
             for resource, key, value in given_by_both
         )
 
     for change in ordered_changes(desired, service.state, service.scope):
-        service.make(change, see)
+        service.make(change, check)
 
 
 @given(pairs())
@@ -187,13 +187,13 @@ def test_a_table_keeps_the_tag_it_inherited_while_its_database_gets_another() ->
     desired = State(assigned={gold: {"zone": "curated"}, daily: {"zone": "trusted"}})
     service = Service(before)
 
-    def see() -> None:
+    def check() -> None:
         assert effective_tags(service.assigned, daily) == {"zone": "trusted"}
 
     planned = ordered_changes(desired, service.state, SCOPE)
     assert [change.resources for change in planned] == [(daily,), (gold,)]
     for change in planned:
-        service.make(change, see)
+        service.make(change, check)
 
 
 def test_only_a_tag_that_replaces_an_inherited_one_counts_as_a_removal() -> None:

@@ -76,18 +76,18 @@ def cells(state: State) -> Cells:
     return reached | {(principal, column) for principal in (*MANAGED, *OTHERS) for column in of_everyone}
 
 
-def along(desired: State, existing: State, see: Callable[[State], None]) -> State:
-    """Call `see` with every state in between; return the last."""
+def walk(desired: State, existing: State, visit: Callable[[State], None]) -> State:
+    """Call `visit` with every state in between; return the last."""
     service = Service(existing)
     for change in ordered_changes(desired, service.state, service.scope):
-        service.make(change, lambda: see(service.state))
+        service.make(change, lambda: visit(service.state))
     return service.state
 
 
-def way(desired: State, existing: State) -> list[Cells]:
+def cell_history(desired: State, existing: State) -> list[Cells]:
     """Return the cells that are reached before, after each change, and at the end."""
     seen = [cells(existing)]
-    along(desired, existing, lambda state: seen.append(cells(state)))
+    walk(desired, existing, lambda state: seen.append(cells(state)))
     return seen
 
 
@@ -136,7 +136,7 @@ def test_no_principal_ever_loses_a_column_that_both_states_open(
     desired, existing = both
     known = [each for each in FILTERS if each in existing.filters and each in desired.filters]
     assume(len([each for each in known if existing.filters[each] != desired.filters[each]]) < 2)
-    seen = way(desired, existing)
+    seen = cell_history(desired, existing)
     for now in seen:
         assert seen[0] & seen[-1] <= now
 
@@ -145,7 +145,7 @@ def test_no_principal_ever_loses_a_column_that_both_states_open(
 @example(BOTH_TAGS_FROM_TWO_PLACES)
 @settings(max_examples=100, deadline=None)
 def test_no_principal_loses_a_column_while_many_tags_move_at_once(both: tuple[State, State]) -> None:
-    seen = way(*both)
+    seen = cell_history(*both)
     for now in seen:
         assert seen[0] & seen[-1] <= now
 
@@ -157,7 +157,7 @@ def test_a_column_closed_in_both_states_opens_in_between_only_if_no_order_avoids
     both: tuple[State, State],
 ) -> None:
     desired, existing = both
-    seen = way(desired, existing)
+    seen = cell_history(desired, existing)
     if any(now - seen[0] - seen[-1] for now in seen):
         planned = ordered_changes(desired, existing, scope_of(existing))
         assert not any(is_clean(order, existing, seen) for order in islice(permutations(planned), 5000))
@@ -199,7 +199,7 @@ def test_no_principal_sees_in_between_a_column_that_neither_state_shows() -> Non
             governed({DAILY: {"audience": "all"}}, reading(tagged(audience="all"), principal="engineer")),
         ),
     ):
-        seen = way(desired, existing)
+        seen = cell_history(desired, existing)
         for now in seen:
             assert now <= seen[0] | seen[-1]
 
