@@ -43,7 +43,8 @@ def test_one_line_points_a_shell_s_clients_to_the_server(served: Workplace) -> N
     """It does so whatever account the shell used before."""
     (served.folder / "client.py").write_text(CLIENT)
     mine = {
-        "AWS_PROFILE": "mine", "AWS_SESSION_TOKEN": "mine", "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9",
+        "AWS_PROFILE": "mine", "AWS_DEFAULT_PROFILE": "mine", "AWS_SESSION_TOKEN": "mine",
+        "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9",
         "AWS_ACCESS_KEY_ID": "mine", "NO_PROXY": "intranet",
     }  # fmt: skip
     done = shell(served, 'eval "$(etltctl local env)" && python client.py && echo "$NO_PROXY"', **mine)
