@@ -39,7 +39,7 @@ class Server:
         if self.keys is None:
             raise ConfigurationError(
                 f"the state folder {self.state} has no keys of its embedded server",
-                hint="etltctl local down, then run the command again",
+                hint=NextStep(command("local", "down"), ", then run the command again"),
             )
         return self.keys
 
