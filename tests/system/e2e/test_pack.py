@@ -56,7 +56,7 @@ def test_every_place_of_the_pack_has_its_golden_wind(pack_lake: Workplace) -> No
 
 def test_nothing_of_the_pack_is_rejected(pack_lake: Workplace) -> None:
     for table in ("weather_observation", "f1_row"):
-        assert pack_lake.query(f"select count(*) as n from silver_rejects.{table}") == [{"n": 0}]
+        assert pack_lake.query(f"select count(*) as n from pi_m3_silver_rejects.{table}") == [{"n": 0}]
 
 
 def test_every_season_of_the_pack_has_its_champion_and_its_rows(pack_lake: Workplace) -> None:
