@@ -73,7 +73,9 @@ def test_a_glue_job_alone_is_started_once_and_published_as_a_new_version_next_to
     assert done["tables"]["gold.weather_daily"]["rows"] > 700
     assert sample_lake.json("run-glue", "silver_to_gold", "--wait", "--run-id", "alone")["verb"] == "reused"
     assert sample_lake.query("select count(*) as n from weather_daily") == before
-    folders = {path.name for path in (sample_lake.folder / ".etltctl/s3/my-lake-gold/weather_daily").iterdir()}
+    folders = {
+        path.name for path in (sample_lake.folder / ".etltctl/s3/my-lake-gold/weather_daily").iterdir()
+    }
     assert {"v=first-mongodb", "v=alone"} <= folders
     versions = {t["table"]: t["version"] for t in sample_lake.json("athena", "tables")["rows"]}
     assert versions["weather_daily"] == "alone"
