@@ -191,16 +191,25 @@ class Progress(Terminal):
     """The live line of what is under way, and a question to the user."""
 
     def ask(self, question: str) -> str:
-        """Return the answer of the user at the terminal; empty if there is no terminal."""
-        if self.plain or not sys.stdin.isatty():
+        """Return the answer of the user at the terminal; empty if there is no terminal.
+
+        Raises:
+            KeyboardInterrupt: The user pressed Ctrl-C.
+        """
+        if not (self.stderr.isatty() and sys.stdin.isatty()):
             return ""
         if self._live is not None:
             self._live.stop()
         self.stderr.write(f"\n{question} ")
         self.stderr.flush()
-        with suppress(KeyboardInterrupt, OSError):
-            return sys.stdin.readline().strip()
-        return ""
+        answer = ""
+        try:
+            with suppress(OSError):
+                answer = sys.stdin.readline()
+        finally:
+            if not answer.endswith("\n"):  # Ctrl-C or Ctrl-D
+                self.stderr.write("\n")
+        return answer.strip()
 
     @contextmanager
     def working(self, text: str) -> Iterator[Callable[[str], None]]:

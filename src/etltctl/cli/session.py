@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
@@ -221,5 +221,9 @@ class Session:
             return on_interrupt
         if not may_ask:
             return Interruption.STOP
-        answer = self.console.ask(f"{run.service} run {run.id} goes on. Detach from it, or stop it? [d/s]")
+        answer = ""
+        with suppress(KeyboardInterrupt):  # a second Ctrl-C stops the run
+            answer = self.console.ask(
+                f"{run.service} run {run.id} goes on. Detach from it, or stop it? [d/s]"
+            )
         return Interruption.DETACH if answer.lower().startswith("d") else Interruption.STOP

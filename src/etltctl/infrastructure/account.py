@@ -106,7 +106,8 @@ def _hint(names: Names, refused: list[Holding], key: str) -> NextStep:
     if any(one.is_adoptable for one in refused):
         with_key = f' and key_arn = "{key}"' if ":key/" in key else ""
         hints.append(
-            f"if they are this project's, write into etltctl.toml under [infra]: adopt = [{quoted}]{with_key}"
+            f"if they are this project's, write into etltctl.toml under [env.{names.settings.env}.infra]: "
+            f"adopt = [{quoted}]{with_key}"
         )
     return NextStep(f"{'; '.join(hints)}; then: ", command("infra", "plan"))
 

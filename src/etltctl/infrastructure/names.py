@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from etltctl.errors import ConfigurationError, NextStep, command
 from etltctl.values import S3Location
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ Resource = dict[str, Any]
 Resources = dict[str, Resource]
 
 DATA = ("bronze", "silver", "gold")
+MOST_PROJECT = 49  # characters: IAM allows 64 for `PROJECT-lake-formation`
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,26 @@ class Names:
     """The names of one environment's stack."""
 
     settings: Settings
+
+    def require_valid(self) -> None:
+        """Refuse names that CloudFormation or IAM would refuse half-way.
+
+        Raises:
+            ConfigurationError: The project or the stack cannot name what the stack makes.
+        """
+        rule = "must begin with a letter and have letters, digits and - only"
+        for setting, name, most in (
+            ("infra.stack", self.stack, 128),
+            ("project", self.settings.project, MOST_PROJECT),
+        ):
+            if not re.fullmatch(rf"[A-Za-z][A-Za-z0-9-]{{0,{most - 1}}}", name):
+                place = self.settings.place_of(*setting.split("."))
+                raise ConfigurationError(
+                    f"{place}: {setting} {rule}, at most {most} characters: it names a stack and roles; got {name!r}",
+                    hint=NextStep(
+                        "nothing was changed; write another name, then: ", command("infra", "plan")
+                    ),
+                )
 
     @property
     def stack(self) -> str:

@@ -21,6 +21,7 @@ from etltctl.errors import (
 )
 from etltctl.infrastructure.account import require_room, require_unregistered
 from etltctl.infrastructure.following import DESTROY
+from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.plan import Change, Plan, is_new
 from etltctl.infrastructure.secret import read_secret
 from etltctl.infrastructure.sizing import name_of, size_of
@@ -107,6 +108,7 @@ def make_plan(settings: Settings, waiter: Waiter) -> Plan:
     """
     aws = Aws.from_settings(settings)
     service = CloudFormation(aws)
+    Names(settings).require_valid()
     drawn = blueprint(settings)
     stack = service.find(drawn.names.stack)
     _require_usable(service, stack)

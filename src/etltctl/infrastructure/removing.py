@@ -56,7 +56,10 @@ def destroy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Remov
     removal = _removal(service, stack, Names(settings))
     watcher.on_removal(removal)
     if not (yes or watcher.confirm(removal)):
-        raise BlockedError(f"stack {stack.name} was not changed", hint=DESTROY)
+        raise BlockedError(
+            f"the removal of stack {stack.name} was not confirmed; nothing was changed",
+            hint=NextStep("if it is meant: ", DESTROY),
+        )
     request = Request(DESTROY)
     if stack.status != "DELETE_IN_PROGRESS":
         request = request_for(service, stack, "etltctl-delete", request.again)

@@ -32,6 +32,7 @@ def cross_checks(settings: Settings) -> Problems:
     yield from _unknown_tables(settings)
     yield from _out_of_place(settings.tables)
     yield from _unknown_steps(settings)
+    yield from _shared_databases(settings)
     for name, source in settings.sources.items():
         if source.kind == "http" and source.seasons == "all" and source.base_url != "sample:":
             text = (
@@ -39,6 +40,15 @@ def cross_checks(settings: Settings) -> Problems:
             )
             yield ("sources", name, "base_url"), text
     yield from _governance(settings)
+
+
+def _shared_databases(settings: Settings) -> Problems:
+    layers: dict[str, str] = {}
+    for layer, database in settings.athena.databases.items():
+        other = layers.setdefault(database, layer)
+        if other != layer:
+            text = f"the layers {other} and {layer} cannot share the database {database}: name another for one of them"
+            yield ("athena", "databases"), text
 
 
 def _unknown_steps(settings: Settings) -> Problems:

@@ -105,6 +105,11 @@ class Athena(Section):
     def _of_layers(cls, databases: dict[str, str]) -> dict[str, str]:
         if not set(databases) <= set(LAYERS):
             raise ValueError(f"must name databases of {', '.join(LAYERS)} only")
+        for layer, name in databases.items():
+            if not re.fullmatch(r"[a-z0-9_]{1,255}", name):
+                raise ValueError(
+                    f"{layer} must be small letters, digits and _, as Athena takes them, got {name!r}"
+                )
         return databases
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import shutil
 import signal
 import stat
 import subprocess
@@ -18,7 +19,7 @@ import pytest
 
 from etltctl.errors import ConfigurationError
 from etltctl.local.client import find_server, stop_server
-from etltctl.local.client.live_server import Server
+from etltctl.local.client.live_server import Server, described
 from etltctl.local.kernel.keys import Keys, keep_keys, key_file, read_keys
 from etltctl.local.kernel.state_folder import check_owner, prepare_folder
 from etltctl.settings import Settings, load_settings
@@ -181,3 +182,14 @@ def test_a_server_whose_keys_were_removed_can_still_be_stopped(tmp_path: Path) -
         assert stopped is not None
         assert stopped.pid == served.process.pid
         assert served.process.wait(60) in {0, -signal.SIGKILL}  # by force on a slow machine
+
+
+def test_a_copied_folder_has_a_server_of_another_folder_and_does_not_use_it(tmp_path: Path) -> None:
+    original, copy = tmp_path / "original", tmp_path / "copy"
+    with serve(original, "--keep"):
+        assert described(original) is not None
+        shutil.copytree(original, copy, ignore=shutil.ignore_patterns("*.lock", "*.sock"))
+        assert described(copy) is None
+        original.rename(tmp_path / "renamed")
+        assert described(tmp_path / "renamed") is not None
+        (tmp_path / "renamed").rename(original)

@@ -329,7 +329,7 @@ def test_destroying_lists_what_goes_and_what_stays_before_it_is_confirmed(rebuil
     assert "stays GoldBucket" in rebuilt.plan
     assert "stays AirbyteSecret" in rebuilt.plan
     assert "goes  SilverToGoldJob" in rebuilt.plan
-    assert "lake1 was not changed" in rebuilt.plan
+    assert "removal of stack lake1 was not confirmed" in rebuilt.plan
 
 
 def test_destroying_keeps_the_data_its_key_and_its_catalog(rebuilt: Rebuilt) -> None:

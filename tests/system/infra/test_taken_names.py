@@ -176,7 +176,7 @@ def test_a_bucket_is_imported_only_if_the_settings_name_it(newcomer: Checkout) -
     with pytest.raises(BlockedError, match="nothing was changed") as caught:
         newcomer.plan(infra__adopt=["another"])
     assert caught.value.facts == {f"S3 Bucket {bucket}": "adopt it, or name another in lake.gold"}
-    line = f'write into etltctl.toml under [infra]: adopt = ["another", "{bucket}"]; then: etltctl infra plan'
+    line = f'write into etltctl.toml under [env.aws.infra]: adopt = ["another", "{bucket}"]; then: etltctl infra plan'
     assert caught.value.hint.endswith(line)
     imported = [c.id for c in newcomer.plan(infra__adopt=[bucket]).changes if c.action == "import"]
     assert imported == [bucket]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from etltctl.errors import ConfigurationError
+from etltctl.infrastructure.names import Names
 from etltctl.settings import Settings, load_settings
 
 
@@ -58,3 +59,26 @@ def test_a_job_prefix_that_no_policy_could_name_is_refused(tmp_path: Path, prefi
     with pytest.raises(ConfigurationError) as caught:
         settings(tmp_path, "", glue__job_prefix=prefix)
     assert "glue.job_prefix must be letters, digits, - and _" in caught.value.problems[0]
+
+
+@pytest.mark.parametrize("name", ["Gold-1", "a b", "", "gold-1"])
+def test_a_database_that_athena_would_not_take_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        settings(tmp_path, f'[athena]\ndatabases = {{ gold = "{name}" }}\n')
+    assert "gold must be small letters, digits and _, as Athena takes them" in caught.value.problems[0]
+
+
+def test_two_layers_cannot_share_a_database(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        settings(tmp_path, '[athena]\ndatabases = { gold = "pi_m3_silver" }\n')
+    assert "the layers silver and gold cannot share the database pi_m3_silver" in caught.value.problems[0]
+
+
+@pytest.mark.parametrize("project", ["my lake", "", "-lake", "my_lake", "x" * 50])
+def test_a_project_that_cannot_name_a_stack_and_its_roles_is_refused_by_name(
+    tmp_path: Path, project: str
+) -> None:
+    names = Names(settings(tmp_path, "", project=project, infra__stack="lake"))
+    with pytest.raises(ConfigurationError, match="project must begin with a letter") as caught:
+        names.require_valid()
+    assert "at most 49 characters" in caught.value.message

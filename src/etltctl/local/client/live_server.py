@@ -14,6 +14,7 @@ from typing import Any
 
 from etltctl.errors import ConfigurationError, NextStep, UnreachableError, command
 from etltctl.local.kernel.keys import CHALLENGE, HELD, LAST_CHUNK, Keys, read_keys
+from etltctl.local.kernel.state_folder import folder_identity
 
 REQUEST_TIMEOUT_S = 60.0
 
@@ -107,9 +108,14 @@ def find_live(state: Path) -> Server | None:
 
 
 def described(state: Path) -> Server | None:
-    """Return the server that the folder describes, alive or not; None if it describes none."""
+    """Return the server that the folder describes, alive or not; None if it describes none.
+
+    A copy of a folder describes the server of the original, which is not the copy's.
+    """
     try:
         description = json.loads((state / "server" / "endpoint.json").read_text())
+        if description.get("folder", folder_identity(state)) != folder_identity(state):
+            return None
         return Server(
             description["url"],
             description["port"],

@@ -119,3 +119,9 @@ def _close(state: Path) -> None:
 
 def _is_open(state: Path) -> bool:
     return bool(stat.S_IMODE(state.stat().st_mode) & 0o077)
+
+
+def folder_identity(state: Path) -> list[int]:
+    """Return what tells a folder from its copy, and stays when the folder is renamed: its device and its inode."""
+    facts = state.stat()
+    return [facts.st_dev, facts.st_ino]

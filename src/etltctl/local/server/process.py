@@ -24,6 +24,7 @@ from etltctl.local.kernel.keys import CHALLENGE, keep_keys
 from etltctl.local.kernel.processes import descendants, send
 from etltctl.local.kernel.refusals import MALFORMED, not_understood, plain_refusal
 from etltctl.local.kernel.state_files import damages, write_atomically
+from etltctl.local.kernel.state_folder import folder_identity
 from etltctl.local.server.application import NO_SERVICES, Application
 from etltctl.local.server.door import worded
 from etltctl.local.server.faults import Faults
@@ -124,6 +125,7 @@ class ServerProcess:
             **self._health(),
             "url": self.url,
             "port": self.port,
+            "folder": folder_identity(self._state),
             **self._application.airbyte_credentials,
         }
         write_atomically(self._file, json.dumps(description).encode())
