@@ -112,11 +112,23 @@ def run_query(
             on_look=on_look,
         )
     except RunFailedError as error:
+        if layer := _layer_in_place_of_a_database(error.message, settings):
+            database = settings.athena.databases[layer]
+            error.next_step = NextStep(
+                f"in SQL the layer {layer} is the database {database}: write {database}.TABLE"
+            )
         if REFUSED not in error.message:
             raise
         hint = NextStep(command("govern", "who", "TABLE"), "  # lists who may read it")
         raise AccessError(error.message, hint=hint) from error
     return Answer(athena, execution, athena.columns(execution.id), verbs[-1])
+
+
+def _layer_in_place_of_a_database(message: str, settings: Settings) -> str:
+    """Return the layer that a query named as if it were a database; empty if it named none."""
+    missing = re.search(r"(?:TABLE|SCHEMA)_NOT_FOUND: .*?'(?:awsdatacatalog\.)?(\w+)", message)
+    layers = settings.athena.databases
+    return missing[1] if missing and missing[1] in layers and missing[1] not in layers.values() else ""
 
 
 def _calling_as(principal: str, aws: Aws) -> Aws:

@@ -51,6 +51,13 @@ def test_parameters_are_values_and_never_sql(numbers: SmallLake) -> None:
     assert answered(numbers, "select ? || ?", "text:5", "text:date:x") == [("5date:x",)]
 
 
+def test_a_layer_in_place_of_its_database_is_answered_with_the_database(numbers: SmallLake) -> None:
+    with pytest.raises(RunFailedError, match="NOT_FOUND") as caught:
+        answered(numbers, "select * from gold.one")
+    database = numbers.settings.athena.databases["gold"]
+    assert caught.value.hint == f"in SQL the layer gold is the database {database}: write {database}.TABLE"
+
+
 @pytest.mark.parametrize(
     ("text", "sql"),
     [
