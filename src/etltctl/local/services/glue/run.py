@@ -131,14 +131,13 @@ class GlueRun:
             (self._folder / "error.log").open("ab") as error,
         ):
             # As from Glue 5 on: all that the script writes in one log, what Spark writes in the other.
-            pumps = [self._pump(stream, output) for stream in (process.stdout, process.stderr)]
+            pump = self._pump(process.stdout, output)
             assign(process, script, self._argv(), outcome=outcome, python_path=python_path)
             if not self._ending:
                 self._change(JobRunState="RUNNING")
             self._await(process)
             kill_group(process)  # what the script may have left running
-            for pump in pumps:
-                pump.join(PUMP_TIMEOUT_S)
+            pump.join(PUMP_TIMEOUT_S)
             loan.end()
             _stamp(BytesIO(loan.log), error, self._clock)
         return self._ending or _result(process.returncode, outcome)

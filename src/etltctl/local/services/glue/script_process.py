@@ -41,7 +41,7 @@ class ScriptProcess(subprocess.Popen[bytes]):
                 ),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                stderr=subprocess.STDOUT,  # one pipe keeps the order of what the script writes to both
                 cwd=folder,
                 env=environ,
                 start_new_session=True,
