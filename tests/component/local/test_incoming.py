@@ -168,3 +168,12 @@ def test_a_client_that_sends_more_than_it_announced_gets_its_answer_at_once(serv
         while piece := connection.recv(4096):
             answer += piece
     assert answer.startswith(b"HTTP/1.1 200")
+
+
+def test_a_body_in_place_of_a_request_line_is_not_logged(server: Served) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as raw:
+        raw.sendall(b'{"client_id":"me","client_secret":"hush-hush"}\r\n\r\n')
+        assert b"400" in raw.recv(4096)
+    log = (server.state / "server" / "server.log").read_text()
+    assert "code 400, message Bad request syntax\n" in log
+    assert "hush-hush" not in log
