@@ -30,7 +30,7 @@ pool = SparkPool(folder / "spark", folder / "s3", list, "http://127.0.0.1:1")
 try:
     process, jvm = pool.python(), pool.take()
     assign(process, script, [], outcome=folder / "outcome.json", jvm=jvm)
-    sys.stderr.write(process.stderr.read().decode())
+    sys.stderr.write(process.stdout.read().decode())
 finally:
     pool.close()
 """
