@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from etltctl.values import LOCAL
+
 if TYPE_CHECKING:
     from etltctl.pipeline import PipelineResult, RunOptions, StepResult
     from etltctl.settings import Settings
-
-LOCAL = "local"
 
 
 @dataclass(frozen=True)

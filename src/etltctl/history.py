@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from etltctl.aws import Aws
 from etltctl.errors import NextStep, UsageError, command
 from etltctl.ledger import Event, Store, open_store, read_events
+from etltctl.values import LOCAL
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -31,7 +32,6 @@ class RunSummary:
     stopped_at: str
 
 
-LOCAL = "local"
 MADE_ID = re.compile(r"\d{8}-\d{4}-.+-\w{4}$")  # an id that etltctl made, not the caller
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from etltctl.denials import PERMISSION
-from etltctl.publishing.places import Places
+from etltctl.places import Places
 from etltctl.values import S3Location
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class Requirements:
         places = Places(self.settings)
         for table in tables:
             yield from self._on(step, OPERATOR["catalog"], self._catalog_arns(table))
-            yield from self._reading(step, [places.fixed(table) or places.root(table)])
+            yield from self._reading(step, [places.of(table)])
 
     def _reading(self, step: str, folders: Iterable[str | S3Location]) -> Iterator[Need]:
         """Yield what it takes to list folders and to read their files."""

@@ -22,9 +22,10 @@ from etltctl.cli.groups import UsageError as WrongCommandLine
 from etltctl.cli.hints import Hints
 from etltctl.cli.init import init
 from etltctl.cli.progress import STDOUT
-from etltctl.cli.session import LOCAL, Session
+from etltctl.cli.session import Session
 from etltctl.console import Console, Output, is_terminal
 from etltctl.errors import EtltctlError, ExitCode, UsageError, command
+from etltctl.values import LOCAL
 
 # Flags that mean the same everywhere; they are accepted before and after the command.
 VALUE_FLAGS = frozenset({"-c", "--config", "-e", "--env", "-o", "--output", "--events"})

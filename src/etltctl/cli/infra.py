@@ -9,8 +9,9 @@ import typer
 
 from etltctl.cli.groups import group
 from etltctl.cli.plan_commands import DetailedExitcode, DryRun, Yes, agreed, exit_code
-from etltctl.cli.session import LOCAL, Session
+from etltctl.cli.session import Session
 from etltctl.errors import ConfigurationError, NextStep, command
+from etltctl.values import LOCAL
 
 if TYPE_CHECKING:
     from etltctl.cloudformation import StackEvent
@@ -191,7 +192,7 @@ def _watcher(session: Session) -> Watcher:
 
 def _show_plan(session: Session, stack_plan: Plan) -> None:
     """Print the plan as the result of the command."""
-    from etltctl.infrastructure.sizing import told_costs
+    from etltctl.infrastructure.sizing import costs_text
 
     rows = [tuple(StackChange(change).as_dict().values()) for change in stack_plan.changes]
     stack, files = stack_plan.blueprint.names.stack, list(stack_plan.missing_files)
@@ -202,7 +203,7 @@ def _show_plan(session: Session, stack_plan: Plan) -> None:
     )  # fmt: skip
     if rows:
         session.console.say(stack_plan.summary())
-    session.console.say(told_costs(stack_plan.costs))
+    session.console.say(costs_text(stack_plan.costs))
 
 
 def _print_plan(session: Session, stack_plan: Plan) -> None:

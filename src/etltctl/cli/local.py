@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from etltctl.cli.groups import group
-from etltctl.cli.session import LOCAL, Session
+from etltctl.cli.session import Session
 from etltctl.errors import NextStep, command
+from etltctl.values import LOCAL
 
 app = group("Keep the embedded endpoints running between commands.")
 

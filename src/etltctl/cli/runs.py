@@ -14,6 +14,7 @@ from etltctl.cli.run import show_run as show_result
 from etltctl.cli.session import Interruption, Session
 from etltctl.errors import NextStep, command
 from etltctl.tabulating import local_time
+from etltctl.values import LOCAL
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -182,7 +183,7 @@ def cost(
     session: Session = context.obj
     is_table = session.console.output == "table"
     rows = [
-        (key, env, number, f"{usd:.2f}" if is_table and env == "local" else usd)
+        (key, env, number, f"{usd:.2f}" if is_table and env == LOCAL else usd)
         for key, env, number, usd in costs(session.load(), by)
     ]
     columns = (str(by), "env", "billed", "usd")

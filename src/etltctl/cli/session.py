@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any
 from etltctl.cli.progress import STDOUT, drawn_run, event_stream
 from etltctl.console import Console, Output
 from etltctl.errors import DetachedError, NextStep, UsageError, command
+from etltctl.values import LOCAL
 
 if TYPE_CHECKING:
     from etltctl.local.client import Endpoints
     from etltctl.pipeline import RunOptions, Step
     from etltctl.runs import Run
     from etltctl.settings import Settings
-
-LOCAL = "local"
 
 
 class Interruption(StrEnum):

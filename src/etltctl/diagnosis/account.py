@@ -9,7 +9,7 @@ from typing import Any
 
 from etltctl.cloudformation import CloudFormation
 from etltctl.diagnosis.findings import Finding, fail, failed, ok, shortened, skip, unseen, warn
-from etltctl.diagnosis.probe import LOCAL, Probe
+from etltctl.diagnosis.probe import Probe
 from etltctl.errors import (
     AccessError,
     ConfigurationError,
@@ -25,7 +25,7 @@ from etltctl.infrastructure.planning import way_out
 from etltctl.infrastructure.roles import job_statements
 from etltctl.inspection import GREETINGS
 from etltctl.permissions import OPERATOR
-from etltctl.values import S3Location
+from etltctl.values import LOCAL, S3Location
 
 # AWS refuses a signature that is more than five minutes off (Signature Version 4).
 REFUSED_SKEW_S, ADVISED_SKEW_S = 300.0, 60.0

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from etltctl.diagnosis import account, config, governance, jobs, machine, sources, tables
 from etltctl.diagnosis.findings import Area, Finding, Status, fail, failed, ok, shortened, skip
-from etltctl.diagnosis.probe import LOCAL, Probe
+from etltctl.diagnosis.probe import Probe
 from etltctl.errors import AccessError, ConfigurationError, EtltctlError, ExitCode
+from etltctl.values import LOCAL
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings

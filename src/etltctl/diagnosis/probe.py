@@ -12,12 +12,12 @@ from etltctl.aws import Aws, Identity
 from etltctl.errors import Command, command
 from etltctl.inspection import Inspection
 from etltctl.retrying import RetryPolicy
+from etltctl.values import LOCAL
 
 if TYPE_CHECKING:
     from etltctl.airbyte import Airbyte
     from etltctl.settings import Settings
 
-LOCAL = "local"
 ASK_ONCE = RetryPolicy(attempts=1)  # the user waits for the result
 
 

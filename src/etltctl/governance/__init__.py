@@ -16,7 +16,7 @@ from etltctl.governance.audit import Access, audit
 from etltctl.governance.changes import Change
 from etltctl.governance.needs import Finding
 from etltctl.governance.plan import Plan, plan
-from etltctl.governance.preflight import preflight, require_access, require_access_of_steps
+from etltctl.governance.preflight import preflight, require_access
 from etltctl.governance.who import Seen, who
 
 __all__ = [
@@ -30,6 +30,5 @@ __all__ = [
     "plan",
     "preflight",
     "require_access",
-    "require_access_of_steps",
     "who",
 ]

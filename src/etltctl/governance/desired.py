@@ -59,7 +59,7 @@ def desired_locations(settings: Settings, identity: Identity) -> dict[str, Locat
     }
 
 
-def location_arn(root: str) -> str:
+def location_arn(root: str | S3Location) -> str:
     """Return the ARN of a place on S3."""
     return f"arn:aws:s3:::{S3Location.parse(root).path}"
 

@@ -12,6 +12,7 @@ from etltctl.governance.access import TableView, holds
 from etltctl.governance.actual import Reading
 from etltctl.governance.desired import is_same_principal, location_arn, resource_of
 from etltctl.governance.model import EVERYBODY, Resource, State, database_of
+from etltctl.places import Places
 from etltctl.values import TableName
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ def _lacking_location(need: Need, settings: Settings, state: State) -> Finding |
     Hybrid mode and opt-ins make no difference here (Lake Formation's developer guide, "Hybrid access mode
     considerations and limitations", API behaviors).
     """
-    place = location_arn(place_of(need.table, settings))
+    place = location_arn(Places(settings).of(need.table))
     registered = [arn for arn in state.locations if is_within(place, arn)]
     if not registered:
         return None
@@ -234,21 +235,6 @@ def _lacking_permission(
     if is_maker or holds(state, need.principal, need.permission, table):
         return None
     return Finding(need, ".".join(resource.key))
-
-
-def place_of(table: str, settings: Settings) -> str:
-    """Return the S3 location that holds the files of `layer.table`, whatever its version."""
-    name = TableName.parse(table)
-    streams = {
-        f"bronze.{stream}": location
-        for source in settings.sources
-        for stream, location in settings.stream_locations(source).items()
-    }
-    return (
-        streams.get(table)
-        or settings.rules(table).location
-        or f"{settings.lake.root(name.layer)}/{name.name}/"
-    )
 
 
 def is_within(arn: str, place: str) -> bool:

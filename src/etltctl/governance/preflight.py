@@ -27,10 +27,10 @@ from etltctl.governance.needs import (
     is_within,
     lacking_of,
     needs_of_step,
-    place_of,
 )
 from etltctl.governance.shapes import AccountSettings, grants_of
 from etltctl.lakeformation import LakeFormation
+from etltctl.places import Places
 from etltctl.values import TableName
 
 if TYPE_CHECKING:
@@ -46,24 +46,10 @@ def preflight(settings: Settings) -> list[Finding]:
     return _lacking(all_needs(settings, identity), settings, aws, identity)
 
 
-def require_access(settings: Settings, step: str, tables: Iterable[str] = ()) -> None:
-    """Check that the caller holds every permission that the step needs, before anything is paid for.
+def require_access(settings: Settings, steps: Mapping[str, Iterable[str]]) -> None:
+    """Check that the caller holds every permission that the steps need, before anything is paid for.
 
-    No call is made if nothing is governed, or if the step needs nothing of Lake Formation.
-
-    Args:
-        settings: The settings.
-        step: The step, such as `glue:silver_to_gold`.
-        tables: The tables that a refresh brings in line.
-
-    Raises:
-        AccessError: The caller lacks a permission. The error names step, principal, permission and resource.
-    """
-    require_access_of_steps(settings, {step: tables})
-
-
-def require_access_of_steps(settings: Settings, steps: Mapping[str, Iterable[str]]) -> None:
-    """Check what `require_access` checks for several steps at once, with one read of Lake Formation's state.
+    Lake Formation's state is read once. No call is made if nothing is governed, or if the steps need nothing of it.
 
     Args:
         settings: The settings.
@@ -144,7 +130,7 @@ def _lacking(needs: Sequence[Need], settings: Settings, aws: Aws, identity: Iden
 
 
 def _is_registered(need: Need, locations: Mapping[str, Location], settings: Settings) -> bool:
-    place = location_arn(place_of(need.table, settings))
+    place = location_arn(Places(settings).of(need.table))
     return need.permission == LOCATION_ACCESS and any(is_within(place, arn) for arn in locations)
 
 

@@ -64,7 +64,7 @@ def monthly_costs(names: Names, template: Mapping[str, Any]) -> list[Cost]:
     ]
 
 
-def told_costs(costs: list[Cost]) -> str:
+def costs_text(costs: list[Cost]) -> str:
     """Return the costs in a sentence."""
     known = sum(cost.usd for cost in costs if cost.usd is not None)
     parts = [f"{cost.part} {'?' if cost.usd is None else f'{cost.usd:.0f}'}" for cost in costs]

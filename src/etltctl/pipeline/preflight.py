@@ -45,7 +45,7 @@ def require_permissions(step_runs: Sequence[StepRun], *, fresh: bool = False) ->
     if services.settings.governance.is_configured:
         from etltctl import governance
 
-        governance.require_access_of_steps(services.settings, tables)
+        governance.require_access(services.settings, tables)
     if not services.settings.aws.preflight or not to_start:
         return
     try:

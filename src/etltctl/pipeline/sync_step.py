@@ -22,12 +22,11 @@ from etltctl.pipeline.services import Services
 from etltctl.pipeline.step_run import StartedRun, StepRun
 from etltctl.pipeline.step_wait import wait_for_end
 from etltctl.runs import Run, State, SyncJob
+from etltctl.values import LOCAL
 from etltctl.waiting import Waiter
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
-
-LOCAL = "local"
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ A job writes `LAYER/TABLE/v=RUN_ID/` and nothing published is touched. Another t
 makes a version current, and only it knows that a version is a folder of Parquet files.
 """
 
+from etltctl.places import Places, version_of
 from etltctl.publishing.audit import Finding, Staged
 from etltctl.publishing.catalog_refresh import GONE, NOT_PUBLISHED, combined
 from etltctl.publishing.lake import Lake
-from etltctl.publishing.places import Places, version_of
 from etltctl.publishing.publish import Published
 from etltctl.publishing.version_history import ROWS, VERSION, VERSIONS, History
 

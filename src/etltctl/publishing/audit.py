@@ -15,7 +15,7 @@ from etltctl.athena import Athena
 from etltctl.catalog import STAGING, Described, Registry, Table
 from etltctl.errors import BlockedError, EtltctlError, RunFailedError, UnverifiedError
 from etltctl.publishing.audit_queries import AT_ONCE, AuditQueries, counting_sql, sql_rules
-from etltctl.publishing.places import LakeContext
+from etltctl.publishing.context import LakeContext
 from etltctl.publishing.table_files import Inspector
 from etltctl.publishing.version_history import FILES, History, files_hash, utc_now
 from etltctl.s3 import Footer

@@ -19,7 +19,8 @@ from etltctl.catalog import (
     is_closed,
 )
 from etltctl.errors import EtltctlError, ExitCode, NextStep
-from etltctl.publishing.places import LakeContext, version_of
+from etltctl.places import version_of
+from etltctl.publishing.context import LakeContext
 from etltctl.publishing.table_files import Inspector, parquet_files, require_parquet_alone
 from etltctl.publishing.version_history import FILES, History, files_hash
 from etltctl.publishing.version_records import VersionRecords

@@ -8,8 +8,9 @@ from functools import cached_property, partial
 
 from etltctl.contracts import Contract, ContractBook, Judgement, Policy, Verdict, judge
 from etltctl.errors import UsageError, command
+from etltctl.places import version_of
 from etltctl.publishing.audit import Staged
-from etltctl.publishing.places import LakeContext, version_of
+from etltctl.publishing.context import LakeContext
 from etltctl.publishing.table_files import Inspector, layout_of, merged_columns, partition_types
 from etltctl.s3 import Footer, S3Object, settled
 from etltctl.values import TableName

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from etltctl.athena import Athena
 from etltctl.catalog import Catalog, Described
 from etltctl.errors import BlockedError, EtltctlError, NextStep, UnreachableError, UnverifiedError, command
+from etltctl.places import Places, version_of
 from etltctl.publishing.audit import Auditor, OnFinding, Staged
 from etltctl.publishing.catalog_refresh import Refresh, combined
+from etltctl.publishing.context import LakeContext
 from etltctl.publishing.contract_checks import ContractChecks
-from etltctl.publishing.places import LakeContext, Places, version_of
 from etltctl.publishing.publish import Published, Switch, Switched
 from etltctl.publishing.retirement import Retired, Retirement
 from etltctl.publishing.table_files import InspectedTable, Inspector, require_parquet_alone

@@ -17,8 +17,9 @@ from typing import Any
 from etltctl.catalog import NO_CHANGES, Described, PartitionChanges, Registry, Table, is_closed
 from etltctl.errors import RETRY, AlreadyRunningError, BlockedError, NextStep, ServiceError, command
 from etltctl.ledger.leases import IsLost, LeaseObject
+from etltctl.places import version_of
 from etltctl.publishing.audit import Staged
-from etltctl.publishing.places import LakeContext, version_of
+from etltctl.publishing.context import LakeContext
 from etltctl.publishing.version_history import RUN, WRITTEN, History, utc_now
 from etltctl.publishing.version_records import VersionRecords
 from etltctl.values import TableName
@@ -113,8 +114,6 @@ class Switch:
                 is current. Nothing was switched.
             AlreadyRunningError: The lock is held by another process or was lost to one. What was switched stays so.
         """
-        if not staged:  # a job may write no table
-            return {}
         with self.locked([version.name for version in staged]) as require_held:
             current = {version.name: self.context.current(version.name) for version in staged}
             for version in staged:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from etltctl.errors import BlockedError, EtltctlError
-from etltctl.publishing.places import LakeContext, version_of
+from etltctl.places import version_of
+from etltctl.publishing.context import LakeContext
 from etltctl.publishing.version_history import History, utc_now
 from etltctl.values import TableName
 

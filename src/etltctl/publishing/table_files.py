@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from etltctl.catalog import Described, Table, hive_columns, projection, widened
 from etltctl.errors import BlockedError, NextStep, command
 from etltctl.hive import DEFAULT_PARTITION, partition_of, unescaped
-from etltctl.publishing.places import version_of
+from etltctl.places import version_of
 from etltctl.publishing.version_history import FILES, ROWS, SCHEMA, VERSION, WRITTEN, files_hash, schema_hash
 from etltctl.s3 import S3, Footer, Footers, S3Object, is_data
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from etltctl.catalog import Described
 from etltctl.errors import BlockedError
-from etltctl.publishing.places import version_of
+from etltctl.places import version_of
 from etltctl.s3 import S3Object
 
 VERSION = "etltctl_version"

@@ -12,7 +12,8 @@ from typing import Any
 
 from etltctl.catalog import Described
 from etltctl.errors import NextStep, ServiceError, UnverifiedError, command
-from etltctl.publishing.places import AUDIT, LakeContext, Name, version_of
+from etltctl.places import AUDIT, Name, version_of
+from etltctl.publishing.context import LakeContext
 from etltctl.publishing.version_history import FILES as CATALOG_FILES
 from etltctl.publishing.version_history import files_hash
 from etltctl.s3 import S3Object, is_data

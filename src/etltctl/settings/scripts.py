@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from etltctl.values import LOCAL
+
 if TYPE_CHECKING:
     from etltctl.settings.model import Settings
 
 # The Python of each Glue version, https://docs.aws.amazon.com/glue/latest/dg/release-notes.html
 PYTHON_OF_GLUE = {"2.0": (3, 7), "3.0": (3, 7), "4.0": (3, 10), "5.0": (3, 11), "5.1": (3, 11)}
-LOCAL = "local"
 
 
 def files_of_job(settings: Settings, job: str) -> list[Path]:

@@ -15,8 +15,9 @@ from etltctl.settings.declared import is_written, unknown_columns
 from etltctl.settings.files import read_text
 from etltctl.settings.loading import NAMED_VARIABLES, PREFIX, leaves
 from etltctl.settings.model import Settings
-from etltctl.settings.scripts import LOCAL, syntax_errors
+from etltctl.settings.scripts import syntax_errors
 from etltctl.settings.secrets import is_reference, is_secret
+from etltctl.values import LOCAL
 
 # Variables that etltctl reads by name, those of its tests included.
 VARIABLES = {

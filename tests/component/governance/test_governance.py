@@ -483,7 +483,7 @@ def test_a_publish_by_the_owner_needs_no_grant(lake: GovernedLake) -> None:
     assert finding.status is Status.OK
     assert " lacks " not in plan(lake.settings("")).text()
     for step in ("glue:silver_to_gold", "sync:mongodb"):
-        require_access(lake.settings(""), step)
+        require_access(lake.settings(""), {step: ()})
 
 
 def test_the_plan_lists_each_permission_that_a_publisher_would_lack(

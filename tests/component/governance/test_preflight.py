@@ -125,7 +125,7 @@ def _grant(lake: GovernedLake, *permissions: str) -> None:
 def _refusal(settings: Settings, publisher: Publisher) -> AccessError | None:
     try:
         with publisher.led():
-            require_access(settings, STEP)
+            require_access(settings, {STEP: ()})
     except AccessError as error:
         return error
     return None

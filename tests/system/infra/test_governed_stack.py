@@ -58,7 +58,7 @@ def _publish(checkout: Checkout, settings: Settings, version: str) -> str:
 
 def _preflight(checkout: Checkout, settings: Settings) -> str:
     """Check before a step as the operator's role; return the refusal, or an empty text."""
-    return _as_operator(checkout, lambda: require_access(settings, "glue:small"))
+    return _as_operator(checkout, lambda: require_access(settings, {"glue:small": ()}))
 
 
 def _as_operator(checkout: Checkout, do: Callable[[], object]) -> str:

@@ -55,7 +55,7 @@ def test_the_operator_of_a_governed_lake_may_check_whether_a_step_can_run(deploy
     step = "glue:silver_to_gold"
     # Nothing is granted yet, so every permission is checked.
     with recorded() as recorded_calls, suppress(AccessError):
-        require_access(settings, step, settings.glue.jobs["silver_to_gold"].writes)
+        require_access(settings, {step: settings.glue.jobs["silver_to_gold"].writes})
     allowed = {name for names in OPERATOR.values() for name in names}
     everybody_may = {"sts:GetCallerIdentity"}
     governed = {call for call in recorded_calls if call.startswith("lakeformation:")}

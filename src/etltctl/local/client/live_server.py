@@ -14,7 +14,7 @@ from typing import Any
 
 from etltctl.errors import ConfigurationError, NextStep, UnreachableError, command
 from etltctl.local.kernel.keys import CHALLENGE, HELD, LAST_CHUNK, Keys, read_keys
-from etltctl.local.kernel.state_folder import folder_identity
+from etltctl.local.kernel.state_folder import file_identity
 
 REQUEST_TIMEOUT_S = 60.0
 
@@ -114,7 +114,8 @@ def described(state: Path) -> Server | None:
     """
     try:
         description = json.loads((state / "server" / "endpoint.json").read_text())
-        if description.get("folder", folder_identity(state)) != folder_identity(state):
+        identity = file_identity(state)
+        if description.get("folder", identity) != identity:
             return None
         return Server(
             description["url"],

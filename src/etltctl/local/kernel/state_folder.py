@@ -121,7 +121,13 @@ def _is_open(state: Path) -> bool:
     return bool(stat.S_IMODE(state.stat().st_mode) & 0o077)
 
 
-def folder_identity(state: Path) -> list[int]:
-    """Return what tells a folder from its copy, and stays when the folder is renamed: its device and its inode."""
-    facts = state.stat()
+def file_identity(path: Path) -> list[int] | None:
+    """Return what distinguishes a file or folder from a copy or a new one in its place; None without one.
+
+    It is the device and the inode, which a rename keeps.
+    """
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
     return [facts.st_dev, facts.st_ino]

@@ -24,7 +24,7 @@ from etltctl.local.kernel.keys import CHALLENGE, keep_keys
 from etltctl.local.kernel.processes import descendants, send
 from etltctl.local.kernel.refusals import MALFORMED, not_understood, plain_refusal
 from etltctl.local.kernel.state_files import damages, write_atomically
-from etltctl.local.kernel.state_folder import folder_identity
+from etltctl.local.kernel.state_folder import file_identity
 from etltctl.local.server.application import NO_SERVICES, Application
 from etltctl.local.server.door import worded
 from etltctl.local.server.faults import Faults
@@ -62,8 +62,8 @@ class ServerProcess:
         self.lifetime = Lifetime(kept)
         self._state = state
         self._build = build
-        self._claimed = _file_id(state / "server" / "serving")
-        self._told_damages = 0
+        self._claimed = file_identity(state / "server" / "serving")
+        self._reported_damages = 0
         self._file = state / "server" / "endpoint.json"
         self._keys = keep_keys(state)
         self._application = Application(state, self.url, self._keys, further_services)
@@ -116,7 +116,7 @@ class ServerProcess:
         while not self.lifetime.ending.wait(IDLE_LOOK_S):
             if self.lifetime.idle_s is None:
                 continue
-            if self._claimed != _file_id(self._state / "server" / "serving"):
+            if self._claimed != file_identity(self._state / "server" / "serving"):
                 _abandon()
             self.lifetime.end_if_due()
 
@@ -125,7 +125,7 @@ class ServerProcess:
             **self._health(),
             "url": self.url,
             "port": self.port,
-            "folder": folder_identity(self._state),
+            "folder": file_identity(self._state),
             **self._application.airbyte_credentials,
         }
         write_atomically(self._file, json.dumps(description).encode())
@@ -201,11 +201,11 @@ class ServerProcess:
             return _json({"message": str(error)}, 400)
         return _json(self._faults.described())
 
-    def _untold_damages(self) -> list[str]:
+    def _new_damages(self) -> list[str]:
         """Return the files set aside since the last call, so that one command reports each damage."""
         every = [str(damage) for damage in damages(self._state)]
-        untold, self._told_damages = every[self._told_damages :], len(every)
-        return untold
+        unreported, self._reported_damages = every[self._reported_damages :], len(every)
+        return unreported
 
     def _set_up(self, request: Request) -> Response:
         try:
@@ -215,7 +215,7 @@ class ServerProcess:
                 self._witness.is_on = bool(stack.get("witness", self._witness.is_on))
                 if "linger_s" in stack:
                     self.lifetime.linger(float(stack["linger_s"]))
-                return _json({**answer, "damages": self._untold_damages()})
+                return _json({**answer, "damages": self._new_damages()})
         except (AwsError, OSError, ValueError) as error:
             return _json({"message": str(error)}, 400)
         except KeyError as error:
@@ -233,15 +233,6 @@ def _abandon() -> None:
     """End at once and write nothing: the state folder is gone, and another one may be in its place by now."""
     send(descendants(os.getpid()), signal.SIGKILL)
     os._exit(0)
-
-
-def _file_id(path: Path) -> tuple[int, int] | None:
-    """Return the identity of the file at the path, which a new file there does not have; None without a file."""
-    try:
-        facts = path.stat()
-    except OSError:
-        return None
-    return facts.st_dev, facts.st_ino
 
 
 def _json(body: Any, status: int = 200) -> Response:

@@ -54,7 +54,7 @@ class Tags:
 
     def get(self, body: Shape) -> Shape:
         """Return one key with its values."""
-        return self._told(body["TagKey"], self._values(body["TagKey"]))
+        return self._described(body["TagKey"], self._values(body["TagKey"]))
 
     def delete(self, body: Shape) -> Shape:
         """Delete a key, and take it from everything that carries it."""
@@ -66,7 +66,7 @@ class Tags:
 
     def every(self) -> list[Shape]:
         """Return every key with its values."""
-        return [self._told(name, values) for name, values in sorted(self._records.tags.items())]
+        return [self._described(name, values) for name, values in sorted(self._records.tags.items())]
 
     def assign(self, body: Shape) -> Shape:
         """Set tags of a resource; a value that does not exist is a failure in the body."""
@@ -158,7 +158,7 @@ class Tags:
 
     def _shown(self, of: Key, *, own: bool) -> list[Shape]:
         tags = self._records.assigned.get(of, {}) if own else self.effective(of)
-        return [self._told(name, [value]) for name, value in sorted(tags.items())]
+        return [self._described(name, [value]) for name, value in sorted(tags.items())]
 
     def _values(self, name: str) -> list[str]:
         if name not in self._records.tags:
@@ -170,7 +170,7 @@ class Tags:
             raise invalid(f"Between 1 and {VALUES_A_CALL} tag values are allowed in one call.")
         return sorted(set(values))
 
-    def _told(self, name: str, values: list[str]) -> Shape:
+    def _described(self, name: str, values: list[str]) -> Shape:
         return {"CatalogId": ACCOUNT, "TagKey": name, "TagValues": values}
 
 

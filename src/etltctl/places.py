@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from etltctl.catalog import Catalog, Described
-from etltctl.s3 import S3
 from etltctl.values import S3Location, TableName
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
-    from etltctl.settings.checks import TableRules
 
 OWN_FOLDER = "_etltctl"  # the folder of a layer that holds locks, journals and records of versions
 AUDIT = "audit"
@@ -58,6 +55,10 @@ class Places:
         """Return the place of a table without versions: a bronze stream, or a table that others write."""
         return self._streams.get(str(table)) or self.settings.rules(str(table)).location
 
+    def of(self, table: Name) -> S3Location:
+        """Return the folder that holds the table's files, whatever the version."""
+        return S3Location.parse(self.fixed(table) or self.root(table))
+
     def tables(self) -> list[str]:
         """Return every table: bronze streams, then the tables that jobs write, then those of others."""
         others = [table for table, rules in self.settings.tables.items() if rules.location]
@@ -91,28 +92,6 @@ class Places:
             for source in self.settings.sources
             for table, location in self.settings.stream_locations(source).items()
         }
-
-
-@dataclass(frozen=True)
-class LakeContext:
-    """What every part of the lake works with: the settings, S3, the catalog, and where tables lie."""
-
-    settings: Settings
-    s3: S3
-    catalog: Catalog
-
-    @cached_property
-    def places(self) -> Places:
-        """Return where tables lie."""
-        return Places(self.settings)
-
-    def rules(self, table: TableName) -> TableRules:
-        """Return what the settings say of the table."""
-        return self.settings.rules(str(table))
-
-    def current(self, table: TableName) -> Described | None:
-        """Return the table as the catalog describes it now; None if it is not there."""
-        return self.catalog.table(*self.places.in_catalog(table))
 
 
 def version_of(location: str) -> str:

@@ -1,0 +1,38 @@
+"""What the parts of publishing share: the settings, S3, the catalog, and where tables lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from etltctl.catalog import Catalog, Described
+from etltctl.places import Places
+from etltctl.s3 import S3
+from etltctl.values import TableName
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+    from etltctl.settings.checks import TableRules
+
+
+@dataclass(frozen=True)
+class LakeContext:
+    """What every part of the lake works with: the settings, S3, the catalog, and where tables lie."""
+
+    settings: Settings
+    s3: S3
+    catalog: Catalog
+
+    @cached_property
+    def places(self) -> Places:
+        """Return where tables lie."""
+        return Places(self.settings)
+
+    def rules(self, table: TableName) -> TableRules:
+        """Return what the settings say of the table."""
+        return self.settings.rules(str(table))
+
+    def current(self, table: TableName) -> Described | None:
+        """Return the table as the catalog describes it now; None if it is not there."""
+        return self.catalog.table(*self.places.in_catalog(table))
