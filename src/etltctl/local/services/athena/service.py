@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import RLock
@@ -259,12 +260,12 @@ class AthenaService:
 
     def _end(self, record: Record, state: str, reason: str = "") -> None:
         with self._lock:
-            if record.state in LIVE:
-                record.state, record.reason, record.completed = state, reason, time.time()
-                self._keep(record)
-
-    def _keep(self, record: Record) -> None:
-        self._late.write(self._path(record), content_of(record), sync=False)
+            if record.state not in LIVE:
+                return
+            ended = replace(record, state=state, reason=reason, completed=time.time())
+            # Written before a caller can see it: a server that dies in between must not take back what it answered.
+            self._late.write(self._path(record), content_of(ended), sync=False)
+            record.state, record.reason, record.completed = ended.state, ended.reason, ended.completed
 
     def _path(self, record: Record) -> Path:
         return self._folder / f"{record.id}.json"

@@ -46,10 +46,10 @@ class RunRecords:
             self._records[record["Id"]] = dict(record)
 
     def save(self, record: dict[str, Any]) -> None:
-        """Keep the record as it is now: in memory at once, on the disk as soon as that takes it."""
+        """Keep the record as it is now: on the disk as soon as that takes it, then where callers see it."""
         with self._lock:
-            self._records[record["Id"]] = dict(record)
             self._late.write(self._path(record), json.dumps(record).encode())
+            self._records[record["Id"]] = dict(record)
 
     def flush(self) -> None:
         """Write what the disk did not take before."""
