@@ -25,7 +25,6 @@ from etltctl.local.services.athena.dialect import (
     tables_of,
     translate,
 )
-from etltctl.local.services.athena.dialect.trino_types import literal
 from etltctl.local.services.athena.tables import (
     CatalogTable,
     DataFile,
@@ -34,6 +33,7 @@ from etltctl.local.services.athena.tables import (
     in_locations,
     make_view,
 )
+from etltctl.values import quoted_text
 
 MEMORY = "1GB"
 Column = tuple[str, str, int, int]  # name, type, precision, scale
@@ -168,7 +168,7 @@ def confine(engine: duckdb.DuckDBPyConnection, tables: Sequence[CatalogTable]) -
     for table in tables:
         make_view(table, engine)
     paths = [file.path for table in tables for file in table.files]
-    engine.execute(f"SET allowed_paths = [{', '.join(map(literal, paths))}]")
+    engine.execute(f"SET allowed_paths = [{', '.join(map(quoted_text, paths))}]")
     engine.execute("SET enable_external_access = false; SET lock_configuration = true")
 
 

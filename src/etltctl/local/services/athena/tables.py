@@ -20,9 +20,9 @@ from etltctl.local.services.athena.dialect import (
     register,
 )
 from etltctl.local.services.athena.dialect.errors import unsupported
-from etltctl.local.services.athena.dialect.trino_types import literal, quoted
 from etltctl.local.services.athena.types import duckdb_type
 from etltctl.local.services.s3.directory import S3Directory
+from etltctl.values import quoted_name, quoted_text
 
 PROJECTED = ("enum", "integer", "date", "injected")
 
@@ -169,10 +169,8 @@ def find_table(name: TableName, catalog: Catalog, directory: S3Directory) -> Cat
     if not keys:
         return CatalogTable(name, described, _files(location, directory))
     if parameters.get("projection.enabled") == "true":
-        template = (
-            parameters.get("storage.location.template")
-            or f"{location}{''.join(f'{k}=${{{k}}}/' for k in keys)}"
-        )
+        folders = "".join(f"{key}=${{{key}}}/" for key in keys)
+        template = parameters.get("storage.location.template") or f"{location}{folders}"
         return CatalogTable(name, described, _projected(location, template, keys, parameters, directory))
     files = [
         replace(file, partition=tuple(partition["Values"]))
@@ -184,14 +182,14 @@ def find_table(name: TableName, catalog: Catalog, directory: S3Directory) -> Cat
 
 def make_view(table: CatalogTable, engine: duckdb.DuckDBPyConnection) -> None:
     """Make the table readable under its name: the catalog's columns and types, whatever the files call them."""
-    database, name = quoted(table.name.database), quoted(table.name.name)
+    database, name = quoted_name(table.name.database), quoted_name(table.name.name)
     engine.execute(f"CREATE SCHEMA IF NOT EXISTS {database}")
     selects = [
         _select(table, partition, engine) for partition in dict.fromkeys(f.partition for f in table.files)
     ]
     if not selects:
         empty = ", ".join(
-            f"CAST(NULL AS {kind}) AS {quoted(column)}" for column, kind in table.columns.items()
+            f"CAST(NULL AS {kind}) AS {quoted_name(key)}" for key, kind in table.columns.items()
         )
         selects = [f"SELECT {empty} WHERE false"]
     everything = " UNION ALL ".join(selects)
@@ -206,8 +204,12 @@ def _seen(table: CatalogTable, everything: str, engine: duckdb.DuckDBPyConnectio
     for name in table.visible:
         of_column = [rows for part, rows in parts if name in part.columns]
         is_always = len(of_column) == len(parts) or "true" in of_column
-        value = quoted(name) if is_always else f"CASE WHEN {' OR '.join(of_column)} THEN {quoted(name)} END"
-        columns.append(f"{value} AS {quoted(name)}")
+        value = (
+            quoted_name(name)
+            if is_always
+            else f"CASE WHEN {' OR '.join(of_column)} THEN {quoted_name(name)} END"
+        )
+        columns.append(f"{value} AS {quoted_name(name)}")
     rows = " OR ".join(rows for _, rows in parts)
     return f"SELECT {', '.join(columns)} FROM ({everything}) WHERE {rows}"
 
@@ -223,7 +225,7 @@ def _rows_of(part: Part, table: CatalogTable, engine: duckdb.DuckDBPyConnection)
 
 def _select(table: CatalogTable, partition: tuple[str, ...], engine: duckdb.DuckDBPyConnection) -> str:
     paths = [file.path for file in table.files if file.partition == partition]
-    files = ", ".join(literal(path) for path in paths)
+    files = ", ".join(quoted_text(path) for path in paths)
     source = f"read_parquet([{files}], union_by_name = true, hive_partitioning = false)"
     try:
         described = engine.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
@@ -236,10 +238,10 @@ def _select(table: CatalogTable, partition: tuple[str, ...], engine: duckdb.Duck
     for column, kind in table.columns.items():
         if column in values:
             text = values[column]
-            value = "NULL" if text == DEFAULT_PARTITION else literal(text)
+            value = "NULL" if text == DEFAULT_PARTITION else quoted_text(text)
         else:
-            value = quoted(there[column]) if column in there else "NULL"
-        parts.append(f"CAST({value} AS {kind}) AS {quoted(column)}")
+            value = quoted_name(there[column]) if column in there else "NULL"
+        parts.append(f"CAST({value} AS {kind}) AS {quoted_name(column)}")
     return f"SELECT {', '.join(parts)} FROM {source}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from etltctl.hive import HiveType, parse_type
-from etltctl.local.services.athena.dialect.trino_types import quoted
+from etltctl.values import quoted_name
 
 HIVE_TO_DUCKDB = {
     "tinyint": "TINYINT",
@@ -38,7 +38,7 @@ def _duckdb_type(kind: HiveType) -> str:
         case "map":
             return f"MAP({parts['key']}, {parts['value']})"
         case "struct":
-            return f"STRUCT({', '.join(f'{quoted(name)} {part}' for name, part in parts.items())})"
+            return f"STRUCT({', '.join(f'{quoted_name(name)} {part}' for name, part in parts.items())})"
         case "varchar" | "char":
             return "VARCHAR"
         case "decimal":

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-# Each of these modules registers its rules when it is imported.
 from etltctl.local.services.athena.dialect import (  # noqa: F401
     arithmetic,
     cast_rules,
@@ -34,8 +33,11 @@ from etltctl.local.services.athena.dialect.parsing import AthenaSql, expression,
 from etltctl.local.services.athena.dialect.queries import Queries
 from etltctl.local.services.athena.dialect.relations import Tables
 from etltctl.local.services.athena.dialect.rendering import rendered
-from etltctl.local.services.athena.dialect.trino_types import Type, of_hive, quoted
+from etltctl.local.services.athena.dialect.trino_types import Type, of_hive
 from etltctl.local.services.athena.dialect.values import Udf, register
+
+# Each of these modules registers its rules when it is imported.
+from etltctl.values import quoted_name
 
 __all__ = [
     "AthenaSql",
@@ -97,7 +99,7 @@ def duckdb_expression(text: str, columns: Mapping[str, Type]) -> tuple[str, Sequ
         QueryError: if the text is not one expression, or not a boolean one.
     """
     queries = Queries({}, "")
-    fields = [Field(name, kind, quoted(name)) for name, kind in columns.items()]
+    fields = [Field(name, kind, quoted_name(name)) for name, kind in columns.items()]
     condition = Expressions(Scope(fields), queries).condition(expression(text))
     return condition, _called(condition, queries)
 

@@ -16,10 +16,10 @@ from etltctl.local.services.athena.dialect.trino_types import (
     MONTHS,
     Type,
     decimal,
-    literal,
     timestamp,
 )
 from etltctl.local.services.athena.dialect.values import Udf, Value
+from etltctl.values import quoted_text
 
 SIGNS: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%"}
 
@@ -240,7 +240,7 @@ def _moved(sign: str, moment: Value, interval: Value) -> Value | None:
         # Trino refuses `date '2024-01-01' + interval '1' hour`; DuckDB would return a timestamp.
         whole = f"{interval.sql} % 86400000 = 0"
         refusal = failure(
-            DATE, "INVALID_FUNCTION_ARGUMENT", literal("Cannot add hour, minutes or seconds to a date")
+            DATE, "INVALID_FUNCTION_ARGUMENT", quoted_text("Cannot add hour, minutes or seconds to a date")
         )
         days = f"CAST({interval.sql} // 86400000 AS INTEGER)"
         if isinstance(interval.constant, int):

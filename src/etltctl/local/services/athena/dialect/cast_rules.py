@@ -11,8 +11,9 @@ from etltctl.local.services.athena.dialect.arithmetic import EXACT
 from etltctl.local.services.athena.dialect.casts import cast_rule
 from etltctl.local.services.athena.dialect.errors import QueryError, failure
 from etltctl.local.services.athena.dialect.rendering import scientific, scientific_real
-from etltctl.local.services.athena.dialect.trino_types import BOOLEAN, DOUBLE, VARCHAR, Type, literal
+from etltctl.local.services.athena.dialect.trino_types import BOOLEAN, DOUBLE, VARCHAR, Type
 from etltctl.local.services.athena.dialect.values import Udf, Value
+from etltctl.values import quoted_text
 
 if TYPE_CHECKING:
     from etltctl.local.services.athena.dialect.expressions import Expressions
@@ -45,7 +46,7 @@ def _in_range(test: str, sql: str, to: Type, code: str, words: str) -> Value:
     fits = f"{test} BETWEEN {-limit} AND {limit - 1}"
     return Value(
         f"(CASE WHEN {test} IS NULL THEN NULL WHEN {fits} THEN CAST({sql} AS {to.duckdb})"
-        f" ELSE {failure(to, code, literal(words), shown)} END)",
+        f" ELSE {failure(to, code, quoted_text(words), shown)} END)",
         to,
     )
 
@@ -63,7 +64,7 @@ def _floating_to_whole(value: Value, to: Type, compiler: Expressions) -> Value:
     # The limits are doubles, which cannot hold 2^63 - 1: it would be rounded up to 2^63.
     limit = 2.0 ** (BITS[to.name] - 1)
     fits = f"{rounded} >= {-limit!r}::DOUBLE AND {rounded} < {limit!r}::DOUBLE"
-    words = literal(f"Out of range for {to.name}: ")
+    words = quoted_text(f"Out of range for {to.name}: ")
     refusal = failure(to, "INVALID_CAST_ARGUMENT", words, f"CAST({value.sql} AS VARCHAR)")
     return Value(
         f"(CASE WHEN {value.sql} IS NULL THEN NULL WHEN {fits} THEN CAST({rounded} AS {to.duckdb}) ELSE {refusal} END)",
@@ -109,7 +110,7 @@ def _exact_to_decimal(value: Value, to: Type, compiler: Expressions) -> Value:
     scale = min(to.scale, room) if kind.scale > to.scale else kind.scale
     wide = f"CAST({value.sql} AS DECIMAL(38, {scale}))"
     fits = f"abs({wide}) < {limit}" if to.precision - to.scale < 38 else "true"
-    refusal = failure(to, "INVALID_CAST_ARGUMENT", literal(words), f"CAST({value.sql} AS VARCHAR)")
+    refusal = failure(to, "INVALID_CAST_ARGUMENT", quoted_text(words), f"CAST({value.sql} AS VARCHAR)")
     return Value(
         f"(CASE WHEN {value.sql} IS NULL THEN NULL WHEN {fits} THEN CAST({wide} AS {to.duckdb}) ELSE {refusal} END)",
         to,
@@ -169,7 +170,11 @@ def _read_decimal(written: str, precision: int, scale: int) -> Decimal:
 @cast_rule("varchar|char", *WHOLE.split("|"))
 def _text_to_whole(value: Value, to: Type, compiler: Expressions) -> Value:
     refusal = failure(
-        to, "INVALID_CAST_ARGUMENT", literal("Cannot cast '"), value.sql, literal(f"' to {NAMES[to.name]}")
+        to,
+        "INVALID_CAST_ARGUMENT",
+        quoted_text("Cannot cast '"),
+        value.sql,
+        quoted_text(f"' to {NAMES[to.name]}"),
     )
     read = f"TRY_CAST({value.sql} AS {to.duckdb})"
     # DuckDB would also read ' 1 ', '1.5' as 2 and '1e3' as 1000; Trino refuses all three.
@@ -181,19 +186,19 @@ def _text_to_whole(value: Value, to: Type, compiler: Expressions) -> Value:
 def _text_to_floating(value: Value, to: Type, compiler: Expressions) -> Value:
     name = to.name.upper()
     refusal = failure(
-        to, "INVALID_CAST_ARGUMENT", literal("Cannot cast '"), value.sql, literal(f"' to {name}")
+        to, "INVALID_CAST_ARGUMENT", quoted_text("Cannot cast '"), value.sql, quoted_text(f"' to {name}")
     )
     # Java's Double.parseDouble takes blanks around the number and a letter after it ('1.5d'), but not 'inf'.
     trimmed = f"trim({value.sql}, ' \t\n\r')"
     read = f"CAST(CAST(regexp_replace({trimmed}, '[fFdD]$', '') AS DOUBLE) AS {to.duckdb})"
-    good = f"regexp_full_match({trimmed}, {literal(NUMBER)})"
+    good = f"regexp_full_match({trimmed}, {quoted_text(NUMBER)})"
     return Value(f"(CASE WHEN {value.sql} IS NULL THEN NULL WHEN {good} THEN {read} ELSE {refusal} END)", to)
 
 
 @cast_rule("varchar|char", "boolean")
 def _text_to_boolean(value: Value, to: Type, compiler: Expressions) -> Value:
     refusal = failure(
-        to, "INVALID_CAST_ARGUMENT", literal("Cannot cast '"), value.sql, literal("' to BOOLEAN")
+        to, "INVALID_CAST_ARGUMENT", quoted_text("Cannot cast '"), value.sql, quoted_text("' to BOOLEAN")
     )
     # DuckDB would also take 'yes' and 'y' for true.
     low = f"lower({value.sql})"
@@ -240,8 +245,8 @@ def fitted(sql: str, to: Type) -> Value:
     if not to.parameters:
         return Value(sql, to)
     # A number's text is not cut as a text is: `cast(12345 as varchar(2))` is an error in Trino.
-    words = literal(f" cannot be represented as {to}")
-    refusal = failure(to, "INVALID_CAST_ARGUMENT", literal("Value "), sql, words)
+    words = quoted_text(f" cannot be represented as {to}")
+    refusal = failure(to, "INVALID_CAST_ARGUMENT", quoted_text("Value "), sql, words)
     padded = f"rpad({sql}, {to.number}, ' ')" if to.is_("char") else sql
     return Value(
         f"(CASE WHEN {sql} IS NULL THEN NULL WHEN length({sql}) <= {to.number} THEN {padded} ELSE {refusal} END)",
@@ -266,8 +271,8 @@ def _uuid_to_text(value: Value, to: Type, compiler: Expressions) -> Value:
 
 @cast_rule("varchar", "uuid")
 def _text_to_uuid(value: Value, to: Type, compiler: Expressions) -> Value:
-    refusal = failure(to, "INVALID_CAST_ARGUMENT", literal("Cannot cast value to UUID: "), value.sql)
-    pattern = literal("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+    refusal = failure(to, "INVALID_CAST_ARGUMENT", quoted_text("Cannot cast value to UUID: "), value.sql)
+    pattern = quoted_text("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
     good = f"regexp_full_match({value.sql}, {pattern})"
     return Value(
         f"(CASE WHEN {value.sql} IS NULL THEN NULL WHEN {good} THEN lower({value.sql}) ELSE {refusal} END)",

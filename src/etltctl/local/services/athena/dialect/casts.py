@@ -19,12 +19,12 @@ from etltctl.local.services.athena.dialect.trino_types import (
     array,
     decimal,
     map_of,
-    quoted,
     timestamp,
     varchar,
     zoned,
 )
 from etltctl.local.services.athena.dialect.values import Value, member
+from etltctl.values import quoted_name
 
 if TYPE_CHECKING:
     from etltctl.local.services.athena.dialect.expressions import Expressions
@@ -273,7 +273,7 @@ def _nested(value: Value, to: Type, compiler: Expressions, node: exp.Expr | None
     for index, (held, name) in enumerate(zip(kind.field_names, to.field_names, strict=True)):
         field = Value(member(value.sql, held), kind.inner(index))
         cast_field = _cast(field, to.inner(index), compiler, node)
-        parts.append(f"{quoted(name)} := {coerced(cast_field, to.inner(index)).sql}")
+        parts.append(f"{quoted_name(name)} := {coerced(cast_field, to.inner(index)).sql}")
     # A null row stays null. Without the CASE it would become a row of nulls.
     packed = f"struct_pack({', '.join(parts)})"
     return Value(f"(CASE WHEN {value.sql} IS NULL THEN NULL ELSE {packed} END)", to)

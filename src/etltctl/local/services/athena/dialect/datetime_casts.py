@@ -12,8 +12,9 @@ from etltctl.local.services.athena.dialect.datetimes import read_date, read_time
 from etltctl.local.services.athena.dialect.errors import QueryError
 from etltctl.local.services.athena.dialect.rendering import rendered
 from etltctl.local.services.athena.dialect.time_zones import clock
-from etltctl.local.services.athena.dialect.trino_types import DAYS, MONTHS, VARCHAR, Type, literal, timestamp
+from etltctl.local.services.athena.dialect.trino_types import DAYS, MONTHS, VARCHAR, Type, timestamp
 from etltctl.local.services.athena.dialect.values import Value
+from etltctl.values import quoted_text
 
 if TYPE_CHECKING:
     from etltctl.local.services.athena.dialect.expressions import Expressions
@@ -134,7 +135,7 @@ def _text_to_timestamp(value: Value, to: Type, compiler: Expressions) -> Value:
     # timestamp(0) has no fraction, so one that is written has to be rounded: by the slow way.
     pattern = pattern if to.number else pattern.partition("(")[0]
     quick = f"TRY_CAST({value.sql} AS TIMESTAMP)"
-    is_plain = f"regexp_full_match({value.sql}, {literal(pattern)}) AND {quick} IS NOT NULL"
+    is_plain = f"regexp_full_match({value.sql}, {quoted_text(pattern)}) AND {quick} IS NOT NULL"
     slow = python(_as_timestamp, value, timestamp(6), compiler).sql
     return Value(f"(CASE WHEN {is_plain} THEN {quick} ELSE {rounded(slow, 6, to.number)} END)", to)
 
@@ -158,9 +159,9 @@ def _text_to_zoned(value: Value, to: Type, compiler: Expressions) -> Value:
         # Athena's session is in UTC, so a text without a zone is a time in UTC.
         zone = moment.zone or "UTC"
         instant = rounded(
-            f"CAST({literal(moment.instant)} AS TIMESTAMP)", min(moment.precision, 6), to.number
+            f"CAST({quoted_text(moment.instant)} AS TIMESTAMP)", min(moment.precision, 6), to.number
         )
-        return casts.zoned_of(instant, literal(zone), to.number, zone)
+        return casts.zoned_of(instant, quoted_text(zone), to.number, zone)
     read = python(_as_zoned, value, to, compiler)
     return casts.zoned_of(rounded(read.instant, 6, to.number), read.zone, to.number)
 

@@ -13,8 +13,9 @@ from sqlglot import exp
 from etltctl.local.services.athena.dialect import casts
 from etltctl.local.services.athena.dialect.errors import QueryError, place, unsupported
 from etltctl.local.services.athena.dialect.time_zones import to_utc, zone_name
-from etltctl.local.services.athena.dialect.trino_types import DATE, DAYS, MONTHS, Type, literal, timestamp
+from etltctl.local.services.athena.dialect.trino_types import DATE, DAYS, MONTHS, Type, timestamp
 from etltctl.local.services.athena.dialect.values import Value
+from etltctl.values import quoted_text
 
 DATE_TEXT = re.compile(r"\s*([+-]?\d{1,9})-(\d{1,2})-(\d{1,2})\s*")
 TIME_TEXT = re.compile(r"(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,12}))?)?")
@@ -98,7 +99,7 @@ def date_literal(written: str, node: exp.Expr) -> Value:
     iso = read_date(written)
     if iso is None:
         raise _bad("DATE", written, node)
-    return Value(f"CAST({literal(iso)} AS DATE)", DATE)
+    return Value(f"CAST({quoted_text(iso)} AS DATE)", DATE)
 
 
 def time_literal(written: str, node: exp.Expr) -> Value:
@@ -106,7 +107,7 @@ def time_literal(written: str, node: exp.Expr) -> Value:
     parsed = read_time(written)
     if parsed is None:
         raise _bad("TIME", written, node)
-    return Value(f"CAST({literal(parsed[0])} AS TIME)", Type("time", (parsed[1],)))
+    return Value(f"CAST({quoted_text(parsed[0])} AS TIME)", Type("time", (parsed[1],)))
 
 
 def timestamp_literal(written: str, node: exp.Expr) -> Value:
@@ -117,10 +118,10 @@ def timestamp_literal(written: str, node: exp.Expr) -> Value:
     # A literal has as many digits as are written, up to 12. DuckDB has six.
     if moment.precision > 6:
         raise unsupported("timestamps finer than microseconds")
-    instant = f"CAST({literal(moment.instant)} AS TIMESTAMP)"
+    instant = f"CAST({quoted_text(moment.instant)} AS TIMESTAMP)"
     if moment.zone is None:
         return Value(instant, timestamp(moment.precision))
-    return casts.zoned_of(instant, literal(moment.zone), moment.precision, moment.zone)
+    return casts.zoned_of(instant, quoted_text(moment.zone), moment.precision, moment.zone)
 
 
 LITERALS: dict[str, Callable[[str, exp.Expr], Value]] = {

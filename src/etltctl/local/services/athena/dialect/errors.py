@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 from sqlglot import exp
 
-from etltctl.local.services.athena.dialect.trino_types import VARCHAR, Type, literal
+from etltctl.local.services.athena.dialect.trino_types import VARCHAR, Type
 from etltctl.local.services.athena.dialect.values import Udf
+from etltctl.values import quoted_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,7 +81,7 @@ def failure(kind: Type, code: str, *parts: str) -> str:
         code: Athena's error name.
         parts: the SQL of each part of the message, a text.
     """
-    message = " || ".join([literal(f"{code}: "), *(f"coalesce({part}, 'null')" for part in parts)])
+    message = " || ".join([quoted_text(f"{code}: "), *(f"coalesce({part}, 'null')" for part in parts)])
     return f"CAST({FAIL.name}({message}) AS {kind.duckdb})"
 
 

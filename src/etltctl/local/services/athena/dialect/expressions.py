@@ -29,8 +29,9 @@ from etltctl.local.services.athena.dialect.registry import (
     Lambda,
     Modifiers,
 )
-from etltctl.local.services.athena.dialect.trino_types import Type, quoted
+from etltctl.local.services.athena.dialect.trino_types import Type
 from etltctl.local.services.athena.dialect.values import Udf, Value, member
+from etltctl.values import quoted_name
 
 if TYPE_CHECKING:
     from etltctl.local.services.athena.dialect.queries import Queries
@@ -162,7 +163,7 @@ class Expressions:
         names: list[str] = []
         for parameter, kind in zip(node.expressions, types, strict=True):
             # The depth makes the name unique: DuckDB would take an equal name for the outer lambda's parameter.
-            name = quoted(f"{parameter.name.lower()}_{len(self.variables)}_{len(names)}")
+            name = quoted_name(f"{parameter.name.lower()}_{len(self.variables)}_{len(names)}")
             names.append(name)
             variables[parameter.name.lower()] = Value(name, kind)
         body = replace(self, variables=variables, modifiers=Modifiers()).value(node.this)

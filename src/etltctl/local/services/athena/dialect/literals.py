@@ -24,20 +24,20 @@ from etltctl.local.services.athena.dialect.trino_types import (
     Type,
     array,
     decimal,
-    literal,
     map_of,
     row,
     varchar,
     zoned,
 )
 from etltctl.local.services.athena.dialect.values import Value
+from etltctl.values import quoted_text
 
 DECIMAL = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?")
 
 
 def text(value: str) -> Value:
     """Return a varchar literal; its type has its length."""
-    return Value(literal(value), varchar(len(value)), value)
+    return Value(quoted_text(value), varchar(len(value)), value)
 
 
 @operator(exp.Literal)

@@ -9,8 +9,9 @@ from sqlglot import exp
 
 from etltctl.local.services.athena.dialect import casts
 from etltctl.local.services.athena.dialect.errors import QueryError, place, unsupported
-from etltctl.local.services.athena.dialect.trino_types import Type, quoted
+from etltctl.local.services.athena.dialect.trino_types import Type
 from etltctl.local.services.athena.dialect.values import Value
+from etltctl.values import quoted_name
 
 HIDDEN_COLUMNS = {"$path", "$bucket", "$partition", "$file_size", "$file_modified_time", "$row_id"}
 CATALOG = "awsdatacatalog"
@@ -152,7 +153,8 @@ def cast_columns(query: Query, columns: Sequence[Output]) -> Query:
     if same and not any(a.type.is_("unknown") for a in query.columns):
         return Query(query.sql, columns)
     select_list = ", ".join(
-        f"{coerced_sql(Value(f'v.{quoted(mine.duckdb_name)}', mine.type), column.type)} AS {quoted(column.duckdb_name)}"
+        f"{coerced_sql(Value(f'v.{quoted_name(mine.duckdb_name)}', mine.type), column.type)} AS "
+        f"{quoted_name(column.duckdb_name)}"
         for mine, column in zip(query.columns, columns, strict=True)
     )
     return Query(f"SELECT {select_list} FROM ({query.sql}) v", columns)

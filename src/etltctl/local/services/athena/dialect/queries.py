@@ -29,8 +29,9 @@ from etltctl.local.services.athena.dialect.names import (
     renamed,
 )
 from etltctl.local.services.athena.dialect.selects import select, window
-from etltctl.local.services.athena.dialect.trino_types import BOOLEAN, Type, literal, quoted
+from etltctl.local.services.athena.dialect.trino_types import BOOLEAN, Type
 from etltctl.local.services.athena.dialect.values import Udf, Value
+from etltctl.values import quoted_name, quoted_text
 
 if TYPE_CHECKING:
     from etltctl.local.services.athena.dialect.relations import Tables
@@ -140,7 +141,9 @@ class Queries:
             "Use 'max_recursion_depth' session property to modify the limit."
         )
         # The count, of which nothing is shown, keeps DuckDB from raising the error where there is no row.
-        refusal = failure(BOOLEAN, "NOT_SUPPORTED", literal(message), "left(CAST(count(*) AS VARCHAR), 0)")
+        refusal = failure(
+            BOOLEAN, "NOT_SUPPORTED", quoted_text(message), "left(CAST(count(*) AS VARCHAR), 0)"
+        )
         is_deeper = f"SELECT CASE WHEN count(*) > 0 THEN {refusal} ELSE false END FROM {name}_{DEEPEST + 1}"
         steps = " UNION ALL ".join(f"SELECT * FROM {name}_{depth}" for depth in range(DEEPEST + 1))
         last = f"SELECT * FROM {name}_{DEEPEST + 1} WHERE ({is_deeper})"
@@ -222,7 +225,7 @@ class Queries:
         order = node.args.get("order")
         keys = ""
         if order is not None:
-            outputs = [Value(quoted(column.duckdb_name), column.type) for column in query.columns]
+            outputs = [Value(quoted_name(column.duckdb_name), column.type) for column in query.columns]
             keys = self.output_keys(order, query.columns, outputs, compiler)
         return Query(query.sql + (f" ORDER BY {keys}" if keys else "") + self.limited(node), query.columns)
 

@@ -12,8 +12,9 @@ from etltctl.local.services.athena.dialect import casts
 from etltctl.local.services.athena.dialect.errors import QueryError, mismatch, place, syntax, unsupported
 from etltctl.local.services.athena.dialect.expressions import Expressions
 from etltctl.local.services.athena.dialect.names import CATALOG, Field, Output, Scope, renamed
-from etltctl.local.services.athena.dialect.trino_types import BIGINT, Type, quoted
+from etltctl.local.services.athena.dialect.trino_types import BIGINT, Type
 from etltctl.local.services.athena.dialect.values import Value, member
+from etltctl.values import quoted_name
 
 if TYPE_CHECKING:
     from etltctl.local.services.athena.dialect.queries import Queries
@@ -92,7 +93,7 @@ def _table(queries: Queries, node: exp.Table, scope: Scope) -> tuple[str, list[F
     fields = fields_of(outputs, names or name, duckdb_name, node)
     if not names:
         fields = [replace(known, database=database) for known in fields]
-    return f"{quoted(database)}.{quoted(name)} AS {duckdb_name}{_sample(node)}", fields
+    return f"{quoted_name(database)}.{quoted_name(name)} AS {duckdb_name}{_sample(node)}", fields
 
 
 def _derived(queries: Queries, node: exp.Expr, scope: Scope) -> tuple[str, list[Field]]:
@@ -248,7 +249,7 @@ def fields_of(
     """Return the columns of a relation that has this name in DuckDB, under the alias in the statement."""
     table, names = alias if isinstance(alias, tuple) else (alias, list[str]())
     return [
-        Field(column.name, column.type, f"{duckdb_name}.{quoted(column.duckdb_name)}", table)
+        Field(column.name, column.type, f"{duckdb_name}.{quoted_name(column.duckdb_name)}", table)
         for column in renamed(columns, names, node)
     ]
 

@@ -12,8 +12,8 @@ from etltctl.local.services.athena.dialect.errors import QueryError, mismatch, p
 from etltctl.local.services.athena.dialect.expressions import Expressions
 from etltctl.local.services.athena.dialect.names import Field, Output, Query, Scope, refuse_grouping
 from etltctl.local.services.athena.dialect.relations import from_clause
-from etltctl.local.services.athena.dialect.trino_types import quoted
 from etltctl.local.services.athena.dialect.values import Value, member
+from etltctl.values import quoted_name
 
 if TYPE_CHECKING:
     from etltctl.local.services.athena.dialect.queries import Queries
@@ -29,7 +29,7 @@ def select(queries: Queries, node: exp.Select, outer: Scope | None) -> Query:
     if is_distinct:
         refuse_grouping([value.type for value in values], "DISTINCT")
     select_list = ", ".join(
-        f"{v.sql} AS {quoted(c.duckdb_name)}" for v, c in zip(values, columns, strict=True)
+        f"{v.sql} AS {quoted_name(c.duckdb_name)}" for v, c in zip(values, columns, strict=True)
     )
     # Two output columns may have one name in Trino, so each has a name c0, c1, … in DuckDB.
     text = f"SELECT {'DISTINCT ' if is_distinct else ''}{select_list}{sql}"
@@ -67,7 +67,7 @@ def _with_ties(queries: Queries, node: exp.Select, text: str, columns: Sequence[
         raise unsupported("FETCH FIRST WITH TIES with OFFSET, DISTINCT or GROUP BY")
     head, _, tail = text.partition("SELECT ")
     name, count = queries.fresh(), node.args["limit"].args["count"]
-    select_list = ", ".join(quoted(column.duckdb_name) for column in columns)
+    select_list = ", ".join(quoted_name(column.duckdb_name) for column in columns)
     # DuckDB has no WITH TIES.
     ranked = f"{head}SELECT rank() OVER (ORDER BY {keys}) AS athena_rank, {tail}"
     last = int(count.name) if count is not None else 1

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from etltctl.values import quoted_name
+
 # DuckDB's TIMESTAMPTZ would keep the instant and lose the zone, which Athena prints.
 PLAIN = {
     "boolean": "BOOLEAN",
@@ -72,7 +74,7 @@ class Type:
                 return f"MAP({self.inner(0).duckdb}, {self.inner(1).duckdb})"
             case "row":
                 named = zip(self.field_names, self.inners, strict=True)
-                return f"STRUCT({', '.join(f'{quoted(name)} {kind.duckdb}' for name, kind in named)})"
+                return f"STRUCT({', '.join(f'{quoted_name(name)} {kind.duckdb}' for name, kind in named)})"
         return PLAIN[self.name]
 
     @property
@@ -228,13 +230,3 @@ def split_top(text: str) -> list[str]:
         else:
             current += character
     return [*parts, current]
-
-
-def quoted(name: str) -> str:
-    """Return an identifier of SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """Return a string literal of SQL."""
-    return "'" + text.replace("'", "''") + "'"

@@ -11,7 +11,8 @@ from typing import Any
 
 import duckdb
 
-from etltctl.local.services.athena.dialect.trino_types import Type, literal
+from etltctl.local.services.athena.dialect.trino_types import Type
+from etltctl.values import quoted_text
 
 
 class _Unknown:
@@ -91,7 +92,7 @@ class Udf:
 
 def member(sql: str, name: str) -> str:
     """Return the SQL of a struct's field; a field's name may hold quotes."""
-    return f"struct_extract({sql}, {literal(name)})"
+    return f"struct_extract({sql}, {quoted_text(name)})"
 
 
 def register(engine: duckdb.DuckDBPyConnection, udfs: Sequence[Udf]) -> None:

@@ -20,8 +20,9 @@ from etltctl.local.services.athena.dialect.functions.lambdas import (
 )
 from etltctl.local.services.athena.dialect.functions.maps import value_at
 from etltctl.local.services.athena.dialect.registry import Call, function
-from etltctl.local.services.athena.dialect.trino_types import BIGINT, BOOLEAN, VARCHAR, Type, array, literal
+from etltctl.local.services.athena.dialect.trino_types import BIGINT, BOOLEAN, VARCHAR, Type, array
 from etltctl.local.services.athena.dialect.values import Value, member
+from etltctl.values import quoted_text
 
 if TYPE_CHECKING:
     from etltctl.local.services.athena.dialect.expressions import Expressions
@@ -271,13 +272,13 @@ def subscript(value: Value, index: Value, node: exp.Expr, compiler: Expressions)
         beyond = errors.failure(
             inner,
             code,
-            literal("Array subscript must be less than or equal to array length: "),
+            quoted_text("Array subscript must be less than or equal to array length: "),
             shown,
             "' > '",
             f"CAST(len({held}) AS VARCHAR)",
         )
-        zero = errors.failure(inner, code, literal("SQL array indices start at 1"))
-        negative = errors.failure(inner, code, literal("Array subscript is negative: "), shown)
+        zero = errors.failure(inner, code, quoted_text("SQL array indices start at 1"))
+        negative = errors.failure(inner, code, quoted_text("Array subscript is negative: "), shown)
         return Value(
             f"(CASE WHEN {held} IS NULL OR {at} IS NULL THEN NULL WHEN {at} = 0 THEN {zero}"
             f" WHEN {at} < 0 THEN {negative}"

@@ -13,15 +13,9 @@ from etltctl.local.services.athena.dialect.errors import invalid_argument, unsup
 from etltctl.local.services.athena.dialect.literals import text
 from etltctl.local.services.athena.dialect.registry import Call, function, simple
 from etltctl.local.services.athena.dialect.time_zones import clock, zone_name
-from etltctl.local.services.athena.dialect.trino_types import (
-    TIMESTAMP,
-    VARCHAR,
-    ZONED,
-    literal,
-    timestamp,
-    varchar,
-)
+from etltctl.local.services.athena.dialect.trino_types import TIMESTAMP, VARCHAR, ZONED, timestamp, varchar
 from etltctl.local.services.athena.dialect.values import Value
+from etltctl.values import quoted_text
 
 # Trino's letter → DuckDB's strftime.
 WRITTEN = {
@@ -82,7 +76,7 @@ def _date_format(call: Call) -> Value:
         shown = f"date_trunc('milliseconds', {shown})"
     parts = _letters(_constant(call))
     native = "".join(WRITTEN[text] if is_letter else text.replace("%", "%%") for is_letter, text in parts)
-    return Value(f"strftime({shown}, {literal(native)})", VARCHAR)
+    return Value(f"strftime({shown}, {quoted_text(native)})", VARCHAR)
 
 
 @function("date_parse")
@@ -209,8 +203,8 @@ def _from_iso_timestamp(call: Call) -> Value:
     written = call.to(0, VARCHAR)
     if isinstance(written.constant, str):
         moment = _iso_timestamp(written.constant)
-        instant = f"CAST({literal(moment['at'].isoformat(' '))} AS TIMESTAMP)"
-        return casts.zoned_of(instant, literal(moment["zone"]), 3, moment["zone"])
+        instant = f"CAST({quoted_text(moment['at'].isoformat(' '))} AS TIMESTAMP)"
+        return casts.zoned_of(instant, quoted_text(moment["zone"]), 3, moment["zone"])
     return call.python(_iso_timestamp, written, returns=ZONED)
 
 

@@ -17,11 +17,11 @@ from etltctl.local.services.athena.dialect.trino_types import (
     DOUBLE,
     VARCHAR,
     Type,
-    literal,
     timestamp,
     zoned,
 )
 from etltctl.local.services.athena.dialect.values import Value
+from etltctl.values import quoted_text
 
 # now() is the start of the transaction, so it is the same in the whole query, as in Athena.
 NOW = "timezone('UTC', now())"
@@ -105,7 +105,7 @@ def _zone(value: Value) -> tuple[str, str | None]:
         raise unsupported("a time zone that is not a literal")
     if named is None:
         raise invalid_argument(f"'{value.constant}' is not a valid time zone")
-    return literal(named), named
+    return quoted_text(named), named
 
 
 def at_zone(value: Value, zone: Value, node: exp.Expr | None) -> Value:

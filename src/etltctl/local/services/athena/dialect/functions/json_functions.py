@@ -17,8 +17,9 @@ from etltctl.local.services.athena.dialect.functions.json_text import (
     write,
 )
 from etltctl.local.services.athena.dialect.registry import simple
-from etltctl.local.services.athena.dialect.trino_types import JSON, literal
+from etltctl.local.services.athena.dialect.trino_types import JSON
 from etltctl.local.services.athena.dialect.values import Value
+from etltctl.values import quoted_text
 
 
 def json_parse(text: str) -> str:
@@ -140,7 +141,7 @@ def json_literal(written: str, node: exp.Expr) -> Value:
         raise QueryError(
             "INVALID_LITERAL", f"{place(node)}: '{written}' is not a valid JSON literal"
         ) from error
-    return Value(literal(text), JSON)
+    return Value(quoted_text(text), JSON)
 
 
 LITERALS["JSON"] = json_literal
