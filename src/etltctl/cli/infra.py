@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import typer
@@ -15,7 +14,7 @@ from etltctl.values import LOCAL
 
 if TYPE_CHECKING:
     from etltctl.cloudformation import StackEvent
-    from etltctl.infrastructure import Change, Plan, Removal, Watcher
+    from etltctl.infrastructure import Plan, Removal, Watcher
     from etltctl.settings import Settings
 
 app = group("Plan, deploy and take down what the pipelines need on AWS.")
@@ -25,8 +24,6 @@ SECRET = {
     "missing": ("made", " Airbyte's secret is made, and empty: put its values in by hand."),
     "scheduled for deletion": ("restored", " Airbyte's secret is restored, with its old values."),
 }
-COLUMNS = ("change", "resource", "type", "id", "size", "because")
-SIGNS = {"add": "+", "import": "+", "modify": "~", "replace": "±", "may replace": "±", "remove": "-"}
 
 
 @app.command("plan")
@@ -120,50 +117,6 @@ def test_alarm(context: typer.Context) -> None:
     session.console.result(document, text)
 
 
-@dataclass(frozen=True)
-class StackChange:
-    """The change of one resource of the stack, in the terms of a plan."""
-
-    change: Change
-
-    @property
-    def sign(self) -> str:
-        """`±` where the resource may be replaced, `?` for an action that etltctl does not know."""
-        return SIGNS.get(self.change.action, "?")
-
-    @property
-    def label(self) -> str:
-        """CloudFormation's action."""
-        return self.change.action
-
-    @property
-    def text(self) -> str:
-        """The resource, its type, and what causes the change."""
-        because = f"  {', '.join(self.change.because)}" if self.change.because else ""
-        return f"{self.change.resource:<28} {self.change.type}{because}"
-
-    @property
-    def details(self) -> tuple[str, ...]:
-        """Nothing: the text says all."""
-        return ()
-
-    @property
-    def takes_away(self) -> bool:
-        """Whether it would lose data from sight; such a plan is refused, with or without consent."""
-        return self.change.is_harmful
-
-    def as_dict(self) -> dict[str, object]:
-        """Return plain data, as printed by `-o json`."""
-        values = (
-            self.change.resource,
-            self.change.type,
-            self.change.id,
-            self.change.size,
-            self.change.because,
-        )
-        return dict(zip(COLUMNS, (f"{self.sign} {self.label}", *values), strict=True))
-
-
 def _on_aws(session: Session) -> Settings:
     settings = session.load()
     if settings.env == LOCAL:
@@ -192,9 +145,10 @@ def _watcher(session: Session) -> Watcher:
 
 def _show_plan(session: Session, stack_plan: Plan) -> None:
     """Print the plan as the result of the command."""
+    from etltctl.infrastructure.plan import COLUMNS
     from etltctl.infrastructure.sizing import costs_text
 
-    rows = [tuple(StackChange(change).as_dict().values()) for change in stack_plan.changes]
+    rows = [tuple(change.as_dict().values()) for change in stack_plan.changes]
     stack, files = stack_plan.blueprint.names.stack, list(stack_plan.missing_files)
     costs = {cost.part: cost.usd for cost in stack_plan.costs}
     session.console.rows(
@@ -210,7 +164,7 @@ def _print_plan(session: Session, stack_plan: Plan) -> None:
     """Print the plan as progress, before it is carried out."""
     from etltctl.plans import lines
 
-    for line in lines([StackChange(change) for change in stack_plan.changes]):
+    for line in lines(stack_plan.changes):
         session.console.say(line)
     session.console.say(stack_plan.summary())
 

@@ -17,11 +17,15 @@ from etltctl.settings.project_names import LAYERS
 # Types that hold data, or without which data cannot be read. No deployment replaces or removes them.
 DATABASE = "AWS::Glue::Database"
 PROTECTED = frozenset({"AWS::S3::Bucket", DATABASE, "AWS::Glue::Table", "AWS::KMS::Key"})
+SIGNS = {"add": "+", "import": "+", "modify": "~", "replace": "±", "may replace": "±", "remove": "-"}
+COLUMNS = ("change", "resource", "type", "id", "size", "because")
 
 
 @dataclass(frozen=True)
 class Change:
     """The change of one resource: `add`, `import`, `modify`, `replace`, `may replace` or `remove`, and why.
+
+    It is a change in the terms of `etltctl.plans`.
 
     `id` is the physical id, or the name that a new resource will have; `size` is how large it will be.
     """
@@ -34,9 +38,35 @@ class Change:
     size: str = ""
 
     @property
-    def is_harmful(self) -> bool:
-        """Whether readers would lose sight of data."""
+    def takes_away(self) -> bool:
+        """Whether readers would lose sight of data; such a plan is refused, with or without consent."""
         return self.type in PROTECTED and self.action in {"replace", "may replace", "remove"}
+
+    @property
+    def sign(self) -> str:
+        """`±` where the resource may be replaced, `?` for an action that etltctl does not know."""
+        return SIGNS.get(self.action, "?")
+
+    @property
+    def label(self) -> str:
+        """CloudFormation's action."""
+        return self.action
+
+    @property
+    def text(self) -> str:
+        """The resource, its type, and what causes the change."""
+        because = f"  {', '.join(self.because)}" if self.because else ""
+        return f"{self.resource:<28} {self.type}{because}"
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """Nothing: the text says all."""
+        return ()
+
+    def as_dict(self) -> dict[str, object]:
+        """Return plain data, as printed by `-o json`."""
+        values = (f"{self.sign} {self.label}", self.resource, self.type, self.id, self.size, self.because)
+        return dict(zip(COLUMNS, values, strict=True))
 
 
 @dataclass(frozen=True)
@@ -87,7 +117,7 @@ class Plan:
         Raises:
             BlockedError: There are such changes; each is named with its reason.
         """
-        harmful = [change for change in self.changes if change.is_harmful]
+        harmful = [change for change in self.changes if change.takes_away]
         if not harmful:
             return
         reasons = {f"{c.action} {c.resource}": f"{c.type} {c.id}: {', '.join(c.because)}" for c in harmful}
