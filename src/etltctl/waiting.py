@@ -113,12 +113,23 @@ class Waiter:
         except StopIteration as done:
             return done.value  # type: ignore[no-any-return]
 
-    def find(self, look: Callable[[], T | None], within: float) -> T | None:
-        """Poll until there is a result, for at most `within` seconds: a listing may show a new entry late."""
+    def find(self, look: Callable[[], T | None], within: float, *, raises_errors: bool = False) -> T | None:
+        """Poll until there is a result: a listing may show a new entry late, and a service may still make it.
+
+        Args:
+            look: Polls; returns None if there is no result yet.
+            within: For how many seconds to poll.
+            raises_errors: Whether an error of the service ends the search. By default it counts as no result: an answer
+                that is lost says nothing about what there is.
+
+        Returns:
+            The result, or None if there is none in time.
+        """
         deadline = self.clock() + within
+        hidden = () if raises_errors else (ServiceError,)
         while True:
             result = None
-            with suppress(ServiceError):  # an answer that is lost says nothing about what there is
+            with suppress(*hidden):
                 result = look()
             left = deadline - self.clock()
             if result is not None or left <= 0:

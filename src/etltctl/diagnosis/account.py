@@ -20,8 +20,8 @@ from etltctl.errors import (
     UnreachableError,
     command,
 )
+from etltctl.infrastructure.change_set import way_out
 from etltctl.infrastructure.names import Names
-from etltctl.infrastructure.planning import way_out
 from etltctl.infrastructure.roles import job_statements
 from etltctl.inspection import GREETINGS
 from etltctl.permissions import OPERATOR

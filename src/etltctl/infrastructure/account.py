@@ -17,7 +17,7 @@ from etltctl.infrastructure.holdings import BUCKET, CHECKED, Holding, holdings
 from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.secret import TYPE as SECRET
 from etltctl.infrastructure.secret import Secret
-from etltctl.infrastructure.sizing import name_of
+from etltctl.infrastructure.sizes import name_of
 from etltctl.lakeformation import LakeFormation
 
 if TYPE_CHECKING:

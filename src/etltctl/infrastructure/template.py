@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl.errors import ConfigurationError
 from etltctl.infrastructure.alarms import alarms
+from etltctl.infrastructure.analytics import analytics, scripts_parameter
 from etltctl.infrastructure.machine import machine
 from etltctl.infrastructure.names import Names
-from etltctl.infrastructure.processing import processing, scripts_parameter
 from etltctl.infrastructure.roles import roles
-from etltctl.infrastructure.sizing import policy_characters
+from etltctl.infrastructure.sizes import policy_characters
 from etltctl.infrastructure.storage import key_arn, storage
 from etltctl.infrastructure.uploads import HASH_DIGITS, TEMPLATES, Uploads, uploads_of
 
@@ -120,7 +120,7 @@ def template_of(names: Names) -> dict[str, Any]:
         "Parameters": _parameters(names),
         "Resources": {
             **storage(names),
-            **processing(names),
+            **analytics(names),
             **roles(names),
             **(machine(names) if names.settings.infra.machine else {}),
             **alarms(names),

@@ -54,6 +54,11 @@ class Plan(Generic[C_co]):
         return any(change.takes_away for change in self.changes)
 
     @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.changes
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know besides the changes."""
         return self.warnings
@@ -68,7 +73,7 @@ class Plan(Generic[C_co]):
 
     def summary(self) -> str:
         """Return how much there is to do."""
-        if not self.changes:
+        if self.is_empty:
             return outcome(self.subject, 0)
         return f"{count(len(self.changes))}, nothing touched."
 

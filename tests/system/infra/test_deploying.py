@@ -123,9 +123,9 @@ def test_a_plan_that_was_not_reviewed_is_carried_out_if_the_caller_confirms_it(d
 def test_a_dry_run_says_what_would_change_and_changes_nothing(deployed: Checkout) -> None:
     before = resources(deployed)
     removal = deployed.run("infra", "destroy", "--dry-run")
-    assert "goes  SilverToGoldJob" in removal.stderr
-    assert "stays GoldBucket" in removal.stderr
-    assert "would stay; nothing was changed." in removal.stdout
+    assert "  - remove  SilverToGoldJob" in removal.stdout
+    assert "  = keep    GoldBucket" in removal.stdout
+    assert "would stay." in removal.stdout
     assert "Nothing to do" in deployed.run("infra", "deploy", "--dry-run").stderr
     assert resources(deployed) == before
 
@@ -326,9 +326,9 @@ def rebuilt(deployed: Checkout) -> Rebuilt:
 
 
 def test_destroying_lists_what_goes_and_what_stays_before_it_is_confirmed(rebuilt: Rebuilt) -> None:
-    assert "stays GoldBucket" in rebuilt.plan
-    assert "stays AirbyteSecret" in rebuilt.plan
-    assert "goes  SilverToGoldJob" in rebuilt.plan
+    assert "= keep    GoldBucket" in rebuilt.plan
+    assert "= keep    AirbyteSecret" in rebuilt.plan
+    assert "- remove  SilverToGoldJob" in rebuilt.plan
     assert "removal of stack lake1 was not confirmed" in rebuilt.plan
 
 

@@ -1,4 +1,4 @@
-"""Carry out a plan and follow it to its end; an interrupted deployment can be resumed."""
+"""A deployment: a plan that is carried out and followed to its end, and resumed after an interruption."""
 
 from __future__ import annotations
 
@@ -8,18 +8,24 @@ from typing import TYPE_CHECKING
 
 from etltctl.aws import Aws
 from etltctl.cloudformation import CloudFormation
-from etltctl.errors import BlockedError, NextStep, command
-from etltctl.infrastructure.following import DEPLOY, Request, Watcher, follow, request_for, require_success
+from etltctl.errors import BlockedError
+from etltctl.infrastructure.change_set import make_plan
 from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.plan import Plan
-from etltctl.infrastructure.planning import make_plan
 from etltctl.infrastructure.secret import SecretState, keep_secret
+from etltctl.infrastructure.stack_operation import (
+    DEPLOY,
+    Request,
+    Watcher,
+    follow,
+    request_for,
+    require_success,
+)
+from etltctl.plans import Consent
 from etltctl.s3 import S3
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
-
-PLAN = command("infra", "plan")
 
 
 @dataclass(frozen=True)
@@ -42,18 +48,18 @@ class Deployed:
         return not self.changes and not self.files and self.secret is SecretState.THERE
 
 
-def deploy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Deployed:
+def deploy(settings: Settings, watcher: Watcher) -> Deployed:
     """Make AWS what the settings say: scripts and DAGs go up, the change set is executed and followed to its end.
 
     A stack that is being changed is followed first, so that an interrupted deployment can be resumed.
 
     Args:
         settings: The settings of the environment.
-        watcher: Is called with the plan and with every event.
-        yes: Whether any plan is carried out, and not only one that was made before.
+        watcher: Is called with the plan and with every event. Its `confirm` says whether a plan is carried out that was
+            not made before.
 
     Raises:
-        BlockedError: The plan was not made before, or `plan` refuses it.
+        BlockedError: The plan was neither made before nor confirmed, or `plan` refuses it.
         RunFailedError: CloudFormation rolled back; the first resource that failed is named.
     """
     service = CloudFormation(Aws.from_settings(settings))
@@ -61,14 +67,7 @@ def deploy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Deploy
     plan = make_plan(settings, watcher.waiter)
     watcher.on_plan(plan)
     plan.require_harmless()
-    if plan.changes and not (yes or plan.was_made or watcher.confirm(plan)):
-        # The change set that stays would count as reviewed, so that a second try would carry it out.
-        service.drop_change_set(plan.blueprint.names.stack, plan.change_set)
-        raise BlockedError(
-            "this plan has not been reviewed; nothing was changed",
-            hint=NextStep(PLAN, ", then ", DEPLOY, " carries out that plan; --yes carries out any"),
-            stack=plan.blueprint.names.stack,
-        )
+    _require_review(service, plan, watcher)
     s3 = S3(service.aws)
     if not plan.is_new:  # no job may point to a script that is not there yet
         _upload(s3, plan)
@@ -86,6 +85,19 @@ def deploy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Deploy
         outputs,
         plan.secret,
     )
+
+
+def _require_review(service: CloudFormation, plan: Plan, watcher: Watcher) -> None:
+    """Refuse changes that the caller neither saw before nor confirms."""
+    if plan.was_made:
+        return
+    reason = "this plan has not been reviewed"
+    try:
+        Consent[Plan](watcher.confirm, "infra", reason=reason, make=("deploy", "--yes")).require(plan)
+    except BlockedError:
+        # The change set that stays would count as reviewed, so that a second try would carry it out.
+        service.drop_change_set(plan.blueprint.names.stack, plan.change_set)
+        raise
 
 
 def _see_to_its_end(service: CloudFormation, name: str, watcher: Watcher) -> None:

@@ -1,4 +1,4 @@
-"""Delete the stack and follow it to its end; what holds data stays."""
+"""The removal of the stack, followed to its end; what holds data stays."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING
 
 from etltctl.aws import Aws
 from etltctl.cloudformation import CloudFormation, Stack, StackResource
-from etltctl.errors import AlreadyRunningError, BlockedError, NextStep
-from etltctl.infrastructure.following import (
+from etltctl.errors import AlreadyRunningError, NextStep
+from etltctl.infrastructure.names import Names
+from etltctl.infrastructure.plan import Removal
+from etltctl.infrastructure.secret import TYPE as SECRET_TYPE
+from etltctl.infrastructure.secret import SecretState, read_secret
+from etltctl.infrastructure.stack_operation import (
     DEPLOY,
     DESTROY,
     Request,
@@ -16,10 +20,7 @@ from etltctl.infrastructure.following import (
     request_for,
     require_success,
 )
-from etltctl.infrastructure.names import Names
-from etltctl.infrastructure.plan import Removal
-from etltctl.infrastructure.secret import TYPE as SECRET_TYPE
-from etltctl.infrastructure.secret import SecretState, read_secret
+from etltctl.plans import Consent
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -27,25 +28,24 @@ if TYPE_CHECKING:
 KEPT_POLICIES = frozenset({"Retain", "RetainExceptOnCreate"})
 
 
-def destroy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Removal:
+def destroy(settings: Settings, watcher: Watcher) -> Removal:
     """Delete the stack and follow it to its end; buckets, databases, log groups, the key and the secret stay.
 
     Args:
         settings: The settings of the environment.
-        watcher: Is called with the removal and with every event.
-        yes: Whether the stack is deleted. Without it nothing is changed.
+        watcher: Is called with the removal and with every event. Its `confirm` says whether the stack is deleted.
 
     Returns:
         What went and what stayed. `was_there` is unset if there is no such stack.
 
     Raises:
-        BlockedError: `yes` is not set. The watcher was called with what would go and what would stay.
+        BlockedError: The watcher did not confirm the removal. Nothing was changed.
         AlreadyRunningError: The stack is being changed.
     """
     service = CloudFormation(Aws.from_settings(settings))
     stack = service.find(Names(settings).stack)
     if stack is None:
-        return Removal(Names(settings).stack, was_there=False)
+        return _nothing_of(Names(settings))
     if stack.status.endswith("_IN_PROGRESS") and stack.status not in {
         "REVIEW_IN_PROGRESS",
         "DELETE_IN_PROGRESS",
@@ -55,11 +55,13 @@ def destroy(settings: Settings, watcher: Watcher, *, yes: bool = False) -> Remov
         )
     removal = _removal(service, stack, Names(settings))
     watcher.on_removal(removal)
-    if not (yes or watcher.confirm(removal)):
-        raise BlockedError(
-            f"the removal of stack {stack.name} was not confirmed; nothing was changed",
-            hint=NextStep("if it is meant: ", DESTROY),
-        )
+    Consent[Removal](
+        watcher.confirm,
+        "infra",
+        reason=f"the removal of stack {stack.name} was not confirmed",
+        review=("destroy", "--dry-run"),
+        make=("destroy", "--yes"),
+    ).require(removal)
     request = Request(DESTROY)
     if stack.status != "DELETE_IN_PROGRESS":
         request = request_for(service, stack, "etltctl-delete", request.again)
@@ -72,7 +74,11 @@ def plan_removal(settings: Settings) -> Removal:
     """Return what `destroy` would delete and what would stay. Nothing is changed."""
     service, names = CloudFormation(Aws.from_settings(settings)), Names(settings)
     stack = service.find(names.stack)
-    return Removal(names.stack, was_there=False) if stack is None else _removal(service, stack, names)
+    return _nothing_of(names) if stack is None else _removal(service, stack, names)
+
+
+def _nothing_of(names: Names) -> Removal:
+    return Removal(subject=names.stack, changes=(), was_there=False)
 
 
 def _removal(service: CloudFormation, stack: Stack, names: Names) -> Removal:
@@ -82,8 +88,6 @@ def _removal(service: CloudFormation, stack: Stack, names: Names) -> Removal:
     kept = {name for name, facts in described.items() if facts.get("DeletionPolicy") in KEPT_POLICIES}
     secret = StackResource("AirbyteSecret", names.airbyte_secret, SECRET_TYPE, "")
     has_secret = read_secret(service.aws, names).state is SecretState.THERE and secret.logical_id not in kept
-    return Removal(
-        stack.name,
-        tuple(each for each in resources if each.logical_id not in kept),
-        (*(each for each in resources if each.logical_id in kept), *([secret] if has_secret else [])),
-    )
+    goes = [each for each in resources if each.logical_id not in kept]
+    stays = [each for each in resources if each.logical_id in kept]
+    return Removal.of(stack.name, goes, [*stays, *([secret] if has_secret else [])])

@@ -23,7 +23,7 @@ from etltctl.values import S3Location
 MODULE_SUFFIXES = (".py", ".zip", ".egg", ".whl")
 
 
-def processing(names: Names) -> Resources:
+def analytics(names: Names) -> Resources:
     """Return the jobs with their scripts, the databases, the workgroup, logs and locations."""
     settings = names.settings
     jobs = {logical(name, "job"): _job(names, name) for name in settings.glue.jobs}

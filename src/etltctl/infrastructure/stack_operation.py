@@ -1,4 +1,4 @@
-"""Follow an operation of CloudFormation to its end, whichever program began it; an interrupted command resumes so."""
+"""An operation of CloudFormation, followed to its end whichever program began it: an interrupted command resumes so."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from etltctl import plans
 from etltctl.cloudformation import CloudFormation, Stack, StackEvent, first_failure, operation_of
 from etltctl.errors import Command, DetachedError, NextStep, RunFailedError, WaitTimeoutError, command
-from etltctl.infrastructure.plan import Plan, Removal
+from etltctl.infrastructure.plan import Change, Plan, Removal
 from etltctl.runs import StackOperation, State
 from etltctl.waiting import Waiter
 
@@ -39,7 +40,7 @@ class Watcher:
     on_plan: Callable[[Plan], None] = _ignore
     on_removal: Callable[[Removal], None] = _ignore
     on_event: Callable[[StackEvent], None] = _ignore
-    confirm: Callable[[Plan | Removal], bool] = _refuse
+    confirm: Callable[[plans.Plan[Change]], bool] = _refuse
     waiter: Waiter = FOLLOWING
 
 

@@ -1,4 +1,4 @@
-"""Plan a deployment: a change set that shows it, and the refusals that come before any harm."""
+"""The change set that shows what a deployment would do, and the refusals that come before any harm."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from etltctl.aws import Aws, translated
@@ -20,11 +21,11 @@ from etltctl.errors import (
     command,
 )
 from etltctl.infrastructure.account import require_room, require_unregistered
-from etltctl.infrastructure.following import DESTROY
 from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.plan import Change, Plan, is_new
 from etltctl.infrastructure.secret import read_secret
-from etltctl.infrastructure.sizing import name_of, size_of
+from etltctl.infrastructure.sizes import name_of, size_of
+from etltctl.infrastructure.stack_operation import DESTROY
 from etltctl.infrastructure.template import NEWEST_IMAGE, Blueprint, blueprint
 from etltctl.s3 import S3
 from etltctl.values import S3Location
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 SCRIPTS_BUCKET = "ScriptsBucket"  # its logical id
+ENDS = frozenset({"CREATE_COMPLETE", "FAILED"})  # of making a change set, not of executing it
+POLL_EVERY_S = 1.0  # CloudFormation makes the change set of such a stack in a few seconds
 # The setting of each parameter that AWS may refuse.
 SETTING_OF = {
     "InstanceType": "infra.instance_type",
@@ -127,7 +130,16 @@ def make_plan(settings: Settings, waiter: Waiter) -> Plan:
     changes = tuple(sorted(unsorted, key=lambda change: (change.action, change.resource)))
     require_unregistered(aws, drawn.template, changes)
     missing = _missing_files(S3(aws), drawn)
-    return Plan(drawn, stack, name, changes, missing, was_made, secret.state)
+    return Plan(
+        subject=f"stack {drawn.names.stack}",
+        changes=changes,
+        blueprint=drawn,
+        stack=stack,
+        change_set=name,
+        missing_files=missing,
+        was_made=was_made,
+        secret=secret.state,
+    )
 
 
 def way_out(stack: Stack) -> NextStep | None:
@@ -195,7 +207,7 @@ def _change_set(
         )
     except ServiceError as error:
         raise _refused(error.message, parameters) or error from error
-    change_set = _await(service, where, name, waiter)
+    change_set = _made(service, where, name, waiter)
     if change_set.is_ready:
         return change_set, False
     service.drop_change_set(where, name)
@@ -217,22 +229,23 @@ def _uploaded(s3: S3, drawn: Blueprint) -> str:
     return f"{endpoint.rstrip('/')}/{S3Location.parse(drawn.location).path}"
 
 
-def _await(service: CloudFormation, stack: str, name: str, waiter: Waiter) -> ChangeSet:
-    """Return the change set once CloudFormation has made it."""
-    deadline = waiter.clock() + waiter.timeout
-    pause = waiter.first_look
-    while True:
+def _made(service: CloudFormation, stack: str, name: str, waiter: Waiter) -> ChangeSet:
+    """Return the change set once CloudFormation has made it, or has failed to."""
+
+    def poll() -> ChangeSet | None:
         change_set = service.find_change_set(stack, name)
-        if change_set is not None and change_set.status in {"CREATE_COMPLETE", "FAILED"}:
-            return change_set
-        if waiter.clock() >= deadline:
-            raise WaitTimeoutError(
-                f"CloudFormation has not made change set {name} of stack {stack} within {waiter.timeout:.0f} s; "
-                "nothing was changed",
-                hint=command("infra", "plan"),
-            )
-        waiter.sleep(pause)
-        pause = min(pause * waiter.growth, waiter.longest)
+        return change_set if change_set is not None and change_set.status in ENDS else None
+
+    # A refused poll is no late listing: without the right to read a change set it is not worth the wait.
+    search = replace(waiter, longest=min(waiter.longest, POLL_EVERY_S))
+    change_set = search.find(poll, waiter.timeout, raises_errors=True)
+    if change_set is None:
+        raise WaitTimeoutError(
+            f"CloudFormation has not made change set {name} of stack {stack} within {waiter.timeout:.0f} s; "
+            "nothing was changed",
+            hint=command("infra", "plan"),
+        )
+    return change_set
 
 
 def _refused(message: str, parameters: Mapping[str, str]) -> ConfigurationError | None:
