@@ -1,4 +1,4 @@
-"""The definitions in an AWS account, as the doctor reads them: buckets, roles, jobs, databases; never runs."""
+"""The definitions in an AWS account, as the doctor and a deployment read them: buckets, roles, jobs; never runs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ from typing import Any
 from etltctl.aws import Aws, Identity, translated
 from etltctl.errors import EtltctlError, ServiceError, UnreachableError
 
+# How each service says that it has nothing of a name. Athena has no special code for it.
 NOT_THERE = frozenset(
-    {"EntityNotFoundException", "NoSuchEntity", "NoSuchBucket", "NoSuchKey", "404", "InvalidRequestException"}
-)
+    {
+        "404", "EntityNotFoundException", "InvalidRequestException", "NoSuchBucket", "NoSuchEntity", "NoSuchKey",
+        "NotFound", "NotFoundException", "ResourceNotFoundException", "ServerSideEncryptionConfigurationNotFoundError",
+    }
+)  # fmt: skip
 MOST_RESULTS = 1000  # of one answer of IAM
 CONDITIONAL = "conditional"
 # One cheap request for each service, to see whether it answers at all.
@@ -69,7 +73,7 @@ class Inspection:
 
     def bucket_region(self, bucket: str) -> str | None:
         """Return the region of the bucket; an empty text if S3 does not say."""
-        answer = self._read("s3", lambda client: client.head_bucket(Bucket=bucket), bucket=bucket)
+        answer = self.read("s3", "head_bucket", {"Bucket": bucket}, bucket=bucket)
         return (
             None
             if answer is None
@@ -78,12 +82,12 @@ class Inspection:
 
     def object_bytes(self, bucket: str, key: str) -> bytes | None:
         """Return the object's bytes."""
-        answer = self._read("s3", lambda client: client.get_object(Bucket=bucket, Key=key), bucket=bucket)
+        answer = self.read("s3", "get_object", {"Bucket": bucket, "Key": key}, bucket=bucket)
         return None if answer is None else bytes(answer["Body"].read())
 
     def role(self, name: str) -> dict[str, Any] | None:
         """Return the role with its trust policy (`AssumeRolePolicyDocument`)."""
-        answer = self._read("iam", lambda client: client.get_role(RoleName=name), role=name)
+        answer = self.read("iam", "get_role", {"RoleName": name}, role=name)
         return None if answer is None else dict(answer["Role"])
 
     def denied(self, principal: str, actions: Sequence[str], resources: Sequence[str]) -> list[str]:
@@ -129,38 +133,48 @@ class Inspection:
 
     def job(self, name: str) -> dict[str, Any] | None:
         """Return the Glue job's definition."""
-        answer = self._read("glue", lambda client: client.get_job(JobName=name), job=name)
+        answer = self.read("glue", "get_job", {"JobName": name}, job=name)
         return None if answer is None else dict(answer["Job"])
 
     def has_database(self, name: str) -> bool:
         """Return whether the catalog has the database."""
-        return self._read("glue", lambda client: client.get_database(Name=name), database=name) is not None
+        return self.read("glue", "get_database", {"Name": name}, database=name) is not None
 
     def has_tables(self, database: str) -> bool:
         """Return whether the catalog's database has a table."""
-        answer = self._read(
-            "glue", lambda client: client.get_tables(DatabaseName=database, MaxResults=1), database=database
+        answer = self.read(
+            "glue", "get_tables", {"DatabaseName": database, "MaxResults": 1}, database=database
         )
         return bool(answer and answer.get("TableList"))
 
     def has_objects(self, bucket: str, prefix: str) -> bool:
         """Return whether an object lies below the prefix."""
-        answer = self._read(
-            "s3",
-            lambda client: client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1),
-            bucket=bucket,
+        answer = self.read(
+            "s3", "list_objects_v2", {"Bucket": bucket, "Prefix": prefix, "MaxKeys": 1}, bucket=bucket
         )
         return bool(answer and answer.get("KeyCount"))
 
     def workgroup(self, name: str) -> dict[str, Any] | None:
         """Return Athena's workgroup with its configuration."""
-        answer = self._read("athena", lambda client: client.get_work_group(WorkGroup=name), workgroup=name)
+        answer = self.read("athena", "get_work_group", {"WorkGroup": name}, workgroup=name)
         return dict(answer["WorkGroup"]) if answer and answer.get("WorkGroup") else None
 
-    def _read(self, service: str, read: Callable[[Any], Any], **facts: str) -> Any:
+    def read(self, service: str, operation: str, arguments: Mapping[str, Any], **facts: str) -> Any:
+        """Return the answer to a call that reads one thing by its name; None if the service has nothing of that name.
+
+        Args:
+            service: The service, such as `glue`.
+            operation: The method of boto3's client, such as `get_job`.
+            arguments: Its arguments.
+            facts: What an error names, such as `job`.
+
+        Raises:
+            AccessError: The service refuses the caller.
+            ServiceError: The service answers with any other error.
+        """
         try:
             with translated(service, **facts):
-                return read(self.aws.client(service))
+                return getattr(self.aws.client(service), operation)(**arguments)
         except ServiceError as error:
             if error.code in NOT_THERE:
                 return None

@@ -20,7 +20,7 @@ from etltctl.errors import (
     WaitTimeoutError,
     command,
 )
-from etltctl.infrastructure.account import require_room, require_unregistered
+from etltctl.infrastructure.account import require_adoptable, require_room, require_unregistered
 from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.plan import Change, Plan, is_new
 from etltctl.infrastructure.secret import read_secret
@@ -90,7 +90,7 @@ def plan(
         BlockedError: The stack is in a state that takes no change, a name is taken, or the plan would replace or
             remove a bucket, a database, a table or the key, or register a location that Lake Formation has already.
         AlreadyRunningError: The stack is being changed.
-        ConfigurationError: AWS refuses a parameter; its setting is named.
+        ConfigurationError: AWS refuses a parameter, or `infra.adopt` names what the stack does not have.
     """
     new_plan = make_plan(settings, waiter or Waiter(timeout=300.0, longest=2.0))
     if on_plan is not None:
@@ -115,6 +115,7 @@ def make_plan(settings: Settings, waiter: Waiter) -> Plan:
     drawn = blueprint(settings)
     stack = service.find(drawn.names.stack)
     _require_usable(service, stack)
+    require_adoptable(drawn.names, drawn.template["Resources"], drawn.parameters)
     # With infra.image set, Canonical's parameter need not be there, nor be readable.
     has_image = not settings.infra.machine or "ImageId" in drawn.parameters
     image = {} if has_image else {"ImageId": _image(aws, stack)}
