@@ -38,6 +38,7 @@ class Aws:
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     credentials: tuple[str, str, str] | None = field(default=None, repr=False)  # key, secret, session token
     endpoint: AwsEndpoint | None = None
+    profile_place: str = ""  # where the settings name the profile
     _clients: dict[tuple[str, bool], Any] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
@@ -50,7 +51,14 @@ class Aws:
             policy: How calls are retried; None for the usual way.
         """
         aws = settings.aws
-        return cls(aws.profile, aws.region, policy or RetryPolicy(), endpoint=settings.endpoint)
+        place = settings.place_of("aws", "profile") if aws.profile else ""
+        return cls(
+            aws.profile,
+            aws.region,
+            policy or RetryPolicy(),
+            endpoint=settings.endpoint,
+            profile_place=place,
+        )
 
     @property
     def region_name(self) -> str | None:
@@ -112,10 +120,20 @@ class Aws:
         return resolve_secret(reference, setting=setting, fetch=self.fetch_secret)
 
     def _client(self, service: str, *, starts: bool) -> Any:
-        with self._lock, translated(service):
+        # The SDK reads the profile when it makes a client, so this is where a wrong one comes to light.
+        with self._lock, translated(service, **self._named_profile()):
             if (service, starts) not in self._clients:
                 self._clients[service, starts] = self._made(service, starts=starts)
             return self._clients[service, starts]
+
+    def _named_profile(self) -> dict[str, str]:
+        """Return the profile with the place that names it, for an error about it; nothing without a profile."""
+        if not self.profile or self.endpoint is not None:
+            return {}
+        place = {"default": "the shipped settings", "flag": "a flag"}.get(
+            self.profile_place, self.profile_place.replace("env ", "the variable ")
+        )
+        return {"profile": f"{self.profile}, named by {place}" if place else self.profile}
 
     def _made(self, service: str, *, starts: bool) -> Any:
         from botocore.config import Config

@@ -96,7 +96,7 @@ def require_adoptable(
         raise ConfigurationError(
             f"infra.adopt names what no bucket, database, log group or secret of stack {names.stack} is called; "
             "nothing was changed",
-            problems=problems,
+            problems=tuple(problems),
             hint=NextStep("write the names as they are on AWS, or leave them out; then: ", PLAN),
         )
 
