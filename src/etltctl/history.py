@@ -98,6 +98,33 @@ def find_run(settings: Settings, run_id: str, having: Having = Having.EVENTS) ->
     return events
 
 
+def run_to_retry(settings: Settings, run_id: str) -> list[dict[str, Any]]:
+    """Return the events of the run to retry.
+
+    Args:
+        settings: The settings, which say where the runs are kept.
+        run_id: The run's id, or the end of it. If it is empty, the run that was started last is meant, of those that
+            have steps and have not succeeded; if all have succeeded, the run that was written to last.
+
+    Raises:
+        UsageError: There is no such run, or more than one.
+    """
+    if run_id:
+        return find_run(settings, run_id)
+    store = _store(settings)
+    latest: list[Event] = []
+    for known in reversed(store.run_ids()):
+        with suppress(UsageError):  # a run that a later etltctl wrote
+            events = read_events(store, known)
+            # Runs come by their last event, the newest first: the rest was written, and so started, even earlier.
+            if latest and events and events[-1]["ts"] < latest[0]["ts"]:
+                break
+            is_later = bool(events) and (not latest or events[0]["ts"] > latest[0]["ts"])
+            if is_later and any(map(HAS[Having.STEPS], events)) and _summary(events).outcome != "succeeded":
+                latest = events
+    return [dict(event) for event in latest] or find_run(settings, "", Having.STEPS)
+
+
 def run_to_resume(settings: Settings, run_id: str, *, is_new: bool = False) -> str:
     """Return the whole id of the run to resume, or of the one to begin.
 

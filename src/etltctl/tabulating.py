@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import chain, count, islice
+from textwrap import wrap
 from typing import Any
 
 Cells = Sequence[object]
@@ -19,6 +20,7 @@ Cells = Sequence[object]
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # characters that move the cursor or command the terminal
 OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # the same without tab and line feed
 STATUSES = ("fail", "warn", "skip", "ok")  # of the doctor's checks, the worst first
+BELOW = 5 * " "  # before a cell that stands below its row
 MEASURED = 1000  # rows that decide how wide a column is; later ones may stick out
 
 
@@ -47,6 +49,28 @@ def aligned(columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[str]:
 
     later = ([_cell(value) for value in row] for row in coming)
     return chain([line(columns), line(["─" * width for width in widths])], map(line, chain(texts, later)))
+
+
+def folded(columns: Sequence[str], rows: Iterable[Cells], width: int = 100) -> Iterator[str]:
+    """Yield the lines of rows whose last cell is long: it stands below its row if the row would be too wide with it.
+
+    Args:
+        columns: The names of the columns.
+        rows: The rows.
+        width: The most columns of a line. An id stays in one piece, so that it can be copied, unless it is wider alone.
+    """
+    every = [list(row) for row in rows]
+    head, rule, *starts = aligned(columns[:-1], [row[:-1] for row in every])
+    left = len(rule)
+    yield f"{head:<{left}}  {columns[-1]}"
+    yield f"{rule}  {'─' * len(columns[-1])}"
+    for start, row in zip(starts, every, strict=True):
+        last = _cell(row[-1])
+        if left + 2 + len(last) <= width:
+            yield f"{start:<{left}}  {last}".rstrip()
+            continue
+        yield start
+        yield from wrap(last, width, initial_indent=BELOW, subsequent_indent=BELOW, break_on_hyphens=False)
 
 
 def findings_lines(findings: Sequence[Sequence[str]], *, is_whole: bool) -> Iterator[str]:

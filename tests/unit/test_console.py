@@ -12,6 +12,7 @@ import pytest
 from etltctl.cli.progress import drawn_run
 from etltctl.console import Console, Output, is_terminal, table
 from etltctl.errors import ConfigurationError, RunFailedError
+from etltctl.tabulating import folded
 
 
 def console(output: Output = Output.TABLE, **settings: object) -> tuple[Console, io.StringIO, io.StringIO]:
@@ -196,3 +197,20 @@ def test_a_job_s_line_accounts_for_every_row() -> None:
     first, second = err.getvalue().splitlines()
     assert first.endswith("published 2 tables · 1,010 in, 7 merged, 3 rejected, NO_WIND 2 · 0.15 USD")
     assert second.endswith("as before")
+
+
+def test_a_long_last_cell_stands_below_its_row_and_keeps_ids_whole() -> None:
+    identifier = f"remote_id=jr_{64 * '8'}"
+    rows = [
+        (1, "run.started", "pipeline=api"),
+        (2, "remote.started", f"service=Glue {identifier} state=STARTING"),
+    ]
+    assert list(folded(("seq", "event", "facts"), rows, width=90)) == [
+        "seq  event           facts",
+        "───  ──────────────  ─────",
+        "  1  run.started     pipeline=api",
+        "  2  remote.started",
+        "     service=Glue",
+        f"     {identifier}",
+        "     state=STARTING",
+    ]

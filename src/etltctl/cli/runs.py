@@ -13,13 +13,19 @@ from etltctl.cli.run import MaxUsd, OnInterrupt
 from etltctl.cli.run import show_run as show_result
 from etltctl.cli.session import Interruption, Session
 from etltctl.errors import NextStep, command
-from etltctl.tabulating import local_time
+from etltctl.tabulating import folded, local_time
 from etltctl.values import LOCAL
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 RunName = Annotated[str, typer.Argument(help="the run, or the end of its id; the newest if none is named")]
+FailedRunName = Annotated[
+    str,
+    typer.Argument(
+        help="the run, or the end of its id; of those that have not succeeded the one started last, if none is named"
+    ),
+]
 
 
 class Sum(StrEnum):
@@ -74,7 +80,8 @@ def show_run(
             (event["seq"], local_time(event["ts"]), event["step"], event["type"], facts_line(event))
             for event in run
         ]
-        session.console.rows("etltctl.events/1", ("seq", "time", "step", "event", "facts"), rows)
+        text = "\n".join(folded(("seq", "time", "step", "event", "facts"), rows))
+        session.console.result({}, text)
         return
     if session.console.output == "ndjson":
         session.console.stream(run)
@@ -192,7 +199,7 @@ def cost(
 
 def retry(
     context: typer.Context,
-    run_id: RunName = "",
+    run_id: FailedRunName = "",
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start all of its work again, whatever came of it.")
     ] = False,
@@ -200,12 +207,15 @@ def retry(
     on_interrupt: OnInterrupt = Interruption.ASK,
 ) -> None:
     """Run again what failed of a run: adopt what still lives, reuse what succeeded."""
-    from etltctl.history import Having, find_run
+    from etltctl.history import run_to_retry
     from etltctl.pipeline import RunOptions, Step, resume
 
     session: Session = context.obj
-    events = find_run(session.load(), run_id, Having.STEPS)
+    events = run_to_retry(session.load(), run_id)
     name = str(events[0].get("pipeline", ""))
+    if not run_id:
+        at = local_time(events[0]["ts"])
+        session.console.say(f"Run {events[0]['run_id']} of {name}, started at {at}, is the one to retry.")
 
     def check(settings: Settings) -> None:
         named: list[str] = next((event["steps"] for event in events if event.get("steps")), [])
