@@ -362,7 +362,13 @@ def test_a_log_that_was_not_read_to_its_end_is_an_error_and_is_not_reported_as_e
     assert "wrote nothing" not in stderr
 
 
-def test_a_job_without_logs_is_named_with_the_run_s_other_job(lake: SpoiltLake) -> None:
+def _log_of(*messages: str) -> dict[str, object]:
+    """Return the rule that answers one search of a log group with these lines."""
+    events = [{"logStreamName": "s", "timestamp": 1, "eventId": text, "message": text} for text in messages]
+    return {"call": "FilterLogEvents", "refuse": {"status": 200, "body": {"events": events}}}
+
+
+def test_two_jobs_without_logs_do_not_send_the_reader_from_one_to_the_other(lake: SpoiltLake) -> None:
     settings = lake.folder / "etltctl.toml"
     kept = settings.read_text()
     other = '[glue.jobs.other]\nscript = "small.py"\nwrites = ["gold.other"]\n'
@@ -371,15 +377,22 @@ def test_a_job_without_logs_is_named_with_the_run_s_other_job(lake: SpoiltLake) 
         lake.run("run", "small", "--run-id", "silent")
         errors = lake.run("runs", "logs", "silent").stderr
         shown = lake.run("runs", "show", "silent").stdout
+        lake.spoil(_log_of(), _log_of(), _log_of("words of the other job"))
+        speaking = lake.run("runs", "logs", "silent").stderr
     finally:
+        lake.spoil()
         settings.write_text(kept)
     (run,) = [
         run["Id"]
         for run in lake.glue_runs()
         if run["Arguments"].get("--outputs", "").count("small/v=silent/")
     ]
-    assert errors == f"small ({run}) wrote nothing\n  next: etltctl runs logs silent other\n"
-    assert "run.started       pipeline=small steps=sync:api,glue:other,glue:small,athena:refresh\n" in shown
+    assert errors == (
+        f"small ({run}) wrote nothing, and neither did other: there is no other log of this run to read\n"
+    )
+    assert "run.started\n     pipeline=small steps=sync:api,glue:other,glue:small,athena:refresh\n" in shown
+    assert speaking == f"small ({run}) wrote nothing\n  next: etltctl runs logs silent other\n"
+    assert max(map(len, shown.splitlines())) <= 100
     assert "publish.switched  rows=5 tables=gold.small\n" in shown
     assert not re.search(r"\w=( |$)|[\[{']", shown, re.MULTILINE)
 
