@@ -32,6 +32,9 @@ nitpick_ignore_regex = [("py:.*", ".*")]
 
 html_theme = "furo"
 html_show_sphinx = False
+html_show_copyright = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_copy_source = True  # a page's Markdown is next to it, for programs that read
 html_sourcelink_suffix = ""
 pygments_style = "friendly"

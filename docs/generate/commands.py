@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 from unittest.mock import patch
@@ -13,6 +14,8 @@ from etltctl.cli.app import app
 from etltctl.cli.groups import HELP_NAMES, built
 
 COLUMN = 45
+# An option in a help text: outside of code a Markdown renderer may make a dash of its hyphens.
+OPTION_OR_CODE = re.compile(r"`[^`]*`|(?<!\S)(--?[a-z][a-z-]*)")
 
 
 def commands() -> Iterator[tuple[str, Any]]:
@@ -31,7 +34,7 @@ def commands_reference() -> str:
         text = typer.cli.get_docs_for_click(
             obj=root, ctx=context, indent=1, name="etltctl", title="Options of every command"
         )
-    return f"{text.strip()}\n"
+    return f"{OPTION_OR_CODE.sub(_as_code, text).strip()}\n"
 
 
 def commands_block() -> str:
@@ -65,6 +68,10 @@ def _inside(command: Any) -> str:
     context = typer.Context(command)
     arguments = (each for each in command.params if each.param_type_name == "argument")
     return " ".join(argument.make_metavar(context).partition(":")[0] for argument in arguments)
+
+
+def _as_code(match: re.Match[str]) -> str:
+    return f"`{match[1]}`" if match[1] else match[0]
 
 
 def _sentence(command: Any) -> str:
