@@ -1,4 +1,4 @@
-"""llms.txt: the pages of the site as a list of links to their Markdown, for programs that read."""
+"""llms.txt: the pages of the site as a list of links, to their Markdown where they have it, for programs that read."""
 
 from __future__ import annotations
 
@@ -48,4 +48,11 @@ def title_and_summary(page: Path) -> tuple[str, str]:
 
 def _line(page: Path) -> str:
     title, summary = title_and_summary(page)
-    return f"- [{title}](_sources/{page.relative_to(DOCS).as_posix()})" + (f": {summary}" if summary else "")
+    return f"- [{title}]({_target(page)})" + (f": {summary}" if summary else "")
+
+
+def _target(page: Path) -> str:
+    """Return where a program reads the page: its Markdown, or the HTML if Sphinx fills it with docstrings."""
+    name = page.relative_to(DOCS)
+    is_filled = "```{eval-rst}" in page.read_text("utf-8")
+    return name.with_suffix(".html").as_posix() if is_filled else f"_sources/{name.as_posix()}"

@@ -1,7 +1,8 @@
 """The README's own transcript as an animated picture of a terminal.
 
-The transcript is of a real run, and tests/e2e/test_transcripts.py compares it with what the commands print. Each line
-appears when the run printed it, with the waits shortened. Where animations are off, every line is visible.
+The transcript is of a real run, and tests/system/e2e/test_transcripts.py compares it with the output of the commands.
+The picture shows all lines first, so that its first frame can be read. Then each line appears when the run printed it,
+with the waits shortened. Where animations are off, every line stays visible.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ COLUMNS = 112
 TITLE = "A terminal: etltctl run mongodb, then a query of its result"
 FONT = "13px ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace"
 LETTER, LINE, MARGIN, TOP = 7.8, 20, 18, 44  # pixels
-PLAY_S, REST_S = 12.0, 8.0  # the lines appear, and then stay
+REST_S, PLAY_S = 8.0, 12.0  # the lines stay, and then appear one by one
 TYPED_S = 3.0  # before a command, in the run's own seconds
 COLOURS = {
     "prompt": "#7ee787",
@@ -83,8 +84,13 @@ def _seconds(text: str) -> float:
 
 
 def _wrapped(text: str) -> list[str]:
-    """Return the text in pieces as wide as the terminal."""
-    return [text[start : start + COLUMNS] for start in range(0, max(len(text), 1), COLUMNS)]
+    """Return the text in pieces that fit the terminal, broken between words."""
+    pieces = []
+    while len(text) > COLUMNS:
+        end = text.rfind(" ", 0, COLUMNS) + 1 or COLUMNS
+        pieces.append(text[:end])
+        text = text[end:]
+    return [*pieces, text]
 
 
 def _drawn(line: Line, y: float, index: int) -> str:
@@ -111,7 +117,8 @@ def _piece(text: str, column: int, y: float, colour: str) -> str:
 def _styles(lines: list[Line]) -> str:
     whole = PLAY_S + REST_S
     frames = "".join(
-        f"@keyframes k{index}{{0%{{opacity:0}}{100 * line.second / whole:.1f}%,100%{{opacity:1}}}}"
+        f"@keyframes k{index}{{0%{{opacity:1}}{100 * REST_S / whole:.1f}%{{opacity:0}}"
+        f"{100 * (REST_S + line.second) / whole:.1f}%,100%{{opacity:1}}}}"
         f".l{index}{{animation:k{index} {whole:g}s step-end infinite}}\n"
         for index, line in enumerate(lines)
         if line.text.strip() and line.second

@@ -18,29 +18,6 @@ SERVICE_NAMES = {
     "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101": "CloudTrail",
 }
 
-WHO_IS_LET_IN = """## Who is let in
-
-The server listens on 127.0.0.1, which every user of the machine can reach. It answers callers that have a key of its
-state folder, and refuses all others as the service itself would. The state folder is made with mode 0700; a folder of
-another user is refused.
-
-- **AWS's services**: an access key and its secret, by Signature Version 4. They are in `.etltctl/server/keys.json`,
-  which only its owner reads (mode 0600). Sessions of `sts:AssumeRole` and access keys that the embedded IAM makes are
-  let in as well.
-- **Airbyte**: a token, for the client id and secret in `.etltctl/airbyte/credentials.json` (mode 0600).
-- **The server's own calls** (`/_etltctl/`) **and the HTTP sample** (`/sample/`): `Authorization: Bearer` with the
-  `server_key` of `keys.json`.
-- **MongoDB, with the weather sample**: a user and a password that end with its process and are in no file.
-- `/_etltctl/health` and Airbyte's `/health` need no key: they say that the server is up.
-
-[Your own programs](../how-to/use-your-own-clients.md) get the keys by `eval "$(etltctl local env)"`. To replace the
-keys, stop the server, delete the file, and start it again.
-
-Not protected: what runs as the same user of the machine, or as root, can read the keys and the lake's files. A Glue
-job is such a program. Nothing is encrypted on the way, which does not leave the machine; MongoDB answers `hello` and
-`buildInfo` to every caller. Web pages are refused, whatever they ask for.
-"""
-
 
 @dataclass(frozen=True)
 class Fidelity:
@@ -65,29 +42,30 @@ def endpoints_table() -> str:
     return "\n".join(["| | embedded | not modelled |", "| --- | --- | --- |", *rows, ""])
 
 
-def endpoints_page() -> str:
-    """Return the page."""
-    parts = [
-        "# The embedded endpoints\n",
-        "For a pipeline etltctl only ever talks to Airbyte's public API and to AWS's API; locally it talks to a small "
-        "server on 127.0.0.1 that speaks both. This is how true that server is to the real services.\n",
-    ]
+def services_reference() -> str:
+    """Return a section for each service: what is the same as in the real one, what differs, what is not modelled."""
+    parts = []
     for each in SERVICES:
         parts.append(f"## {each.name}\n\n{each.embedded[0].upper()}{each.embedded[1:]}.\n")
-        parts += ["| same | differs | not modelled |", "| --- | --- | --- |"]
-        cells = ("; ".join(texts) for texts in (each.same, each.differs, each.missing))
-        parts.append(f"| {' | '.join(cells)} |\n")
-    parts.append(WHO_IS_LET_IN)
-    parts.append("## What is answered\n")
-    parts.append(
-        "By etltctl's own server; every other operation of Glue, Athena, IAM, Lake Formation, Secrets Manager and "
-        "SSM is answered by moto.\n"
-    )
-    parts.append(f"- S3: {', '.join(f'`{name}`' for name in s3_operations())}")
-    for service, operations in aws_operations().items():
-        parts.append(f"- {service}: {', '.join(f'`{name}`' for name in operations)}")
-    parts.append(f"- Airbyte: {', '.join(f'`{call}`' for call in airbyte_calls())}\n")
+        for heading, texts in (
+            ("The same", each.same),
+            ("Different", each.differs),
+            ("Not modelled", each.missing),
+        ):
+            parts.append(f"{heading}:\n\n" + "\n".join(f"- {text}" for text in texts) + "\n")
     return "\n".join(parts)
+
+
+def operations_list() -> str:
+    """Return the operations that etltctl's own server answers, a line a service."""
+    names_of = {
+        "S3": s3_operations(),
+        **aws_operations(),
+        "Airbyte": airbyte_calls(),
+    }
+    return "".join(
+        f"- {service}: {', '.join(f'`{name}`' for name in names)}\n" for service, names in names_of.items()
+    )
 
 
 def s3_operations() -> list[str]:

@@ -24,7 +24,7 @@ def show(context: typer.Context) -> None:
 @app.command("validate")
 def validate(context: typer.Context) -> None:
     """Check the settings; exit 3 and every problem with its place if there is one."""
-    from etltctl.settings.validating import doubts, environments
+    from etltctl.settings.doubts import doubts, environments
 
     session: Session = context.obj
     settings = session.load()

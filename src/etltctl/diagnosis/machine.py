@@ -76,7 +76,7 @@ def check_java(probe: Probe) -> Iterator[Finding]:  # noqa: ARG001
 
 def check_class_archive(probe: Probe) -> Iterator[Finding]:
     """Report the class archive, which halves the start of the embedded Spark, and how to remove it."""
-    from etltctl.local.services.glue.jvm import installed_archive
+    from etltctl.local.services.glue.class_archive import installed_archive
 
     archive = installed_archive()
     if not probe.settings.local.class_archive:

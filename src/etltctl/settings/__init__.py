@@ -43,7 +43,7 @@ def load_settings(
     Raises:
         ConfigurationError: The settings have problems. Each is listed with its place.
     """
-    from etltctl.settings.loading import Loader
+    from etltctl.settings.loader import Loader
 
     variables = dict(os.environ if environ is None else environ)  # as they are now, whenever a value is shown
     return Loader(variables, directory or _here()).load(config, env, flags or {})

@@ -57,13 +57,15 @@ Layer = Literal["bronze", "silver", "silver_rejects", "gold"]
 
 
 class Zone(Section):
-    """Layers that are governed alike: their databases carry the zone's LF-tag, their locations are registered.
+    """Layers that are governed alike: their databases carry the zone's LF-tag, their locations are registered."""
 
-    `hybrid` leaves access by IAM in place and applies Lake Formation to the opted-in principals only.
-    """
-
-    layers: list[Layer] = Field(min_length=1)
-    hybrid: bool = False
+    layers: list[Layer] = Field(min_length=1, description="the layers; each is in one zone")
+    hybrid: bool = Field(
+        default=False,
+        description=(
+            "whether access by IAM stays, so that Lake Formation applies to the opted-in principals only"
+        ),
+    )
 
 
 class DataFilter(Section):
@@ -162,25 +164,51 @@ class OptIn(Section):
 
 
 class Governance(Section):
-    """Who may see what of the lake.
+    """The permissions on the lake, as Lake Formation grants them. Without a zone nothing is governed.
 
-    Managed are the principals that grants, opt-ins and `principals` name, and the databases and tables of the zones;
-    nothing else is touched. Settings of the whole account (`admins`, `iam_defaults`, `source_identity`) are left
-    alone unless they are set.
+    etltctl manages the principals that grants, opt-ins and `principals` name, and the databases and tables of the
+    zones. It changes nothing else.
     """
 
-    zone_tag: Name = "zone"
+    zone_tag: Name = Field(
+        default="zone", description="the LF-tag whose values are the zones, set on their databases"
+    )
     zones: dict[Name, Zone] = {}
-    location_role: Principal | None = None
-    principals: list[Principal] = []
-    admins: list[Principal] | None = Field(default=None, max_length=30)
-    iam_defaults: bool | None = None
-    source_identity: bool | None = None
-    tags: dict[Name, list[Name]] = {}
-    assign: dict[Tagged, dict[Name, Name]] = {}
-    filters: dict[TableName, dict[Name, DataFilter]] = {}
-    grants: list[Grant] = []
-    opt_ins: list[OptIn] = []
+    location_role: Principal | None = Field(
+        default=None,
+        description="the role that reads registered locations; if unset, no location is registered",
+    )
+    principals: list[Principal] = Field(
+        default=[],
+        description="further principals whose grants are managed, as `role:NAME`, `user:NAME` or an ARN",
+    )
+    admins: list[Principal] | None = Field(
+        default=None,
+        max_length=30,
+        description="the data lake administrators; the caller always stays one; unchanged unless set",
+    )
+    iam_defaults: bool | None = Field(
+        default=None,
+        description="whether new databases and tables of the account are open to IAM; unchanged unless set",
+    )
+    source_identity: bool | None = Field(
+        default=None, description="whether S3 data events name the querying role; unchanged unless set"
+    )
+    tags: dict[Name, list[Name]] = Field(
+        default={}, description="LF-tags with their values; a key with no value is deleted"
+    )
+    assign: dict[Tagged, dict[Name, Name]] = Field(
+        default={}, description="the tags of a `layer`, `layer.table` or `layer.table.column`"
+    )
+    filters: dict[TableName, dict[Name, DataFilter]] = Field(
+        default={}, description="data cells filters of a `layer.table`, by name"
+    )
+    grants: list[Grant] = Field(
+        default=[], description="what each principal may do, on one of `table`, `tags`, `layer`, `location`"
+    )
+    opt_ins: list[OptIn] = Field(
+        default=[], description="the principals to which Lake Formation applies in a hybrid zone"
+    )
 
     @property
     def is_configured(self) -> bool:

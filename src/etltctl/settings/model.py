@@ -23,20 +23,29 @@ from etltctl.values import S3Location
 
 
 class Lake(Section):
-    """Where the layers lie, and how long versions of a table are kept.
+    """The places of the layers, and how long versions of a table are kept.
 
     A version that is not current is deleted when `keep_versions` newer ones exist and it has been out of use for
-    `grace_minutes`, which must be longer than the longest query; one that was never published after
-    `keep_unpublished_days`.
+    `grace_minutes`. A version that was never published is deleted after `keep_unpublished_days`.
     """
 
-    bronze: Bucket
-    silver: Bucket
-    gold: Bucket
-    scripts: Bucket
-    keep_versions: int = Field(3, ge=1, le=MOST_VERSIONS)
-    grace_minutes: int = Field(300, ge=0)
-    keep_unpublished_days: int = Field(14, ge=1)
+    bronze: Bucket = Field(description="where Airbyte writes")
+    silver: Bucket = Field(
+        description="the place of cleaned tables; rejected rows are in `rejects/` below it"
+    )
+    gold: Bucket = Field(description="the place of the tables that people query")
+    scripts: Bucket = Field(description="the place of the Glue jobs' scripts")
+    keep_versions: int = Field(
+        default=3, ge=1, le=MOST_VERSIONS, description="how many published versions of a table are kept"
+    )
+    grace_minutes: int = Field(
+        default=300,
+        ge=0,
+        description="how long a replaced version is kept at least; longer than the longest query",
+    )
+    keep_unpublished_days: int = Field(
+        default=14, ge=1, description="how long a version is kept that was never published"
+    )
 
     def root(self, layer: str) -> str:
         """Return where a layer's tables lie. Rows that silver refused have a separate folder next to its tables."""
@@ -44,9 +53,11 @@ class Lake(Section):
 
 
 class Pipeline(Section):
-    """The steps of a pipeline, in order, each `kind:name`."""
+    """The steps of a pipeline, in their order, each as `kind:name`."""
 
-    steps: list[str] = Field(min_length=1)
+    steps: list[str] = Field(
+        min_length=1, description="`sync:SOURCE`, `glue:JOB`, `athena:refresh`, `tableau:DATASOURCE`"
+    )
 
 
 @dataclass(frozen=True)
@@ -71,12 +82,25 @@ class AwsEndpoint:
 class Settings(Section):
     """Everything that the commands need to know of one environment."""
 
-    version: Literal[1] = 1
-    project: str
-    default_env: str = "local"
+    version: Literal[1] = Field(default=1, description="the version of the file's format")
+    project: str = Field(
+        description=(
+            "names the stack with its roles, alarms, log groups and secret; another name makes another stack"
+        ),
+    )
+    default_env: str = Field(
+        default="local", description="the environment if neither `--env` nor ETLTCTL_ENV names one"
+    )
     env: str
-    protected: bool = False
-    state: StatePlace = ".etltctl"
+    protected: bool = Field(
+        default=False, description="whether `govern apply` and `connections apply` ask before every change"
+    )
+    state: StatePlace = Field(
+        default=".etltctl",
+        description=(
+            "where the events of runs are kept: a folder, or `s3://…`; the embedded lake is there too"
+        ),
+    )
     lake: Lake
     sources: dict[str, Annotated[MongodbSource | HttpSource, Field(discriminator="kind")]] = {}
     airbyte: Airbyte

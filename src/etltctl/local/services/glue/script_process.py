@@ -15,7 +15,7 @@ from typing import IO
 
 from etltctl.local.kernel.hosts import LOOPBACK, has_account, user_name
 from etltctl.local.kernel.processes import python_command
-from etltctl.local.services.glue.jvm import Jvm, JvmFailedError
+from etltctl.local.services.glue.jvm import Jvm, JvmFailedError, kill_group
 
 WORKER = Path(__file__).parents[2] / "glue_worker"
 
@@ -79,6 +79,26 @@ def assign(
     stdin: IO[bytes] = process.stdin  # type: ignore[assignment]
     stdin.write(json.dumps(assignment).encode() + b"\n")
     stdin.flush()
+
+
+def warm_up(jvm: Jvm, process: ScriptProcess, folder: Path, timeout_s: float) -> None:
+    """Run the warm-up script, which makes the JVM load the classes of a usual job. The process ends with it.
+
+    Args:
+        jvm: The JVM to warm up.
+        process: A process without an assignment.
+        folder: Where both work.
+        timeout_s: How long the script may take, in seconds.
+
+    Raises:
+        subprocess.TimeoutExpired: The script took longer.
+    """
+    scratch = folder / f"warm-{jvm.process.pid}"
+    assign(process, WORKER / "warm_up.py", [str(scratch)], outcome=scratch.with_suffix(".json"), jvm=jvm)
+    try:
+        process.wait(timeout_s)
+    finally:
+        kill_group(process)
 
 
 class JvmLoan:

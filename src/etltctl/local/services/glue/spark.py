@@ -11,7 +11,7 @@ from threading import Condition, Thread, Timer
 
 from etltctl.local.services.glue.class_archive import ClassArchive, build_in_background
 from etltctl.local.services.glue.jvm import Jvm, JvmFailedError, Needs, kill_group, launch
-from etltctl.local.services.glue.script_process import WORKER, ScriptProcess, assign, script_environ
+from etltctl.local.services.glue.script_process import ScriptProcess, script_environ, warm_up
 
 WARM_UP_TIMEOUT_S = 60.0
 IDLE_S = 60.0  # without a job: the spare ends, and the class archive is made
@@ -197,7 +197,7 @@ class SparkPool:
             self._await_idleness(self._idle_s)
 
     def _warm_up(self, jvm: Jvm) -> None:
-        _warm_up(jvm, self._start_python(), self._folder, WARM_UP_TIMEOUT_S)
+        warm_up(jvm, self._start_python(), self._folder, WARM_UP_TIMEOUT_S)
         jvm.is_warm = True
 
     def _launch(self, needs: Needs) -> Jvm:
@@ -234,38 +234,6 @@ class SparkPool:
 
     def _start_python(self) -> ScriptProcess:
         return ScriptProcess(self._folder, self._environ)
-
-
-def train(folder: Path, options: Sequence[str], timeout_s: float) -> None:
-    """Run the warm-up in a JVM with these options and let the JVM end by itself, so that it can dump its classes.
-
-    Args:
-        folder: Where both processes work.
-        options: Further options of the JVM.
-        timeout_s: How long each of the two may take, in seconds.
-
-    Raises:
-        JvmFailedError: The JVM did not start.
-        subprocess.TimeoutExpired: The warm-up or the end of the JVM took longer.
-    """
-    environ = script_environ("http://127.0.0.1:9", folder)  # the training run calls no service
-    jvm = launch(Needs(frozenset()), folder, folder, environ, options).await_ready()
-    try:
-        _warm_up(jvm, ScriptProcess(folder, environ), folder, timeout_s)
-        if jvm.process.stdin is not None:
-            jvm.process.stdin.close()
-        jvm.process.wait(timeout_s)
-    finally:
-        jvm.kill()
-
-
-def _warm_up(jvm: Jvm, process: ScriptProcess, folder: Path, timeout_s: float) -> None:
-    scratch = folder / f"warm-{jvm.process.pid}"
-    assign(process, WORKER / "warm_up.py", [str(scratch)], outcome=scratch.with_suffix(".json"), jvm=jvm)
-    try:
-        process.wait(timeout_s)
-    finally:
-        kill_group(process)
 
 
 def parse_conf(text: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from etltctl.errors import ExitCode
-from etltctl.settings.validating import known_regions
+from etltctl.settings.doubts import known_regions
 from support import forked
 from support.workplace import ETLTCTL
 
@@ -124,7 +124,7 @@ def test_the_buckets_of_the_shipped_settings_are_a_warning_on_aws_only(tmp_path:
 
 def test_regions_are_known_without_importing_the_sdk() -> None:
     code = (
-        "import sys; from etltctl.settings.validating import known_regions; known_regions(); "
+        "import sys; from etltctl.settings.doubts import known_regions; known_regions(); "
         "assert 'botocore' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

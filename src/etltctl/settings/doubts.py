@@ -13,7 +13,7 @@ from pathlib import Path
 
 from etltctl.settings.declared import is_written, unknown_columns
 from etltctl.settings.files import read_text
-from etltctl.settings.loading import NAMED_VARIABLES, PREFIX, leaves
+from etltctl.settings.loader import NAMED_VARIABLES, PREFIX, leaves
 from etltctl.settings.model import Settings
 from etltctl.settings.scripts import syntax_errors
 from etltctl.settings.secrets import is_reference, is_secret
