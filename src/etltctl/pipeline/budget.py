@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -81,11 +82,43 @@ def _run_limit(step_run: StepRun) -> float | None:
 
 def require_budget(step_run: StepRun) -> None:
     """Raise BudgetError before a start that, by the job's own history, costs more than is left."""
-    # The dearest of the latest runs, not their mean: a start that is refused is cheaper than one that is stopped.
-    estimate = max(step_run.services.glue.dpu_seconds(step_run.step.name), default=0.0)
-    usd = dollars(estimate, step_run.services.prices.glue_dpu_hour_usd)
+    usd = _estimated_usd(step_run)
     if usd:
         step_run.note("cost.estimate", usd=usd)
+    _require_enough(step_run, usd)
+
+
+def require_whole_budget(step_runs: Sequence[StepRun]) -> None:
+    """Refuse a run whose jobs, by their own history, cost more than is left: what is paid for before would be lost.
+
+    Args:
+        step_runs: The steps of Glue jobs that are still to start.
+
+    Raises:
+        BudgetError: One of them, or all together, cost more than is left. Nothing was started.
+    """
+    limited = [step_run for step_run in step_runs if glue_budget(step_run) is not None]
+    estimates = {step_run.step.name: _estimated_usd(step_run) for step_run in limited}
+    for step_run in limited:
+        _require_enough(step_run, estimates[step_run.step.name])
+    limit = _run_limit(limited[0]) if limited else None
+    whole = sum(estimates.values())
+    if limit is not None and whole > (left := limit - limited[0].ledger.usd()):
+        raise BudgetError(
+            f"nothing was started: the latest runs of {', '.join(estimates)} cost up to {whole:.2f} USD together, and "
+            f"--max-usd leaves {left:.2f} USD",
+            hint="raise --max-usd, or run fewer steps with --to",
+        )
+
+
+def _estimated_usd(step_run: StepRun) -> float:
+    """Return what the job's next run is expected to cost; 0.0 if Glue knows no earlier run."""
+    # The dearest of the latest runs, not their mean: a start that is refused is cheaper than one that is stopped.
+    estimate = max(step_run.services.glue.dpu_seconds(step_run.step.name), default=0.0)
+    return dollars(estimate, step_run.services.prices.glue_dpu_hour_usd)
+
+
+def _require_enough(step_run: StepRun, usd: float) -> None:
     budget = glue_budget(step_run)
     if budget is not None and (usd > budget.usd or budget.usd == 0.0):
         raise BudgetError(

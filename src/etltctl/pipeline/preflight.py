@@ -1,4 +1,4 @@
-"""The check of a whole run before its first step starts anything: may the caller do what the steps need?"""
+"""The checks of a whole run before its first step starts anything: permissions, and whether the budget is enough."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from etltctl.denials import Denial
 from etltctl.errors import AccessError, NextStep, NotFoundError, ServiceError
 from etltctl.inspection import Inspection
 from etltctl.permissions import Need, Requirements
+from etltctl.pipeline.budget import require_whole_budget
 from etltctl.pipeline.kinds import kind_of
 from etltctl.pipeline.readiness import unstarted
 from etltctl.pipeline.step_run import StepRun
@@ -60,6 +61,27 @@ def require_permissions(step_runs: Sequence[StepRun], *, fresh: bool = False) ->
     else:
         further = "" if len(to_start) == len(step_runs) else "further "
         _check(_needs(tables, caller, services), caller.principal, services, ledger, further)
+
+
+def require_budget_ahead(step_runs: Sequence[StepRun], *, fresh: bool = False) -> None:
+    """Refuse a run before its first paid call if its jobs are known to cost more than is left.
+
+    The first step to start is checked by its own start, right after this. A step that may have been started and is not
+    on record yet is left out: it would be adopted, which costs nothing more.
+
+    Args:
+        step_runs: The steps of one run.
+        fresh: Whether steps that have succeeded run again.
+
+    Raises:
+        BudgetError: The estimate exceeds the budget. Nothing further was started.
+    """
+    if not step_runs:
+        return
+    to_start = unstarted([one.step for one in step_runs], step_runs[0].ledger.last, fresh=fresh)
+    if len(to_start) > 1:
+        later = [one for one in step_runs if one.step in to_start and kind_of(one.step).budget(one)]
+        require_whole_budget([one for one in later if one.last("remote.intended") is None])
 
 
 def _needs(tables: Mapping[str, Iterable[str]], caller: Identity, services: Services) -> list[Need]:

@@ -14,7 +14,7 @@ from etltctl.pipeline.interrupts import interrupt_name, is_interrupt
 from etltctl.pipeline.kinds import kind_of
 from etltctl.pipeline.model import UNKNOWN_START, Step, StepHandle, outcome_of, steps, steps_hint
 from etltctl.pipeline.options import RunOptions
-from etltctl.pipeline.preflight import require_permissions
+from etltctl.pipeline.preflight import require_budget_ahead, require_permissions
 from etltctl.pipeline.readiness import require_ready, unstarted
 from etltctl.pipeline.run_ids import RunId, new_run_id
 from etltctl.pipeline.services import Services
@@ -72,6 +72,7 @@ def recorded_run(
         try:
             step_runs = [StepRun(ledger.pipeline, step, services, ledger) for step in walk]
             require_permissions(step_runs, fresh=options.fresh)
+            require_budget_ahead(step_runs, fresh=options.fresh)
             yield services, ledger
         except BaseException as error:
             if isinstance(error, EtltctlError):
@@ -127,6 +128,7 @@ def scheduled_step(
             if not is_started:
                 step_runs = [StepRun(pipeline, one, services, ledger) for one in checked]
                 require_permissions(step_runs, fresh=is_fresh)
+                require_budget_ahead(step_runs, fresh=is_fresh)
             yield StepRun(pipeline, this, services, ledger, lambda *_: on_kill)
             if is_finished and this == walk[-1]:
                 ledger.note("run.finished", outcome="succeeded", seconds=ledger.seconds)

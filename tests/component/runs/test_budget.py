@@ -44,6 +44,24 @@ def test_the_cost_of_earlier_tries_counts(place: Place) -> None:
         run_pipeline("often", place.settings, RunOptions("spent", max_usd=2.0))
 
 
+@pytest.mark.parametrize(("max_usd", "why"), [(0.0, "0.00 USD"), (2.0, "cost up to 4.40 USD")])
+def test_a_job_that_costs_more_than_the_budget_is_refused_before_the_sync_that_comes_first(
+    place: Place, max_usd: float, why: str
+) -> None:
+    place.lake.script(started(), lists(job_run("SUCCEEDED", **DEAR)))
+    with pytest.raises(BudgetError, match=rf"Glue job often was not started: .*{why}"):
+        run_pipeline("both", place.settings, RunOptions(f"early-{max_usd}", max_usd=max_usd))
+    assert place.types(f"early-{max_usd}") == ["run.started", "run.finished"]
+    assert place.count("StartJobRun") == 0
+
+
+def test_jobs_that_cost_more_than_the_budget_together_are_refused_before_the_first(place: Place) -> None:
+    place.lake.script(started(), lists(job_run("SUCCEEDED", **DEAR)))
+    with pytest.raises(BudgetError, match=r"latest runs of often, rarely cost up to 8\.80 USD together"):
+        run_pipeline("twice", place.settings, RunOptions("sum", max_usd=5.0))
+    assert place.types("sum") == ["run.started", "run.finished"]
+
+
 def test_a_waiting_process_returns_at_the_limit_and_the_driver_stops_the_run(
     place: Place,
 ) -> None:
