@@ -16,6 +16,7 @@ NOT_THERE = frozenset(
 )
 MOST_RESULTS = 1000  # of one answer of IAM
 CONDITIONAL = "conditional"
+ALLOWED, DENIED = "allowed", frozenset({"explicitDeny", "implicitDeny"})
 # One cheap request for each service, to see whether it answers at all.
 GREETINGS: dict[str, Callable[[Any], Any]] = {
     "sts": lambda client: client.get_caller_identity(),

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from etltctl.errors import AlreadyRunningError, BudgetError, NextStep, ServiceError, command
 from etltctl.ledger import Event
+from etltctl.permissions import Permission, Requirements
 from etltctl.pipeline.budget import Budget, bill_job_runs, bill_query, glue_budget, require_budget
 from etltctl.pipeline.catalog_step import table_facts
 from etltctl.pipeline.conflicts import with_holder
 from etltctl.pipeline.failures import require_success, stopped_by
-from etltctl.pipeline.model import StepHandle, StepResult, known
-from etltctl.pipeline.problems import rules_without_column
-from etltctl.pipeline.remote import EmitLines, StepKind, StepLine, rows_text
+from etltctl.pipeline.model import StepHandle, StepResult
 from etltctl.pipeline.services import Services
+from etltctl.pipeline.settings_faults import rules_without_column
+from etltctl.pipeline.step_kind import EmitLines, StepKind, StepLine, rows_text
 from etltctl.pipeline.step_run import StartedRun, StepRun
 from etltctl.pipeline.step_wait import await_stop, record_start, wait_for_end
 from etltctl.publishing import Finding
@@ -68,12 +69,13 @@ class GlueStep(StepKind):
     """The step kind `glue:JOB`."""
 
     name: ClassVar[str] = "glue"
+    thing: ClassVar[str] = "Glue job"
     has_log: ClassVar[bool] = True
     is_checked_at_once: ClassVar[bool] = True
 
-    def require_known(self, name: str, settings: Settings) -> None:
-        """Raise UsageError if the settings have no such Glue job."""
-        known(settings.glue.jobs, name, "Glue job")
+    def names(self, settings: Settings) -> Iterable[str]:
+        """Return the names of the Glue jobs."""
+        return settings.glue.jobs
 
     def problems(self, name: str, settings: Settings) -> Iterator[str]:
         """Yield syntax errors of the job's script and problems of the rules for its tables."""
@@ -88,6 +90,17 @@ class GlueStep(StepKind):
     def tables(self, name: str, settings: Settings) -> Sequence[str]:
         """Return the tables that the job writes."""
         return settings.glue.jobs[name].writes
+
+    def published_tables(self, name: str, settings: Settings) -> Sequence[str]:
+        """Return the tables that the job writes: each run publishes a version of all of them."""
+        return self.tables(name, settings)
+
+    def permissions(
+        self, name: str, refreshed: Sequence[str], required: Requirements
+    ) -> Iterator[Permission]:
+        """Yield what it takes to run the job, stop it, and check and publish the tables that it writes."""
+        yield from required.running(name)
+        yield from required.publishing(self.tables(name, required.settings))
 
     def budget(self, step_run: StepRun) -> Budget | None:
         """Return what a job run of the step may still cost; None without a limit."""

@@ -11,11 +11,10 @@ from etltctl.errors import AccessError, EtltctlError, NextStep, OutcomeUnknownEr
 from etltctl.ledger import Ledger
 from etltctl.pipeline.failures import name_refusal, refusals_named
 from etltctl.pipeline.interrupts import interrupt_name, is_interrupt
-from etltctl.pipeline.kinds import kind_of
-from etltctl.pipeline.model import UNKNOWN_START, Step, StepHandle, outcome_of, steps, steps_hint
+from etltctl.pipeline.kinds import kind_of, steps
+from etltctl.pipeline.model import UNKNOWN_START, Step, StepHandle, outcome_of, steps_hint
 from etltctl.pipeline.options import RunOptions
-from etltctl.pipeline.preflight import require_permissions
-from etltctl.pipeline.readiness import require_ready, unstarted
+from etltctl.pipeline.preflight import require_permissions, require_ready, unstarted
 from etltctl.pipeline.run_ids import RunId, new_run_id
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.step_run import StepRun

@@ -16,7 +16,7 @@ from etltctl.errors import BudgetError, EtltctlError, NextStep, command
 from etltctl.pipeline.budget import Budget
 from etltctl.pipeline.interrupts import interruptible, stop_on_record
 from etltctl.pipeline.model import StepHandle, ran_s
-from etltctl.pipeline.remote import RemoteRun, StepKind
+from etltctl.pipeline.step_kind import RemoteRun, StepKind
 from etltctl.pipeline.step_run import StartedRun, StepRun
 from etltctl.runs import Run, State
 from etltctl.waiting import Waiter
