@@ -96,12 +96,8 @@ class Inspection:
             resources: The ARNs that each action is checked on.
         """
         with translated("iam", principal=principal):
-            client = self.aws.client("iam")
-            pages = client.get_paginator("simulate_principal_policy").paginate(
-                PolicySourceArn=principal, ActionNames=list(actions), ResourceArns=list(resources)
-            )
-            results = [result for page in pages for result in page["EvaluationResults"]]
-        return sorted({each["EvalActionName"] for each in results if each["EvalDecision"] != "allowed"})
+            results = _simulated(self.aws.client("iam"), principal, actions, resources)
+        return sorted({each["EvalActionName"] for each in results if each["EvalDecision"] != ALLOWED})
 
     def decisions(
         self, principal: str, actions: Sequence[str], resources: Sequence[str]
@@ -120,13 +116,7 @@ class Inspection:
             a condition whose value IAM was not given, as the real call gives it.
         """
         with translated("iam", principal=principal):
-            answer = self.aws.start_client("iam").simulate_principal_policy(
-                PolicySourceArn=principal,
-                ActionNames=list(actions),
-                ResourceArns=list(resources),
-                MaxItems=MOST_RESULTS,
-            )
-        return dict(_decided(answer["EvaluationResults"]))
+            return dict(_decided(_simulated(self.aws.start_client("iam"), principal, actions, resources)))
 
     def job(self, name: str) -> dict[str, Any] | None:
         """Return the Glue job's definition."""
@@ -166,6 +156,19 @@ class Inspection:
             if error.code in NOT_THERE:
                 return None
             raise
+
+
+def _simulated(
+    iam: Any, principal: str, actions: Sequence[str], resources: Sequence[str]
+) -> list[Mapping[str, Any]]:
+    """Return IAM's evaluation of every action, page by page; up to 1,000 of them come in one answer."""
+    pages = iam.get_paginator("simulate_principal_policy").paginate(
+        PolicySourceArn=principal,
+        ActionNames=list(actions),
+        ResourceArns=list(resources),
+        PaginationConfig={"PageSize": MOST_RESULTS},
+    )
+    return [result for page in pages for result in page["EvaluationResults"]]
 
 
 def _decided(results: Iterable[Mapping[str, Any]]) -> Iterator[tuple[tuple[str, str], str]]:

@@ -220,7 +220,7 @@ def _uploaded(s3: S3, drawn: Blueprint) -> str:
 def _await(service: CloudFormation, stack: str, name: str, waiter: Waiter) -> ChangeSet:
     """Return the change set once CloudFormation has made it."""
     deadline = waiter.clock() + waiter.timeout
-    pause = waiter.first_look
+    pause = waiter.first_pause
     while True:
         change_set = service.find_change_set(stack, name)
         if change_set is not None and change_set.status in {"CREATE_COMPLETE", "FAILED"}:

@@ -83,7 +83,7 @@ def table_facts(published: list[Published]) -> dict[str, Any]:
 def _details(published: Published) -> dict[str, Any]:
     partitions = {name: count for name, count in asdict(published.partitions).items() if count}
     details = {
-        "audit": published.audit,
+        "audit": published.row_counts,
         "partitions": partitions,
         "retired": list(published.retired),
         "warnings": list(published.warnings),

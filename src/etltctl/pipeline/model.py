@@ -52,7 +52,7 @@ class StepHandle:
     is_running: bool = False
 
     @property
-    def waited(self) -> float:
+    def elapsed(self) -> float:
         """How long ago the step was started, in seconds."""
         return max(now() - self.began, 0.0)
 

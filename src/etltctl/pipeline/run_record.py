@@ -187,7 +187,7 @@ def failure_recorded(step_run: StepRun, handle: StepHandle) -> Iterator[None]:
             name_refusal(error, str(step_run.step), step_run.services)
         if is_interrupt(error) and not _is_decided(step_run):
             step_run.warn(f"interrupted, and nothing remote was stopped: {command('retry', run_id)} goes on")
-        seconds = round(handle.waited, 2)
+        seconds = round(handle.elapsed, 2)
         start = {"start": UNKNOWN_START} if isinstance(error, OutcomeUnknownError) else {}
         step_run.note("step.finished", outcome=outcome_of(error), seconds=seconds, error=message, **start)
         raise

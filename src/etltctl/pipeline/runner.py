@@ -193,7 +193,7 @@ def finish(step_run: StepRun, handle: StepHandle, run: Run | None = None) -> Ste
         if run is None and handle.remote_id:
             run = remote_run_of(step, step_run.services, handle.remote_id).poll()
         result = kind_of(step).finish(step_run, handle, run)
-    result = replace(result, seconds=round(handle.waited, 2))
+    result = replace(result, seconds=round(handle.elapsed, 2))
     facts = {name: value for name, value in result.as_dict().items() if name != "step"}
     step_run.ledger.append("step.finished", result.step, outcome="succeeded", **facts)
     return result

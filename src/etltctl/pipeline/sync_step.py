@@ -45,7 +45,7 @@ class SyncRun:
 
     def poll(self) -> SyncJob:
         """Return the job as Airbyte sees it now."""
-        return self.services.airbyte.look_at(self.id, self.source)
+        return self.services.airbyte.poll(self.id, self.source)
 
     def waiter(self) -> Waiter:
         """Return how to wait for the job; it learns from earlier syncs of the connection."""
@@ -151,7 +151,7 @@ class SyncStep(StepKind):
         self, services: Services, name: str, remote_id: str, emit: EmitLines, *, follow: bool
     ) -> None:
         """Emit what Airbyte reports of the sync; its API has no log."""
-        emit(lines_of_sync(services.airbyte.look_at(remote_id, name)))
+        emit(lines_of_sync(services.airbyte.poll(remote_id, name)))
 
     def line(self, name: str, event: Mapping[str, Any]) -> StepLine:
         """Return the line with the proof of the rows."""

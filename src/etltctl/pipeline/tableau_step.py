@@ -38,7 +38,7 @@ class RefreshRun:
 
     def poll(self) -> RefreshJob:
         """Return the job as Tableau sees it now."""
-        return self.services.tableau.look_at(self.id, self.datasource)
+        return self.services.tableau.poll(self.id, self.datasource)
 
     def waiter(self) -> Waiter:
         """Return how to wait for the job."""
@@ -88,7 +88,7 @@ class TableauStep(StepKind):
         datasource = tableau.find(*name_and_project(step_run.step.name, step_run.settings))
         before = step_run.last("remote.started", "remote.adopted")
         if before is not None:
-            job = tableau.look_at(before["remote_id"], datasource.name)
+            job = tableau.poll(before["remote_id"], datasource.name)
             if job.state is not State.FAILED:
                 verb = Verb.ADOPTED if job.state is State.RUNNING else Verb.REUSED
                 return StartedRun(verb, job, before.get("ours", True))
@@ -127,7 +127,7 @@ class TableauStep(StepKind):
         self, services: Services, name: str, remote_id: str, emit: EmitLines, *, follow: bool
     ) -> None:
         """Emit the state of the refresh; Tableau's API has no log."""
-        job = services.tableau.look_at(remote_id, name)
+        job = services.tableau.poll(remote_id, name)
         text = f"state {job.status} {job.reason}".rstrip()
         emit([LogLine(datetime.now(UTC), "output", f"job {job.id}", text, job.state is State.FAILED)])
 
@@ -166,7 +166,7 @@ def refresh_datasource(
     tableau = Services(settings).tableau
     verb, job = tableau.refresh(tableau.find(*name_and_project(name, settings, project)))
     if wait and job.id:
-        job = _waiter(settings).wait(job, lambda: tableau.look_at(job.id, job.name))
+        job = _waiter(settings).wait(job, lambda: tableau.poll(job.id, job.name))
         require_success(
             job, hint="the data source shows what it showed before; fix the cause, then refresh again"
         )
