@@ -58,7 +58,7 @@ class Athena:
     on_run: Callable[[Verb, QueryExecution], None] | None = None
     on_start: Callable[[str], None] | None = None
     tb_usd: float = 5.0
-    waiter: Waiter = field(default_factory=lambda: Waiter(first_look=0.05, longest=5.0))
+    waiter: Waiter = field(default_factory=lambda: Waiter(first_pause=0.05, longest=5.0))
 
     def run(
         self,
@@ -68,7 +68,7 @@ class Athena:
         database: str = "default",
         parameters: Sequence[str] = (),
         max_scan: int | None = None,
-        on_look: Callable[[QueryExecution], None] | None = None,
+        on_poll: Callable[[QueryExecution], None] | None = None,
     ) -> QueryExecution:
         """Run the query to its success; an interrupt cancels it.
 
@@ -80,7 +80,7 @@ class Athena:
             database: The database of names without one.
             parameters: SQL literals for the query's `?`, in order.
             max_scan: The bytes that it may scan; None for any number.
-            on_look: Called with each poll's answer.
+            on_poll: Called with each poll's answer.
 
         Raises:
             RunFailedError: The query failed, for the reason that Athena gives.
@@ -92,7 +92,7 @@ class Athena:
             verb, started = self.start_or_adopt(sql, key, database=database, parameters=parameters)
             if verb is not Verb.STARTED and started.state is State.FAILED:
                 continue  # an earlier try left it: the next key is tried
-            execution, tries = self._wait(verb, started, max_scan, on_look), tries + 1
+            execution, tries = self._wait(verb, started, max_scan, on_poll), tries + 1
             if execution.state is State.SUCCEEDED:
                 return execution
             if not execution.is_retryable or tries == TRIES:
@@ -119,7 +119,7 @@ class Athena:
             parameters: SQL literals for the query's `?`, in order.
         """
         answered, query_id = self._start(sql, run_key, database, parameters)
-        execution = self.look_at(query_id)
+        execution = self.poll(query_id)
         if execution.submitted is None or execution.submitted > answered - ANSWERED_WITHIN:
             return Verb.STARTED, execution
         return (Verb.ADOPTED if execution.state is State.RUNNING else Verb.REUSED), execution
@@ -129,11 +129,11 @@ class Athena:
         verb: Verb,
         execution: QueryExecution,
         max_scan: int | None,
-        on_look: Callable[[QueryExecution], None] | None,
+        on_poll: Callable[[QueryExecution], None] | None,
     ) -> QueryExecution:
-        def look(seen: QueryExecution) -> None:
-            if on_look:
-                on_look(seen)
+        def checked(seen: QueryExecution) -> None:
+            if on_poll:
+                on_poll(seen)
             if max_scan is not None and seen.scanned_bytes > max_scan:
                 raise BudgetError(
                     f"the query scanned {seen.scanned_bytes:,} bytes, more than the {max_scan:,} it may",
@@ -143,8 +143,8 @@ class Athena:
                 )
 
         try:
-            look(execution)  # it may have ended already
-            ended = self.waiter.wait(execution, partial(self.look_at, execution.id), on_look=look)
+            checked(execution)  # it may have ended already
+            ended = self.waiter.wait(execution, partial(self.poll, execution.id), on_poll=checked)
         except (KeyboardInterrupt, SystemExit, BudgetError):
             self.cancel(execution.id)
             raise
@@ -202,7 +202,7 @@ class Athena:
         place = described.get("ResultConfiguration", {}).get("OutputLocation")
         return bool(is_managed or (described.get("EnforceWorkGroupConfiguration") and place))
 
-    def look_at(self, query_id: str) -> QueryExecution:
+    def poll(self, query_id: str) -> QueryExecution:
         """Return the execution as Athena describes it now."""
         with translated("athena", query=query_id):
             answer = self.aws.client("athena").get_query_execution(QueryExecutionId=query_id)

@@ -1,4 +1,4 @@
-"""Glue job runs: start one or find it again, look at it, stop it, read its log."""
+"""Glue job runs: start one or find it again, poll it, stop it, read its log."""
 
 from __future__ import annotations
 
@@ -108,12 +108,12 @@ class Glue:
         The listing may show a run late, so the search goes on for `within` seconds.
         """
 
-        def look() -> JobRun | None:
+        def newest() -> JobRun | None:
             return next(
                 (run for run in self.find_all(job, run_key, since=since) if run.id not in known), None
             )
 
-        return self.search.find(look, within)
+        return self.search.find(newest, within)
 
     def durations(self, job: str, *, limit: int = 20) -> list[float]:
         """How long the job's latest successful runs took, in seconds; empty if Glue does not tell."""
@@ -138,7 +138,7 @@ class Glue:
         except EtltctlError:
             return None
 
-    def look_at(self, job: str, run_id: str) -> JobRun:
+    def poll(self, job: str, run_id: str) -> JobRun:
         """Return the run as Glue sees it now."""
         with translated("glue", job=job, run=run_id):
             query = {"JobName": self.names.at_glue(job), "RunId": run_id}

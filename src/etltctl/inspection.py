@@ -20,6 +20,7 @@ NOT_THERE = frozenset(
 )  # fmt: skip
 MOST_RESULTS = 1000  # of one answer of IAM
 CONDITIONAL = "conditional"
+ALLOWED, DENIED = "allowed", frozenset({"explicitDeny", "implicitDeny"})
 # One cheap request for each service, to see whether it answers at all.
 GREETINGS: dict[str, Callable[[Any], Any]] = {
     "sts": lambda client: client.get_caller_identity(),
@@ -99,12 +100,8 @@ class Inspection:
             resources: The ARNs that each action is checked on.
         """
         with translated("iam", principal=principal):
-            client = self.aws.client("iam")
-            pages = client.get_paginator("simulate_principal_policy").paginate(
-                PolicySourceArn=principal, ActionNames=list(actions), ResourceArns=list(resources)
-            )
-            results = [result for page in pages for result in page["EvaluationResults"]]
-        return sorted({each["EvalActionName"] for each in results if each["EvalDecision"] != "allowed"})
+            results = _simulated(self.aws.client("iam"), principal, actions, resources)
+        return sorted({each["EvalActionName"] for each in results if each["EvalDecision"] != ALLOWED})
 
     def decisions(
         self, principal: str, actions: Sequence[str], resources: Sequence[str]
@@ -123,13 +120,7 @@ class Inspection:
             a condition whose value IAM was not given, as the real call gives it.
         """
         with translated("iam", principal=principal):
-            answer = self.aws.start_client("iam").simulate_principal_policy(
-                PolicySourceArn=principal,
-                ActionNames=list(actions),
-                ResourceArns=list(resources),
-                MaxItems=MOST_RESULTS,
-            )
-        return dict(_decided(answer["EvaluationResults"]))
+            return dict(_decided(_simulated(self.aws.start_client("iam"), principal, actions, resources)))
 
     def job(self, name: str) -> dict[str, Any] | None:
         """Return the Glue job's definition."""
@@ -179,6 +170,19 @@ class Inspection:
             if error.code in NOT_THERE:
                 return None
             raise
+
+
+def _simulated(
+    iam: Any, principal: str, actions: Sequence[str], resources: Sequence[str]
+) -> list[Mapping[str, Any]]:
+    """Return IAM's evaluation of every action, page by page; up to 1,000 of them come in one answer."""
+    pages = iam.get_paginator("simulate_principal_policy").paginate(
+        PolicySourceArn=principal,
+        ActionNames=list(actions),
+        ResourceArns=list(resources),
+        PaginationConfig={"PageSize": MOST_RESULTS},
+    )
+    return [result for page in pages for result in page["EvaluationResults"]]
 
 
 def _decided(results: Iterable[Mapping[str, Any]]) -> Iterator[tuple[tuple[str, str], str]]:

@@ -75,7 +75,7 @@ def run_query(
     run_id: str = "",
     parameters: Sequence[str] = (),
     max_scan: str = "",
-    on_look: Callable[[QueryExecution], None] | None = None,
+    on_poll: Callable[[QueryExecution], None] | None = None,
 ) -> Answer:
     """Run the SQL and wait for its end. An interrupt cancels the query.
 
@@ -87,7 +87,7 @@ def run_query(
         run_id: The same query under the same id is started once. It is adopted while it runs, and reused at its end.
         parameters: Texts for the query's `?`, each read by `literal`.
         max_scan: The query is cancelled once it scanned more than this, such as `1GB`.
-        on_look: Called with each poll's answer.
+        on_poll: Called with each poll's answer.
 
     Raises:
         RunFailedError: The query failed, for the reason that Athena gives.
@@ -109,7 +109,7 @@ def run_query(
             database=database or settings.athena.databases["gold"],
             parameters=[literal(text) for text in parameters],
             max_scan=_bytes(max_scan) if max_scan else None,
-            on_look=on_look,
+            on_poll=on_poll,
         )
     except RunFailedError as error:
         if layer := _layer_in_place_of_a_database(error.message, settings):

@@ -35,7 +35,7 @@ def glue(server: Served, aws: Aws, tmp_path: Path) -> Glue:
 def test_the_history_of_a_job_is_read(glue: Glue) -> None:
     for number in range(3):
         _, run = glue.start_or_adopt("quick", f"key-{number}", lambda _: {})
-        wait_until(lambda run=run: glue.look_at("quick", run.id).state is not State.RUNNING, 60)
+        wait_until(lambda run=run: glue.poll("quick", run.id).state is not State.RUNNING, 60)
     assert len(glue.durations("quick")) == 3
     assert glue.dpu_seconds("quick") == [0.0] * 3, "no one is billed for this machine"
 
@@ -55,9 +55,9 @@ def test_glue_s_own_retry_of_a_failed_run_is_found(
     command = {"Name": "glueetl", "ScriptLocation": "s3://lake-scripts/twice.py"}
     aws.client("glue").create_job(Name="twice", Role="r", Command=command, MaxRetries=1)
     _, first = glue.start_or_adopt("twice", "key", lambda _: {})
-    wait_until(lambda: glue.look_at("twice", first.id).state is State.FAILED, 60)
+    wait_until(lambda: glue.poll("twice", first.id).state is State.FAILED, 60)
     retry = glue.retry_of(first)
     assert retry is not None
-    wait_until(lambda: glue.look_at("twice", retry.id).state is not State.RUNNING, 60)
+    wait_until(lambda: glue.poll("twice", retry.id).state is not State.RUNNING, 60)
     verb, run = glue.start_or_adopt("twice", "key", lambda _: {})
     assert (verb, run.id, run.status) == (Verb.REUSED, retry.id, "SUCCEEDED")

@@ -63,7 +63,7 @@ def failed(aws: Aws, job: str) -> JobRun:
     """Start a run of the job and return it after its end."""
     glue = Glue(aws)
     _, run = glue.start_or_adopt(job, f"key of {job}", lambda _: {})
-    return Waiter(timeout=60.0, longest=0.1).wait(run, partial(glue.look_at, job, run.id))
+    return Waiter(timeout=60.0, longest=0.1).wait(run, partial(glue.poll, job, run.id))
 
 
 def page(*messages: str) -> dict[str, Any]:

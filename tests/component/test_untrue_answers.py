@@ -44,14 +44,14 @@ def spoil(server: Served) -> Iterator[Callable[[str, Any], None]]:
 
 
 UNTRUE: dict[str, tuple[Any, str, Callable[[Aws], object]]] = {
-    "GetJobRun": ({"JobRun": RUN}, "JobRun.JobRunState", lambda aws: Glue(aws).look_at("j", "jr")),
+    "GetJobRun": ({"JobRun": RUN}, "JobRun.JobRunState", lambda aws: Glue(aws).poll("j", "jr")),
     "GetJobRuns": ({"JobRuns": [RUN]}, "JobRuns[].JobRunState", lambda aws: list(Glue(aws).job_runs("j"))),
     "GetTable": ({}, "Table.Name", lambda aws: Catalog(aws).table("d", "t")),
     "GetTables": ({"TableList": [{}]}, "TableList[].Name", lambda aws: Catalog(aws).tables("d")),
     "GetDatabase": ({}, "Database.Name", lambda aws: Catalog(aws).database("d")),
     "GetQueryExecution": (
         {"QueryExecution": {"QueryExecutionId": "q"}}, "QueryExecution.Status.State",
-        lambda aws: Athena(aws, "w").look_at("q"),
+        lambda aws: Athena(aws, "w").poll("q"),
     ),
     "GetCallerIdentity": (
         "<GetCallerIdentityResponse><GetCallerIdentityResult><Account>1</Account></GetCallerIdentityResult>"
@@ -87,7 +87,7 @@ def test_a_start_with_an_empty_answer_is_searched_for_and_not_sent_again(
 
 
 AIRBYTE: dict[str, Callable[[Airbyte], object]] = {
-    "job": lambda airbyte: airbyte.look_at("7", "api"),
+    "job": lambda airbyte: airbyte.poll("7", "api"),
     "jobs": lambda airbyte: airbyte.jobs("c", "api"),
     "start": lambda airbyte: airbyte.start("c", "api"),
     "connection": lambda airbyte: airbyte.connection("c"),

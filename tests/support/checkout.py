@@ -34,7 +34,7 @@ SMALL = """
 script = "small.py"
 writes = ["gold.small"]
 """
-QUICK = Waiter(timeout=60.0, first_look=0.02, longest=0.1)
+QUICK = Waiter(timeout=60.0, first_pause=0.02, longest=0.1)
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ class Airbyte:
         answer = self._transport.send("POST", "/jobs", json=body, timeout=self.start_timeout)
         return _job(answer, name, self._transport.named("POST", "/jobs"), connectionId=connection_id)
 
-    def look_at(self, job_id: str, name: str) -> SyncJob:
+    def poll(self, job_id: str, name: str) -> SyncJob:
         """Return the job as the server sees it now."""
         path = f"/jobs/{job_id}"
         return _job(self._transport.read(path), name, self._transport.named("GET", path), jobId=job_id)
@@ -119,10 +119,10 @@ class Airbyte:
     def find_newer(self, connection_id: str, name: str, newest: int, *, within: float) -> SyncJob | None:
         """Return the newest sync after the job `newest`, searched for a while: the listing may show it late."""
 
-        def look() -> SyncJob | None:
+        def newer_sync() -> SyncJob | None:
             return next((job for job in self.jobs(connection_id, name) if int(job.id) > newest), None)
 
-        return self.search.find(look, within)
+        return self.search.find(newer_sync, within)
 
     def durations(self, connection_id: str, name: str) -> list[float]:
         """How long the connection's latest successful syncs took, in seconds; empty if Airbyte does not tell."""
@@ -148,7 +148,7 @@ class Airbyte:
 
     def cancel(self, job: SyncJob) -> SyncJob:
         """Cancel the job if it still runs; the server blocks until it has stopped."""
-        now = self.look_at(job.id, job.name)
+        now = self.poll(job.id, job.name)
         if now.state is not State.RUNNING:
             return now
         try:
@@ -157,7 +157,7 @@ class Airbyte:
         except ServiceError as error:
             if error.code != STATE_CONFLICT:
                 raise
-            return self.look_at(job.id, job.name)  # it ended just before
+            return self.poll(job.id, job.name)  # it ended just before
 
     def _ours(
         self, connection_id: str, name: str, known_job: str, newest_before: int | None
@@ -165,7 +165,7 @@ class Airbyte:
         """Return what an earlier try of the same run started, as far as the server shows it."""
         if known_job:
             try:
-                return self.look_at(known_job, name)
+                return self.poll(known_job, name)
             except ConfigurationError as error:
                 raise ConfigurationError(
                     f"Airbyte no longer knows job {known_job}, which an earlier try of this run started",

@@ -72,7 +72,7 @@ def query(
                 run_id=run_id,
                 parameters=parameters or [],
                 max_scan=max_scan,
-                on_look=lambda run: describe(f"query {run.status}, {run.scanned_bytes:,} bytes scanned"),
+                on_poll=lambda run: describe(f"query {run.status}, {run.scanned_bytes:,} bytes scanned"),
             )
         none = "" if answer.names else "Done."
         session.console.rows("etltctl.query/1", answer.names, answer.rows(), none=none, **answer.facts())

@@ -24,6 +24,7 @@ def show(context: typer.Context) -> None:
 @app.command("validate")
 def validate(context: typer.Context) -> None:
     """Check the settings; exit 3 and every problem with its place if there is one."""
+    from etltctl.pipeline import unknown_steps
     from etltctl.settings.doubts import doubts, environments
 
     session: Session = context.obj
@@ -34,7 +35,9 @@ def validate(context: typer.Context) -> None:
     warnings = [doubt.text for doubt in doubted if not doubt.is_error]
     for text in warnings:
         session.console.say(f"warning: {text}")
-    if problems := tuple(doubt.text for doubt in doubted if doubt.is_error):
+    errors = [doubt.text for doubt in doubted if doubt.is_error]
+    errors += [text for each in every for text in unknown_steps(each)]
+    if problems := tuple(dict.fromkeys(errors)):
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise ConfigurationError(f"{count} in the settings", problems=problems)
     session.console.result(

@@ -36,7 +36,7 @@ def export(
     file = hyper or Path(f"{TableName.parse(table).name if TableName.is_one(table) else table}.hyper")
     with session.connected() as settings, session.console.working(f"export {table}") as describe:
         extract = write_table(
-            selection, file, settings, on_look=lambda run: describe(f"export {table} {run.status}")
+            selection, file, settings, on_poll=lambda run: describe(f"export {table} {run.status}")
         )
     text = f"{extract.file}: {extract.rows:,} rows of {table}" + (
         f", version {extract.version}" if extract.version else ""

@@ -27,7 +27,11 @@ def complaints(error: EtltctlError) -> Iterator[Finding]:
 
 def check_file(probe: Probe) -> Iterator[Finding]:
     """Which settings are in force."""
+    from etltctl.pipeline import unknown_steps
+
     settings = probe.settings
+    for problem in unknown_steps(settings):
+        yield fail("file", shortened(problem), NextStep("correct it, then: ", command("config", "validate")))
     own = {value.origin.partition(":")[0] for value in settings.values()} - {"default", "chosen", "flag"}
     files = (
         ", ".join(sorted(origin for origin in own if not origin.startswith("env "))) or "the shipped defaults"

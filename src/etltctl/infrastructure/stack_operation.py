@@ -14,7 +14,7 @@ from etltctl.infrastructure.plan import Change, Plan, Removal
 from etltctl.runs import StackOperation, State
 from etltctl.waiting import Waiter
 
-FOLLOWING = Waiter(timeout=3600.0, first_look=0.5, longest=5.0)
+FOLLOWING = Waiter(timeout=3600.0, first_pause=0.5, longest=5.0)
 BEGIN_WITHIN_S = 300.0  # from CloudFormation's yes to the first sign of the operation
 DEPLOY = command("infra", "deploy")
 DESTROY = command("infra", "destroy", "--yes")

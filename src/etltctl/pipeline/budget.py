@@ -139,7 +139,7 @@ def bill_job_runs(step_run: StepRun) -> None:
     """
     for remote_id in step_run.ledger.unbilled(str(step_run.step)):
         with suppress(EtltctlError):  # a bill that Glue does not show yet is recorded by the next try
-            run = step_run.services.glue.look_at(step_run.step.name, remote_id)
+            run = step_run.services.glue.poll(step_run.step.name, remote_id)
             usd = dollars(run.dpu_seconds, step_run.services.prices.glue_dpu_hour_usd)
             if run.state is not State.RUNNING and usd:
                 step_run.note("cost.actual", usd=usd, dpu_seconds=run.dpu_seconds, remote_id=remote_id)

@@ -42,7 +42,7 @@ def with_holder(services: Services, error: AlreadyRunningError) -> AlreadyRunnin
     if "job" not in error.facts:
         return error
     with suppress(EtltctlError):  # the error is right without the holder, too
-        live = services.glue.look_at(str(error.facts["job"]), str(error.facts["run"]))
+        live = services.glue.poll(str(error.facts["job"]), str(error.facts["run"]))
         holder = live.arguments.get("--run_id", "")
         if holder and holder in services.store.run_ids():
             facts = error.facts | {"held by": f"run {holder}"}

@@ -83,4 +83,4 @@ def finish_step(
     """
     options = RunOptions(handle.run_id, on_event=on_event)
     with scheduled_step(handle.pipeline, handle.step, options, settings, is_started=True) as step_run:
-        return finish(replace(step_run, waited=handle.waited), handle).as_dict()
+        return finish(replace(step_run, waited=handle.elapsed), handle).as_dict()

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from etltctl.errors import DetachedError, EtltctlError, ExitCode, NextStep, command
 from etltctl.ledger import Event
 from etltctl.pipeline.options import DETACH
-from etltctl.pipeline.remote import RemoteRun
+from etltctl.pipeline.step_kind import RemoteRun
 from etltctl.pipeline.step_run import StepRun
 from etltctl.runs import Run
 

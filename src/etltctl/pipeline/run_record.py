@@ -11,11 +11,10 @@ from etltctl.errors import AccessError, EtltctlError, NextStep, OutcomeUnknownEr
 from etltctl.ledger import Ledger
 from etltctl.pipeline.failures import name_refusal, refusals_named
 from etltctl.pipeline.interrupts import interrupt_name, is_interrupt
-from etltctl.pipeline.kinds import kind_of
-from etltctl.pipeline.model import UNKNOWN_START, Step, StepHandle, outcome_of, steps, steps_hint
+from etltctl.pipeline.kinds import kind_of, steps
+from etltctl.pipeline.model import UNKNOWN_START, Step, StepHandle, outcome_of, steps_hint
 from etltctl.pipeline.options import RunOptions
-from etltctl.pipeline.preflight import require_budget_ahead, require_permissions
-from etltctl.pipeline.readiness import require_ready, unstarted
+from etltctl.pipeline.preflight import require_budget_ahead, require_permissions, require_ready, unstarted
 from etltctl.pipeline.run_ids import RunId, new_run_id
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.step_run import StepRun
@@ -190,7 +189,7 @@ def failure_recorded(step_run: StepRun, handle: StepHandle) -> Iterator[None]:
             name_refusal(error, str(step_run.step), step_run.services)
         if is_interrupt(error) and not _is_decided(step_run):
             step_run.warn(f"interrupted, and nothing remote was stopped: {command('retry', run_id)} goes on")
-        seconds = round(handle.waited, 2)
+        seconds = round(handle.elapsed, 2)
         start = {"start": UNKNOWN_START} if isinstance(error, OutcomeUnknownError) else {}
         step_run.note("step.finished", outcome=outcome_of(error), seconds=seconds, error=message, **start)
         raise

@@ -16,7 +16,7 @@ from etltctl.errors import BudgetError, EtltctlError, NextStep, command
 from etltctl.pipeline.budget import Budget
 from etltctl.pipeline.interrupts import interruptible, stop_on_record
 from etltctl.pipeline.model import StepHandle, ran_s
-from etltctl.pipeline.remote import RemoteRun, StepKind
+from etltctl.pipeline.step_kind import RemoteRun, StepKind
 from etltctl.pipeline.step_run import StartedRun, StepRun
 from etltctl.runs import Run, State
 from etltctl.waiting import Waiter
@@ -71,7 +71,7 @@ def wait_for_end(
 
     with interruptible(step_run, run, remote_run if is_ours else None):
         waiter = _waiter(remote_run, run, step_run.waited, budget)
-        return waiter.wait(run, remote_run.poll, on_look=on_poll)
+        return waiter.wait(run, remote_run.poll, on_poll=on_poll)
 
 
 async def wait_for_handle(step_run: StepRun, handle: StepHandle, kind: StepKind) -> None:
@@ -79,7 +79,7 @@ async def wait_for_handle(step_run: StepRun, handle: StepHandle, kind: StepKind)
 
     It returns as well when the budget is spent: `finish_step` then stops the run and says why.
     """
-    remote_id, waited = handle.remote_id, handle.waited
+    remote_id, waited = handle.remote_id, handle.elapsed
     while remote_id:
         remote_run = kind.remote_run(step_run.services, step_run.step.name, remote_id)
         # Every SDK call blocks, so each one goes to a thread: a triggerer runs thousands of waits in one loop.
@@ -89,7 +89,7 @@ async def wait_for_handle(step_run: StepRun, handle: StepHandle, kind: StepKind)
             waiter = await asyncio.to_thread(_waiter, remote_run, run, waited, budget)
             check = _budget_check(budget, _leave, step_run.ledger.run_id)
             try:
-                run = await waiter.wait_async(run, remote_run.poll, on_look=check)
+                run = await waiter.wait_async(run, remote_run.poll, on_poll=check)
             except BudgetError:
                 return
         successor = await asyncio.to_thread(remote_run.successor, run)
@@ -105,7 +105,7 @@ def await_stop(run: Run, remote_run: RemoteRun[Run]) -> None:
 def _waiter(remote_run: RemoteRun[Run], run: Run, waited: float, budget: Budget | None) -> Waiter:
     """Return how to wait for the run: polls come no later than when its budget is spent."""
     within = budget.seconds_left if budget else None
-    return replace(remote_run.waiter(), waited=waited, ran=ran_s(run), look_within=within)
+    return replace(remote_run.waiter(), waited=waited, ran=ran_s(run), poll_within=within)
 
 
 def _budget_check(

@@ -14,7 +14,7 @@ from etltctl.athena import Athena
 from etltctl.catalog import Catalog, Described
 from etltctl.errors import BlockedError, EtltctlError, NextStep, UnreachableError, UnverifiedError, command
 from etltctl.places import Places, version_of
-from etltctl.publishing.audit import Auditor, OnFinding, Staged
+from etltctl.publishing.audit import Auditor, OnViolation, Staged
 from etltctl.publishing.catalog_refresh import Refresh, combined
 from etltctl.publishing.context import LakeContext
 from etltctl.publishing.contract_checks import ContractChecks
@@ -41,7 +41,7 @@ class Lake:
     Attributes:
         run_key: The queries of an audit are started once for this key.
         on_query: Called with each of these queries, with what its start did and what it scanned.
-        on_finding: Called with every rule that a version breaks.
+        on_violation: Called with every rule that a version breaks.
     """
 
     settings: Settings
@@ -49,15 +49,15 @@ class Lake:
     catalog: Catalog
     run_key: str = ""
     on_query: OnQuery | None = None
-    on_finding: OnFinding | None = None
+    on_violation: OnViolation | None = None
 
     def version_location(self, table: str, version: str) -> str:
         """Return where a job writes this version of the table."""
         return str(self.places.version(table, version))
 
-    def audit_location(self, table: str, version: str) -> str:
+    def row_counts_location(self, table: str, version: str) -> str:
         """Return where a job writes its account of this version of the table."""
-        return str(self.places.audit(table, version))
+        return str(self.places.row_counts(table, version))
 
     def current_location(self, table: str) -> str:
         """Return where the version lies that readers see now. A bronze stream has one fixed place.
@@ -95,7 +95,7 @@ class Lake:
             return []  # a job may write no table
         staged = [self._stage(table, location) for table, location in versions.items()]
         judgements = self.contract_checks.require_kept(staged)
-        findings = self.auditor.audit(staged)
+        violations = self.auditor.audit(staged)
         switched = self.switch.publish(staged, run_id)
         warnings = {
             name: list(texts) for name, texts in self.contract_checks.renew(staged, judgements).items()
@@ -103,7 +103,7 @@ class Lake:
         published = []
         for version in staged:
             name = str(version.name)
-            passed = [str(finding) for finding in findings if finding.table == name]
+            passed = [str(violation) for violation in violations if violation.table == name]
             unkept = [f"{name}: {warning}" for warning in warnings[name]]
             published.append(self._published(version, switched[version.name], [*passed, *unkept]))
         return published
@@ -249,7 +249,7 @@ class Lake:
         """Return the checks of versions before they are published."""
         athena = self.settings.athena
         runner = Athena(self.catalog.aws, athena.workgroup, athena.output_location, on_run=self.on_query)
-        return Auditor(self.context, self.inspector, runner, self.run_key, self.on_finding)
+        return Auditor(self.context, self.inspector, runner, self.run_key, self.on_violation)
 
     @cached_property
     def catalog_refresh(self) -> Refresh:
@@ -267,8 +267,8 @@ class Lake:
         self.records.set_aside(name, location, objects)
         require_parquet_alone(table, location, objects)
         inspected = self._inspect(name, location, base)
-        audit = self.records.audit(name, location)
-        return Staged(name, inspected.table, inspected.rows, inspected.footers, audit, base)
+        counts = self.records.row_counts(name, location)
+        return Staged(name, inspected.table, inspected.rows, inspected.footers, counts, base)
 
     def _published(self, version: Staged, switched: Switched, warnings: list[str]) -> Published:
         gone = Retired()
@@ -278,7 +278,7 @@ class Lake:
             str(version.name),
             switched.change,
             version.rows,
-            version.audit,
+            version.row_counts,
             version.table.parameters.get(VERSION, ""),
             retired=gone.deleted,
             warnings=[*warnings, *gone.refused],

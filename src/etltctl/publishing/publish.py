@@ -44,7 +44,7 @@ class Published:
 
     Attributes:
         change: `created`, `updated` or `unchanged`; of a refresh also `files are gone` or `not published`.
-        audit: Its job's account of the rows.
+        row_counts: Its job's account of the rows.
         partitions: How many registered partitions changed.
         retired: The folders of old versions that were deleted.
         warnings: Broken rules that the settings let pass, and folders that could not be deleted.
@@ -53,7 +53,7 @@ class Published:
     table: str
     change: str
     rows: int
-    audit: Mapping[str, Any] = field(default_factory=dict)
+    row_counts: Mapping[str, Any] = field(default_factory=dict)
     version: str = ""
     partitions: PartitionChanges = NO_CHANGES
     retired: Sequence[str] = ()

@@ -1,4 +1,4 @@
-"""Records of each version of a table: the job's audit, a mark of publication, and the list of its files.
+"""Records of each version of a table: the job's row counts, a mark of publication, and the list of its files.
 
 They lie outside the table's folder, because some readers open every object that they find below a table.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 from etltctl.catalog import Described
 from etltctl.errors import NextStep, ServiceError, UnverifiedError, command
-from etltctl.places import AUDIT, Name, version_of
+from etltctl.places import ROW_COUNTS, Name, version_of
 from etltctl.publishing.context import LakeContext
 from etltctl.publishing.version_history import FILES as CATALOG_FILES
 from etltctl.publishing.version_history import files_hash
@@ -22,11 +22,11 @@ from etltctl.values import S3Location
 PUBLISHED = "published"  # written each time the version is made current
 LIST = "files.json"
 OTHER = "other"
-COUNTS = ("rows_in", "rows_out", "merged", "rejected")  # the counts that an audit may have
+COUNTS = ("rows_in", "rows_out", "merged", "rejected")  # what a job may count
 NAMED = 5  # files that a message names
 
 # Versions that etltctl 0.1 published have their records in their own folder, under these names.
-OLD_AUDIT = "_audit"
+OLD_ROW_COUNTS = "_audit"
 OLD_PUBLISHED = "_PUBLISHED"
 
 
@@ -57,7 +57,7 @@ class VersionRecords:
 
     context: LakeContext
 
-    def audit(self, table: Name, location: str) -> Mapping[str, Any]:
+    def row_counts(self, table: Name, location: str) -> Mapping[str, Any]:
         """Return the job's account of the version: rows in, out, merged, rejected, flags. Empty if there is none.
 
         Args:
@@ -67,8 +67,8 @@ class VersionRecords:
         Raises:
             UnverifiedError: The account is not a JSON object.
         """
-        own_place = self.context.places.audit(table, version_of(location))
-        for folder in (own_place, S3Location.parse(location).object(OLD_AUDIT)):
+        own_place = self.context.places.row_counts(table, version_of(location))
+        for folder in (own_place, S3Location.parse(location).object(OLD_ROW_COUNTS)):
             for part in self.context.s3.objects(folder.object("part-")):
                 if text := self.context.s3.read(part.location).strip():
                     return _parsed(str(table), part.location, text)
@@ -77,7 +77,7 @@ class VersionRecords:
     def set_aside(self, table: Name, location: str, objects: Sequence[S3Object]) -> None:
         """Move every object that is hidden by its name out of the version's folder, before the version is published.
 
-        Scripts that do not know a place for their audit write it into the version, and Spark leaves `_SUCCESS` there.
+        Scripts that know no place for their row counts write them into the version, and Spark leaves `_SUCCESS` there.
 
         Args:
             table: The table.
@@ -88,8 +88,8 @@ class VersionRecords:
         for one in objects:
             if not is_data(location, one.key):
                 below = one.location.removeprefix(location)
-                is_audit = below.startswith(f"{OLD_AUDIT}/")
-                path = AUDIT + below.removeprefix(OLD_AUDIT) if is_audit else f"{OTHER}/{below}"
+                are_counts = below.startswith(f"{OLD_ROW_COUNTS}/")
+                path = ROW_COUNTS + below.removeprefix(OLD_ROW_COUNTS) if are_counts else f"{OTHER}/{below}"
                 self.context.s3.move(
                     one, f"{record}{path}"
                 )  # as it is: a key may end with / or hold two of them
@@ -181,18 +181,18 @@ class VersionRecords:
 
 def _parsed(table: str, place: str, text: bytes) -> Mapping[str, Any]:
     try:
-        audit = json.loads(text)
+        counts = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise _unreadable(table, place) from error
-    if not isinstance(audit, dict):
+    if not isinstance(counts, dict):
         raise _unreadable(table, place)
-    flags = audit.get("flags", {})
+    flags = counts.get("flags", {})
     if not isinstance(flags, dict):
         raise _unreadable(table, place, "flags is not a JSON object")
-    for name, count in {**{name: audit.get(name, 0) for name in COUNTS}, **flags}.items():
+    for name, count in {**{name: counts.get(name, 0) for name in COUNTS}, **flags}.items():
         if type(count) is not int:  # `isinstance` would take true for 1
             raise _unreadable(table, place, f"{name} is {count!r} and not a whole number")
-    return audit
+    return counts
 
 
 def _unreadable(table: str, place: str, why: str = "it is not a JSON object") -> UnverifiedError:

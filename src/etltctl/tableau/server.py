@@ -115,7 +115,7 @@ class Tableau:
             return Verb.STARTED, _job(job, datasource.name)
         return Verb.ADOPTED, self._queued(datasource)
 
-    def look_at(self, job_id: str, name: str) -> RefreshJob:
+    def poll(self, job_id: str, name: str) -> RefreshJob:
         """Return the job as the server sees it now."""
         job = self._call(f"looking at job {job_id}", lambda server: server.jobs.get_by_id(job_id))
         return _job(job, name)

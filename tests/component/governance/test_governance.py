@@ -16,12 +16,23 @@ from etltctl.diagnosis.findings import Status
 from etltctl.diagnosis.governance import check_access
 from etltctl.diagnosis.probe import Probe
 from etltctl.errors import AccessError, BlockedError, ConfigurationError, ServiceError, UsageError
-from etltctl.governance import Change, Plan, apply, audit, plan, preflight, require_access, who
+from etltctl.governance import Change, Plan, apply, plan, read_accesses, who
 from etltctl.governance.access import TableView
-from etltctl.governance.audit import since_when
+from etltctl.governance.accesses import since_when
+from etltctl.governance.missing_permissions import missing_in
 from etltctl.governance.model import Location, State
-from etltctl.governance.needs import Need, lacking_of
-from support.governed import ACCOUNT, PLACES, ZONES, GovernedLake, arn, governed_lake
+from etltctl.governance.needs import Need
+from etltctl.pipeline import changes_of_pipelines
+from support.governed import (
+    ACCOUNT,
+    PLACES,
+    ZONES,
+    GovernedLake,
+    arn,
+    governed_lake,
+    missing_for_pipelines,
+    require_step_access,
+)
 
 PATAGONIA = "city_key in ('el_calafate', 'puerto_madryn', 'san_carlos_de_bariloche')"
 FILTERED = f"""
@@ -444,7 +455,7 @@ def test_the_grants_of_a_table_that_does_not_exist_yet_are_postponed(lake: Gover
     assert not [change for change in planned.changes if "day_ranking" in change.text]
 
 
-# who, audit, preflight
+# who, audit, the check before a step
 
 
 def test_govern_who_lists_every_principal_with_columns_rows_and_grant(lake: GovernedLake) -> None:
@@ -466,24 +477,25 @@ def test_every_read_of_a_registered_table_is_in_the_audit(lake: GovernedLake) ->
     seen(lake)
     with pytest.raises(AccessError):
         seen(lake, role="visitor")
-    accesses = audit(
+    accesses = read_accesses(
         lake.settings(""), table="gold.weather_daily", since=(start - timedelta(seconds=1)).isoformat()
     )
     assert {(row.principal, row.outcome) for row in accesses} >= {
         (arn("analyst"), "allowed"), (arn("visitor"), "AccessDenied"),
     }  # fmt: skip
-    assert audit(lake.settings(""), table="gold.weather_monthly", since=start.isoformat()) == []
+    assert read_accesses(lake.settings(""), table="gold.weather_monthly", since=start.isoformat()) == []
 
 
 def test_a_publish_by_the_owner_needs_no_grant(lake: GovernedLake) -> None:
     """The owner made every table and so has every permission. The role of the Glue jobs needs none."""
     lake.apply("")
-    assert preflight(lake.settings("")) == []
+    settings = lake.settings("")
+    assert missing_for_pipelines(settings) == []
     (finding,) = check_access(Probe(lake.settings(""), time.time))
     assert finding.status is Status.OK
-    assert " lacks " not in plan(lake.settings("")).text()
+    assert " lacks " not in plan(settings, changes_of_pipelines(settings)).text()
     for step in ("glue:silver_to_gold", "sync:mongodb"):
-        require_access(lake.settings(""), {step: ()})
+        require_step_access(settings, step)
 
 
 def test_the_plan_lists_each_permission_that_a_publisher_would_lack(
@@ -491,11 +503,11 @@ def test_the_plan_lists_each_permission_that_a_publisher_would_lack(
 ) -> None:
     settings, caller = lake.settings(""), arn("operator")
     need = Need("glue:silver_to_gold", caller, "ALTER", "gold.weather_daily", "publishes it")
-    (finding,) = lacking_of([need], settings, State(), {}, frozenset())
+    (finding,) = missing_in([need], settings, State(), {}, frozenset())
     assert str(finding) == (
         f"{caller} lacks CREATE_TABLE on database gold (E203): glue:silver_to_gold publishes it"
     )
-    assert list(lacking_of([need], settings, State(), {}, frozenset({caller}))) == []
+    assert list(missing_in([need], settings, State(), {}, frozenset({caller}))) == []
 
 
 def test_an_administrator_may_create_tables_at_any_location_but_not_alter_tables_of_others(
@@ -510,7 +522,7 @@ def test_an_administrator_may_create_tables_at_any_location_but_not_alter_tables
     ]
 
     def lacks(admins: frozenset[str]) -> list[str]:
-        findings = lacking_of(needs, settings, state, {table.resource: table}, admins)
+        findings = missing_in(needs, settings, state, {table.resource: table}, admins)
         return [finding.need.permission for finding in findings]
 
     assert lacks(frozenset()) == ["ALTER", "CREATE_TABLE", "DATA_LOCATION_ACCESS"]

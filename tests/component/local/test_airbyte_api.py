@@ -359,7 +359,7 @@ def test_etltctls_own_client_works_with_it(server: Server) -> None:
     verb, job, is_ours = client.start_or_adopt(server.ids["api"], "api")
     assert (verb.name, is_ours) == ("STARTED", True)
     server.wait(int(job.id))
-    done = client.look_at(job.id, "api")
+    done = client.poll(job.id, "api")
     assert (done.status, done.rows) == ("succeeded", 19)
     _, busy, _ = client.start_or_adopt(server.ids["busy"], "busy")
     again, adopted, is_ours = client.start_or_adopt(server.ids["busy"], "busy")

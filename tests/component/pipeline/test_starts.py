@@ -85,7 +85,7 @@ def sync(airbyte: Airbyte, project: dict[str, Any]) -> Iterator[Callable[[], tup
     yield lambda: airbyte.start_or_adopt(project["connections"]["api"], "api")[:2]
     for job in airbyte.jobs(project["connections"]["api"], "api"):
         if job.state is State.RUNNING:
-            QUICK.wait(job, partial(airbyte.look_at, job.id, "api"))
+            QUICK.wait(job, partial(airbyte.poll, job.id, "api"))
 
 
 def answer_of(code: str) -> dict[str, Any]:
@@ -137,7 +137,7 @@ def test_a_failure_is_reported_with_its_meaningful_lines(glue: Glue) -> None:
     command = {"Name": "glueetl", "ScriptLocation": "s3://lake-scripts/noisy.py"}
     glue.aws.client("glue").create_job(Name="noisy", Role="r", Command=command)
     _, run = glue.start_or_adopt("noisy", "key", lambda _: {})
-    ended = Waiter(timeout=60.0).wait(run, partial(glue.look_at, "noisy", run.id))
+    ended = Waiter(timeout=60.0).wait(run, partial(glue.poll, "noisy", run.id))
     lines = Logs(glue.aws).last_lines(ended)
     assert lines[0] == "ERROR this is why"
     assert lines[-1] == "ValueError: no such luck"
@@ -192,7 +192,7 @@ def test_a_wait_survives_failed_name_lookups(
     _, job, _ = there.start_or_adopt(project["connections"]["api"], "api")
     reconnected = Airbyte(url, signed["client_id"], signed["client_secret"], search=QUICK)
     failed = name_trouble(monkeypatch, times=2)
-    ended = Waiter(timeout=120.0).wait(job, partial(reconnected.look_at, job.id, "api"))
+    ended = Waiter(timeout=120.0).wait(job, partial(reconnected.poll, job.id, "api"))
     assert (ended.status, len(failed)) == ("succeeded", 2)
 
 
@@ -241,8 +241,8 @@ def test_a_sync_with_an_intermediate_status_counts_as_running(
     verb, job = sync()
     spoil({"call": "GET /jobs/*", "change": {"status": word}, "times": 3})
     seen: list[str] = []
-    ended = Waiter(timeout=120.0, first_look=0.02).wait(
-        job, partial(airbyte.look_at, job.id, "api"), on_look=lambda run: seen.append(run.status)
+    ended = Waiter(timeout=120.0, first_pause=0.02).wait(
+        job, partial(airbyte.poll, job.id, "api"), on_poll=lambda run: seen.append(run.status)
     )
     assert (verb, ended.status) == (Verb.STARTED, "succeeded")
     assert seen[:3] == [word] * 3
@@ -253,7 +253,7 @@ def test_a_cancelled_sync_is_not_a_success(
 ) -> None:
     _, job = sync()
     spoil({"call": "GET /jobs/*", "change": {"status": "cancelled"}, "times": 0})
-    ended = Waiter(timeout=120.0, first_look=0.02).wait(job, partial(airbyte.look_at, job.id, "api"))
+    ended = Waiter(timeout=120.0, first_pause=0.02).wait(job, partial(airbyte.poll, job.id, "api"))
     assert ended.state is State.FAILED
 
 
@@ -261,14 +261,14 @@ def test_a_token_that_expires_during_a_wait_is_renewed_even_if_the_first_try_fai
     server: Served, airbyte: Airbyte, sync: Callable[[], Any], spoil: Callable[..., None]
 ) -> None:
     _, job = sync()
-    airbyte.look_at(job.id, "api")
+    airbyte.poll(job.id, "api")
     refused = {"status": 401, "body": {"title": "invalid-api-key"}}
     spoil(
         {"call": "GET /jobs/*", "change": {"status": "running"}, "times": 1},
         {"call": "POST /applications/token", "refuse": {"status": 503}, "times": 1},
         {"call": "GET /jobs/*", "refuse": refused, "times": 2},
     )
-    ended = Waiter(timeout=120.0, first_look=0.02).wait(job, partial(airbyte.look_at, job.id, "api"))
+    ended = Waiter(timeout=120.0, first_pause=0.02).wait(job, partial(airbyte.poll, job.id, "api"))
     assert ended.status == "succeeded"
     assert [rule["met"] for rule in server.request("GET", "faults")[1]] == [1, 1, 2]
 

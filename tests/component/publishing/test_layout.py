@@ -43,7 +43,7 @@ def old_version(small: SmallLake, version: str, audit: str = '{"rows_in": 3, "ro
 def test_a_reader_that_opens_every_object_of_a_table_reads_its_rows(small: SmallLake) -> None:
     location = old_version(small, "v1")
     (done,) = small.lake.publish({"gold.one": location})
-    assert done.audit == {"rows_in": 3, "rows_out": 2}
+    assert done.row_counts == {"rows_in": 3, "rows_out": 2}
     root = str(small.lake.places.root("gold.one"))
     assert below(small, root) == ["v=v1/part-0.parquet"]
     places = [S3Location.parse(one.location) for one in small.lake.s3.objects(root)]
@@ -68,7 +68,7 @@ def test_an_audit_in_its_own_folder_is_read_and_deleted_with_its_version(small: 
         (done,) = small.lake.publish(
             {"gold.one": small.write("gold.one", version, rows, rows_out=1, n=version)}
         )
-        assert done.audit["n"] == version
+        assert done.row_counts["n"] == version
     assert small.lake.s3.folders(small.lake.places.root("gold.one")) == ["v=v2", "v=v3"]
     assert small.lake.s3.folders(small.lake.places.records("gold.one")) == ["v=v2", "v=v3"]
 
@@ -89,7 +89,7 @@ def test_a_version_of_the_old_layout_can_be_served_rolled_back_to_and_retired(sm
         "_audit/part-0.txt",
         "part-0.parquet",
     ]
-    assert small.lake.records.audit("gold.one", location) == {"rows_in": 3, "rows_out": 2}
+    assert small.lake.records.row_counts("gold.one", location) == {"rows_in": 3, "rows_out": 2}
     small.publish("v3", ONE)
     small.publish("v4", ONE)
     assert small.lake.s3.folders(small.lake.places.root("gold.one")) == ["v=v3", "v=v4"]

@@ -15,8 +15,10 @@ import pytest
 import etltctl
 from etltctl.cli.progress import drawn_run
 from etltctl.console import Console
-from etltctl.errors import ConfigurationError, UsageError
+from etltctl.errors import AccessError, ConfigurationError, UsageError
+from etltctl.governance.needs import needs_of
 from etltctl.logs import LogLine
+from etltctl.permissions import Permission, Requirements
 from etltctl.pipeline import (
     RunOptions,
     Services,
@@ -24,20 +26,34 @@ from etltctl.pipeline import (
     StepHandle,
     StepResult,
     cancel_run,
+    changes_of_pipelines,
     read_logs,
     require_ready,
     run_alone,
     run_pipeline,
+    steps,
+    unknown_steps,
 )
 from etltctl.pipeline.kinds import KINDS
-from etltctl.pipeline.remote import EmitLines, StepKind, StepLine
+from etltctl.pipeline.step_kind import EmitLines, StepKind, StepLine
 from etltctl.pipeline.step_run import StartedRun, StepRun
 from etltctl.pipeline.step_wait import wait_for_end
 from etltctl.runs import JobRun, Verb
+from etltctl.settings import Settings, load_settings
+from etltctl.testing import answered
 from etltctl.waiting import Waiter
 from support.scripted import Place
+from support.simulated import OPEN
 
 PACKAGE = Path(str(etltctl.__file__)).parent
+BAKER = "arn:aws:iam::123456789012:role/baker"
+ASSUMED = f"""<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
+<Arn>{BAKER}</Arn><UserId>AROAEXAMPLE</UserId><Account>123456789012</Account>
+</GetCallerIdentityResult></GetCallerIdentityResponse>"""
+REFUSED = f"""{OPEN}<SimulatePrincipalPolicyResult><IsTruncated>false</IsTruncated><EvaluationResults><member>
+<EvalActionName>oven:Bake</EvalActionName><EvalResourceName>arn:aws:oven:::bread</EvalResourceName>
+<EvalDecision>implicitDeny</EvalDecision></member></EvaluationResults></SimulatePrincipalPolicyResult>
+</SimulatePrincipalPolicyResponse>"""
 
 
 @dataclass
@@ -76,15 +92,24 @@ class BakeStep(StepKind):
     oven: Oven
     name: ClassVar[str] = "bake"
 
-    def require_known(self, name: str, settings: object) -> None:
-        if name != "bread":
-            raise UsageError(f"no recipe {name}")
+    thing: ClassVar[str] = "recipe"
+
+    def names(self, settings: object) -> Sequence[str]:
+        return ["bread"]
 
     def problems(self, name: str, settings: object) -> Iterator[str]:
         yield from () if name == "bread" else ("the recipe has no flour",)
 
     def tables(self, name: str, settings: object) -> Sequence[str]:
         return ["gold.bread"]
+
+    def published_tables(self, name: str, settings: object) -> Sequence[str]:
+        return ["gold.bread"]
+
+    def permissions(
+        self, name: str, refreshed: Sequence[str], required: Requirements
+    ) -> Iterator[Permission]:
+        yield Permission("oven:Bake", f"arn:aws:oven:::{name}")
 
     def start(self, step_run: StepRun) -> StartedRun:
         return StartedRun(Verb.STARTED, self.remote_run(step_run.services, "bread", "loaf_1").poll())
@@ -142,7 +167,7 @@ def test_the_checks_log_and_stop_of_a_new_kind_are_used(place: Place, oven: Oven
     with pytest.raises(ConfigurationError) as wrong:
         require_ready(place.settings, [Step("bake", "cake")])
     assert wrong.value.problems == ("the recipe has no flour",)
-    with pytest.raises(UsageError, match="no recipe cake"):
+    with pytest.raises(UsageError, match="no recipe is called cake"):
         run_alone(Step("bake", "cake"), place.settings)
     ledger = place.ledger("hot")
     ledger.append("run.started", pipeline="bakery", steps=["bake:bread"])
@@ -155,8 +180,59 @@ def test_the_checks_log_and_stop_of_a_new_kind_are_used(place: Place, oven: Oven
 
 def test_the_catalog_step_knows_its_tables(place: Place, oven: Oven) -> None:
     place.settings.pipelines["bakery"].steps.append("athena:refresh")
-    step_run = StepRun("bakery", Step.parse("athena:refresh"), place.services, place.ledger("shelf"))
-    assert KINDS["athena"].refreshed_tables(step_run) == ["gold.bread"]
+    walk = steps("bakery", place.settings)
+    assert KINDS["athena"].refreshed_tables(walk, place.settings) == ["gold.bread"]
+
+
+def test_the_settings_may_name_a_new_kind_and_every_other_step_is_refused_with_its_place(
+    oven: Oven, tmp_path: Path
+) -> None:
+    bakery = '[pipelines.bakery]\nsteps = ["bake:bread", "athena:refresh"]\n'
+    assert steps("bakery", _settings(tmp_path, bakery)) == [Step("bake", "bread"), Step("athena", "refresh")]
+    wrong = _settings(tmp_path, f'{bakery}\n[pipelines.evening]\nsteps = ["bake:bred", "sink:api"]\n')
+    bred, sink = unknown_steps(wrong)
+    assert bred == (
+        "etltctl.toml:5:1: pipeline evening has the unknown step bake:bred, did you mean bake:bread?"
+    )
+    assert sink.startswith("etltctl.toml:5:1: pipeline evening has the unknown step sink:api")
+    with pytest.raises(ConfigurationError) as refused:
+        run_pipeline("bakery", wrong)
+    assert refused.value.problems == (bred, sink)
+
+
+def test_iam_is_asked_for_the_permissions_of_a_new_kind(place: Place, oven: Oven) -> None:
+    place.lake.script(
+        answered("GetCallerIdentity", ASSUMED, times=0), answered("SimulatePrincipalPolicy", REFUSED)
+    )
+    with pytest.raises(AccessError, match="bake:bread needs oven:Bake on arn:aws:oven:::bread") as refused:
+        run_pipeline("bakery", place.settings, RunOptions("unbaked"))
+    assert (refused.value.facts["principal"], oven.polls) == (BAKER, 0)
+
+
+def test_sts_is_asked_once_where_both_iam_and_lake_formation_check(place: Place, oven: Oven) -> None:
+    governed = place.settings.overlaid({"governance": {"zones": {"curated": {"layers": ["gold"]}}}})
+    governed.pipelines["bakery"] = replace_steps(place, ["bake:bread"])
+    place.lake.script(
+        answered("GetCallerIdentity", ASSUMED, times=0), answered("SimulatePrincipalPolicy", REFUSED)
+    )
+    with pytest.raises(AccessError, match="bake:bread needs oven:Bake"):
+        run_pipeline("bakery", governed, RunOptions("governed"))
+    assert place.count("GetCallerIdentity") == 1
+
+
+def test_lake_formation_is_asked_for_the_tables_of_a_new_kind(oven: Oven, tmp_path: Path) -> None:
+    settings = _settings(tmp_path, '[pipelines.bakery]\nsteps = ["bake:bread", "athena:refresh"]\n')
+    needs = list(needs_of(changes_of_pipelines(settings), settings, BAKER))
+    assert {(need.step, need.permission) for need in needs if need.table == "gold.bread"} == {
+        (step, permission)
+        for step in ("bake:bread", "athena:refresh")
+        for permission in ("ALTER", "DATA_LOCATION_ACCESS")
+    }
+
+
+def _settings(folder: Path, text: str) -> Settings:
+    (folder / "etltctl.toml").write_text(text)
+    return load_settings(directory=folder, env="local", environ={})
 
 
 def test_an_unknown_kind_is_refused_by_name(place: Place) -> None:
@@ -166,9 +242,7 @@ def test_an_unknown_kind_is_refused_by_name(place: Place) -> None:
 
 def test_no_front_door_and_no_other_module_compares_kinds() -> None:
     """`Step("sync", …)` and `.kind == "glue"` would spread the names of kinds over many files."""
-    folders = [PACKAGE / name for name in ("pipeline", "cli", "airflow")]
-    files = [file for folder in folders for file in folder.rglob("*.py")]
-    files += [PACKAGE / "api.py", PACKAGE / "console.py", PACKAGE / "history.py"]
+    files = [file for file in PACKAGE.rglob("*.py") if "local" not in file.relative_to(PACKAGE).parts]
     assert {place for file in files for place in named_kinds(file)} == set()
 
 

@@ -128,10 +128,6 @@ def test_variables_may_hold_numbers_and_lists(tmp_path: Path) -> None:
         ('[sources.x]\nkind = "mysql"\n', "etltctl.toml:2:1: sources.x.kind must be one of"),
         ('[sources.api]\nstreams = ["race"]\n', "did you mean races?"),
         (
-            '[pipelines.api]\nsteps = ["sink:api"]\n',
-            "etltctl.toml:2:1: pipeline api has the unknown step sink:api",
-        ),
-        (
             '[tables."silver.weather_observation"]\ntypes = "quarantine"\n',
             'etltctl.toml:2:1: tables."silver.weather_observation".types = "quarantine" is for files of bronze',
         ),

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 from etltctl.errors import UsageError, command
 from etltctl.ledger import Event
 from etltctl.logs import LogLine
+from etltctl.permissions import Permission, Requirements
 from etltctl.pipeline.budget import Budget
-from etltctl.pipeline.model import Step, StepHandle, StepResult
+from etltctl.pipeline.model import Step, StepHandle, StepResult, known
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.step_run import StartedRun, StepRun
 from etltctl.runs import Run
@@ -52,6 +53,8 @@ class StepKind:
     """One kind of step. A new kind overrides what it does differently; by default a step runs nothing remotely."""
 
     name: ClassVar[str]
+    thing: ClassVar[str] = "step"
+    """What a message calls the thing that a step of this kind names, such as "source"."""
     has_log: ClassVar[bool] = False
     """Whether the service keeps what the remote run wrote; `runs logs` prefers such a step."""
     is_checked_at_once: ClassVar[bool] = False
@@ -62,8 +65,13 @@ class StepKind:
         """Return the step of this kind with that name."""
         return Step(cls.name, name)
 
+    def names(self, settings: Settings) -> Iterable[str]:
+        """Return the names that a step of this kind can have with these settings."""
+        return ()
+
     def require_known(self, name: str, settings: Settings) -> None:
         """Raise UsageError if the settings have nothing of that name for this kind."""
+        known(dict.fromkeys(self.names(settings)), name, self.thing)
 
     def problems(self, name: str, settings: Settings) -> Iterator[str]:
         """Yield why the step is certain to fail, as far as this machine sees it without a service."""
@@ -73,9 +81,30 @@ class StepKind:
         """Return the tables that the step writes, as `layer.table`."""
         return ()
 
-    def refreshed_tables(self, step_run: StepRun) -> Sequence[str]:
-        """Return the tables whose catalog entry the step changes besides those that it writes."""
+    def published_tables(self, name: str, settings: Settings) -> Sequence[str]:
+        """Return those of its tables of which the step publishes a new version in the catalog."""
         return ()
+
+    def refreshed_tables(self, walk: Iterable[Step], settings: Settings) -> Sequence[str]:
+        """Return the tables whose catalog entry the step brings in line with their files.
+
+        Args:
+            walk: The steps of the step's pipeline.
+            settings: The settings.
+        """
+        return ()
+
+    def permissions(
+        self, name: str, refreshed: Sequence[str], required: Requirements
+    ) -> Iterator[Permission]:
+        """Yield the IAM permissions that etltctl's own calls need for the step, in the order of the calls.
+
+        Args:
+            name: The step's name.
+            refreshed: Its `refreshed_tables`.
+            required: Returns the permissions for each sort of work.
+        """
+        yield from ()
 
     def budget(self, step_run: StepRun) -> Budget | None:
         """Return what the step's remote run may still cost; None without a limit."""

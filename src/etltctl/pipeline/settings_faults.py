@@ -1,4 +1,4 @@
-"""Problems of the settings with which a step is certain to fail, found without a service. The step kinds share them."""
+"""Faults of the settings with which a step is certain to fail, seen without a service. The step kinds share them."""
 
 from __future__ import annotations
 

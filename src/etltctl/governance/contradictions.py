@@ -1,4 +1,4 @@
-"""What a plan refuses, with the place in the file, and what it warns of."""
+"""Contradictions between the settings and the catalog, which a plan refuses, and what a plan warns of."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WORDS_OF_SQL = frozenset(
 )  # fmt: skip
 
 
-def problems(settings: Settings, catalog: CatalogView) -> Iterator[str]:
+def contradictions(settings: Settings, catalog: CatalogView) -> Iterator[str]:
     """Yield everything in the settings that the catalog contradicts, with its place in the file."""
     written = {name for job in settings.glue.jobs.values() for name in job.writes}
     written |= {f"bronze.{name}" for source in settings.sources for name in settings.stream_locations(source)}

@@ -18,16 +18,9 @@ from etltctl.governance.actual import (
     table_view,
 )
 from etltctl.governance.desired import location_arn, resource_of, scope_of
+from etltctl.governance.missing_permissions import MissingPermission, is_within, missing_in
 from etltctl.governance.model import EVERYBODY, Location, Resource, State
-from etltctl.governance.needs import (
-    LOCATION_ACCESS,
-    Finding,
-    Need,
-    all_needs,
-    is_within,
-    lacking_of,
-    needs_of_step,
-)
+from etltctl.governance.needs import LOCATION_ACCESS, CatalogChanges, Need, needs_of
 from etltctl.governance.shapes import AccountSettings, grants_of
 from etltctl.lakeformation import LakeFormation
 from etltctl.places import Places
@@ -37,38 +30,39 @@ if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 
-def preflight(settings: Settings) -> list[Finding]:
-    """Return what the caller lacks of what the pipelines' steps need; nothing if nothing is governed."""
-    if not settings.governance.is_configured:
-        return []
-    aws = Aws.from_settings(settings)
-    identity = aws.identity()
-    return _lacking(all_needs(settings, identity), settings, aws, identity)
-
-
-def require_access(settings: Settings, steps: Mapping[str, Iterable[str]]) -> None:
-    """Check that the caller holds every permission that the steps need, before anything is paid for.
+def missing_permissions(
+    changes: Iterable[CatalogChanges], settings: Settings, aws: Aws, caller: Identity
+) -> list[MissingPermission]:
+    """Return what the caller lacks now of what these changes of the catalog need; nothing if nothing is governed.
 
     Lake Formation's state is read once. No call is made if nothing is governed, or if the steps need nothing of it.
 
     Args:
+        changes: What each step changes.
         settings: The settings.
-        steps: The tables that a refresh brings in line, by step.
+        aws: The account and region.
+        caller: Who makes the changes.
+    """
+    if not settings.governance.is_configured:
+        return []
+    needs = list(needs_of(changes, settings, caller.principal))
+    return _missing_now(needs, settings, aws, caller) if needs else []
+
+
+def require_access(changes: Iterable[CatalogChanges], settings: Settings, aws: Aws, caller: Identity) -> None:
+    """Check that the caller holds every permission that the steps need, before anything is paid for.
+
+    Args:
+        changes: What each step changes.
+        settings: The settings.
+        aws: The account and region.
+        caller: Who makes the changes.
 
     Raises:
         AccessError: The caller lacks a permission. The error is about the first one and lists the others.
     """
-    if not settings.governance.is_configured:
-        return
-    aws = Aws.from_settings(settings)
-    identity = aws.identity()
-    needs = [
-        need for step, tables in steps.items() for need in needs_of_step(settings, identity, step, tables)
-    ]
-    if not needs:
-        return
-    if findings := _lacking(needs, settings, aws, identity):
-        first = findings[0]
+    if missing := missing_permissions(changes, settings, aws, caller):
+        first = missing[0]
         raise AccessError(
             f"{first.need.step} cannot run: {first.need.principal} lacks {first.need.permission} on {first.resource}",
             hint=first.fix(settings),
@@ -77,11 +71,14 @@ def require_access(settings: Settings, steps: Mapping[str, Iterable[str]]) -> No
             principal=first.need.principal,
             needs=first.need.permission,
             resource=first.resource,
-            also="\n".join(str(finding) for finding in findings[1:]),
+            also="\n".join(map(str, missing[1:])),
         )
 
 
-def _lacking(needs: Sequence[Need], settings: Settings, aws: Aws, identity: Identity) -> list[Finding]:
+def _missing_now(
+    needs: Sequence[Need], settings: Settings, aws: Aws, identity: Identity
+) -> list[MissingPermission]:
+    """Return the needs that Lake Formation does not meet now, with as few reads as the answer allows."""
     service = LakeFormation(aws, identity.account)
     locations = registered_locations(service)
     layers = settings.governance.layers
@@ -110,15 +107,15 @@ def _lacking(needs: Sequence[Need], settings: Settings, aws: Aws, identity: Iden
         opt_ins=opt_ins,
     )
 
-    def lacking(state: State) -> list[Finding]:
-        return list(lacking_of(relevant, settings, state, tables, admins))
+    def missing(state: State) -> list[MissingPermission]:
+        return list(missing_in(relevant, settings, state, tables, admins))
 
-    without_tags = lacking(state)
+    without_tags = missing(state)
     is_tagged = any(grant.resource.kind in {"tables", "databases"} for grant in state.grants)
     doubtful = {
-        resource_of(finding.need.table, settings)
-        for finding in without_tags
-        if finding.need.permission != LOCATION_ACCESS
+        resource_of(each.need.table, settings)
+        for each in without_tags
+        if each.need.permission != LOCATION_ACCESS
     }
     if not doubtful or not is_tagged:
         return without_tags
@@ -126,7 +123,7 @@ def _lacking(needs: Sequence[Need], settings: Settings, aws: Aws, identity: Iden
     assigned = read_tags(
         service, databases, [tables[resource] for resource in doubtful if resource in tables]
     )
-    return lacking(replace(state, assigned=assigned))
+    return missing(replace(state, assigned=assigned))
 
 
 def _is_registered(need: Need, locations: Mapping[str, Location], settings: Settings) -> bool:

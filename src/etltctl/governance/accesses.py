@@ -33,7 +33,7 @@ class Access:
     outcome: str
 
 
-def audit(
+def read_accesses(
     settings: Settings, *, table: str = "", since: str = "7d", now: datetime | None = None
 ) -> list[Access]:
     """Return the accesses to one table or to all, the newest first.
