@@ -128,13 +128,14 @@ docs: $(VENV)/.docs  ## write the reference pages and diagrams from the code, bu
 release: $(VENV)/.dev  ## check that this commit can be released, build wheel and sdist into dist/; publishes nothing
 	$(BIN)/python .ci/release.py
 
-check: $(VENV)/.dev  ## lint, types, import layers, words, template and policies
+check: $(VENV)/.dev  ## lint, types, import layers, words, lengths of files, template and policies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy tests/unit/typing/public_api.py
 	$(BIN)/lint-imports
 	$(BIN)/python tests/house_words.py
+	$(BIN)/python -m pytest -q -p no:cacheprovider tests/unit/test_file_lengths.py
 	$(BIN)/cfn-lint deploy/aws/template.yaml
 	$(BIN)/python deploy/aws/check.py
 

@@ -148,3 +148,34 @@ def governed_lake(folder: Path, environ: dict[str, str]) -> Iterator[GovernedLak
         yield lake
     finally:
         stop_server(settings)
+
+
+PATAGONIA = "city_key in ('el_calafate', 'puerto_madryn', 'san_carlos_de_bariloche')"
+
+
+FILTERED = f"""
+[governance.filters."gold.weather_daily".patagonia]
+rows = "{PATAGONIA}"
+exclude_columns = ["lat", "lon"]
+[[governance.grants]]
+principal = "role:analyst"
+table = "gold.weather_daily"
+filters = ["patagonia"]
+permissions = ["SELECT"]
+"""
+
+
+def grant(principal: str, about: str, *permissions: str, **more: Any) -> str:
+    names = ", ".join(f'"{name}"' for name in permissions)
+    return f'\n[[governance.grants]]\nprincipal = "{principal}"\n{about}\npermissions = [{names}]\n'
+
+
+def seen(
+    lake: GovernedLake, sql: str = "select * from weather_daily", role: str = "analyst"
+) -> list[dict[str, Any]]:
+    return lake.ask(sql, role)
+
+
+def filter_data(table: str, rows: str, **more: Any) -> dict[str, Any]:
+    named = {"TableCatalogId": ACCOUNT, "DatabaseName": "gold", "TableName": table, "Name": "f"}
+    return {**named, "RowFilter": {"FilterExpression": rows}, "ColumnWildcard": {}, **more}
