@@ -91,8 +91,8 @@ def test_a_sync_with_an_intermediate_status_counts_as_running(
     verb, job = sync()
     spoil({"call": "GET /jobs/*", "change": {"status": word}, "times": 3})
     seen: list[str] = []
-    ended = Waiter(timeout=120.0, first_look=0.02).wait(
-        job, partial(airbyte.poll, job.id, "api"), on_look=lambda run: seen.append(run.status)
+    ended = Waiter(timeout=120.0, first_pause=0.02).wait(
+        job, partial(airbyte.poll, job.id, "api"), on_poll=lambda run: seen.append(run.status)
     )
     assert (verb, ended.status) == (Verb.STARTED, "succeeded")
     assert seen[:3] == [word] * 3
@@ -103,7 +103,7 @@ def test_a_cancelled_sync_is_not_a_success(
 ) -> None:
     _, job = sync()
     spoil({"call": "GET /jobs/*", "change": {"status": "cancelled"}, "times": 0})
-    ended = Waiter(timeout=120.0, first_look=0.02).wait(job, partial(airbyte.poll, job.id, "api"))
+    ended = Waiter(timeout=120.0, first_pause=0.02).wait(job, partial(airbyte.poll, job.id, "api"))
     assert ended.state is State.FAILED
 
 
@@ -118,7 +118,7 @@ def test_a_token_that_expires_during_a_wait_is_renewed_even_if_the_first_try_fai
         {"call": "POST /applications/token", "refuse": {"status": 503}, "times": 1},
         {"call": "GET /jobs/*", "refuse": refused, "times": 2},
     )
-    ended = Waiter(timeout=120.0, first_look=0.02).wait(job, partial(airbyte.poll, job.id, "api"))
+    ended = Waiter(timeout=120.0, first_pause=0.02).wait(job, partial(airbyte.poll, job.id, "api"))
     assert ended.status == "succeeded"
     assert [rule["met"] for rule in server.request("GET", "faults")[1]] == [1, 1, 2]
 
