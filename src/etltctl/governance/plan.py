@@ -39,7 +39,6 @@ class Plan(plans.Plan[Change]):
         """Return plain data, as printed by `-o json`."""
         return {
             **super().as_dict(),
-            "warnings": list(self.warnings),
             "findings": [finding.as_dict() for finding in self.findings],
         }
 
