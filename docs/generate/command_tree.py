@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from etltctl.cli.app import app
-from etltctl.cli.doctor import AreaName
 from etltctl.cli.groups import built
+from etltctl.cli.project import AreaName
 
 # What the value of a parameter names, by the parameter's own name.
 TAKES = {

@@ -116,7 +116,7 @@ class StepOperator(PythonOperator):
         self.defer(trigger=trigger, method_name="finish", timeout=self.execution_timeout)
 
     def _defers(self) -> bool:
-        from etltctl.airflow.triggerer import is_deferrable
+        from etltctl.airflow.trigger import is_deferrable
 
         return is_deferrable() if self.deferrable is None else self.deferrable
 

@@ -24,7 +24,7 @@ class Registry:
 
     catalog: Catalog
 
-    def put(self, table: Table, current: Described | None) -> str:
+    def put(self, table: Table, current: Described | None, name: str = "") -> str:
         """Make the catalog hold the table and exactly its registered partitions.
 
         Where Athena computes the partitions of the current version, it ignores registered ones. Then those of the new
@@ -34,6 +34,7 @@ class Registry:
         Args:
             table: The table as the catalog shall hold it.
             current: The table as it was read from the catalog; None if it is not there.
+            name: The table as commands name it, `layer.table`: a database may have another name than its layer.
 
         Returns:
             `created`, `updated` or `unchanged`.
@@ -54,7 +55,8 @@ class Registry:
             if current is not None and is_closed(current):
                 error.next_step = NextStep(
                     f"queries of {table.full_name} are refused until this is done: ", RETRY, ", or go back: ",
-                    command("rollback", "TABLE"), ", or open it as it is: ", command("athena", "refresh"),
+                    command("rollback", name or table.full_name),
+                    ", or open it as it is: ", command("athena", "refresh"),
                 )  # fmt: skip
             raise
         change = self.catalog.put(table, current)

@@ -14,13 +14,11 @@ from typing import Annotated
 import typer
 import typer.core
 
-from etltctl.cli import athena, config, connections, contract, govern, infra, local, run, runs, tableau
+from etltctl.cli import athena, connections, contract, govern, infra, local, project, run, runs, tableau
 from etltctl.cli.completion import Shell, current_shell, install, script
-from etltctl.cli.doctor import doctor
 from etltctl.cli.groups import HELP_NAMES, Abort, CommandLineError, built, show_help
 from etltctl.cli.groups import UsageError as WrongCommandLine
 from etltctl.cli.hints import Hints
-from etltctl.cli.init import init
 from etltctl.cli.progress import STDOUT
 from etltctl.cli.session import Session
 from etltctl.console import Console, Output, is_terminal
@@ -62,8 +60,8 @@ run.add_to(app)
 app.command("retry")(runs.retry)
 app.command("cost")(runs.cost)
 app.command("rollback")(athena.rollback_table)
-app.command("doctor")(doctor)
-app.command("init")(init)
+app.command("doctor")(project.doctor)
+app.command("init")(project.init)
 app.add_typer(athena.app, name="athena")
 app.add_typer(contract.app, name="contract")
 app.add_typer(runs.app, name="runs")
@@ -71,7 +69,7 @@ app.add_typer(govern.app, name="govern")
 app.add_typer(tableau.app, name="tableau")
 app.add_typer(connections.app, name="connections")
 app.add_typer(infra.app, name="infra")
-app.add_typer(config.app, name="config")
+app.add_typer(project.config, name="config")
 app.add_typer(local.app, name="local")
 
 

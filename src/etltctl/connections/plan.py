@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from etltctl import plans
 from etltctl.airbyte.resources import Kind, Resource
 from etltctl.connections.actual import (
+    Workspace,
     configuration_of,
     link_of,
     open_workspace,
@@ -17,7 +20,7 @@ from etltctl.connections.actual import (
 from etltctl.connections.changes import Action, Change, Difference
 from etltctl.connections.desired import Desired, Path_, desired_resources
 from etltctl.connections.state import Recorded
-from etltctl.errors import BlockedError, NextStep, command
+from etltctl.errors import BlockedError, ConfigurationError, NextStep, command
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -39,8 +42,31 @@ def make_plan(settings: Settings) -> Plan:
         ConfigurationError: A secret has no value, or no single workspace is meant.
     """
     workspace = open_workspace(settings)
-    desired = desired_resources(settings, workspace.aws.reveal)
-    return compare(desired, workspace.all_resources(), workspace.state.read())
+    desired, actual = desired_resources(settings, workspace.aws.reveal), workspace.all_resources()
+    plan = compare(desired, actual, workspace.state.read())
+    return replace(plan, warnings=tuple(_second_connections(plan, workspace, actual)))
+
+
+def _second_connections(plan: Plan, workspace: Workspace, actual: Sequence[Resource]) -> Iterator[str]:
+    """Yield a warning for each source whose new connection no sync would use: its `connection_id` names another one.
+
+    So it is on the embedded server, which makes a connection for every source and leads the settings to it.
+    """
+    connections = {each.id: each for each in actual if each.kind is Kind.CONNECTION}
+    for change in plan.changes:
+        if change.kind is not Kind.CONNECTION or change.action is not Action.CREATE:
+            continue
+        source = change.key.partition(":")[2]
+        setting = f"sources.{source}.connection_id"
+        reference = workspace.settings.sources[source].connection_id
+        identifier = ""
+        with suppress(ConfigurationError):  # a reference without a value names no connection
+            identifier = workspace.aws.reveal(reference, setting) if reference else ""
+        if used := connections.get(identifier):
+            yield (
+                f"syncs of {source} use connection {used.name} ({used.id}), which {setting} leads to: "
+                f"connection {change.name} would be a second one, and unused while that setting has a value"
+            )
 
 
 def compare(desired: Sequence[Desired], actual: Sequence[Resource], recorded: Recorded) -> Plan:

@@ -41,7 +41,6 @@ class Plan(plans.Plan[Change]):
         """Return plain data, as printed by `-o json`."""
         return {
             **super().as_dict(),
-            "warnings": list(self.warnings),
             "findings": [permission.as_dict() for permission in self.missing],
         }
 

@@ -65,7 +65,8 @@ class Plan(Generic[C_co]):
 
     def as_dict(self) -> dict[str, object]:
         """Return plain data, as printed by `-o json`."""
-        return {"changes": [change.as_dict() for change in self.changes]}
+        changes = [change.as_dict() for change in self.changes]
+        return {"changes": changes, "warnings": list(self.warnings)}
 
     def text(self) -> str:
         """Return the plan as people read it: the changes, the notes, and how many changes there are."""

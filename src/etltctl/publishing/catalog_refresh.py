@@ -111,8 +111,10 @@ class Refresh:
         if table.registered and not version_of(location):
             current = self._columns_first(table, current)
             changes = Partitions(catalog.aws, table).put(table.registered)
-        put = Registry(catalog).put if version_of(location) else catalog.put
-        change = put(table, current)
+        if version_of(location):
+            change = Registry(catalog).put(table, current, str(name))
+        else:
+            change = catalog.put(table, current)
         return Refreshed(str(name), "created" if is_new else change, inspected.rows, changes)
 
     def _columns_first(self, table: Table, current: Described | None) -> Described | None:

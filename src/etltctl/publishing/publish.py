@@ -171,14 +171,15 @@ class Switch:
             # Resumed after the switch: the history stays as the switch wrote it, and so does the run that it names.
             kept = {key: value for key, value in (current or {}).get("Parameters", {}).items() if key == RUN}
             same = replace(table, parameters={**table.parameters, **kept})
-            return Switched(Registry(self.context.catalog).put(same, current), History.of(current))
+            return Switched(Registry(self.context.catalog).put(same, current, str(name)), History.of(current))
         now = utc_now()
         history = History.of(current).switched(version_of(table.location), now)
         grace = timedelta(minutes=self.context.settings.lake.grace_minutes)
         retired = history.retirable(self._versions_to_keep(name), grace, now)
         history = history.without(retired)
         parameters = {**table.parameters, **history.parameters(), **({RUN: run_id} if run_id else {})}
-        change = Registry(self.context.catalog).put(replace(table, parameters=parameters), current)
+        described = replace(table, parameters=parameters)
+        change = Registry(self.context.catalog).put(described, current, str(name))
         return Switched(change, history, retired)
 
     def _versions_to_keep(self, table: TableName) -> int:

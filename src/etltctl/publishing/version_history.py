@@ -7,9 +7,10 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 
 from etltctl.catalog import Described
-from etltctl.errors import BlockedError
+from etltctl.errors import BlockedError, NextStep, command
 from etltctl.places import version_of
 from etltctl.s3 import S3Object
 
@@ -107,9 +108,13 @@ class History:
         if target in versions:
             return target
         what = f"has no published version {to}" if to else "has no version before the current one"
-        raise BlockedError(
-            f"table {table} {what}", hint=f"published: {', '.join(versions) or 'none'}", current=self.current
+        others = [name for name in versions if name != self.current]
+        near = get_close_matches(to, others, n=1) or others[:1]
+        hint = (
+            (command("rollback", table, "--to", *near),) if near else (command("athena", "describe", table),)
         )
+        published = f"  # published: {', '.join(versions) or 'none'}"
+        raise BlockedError(f"table {table} {what}", hint=NextStep(*hint, published), current=self.current)
 
     def parameters(self) -> dict[str, str]:
         """Return the history as parameters of the table."""
