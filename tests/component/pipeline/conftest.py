@@ -10,9 +10,9 @@ from etltctl.testing import EmbeddedLake, VirtualClock, open_lake
 from support.scripted import PROJECT, Place
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedLake]:
-    """One embedded server for the tests of a module, which this process uses until they end."""
+    """One embedded server for the tests of this folder, which this process uses until they end."""
     project = tmp_path_factory.mktemp("project")
     (project / "etltctl.toml").write_text(PROJECT)
     (project / "often.py").write_text("print('never run: the tests script what Glue answers')\n")

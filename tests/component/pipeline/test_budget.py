@@ -33,7 +33,7 @@ def test_a_run_that_ended_over_its_budget_keeps_its_result(place: Place) -> None
 def test_a_start_that_costs_more_than_the_rest_of_the_budget_is_not_sent(place: Place) -> None:
     place.lake.script(started(), lists(job_run("SUCCEEDED", **DEAR)))
     with pytest.raises(BudgetError, match=r"not started: its latest runs cost up to 4\.40 USD"):
-        run_pipeline("often", place.settings, RunOptions("refused", max_usd=2.0))
+        run_pipeline("often", place.settings, RunOptions("too-dear", max_usd=2.0))
     assert place.count("StartJobRun") == 0
 
 

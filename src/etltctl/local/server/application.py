@@ -77,6 +77,7 @@ class Application:
         catalog = Catalog(self._plane)
         self._directory = S3Directory(state / "s3", state / "s3-meta")
         self._s3 = S3Api(self._directory)
+        # Other keys than the user's, so that records of calls keep the two apart.
         own = Keys.make()  # of the server's own calls and of its jobs: it ends with this process
         self._keys = keys
         self._spark = SparkPool(
@@ -164,6 +165,7 @@ class Application:
 
     def set_up(self, stack: Mapping[str, Any]) -> dict[str, Any]:
         """Make the stack exist; return the connections' ids. Raises AwsError, OSError, KeyError or ValueError."""
+        # Buckets before connections: a sync that starts at once writes into one.
         provision(stack, self._directory, self._call)
         self._roles |= {
             *stack.get("roles", ()),
@@ -178,6 +180,7 @@ class Application:
 
     def close(self) -> None:
         """End everything the services started."""
+        # Runs end first, as long as the services that they call still answer.
         self._glue.close()
         self._spark.close()
         self._airbyte.close()
@@ -185,6 +188,7 @@ class Application:
         self._plane.close()
 
     def _responder(self, environ: WSGIEnvironment) -> Callable[..., Iterable[bytes]]:
+        # A signed call goes to AWS's services even if its bucket has the name of a mount.
         path: str = environ["PATH_INFO"]
         service = signed_for(environ)
         for mount, app in self._mounted.items():
@@ -203,6 +207,7 @@ class Application:
         request = Request(environ)
         if service == "sts" and (response := self._identities.answer(request, _form(request))):
             return response
+        # IAM's own listings must show the roles that are made late.
         if service == "iam":
             self._make_roles()
         operation = self._find_operation(request)
@@ -219,10 +224,12 @@ class Application:
         name = operation_name(request) or (
             request.path if signed_for(request.environ) == "lakeformation" else ""
         )
+        # The owner made everything and is not checked, which also spares its calls the reading of grants.
         if name in self._of_others and (caller := self._identities.caller(request)) != OWNER:
             return partial(self._of_others[name], caller=caller)
         if name in self._of_caller:
             return partial(self._of_caller[name], caller=self._identities.caller(request))
+        # moto keeps log groups too; the groups of job runs are answered from the runs' own files.
         if name in self._log_operations and self._logs.has_group(json.loads(_peek(request) or b"{}")):
             return self._log_operations[name]
         return self._operations.get(name)

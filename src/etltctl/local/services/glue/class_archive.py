@@ -100,6 +100,7 @@ def find_archive(java: Path, jars: Sequence[Path], options: Sequence[str]) -> Cl
     if root is None:
         return None
     digest = hashlib.sha256(f"{FORMAT} {' '.join(options)}".encode())
+    # Size and time of each file instead of its content, which has hundreds of megabytes.
     for file in (java / "lib" / "modules", java / "lib" / "server" / "libjvm.so", *jars):
         with suppress(OSError):
             facts = file.stat()
@@ -152,6 +153,7 @@ def build(archive: ClassArchive) -> bool:
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (root / "lock").open("w") as lock:
         try:
+            # Not waited for: the other process makes the same archive, and this one has a job to serve.
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return archive.is_usable()
@@ -178,6 +180,7 @@ def _make(scratch: Path, folder: Path) -> None:
     train(scratch, (f"-XX:SharedArchiveFile={base}", f"-XX:ArchiveClassesAtExit={spark}"), BUILD_TIMEOUT_S)
     sizes = {file.name: file.stat().st_size for file in (base, spark)}
     (archive_file / MANIFEST).write_text(json.dumps(sizes))
+    # A rename within one file system is atomic, hence the scratch folder next to the target.
     archive_file.rename(folder)
 
 
@@ -198,6 +201,7 @@ def train(folder: Path, options: Sequence[str], timeout_s: float) -> None:
     try:
         warm_up(jvm, ScriptProcess(folder, environ), folder, timeout_s)
         if jvm.process.stdin is not None:
+            # The gateway ends in good order at the end of its input; a signal would skip the dump.
             jvm.process.stdin.close()
         jvm.process.wait(timeout_s)
     finally:
@@ -222,6 +226,7 @@ def _cache_folder(environ: Mapping[str, str]) -> Path | None:
 
 def main() -> int:
     """Make the archive of this installation at the lowest priority."""
+    # A job that starts meanwhile gets the processor first.
     os.nice(LOWEST_PRIORITY)
     archive = installed_archive()
     return 0 if archive is not None and build(archive) else 1

@@ -30,6 +30,7 @@ class ScriptProcess(subprocess.Popen[bytes]):
     """
 
     def __init__(self, folder: Path, environ: Mapping[str, str], has_spark: bool = True) -> None:
+        # A pair of sockets: pipes would need two descriptors, and forks of the script share this one.
         self.line, theirs = socket.socketpair()
         with theirs:
             super().__init__(
@@ -77,6 +78,7 @@ def assign(
         "outcome": str(outcome),
     }
     stdin: IO[bytes] = process.stdin  # type: ignore[assignment]
+    # One line, and the pipe stays open: its end is how the process learns that the server has died.
     stdin.write(json.dumps(assignment).encode() + b"\n")
     stdin.flush()
 
@@ -137,6 +139,7 @@ class JvmLoan:
         with self._line, suppress(ConnectionError):
             while self._line.recv(1):  # until the script and its forks have ended
                 try:
+                    # One JVM a run: forks of a script share it, as they share Spark's driver on Glue.
                     self._jvm = self._jvm or self._borrow()
                 except (JvmFailedError, OSError) as error:
                     self._fail(str(error))
@@ -146,6 +149,7 @@ class JvmLoan:
 
     def _borrow(self) -> Jvm:
         jvm = self._take()
+        # A JVM serves many runs, and its log before this one belongs to the others.
         self._logged = jvm.log.stat().st_size
         return jvm
 

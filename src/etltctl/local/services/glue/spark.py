@@ -85,8 +85,10 @@ class SparkPool:
         if settings:
             return self._launch(needs)  # and the spare stays for who asks for nothing special
         with self._changed:
+            # A spare on its way is ready sooner than a new JVM would be.
             self._changed.wait_for(lambda: not self._is_warming, WARM_UP_TIMEOUT_S)
             spare, self._spare = self._spare, None
+        # A bucket that was made since the spare started is missing from its mounts.
         if spare is not None and spare.needs == needs and spare.is_alive():
             return spare
         if spare is not None:
@@ -138,6 +140,7 @@ class SparkPool:
             self._is_closed = True
             python = [self._spare_python] if self._spare_python else []
             started = (*self._processes, *python)
+        # Outside the lock, which a thread that starts a JVM may need to see that the pool has closed.
         for process in started:
             kill_group(process)
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -238,5 +241,6 @@ class SparkPool:
 
 def parse_conf(text: str) -> dict[str, str]:
     """Spark settings from Glue's `--conf`: `a=b`, further ones as `--conf c=d` in the same value."""
+    # Glue takes one `--conf` only, so users chain further ones inside its value.
     words = [word for word in shlex.split(text) if word != "--conf"]
     return dict(word.split("=", 1) for word in words if "=" in word)

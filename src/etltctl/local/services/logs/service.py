@@ -46,6 +46,7 @@ class GlueLogs:
 
     def has_group(self, body: Mapping[str, Any]) -> bool:
         """Return whether a request is about a group that Glue runs write to."""
+        # Any other group is one that a caller made: the control plane answers for it.
         group = GROUP.fullmatch(_group_name(body))
         return group is not None and group["prefix"] in {SHARED_PREFIX, *self._prefixes().values()}
 
@@ -55,6 +56,7 @@ class GlueLogs:
         names = body.get("logStreamNames") or self._streams(group, body.get("logStreamNamePrefix", ""))
         for name in names:
             self._require(group, name)
+        # One term, quoted or not: the service's language of patterns is not modelled.
         pattern = body.get("filterPattern", "").strip().strip('"')
         events = [event for name in names for event in self._events(group, name, body)]
         events = [event for event in events if pattern in event["message"]]
@@ -70,6 +72,7 @@ class GlueLogs:
         self._require(group, name)
         events = [_without_id(event) for event in self._events(group, name, body)]
         limit = min(int(body.get("limit") or PAGE_EVENTS), PAGE_EVENTS)
+        # A page's token at the end is the token that was sent: clients stop when it no longer changes.
         token = body.get("nextToken") or ("f/0" if body.get("startFromHead") else f"b/{len(events)}")
         direction, _, place = token.partition("/")
         first = max(int(place) - limit, 0) if direction == "b" else min(int(place), len(events))
@@ -118,6 +121,7 @@ class GlueLogs:
         with self._file(group, name).open("rb") as lines:
             for number, line in enumerate(lines):
                 stamp, _, message = line.rstrip(b"\n").partition(b"\t")
+                # A line without its end is still being written.
                 if line.endswith(b"\n") and start <= int(stamp) < end:
                     yield _event(group, name, number, int(stamp), message.decode(errors="replace"))
 

@@ -22,6 +22,7 @@ from etltctl.local.kernel.signatures import read_credential
 
 NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 ACTIONS = ("AssumeRole", "GetCallerIdentity")  # what of STS is answered here
+# Lake Formation takes these without looking them up: other directories and whole accounts.
 NEVER_CHECKED = r"arn:aws:(identitystore|quicksight|organizations|iam::\d{12}:saml-provider/).*|\d{12}"
 
 
@@ -80,6 +81,7 @@ class Identities:
         Raises:
             RefusedError: The key is not known, or the token is not the key's, or is no longer valid.
         """
+        # Sessions first: their keys begin with ASIA and are nowhere in IAM.
         session = self._sessions.get(access_key)
         if session is not None:
             if not hmac.compare_digest(token.encode(), session.token.encode()):
@@ -87,6 +89,7 @@ class Identities:
             if session.expires <= time.time():
                 raise RefusedError(EXPIRED_TOKEN)
             return session.secret
+        # A token belongs to a session: no other key may come with one.
         if token:
             raise RefusedError(WRONG_TOKEN)
         if access_key in self._owners:
@@ -102,6 +105,7 @@ class Identities:
         Raises:
             AwsError: The access key was deleted while the request was under way.
         """
+        # The role and not its session: Lake Formation grants to roles.
         session = self._session(request)
         if session:
             return session.role
