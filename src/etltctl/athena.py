@@ -290,7 +290,7 @@ def _query_execution(answer: Mapping[str, Any], workgroup: str) -> QueryExecutio
         name=answer.get("WorkGroup", workgroup),
         status=status["State"],
         reason=bounded(status.get("StateChangeReason") or error.get("ErrorMessage", "")),
-        # Old executions have only the category.
+        # Either sign is enough: an answer may have the category without the flag.
         is_retryable=bool(error.get("Retryable")) or error.get("ErrorCategory") == SYSTEM_ERROR,
         scanned_bytes=statistics.get("DataScannedInBytes", 0),
         duration_ms=statistics.get("TotalExecutionTimeInMillis", 0),

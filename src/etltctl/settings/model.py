@@ -114,7 +114,7 @@ class Settings(Section):
     def _name_after_the_project(cls, data: Any) -> Any:
         return with_project_names(data)
 
-    # Private, so that they are no settings: they take no part in the schema, a dump or a comparison.
+    # Private, so that they are no settings: they take no part in the schema or a dump.
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
     _file: Path | None = PrivateAttr(default=None)
     _shown: Callable[[], tuple[SettingValue, ...]] = PrivateAttr(default=tuple)
