@@ -38,7 +38,8 @@ def title_and_summary(page: Path) -> tuple[str, str]:
     """Return a page's heading and the first sentence of its first paragraph; empty if it begins otherwise."""
     text = re.sub(r"<!--.*?-->|```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL).strip()
     title, _, rest = text.removeprefix("# ").partition("\n")
-    cause = rest.partition("**Cause.** ")[2]  # of an error, which says more than its first paragraph
+    # The first paragraph of an error's page is the text of the error. The cause says more.
+    cause = rest.partition("**Cause.** ")[2]
     paragraph = re.split(r"\n\s*\n", (cause or rest).strip())[0].replace("\n", " ")
     if re.match(r"[|#!>-]", paragraph):
         return title, ""

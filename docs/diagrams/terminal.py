@@ -69,6 +69,7 @@ def _lines() -> list[Line]:
         texts += [(text, _seconds(text), False) for text in output]
         texts += [("", 0.0, False)]
     moments = list(accumulate(seconds for _, seconds, _ in texts))
+    # One scale for all lines: what took longer in the run also takes longer here.
     scale = PLAY_S / moments[-1]
     return [
         Line(piece, round(moment * scale, 2), is_command)
@@ -109,6 +110,8 @@ def _piece(text: str, column: int, y: float, colour: str) -> str:
     column += len(text) - len(text.lstrip())
     text = text.strip()
     x, width = MARGIN + column * LETTER, len(text) * LETTER
+    # `textLength` gives each piece the same width in every font, or the columns of a reader without this font would
+    # shift.
     shape = f' class="{colour}"' if colour else ""
     content = escape(text, quote=False)
     return f'<text{shape} x="{x:g}" y="{y:g}" textLength="{width:g}" xml:space="preserve">{content}</text>'
@@ -117,6 +120,7 @@ def _piece(text: str, column: int, y: float, colour: str) -> str:
 def _styles(lines: list[Line]) -> str:
     whole = PLAY_S + REST_S
     frames = "".join(
+        # With step-end a value stays until the next frame of the animation, so that a line appears at once.
         f"@keyframes k{index}{{0%{{opacity:1}}{100 * REST_S / whole:.1f}%{{opacity:0}}"
         f"{100 * (REST_S + line.second) / whole:.1f}%,100%{{opacity:1}}}}"
         f".l{index}{{animation:k{index} {whole:g}s step-end infinite}}\n"

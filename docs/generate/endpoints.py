@@ -82,6 +82,7 @@ def aws_operations() -> dict[str, list[str]]:
     from etltctl.local.services.sts.service import ACTIONS
 
     with tempfile.TemporaryDirectory() as folder:
+        # Nothing listens on this port, and no call is made: the server is asked for its operations only.
         application = Application(Path(folder), "http://127.0.0.1:1", Keys.make())
         try:
             names = {*application._operations, *application._log_operations}
@@ -103,6 +104,7 @@ def aws_operations() -> dict[str, list[str]]:
 
 def airbyte_calls() -> list[str]:
     """Return the calls of Airbyte's public API that are answered, as method and path."""
+    # The routes stand in several modules of the service. In the source each is a method and a path.
     text = "".join(
         file.read_text("utf-8") for file in sorted(Path(str(airbyte.__file__)).parent.glob("*.py"))
     )

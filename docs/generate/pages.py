@@ -42,6 +42,7 @@ def with_parts(page: Path, text: str) -> str:
         ValueError: A part is not marked.
     """
     for name, part in PARTS[page].items():
+        # A part keeps its marks, so that the next run finds it again.
         before, opening, rest = text.partition(f"<!-- {name} -->\n")
         _, closing, after = rest.partition(f"<!-- /{name} -->")
         if not opening or not closing:

@@ -40,6 +40,7 @@ def sections() -> dict[str, str]:
     schema = Settings.model_json_schema()
     meanings = {}
     pending = _below("", schema, schema["$defs"])
+    # The list grows while it is walked: the sections of a section come after it.
     for section, inner in (queue := list(pending)):
         meanings[section] = inner.get("description", "")
         queue += _below(section, inner, schema["$defs"])
@@ -68,6 +69,7 @@ def _walk(
         inner = _resolved(raw, definitions)
         if "properties" in inner or _is_table_of_sections(inner) or name == "env":
             continue
+        # What the shipped file says is the default that a user meets, before the default of the type.
         value = shipped[name] if name in shipped else inner.get("default")
         yield Setting(section, name, _what(inner, definitions), _shown(value), inner.get("description", ""))
     for path, inner in below.items():
@@ -104,6 +106,7 @@ def _is_table_of_sections(schema: Mapping[str, Any]) -> bool:
 
 def _kinds(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     """Return the sections a table holds; where they are of several kinds, by the kind in brackets."""
+    # pydantic writes a union that `kind` decides as oneOf, and other unions as anyOf.
     if "oneOf" not in schema:
         return [("", _resolved(schema, definitions))]
     variants = [_resolved(each, definitions) for each in schema["oneOf"]]
@@ -132,6 +135,7 @@ def _what(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
         )
         if name in schema
     ]  # fmt: skip
+    # The words of TOML, for readers who know no JSON schema.
     words = {"string": "text", "integer": "whole number", "boolean": "true or false", "object": "table"}
     return ", ".join([words.get(kind, kind), *limits])
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from etltctl.athena import Athena, Column, cost_usd, typed
+from etltctl.athena import Athena, Column, cost_usd
 from etltctl.aws import Aws
 from etltctl.catalog import STAGING, Catalog
 from etltctl.errors import AccessError, NextStep, RunFailedError, UsageError, command, unknown
@@ -41,7 +41,7 @@ class Answer:
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Yield the rows, each value as the Python type of its column; a decimal is a `Decimal`, digit by digit."""
         for row in self.athena.rows(self.execution.id, self.columns):
-            yield tuple(typed(text, column.type) for text, column in zip(row, self.columns, strict=True))
+            yield tuple(column.value(text) for text, column in zip(row, self.columns, strict=True))
 
     def facts(self) -> dict[str, Any]:
         """Return what the query was and cost, ready for JSON."""

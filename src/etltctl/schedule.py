@@ -43,9 +43,11 @@ def schedule(durations: tuple[float, ...]) -> Schedule:
     step = (likely.last - likely.first) / GRID
     grid = [likely.first + step * (number + 0.5) for number in range(GRID)]
     likelihoods = [likely.at(time) for time in grid]
+    # ∫ √(f·S), shared among the polls: each interval between two polls gets the same part of it.
     between = sum(math.sqrt(density * left) for density, left in likelihoods) * step / POLLS
     polls, sum_ = [middle * EARLY_SHARE], 0.0
     for time, (density, left) in zip(grid, likelihoods, strict=True):
+        # The rate of polls is the root of the hazard f/S (see above); a poll is due whenever its integral is up.
         sum_ += math.sqrt(density / left) * step
         if sum_ >= between * (len(polls)):
             polls.append(time)
@@ -68,6 +70,8 @@ class _Likelihood:
     def of(cls, durations: Sequence[float], middle: float) -> _Likelihood:
         mean = statistics.fmean(durations)
         spread = max(statistics.pstdev(durations), middle * LEAST_SPREAD)
+        # Silverman's rule: 0.9 σ n^(-1/5). It smears clusters, such as full and incremental loads of one job, into
+        # one.
         usual, near = 0.9 * spread * len(durations) ** -0.2, NEAR * _neighbourhood(durations)
         is_clustered = len(durations) >= CLUSTERS_FROM and near < usual / 2
         width = max(near if is_clustered else usual, middle * LEAST_SPREAD / 2)

@@ -80,6 +80,8 @@ class Airbyte:
             return (Verb.ADOPTED if ours.state is State.RUNNING else Verb.REUSED), ours, True
         deadline = self.search.clock() + self.search.timeout
         while True:
+            # Job ids grow, and the POST takes no token of the caller: a job that is newer than this one is the
+            # start's own.
             newest = max((int(job.id) for job in self.jobs(connection_id, name, limit=1)), default=0)
             if before_start:
                 before_start(newest)
@@ -91,6 +93,7 @@ class Airbyte:
                     return Verb.ADOPTED, job, error.is_open  # else it was there before, in the start's way
                 if self.search.clock() >= deadline:
                     raise
+                # Only refusals that pass by themselves come here: `_after_failed_start` raises all others.
                 self.search.sleep(PAUSES_S[error.code])
 
     def start(self, connection_id: str, name: str) -> SyncJob:
@@ -163,6 +166,7 @@ class Airbyte:
         self, connection_id: str, name: str, known_job: str, newest_before: int | None
     ) -> SyncJob | None:
         """Return what an earlier try of the same run started, as far as the server shows it."""
+        # A recorded job decides alone. Only a start without a recorded answer is searched for.
         if known_job:
             try:
                 return self.poll(known_job, name)
@@ -186,6 +190,7 @@ class Airbyte:
             raise self._why_refused(connection_id, name, error) from error
         if error.code not in PAUSES_S:
             raise error
+        # A connection whose sync runs already is refused in this way: that sync is adopted.
         jobs = self.jobs(connection_id, name) if error.code == TRY_AGAIN_LATER else []
         return next((job for job in jobs if job.state is State.RUNNING), None)
 
@@ -238,9 +243,11 @@ def _job(answer: Any, name: str, call: str, **sent: str) -> SyncJob:
         ServiceError: The answer lacks a field that every job has, or is about another job or connection.
     """
     identifier, status = str(required(answer, "jobId", call)), str(required(answer, "status", call))
+    # Of two jobs the one with the greater number is newer.
     if not identifier.isdigit():
         raise incomplete(call, "jobId (a number)")
     require_same(call, sent, answer)
+    # The public API gives no reason of a failed job. The embedded server adds one under a name of etltctl's.
     failure = answer.get("etltctl_failure")
     try:
         created = datetime.fromisoformat(answer["startTime"]) if answer.get("startTime") else None

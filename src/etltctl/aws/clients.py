@@ -120,6 +120,7 @@ class Aws:
         return resolve_secret(reference, setting=setting, fetch=self.fetch_secret)
 
     def _client(self, service: str, *, starts: bool) -> Any:
+        # botocore's sessions are not safe for threads while they make a client; the clients themselves are.
         # The SDK reads the profile when it makes a client, so this is where a wrong one comes to light.
         with self._lock, translated(service, **self._named_profile()):
             if (service, starts) not in self._clients:
@@ -141,6 +142,7 @@ class Aws:
         retries = self.policy.botocore_starts() if starts else self.policy.botocore_reads()
         client = self._without_proxy(service, Config(retries=retries, connect_timeout=10, read_timeout=60))
         client.meta.events.register("before-send", _wait_for_service)
+        # The order counts: a failure of another program is noted before a parser sees its text.
         client.meta.events.register("before-parse", note_stranger)
         client.meta.events.register("before-parse", require_own)
         client.meta.events.register("after-call", require_understood)
@@ -160,6 +162,7 @@ class Aws:
             return self._session.create_client(service, config=direct, endpoint_url=url)
         client = self._session.create_client(service, config=config, endpoint_url=url)
         address = client.meta.endpoint_url
+        # Only the made client knows its address: a variable or the profile's file may name it.
         if is_loopback(address) and is_proxied(address):  # a second client takes as long as the first
             return self._session.create_client(service, config=direct, endpoint_url=url)
         require_usable(address, "")
@@ -172,6 +175,7 @@ class Aws:
         keep_quiet(*TALKATIVE)
         if self.endpoint is None:
             return open_session(self.profile or None, self.region, self.credentials)
+        # With an endpoint the user's own credentials are never sent: they may be those of a real account.
         credentials = self.credentials or (self.endpoint.access_key_id, self.endpoint.secret_access_key, "")
         return open_session(None, self.region, credentials, self.endpoint.config_file)
 

@@ -48,6 +48,8 @@ class Registry:
             or _keys(current) != list(table.partitions)
             or self._would_show(partitions, current)
         ):
+            # Closed first, or a reader would join partitions of two versions. The last call of this function opens
+            # it.
             current = self._closed(table, current)
         try:
             partitions.put(table.registered)
@@ -77,6 +79,7 @@ class Registry:
 
     def _would_show(self, partitions: Partitions, current: Described) -> bool:
         """Return whether a reader would see a partition change before the table does."""
+        # A table without differences needs no closing: most runs of a table write the same partitions.
         return not is_projected(current) and partitions.differ(partitions.table.registered)
 
     def _closed(self, table: Table, current: Described | None) -> Described | None:

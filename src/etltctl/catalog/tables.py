@@ -132,6 +132,8 @@ class Catalog:
         try:
             self._write(table.database, new, current)
         except ServiceError as error:
+            # The database is created only here, so that a publish to an existing one needs no right to create
+            # databases.
             if current is None and error.code == "EntityNotFoundException":
                 self.ensure_database(table.database)
                 return self.put(table, current)
@@ -148,6 +150,8 @@ class Catalog:
             if current is None:
                 glue.create_table(DatabaseName=database, TableInput=new)
                 return
+            # Glue refuses the update if the table has another version by now. SkipArchive keeps its list of
+            # versions short, which has a quota of the account.
             version = {"VersionId": current["VersionId"]} if "VersionId" in current else {}
             glue.update_table(DatabaseName=database, TableInput=new, SkipArchive=True, **version)
 
@@ -168,6 +172,7 @@ class Catalog:
             answers = pages.paginate(DatabaseName=database, Expression=f"{STAGING}*")
             tables = [table for page in answers for table in page["TableList"]]
         for table in tables:
+            # Glue matches the expression as a pattern, which may let other names through.
             if table["Name"].startswith(STAGING) and table.get("CreateTime", than) < than:
                 self.unstage(database, table["Name"])
 
@@ -210,6 +215,7 @@ def table_input(table: Table, current: Described) -> dict[str, Any]:
     foreign = {
         name: value
         for name, value in current.get("Parameters", {}).items()
+        # Stale parameters of projection would make Athena compute partitions that the new version lacks.
         if not name.startswith(("projection.", "storage.location."))
     }
     described = kept.get("StorageDescriptor", {})

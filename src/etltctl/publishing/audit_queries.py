@@ -15,7 +15,7 @@ from functools import cached_property
 from threading import Event
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from etltctl.athena import Athena, typed
+from etltctl.athena import Athena
 from etltctl.errors import ConfigurationError, EtltctlError
 from etltctl.runs import QueryExecution, Verb
 from etltctl.settings.project_names import NAMED_TABLE
@@ -172,7 +172,7 @@ class AuditQueries:
         execution = self._runner.run(sql, key, database=database)
         columns = self._runner.columns(execution.id)
         return [
-            {column.name: typed(text, column.type) for column, text in zip(columns, row, strict=True)}
+            {column.name: column.value(text) for column, text in zip(columns, row, strict=True)}
             for row in self._runner.rows(execution.id, columns)
         ]
 

@@ -9,6 +9,7 @@ from pydantic import Field, FiniteFloat, model_validator
 from etltctl.settings.project_names import NAMED_TABLE
 from etltctl.settings.section import Folder, Section
 
+# `evolve` and `freeze` are the words of dlt's schema contracts.
 Reaction = Literal["evolve", "freeze", "quarantine"]
 MOST_VERSIONS = 100  # of a table: the catalog remembers them in one of its parameters
 RowReaction = Literal["evolve", "freeze"]  # a version is published whole or not at all
@@ -17,6 +18,7 @@ RowReaction = Literal["evolve", "freeze"]  # a version is published whole or not
 class Range(Section):
     """The bounds of a column's values. Both bounds are allowed values. Null passes, NaN does not."""
 
+    # Infinity in a file would be a bound that checks nothing, so that only finite numbers are taken.
     min: FiniteFloat | None = Field(default=None, description="the least value the column may have")
     max: FiniteFloat | None = Field(default=None, description="the greatest value the column may have")
 
@@ -106,4 +108,5 @@ class TableRules(Section):
     @property
     def named_tables(self) -> set[str]:
         """Every `layer.table` that the queries of `sql` name."""
+        # Found by pattern, without a parser: the braces are etltctl's and never part of SQL.
         return {name for query in self.sql.values() for name in NAMED_TABLE.findall(query)} - {"this"}

@@ -33,6 +33,7 @@ VARIABLES = {
 }
 # The beginning of every bucket's name in the settings that etltctl ships.
 SHIPPED_BUCKETS = "pi-m3-"
+# `scheme://user:password@`, in which the user may be empty.
 PASSWORD_IN_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://[^/@:\s]*:[^/@\s]+@", re.IGNORECASE)
 SECRET_NAME = re.compile(
     r"(^|_)(password|passwd|secret|secret_key|access_token|api_?key|private_key)$", re.IGNORECASE
@@ -74,12 +75,14 @@ def environments(settings: Settings) -> list[str]:
 
 def _secrets(settings: Settings) -> Iterator[Doubt]:
     """Yield a doubt for each secret in the file. A value of an environment variable or a flag is in no file."""
+    # A loaded value does not say where it comes from. A secret in a variable is in no file, and so no doubt.
     origins = {value.key: value.origin for value in settings.values()}
     for path, value in leaves(settings.model_dump()):
         key = ".".join(path)
         if not isinstance(value, str) or is_reference(value):
             continue
         has_password = PASSWORD_IN_ADDRESS.match(value)
+        # Such as `token_url`: its name sounds like a secret, its value is none.
         is_plain_address = "://" in value and not has_password
         is_named = (is_secret(key) or SECRET_NAME.search(path[-1])) and not is_plain_address
         if (has_password or is_named) and not origins.get(key, "").startswith(("env ", "flag", "default")):
@@ -92,6 +95,7 @@ def _secrets(settings: Settings) -> Iterator[Doubt]:
 
 def _regions(settings: Settings) -> Iterator[Doubt]:
     region, known = settings.aws.region, known_regions()
+    # Without botocore's data every region would be unknown.
     if region is None or region in known or not known:
         return
     near = difflib.get_close_matches(region, sorted(known), n=2)
@@ -104,6 +108,7 @@ def _shipped_buckets(settings: Settings) -> Iterator[Doubt]:
 
     A bucket's name is unique in all of AWS: the account that made it first has it.
     """
+    # Buckets of the embedded server are folders, whose names need to be unique on no other machine.
     if settings.env == LOCAL:
         return
     lake = settings.lake
@@ -126,6 +131,7 @@ def known_regions() -> set[str]:
     spec = find_spec("botocore")
     if spec is None or not spec.submodule_search_locations:
         return set()
+    # To import botocore takes longer than all of this check. Its list of regions is one JSON file.
     file = Path(spec.submodule_search_locations[0]) / "data" / "partitions.json"
     try:
         partitions = json.loads(file.read_text("utf-8"))["partitions"]
@@ -138,6 +144,8 @@ def _columns(settings: Settings) -> Iterator[Doubt]:
     """Yield a doubt for each checked column that the table's contract lacks. The next version may add it."""
     for table in settings.tables:
         for column in unknown_columns(settings, table):
+            # A similar name is most likely a mistake. If the job's text has the name, the next version may add the
+            # column.
             yield Doubt(column.text, is_error=bool(column.near) and not is_written(column, settings))
 
 

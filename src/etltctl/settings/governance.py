@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from etltctl.settings.project_names import LAYERS
 from etltctl.settings.section import Section, TableName
 
+# What Lake Formation grants on each kind of thing. It refuses any other, in the middle of an apply.
 PERMISSIONS = {
     "table": ("ALL", "SELECT", "INSERT", "DELETE", "DESCRIBE", "ALTER", "DROP"),
     "database": ("ALL", "CREATE_TABLE", "ALTER", "DROP", "DESCRIBE"),
@@ -19,6 +20,7 @@ PERMISSIONS = {
     "location": ("DATA_LOCATION_ACCESS",),
 }
 FILTERS_PER_GRANT = 10  # Lake Formation's own limit
+# Principals are IAM's users and roles, groups of Identity Center, users of QuickSight, or an organization.
 _ARN = r"arn:aws[a-z-]*:(iam|identitystore|quicksight|organizations):[^:]*:\d*:\S+"
 _PRINCIPAL = rf"(role|user):[\w+=,.@/-]+|{_ARN}|\d{{12}}"
 
@@ -34,6 +36,7 @@ def _principal(text: str) -> str:
 def _tagged(text: str) -> str:
     layer, *rest = text.split(".")
     if (
+        # At most layer, table and column, each in the letters that the catalog takes.
         layer not in LAYERS
         or len(rest) > 2
         or not all(re.fullmatch(r"[a-z_][a-z0-9_]*", part) for part in rest)
@@ -77,6 +80,7 @@ class DataFilter(Section):
 
     @model_validator(mode="after")
     def _names_columns_one_way(self) -> DataFilter:
+        # A filter of the service has either a list or a wildcard with exceptions.
         if self.columns and self.exclude_columns:
             raise ValueError("must name columns or exclude_columns, not both")
         if not (self.rows or self.columns or self.exclude_columns):
@@ -105,6 +109,7 @@ class Grant(Section):
     @property
     def kind(self) -> str:
         """What kind of thing the grant is about, a key of PERMISSIONS."""
+        # The narrow kinds come first: a filter belongs to a table, which the grant names as well.
         if self.location:
             return "location"
         if self.filters:
@@ -140,6 +145,7 @@ class Grant(Section):
             raise ValueError(
                 f"must have permissions of {', '.join(known)} on a {self.kind}, got {', '.join(wrong)}"
             )
+        # A permission that can be passed on must be held, or the two lists contradict each other.
         if extra := set(self.grantable) - set(self.permissions):
             raise ValueError(f"must list {', '.join(sorted(extra))} in permissions to make it grantable")
         if len(self.filters) > FILTERS_PER_GRANT:
@@ -223,6 +229,7 @@ class Governance(Section):
     @property
     def all_tags(self) -> Mapping[str, list[str]]:
         """The LF-tags there should be, the zones' own included; one with no value is to go."""
+        # A tag of the settings with the name of the zones' tag replaces it, so that a person can add values.
         zones = {self.zone_tag: list(self.zones)} if self.zones else {}
         return {**zones, **self.tags}
 

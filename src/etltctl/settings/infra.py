@@ -17,6 +17,7 @@ Retention = Literal[
 
 def _matching(pattern: str, like: str) -> AfterValidator:
     def check(text: str) -> str:
+        # Empty stands for the name that follows from the project.
         if text and not re.fullmatch(pattern, text):
             raise ValueError(f"must be {like}, got {text!r}")
         return text
@@ -27,6 +28,7 @@ def _matching(pattern: str, like: str) -> AfterValidator:
 StackName = Annotated[
     str, _matching(r"[A-Za-z][A-Za-z0-9-]{0,127}", "letters, digits and hyphens like 'pi-m3'")
 ]
+# `alias/aws/` belongs to AWS's own keys, and no policy can be set on those.
 KeyAlias = Annotated[str, _matching(r"alias/(?!aws/)[A-Za-z0-9/_-]+", "an alias like 'alias/pi-m3'")]
 KeyArn = Annotated[
     str, _matching(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+", "the ARN of a KMS key")

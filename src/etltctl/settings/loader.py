@@ -15,8 +15,8 @@ from etltctl.errors import ConfigurationError
 from etltctl.settings.complaints import complaint, problem
 from etltctl.settings.cross_checks import cross_checks
 from etltctl.settings.files import FILE, find_file, project_file, read_text
-from etltctl.settings.layers import KeyPath, Layer, first_layer, key_places
-from etltctl.settings.model import Settings, SettingValue
+from etltctl.settings.layers import KeyPath, Layer, SettingValue, first_layer, key_places
+from etltctl.settings.model import Settings
 from etltctl.settings.secrets import is_secret, masked
 
 PREFIX = "ETLTCTL__"
@@ -47,6 +47,7 @@ class Loader:
         Raises:
             ConfigurationError: The settings have problems. Each is listed with its place.
         """
+        # The shipped settings lie below the user's: a file of three lines is a whole configuration.
         file = find_file(config, self.environ, self.directory)
         own = read_toml(file) if file else None
         shipped = read_toml(project_file(FILE))
@@ -62,10 +63,12 @@ class Loader:
             *(_of_environment(own, env) if own else []),
             *(Layer(layer.data, "default") for layer in _of_environment(shipped, env)),
         ]
+        # Before the check of the values: a mistyped environment would make them those of no environment.
         _check_env(env, own, shipped)
         settings = _validated({**merge([layer.data for layer in layers]), "env": env}, layers)
         if own:
             _check_other_environments(own, shipped)
+        # The values are valid by now. Checks of sections against each other come last, as they need them all.
         return self._kept(settings, layers, file, 1 if flags else 0)
 
     def _kept(self, settings: Settings, layers: list[Layer], file: Path | None, flag_layers: int) -> Settings:
@@ -77,6 +80,7 @@ class Loader:
         if problems:
             raise complaint(problems)
 
+        # Below the flags: what the user typed still wins over what a running server says.
         def overlay(values: Mapping[str, Any]) -> Settings:
             flags, rest = layers[:flag_layers], layers[flag_layers:]
             every = [*flags, Layer(values, "flag"), *rest]
@@ -94,6 +98,7 @@ class Loader:
 
     def _variables(self) -> Iterator[Layer]:
         """Yield a layer for every environment variable that sets something, the general form first."""
+        # Sorted, because the order of an environment is an accident, and the first layer wins.
         for name, text in sorted(self.environ.items()):
             if name.upper().startswith(PREFIX):
                 dotted = name[len(PREFIX) :].lower().replace("__", ".")
@@ -129,6 +134,7 @@ def read_toml(file: Path) -> Layer:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"cannot read {file}: {error}") from error
     except tomllib.TOMLDecodeError as error:
+        # tomllib has the place only in its text: `… (at line 3, column 5)` or `… (at end of document)`.
         words, _, place = str(error).partition(" (at ")
         numbers = "".join(c if c.isdigit() else " " for c in place).split()
         where = ":".join([str(file.name), *(numbers or [str(len(text.splitlines()))])])
@@ -189,6 +195,7 @@ def merge(stacked: list[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _lay_over(below: dict[str, Any], above: Mapping[str, Any]) -> None:
+    # Tables are merged key by key. A list is one value: to merge lists, no element could ever be removed.
     for name, value in above.items():
         if isinstance(value, Mapping):
             nested_below = below.get(name)
@@ -213,6 +220,7 @@ def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
 def toml_value(text: str) -> Any:
     """Return the text as a TOML value (number, list, true, …), or as it is."""
     try:
+        # `[1, 2]` and `true` are TOML; `5GB` is not and stays text. A line break would smuggle in a second key.
         read = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
         return text

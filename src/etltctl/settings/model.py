@@ -15,6 +15,7 @@ from etltctl.settings.checks import MOST_VERSIONS, Contracts, TableRules
 from etltctl.settings.files import project_file
 from etltctl.settings.governance import Governance
 from etltctl.settings.infra import Infra
+from etltctl.settings.layers import SettingValue
 from etltctl.settings.project_names import with_project_names
 from etltctl.settings.section import Bucket, Section, StatePlace, TableName
 from etltctl.settings.services import Airbyte, Airflow, Athena, Aws, Glue, Local, Prices, Tableau
@@ -58,15 +59,6 @@ class Pipeline(Section):
     steps: list[str] = Field(
         min_length=1, description="`sync:SOURCE`, `glue:JOB`, `athena:refresh`, `tableau:DATASOURCE`"
     )
-
-
-@dataclass(frozen=True)
-class SettingValue:
-    """One setting as it may be shown, and where it comes from."""
-
-    key: str
-    value: Any
-    origin: str
 
 
 @dataclass(frozen=True)
@@ -122,6 +114,7 @@ class Settings(Section):
     def _name_after_the_project(cls, data: Any) -> Any:
         return with_project_names(data)
 
+    # Private, so that they are no settings: they take no part in the schema or a dump.
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
     _file: Path | None = PrivateAttr(default=None)
     _shown: Callable[[], tuple[SettingValue, ...]] = PrivateAttr(default=tuple)
@@ -258,9 +251,11 @@ class Settings(Section):
         Returns:
             The files, one a name, sorted by name.
         """
+        # `glue_jobs/../glue_jobs/a.py` names the same script as `glue_jobs/a.py`.
         script = Path(os.path.normpath(self.glue.jobs[job].script))
         folder = script.parent
         scripts = {Path(os.path.normpath(each.script)) for each in self.glue.jobs.values()}
+        # Later places win below, so that the project's folder comes last.
         places = [self._folder / folder]
         if (
             shipped := project_file(str(script))
@@ -286,11 +281,3 @@ class Settings(Section):
         """Note where the settings came from. The loader calls this once."""
         self._folder, self._file, self._shown, self._place = folder, file, shown, place
         self._overlay = overlay
-
-
-def every_key() -> set[str]:
-    """Return the name of every setting, to guess the meaning of an unknown one."""
-    sections = [Section]
-    for section in sections:
-        sections += section.__subclasses__()
-    return {name for section in sections for name in section.model_fields}

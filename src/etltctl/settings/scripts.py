@@ -33,6 +33,7 @@ def files_of_job(settings: Settings, job: str) -> list[Path]:
         return []
     modules = {file.stem: file for file in settings.extra_files(job) if file.suffix == ".py"}
     files = [script]
+    # Every module is read once, even if modules import each other.
     for file in files:  # grows while it is walked
         reached = imported_modules(_source(file))
         files += [modules[name] for name in reached if name in modules and modules[name] not in files]
@@ -63,6 +64,7 @@ def _syntax_error(file: Path) -> str | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a doubtful escape sequence stops no run
+            # Compiled, not imported: a script's imports, such as awsglue, are not on this machine.
             compile(file.read_bytes(), str(file), "exec", dont_inherit=True)
     except SyntaxError as error:
         text = f": {error.text.strip()}" if error.text and error.text.strip() else ""

@@ -144,6 +144,7 @@ class Athena(Section):
     @property
     def max_scan_bytes(self) -> int:
         """`max_scan` in bytes."""
+        # The pattern of `Size` was checked when the settings were loaded, so that it matches here.
         number, unit = re.fullmatch(r"([\d.]+)\s*(\w+)", self.max_scan).groups()  # type: ignore[union-attr]
         return int(float(number) * SIZE_UNITS[unit])
 
@@ -243,5 +244,6 @@ class Prices(Section):
 
     def of(self, region: str | None) -> Prices:
         """Return the prices of a region."""
+        # Only the prices that the region names replace the general ones.
         own = self.regions.get(region or "", RegionPrices())
         return Prices(**{**self.model_dump(), **own.model_dump(exclude_none=True)})

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 
 from etltctl.settings.section import IdText, Secret, Section
 
+# The names are those of the manifest's streams, which is the connector that Airbyte runs.
 STREAMS = (
     "races", "results", "sprint", "qualifying", "pit_stops", "drivers", "constructors", "circuits",
     "driver_standings", "constructor_standings",
@@ -32,6 +33,7 @@ def _stream(text: str) -> str:
 
 
 def _schedule(text: str) -> str:
+    # Quartz has six or seven fields, with seconds first: Unix's five would be read as another time.
     if text != "manual" and not re.fullmatch(r"cron( \S+){6,7}", text):
         raise ValueError(
             f"must be 'manual', or 'cron' and a Quartz expression like 'cron 0 0 3 * * ?', got {text!r}"
