@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from etltctl.aws import Aws
 from etltctl.errors import NextStep, UsageError, command
 from etltctl.ledger import Event, Store, open_store, read_events
-from etltctl.values import LOCAL
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -131,7 +130,7 @@ def run_to_resume(settings: Settings, run_id: str, *, is_new: bool = False) -> s
     )
     raise UsageError(
         f"no run is called {run_id}, so nothing was started",
-        hint=NextStep(*guess, "With --new a run of that name begins"),
+        hint=NextStep(*guess, "A new run may have that name if it is asked for as new"),
     )
 
 
@@ -164,16 +163,18 @@ def _newest(store: Store, ids: Sequence[str], having: Having, settings: Settings
     raise UsageError(what, hint=command("run", next(iter(settings.pipelines), "PIPELINE")))
 
 
-def costs(settings: Settings, by: str) -> list[tuple[str, str, int, float]]:
+def costs(
+    settings: Settings, by: str, *, unbilled: Collection[str] = ()
+) -> list[tuple[str, str, int, float]]:
     """Sum what runs cost, the dearest first.
 
     Args:
         settings: The settings, which say where the runs are kept.
         by: What to sum by: `pipeline`, `step` or `day`.
+        unbilled: The environments whose services bill nothing, although a budget counts their work as if they did.
 
     Returns:
-        The value summed by, the environment, the number of job runs and queries, and US dollars. Work on the embedded
-        endpoints costs nothing, although a budget counts it as if it did.
+        The value summed by, the environment, the number of job runs and queries, and US dollars.
     """
     store = _store(settings)
     sums: dict[tuple[str, str], tuple[int, float]] = {}
@@ -188,7 +189,7 @@ def costs(settings: Settings, by: str) -> list[tuple[str, str, int, float]]:
             ]
             env = str(event.get("env", ""))
             number, usd = sums.get((key, env), (0, 0.0))
-            sums[key, env] = (number + 1, usd + (0.0 if env == LOCAL else event["usd"]))
+            sums[key, env] = (number + 1, usd + (0.0 if env in unbilled else event["usd"]))
     rows = [(key, env, number, round(usd, 4)) for (key, env), (number, usd) in sums.items()]
     return sorted(rows, key=lambda row: -row[3])
 

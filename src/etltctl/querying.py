@@ -138,7 +138,7 @@ def _calling_as(principal: str, aws: Aws) -> Aws:
     if not principal.startswith(("role:", "arn:")) or ":user/" in principal:
         raise UsageError(
             f"{principal!r} is not a role, so no query can run as it",
-            hint="name a role: --as role:analyst, or its ARN",
+            hint="name a role, such as role:analyst, or its ARN",
         )
     return aws.assuming(principal if principal.startswith("arn:") else aws.identity().arn_of(principal))
 
@@ -212,7 +212,7 @@ def _bytes(size: str) -> int:
 
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?B)", size.strip().upper())
     if not match:
-        raise UsageError(f"--max-scan {size} is not a size", hint="write it like 500MB or 1GB")
+        raise UsageError(f"{size} is not a size, so no query was started", hint="write it like 500MB or 1GB")
     return int(float(match[1]) * SIZE_UNITS[match[2]])
 
 

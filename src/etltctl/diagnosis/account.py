@@ -25,7 +25,7 @@ from etltctl.infrastructure.planning import way_out
 from etltctl.infrastructure.roles import job_statements
 from etltctl.inspection import GREETINGS
 from etltctl.permissions import OPERATOR
-from etltctl.values import LOCAL, S3Location
+from etltctl.values import S3Location
 
 # AWS refuses a signature that is more than five minutes off (Signature Version 4).
 REFUSED_SKEW_S, ADVISED_SKEW_S = 300.0, 60.0
@@ -107,7 +107,7 @@ def check_buckets(probe: Probe) -> Iterator[Finding]:
 
 def check_stack(probe: Probe) -> Iterator[Finding]:
     """Check whether the last change of the environment's CloudFormation stack went through."""
-    if probe.settings.env == LOCAL:
+    if probe.settings.is_embedded:
         return
     name = probe.settings.stack_name
     subject = f"stack {name}"

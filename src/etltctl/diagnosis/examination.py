@@ -13,7 +13,6 @@ from etltctl.diagnosis import account, config, governance, jobs, machine, source
 from etltctl.diagnosis.findings import Area, Finding, Status, fail, failed, ok, shortened, skip
 from etltctl.diagnosis.probe import Probe
 from etltctl.errors import AccessError, ConfigurationError, EtltctlError, ExitCode
-from etltctl.values import LOCAL
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -106,7 +105,7 @@ def examine(
     except EtltctlError as error:
         results += [(Area.SETTINGS, finding) for finding in config.complaints(error)]
         return results + list(_skipped((*EMBEDDED, *SERVICES), area, "the settings cannot be read"))
-    is_local = settings.env == LOCAL
+    is_local = settings.is_embedded
     results += _run_all((*HERE, *(EMBEDDED if is_local else ())), area, Probe(settings, now))
     checks = [
         check for check in SERVICES if _is_in(area, check.area) and (check.area is not Area.LOCAL or is_local)

@@ -65,7 +65,7 @@ def since_when(text: str, now: datetime) -> datetime:
         try:
             when = datetime.fromisoformat(text)
         except ValueError as error:
-            hint = "--since 12h, 7d, 2w, or a date like 2026-11-01"
+            hint = "name a time such as 12h, 7d or 2w before now, or a date like 2026-11-01"
             raise UsageError(f"{text!r} is not a valid time", hint=hint) from error
         when = when.replace(tzinfo=when.tzinfo or UTC)
     return max(when, now - KEPT)
@@ -74,7 +74,9 @@ def since_when(text: str, now: datetime) -> datetime:
 def _in_catalog(table: str, settings: Settings) -> str:
     name = TableName.parse(table) if TableName.is_one(table) else None
     if name is None or name.layer not in settings.athena.databases:
-        raise UsageError(f"{table!r} is not a table", hint="--table layer.table, such as gold.weather_daily")
+        raise UsageError(
+            f"{table!r} is not a table", hint="write it as layer.table, such as gold.weather_daily"
+        )
     return f"{settings.athena.databases[name.layer]}/{name.name}"
 
 

@@ -62,7 +62,7 @@ def glue_budget(step_run: StepRun) -> Budget | None:
     price = step_run.services.prices.glue_dpu_hour_usd
     limits = {
         f"glue.jobs.{step_run.step.name}.max_usd": (job.max_usd, ledger.usd(str(step_run.step))),
-        "--max-usd": (_run_limit(step_run), ledger.usd()),
+        "max_usd of the run": (_run_limit(step_run), ledger.usd()),
     }
     # Both limits hold, so the run may cost what the smaller of the two leaves.
     left = {name: limit - spent for name, (limit, spent) in limits.items() if limit is not None}
