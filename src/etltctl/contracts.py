@@ -60,6 +60,7 @@ class ContractBook:
         except (OSError, ValueError) as error:
             raise _unreadable(file, str(error)) from error
         columns = document.get("columns")
+        # People edit these files, so nothing of their content is taken for granted.
         if not isinstance(columns, dict) or not all(isinstance(kind, str) for kind in columns.values()):
             raise _unreadable(file, "it has no table [columns] of names and types")
         return Contract(table, columns, str(document.get("version", "")))
@@ -127,6 +128,7 @@ class Policy:
     def of(cls, table: str, rules: TableRules, default: Contracts) -> Policy:
         """Return the policy of `layer.table`: what its own rules say, and the default where they say nothing."""
         is_source = table.startswith("bronze.")
+        # A rule of the table counts before the default, for each of the two alone.
         columns, types = rules.columns or default.columns, rules.types or default.types
         if not is_source:
             columns, types = ("freeze" if said == "quarantine" else said for said in (columns, types))
@@ -215,6 +217,7 @@ def judge(
     """
     changes: dict[tuple[str, str], Change] = {}
     present: dict[str, Any] = dict(partitions)
+    # A table of thousands of files has a few schemas; each is judged once for all of its files.
     for footer, files in _by_schema(footers):
         try:
             columns = {**hive_columns(footer.schema, contract.table), **partitions}
@@ -226,6 +229,7 @@ def judge(
         empty = {column.name.lower() for column in footer.schema} - set(columns)
         present |= columns | {name: contract.columns[name] for name in empty if name in contract.columns}
         for change in _changes_of(contract, columns, policy, files):
+            # Two schemas that bring the same change are one change with the files of both.
             before = changes.setdefault((change.column, change.now), change)
             if before is not change:
                 changes[change.column, change.now] = replace(before, files=[*before.files, *files])
@@ -264,6 +268,7 @@ def _changes_of(
 
 
 def _retyped(name: str, was: str, now: str, policy: Policy, files: Sequence[S3Object]) -> Change:
+    # The order of the tests is that of the damage: unreadable, read differently, then only narrower.
     both, by_policy = widened(was, now), BY_POLICY[policy.types]
     unless_quarantined = by_policy if by_policy is Verdict.QUARANTINED else Verdict.BLOCKED
     if both is None:
@@ -287,6 +292,7 @@ def _dropped(
     for name in names:
         was = contract.columns[name]
         alike = [change.column for change in added if change.now == was]
+        # One column gone and one new of the same type is a rename, whatever the two are called.
         is_only_one = len(alike) == [contract.columns[other] for other in names].count(was) == 1
         likely = alike if is_only_one else get_close_matches(name, alike, 1)
         why = "jobs read it as null" if policy.is_source else "readers that name it fail"

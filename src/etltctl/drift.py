@@ -36,6 +36,7 @@ def differences(settings: Settings, tables: Sequence[str] = ()) -> tuple[list[Ro
     rows: list[Row] = []
     is_blocked = False
     for table in _known(lake, tables):
+        # The newest files and not the published ones: drift is to be seen before a publish is refused.
         location = lake.contract_checks.newest(table)
         judgement = lake.contract_checks.judged(table, location, lake.inspector.files(location))
         if judgement is not None:

@@ -62,6 +62,7 @@ def summaries(settings: Settings, limit: int) -> list[RunSummary]:
         limit: How many runs at most.
     """
     store = _store(settings)
+    # Ids sort by time, so the newest are the last; the start on record orders those with other ids.
     newest = [_summary_of(store, run_id) for run_id in store.run_ids()[-limit:]]
     known = [summary for summary in newest if summary is not None]
     return sorted(known, key=lambda summary: (summary.started, summary.run_id), reverse=True)[:limit]
@@ -89,6 +90,7 @@ def find_run(settings: Settings, run_id: str, having: Having = Having.EVENTS) ->
         guess = f"did you mean {' or '.join(near)}? " if near and not matching else ""
         raise UsageError(what, hint=NextStep(guess, command("runs", "list")))
     events = [dict(event) for event in read_events(store, matching[0])]
+    # A process that died before its first event leaves an empty file.
     if not events:
         raise UsageError(
             f"nothing is on record of run {matching[0]}: its file of events is empty or damaged",
@@ -148,6 +150,7 @@ def _nearest(run_id: str, ids: Sequence[str]) -> list[str]:
     """Return at most three runs whose id, or its end, may be the mistyped one. The likeliest is first."""
     named: dict[str, str] = {}
     for known in ids:
+        # People type the end of an id, so a misspelt end is compared with ends.
         named |= dict.fromkeys((known, known[-len(run_id) :], known.rpartition("-")[2]), known)
     near = get_close_matches(run_id, named, n=5, cutoff=0.7)
     return list(dict.fromkeys(named[name] for name in near))[:3]
@@ -183,6 +186,7 @@ def costs(
             events = read_events(store, run_id)
         except UsageError:
             continue  # a later etltctl wrote it; `runs list` says so
+        # Estimates are left out: only what a service has billed is summed.
         for event in (event for event in events if event["type"] == "cost.actual"):
             key = {"pipeline": events[0].get("pipeline", ""), "step": event["step"], "day": event["ts"][:10]}[
                 by
@@ -211,6 +215,7 @@ def _summary(events: Sequence[Event]) -> RunSummary:
     first = events[0]
     last = next((event for event in reversed(events) if event["type"] == "run.finished"), None)
     failed = [e for e in events if e["type"] == "step.finished" and e.get("outcome") != "succeeded"]
+    # A run that was resumed has events after its end, and is under way again.
     is_over = last is not None and last is events[-1]
     return RunSummary(
         run_id=first["run_id"],
@@ -227,6 +232,7 @@ def _seconds(events: Sequence[Event]) -> float:
 
     The seconds of a try may count from the beginning of the run; the time that earlier tries cover is not added twice.
     """
+    # The end of the try before: seconds that reach further back were counted there.
     total, until = timedelta(), datetime.min.replace(tzinfo=UTC)
     for event in (event for event in events if event["type"] == "run.finished"):
         at = datetime.fromisoformat(event["ts"])

@@ -51,6 +51,7 @@ def read_accesses(
     """
     begin = since_when(since, now or datetime.now(UTC))
     name = _in_catalog(table, settings) if table else ""
+    # CloudTrail filters by one attribute only, so the table is chosen here.
     events = CloudTrail(Aws.from_settings(settings)).events(EVENT, begin)
     layers = {database: layer for layer, database in settings.athena.databases.items()}
     accesses = (_access(event, layers) for event in events if not name or _table_of(event) == name)
@@ -89,6 +90,7 @@ def _table_of(event: Mapping[str, Any]) -> str:
 def _access(event: Mapping[str, Any], layers: Mapping[str, str]) -> Access:
     request, more = event.get("requestParameters") or {}, event.get("additionalEventData") or {}
     database, _, name = _table_of(event).partition("/")
+    # The service that reads acts in the name of this principal; `userIdentity` names the service.
     principal = more.get("lakeFormationPrincipal") or (event.get("userIdentity") or {}).get("arn", "")
     return Access(
         at=str(event["eventTime"]),

@@ -48,7 +48,7 @@ def cancel_run(events: Sequence[Event], settings: Settings, reason: str = "") ->
     ledger = Ledger(services.store, str(events[0]["run_id"]), settings.env)
     intended = dict.fromkeys(event["step"] for event in events if event["type"] == "remote.intended")
     steps = [StepRun(ledger.pipeline, Step.parse(step), services, ledger) for step in intended]
-    # Before anything is stopped: a start without an answer may have begun the run that costs most.
+    # Before anything is stopped: a start without an answer may have started the run that costs most.
     lost = [step for step in steps if unanswered_start(step) and adopt_lost_start(step) is None]
     events = read_events(
         services.store, ledger.run_id

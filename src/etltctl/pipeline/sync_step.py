@@ -104,7 +104,7 @@ class SyncStep(StepKind):
         is_started = before is not None and "remote_id" in before
 
         def before_start(newest: int) -> None:
-            # Checked in the moment before the start: a job may have begun while the sync was looked up.
+            # Checked in the moment before the start: a job may have started while the sync was looked up.
             require_no_reader(step_run)
             # A sync job carries no run key: a lost start is found as a job newer than this one.
             step_run.append("remote.intended", newest_before=newest)
