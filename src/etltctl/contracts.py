@@ -128,7 +128,6 @@ class Policy:
     def of(cls, table: str, rules: TableRules, default: Contracts) -> Policy:
         """Return the policy of `layer.table`: what its own rules say, and the default where they say nothing."""
         is_source = table.startswith("bronze.")
-        # A rule of the table counts before the default, for each of the two alone.
         columns, types = rules.columns or default.columns, rules.types or default.types
         if not is_source:
             columns, types = ("freeze" if said == "quarantine" else said for said in (columns, types))
@@ -177,9 +176,8 @@ class Judgement:
     def amended(self, version: str) -> Contract | None:
         """Return the contract with the accepted changes, or None if none was accepted."""
         accepted = {change.column: change.now for change in self.having(Verdict.ACCEPTED)}
-        if not accepted:
-            return None
-        return replace(self.contract, columns={**self.contract.columns, **accepted}, version=version)
+        columns = {**self.contract.columns, **accepted}
+        return replace(self.contract, columns=columns, version=version) if accepted else None
 
     def require_unblocked(self) -> None:
         """Raise the whole difference if a change is blocked.
@@ -187,10 +185,9 @@ class Judgement:
         Raises:
             BlockedError: A change is blocked.
         """
-        blocked = self.having(Verdict.BLOCKED)
+        table, blocked = self.contract.table, self.having(Verdict.BLOCKED)
         if not blocked:
             return
-        table = self.contract.table
         raise BlockedError(
             f"{table} breaks its contract: {blocked[0].column} {blocked[0].kind}"
             + (f", and {len(blocked) - 1} more" if len(blocked) > 1 else ""),
@@ -250,8 +247,7 @@ def _by_schema(footers: Sequence[Footer]) -> list[tuple[Footer, list[S3Object]]]
 
 
 def _unreadable_schema(why: str, policy: Policy, files: Sequence[S3Object]) -> Change:
-    is_set_aside = "quarantine" in (policy.types, policy.columns)
-    verdict = Verdict.QUARANTINED if is_set_aside else Verdict.BLOCKED
+    verdict = Verdict.QUARANTINED if "quarantine" in (policy.types, policy.columns) else Verdict.BLOCKED
     return Change("unreadable", "", "", "", verdict, why, files)
 
 

@@ -70,6 +70,7 @@ def _row(table: str, change: Change) -> Row:
 def _known(lake: Lake, tables: Sequence[str]) -> Sequence[str]:
     every = lake.tables()
     for table in tables:
+        # A misspelt name must not pass for a table without drift.
         if table not in every:
             raise unknown("table", table, every, hint="name it layer.table")
     return tables or every

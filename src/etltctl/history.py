@@ -143,6 +143,7 @@ def _matching(run_id: str, ids: Sequence[str]) -> list[str]:
 
 def _is_short_for(end: str, run_id: str) -> bool:
     """Return whether `end` is what commands show for a run whose id etltctl made: whole parts of it, to its end."""
+    # Only ids that etltctl made are shown shortened; the end of another id is just a text.
     return run_id.endswith(f"-{end}") and MADE_ID.match(run_id) is not None
 
 

@@ -107,6 +107,7 @@ def install(extra: str) -> str:
         return f"in the checkout of etltctl: pip install -e '.[{extra}]'"
     requirement = shlex.quote(f"{package} @ {address}" if address else package)
     if "/uv/tools/" in prefix:
+        # `--force` replaces the tool in place, with the extra and everything that it had.
         return f"uv tool install --force {requirement}"
     if "/pipx/" in prefix:
         return f"pipx install --force {requirement}"

@@ -202,6 +202,7 @@ def literal(text: str) -> str:
         text: A number, `true`, `false` or `null`; `date:2026-01-31` or `timestamp:2026-01-31 12:00:00`. Everything
             else is a text, and so is all that follows `text:`.
     """
+    # A text may look like a number or a date; the prefix decides, and `text:` excludes all doubt.
     kind, is_typed, value = text.partition(":")
     if is_typed and kind == "text":
         return quoted_text(value)

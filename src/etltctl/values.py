@@ -143,4 +143,5 @@ def quoted_text(text: str) -> str:
 
     A backslash is a character like any other. Source: the rule `STRING` of Trino's grammar (SqlBase.g4).
     """
+    # A backslash escapes nothing in Trino, so quotes are the only character that can end the literal.
     return "'" + text.replace("'", "''") + "'"
