@@ -153,7 +153,7 @@ class Athena:
             if max_scan is not None and seen.scanned_bytes > max_scan:
                 raise BudgetError(
                     f"the query scanned {seen.scanned_bytes:,} bytes, more than the {max_scan:,} it may",
-                    hint="narrow it with a partition column, or allow more with --max-scan",
+                    hint="narrow it with a partition column, or allow a larger scan",
                     query=seen.id,
                     spent=f"{cost_usd(seen.scanned_bytes, self.tb_usd):.6f} USD",
                 )

@@ -179,7 +179,7 @@ class Glue:
             if error.code == "EntityNotFoundException":
                 raise ConfigurationError(
                     f"Glue has no job {self.names.at_glue(job)}",
-                    hint="create the job on AWS, or run with --env local",
+                    hint="create the job on AWS, or run in the environment local",
                     job=job,
                 ) from error
             raise

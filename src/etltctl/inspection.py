@@ -18,6 +18,7 @@ NOT_THERE = frozenset(
         "NotFound", "NotFoundException", "ResourceNotFoundException", "ServerSideEncryptionConfigurationNotFoundError",
     }
 )  # fmt: skip
+# The largest page, so that nearly every simulation is one call.
 MOST_RESULTS = 1000  # of one answer of IAM
 CONDITIONAL = "conditional"
 ALLOWED, DENIED = "allowed", frozenset({"explicitDeny", "implicitDeny"})
@@ -54,6 +55,7 @@ class Inspection:
             with translated(service):
                 GREETINGS[service](self.aws.client(service))
         except ServiceError as error:
+            # A refusal is an answer of the service; anything else came from a proxy, or from nothing at all.
             if isinstance(error.__cause__, ClientError):
                 raise
             raise UnreachableError(error.message, code=error.code, hint=error.next_step) from error
@@ -68,6 +70,7 @@ class Inspection:
             with translated("sts"):
                 answer = self.aws.client("sts").get_caller_identity()
         except EtltctlError as error:
+            # A clock that is wrong makes AWS refuse the signature, and the refusal still has the right time.
             answer = getattr(error.__cause__, "response", {})
         text = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
         return parsedate_to_datetime(text) if text else None
@@ -167,6 +170,7 @@ class Inspection:
             with translated(service, **facts):
                 return getattr(self.aws.client(service), operation)(**arguments)
         except ServiceError as error:
+            # Each service has another code for what is not there, and HEAD requests have only the number.
             if error.code in NOT_THERE:
                 return None
             raise

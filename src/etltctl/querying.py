@@ -94,6 +94,7 @@ def run_query(
         BudgetError: It scanned more than `max_scan`.
         AccessError: Lake Formation or STS refuses.
     """
+    # Athena says what it did through a callback; the last word counts, because a retry starts again.
     aws, verbs = _calling_as(principal, Aws.from_settings(settings)), [Verb.STARTED]
     athena = Athena(
         aws,
@@ -112,11 +113,13 @@ def run_query(
             on_poll=on_poll,
         )
     except RunFailedError as error:
+        # People write the layer's name, which is the database only where the settings do not name another.
         if layer := _layer_in_place_of_a_database(error.message, settings):
             database = settings.athena.databases[layer]
             error.next_step = NextStep(
                 f"in SQL the layer {layer} is the database {database}: write {database}.TABLE"
             )
+        # Lake Formation's refusal comes as the reason of a failed query, not as an error of the call.
         if REFUSED not in error.message:
             raise
         hint = NextStep(command("govern", "who", "TABLE"), "  # lists who may read it")
@@ -138,7 +141,7 @@ def _calling_as(principal: str, aws: Aws) -> Aws:
     if not principal.startswith(("role:", "arn:")) or ":user/" in principal:
         raise UsageError(
             f"{principal!r} is not a role, so no query can run as it",
-            hint="name a role: --as role:analyst, or its ARN",
+            hint="name a role, such as role:analyst, or its ARN",
         )
     return aws.assuming(principal if principal.startswith("arn:") else aws.identity().arn_of(principal))
 
@@ -171,6 +174,7 @@ def describe_table(table: str, settings: Settings) -> list[tuple[str, str, str]]
 
     aws = Aws.from_settings(settings)
     lake = Lake(settings, S3(aws), Catalog(aws))
+    # A name without a layer must not reach the catalog, which answers it with a validation error.
     is_known = TableName.is_one(table) and TableName.parse(table).layer in settings.athena.databases
     described = lake.context.current(TableName.parse(table)) if is_known else None
     if described is None:
@@ -178,6 +182,7 @@ def describe_table(table: str, settings: Settings) -> list[tuple[str, str, str]]
         raise unknown("table", table, every, hint=command("athena", "tables"))
     history = History.of(described)
     since = {name: f"out of use since {local_time(at)}" for name, at in history.out_of_use.items()}
+    # Only versioned tables are published in sets, so others cost no read of S3.
     journal = lake.unfinished(table) if history.versions else None
     return [
         *(("column", column["Name"], column["Type"]) for column in described["StorageDescriptor"]["Columns"]),
@@ -197,11 +202,13 @@ def literal(text: str) -> str:
         text: A number, `true`, `false` or `null`; `date:2026-01-31` or `timestamp:2026-01-31 12:00:00`. Everything
             else is a text, and so is all that follows `text:`.
     """
+    # A text may look like a number or a date; the prefix decides, and `text:` excludes all doubt.
     kind, is_typed, value = text.partition(":")
     if is_typed and kind == "text":
         return quoted_text(value)
     if is_typed and kind in ("date", "timestamp"):
         return f"{kind.upper()} {quoted_text(value)}"
+    # A number is left without quotes, because Athena compares a text with a number only after a cast.
     if re.fullmatch(r"-?[0-9]+(\.[0-9]+)?|true|false|null", text):
         return text
     return quoted_text(text)
@@ -212,7 +219,7 @@ def _bytes(size: str) -> int:
 
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?B)", size.strip().upper())
     if not match:
-        raise UsageError(f"--max-scan {size} is not a size", hint="write it like 500MB or 1GB")
+        raise UsageError(f"{size} is not a size, so no query was started", hint="write it like 500MB or 1GB")
     return int(float(match[1]) * SIZE_UNITS[match[2]])
 
 

@@ -160,25 +160,31 @@ class Waiter:
 
     def _decide(self, run: R, on_poll: Callable[[R], None] | None) -> Generator[float, Any, R]:
         """Yield how long to sleep, receive the polled run, and return the run once it has ended."""
+        # The deadline counts from when the first process began to wait.
         started = self.clock() - self.waited
         failing_since: float | None = None
         was_seen = False
+        # The end is likely by the age of the run and not by how long this process has watched it.
         began = started - max(self.ran - self.waited, 0.0)
         pauses = self._pauses(lambda: self.clock() - began)
         while run.state is State.RUNNING:
             left = started + self.timeout - self.clock()
             if left <= 0:
                 raise self._timed_out(run)
+            # The last pause ends at the deadline, so that a run that ends just before it is still seen.
             pause = min(next(pauses), left)
             if self.poll_within is not None:
                 pause = min(pause, max(self.poll_within(run), self.first_pause))
             seen: R | Trouble = yield pause
             if isinstance(seen, Trouble):
                 failing_since = self.clock() if failing_since is None else failing_since
+                # A refusal after a good poll is an expired token, which is renewed; one before it will not pass with
+                # time.
                 never_allowed = isinstance(seen, AccessError) and not was_seen
                 if never_allowed or self.clock() - failing_since > self.patience:
                     raise seen
                 continue
+            # One good poll forgives all failures before it.
             run, was_seen, failing_since = seen, True, None
             if on_poll:
                 on_poll(run)
@@ -191,6 +197,7 @@ class Waiter:
             for at in planned.polls:
                 if at > elapsed():
                     yield max(at - elapsed(), self.first_pause)
+            # The run is overdue: from here on its end is as likely in one minute as in the next.
             yield from repeat(min(max(planned.then_every, self.first_pause), self.longest))
         pause = self.first_pause
         while True:

@@ -191,7 +191,7 @@ def cost(
     is_table = session.console.output == "table"
     rows = [
         (key, env, number, f"{usd:.2f}" if is_table and env == LOCAL else usd)
-        for key, env, number, usd in costs(session.load(), by)
+        for key, env, number, usd in costs(session.load(), by, unbilled=(LOCAL,))
     ]
     columns = (str(by), "env", "billed", "usd")
     session.console.rows("etltctl.cost/1", columns, rows, none="No run has cost anything yet.")

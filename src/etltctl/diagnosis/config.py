@@ -58,6 +58,7 @@ def check_secrets(probe: Probe) -> Iterator[Finding]:
 def check_state(probe: Probe) -> Iterator[Finding]:
     """Check that the runs' events can be kept."""
     state = probe.settings.state
+    # Whether a bucket can be written is a question for AWS, which may not be reached from here.
     if "://" in state:
         yield ok("state", f"{state}; its bucket is among the buckets")
         return
@@ -72,6 +73,7 @@ def check_state(probe: Probe) -> Iterator[Finding]:
 
 
 def _revealed(probe: Probe, key: str, reference: str) -> Finding:
+    # `sample:` names data and no secret.
     if reference in (SAMPLE, ""):
         return ok(key, "the sample that comes with etltctl")
     try:

@@ -20,6 +20,7 @@ def check_access(probe: Probe) -> Iterator[Finding]:
             "lake formation", "no governance is configured: every principal that IAM lets in reads all tables"
         )
         return
+    # Of all pipelines: the doctor is asked before it is known which of them will run.
     changes = changes_of_pipelines(probe.settings)
     missing = missing_permissions(changes, probe.settings, probe.aws, probe.caller)
     for permission in missing:

@@ -28,6 +28,7 @@ def check_jobs(probe: Probe) -> Iterator[Finding]:
             fix = NextStep(probe.provision_command, " makes it from the settings")
             yield fail(f"job {name}", f"Glue has no job {probe.settings.glue.names.at_glue(name)}", fix)
             continue
+        # The console of AWS lets anyone change a job. The next deployment would undo that without a word.
         drifted = drift(definition, job)
         for what, theirs, ours, setting in drifted:
             fix = NextStep(probe.provision_command, f", or set it on the job by hand; or say so in {setting}")
@@ -51,6 +52,7 @@ def drift(definition: Mapping[str, Any], job: GlueJob) -> list[tuple[str, Any, A
     pairs = (
         (
             "Role",
+            # Glue shows an ARN or a name, as the job was made; only the name is compared.
             str(definition.get("Role", "")).rpartition("/")[2],
             job.role.rpartition("/")[2],
             f"{name}.role",
@@ -83,6 +85,7 @@ def check_databases(probe: Probe) -> Iterator[Finding]:
 def _check_tables(probe: Probe, layer: str, database: str) -> Finding:
     """Warn of a catalog without tables over a lake with files: it was lost, or no run has published yet."""
     subject, place = f"database {database}", probe.settings.lake.root(layer)
+    # Both are asked: an empty catalog over an empty lake is a new installation.
     below = S3Location.parse(place).folder()
     if not probe.inspection.has_tables(database) and probe.inspection.has_objects(below.bucket, below.key):
         evidence = f"the catalog has no table of {layer}, but {place} holds files"
@@ -112,6 +115,7 @@ def check_workgroup(probe: Probe) -> Iterator[Finding]:
     configuration = definition.get("Configuration", {})
     yield _check_cutoff(subject, configuration.get("BytesScannedCutoffPerQuery"), probe)
     place = configuration.get("ResultConfiguration", {}).get("OutputLocation", "")
+    # Without enforcement the location that a query names wins, and etltctl always names one.
     enforced = configuration.get("EnforceWorkGroupConfiguration", False)
     if enforced and place and place.rstrip("/") != athena.output_location.rstrip("/"):
         evidence = f"puts results into {place}, whatever athena.output_location says"
@@ -150,6 +154,7 @@ def _check_script(probe: Probe, name: str, definition: Mapping[str, Any]) -> Fin
         )
     if not here.is_file():
         return fail(subject, f"{here} is missing", f"check glue.jobs.{name}.script")
+    # Compared byte by byte: the script is small, and an ETag depends on how it was uploaded.
     if there != here.read_bytes():
         fix = NextStep(probe.provision_command, " brings the one here to S3")
         return warn(subject, f"{location} is not what {here.name} is here", fix)

@@ -87,6 +87,7 @@ def _missing_now(
         for need in needs
         if TableName.parse(need.table).layer in layers or _is_registered(need, locations, settings)
     ]
+    # Most runs end here after one call: nothing of what they change is governed or registered.
     if not relevant:
         return []
     governed = [need for need in relevant if TableName.parse(need.table).layer in layers]
@@ -96,6 +97,7 @@ def _missing_now(
     admins = AccountSettings.of(service.settings()).admins
     principals = {EVERYBODY, *(need.principal for need in relevant)}
     grants = grants_of(explicit_permissions(service, ()))
+    # Opt-ins exist on hybrid resources only, and listing them is one more call.
     opt_ins = (
         read_opt_ins(service)
         if not scope.hybrid.isdisjoint(resource.database for resource in resources)
@@ -110,6 +112,7 @@ def _missing_now(
     def missing(state: State) -> list[MissingPermission]:
         return list(missing_in(relevant, settings, state, tables, admins))
 
+    # Tags cost a call for each table. They are read only where a grant on tags could still give what is missing.
     without_tags = missing(state)
     is_tagged = any(grant.resource.kind in {"tables", "databases"} for grant in state.grants)
     doubtful = {

@@ -51,6 +51,7 @@ def read_accesses(
     """
     begin = since_when(since, now or datetime.now(UTC))
     name = _in_catalog(table, settings) if table else ""
+    # CloudTrail filters by one attribute only, so the table is chosen here.
     events = CloudTrail(Aws.from_settings(settings)).events(EVENT, begin)
     layers = {database: layer for layer, database in settings.athena.databases.items()}
     accesses = (_access(event, layers) for event in events if not name or _table_of(event) == name)
@@ -65,7 +66,7 @@ def since_when(text: str, now: datetime) -> datetime:
         try:
             when = datetime.fromisoformat(text)
         except ValueError as error:
-            hint = "--since 12h, 7d, 2w, or a date like 2026-11-01"
+            hint = "name a time such as 12h, 7d or 2w before now, or a date like 2026-11-01"
             raise UsageError(f"{text!r} is not a valid time", hint=hint) from error
         when = when.replace(tzinfo=when.tzinfo or UTC)
     return max(when, now - KEPT)
@@ -74,7 +75,9 @@ def since_when(text: str, now: datetime) -> datetime:
 def _in_catalog(table: str, settings: Settings) -> str:
     name = TableName.parse(table) if TableName.is_one(table) else None
     if name is None or name.layer not in settings.athena.databases:
-        raise UsageError(f"{table!r} is not a table", hint="--table layer.table, such as gold.weather_daily")
+        raise UsageError(
+            f"{table!r} is not a table", hint="write it as layer.table, such as gold.weather_daily"
+        )
     return f"{settings.athena.databases[name.layer]}/{name.name}"
 
 
@@ -87,6 +90,7 @@ def _table_of(event: Mapping[str, Any]) -> str:
 def _access(event: Mapping[str, Any], layers: Mapping[str, str]) -> Access:
     request, more = event.get("requestParameters") or {}, event.get("additionalEventData") or {}
     database, _, name = _table_of(event).partition("/")
+    # The service that reads acts in the name of this principal; `userIdentity` names the service.
     principal = more.get("lakeFormationPrincipal") or (event.get("userIdentity") or {}).get("arn", "")
     return Access(
         at=str(event["eventTime"]),

@@ -55,6 +55,7 @@ def apply(
     first = governor.plan(steps)
     if not first.changes:
         return 0
+    # Asked before the loop, because the first plan is the one that the caller has seen.
     consent.require(first)
     done = 0
     # The first round plans again: an answer may take minutes, and what is made must follow from what is there then.
@@ -65,6 +66,7 @@ def apply(
         consent.require(plan, done)
         make(plan.changes, writer, on_change)
         done += len(plan.changes)
+    # More rounds would repeat the same calls: the service and the settings do not agree on something.
     if left := governor.plan(steps).changes:
         raise UnverifiedError(
             f"Lake Formation accepted every change and still differs in {len(left)}",
@@ -77,6 +79,7 @@ def apply(
 def make(changes: Sequence[Change], writer: Writer, on_change: OnChange) -> None:
     """Make the changes in their order; raise the error of the first that fails."""
     for change in changes:
+        # All are asked before the first is made: a plan that is bound to fail changes nothing.
         if refusal := change.refusal():
             raise refusal
     for batch in _batches(changes):

@@ -31,6 +31,7 @@ WORDS_OF_SQL = frozenset(
 
 def contradictions(settings: Settings, catalog: CatalogView) -> Iterator[str]:
     """Yield everything in the settings that the catalog contradicts, with its place in the file."""
+    # A table that a pipeline makes may be missing before its first run.
     written = {name for job in settings.glue.jobs.values() for name in job.writes}
     written |= {f"bronze.{name}" for source in settings.sources for name in settings.stream_locations(source)}
     for place, table, columns, is_narrowing in _mentions(settings):
@@ -91,6 +92,7 @@ def _row_problem(table: str, view: TableView, row_filter: DataFilter) -> Iterato
 
 def row_columns(rows: str) -> list[str]:
     """Return the columns that a row expression names: its words that are not SQL's, functions or literals."""
+    # Literals go first: a word within quotes is no column.
     words = WORD.finditer(LITERAL.sub("''", rows))
     names = [word[1] or word[2] for word in words if word[1] or not word[3]]
     return list(dict.fromkeys(name for name in names if name.lower() not in WORDS_OF_SQL))
@@ -142,6 +144,7 @@ def _void_filters(desired: State, tables: Iterable[TableView]) -> Iterator[str]:
     reads = [grant for grant in desired.grants if grant.permission in READS and not grant.grantable]
     narrowed = sorted({(g.principal, g.resource.key[:2]) for g in reads if g.resource.kind in NARROWED})
     by_table = {table.resource.key: table for table in tables}
+    # Lake Formation adds grants up, so the widest one decides what a principal sees.
     for principal, key in narrowed:
         table = by_table.get(key)
         for grant in sorted(reads):

@@ -67,12 +67,14 @@ def missing_after(
         desired: What the settings say.
         reading: What Lake Formation holds. What the plan may not revoke stays, and counts.
     """
+    # What the plan leaves in place counts after it as well.
     kept = frozenset(grant for grant in reading.state.grants if not reading.scope.may_revoke(grant))
     after = replace(
         desired,
         grants=desired.grants | kept | reading.unmanaged,
         locations={**reading.state.locations, **desired.locations},
     )
+    # Settings without administrators leave those of the account as they are.
     admins = (desired.admins or reading.state.admins) or frozenset()
     yield from missing_in(needs, settings, after, reading.catalog.tables, admins)
 
@@ -149,6 +151,7 @@ def _missing_permission(
     """
     resource = resource_of(need.table, settings)
     table = tables.get(resource)
+    # The first publish of a table creates it, which is a permission on the database.
     if need.permission == "ALTER" and table is None:
         need = replace(need, permission="CREATE_TABLE")
     is_on_database = need.permission == "CREATE_TABLE"
@@ -160,6 +163,7 @@ def _missing_permission(
         if is_admin or holds(state, need.principal, need.permission, resource.database):
             return None
         return MissingPermission(need, f"database {resource.database}")
+    # A table that does not exist yet belongs to its creator as soon as it does.
     if table is None:
         return None
     is_maker = bool(table.creator) and is_same_principal(table.creator, need.principal)

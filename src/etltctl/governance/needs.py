@@ -66,12 +66,14 @@ def _publishing(settings: Settings, caller: str, step: str, writes: Sequence[str
     """Yield what a publish of the tables needs, with the tables that stand for the versions under audit."""
     for table in writes:
         yield from _pointing(caller, step, table, "publishes it")
+    # Only rules that Athena checks need a table of the new version in the catalog.
     asking = [table for table in writes if settings.rules(table).needs_query]
     named = {table: settings.rules(table).named_tables for table in asking}
     for table in writes:
         if table in asking or any(table in names for names in named.values()):
             yield Need(step, caller, "CREATE_TABLE", table, f"checks a new version of {table} there")
     for table, names in named.items():
+        # A table of the same set is read through its new version, which the caller has created itself.
         for other in sorted(names - set(writes)):
             yield Need(step, caller, "SELECT", other, f"reads it to check {table}")
 

@@ -70,12 +70,14 @@ class Governor:
             ConfigurationError: The catalog contradicts the settings. The error names every place.
         """
         view = read_catalog(self.settings, self.catalog)
+        # Before Lake Formation is read: the settings must be corrected whatever it holds.
         if problems := tuple(dict.fromkeys(contradictions(self.settings, view))):
             number = len(problems)
             raise ConfigurationError(
                 f"{number} {'problem' if number == 1 else 'problems'} in the governance settings",
                 problems=problems,
             )
+        # The whole account is read, because grants of other principals decide what may be dropped.
         reading = read_state(self.service, view, scope_of(self.settings, self.identity))
         admins = reading.state.admins or frozenset()
         desired = desired_state(self.settings, self.identity, view, admins)

@@ -34,6 +34,7 @@ class CatalogStep(StepKind):
 
     def refreshed_tables(self, walk: Iterable[Step], settings: Settings) -> Sequence[str]:
         """Return every table that the pipeline's steps write, each once."""
+        # A dict keeps the order of the steps: bronze is refreshed before the tables that are made from it.
         tables: dict[str, None] = {}
         for step in walk:
             tables |= dict.fromkeys(self.kinds[step.kind].tables(step.name, settings))
@@ -63,8 +64,10 @@ def refresh_tables(tables: list[str], services: Services, ledger: Ledger) -> Ste
         EtltctlError: Some tables could not be refreshed. The others were, and are on record.
     """
     step = CatalogStep.step(REFRESH)
+    # Every table is tried: one damaged table must not keep the others out of date.
     refreshed, errors = services.lake.refresh_each(tables)
     facts = table_facts(refreshed)
+    # On record only if the catalog changed, so that `runs show` does not list switches without a change.
     if any(table["change"] not in ("unchanged", NOT_PUBLISHED, GONE) for table in facts["tables"].values()):
         ledger.append("publish.switched", str(step), **facts)
     if errors:

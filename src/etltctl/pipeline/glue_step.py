@@ -146,6 +146,7 @@ class GlueStep(StepKind):
             stopped=stopped_by(step_run, ended),
             log="\n".join(step_run.services.logs.last_lines(ended)) if has_failed else "",
         )
+        # Published where the job run got its arguments from, not where this try would write now.
         facts = _publish_once(step_run, json.loads(ended.arguments["--outputs"]))
         usd = round(step_run.ledger.usd(str(step_run.step)), 4)
         cost = {"usd": usd} if usd else {}
@@ -197,9 +198,11 @@ def _arguments(step_run: StepRun, failed_before: int) -> Mapping[str, str]:
     # Called again for each try, so that a new run never writes where a failed one left files.
     version = step_run.run_id.version(failed_before)
     outputs = {table: lake.version_location(table, version) for table in job.writes}
+    # Last of the checks that cost calls, and before the start: a publish that may not read would waste the run.
     lake.require_visible(outputs)
     return {
         "--run_id": step_run.ledger.run_id,
+        # Frozen at the start: a job reads the versions that were current then, even if another publish comes meanwhile.
         "--inputs": json.dumps({table: lake.current_location(table) for table in job.reads}),
         "--outputs": json.dumps(outputs),
         "--audits": json.dumps({table: lake.row_counts_location(table, version) for table in job.writes}),
@@ -213,6 +216,7 @@ def _wait_for_last_retry(step_run: StepRun, run: JobRun) -> JobRun:
     try:
         ended = wait_for_end(step_run, run, remote_run, is_ours=True, budget=glue_budget(step_run))
     except BudgetError:
+        # The bill is final only once Glue has stopped the workers.
         await_stop(run, remote_run)
         bill_job_runs(step_run)
         raise
@@ -227,6 +231,7 @@ def _wait_for_last_retry(step_run: StepRun, run: JobRun) -> JobRun:
 def _publish_once(step_run: StepRun, outputs: Mapping[str, str]) -> dict[str, Any]:
     """Publish the versions, unless this very run did so before: a newer run may have published since."""
     layer = layer_of(next(iter(outputs), ""))
+    # The newest switch since the step was last started fresh; an older one belongs to work that is done again.
     before = step_run.last("publish.switched")
     if before is not None:
         return {"layer": layer, "rows": before["rows"], "tables": before["tables"]}

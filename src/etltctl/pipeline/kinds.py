@@ -55,6 +55,7 @@ def unknown_steps(settings: Settings) -> Iterator[str]:
     for pipeline in settings.pipelines:
         for step in settings.pipelines[pipeline].steps:
             if step not in known_steps:
+                # Compared as a whole: the kind may be misspelt as well as the name.
                 near = difflib.get_close_matches(step, known_steps, n=1)
                 guess = f"did you mean {near[0]}?" if near else f"known: {', '.join(known_steps)}"
                 place = settings.place_of("pipelines", pipeline, "steps")
@@ -90,6 +91,7 @@ def changes_of(chosen: Iterable[Step], walk: Sequence[Step], settings: Settings)
 def changes_of_pipelines(settings: Settings) -> list[CatalogChanges]:
     """Return what the steps of all pipelines change in the catalog, in the order of their names."""
     walks = [steps(pipeline, settings) for pipeline in settings.pipelines]
+    # A step may be part of several pipelines. What is needed twice is reported once by the check itself.
     changes = (each for walk in walks for each in changes_of(walk, walk, settings))
     return sorted(changes, key=lambda each: each.step)
 

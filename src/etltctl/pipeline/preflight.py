@@ -89,6 +89,7 @@ def require_permissions(step_runs: Sequence[StepRun], *, fresh: bool = False) ->
     to_start = unstarted([one.step for one in step_runs], ledger.last, fresh=fresh)
     # A refresh is about the tables of its whole pipeline, whichever of the steps this run has.
     walk = steps_as_written(pipeline, services.settings) if pipeline in services.settings.pipelines else []
+    # Lake Formation first: it names the table and the grant, where IAM would name an action.
     caller = _require_lake_access(to_start, walk, services)
     if not services.settings.aws.preflight or not to_start:
         return

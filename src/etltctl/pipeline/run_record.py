@@ -64,7 +64,7 @@ def recorded_run(
         if is_pipeline and ledger.pipeline not in ("", name):
             raise UsageError(
                 f"run {ledger.run_id} is a run of {ledger.pipeline}, not of {name}",
-                hint=NextStep("leave out --run-id to start a new run, or: ", command("retry", ledger.run_id)),
+                hint=NextStep("name no run id to start a new run, or: ", command("retry", ledger.run_id)),
             )
         require_ready(settings, unstarted(walk, ledger.last, fresh=options.fresh))
         _record_begin(ledger, name, walk, options)

@@ -23,7 +23,6 @@ from etltctl.pipeline.step_kind import EmitLines, StepKind, StepLine, rows_text
 from etltctl.pipeline.step_run import StartedRun, StepRun
 from etltctl.pipeline.step_wait import wait_for_end
 from etltctl.runs import Run, State, SyncJob
-from etltctl.values import LOCAL
 from etltctl.waiting import Waiter
 
 if TYPE_CHECKING:
@@ -73,12 +72,12 @@ class SyncStep(StepKind):
     def problems(self, name: str, settings: Settings) -> Iterator[str]:
         """Yield problems of the secrets and of the rules for the tables that the sync writes.
 
-        In the local environment the embedded Airbyte reads the source, so the source's own secrets are checked.
+        Where the embedded Airbyte reads the source, the source's own secrets are checked.
         Elsewhere Airbyte has the source's secrets, and etltctl needs those of Airbyte's API.
         """
         if name not in settings.sources:
             return  # the start refuses it by name
-        if settings.env == LOCAL:
+        if settings.is_embedded:
             values = settings.sources[name].model_dump()
             secrets = {f"sources.{name}.{key}": values[key] for key in values if key != "connection_id"}
         else:
@@ -105,6 +104,7 @@ class SyncStep(StepKind):
         is_started = before is not None and "remote_id" in before
 
         def before_start(newest: int) -> None:
+            # Checked in the moment before the start: a job may have started while the sync was looked up.
             require_no_reader(step_run)
             # A sync job carries no run key: a lost start is found as a job newer than this one.
             step_run.append("remote.intended", newest_before=newest)

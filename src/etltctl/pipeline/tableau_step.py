@@ -186,6 +186,7 @@ def _publish_once(step_run: StepRun) -> StepResult:
     settings, name = step_run.settings, step_run.step.name
     before = step_run.last("publish.switched")
     if before is not None:
+        # A publish replaces the data source as a whole, so a second one of the same run would only cost time.
         return _publish_result(step_run, Verb.REUSED, before)
     datasource = settings.tableau.datasources[name]
     selection = Selection(str(datasource.table), datasource.where, tuple(datasource.columns))

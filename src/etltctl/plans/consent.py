@@ -50,11 +50,13 @@ class Consent(Generic[P]):
             BlockedError: The caller did not agree. No change of this plan was made.
         """
         asks_always = self.is_protected or bool(self.reason)
+        # Only what is new is asked about: a second round must not ask for what the caller has agreed to.
         new = {_key(change) for change in plan.changes if change.takes_away or asks_always} - self._agreed
         if not new:
             return
         if not self.confirm(plan):
             raise self._refusal(plan, done)
+        # After the question: a caller that says no must be asked again the next time.
         self._agreed |= new
 
     def _refusal(self, plan: P, done: int) -> BlockedError:
@@ -75,6 +77,7 @@ class Consent(Generic[P]):
 
 def _key(change: Change) -> Key:
     """Return what identifies a change between two plans: another round makes new objects."""
+    # Details are part of it: consent to replace a thing for one reason is no consent for another.
     return (change.label, change.text, *change.details)
 
 

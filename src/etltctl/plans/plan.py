@@ -34,6 +34,7 @@ class Change(Protocol):
         """Return plain data without secrets, as printed by `-o json`."""
 
 
+# Covariant, so that a plan of one service's changes can be printed by code that knows `Change` alone.
 C_co = TypeVar("C_co", bound=Change, covariant=True)
 
 
@@ -91,6 +92,7 @@ def lines(changes: Sequence[Change], width: int = 0) -> list[str]:
         changes: The changes.
         width: The least width of the labels' column, for changes that are printed one by one.
     """
+    # The text of a change may be long, so only the first columns are aligned.
     width = max((width, *(len(change.label) for change in changes)))
     return [
         line

@@ -91,9 +91,11 @@ class Auditor:
             BlockedError: A rule is broken. The error names every such rule and some of the rows that break it.
         """
         for version in staged:
+            # Before any query is paid for: files that contradict their job are wrong whatever their rows say.
             require_accounted(version)
         counted = [violation for version in staged for violation in self._from_counts(version)]
         violations = counted + self._from_queries(staged)
+        # Every broken rule goes on record, those that the settings let pass included.
         if self.on_violation:
             for violation in violations:
                 self.on_violation(violation)
@@ -124,6 +126,7 @@ class Auditor:
         checked = [name for name in by_name if rules[name].needs_query]
         if not checked:
             return []
+        # A rule may join two tables of the set: it must see the new version of both.
         read = {other for name in checked for other in rules[name].named_tables if other in by_name}
         queries = AuditQueries(self.athena, self.run_key)
         with self._staged([by_name[name] for name in sorted({*checked, *read})]) as names:
@@ -134,6 +137,7 @@ class Auditor:
     def _staged(self, staged: Sequence[Staged]) -> Iterator[Mapping[str, str]]:
         """Yield the names by which queries read these versions, by table; the catalog has them inside the block."""
         catalog = self.context.catalog
+        # Queries read a version through a table of another name, so no reader can mistake it for the published one.
         tables = [replace(version.table, name=staging_name(version)) for version in staged]
         try:
             with ThreadPoolExecutor(AT_ONCE) as workers:
@@ -162,6 +166,7 @@ class Auditor:
             return ".".join(map(quoted_name, self.context.places.in_catalog(name)))
 
         rules = sql_rules(table, declared, name_of)
+        # Part of the key of the query: an answer about other rows must not be reused by a retry.
         others = [self._rows_held(name) for name in sorted(declared.named_tables - set(names))]
 
         def rows(sql: str) -> list[Mapping[str, Any]]:
@@ -170,6 +175,7 @@ class Auditor:
         # One query counts all rules, so a version that keeps every rule costs one query.
         (counts,) = rows(counting_sql(names[table], rules)) or [{}]
         broken = [(rule, counts[f"n{number}"] or 0) for number, rule in enumerate(rules)]
+        # The table's own setting counts before the one for all tables.
         reaction = declared.rows or self.context.settings.contracts.rows
         return [
             Violation(table, rule.name, count, rows(rule.examples(names[table])), reaction)
@@ -200,6 +206,7 @@ class Auditor:
 
 def staging_name(version: Staged) -> str:
     """Return the name of a version in the catalog during its audit; two versions of a table never share one."""
+    # From the location, so that a resumed audit finds the table of its first try and replaces it.
     tail = hashlib.sha256(version.table.location.encode()).hexdigest()[:10]
     return f"{STAGING}{version.table.name}_{tail}"
 

@@ -79,10 +79,12 @@ class Refresh:
         location = self._location(name, current)
         objects = self.context.s3.objects(location) if location else []
         files = parquet_files(location or "", objects)
+        # An empty folder may be a sync that is about to write: the table and its columns stay.
         if current is not None and location and not files:
             return Refreshed(str(name), GONE, 0)
         if not location or not files:
             return Refreshed(str(name), NOT_PUBLISHED, 0) if location == "" else None
+        # Before any footer is read: most refreshes find nothing to do and end here.
         if current is not None and _is_up_to_date(current, location, files):
             return Refreshed(str(name), "unchanged", History.of(current).rows)
         require_parquet_alone(str(name), location, objects)
@@ -94,6 +96,7 @@ class Refresh:
         self, name: TableName, location: str, files: Sequence[S3Object], current: Described | None
     ) -> Refreshed:
         catalog, rules = self.context.catalog, self.context.rules(name)
+        # A version is switched in one call, which needs partitions that Athena computes.
         is_projected = bool(version_of(location)) or rules.partitions == "projection"
         inspected = self.inspector.inspect(
             str(name),
@@ -125,6 +128,7 @@ class Refresh:
         columns = current["StorageDescriptor"]["Columns"] if current else []
         if current and [(one["Name"], one["Type"]) for one in columns] == list(table.columns.items()):
             return current
+        # An empty hash never equals that of the files, so a refresh that dies here is repeated.
         unmarked = {name: text for name, text in table.parameters.items() if name != FILES}
         self.context.catalog.put(replace(table, parameters={**unmarked, FILES: ""}), current)
         return self.context.catalog.table(table.database, table.name)
@@ -156,6 +160,7 @@ def combined(errors: Mapping[str, EtltctlError], count: int) -> EtltctlError:
         errors: The errors by table.
         count: The number of all tables whose refresh was tried.
     """
+    # The exit code of a batch is that of its worst table.
     worst = min(errors.values(), key=_rank)
     if len(errors) == 1:
         return worst

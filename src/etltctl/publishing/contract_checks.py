@@ -91,6 +91,7 @@ class ContractChecks:
         judgement = self.judged(table, location, files)
         if judgement is not None:
             judgement.require_unblocked()
+            # Moved before any job reads the table: Spark would otherwise read all files with the schema of one.
             changes = judgement.having(Verdict.QUARANTINED)
             for file in {file.key: file for change in changes for file in change.files}.values():
                 below = file.location.removeprefix(location)
@@ -114,6 +115,7 @@ class ContractChecks:
         """
         if not files or self.book.find(table) is None:
             return None
+        # A contract covers partition columns too, which no footer has.
         partitions = partition_types(table, layout_of(table, location, files).values)
         return self._judge(table, self.inspector.footers.of(table, files), partitions)
 

@@ -94,6 +94,7 @@ class Lake:
         if not versions:
             return []  # a job may write no table
         staged = [self._stage(table, location) for table, location in versions.items()]
+        # Contracts first: they compare footers, and an audit may pay for queries.
         judgements = self.contract_checks.require_kept(staged)
         violations = self.auditor.audit(staged)
         switched = self.switch.publish(staged, run_id)
@@ -145,6 +146,7 @@ class Lake:
             target = self._history(table).target(table, to)
             location = self.version_location(table, target)
             self.records.require_unchanged(table, location, self.inspector.files(location))
+            # Its columns come from its files: those in the catalog are of the version that goes.
             inspected = self._inspect(name, location)
             require_held()
             switched = self.switch.back(name, inspected.table, run_id)
@@ -189,6 +191,7 @@ class Lake:
         for table in tables:
             try:
                 one = self.catalog_refresh.refresh(TableName.parse(table))
+            # Raised at once: the other tables would wait for the same timeout, one after the other.
             except UnreachableError:
                 raise
             except EtltctlError as error:
@@ -272,6 +275,7 @@ class Lake:
 
     def _published(self, version: Staged, switched: Switched, warnings: list[str]) -> Published:
         gone = Retired()
+        # A resumed publish has retired nothing new; listing the folders again would cost calls for nothing.
         if switched.change != "unchanged":
             gone = Retirement(self.context).retire(version.name, switched.history, switched.retired)
         return Published(

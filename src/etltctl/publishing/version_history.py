@@ -63,6 +63,7 @@ class History:
 
         It keeps every version: one that it forgot would count as never published and be deleted as such.
         """
+        # A version that is made current again keeps its place: the order is that of publication.
         versions = self.versions if to in self.versions else (to, *self.versions)
         # A table from before etltctl kept a history has a current version that no list names.
         if self.current and self.current not in versions:
@@ -83,6 +84,7 @@ class History:
         return [
             name
             for name in self.versions[keep:]
+            # A rollback makes an old version current, so its age alone must not retire it.
             if name != self.current and datetime.fromisoformat(self.out_of_use[name]) + grace <= now
         ]
 
@@ -132,6 +134,7 @@ def utc_now() -> datetime:
 
 def files_hash(files: Iterable[S3Object]) -> str:
     """Return a hash of the files' keys and ETags."""
+    # ETags change with the content, so equal names of replaced files give another hash.
     digest = hashlib.sha256()
     for file in files:
         digest.update(f"{file.key}\0{file.etag}\n".encode())

@@ -67,8 +67,10 @@ class VersionRecords:
         Raises:
             UnverifiedError: The account is not a JSON object.
         """
+        # Scripts of etltctl 0.1 wrote into the version itself: that place is read second.
         own_place = self.context.places.row_counts(table, version_of(location))
         for folder in (own_place, S3Location.parse(location).object(OLD_ROW_COUNTS)):
+            # Spark names its output itself, and writes empty parts next to the one with the text.
             for part in self.context.s3.objects(folder.object("part-")):
                 if text := self.context.s3.read(part.location).strip():
                     return _parsed(str(table), part.location, text)
@@ -84,8 +86,10 @@ class VersionRecords:
             location: The folder of the version.
             objects: The objects in it.
         """
+        # Moved and not deleted: what a script left there may be all that explains a failure.
         record = str(self.context.places.record(table, version_of(location)))
         for one in objects:
+            # Athena skips names that begin with `_` or `.`, but other readers open every object of the folder.
             if not is_data(location, one.key):
                 below = one.location.removeprefix(location)
                 are_counts = below.startswith(f"{OLD_ROW_COUNTS}/")
@@ -108,6 +112,7 @@ class VersionRecords:
             if error.code == "NoSuchKey":
                 return None
             raise
+        # A list that cannot be read proves nothing; the hash in the catalog is compared in its place.
         except (ValueError, KeyError, TypeError):
             return None
         now = _listing(location, files)
@@ -132,6 +137,7 @@ class VersionRecords:
             UnverifiedError: Files came, went or changed since.
         """
         changes = self.file_changes(table, location, files)
+        # The hash says that something differs and not what, so it serves only where no list is left.
         known = (current or {}).get("Parameters", {}).get(CATALOG_FILES, "")
         if changes is None and known not in ("", files_hash(files)):
             changes = FileChanges(replaced=["some; no list was kept when the version was published"])
@@ -166,10 +172,12 @@ class VersionRecords:
         marks = [
             (one.modified, one.key.removeprefix(records.key).removesuffix(f"/{PUBLISHED}"))
             for one in s3.objects(records)
+            # One listing finds the marks of all versions, however many there are.
             if one.key.endswith(f"/{PUBLISHED}")
         ]
         for name in versions:
             marks += [(one.modified, name) for one in s3.objects(root.folder(name).object(OLD_PUBLISHED))]
+        # A mark outlives its version: retirement deletes the folder first.
         marks = [(modified, name) for modified, name in marks if name in versions]
         if not marks:
             return "" if versions else None
@@ -205,6 +213,7 @@ def _unreadable(table: str, place: str, why: str = "it is not a JSON object") ->
 
 def _listing(location: str, files: Sequence[S3Object]) -> dict[str, list[Any]]:
     """Return size and ETag of each file by its name below the location."""
+    # Relative names, so that a lake that was copied to another bucket keeps its lists.
     return {one.location.removeprefix(location): [one.size, one.etag] for one in files}
 
 

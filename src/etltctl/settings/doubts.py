@@ -17,7 +17,6 @@ from etltctl.settings.loader import NAMED_VARIABLES, PREFIX, leaves
 from etltctl.settings.model import Settings
 from etltctl.settings.scripts import syntax_errors
 from etltctl.settings.secrets import is_reference, is_secret
-from etltctl.values import LOCAL
 
 # Variables that etltctl reads by name, those of its tests included.
 VARIABLES = {
@@ -109,7 +108,7 @@ def _shipped_buckets(settings: Settings) -> Iterator[Doubt]:
     A bucket's name is unique in all of AWS: the account that made it first has it.
     """
     # Buckets of the embedded server are folders, whose names need to be unique on no other machine.
-    if settings.env == LOCAL:
+    if settings.is_embedded:
         return
     lake = settings.lake
     places: dict[tuple[str, ...], str] = {

@@ -20,7 +20,7 @@ from etltctl.settings.project_names import with_project_names
 from etltctl.settings.section import Bucket, Section, StatePlace, TableName
 from etltctl.settings.services import Airbyte, Airflow, Athena, Aws, Glue, Local, Prices, Tableau
 from etltctl.settings.sources import HttpSource, MongodbSource
-from etltctl.values import S3Location
+from etltctl.values import LOCAL, S3Location
 
 
 class Lake(Section):
@@ -151,6 +151,11 @@ class Settings(Section):
     def endpoint(self) -> AwsEndpoint | None:
         """Where AWS clients go; None for where the process's variables lead, which is AWS unless they name a URL."""
         return self._endpoint
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the embedded server serves this environment: it reads the sources and runs the jobs."""
+        return self.env == LOCAL
 
     @property
     def stack_name(self) -> str:

@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from etltctl.values import LOCAL
-
 if TYPE_CHECKING:
     from etltctl.settings.model import Settings
 
@@ -50,7 +48,7 @@ def syntax_errors(settings: Settings, job: str) -> Iterator[str]:
         job: A name in `glue.jobs`.
     """
     python = PYTHON_OF_GLUE.get(settings.glue.jobs[job].glue_version)
-    if settings.env != LOCAL and (python is None or python > sys.version_info[:2]):
+    if not settings.is_embedded and (python is None or python > sys.version_info[:2]):
         return
     place = settings.place_of("glue", "jobs", job, "script")
     for file in files_of_job(settings, job):

@@ -40,7 +40,7 @@ def hyper_types(table: str, columns: Mapping[str, str]) -> dict[str, str]:
         known = ",".join(name for name, kind in types.items() if kind)
         raise BlockedError(
             f"{table} has columns of types that Hyper cannot hold: {', '.join(without)}",
-            hint=f"leave them out: --columns {known}",
+            hint=f"leave them out, and name the other columns: {known}",
             table=table,
         )
     return types

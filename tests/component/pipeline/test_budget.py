@@ -16,7 +16,9 @@ DEAR = {"DPUSeconds": 36_000.0}  # 10 DPU hours, 4.40 USD
 def test_a_run_over_its_budget_is_stopped_and_billed(place: Place) -> None:
     running, stopped = job_run("RUNNING", **DEAR), job_run("STOPPED", **DEAR)
     place.lake.script(lists(), started(), polled(running, stopped), stoppable())
-    with pytest.raises(BudgetError, match=r"was stopped: 4\.40 USD so far, and --max-usd leaves 2\.00 USD"):
+    with pytest.raises(
+        BudgetError, match=r"was stopped: 4\.40 USD so far, and max_usd of the run leaves 2\.00 USD"
+    ):
         run_pipeline("often", place.settings, RunOptions("dear", max_usd=2.0))
     events = place.events("dear")
     stopping = next(event for event in events if event["type"] == "remote.stopping")
@@ -40,7 +42,7 @@ def test_a_start_that_costs_more_than_the_rest_of_the_budget_is_not_sent(place: 
 def test_the_cost_of_earlier_tries_counts(place: Place) -> None:
     place.ledger("spent").append("cost.actual", str(JOB), usd=2.0, remote_id="jr_0")
     place.lake.script(started(), lists())
-    with pytest.raises(BudgetError, match=r"not started: --max-usd leaves 0\.00 USD"):
+    with pytest.raises(BudgetError, match=r"not started: max_usd of the run leaves 0\.00 USD"):
         run_pipeline("often", place.settings, RunOptions("spent", max_usd=2.0))
 
 

@@ -40,7 +40,7 @@ def test_a_whole_run_has_a_cost_limit(lake: SpoiltLake) -> None:
         done = lake.run("run", "small", "--run-id", "whole-limit", "--max-usd", "2", code=9)
         lake.spoil()
         lake.settle()
-    assert "--max-usd leaves 2.00 USD" in done.stderr
+    assert "max_usd of the run leaves 2.00 USD" in done.stderr
 
 
 def test_every_command_that_resumes_a_run_keeps_its_cost_limit(lake: SpoiltLake) -> None:
@@ -51,7 +51,7 @@ def test_every_command_that_resumes_a_run_keeps_its_cost_limit(lake: SpoiltLake)
         done = lake.run("retry", "limited", code=9)
         lake.spoil()
         lake.settle()
-    assert "--max-usd leaves 2.00 USD" in done.stderr
+    assert "max_usd of the run leaves 2.00 USD" in done.stderr
     lake.run("retry", "limited", "--max-usd", "50")
     options = [event["options"] for event in of_type(lake, "limited", "run.started")]
     assert options == [{"max_usd": 2.0}, {"max_usd": 2.0}, {"max_usd": 50.0}]
