@@ -173,7 +173,7 @@ class GlueRun:
         check_place("a job's file", place)
         bucket, _, key = place.removeprefix("s3://").partition("/")
         self._directory.head_object(bucket, key)
-        return Path(shutil.copy(self._directory.path(bucket, key), folder))
+        return Path(shutil.copy(self._directory.file(bucket, key), folder))
 
     def _argv(self) -> list[str]:
         named = {"--JOB_NAME": self._record["JobName"], "--JOB_RUN_ID": self._record["Id"]}

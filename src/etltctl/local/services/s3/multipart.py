@@ -23,6 +23,7 @@ from etltctl.local.services.s3.described import checksums_sent, description_of
 from etltctl.local.services.s3.directory import S3Directory
 from etltctl.local.services.s3.errors import invalid_argument, invalid_part, malformed_xml, no_such_upload
 from etltctl.local.services.s3.kept import Description
+from etltctl.local.services.s3.keys import check_key
 from etltctl.local.services.s3.listing import OWNER, Node, timestamp, xml, xml_response
 from etltctl.local.services.s3.payload import bare_tag, received, whole_xml
 from etltctl.local.services.s3.sources import opened_source, pieces, put_conditions, span_of
@@ -73,9 +74,7 @@ class MultipartUploads:
 
     def _create(self, call: Call) -> Response:
         self._directory.list_keys(call.bucket)  # refuses a bucket that is not there
-        self._directory.path(call.bucket, call.key)  # and a key that could not be kept in the end
-        if call.key.endswith("/"):
-            raise invalid_argument(f"the embedded S3 keeps {call.key} as a folder, which holds no bytes")
+        check_key(call.bucket, call.key)  # and a key that could not be kept in the end
         upload = _Upload(uuid4().hex, call.bucket, call.key, description_of(call))
         with self._lock:
             self._uploads[upload.id] = upload
