@@ -112,7 +112,7 @@ def require_whole_budget(step_runs: Sequence[StepRun]) -> None:
     if limit is not None and whole > (left := limit - limited[0].ledger.usd()):
         raise BudgetError(
             f"nothing was started: the latest runs of {', '.join(estimates)} cost up to {whole:.2f} USD together, and "
-            f"--max-usd leaves {left:.2f} USD",
+            f"max_usd of the run leaves {left:.2f} USD",
             hint="raise --max-usd, or run fewer steps with --to",
         )
 

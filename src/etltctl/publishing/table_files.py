@@ -11,9 +11,8 @@ from etltctl.errors import BlockedError, NextStep, command
 from etltctl.hive import DEFAULT_PARTITION, partition_of, unescaped
 from etltctl.places import version_of
 from etltctl.publishing.version_history import FILES, ROWS, SCHEMA, VERSION, WRITTEN, files_hash, schema_hash
-from etltctl.s3 import S3, Footer, Footers, S3Object, is_data
+from etltctl.s3 import PARQUET, S3, Footer, Footers, S3Object, is_data
 
-PARQUET = ".parquet"
 INTEGERS = {"int": 32, "bigint": 64}  # bits, the smaller type first
 
 

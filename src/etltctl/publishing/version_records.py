@@ -16,7 +16,7 @@ from etltctl.places import ROW_COUNTS, Name, version_of
 from etltctl.publishing.context import LakeContext
 from etltctl.publishing.version_history import FILES as CATALOG_FILES
 from etltctl.publishing.version_history import files_hash
-from etltctl.s3 import S3Object, is_data
+from etltctl.s3 import PARQUET, S3Object, is_data
 from etltctl.values import S3Location
 
 PUBLISHED = "published"  # written each time the version is made current
@@ -77,9 +77,11 @@ class VersionRecords:
         return {}
 
     def set_aside(self, table: Name, location: str, objects: Sequence[S3Object]) -> None:
-        """Move every object that is hidden by its name out of the version's folder, before the version is published.
+        """Move every object that is not data out of the version's folder, before the version is published.
 
         Scripts that know no place for their row counts write them into the version, and Spark leaves `_SUCCESS` there.
+        File systems on S3 mark folders with empty objects (`year=2024/`, `year=2024_$folder$`). Athena skips all of
+        them, but readers that open every object fail at them.
 
         Args:
             table: The table.
@@ -89,8 +91,8 @@ class VersionRecords:
         # Moved and not deleted: what a script left there may be all that explains a failure.
         record = str(self.context.places.record(table, version_of(location)))
         for one in objects:
-            # Athena skips names that begin with `_` or `.`, but other readers open every object of the folder.
-            if not is_data(location, one.key):
+            is_empty = not one.size and not one.key.endswith(PARQUET)
+            if is_empty or not is_data(location, one.key):
                 below = one.location.removeprefix(location)
                 are_counts = below.startswith(f"{OLD_ROW_COUNTS}/")
                 path = ROW_COUNTS + below.removeprefix(OLD_ROW_COUNTS) if are_counts else f"{OTHER}/{below}"

@@ -14,6 +14,7 @@ from etltctl.waiting import REAL_TIME, timekeeper
 
 T = TypeVar("T")
 
+PARQUET = ".parquet"
 DELETED_AT_ONCE = 1000  # S3's limit of DeleteObjects
 REPLACED = frozenset({"NoSuchKey", "PreconditionFailed"})  # errors of reading a listed object that is gone
 PAUSES_S = (0.2, 0.5, 1.0, 2.0, 4.0)  # a sync deletes the files of the one before within a second or two

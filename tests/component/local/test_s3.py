@@ -139,8 +139,13 @@ def test_buckets_are_created_once_and_only_empty_ones_deleted(s3: Any) -> None:
 
 @pytest.mark.parametrize("key", ["../outside", "a/../../outside", "./a"])
 def test_a_key_cannot_lead_out_of_its_bucket(directory: S3Directory, key: str) -> None:
-    with pytest.raises(AwsError, match="cannot keep"):
-        directory.put_object("lake", key, b"x")
+    directory.put_object("lake", key, b"x")
+    assert directory.get_object("lake", key) == b"x"
+    with pytest.raises(AwsError, match="is not the path of a file"):
+        directory.path("lake", key)
+    root = directory.path("lake").parent
+    assert [file for file in root.parent.rglob("outside") if file.is_file()] == []
+    assert list(root.rglob("a")) == []
 
 
 def test_objects_and_metadata_survive_a_restart(tmp_path: Path, directory: S3Directory) -> None:

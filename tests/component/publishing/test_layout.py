@@ -54,6 +54,25 @@ def test_a_reader_that_opens_every_object_of_a_table_reads_its_rows(small: Small
     assert sum(ds.dataset(pq.read_table(io.BytesIO(body))).count_rows() for body in bodies) == 2
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "year=2024/",
+        "year=2024_$folder$",
+        "_temporary/0/",
+        "_temporary/0/_task.parquet",
+        "_spark_metadata/0",
+    ],
+)
+def test_a_published_version_holds_parquet_alone(small: SmallLake, name: str) -> None:
+    location = small.write("gold.one", "v1", [{"version": "v1", "n": n} for n in range(2)], rows_out=2)
+    small.lake.s3.write(f"{location}{name}", b"" if name.endswith(("/", "$")) or not name else b"x")
+    (done,) = small.lake.publish({"gold.one": location})
+    assert done.rows == 2
+    assert below(small, str(small.lake.places.root("gold.one"))) == ["v=v1/part-0.parquet"]
+
+
 def test_pyarrow_reads_the_folder_of_a_table_without_any_option(small: SmallLake) -> None:
     small.lake.publish({"gold.one": old_version(small, "v1")})
     root = S3Location.parse(small.lake.places.root("gold.one"))

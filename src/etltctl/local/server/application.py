@@ -41,6 +41,7 @@ from etltctl.local.services.lakeformation.enforcement import Guard
 from etltctl.local.services.lakeformation.service import LakeFormationService
 from etltctl.local.services.logs.service import GlueLogs
 from etltctl.local.services.s3.directory import S3Directory
+from etltctl.local.services.s3.form_uploads import FORM
 from etltctl.local.services.s3.service import S3Api
 from etltctl.local.services.sts.service import Identities, UserKey
 
@@ -197,7 +198,7 @@ class Application:
                 environ["PATH_INFO"] = path.removeprefix(mount)
                 environ["SCRIPT_NAME"] = mount
                 return app
-        if service == "s3":
+        if service == "s3" or FORM in environ:
             return self._s3
         self._check(environ)
         if service in self._further:

@@ -19,6 +19,8 @@ from etltctl.local.kernel.caller_refusals import NO_CONTENT_HASH, WRONG_CONTENT,
 from etltctl.local.kernel.json_protocol import AwsError
 from etltctl.local.kernel.refusals import refusal
 from etltctl.local.kernel.signatures import Signature, headers_of, read_credential, read_signature
+from etltctl.local.services.s3.form_uploads import FORM as BROWSER_FORM
+from etltctl.local.services.s3.form_uploads import is_form, read_form
 from etltctl.local.services.s3.listing import error_xml
 
 if TYPE_CHECKING:
@@ -73,6 +75,11 @@ class SignedCalls:
         return self._application(environ, start_response)
 
     def _check(self, environ: WSGIEnvironment) -> None:
+        if is_form(environ) and read_credential(environ) is None:
+            form = read_form(environ)
+            form.check_signature(self._find_secret)
+            environ[BROWSER_FORM] = form
+            return
         signature = read_signature(environ)
         signature.check_time(self._clock())
         secret = self._find_secret(signature.credential.access_key, signature.token)
@@ -183,4 +190,9 @@ def worded(environ: WSGIEnvironment, error: AwsError) -> Response:
         return refusal(Addressed("", "", protocol.value), error)
     request_id = token_hex(8).upper()
     body = error_xml(error.code, error.message, environ["PATH_INFO"], request_id)
-    return Response(body, error.status, {"x-amz-request-id": request_id}, content_type="application/xml")
+    return Response(
+        body,
+        error.status,
+        {"x-amz-request-id": request_id, "x-amz-id-2": request_id},
+        content_type="application/xml",
+    )

@@ -176,7 +176,7 @@ class GlueRun:
         bucket, _, key = place.removeprefix("s3://").partition("/")
         # Raises S3's own error for a missing object; copying would raise one of this machine's files.
         self._directory.head_object(bucket, key)
-        return Path(shutil.copy(self._directory.path(bucket, key), folder))
+        return Path(shutil.copy(self._directory.file(bucket, key), folder))
 
     def _argv(self) -> list[str]:
         # Glue passes these two to every script, before its other arguments.

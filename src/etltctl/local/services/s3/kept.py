@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from os import fdopen, stat_result
 from pathlib import Path
@@ -14,17 +14,20 @@ from typing import Any
 from etltctl.local.services.s3.keys import meta_path
 
 OCTETS = "binary/octet-stream"
+FULL_OBJECT, COMPOSITE = "FULL_OBJECT", "COMPOSITE"  # of all bytes, or of the checksums of the parts
 
 
 @dataclass(frozen=True)
 class Description:
-    """What the writer of an object says about it: type, user metadata, other headers, checksums, tags."""
+    """What the writer of an object says about it: type, user metadata, other headers, checksums, tags, parts."""
 
     content_type: str = OCTETS
     metadata: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     checksums: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    checksum_type: str = FULL_OBJECT
+    parts: Sequence[Mapping[str, Any]] = ()  # `size` in bytes and `checksums` of each, of a multipart upload
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,15 @@ class Kept:
     headers: Mapping[str, str] = field(default_factory=dict)
     checksums: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    checksum_type: str = FULL_OBJECT
+    parts: Sequence[Mapping[str, Any]] = ()
     before: Mapping[str, Any] | None = None  # the facts of the file that this one replaces
 
     @property
     def description(self) -> Description:
         """The part that the writer said."""
-        return Description(self.content_type, self.metadata, self.headers, self.checksums, self.tags)
+        said = {one.name: getattr(self, one.name) for one in fields(Description)}
+        return Description(**said)
 
     def is_about(self, stat: stat_result) -> bool:
         """Return whether the file is still the one that these facts were kept for."""

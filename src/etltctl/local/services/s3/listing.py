@@ -87,13 +87,42 @@ def listing_xml(
     return xml("ListBucketResult", nodes)
 
 
+def versions_xml(
+    bucket: str, query: Mapping[str, str], one_page: Page, objects: Sequence[ObjectInfo], limit: int
+) -> str:
+    """Return the answer to ListObjectVersions: without versioning, every object is its only version, `null`."""
+    coded = query.get("encoding-type") == "url"
+
+    def name(key: str) -> str:
+        return quote(key, safe="/") if coded else key
+
+    nodes: list[tuple[str, Node]] = [
+        ("Name", bucket),
+        ("Prefix", name(query.get("prefix", ""))),
+        ("KeyMarker", name(query.get("key-marker", ""))),
+        ("VersionIdMarker", query.get("version-id-marker", "")),
+        ("MaxKeys", str(limit)),
+        ("IsTruncated", "true" if one_page.next_after else "false"),
+    ]
+    if coded:
+        nodes.append(("EncodingType", "url"))
+    if delimiter := query.get("delimiter"):
+        nodes.append(("Delimiter", name(delimiter)))
+    if one_page.next_after:
+        nodes += [("NextKeyMarker", name(one_page.next_after)), ("NextVersionIdMarker", "null")]
+    version: list[tuple[str, Node]] = [("VersionId", "null"), ("IsLatest", "true")]
+    nodes += [("Version", [*version, *_contents(info, name(info.key), True)]) for info in objects]
+    nodes += [("CommonPrefixes", [("Prefix", name(folder))]) for folder in one_page.folders]
+    return xml("ListVersionsResult", nodes)
+
+
 def _position_v2(
     query: Mapping[str, str], one_page: Page, count: int, name: Callable[[str], str]
 ) -> list[tuple[str, Node]]:
     """Return the place of this page; S3 repeats in it what the request said."""
     nodes: list[tuple[str, Node]] = [("KeyCount", str(count))]
-    if token := query.get("continuation-token"):
-        nodes.append(("ContinuationToken", token))
+    if "continuation-token" in query:
+        nodes.append(("ContinuationToken", query["continuation-token"]))
     if start := query.get("start-after"):
         nodes.append(("StartAfter", name(start)))
     if one_page.next_after:

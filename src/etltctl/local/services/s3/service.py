@@ -13,6 +13,7 @@ from etltctl.local.kernel.json_protocol import AwsError
 from etltctl.local.services.s3.buckets import BucketOperations
 from etltctl.local.services.s3.call import Call
 from etltctl.local.services.s3.directory import S3Directory
+from etltctl.local.services.s3.form_uploads import FORM, store_form
 from etltctl.local.services.s3.listing import ACCOUNT_NUMBER, error_xml
 from etltctl.local.services.s3.multipart import MultipartUploads
 from etltctl.local.services.s3.objects import ObjectOperations
@@ -30,6 +31,7 @@ class S3Api:
     """Path-style S3: `/bucket/key`. Every request is one of `operations.OPERATIONS`, or it is refused."""
 
     def __init__(self, directory: S3Directory) -> None:
+        self._directory = directory
         self._operations: Mapping[str, Callable[[Call], Response]] = {
             **BucketOperations(directory).operations(),
             **ObjectOperations(directory).operations(),
@@ -55,6 +57,8 @@ class S3Api:
 
     def _answer(self, environ: WSGIEnvironment) -> Response:
         call = Call.read(environ)
+        if FORM in environ:  # the door has read it, for its signature is in its fields
+            return store_form(environ[FORM], call, self._directory)
         operation = operation_of(call)
         if any(call.header(name) not in {"", f"{ACCOUNT_NUMBER:012}"} for name in OWNERS):
             raise AwsError("AccessDenied", "The bucket is owned by a different account", 403)

@@ -92,3 +92,20 @@ def span_of(header: str, size: int) -> tuple[int, int] | None:
     if start >= stop:
         raise AwsError("InvalidRange", "The requested range is not satisfiable", 416)
     return start, stop
+
+
+def part_span(info: ObjectInfo, number: int) -> tuple[int, int] | None:
+    """Return the first and one past the last byte of a part; None for a whole object that is empty.
+
+    Args:
+        info: The object; one that was not uploaded in parts is part 1 of itself.
+        number: The part's place in the object, from 1 on.
+
+    Raises:
+        AwsError: `InvalidPartNumber` (416) if the object has no such part.
+    """
+    sizes = [int(part["size"]) for part in info.description.parts] or [info.size]
+    if number > len(sizes):
+        raise AwsError("InvalidPartNumber", "The requested partnumber is not satisfiable", 416)
+    start = sum(sizes[: number - 1])
+    return (start, start + sizes[number - 1]) if sizes[number - 1] else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from xml.etree import ElementTree
 
 from werkzeug.wrappers import Response
 
@@ -40,16 +41,8 @@ class TaggingOperations:
 
     def _put(self, call: Call) -> Response:
         check_version(call.query.get("versionId", ""))
-        document = whole_xml(call)
-        pairs = [
-            {bare_tag(inner): inner.text or "" for inner in node}
-            for node in document.iter()
-            if bare_tag(node) == "Tag"
-        ]
-        if bare_tag(document) != "Tagging" or any(set(pair) != {"Key", "Value"} for pair in pairs):
-            raise malformed_xml()
-        check_tags([pair["Key"] for pair in pairs])
-        self._change(call, {pair["Key"]: pair["Value"] for pair in pairs})
+        tags = tags_of_document(whole_xml(call))
+        self._change(call, tags)
         return Response()
 
     def _delete(self, call: Call) -> Response:
@@ -59,3 +52,20 @@ class TaggingOperations:
 
     def _change(self, call: Call, tags: Mapping[str, str]) -> None:
         self._directory.describe_again(call.bucket, call.key, lambda described: replace(described, tags=tags))
+
+
+def tags_of_document(document: ElementTree.Element) -> dict[str, str]:
+    """Return the tags that a `Tagging` document lists.
+
+    Raises:
+        AwsError: `MalformedXML`, or `InvalidTag` as `check_tags`.
+    """
+    pairs = [
+        {bare_tag(inner): inner.text or "" for inner in node}
+        for node in document.iter()
+        if bare_tag(node) == "Tag"
+    ]
+    if bare_tag(document) != "Tagging" or any(set(pair) != {"Key", "Value"} for pair in pairs):
+        raise malformed_xml()
+    check_tags([(pair["Key"], pair["Value"]) for pair in pairs])
+    return {pair["Key"]: pair["Value"] for pair in pairs}
