@@ -22,7 +22,7 @@ from etltctl.publishing.publish import Published, Switch, Switched
 from etltctl.publishing.retirement import Retired, Retirement
 from etltctl.publishing.table_files import InspectedTable, Inspector, require_parquet_alone
 from etltctl.publishing.version_history import VERSION, History
-from etltctl.publishing.version_records import VersionRecords
+from etltctl.publishing.version_records import VersionRecords, counts_of, described
 from etltctl.runs import QueryExecution, Verb
 from etltctl.s3 import S3, Footer, Footers, S3Object
 from etltctl.values import TableName
@@ -146,8 +146,9 @@ class Lake:
             location = self.version_location(table, target)
             self.records.require_unchanged(table, location, self.inspector.files(location))
             inspected = self._inspect(name, location)
+            table_before = described(inspected.table, self.records.audit(name, location))
             require_held()
-            switched = self.switch.back(name, inspected.table, run_id)
+            switched = self.switch.back(name, table_before, run_id)
         return Published(str(name), switched.change, inspected.rows, version=target)
 
     def has_published_files(self, table: str) -> bool:
@@ -268,7 +269,8 @@ class Lake:
         require_parquet_alone(table, location, objects)
         inspected = self._inspect(name, location, base)
         audit = self.records.audit(name, location)
-        return Staged(name, inspected.table, inspected.rows, inspected.footers, audit, base)
+        staged = described(inspected.table, audit)
+        return Staged(name, staged, inspected.rows, inspected.footers, counts_of(audit), base)
 
     def _published(self, version: Staged, switched: Switched, warnings: list[str]) -> Published:
         gone = Retired()

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from etltctl.catalog import Described
+from etltctl.catalog import Described, Table
 from etltctl.errors import NextStep, ServiceError, UnverifiedError, command
 from etltctl.places import AUDIT, Name, version_of
 from etltctl.publishing.context import LakeContext
@@ -23,6 +23,7 @@ PUBLISHED = "published"  # written each time the version is made current
 LIST = "files.json"
 OTHER = "other"
 COUNTS = ("rows_in", "rows_out", "merged", "rejected")  # the counts that an audit may have
+DESCRIPTION, COMMENTS = "description", "comments"  # what an audit may say of its table and of its columns
 NAMED = 5  # files that a message names
 
 # Versions that etltctl 0.1 published have their records in their own folder, under these names.
@@ -177,6 +178,25 @@ class VersionRecords:
 
     def _record(self, table: Name, location: str) -> S3Location:
         return self.context.places.record(table, version_of(location))
+
+
+def described(table: Table, audit: Mapping[str, Any]) -> Table:
+    """Return the table with the description and the comments of columns that its job's audit has.
+
+    Only texts are taken: a job may write anything there, and what it writes must not stop a publish.
+    """
+    said = audit.get(COMMENTS)
+    comments = said if isinstance(said, dict) else {}
+    return replace(
+        table,
+        description=str(audit.get(DESCRIPTION) or ""),
+        comments={name.lower(): text for name, text in comments.items() if isinstance(text, str)},
+    )
+
+
+def counts_of(audit: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the audit without the texts for the catalog, as events and checks carry it."""
+    return {name: value for name, value in audit.items() if name not in (DESCRIPTION, COMMENTS)}
 
 
 def _parsed(table: str, place: str, text: bytes) -> Mapping[str, Any]:
