@@ -263,6 +263,19 @@ def test_a_role_s_session_needs_its_token(owner: Caller) -> None:
     assert arn(credentials["SessionToken"], "b") == "SignatureDoesNotMatch"
 
 
+def test_the_keys_of_a_session_of_a_user_are_let_in_as_that_user(owner: Caller) -> None:
+    sts = owner.server.client("sts")
+    credentials = sts.get_session_token()["Credentials"]
+    client = boto3.client(
+        "sts", endpoint_url=f"http://127.0.0.1:{owner.server.port}", region_name="us-east-1",
+        aws_access_key_id=credentials["AccessKeyId"], aws_secret_access_key=credentials["SecretAccessKey"],
+        aws_session_token=credentials["SessionToken"],
+    )  # fmt: skip
+    assert client.get_caller_identity()["Arn"] == sts.get_caller_identity()["Arn"]
+    with pytest.raises(ClientError, match="NotImplementedException"):
+        sts.get_federation_token(Name="guest")
+
+
 def test_an_access_key_of_iam_belongs_to_its_user(owner: Caller) -> None:
     iam = owner.server.client("iam")
     iam.create_user(UserName="reader")
