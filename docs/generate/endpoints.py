@@ -85,7 +85,7 @@ def aws_operations() -> dict[str, list[str]]:
         # Nothing listens on this port, and no call is made: the server is asked for its operations only.
         application = Application(Path(folder), "http://127.0.0.1:1", Keys.make())
         try:
-            names = {*application._operations, *application._log_operations}
+            names = {*application._operations, *application._logs.operations()}
             names |= {
                 f"LakeFormation{path.replace('/', '.')}" for path in application._of_caller if "/" in path
             }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from generate.columns import columns_reference
 from generate.command_tree import command_tree
 from generate.commands import commands_block, commands_reference
 from generate.endpoints import endpoints_table, operations_list, services_reference
@@ -21,6 +22,7 @@ PARTS: Mapping[Path, Mapping[str, Callable[[], str]]] = {
         "endpoints": endpoints_table,
         "dag": lambda: f"```python\n{(PROJECT / 'dags' / 'dag_mongodb.py').read_text('utf-8')}```\n",
     },
+    REFERENCE / "columns.md": {"columns": columns_reference},
     REFERENCE / "commands.md": {"commands": commands_reference},
     REFERENCE / "settings.md": {"settings": settings_reference},
     REFERENCE / "exit-codes.md": {"codes": exit_codes_table, "errors": error_tree},

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from etltctl.atomic_files import write_atomically
-from etltctl.catalog import hive_columns, widened
+from etltctl.catalog import hive_columns, one_line, widened
 from etltctl.errors import RETRY, BlockedError, ConfigurationError, NextStep, command
 from etltctl.s3 import Footer, S3Object
 
@@ -28,12 +28,13 @@ if TYPE_CHECKING:
 class Contract:
     """What readers of a table rely on: the Hive types of its columns and partition columns, by name.
 
-    `version` is the version of the table that the contract was last taken from.
+    `version` is that of the table it was last taken from. `comments` say what columns mean; they are never read back.
     """
 
     table: str
     columns: Mapping[str, str]
     version: str = ""
+    comments: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -75,14 +76,15 @@ class ContractBook:
 
 
 def _as_toml(contract: Contract) -> str:
-    accept = command("contract", "accept", contract.table)
+    columns = contract.columns.items()
+    notes = {name: f"  # {one_line(text)}" for name, text in contract.comments.items() if text}
     lines = [
-        f"# What readers of {contract.table} rely on; {accept} changes it.",
+        f"# What readers of {contract.table} rely on; {command('contract', 'accept', contract.table)} changes it.",
         f"table = {json.dumps(contract.table)}",
         f"version = {json.dumps(contract.version)}",
         "",
         "[columns]",
-        *(f"{json.dumps(name)} = {json.dumps(kind)}" for name, kind in contract.columns.items()),
+        *(f"{json.dumps(name)} = {json.dumps(kind)}{notes.get(name, '')}" for name, kind in columns),
     ]
     return "\n".join(lines) + "\n"
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 OWN_FOLDER = "_etltctl"  # the folder of a layer that holds locks, journals and records of versions
-ROW_COUNTS = "audit"  # the folder's name, which the paths in the arguments of jobs have
+JOB_REPORT = "audit"  # the folder's name, which the paths in the arguments of jobs have
 
 Name = str | TableName
 
@@ -42,9 +42,9 @@ class Places:
         """Return the folder of etltctl's records of one version."""
         return self.records(table).folder(f"v={version}")
 
-    def row_counts(self, table: Name, version: str) -> S3Location:
-        """Return the folder to which a job writes its account of one version."""
-        return self.record(table, version).folder(ROW_COUNTS)
+    def job_report(self, table: Name, version: str) -> S3Location:
+        """Return the folder to which a job writes its report on one version."""
+        return self.record(table, version).folder(JOB_REPORT)
 
     def in_catalog(self, table: Name) -> tuple[str, str]:
         """Return the table's database and its name there."""

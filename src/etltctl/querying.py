@@ -157,15 +157,16 @@ def list_tables(settings: Settings) -> list[tuple[str, str, int | None, str, str
     ]
 
 
-def describe_table(table: str, settings: Settings) -> list[tuple[str, str, str]]:
-    """Return the parts of a table: its columns, partition columns and versions, and a publish left half way.
+def describe_table(table: str, settings: Settings) -> list[tuple[str, str, str, str]]:
+    """Return the parts of a table: the table, its columns, partition columns and versions, a publish left half way.
 
     Args:
         table: The table as `layer.table`.
         settings: The settings.
 
     Returns:
-        For each part its kind (column, partition, version or publish), its name, and its type or standing.
+        For each part its kind (table, column, partition, version or publish), its name, its type or standing, and
+        what the catalog says of it.
 
     Raises:
         UsageError: There is no such table.
@@ -185,14 +186,19 @@ def describe_table(table: str, settings: Settings) -> list[tuple[str, str, str]]
     # Only versioned tables are published in sets, so others cost no read of S3.
     journal = lake.unfinished(table) if history.versions else None
     return [
-        *(("column", column["Name"], column["Type"]) for column in described["StorageDescriptor"]["Columns"]),
-        *(("partition", column["Name"], column["Type"]) for column in described.get("PartitionKeys", [])),
+        *([("table", table, "", text)] if (text := described.get("Description", "")) else []),
+        *(_column("column", column) for column in described["StorageDescriptor"]["Columns"]),
+        *(_column("partition", column) for column in described.get("PartitionKeys", [])),
         *(
-            ("version", version, "current" if version == history.current else since.get(version, ""))
+            ("version", version, "current" if version == history.current else since.get(version, ""), "")
             for version in history.versions
         ),
-        *([("publish", journal["run"], _half_done(journal))] if journal else []),
+        *([("publish", journal["run"], _half_done(journal), "")] if journal else []),
     ]
+
+
+def _column(kind: str, column: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    return kind, column["Name"], column["Type"], column.get("Comment", "")
 
 
 def literal(text: str) -> str:

@@ -96,13 +96,13 @@ def describe(
     context: typer.Context,
     table: Annotated[str, typer.Argument(help="layer.table, such as gold.weather_daily")],
 ) -> None:
-    """Columns, partitions and published versions of a table."""
+    """Columns with their meaning, partitions and published versions of a table."""
     from etltctl.querying import describe_table
 
     session: Session = context.obj
     with session.connected() as settings:
         rows = describe_table(table, settings)
-    session.console.rows("etltctl.describe/1", ("part", "name", "type"), rows)
+    session.console.rows("etltctl.describe/1", ("part", "name", "type", "description"), rows)
 
 
 def rollback_table(

@@ -205,7 +205,7 @@ def _arguments(step_run: StepRun, failed_before: int) -> Mapping[str, str]:
         # Frozen at the start: a job reads the versions that were current then, even if another publish comes meanwhile.
         "--inputs": json.dumps({table: lake.current_location(table) for table in job.reads}),
         "--outputs": json.dumps(outputs),
-        "--audits": json.dumps({table: lake.row_counts_location(table, version) for table in job.writes}),
+        "--audits": json.dumps({table: lake.job_report_location(table, version) for table in job.writes}),
         "--config": json.dumps(job.config),
     }
 

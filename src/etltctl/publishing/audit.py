@@ -35,7 +35,7 @@ class Staged:
         table: The table as the catalog shall hold it.
         rows: The rows of the version's files.
         footers: The footers of its files.
-        row_counts: Its job's account of the rows: in, out, merged, rejected.
+        row_counts: What its job reported of the rows: in, out, merged, rejected.
         base: The table in the catalog when the audit began; None if it was not there.
     """
 
@@ -67,7 +67,7 @@ OnViolation = Callable[[Violation], None]
 
 @dataclass(frozen=True)
 class Auditor:
-    """The checks that the settings declare: of the job's account, of row counts, and of rows on Athena.
+    """The checks that the settings declare: of the job's report, of row counts, and of rows on Athena.
 
     Attributes:
         context: The lake.

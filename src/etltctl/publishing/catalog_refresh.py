@@ -23,7 +23,7 @@ from etltctl.places import version_of
 from etltctl.publishing.context import LakeContext
 from etltctl.publishing.table_files import Inspector, parquet_files, require_parquet_alone
 from etltctl.publishing.version_history import FILES, History, files_hash
-from etltctl.publishing.version_records import VersionRecords
+from etltctl.publishing.version_records import VersionRecords, described
 from etltctl.s3 import S3Object, settled
 from etltctl.values import TableName
 
@@ -109,6 +109,9 @@ class Refresh:
         )
         changes, is_new = NO_CHANGES, current is None
         table = inspected.table
+        if is_new and version_of(location):
+            # A table that the catalog lost; one that it holds keeps its texts.
+            table = described(table, self.records.job_report(name, location))
         # A table that is written in place is never closed. The hash of its files is written after its partitions, so
         # that a refresh that died between the two is noticed.
         if table.registered and not version_of(location):

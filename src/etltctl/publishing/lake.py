@@ -22,7 +22,7 @@ from etltctl.publishing.publish import Published, Switch, Switched
 from etltctl.publishing.retirement import Retired, Retirement
 from etltctl.publishing.table_files import InspectedTable, Inspector, require_parquet_alone
 from etltctl.publishing.version_history import VERSION, History
-from etltctl.publishing.version_records import VersionRecords
+from etltctl.publishing.version_records import VersionRecords, counts_of, described
 from etltctl.runs import QueryExecution, Verb
 from etltctl.s3 import S3, Footer, Footers, S3Object
 from etltctl.values import TableName
@@ -55,9 +55,9 @@ class Lake:
         """Return where a job writes this version of the table."""
         return str(self.places.version(table, version))
 
-    def row_counts_location(self, table: str, version: str) -> str:
-        """Return where a job writes its account of this version of the table."""
-        return str(self.places.row_counts(table, version))
+    def job_report_location(self, table: str, version: str) -> str:
+        """Return where a job writes its report on this version of the table."""
+        return str(self.places.job_report(table, version))
 
     def current_location(self, table: str) -> str:
         """Return where the version lies that readers see now. A bronze stream has one fixed place.
@@ -148,8 +148,9 @@ class Lake:
             self.records.require_unchanged(table, location, self.inspector.files(location))
             # Its columns come from its files: those in the catalog are of the version that goes.
             inspected = self._inspect(name, location)
+            table_before = described(inspected.table, self.records.job_report(name, location))
             require_held()
-            switched = self.switch.back(name, inspected.table, run_id)
+            switched = self.switch.back(name, table_before, run_id)
         return Published(str(name), switched.change, inspected.rows, version=target)
 
     def has_published_files(self, table: str) -> bool:
@@ -270,8 +271,9 @@ class Lake:
         self.records.set_aside(name, location, objects)
         require_parquet_alone(table, location, objects)
         inspected = self._inspect(name, location, base)
-        counts = self.records.row_counts(name, location)
-        return Staged(name, inspected.table, inspected.rows, inspected.footers, counts, base)
+        report = self.records.job_report(name, location)
+        staged = described(inspected.table, report)
+        return Staged(name, staged, inspected.rows, inspected.footers, counts_of(report), base)
 
     def _published(self, version: Staged, switched: Switched, warnings: list[str]) -> Published:
         gone = Retired()

@@ -44,7 +44,7 @@ class Published:
 
     Attributes:
         change: `created`, `updated` or `unchanged`; of a refresh also `files are gone` or `not published`.
-        row_counts: Its job's account of the rows.
+        row_counts: What its job reported of the rows.
         partitions: How many registered partitions changed.
         retired: The folders of old versions that were deleted.
         warnings: Broken rules that the settings let pass, and folders that could not be deleted.

@@ -1,4 +1,4 @@
-"""Records of each version of a table: the job's row counts, a mark of publication, and the list of its files.
+"""Records of each version of a table: the job's report, a mark of publication, and the list of its files.
 
 They lie outside the table's folder, because some readers open every object that they find below a table.
 """
@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from etltctl.catalog import Described
+from etltctl.catalog import Described, Table
 from etltctl.errors import NextStep, ServiceError, UnverifiedError, command
-from etltctl.places import ROW_COUNTS, Name, version_of
+from etltctl.places import JOB_REPORT, Name, version_of
 from etltctl.publishing.context import LakeContext
 from etltctl.publishing.version_history import FILES as CATALOG_FILES
 from etltctl.publishing.version_history import files_hash
@@ -23,10 +23,11 @@ PUBLISHED = "published"  # written each time the version is made current
 LIST = "files.json"
 OTHER = "other"
 COUNTS = ("rows_in", "rows_out", "merged", "rejected")  # what a job may count
+DESCRIPTION, COMMENTS = "description", "comments"  # what a job may say of its table and of its columns
 NAMED = 5  # files that a message names
 
 # Versions that etltctl 0.1 published have their records in their own folder, under these names.
-OLD_ROW_COUNTS = "_audit"
+OLD_REPORT = "_audit"
 OLD_PUBLISHED = "_PUBLISHED"
 
 
@@ -57,19 +58,19 @@ class VersionRecords:
 
     context: LakeContext
 
-    def row_counts(self, table: Name, location: str) -> Mapping[str, Any]:
-        """Return the job's account of the version: rows in, out, merged, rejected, flags. Empty if there is none.
+    def job_report(self, table: Name, location: str) -> Mapping[str, Any]:
+        """Return the job's report on the version: rows in, out, merged, rejected, flags. Empty if there is none.
 
         Args:
             table: The table as `layer.table`.
             location: The folder of the version.
 
         Raises:
-            UnverifiedError: The account is not a JSON object.
+            UnverifiedError: The report is not a JSON object.
         """
         # Scripts of etltctl 0.1 wrote into the version itself: that place is read second.
-        own_place = self.context.places.row_counts(table, version_of(location))
-        for folder in (own_place, S3Location.parse(location).object(OLD_ROW_COUNTS)):
+        own_place = self.context.places.job_report(table, version_of(location))
+        for folder in (own_place, S3Location.parse(location).object(OLD_REPORT)):
             # Spark names its output itself, and writes empty parts next to the one with the text.
             for part in self.context.s3.objects(folder.object("part-")):
                 if text := self.context.s3.read(part.location).strip():
@@ -94,8 +95,8 @@ class VersionRecords:
             is_empty = not one.size and not one.key.endswith(PARQUET)
             if is_empty or not is_data(location, one.key):
                 below = one.location.removeprefix(location)
-                are_counts = below.startswith(f"{OLD_ROW_COUNTS}/")
-                path = ROW_COUNTS + below.removeprefix(OLD_ROW_COUNTS) if are_counts else f"{OTHER}/{below}"
+                are_counts = below.startswith(f"{OLD_REPORT}/")
+                path = JOB_REPORT + below.removeprefix(OLD_REPORT) if are_counts else f"{OTHER}/{below}"
                 self.context.s3.move(
                     one, f"{record}{path}"
                 )  # as it is: a key may end with / or hold two of them
@@ -189,6 +190,25 @@ class VersionRecords:
         return self.context.places.record(table, version_of(location))
 
 
+def described(table: Table, report: Mapping[str, Any]) -> Table:
+    """Return the table with the description and the comments of columns that its job's report has.
+
+    Only texts are taken: a job may write anything there, and what it writes must not stop a publish.
+    """
+    said = report.get(COMMENTS)
+    comments = said if isinstance(said, dict) else {}
+    return replace(
+        table,
+        description=str(report.get(DESCRIPTION) or ""),
+        comments={name.lower(): text for name, text in comments.items() if isinstance(text, str)},
+    )
+
+
+def counts_of(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the report without the texts for the catalog, as events and checks carry it."""
+    return {name: value for name, value in report.items() if name not in (DESCRIPTION, COMMENTS)}
+
+
 def _parsed(table: str, place: str, text: bytes) -> Mapping[str, Any]:
     try:
         counts = json.loads(text)
@@ -207,9 +227,9 @@ def _parsed(table: str, place: str, text: bytes) -> Mapping[str, Any]:
 
 def _unreadable(table: str, place: str, why: str = "it is not a JSON object") -> UnverifiedError:
     return UnverifiedError(
-        f"the audit that the job wrote of {table} cannot be read: {why}",
+        f"the report that the job wrote on {table} cannot be read: {why}",
         hint="nothing was published, the current version stays; fix the job, then run it again",
-        audit=place,
+        report=place,
     )
 
 

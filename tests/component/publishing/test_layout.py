@@ -108,7 +108,7 @@ def test_a_version_of_the_old_layout_can_be_served_rolled_back_to_and_retired(sm
         "_audit/part-0.txt",
         "part-0.parquet",
     ]
-    assert small.lake.records.row_counts("gold.one", location) == {"rows_in": 3, "rows_out": 2}
+    assert small.lake.records.job_report("gold.one", location) == {"rows_in": 3, "rows_out": 2}
     small.publish("v3", ONE)
     small.publish("v4", ONE)
     assert small.lake.s3.folders(small.lake.places.root("gold.one")) == ["v=v3", "v=v4"]

@@ -32,6 +32,7 @@ from etltctl.local.server.door import SignedCalls
 from etltctl.local.server.provisioning import provision
 from etltctl.local.services.airbyte.wire import airbyte_refusal
 from etltctl.local.services.cloudtrail.service import EventHistory
+from etltctl.local.services.glue.catalog_reads import CatalogReads
 from etltctl.local.services.glue.class_archive import installed_archive
 from etltctl.local.services.glue.places import check_job
 from etltctl.local.services.glue.service import GlueRuns
@@ -39,6 +40,7 @@ from etltctl.local.services.glue.spark import SparkPool
 from etltctl.local.services.lakeformation.catalog_writes import CallerCatalog, CatalogWrites
 from etltctl.local.services.lakeformation.enforcement import Guard
 from etltctl.local.services.lakeformation.service import LakeFormationService
+from etltctl.local.services.logs.service import TARGET as LOGS
 from etltctl.local.services.logs.service import GlueLogs
 from etltctl.local.services.s3.directory import S3Directory
 from etltctl.local.services.s3.form_uploads import FORM
@@ -100,8 +102,7 @@ class Application:
         self._athena = AthenaService(state, self._directory, catalog, guard, self._catalog_of)
         self._airbyte = AirbyteService(state, self._directory, lambda: url, sample_headers=keys.headers)
         self._further = {name: make(url, own) for name, make in further_services.items()}
-        self._logs = GlueLogs(self._glue.log_file, self._glue.log_prefixes)
-        self._log_operations = self._logs.operations()
+        self._logs = GlueLogs(self._glue.log_file, self._glue.log_prefixes, self._plane.call)
         self._operations: dict[str, Operation] = {
             "AWSGlue.UpdateTable": self._plane.update_table,
             "AWSGlue.CreateDatabase": self._create_database,
@@ -112,6 +113,7 @@ class Application:
             "AmazonSSM.GetParameter": self._plane.get_parameter,
             "AmazonSSM.GetParameters": self._plane.get_parameters,
             **self._glue.operations(),
+            **CatalogReads(self._plane.call).operations(),
             **self._athena.operations(),
             **history.operations(),
         }
@@ -231,9 +233,10 @@ class Application:
         if name in self._of_caller:
             return partial(self._of_caller[name], caller=self._identities.caller(request))
         # moto keeps log groups too; the groups of job runs are answered from the runs' own files.
-        if name in self._log_operations and self._logs.has_group(json.loads(_peek(request) or b"{}")):
-            return self._log_operations[name]
-        return self._operations.get(name)
+        of_logs = name.startswith(LOGS) and self._logs.find_operation(
+            name, json.loads(_peek(request) or b"{}")
+        )
+        return of_logs or self._operations.get(name)
 
     def _create_database(self, body: dict[str, Any]) -> dict[str, Any]:
         governed = {**body, "DatabaseInput": self._governance.open_new_tables(body.get("DatabaseInput", {}))}

@@ -97,3 +97,16 @@ def test_a_caller_whose_key_was_deleted_does_not_count_as_the_owner() -> None:
     identities = Identities((Keys.make(),), lambda kind, name: "", lambda key: None)
     with pytest.raises(AwsError, match="does not exist"):
         identities.caller(request)
+
+
+def test_the_keys_of_a_session_of_a_user_are_let_in_as_that_user(owner: Caller) -> None:
+    sts = owner.server.client("sts")
+    credentials = sts.get_session_token()["Credentials"]
+    client = boto3.client(
+        "sts", endpoint_url=f"http://127.0.0.1:{owner.server.port}", region_name="us-east-1",
+        aws_access_key_id=credentials["AccessKeyId"], aws_secret_access_key=credentials["SecretAccessKey"],
+        aws_session_token=credentials["SessionToken"],
+    )  # fmt: skip
+    assert client.get_caller_identity()["Arn"] == sts.get_caller_identity()["Arn"]
+    with pytest.raises(ClientError, match="NotImplementedException"):
+        sts.get_federation_token(Name="guest")
