@@ -48,7 +48,6 @@ class Answer:
     columns: list[Column]
     rows: list[list[str | None]]
     scanned: int = 0
-    statement: str = "DML"
     manifest: tuple[str, ...] | None = None  # the URLs of the files that an UNLOAD wrote
 
 
@@ -79,9 +78,7 @@ def run(
     """
     if views.is_statement(query):
         views.perform(query, database, lake.catalog, partial(_columns_of, database, lake))
-        return Answer([], [], 0, "DDL")
-    if isinstance(query, exp.Command | exp.Show | exp.Describe):
-        return _describe(query, database, lake)
+        return Answer([], [])
     with answered(query, parameters, database, engine, lake, on_plan) as (done, translation, scanned):
         return answer_of(done, translation, scanned)
 
@@ -193,34 +190,10 @@ def _literal(text: str) -> exp.Expr:
         raise QueryError("INVALID_PARAMETER", f"{text} is not a literal of SQL") from error
 
 
-def _describe(query: exp.Expr, database: str, lake: Lake) -> Answer:
-    catalog = lake.catalog
-    words = query.sql(dialect="athena").rstrip(";").split()
-    text = " ".join(words)
-    if re.fullmatch(r"(?i)show (databases|schemas)", text):
-        return Answer(
-            [("database_name", "varchar", 0, 0)], [[name] for name in catalog.get_databases()], 0, "UTILITY"
-        )
-    if match := re.fullmatch(r"(?i)show tables(?: (?:in|from) (\S+))?", text):
-        schema = (match[1] or database).strip('`"')
-        rows = [table for table in catalog.get_tables(schema) if lake.shows(schema, table)]
-        return Answer([("tab_name", "varchar", 0, 0)], [[table["Name"]] for table in rows], 0, "UTILITY")
-    if match := re.fullmatch(r"(?i)(?:describe|desc|show columns (?:in|from)) (\S+)", text):
-        table = match[1].replace("`", "").replace('"', "").lower()
-        name = TableName(*table.split(".")) if "." in table else TableName(database, table)
-        described = catalog.get_table(name.database, name.name)
-        if described is None:
-            raise QueryError("TABLE_NOT_FOUND", f"Table {name.database}.{name.name} does not exist")
-        visible = replace(shown := CatalogTable(name, described, []), parts=lake.parts_of(shown)).visible
-        rows = [*described["StorageDescriptor"]["Columns"], *(described.get("PartitionKeys") or [])]
-        rows = [column for column in rows if column["Name"].lower() in visible]
-        columns: list[Column] = [("col_name", "varchar", 0, 0), ("data_type", "varchar", 0, 0)]
-        return Answer(columns, [[column["Name"], column["Type"]] for column in rows], 0, "UTILITY")
-    raise QueryError("NOT_SUPPORTED", f"the embedded Athena does not model {' '.join(words[:2]).upper()}")
-
-
 def _statement(query: exp.Expr) -> str:
     """Return the name of a statement as Athena's reference has it."""
+    if isinstance(query, exp.Command):
+        return " ".join([str(query.this), *str(query.expression or "").split()[:1]]).upper()
     if not isinstance(query, exp.Create | exp.Drop):
         return query.key.upper()
     words = f"{query.key} {query.kind}".upper()

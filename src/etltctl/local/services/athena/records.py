@@ -32,6 +32,7 @@ class Record:
     engine_ms: int = 0
     columns: list[list[Any]] = field(default_factory=list)
     statement: str = "DML"
+    substatement: str = "SELECT"
     caller: str = ""
     manifest: str = ""  # the URL of the list of files that an UNLOAD wrote
 
@@ -55,6 +56,7 @@ class Record:
             "QueryExecutionId": self.id,
             "Query": self.sql,
             "StatementType": self.statement,
+            "SubstatementType": self.substatement,
             **self._place_of_results(),
             "QueryExecutionContext": {"Database": self.database},
             "Status": status,

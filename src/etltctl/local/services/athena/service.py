@@ -20,6 +20,7 @@ from etltctl.local.services.athena.dialect import QueryError
 from etltctl.local.services.athena.engine import Answer
 from etltctl.local.services.athena.processes import CancelledError, Workers, run_apart
 from etltctl.local.services.athena.records import LIVE, Record, content_of, read_records
+from etltctl.local.services.athena.statements import kind_of
 from etltctl.local.services.athena.tables import Catalog, Guard, Lake
 from etltctl.local.services.athena.worker import Statement
 from etltctl.local.services.s3.directory import S3Directory
@@ -80,16 +81,20 @@ class AthenaService:
                 if (before.sql, before.parameters) != (sql, body.get("ExecutionParameters") or []):
                     raise AwsError("InvalidRequestException", "Idempotent parameters do not match")
                 return {"QueryExecutionId": before.id}
-            query_id = str(uuid4())
+            query_id, kind = str(uuid4()), kind_of(sql)
+            # Only rows of a table are CSV. What Hive answers is text, one row a line.
+            suffix = "csv" if kind.type == "DML" else "txt"
             database = body.get("QueryExecutionContext", {}).get("Database", "default")
             record = Record(
                 query_id,
                 sql,
                 database,
                 workgroup,
-                f"{output.rstrip('/')}/{query_id}.csv" if output else "",
+                f"{output.rstrip('/')}/{query_id}.{suffix}" if output else "",
                 token,
                 body.get("ExecutionParameters") or [],
+                statement=kind.type,
+                substatement=kind.subtype,
                 caller=caller,
             )
             # Not synced: a query that a loss of power takes can be asked again.
@@ -178,7 +183,7 @@ class AthenaService:
             answer = run_apart(self._workers, statement, lake, plan, is_wanted)
             self._write(record, answer)
             record.scanned, record.engine_ms = answer.scanned, int((time.monotonic() - started) * 1000)
-            record.columns, record.statement = [list(column) for column in answer.columns], answer.statement
+            record.columns = [list(column) for column in answer.columns]
             self._end(record, "SUCCEEDED")
         except CancelledError:
             self._end(record, "CANCELLED", "the embedded server ended")
@@ -207,7 +212,7 @@ class AthenaService:
     def _write(self, record: Record, answer: Answer) -> None:
         """Return the rows for GetQueryResults and the CSV on S3, as Athena writes it: all quoted, null as nothing."""
         header = (
-            [[name for name, *_ in answer.columns]] if answer.columns and answer.statement == "DML" else []
+            [[name for name, *_ in answer.columns]] if answer.columns and record.statement == "DML" else []
         )
         rows = header + answer.rows
         with (self._folder / f"{record.id}.rows").open("w") as file:
@@ -217,7 +222,10 @@ class AthenaService:
         if answer.manifest is not None:
             record.manifest = f"{record.output.removesuffix('.csv')}-manifest.csv"
             self._put(record.manifest, "".join(f"{url}\n" for url in answer.manifest))
-        text = "".join(",".join(map(_csv_cell, row)) + "\n" for row in rows)
+        if record.statement == "DML":
+            text = "".join(",".join(map(_csv_cell, row)) + "\n" for row in rows)
+        else:
+            text = "".join("\t".join(cell or "" for cell in row) + "\n" for row in rows)
         self._put(record.output, text)
 
     def _put(self, url: str, text: str) -> None:

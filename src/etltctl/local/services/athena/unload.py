@@ -41,11 +41,6 @@ class Options:
     partitioned_by: tuple[str, ...] = ()
 
 
-def is_unload(sql: str) -> bool:
-    """Return whether the statement is an UNLOAD."""
-    return re.match(r"(?i)\s*unload\b", sql) is not None
-
-
 def unload(
     sql: str,
     parameters: Sequence[str],
