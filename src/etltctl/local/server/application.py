@@ -105,8 +105,6 @@ class Application:
             "AWSGlue.CreateDatabase": self._create_database,
             "AWSGlue.CreateJob": self._create_job,
             "AWSGlue.UpdateJob": self._update_job,
-            "AmazonAthena.GetDatabase": self._plane.get_database,
-            "AmazonAthena.ListDatabases": self._plane.list_databases,
             "AmazonSSM.GetParameter": self._plane.get_parameter,
             "AmazonSSM.GetParameters": self._plane.get_parameters,
             **self._glue.operations(),
@@ -114,7 +112,7 @@ class Application:
             **history.operations(),
         }
         self._of_caller: dict[str, CallerOperation] = {
-            "AmazonAthena.StartQueryExecution": self._athena.start,
+            **self._athena.caller_operations(),
             **{f"/{name}": do for name, do in self._governance.operations().items()},
         }
         self._roles: set[str] = set()

@@ -48,7 +48,8 @@ class Answer:
     columns: list[Column]
     rows: list[list[str | None]]
     scanned: int = 0
-    manifest: tuple[str, ...] | None = None  # the URLs of the files that an UNLOAD wrote
+    manifest: tuple[str, ...] | None = None  # the URLs of the files that the statement wrote
+    updated: int = 0  # rows that the statement wrote to a table
 
 
 @dataclass(frozen=True)
