@@ -57,7 +57,9 @@ class Athena:
         """Return the rows of a query, without the header."""
         execution = self.succeed(sql, **request)
         answer = self.client.get_query_results(QueryExecutionId=execution["QueryExecutionId"])
-        rows = [tuple(cell.get("VarCharValue") for cell in row["Data"]) for row in answer["ResultSet"]["Rows"]]
+        rows = [
+            tuple(cell.get("VarCharValue") for cell in row["Data"]) for row in answer["ResultSet"]["Rows"]
+        ]
         return rows[1:] if execution["StatementType"] == "DML" else rows
 
     def keys(self, place: str) -> list[str]:

@@ -133,7 +133,12 @@ def test_a_prepared_statement_is_kept_changed_and_deleted(athena: Athena) -> Non
 def test_a_named_query_is_kept_changed_and_deleted(athena: Athena) -> None:
     client = athena.client
     token = "t" * 32
-    query = {"Name": "all laps", "Database": "api_gold", "QueryString": "SELECT 1", "ClientRequestToken": token}
+    query = {
+        "Name": "all laps",
+        "Database": "api_gold",
+        "QueryString": "SELECT 1",
+        "ClientRequestToken": token,
+    }
     query_id = client.create_named_query(**query)["NamedQueryId"]
     assert client.create_named_query(**query)["NamedQueryId"] == query_id
     client.update_named_query(NamedQueryId=query_id, Name="laps", QueryString="SELECT 2", Description="all")
@@ -177,13 +182,15 @@ def test_a_token_of_no_page_is_refused(athena: Athena, token: str) -> None:
 def test_the_columns_are_described_next_to_the_result(athena: Athena) -> None:
     execution = athena.succeed("SELECT CAST(1 AS decimal(6, 2)) AS points")
     content = athena.read(f"{execution['ResultConfiguration']['OutputLocation']}.metadata")
-    column = b"\x0a\x04hive" b"\x22\x06points" b"\x2a\x06points" b"\x32\x07decimal" b"\x38\x06\x40\x02\x48\x03\x50\x00"
+    column = b"\x0a\x04hive\x22\x06points\x2a\x06points\x32\x07decimal\x38\x06\x40\x02\x48\x03\x50\x00"
     assert content == b"\x22" + bytes([len(column)]) + column
 
 
 def test_runtime_statistics_count_rows(athena: Athena) -> None:
     query_id = athena.succeed("SELECT * FROM (VALUES 1, 2, 3) t(n)")["QueryExecutionId"]
-    statistics = athena.client.get_query_runtime_statistics(QueryExecutionId=query_id)["QueryRuntimeStatistics"]
+    statistics = athena.client.get_query_runtime_statistics(QueryExecutionId=query_id)[
+        "QueryRuntimeStatistics"
+    ]
     assert statistics["Rows"]["OutputRows"] == 3
     assert statistics["OutputStage"]["State"] == "FINISHED"
     with pytest.raises(ClientError):

@@ -12,8 +12,7 @@ from support.served import Served
 @pytest.mark.parametrize(
     ("sql", "name"),
     [
-        ("CREATE TABLE copied AS SELECT 1 AS a", "CREATE TABLE AS"),
-        ("CREATE TABLE copied WITH (format = 'PARQUET') AS SELECT 1 AS a", "CREATE TABLE AS"),
+        ("MERGE INTO copied USING other ON true WHEN MATCHED THEN DELETE", "MERGE"),
         ("DROP TABLE copied", "DROP TABLE"),
     ],
 )

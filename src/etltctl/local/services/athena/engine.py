@@ -18,6 +18,7 @@ from etltctl.local.services.athena.dialect import (
     AthenaSql,
     QueryError,
     TableName,
+    Target,
     Translation,
     Type,
     register,
@@ -101,9 +102,10 @@ def answered(
     engine: duckdb.DuckDBPyConnection,
     lake: Lake,
     on_plan: Callable[[int], None] | None = None,
+    target: Target | None = None,
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Translation, int]]:
     """Yield the executed query, whose result is fetched inside the block, and the bytes of the files behind it."""
-    prepared = prepare(query, parameters, database, lake)
+    prepared = prepare(query, parameters, database, lake, target)
     scanned = sum(file.size for file in prepared.files)
     if on_plan:
         on_plan(scanned)
@@ -112,7 +114,9 @@ def answered(
         yield done, prepared.translation, scanned
 
 
-def prepare(query: exp.Expr, parameters: Sequence[str], database: str, lake: Lake) -> Prepared:
+def prepare(
+    query: exp.Expr, parameters: Sequence[str], database: str, lake: Lake, target: Target | None = None
+) -> Prepared:
     """Translate a query, before any engine has to be there.
 
     Raises:
@@ -127,7 +131,7 @@ def prepare(query: exp.Expr, parameters: Sequence[str], database: str, lake: Lak
     for table in tables:
         columns.setdefault(table.name.database, {})[table.name.name] = table.visible
     is_narrowed = any(table.parts is not None for table in tables)
-    return Prepared(translate(query, database, columns, is_narrowed=is_narrowed), tables)
+    return Prepared(translate(query, database, columns, is_narrowed=is_narrowed, target=target), tables)
 
 
 @contextmanager

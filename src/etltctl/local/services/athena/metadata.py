@@ -50,13 +50,17 @@ class Metadata:
     def list_catalogs(self, body: dict[str, Any]) -> dict[str, Any]:
         """Return the Data Catalog, and after it the catalogs that callers registered."""
         others = self.catalog.call("AmazonAthena.ListDataCatalogs", {})["DataCatalogsSummary"]
-        return page_of("DataCatalogsSummary", [{"CatalogName": CATALOG, "Type": "GLUE"}, *others], body, COMMON)
+        return page_of(
+            "DataCatalogsSummary", [{"CatalogName": CATALOG, "Type": "GLUE"}, *others], body, COMMON
+        )
 
     def get_catalog(self, body: dict[str, Any]) -> dict[str, Any]:
         """Return one catalog."""
         if _is_data_catalog(body["Name"]):
             return {"DataCatalog": {"Name": CATALOG, "Type": "GLUE", "Parameters": {}}}
-        registered = self.catalog.call("AmazonAthena.GetDataCatalog", {"Name": body["Name"]}).get("DataCatalog")
+        registered = self.catalog.call("AmazonAthena.GetDataCatalog", {"Name": body["Name"]}).get(
+            "DataCatalog"
+        )
         if not registered:
             raise AwsError("InvalidRequestException", f"Data catalog {body['Name']} was not found")
         return {"DataCatalog": registered}
@@ -101,7 +105,9 @@ class Metadata:
 
     def _database(self, name: str) -> dict[str, Any]:
         try:
-            found: dict[str, Any] = self.catalog.call("AWSGlue.GetDatabase", {"Name": name.lower()})["Database"]
+            found: dict[str, Any] = self.catalog.call("AWSGlue.GetDatabase", {"Name": name.lower()})[
+                "Database"
+            ]
         except AwsError as error:
             if error.code != "EntityNotFoundException":
                 raise
@@ -152,7 +158,10 @@ def _table(described: Mapping[str, Any]) -> dict[str, Any]:
     parameters |= {"serde.serialization.lib": serde.get("SerializationLibrary")}
     parameters |= {f"serde.param.{name}": value for name, value in (serde.get("Parameters") or {}).items()}
     parameters |= described.get("Parameters") or {}
-    times = {"CreateTime": described.get("CreateTime"), "LastAccessTime": described.get("LastAccessTime") or 0}
+    times = {
+        "CreateTime": described.get("CreateTime"),
+        "LastAccessTime": described.get("LastAccessTime") or 0,
+    }
     return {
         "Name": described["Name"],
         **{name: value for name, value in times.items() if value is not None},

@@ -75,7 +75,8 @@ class Record:
             **self._place_of_results(),
             "ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": False}},
             "QueryExecutionContext": {
-                "Database": self.database, **({"Catalog": self.catalog} if self.catalog else {})
+                "Database": self.database,
+                **({"Catalog": self.catalog} if self.catalog else {}),
             },
             **({"ExecutionParameters": self.parameters} if self.parameters else {}),
             "Status": status,

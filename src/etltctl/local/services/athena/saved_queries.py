@@ -85,7 +85,11 @@ class SavedQueries:
     def update_named(self, body: Shape) -> Shape:
         """Change a named query's name, description and SQL."""
         with self._lock:
-            query = {**self._find_named(body["NamedQueryId"]), "Name": body["Name"], "QueryString": body["QueryString"]}
+            query = {
+                **self._find_named(body["NamedQueryId"]),
+                "Name": body["Name"],
+                "QueryString": body["QueryString"],
+            }
             if "Description" in body:
                 query["Description"] = body["Description"]
             self._keep({**self._named, body["NamedQueryId"]: query})
@@ -109,7 +113,10 @@ class SavedQueries:
         name, workgroup = body["StatementName"], self._workgroup(body)
         with self._lock:
             if name in self._prepared.get(workgroup, {}):
-                raise AwsError("InvalidRequestException", f"PreparedStatement {name} already exists in workGroup {workgroup}")
+                raise AwsError(
+                    "InvalidRequestException",
+                    f"PreparedStatement {name} already exists in workGroup {workgroup}",
+                )
             self._keep_prepared(workgroup, {**self._prepared.get(workgroup, {}), name: _prepared(body)})
         return {}
 
@@ -148,7 +155,8 @@ class SavedQueries:
         """Return a page of a workgroup's prepared statements, in the order of their names."""
         statements = self._prepared.get(self._workgroup(body), {})
         shown = [
-            {name: statements[key][name] for name in ("StatementName", "LastModifiedTime")} for key in sorted(statements)
+            {name: statements[key][name] for name in ("StatementName", "LastModifiedTime")}
+            for key in sorted(statements)
         ]
         return page_of("PreparedStatements", shown, body, COMMON)
 
@@ -172,7 +180,10 @@ class SavedQueries:
         name, workgroup = body["StatementName"], self._workgroup(body)
         if name not in self._prepared.get(workgroup, {}):
             # The one error of Athena's API that is a ResourceNotFoundException: clients check for it before a create.
-            raise AwsError("ResourceNotFoundException", f"PreparedStatement {name} was not found in workGroup {workgroup}")
+            raise AwsError(
+                "ResourceNotFoundException",
+                f"PreparedStatement {name} was not found in workGroup {workgroup}",
+            )
         return self._prepared[workgroup][name]
 
     def _keep_prepared(self, workgroup: str, statements: dict[str, Shape]) -> None:

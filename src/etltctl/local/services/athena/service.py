@@ -22,7 +22,7 @@ from etltctl.local.services.athena.processes import CancelledError, Workers, run
 from etltctl.local.services.athena.records import LIVE, Record, content_of, output_name, read_records
 from etltctl.local.services.athena.results import Results
 from etltctl.local.services.athena.saved_queries import SavedQueries
-from etltctl.local.services.athena.statements import kind_of
+from etltctl.local.services.athena.statements.prepared import executed_kind
 from etltctl.local.services.athena.tables import Catalog, Guard, Lake
 from etltctl.local.services.athena.worker import Statement
 from etltctl.local.services.s3.directory import S3Directory
@@ -95,7 +95,7 @@ class AthenaService:
                 if (before.sql, before.parameters) != (sql, body.get("ExecutionParameters") or []):
                     raise AwsError("InvalidRequestException", "Idempotent parameters do not match")
                 return {"QueryExecutionId": before.id}
-            query_id, kind = str(uuid4()), kind_of(sql)
+            query_id, kind = str(uuid4()), executed_kind(sql, workgroup, self._saved)
             context = body.get("QueryExecutionContext") or {}
             record = Record(
                 query_id,
@@ -177,10 +177,16 @@ class AthenaService:
         try:
             lake = Lake(self._catalog_of(record.caller), self._directory, self._guard, record.caller)
             statement = Statement(
-                record.sql, record.parameters, record.database, record.caller, self._guard is not None
+                record.sql,
+                record.parameters,
+                record.database,
+                record.caller,
+                self._guard is not None,
+                record.workgroup,
+                record.output,
             )
             plan, is_wanted = partial(self._plan, record), partial(self._is_wanted, record)
-            answer = run_apart(self._workers, statement, lake, plan, is_wanted)
+            answer = run_apart(self._workers, statement, lake, plan, is_wanted, self._saved)
             self._results.write(record, answer)
             record.scanned, record.engine_ms = answer.scanned, int((time.monotonic() - started) * 1000)
             record.columns = [list(column) for column in answer.columns]
