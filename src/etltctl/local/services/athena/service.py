@@ -82,15 +82,13 @@ class AthenaService:
                     raise AwsError("InvalidRequestException", "Idempotent parameters do not match")
                 return {"QueryExecutionId": before.id}
             query_id, kind = str(uuid4()), kind_of(sql)
-            # Only rows of a table are CSV. What Hive answers is text, one row a line.
-            suffix = "csv" if kind.type == "DML" else "txt"
             database = body.get("QueryExecutionContext", {}).get("Database", "default")
             record = Record(
                 query_id,
                 sql,
                 database,
                 workgroup,
-                f"{output.rstrip('/')}/{query_id}.{suffix}" if output else "",
+                f"{output.rstrip('/')}/{kind.result.format(id=query_id)}" if output else "",
                 token,
                 body.get("ExecutionParameters") or [],
                 statement=kind.type,
@@ -222,11 +220,10 @@ class AthenaService:
         if answer.manifest is not None:
             record.manifest = f"{record.output.removesuffix('.csv')}-manifest.csv"
             self._put(record.manifest, "".join(f"{url}\n" for url in answer.manifest))
-        if record.statement == "DML":
-            text = "".join(",".join(map(_csv_cell, row)) + "\n" for row in rows)
-        else:
-            text = "".join("\t".join(cell or "" for cell in row) + "\n" for row in rows)
-        self._put(record.output, text)
+        if record.output.endswith(".csv"):
+            self._put(record.output, "".join(",".join(map(_csv_cell, row)) + "\n" for row in rows))
+        elif record.output.endswith(".txt"):  # what Hive answers, and no newline at the end
+            self._put(record.output, "\n".join("\t".join(cell or "" for cell in row) for row in rows))
 
     def _put(self, url: str, text: str) -> None:
         """Write a CSV file."""

@@ -40,10 +40,17 @@ class Execution:
 
 @dataclass(frozen=True)
 class Kind:
-    """What GetQueryExecution says of a statement: StatementType (DDL, DML or UTILITY) and SubstatementType."""
+    """What Athena says of a statement, and where it puts the result.
+
+    Args:
+        type: StatementType: DDL, DML or UTILITY.
+        subtype: SubstatementType.
+        result: The path of the result below the location of results, after the id: `{id}.csv`, for example.
+    """
 
     type: str
     subtype: str
+    result: str = "{id}.csv"
 
 
 Perform = Callable[[Execution], Answer]
@@ -51,18 +58,20 @@ QUERY = Kind("DML", "SELECT")
 _STATEMENTS: dict[tuple[str, ...], tuple[Kind, Perform]] = {}
 
 
-def statement(*beginnings: str, kind: str, subtype: str) -> Callable[[Perform], Perform]:
+def statement(*beginnings: str, kind: str, subtype: str, result: str = "") -> Callable[[Perform], Perform]:
     """Register a function for the statements that begin with these words.
 
     Args:
         beginnings: The first words, each in capitals, such as `DROP TABLE`. The longest that fits a text wins.
         kind: Athena's StatementType.
         subtype: Athena's SubstatementType.
+        result: Where the result is put; `{id}.csv` for DML and `{id}.txt` for the others if it is not given.
     """
+    place = result or ("{id}.csv" if kind == "DML" else "{id}.txt")
 
     def registered(perform: Perform) -> Perform:
         for beginning in beginnings:
-            _STATEMENTS[tuple(beginning.split())] = (Kind(kind, subtype), perform)
+            _STATEMENTS[tuple(beginning.split())] = (Kind(kind, subtype, place), perform)
         return perform
 
     return registered
