@@ -56,7 +56,7 @@ class Record:
             "QueryExecutionId": self.id,
             "Query": self.sql,
             "StatementType": self.statement,
-            "SubstatementType": self.substatement,
+            **({"SubstatementType": self.substatement} if self.substatement else {}),
             **self._place_of_results(),
             "QueryExecutionContext": {"Database": self.database},
             "Status": status,

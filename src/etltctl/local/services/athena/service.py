@@ -182,6 +182,7 @@ class AthenaService:
             self._write(record, answer)
             record.scanned, record.engine_ms = answer.scanned, int((time.monotonic() - started) * 1000)
             record.columns = [list(column) for column in answer.columns]
+            record.substatement = answer.subtype or record.substatement
             self._end(record, "SUCCEEDED")
         except CancelledError:
             self._end(record, "CANCELLED", "the embedded server ended")
