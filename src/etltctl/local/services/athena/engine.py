@@ -51,6 +51,7 @@ class Answer:
     scanned: int = 0
     manifest: tuple[str, ...] | None = None  # the URLs of the files that the statement wrote
     updated: int = 0  # rows that the statement wrote to a table
+    subtype: str = ""  # SubstatementType, if the answer decides it
 
 
 @dataclass(frozen=True)
@@ -146,11 +147,11 @@ def executed(prepared: Prepared, engine: duckdb.DuckDBPyConnection) -> Iterator[
         raise in_athenas_words(error, in_locations(str(error), prepared.files)) from error
 
 
-def _columns_of(database: str, lake: Lake, query: exp.Expr) -> list[Column]:
-    """Return the columns of a query's answer."""
+def _columns_of(database: str, lake: Lake, query: exp.Expr) -> list[tuple[str, Type]]:
+    """Return the columns of a query's answer, which DuckDB accepts."""
     nothing = exp.select("*").from_(exp.Subquery(this=query.copy(), alias=exp.to_identifier("v"))).limit(0)
-    with duckdb.connect() as engine:
-        return run(nothing, (), database, engine, lake).columns
+    with duckdb.connect() as engine, answered(nothing, (), database, engine, lake) as (_, translation, _):
+        return list(translation.columns)
 
 
 def _as_seen(name: TableName, lake: Lake) -> CatalogTable:
@@ -198,7 +199,7 @@ def _literal(text: str) -> exp.Expr:
 def _statement(query: exp.Expr) -> str:
     """Return the name of a statement as Athena's reference has it."""
     if isinstance(query, exp.Command):
-        return " ".join([str(query.this), *str(query.expression or "").split()[:1]]).upper()
+        return " ".join([query.name, *query.text("expression").split()[:1]]).upper()
     if not isinstance(query, exp.Create | exp.Drop):
         return query.key.upper()
     words = f"{query.key} {query.kind}".upper()

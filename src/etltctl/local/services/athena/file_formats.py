@@ -114,13 +114,13 @@ def read_format(properties: dict[str, Any], *, statement: str, default: str = ""
 def _codec_of(properties: dict[str, Any], form: str) -> str:
     """Return the one compression that the properties name; GZIP if they name none."""
     names = ("compression", "write_compression", "parquet_compression", "orc_compression")
-    given = {name: str(properties.pop(name)).upper() for name in names if name in properties}
+    chosen = {name: str(properties.pop(name)).upper() for name in names if name in properties}
     for name in ("parquet_compression", "orc_compression"):
-        if name in given and name != f"{form.lower()}_compression":
+        if name in chosen and name != f"{form.lower()}_compression":
             raise _invalid(f"{name} is not a property of format {form}")
-    if len(given) > 1:
-        raise _invalid(f"only one of {' and '.join(given)} can be set")
-    return next(iter(given.values()), "GZIP")
+    if len(chosen) > 1:
+        raise _invalid(f"only one of {' and '.join(chosen)} can be set")
+    return next(iter(chosen.values()), "GZIP")
 
 
 def _invalid(message: str) -> QueryError:

@@ -105,14 +105,14 @@ class Metadata:
 
     def _database(self, name: str) -> dict[str, Any]:
         try:
-            found: dict[str, Any] = self.catalog.call("AWSGlue.GetDatabase", {"Name": name.lower()})[
+            database: dict[str, Any] = self.catalog.call("AWSGlue.GetDatabase", {"Name": name.lower()})[
                 "Database"
             ]
         except AwsError as error:
             if error.code != "EntityNotFoundException":
                 raise
             raise _missing(f"Database {name} not found.") from error
-        return found
+        return database
 
     def _shows(self, caller: str, database: str, table: Mapping[str, Any]) -> bool:
         return self.guard is None or self.guard.may_describe(caller, database, table)

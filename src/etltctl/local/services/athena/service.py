@@ -19,7 +19,7 @@ from etltctl.local.services.athena.dialect import QueryError
 from etltctl.local.services.athena.metadata import Metadata
 from etltctl.local.services.athena.pages import page_of
 from etltctl.local.services.athena.processes import CancelledError, Workers, run_apart
-from etltctl.local.services.athena.records import LIVE, Record, content_of, output_name, read_records
+from etltctl.local.services.athena.records import LIVE, Record, content_of, read_records
 from etltctl.local.services.athena.results import Results
 from etltctl.local.services.athena.saved_queries import SavedQueries
 from etltctl.local.services.athena.statements.prepared import executed_kind
@@ -102,7 +102,7 @@ class AthenaService:
                 sql,
                 context.get("Database", "default"),
                 workgroup,
-                f"{output.rstrip('/')}/{output_name(query_id, kind)}" if output else "",
+                f"{output.rstrip('/')}/{kind.result.format(id=query_id)}" if output else "",
                 token,
                 body.get("ExecutionParameters") or [],
                 statement=kind.type,
@@ -190,6 +190,7 @@ class AthenaService:
             self._results.write(record, answer)
             record.scanned, record.engine_ms = answer.scanned, int((time.monotonic() - started) * 1000)
             record.columns = [list(column) for column in answer.columns]
+            record.substatement = answer.subtype or record.substatement
             self._end(record, "SUCCEEDED")
         except CancelledError:
             self._end(record, "CANCELLED", "the embedded server ended")

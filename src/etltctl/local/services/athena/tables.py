@@ -36,6 +36,9 @@ class Catalog(Protocol):
     def get_tables(self, database: str) -> list[dict[str, Any]]:
         """Return every table of the database."""
 
+    def get_database(self, name: str) -> dict[str, Any] | None:
+        """Return the database in Glue's own shape, or None."""
+
     def get_databases(self) -> list[str]:
         """Return the names of the databases."""
 

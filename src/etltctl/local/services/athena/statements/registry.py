@@ -60,29 +60,43 @@ class SavedStatements(Protocol):
 
 @dataclass(frozen=True)
 class Kind:
-    """What GetQueryExecution says of a statement: StatementType (DDL, DML or UTILITY) and SubstatementType."""
+    """What Athena says of a statement, and where it puts the result.
+
+    Args:
+        type: StatementType: DDL, DML or UTILITY.
+        subtype: SubstatementType.
+        result: The path of the result below the location of results, after the id: `{id}.csv`, for example.
+    """
 
     type: str
     subtype: str
+    result: str = "{id}.csv"
 
 
 Perform = Callable[[Execution], Answer]
 QUERY = Kind("DML", "SELECT")
-_STATEMENTS: dict[tuple[str, ...], tuple[Kind, Perform]] = {}
+_STATEMENTS: dict[tuple[str, ...], tuple[Callable[[str], Kind], Perform]] = {}
 
 
-def statement(*beginnings: str, kind: str, subtype: str) -> Callable[[Perform], Perform]:
+def statement(
+    *beginnings: str, kind: str, subtype: str | Callable[[str], str], result: str = ""
+) -> Callable[[Perform], Perform]:
     """Register a function for the statements that begin with these words.
 
     Args:
         beginnings: The first words, each in capitals, such as `DROP TABLE`. The longest that fits a text wins.
         kind: Athena's StatementType.
-        subtype: Athena's SubstatementType.
+        subtype: Athena's SubstatementType, or a function of the text that returns it. Empty if it is not known.
+        result: Where the result is put; `{id}.csv` for DML and `{id}.txt` for the others if it is not given.
     """
+    place = result or ("{id}.csv" if kind == "DML" else "{id}.txt")
+
+    def kind_of_text(sql: str) -> Kind:
+        return Kind(kind, subtype if isinstance(subtype, str) else subtype(sql), place)
 
     def registered(perform: Perform) -> Perform:
         for beginning in beginnings:
-            _STATEMENTS[tuple(beginning.split())] = (Kind(kind, subtype), perform)
+            _STATEMENTS[tuple(beginning.split())] = (kind_of_text, perform)
         return perform
 
     return registered
@@ -91,7 +105,7 @@ def statement(*beginnings: str, kind: str, subtype: str) -> Callable[[Perform], 
 def kind_of(sql: str) -> Kind:
     """Return the kind of a statement; that of a query for a text that is not registered."""
     registered = _registered(sql)
-    return registered[0] if registered else QUERY
+    return registered[0](sql) if registered else QUERY
 
 
 def perform(execution: Execution) -> Answer:
@@ -129,7 +143,7 @@ def _words(sql: str) -> Iterator[str]:
         at = match.end()
 
 
-def _registered(sql: str) -> tuple[Kind, Perform] | None:
+def _registered(sql: str) -> tuple[Callable[[str], Kind], Perform] | None:
     words = first_words(sql)
     beginnings = (words[:length] for length in range(len(words), 0, -1))
     return next((_STATEMENTS[words] for words in beginnings if words in _STATEMENTS), None)

@@ -1,4 +1,4 @@
-"""Hive tables: their types, and their description in the catalog."""
+"""Hive tables as statements write them: their description in the catalog, and their layout."""
 
 from __future__ import annotations
 
@@ -7,67 +7,19 @@ from typing import Any
 
 from etltctl.local.services.athena.dialect import QueryError, Type
 from etltctl.local.services.athena.file_formats import FileFormat
+from etltctl.local.services.athena.statements.formats import FORMATS, TEXT
+from etltctl.local.services.athena.types import hive_type
 from etltctl.local.services.athena.written_files import Layout
 
-HIVE = "org.apache.hadoop.hive"
-# By format: the input format, the output format, the SerDe.
+# By format: the SerDe, the input format, the output format.
 STORAGE = {
-    "PARQUET": (
-        f"{HIVE}.ql.io.parquet.MapredParquetInputFormat",
-        f"{HIVE}.ql.io.parquet.MapredParquetOutputFormat",
-        f"{HIVE}.ql.io.parquet.serde.ParquetHiveSerDe",
-    ),
-    "JSON": (
-        "org.apache.hadoop.mapred.TextInputFormat",
-        f"{HIVE}.ql.io.HiveIgnoreKeyTextOutputFormat",
-        "org.apache.hive.hcatalog.data.JsonSerDe",
-    ),
-    "TEXTFILE": (
-        "org.apache.hadoop.mapred.TextInputFormat",
-        f"{HIVE}.ql.io.HiveIgnoreKeyTextOutputFormat",
-        f"{HIVE}.serde2.lazy.LazySimpleSerDe",
-    ),
+    "PARQUET": FORMATS["PARQUET"],
+    "TEXTFILE": FORMATS["TEXTFILE"],
+    "JSON": ("org.apache.hive.hcatalog.data.JsonSerDe", *TEXT),
 }
 JSON_SERDES = ("org.apache.hive.hcatalog.data.JsonSerDe", "org.openx.data.jsonserde.JsonSerDe")
 # The table's parameter that keeps the compression for later inserts, by format.
 COMPRESSION = {"PARQUET": "parquet.compression", "JSON": "compression", "TEXTFILE": "compression"}
-TO_HIVE = {"varchar": "string", "integer": "int", "real": "float", "varbinary": "binary"}
-PLAIN = ("boolean", "tinyint", "smallint", "bigint", "double", "date", *TO_HIVE)
-
-
-def hive_type(kind: Type) -> str:
-    """Return the Hive type that keeps a type of Trino.
-
-    Raises:
-        QueryError: NOT_SUPPORTED if Hive has no such type.
-    """
-    if kind.is_("decimal"):
-        return f"decimal({kind.precision},{kind.scale})"
-    if kind.is_text and kind.parameters:
-        return f"{kind.name}({kind.number})"
-    if kind.is_("timestamp"):
-        return "timestamp"
-    if kind.is_("array", "map"):
-        return f"{kind.name}<{','.join(map(hive_type, kind.inners))}>"
-    if kind.is_("row"):
-        if not kind.fields or not all(kind.fields):
-            raise QueryError(
-                "NOT_SUPPORTED",
-                f"Anonymous row type is not supported in Hive. Please give each field a name: {kind}",
-            )
-        named = zip(kind.field_names, kind.inners, strict=True)
-        return f"struct<{','.join(f'{name}:{hive_type(inner)}' for name, inner in named)}>"
-    if kind.name not in PLAIN:
-        raise QueryError("NOT_SUPPORTED", f"Unsupported Hive type: {kind}")
-    return TO_HIVE.get(kind.name, kind.name)
-
-
-def kept_type(kind: Type) -> Type:
-    """Return the type that a column of a Hive table has: a timestamp has milliseconds there."""
-    if kind.is_("timestamp"):
-        return Type("timestamp", (3,))
-    parameters = tuple(kept_type(one) if isinstance(one, Type) else one for one in kind.parameters)
-    return Type(kind.name, parameters, kind.fields)
 
 
 def require_order(kinds: Mapping[str, Type], partitioned_by: Sequence[str]) -> None:
@@ -111,7 +63,7 @@ def described_table(
 
 def _storage(layout: Layout) -> dict[str, Any]:
     form = layout.format
-    input_format, output_format, serde = STORAGE[form.name]
+    serde, input_format, output_format = STORAGE[form.name]
     parameters = {"serialization.format": "1"}
     if form.name == "TEXTFILE":
         parameters = {"serialization.format": form.delimiter, "field.delim": form.delimiter}
@@ -134,11 +86,11 @@ def layout_of(described: Mapping[str, Any]) -> Layout:
     """
     storage, parameters = described["StorageDescriptor"], described.get("Parameters") or {}
     serde = storage.get("SerdeInfo") or {}
-    library = str(serde.get("SerializationLibrary") or STORAGE["PARQUET"][2])
+    library = str(serde.get("SerializationLibrary") or STORAGE["PARQUET"][0])
     name = (
         "JSON"
         if library in JSON_SERDES
-        else next((one for one, kept in STORAGE.items() if kept[2] == library), "")
+        else next((one for one, kept in STORAGE.items() if kept[0] == library), "")
     )
     if not name:
         raise QueryError(
