@@ -39,6 +39,9 @@ class OneCatalog:
     def get_databases(self) -> list[str]:
         return sorted({db for db, _ in self.tables})
 
+    def get_database(self, name: str) -> dict[str, Any] | None:
+        return {"Name": name} if name in self.get_databases() else None
+
     def get_partitions(self, *name: str) -> list[dict[str, Any]]:
         return self.partitions
 
@@ -228,8 +231,11 @@ def test_nulls_sort_last_in_both_directions(athena: AthenaService) -> None:
             "select st_point(1, 2)",
             "NOT_SUPPORTED: the embedded Athena does not support the function st_point",
         ),
-        ("msck repair table days", "NOT_SUPPORTED"),
-        ("drop table days", "NOT_SUPPORTED"),
+        (
+            "optimize days rewrite data using bin_pack",
+            "NOT_SUPPORTED: the embedded Athena does not model OPTIMIZE",
+        ),
+        ("vacuum days", "NOT_SUPPORTED: the embedded Athena does not model VACUUM"),
     ],
 )
 def test_a_query_that_cannot_run_fails_in_athena_s_words(athena: AthenaService, sql: str, words: str) -> None:
@@ -355,19 +361,6 @@ def test_an_unknown_workgroup_or_no_output_location_is_refused(athena: AthenaSer
         start(athena, "select 1", WorkGroup="bare")
 
 
-def test_show_and_describe_answer_as_athena_does(athena: AthenaService) -> None:
-    assert [row[0] for row in _utility(athena, "show tables")] == ["days"]
-    assert [row[0] for row in _utility(athena, "show databases")] == ["gold"]
-    assert _utility(athena, "describe gold.days")[1] == ("n", "bigint")
-
-
-def _utility(athena: AthenaService, sql: str) -> list[tuple[str | None, ...]]:
-    query_id = start(athena, sql)
-    assert ended(athena, query_id)["Status"]["State"] == "SUCCEEDED"
-    result_rows = athena.results({"QueryExecutionId": query_id})["ResultSet"]["Rows"]
-    return [tuple(cell.get("VarCharValue") for cell in row["Data"]) for row in result_rows]
-
-
 def test_executions_survive_the_server_and_unfinished_ones_have_failed(
     state: Path, directory: S3Directory, catalog: OneCatalog, athena: AthenaService
 ) -> None:
@@ -415,7 +408,7 @@ def test_unload_writes_the_rows_as_parquet_and_returns_none(
     ("sql", "says"),
     [
         ("UNLOAD (SELECT 1 AS a) TO 's3://lake/days/' WITH (format='PARQUET')", "HIVE_PATH_ALREADY_EXISTS"),
-        ("UNLOAD (SELECT 1 AS a) TO 's3://lake/out/' WITH (format='ORC')", "not ORC"),
+        ("UNLOAD (SELECT 1 AS a) TO 's3://lake/out/' WITH (format='AVRO')", "not AVRO"),
         (
             "UNLOAD (SELECT 1 AS a) TO 's3://lake/out/' WITH (format='PARQUET', partitioned_by='a')",
             "partitioned_by takes ARRAY",

@@ -26,14 +26,11 @@ from etltctl.local.services.athena.dialect import (
     tables_of,
     translate,
 )
-from etltctl.local.services.athena.tables import (
-    CatalogTable,
-    DataFile,
-    Lake,
-    find_table,
-    in_locations,
-    make_view,
-)
+from etltctl.local.services.athena.reads import Reads, reads_of
+from etltctl.local.services.athena.sources import make_view
+from etltctl.local.services.athena.sources.columnar import in_locations
+from etltctl.local.services.athena.sources.table import CatalogTable, DataFile
+from etltctl.local.services.athena.tables import Lake, find_table
 from etltctl.values import quoted_text
 
 MEMORY = "1GB"
@@ -127,7 +124,8 @@ def prepare(
     if not isinstance(query, exp.Query | exp.Values):
         raise QueryError("NOT_SUPPORTED", f"the embedded Athena does not model {_statement(query)}")
     query = views.expanded(_with_parameters(query, parameters), database, lake.catalog)
-    tables = [_as_seen(name, lake) for name in tables_of(query, database)]
+    reads = reads_of(query)
+    tables = [_as_seen(name, lake, reads) for name in tables_of(query, database)]
     columns: dict[str, dict[str, dict[str, Type]]] = {}
     for table in tables:
         columns.setdefault(table.name.database, {})[table.name.name] = table.visible
@@ -154,10 +152,13 @@ def _columns_of(database: str, lake: Lake, query: exp.Expr) -> list[tuple[str, T
         return list(translation.columns)
 
 
-def _as_seen(name: TableName, lake: Lake) -> CatalogTable:
+def _as_seen(name: TableName, lake: Lake, reads: Reads) -> CatalogTable:
     """Return the table with what the caller sees of it; raise AwsError if that is nothing."""
-    table = find_table(name, lake.catalog, lake.directory)
-    return replace(table, parts=lake.parts_of(table))
+    table = find_table(name, lake.catalog, lake.directory, reads.values)
+    parts = lake.parts_of(table)
+    # A row filter may read columns that the query does not name.
+    columns = reads.columns if parts is None else None
+    return replace(table, parts=parts, columns_read=columns, shows_paths=reads.has_paths)
 
 
 def confine(engine: duckdb.DuckDBPyConnection, tables: Sequence[CatalogTable]) -> None:

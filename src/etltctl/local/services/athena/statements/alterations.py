@@ -51,7 +51,7 @@ def alter_table(execution: Execution) -> Answer:
     """Change a table in the catalog."""
     reader = Reader(execution.sql)
     reader.expect("ALTER", "TABLE")
-    if reader.accepts("IF", "EXISTS"):
+    if reader.accept("IF"):
         raise reader.no_alternative("ALTER TABLE IF EXISTS")
     name = reader.table(execution.database)
     partition = reader.partition() if reader.accept("PARTITION") else None

@@ -8,9 +8,9 @@ from sqlglot import exp
 
 from etltctl.local.services.athena.dialect import QueryError, parse
 from etltctl.local.services.athena.engine import Answer, confine, executed, prepare
+from etltctl.local.services.athena.sources.columnar import in_locations
 from etltctl.local.services.athena.statements.clauses import QueryClauses
 from etltctl.local.services.athena.statements.registry import Execution, query, statement
-from etltctl.local.services.athena.tables import in_locations
 
 # The first line of every plan, so that no reader takes it for one of Trino's.
 HEADING = "Plan of DuckDB, which runs the queries of the embedded Athena (Trino's plan would differ)"

@@ -8,8 +8,8 @@ from typing import Any
 from etltctl.local.kernel.json_protocol import AwsError
 from etltctl.local.services.athena.dialect import QueryError, TableName
 from etltctl.local.services.athena.engine import Answer
+from etltctl.local.services.athena.sources.table import CatalogTable
 from etltctl.local.services.athena.statements.registry import Execution
-from etltctl.local.services.athena.tables import CatalogTable
 
 NOTHING = Answer([], [])
 VIEW = "VIRTUAL_VIEW"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from etltctl.local.services.athena.dialect import QueryError, Type
-from etltctl.local.services.athena.file_formats import FileFormat
+from etltctl.local.services.athena.file_formats import CODECS, NULL, SEPARATORS, FileFormat
 from etltctl.local.services.athena.statements.formats import FORMATS, TEXT
 from etltctl.local.services.athena.types import hive_type
 from etltctl.local.services.athena.written_files import Layout
@@ -14,12 +14,30 @@ from etltctl.local.services.athena.written_files import Layout
 # By format: the SerDe, the input format, the output format.
 STORAGE = {
     "PARQUET": FORMATS["PARQUET"],
+    "ORC": FORMATS["ORC"],
     "TEXTFILE": FORMATS["TEXTFILE"],
     "JSON": ("org.apache.hive.hcatalog.data.JsonSerDe", *TEXT),
 }
-JSON_SERDES = ("org.apache.hive.hcatalog.data.JsonSerDe", "org.openx.data.jsonserde.JsonSerDe")
+JSON_SERDES = (
+    "org.apache.hive.hcatalog.data.JsonSerDe",
+    "org.openx.data.jsonserde.JsonSerDe",
+    "org.apache.hadoop.hive.serde2.JsonSerDe",
+)
+# Properties of a table of text that the files of an insert would not follow.
+UNFOLLOWED = (
+    "escape.delim",
+    "colelction.delim",
+    "mapkey.delim",
+    "skip.header.line.count",
+    "serialization.encoding",
+)
 # The table's parameter that keeps the compression for later inserts, by format.
-COMPRESSION = {"PARQUET": "parquet.compression", "JSON": "compression", "TEXTFILE": "compression"}
+COMPRESSION = {
+    "PARQUET": "parquet.compression",
+    "ORC": "orc.compress",
+    "JSON": "compression",
+    "TEXTFILE": "compression",
+}
 
 
 def require_order(kinds: Mapping[str, Type], partitioned_by: Sequence[str]) -> None:
@@ -61,6 +79,10 @@ def described_table(
     }
 
 
+def _codec_name(form: FileFormat) -> str:
+    return next(name for name, codec in CODECS[form.name].items() if codec == form.codec)
+
+
 def _storage(layout: Layout) -> dict[str, Any]:
     form = layout.format
     serde, input_format, output_format = STORAGE[form.name]
@@ -98,16 +120,18 @@ def layout_of(described: Mapping[str, Any]) -> Layout:
         )
     if storage.get("BucketColumns"):
         raise QueryError("NOT_SUPPORTED", "Inserting into bucketed tables is not supported")
-    texts = {**parameters, **(serde.get("Parameters") or {})}
-    codec = str(texts.get("parquet.compression") or texts.get("compression") or "").lower()
-    known = ("gzip", "snappy", "zstd", "none") if name == "PARQUET" else ("gzip", "zstd", "none")
-    delimiter = str(texts.get("field.delim") or texts.get("serialization.format") or "\x01")
     keys = tuple(column["Name"].lower() for column in described.get("PartitionKeys") or [])
-    # Text without a note of its compression is written plain, as the files that are there most likely are.
-    plain = "gzip" if name == "PARQUET" else "none"
-    return Layout(
-        FileFormat(
-            name, codec if codec in known else plain, None, delimiter if len(delimiter) == 1 else "\x01"
-        ),
-        keys,
-    )
+    return Layout(_format(name, {**parameters, **(serde.get("Parameters") or {})}), keys)
+
+
+def _format(name: str, properties: Mapping[str, str]) -> FileFormat:
+    """Return the format of new files of a table with these properties."""
+    codec = str(properties.get(COMPRESSION[name]) or "GZIP").upper()
+    codec = CODECS[name].get(codec, CODECS[name]["GZIP"])
+    if name != "TEXTFILE":
+        return FileFormat(name, codec)
+    for one in UNFOLLOWED:
+        if properties.get(one, "0") not in ("0", ""):
+            raise QueryError("NOT_SUPPORTED", f"the embedded Athena does not insert into a table with {one}")
+    delimiter = properties.get("field.delim") or SEPARATORS[0]
+    return FileFormat(name, codec, None, delimiter, properties.get("serialization.null.format", NULL))

@@ -10,6 +10,7 @@ from etltctl.local.services.athena.dialect import QueryError, TableName, Target,
 from etltctl.local.services.athena.dialect.casts import common_type
 from etltctl.local.services.athena.dialect.names import Output
 from etltctl.local.services.athena.engine import Answer
+from etltctl.local.services.athena.sources.table import CatalogTable
 from etltctl.local.services.athena.statements.clauses import QueryClauses
 from etltctl.local.services.athena.statements.hive_tables import layout_of
 from etltctl.local.services.athena.statements.registry import Execution, statement
@@ -20,7 +21,6 @@ from etltctl.local.services.athena.statements.written_rows import (
     rows_of,
     urls_of,
 )
-from etltctl.local.services.athena.tables import CatalogTable
 from etltctl.local.services.athena.written_files import escaped, write_rows
 
 VIEW = "VIRTUAL_VIEW"
