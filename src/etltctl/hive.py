@@ -15,6 +15,7 @@ FIELD = re.compile(
 PARTS = {"array": ("element",), "map": ("key", "value")}
 DEFAULT_PARTITION = "__HIVE_DEFAULT_PARTITION__"  # stands for null, and for an empty text
 ESCAPED = re.compile(r"%([0-9A-Fa-f]{2})")
+UNSAFE = re.compile(r"[\x00-\x1f\"#%'*/:=?\\\x7f{}\[\]^]")  # what Hive escapes in a folder's name
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,22 @@ def unescaped(text: str) -> str:
     Hive takes each code for one character, and not for a byte of UTF-8. It leaves any other `%` as it is.
     """
     return ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
+
+
+def escaped(text: str) -> str:
+    """Return a name or a value as Hive writes it in the name of a folder."""
+    return UNSAFE.sub(lambda match: f"%{ord(match[0]):02X}", text)
+
+
+def folder_of(values: Mapping[str, str]) -> str:
+    """Return the folders of a partition, such as `year=2024/city=a%3Ab`.
+
+    Args:
+        values: The value of each partition column, in order.
+    """
+    return "/".join(
+        f"{escaped(name)}={escaped(value) or DEFAULT_PARTITION}" for name, value in values.items()
+    )
 
 
 def partition_of(path: str) -> list[tuple[str, str]]:

@@ -31,6 +31,9 @@ class OneCatalog:
     def get_databases(self) -> list[str]:
         return sorted({db for db, _ in self.tables})
 
+    def get_database(self, name: str) -> dict[str, Any] | None:
+        return {"Name": name} if name in self.get_databases() else None
+
     def get_partitions(self, *name: str) -> list[dict[str, Any]]:
         return self.partitions
 

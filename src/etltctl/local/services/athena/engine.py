@@ -18,6 +18,7 @@ from etltctl.local.services.athena.dialect import (
     AthenaSql,
     QueryError,
     TableName,
+    Target,
     Translation,
     Type,
     register,
@@ -25,14 +26,11 @@ from etltctl.local.services.athena.dialect import (
     tables_of,
     translate,
 )
-from etltctl.local.services.athena.tables import (
-    CatalogTable,
-    DataFile,
-    Lake,
-    find_table,
-    in_locations,
-    make_view,
-)
+from etltctl.local.services.athena.reads import Reads, reads_of
+from etltctl.local.services.athena.sources import make_view
+from etltctl.local.services.athena.sources.columnar import in_locations
+from etltctl.local.services.athena.sources.table import CatalogTable, DataFile
+from etltctl.local.services.athena.tables import Lake, find_table
 from etltctl.values import quoted_text
 
 MEMORY = "1GB"
@@ -48,8 +46,9 @@ class Answer:
     columns: list[Column]
     rows: list[list[str | None]]
     scanned: int = 0
-    statement: str = "DML"
-    manifest: tuple[str, ...] | None = None  # the URLs of the files that an UNLOAD wrote
+    manifest: tuple[str, ...] | None = None  # the URLs of the files that the statement wrote
+    updated: int = 0  # rows that the statement wrote to a table
+    subtype: str = ""  # SubstatementType, if the answer decides it
 
 
 @dataclass(frozen=True)
@@ -79,9 +78,7 @@ def run(
     """
     if views.is_statement(query):
         views.perform(query, database, lake.catalog, partial(_columns_of, database, lake))
-        return Answer([], [], 0, "DDL")
-    if isinstance(query, exp.Command | exp.Show | exp.Describe):
-        return _describe(query, database, lake)
+        return Answer([], [])
     with answered(query, parameters, database, engine, lake, on_plan) as (done, translation, scanned):
         return answer_of(done, translation, scanned)
 
@@ -103,9 +100,10 @@ def answered(
     engine: duckdb.DuckDBPyConnection,
     lake: Lake,
     on_plan: Callable[[int], None] | None = None,
+    target: Target | None = None,
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Translation, int]]:
     """Yield the executed query, whose result is fetched inside the block, and the bytes of the files behind it."""
-    prepared = prepare(query, parameters, database, lake)
+    prepared = prepare(query, parameters, database, lake, target)
     scanned = sum(file.size for file in prepared.files)
     if on_plan:
         on_plan(scanned)
@@ -114,7 +112,9 @@ def answered(
         yield done, prepared.translation, scanned
 
 
-def prepare(query: exp.Expr, parameters: Sequence[str], database: str, lake: Lake) -> Prepared:
+def prepare(
+    query: exp.Expr, parameters: Sequence[str], database: str, lake: Lake, target: Target | None = None
+) -> Prepared:
     """Translate a query, before any engine has to be there.
 
     Raises:
@@ -124,12 +124,13 @@ def prepare(query: exp.Expr, parameters: Sequence[str], database: str, lake: Lak
     if not isinstance(query, exp.Query | exp.Values):
         raise QueryError("NOT_SUPPORTED", f"the embedded Athena does not model {_statement(query)}")
     query = views.expanded(_with_parameters(query, parameters), database, lake.catalog)
-    tables = [_as_seen(name, lake) for name in tables_of(query, database)]
+    reads = reads_of(query)
+    tables = [_as_seen(name, lake, reads) for name in tables_of(query, database)]
     columns: dict[str, dict[str, dict[str, Type]]] = {}
     for table in tables:
         columns.setdefault(table.name.database, {})[table.name.name] = table.visible
     is_narrowed = any(table.parts is not None for table in tables)
-    return Prepared(translate(query, database, columns, is_narrowed=is_narrowed), tables)
+    return Prepared(translate(query, database, columns, is_narrowed=is_narrowed, target=target), tables)
 
 
 @contextmanager
@@ -144,17 +145,20 @@ def executed(prepared: Prepared, engine: duckdb.DuckDBPyConnection) -> Iterator[
         raise in_athenas_words(error, in_locations(str(error), prepared.files)) from error
 
 
-def _columns_of(database: str, lake: Lake, query: exp.Expr) -> list[Column]:
-    """Return the columns of a query's answer."""
+def _columns_of(database: str, lake: Lake, query: exp.Expr) -> list[tuple[str, Type]]:
+    """Return the columns of a query's answer, which DuckDB accepts."""
     nothing = exp.select("*").from_(exp.Subquery(this=query.copy(), alias=exp.to_identifier("v"))).limit(0)
-    with duckdb.connect() as engine:
-        return run(nothing, (), database, engine, lake).columns
+    with duckdb.connect() as engine, answered(nothing, (), database, engine, lake) as (_, translation, _):
+        return list(translation.columns)
 
 
-def _as_seen(name: TableName, lake: Lake) -> CatalogTable:
+def _as_seen(name: TableName, lake: Lake, reads: Reads) -> CatalogTable:
     """Return the table with what the caller sees of it; raise AwsError if that is nothing."""
-    table = find_table(name, lake.catalog, lake.directory)
-    return replace(table, parts=lake.parts_of(table))
+    table = find_table(name, lake.catalog, lake.directory, reads.values)
+    parts = lake.parts_of(table)
+    # A row filter may read columns that the query does not name.
+    columns = reads.columns if parts is None else None
+    return replace(table, parts=parts, columns_read=columns, shows_paths=reads.has_paths)
 
 
 def confine(engine: duckdb.DuckDBPyConnection, tables: Sequence[CatalogTable]) -> None:
@@ -193,34 +197,10 @@ def _literal(text: str) -> exp.Expr:
         raise QueryError("INVALID_PARAMETER", f"{text} is not a literal of SQL") from error
 
 
-def _describe(query: exp.Expr, database: str, lake: Lake) -> Answer:
-    catalog = lake.catalog
-    words = query.sql(dialect="athena").rstrip(";").split()
-    text = " ".join(words)
-    if re.fullmatch(r"(?i)show (databases|schemas)", text):
-        return Answer(
-            [("database_name", "varchar", 0, 0)], [[name] for name in catalog.get_databases()], 0, "UTILITY"
-        )
-    if match := re.fullmatch(r"(?i)show tables(?: (?:in|from) (\S+))?", text):
-        schema = (match[1] or database).strip('`"')
-        rows = [table for table in catalog.get_tables(schema) if lake.shows(schema, table)]
-        return Answer([("tab_name", "varchar", 0, 0)], [[table["Name"]] for table in rows], 0, "UTILITY")
-    if match := re.fullmatch(r"(?i)(?:describe|desc|show columns (?:in|from)) (\S+)", text):
-        table = match[1].replace("`", "").replace('"', "").lower()
-        name = TableName(*table.split(".")) if "." in table else TableName(database, table)
-        described = catalog.get_table(name.database, name.name)
-        if described is None:
-            raise QueryError("TABLE_NOT_FOUND", f"Table {name.database}.{name.name} does not exist")
-        visible = replace(shown := CatalogTable(name, described, []), parts=lake.parts_of(shown)).visible
-        rows = [*described["StorageDescriptor"]["Columns"], *(described.get("PartitionKeys") or [])]
-        rows = [column for column in rows if column["Name"].lower() in visible]
-        columns: list[Column] = [("col_name", "varchar", 0, 0), ("data_type", "varchar", 0, 0)]
-        return Answer(columns, [[column["Name"], column["Type"]] for column in rows], 0, "UTILITY")
-    raise QueryError("NOT_SUPPORTED", f"the embedded Athena does not model {' '.join(words[:2]).upper()}")
-
-
 def _statement(query: exp.Expr) -> str:
     """Return the name of a statement as Athena's reference has it."""
+    if isinstance(query, exp.Command):
+        return " ".join([query.name, *query.text("expression").split()[:1]]).upper()
     if not isinstance(query, exp.Create | exp.Drop):
         return query.key.upper()
     words = f"{query.key} {query.kind}".upper()

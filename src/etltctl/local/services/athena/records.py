@@ -10,6 +10,7 @@ from typing import Any
 
 from etltctl.local.kernel.state_files import read_json
 
+WRITES = ("CREATE_TABLE_AS_SELECT", "INSERT")  # their rows are the files of a table
 LIVE = frozenset({"QUEUED", "RUNNING"})
 
 
@@ -32,8 +33,23 @@ class Record:
     engine_ms: int = 0
     columns: list[list[Any]] = field(default_factory=list)
     statement: str = "DML"
+    substatement: str = "SELECT"
     caller: str = ""
-    manifest: str = ""  # the URL of the list of files that an UNLOAD wrote
+    manifest: str = ""  # the URL of the list of files that the statement wrote
+    updated: int = 0  # rows that the statement wrote to a table
+    output_rows: int = 0
+    output_bytes: int = 0
+    catalog: str = ""
+
+    @property
+    def has_header(self) -> bool:
+        """Whether the first row of the result names the columns."""
+        return self.statement == "DML" and self.has_rows_object
+
+    @property
+    def has_rows_object(self) -> bool:
+        """Whether the result's rows are an object at the output location."""
+        return self.substatement not in WRITES
 
     def as_query_execution(self) -> dict[str, Any]:
         """Return the execution in Athena's own shape."""
@@ -50,26 +66,51 @@ class Record:
                 "Retryable": is_ours,
                 "ErrorMessage": self.reason,
             }
-        total = int(((self.completed or time.time()) - self.submitted) * 1000)
         return {
             "QueryExecutionId": self.id,
             "Query": self.sql,
             "StatementType": self.statement,
+            **({"SubstatementType": self.substatement} if self.substatement else {}),
             **self._place_of_results(),
-            "QueryExecutionContext": {"Database": self.database},
+            "ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": False}},
+            "QueryExecutionContext": {
+                "Database": self.database,
+                **({"Catalog": self.catalog} if self.catalog else {}),
+            },
+            **({"ExecutionParameters": self.parameters} if self.parameters else {}),
             "Status": status,
             "Statistics": {
                 **({"DataManifestLocation": self.manifest} if self.manifest else {}),
                 "DataScannedInBytes": self.scanned,
-                "EngineExecutionTimeInMillis": self.engine_ms,
-                "TotalExecutionTimeInMillis": total,
-                "QueryQueueTimeInMillis": max(total - self.engine_ms, 0),
+                **self._timeline(),
+                "ResultReuseInformation": {"ReusedPreviousResult": False},
             },
             "WorkGroup": self.workgroup,
             "EngineVersion": {
                 "SelectedEngineVersion": "AUTO",
                 "EffectiveEngineVersion": "Athena engine version 3",
             },
+        }
+
+    def as_runtime_statistics(self) -> dict[str, Any]:
+        """Return the execution's statistics in Athena's own shape. The embedded engine has one stage."""
+        rows = {"InputBytes": self.scanned, "OutputBytes": self.output_bytes, "OutputRows": self.output_rows}
+        statistics: dict[str, Any] = {"Timeline": self._timeline(), "Rows": rows}
+        if self.state == "SUCCEEDED":
+            statistics["OutputStage"] = {
+                "StageId": 0, "State": "FINISHED", "ExecutionTime": self.engine_ms, **rows
+            }  # fmt: skip
+        return statistics
+
+    def _timeline(self) -> dict[str, int]:
+        total = int(((self.completed or time.time()) - self.submitted) * 1000)
+        return {
+            "EngineExecutionTimeInMillis": self.engine_ms,
+            "TotalExecutionTimeInMillis": total,
+            "QueryQueueTimeInMillis": max(total - self.engine_ms, 0),
+            "QueryPlanningTimeInMillis": 0,
+            "ServicePreProcessingTimeInMillis": 0,
+            "ServiceProcessingTimeInMillis": 0,
         }
 
     def _place_of_results(self) -> dict[str, Any]:

@@ -1,30 +1,17 @@
-"""The catalog's tables as views of DuckDB over the Parquet files of the lake."""
+"""The catalog's tables, the files behind them, and what a caller may see of them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Protocol
 
-import duckdb
-
-from etltctl.hive import DEFAULT_PARTITION
-from etltctl.local.services.athena.dialect import (
-    QueryError,
-    TableName,
-    Type,
-    duckdb_expression,
-    of_hive,
-    register,
-)
+from etltctl.local.services.athena.dialect import QueryError, TableName
 from etltctl.local.services.athena.dialect.errors import unsupported
-from etltctl.local.services.athena.types import duckdb_type
+from etltctl.local.services.athena.sources.coercions import refuse_mismatch
+from etltctl.local.services.athena.sources.projection import Projection, is_projected
+from etltctl.local.services.athena.sources.table import CatalogTable, DataFile, Part
 from etltctl.local.services.s3.directory import S3Directory
-from etltctl.values import quoted_name, quoted_text
-
-PROJECTED = ("enum", "integer", "date", "injected")
 
 
 class Catalog(Protocol):
@@ -36,6 +23,9 @@ class Catalog(Protocol):
     def get_tables(self, database: str) -> list[dict[str, Any]]:
         """Return every table of the database."""
 
+    def get_database(self, name: str) -> dict[str, Any] | None:
+        """Return the database in Glue's own shape, or None."""
+
     def get_databases(self) -> list[str]:
         """Return the names of the databases."""
 
@@ -45,20 +35,11 @@ class Catalog(Protocol):
     def get_workgroup(self, name: str) -> dict[str, Any] | None:
         """Return the workgroup in Athena's own shape, or None."""
 
+    def require(self, permission: str, database: str, table: str) -> None:
+        """Raise AwsError unless the caller holds the permission on the table."""
+
     def call(self, target: str, body: dict[str, Any]) -> dict[str, Any]:
         """Perform any operation of the Data Catalog."""
-
-
-class Part(Protocol):
-    """Columns that are seen in the rows for which an expression is true; an empty one is true for all."""
-
-    @property
-    def columns(self) -> frozenset[str]:
-        """The columns' names."""
-
-    @property
-    def rows(self) -> str:
-        """The expression."""
 
 
 class Guard(Protocol):
@@ -91,68 +72,23 @@ class Lake:
         return self.guard is None or self.guard.may_describe(self.caller, database, described)
 
 
-@dataclass(frozen=True)
-class DataFile:
-    """A file of a table: its path on disk, its size in bytes, the partition it belongs to, its location in S3."""
+def find_table(
+    name: TableName,
+    catalog: Catalog,
+    directory: S3Directory,
+    named: Mapping[str, Collection[str]] | None = None,
+) -> CatalogTable:
+    """Return the table and its files.
 
-    path: str
-    size: int
-    partition: tuple[str, ...] = ()
-    location: str = ""
+    Args:
+        name: The name.
+        catalog: The catalog.
+        directory: The files.
+        named: The values that the query's conditions name, by column.
 
-
-@dataclass(frozen=True)
-class CatalogTable:
-    """A table as the catalog describes it, with the files behind it."""
-
-    name: TableName
-    described: Mapping[str, Any]
-    files: list[DataFile]
-    parts: Sequence[Part] | None = None
-
-    @property
-    def columns(self) -> dict[str, str]:
-        """DuckDB types of the columns, partition columns last."""
-        names = [
-            *self.described["StorageDescriptor"]["Columns"],
-            *(self.described.get("PartitionKeys") or []),
-        ]
-        return {column["Name"].lower(): self._duckdb_type(column) for column in names}
-
-    def _duckdb_type(self, column: Mapping[str, str]) -> str:
-        try:
-            return duckdb_type(column["Type"])
-        except ValueError as error:
-            place = f"Glue table '{self.name.database}.{self.name.name}' column '{column['Name']}'"
-            raise QueryError(
-                "HIVE_INVALID_METADATA", f"{place} has invalid data type: {column['Type']}"
-            ) from error
-
-    @property
-    def types(self) -> dict[str, Type]:
-        """Athena's types of the columns, partition columns last."""
-        pairs = [
-            *self.described["StorageDescriptor"]["Columns"],
-            *(self.described.get("PartitionKeys") or []),
-        ]
-        return {column["Name"].lower(): of_hive(column["Type"]) for column in pairs}
-
-    @property
-    def visible(self) -> dict[str, Type]:
-        """The same, as far as the caller sees them."""
-        if self.parts is None:
-            return self.types
-        seen = frozenset().union(*(part.columns for part in self.parts))
-        return {name: kind for name, kind in self.types.items() if name in seen}
-
-    @property
-    def partition_columns(self) -> list[str]:
-        """The names of the partition columns, in order."""
-        return [column["Name"].lower() for column in self.described.get("PartitionKeys") or []]
-
-
-def find_table(name: TableName, catalog: Catalog, directory: S3Directory) -> CatalogTable:
-    """Return the table and its files; raise QueryError in Athena's words if the catalog has none."""
+    Raises:
+        QueryError: in Athena's words, if the catalog has no such table, or it cannot be read.
+    """
     described = catalog.get_table(name.database, name.name)
     if described is None and name.database.lower() == "information_schema":
         raise unsupported(f"information_schema.{name.name}")
@@ -163,93 +99,34 @@ def find_table(name: TableName, catalog: Catalog, directory: S3Directory) -> Cat
             "TABLE_NOT_FOUND",
             f"line {name.line}:{name.column}: Table 'awsdatacatalog.{name.database}.{name.name}' does not exist",
         )
+    _refuse_iceberg(described, name)
     location = described["StorageDescriptor"]["Location"]
     parameters = described.get("Parameters") or {}
-    keys = [column["Name"] for column in described.get("PartitionKeys") or []]
+    keys = [column["Name"].lower() for column in described.get("PartitionKeys") or []]
     if not keys:
         return CatalogTable(name, described, _files(location, directory))
-    if parameters.get("projection.enabled") == "true":
-        folders = "".join(f"{key}=${{{key}}}/" for key in keys)
-        template = parameters.get("storage.location.template") or f"{location}{folders}"
-        return CatalogTable(name, described, _projected(location, template, keys, parameters, directory))
-    files = [
-        replace(file, partition=tuple(partition["Values"]))
-        for partition in catalog.get_partitions(name.database, name.name)
-        for file in _files(partition["StorageDescriptor"]["Location"], directory)
-    ]
-    return CatalogTable(name, described, files)
+    if is_projected(parameters):
+        projection = Projection(location, keys, parameters, named or {})
+        return CatalogTable(name, described, _projected(projection, directory))
+    files, stored = [], {}
+    for partition in catalog.get_partitions(name.database, name.name):
+        values, kept = tuple(partition["Values"]), partition["StorageDescriptor"]
+        stored[values] = kept
+        refuse_mismatch(name, described, partition)
+        files += [replace(file, partition=values) for file in _files(kept["Location"], directory)]
+    return CatalogTable(name, described, files, stored=stored)
 
 
-def make_view(table: CatalogTable, engine: duckdb.DuckDBPyConnection) -> None:
-    """Make the table readable under its name: the catalog's columns and types, whatever the files call them."""
-    database, name = quoted_name(table.name.database), quoted_name(table.name.name)
-    engine.execute(f"CREATE SCHEMA IF NOT EXISTS {database}")
-    selects = [
-        _select(table, partition, engine) for partition in dict.fromkeys(f.partition for f in table.files)
-    ]
-    if not selects:
-        empty = ", ".join(
-            f"CAST(NULL AS {kind}) AS {quoted_name(key)}" for key, kind in table.columns.items()
-        )
-        selects = [f"SELECT {empty} WHERE false"]
-    everything = " UNION ALL ".join(selects)
-    shown = everything if table.parts is None else _seen(table, everything, engine)
-    engine.execute(f"CREATE VIEW {database}.{name} AS {shown}")
+def _refuse_iceberg(described: Mapping[str, Any], name: TableName) -> None:
+    if (described.get("Parameters") or {}).get("table_type", "").upper() == "ICEBERG":
+        raise unsupported(f"the table {name.database}.{name.name}, which is one of Iceberg")
 
 
-def _seen(table: CatalogTable, everything: str, engine: duckdb.DuckDBPyConnection) -> str:
-    """Return what the parts add up to: rows of any of them, and in each row the columns of those that it satisfies."""
-    parts = [(part, _rows_of(part, table, engine)) for part in table.parts or ()]
-    columns = []
-    for name in table.visible:
-        of_column = [rows for part, rows in parts if name in part.columns]
-        is_always = len(of_column) == len(parts) or "true" in of_column
-        value = (
-            quoted_name(name)
-            if is_always
-            else f"CASE WHEN {' OR '.join(of_column)} THEN {quoted_name(name)} END"
-        )
-        columns.append(f"{value} AS {quoted_name(name)}")
-    rows = " OR ".join(rows for _, rows in parts)
-    return f"SELECT {', '.join(columns)} FROM ({everything}) WHERE {rows}"
-
-
-def _rows_of(part: Part, table: CatalogTable, engine: duckdb.DuckDBPyConnection) -> str:
-    """Return the condition of a part's rows in DuckDB's SQL."""
-    if not part.rows:
-        return "true"
-    condition, udfs = duckdb_expression(part.rows, table.types)
-    register(engine, udfs)
-    return f"({condition})"
-
-
-def _select(table: CatalogTable, partition: tuple[str, ...], engine: duckdb.DuckDBPyConnection) -> str:
-    paths = [file.path for file in table.files if file.partition == partition]
-    files = ", ".join(quoted_text(path) for path in paths)
-    source = f"read_parquet([{files}], union_by_name = true, hive_partitioning = false)"
-    try:
-        described = engine.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
-    except duckdb.Error as error:
-        text = in_locations(str(error).splitlines()[0], table.files)
-        raise QueryError("HIVE_BAD_DATA", f"Malformed Parquet file: {text}") from error
-    there = {row[0].lower(): row[0] for row in described}
-    values = dict(zip(table.partition_columns, partition, strict=True)) if partition else {}
-    parts = []
-    for column, kind in table.columns.items():
-        if column in values:
-            text = values[column]
-            value = "NULL" if text == DEFAULT_PARTITION else quoted_text(text)
-        else:
-            value = quoted_name(there[column]) if column in there else "NULL"
-        parts.append(f"CAST({value} AS {kind}) AS {quoted_name(column)}")
-    return f"SELECT {', '.join(parts)} FROM {source}"
-
-
-def in_locations(text: str, files: Sequence[DataFile]) -> str:
-    """Return the text with the files' locations in S3 in place of their paths on this machine."""
-    for file in sorted(files, key=lambda one: -len(one.path)):
-        text = text.replace(file.path, file.location)
-    return text
+def _projected(projection: Projection, directory: S3Directory) -> list[DataFile]:
+    """Return the files of the partitions that are projected."""
+    of_file = projection.values()
+    files = [(file, of_file(file.location)) for file in _files(projection.root, directory)]
+    return [replace(file, partition=values) for file, values in files if values is not None]
 
 
 def _files(location: str, directory: S3Directory) -> list[DataFile]:
@@ -262,38 +139,3 @@ def _files(location: str, directory: S3Directory) -> list[DataFile]:
         if info.size
         and not any(part.startswith(("_", ".")) for part in info.key.removeprefix(prefix).split("/"))
     ]
-
-
-def _projected(
-    location: str, template: str, keys: list[str], parameters: Mapping[str, str], directory: S3Directory
-) -> list[DataFile]:
-    """Return the files under the template whose values the projection allows."""
-    for key in keys:
-        _require_projection(key, parameters)
-    pattern = re.escape(template)
-    for number, key in enumerate(keys):
-        pattern = pattern.replace(re.escape(f"${{{key}}}"), f"(?P<part{number}>[^/]+)")
-    partitions = []
-    for file in _files(location, directory):
-        match = re.match(pattern, file.location)
-        values = tuple(match[f"part{number}"] for number in range(len(keys))) if match else ()
-        if match and all(map(partial(_is_projected, parameters=parameters), values, keys)):
-            partitions.append(replace(file, partition=values))
-    return partitions
-
-
-def _require_projection(key: str, parameters: Mapping[str, str]) -> None:
-    """Refuse the table, as Athena does, if its parameters do not say how the column's values are computed."""
-    kind = parameters.get(f"projection.{key}.type", "").lower()
-    if kind not in PROJECTED:
-        raise QueryError("INVALID_TABLE_PROPERTY", f"Column {key} has the unknown projection type '{kind}'")
-
-
-def _is_projected(value: str, key: str, parameters: Mapping[str, str]) -> bool:
-    match parameters.get(f"projection.{key}.type"):
-        case "enum":
-            return value in parameters[f"projection.{key}.values"].split(",")
-        case "integer":
-            low, high = (int(bound) for bound in parameters[f"projection.{key}.range"].split(","))
-            return value.lstrip("-").isdigit() and low <= int(value) <= high
-    return True

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from sqlglot import exp
 
-from etltctl.local.services.athena.dialect import AthenaSql, QueryError, parse
+from etltctl.local.services.athena.dialect import AthenaSql, QueryError, Type, parse
+from etltctl.local.services.athena.types import hive_type
 
 VIEW = "VIRTUAL_VIEW"
 MARK = "/* Presto View: "
 DEEPEST = 10  # views of views
-TO_HIVE = {
-    "varchar": "string",
-    "integer": "int",
-    "real": "float",
-    "varbinary": "binary",
-    "decimal": "decimal(38,9)",
-}
 
-Columns = Sequence[tuple[str, str, int, int]]
+Columns = Sequence[tuple[str, Type]]
 
 
 class Catalog(Protocol):
@@ -75,7 +69,7 @@ def expanded(query: exp.Expr, database: str, catalog: Catalog, depth: int = 0) -
         view = catalog.get_table((place.db or database).lower(), place.name.lower())
         if view is None or view.get("TableType") != VIEW:
             continue
-        definition = _definition(view)
+        definition = definition_of(view)
         inner = parse(definition["originalSql"])
         inner = _with_databases(
             expanded(inner, definition["schema"], catalog, depth + 1), definition["schema"]
@@ -95,7 +89,8 @@ def _with_databases(query: exp.Expr, database: str) -> exp.Expr:
     return query
 
 
-def _definition(view: dict[str, Any]) -> dict[str, Any]:
+def definition_of(view: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a view's query, its database, and its columns with Trino's types."""
     text = view.get("ViewOriginalText", "").removeprefix(MARK).removesuffix(" */")
     definition: dict[str, Any] = json.loads(base64.b64decode(text))
     return definition
@@ -106,10 +101,10 @@ def _described(name: str, database: str, query: exp.Expr, columns: Columns) -> d
         "originalSql": query.sql(dialect=AthenaSql),
         "catalog": "awsdatacatalog",
         "schema": database,
-        "columns": [{"name": column, "type": kind} for column, kind, *_ in columns],
+        "columns": [{"name": column, "type": str(kind)} for column, kind in columns],
     }
     text = base64.b64encode(json.dumps(definition).encode()).decode()
-    column_list = [{"Name": column, "Type": _hive(kind, *size)} for column, kind, *size in columns]
+    column_list = [{"Name": column, "Type": _hive(kind)} for column, kind in columns]
     return {
         "Name": name,
         "TableType": VIEW,
@@ -121,5 +116,8 @@ def _described(name: str, database: str, query: exp.Expr, columns: Columns) -> d
     }
 
 
-def _hive(kind: str, precision: int, scale: int) -> str:
-    return f"decimal({precision},{scale})" if kind == "decimal" and precision else TO_HIVE.get(kind, kind)
+def _hive(kind: Type) -> str:
+    try:
+        return hive_type(kind)
+    except QueryError:  # a view may have a column that no table can keep, such as JSON
+        return str(kind)

@@ -29,11 +29,13 @@ class Statement:
     database: str
     caller: str
     is_guarded: bool
+    workgroup: str = "primary"
+    output: str = ""
 
 
 @dataclass(frozen=True)
 class Request:
-    """A call that the server is to make: a method of `catalog`, `directory` or `guard`, or `plan`."""
+    """A call that the server is to make: a method of `catalog`, `directory`, `guard` or `saved`, or `plan`."""
 
     target: str
     method: str
@@ -98,20 +100,27 @@ def perform(statement: Statement, connection: Connection) -> Any:
     """Run a statement and return its answer, or its failure."""
     import duckdb
 
-    from etltctl.local.services.athena import unload
-    from etltctl.local.services.athena.dialect import parse
-    from etltctl.local.services.athena.engine import run
+    from etltctl.local.services.athena import statements
     from etltctl.local.services.athena.tables import Lake
 
-    catalog, directory, guard, plan = (
-        _Remote(connection, name) for name in ("catalog", "directory", "guard", "plan")
+    catalog, directory, guard, plan, saved = (
+        _Remote(connection, name) for name in ("catalog", "directory", "guard", "plan", "saved")
     )
     lake = Lake(catalog, directory, guard if statement.is_guarded else None, statement.caller)  # type: ignore[arg-type]
     try:
         with duckdb.connect() as engine:
-            place = (statement.parameters, statement.database, engine, lake, plan.note)
-            sql = statement.sql.removeprefix("\ufeff")
-            return unload.unload(sql, *place) if unload.is_unload(sql) else run(parse(sql), *place)
+            execution = statements.Execution(
+                statement.sql,
+                statement.parameters,
+                statement.database,
+                engine,
+                lake,
+                plan.note,
+                statement.workgroup,
+                statement.output,
+                saved,
+            )
+            return statements.perform(execution)
     except duckdb.Error as error:
         return Failure("value", (str(error).splitlines()[0],))
     except Exception as error:  # noqa: BLE001 the server reports it; this process lives on

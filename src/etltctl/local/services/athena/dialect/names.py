@@ -13,8 +13,10 @@ from etltctl.local.services.athena.dialect.trino_types import Type
 from etltctl.local.services.athena.dialect.values import Value
 from etltctl.values import quoted_name
 
-HIDDEN_COLUMNS = {"$path", "$bucket", "$partition", "$file_size", "$file_modified_time", "$row_id"}
+PATH = "$path"
+HIDDEN_COLUMNS = {PATH, "$bucket", "$partition", "$file_size", "$file_modified_time", "$row_id"}
 CATALOG = "awsdatacatalog"
+METADATA = "information_schema"  # the schema whose tables describe the catalog
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Field:
     sql: str
     table: str | None = None
     database: str | None = None
+    is_hidden: bool = False  # `*` does not show it
 
     def is_named(self, parts: Sequence[str]) -> bool:
         """Return whether `[catalog, database, table,] column`, in lower case, names this column."""

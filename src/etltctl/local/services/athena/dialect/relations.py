@@ -11,8 +11,8 @@ from sqlglot import exp
 from etltctl.local.services.athena.dialect import casts
 from etltctl.local.services.athena.dialect.errors import QueryError, mismatch, place, syntax, unsupported
 from etltctl.local.services.athena.dialect.expressions import Expressions
-from etltctl.local.services.athena.dialect.names import CATALOG, Field, Output, Scope, renamed
-from etltctl.local.services.athena.dialect.trino_types import BIGINT, Type
+from etltctl.local.services.athena.dialect.names import CATALOG, METADATA, PATH, Field, Output, Scope, renamed
+from etltctl.local.services.athena.dialect.trino_types import BIGINT, VARCHAR, Type
 from etltctl.local.services.athena.dialect.values import Value, member
 from etltctl.values import quoted_name
 
@@ -91,6 +91,9 @@ def _table(queries: Queries, node: exp.Table, scope: Scope) -> tuple[str, list[F
         )
     outputs = [Output(column, kind, column) for column, kind in columns.items()]
     fields = fields_of(outputs, names or name, duckdb_name, node)
+    if database != METADATA and "$" not in name:
+        path = Field(PATH, VARCHAR, f"{duckdb_name}.{quoted_name(PATH)}", names[0] if names else name)
+        fields = [*fields, replace(path, is_hidden=True)]
     if not names:
         fields = [replace(known, database=database) for known in fields]
     return f"{quoted_name(database)}.{quoted_name(name)} AS {duckdb_name}{_sample(node)}", fields

@@ -141,7 +141,7 @@ def _starred(star: exp.Expr, fields: Sequence[Field], node: exp.Expr) -> Sequenc
         raise QueryError(
             "COLUMN_NOT_FOUND", f"{place(node)}: SELECT * not allowed in queries without FROM clause"
         )
-    return fields
+    return [known for known in fields if not known.is_hidden]
 
 
 def _grouped(compiler: Expressions, node: exp.Select, values: Sequence[Value]) -> str:
