@@ -64,6 +64,7 @@ def connect(
     from etltctl.settings import load_settings
 
     settings = load_settings(config=config, env=env, flags=flags)
+    # Every other environment names real services, which need nothing started.
     if settings.env != LOCAL:
         yield settings
         return
