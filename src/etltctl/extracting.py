@@ -89,6 +89,7 @@ def write_table(
         UnverifiedError: Rows were lost.
     """
     aws = aws or Aws.from_settings(settings)
+    # Checked before Athena is paid for.
     if not file.parent.is_dir():
         raise UsageError(f"cannot write {file.name}: the folder {file.parent} does not exist")
     described = published_table(selection.table, settings, Catalog(aws))
@@ -98,6 +99,7 @@ def write_table(
         rows = write_extract(file, columns, parquet)
     parameters = described.get("Parameters", {})
     _require_equal(selection.table, "Athena unloaded", unloaded, "the Hyper file holds", rows)
+    # A part has no published number of rows to compare with.
     is_whole = not selection.where and ROWS in parameters
     if is_whole and _is_unchanged(selection.table, described, settings, aws):
         published = int(parameters[ROWS])
@@ -120,6 +122,7 @@ def published_table(table: str, settings: Settings, catalog: Catalog) -> dict[st
     described = catalog.table(*_in_catalog(table, settings))
     if described is not None:
         return described
+    # A table that jobs will write exists for the user before it exists for the catalog.
     written = [output for job in settings.glue.jobs.values() for output in job.writes]
     streams = [
         str(TableName("bronze", stream))
@@ -170,12 +173,14 @@ def _unload(
     The objects on S3 are deleted afterwards. Where that is refused they expire with the query results.
     """
     s3 = S3(aws)
+    # A new folder each time: UNLOAD refuses one that holds files.
     place = S3Location.parse(settings.athena.output_location).folder(EXTRACTS_FOLDER, uuid.uuid4().hex)
     try:
         athena = Athena(aws, settings.athena.workgroup, settings.athena.output_location)
         statement = _statement(selection, columns, place, settings)
         athena.run(statement, uuid.uuid4().hex, database=settings.athena.databases["gold"], on_poll=on_poll)
         objects = s3.objects(place)
+        # From the footers, before the download: files that were cut off on the way are noticed.
         rows = sum(footer.rows for footer in read_footers(s3, objects))
         return [_fetch(s3, each, folder / f"{n}.parquet") for n, each in enumerate(objects)], rows
     finally:

@@ -32,6 +32,7 @@ def aligned(columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[str]:
         rows: The rows. The first thousand decide the widths.
     """
     coming = iter(rows)
+    # Reading all rows first would keep an answer of any size in memory.
     measured = [list(row) for row in islice(coming, MEASURED)]
     texts = [[_cell(value) for value in row] for row in measured]
     widths = [max(len(name), *(len(row[i]) for row in texts), 0) for i, name in enumerate(columns)]
@@ -125,14 +126,17 @@ def distinct(names: Sequence[str]) -> list[str]:
     keys: list[str] = []
     for name in names:
         numbered = (f"{name}_{number}" for number in count(2))
+        # Athena allows two columns of one name, and an object of JSON does not.
         keys.append(name if name not in keys else next(one for one in numbered if one not in {*keys, *names}))
     return keys
 
 
 def json_document(head: Mapping[str, Any], columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[str]:
     """Yield the lines of one JSON document: the pairs of `head`, then the rows under `rows`."""
+    # Opened by hand, so that rows can follow one by one.
     yield as_json(head, indent=2).removesuffix("\n}") + ","
     coming = json_lines(columns, rows)
+    # One row is held back, because the last one has no comma.
     row = next(coming, None)
     if row is None:
         yield '  "rows": []\n}'
@@ -151,6 +155,7 @@ def as_json(document: Any, indent: int | None = None) -> str:
     would make a double of it.
     """
     try:
+        # A number that JSON lacks is rare, so the whole document is looked through only when one turns up.
         return json.dumps(document, indent=indent, default=_text, ensure_ascii=False, allow_nan=False)
     except ValueError:
         return json.dumps(_without_nan(document), indent=indent, default=_text, ensure_ascii=False)
@@ -185,6 +190,7 @@ def _cell(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(_cell, value))
     if isinstance(value, float):
+        # The shortest text that gives the same number, unless it is too wide for a table.
         return repr(value) if len(repr(value)) <= 10 else f"{value:.8g}"
     return "" if value is None else CONTROL.sub(lambda match: repr(match[0])[1:-1], _text(value))
 

@@ -36,8 +36,10 @@ class StepTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event at the end, and no sooner than the scheduler knows that the task has left its worker."""
         try:
+            # Both, and not one after the other: the time to let go passes while the remote run goes on.
             await asyncio.gather(self._watch(), asyncio.sleep(_let_go_within_s()))
         except asyncio.CancelledError:
+            # In a thread: a triggerer has one loop for all its triggers, and the database would block it.
             if await asyncio.to_thread(self._is_killed):
                 await self.on_kill()
             raise
@@ -50,6 +52,7 @@ class StepTrigger(BaseTrigger):
         await asyncio.to_thread(stop, self.handle["step"], self.handle["run_id"])
 
     async def _watch(self) -> None:
+        # The import takes long enough to delay every other trigger of this loop.
         pipeline = await asyncio.to_thread(import_module, "etltctl.pipeline")
         try:
             await pipeline.wait_for_step(pipeline.StepHandle(**self.handle))
@@ -99,6 +102,7 @@ def _has_triggerer() -> bool:
 
 def _server() -> str:
     """Return the URL where the workers reach Airflow 3's API server."""
+    # The workers may reach the server by another address than people's browsers do.
     base = conf.get("api", "base_url", fallback="") or "http://localhost:8080"
     execution = conf.get("core", "execution_api_server_url", fallback="") or base
     return str(execution).rstrip("/").removesuffix("/execution")

@@ -74,6 +74,7 @@ def query(
                 max_scan=max_scan,
                 on_poll=lambda run: describe(f"query {run.status}, {run.scanned_bytes:,} bytes scanned"),
             )
+        # A statement without a result, such as CREATE VIEW, has no columns to print.
         none = "" if answer.names else "Done."
         session.console.rows("etltctl.query/1", answer.names, answer.rows(), none=none, **answer.facts())
     session.console.say(answer.summary())

@@ -82,6 +82,7 @@ def audit_accesses(
     with session.connected() as settings, session.console.working("govern audit"):
         accesses = read_accesses(settings, table=table, since=since)
     columns = ("at", "principal", "table", "service", "permissions", "outcome")
+    # Programs get UTC, as the ledger has it; people get their own zone.
     if session.console.output == "table":
         accesses = [replace(access, at=local_time(access.at)) for access in accesses]
     no_access = f"No access on record (--since {since})."

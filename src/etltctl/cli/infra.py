@@ -119,6 +119,7 @@ def test_alarm(context: typer.Context) -> None:
 
 def _on_aws(session: Session) -> Settings:
     settings = session.load()
+    # Refused before any call: the embedded server has no CloudFormation, and its answer would be hard to read.
     if settings.env == LOCAL:
         raise ConfigurationError(
             "the environment local has no AWS account to deploy to; its server makes everything it needs by itself",
@@ -148,6 +149,7 @@ def _show_plan(session: Session, stack_plan: Plan) -> None:
     from etltctl.infrastructure.plan import COLUMNS
     from etltctl.infrastructure.sizes import costs_text
 
+    # A table and not the plan's text, because it has each resource's id and size as well.
     rows = [tuple(change.as_dict().values()) for change in stack_plan.changes]
     stack, files = stack_plan.blueprint.names.stack, list(stack_plan.missing_files)
     costs = {cost.part: cost.usd for cost in stack_plan.costs}

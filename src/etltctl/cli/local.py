@@ -23,6 +23,7 @@ def up(context: typer.Context) -> None:
 
     session: Session = context.obj
     session.env = LOCAL
+    # The server is kept for all later commands, whatever their settings say of its lingering.
     kept = keep_server(session.load(), os.environ)
     server = kept.server
     for warning in kept.warnings:
@@ -60,6 +61,7 @@ def env(
     else:
         variables, gone = environ_of(session.load(), os.environ), misleading(os.environ)
     document = {"schema": "etltctl.local-env/1", "environ": dict(variables), "unset": gone}
+    # Quoted for the shell, because the output is evaluated.
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     session.console.result(document, "\n".join([*(f"unset {name}" for name in gone), *lines]))
 
@@ -95,6 +97,7 @@ def status(context: typer.Context) -> None:
     session.env = LOCAL
     settings = session.load()
     server = find_server(settings)
+    # Without the server: it is a file, and the first Spark job is slow until it is there.
     archive, line = describe_class_archive()
     if server is None:
         document = {

@@ -33,6 +33,7 @@ def show_plan(
         make: Makes the plan.
         detailed: Whether a plan with changes exits 10.
     """
+    # The plan is printed after the block: a live line would stand between its lines.
     with session.connected() as settings, session.console.working(f"{command} plan"):
         plan = make(settings)
     session.console.result({"schema": f"etltctl.{command}-plan/1", **plan.as_dict()}, plan.text())

@@ -40,6 +40,7 @@ def init(
 
     session: Session = context.obj
     files = [str(path) for path in lay_out(folder)]
+    # The next command has to run inside the new project.
     there = "" if folder == Path() else f"cd {folder} && "
     lines = "".join(f"wrote {path}\n" for path in files)
     text = NextStep(f"{lines}Next: {there}", command("run", "mongodb"))
@@ -62,8 +63,11 @@ def validate_settings(context: typer.Context) -> None:
 
     session: Session = context.obj
     settings = session.load()
+    # A script that is missing is found here, and not by the first run of its job.
     settings.require_scripts()
+    # Every environment of the file: a mistake in [env.aws] should not wait for the first day on AWS.
     every = [settings, *(session.load(env) for env in environments(settings))]
+    # Most values are the base's, so each environment has the same doubts.
     doubted = list(dict.fromkeys(doubt for each in every for doubt in doubts(each, os.environ)))
     warnings = [doubt.text for doubt in doubted if not doubt.is_error]
     for text in warnings:
@@ -89,6 +93,7 @@ def doctor(
     from etltctl.diagnosis import Area, examine, exit_code
 
     session: Session = context.obj
+    # Checked before the server starts, which takes a second.
     if area and area not in list(Area):
         raise unknown("area of the doctor", area, list(Area))
     with session.console.working("doctor"):

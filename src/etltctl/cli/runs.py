@@ -86,6 +86,7 @@ def show_run(
     if session.console.output == "ndjson":
         session.console.stream(run)
         return
+    # Events differ in their facts, and a CSV file needs one head for all.
     columns = tuple(dict.fromkeys(name for event in run for name in event))
     session.console.rows(
         "etltctl.events/1", columns, [[event.get(name) for name in columns] for event in run]
@@ -164,6 +165,7 @@ def logs(
     from etltctl.pipeline import read_logs
 
     session: Session = context.obj
+    # A stream is written line by line; a document must be whole before its first line.
     is_document = session.console.output in ("json", "csv")
     lines: list[LogLine] = []
     emit = lines.append if is_document else session.console.log_line
@@ -175,6 +177,7 @@ def logs(
             (line.at.isoformat(timespec="milliseconds"), line.group, line.stream, line.text) for line in lines
         ]
         session.console.rows("etltctl.runs-logs/1", ("ts", "group", "stream", "text"), rows)
+    # After the lines: what was read is shown, and then that it is not all.
     reading.require_whole()
     if (nothing := reading.note_if_empty()).parts:
         session.console.say(nothing)
@@ -218,6 +221,7 @@ def retry(
         session.console.say(f"Run {events[0]['run_id']} of {name}, started at {at}, is the one to retry.")
 
     def check(settings: Settings) -> None:
+        # The steps as they were: the pipeline may have others in the settings by now.
         named: list[str] = next((event["steps"] for event in events if event.get("steps")), [])
         walk = [Step.parse(step) for step in named]
         session.require_ready(settings, walk, str(events[0]["run_id"]), fresh=fresh)
@@ -236,6 +240,7 @@ def facts_line(event: Mapping[str, Any]) -> str:
     Args:
         event: The event as the ledger has it.
     """
+    # They stand in separate columns, or are the same in every event of the run.
     common = {"ts", "seq", "run_id", "step", "env", "type"}
     if event["type"] != "publish.switched":
         common.add("tables")

@@ -79,6 +79,7 @@ def compare(desired: Sequence[Desired], actual: Sequence[Resource], recorded: Re
         BlockedError: Two resources have the name that the settings give to one.
         ServiceError: Airbyte shows a desired resource without a link that it must have, or in another shape.
     """
+    # Resources come after those that they need, so a link's target is matched before the link is compared.
     matches: dict[str, Resource | None] = {}
     changes: list[Change] = []
     for each in desired:
@@ -114,12 +115,14 @@ def _match(
 ) -> Resource | None:
     """Return the resource that an apply recorded, else the only one with the desired name."""
     same_kind = [each for each in actual if each.kind is desired.kind]
+    # The record comes first: a person may rename a resource in Airbyte's own pages.
     known = next((each for each in same_kind if each.id == recorded.ids.get(desired.key)), None)
     if known is not None:
         return known
     same_name = [
         each for each in same_kind if each.name == desired.name and _is_of_type(each, desired, matches)
     ]
+    # Airbyte allows equal names. To take one of them at random could delete the other's history later.
     if len(same_name) > 1:
         raise BlockedError(
             f"{len(same_name)} {desired.kind}s in Airbyte are called {desired.name}; nothing was changed",
@@ -153,6 +156,7 @@ def _change(desired: Desired, matches: Mapping[str, Resource | None], recorded: 
         reason = f"{' and '.join(moved)} cannot be changed: it is deleted and created again, with a new id"
         breaking = (*breaking, reason)
         action = Action.REPLACE
+    # An adoption without differences stays a change: it records the id.
     if action is Action.UPDATE and not differences:
         return None
     return Change(action, desired.kind, desired.key, desired.name, desired, actual, differences, breaking)
@@ -169,14 +173,18 @@ def _differences(desired: Desired, actual: Resource, recorded: Recorded) -> Iter
         yield Difference("name", actual.name, desired.name)
     shown = _flat(actual)
     streams = {path for path in shown if path[0] == "streams"}
+    # A stream that the settings no longer name is a difference too: Airbyte would sync it still.
     for path in [*desired.fields, *(streams - desired.fields.keys())]:
         before, after = shown.get(path), desired.fields.get(path)
         if path[0] == "namespace" and before is None:
             continue  # the stream is new, or Airbyte does not say
+        # Airbyte leaves out what is empty, so empty and missing are the same.
         if before != after and not (before is None and after in ("", [])):
             if path == ("manifest",):
+                # A manifest has hundreds of lines; the digest says that it changed.
                 before, after = _digest_of(before), _digest_of(after)
             yield Difference(".".join(path), before, after)
+    # Airbyte shows stars, so the only sign of a changed secret is the hash of what was sent last.
     if not recorded.has_secrets(desired.key, desired.secrets):
         for path in desired.secrets:
             yield Difference(".".join(path), MASKED, f"{MASKED} (of the settings)")

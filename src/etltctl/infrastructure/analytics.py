@@ -92,9 +92,11 @@ def _workgroup(names: Names) -> Resource:
     result = {
         "OutputLocation": athena.output_location,
         "EncryptionConfiguration": {"EncryptionOption": "SSE_KMS", "KmsKey": key_arn(names)},
+        # Bucket names are global: results must not go to a bucket that another account made under the same name.
         "ExpectedBucketOwner": ref("AWS::AccountId"),
     }
     configuration: dict[str, Any] = {
+        # Else a client could write its results, unencrypted, to a bucket of its choice.
         "EnforceWorkGroupConfiguration": True,
         "PublishCloudWatchMetricsEnabled": True,
         "BytesScannedCutoffPerQuery": athena.max_scan_bytes,
@@ -145,6 +147,7 @@ def _registered(names: Names) -> dict[str, str]:
     return {
         layer: place
         for layer, place in places.items()
+        # A location covers what lies below it, so one within another needs no registration.
         if not any(place.startswith(f"{other}/") for other in places.values())
     }
 

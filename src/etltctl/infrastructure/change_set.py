@@ -125,6 +125,7 @@ def make_plan(settings: Settings, waiter: Waiter) -> Plan:
     owned = service.resources(stack.id) if stack is not None and not is_new(stack) else []
     drawn.require_room(has_bucket=SCRIPTS_BUCKET in {each.logical_id for each in owned})
     adopts = require_room(aws, drawn.names, resources, parameters, owned=owned, secret=secret)
+    # A plan that was shown before is found by its name, and counts as reviewed.
     name = _change_set_name(drawn.body, parameters, adopts=adopts)
     change_set, was_made = _change_set(service, drawn, stack, name, parameters, waiter, adopts=adopts)
     unsorted = (_change_of(change, drawn, parameters) for change in change_set.changes)
@@ -199,6 +200,7 @@ def _change_set(
     before = service.find_change_set(where, name) if stack is not None else None
     if before is not None and before.is_ready:
         return before, True
+    # One that failed, or that a change of the stack made obsolete, stands in the way of the same name.
     if before is not None:
         service.drop_change_set(where, name)
     url = "" if drawn.fits_a_call else _uploaded(S3(service.aws), drawn)
@@ -212,6 +214,7 @@ def _change_set(
     if change_set.is_ready:
         return change_set, False
     service.drop_change_set(where, name)
+    # CloudFormation calls a change set without changes a failure; it is one that needs no review.
     if change_set.is_empty:
         return ChangeSet(name, change_set.status, change_set.execution), False
     raise _refused(change_set.reason, parameters) or BlockedError(
@@ -251,6 +254,7 @@ def _made(service: CloudFormation, stack: str, name: str, waiter: Waiter) -> Cha
 
 def _refused(message: str, parameters: Mapping[str, str]) -> ConfigurationError | None:
     """Build the error for a parameter that AWS refuses, with its setting; None for another refusal."""
+    # AWS names the parameter in its own sentence, which has no fixed form.
     named = [word for word in re.findall(r"\w+", message) if word in parameters]
     if not named or "parameter" not in message.lower():
         return None

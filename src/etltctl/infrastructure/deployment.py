@@ -63,6 +63,7 @@ def deploy(settings: Settings, watcher: Watcher) -> Deployed:
         RunFailedError: CloudFormation rolled back; the first resource that failed is named.
     """
     service = CloudFormation(Aws.from_settings(settings))
+    # A plan made while the stack changes would be refused, or would be of a state that does not last.
     _see_to_its_end(service, Names(settings).stack, watcher)
     plan = make_plan(settings, watcher.waiter)
     watcher.on_plan(plan)
@@ -76,6 +77,7 @@ def deploy(settings: Settings, watcher: Watcher) -> Deployed:
         _upload(s3, plan)
     stack = service.find(plan.blueprint.names.stack)
     outputs = stack.outputs if stack else {}
+    # Last, because a new secret is encrypted with the key that the stack has made.
     keep_secret(service.aws, plan.blueprint.names, plan.secret, outputs.get("KeyArn", ""))
     return Deployed(
         plan.blueprint.names.stack,

@@ -46,6 +46,7 @@ def read_secret(aws: Aws, names: Names) -> Secret:
     answer = Inspection(aws).read(SERVICE, "describe_secret", {"SecretId": name}, secret=name)
     if answer is None:
         return Secret(SecretState.MISSING)
+    # A secret that waits for its deletion is still described, and its name is still taken.
     state = SecretState.DELETED if answer.get("DeletedDate") else SecretState.THERE
     return Secret(state, str(answer.get("KmsKeyId") or ""))
 

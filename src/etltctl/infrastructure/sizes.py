@@ -89,6 +89,7 @@ def policy_characters(role: Mapping[str, Any], region: str) -> int:
             return [filled_in(each) for each in value]
         if not isinstance(value, dict):
             return value
+        # Only a key's ARN is long enough to matter; IAM counts what CloudFormation fills in.
         if "Fn::GetAtt" in value:
             return KEY_ARN
         if "Fn::Sub" in value or "Ref" in value:

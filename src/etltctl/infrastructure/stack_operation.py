@@ -58,6 +58,7 @@ class Request:
 
 def request_for(service: CloudFormation, stack: Stack, what: str, again: Command) -> Request:
     """Name this one try: the same while nothing has happened to the stack, another after it."""
+    # The same token while nothing has happened: a request whose answer was lost is not carried out twice.
     before = [event.id for event in service.last_operation(stack.id)]
     digest = hashlib.sha256("".join(before[-1:]).encode()).hexdigest()[:16]
     return Request(again, f"{what}-{digest}", frozenset(before))
@@ -71,9 +72,11 @@ def follow(service: CloudFormation, stack: Stack, watcher: Watcher, request: Req
     def poll() -> StackOperation:
         events = service.last_operation(stack.id)
         operation = operation_of(stack, events, request.token, request.known)
+        # CloudFormation says yes to the request seconds before its first event shows it.
         if operation.status == "REVIEW_IN_PROGRESS":
             return _not_begun(service, stack, operation, request, is_late=watcher.waiter.clock() > deadline)
         for event in events:
+            # Every poll reads the whole operation again, so that an event that is listed late is not missed.
             if event.id not in reported and not (request.token and event.id in request.known):
                 reported.add(event.id)
                 watcher.on_event(event)
@@ -93,6 +96,7 @@ def _not_begun(
         WaitTimeoutError: It is late, and the stack shows nothing of the operation either.
     """
     now = service.find(stack.id)
+    # The events may lag behind the status, and a deletion that is fast may never show one of this request.
     if now is not None and (now.status != stack.status or not request.token):
         return replace(operation, status=now.status, reason=now.reason)
     if is_late:
@@ -124,6 +128,7 @@ def require_success(operation: StackOperation, service: CloudFormation) -> Stack
         return operation
     failed = first_failure(service.last_operation(operation.id))
     where = f"{failed.logical_id} ({failed.type})" if failed else "no single resource"
+    # A stack whose first creation failed takes no update. What is left of it must go first.
     again = (DESTROY, " && ", DEPLOY) if operation.status in NEVER_MADE else (DEPLOY,)
     raise RunFailedError(
         f"stack {operation.name} ended {operation.status}: {where} failed",
