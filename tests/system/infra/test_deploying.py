@@ -12,6 +12,7 @@ from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.template import template_of
 from support.checkout import QUICK, Checkout
 from support.deployed_stack import is_there, resources
+from support.wire import flaws
 
 
 @pytest.fixture(autouse=True)
@@ -150,3 +151,8 @@ def test_the_local_environment_is_refused_because_it_has_no_account(deployed: Ch
     errors = deployed.run("infra", "plan", "--local", code=3).stderr
     assert "has no AWS account" in errors
     assert "etltctl infra plan --env aws" in errors
+
+
+def test_no_call_of_a_deployment_contradicts_the_services_models(deployed: Checkout) -> None:
+    assert deployed.account is not None
+    assert flaws(deployed.account.state / "server" / "deployment.jsonl") == set()

@@ -11,6 +11,7 @@ import pytest
 from etltctl.errors import BlockedError
 from etltctl.infrastructure import send_test_alarm
 from etltctl.infrastructure.calls import DEPLOYER, DEPLOYER_OF_NEW_NAMES
+from etltctl.local.witness import read_seen
 from support.account import a_reader_of_alarms
 from support.checkout import SMALL, Checkout, recorded
 from support.deployed_stack import is_there, resources
@@ -118,3 +119,12 @@ def test_no_call_is_missing_from_the_deployer_s_policy_and_none_is_extra(rebuilt
     assert rebuilt.calls == {name for names in DEPLOYER.values() for name in names} | set(
         DEPLOYER_OF_NEW_NAMES
     )
+
+
+def test_every_call_of_a_destruction_is_checked_against_the_services_models(
+    deployed: Checkout, rebuilt: Rebuilt
+) -> None:
+    assert deployed.account is not None
+    seen = read_seen(deployed.account.state / "server" / "witness.jsonl")
+    assert "DeleteStack" in {call.operation for call in seen}
+    assert {call.unchecked for call in seen} == {""}

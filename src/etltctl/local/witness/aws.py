@@ -12,8 +12,7 @@ from xml.etree import ElementTree
 
 from etltctl.local.kernel.api_models import READS, checked_input, service_model
 from etltctl.local.kernel.json_protocol import AwsError
-from etltctl.local.witness.allowed import is_allowed
-from etltctl.local.witness.error_codes import undeclared_code
+from etltctl.local.witness.allowed import is_allowed, undeclared_code
 from etltctl.local.witness.messages import Answer, Request
 from etltctl.local.witness.reading import Reader
 from etltctl.local.witness.rest import find_operation, unknown_headers, unknown_parameters, uri_values
