@@ -1,4 +1,4 @@
-"""A step that no kind has is reported with its place: by `config validate`, the doctor, and every command that runs it."""
+"""A step that no kind has is reported with its place by `config validate`, the doctor and each command that runs it."""
 
 from __future__ import annotations
 
