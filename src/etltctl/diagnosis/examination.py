@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from etltctl.diagnosis import account, config, governance, jobs, machine, sources, tables
+from etltctl.diagnosis import account, config, governance, jobs, machine, sources
 from etltctl.diagnosis.findings import Area, Finding, Status, fail, failed, ok, shortened, skip
 from etltctl.diagnosis.probe import Probe
 from etltctl.errors import AccessError, ConfigurationError, EtltctlError, ExitCode
@@ -70,7 +70,7 @@ SERVICES = (
     Check(Area.BUCKETS, "buckets", account.check_buckets),
     Check(Area.GLUE, "jobs", jobs.check_jobs),
     Check(Area.GLUE, "databases", jobs.check_databases),
-    Check(Area.GLUE, "published files", tables.check_published_files),
+    Check(Area.GLUE, "published files", jobs.check_published_files),
     Check(Area.ATHENA, "workgroup", jobs.check_workgroup),
     Check(Area.AIRBYTE, "api", sources.check_api),
     Check(Area.AIRBYTE, "connections", sources.check_connections),
