@@ -84,6 +84,7 @@ class Form:
         scope = CREDENTIAL.fullmatch(self._field("x-amz-credential"))
         if scope is None or self.fields.get("x-amz-algorithm") != ALGORITHM:
             raise RefusedError(MALFORMED)
+        # Signature Version 4 derives the key from day, region and service, in this order.
         key = f"AWS4{secret}".encode()
         for part in (*scope.groups()[1:], "aws4_request"):
             key = hmac.digest(key, part.encode(), "sha256")
@@ -148,6 +149,7 @@ def read_form(environ: WSGIEnvironment) -> Form:
     for event in events:
         if not isinstance(event, Field | File):
             continue
+        # The field's name decides what is the file: some clients give every field a file's name.
         name = (event.name or "").lower()
         if name == "file":
             return Form(fields, getattr(event, "filename", "") or "", _data(events))
@@ -179,6 +181,7 @@ def store_form(form: Form, call: Call, directory: S3Directory) -> Response:
     verified, size = Verified(upload.headers), 0
     with directory.scratch_file() as (path, stream):
         for piece in form.content:
+            # A form does not state the size of its file, so it is counted while it comes in.
             if high is not None and (size := size + len(piece)) > high:
                 raise AwsError("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
             verified.update(piece)
