@@ -97,7 +97,9 @@ def test_a_form_that_was_changed_stores_nothing(
     server: Served, s3: Any, changes: dict[str, str], expected: tuple[int, str]
 ) -> None:
     s3.delete_object(Bucket=BUCKET, Key="fixed")
-    assert post(server, signed(server, "fixed") | changes, b"x")[:2] == expected
+    status, code, headers = post(server, signed(server, "fixed") | changes, b"x")
+    assert (status, code) == expected
+    assert {"x-amz-request-id", "x-amz-id-2"} <= headers.keys()
     keys = [each["Key"] for each in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
     assert ("fixed" in keys) is (expected[0] == 204)
     assert "other" not in keys
@@ -138,6 +140,15 @@ def test_a_form_that_ran_out_or_misses_a_part_is_refused(server: Served, s3: Any
     assert post(server, signed(server, "k"), b"x", path="/absent")[:2] == (403, "AccessDenied")
     keys = [each["Key"] for each in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
     assert not {"late", "open"} & set(keys)
+
+
+def test_a_body_that_is_not_a_form_is_refused_before_it_is_read_to_its_end(server: Served) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    connection.request("POST", f"/{BUCKET}", b"no boundary in it" * 600_000, headers)
+    answer = connection.getresponse()
+    assert answer.status == 400
+    assert b"<Code>MalformedPOSTRequest</Code>" in answer.read()
 
 
 def test_a_checksum_of_a_form_is_compared(server: Served, s3: Any) -> None:

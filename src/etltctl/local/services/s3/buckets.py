@@ -69,7 +69,8 @@ class BucketOperations:
 
     def _create(self, call: Call) -> Response:
         """CreateBucket; in us-east-1 the owner may repeat it, elsewhere not, as in S3."""
-        if not NEW_NAME.fullmatch(call.bucket) or ".." in call.bucket:
+        # Each part between two periods must be a name of a host too.
+        if not NEW_NAME.fullmatch(call.bucket) or any(pair in call.bucket for pair in ("..", ".-", "-.")):
             raise AwsError("InvalidBucketName", "The specified bucket is not valid.")
         region = self._asked_region(call)
         if self._directory.has_bucket(call.bucket):

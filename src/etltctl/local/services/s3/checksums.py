@@ -128,7 +128,7 @@ class Verified:
         """
         # Always, because it is the ETag as well.
         self._md5 = hashlib.md5(usedforsecurity=False)
-        self._expected_md5 = _content_md5(headers.get("content-md5", ""))
+        self._expected_md5 = _content_md5(headers["content-md5"]) if "content-md5" in headers else b""
         self._expected = {
             name: headers[checksum_header(name)] for name in ALGORITHMS if checksum_header(name) in headers
         }
@@ -191,8 +191,6 @@ def compare(name: str, stated: str, computed: str) -> None:
 
 
 def _content_md5(text: str) -> bytes:
-    if not text:
-        return b""
     try:
         digest = b64decode(text, validate=True)
     except ValueError:

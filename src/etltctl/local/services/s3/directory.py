@@ -99,7 +99,7 @@ class S3Directory(ObjectFiles):
             etag: the ETag without quotes; the MD5 of the file if empty.
             description: what the writer says about the object.
             if_none_match: refuse to replace an object.
-            if_match: replace only an object that has this ETag.
+            if_match: replace only an object that has this ETag; `*` is any.
 
         Raises:
             AwsError: the key cannot be kept, or a condition does not hold.
@@ -110,7 +110,7 @@ class S3Directory(ObjectFiles):
         described = description or Description()
         # One change at a time: a condition must still hold when the file gets its name.
         with self._changing:
-            if if_match and self.head_object(bucket, key).etag != if_match:
+            if if_match and self.head_object(bucket, key).etag != if_match != "*":
                 raise unmet_condition()
             if if_none_match and self._is_there(bucket, key):
                 raise unmet_condition()
@@ -197,11 +197,12 @@ class S3Directory(ObjectFiles):
         Args:
             bucket: an existing bucket.
             key: the key.
-            if_match: remove only an object that has this ETag.
+            if_match: remove only an object that has this ETag; `*` is any.
         """
         self._check_bucket(bucket)
         with self._changing:
-            if if_match and self._is_there(bucket, key) and self.head_object(bucket, key).etag != if_match:
+            is_conditional = if_match not in {"", "*"} and self._is_there(bucket, key)
+            if is_conditional and self.head_object(bucket, key).etag != if_match:
                 raise unmet_condition()
             self._remove(bucket, key)
             self._kept.drop(bucket, key)

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 from werkzeug.wrappers import Response
@@ -227,7 +228,9 @@ def _answer(form: Form, bucket: str, key: str, etag: str) -> Response:
 
 
 def _events(environ: WSGIEnvironment, boundary: str) -> Iterator[Any]:
-    stream, decoder = framed(environ), MultipartDecoder(boundary.encode("latin-1", "replace"))
+    # The limit bounds what the decoder holds back; bytes of the file go on as they come.
+    stream = framed(environ)
+    decoder = MultipartDecoder(boundary.encode("latin-1", "replace"), max_form_memory_size=4 * READ_BYTES)
     try:
         while True:
             event = decoder.next_event()
@@ -238,7 +241,7 @@ def _events(environ: WSGIEnvironment, boundary: str) -> Iterator[Any]:
             yield event
             if isinstance(event, Epilogue):
                 return
-    except ValueError as error:
+    except (ValueError, RequestEntityTooLarge) as error:
         message = "The body of your POST request is not well-formed multipart/form-data."
         raise AwsError("MalformedPOSTRequest", message) from error
 

@@ -35,7 +35,7 @@ class TaggingOperations:
         check_version(call.query.get("versionId", ""))
         tags = self._directory.head_object(call.bucket, call.key).description.tags
         nodes: list[tuple[str, Node]] = [
-            ("Tag", [("Key", name), ("Value", value)]) for name, value in tags.items()
+            ("Tag", [("Key", name), ("Value", value)]) for name, value in sorted(tags.items())
         ]
         return xml_response(xml("Tagging", [("TagSet", nodes)]))
 
