@@ -75,6 +75,8 @@ def test_a_form_chooses_its_answer(server: Served, s3: Any) -> None:
         ("success_action_status", "404", 204),
         ("success_action_redirect", "http://127.0.0.1/done?a=1", 303),
         ("success_action_redirect", "not a url", 204),
+        ("success_action_redirect", "http://127.0.0.1/\r\nSet-Cookie: a=b", 204),
+        ("success_action_redirect", "http://127.0.0.1/\u2028", 204),
     ]:
         form = signed(server, "k", Fields={field: value}, Conditions=[{field: value}])
         answer = post(server, form, b"x")
@@ -115,6 +117,7 @@ def test_a_form_that_was_changed_stores_nothing(
         ([["ends-with", "$key", "z"]], b"x", (400, "InvalidPolicyDocument")),
         ([["starts-with", "$x-amz-meta-a", "b"]], b"x", (403, "AccessDenied")),
         ([{}], b"x", (400, "InvalidPolicyDocument")),
+        ([["content-length-range", 0, int("9" * 50)]], b"x", (400, "InvalidPolicyDocument")),
     ],
 )
 def test_the_policy_decides(
@@ -138,6 +141,8 @@ def test_a_form_that_ran_out_or_misses_a_part_is_refused(server: Served, s3: Any
         "MaxPostPreDataLengthExceeded",
     )
     assert post(server, signed(server, "k"), b"x", path="/absent")[:2] == (403, "AccessDenied")
+    for path in (f"/{BUCKET}/k", f"/{BUCKET}/k?uploads", f"/{BUCKET}?delete"):
+        assert post(server, signed(server, "k"), b"x", path=path)[:2] == (405, "MethodNotAllowed")
     keys = [each["Key"] for each in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
     assert not {"late", "open"} & set(keys)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from email.utils import format_datetime
@@ -177,7 +178,7 @@ def _parts_page(call: Call, described: Description) -> Node:
 
 def _number(call: Call, header: str, default: int) -> int:
     text = call.header(header) or str(default)
-    if not text.isdecimal():
+    if not re.fullmatch(r"[0-9]{1,10}", text):
         raise invalid_argument(f"Provided {header} not an integer or within integer range")
     return int(text)
 
