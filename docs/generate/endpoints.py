@@ -7,6 +7,7 @@ import tempfile
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from etltctl.local.services import airbyte
 
@@ -20,6 +21,31 @@ SERVICE_NAMES = {
 
 
 @dataclass(frozen=True)
+class Suite:
+    """What a public test suite says of a service: how many of its tests pass, and why the others do not."""
+
+    name: str
+    commit: str
+    passed: int
+    failed: dict[str, int]
+    not_claimed: dict[str, int]
+
+    def section(self) -> str:
+        """Return the section of the page; both tables name reasons and counts of tests."""
+        failed, left_out = sum(self.failed.values()), sum(self.not_claimed.values())
+        rows = [("fails", *row) for row in self.failed.items()]
+        rows += [("not claimed", *row) for row in self.not_claimed.items()]
+        return "\n".join([
+            f"[{self.name}](https://github.com/{self.name}) (commit `{self.commit}`), which knows no etltctl: of its "
+            f"tests of what is modelled {self.passed} pass and {failed} fail; {left_out} others are of what is not.\n",
+            "| | tests | why |",
+            "| --- | ---: | --- |",
+            *(f"| {what} | {count} | {reason} |" for what, reason, count in rows),
+            "",
+        ])  # fmt: skip
+
+
+@dataclass(frozen=True)
 class Fidelity:
     """How true one embedded service is to the real one: what is the same, what differs, what is not modelled."""
 
@@ -28,10 +54,16 @@ class Fidelity:
     same: list[str]
     differs: list[str]
     missing: list[str]
+    suite: Suite | None = None
+
+
+def _fidelity(service: dict[str, Any]) -> Fidelity:
+    suite = service.pop("suite", None)
+    return Fidelity(**service, suite=Suite(**suite) if suite else None)
 
 
 SERVICES = [
-    Fidelity(**service)
+    _fidelity(service)
     for service in tomllib.loads(Path(__file__).with_name("fidelity.toml").read_text("utf-8"))["services"]
 ]
 
@@ -53,6 +85,8 @@ def services_reference() -> str:
             ("Not modelled", each.missing),
         ):
             parts.append(f"{heading}:\n\n" + "\n".join(f"- {text}" for text in texts) + "\n")
+        if each.suite:
+            parts.append(each.suite.section())
     return "\n".join(parts)
 
 

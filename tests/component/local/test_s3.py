@@ -137,6 +137,13 @@ def test_buckets_are_created_once_and_only_empty_ones_deleted(s3: Any) -> None:
     assert [b["Name"] for b in s3.list_buckets()["Buckets"]] == ["lake", "new"]
 
 
+@pytest.mark.parametrize("name", ["ab", "A-b-c", "a..b", "a.-b", "a-.b", "-ab", "1.2.3.4", "a" * 64])
+def test_a_name_that_is_not_a_host_s_makes_no_bucket(s3: Any, name: str) -> None:
+    with pytest.raises(ClientError) as caught:
+        s3.create_bucket(Bucket=name)
+    assert code_of(caught) == "InvalidBucketName"
+
+
 @pytest.mark.parametrize("key", ["../outside", "a/../../outside", "./a"])
 def test_a_key_cannot_lead_out_of_its_bucket(directory: S3Directory, key: str) -> None:
     directory.put_object("lake", key, b"x")

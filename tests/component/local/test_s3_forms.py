@@ -75,6 +75,8 @@ def test_a_form_chooses_its_answer(server: Served, s3: Any) -> None:
         ("success_action_status", "404", 204),
         ("success_action_redirect", "http://127.0.0.1/done?a=1", 303),
         ("success_action_redirect", "not a url", 204),
+        ("success_action_redirect", "http://127.0.0.1/\r\nSet-Cookie: a=b", 204),
+        ("success_action_redirect", "http://127.0.0.1/\u2028", 204),
     ]:
         form = signed(server, "k", Fields={field: value}, Conditions=[{field: value}])
         answer = post(server, form, b"x")
@@ -97,7 +99,9 @@ def test_a_form_that_was_changed_stores_nothing(
     server: Served, s3: Any, changes: dict[str, str], expected: tuple[int, str]
 ) -> None:
     s3.delete_object(Bucket=BUCKET, Key="fixed")
-    assert post(server, signed(server, "fixed") | changes, b"x")[:2] == expected
+    status, code, headers = post(server, signed(server, "fixed") | changes, b"x")
+    assert (status, code) == expected
+    assert {"x-amz-request-id", "x-amz-id-2"} <= headers.keys()
     keys = [each["Key"] for each in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
     assert ("fixed" in keys) is (expected[0] == 204)
     assert "other" not in keys
@@ -113,6 +117,7 @@ def test_a_form_that_was_changed_stores_nothing(
         ([["ends-with", "$key", "z"]], b"x", (400, "InvalidPolicyDocument")),
         ([["starts-with", "$x-amz-meta-a", "b"]], b"x", (403, "AccessDenied")),
         ([{}], b"x", (400, "InvalidPolicyDocument")),
+        ([["content-length-range", 0, int("9" * 50)]], b"x", (400, "InvalidPolicyDocument")),
     ],
 )
 def test_the_policy_decides(
@@ -136,8 +141,19 @@ def test_a_form_that_ran_out_or_misses_a_part_is_refused(server: Served, s3: Any
         "MaxPostPreDataLengthExceeded",
     )
     assert post(server, signed(server, "k"), b"x", path="/absent")[:2] == (403, "AccessDenied")
+    for path in (f"/{BUCKET}/k", f"/{BUCKET}/k?uploads", f"/{BUCKET}?delete"):
+        assert post(server, signed(server, "k"), b"x", path=path)[:2] == (405, "MethodNotAllowed")
     keys = [each["Key"] for each in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
     assert not {"late", "open"} & set(keys)
+
+
+def test_a_body_that_is_not_a_form_is_refused_before_it_is_read_to_its_end(server: Served) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    connection.request("POST", f"/{BUCKET}", b"no boundary in it" * 600_000, headers)
+    answer = connection.getresponse()
+    assert answer.status == 400
+    assert b"<Code>MalformedPOSTRequest</Code>" in answer.read()
 
 
 def test_a_checksum_of_a_form_is_compared(server: Served, s3: Any) -> None:

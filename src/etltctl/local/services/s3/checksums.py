@@ -79,6 +79,7 @@ def _sha1() -> Digest:
 
 ALGORITHMS: Mapping[str, Callable[[], Digest]] = {
     "CRC32": Crc32,
+    # The polynomials with their bits reversed: Castagnoli (RFC 3720) and that of the NVM Express specification.
     "CRC32C": lambda: ReflectedCrc(0x82F63B78, 32),
     "CRC64NVME": lambda: ReflectedCrc(0x9A6C9329AC4BC9B5, 64),
     "SHA1": _sha1,
@@ -125,13 +126,15 @@ class Verified:
         Raises:
             AwsError: `InvalidDigest` or `InvalidRequest` if a checksum is not one.
         """
+        # Always, because it is the ETag as well.
         self._md5 = hashlib.md5(usedforsecurity=False)
-        self._expected_md5 = _content_md5(headers.get("content-md5", ""))
+        self._expected_md5 = _content_md5(headers["content-md5"]) if "content-md5" in headers else b""
         self._expected = {
             name: headers[checksum_header(name)] for name in ALGORITHMS if checksum_header(name) in headers
         }
         for name, value in self._expected.items():
             _check_form(name, value)
+        # A trailer's checksum arrives after the bytes, so its algorithm has to be known before the first one.
         in_trailer = headers.get("x-amz-trailer", "").lower().split(",")
         self._trailing = {name for name in ALGORITHMS if checksum_header(name) in map(str.strip, in_trailer)}
         self._digests = Digests({*self._expected, *self._trailing, *also})
@@ -162,6 +165,7 @@ class Verified:
                 "XAmzContentSHA256Mismatch",
                 "The provided 'x-amz-content-sha256' header does not match what was computed; nothing was stored",
             )
+        # A trailer that was announced and did not come counts as a wrong one: the body may have been cut there.
         in_trailer = {name: trailers.get(checksum_header(name), "") for name in self._trailing}
         for name, value in {**in_trailer, **self._expected}.items():
             compare(name, value, self.checksums[name])
@@ -187,8 +191,6 @@ def compare(name: str, stated: str, computed: str) -> None:
 
 
 def _content_md5(text: str) -> bytes:
-    if not text:
-        return b""
     try:
         digest = b64decode(text, validate=True)
     except ValueError:

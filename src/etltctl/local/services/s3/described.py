@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from email.utils import format_datetime
@@ -52,6 +53,7 @@ def user_metadata(call: Call) -> dict[str, str]:
         for name in call.headers
         if name.startswith(METADATA)
     }
+    # S3 counts the bytes of names and values together, without the prefix and without the separators of HTTP.
     if sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items()) > MAX_METADATA_BYTES:
         raise AwsError("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size")
     return metadata
@@ -114,6 +116,7 @@ def headers_of(info: ObjectInfo, call: Call, *, part: int = 0, is_whole: bool) -
     }
     if described.tags:
         headers["x-amz-tagging-count"] = str(len(described.tags))
+    # S3 gives the number of parts only to a client that asks for one of them.
     if part and described.parts:
         headers["x-amz-mp-parts-count"] = str(len(described.parts))
     checksums = described.checksums if is_whole or part else {}
@@ -175,7 +178,7 @@ def _parts_page(call: Call, described: Description) -> Node:
 
 def _number(call: Call, header: str, default: int) -> int:
     text = call.header(header) or str(default)
-    if not text.isdecimal():
+    if not re.fullmatch(r"[0-9]{1,10}", text):
         raise invalid_argument(f"Provided {header} not an integer or within integer range")
     return int(text)
 
@@ -184,6 +187,7 @@ def _overrides(call: Call) -> dict[str, str]:
     overrides = {
         name: call.query.get(f"response-{name.lower()}", "") for name in (*KEPT_HEADERS, "Content-Type")
     }
+    # They come from a URL that anyone may write: a line break here would begin a header of the writer's own.
     if any(CONTROL.search(value) or not _is_latin(value) for value in overrides.values()):
         raise invalid_argument("a response-… parameter is not a valid header")
     return {name: value for name, value in overrides.items() if value}

@@ -36,6 +36,7 @@ class S3Directory(ObjectFiles):
         self._scratch = self._meta / ".scratch"
         self._kept = KeptFacts(self._meta, self._scratch)
         self._changing = Lock()
+        # Bodies that a server left half written when it was killed. One server alone has a state folder.
         shutil.rmtree(self._scratch, ignore_errors=True)
         for folder in (self._root, self._scratch):
             folder.mkdir(parents=True, exist_ok=True)
@@ -43,6 +44,7 @@ class S3Directory(ObjectFiles):
     def delete_bucket(self, bucket: str) -> None:
         """Remove an empty bucket."""
         with self._changing:
+            # Under the lock: an object that is written after this look would go with its bucket.
             if next(self.list_keys(bucket), None) is not None:
                 raise AwsError("BucketNotEmpty", "The bucket you tried to delete is not empty", 409)
             shutil.rmtree(self.path(bucket), ignore_errors=True)
@@ -97,7 +99,7 @@ class S3Directory(ObjectFiles):
             etag: the ETag without quotes; the MD5 of the file if empty.
             description: what the writer says about the object.
             if_none_match: refuse to replace an object.
-            if_match: replace only an object that has this ETag.
+            if_match: replace only an object that has this ETag; `*` is any.
 
         Raises:
             AwsError: the key cannot be kept, or a condition does not hold.
@@ -108,7 +110,7 @@ class S3Directory(ObjectFiles):
         described = description or Description()
         # One change at a time: a condition must still hold when the file gets its name.
         with self._changing:
-            if if_match and self.head_object(bucket, key).etag != if_match:
+            if if_match and self.head_object(bucket, key).etag != if_match != "*":
                 raise unmet_condition()
             if if_none_match and self._is_there(bucket, key):
                 raise unmet_condition()
@@ -195,11 +197,12 @@ class S3Directory(ObjectFiles):
         Args:
             bucket: an existing bucket.
             key: the key.
-            if_match: remove only an object that has this ETag.
+            if_match: remove only an object that has this ETag; `*` is any.
         """
         self._check_bucket(bucket)
         with self._changing:
-            if if_match and self._is_there(bucket, key) and self.head_object(bucket, key).etag != if_match:
+            is_conditional = if_match not in {"", "*"} and self._is_there(bucket, key)
+            if is_conditional and self.head_object(bucket, key).etag != if_match:
                 raise unmet_condition()
             self._remove(bucket, key)
             self._kept.drop(bucket, key)
@@ -268,6 +271,8 @@ class S3Directory(ObjectFiles):
 
     def _described(self, bucket: str, key: str, path: Path, stat: os.stat_result) -> ObjectInfo | None:
         """Describe the file; None if another has replaced it meanwhile, so that its facts may be gone."""
+        # No ETag is made up from the bytes of a file that another program wrote: to read it all for a listing
+        # would cost more than the listing. Size and time change with it, and that is what an ETag is for.
         modified = datetime.fromtimestamp(stat.st_mtime, UTC)
         kept = self._kept.find_about(bucket, key, stat)
         if kept is not None:

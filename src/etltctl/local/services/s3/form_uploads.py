@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
-from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 from werkzeug.wrappers import Response
@@ -23,11 +23,12 @@ from etltctl.local.kernel.bodies import READ_BYTES, framed
 from etltctl.local.kernel.caller_refusals import MALFORMED, MISSING, WRONG_SIGNATURE, RefusedError
 from etltctl.local.kernel.json_protocol import AwsError
 from etltctl.local.kernel.signatures import ALGORITHM, CREDENTIAL
-from etltctl.local.services.s3.call import Call
+from etltctl.local.services.s3.call import CONTROL, Call
 from etltctl.local.services.s3.checksums import Verified
 from etltctl.local.services.s3.described import checksums_sent, description_of
 from etltctl.local.services.s3.directory import S3Directory
 from etltctl.local.services.s3.errors import invalid_argument
+from etltctl.local.services.s3.form_policy import check_policy
 from etltctl.local.services.s3.listing import xml
 from etltctl.local.services.s3.operations import operation_of
 from etltctl.local.services.s3.payload import parsed
@@ -84,6 +85,7 @@ class Form:
         scope = CREDENTIAL.fullmatch(self._field("x-amz-credential"))
         if scope is None or self.fields.get("x-amz-algorithm") != ALGORITHM:
             raise RefusedError(MALFORMED)
+        # Signature Version 4 derives the key from day, region and service, in this order.
         key = f"AWS4{secret}".encode()
         for part in (*scope.groups()[1:], "aws4_request"):
             key = hmac.digest(key, part.encode(), "sha256")
@@ -93,40 +95,6 @@ class Form:
     def key(self) -> str:
         """The key of the object; `${filename}` in it stands for the name of the file."""
         return self._field("key").replace("${filename}", self.filename)
-
-    def check_policy(self, bucket: str, now: datetime) -> tuple[int, int | None]:
-        """Check the fields against the policy.
-
-        Args:
-            bucket: The bucket that the form was sent to.
-            now: The time in UTC.
-
-        Returns:
-            The least and the greatest size of the file in bytes; None for no limit.
-
-        Raises:
-            AwsError: `InvalidPolicyDocument` (400), or `AccessDenied` (403) if a condition does not hold.
-        """
-        expiration, conditions = _policy_of(self.fields["policy"])
-        if now >= expiration:
-            raise _against_policy("Policy expired.")
-        values = {**self.fields, "bucket": bucket, "key": self.key}
-        sizes: tuple[int, int | None] = (0, None)
-        named = set()
-        for condition in conditions:
-            operator, name, value = _condition_of(condition)
-            if operator == "content-length-range":
-                sizes = (int(name), int(value))
-                continue
-            named.add(name)
-            text = values.get(name, "")
-            if not (text == value if operator == "eq" else text.startswith(value)):
-                raise _against_policy(f"Policy Condition failed: {json.dumps(condition)}")
-        # A field that the policy does not name could store what its author never allowed.
-        extra = sorted(n for n in values.keys() - named - FREE if not n.startswith("x-ignore-"))
-        if extra:
-            raise _against_policy(f"Extra input fields: {', '.join(extra)}")
-        return sizes
 
 
 def is_form(environ: WSGIEnvironment) -> bool:
@@ -148,6 +116,7 @@ def read_form(environ: WSGIEnvironment) -> Form:
     for event in events:
         if not isinstance(event, Field | File):
             continue
+        # The field's name decides what is the file: some clients give every field a file's name.
         name = (event.name or "").lower()
         if name == "file":
             return Form(fields, getattr(event, "filename", "") or "", _data(events))
@@ -173,18 +142,22 @@ def store_form(form: Form, call: Call, directory: S3Directory) -> Response:
     Raises:
         AwsError: The policy does not allow it, or the bytes are not those that a checksum announces.
     """
-    low, high = form.check_policy(call.bucket, datetime.now(UTC))
+    if call.level != "bucket" or call.query:
+        raise AwsError("MethodNotAllowed", "The specified method is not allowed against this resource.", 405)
+    values = {**form.fields, "bucket": call.bucket, "key": form.key}
+    low, high = check_policy(form.fields["policy"], values, FREE, datetime.now(UTC))
     upload = _as_put(form, call)
     operation_of(upload)  # refuses a field that PutObject does not model
     verified, size = Verified(upload.headers), 0
     with directory.scratch_file() as (path, stream):
         for piece in form.content:
-            if high is not None and (size := size + len(piece)) > high:
+            # A form does not state the size of its file, so it is counted while it comes in.
+            if (size := size + len(piece)) > high:
                 raise AwsError("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
             verified.update(piece)
             stream.write(piece)
         stream.close()
-        if path.stat().st_size < low:
+        if size < low:
             raise AwsError("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size")
         verified.check({})
         described = description_of(upload, verified.checksums)
@@ -210,7 +183,9 @@ def _as_put(form: Form, call: Call) -> Call:
 
 def _answer(form: Form, bucket: str, key: str, etag: str) -> Response:
     redirect = form.fields.get("success_action_redirect") or form.fields.get("redirect", "")
-    if urlsplit(redirect).scheme in {"http", "https"}:
+    # It becomes a header: one that cannot be a header is ignored, as S3 ignores one that is not a URL.
+    is_header = redirect.isascii() and not CONTROL.search(redirect)
+    if is_header and redirect.startswith(("http://", "https://")):
         query = urlencode({"bucket": bucket, "key": key, "etag": f'"{etag}"'})
         return Response(
             status=303, headers={"Location": f"{redirect}{'&' if '?' in redirect else '?'}{query}"}
@@ -224,7 +199,9 @@ def _answer(form: Form, bucket: str, key: str, etag: str) -> Response:
 
 
 def _events(environ: WSGIEnvironment, boundary: str) -> Iterator[Any]:
-    stream, decoder = framed(environ), MultipartDecoder(boundary.encode("latin-1", "replace"))
+    # The limit bounds what the decoder holds back; bytes of the file go on as they come.
+    stream = framed(environ)
+    decoder = MultipartDecoder(boundary.encode("latin-1", "replace"), max_form_memory_size=4 * READ_BYTES)
     try:
         while True:
             event = decoder.next_event()
@@ -235,7 +212,7 @@ def _events(environ: WSGIEnvironment, boundary: str) -> Iterator[Any]:
             yield event
             if isinstance(event, Epilogue):
                 return
-    except ValueError as error:
+    except (ValueError, RequestEntityTooLarge) as error:
         message = "The body of your POST request is not well-formed multipart/form-data."
         raise AwsError("MalformedPOSTRequest", message) from error
 
@@ -252,42 +229,3 @@ def _data(events: Iterator[Any]) -> Iterator[bytes]:
 def _sign_v2(secret: str, policy: str) -> str:
     """Return the signature of the older version, which boto3 makes for forms by default."""
     return b64encode(hmac.new(secret.encode(), policy.encode(), hashlib.sha1).digest()).decode()
-
-
-def _policy_of(text: str) -> tuple[datetime, Sequence[Any]]:
-    try:
-        policy = json.loads(b64decode(text, validate=True))
-        moment = datetime.fromisoformat(policy["expiration"].removesuffix("Z") + "+00:00")
-        conditions = policy["conditions"]
-        if not policy["expiration"].endswith("Z") or "T" not in policy["expiration"]:
-            raise ValueError(policy["expiration"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _invalid_policy("its expiration, its conditions or its form is wrong") from error
-    if not isinstance(conditions, list) or not conditions:
-        raise _invalid_policy("it has no conditions")
-    return moment, conditions
-
-
-def _condition_of(condition: Any) -> tuple[str, str, str]:
-    """Return operator, field and value of a condition; fields in lower case, as S3 compares them."""
-    if isinstance(condition, dict) and len(condition) == 1:
-        ((name, value),) = condition.items()
-        condition = ["eq", f"${name}", value]
-    if not isinstance(condition, list) or len(condition) != 3:
-        raise _invalid_policy(f"the condition {json.dumps(condition)} is not one")
-    operator, name, value = str(condition[0]).lower(), condition[1], condition[2]
-    if operator == "content-length-range":
-        if any(not str(bound).isdecimal() for bound in (name, value)):
-            raise _invalid_policy("content-length-range takes two whole numbers")
-        return operator, str(name), str(value)
-    if operator not in {"eq", "starts-with"} or not str(name).startswith("$"):
-        raise _invalid_policy(f"the condition {json.dumps(condition)} is not one")
-    return operator, str(name)[1:].lower(), str(value)
-
-
-def _invalid_policy(reason: str) -> AwsError:
-    return AwsError("InvalidPolicyDocument", f"Invalid Policy: {reason}; nothing was stored")
-
-
-def _against_policy(reason: str) -> AwsError:
-    return AwsError("AccessDenied", f"Invalid according to Policy: {reason}", 403)

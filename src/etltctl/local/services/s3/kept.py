@@ -97,6 +97,7 @@ class KeptFacts:
 
         The facts of a new file are written before it gets its name. Until then those of the old file still hold.
         """
+        # Facts that do not fit the file are those of a file that another program replaced without telling anyone.
         kept = self.find(bucket, key)
         if kept is None or kept.is_about(stat):
             return kept
@@ -108,6 +109,7 @@ class KeptFacts:
 
     def keep(self, bucket: str, key: str, kept: Kept) -> None:
         """Write the facts of a key as a whole: a reader never sees half of them."""
+        # A rename is whole or not at all; a file that is written in place would be half there after a crash.
         path = meta_path(self._root, bucket, key)
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=self._scratch)

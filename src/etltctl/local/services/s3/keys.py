@@ -107,6 +107,7 @@ def keys_below(folder: Path, below: str, after: str, is_marker: IsMarker) -> Ite
         after: only keys beyond this one.
         is_marker: whether a folder is an object itself.
     """
+    # A folder's own key is shorter than every key in it, so it comes first.
     if below > after and is_marker(below, folder):
         yield below
     for name in _names(folder):
@@ -114,6 +115,7 @@ def keys_below(folder: Path, below: str, after: str, is_marker: IsMarker) -> Ite
         if not name.endswith("/"):
             if key > after:
                 yield key
+        # `after` may name a key inside this folder, whose own name is then before it.
         elif key > after or after.startswith(key):
             yield from keys_below(folder / name, key, after, is_marker)
 
@@ -132,6 +134,7 @@ def _names(folder: Path) -> list[str]:
             ]
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return []
+    # S3 sorts by bytes, and `a/` among the names puts `a-b` before `a/c`, as the keys themselves are sorted.
     return sorted((name for name in names if _is_utf8(name)), key=str.encode)
 
 

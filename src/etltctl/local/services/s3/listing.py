@@ -43,8 +43,10 @@ def page(keys: Iterable[str], *, prefix: str, delimiter: str, after: str, limit:
             prefix + rest[: rest.index(delimiter) + len(delimiter)] if delimiter and delimiter in rest else ""
         )
         name = folder or key
+        # A page may end inside a folder: `after` is then the folder, and its other keys belong to that page still.
         if name <= after or (folder and folders[-1:] == [folder]):
             continue
+        # One key more than the page is read, and only to know whether there is another page.
         if len(entries) + len(folders) == limit:
             return Page(entries, folders, last)
         if folder:
@@ -166,6 +168,7 @@ def error_xml(code: str, message: str, resource: str, request_id: str) -> str:
 
 
 def _inner(node: Node) -> str:
+    # Keys may hold control characters; as references they are not XML 1.0, but what S3 sends and its clients read.
     if isinstance(node, str):
         return CONTROL.sub(lambda letter: f"&#{ord(letter[0])};", escape(node))
     return "".join(f"<{name}>{_inner(inner)}</{name}>" for name, inner in node)

@@ -100,6 +100,7 @@ class MultipartUploads:
         return xml_response(xml("CopyPartResult", nodes))
 
     def _keep(self, upload: Upload, number: int, path: Path, etag: str, checksums: Mapping[str, str]) -> Part:
+        # A new name each time: a part that is sent twice must not change under a reader that joins the parts.
         part = Part(path.with_name(f"part-{uuid4().hex}"), etag, path.stat().st_size, checksums)
         with self._lock:
             if upload.id not in self._uploads:  # it was completed or aborted while the part came in
@@ -128,6 +129,7 @@ class MultipartUploads:
         named = named_parts(call)
         with self._lock:
             chosen = chosen_parts(named, upload)
+        # Without the lock: joining takes as long as the disk does, and other uploads must go on meanwhile.
         with self._directory.scratch_file() as (path, stream):
             whole = joined(chosen, stream, upload)
             check_whole(call, chosen, whole)

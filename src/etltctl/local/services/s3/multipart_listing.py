@@ -15,6 +15,7 @@ LARGEST = 2**31 - 1
 
 def parts_xml(call: Call, upload: Upload) -> str:
     """Return the answer to ListParts."""
+    # S3 takes any number and gives at most a page.
     limit = min(call.number("max-parts", PAGE, 0, LARGEST), PAGE)
     after = call.number("part-number-marker", 0, 0, LARGEST)
     parts = [(number, part) for number, part in sorted(upload.parts.items()) if number > after]

@@ -13,7 +13,6 @@ from werkzeug.wrappers import Response
 from etltctl.local.kernel.json_protocol import AwsError
 from etltctl.local.services.s3.call import Call
 from etltctl.local.services.s3.checksums import Digests
-from etltctl.local.services.s3.conditions import is_unchanged
 from etltctl.local.services.s3.described import attributes_of, checksums_sent, description_of, headers_of
 from etltctl.local.services.s3.directory import S3Directory
 from etltctl.local.services.s3.errors import invalid_argument, invalid_request, malformed_xml
@@ -34,6 +33,7 @@ from etltctl.local.services.s3.payload import bare_tag, received, whole_xml
 from etltctl.local.services.s3.sources import (
     check_version,
     is_replaced,
+    is_unchanged,
     opened_source,
     part_span,
     pieces,
@@ -73,6 +73,7 @@ class ObjectOperations:
 
     def _get(self, call: Call) -> Response:
         check_version(call.query.get("versionId", ""))
+        # The file stays open while it is sent, so an object that is replaced meanwhile is still sent whole.
         stream, info = self._directory.open_object(call.bucket, call.key)
         try:
             return self._answer(call, stream, info)
@@ -170,6 +171,7 @@ class ObjectOperations:
                 message = f"the embedded S3 does not model {', '.join(sorted(named))} in DeleteObjects"
                 raise AwsError("NotImplemented", message, 501)
             self._directory.delete_object(bucket, key, if_match=if_match)
+        # One key that is refused stops no other: the answer has a line for each.
         except AwsError as error:
             return "Error", [("Key", key), ("Code", error.code), ("Message", error.message)]
         return "Deleted", [("Key", key)]

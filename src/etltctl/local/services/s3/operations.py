@@ -83,6 +83,7 @@ class Operation:
         if (self.method, self.level) != (call.method, call.level):
             return False
         names = {name for name in call.query if name not in ANYWHERE and not is_moved(name)}
+        # The one header that turns an operation into another one.
         is_copy = COPY_SOURCE in call.headers
         return self.markers <= names <= self.markers | self.optional and is_copy == self.copies
 

@@ -97,6 +97,7 @@ def _verified(call: Call, verified: Verified) -> Iterator[bytes]:
         verified.update(piece)
         size += len(piece)
         yield piece
+    # Chunks that end early look like a shorter body, so the length that the client states has the last word.
     announced = call.header(DECODED_LENGTH)
     if _is_wrapped(call) and announced and announced != str(size):
         raise incomplete_body()
@@ -117,6 +118,7 @@ def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
 def _unwrapped(stream: IO[bytes], trailers: dict[str, str]) -> Iterator[bytes]:
     """Yield the bytes inside AWS's chunks: `SIZE-IN-HEX[;chunk-signature=…]`, bytes, an empty line. Size 0 ends it."""
     while True:
+        # The signature of each chunk is not checked: the first one and the checksums cover the whole.
         size = CHUNK_SIZE.fullmatch(read_line(stream).partition(b";")[0].strip())
         if size is None:
             raise malformed("a chunk of the payload does not begin with its size")

@@ -35,7 +35,7 @@ class TaggingOperations:
         check_version(call.query.get("versionId", ""))
         tags = self._directory.head_object(call.bucket, call.key).description.tags
         nodes: list[tuple[str, Node]] = [
-            ("Tag", [("Key", name), ("Value", value)]) for name, value in tags.items()
+            ("Tag", [("Key", name), ("Value", value)]) for name, value in sorted(tags.items())
         ]
         return xml_response(xml("Tagging", [("TagSet", nodes)]))
 
@@ -51,6 +51,7 @@ class TaggingOperations:
         return Response(status=204)
 
     def _change(self, call: Call, tags: Mapping[str, str]) -> None:
+        # Tags are no part of the object: neither its bytes nor its ETag nor its time change with them.
         self._directory.describe_again(call.bucket, call.key, lambda described: replace(described, tags=tags))
 
 
@@ -60,6 +61,7 @@ def tags_of_document(document: ElementTree.Element) -> dict[str, str]:
     Raises:
         AwsError: `MalformedXML`, or `InvalidTag` as `check_tags`.
     """
+    # Clients differ in the namespace that they give, and S3 takes any.
     pairs = [
         {bare_tag(inner): inner.text or "" for inner in node}
         for node in document.iter()

@@ -110,6 +110,7 @@ def chosen_parts(named: list[dict[str, str]], upload: Upload) -> list[Part]:
         AwsError: `InvalidPartOrder`, `InvalidPart` or `EntityTooSmall`.
     """
     numbers = [int(part["PartNumber"]) for part in named]
+    # Gaps are allowed, repetitions are not.
     if numbers != sorted(set(numbers)):
         raise AwsError(
             "InvalidPartOrder",
