@@ -12,10 +12,9 @@ from support.served import Served
 @pytest.mark.parametrize(
     ("sql", "name"),
     [
-        ("CREATE TABLE copied AS SELECT 1 AS a", "CREATE TABLE AS"),
-        ("CREATE TABLE copied WITH (format = 'PARQUET') AS SELECT 1 AS a", "CREATE TABLE AS"),
         ("DELETE FROM copied", "DELETE"),
         ("SHOW FUNCTIONS", "SHOW FUNCTIONS"),
+        ("MERGE INTO copied USING other ON true WHEN MATCHED THEN DELETE", "MERGE"),
     ],
 )
 def test_a_refusal_names_the_statement(server: Served, sql: str, name: str) -> None:

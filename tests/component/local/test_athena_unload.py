@@ -2,51 +2,27 @@
 
 from __future__ import annotations
 
+import gzip
 import io
-import time
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
+from support.athena import Athena
 from support.served import Served
 
 RESULTS, LAKE = "unload-results", "unload-lake"
 
 
-class Athena:
-    """A client that runs a statement to its end."""
-
-    def __init__(self, server: Served) -> None:
-        self.athena, self.s3 = server.client("athena"), server.client("s3")
-
-    def run(self, sql: str) -> dict[str, Any]:
-        place = {"OutputLocation": f"s3://{RESULTS}/q/"}
-        query_id = self.athena.start_query_execution(QueryString=sql, ResultConfiguration=place)[
-            "QueryExecutionId"
-        ]
-        while True:
-            execution: dict[str, Any] = self.athena.get_query_execution(QueryExecutionId=query_id)[
-                "QueryExecution"
-            ]
-            if execution["Status"]["State"] not in ("QUEUED", "RUNNING"):
-                return execution
-            time.sleep(0.05)
-
-    def keys(self, prefix: str) -> list[str]:
-        listing = self.s3.list_objects_v2(Bucket=LAKE, Prefix=prefix)
-        return [entry["Key"] for entry in listing.get("Contents", [])]
-
-    def table(self, key: str) -> Any:
-        return pq.read_table(io.BytesIO(self.s3.get_object(Bucket=LAKE, Key=key)["Body"].read()))
-
-
 @pytest.fixture(scope="module")
 def athena(server: Served) -> Athena:
-    client = Athena(server)
-    for bucket in (RESULTS, LAKE):
-        client.s3.create_bucket(Bucket=bucket)
+    client = Athena(server, RESULTS)
+    client.s3.create_bucket(Bucket=LAKE)
     return client
+
+
+def keys(athena: Athena, prefix: str) -> list[str]:
+    return athena.keys(f"s3://{LAKE}/{prefix}")
 
 
 def unload(inner: str, place: str, **options: str) -> str:
@@ -58,9 +34,9 @@ def test_a_partition_is_a_folder_and_not_a_column(athena: Athena) -> None:
     inner = "SELECT * FROM (VALUES (1, 'x'), (2, 'y'), (3, 'x')) t(a, b)"
     execution = athena.run(unload(inner, "parts/", format="'PARQUET'", partitioned_by="ARRAY['b']"))
     assert execution["Status"]["State"] == "SUCCEEDED"
-    keys = athena.keys("parts/")
-    assert sorted(key.split("/")[1] for key in keys) == ["b=x", "b=y"]
-    tables = {key.split("/")[1]: athena.table(key) for key in keys}
+    names = keys(athena, "parts/")
+    assert sorted(key.split("/")[1] for key in names) == ["b=x", "b=y"]
+    tables = {key.split("/")[1]: athena.parquet(f"s3://{LAKE}/{key}") for key in names}
     assert {name: table.to_pylist() for name, table in tables.items()} == {
         "b=x": [{"a": 1}, {"a": 3}],
         "b=y": [{"a": 2}],
@@ -70,7 +46,7 @@ def test_a_partition_is_a_folder_and_not_a_column(athena: Athena) -> None:
 def test_folders_are_named_as_hive_names_them(athena: Athena) -> None:
     inner = "SELECT 1 AS a, d, b FROM (VALUES ('a:b/c=%', date '2024-01-02'), (null, null)) t(b, d)"
     athena.run(unload(inner, "escaped/", format="'PARQUET'", partitioned_by="ARRAY['d', 'b']"))
-    assert sorted(key.removeprefix("escaped/").rpartition("/")[0] for key in athena.keys("escaped/")) == [
+    assert sorted(key.removeprefix("escaped/").rpartition("/")[0] for key in keys(athena, "escaped/")) == [
         "d=2024-01-02/b=a%3Ab%2Fc%3D%25",
         "d=__HIVE_DEFAULT_PARTITION__/b=__HIVE_DEFAULT_PARTITION__",
     ]
@@ -81,20 +57,14 @@ def test_a_manifest_next_to_the_results_lists_the_files(athena: Athena) -> None:
     place = execution["Statistics"]["DataManifestLocation"]
     assert place == f"s3://{RESULTS}/q/{execution['QueryExecutionId']}-manifest.csv"
     assert execution["StatementType"] == "DML"
-    body = (
-        athena.s3.get_object(Bucket=RESULTS, Key=place.removeprefix(f"s3://{RESULTS}/"))["Body"]
-        .read()
-        .decode()
-    )
-    assert body.splitlines() == [f"s3://{LAKE}/{key}" for key in athena.keys("listed/")]
+    assert athena.manifest(execution) == [f"s3://{LAKE}/{key}" for key in keys(athena, "listed/")]
 
 
 def test_no_rows_produce_no_file_and_an_empty_manifest(athena: Athena) -> None:
     execution = athena.run(unload("SELECT 1 AS a WHERE false", "none/", format="'PARQUET'"))
     assert execution["Status"]["State"] == "SUCCEEDED"
-    assert not athena.keys("none/")
-    key = execution["Statistics"]["DataManifestLocation"].removeprefix(f"s3://{RESULTS}/")
-    assert athena.s3.get_object(Bucket=RESULTS, Key=key)["Body"].read() == b""
+    assert not keys(athena, "none/")
+    assert athena.manifest(execution) == []
 
 
 def test_a_query_has_no_manifest(athena: Athena) -> None:
@@ -104,7 +74,7 @@ def test_a_query_has_no_manifest(athena: Athena) -> None:
 @pytest.mark.parametrize("codec", ["GZIP", "SNAPPY", "ZSTD", "NONE"])
 def test_the_compression_is_that_of_the_option(athena: Athena, codec: str) -> None:
     athena.run(unload("SELECT 1 AS a", f"codec-{codec}/", format="'PARQUET'", compression=f"'{codec}'"))
-    (key,) = athena.keys(f"codec-{codec}/")
+    (key,) = keys(athena, f"codec-{codec}/")
     body = athena.s3.get_object(Bucket=LAKE, Key=key)["Body"].read()
     column = pq.ParquetFile(io.BytesIO(body)).metadata.row_group(0).column(0)
     assert column.compression == {"NONE": "UNCOMPRESSED"}.get(codec, codec)
@@ -116,8 +86,9 @@ def test_the_compression_is_that_of_the_option(athena: Athena, codec: str) -> No
         ("x/", {"format": "'PARQUET'", "compression": "'LZ4'"}, "NOT_SUPPORTED"),
         ("x/", {"format": "'PARQUET'", "compression": "'FOO'"}, "INVALID_PROPERTY"),
         ("x/", {"format": "'ORC'"}, "NOT_SUPPORTED"),
-        ("x/", {"format": "'JSON'", "compression": "'GZIP'"}, "NOT_SUPPORTED"),
-        ("x/", {"format": "'TEXTFILE'", "field_delimiter": "','"}, "NOT_SUPPORTED"),
+        ("x/", {"format": "'AVRO'"}, "NOT_SUPPORTED"),
+        ("x/", {"format": "'JSON'", "compression": "'BZIP2'"}, "NOT_SUPPORTED"),
+        ("x/", {"format": "'JSON'", "field_delimiter": "','"}, "INVALID_PROPERTY"),
         ("x/", {"format": "'XML'"}, "INVALID_PROPERTY"),
         ("x/", {"compression": "'GZIP'"}, "INVALID_PROPERTY"),
         ("x/", {"format": "'PARQUET'", "bucketed_by": "ARRAY['a']"}, "INVALID_PROPERTY"),
@@ -143,17 +114,40 @@ def test_an_unsupported_unload_is_refused_by_name(
     status = athena.run(unload("SELECT 1 AS a, 'x' AS b", place, **options))["Status"]
     assert status["State"] == "FAILED"
     assert status["StateChangeReason"].startswith(f"{code}: ")
-    assert not athena.keys("x/")
+    assert not keys(athena, "x/")
 
 
 @pytest.mark.parametrize("inner", ["SELECT 1 AS a, 2 AS a", "SELECT null AS a", "SELECT now() AS a"])
 def test_a_column_type_that_hive_lacks_is_refused(athena: Athena, inner: str) -> None:
     assert athena.run(unload(inner, "typed/", format="'PARQUET'"))["Status"]["State"] == "FAILED"
-    assert not athena.keys("typed/")
+    assert not keys(athena, "typed/")
 
 
 def test_the_location_must_be_empty(athena: Athena) -> None:
     athena.run(unload("SELECT 1 AS a", "full/", format="'PARQUET'"))
     status = athena.run(unload("SELECT 2 AS a", "full", format="'PARQUET'"))["Status"]
     assert status["StateChangeReason"].startswith("HIVE_PATH_ALREADY_EXISTS: ")
-    assert len(athena.keys("full/")) == 1
+    assert len(keys(athena, "full/")) == 1
+
+
+def test_json_and_text_are_written_as_hive_writes_them(athena: Athena) -> None:
+    inner = "SELECT 1 AS a, ARRAY['x', null] AS b, cast(null AS varchar) AS c"
+    athena.succeed(unload(inner, "json/", format="'JSON'"))
+    (key,) = keys(athena, "json/")
+    assert key.endswith(".gz")
+    assert gzip.decompress(athena.read(f"s3://{LAKE}/{key}")) == b'{"a": 1, "b": ["x", null], "c": null}\n'
+    athena.succeed(unload(inner, "text/", format="'TEXTFILE'", field_delimiter="','", compression="'NONE'"))
+    (key,) = keys(athena, "text/")
+    assert athena.read(f"s3://{LAKE}/{key}") == b"1,x\x02\\N,\\N\n"
+
+
+def test_more_than_a_hundred_partitions_are_refused(athena: Athena) -> None:
+    inner = "SELECT 1 AS a, p FROM UNNEST(sequence(1, 101)) t(p)"
+    reason = athena.reason(unload(inner, "many/", format="'PARQUET'", partitioned_by="ARRAY['p']"))
+    assert reason.startswith("HIVE_TOO_MANY_OPEN_PARTITIONS: ")
+    assert not keys(athena, "many/")
+
+
+def test_an_error_keeps_its_place_in_the_whole_statement(athena: Athena) -> None:
+    reason = athena.reason(unload("SELECT 1 AS a,\n  nope", "x/", format="'PARQUET'"))
+    assert reason.startswith("COLUMN_NOT_FOUND: line 2:3: ")

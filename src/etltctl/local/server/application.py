@@ -93,7 +93,8 @@ class Application:
         self._governance = LakeFormationService(
             state, catalog, self._identities.is_principal, lambda: self._plane.catalog_changes
         )
-        self._of_others = CatalogWrites(self._governance, catalog.get_partitions, self._call).operations()
+        self._writes = CatalogWrites(self._governance, catalog.get_partitions, self._call)
+        self._of_others = self._writes.operations()
         guard = Guard(self._governance, history.record)
         self._athena = AthenaService(state, self._directory, catalog, guard, self._catalog_of)
         self._airbyte = AirbyteService(state, self._directory, lambda: url, sample_headers=keys.headers)
@@ -105,8 +106,6 @@ class Application:
             "AWSGlue.CreateDatabase": self._create_database,
             "AWSGlue.CreateJob": self._create_job,
             "AWSGlue.UpdateJob": self._update_job,
-            "AmazonAthena.GetDatabase": self._plane.get_database,
-            "AmazonAthena.ListDatabases": self._plane.list_databases,
             "AmazonSSM.GetParameter": self._plane.get_parameter,
             "AmazonSSM.GetParameters": self._plane.get_parameters,
             **self._glue.operations(),
@@ -114,7 +113,7 @@ class Application:
             **history.operations(),
         }
         self._of_caller: dict[str, CallerOperation] = {
-            "AmazonAthena.StartQueryExecution": self._athena.start,
+            **self._athena.caller_operations(),
             **{f"/{name}": do for name, do in self._governance.operations().items()},
         }
         self._roles: set[str] = set()
@@ -260,7 +259,7 @@ class Application:
         """Return the catalog as the caller of a query changes it; the owner, who made everything, is not checked."""
         if caller == OWNER:
             return Catalog(self._plane)
-        return CallerCatalog(self._plane, self._of_others, caller)
+        return CallerCatalog(self._plane, self._writes, caller)
 
     def _call(self, target: str, body: dict[str, Any]) -> dict[str, Any]:
         operation = self._operations.get(target)

@@ -168,17 +168,6 @@ class ControlPlane:
                     )
             return self.call("AWSGlue.UpdateTable", body)
 
-    def list_databases(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Return Athena's databases without empty descriptions: moto writes them, Athena's are never empty."""
-        answer = self.call("AmazonAthena.ListDatabases", body)
-        databases = [_described(database) for database in answer.get("DatabaseList", [])]
-        return {**answer, "DatabaseList": databases}
-
-    def get_database(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Return a database of Athena's without an empty description."""
-        answer = self.call("AmazonAthena.GetDatabase", body)
-        return {**answer, "Database": _described(answer["Database"])}
-
     def get_parameter(self, body: dict[str, Any]) -> dict[str, Any]:
         """SSM's GetParameter with the images that Canonical names."""
         prefix, image = UBUNTU
@@ -288,10 +277,6 @@ def _backends(service: str) -> dict[str, Any]:
         ACCOUNT
     ]  # typed by literal names only
     return backends_of
-
-
-def _described(database: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in database.items() if name != "Description" or value}
 
 
 def _operation(environ: WSGIEnvironment) -> str:

@@ -18,6 +18,7 @@ from etltctl.local.services.athena.dialect import (
     AthenaSql,
     QueryError,
     TableName,
+    Target,
     Translation,
     Type,
     register,
@@ -45,7 +46,8 @@ class Answer:
     columns: list[Column]
     rows: list[list[str | None]]
     scanned: int = 0
-    manifest: tuple[str, ...] | None = None  # the URLs of the files that an UNLOAD wrote
+    manifest: tuple[str, ...] | None = None  # the URLs of the files that the statement wrote
+    updated: int = 0  # rows that the statement wrote to a table
     subtype: str = ""  # SubstatementType, if the answer decides it
 
 
@@ -98,9 +100,10 @@ def answered(
     engine: duckdb.DuckDBPyConnection,
     lake: Lake,
     on_plan: Callable[[int], None] | None = None,
+    target: Target | None = None,
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Translation, int]]:
     """Yield the executed query, whose result is fetched inside the block, and the bytes of the files behind it."""
-    prepared = prepare(query, parameters, database, lake)
+    prepared = prepare(query, parameters, database, lake, target)
     scanned = sum(file.size for file in prepared.files)
     if on_plan:
         on_plan(scanned)
@@ -109,7 +112,9 @@ def answered(
         yield done, prepared.translation, scanned
 
 
-def prepare(query: exp.Expr, parameters: Sequence[str], database: str, lake: Lake) -> Prepared:
+def prepare(
+    query: exp.Expr, parameters: Sequence[str], database: str, lake: Lake, target: Target | None = None
+) -> Prepared:
     """Translate a query, before any engine has to be there.
 
     Raises:
@@ -125,7 +130,7 @@ def prepare(query: exp.Expr, parameters: Sequence[str], database: str, lake: Lak
     for table in tables:
         columns.setdefault(table.name.database, {})[table.name.name] = table.visible
     is_narrowed = any(table.parts is not None for table in tables)
-    return Prepared(translate(query, database, columns, is_narrowed=is_narrowed), tables)
+    return Prepared(translate(query, database, columns, is_narrowed=is_narrowed, target=target), tables)
 
 
 @contextmanager

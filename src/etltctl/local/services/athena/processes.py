@@ -137,6 +137,7 @@ def run_apart(
     lake: Lake,
     on_plan: Callable[[int], None],
     is_wanted: Callable[[], bool],
+    saved: object = None,
 ) -> Answer:
     """Run a statement in a separate process, within Athena's limits.
 
@@ -146,6 +147,7 @@ def run_apart(
         lake: what the process may ask for.
         on_plan: called with the bytes that will be scanned; what it raises ends the query.
         is_wanted: Returns whether a caller still waits for the answer.
+        saved: the prepared statements.
 
     Raises:
         QueryError: the query's own error, EXCEEDED_MEMORY_LIMIT or EXCEEDED_TIME_LIMIT.
@@ -155,7 +157,7 @@ def run_apart(
     worker = workers.take()
     try:
         worker.connection.send(statement)
-        answer = _served(worker, lake, on_plan, is_wanted)
+        answer = _served(worker, _targets(lake, saved), on_plan, is_wanted)
     except BaseException as error:
         workers.end(worker)
         if isinstance(error, OSError) and not is_wanted():  # the process was ended by `Workers.close`
@@ -168,11 +170,10 @@ def run_apart(
 
 
 def _served(
-    worker: Worker, lake: Lake, on_plan: Callable[[int], None], is_wanted: Callable[[], bool]
+    worker: Worker, targets: dict[str, Any], on_plan: Callable[[int], None], is_wanted: Callable[[], bool]
 ) -> Answer | Failure:
     """Answer a process's requests until it has its result."""
     deadline = time.monotonic() + TIME_LIMIT_S
-    targets: dict[str, Any] = {"catalog": lake.catalog, "directory": lake.directory, "guard": lake.guard}
     while True:
         _check_limits(worker, deadline, is_wanted)
         if not worker.connection.poll(POLL_S):
@@ -190,6 +191,10 @@ def _served(
             worker.connection.send(None)
         else:
             worker.connection.send(_called(targets[message.target], message))
+
+
+def _targets(lake: Lake, saved: object) -> dict[str, Any]:
+    return {"catalog": lake.catalog, "directory": lake.directory, "guard": lake.guard, "saved": saved}
 
 
 def _called(target: Any, request: Request) -> Any:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from etltctl.local.kernel.state_files import read_json
+from etltctl.local.services.athena.statements.registry import Kind
 
+WRITES = ("CREATE_TABLE_AS_SELECT", "INSERT")  # their rows are the files of a table
 LIVE = frozenset({"QUEUED", "RUNNING"})
 
 
@@ -34,7 +36,21 @@ class Record:
     statement: str = "DML"
     substatement: str = "SELECT"
     caller: str = ""
-    manifest: str = ""  # the URL of the list of files that an UNLOAD wrote
+    manifest: str = ""  # the URL of the list of files that the statement wrote
+    updated: int = 0  # rows that the statement wrote to a table
+    output_rows: int = 0
+    output_bytes: int = 0
+    catalog: str = ""
+
+    @property
+    def has_header(self) -> bool:
+        """Whether the first row of the result names the columns."""
+        return self.statement == "DML" and self.has_rows_object
+
+    @property
+    def has_rows_object(self) -> bool:
+        """Whether the result's rows are an object at the output location."""
+        return self.substatement not in WRITES
 
     def as_query_execution(self) -> dict[str, Any]:
         """Return the execution in Athena's own shape."""
@@ -51,21 +67,24 @@ class Record:
                 "Retryable": is_ours,
                 "ErrorMessage": self.reason,
             }
-        total = int(((self.completed or time.time()) - self.submitted) * 1000)
         return {
             "QueryExecutionId": self.id,
             "Query": self.sql,
             "StatementType": self.statement,
             **({"SubstatementType": self.substatement} if self.substatement else {}),
             **self._place_of_results(),
-            "QueryExecutionContext": {"Database": self.database},
+            "ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": False}},
+            "QueryExecutionContext": {
+                "Database": self.database,
+                **({"Catalog": self.catalog} if self.catalog else {}),
+            },
+            **({"ExecutionParameters": self.parameters} if self.parameters else {}),
             "Status": status,
             "Statistics": {
                 **({"DataManifestLocation": self.manifest} if self.manifest else {}),
                 "DataScannedInBytes": self.scanned,
-                "EngineExecutionTimeInMillis": self.engine_ms,
-                "TotalExecutionTimeInMillis": total,
-                "QueryQueueTimeInMillis": max(total - self.engine_ms, 0),
+                **self._timeline(),
+                "ResultReuseInformation": {"ReusedPreviousResult": False},
             },
             "WorkGroup": self.workgroup,
             "EngineVersion": {
@@ -74,10 +93,42 @@ class Record:
             },
         }
 
+    def as_runtime_statistics(self) -> dict[str, Any]:
+        """Return the execution's statistics in Athena's own shape. The embedded engine has one stage."""
+        rows = {"InputBytes": self.scanned, "OutputBytes": self.output_bytes, "OutputRows": self.output_rows}
+        statistics: dict[str, Any] = {"Timeline": self._timeline(), "Rows": rows}
+        if self.state == "SUCCEEDED":
+            statistics["OutputStage"] = {
+                "StageId": 0, "State": "FINISHED", "ExecutionTime": self.engine_ms, **rows
+            }  # fmt: skip
+        return statistics
+
+    def _timeline(self) -> dict[str, int]:
+        total = int(((self.completed or time.time()) - self.submitted) * 1000)
+        return {
+            "EngineExecutionTimeInMillis": self.engine_ms,
+            "TotalExecutionTimeInMillis": total,
+            "QueryQueueTimeInMillis": max(total - self.engine_ms, 0),
+            "QueryPlanningTimeInMillis": 0,
+            "ServicePreProcessingTimeInMillis": 0,
+            "ServiceProcessingTimeInMillis": 0,
+        }
+
     def _place_of_results(self) -> dict[str, Any]:
         if self.output:
             return {"ResultConfiguration": {"OutputLocation": self.output}}
         return {"ManagedQueryResultsConfiguration": {"Enabled": True}}
+
+
+def output_name(query_id: str, kind: Kind) -> str:
+    """Return the name of a statement's result below the output location.
+
+    Rows of a query are CSV, and what Hive answers is text. A statement that fills a table has only objects next to
+    that place: the manifest and the description of the columns.
+    """
+    if kind.subtype in WRITES:
+        return f"tables/{query_id}" if kind.type == "DDL" else query_id
+    return f"{query_id}.csv" if kind.type == "DML" else f"{query_id}.txt"
 
 
 def read_records(folder: Path) -> list[Record]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -14,19 +13,22 @@ from threading import RLock
 from typing import Any
 from uuid import uuid4
 
-from etltctl.local.kernel.json_protocol import AwsError, Operation
+from etltctl.local.kernel.json_protocol import AwsError, CallerOperation, Operation
 from etltctl.local.kernel.state_files import LateWrites, write_atomically
 from etltctl.local.services.athena.dialect import QueryError
-from etltctl.local.services.athena.engine import Answer
+from etltctl.local.services.athena.metadata import Metadata
+from etltctl.local.services.athena.pages import page_of
 from etltctl.local.services.athena.processes import CancelledError, Workers, run_apart
-from etltctl.local.services.athena.records import LIVE, Record, content_of, read_records
-from etltctl.local.services.athena.statements import kind_of
+from etltctl.local.services.athena.records import LIVE, Record, content_of, output_name, read_records
+from etltctl.local.services.athena.results import Results
+from etltctl.local.services.athena.saved_queries import SavedQueries
+from etltctl.local.services.athena.statements.prepared import executed_kind
 from etltctl.local.services.athena.tables import Catalog, Guard, Lake
 from etltctl.local.services.athena.worker import Statement
 from etltctl.local.services.s3.directory import S3Directory
 
 AT_ONCE = 4
-PAGE_ROWS = 1000
+COMMON = 50  # executions of a page
 
 
 class _TooMuchError(Exception):
@@ -57,18 +59,30 @@ class AthenaService:
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="athena")
         self._workers = Workers(AT_ONCE)
         self._is_closed = False
+        self._results = Results(self._folder, directory)
+        self._metadata = Metadata(catalog, guard)
+        self._saved = SavedQueries(
+            self._folder / "saved" / "queries.json", lambda name: catalog.get_workgroup(name) is not None
+        )
         self._records = {record.id: record for record in read_records(self._folder)}
 
     def operations(self) -> Mapping[str, Operation]:
         """Return the operations that are answered here; the control plane has workgroups and the rest."""
         return {
             "AmazonAthena.StartQueryExecution": self.start,
+            **self._metadata.operations(),
+            **self._saved.operations(),
             "AmazonAthena.GetQueryExecution": self.get,
             "AmazonAthena.BatchGetQueryExecution": self.batch_get,
             "AmazonAthena.ListQueryExecutions": self.list_ids,
             "AmazonAthena.StopQueryExecution": self.stop,
             "AmazonAthena.GetQueryResults": self.results,
+            "AmazonAthena.GetQueryRuntimeStatistics": self.runtime_statistics,
         }
+
+    def caller_operations(self) -> Mapping[str, CallerOperation]:
+        """Return the operations whose answer depends on who calls."""
+        return {"AmazonAthena.StartQueryExecution": self.start, **self._metadata.caller_operations()}
 
     def start(self, body: dict[str, Any], caller: str = "") -> dict[str, Any]:
         """Start a query of the caller; the same token and query give the same execution."""
@@ -81,19 +95,20 @@ class AthenaService:
                 if (before.sql, before.parameters) != (sql, body.get("ExecutionParameters") or []):
                     raise AwsError("InvalidRequestException", "Idempotent parameters do not match")
                 return {"QueryExecutionId": before.id}
-            query_id, kind = str(uuid4()), kind_of(sql)
-            database = body.get("QueryExecutionContext", {}).get("Database", "default")
+            query_id, kind = str(uuid4()), executed_kind(sql, workgroup, self._saved)
+            context = body.get("QueryExecutionContext") or {}
             record = Record(
                 query_id,
                 sql,
-                database,
+                context.get("Database", "default"),
                 workgroup,
-                f"{output.rstrip('/')}/{kind.result.format(id=query_id)}" if output else "",
+                f"{output.rstrip('/')}/{output_name(query_id, kind)}" if output else "",
                 token,
                 body.get("ExecutionParameters") or [],
                 statement=kind.type,
                 substatement=kind.subtype,
                 caller=caller,
+                catalog=context.get("Catalog", ""),
             )
             # Not synced: a query that a loss of power takes can be asked again.
             write_atomically(self._path(record), content_of(record), sync=False)
@@ -122,11 +137,8 @@ class AthenaService:
         """Return the ids of a workgroup's executions, newest first."""
         workgroup = body.get("WorkGroup", "primary")
         records = sorted(self._records.values(), key=lambda record: -record.submitted)
-        return {
-            "QueryExecutionIds": [r.id for r in records if r.workgroup == workgroup][
-                : body.get("MaxResults", 50)
-            ]
-        }
+        ids = [record.id for record in records if record.workgroup == workgroup]
+        return page_of("QueryExecutionIds", ids, body, COMMON)
 
     def stop(self, body: dict[str, Any]) -> dict[str, Any]:
         """Cancel an execution that has not ended."""
@@ -144,21 +156,11 @@ class AthenaService:
             raise AwsError(
                 "InvalidRequestException", f"Query has not yet finished. Current state: {record.state}"
             )
-        limit = min(body.get("MaxResults") or PAGE_ROWS, PAGE_ROWS)
-        with (self._folder / f"{record.id}.rows").open("rb") as file:
-            file.seek(int(body.get("NextToken") or 0))
-            chosen = [json.loads(file.readline()) for _ in range(limit) if file.peek(1)]
-            after = file.tell() if file.peek(1) else 0
-        answer: dict[str, Any] = {
-            "UpdateCount": 0,
-            "ResultSet": {
-                "Rows": [{"Data": [{} if v is None else {"VarCharValue": v} for v in row]} for row in chosen],
-                "ResultSetMetadata": {"ColumnInfo": [_column_info(*column) for column in record.columns]},
-            },
-        }
-        if after:
-            answer["NextToken"] = str(after)
-        return answer
+        return self._results.page(record, body)
+
+    def runtime_statistics(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Return the times, rows and bytes of an execution."""
+        return {"QueryRuntimeStatistics": self._record(body["QueryExecutionId"]).as_runtime_statistics()}
 
     def close(self) -> None:
         """Cancel every query and end the processes that run them."""
@@ -175,11 +177,17 @@ class AthenaService:
         try:
             lake = Lake(self._catalog_of(record.caller), self._directory, self._guard, record.caller)
             statement = Statement(
-                record.sql, record.parameters, record.database, record.caller, self._guard is not None
+                record.sql,
+                record.parameters,
+                record.database,
+                record.caller,
+                self._guard is not None,
+                record.workgroup,
+                record.output,
             )
             plan, is_wanted = partial(self._plan, record), partial(self._is_wanted, record)
-            answer = run_apart(self._workers, statement, lake, plan, is_wanted)
-            self._write(record, answer)
+            answer = run_apart(self._workers, statement, lake, plan, is_wanted, self._saved)
+            self._results.write(record, answer)
             record.scanned, record.engine_ms = answer.scanned, int((time.monotonic() - started) * 1000)
             record.columns = [list(column) for column in answer.columns]
             record.substatement = answer.subtype or record.substatement
@@ -207,29 +215,6 @@ class AthenaService:
         limit = (described.get("Configuration") or {}).get("BytesScannedCutoffPerQuery")
         if limit and scanned > limit:
             raise _TooMuchError
-
-    def _write(self, record: Record, answer: Answer) -> None:
-        """Return the rows for GetQueryResults and the CSV on S3, as Athena writes it: all quoted, null as nothing."""
-        header = (
-            [[name for name, *_ in answer.columns]] if answer.columns and record.statement == "DML" else []
-        )
-        rows = header + answer.rows
-        with (self._folder / f"{record.id}.rows").open("w") as file:
-            file.writelines(json.dumps(row) + "\n" for row in rows)
-        if not record.output:
-            return
-        if answer.manifest is not None:
-            record.manifest = f"{record.output.removesuffix('.csv')}-manifest.csv"
-            self._put(record.manifest, "".join(f"{url}\n" for url in answer.manifest))
-        if record.output.endswith(".csv"):
-            self._put(record.output, "".join(",".join(map(_csv_cell, row)) + "\n" for row in rows))
-        elif record.output.endswith(".txt"):  # what Hive answers, and no newline at the end
-            self._put(record.output, "\n".join("\t".join(cell or "" for cell in row) for row in rows))
-
-    def _put(self, url: str, text: str) -> None:
-        """Write a CSV file."""
-        bucket, _, key = url.removeprefix("s3://").partition("/")
-        self._directory.put_object(bucket, key, text.encode(), content_type="text/csv")
 
     def _output_location(self, body: Mapping[str, Any], workgroup: str) -> str:
         described = self._catalog.get_workgroup(workgroup)
@@ -275,22 +260,3 @@ class AthenaService:
 
     def _path(self, record: Record) -> Path:
         return self._folder / f"{record.id}.json"
-
-
-def _csv_cell(value: str | None) -> str:
-    return "" if value is None else '"' + value.replace('"', '""') + '"'
-
-
-def _column_info(name: str, kind: str, precision: int, scale: int) -> dict[str, Any]:
-    return {
-        "CatalogName": "hive",
-        "SchemaName": "",
-        "TableName": "",
-        "Name": name,
-        "Label": name,
-        "Type": kind,
-        "Precision": precision,
-        "Scale": scale,
-        "Nullable": "UNKNOWN",
-        "CaseSensitive": kind == "varchar",
-    }

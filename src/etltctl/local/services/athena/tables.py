@@ -35,6 +35,9 @@ class Catalog(Protocol):
     def get_workgroup(self, name: str) -> dict[str, Any] | None:
         """Return the workgroup in Athena's own shape, or None."""
 
+    def require(self, permission: str, database: str, table: str) -> None:
+        """Raise AwsError unless the caller holds the permission on the table."""
+
     def call(self, target: str, body: dict[str, Any]) -> dict[str, Any]:
         """Perform any operation of the Data Catalog."""
 

@@ -29,11 +29,13 @@ class Statement:
     database: str
     caller: str
     is_guarded: bool
+    workgroup: str = "primary"
+    output: str = ""
 
 
 @dataclass(frozen=True)
 class Request:
-    """A call that the server is to make: a method of `catalog`, `directory` or `guard`, or `plan`."""
+    """A call that the server is to make: a method of `catalog`, `directory`, `guard` or `saved`, or `plan`."""
 
     target: str
     method: str
@@ -101,14 +103,22 @@ def perform(statement: Statement, connection: Connection) -> Any:
     from etltctl.local.services.athena import statements
     from etltctl.local.services.athena.tables import Lake
 
-    catalog, directory, guard, plan = (
-        _Remote(connection, name) for name in ("catalog", "directory", "guard", "plan")
+    catalog, directory, guard, plan, saved = (
+        _Remote(connection, name) for name in ("catalog", "directory", "guard", "plan", "saved")
     )
     lake = Lake(catalog, directory, guard if statement.is_guarded else None, statement.caller)  # type: ignore[arg-type]
     try:
         with duckdb.connect() as engine:
             execution = statements.Execution(
-                statement.sql, statement.parameters, statement.database, engine, lake, plan.note
+                statement.sql,
+                statement.parameters,
+                statement.database,
+                engine,
+                lake,
+                plan.note,
+                statement.workgroup,
+                statement.output,
+                saved,
             )
             return statements.perform(execution)
     except duckdb.Error as error:

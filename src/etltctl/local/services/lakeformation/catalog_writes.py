@@ -72,7 +72,7 @@ class CatalogWrites:
 
     def _check_changed_database(self, body: Shape, caller: str) -> None:
         name, location = body["Name"], body["DatabaseInput"].get("LocationUri")
-        self._require(caller, "ALTER", name)
+        self.require(caller, "ALTER", name)
         current = self.service.catalog.get_database(name) or {}
         if location != current.get("LocationUri"):
             self._require_location(caller, location, f"Database name: {name}")
@@ -80,7 +80,7 @@ class CatalogWrites:
     def _check_new_table(self, body: Shape, caller: str) -> None:
         database, table = body["DatabaseName"], body["TableInput"]
         if caller not in self.service.store.records.admins:
-            self._require(caller, "CREATE_TABLE", database)
+            self.require(caller, "CREATE_TABLE", database)
         location, about = _location(table), _about(database, table["Name"])
         own = (self.service.catalog.get_database(database) or {}).get("LocationUri")
         if not (own and _is_within(location, own)):  # then the database's location is enough
@@ -88,18 +88,18 @@ class CatalogWrites:
 
     def _check_changed_table(self, body: Shape, caller: str) -> None:
         database, table = body["DatabaseName"], body["TableInput"]
-        self._require(caller, "ALTER", database, table["Name"])
+        self.require(caller, "ALTER", database, table["Name"])
         current = self.service.catalog.get_table(database, table["Name"]) or {}
         if _location(table) != _location(current):
             self._require_location(caller, _location(table), _about(database, table["Name"]))
 
     def _check_dropped_tables(self, body: Shape, caller: str) -> None:
         for name in body.get("TablesToDelete") or [body["Name"]]:
-            self._require(caller, "DROP", body["DatabaseName"], name)
+            self.require(caller, "DROP", body["DatabaseName"], name)
 
     def _check_partitions(self, body: Shape, caller: str) -> None:
         database, table = body["DatabaseName"], body["TableName"]
-        self._require(caller, "ALTER", database, table)
+        self.require(caller, "ALTER", database, table)
         known = {
             tuple(partition["Values"]): _location(partition) for partition in self.partitions(database, table)
         }
@@ -107,7 +107,7 @@ class CatalogWrites:
         for location in sorted(moved):
             self._require_location(caller, location, _about(database, table))
 
-    def _require(self, caller: str, permission: str, database: str, table: str = "") -> None:
+    def require(self, caller: str, permission: str, database: str, table: str = "") -> None:
         """Raise AwsError unless the caller holds the permission, or the catalog object is still governed by IAM."""
         with self.service.current() as records:
             if not any(_gives(held, permission) for held in self._held(records, caller, database, table)):
@@ -155,14 +155,20 @@ class CallerCatalog(Catalog):
 
     Args:
         plane: What keeps the catalog.
-        checked: The operations that check their caller, by name.
+        writes: The changes that check their caller.
         caller: The ARN of the caller.
     """
 
-    def __init__(self, plane: CatalogRecords, checked: Mapping[str, CallerOperation], caller: str) -> None:
+    def __init__(self, plane: CatalogRecords, writes: CatalogWrites, caller: str) -> None:
         super().__init__(plane)
-        self._checked = checked
+        self._writes = writes
+        self._checked = writes.operations()
         self._caller = caller
+
+    def require(self, permission: str, database: str, table: str) -> None:
+        """Raise AwsError unless the caller holds the permission on the table."""
+        if self._caller not in self._writes.service.store.records.admins:
+            self._writes.require(self._caller, permission, database, table)
 
     def call(self, target: str, body: dict[str, Any]) -> dict[str, Any]:
         """Perform an operation in the name of the caller; raises AwsError."""

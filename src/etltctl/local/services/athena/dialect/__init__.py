@@ -26,6 +26,7 @@ from etltctl.local.services.athena.dialect import (  # noqa: F401
     functions,
     literals,
 )
+from etltctl.local.services.athena.dialect.assignments import Target, assigned
 from etltctl.local.services.athena.dialect.errors import FAIL, QueryError
 from etltctl.local.services.athena.dialect.expressions import Expressions
 from etltctl.local.services.athena.dialect.names import Field, Scope, TableName, tables_of
@@ -43,6 +44,7 @@ __all__ = [
     "AthenaSql",
     "QueryError",
     "TableName",
+    "Target",
     "Translation",
     "Type",
     "duckdb_expression",
@@ -65,7 +67,12 @@ class Translation:
 
 
 def translate(
-    query: exp.Expr, default_database: str, tables: Tables, *, is_narrowed: bool = False
+    query: exp.Expr,
+    default_database: str,
+    tables: Tables,
+    *,
+    is_narrowed: bool = False,
+    target: Target | None = None,
 ) -> Translation:
     """Translate a query into DuckDB's SQL.
 
@@ -75,12 +82,15 @@ def translate(
         tables: database → table → column → type of the tables that the query reads.
         is_narrowed: whether the caller sees fewer columns than these tables have. Athena's error for an unknown column
             then says that the caller may lack access to it.
+        target: names the columns of the table that the rows are written to.
 
     Raises:
         QueryError: if Athena refuses the query, or the embedded Athena cannot answer it as Athena does.
     """
     queries = Queries(tables, default_database.lower())
     answer = queries.query(query, Scope((), None, is_narrowed) if is_narrowed else None)
+    if target is not None:
+        answer = assigned(answer, target, queries)
     columns = [(column.name or f"_col{index}", column.type) for index, column in enumerate(answer.columns)]
     return Translation(answer.sql, columns, _called(answer.sql, queries))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import duckdb
 
@@ -28,6 +29,9 @@ class Execution:
         engine: An empty DuckDB, which `engine.confine` closes to all but the tables of a query.
         lake: The catalog, the files, and the caller.
         on_plan: Called with the bytes that will be scanned, before any is.
+        workgroup: The workgroup.
+        output: The URL of the statement's result; empty if Athena keeps the result itself.
+        saved: The prepared statements.
     """
 
     sql: str
@@ -36,6 +40,22 @@ class Execution:
     engine: duckdb.DuckDBPyConnection
     lake: Lake
     on_plan: Callable[[int], None] | None = None
+    workgroup: str = "primary"
+    output: str = ""
+    saved: SavedStatements | None = None
+
+
+class SavedStatements(Protocol):
+    """The prepared statements, with Athena's own operations on them."""
+
+    def create_prepared(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Keep a prepared statement."""
+
+    def get_prepared(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Return a prepared statement."""
+
+    def delete_prepared(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Forget a prepared statement."""
 
 
 @dataclass(frozen=True)

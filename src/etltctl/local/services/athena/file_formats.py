@@ -1,0 +1,170 @@
+"""The formats of files that statements write: Parquet, JSON and delimited text, with their compression."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from etltctl.local.services.athena.dialect import QueryError, Type, rendered
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMATS = ("PARQUET", "ORC", "AVRO", "JSON", "TEXTFILE")
+WRITTEN = ("PARQUET", "JSON", "TEXTFILE")
+CODECS = {"SNAPPY": "snappy", "GZIP": "gzip", "ZSTD": "zstd", "NONE": "none"}
+OF_TEXT = ("GZIP", "ZSTD", "NONE")
+OTHER_CODECS = ("ZLIB", "LZ4", "DEFLATE", "BZIP2")  # Athena has them, for other formats
+SUFFIXES = {"gzip": ".gz", "zstd": ".zst", "none": ""}
+# Hive's separators of text: between fields, then between the members of each deeper level.
+SEPARATORS = "\x01\x02\x03\x04\x05\x06\x07\x08"
+NULL = "\\N"
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    """A format, its compression (a codec of pyarrow, or `none`), and the delimiter of text."""
+
+    name: str = "PARQUET"
+    codec: str = "gzip"
+    level: int | None = None
+    delimiter: str = SEPARATORS[0]
+
+    @property
+    def suffix(self) -> str:
+        """The end of a file's name. A reader of text knows the compression by it, one of Parquet does not need it."""
+        return "" if self.name == "PARQUET" else SUFFIXES[self.codec]
+
+    def content(self, rows: pa.Table, kinds: Mapping[str, Type]) -> bytes:
+        """Return the rows as a file.
+
+        Args:
+            rows: the rows.
+            kinds: column → type of the rows' columns.
+        """
+        if self.name == "PARQUET":
+            return self._parquet(rows)
+        line = self._object if self.name == "JSON" else self._fields
+        batches = (batch.to_pylist(maps_as_pydicts="lossy") for batch in rows.to_batches())
+        text = "".join(f"{line(row, kinds)}\n" for batch in batches for row in batch)
+        return self._compressed(text.encode())
+
+    def _object(self, row: Mapping[str, Any], kinds: Mapping[str, Type]) -> str:
+        return json.dumps({name: _json(row.get(name), kind) for name, kind in kinds.items()})
+
+    def _fields(self, row: Mapping[str, Any], kinds: Mapping[str, Type]) -> str:
+        return self.delimiter.join(_text(row.get(name), kind, 1) for name, kind in kinds.items())
+
+    def _parquet(self, rows: pa.Table) -> bytes:
+        import pyarrow.parquet as pq
+
+        body = io.BytesIO()
+        pq.write_table(rows, body, compression=self.codec, compression_level=self.level)
+        return body.getvalue()
+
+    def _compressed(self, body: bytes) -> bytes:
+        import pyarrow as pa
+
+        if self.codec == "gzip":
+            return gzip.compress(body, mtime=0)
+        if self.codec == "zstd":
+            return bytes(pa.Codec("zstd", self.level).compress(body, asbytes=True))
+        return body
+
+
+def read_format(properties: dict[str, Any], *, statement: str, default: str = "") -> FileFormat:
+    """Take the properties of a format out of those of a statement.
+
+    Args:
+        properties: the properties by name; those that are read are removed.
+        statement: the statement's name, for errors.
+        default: the format without the property `format`; empty if the property is required.
+
+    Raises:
+        QueryError: INVALID_PROPERTY for a value that Athena refuses, NOT_SUPPORTED for a format that cannot be written.
+    """
+    name = str(properties.pop("format", default)).upper()
+    if name not in FORMATS:
+        raise _invalid(f"{statement} needs format, one of {', '.join(FORMATS)}; it is '{name}'")
+    codec = _codec_of(properties, name)
+    level, delimiter = properties.pop("compression_level", None), properties.pop("field_delimiter", None)
+    if delimiter is not None and name != "TEXTFILE":
+        raise _invalid("field_delimiter is a property of format TEXTFILE")
+    if delimiter is not None and len(str(delimiter)) != 1:
+        raise _invalid(f"field_delimiter must be one character, not '{delimiter}'")
+    if name not in WRITTEN:
+        raise QueryError(
+            "NOT_SUPPORTED", f"the embedded Athena writes the formats {', '.join(WRITTEN)}, not {name}"
+        )
+    if codec not in (CODECS if name == "PARQUET" else OF_TEXT):
+        refusal = "NOT_SUPPORTED" if codec in (*OTHER_CODECS, *CODECS) else "INVALID_PROPERTY"
+        raise QueryError(refusal, f"the compression {codec} is not supported for format {name}")
+    if level is not None and codec != "ZSTD":
+        raise _invalid("compression_level is a property of compression ZSTD")
+    return FileFormat(name, CODECS[codec], level, delimiter or SEPARATORS[0])
+
+
+def _codec_of(properties: dict[str, Any], form: str) -> str:
+    """Return the one compression that the properties name; GZIP if they name none."""
+    names = ("compression", "write_compression", "parquet_compression", "orc_compression")
+    given = {name: str(properties.pop(name)).upper() for name in names if name in properties}
+    for name in ("parquet_compression", "orc_compression"):
+        if name in given and name != f"{form.lower()}_compression":
+            raise _invalid(f"{name} is not a property of format {form}")
+    if len(given) > 1:
+        raise _invalid(f"only one of {' and '.join(given)} can be set")
+    return next(iter(given.values()), "GZIP")
+
+
+def _invalid(message: str) -> QueryError:
+    return QueryError("INVALID_PROPERTY", message)
+
+
+def _json(value: Any, kind: Type) -> Any:
+    """Return a value as Hive's JSON SerDe writes it."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if kind.is_("array"):
+        return [_json(item, kind.element) for item in value]
+    if kind.is_("map"):
+        return {str(_json(key, kind.inner(0))): _json(item, kind.inner(1)) for key, item in value.items()}
+    if kind.is_("row"):
+        items = zip(kind.field_names, value.values(), kind.inners, strict=True)
+        return {name: _json(item, inner) for name, item, inner in items}
+    if isinstance(value, float) and value == value and abs(value) != float("inf"):
+        return value
+    return float(value) if isinstance(value, Decimal) else _scalar(value, kind)
+
+
+def _text(value: Any, kind: Type, depth: int) -> str:
+    """Return a value as Hive's LazySimpleSerDe writes it; `depth` chooses the separator of its members."""
+    if value is None:
+        return NULL
+    separator = SEPARATORS[depth]
+    if kind.is_("array"):
+        return separator.join(_text(item, kind.element, depth + 1) for item in value)
+    if kind.is_("row"):
+        return separator.join(
+            _text(v, inner, depth + 1) for v, inner in zip(value.values(), kind.inners, strict=True)
+        )
+    if kind.is_("map"):
+        return separator.join(
+            f"{_text(key, kind.inner(0), depth + 2)}{SEPARATORS[depth + 1]}{_text(item, kind.inner(1), depth + 2)}"
+            for key, item in value.items()
+        )
+    return _scalar(value, kind)
+
+
+def _scalar(value: Any, kind: Type) -> str:
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, date | datetime) or kind.name in ("real", "double", "decimal", "boolean"):
+        return rendered(value, kind) or ""
+    return str(value)
