@@ -408,7 +408,7 @@ def test_unload_writes_the_rows_as_parquet_and_returns_none(
     ("sql", "says"),
     [
         ("UNLOAD (SELECT 1 AS a) TO 's3://lake/days/' WITH (format='PARQUET')", "HIVE_PATH_ALREADY_EXISTS"),
-        ("UNLOAD (SELECT 1 AS a) TO 's3://lake/out/' WITH (format='ORC')", "not ORC"),
+        ("UNLOAD (SELECT 1 AS a) TO 's3://lake/out/' WITH (format='AVRO')", "not AVRO"),
         (
             "UNLOAD (SELECT 1 AS a) TO 's3://lake/out/' WITH (format='PARQUET', partitioned_by='a')",
             "partitioned_by takes ARRAY",

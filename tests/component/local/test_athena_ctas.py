@@ -219,3 +219,18 @@ def test_parameters_views_and_common_tables_are_sources(athena: Athena) -> None:
     athena.succeed(sql, **request)
     assert athena.rows("SELECT number FROM from_view ORDER BY 1") == [("8",), ("9",)]
     assert athena.table("from_view")["Description"] == "some"
+
+
+@pytest.mark.parametrize("form", ["PARQUET", "ORC", "JSON", "TEXTFILE"])
+def test_a_table_of_any_format_is_read_back_and_added_to(athena: Athena, form: str) -> None:
+    query = """
+        SELECT i, 1.50 AS d, 0.1e0 AS x, s, i = 1 AS ok, date '2024-01-02' AS day,
+               timestamp '2024-01-02 03:04:05.678' AS at, ARRAY[i, null] AS list, MAP(ARRAY['k'], ARRAY[i]) AS m,
+               CAST(ROW(i, 'z') AS row(n integer, t varchar)) AS r
+        FROM (VALUES (1, cast('a' AS varchar)), (2, null)) t(i, s)
+    """
+    rows = athena.rows(f"{query} ORDER BY i")
+    athena.succeed(f"CREATE TABLE of_{form} WITH (format = '{form}') AS {query}")
+    assert athena.rows(f"SELECT * FROM of_{form} ORDER BY i") == rows
+    athena.succeed(f"INSERT INTO of_{form} SELECT * FROM of_{form} WHERE i = 2")
+    assert athena.rows(f"SELECT * FROM of_{form} ORDER BY i") == [rows[0], rows[1], rows[1]]

@@ -12,9 +12,9 @@ from support.served import Served
 @pytest.mark.parametrize(
     ("sql", "name"),
     [
+        ("MERGE INTO copied USING other ON true WHEN MATCHED THEN DELETE", "MERGE"),
         ("DELETE FROM copied", "DELETE"),
         ("SHOW FUNCTIONS", "SHOW FUNCTIONS"),
-        ("MERGE INTO copied USING other ON true WHEN MATCHED THEN DELETE", "MERGE"),
     ],
 )
 def test_a_refusal_names_the_statement(server: Served, sql: str, name: str) -> None:

@@ -85,7 +85,7 @@ def test_the_compression_is_that_of_the_option(athena: Athena, codec: str) -> No
     [
         ("x/", {"format": "'PARQUET'", "compression": "'LZ4'"}, "NOT_SUPPORTED"),
         ("x/", {"format": "'PARQUET'", "compression": "'FOO'"}, "INVALID_PROPERTY"),
-        ("x/", {"format": "'ORC'"}, "NOT_SUPPORTED"),
+        ("x/", {"format": "'ORC'", "compression": "'BZIP2'"}, "NOT_SUPPORTED"),
         ("x/", {"format": "'AVRO'"}, "NOT_SUPPORTED"),
         ("x/", {"format": "'JSON'", "compression": "'BZIP2'"}, "NOT_SUPPORTED"),
         ("x/", {"format": "'JSON'", "field_delimiter": "','"}, "INVALID_PROPERTY"),

@@ -1,4 +1,4 @@
-"""The formats of files that statements write: Parquet, JSON and delimited text, with their compression."""
+"""The formats of files that statements write: Parquet, ORC, JSON and delimited text, with their compression."""
 
 from __future__ import annotations
 
@@ -18,10 +18,21 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FORMATS = ("PARQUET", "ORC", "AVRO", "JSON", "TEXTFILE")
-WRITTEN = ("PARQUET", "JSON", "TEXTFILE")
-CODECS = {"SNAPPY": "snappy", "GZIP": "gzip", "ZSTD": "zstd", "NONE": "none"}
-OF_TEXT = ("GZIP", "ZSTD", "NONE")
-OTHER_CODECS = ("ZLIB", "LZ4", "DEFLATE", "BZIP2")  # Athena has them, for other formats
+# By format: pyarrow's codec for each of Athena's names. ORC has no gzip: Athena writes zlib under that name, too.
+CODECS = {
+    "PARQUET": {"SNAPPY": "snappy", "GZIP": "gzip", "ZSTD": "zstd", "NONE": "none"},
+    "ORC": {
+        "SNAPPY": "snappy",
+        "GZIP": "zlib",
+        "ZLIB": "zlib",
+        "LZ4": "lz4",
+        "ZSTD": "zstd",
+        "NONE": "uncompressed",
+    },
+    "JSON": {"GZIP": "gzip", "ZSTD": "zstd", "NONE": "none"},
+    "TEXTFILE": {"GZIP": "gzip", "ZSTD": "zstd", "NONE": "none"},
+}
+ALL_CODECS = ("SNAPPY", "GZIP", "ZSTD", "NONE", "ZLIB", "LZ4", "DEFLATE", "BZIP2")
 SUFFIXES = {"gzip": ".gz", "zstd": ".zst", "none": ""}
 # Hive's separators of text: between fields, then between the members of each deeper level.
 SEPARATORS = "\x01\x02\x03\x04\x05\x06\x07\x08"
@@ -30,17 +41,18 @@ NULL = "\\N"
 
 @dataclass(frozen=True)
 class FileFormat:
-    """A format, its compression (a codec of pyarrow, or `none`), and the delimiter of text."""
+    """A format, its compression (a codec of pyarrow, or `none`), and the delimiter and the null of text."""
 
     name: str = "PARQUET"
     codec: str = "gzip"
     level: int | None = None
     delimiter: str = SEPARATORS[0]
+    null: str = NULL
 
     @property
     def suffix(self) -> str:
-        """The end of a file's name. A reader of text knows the compression by it, one of Parquet does not need it."""
-        return "" if self.name == "PARQUET" else SUFFIXES[self.codec]
+        """The end of a file's name. A reader of text knows the compression by it, other files say it themselves."""
+        return SUFFIXES[self.codec] if self.name in ("JSON", "TEXTFILE") else ""
 
     def content(self, rows: pa.Table, kinds: Mapping[str, Type]) -> bytes:
         """Return the rows as a file.
@@ -51,6 +63,8 @@ class FileFormat:
         """
         if self.name == "PARQUET":
             return self._parquet(rows)
+        if self.name == "ORC":
+            return self._orc(rows)
         line = self._object if self.name == "JSON" else self._fields
         batches = (batch.to_pylist(maps_as_pydicts="lossy") for batch in rows.to_batches())
         text = "".join(f"{line(row, kinds)}\n" for batch in batches for row in batch)
@@ -60,13 +74,20 @@ class FileFormat:
         return json.dumps({name: _json(row.get(name), kind) for name, kind in kinds.items()})
 
     def _fields(self, row: Mapping[str, Any], kinds: Mapping[str, Type]) -> str:
-        return self.delimiter.join(_text(row.get(name), kind, 1) for name, kind in kinds.items())
+        return self.delimiter.join(_text(row.get(name), kind, 1, self.null) for name, kind in kinds.items())
 
     def _parquet(self, rows: pa.Table) -> bytes:
         import pyarrow.parquet as pq
 
         body = io.BytesIO()
         pq.write_table(rows, body, compression=self.codec, compression_level=self.level)
+        return body.getvalue()
+
+    def _orc(self, rows: pa.Table) -> bytes:
+        from pyarrow import orc
+
+        body = io.BytesIO()
+        orc.write_table(rows, body, compression=self.codec)
         return body.getvalue()
 
     def _compressed(self, body: bytes) -> bytes:
@@ -99,28 +120,26 @@ def read_format(properties: dict[str, Any], *, statement: str, default: str = ""
         raise _invalid("field_delimiter is a property of format TEXTFILE")
     if delimiter is not None and len(str(delimiter)) != 1:
         raise _invalid(f"field_delimiter must be one character, not '{delimiter}'")
-    if name not in WRITTEN:
-        raise QueryError(
-            "NOT_SUPPORTED", f"the embedded Athena writes the formats {', '.join(WRITTEN)}, not {name}"
-        )
-    if codec not in (CODECS if name == "PARQUET" else OF_TEXT):
-        refusal = "NOT_SUPPORTED" if codec in (*OTHER_CODECS, *CODECS) else "INVALID_PROPERTY"
+    if name not in CODECS:
+        raise QueryError("NOT_SUPPORTED", f"the embedded Athena writes {', '.join(CODECS)}, not {name}")
+    if codec not in CODECS[name]:
+        refusal = "NOT_SUPPORTED" if codec in ALL_CODECS else "INVALID_PROPERTY"
         raise QueryError(refusal, f"the compression {codec} is not supported for format {name}")
     if level is not None and codec != "ZSTD":
         raise _invalid("compression_level is a property of compression ZSTD")
-    return FileFormat(name, CODECS[codec], level, delimiter or SEPARATORS[0])
+    return FileFormat(name, CODECS[name][codec], level, delimiter or SEPARATORS[0])
 
 
 def _codec_of(properties: dict[str, Any], form: str) -> str:
     """Return the one compression that the properties name; GZIP if they name none."""
     names = ("compression", "write_compression", "parquet_compression", "orc_compression")
-    given = {name: str(properties.pop(name)).upper() for name in names if name in properties}
+    chosen = {name: str(properties.pop(name)).upper() for name in names if name in properties}
     for name in ("parquet_compression", "orc_compression"):
-        if name in given and name != f"{form.lower()}_compression":
+        if name in chosen and name != f"{form.lower()}_compression":
             raise _invalid(f"{name} is not a property of format {form}")
-    if len(given) > 1:
-        raise _invalid(f"only one of {' and '.join(given)} can be set")
-    return next(iter(given.values()), "GZIP")
+    if len(chosen) > 1:
+        raise _invalid(f"only one of {' and '.join(chosen)} can be set")
+    return next(iter(chosen.values()), "GZIP")
 
 
 def _invalid(message: str) -> QueryError:
@@ -143,22 +162,23 @@ def _json(value: Any, kind: Type) -> Any:
     return float(value) if isinstance(value, Decimal) else _scalar(value, kind)
 
 
-def _text(value: Any, kind: Type, depth: int) -> str:
+def _text(value: Any, kind: Type, depth: int, null: str) -> str:
     """Return a value as Hive's LazySimpleSerDe writes it; `depth` chooses the separator of its members."""
     if value is None:
-        return NULL
+        return null
     separator = SEPARATORS[depth]
     if kind.is_("array"):
-        return separator.join(_text(item, kind.element, depth + 1) for item in value)
+        return separator.join(_text(item, kind.element, depth + 1, null) for item in value)
     if kind.is_("row"):
-        return separator.join(
-            _text(v, inner, depth + 1) for v, inner in zip(value.values(), kind.inners, strict=True)
-        )
+        members = zip(value.values(), kind.inners, strict=True)
+        return separator.join(_text(item, inner, depth + 1, null) for item, inner in members)
     if kind.is_("map"):
-        return separator.join(
-            f"{_text(key, kind.inner(0), depth + 2)}{SEPARATORS[depth + 1]}{_text(item, kind.inner(1), depth + 2)}"
-            for key, item in value.items()
+        # The key and the value of an entry have the next separator between them, so their members are deeper by two.
+        entries = (
+            [_text(part, inner, depth + 2, null) for part, inner in zip(entry, kind.inners, strict=True)]
+            for entry in value.items()
         )
+        return separator.join(SEPARATORS[depth + 1].join(entry) for entry in entries)
     return _scalar(value, kind)
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from etltctl.local.kernel.accounts import OWNER
 from etltctl.local.kernel.json_protocol import AwsError, CallerOperation, Operation
@@ -105,14 +106,14 @@ class Metadata:
 
     def _database(self, name: str) -> dict[str, Any]:
         try:
-            found: dict[str, Any] = self.catalog.call("AWSGlue.GetDatabase", {"Name": name.lower()})[
+            database: dict[str, Any] = self.catalog.call("AWSGlue.GetDatabase", {"Name": name.lower()})[
                 "Database"
             ]
         except AwsError as error:
             if error.code != "EntityNotFoundException":
                 raise
             raise _missing(f"Database {name} not found.") from error
-        return found
+        return database
 
     def _shows(self, caller: str, database: str, table: Mapping[str, Any]) -> bool:
         return self.guard is None or self.guard.may_describe(caller, database, table)
@@ -129,9 +130,12 @@ def _require_data_catalog(body: Mapping[str, Any]) -> None:
 
 
 def _missing(message: str) -> AwsError:
-    # Athena passes on the catalog's own error inside its MetadataException.
-    return AwsError("MetadataException", f"{message} (Service: AmazonDataCatalog; Status Code: 400; Error Code: "
-                    "EntityNotFoundException)")  # fmt: skip
+    """Build the error of a database or a table that the catalog lacks.
+
+    Athena passes on the catalog's own error inside its MetadataException, and clients take its code out of the words.
+    """
+    cause = f"Service: AmazonDataCatalog; Status Code: 400; Error Code: EntityNotFoundException; Request ID: {uuid4()}"
+    return AwsError("MetadataException", f"{message} ({cause}; Proxy: null)")
 
 
 def _pattern(expression: str) -> re.Pattern[str]:

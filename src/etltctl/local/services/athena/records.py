@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from etltctl.local.kernel.state_files import read_json
-from etltctl.local.services.athena.statements.registry import Kind
 
 WRITES = ("CREATE_TABLE_AS_SELECT", "INSERT")  # their rows are the files of a table
 LIVE = frozenset({"QUEUED", "RUNNING"})
@@ -118,17 +117,6 @@ class Record:
         if self.output:
             return {"ResultConfiguration": {"OutputLocation": self.output}}
         return {"ManagedQueryResultsConfiguration": {"Enabled": True}}
-
-
-def output_name(query_id: str, kind: Kind) -> str:
-    """Return the name of a statement's result below the output location.
-
-    Rows of a query are CSV, and what Hive answers is text. A statement that fills a table has only objects next to
-    that place: the manifest and the description of the columns.
-    """
-    if kind.subtype in WRITES:
-        return f"tables/{query_id}" if kind.type == "DDL" else query_id
-    return f"{query_id}.csv" if kind.type == "DML" else f"{query_id}.txt"
 
 
 def read_records(folder: Path) -> list[Record]:

@@ -15,7 +15,7 @@ from etltctl.local.services.athena.records import Record
 from etltctl.local.services.s3.directory import S3Directory
 
 PAGE_ROWS = 1000
-# Athena reports these precisions for types that have none of their own.
+# Athena reports these precisions for types that carry none.
 PRECISIONS = {
     "tinyint": 3, "smallint": 5, "integer": 10, "bigint": 19, "real": 17, "double": 17, "float": 17,
     "timestamp": 3, "timestamp with time zone": 3, "varchar": 2_147_483_647, "varbinary": 1_073_741_824,
@@ -121,7 +121,7 @@ def _csv(rows: Sequence[Sequence[str | None]]) -> str:
 
 
 def _lines(rows: Sequence[Sequence[str | None]]) -> str:
-    # Hive's answer has no newline at its end, so that each line is a row.
+    """Return rows as Hive answers them: cells joined by tabs, and no newline at the end."""
     return "\n".join("\t".join(cell or "" for cell in row) for row in rows)
 
 

@@ -19,7 +19,7 @@ from etltctl.local.services.athena.dialect import QueryError
 from etltctl.local.services.athena.metadata import Metadata
 from etltctl.local.services.athena.pages import page_of
 from etltctl.local.services.athena.processes import CancelledError, Workers, run_apart
-from etltctl.local.services.athena.records import LIVE, Record, content_of, output_name, read_records
+from etltctl.local.services.athena.records import LIVE, Record, content_of, read_records
 from etltctl.local.services.athena.results import Results
 from etltctl.local.services.athena.saved_queries import SavedQueries
 from etltctl.local.services.athena.statements.prepared import executed_kind
@@ -100,9 +100,9 @@ class AthenaService:
             record = Record(
                 query_id,
                 sql,
-                context.get("Database", "default"),
+                context.get("Database", "default").strip('`"'),  # some clients quote it, as they do in SQL
                 workgroup,
-                f"{output.rstrip('/')}/{output_name(query_id, kind)}" if output else "",
+                f"{output.rstrip('/')}/{kind.result.format(id=query_id)}" if output else "",
                 token,
                 body.get("ExecutionParameters") or [],
                 statement=kind.type,

@@ -1,8 +1,9 @@
-"""The DuckDB type that reads a column of a Hive type."""
+"""Types of columns in the catalog: the DuckDB type that reads one, and the Hive type that keeps one of Trino."""
 
 from __future__ import annotations
 
 from etltctl.hive import HiveType, parse_type
+from etltctl.local.services.athena.dialect import QueryError, Type
 from etltctl.values import quoted_name
 
 HIVE_TO_DUCKDB = {
@@ -19,6 +20,9 @@ HIVE_TO_DUCKDB = {
     "date": "DATE",
     "timestamp": "TIMESTAMP",
 }
+
+TO_HIVE = {"varchar": "string", "integer": "int", "real": "float", "varbinary": "binary"}
+PLAIN = ("boolean", "tinyint", "smallint", "bigint", "double", "date", *TO_HIVE)
 
 
 def duckdb_type(hive: str) -> str:
@@ -47,3 +51,38 @@ def _duckdb_type(kind: HiveType) -> str:
     if kind.name not in HIVE_TO_DUCKDB:
         raise ValueError(f"unknown type {kind}")
     return HIVE_TO_DUCKDB[kind.name]
+
+
+def hive_type(kind: Type) -> str:
+    """Return the Hive type that keeps a type of Trino.
+
+    Raises:
+        QueryError: NOT_SUPPORTED if Hive has no such type.
+    """
+    if kind.is_("decimal"):
+        return f"decimal({kind.precision},{kind.scale})"
+    if kind.is_text and kind.parameters:
+        return f"{kind.name}({kind.number})"
+    if kind.is_("timestamp"):
+        return "timestamp"
+    if kind.is_("array", "map"):
+        return f"{kind.name}<{','.join(map(hive_type, kind.inners))}>"
+    if kind.is_("row"):
+        if not kind.fields or not all(kind.fields):
+            raise QueryError(
+                "NOT_SUPPORTED",
+                f"Anonymous row type is not supported in Hive. Please give each field a name: {kind}",
+            )
+        named = zip(kind.field_names, kind.inners, strict=True)
+        return f"struct<{','.join(f'{name}:{hive_type(inner)}' for name, inner in named)}>"
+    if kind.name not in PLAIN:
+        raise QueryError("NOT_SUPPORTED", f"Unsupported Hive type: {kind}")
+    return TO_HIVE.get(kind.name, kind.name)
+
+
+def kept_type(kind: Type) -> Type:
+    """Return the type that a column of a Hive table has: a timestamp has milliseconds there."""
+    if kind.is_("timestamp"):
+        return Type("timestamp", (3,))
+    parameters = tuple(kept_type(one) if isinstance(one, Type) else one for one in kind.parameters)
+    return Type(kind.name, parameters, kind.fields)

@@ -10,16 +10,11 @@ from typing import Any, Protocol
 from sqlglot import exp
 
 from etltctl.local.services.athena.dialect import AthenaSql, QueryError, Type, parse
+from etltctl.local.services.athena.types import hive_type
 
 VIEW = "VIRTUAL_VIEW"
 MARK = "/* Presto View: "
 DEEPEST = 10  # views of views
-TO_HIVE = {
-    "varchar": "string",
-    "integer": "int",
-    "real": "float",
-    "varbinary": "binary",
-}
 
 Columns = Sequence[tuple[str, Type]]
 
@@ -122,4 +117,7 @@ def _described(name: str, database: str, query: exp.Expr, columns: Columns) -> d
 
 
 def _hive(kind: Type) -> str:
-    return str(kind) if kind.is_("decimal") else TO_HIVE.get(kind.name, kind.name)
+    try:
+        return hive_type(kind)
+    except QueryError:  # a view may have a column that no table can keep, such as JSON
+        return str(kind)

@@ -26,7 +26,7 @@ class _Words(Trino):
         COMMANDS: ClassVar[set[TokenType]] = set()
 
 
-class Clauses:
+class QueryClauses:
     """The tokens of one statement, read from the first to the last.
 
     Hive's statements have other quotes: `statements.reader` reads those.

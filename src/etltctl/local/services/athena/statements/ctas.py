@@ -9,8 +9,8 @@ from typing import Any
 from etltctl.local.kernel.json_protocol import AwsError
 from etltctl.local.services.athena.dialect import QueryError, TableName
 from etltctl.local.services.athena.engine import Answer
-from etltctl.local.services.athena.hive_tables import described_table
-from etltctl.local.services.athena.statements.clauses import Clauses
+from etltctl.local.services.athena.statements.clauses import QueryClauses
+from etltctl.local.services.athena.statements.hive_tables import described_table
 from etltctl.local.services.athena.statements.registry import Execution, statement
 from etltctl.local.services.athena.statements.written_rows import (
     ROWS,
@@ -26,10 +26,10 @@ from etltctl.local.services.athena.written_files import Layout, Written, place_o
 NAME = re.compile(r"[a-z0-9_\-]+")  # of a table in the Data Catalog
 
 
-@statement("CREATE TABLE", kind="DDL", subtype="CREATE_TABLE_AS_SELECT")
+@statement("CREATE TABLE", kind="DDL", subtype="CREATE_TABLE_AS_SELECT", result="tables/{id}")
 def create_table_as(execution: Execution) -> Answer:
     """Make a table of the rows of a query; the answer counts them and lists the URLs of the files."""
-    clauses = Clauses(execution.sql)
+    clauses = QueryClauses(execution.sql)
     clauses.expect("CREATE", "TABLE")
     is_lenient = clauses.accept("IF", "NOT", "EXISTS")
     name = clauses.table(execution.database)
@@ -110,7 +110,7 @@ def _exists(execution: Execution, name: TableName) -> bool:
 
 
 def _location(execution: Execution, location: str) -> str:
-    """Return the location of a new table, which ends in a slash: the one that was asked for, or one of its own."""
+    """Return the location of a new table, which ends in a slash: that of the properties, or one below the results."""
     described = execution.lake.catalog.get_workgroup(execution.workgroup) or {}
     configuration = described.get("Configuration") or {}
     central = (configuration.get("ResultConfiguration") or {}).get("OutputLocation")
@@ -135,7 +135,7 @@ def _require_buckets(layout: Layout, rows: Rows) -> None:
 
 
 def _create(execution: Execution, name: TableName, table: dict[str, Any], written: Sequence[Written]) -> None:
-    """Put the table into the catalog with its partitions. Without one of these there is no table either."""
+    """Put the table into the catalog with its partitions. If one of these is refused, the table goes, too."""
     catalog = execution.lake.catalog
     catalog.call("AWSGlue.CreateTable", {"DatabaseName": name.database, "TableInput": table})
     if not table["PartitionKeys"]:

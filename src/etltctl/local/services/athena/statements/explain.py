@@ -9,7 +9,7 @@ from sqlglot import exp
 from etltctl.local.services.athena.dialect import QueryError, parse
 from etltctl.local.services.athena.engine import Answer, confine, executed, prepare
 from etltctl.local.services.athena.sources.columnar import in_locations
-from etltctl.local.services.athena.statements.clauses import Clauses
+from etltctl.local.services.athena.statements.clauses import QueryClauses
 from etltctl.local.services.athena.statements.registry import Execution, query, statement
 
 # The first line of every plan, so that no reader takes it for one of Trino's.
@@ -21,7 +21,7 @@ TYPES = ("LOGICAL", "DISTRIBUTED")  # both give the one plan that there is
 @statement("EXPLAIN ANALYZE", kind="UTILITY", subtype="EXPLAIN_ANALYZE")
 def explain(execution: Execution) -> Answer:
     """Return the plan of a query, a line a row; with ANALYZE the query runs, and the plan has its times."""
-    clauses = Clauses(execution.sql)
+    clauses = QueryClauses(execution.sql)
     clauses.expect("EXPLAIN")
     word = "EXPLAIN ANALYZE" if clauses.accept("ANALYZE") else "EXPLAIN"
     clauses.accept("VERBOSE")
@@ -47,12 +47,12 @@ def explain(execution: Execution) -> Answer:
 @statement("TABLE", kind="DML", subtype="SELECT")
 def table(execution: Execution) -> Answer:
     """Return all rows of a table."""
-    clauses = Clauses(execution.sql)
+    clauses = QueryClauses(execution.sql)
     clauses.expect("TABLE")
     return query(replace(execution, sql=f"SELECT * FROM {clauses.rest().strip()}"))
 
 
-def _options(clauses: Clauses) -> dict[str, str]:
+def _options(clauses: QueryClauses) -> dict[str, str]:
     """Read `(FORMAT x, TYPE y)`.
 
     Raises:

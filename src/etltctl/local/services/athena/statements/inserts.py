@@ -11,9 +11,9 @@ from etltctl.local.services.athena.dialect import QueryError, TableName, Target,
 from etltctl.local.services.athena.dialect.casts import common_type
 from etltctl.local.services.athena.dialect.names import Output
 from etltctl.local.services.athena.engine import Answer
-from etltctl.local.services.athena.hive_tables import layout_of
 from etltctl.local.services.athena.sources.table import CatalogTable
-from etltctl.local.services.athena.statements.clauses import Clauses
+from etltctl.local.services.athena.statements.clauses import QueryClauses
+from etltctl.local.services.athena.statements.hive_tables import layout_of
 from etltctl.local.services.athena.statements.registry import Execution, statement
 from etltctl.local.services.athena.statements.written_rows import (
     ROWS,
@@ -27,10 +27,10 @@ from etltctl.local.services.athena.written_files import write_rows
 VIEW = "VIRTUAL_VIEW"
 
 
-@statement("INSERT INTO", kind="DML", subtype="INSERT")
+@statement("INSERT INTO", kind="DML", subtype="INSERT", result="{id}")
 def insert(execution: Execution) -> Answer:
     """Add the rows of a query to a table; the answer counts them and lists the URLs of the files."""
-    clauses = Clauses(execution.sql)
+    clauses = QueryClauses(execution.sql)
     clauses.expect("INSERT", "INTO")
     name = clauses.table(execution.database)
     names = clauses.column_list()
@@ -121,11 +121,10 @@ def _columns(chosen: Mapping[str, Type], table: TableName) -> Target:
         mine = [output.type for output in outputs]
         fits = len(mine) == len(chosen) and all(map(_fits, mine, chosen.values()))
         if not fits:
-            theirs, given = (", ".join(map(str, kinds)) for kinds in (chosen.values(), mine))
-            raise QueryError(
-                "TYPE_MISMATCH",
-                f"line {table.line}:1: Insert query has mismatched column types: Table: [{theirs}], Query: [{given}]",
-            )
+            theirs, ours = (", ".join(map(str, kinds)) for kinds in (chosen.values(), mine))
+            kinds = f"Table: [{theirs}], Query: [{ours}]"
+            message = f"line {table.line}:1: Insert query has mismatched column types: {kinds}"
+            raise QueryError("TYPE_MISMATCH", message)
         return list(chosen.items())
 
     return columns

@@ -7,7 +7,7 @@ from dataclasses import replace
 from etltctl.local.kernel.json_protocol import AwsError
 from etltctl.local.services.athena.dialect import QueryError
 from etltctl.local.services.athena.engine import Answer
-from etltctl.local.services.athena.statements.clauses import Clauses
+from etltctl.local.services.athena.statements.clauses import QueryClauses
 from etltctl.local.services.athena.statements.registry import (
     Execution,
     Kind,
@@ -23,7 +23,7 @@ EXECUTE = Kind("DML", "EXECUTE")
 @statement("PREPARE", kind="DDL", subtype="PREPARE")
 def prepare(execution: Execution) -> Answer:
     """Keep a statement under a name."""
-    clauses = Clauses(execution.sql)
+    clauses = QueryClauses(execution.sql)
     clauses.expect("PREPARE")
     name = clauses.name()
     clauses.expect("FROM")
@@ -53,7 +53,7 @@ def execute(execution: Execution) -> Answer:
 @statement("DEALLOCATE PREPARE", kind="DDL", subtype="DEALLOCATE_PREPARE")
 def deallocate(execution: Execution) -> Answer:
     """Forget a kept statement."""
-    clauses = Clauses(execution.sql)
+    clauses = QueryClauses(execution.sql)
     clauses.expect("DEALLOCATE PREPARE")  # one token of sqlglot
     name = clauses.name()
     clauses.end()
@@ -73,8 +73,8 @@ def executed_kind(sql: str, workgroup: str, saved: SavedStatements) -> Kind:
         return kind
 
 
-def _executed(sql: str) -> tuple[Clauses, str]:
-    clauses = Clauses(sql)
+def _executed(sql: str) -> tuple[QueryClauses, str]:
+    clauses = QueryClauses(sql)
     clauses.expect("EXECUTE")
     return clauses, clauses.name()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from etltctl.local.services.athena.dialect import QueryError
 from etltctl.local.services.athena.engine import Answer
-from etltctl.local.services.athena.statements.clauses import Clauses
+from etltctl.local.services.athena.statements.clauses import QueryClauses
 from etltctl.local.services.athena.statements.registry import Execution, statement
 from etltctl.local.services.athena.statements.written_rows import hive_columns, read_layout, rows_of, urls_of
 from etltctl.local.services.athena.written_files import place_of, require_empty, write_rows
@@ -13,7 +13,7 @@ from etltctl.local.services.athena.written_files import place_of, require_empty,
 @statement("UNLOAD", kind="DML", subtype="UNLOAD")
 def unload(execution: Execution) -> Answer:
     """Write the rows of the query inside; the answer has no rows but the URLs of the files."""
-    clauses = Clauses(execution.sql)
+    clauses = QueryClauses(execution.sql)
     clauses.expect("UNLOAD")
     sql = clauses.inside()
     clauses.expect("TO")

@@ -14,8 +14,9 @@ from etltctl.local.services.athena.dialect import QueryError, TableName, Target,
 from etltctl.local.services.athena.dialect.names import Output
 from etltctl.local.services.athena.engine import Column, answered
 from etltctl.local.services.athena.file_formats import read_format
-from etltctl.local.services.athena.hive_tables import hive_type, kept_type, require_order
+from etltctl.local.services.athena.statements.hive_tables import require_order
 from etltctl.local.services.athena.statements.registry import Execution
+from etltctl.local.services.athena.types import hive_type, kept_type
 from etltctl.local.services.athena.written_files import Layout, Written
 
 if TYPE_CHECKING:
