@@ -102,6 +102,7 @@ def test_a_table_that_is_missing_is_a_metadata_exception(athena: Athena, name: s
     with pytest.raises(ClientError) as error:
         athena.client.get_table_metadata(**DATABASE, TableName=name)
     assert code_of(error) == "MetadataException"
+    assert "; Error Code: EntityNotFoundException; " in str(error.value)
 
 
 def test_the_engine_versions_are_those_of_a_workgroup(athena: Athena) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from etltctl.local.kernel.accounts import OWNER
 from etltctl.local.kernel.json_protocol import AwsError, CallerOperation, Operation
@@ -129,9 +130,12 @@ def _require_data_catalog(body: Mapping[str, Any]) -> None:
 
 
 def _missing(message: str) -> AwsError:
-    # Athena passes on the catalog's own error inside its MetadataException.
-    return AwsError("MetadataException", f"{message} (Service: AmazonDataCatalog; Status Code: 400; Error Code: "
-                    "EntityNotFoundException)")  # fmt: skip
+    """Build the error of a database or a table that the catalog lacks.
+
+    Athena passes on the catalog's own error inside its MetadataException, and clients take its code out of the words.
+    """
+    cause = f"Service: AmazonDataCatalog; Status Code: 400; Error Code: EntityNotFoundException; Request ID: {uuid4()}"
+    return AwsError("MetadataException", f"{message} ({cause}; Proxy: null)")
 
 
 def _pattern(expression: str) -> re.Pattern[str]:

@@ -100,7 +100,7 @@ class AthenaService:
             record = Record(
                 query_id,
                 sql,
-                context.get("Database", "default"),
+                context.get("Database", "default").strip('`"'),  # some clients quote it, as they do in SQL
                 workgroup,
                 f"{output.rstrip('/')}/{kind.result.format(id=query_id)}" if output else "",
                 token,

@@ -46,6 +46,7 @@ class CatalogWrites:
         checks: dict[str, Callable[[Shape, str], None]] = {
             "CreateDatabase": self._check_new_database,
             "UpdateDatabase": self._check_changed_database,
+            "DeleteDatabase": self._check_dropped_database,
             "CreateTable": self._check_new_table,
             "UpdateTable": self._check_changed_table,
             "DeleteTable": self._check_dropped_tables,
@@ -79,6 +80,10 @@ class CatalogWrites:
         current = self.service.catalog.get_database(name) or {}
         if location != current.get("LocationUri"):
             self._require_location(caller, location, f"Database name: {name}")
+
+    def _check_dropped_database(self, body: Shape, caller: str) -> None:
+        if caller not in self.service.store.records.admins:
+            self.require(caller, "DROP", body["Name"])
 
     def _check_new_table(self, body: Shape, caller: str) -> None:
         database, table = body["DatabaseName"], body["TableInput"]
