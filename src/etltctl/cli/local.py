@@ -46,15 +46,22 @@ def env(
     unset: Annotated[
         bool, typer.Option("--unset", help="Print the lines that take the variables out of this shell again.")
     ] = False,
+    dbt: Annotated[
+        bool, typer.Option("--dbt", help="Print a profile for dbt instead: the content of profiles.yml.")
+    ] = False,
 ) -> None:
     """Print the running server's address and keys as shell exports: eval "$(etltctl local env)"."""
     import shlex
 
     from etltctl.cli.leading import variables_to_unset
-    from etltctl.local.client import environ_of, misleading
+    from etltctl.local.client import as_yaml, dbt_profile, environ_of, misleading
 
     session: Session = context.obj
     session.env = LOCAL
+    if dbt:
+        profile = dbt_profile(session.load())
+        session.console.result({"schema": "etltctl.dbt-profile/1", "profile": profile}, as_yaml(profile))
+        return
     if unset:
         variables: Mapping[str, str] = {}
         gone = variables_to_unset(os.environ)
