@@ -10,7 +10,7 @@ from etltctl.local.services.athena.statements.written_rows import hive_columns, 
 from etltctl.local.services.athena.written_files import place_of, require_empty, write_rows
 
 
-@statement("UNLOAD", kind="DML", subtype="UNLOAD")
+@statement("UNLOAD", kind="DML", subtype="UNLOAD", result="{id}")
 def unload(execution: Execution) -> Answer:
     """Write the rows of the query inside; the answer has no rows but the URLs of the files."""
     clauses = QueryClauses(execution.sql)
