@@ -26,6 +26,7 @@ from etltctl.local.services.athena.dialect import (
     tables_of,
     translate,
 )
+from etltctl.local.services.athena.information_schema import is_metadata, metadata_table
 from etltctl.local.services.athena.reads import Reads, reads_of
 from etltctl.local.services.athena.sources import make_view
 from etltctl.local.services.athena.sources.columnar import in_locations
@@ -154,7 +155,9 @@ def _columns_of(database: str, lake: Lake, query: exp.Expr) -> list[tuple[str, T
 
 def _as_seen(name: TableName, lake: Lake, reads: Reads) -> CatalogTable:
     """Return the table with what the caller sees of it; raise AwsError if that is nothing."""
-    table = find_table(name, lake.catalog, lake.directory, reads.values)
+    if is_metadata(name):
+        return metadata_table(name, lake, reads)
+    table = find_table(name, lake.catalog, lake.directory, reads.values_of(name.name))
     parts = lake.parts_of(table)
     # A row filter may read columns that the query does not name.
     columns = reads.columns if parts is None else None

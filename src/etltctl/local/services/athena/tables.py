@@ -90,15 +90,8 @@ def find_table(
         QueryError: in Athena's words, if the catalog has no such table, or it cannot be read.
     """
     described = catalog.get_table(name.database, name.name)
-    if described is None and name.database.lower() == "information_schema":
-        raise unsupported(f"information_schema.{name.name}")
-    if described is None and "$" in name.name:
-        raise unsupported(f'the table "{name.name}" of Athena\'s metadata')
     if described is None:
-        raise QueryError(
-            "TABLE_NOT_FOUND",
-            f"line {name.line}:{name.column}: Table 'awsdatacatalog.{name.database}.{name.name}' does not exist",
-        )
+        raise no_table(name)
     _refuse_iceberg(described, name)
     location = described["StorageDescriptor"]["Location"]
     parameters = described.get("Parameters") or {}
@@ -115,6 +108,14 @@ def find_table(
         refuse_mismatch(name, described, partition)
         files += [replace(file, partition=values) for file in _files(kept["Location"], directory)]
     return CatalogTable(name, described, files, stored=stored)
+
+
+def no_table(name: TableName) -> QueryError:
+    """Build the error of a query that names a table that does not exist."""
+    return QueryError(
+        "TABLE_NOT_FOUND",
+        f"line {name.line}:{name.column}: Table 'awsdatacatalog.{name.database}.{name.name}' does not exist",
+    )
 
 
 def _refuse_iceberg(described: Mapping[str, Any], name: TableName) -> None:
@@ -134,7 +135,7 @@ def _files(location: str, directory: S3Directory) -> list[DataFile]:
     bucket, _, prefix = location.removeprefix("s3://").partition("/")
     prefix = prefix if prefix.endswith("/") or not prefix else f"{prefix}/"
     return [
-        DataFile(str(directory.path(bucket, info.key)), info.size, (), f"s3://{bucket}/{info.key}")
+        DataFile(str(directory.file(bucket, info.key)), info.size, (), f"s3://{bucket}/{info.key}")
         for info in directory.list_objects(bucket, prefix)
         if info.size
         and not any(part.startswith(("_", ".")) for part in info.key.removeprefix(prefix).split("/"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from etltctl.hive import DEFAULT_PARTITION
+from etltctl.hive import DEFAULT_PARTITION, escaped
 from etltctl.local.services.athena.dialect import QueryError, Type, rendered
 from etltctl.local.services.athena.file_formats import FileFormat
 from etltctl.local.services.s3.directory import S3Directory
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MOST_PARTITIONS = 100  # that one statement of Athena writes
-UNSAFE = re.compile(r"[\x00-\x1f\"#%'*/:=?\\\x7f{}\[\]^]")  # what Hive escapes in a folder's name
 LOCATION = re.compile(r"s3://([^/]+)/(.*)")
 
 
@@ -107,11 +106,6 @@ def write_rows(
             urls.append(f"s3://{bucket}/{key}")
         written.append(Written(values, folder, tuple(urls)))
     return written
-
-
-def escaped(text: str) -> str:
-    """Return a part of a folder's name as Hive writes it."""
-    return UNSAFE.sub(lambda character: f"%{ord(character[0]):02X}", text)
 
 
 def _partitions(

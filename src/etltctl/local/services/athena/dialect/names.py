@@ -14,9 +14,10 @@ from etltctl.local.services.athena.dialect.values import Value
 from etltctl.values import quoted_name
 
 PATH = "$path"
-HIDDEN_COLUMNS = {PATH, "$bucket", "$partition", "$file_size", "$file_modified_time", "$row_id"}
+HIDDEN_COLUMNS = {"$bucket", "$partition", "$file_size", "$file_modified_time", "$row_id"}
 CATALOG = "awsdatacatalog"
 METADATA = "information_schema"  # the schema whose tables describe the catalog
+DUCKDB_SCHEMAS = (METADATA, "pg_catalog")  # DuckDB keeps these names for itself
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,11 @@ class TableName:
     name: str
     line: int = 1
     column: int = 1
+
+
+def schema_in_duckdb(database: str) -> str:
+    """Return the name of the schema of DuckDB that has the tables of a database, as SQL quotes it."""
+    return quoted_name(f"{database} of Athena" if database in DUCKDB_SCHEMAS else database)
 
 
 def tables_of(query: exp.Expr, default_database: str) -> list[TableName]:
@@ -49,7 +55,8 @@ def tables_of(query: exp.Expr, default_database: str) -> list[TableName]:
         if not table.name or (not table.db and table.name.lower() in own):
             continue
         meta = table.this.meta if isinstance(table.this, exp.Identifier) else {}
-        at = (meta.get("line", 1), meta.get("col", 1) - len(table.name) + 1 if meta.get("col") else 1)
+        width = len(table.name) + 2 * bool(table.this.args.get("quoted"))
+        at = (meta.get("line", 1), meta.get("col", 1) - width + 1 if meta.get("col") else 1)
         name = TableName((table.db or default_database).lower(), table.name.lower(), *at)
         names.setdefault((name.database, name.name), name)
     return list(names.values())

@@ -11,7 +11,16 @@ from sqlglot import exp
 from etltctl.local.services.athena.dialect import casts
 from etltctl.local.services.athena.dialect.errors import QueryError, mismatch, place, syntax, unsupported
 from etltctl.local.services.athena.dialect.expressions import Expressions
-from etltctl.local.services.athena.dialect.names import CATALOG, METADATA, PATH, Field, Output, Scope, renamed
+from etltctl.local.services.athena.dialect.names import (
+    CATALOG,
+    METADATA,
+    PATH,
+    Field,
+    Output,
+    Scope,
+    renamed,
+    schema_in_duckdb,
+)
 from etltctl.local.services.athena.dialect.trino_types import BIGINT, VARCHAR, Type
 from etltctl.local.services.athena.dialect.values import Value, member
 from etltctl.values import quoted_name
@@ -96,7 +105,7 @@ def _table(queries: Queries, node: exp.Table, scope: Scope) -> tuple[str, list[F
         fields = [*fields, replace(path, is_hidden=True)]
     if not names:
         fields = [replace(known, database=database) for known in fields]
-    return f"{quoted_name(database)}.{quoted_name(name)} AS {duckdb_name}{_sample(node)}", fields
+    return f"{schema_in_duckdb(database)}.{quoted_name(name)} AS {duckdb_name}{_sample(node)}", fields
 
 
 def _derived(queries: Queries, node: exp.Expr, scope: Scope) -> tuple[str, list[Field]]:

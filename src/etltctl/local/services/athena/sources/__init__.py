@@ -10,6 +10,7 @@ import duckdb
 from etltctl.hive import DEFAULT_PARTITION
 from etltctl.local.services.athena.dialect import QueryError, duckdb_expression, register
 from etltctl.local.services.athena.dialect.errors import unsupported
+from etltctl.local.services.athena.dialect.names import schema_in_duckdb
 from etltctl.local.services.athena.sources import columnar, text
 from etltctl.local.services.athena.sources.text import PATH
 from etltctl.values import quoted_name, quoted_text
@@ -29,8 +30,11 @@ OTHER_SERDES = frozenset([
 
 def make_view(table: CatalogTable, engine: duckdb.DuckDBPyConnection) -> None:
     """Make the table readable under its name: the catalog's columns and types, whatever the files call them."""
-    database, name = quoted_name(table.name.database), quoted_name(table.name.name)
+    database, name = schema_in_duckdb(table.name.database), quoted_name(table.name.name)
     engine.execute(f"CREATE SCHEMA IF NOT EXISTS {database}")
+    if table.rows is not None:
+        _make_rows(table, table.rows, engine)
+        return
     selects = [
         _select(table, partition, engine) for partition in dict.fromkeys(f.partition for f in table.files)
     ]
@@ -40,6 +44,17 @@ def make_view(table: CatalogTable, engine: duckdb.DuckDBPyConnection) -> None:
     everything = " UNION ALL ".join(selects)
     shown = everything if table.parts is None else _seen(table, everything, engine)
     engine.execute(f"CREATE VIEW {database}.{name} AS {shown}")
+
+
+def _make_rows(
+    table: CatalogTable, rows: Sequence[tuple[str | int | None, ...]], engine: duckdb.DuckDBPyConnection
+) -> None:
+    """Make a table of these rows, each value as the type of its column."""
+    place = f"{schema_in_duckdb(table.name.database)}.{quoted_name(table.name.name)}"
+    columns = ", ".join(f"{quoted_name(name)} {kind}" for name, kind in table.columns.items())
+    engine.execute(f"CREATE TABLE {place} ({columns})")
+    if rows:
+        engine.executemany(f"INSERT INTO {place} VALUES ({', '.join('?' * len(table.columns))})", rows)
 
 
 def _seen(table: CatalogTable, everything: str, engine: duckdb.DuckDBPyConnection) -> str:

@@ -43,6 +43,7 @@ class CatalogTable:
         parts: What the caller sees; None for all.
         stored: How the files of a partition are kept, by its values, where the catalog says so.
         columns_read: The columns that the query reads; None for all.
+        rows: The rows of a table that has no files; None for a table of files.
         shows_paths: Whether the query reads the hidden column `$path`.
     """
 
@@ -53,6 +54,7 @@ class CatalogTable:
     stored: Mapping[tuple[str, ...], Mapping[str, Any]] = field(default_factory=dict)
     columns_read: frozenset[str] | None = None
     shows_paths: bool = False
+    rows: Sequence[tuple[str | int | None, ...]] | None = None
 
     def stored_as(self, partition: tuple[str, ...]) -> Mapping[str, Any]:
         """Return the StorageDescriptor of the files of a partition."""

@@ -40,8 +40,7 @@ def arrow_type(kind: HiveType) -> pa.DataType:
         case "varchar" | "char":
             return pa.string()
         case "decimal":
-            precision, scale = (*kind.numbers, *((10, 0)[len(kind.numbers) :]))[:2]
-            return pa.decimal128(precision, scale)
+            return pa.decimal128(*decimal_size(kind))
     return ARROW[kind.name]
 
 
@@ -57,7 +56,8 @@ def converter(kind: HiveType) -> Convert:
     if name in ("varchar", "char"):
         return partial(_cut, length=kind.numbers[0])
     if name == "decimal":
-        return partial(_decimal, scale=kind.numbers[1] if len(kind.numbers) > 1 else 0)
+        precision, scale = decimal_size(kind)
+        return partial(_decimal, precision=precision, scale=scale)
     if name in CONVERTERS:
         return CONVERTERS[name]
     raise QueryError("HIVE_INVALID_METADATA", f"the column type {kind} is not supported for this SerDe")
@@ -76,11 +76,20 @@ def _cut(text: str, length: int) -> str:
     return text[:length]
 
 
-def _decimal(text: str, scale: int) -> Decimal:
+def decimal_size(kind: HiveType) -> tuple[int, int]:
+    """Return the precision and the scale of a decimal type. Hive's own are 10 and 0."""
+    precision, scale = (*kind.numbers, *(10, 0)[len(kind.numbers) :])
+    return precision, scale
+
+
+def _decimal(text: str, precision: int, scale: int) -> Decimal:
     try:
-        return Decimal(text).quantize(Decimal(1).scaleb(-scale), rounding="ROUND_HALF_UP")
+        number = Decimal(text).quantize(Decimal(1).scaleb(-scale), rounding="ROUND_HALF_UP")
     except InvalidOperation as error:
         raise ValueError(text) from error
+    if len(number.as_tuple().digits) > precision:
+        raise ValueError(text)
+    return number
 
 
 def _float(text: str) -> float:

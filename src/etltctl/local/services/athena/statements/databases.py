@@ -79,6 +79,8 @@ def drop_database(execution: Execution) -> Answer:
             f"InvalidOperationException(message:Database {name} is not empty. One or more tables exist.)"
         )
         raise failed(f"{DDL_TASK} {message}")
+    for table in tables:  # a refusal must not leave some of them dropped
+        catalog.require("DROP", name, table)
     for table in tables:
         catalog.call("AWSGlue.DeleteTable", {"DatabaseName": name, "Name": table})
     catalog.call("AWSGlue.DeleteDatabase", {"Name": name})

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from etltctl.local.kernel.json_protocol import AwsError
 from etltctl.local.services.athena.dialect import QueryError, TableName
 from etltctl.local.services.athena.engine import Answer
-from etltctl.local.services.athena.sources.table import CatalogTable
+from etltctl.local.services.athena.information_schema import visible_columns
 from etltctl.local.services.athena.statements.registry import Execution
 
 NOTHING = Answer([], [])
@@ -74,16 +73,7 @@ def keys_of(table: dict[str, Any]) -> list[str]:
 
 
 def columns_of(execution: Execution, name: TableName, table: dict[str, Any]) -> list[dict[str, str]]:
-    """Return the columns of a table that the caller may see, partition columns last.
-
-    A caller who may describe the table, but read nothing of it, sees all their names.
-    """
+    """Return the columns of a table that the caller may see, partition columns last."""
     columns = [*table["StorageDescriptor"]["Columns"], *(table.get("PartitionKeys") or [])]
-    try:
-        parts = execution.lake.parts_of(CatalogTable(name, table, []))
-    except AwsError:
-        parts = None
-    if parts is None:
-        return columns
-    seen = frozenset().union(*(part.columns for part in parts))
+    seen = visible_columns(execution.lake, name, table)
     return [column for column in columns if column["Name"].lower() in seen]

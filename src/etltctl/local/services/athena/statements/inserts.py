@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from etltctl.hive import escaped
 from etltctl.local.services.athena.dialect import QueryError, TableName, Target, Type
 from etltctl.local.services.athena.dialect.casts import common_type
 from etltctl.local.services.athena.dialect.names import Output
@@ -21,7 +22,7 @@ from etltctl.local.services.athena.statements.written_rows import (
     rows_of,
     urls_of,
 )
-from etltctl.local.services.athena.written_files import escaped, write_rows
+from etltctl.local.services.athena.written_files import write_rows
 
 VIEW = "VIRTUAL_VIEW"
 
