@@ -59,7 +59,9 @@ def perform(
     if isinstance(query.this, exp.Schema):
         raise syntax("mismatched input '('. Expecting: 'AS', 'COMMENT', 'SECURITY'", query.this)
     if at not in catalog.get_databases():
-        raise QueryError("SCHEMA_NOT_FOUND", f"{place_of(place.args.get('db') or place)}: Schema {at} not found")
+        raise QueryError(
+            "SCHEMA_NOT_FOUND", f"{place_of(place.args.get('db') or place)}: Schema {at} not found"
+        )
     if table is not None and not query.args.get("replace"):
         raise QueryError("TABLE_ALREADY_EXISTS", f"View already exists: '{at}.{name}'")
     described = _described(name, database, query.expression, columns_of(query.expression))

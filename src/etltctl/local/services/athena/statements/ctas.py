@@ -56,11 +56,13 @@ def create_table_as(execution: Execution) -> Answer:
         )
     is_empty = clauses.ends_with("WITH", "NO", "DATA")
     clauses.ends_with("WITH", "DATA")
+    # Everything that can be refused without reading a row is refused first.
     layout = _layout(properties)
     location = properties.pop("external_location", "")
     _refuse_unknown(properties)
     if _exists(execution, name):
         if is_lenient:
+            # Athena skips the query, too: the table that is there may have other columns.
             return Answer(ROWS, [])
         raise QueryError(
             "TABLE_ALREADY_EXISTS",
@@ -71,6 +73,7 @@ def create_table_as(execution: Execution) -> Answer:
     target = hive_columns(layout.partitioned_by, names, needs_names=not names)
     rows = rows_of(execution, clauses.rest(), target, is_empty=is_empty)
     _require_buckets(layout, rows)
+    # The files come before the table: a query never sees a table whose rows are still missing.
     written = write_rows(
         rows.table, rows.kinds, layout, lambda _, folder: f"{location}{folder}", execution.lake.directory
     )
@@ -91,6 +94,7 @@ def _layout(properties: dict[str, Any]) -> Layout:
     except QueryError as error:
         code = "INVALID_TABLE_PROPERTY" if error.code == "INVALID_PROPERTY" else error.code
         raise QueryError(code, error.message) from error
+    # A partition column is in no file, so its rows cannot be divided by it.
     if set(layout.bucketed_by) & set(layout.partitioned_by):
         raise QueryError(
             "INVALID_TABLE_PROPERTY", "a column cannot be in both bucketed_by and partitioned_by"
@@ -128,6 +132,7 @@ def _location(execution: Execution, location: str) -> str:
     described = execution.lake.catalog.get_workgroup(execution.workgroup) or {}
     configuration = described.get("Configuration") or {}
     central = (configuration.get("ResultConfiguration") or {}).get("OutputLocation")
+    # awswrangler and dbt check a workgroup for this, and then leave the property out.
     if location and central and configuration.get("EnforceWorkGroupConfiguration"):
         raise QueryError(
             "INVALID_TABLE_PROPERTY", "The Create Table As Select query failed because it was submitted with an "

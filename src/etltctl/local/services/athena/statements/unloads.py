@@ -21,6 +21,7 @@ def unload(execution: Execution) -> Answer:
     clauses.expect("WITH")
     properties = clauses.properties()
     clauses.end()
+    # CREATE TABLE AS has these two. UNLOAD makes no table that could keep them.
     if "bucketed_by" in properties or "bucket_count" in properties:
         raise QueryError("INVALID_PROPERTY", "UNLOAD has no property bucketed_by")
     layout = read_layout(properties, statement="UNLOAD")
